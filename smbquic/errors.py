@@ -1,0 +1,143 @@
+"""The exception tree of the package.
+
+A caller catches by what it can do about the failure: a peer that broke the protocol
+(`RemoteProtocolError`), a path that does not carry us (`TransportError`), credentials that were
+refused (`AuthenticationError`), or a server that understood the request and said no
+(`StatusError`, whose subclasses also inherit the matching builtin, so that
+``except FileNotFoundError`` works).
+"""
+
+from smbquic.ntstatus import NtStatus
+
+
+class SmbError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class ProtocolError(SmbError):
+    """The SMB protocol was broken, by us or by the peer."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We were asked to do what the protocol or the connection's state forbids."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent what the protocol forbids; the connection cannot go on.
+
+    `status` hints at the NTSTATUS that a server may answer before it hangs up.
+    """
+
+    def __init__(self, message: str, status: NtStatus = NtStatus.INVALID_PARAMETER) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class WireError(RemoteProtocolError):
+    """Bytes that do not decode to the structure they should be."""
+
+
+class SecurityError(RemoteProtocolError):
+    """A signature, a seal or a negotiation that does not verify."""
+
+    def __init__(self, message: str, status: NtStatus = NtStatus.ACCESS_DENIED) -> None:
+        super().__init__(message, status)
+
+
+class TransportError(SmbError):
+    """The transport does not carry messages (any more)."""
+
+
+class ConnectError(TransportError):
+    """No connection could be made: name, network, port."""
+
+
+class HandshakeError(TransportError):
+    """The peer was reached, but TLS or ALPN failed. `reason` is a machine-readable word for it."""
+
+    def __init__(self, message: str, reason: str = "handshake") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ConnectionClosed(TransportError):
+    """The connection ended while it was still needed."""
+
+
+class IdleTimeout(ConnectionClosed):
+    """The connection ended because nothing was heard from the peer for too long."""
+
+
+class AuthenticationError(SmbError):
+    """The credentials were refused, or the exchange that proves them failed."""
+
+    def __init__(self, message: str, status: NtStatus = NtStatus.LOGON_FAILURE) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class StatusError(SmbError):
+    """The server's NTSTATUS said no.
+
+    On the server a handler raises it; exactly one place turns it into an error response. `data`
+    is the ErrorData that goes along with some of them ([MS-SMB2] 2.2.2).
+    """
+
+    def __init__(
+        self, status: NtStatus, command: str = "", path: str = "", data: bytes = b""
+    ) -> None:
+        self.status = status
+        self.command = command
+        self.path = path
+        self.data = data
+        super().__init__(status, command, path)
+
+    def __str__(self) -> str:
+        text = self.status.meaning
+        if self.path:
+            text = f"{self.path}: {text}"
+        if self.command:
+            text = f"{self.command}: {text}"
+        return f"{text} ({self.status.label})"
+
+    @staticmethod
+    def of(
+        status: NtStatus, command: str = "", path: str = "", data: bytes = b""
+    ) -> "StatusError":
+        """The most telling subclass for this status."""
+        return _BY_STATUS.get(status, StatusError)(status, command, path, data)
+
+
+class NotFoundError(StatusError, FileNotFoundError):
+    """The file, the folder, the share or the path to it does not exist."""
+
+
+class ExistsError(StatusError, FileExistsError):
+    """The name is already taken."""
+
+
+class DeniedError(StatusError, PermissionError):
+    """The server understood and refuses."""
+
+
+class DirectoryExpectedError(StatusError, NotADirectoryError):
+    """A folder was needed and a file is there."""
+
+
+class FileExpectedError(StatusError, IsADirectoryError):
+    """A file was needed and a folder is there."""
+
+
+_BY_STATUS: dict[NtStatus, type[StatusError]] = {
+    NtStatus.NO_SUCH_FILE: NotFoundError,
+    NtStatus.OBJECT_NAME_NOT_FOUND: NotFoundError,
+    NtStatus.OBJECT_PATH_NOT_FOUND: NotFoundError,
+    NtStatus.BAD_NETWORK_NAME: NotFoundError,
+    NtStatus.OBJECT_NAME_COLLISION: ExistsError,
+    NtStatus.ACCESS_DENIED: DeniedError,
+    NtStatus.MEDIA_WRITE_PROTECTED: DeniedError,
+    NtStatus.CANNOT_DELETE: DeniedError,
+    NtStatus.SHARING_VIOLATION: DeniedError,
+    NtStatus.NOT_A_DIRECTORY: DirectoryExpectedError,
+    NtStatus.FILE_IS_A_DIRECTORY: FileExpectedError,
+}
