@@ -1,0 +1,77 @@
+"""What every transport looks like from above, whatever it runs on."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from smbquic.wire.cursor import Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, and by which channel.
+
+    `certificates` is the peer's chain in DER, leaf first, and only ever a verified one.
+    `encrypted` says that the channel itself hides the messages, `authenticated` that the peer
+    proved its name to us with a certificate. `handshake_seconds` is the time from the first
+    packet to a usable connection.
+    """
+
+    kind: Literal["quic", "tcp"]
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    server_name: str = ""
+    alpn: str = ""
+    cipher: str = ""
+    certificates: tuple[bytes, ...] = ()
+    encrypted: bool = False
+    authenticated: bool = False
+    handshake_seconds: float = 0.0
+
+
+class MessageTransport(Protocol):
+    """One connection that carries whole SMB messages both ways.
+
+    `keep_alive`, False at first, asks the transport to keep a quiet connection up; whoever holds
+    opens on it sets it. `max_message_size` is the largest message accepted from the peer, in
+    bytes without the prefix; it may be changed at any time and holds from the next message on.
+    """
+
+    peer: Peer
+    keep_alive: bool
+    max_message_size: int
+
+    async def send(self, *buffers: Buffer) -> None:
+        """Send one message, made of `buffers` in order.
+
+        Waits while the peer or the network cannot take more. The buffers must not change until
+        it returns. Raises `ConnectionClosed`, and `LocalProtocolError` for a message that is
+        too long for its prefix.
+        """
+
+    async def receive(self) -> memoryview:
+        """Wait for one whole message, without its prefix: writable, in memory of its own.
+
+        Raises `ConnectionClosed` once everything that came before the end was fetched, whether
+        the end was an orderly one or not, and `RemoteProtocolError` where the peer sent what is
+        no message. May be cancelled without losing a message.
+        """
+
+    def close(self, reason: str = "") -> None:
+        """Begin an orderly end: what was sent still goes out, nothing more is received."""
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is gone."""
+
+
+class Listener(Protocol):
+    """Something that accepts connections; `url` names where, with the real port."""
+
+    url: str
+
+    async def close(self) -> None:
+        """Stop accepting, end the connections that were accepted, and wait for both."""
+
+
+OnConnection = Callable[[MessageTransport], Awaitable[None]]
+"""Runs one accepted connection to its end; the listener closes the transport when it returns."""

@@ -1,0 +1,162 @@
+"""The Direct-TCP framing, which QUIC uses too, and the queue of messages it yields.
+
+Every message is preceded by a zero byte and its length in 3 bytes, big-endian
+([MS-SMB2] 2.1, [RFC1001] 4.3.1 names the zero byte a session message).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from smbquic.errors import LocalProtocolError, RemoteProtocolError
+from smbquic.wire.cursor import Buffer
+
+PREFIX_SIZE = 4
+LARGEST_MESSAGE = 0xFFFFFF
+"""What 3 bytes of length can say."""
+MAX_MESSAGE_SIZE = (8 << 20) + (64 << 10)
+"""Default limit on messages from the peer: 8 MiB of payload and room for the headers."""
+QUEUE_LIMIT = 4 << 20
+"""Bytes of whole messages that wait to be fetched before a transport stops reading."""
+MESSAGE_COST = 256
+"""What a queued message costs besides its bytes, so that many tiny ones are counted fairly."""
+
+
+def prefix(length: int) -> bytes:
+    """The 4 bytes before a message of `length` bytes.
+
+    Raises `LocalProtocolError` where 3 bytes cannot say the length.
+    """
+    if length > LARGEST_MESSAGE:
+        raise LocalProtocolError(f"a message of {length} bytes is too long for its prefix")
+    return length.to_bytes(PREFIX_SIZE, "big")
+
+
+def message_length(head: Buffer, limit: int) -> int:
+    """The length that the first 4 bytes of `head` announce.
+
+    Raises `RemoteProtocolError` where the first byte is not zero (a NetBIOS session request, or
+    another protocol altogether), or the length exceeds `limit` bytes.
+    """
+    length = int.from_bytes(head[:PREFIX_SIZE], "big")
+    if length > LARGEST_MESSAGE:
+        raise RemoteProtocolError(
+            f"the peer does not frame its messages as SMB does (first byte 0x{length >> 24:02x})"
+        )
+    if length > limit:
+        raise RemoteProtocolError(
+            f"the peer announced a message of {length} bytes, more than the {limit} allowed"
+        )
+    return length
+
+
+class Assembler:
+    """Makes messages of a byte stream that arrives in pieces.
+
+    Each byte is copied once, into memory that grows with what arrived and never ahead of it.
+    """
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._message = bytearray()
+        self._missing = -1
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the stream stands in the middle of a message."""
+        return self._missing >= 0 or bool(self._head)
+
+    def feed(self, data: Buffer, limit: int) -> list[memoryview]:
+        """Take the next piece and return the messages that it completes.
+
+        Raises `RemoteProtocolError` as `message_length` does; the stream is lost from there on.
+        """
+        if 0 <= len(data) < self._missing:
+            self._message += data
+            self._missing -= len(data)
+            return []
+        return self._cut(memoryview(data), limit)
+
+    def _cut(self, data: memoryview, limit: int) -> list[memoryview]:
+        messages = []
+        while data or self._missing == 0:
+            if self._missing < 0:
+                lacking = PREFIX_SIZE - len(self._head)
+                self._head += data[:lacking]
+                data = data[lacking:]
+                if len(self._head) < PREFIX_SIZE:
+                    break
+                self._missing = message_length(self._head, limit)
+                self._head.clear()
+            piece = data[: self._missing]
+            self._message += piece
+            self._missing -= len(piece)
+            data = data[len(piece) :]
+            if self._missing == 0:
+                messages.append(memoryview(self._message))
+                self._message = bytearray()
+                self._missing = -1
+        return messages
+
+
+class Inbox:
+    """Whole messages on their way to `receive()`, and the end of the connection behind them.
+
+    `on_room` is called when enough was fetched that the transport may read on, once for each
+    time that `full` was seen by `put`.
+    """
+
+    def __init__(self, on_room: Callable[[], None], limit: int = QUEUE_LIMIT) -> None:
+        self._messages: deque[memoryview] = deque()
+        self._cost = 0
+        self._limit = limit
+        self._on_room = on_room
+        self._waiter: asyncio.Future[None] | None = None
+        self._was_full = False
+        self._end: Exception | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether more than the limit waits to be fetched."""
+        return self._cost > self._limit
+
+    def put(self, message: memoryview) -> None:
+        """Queue a message."""
+        self._messages.append(message)
+        self._cost += len(message) + MESSAGE_COST
+        self._was_full = self._was_full or self.full
+        self._wake()
+
+    def end(self, error: Exception) -> None:
+        """Let `get` raise `error` once it has given all messages; only the first error counts."""
+        if self._end is None:
+            self._end = error
+            self._wake()
+
+    def clear(self) -> None:
+        """Forget the messages that nobody will fetch any more."""
+        self._messages.clear()
+        self._cost = 0
+
+    async def get(self) -> memoryview:
+        """Wait for the next message; raises the error that `end` was given."""
+        while not self._messages:
+            if self._end is not None:
+                raise self._end
+            if self._waiter is not None:
+                raise LocalProtocolError("receive() is already waiting for a message")
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        message = self._messages.popleft()
+        self._cost -= len(message) + MESSAGE_COST
+        if self._was_full and self._cost <= self._limit // 4:
+            self._was_full = False
+            self._on_room()
+        return message
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
