@@ -109,11 +109,8 @@ def _simulate(expression: str) -> Callable[[str], bool]:
             literal[sign] = literal.get(sign, 0) | 1 << at
 
     def skip(states: int, skippable: int) -> int:
-        """Add what is reached without a character: adding carries along a run of skippables."""
-        reached = states
-        while more := (reached & skippable) << 1 & ~reached:
-            reached |= more
-        return reached
+        """Add what is reached without a character: the sum's carry runs through the skippables."""
+        return states | (((states & skippable) + skippable) ^ skippable)
 
     def matches(name: str) -> bool:
         folded = fold(name)

@@ -1,7 +1,7 @@
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smbquic.server.patterns import compile_expression, fold, has_wildcards, is_valid
@@ -110,6 +110,7 @@ def reference(expression: str, name: str) -> bool:
 
 
 @given(st.text('ab.*?<>"', min_size=1, max_size=9), st.text("abB.", min_size=1, max_size=9))
+@example('*<>>"""', "a")
 def test_agrees_with_the_rules_word_by_word(expression: str, name: str) -> None:
     assert matches(expression, name) is reference(expression, name)
 
