@@ -1,0 +1,1 @@
+"""The server: sessions, trees, opens, locks, and one handler per command."""

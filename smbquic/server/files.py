@@ -1,0 +1,114 @@
+"""Which files are open, by whom and how: share modes and pending deletion ([MS-FSA] 2.1.5.1.2)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.locks import Locks
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import ShareAccess
+
+if TYPE_CHECKING:
+    from smbquic.server.open import Open
+    from smbquic.storage.base import StorageFile
+
+_log = logging.getLogger(__name__)
+
+_READS = int(AccessMask.FILE_READ_DATA | AccessMask.FILE_EXECUTE)
+_WRITES = int(AccessMask.FILE_WRITE_DATA | AccessMask.FILE_APPEND_DATA)
+_DELETES = int(AccessMask.DELETE)
+_SHARED = (
+    (_READS, int(ShareAccess.FILE_SHARE_READ)),
+    (_WRITES, int(ShareAccess.FILE_SHARE_WRITE)),
+    (_DELETES, int(ShareAccess.FILE_SHARE_DELETE)),
+)
+
+
+@dataclass(slots=True, eq=False)
+class FileState:
+    """What all opens of one underlying file share. It lives as long as one of them does.
+
+    `delete_pending` may be set and cleared by SET_INFO; the file goes when its last open closes.
+    """
+
+    key: Hashable
+    opens: list[Open] = field(default_factory=list)
+    locks: Locks = field(default_factory=Locks)
+    delete_pending: bool = False
+    # The open file whose name is to go, if the open that asked for it is closed already.
+    doomed: StorageFile | None = None
+
+    def check_open(self, granted_access: int, share_access: int) -> None:
+        """StatusError DELETE_PENDING or SHARING_VIOLATION if a further open is not allowed."""
+        if self.delete_pending:
+            raise StatusError.of(NtStatus.DELETE_PENDING)
+        if any(
+            _conflict(entry.granted_access, entry.share_access, granted_access, share_access)
+            for entry in self.opens
+        ):
+            raise StatusError.of(NtStatus.SHARING_VIOLATION)
+
+
+class FileTable:
+    """Every open file of the server, over all shares and connections."""
+
+    def __init__(self) -> None:
+        self._states: dict[Hashable, FileState] = {}
+
+    def get(self, key: Hashable) -> FileState | None:
+        """The state of a file if anyone has it open."""
+        return self._states.get(key)
+
+    def state(self, key: Hashable) -> FileState:
+        """The state of a file for a new open; call `add` or `discard` afterwards."""
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = FileState(key)
+        return state
+
+    def discard(self, state: FileState) -> None:
+        """Forgets a state that nobody has open."""
+        if not state.opens and self._states.get(state.key) is state:
+            del self._states[state.key]
+
+    def remove(self, entry: Open) -> None:
+        """Takes an open out, closes its file, and deletes that if it is time."""
+        state = entry.state
+        state.opens.remove(entry)
+        state.locks.remove_owner(entry)
+        if entry.delete_on_close:
+            state.delete_pending = True
+        doomed = state.doomed
+        if state.delete_pending and doomed is None:
+            state.doomed = entry.file
+        else:
+            entry.file.close()
+        if state.opens:
+            return
+        self.discard(state)
+        if state.doomed is not None:
+            self._delete(state.doomed, really=state.delete_pending)
+
+    @staticmethod
+    def _delete(file: StorageFile, *, really: bool) -> None:
+        try:
+            if really:
+                file.delete()
+        except OSError as error:
+            # The CLOSE has no way to say so ([MS-FSA] 2.1.5.5): a folder that was filled meanwhile.
+            _log.info("%r stays, though it was to be deleted on close: %s", file.name, error)
+        finally:
+            file.close()
+
+
+def _conflict(held_access: int, held_share: int, wanted_access: int, wanted_share: int) -> bool:
+    return any(
+        (held_access & rights and not wanted_share & shared)
+        or (wanted_access & rights and not held_share & shared)
+        for rights, shared in _SHARED
+    )

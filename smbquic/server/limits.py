@@ -1,0 +1,23 @@
+"""How much one client may hold."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what one connection costs the server.
+
+    `pending` counts the requests of one connection that wait for something (an fsync, a lock, a
+    slow logon) while others go on; `failed_logon_delay` and `interim_delay` are seconds.
+    """
+
+    sessions: int = 64
+    trees: int = 256
+    opens: int = 16_384
+    locks: int = 4_096
+    pending: int = 512
+    failed_logon_delay: float = 2.0
+    interim_delay: float = 0.005
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,75 @@
+"""One open file or folder of a session ([MS-SMB2] 3.3.1.10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+
+if TYPE_CHECKING:
+    from smbquic.server.files import FileState, FileTable
+    from smbquic.server.session import SessionState
+    from smbquic.server.tree import Tree
+    from smbquic.storage.base import StorageFile
+    from smbquic.wire.file_id import FileId
+
+
+@dataclass(slots=True, eq=False)
+class Open:
+    """What a FileId stands for.
+
+    `granted_access` holds no generic bits. `state` is shared by every open of the same
+    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY.
+    """
+
+    file_id: FileId
+    file: StorageFile
+    state: FileState
+    files: FileTable
+    session: SessionState
+    tree: Tree
+    granted_access: int
+    share_access: int
+    create_options: int
+    delete_on_close: bool = False
+    position: int = 0
+    search: Any = None
+    # How many operations use `file` on another thread; a CLOSE meanwhile waits for them.
+    users: int = 0
+    closing: bool = False
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a folder."""
+        return self.file.is_directory
+
+    def require(self, access: int) -> None:
+        """StatusError ACCESS_DENIED unless every bit of `access` was granted."""
+        if self.granted_access & access != access:
+            raise StatusError.of(NtStatus.ACCESS_DENIED)
+
+    def require_any(self, access: int) -> None:
+        """StatusError ACCESS_DENIED unless one bit of `access` was granted."""
+        if not self.granted_access & access:
+            raise StatusError.of(NtStatus.ACCESS_DENIED)
+
+    def hold(self) -> None:
+        """Keeps the file open until `release`, whatever the client closes meanwhile."""
+        self.users += 1
+
+    def release(self) -> None:
+        """Ends a `hold`; the last one closes what the client closed."""
+        self.users -= 1
+        if self.closing and not self.users:
+            self.files.remove(self)
+
+    def close(self) -> None:
+        """Ends the open: its locks, its share mode, and the file itself if that is to go."""
+        del self.session.opens[self.file_id.volatile]
+        if self.users:
+            self.closing = True
+            self.state.locks.remove_owner(self)
+        else:
+            self.files.remove(self)

@@ -1,0 +1,15 @@
+"""What the server offers under a name."""
+
+from dataclasses import dataclass
+
+from smbquic.storage.base import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    r"""One share, ``\\server\name``. `comment` is what a listing of shares shows."""
+
+    name: str
+    storage: Storage
+    read_only: bool = False
+    comment: str = ""

@@ -1,0 +1,34 @@
+"""A session's connection to a share ([MS-SMB2] 3.3.1.9)."""
+
+from dataclasses import dataclass
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server import access
+from smbquic.server.share import Share
+from smbquic.storage.base import Storage
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """One TREE_CONNECT of one session. `share` is None for IPC$, which has pipes and no files.
+
+    `read_only` is what holds for this session on this share: a read-only share, a read-only
+    storage or a guest.
+    """
+
+    tree_id: int
+    share: Share | None
+    read_only: bool
+
+    @property
+    def storage(self) -> Storage:
+        """What the share stands on; IPC$ has none (StatusError INVALID_DEVICE_REQUEST)."""
+        if self.share is None:
+            raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)
+        return self.share.storage
+
+    @property
+    def maximal_access(self) -> int:
+        """The most that any open of this tree can be granted."""
+        return access.READ_ONLY if self.read_only else access.ALL
