@@ -1,0 +1,221 @@
+"""The contract between a share and what it stands on.
+
+A storage speaks in names, offsets and bytes, and raises `OSError`, told apart by class and
+`errno`. Names are relative to the share's root, parted by backslashes, in the spelling that
+travels on the wire (`names` tells how that differs from the disk's); ``""`` is the root.
+Times are nanoseconds since 1970, sizes and offsets are bytes.
+"""
+
+import errno
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+Buffer = bytes | bytearray | memoryview
+
+READONLY: Final = 0x0001
+HIDDEN: Final = 0x0002
+SYSTEM: Final = 0x0004
+DIRECTORY: Final = 0x0010
+ARCHIVE: Final = 0x0020
+NORMAL: Final = 0x0080
+TEMPORARY: Final = 0x0100
+OFFLINE: Final = 0x1000
+NOT_CONTENT_INDEXED: Final = 0x2000
+
+SETTABLE: Final = READONLY | HIDDEN | SYSTEM | ARCHIVE | TEMPORARY | OFFLINE | NOT_CONTENT_INDEXED
+"""The FILE_ATTRIBUTE_ bits that a client may set; a storage ignores all others."""
+
+
+class Disposition(Enum):
+    """What to do about a name that exists, or does not. [MS-SMB2] 2.2.13 CreateDisposition."""
+
+    SUPERSEDE = 0
+    OPEN = 1
+    CREATE = 2
+    OPEN_IF = 3
+    OVERWRITE = 4
+    OVERWRITE_IF = 5
+
+
+class Action(Enum):
+    """What an open did. [MS-SMB2] 2.2.14 CreateAction."""
+
+    SUPERSEDED = 0
+    OPENED = 1
+    CREATED = 2
+    OVERWRITTEN = 3
+
+
+class PathNotFound(FileNotFoundError):  # noqa: N818  (named like the builtin it refines)
+    """A folder on the way to the name is missing, or is no folder."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.ENOENT, "no such folder on the way", name)
+
+
+class NameInvalid(OSError):  # noqa: N818  (named like the builtins beside it)
+    """A name that this share can't hold; `errno` is EINVAL."""
+
+    def __init__(self, reason: str, name: str) -> None:
+        super().__init__(errno.EINVAL, reason, name)
+
+
+@dataclass(slots=True)
+class FileStat:
+    """One file or folder, as it is now.
+
+    `name` is the last component in its real case (``""`` for the root); `attributes` are
+    FILE_ATTRIBUTE_ bits ([MS-FSCC] 2.6), NORMAL if there are none, DIRECTORY always on a folder;
+    `file_id` tells files of one share apart for as long as they exist. Folders have size 0.
+    """
+
+    name: str
+    is_directory: bool
+    size: int
+    allocation_size: int
+    attributes: int
+    creation_time: int
+    last_access_time: int
+    last_write_time: int
+    change_time: int
+    file_id: int
+    links: int
+    ea_size: int = 0
+
+
+@dataclass(slots=True)
+class VolumeStat:
+    """The disk under a share. `available_bytes` is what the serving user may still fill,
+    `name_max` the longest component in UTF-16 units, `created` nanoseconds since 1970."""
+
+    total_bytes: int
+    available_bytes: int
+    free_bytes: int
+    block_size: int
+    name_max: int
+    label: str
+    serial: int
+    created: int
+    file_system: str
+    case_sensitive: bool
+
+
+class StorageFile(Protocol):
+    """One open file or folder. It goes on working when others rename or delete the file.
+
+    `read`, `write`, `flush` and `close` may run in several threads at once: an operation that is
+    under way when the file is closed ends on the file it began on, and one that begins later
+    raises `OSError` (EBADF).
+    """
+
+    @property
+    def name(self) -> str:
+        """The name within the share, in its real case; `rename` keeps it current, also when
+        it was called on another open of the same name."""
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a folder."""
+
+    @property
+    def key(self) -> Hashable:
+        """What tells this file from any other of the share; all opens of one file share it."""
+
+    def stat(self) -> FileStat:
+        """What is known of the file now; raises FileNotFoundError for nothing but a lost disk."""
+
+    def parent_stat(self) -> FileStat:
+        """The same of the folder that holds it (the root is its own), as ``..`` of a listing."""
+
+    def read(self, offset: int, length: int) -> Buffer:
+        """Up to `length` bytes from `offset` on: fewer at the end of the file, none past it."""
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> int:
+        """Write all of `buffers`, one behind the other, and return how many bytes that was."""
+
+    def truncate(self, size: int) -> None:
+        """Make the file `size` bytes long; new bytes read as zero."""
+
+    def allocate(self, size: int) -> None:
+        """See to it that `size` bytes fit ([MS-FSCC] 2.4.4): a longer file is cut to `size`, and
+        growth for which the disk has no room raises `OSError` (ENOSPC)."""
+
+    def flush(self) -> None:
+        """Return once the content, and the name if this open made it, would survive a crash."""
+
+    def set_times(
+        self,
+        *,
+        creation_time: int | None = None,
+        last_access_time: int | None = None,
+        last_write_time: int | None = None,
+        change_time: int | None = None,
+    ) -> None:
+        """Set the times that are given. A storage that can't hold one of them leaves it."""
+
+    def set_attributes(self, attributes: int) -> None:
+        """Replace the `SETTABLE` bits. A storage that can't hold them leaves them."""
+
+    def rename(self, new_name: str, *, replace: bool) -> None:
+        """Move to `new_name`, a whole name from the share's root on.
+
+        FileExistsError if it is taken and `replace` is false; PermissionError if it is taken and
+        either side is a folder, or for the root; PathNotFound, NameInvalid. Changing nothing but
+        the case of a name is no clash. FileNotFoundError if the file no longer has its name.
+        """
+
+    def link(self, new_name: str, *, replace: bool) -> None:
+        """Give the file a second name; errors as for `rename`, PermissionError for folders."""
+
+    def delete(self) -> None:
+        """Remove the name: `OSError` (ENOTEMPTY) for a folder with anything in it,
+        PermissionError for the root, FileNotFoundError if the file no longer has its name
+        (a file that has since taken the name is left alone). The open goes on working."""
+
+    def scan(self) -> Iterator[FileStat]:
+        """The entries of a folder, without ``.`` and ``..``, read from the disk as they are
+        asked for. What comes or goes meanwhile may be in it or not."""
+
+    def is_empty(self) -> bool:
+        """Whether a folder could be deleted: entries that `scan` leaves out count too."""
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is fine."""
+
+
+class Storage(Protocol):
+    """A tree of files."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether everything that would change the tree is refused with `OSError` (EROFS)."""
+
+    def open(
+        self,
+        name: str,
+        disposition: Disposition = Disposition.OPEN,
+        *,
+        directory: bool | None = None,
+        write: bool = False,
+        attributes: int = 0,
+        admit: Callable[[StorageFile], None] | None = None,
+    ) -> tuple[StorageFile, Action]:
+        """Open or make the file or folder `name`, in one atomic step as far as others can see.
+
+        `directory` true wants a folder, false a file; none takes either and makes a file.
+        `write` asks for content that can be changed. `attributes` are for what is made or
+        overwritten. `admit` sees a file that existed already before anything about it is changed;
+        if it raises, nothing is, the file is closed and the exception goes on to the caller.
+
+        Raises FileNotFoundError (the last part is missing), PathNotFound, FileExistsError,
+        NotADirectoryError, IsADirectoryError, NameInvalid, PermissionError; `OSError` with EROFS
+        on a read-only storage, EINVAL for a disposition that folders don't have.
+        """
+
+    def stat(self, name: str) -> FileStat:
+        """What is known of `name`, without opening it; errors as for `open`."""
+
+    def volume(self) -> VolumeStat:
+        """The disk under the share."""
