@@ -1,0 +1,549 @@
+"""The client's side of one SMB connection, without I/O. [MS-SMB2] 3.2
+
+Requests go in through `ClientConnection.request` and `compound` and come out as buffers to send;
+received messages go in through `receive` and come out as responses that were unsealed, verified
+and matched with their request.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from smbquic.auth.initiator import Initiator
+from smbquic.crypto.keys import derive_session_keys
+from smbquic.crypto.preauth import PreauthHash
+from smbquic.errors import (
+    AuthenticationError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SecurityError,
+    StatusError,
+    WireError,
+)
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol import negotiation
+from smbquic.protocol.credits import CreditPool, credit_charge
+from smbquic.protocol.message import UNSOLICITED, elements, padding, total
+from smbquic.protocol.negotiation import Negotiated
+from smbquic.protocol.protection import Protection
+from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings, EncryptionPolicy
+from smbquic.wire.cancel import CancelRequest
+from smbquic.wire.cursor import HEADER_SIZE, Buffer
+from smbquic.wire.error import ErrorResponse
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.header import PROTOCOL_ID, Command, Header, HeaderFlags
+from smbquic.wire.ioctl import (
+    IoctlFlags,
+    IoctlRequest,
+    ValidateNegotiateInfoRequest,
+    ValidateNegotiateInfoResponse,
+)
+from smbquic.wire.message import Message
+from smbquic.wire.messages import decode_response
+from smbquic.wire.negotiate import Capabilities, Dialect, NegotiateRequest, NegotiateResponse
+from smbquic.wire.session_setup import (
+    SessionFlags,
+    SessionSetupFlags,
+    SessionSetupRequest,
+    SessionSetupResponse,
+)
+from smbquic.wire.transform import TRANSFORM_PROTOCOL_ID, TransformHeader
+
+_MAX_CREDIT_REQUEST = 0xFFFF
+
+# Answers with a body of their own although the status is not a success. [MS-SMB2] 3.3.4.4
+_BODIES_WITH_STATUS = frozenset(
+    {
+        (Command.SESSION_SETUP, NtStatus.MORE_PROCESSING_REQUIRED),
+        (Command.QUERY_INFO, NtStatus.BUFFER_OVERFLOW),
+        (Command.IOCTL, NtStatus.BUFFER_OVERFLOW),
+        (Command.READ, NtStatus.BUFFER_OVERFLOW),
+        (Command.CHANGE_NOTIFY, NtStatus.NOTIFY_ENUM_DIR),
+    }
+)
+
+
+@dataclass(slots=True)
+class Sent:
+    """A request under its message id, and the buffers that are to be sent for it."""
+
+    message_id: int
+    buffers: list[Buffer]
+
+
+@dataclass(slots=True)
+class SentCompound:
+    """Several requests, in order, and the one message that carries them."""
+
+    message_ids: list[int]
+    buffers: list[Buffer]
+
+
+@dataclass(slots=True, eq=False)
+class ClientSession:
+    """A logon, from its first message on. `protection` and the flags are there once it is done."""
+
+    initiator: Initiator
+    preauth: PreauthHash
+    id: int = 0
+    established: bool = False
+    protection: Protection | None = None
+    signing_required: bool = False
+    encrypt_data: bool = False
+    guest: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Response:
+    """What the server said to a request.
+
+    `pending`: an interim response, the real one comes later. `body` is an `ErrorResponse` where
+    `status` is an error. `message_id` is `UNSOLICITED` for what the server sends unasked.
+    """
+
+    message_id: int
+    header: Header
+    status: NtStatus
+    body: Any
+    raw: memoryview
+    pending: bool = False
+
+
+@dataclass(slots=True)
+class _Outstanding:
+    command: Command
+    session: ClientSession | None
+    tree_id: int
+    async_id: int = field(default=0)
+
+
+class ClientConnection:
+    """One connection to a server. [MS-SMB2] 3.2.1.2
+
+    `quic` says that the transport is QUIC, `server_name` is the name that the user gave,
+    `random(n)` gives n unpredictable bytes.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        quic: bool,
+        server_name: str,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.settings = settings
+        self.quic = quic
+        self.server_name = server_name
+        self.negotiated: Negotiated | None = None
+        self.server: NegotiateResponse | None = None
+        self._random = random
+        self._pool = CreditPool()
+        self._preauth = PreauthHash()
+        self._asked: NegotiateRequest | None = None
+        self._asked_raw: list[Buffer] = []
+        self._sessions: dict[int, ClientSession] = {}
+        self._outstanding: dict[int, _Outstanding] = {}
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """The dialect, once it is negotiated."""
+        return self.negotiated.dialect if self.negotiated else None
+
+    @property
+    def credits(self) -> int:
+        """Credits that can be spent now."""
+        return self._pool.available
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that the server has not answered yet."""
+        return len(self._outstanding)
+
+    # --- sending ----------------------------------------------------------------------------
+
+    def charge(self, body: Message) -> int:
+        """How many credits a request takes. [MS-SMB2] 3.2.4.1.5"""
+        multi_credit = self.negotiated is not None and self.negotiated.multi_credit
+        return credit_charge(body) if multi_credit else 1
+
+    def request(
+        self,
+        body: Message,
+        *,
+        session: ClientSession | None = None,
+        tree_id: int = 0,
+        encrypt: bool = False,
+    ) -> Sent:
+        """One request. Raises `LocalProtocolError` if `charge(body)` exceeds `credits`."""
+        sent = self.compound([body], session=session, tree_id=tree_id, encrypt=encrypt)
+        return Sent(sent.message_ids[0], sent.buffers)
+
+    def compound(
+        self,
+        bodies: Sequence[Message],
+        *,
+        session: ClientSession | None = None,
+        tree_id: int = 0,
+        encrypt: bool = False,
+        related: bool = True,
+    ) -> SentCompound:
+        """Several requests in one message. [MS-SMB2] 3.2.4.1.4
+
+        Related ones act on the file that the first one opens: give them `FileId.RELATED`.
+        """
+        charges = [self.charge(body) for body in bodies]
+        if sum(charges) > self.credits:
+            raise LocalProtocolError(f"{sum(charges)} credits wanted, {self.credits} there")
+        seals = self._seals(session, encrypt)
+        message_ids: list[int] = []
+        message: list[Buffer] = []
+        for index, body in enumerate(bodies):
+            message_id = self._pool.spend(charges[index])
+            message_ids.append(message_id)
+            self._outstanding[message_id] = _Outstanding(body.command, session, tree_id)
+            parts = body.buffers()
+            size = 0
+            if index < len(bodies) - 1:
+                size = HEADER_SIZE + total(parts)
+                filler = padding(size)
+                parts = [*parts, filler]
+                size += len(filler)
+            header = Header(
+                body.command,
+                message_id=message_id,
+                credit_charge=charges[index] if self._multi_credit else 0,
+                credits=self._credits_to_ask(charges[index]),
+                flags=HeaderFlags.RELATED_OPERATIONS if related and index else HeaderFlags(0),
+                next_command=size,
+                tree_id=tree_id,
+                session_id=session.id if session else 0,
+            )
+            message += self._signed(header, parts, session, seals)
+        if seals:
+            assert session is not None and session.protection is not None
+            message = session.protection.seal(message)
+        return SentCompound(message_ids, message)
+
+    @property
+    def _multi_credit(self) -> bool:
+        return self.negotiated is not None and self.negotiated.multi_credit
+
+    def _credits_to_ask(self, charge: int) -> int:
+        missing = max(self.settings.credits_wanted - self._pool.available, 0)
+        return min(charge + missing, _MAX_CREDIT_REQUEST)
+
+    @staticmethod
+    def _seals(session: ClientSession | None, encrypt: bool) -> bool:
+        if session is None or not session.established:
+            return False
+        if not (session.encrypt_data or encrypt):
+            return False
+        if session.protection is None or not session.protection.can_seal:
+            raise SecurityError("encryption is demanded, but the session has no key for it")
+        return True
+
+    @staticmethod
+    def _signed(
+        header: Header, parts: list[Buffer], session: ClientSession | None, seals: bool
+    ) -> list[Buffer]:
+        """A header, signed if the session wants that, and what follows it."""
+        signs = (
+            not seals
+            and session is not None
+            and session.protection is not None
+            and session.signing_required
+        )
+        if not signs:
+            return [header.encode(), *parts]
+        assert session is not None and session.protection is not None
+        header.flags |= HeaderFlags.SIGNED
+        raw = bytearray(header.encode())
+        session.protection.sign(
+            raw, parts, header.message_id, cancel=header.command == Command.CANCEL
+        )
+        return [raw, *parts]
+
+    def cancel(self, message_id: int) -> list[Buffer]:
+        """A CANCEL for an outstanding request; it has no answer of its own. [MS-SMB2] 3.2.4.24
+
+        Raises `LocalProtocolError` if the request was answered already.
+        """
+        target = self._outstanding.get(message_id)
+        if target is None:
+            raise LocalProtocolError(f"there is no request {message_id} to cancel")
+        header = Header(
+            Command.CANCEL,
+            message_id=message_id,
+            flags=HeaderFlags.ASYNC_COMMAND if target.async_id else HeaderFlags(0),
+            async_id=target.async_id,
+            tree_id=target.tree_id,
+            session_id=target.session.id if target.session else 0,
+        )
+        seals = self._seals(target.session, encrypt=False)
+        message = self._signed(header, CancelRequest().buffers(), target.session, seals)
+        if seals:
+            assert target.session is not None and target.session.protection is not None
+            message = target.session.protection.seal(message)
+        return message
+
+    # --- receiving --------------------------------------------------------------------------
+
+    def receive(self, message: memoryview) -> list[Response]:
+        """Unseal, verify and take apart one message. [MS-SMB2] 3.2.5.1
+
+        Raises `RemoteProtocolError` (`WireError`, `SecurityError`) when the connection cannot go
+        on. Answers to nothing are left out.
+        """
+        if self.negotiated and len(message) > self.settings.max_size + MESSAGE_OVERHEAD:
+            raise RemoteProtocolError(f"a message of {len(message)} bytes")
+        protocol_id = bytes(message[:4])
+        sealed_for: ClientSession | None = None
+        if protocol_id == TRANSFORM_PROTOCOL_ID:
+            session_id = TransformHeader.decode(message).session_id
+            sealed_for = self._sessions.get(session_id)
+            if sealed_for is None or sealed_for.protection is None:
+                raise SecurityError(f"encrypted for the unknown session {session_id:#x}")
+            message = sealed_for.protection.unseal(message)
+        elif protocol_id != PROTOCOL_ID:
+            raise WireError(f"a message that starts with {protocol_id.hex()}")
+        responses = []
+        for header, raw in elements(message):
+            response = self._check(header, raw, sealed_for)
+            if response is not None:
+                responses.append(response)
+        return responses
+
+    def _check(
+        self, header: Header, raw: memoryview, sealed_for: ClientSession | None
+    ) -> Response | None:
+        if not header.is_response:
+            raise RemoteProtocolError("a request came from the server")
+        if header.message_id == UNSOLICITED:
+            if header.command != Command.OPLOCK_BREAK:
+                return None
+            body = decode_response(header.command, raw)
+            return Response(UNSOLICITED, header, NtStatus.SUCCESS, body, raw)
+        outstanding = self._outstanding.get(header.message_id)
+        if outstanding is None:
+            return None
+        if header.command != outstanding.command:
+            raise RemoteProtocolError(
+                f"{header.command.name} in answer to {outstanding.command.name}"
+            )
+        status = NtStatus.of(header.status)
+        pending = status == NtStatus.PENDING and header.is_async
+        self._verify(header, raw, outstanding, sealed_for, status, pending=pending)
+        self._pool.grant(header.credits)
+        if pending:
+            outstanding.async_id = header.async_id
+            return Response(header.message_id, header, status, None, raw, pending=True)
+        del self._outstanding[header.message_id]
+        body = self._decode(header.command, status, raw)
+        return Response(header.message_id, header, status, body, raw)
+
+    @staticmethod
+    def _verify(
+        header: Header,
+        raw: memoryview,
+        outstanding: _Outstanding,
+        sealed_for: ClientSession | None,
+        status: NtStatus,
+        *,
+        pending: bool,
+    ) -> None:
+        """[MS-SMB2] 3.2.5.1.1.1, 3.2.5.1.3"""
+        session = outstanding.session
+        if sealed_for is not None:
+            if session is not sealed_for:
+                raise SecurityError("the response is sealed for another session than its request")
+            return
+        if session is None or not session.established:
+            return  # `session_setup_answer` looks at the signature of the final SESSION_SETUP
+        if session.encrypt_data and outstanding.command != Command.SESSION_SETUP:
+            raise SecurityError("an unencrypted response in an encrypted session")
+        if session.protection is None or pending:
+            return
+        if header.is_signed:
+            if not session.protection.verify(raw, header):
+                raise SecurityError(f"the signature of a {header.command.name} response is wrong")
+        elif session.signing_required and status != NtStatus.USER_SESSION_DELETED:
+            # A server that has lost the session has lost its key as well.
+            raise SecurityError(f"an unsigned {header.command.name} response")
+
+    @staticmethod
+    def _decode(command: Command, status: NtStatus, raw: memoryview) -> Message:
+        failed = status.is_error or status.is_warning
+        if failed and (command, status) not in _BODIES_WITH_STATUS:
+            return ErrorResponse.decode(raw)
+        return decode_response(command, raw)
+
+    # --- NEGOTIATE --------------------------------------------------------------------------
+
+    def negotiate(self) -> Sent:
+        """The first message of a connection. [MS-SMB2] 3.2.4.2.2.2"""
+        self._asked = negotiation.ask(
+            self.settings, quic=self.quic, server_name=self.server_name, random=self._random
+        )
+        sent = self.request(self._asked)
+        self._asked_raw = sent.buffers
+        return sent
+
+    def negotiate_answer(self, response: Response) -> Negotiated:
+        """Take the server's answer in. [MS-SMB2] 3.2.5.2
+
+        Raises `StatusError` for a refusal, `RemoteProtocolError` for an answer that cannot be.
+        """
+        if response.status != NtStatus.SUCCESS:
+            raise StatusError.of(response.status, "NEGOTIATE", self.server_name)
+        self.server = response.body
+        self.negotiated = negotiation.check(self.settings, response.body, quic=self.quic)
+        if self.dialect == Dialect.SMB_3_1_1:
+            self._preauth.update(*self._asked_raw)
+            self._preauth.update(response.raw)
+        self._asked_raw = []
+        return self.negotiated
+
+    @property
+    def must_validate(self) -> bool:
+        """Whether the negotiation has to be confirmed after the first tree connect.
+
+        Below 3.1.1 nothing else protects it. [MS-SMB2] 3.2.5.5
+        """
+        return self.dialect != Dialect.SMB_3_1_1 and max(self.settings.dialects) >= Dialect.SMB_3_0
+
+    def validate_negotiate(self) -> IoctlRequest:
+        """The request that asks the server what it understood. [MS-SMB2] 3.2.5.5"""
+        assert self._asked is not None
+        info = ValidateNegotiateInfoRequest(
+            capabilities=self._asked.capabilities,
+            guid=self._asked.client_guid,
+            security_mode=self._asked.security_mode,
+            dialects=self._asked.dialects,
+        )
+        return IoctlRequest(
+            ctl_code=Fsctl.VALIDATE_NEGOTIATE_INFO,
+            file_id=FileId.RELATED,
+            max_input_response=0,
+            max_output_response=ValidateNegotiateInfoResponse.SIZE,
+            flags=IoctlFlags.IS_FSCTL,
+            input=info.encode(),
+        )
+
+    def check_validation(self, response: Response) -> None:
+        """Compare it with what we understood. [MS-SMB2] 3.2.5.14.12
+
+        A signed refusal is fine: old servers do not know the request. Raises `SecurityError` if
+        somebody in between changed the negotiation.
+        """
+        assert self.server is not None
+        if response.status != NtStatus.SUCCESS:
+            return
+        info = ValidateNegotiateInfoResponse.decode(memoryview(response.body.output))
+        same = (
+            info.capabilities == self.server.capabilities
+            and info.guid == self.server.server_guid
+            and info.security_mode == self.server.security_mode
+            and info.dialect == self.server.dialect_revision
+        )
+        if not same:
+            raise SecurityError("the negotiation was changed on its way: a man in the middle?")
+
+    # --- SESSION_SETUP, LOGOFF --------------------------------------------------------------
+
+    def session_setup(
+        self, initiator: Initiator, *, previous_session_id: int = 0
+    ) -> tuple[ClientSession, Sent]:
+        """Begin a logon. [MS-SMB2] 3.2.4.2.3"""
+        assert self.server is not None
+        session = ClientSession(initiator, self._preauth.copy())
+        token = initiator.step(bytes(self.server.security_buffer) or None)
+        return session, self._session_setup(session, token, previous_session_id)
+
+    def session_setup_answer(self, session: ClientSession, response: Response) -> Sent | None:
+        """Take a step of a logon in: the next message, or None when we are logged on.
+
+        [MS-SMB2] 3.2.5.3. Raises `AuthenticationError` if the server refuses, or does not prove
+        that it knows the password as well.
+        """
+        if response.status not in (NtStatus.SUCCESS, NtStatus.MORE_PROCESSING_REQUIRED):
+            raise AuthenticationError(
+                f"the server refuses the logon: {response.status.meaning}", response.status
+            )
+        body: SessionSetupResponse = response.body
+        session.id = response.header.session_id
+        if response.status == NtStatus.MORE_PROCESSING_REQUIRED:
+            session.preauth.update(response.raw)
+            token = session.initiator.step(bytes(body.security_buffer))
+            return self._session_setup(session, token)
+        if not session.initiator.complete or body.security_buffer:
+            session.initiator.step(bytes(body.security_buffer))
+        self._establish(session, body.session_flags, response)
+        return None
+
+    def _session_setup(
+        self, session: ClientSession, token: bytes, previous_session_id: int = 0
+    ) -> Sent:
+        body = SessionSetupRequest(
+            flags=SessionSetupFlags(0),
+            security_mode=negotiation.security_mode(self.settings.signing_required),
+            capabilities=Capabilities(0),
+            channel=0,
+            previous_session_id=previous_session_id,
+            security_buffer=token,
+        )
+        sent = self.request(body, session=session)
+        if self.dialect == Dialect.SMB_3_1_1:
+            session.preauth.update(*sent.buffers)
+        return sent
+
+    def _establish(self, session: ClientSession, flags: SessionFlags, response: Response) -> None:
+        assert self.negotiated is not None
+        session.guest = bool(flags & (SessionFlags.IS_GUEST | SessionFlags.IS_NULL))
+        if session.guest:
+            if self.settings.signing_required or (
+                self.settings.encryption is EncryptionPolicy.REQUIRED
+            ):
+                raise AuthenticationError(
+                    "the server knows the user only as a guest, whose session cannot be signed"
+                )
+        else:
+            self._protect(session, flags, response)
+        session.established = True
+        self._sessions[session.id] = session
+
+    def _protect(self, session: ClientSession, flags: SessionFlags, response: Response) -> None:
+        assert self.negotiated is not None
+        negotiated = self.negotiated
+        keys = derive_session_keys(
+            negotiated.dialect,
+            session.initiator.session_key,
+            cipher=negotiated.cipher,
+            preauth_hash=session.preauth.value,
+        )
+        session.protection = Protection(
+            session.id,
+            keys,
+            negotiated.signing_algorithm,
+            negotiated.cipher,
+            server=False,
+            random=self._random,
+        )
+        session.signing_required = negotiated.signing_required
+        session.encrypt_data = bool(flags & SessionFlags.ENCRYPT_DATA) or (
+            self.settings.encryption is EncryptionPolicy.REQUIRED
+        )
+        must_be_signed = session.signing_required or negotiated.dialect == Dialect.SMB_3_1_1
+        if response.header.is_signed:
+            if not session.protection.verify(response.raw, response.header):
+                raise SecurityError(
+                    "the signature of the logon's end is wrong: the negotiation was changed on its"
+                    " way, or the server does not know the password"
+                )
+        elif must_be_signed:
+            raise SecurityError("the server did not sign the end of the logon")
+
+    def forget(self, session: ClientSession) -> None:
+        """The session was logged off, or lost."""
+        self._sessions.pop(session.id, None)

@@ -1,0 +1,166 @@
+"""From a transport message to requests: the half of a server's connection that receives.
+
+[MS-SMB2] 3.3.5.2
+"""
+
+from dataclasses import dataclass
+
+from smbquic.errors import RemoteProtocolError, WireError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.credits import CREDIT_SIZE, payload_size
+from smbquic.protocol.message import elements
+from smbquic.protocol.request import Compound, Request
+from smbquic.protocol.session import Session
+from smbquic.protocol.state import ConnectionState
+from smbquic.wire import smb1
+from smbquic.wire.header import PROTOCOL_ID, Command, Header
+from smbquic.wire.messages import decode_request
+from smbquic.wire.transform import TRANSFORM_PROTOCOL_ID, TransformHeader
+
+_SESSIONLESS = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP, Command.ECHO, Command.CANCEL})
+
+
+@dataclass(slots=True)
+class MultiProtocolNegotiate:
+    """The body of an SMB1 negotiate: its dialect strings. [MS-SMB2] 3.3.5.3"""
+
+    dialects: list[str]
+
+
+class Receiver:
+    """Unseals, verifies, charges for and decodes what a client sends."""
+
+    def __init__(self, state: ConnectionState) -> None:
+        self._state = state
+
+    def receive(self, message: memoryview) -> list[Request]:
+        """Unseal, verify and take apart one transport message. [MS-SMB2] 3.3.5.2
+
+        Requests come back in the order in which they are to be handled. Raises
+        `RemoteProtocolError` (`WireError`, `SecurityError`) for what ends the connection.
+        """
+        if len(message) > self._state.max_message:
+            raise RemoteProtocolError(f"a message of {len(message)} bytes")
+        protocol_id = bytes(message[:4])
+        if protocol_id == PROTOCOL_ID:
+            return self._take_apart(message, None)
+        if protocol_id == TRANSFORM_PROTOCOL_ID:
+            session_id = TransformHeader.decode(message).session_id
+            session = self._state.sessions.get(session_id)
+            if session is None or session.protection is None:
+                raise RemoteProtocolError(f"encrypted for the unknown session {session_id:#x}")
+            return self._take_apart(session.protection.unseal(message), session)
+        if smb1.is_smb1(message):
+            return [self._multi_protocol_request(message)]
+        raise WireError(f"a message that starts with {protocol_id.hex()}")
+
+    def _multi_protocol_request(self, message: memoryview) -> Request:
+        if self._state.negotiated is not None or self._state.multi_protocol:
+            raise RemoteProtocolError("SMB1 in the middle of an SMB2 connection")
+        dialects = smb1.decode_multi_protocol_negotiate(message)
+        self._state.window.consume(0, 1)
+        header = Header(Command.NEGOTIATE, credits=1)
+        return Request(header, MultiProtocolNegotiate(dialects), message)
+
+    def _take_apart(self, message: memoryview, sealed_for: Session | None) -> list[Request]:
+        requests: list[Request] = []
+        previous: Request | None = None
+        for header, raw in elements(message):
+            previous = self._check(header, raw, sealed_for, previous)
+            requests.append(previous)
+        if len(requests) > 1:
+            compound = Compound(open=sum(r.header.command != Command.CANCEL for r in requests))
+            for request in requests:
+                request.compound = compound
+        return requests
+
+    def _check(
+        self,
+        header: Header,
+        raw: memoryview,
+        sealed_for: Session | None,
+        previous: Request | None,
+    ) -> Request:
+        if header.is_response:
+            raise RemoteProtocolError("a response came from a client")
+        command = header.command
+        if not isinstance(command, Command):
+            raise WireError(f"the unknown command {command:#x}")
+        negotiated = self._state.negotiated
+        if negotiated is None and command != Command.NEGOTIATE:
+            raise RemoteProtocolError(f"{command.name} before NEGOTIATE")
+        request = Request(header, None, raw, encrypted=sealed_for is not None)
+        request.related = header.is_related
+        request.previous = previous
+        request.session_id = header.session_id
+        request.tree_id = header.tree_id
+        if command != Command.CANCEL:
+            charge = header.credit_charge if negotiated and negotiated.multi_credit else 1
+            self._state.window.consume(header.message_id, charge or 1)
+            self._state.outstanding[header.message_id] = request
+        request.failure = self._check_session(request, sealed_for)
+        if request.failure is None:
+            try:
+                request.body = decode_request(command, raw)
+            except WireError as error:
+                request.failure = error.status
+            else:
+                request.failure = self._check_charge(request)
+        return request
+
+    def _check_session(self, request: Request, sealed_for: Session | None) -> NtStatus | None:
+        """[MS-SMB2] 3.3.5.2.4, 3.3.5.2.7.2, 3.3.5.2.9"""
+        header = request.header
+        if request.related:
+            if request.previous is None or request.previous.session is None:
+                return NtStatus.INVALID_PARAMETER
+            request.session = request.previous.session
+            request.session_id = request.session.id
+        else:
+            request.session = self._state.sessions.get(header.session_id)
+        session = request.session
+        if sealed_for is not None and session is not sealed_for:
+            raise RemoteProtocolError("the request is for another session than its encryption")
+        if header.is_signed and not request.encrypted:
+            failure = self._check_signature(request)
+            if failure is not None:
+                return failure
+        if header.command in _SESSIONLESS and session is None:
+            return None
+        if session is None:
+            return NtStatus.USER_SESSION_DELETED
+        if session.is_valid:
+            if session.encrypt_data and not request.encrypted:
+                return NtStatus.ACCESS_DENIED
+            if session.signing_required and not (request.signed or request.encrypted):
+                return NtStatus.ACCESS_DENIED
+        elif header.command not in _SESSIONLESS:
+            return NtStatus.USER_SESSION_DELETED
+        return None
+
+    def _check_signature(self, request: Request) -> NtStatus | None:
+        if request.header.command == Command.NEGOTIATE:
+            return NtStatus.INVALID_PARAMETER
+        session = request.session
+        if session is None:
+            return NtStatus.USER_SESSION_DELETED
+        if session.protection is None:
+            return NtStatus.NOT_SUPPORTED
+        if not session.protection.verify(request.raw, request.header):
+            return NtStatus.ACCESS_DENIED
+        request.signed = True
+        return None
+
+    def _check_charge(self, request: Request) -> NtStatus | None:
+        """[MS-SMB2] 3.3.5.2.5"""
+        if self._state.negotiated is None or not self._state.negotiated.multi_credit:
+            return None
+        paid = max(request.header.credit_charge, 1) * CREDIT_SIZE
+        return NtStatus.INVALID_PARAMETER if payload_size(request.body) > paid else None
+
+    def find_pending(self, cancel: Request) -> Request | None:
+        """The request that a CANCEL names, if it is still to be answered. [MS-SMB2] 3.3.5.16"""
+        header = cancel.header
+        if header.is_async:
+            return self._state.pending.get(header.async_id)
+        return self._state.outstanding.get(header.message_id)

@@ -1,0 +1,54 @@
+"""A request as the server's protocol layer hands it on, and the compound that it came in."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.session import Session
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.header import Header
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One SMB2 request, checked as far as the connection and the session can.
+
+    `failure`: malformed, unsigned, for an unknown session...: answer with it and handle nothing.
+    `session_id` and `tree_id` are those that the response will carry; related requests have
+    their predecessor's session already, the tree is the server's business. `raw` is the whole
+    element as received. `async_id` is non-zero once an interim response was made.
+    """
+
+    header: Header
+    body: Any
+    raw: memoryview
+    failure: NtStatus | None = None
+    session: Session | None = None
+    session_id: int = 0
+    tree_id: int = 0
+    signed: bool = False
+    encrypted: bool = False
+    related: bool = False
+    previous: "Request | None" = None
+    compound: "Compound | None" = None
+    async_id: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """The status and the body of a response, before it has a header."""
+
+    request: Request
+    status: NtStatus
+    body: list[Buffer]
+
+
+@dataclass(slots=True, eq=False)
+class Compound:
+    """Requests that came in one message, and the answers that wait for the others.
+
+    `open` counts the requests that were not answered yet.
+    """
+
+    open: int
+    answers: list[Answer] = field(default_factory=list)

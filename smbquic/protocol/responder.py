@@ -1,0 +1,175 @@
+"""From answers to a transport message: the half of a server's connection that sends.
+
+[MS-SMB2] 3.3.4.1 to 3.3.4.4
+"""
+
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.message import UNSOLICITED, padding, total
+from smbquic.protocol.request import Answer, Request
+from smbquic.protocol.session import Session
+from smbquic.protocol.state import ConnectionState
+from smbquic.wire.cursor import HEADER_SIZE, Buffer
+from smbquic.wire.error import ErrorResponse
+from smbquic.wire.header import Command, Header, HeaderFlags
+from smbquic.wire.message import Message
+from smbquic.wire.negotiate import Dialect
+
+_EMPTY_ERROR: list[Buffer] = [ErrorResponse().encode()]
+
+
+class Responder:
+    """Puts headers, credits, signatures and seals to answers, and compounds together."""
+
+    def __init__(self, state: ConnectionState) -> None:
+        self._state = state
+        self._next_async_id = 1
+
+    def respond(
+        self, request: Request, response: Message, status: NtStatus = NtStatus.SUCCESS
+    ) -> list[Buffer] | None:
+        """Answer a request; the message to send, or None while its compound is incomplete.
+
+        `status` is other than SUCCESS for the few answers with a body and a warning
+        ([MS-SMB2] 3.3.4.4).
+        """
+        return self._answer(request, status, response.buffers())
+
+    def fail(self, request: Request, status: NtStatus, data: bytes = b"") -> list[Buffer] | None:
+        """Answer a request with an error. [MS-SMB2] 3.3.4.4"""
+        body = [ErrorResponse(error_data=data).encode()] if data else _EMPTY_ERROR
+        return self._answer(request, status, body)
+
+    def interim(self, request: Request) -> list[Buffer]:
+        """Tell the client that the answer will take a while. [MS-SMB2] 3.3.4.2
+
+        Answers to earlier requests of the same compound go out with it.
+        """
+        pending = Answer(request, NtStatus.PENDING, _EMPTY_ERROR)
+        request.async_id = self._next_async_id
+        self._next_async_id += 1
+        self._state.pending[request.async_id] = request
+        if request.compound is None:
+            return self._assemble([pending])
+        answers = [*request.compound.answers, pending]
+        request.compound.answers.clear()
+        return self._assemble(answers)
+
+    def unsolicited(self, session: Session, body: Message) -> list[Buffer]:
+        """A message that answers no request, such as an oplock break. [MS-SMB2] 3.3.4.6"""
+        header = Header(
+            body.command,
+            message_id=UNSOLICITED,
+            flags=HeaderFlags.SERVER_TO_REDIR,
+        )
+        buffers: list[Buffer] = [header.encode(), *body.buffers()]
+        if session.encrypt_data and session.protection is not None:
+            return session.protection.seal(buffers)
+        return buffers
+
+    def _answer(
+        self, request: Request, status: NtStatus, body: list[Buffer]
+    ) -> list[Buffer] | None:
+        if self._state.outstanding.pop(request.header.message_id, None) is None:
+            raise ValueError(f"message {request.header.message_id} was answered before")
+        if request.async_id:
+            del self._state.pending[request.async_id]
+        answer = Answer(request, status, body)
+        compound = request.compound
+        if compound is None:
+            return self._assemble([answer])
+        compound.answers.append(answer)
+        compound.open -= 1
+        return self._assemble(compound.answers) if compound.open == 0 else None
+
+    def _assemble(self, answers: list[Answer]) -> list[Buffer]:
+        message: list[Buffer] = []
+        last = len(answers) - 1
+        for index, answer in enumerate(answers):
+            body = answer.body
+            size = 0
+            if index < last:
+                size = HEADER_SIZE + total(body)
+                filler = padding(size)
+                if filler:
+                    body = [*body, filler]
+                    size += len(filler)
+            message += self._element(answer, body, size, related=index > 0)
+        first = answers[0].request
+        if self._seals(first):
+            assert first.session is not None and first.session.protection is not None
+            message = first.session.protection.seal(message)
+        self._note_preauth(answers[0], message)
+        return message
+
+    def _element(
+        self, answer: Answer, body: list[Buffer], size: int, *, related: bool
+    ) -> list[Buffer]:
+        request = answer.request
+        session = request.session
+        pending = answer.status == NtStatus.PENDING
+        flags = HeaderFlags.SERVER_TO_REDIR
+        if request.async_id:
+            flags |= HeaderFlags.ASYNC_COMMAND
+        if related and request.related:
+            flags |= HeaderFlags.RELATED_OPERATIONS
+        signs = (
+            session is not None
+            and session.protection is not None
+            and not pending
+            and not self._seals(request)
+            and (request.signed or session.signing_required)
+        )
+        if signs:
+            flags |= HeaderFlags.SIGNED
+        header = bytearray(
+            Header(
+                request.header.command,
+                message_id=request.header.message_id,
+                credit_charge=request.header.credit_charge,
+                status=answer.status,
+                credits=self._grant(request, pending=pending),
+                flags=flags,
+                next_command=size,
+                tree_id=request.tree_id,
+                async_id=request.async_id,
+                session_id=request.session_id,
+            ).encode()
+        )
+        if signs:
+            assert session is not None and session.protection is not None
+            session.protection.sign(header, body, request.header.message_id)
+        return [header, *body]
+
+    def _grant(self, request: Request, *, pending: bool) -> int:
+        if request.async_id and not pending:
+            return 0  # granted with the interim response already
+        return self._state.window.grant(request.header.credits)
+
+    @staticmethod
+    def _seals(request: Request) -> bool:
+        """[MS-SMB2] 3.3.4.1.4"""
+        if request.encrypted:
+            return True
+        session = request.session
+        return (
+            session is not None
+            and session.encrypt_data
+            and session.is_valid
+            and request.header.command not in (Command.NEGOTIATE, Command.SESSION_SETUP)
+            and request.failure is None
+        )
+
+    def _note_preauth(self, answer: Answer, message: list[Buffer]) -> None:
+        """Negotiation and unfinished logons are hashed as they were sent. [MS-SMB2] 3.3.5.4"""
+        command = answer.request.header.command
+        if self._state.dialect != Dialect.SMB_3_1_1:
+            return
+        if command == Command.NEGOTIATE and answer.status == NtStatus.SUCCESS:
+            self._state.preauth.update(*message)
+        elif (
+            command == Command.SESSION_SETUP
+            and answer.status == NtStatus.MORE_PROCESSING_REQUIRED
+            and answer.request.session is not None
+            and not answer.request.session.is_valid
+        ):
+            answer.request.session.preauth.update(*message)

@@ -1,0 +1,75 @@
+"""Sessions as the server keeps them: who is logged on, with which keys. [MS-SMB2] 3.3.1.8"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from smbquic.auth.acceptor import Acceptor
+from smbquic.auth.identity import Identity
+from smbquic.crypto.preauth import PreauthHash
+from smbquic.protocol.protection import Protection
+
+
+class SessionState(Enum):
+    """[MS-SMB2] 3.3.1.8, Session.State. A closed session is one that no table knows any more."""
+
+    IN_PROGRESS = auto()
+    VALID = auto()
+    CLOSED = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One logon. `identity` and `application_key` are there once `state` is VALID.
+
+    `acceptor` runs while a logon, or a repeated one, is under way.
+    """
+
+    id: int
+    acceptor: Acceptor | None = None
+    preauth: PreauthHash = field(default_factory=PreauthHash)
+    state: SessionState = SessionState.IN_PROGRESS
+    identity: Identity = Identity("", "", anonymous=True)
+    protection: Protection | None = None
+    application_key: bytes = b""
+    signing_required: bool = False
+    encrypt_data: bool = False
+    created: float = 0.0
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the logon succeeded and was not ended."""
+        return self.state is SessionState.VALID
+
+
+class SessionTable:
+    """The sessions of one server, over all of its connections. [MS-SMB2] 3.3.1.5
+
+    Ids are random, so that nobody guesses another's; 0 and all ones are reserved.
+    """
+
+    def __init__(self, random: Callable[[int], bytes]) -> None:
+        self._random = random
+        self._sessions: dict[int, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def create(self, acceptor: Acceptor, preauth: PreauthHash, now: float) -> Session:
+        """A session in progress, under a new id."""
+        while True:
+            session_id = int.from_bytes(self._random(8), "little")
+            if 0 < session_id < (1 << 64) - 1 and session_id not in self._sessions:
+                break
+        session = Session(session_id, acceptor, preauth, created=now)
+        self._sessions[session_id] = session
+        return session
+
+    def get(self, session_id: int) -> Session | None:
+        """The session of that id, if it exists."""
+        return self._sessions.get(session_id)
+
+    def remove(self, session: Session) -> None:
+        """Forget a session; it is CLOSED from now on."""
+        session.state = SessionState.CLOSED
+        self._sessions.pop(session.id, None)

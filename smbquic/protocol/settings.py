@@ -1,0 +1,71 @@
+"""What each end of a connection is willing to speak. [MS-SMB2] 3.2.1.1, 3.3.1.5"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from smbquic.wire.negotiate import Dialect
+from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
+
+DIALECTS = (
+    Dialect.SMB_2_0_2,
+    Dialect.SMB_2_1,
+    Dialect.SMB_3_0,
+    Dialect.SMB_3_0_2,
+    Dialect.SMB_3_1_1,
+)
+CIPHERS = (Cipher.AES_128_GCM, Cipher.AES_128_CCM, Cipher.AES_256_GCM, Cipher.AES_256_CCM)
+SIGNING_ALGORITHMS = (
+    SigningAlgorithm.AES_GMAC,
+    SigningAlgorithm.AES_CMAC,
+    SigningAlgorithm.HMAC_SHA256,
+)
+MAX_SIZE = 8 << 20
+"""Largest READ, WRITE or transaction in bytes, as Windows has it. [MS-SMB2] 3.3.5.4 <283>"""
+
+SINGLE_CREDIT_SIZE = 65536
+"""The same for SMB 2.0.2, which knows no multi-credit messages."""
+
+MESSAGE_OVERHEAD = 65536
+"""What a message may have around its payload: headers, names, contexts, compounded requests."""
+
+
+class EncryptionPolicy(Enum):
+    """Whether SMB messages are sealed."""
+
+    OFF = "off"
+    ALLOWED = "allowed"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """What a server offers; the algorithms in its order of preference.
+
+    `skip_encryption_over_quic` lets a client that asks for it leave SMB encryption out, since
+    QUIC encrypts already ([MS-SMB2] 3.3.1.5, DisableEncryptionOverSecureTransport).
+    """
+
+    guid: bytes
+    dialects: tuple[Dialect, ...] = DIALECTS
+    ciphers: tuple[Cipher, ...] = CIPHERS
+    signing_algorithms: tuple[SigningAlgorithm, ...] = SIGNING_ALGORITHMS
+    signing_required: bool = False
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
+    skip_encryption_over_quic: bool = True
+    max_size: int = MAX_SIZE
+    max_credits: int = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """What a client asks for; the algorithms in its order of preference."""
+
+    client_guid: bytes
+    dialects: tuple[Dialect, ...] = DIALECTS
+    ciphers: tuple[Cipher, ...] = CIPHERS
+    signing_algorithms: tuple[SigningAlgorithm, ...] = SIGNING_ALGORITHMS
+    signing_required: bool = True
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
+    skip_encryption_over_quic: bool = True
+    max_size: int = MAX_SIZE
+    credits_wanted: int = 512
