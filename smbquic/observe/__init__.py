@@ -1,0 +1,1 @@
+"""What can be seen of a running server or client from outside: metrics, audit records, key logs."""

@@ -1,0 +1,34 @@
+"""Certificates: a small authority of one's own, the files it lives in, and verification.
+
+`init` writes a whole PKI into a directory, `ensure_private_ca` keeps the one that a server uses
+when it was given none, `write_faults` makes the certificates that nobody should accept, and
+`verify` says why a chain is refused.
+"""
+
+from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Validity
+from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
+from smbquic.pki.faults import Fault, FaultyPki, write_faults
+from smbquic.pki.files import PkiError
+from smbquic.pki.private import ensure_private_ca, user_data_directory
+from smbquic.pki.verify import CertificateError, Reason, Trust, verify
+
+__all__ = [
+    "Authority",
+    "CertificateError",
+    "CertificateFiles",
+    "Credential",
+    "Fault",
+    "FaultyPki",
+    "KeyType",
+    "PkiDirectory",
+    "PkiError",
+    "Purpose",
+    "Reason",
+    "Trust",
+    "Validity",
+    "ensure_private_ca",
+    "init",
+    "user_data_directory",
+    "verify",
+    "write_faults",
+]

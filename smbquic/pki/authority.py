@@ -1,0 +1,283 @@
+"""A certificate authority: roots, intermediates, leaves and revocation lists.
+
+What a certificate holds is what Windows asks of SMB over QUIC: SHA-256, ECDSA P-256 or RSA of at
+least 2048 bits, digitalSignature, serverAuth or clientAuth, a subject, and a subject alternative
+name for every name that the server is reached by ([MS-SMB2] 3.3.1.17 names the client's side).
+`certs/README.md` lists it all.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from smbquic.pki.files import PrivateKey
+
+# Clocks of two machines differ; a certificate made this minute must work on both.
+_BACKDATED = timedelta(minutes=10)
+_COMMON_NAME_LIMIT = 64
+_DNS_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII | re.IGNORECASE)
+_DNS_NAME_LIMIT = 253
+
+
+class KeyType(StrEnum):
+    """Which kind of key a certificate gets."""
+
+    EC_P256 = "ec-p256"
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+
+
+class Purpose(StrEnum):
+    """Which end of the connection a certificate is for."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+    @property
+    def usage(self) -> x509.ObjectIdentifier:
+        """The extended key usage that stands for it."""
+        if self is Purpose.SERVER:
+            return ExtendedKeyUsageOID.SERVER_AUTH
+        return ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """From when to when a certificate counts; both ends are aware of their time zone."""
+
+    not_before: datetime
+    not_after: datetime
+
+    @classmethod
+    def starting(cls, now: datetime, days: int) -> Self:
+        """`days` from `now` on, and a little before it for clocks that differ."""
+        return cls(now - _BACKDATED, now + timedelta(days=days))
+
+    def within(self, issuer: x509.Certificate) -> "Validity":
+        """The same, but not longer than the certificate that signs it."""
+        return Validity(self.not_before, min(self.not_after, issuer.not_valid_after_utc))
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A leaf, its key, and the intermediates that a peer needs to reach the root, nearest first."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
+    chain: tuple[x509.Certificate, ...]
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """Leaf, then intermediates: what a TLS end sends."""
+        return b"".join(certificate_pem(each) for each in (self.certificate, *self.chain))
+
+    @property
+    def key_pem(self) -> bytes:
+        """The private key, not encrypted."""
+        return key_pem(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate that signs others. `chain` is what its leaves carry after themselves."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @classmethod
+    def root(cls, common_name: str, key: PrivateKey, validity: Validity) -> Self:
+        """A self-signed root that trusts one level of intermediates."""
+        subject = _subject(common_name)
+        builder = _builder(subject, subject, key.public_key(), validity)
+        certificate = _authority_extensions(builder, path_length=1).sign(key, hashes.SHA256())
+        return cls(certificate, key)
+
+    def intermediate(self, common_name: str, key: PrivateKey, validity: Validity) -> "Authority":
+        """An authority below this one, which signs leaves only."""
+        builder = _authority_extensions(
+            self._builder(_subject(common_name), key, validity), path_length=0
+        )
+        certificate = builder.sign(self.key, hashes.SHA256())
+        return Authority(certificate, key, (certificate, *self.chain))
+
+    def issue(
+        self,
+        purpose: Purpose,
+        common_name: str,
+        key: PrivateKey,
+        validity: Validity,
+        names: Iterable[str] = (),
+    ) -> Credential:
+        """A leaf for one end of a connection; `names` are DNS names and IP addresses.
+
+        `validity` is taken as it is: cut it with `Validity.within` if it must not outlive this
+        authority. Raises `ValueError` for what is neither a DNS name nor an address.
+        """
+        builder = self._builder(_subject(common_name), key, validity)
+        builder = _leaf_extensions(builder, purpose, names)
+        return Credential(builder.sign(self.key, hashes.SHA256()), key, self.chain)
+
+    def revocation_list(
+        self, revoked: Mapping[int, datetime], now: datetime
+    ) -> x509.CertificateRevocationList:
+        """A list of the serial numbers in `revoked`, each with when it was revoked.
+
+        It stays good as long as the authority: it is a file that its owner replaces, not one that
+        peers fetch and that has to run out before they fetch the next.
+        """
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(now - _BACKDATED)
+            .next_update(self.certificate.not_valid_after_utc)
+            .add_extension(_issuer_key_identifier(self.certificate), critical=False)
+            .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+        )
+        for serial, when in revoked.items():
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(when)
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self.key, hashes.SHA256())
+
+    def _builder(
+        self, subject: x509.Name, key: PrivateKey, validity: Validity
+    ) -> x509.CertificateBuilder:
+        builder = _builder(subject, self.certificate.subject, key.public_key(), validity)
+        return builder.add_extension(_issuer_key_identifier(self.certificate), critical=False)
+
+
+def self_signed(
+    purpose: Purpose,
+    common_name: str,
+    key: PrivateKey,
+    validity: Validity,
+    names: Iterable[str] = (),
+) -> Credential:
+    """A leaf that nobody but its own key vouches for."""
+    subject = _subject(common_name)
+    builder = _builder(subject, subject, key.public_key(), validity)
+    builder = _leaf_extensions(builder, purpose, names)
+    return Credential(builder.sign(key, hashes.SHA256()), key, ())
+
+
+def generate_key(key_type: KeyType) -> PrivateKey:
+    """A fresh key of that kind."""
+    if key_type is KeyType.EC_P256:
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, 2048 if key_type is KeyType.RSA_2048 else 3072)
+
+
+def certificate_pem(certificate: x509.Certificate) -> bytes:
+    """The certificate as a PEM block."""
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def key_pem(key: PrivateKey) -> bytes:
+    """The private key as an unencrypted PKCS #8 PEM block."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def now_utc() -> datetime:
+    """The time to the second, which is what a certificate can hold."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def general_name(name: str) -> x509.DNSName | x509.IPAddress:
+    """A subject alternative name: an IP address if `name` reads as one, else a DNS name.
+
+    A wildcard may stand for the first label. Raises `ValueError`.
+    """
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    labels = name.removeprefix("*.").split(".")
+    if len(name) > _DNS_NAME_LIMIT or not all(_DNS_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(
+            f"{name!r} is neither a DNS name (an international one in its xn-- form) "
+            "nor an IP address"
+        )
+    return x509.DNSName(name.lower())
+
+
+def _subject(common_name: str) -> x509.Name:
+    # Windows asks for a subject that is not empty, and takes any; X.520 limits its length.
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "smbquic"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_COMMON_NAME_LIMIT]),
+        ]
+    )
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    validity: Validity,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(validity.not_before)
+        .not_valid_after(validity.not_after)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def _authority_extensions(
+    builder: x509.CertificateBuilder, path_length: int
+) -> x509.CertificateBuilder:
+    return builder.add_extension(
+        x509.BasicConstraints(ca=True, path_length=path_length), critical=True
+    ).add_extension(_key_usage(signs_certificates=True), critical=True)
+
+
+def _leaf_extensions(
+    builder: x509.CertificateBuilder, purpose: Purpose, names: Iterable[str]
+) -> x509.CertificateBuilder:
+    builder = (
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([purpose.usage]), critical=False)
+    )
+    alternatives = [general_name(name) for name in dict.fromkeys(names)]
+    if alternatives:
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    return builder
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        # TLS 1.3 only ever signs with the key of a certificate, RSA's too.
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _issuer_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier.value)

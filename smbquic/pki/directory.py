@@ -1,0 +1,197 @@
+"""A PKI in a directory: which files it has, how they come to be, how they are read again."""
+
+import errno
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from smbquic.pki.authority import (
+    Authority,
+    Credential,
+    KeyType,
+    Purpose,
+    Validity,
+    certificate_pem,
+    generate_key,
+    key_pem,
+    now_utc,
+)
+from smbquic.pki.files import PRIVATE, PUBLIC, PkiError, load_certificates, load_key, write_file
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+"""The names of this machine for itself; every server certificate carries them."""
+
+AUTHORITY_DAYS = 3650
+LEAF_DAYS = 397
+"""What public authorities may give at most; some clients take no more from anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """A certificate (leaf, then intermediates) and its key, as two PEM files."""
+
+    certificate: Path
+    key: Path
+
+    def write(self, credential: Credential) -> None:
+        """Put both files in place, the key readable by its owner only. Raises `OSError`."""
+        write_file(self.key, credential.key_pem, PRIVATE)
+        write_file(self.certificate, credential.certificate_pem, PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class PkiDirectory:
+    """Where the files of a PKI are. Nothing is read before a method asks for it."""
+
+    path: Path
+
+    @property
+    def ca(self) -> Path:
+        """The root's certificate: what the other side trusts."""
+        return self.path / "ca.pem"
+
+    @property
+    def ca_key(self) -> Path:
+        """The root's key. It is needed for a new intermediate only, and better kept elsewhere."""
+        return self.path / "ca.key"
+
+    @property
+    def intermediate(self) -> Path:
+        """The certificate of the authority that issues leaves."""
+        return self.path / "intermediate.pem"
+
+    @property
+    def intermediate_key(self) -> Path:
+        """The key that issues leaves."""
+        return self.path / "intermediate.key"
+
+    @property
+    def server(self) -> CertificateFiles:
+        """The server's certificate and key."""
+        return CertificateFiles(self.path / "server.pem", self.path / "server.key")
+
+    @property
+    def client(self) -> CertificateFiles:
+        """The client's certificate and key."""
+        return CertificateFiles(self.path / "client.pem", self.path / "client.key")
+
+    @property
+    def crl(self) -> Path:
+        """The revocation lists: the intermediate's first, then the root's."""
+        return self.path / "crl.pem"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file of the PKI, the root's certificate last."""
+        return (
+            self.ca_key,
+            self.intermediate_key,
+            self.intermediate,
+            self.server.key,
+            self.server.certificate,
+            self.client.key,
+            self.client.certificate,
+            self.crl,
+            self.ca,
+        )
+
+    def issuer(self) -> Authority:
+        """The authority that issues leaves. Raises `PkiError`."""
+        certificate = load_certificates(self.intermediate)[0]
+        key = load_key(self.intermediate_key)
+        if certificate.public_key() != key.public_key():
+            raise PkiError(f"{self.intermediate_key} is not the key of {self.intermediate}")
+        return Authority(certificate, key, (certificate,))
+
+
+def init(
+    directory: Path,
+    *,
+    names: Iterable[str] = (),
+    key_type: KeyType = KeyType.EC_P256,
+    now: datetime | None = None,
+) -> PkiDirectory:
+    """Make a root, an intermediate, a server and a client certificate, and empty revocation lists.
+
+    The server's certificate names this machine (`LOCAL_NAMES`) and every DNS name and IP address
+    in `names`. All files appear, or none; a file that is already there is never replaced. A
+    directory that does not exist yet is made, readable by its owner only. Raises
+    `FileExistsError`, any other `OSError`, and `ValueError` for a name that is none.
+    """
+    target = PkiDirectory(directory)
+    for path in target.files:
+        if path.exists():
+            raise FileExistsError(
+                errno.EEXIST, "there is a PKI here already, and it is kept as it is", str(path)
+            )
+    # Staged on the same file system, where a finished file only has to get its name.
+    place = directory if directory.exists() else directory.parent
+    place.mkdir(parents=True, exist_ok=True)
+    stage = PkiDirectory(place / f".{secrets.token_hex(4)}.new")
+    stage.path.mkdir(mode=0o700)
+    try:
+        _fill(stage, (*LOCAL_NAMES, *names), key_type, now or now_utc())
+        if place == directory:
+            _link_files(stage, target)
+        else:
+            _rename_directory(stage, target)
+    finally:
+        shutil.rmtree(stage.path, ignore_errors=True)
+    return target
+
+
+def _fill(pki: PkiDirectory, names: tuple[str, ...], key_type: KeyType, now: datetime) -> None:
+    long_lived = Validity.starting(now, AUTHORITY_DAYS)
+    short_lived = Validity.starting(now, LEAF_DAYS)
+    # Two private roots with one name confuse whoever trusts both: tell them apart.
+    mark = secrets.token_hex(4)
+    root = Authority.root(f"smbquic root {mark}", generate_key(key_type), long_lived)
+    issuer = root.intermediate(f"smbquic issuer {mark}", generate_key(key_type), long_lived)
+    # Named after what others call it, if anything.
+    server_name = names[len(LOCAL_NAMES)] if len(names) > len(LOCAL_NAMES) else names[0]
+    server = issuer.issue(Purpose.SERVER, server_name, generate_key(key_type), short_lived, names)
+    client = issuer.issue(Purpose.CLIENT, "smbquic client", generate_key(key_type), short_lived)
+
+    write_file(pki.ca_key, key_pem(root.key), PRIVATE)
+    write_file(pki.intermediate_key, key_pem(issuer.key), PRIVATE)
+    write_file(pki.intermediate, certificate_pem(issuer.certificate), PUBLIC)
+    pki.server.write(server)
+    pki.client.write(client)
+    lists = [authority.revocation_list({}, now) for authority in (issuer, root)]
+    write_file(pki.crl, crls_pem(lists), PUBLIC)
+    write_file(pki.ca, certificate_pem(root.certificate), PUBLIC)
+
+
+def crls_pem(lists: Iterable[x509.CertificateRevocationList]) -> bytes:
+    """Revocation lists as the PEM blocks of one file."""
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in lists)
+
+
+def _rename_directory(stage: PkiDirectory, target: PkiDirectory) -> None:
+    try:
+        stage.path.rename(target.path)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        raise FileExistsError(
+            errno.EEXIST, "somebody else made a PKI here just now", str(target.path)
+        ) from error
+
+
+def _link_files(stage: PkiDirectory, target: PkiDirectory) -> None:
+    placed: list[Path] = []
+    try:
+        for source, path in zip(stage.files, target.files, strict=True):
+            # A link, unlike a rename, fails if somebody else was faster.
+            path.hardlink_to(source)
+            placed.append(path)
+    except OSError:
+        for path in placed:
+            path.unlink()
+        raise

@@ -1,0 +1,84 @@
+"""PEM files: written whole or not at all, read with an error that names the file."""
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from smbquic.errors import SmbError
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+"""The kinds of key that Windows, Samba and this package all take in a certificate."""
+
+PRIVATE = 0o600
+PUBLIC = 0o644
+
+_CRL_BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
+
+
+class PkiError(SmbError):
+    """A file of the PKI is missing, damaged, or does not fit the others. The message names it."""
+
+
+def write_file(path: Path, data: bytes, mode: int) -> None:
+    """Put `data` at `path` with permissions `mode`: a reader sees the old file or the new one.
+
+    The bytes are on the disk before the name points at them, and a private key is never readable
+    by others, not even for a moment. Raises `OSError`.
+    """
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except BaseException:
+        staged.unlink()
+        raise
+
+
+def load_certificates(path: Path) -> list[x509.Certificate]:
+    """The certificates of a PEM file in their order, at least one. Raises `PkiError`."""
+    with _naming(path, "certificate"):
+        return x509.load_pem_x509_certificates(path.read_bytes())
+
+
+def load_key(path: Path) -> PrivateKey:
+    """The private key of an unencrypted PEM file. Raises `PkiError`."""
+    with _naming(path, "private key"):
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, PrivateKey):
+        raise PkiError(f"{path}: the private key is neither ECDSA nor RSA")
+    return key
+
+
+def load_crls(path: Path) -> list[x509.CertificateRevocationList]:
+    """The revocation lists of a PEM file, at least one. Raises `PkiError`."""
+    with _naming(path, "revocation list"):
+        blocks = _CRL_BLOCK.findall(path.read_bytes())
+        if not blocks:
+            raise ValueError("no PEM block")
+        return [x509.load_pem_x509_crl(block) for block in blocks]
+
+
+@contextlib.contextmanager
+def _naming(path: Path, content: str) -> Iterator[None]:
+    """Turn what goes wrong while `path` is read into one line that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise PkiError(f"{path}: cannot read the {content}: {error.strerror}") from error
+    except TypeError as error:
+        # The library's way to say that a password is needed.
+        raise PkiError(f"{path}: the {content} is encrypted; decrypt it first") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise PkiError(f"{path}: this is not a PEM file with a {content}") from error

@@ -1,0 +1,40 @@
+"""Fixtures that every room's tests may use, and what happens where a program is missing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from smbquic.pki import FaultyPki, PkiDirectory, init, write_faults
+
+# How long an example takes says nothing about the code on a machine that does other things too.
+settings.register_profile("smbquic", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("smbquic")
+
+# Debian keeps smbd where only root's PATH looks.
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose programs are not installed; in CI, where they must be, fail it."""
+    wanted = [name for mark in item.iter_markers("debian") for name in mark.args]
+    missing = sorted({name for name in wanted if shutil.which(name, path=SEARCH_PATH) is None})
+    if missing:
+        reason = f"not installed: {', '.join(missing)} (Debian: smbclient, samba, samba-testsuite)"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiDirectory:
+    """A fresh PKI: the server's certificate is for localhost, its addresses and fs.example."""
+    return init(tmp_path_factory.mktemp("pki") / "good", names=["fs.example"])
+
+
+@pytest.fixture(scope="session")
+def bad_pki(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> FaultyPki:
+    """One certificate of each fault for each end, issued by the CA of `pki`."""
+    return write_faults(Path(tmp_path_factory.mktemp("pki-faults")), pki)
