@@ -44,9 +44,9 @@ class MessageTransport(Protocol):
     async def send(self, *buffers: Buffer) -> None:
         """Send one message, made of `buffers` in order.
 
-        Waits while the peer or the network cannot take more. The buffers must not change until
-        it returns. Raises `ConnectionClosed`, and `LocalProtocolError` for a message that is
-        too long for its prefix.
+        Waits while the peer or the network cannot take more. The transport may hold on to the
+        buffers until the peer has them, so they must not change any more. Raises
+        `ConnectionClosed`, and `LocalProtocolError` for a message too long for its prefix.
         """
 
     async def receive(self) -> memoryview:

@@ -102,17 +102,15 @@ class Assembler:
 class Inbox:
     """Whole messages on their way to `receive()`, and the end of the connection behind them.
 
-    `on_room` is called when enough was fetched that the transport may read on, once for each
-    time that `full` was seen by `put`.
+    `on_fetch` is called with the size of each message that was fetched.
     """
 
-    def __init__(self, on_room: Callable[[], None], limit: int = QUEUE_LIMIT) -> None:
+    def __init__(self, on_fetch: Callable[[int], None], limit: int = QUEUE_LIMIT) -> None:
         self._messages: deque[memoryview] = deque()
         self._cost = 0
         self._limit = limit
-        self._on_room = on_room
+        self._on_fetch = on_fetch
         self._waiter: asyncio.Future[None] | None = None
-        self._was_full = False
         self._end: Exception | None = None
 
     @property
@@ -120,11 +118,15 @@ class Inbox:
         """Whether more than the limit waits to be fetched."""
         return self._cost > self._limit
 
+    @property
+    def has_room(self) -> bool:
+        """Whether so little waits that reading on is worth while."""
+        return self._cost <= self._limit // 4
+
     def put(self, message: memoryview) -> None:
         """Queue a message."""
         self._messages.append(message)
         self._cost += len(message) + MESSAGE_COST
-        self._was_full = self._was_full or self.full
         self._wake()
 
     def end(self, error: Exception) -> None:
@@ -133,18 +135,16 @@ class Inbox:
             self._end = error
             self._wake()
 
-    def clear(self) -> None:
-        """Forget the messages that nobody will fetch any more."""
-        self._messages.clear()
-        self._cost = 0
-
     async def get(self) -> memoryview:
-        """Wait for the next message; raises the error that `end` was given."""
+        """Wait for the next message; raises the error that `end` was given.
+
+        One at a time: a second caller gets `LocalProtocolError`.
+        """
+        if self._waiter is not None:
+            raise LocalProtocolError("receive() is already waiting for a message")
         while not self._messages:
             if self._end is not None:
-                raise self._end
-            if self._waiter is not None:
-                raise LocalProtocolError("receive() is already waiting for a message")
+                raise self._end.with_traceback(None)
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -152,9 +152,7 @@ class Inbox:
                 self._waiter = None
         message = self._messages.popleft()
         self._cost -= len(message) + MESSAGE_COST
-        if self._was_full and self._cost <= self._limit // 4:
-            self._was_full = False
-            self._on_room()
+        self._on_fetch(len(message))
         return message
 
     def _wake(self) -> None:

@@ -1,0 +1,105 @@
+"""Host names to addresses, and the race between the addresses of one name."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from smbquic.errors import ConnectError, TransportError
+
+HEAD_START = 0.25
+"""Seconds that an address gets before the next one is tried beside it ([RFC8305] 5)."""
+
+SocketAddress = tuple[Any, ...]
+"""What the socket module takes and gives: (host, port) or (host, port, flow, scope)."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One place to connect to or to listen on."""
+
+    family: socket.AddressFamily
+    socket_address: SocketAddress
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Host and port alone."""
+        return endpoint(self.socket_address)
+
+
+def endpoint(address: SocketAddress) -> tuple[str, int]:
+    """Host and port of a socket address, an IPv4 address in IPv6 clothes undressed."""
+    host = str(address[0])
+    return host.removeprefix("::ffff:") if "." in host else host, int(address[1])
+
+
+def is_loopback(address: SocketAddress) -> bool:
+    """Whether packets to `address` stay on this machine."""
+    return ipaddress.ip_address(endpoint(address)[0].partition("%")[0]).is_loopback
+
+
+def url(scheme: str, address: tuple[str, int]) -> str:
+    """`scheme://host:port`, with brackets where the host is an IPv6 address."""
+    host, port = address
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+async def resolve(
+    host: str, port: int, kind: socket.SocketKind, *, passive: bool = False
+) -> list[Address]:
+    """All addresses of `host`, in the order the system prefers.
+
+    Raises `ConnectError` for a name that has none.
+    """
+    flags = socket.AI_PASSIVE if passive else 0
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host or None, port, type=kind, flags=flags
+        )
+    except (socket.gaierror, UnicodeError) as error:
+        raise ConnectError(
+            f"the name {host!r} cannot be resolved ({error}): check it, and the name server"
+        ) from error
+    addresses = [Address(socket.AddressFamily(row[0]), row[4]) for row in found]
+    return list(dict.fromkeys(addresses))
+
+
+async def race(addresses: Sequence[Address], attempt: Callable[[Address], Awaitable[T]]) -> T:
+    """The result of the first attempt that succeeds, later addresses starting a little later.
+
+    An attempt that fails lets the next one start at once. Raises the `TransportError` of the
+    first address, the one the system prefers, when all have failed.
+    """
+    waiting = list(addresses)
+    running: list[asyncio.Task[T]] = []
+    failures: dict[int, TransportError] = {}
+    order: dict[asyncio.Task[T], int] = {}
+    try:
+        while waiting or running:
+            if waiting:
+                task = asyncio.ensure_future(_run(attempt, waiting.pop(0)))
+                order[task] = len(order)
+                running.append(task)
+            done, _ = await asyncio.wait(
+                running,
+                timeout=HEAD_START if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                running.remove(task)
+                try:
+                    return task.result()
+                except TransportError as error:
+                    failures[order[task]] = error
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    raise failures[min(failures)]
+
+
+async def _run(attempt: Callable[[Address], Awaitable[T]], address: Address) -> T:
+    return await attempt(address)

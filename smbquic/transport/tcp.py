@@ -1,0 +1,292 @@
+"""SMB messages over TCP: Direct TCP, port 445.
+
+Memory per connection that nobody fetches from: `QUEUE_LIMIT` (4 MiB) of whole messages, counting
+256 bytes extra for each, the message that crossed that limit (`max_message_size` at most), and
+a receive buffer of 64 KiB. Then reading stops, and TCP tells the peer. A message that has only
+been announced costs at most four times what has arrived of it.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
+from smbquic.transport import framing
+from smbquic.transport.addresses import Address, endpoint, race, resolve, url
+from smbquic.transport.base import Listener, MessageTransport, OnConnection, Peer
+from smbquic.transport.serving import MAX_CONNECTIONS, Connections
+from smbquic.wire.cursor import Buffer
+
+FIRST_BUFFER = 4 << 10
+"""Size of the receive buffer before the peer has shown that it sends more."""
+BUFFER_SIZE = 64 << 10
+SMALL_MESSAGE = 32 << 10
+"""Up to here a message is received whole into the shared buffer and copied out of it."""
+GROWTH = 4
+LINGER = 5.0
+"""Seconds that a closing connection may take to get rid of what it still has to send."""
+KEEP_ALIVE_IDLE = 10
+
+logger = logging.getLogger(__name__)
+
+
+async def connect(
+    host: str,
+    port: int,
+    *,
+    timeout: float = 10.0,  # noqa: ASYNC109 (the contract of both transports)
+    max_message_size: int = framing.MAX_MESSAGE_SIZE,
+) -> MessageTransport:
+    """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
+
+    Raises `ConnectError`.
+    """
+    loop = asyncio.get_running_loop()
+
+    async def attempt(address: Address) -> TcpTransport:
+        try:
+            _, transport = await loop.create_connection(
+                lambda: TcpTransport(max_message_size), *address.endpoint, family=address.family
+            )
+        except OSError as error:
+            where = url("tcp", address.endpoint)
+            raise ConnectError(f"{where}: {error.strerror or error}") from error
+        return transport
+
+    started = loop.time()
+    try:
+        async with asyncio.timeout(timeout):
+            addresses = await resolve(host, port, socket.SOCK_STREAM)
+            transport = await race(addresses, attempt)
+    except TimeoutError as error:
+        raise ConnectError(
+            f"{host}:{port} did not answer within {timeout:g} s: is a firewall in the way?"
+        ) from error
+    transport.peer = replace(transport.peer, handshake_seconds=loop.time() - started)
+    return transport
+
+
+async def listen(
+    host: str,
+    port: int,
+    on_connection: OnConnection,
+    *,
+    max_message_size: int = framing.MAX_MESSAGE_SIZE,
+    max_connections: int = MAX_CONNECTIONS,
+) -> Listener:
+    """Accept connections on the first address of `host`; port 0 picks one.
+
+    Raises `OSError` where the address cannot be had, `ConnectError` where `host` has none.
+    """
+    address, *_ = await resolve(host, port, socket.SOCK_STREAM, passive=True)
+    connections = Connections(on_connection, max_connections)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: TcpTransport(max_message_size, connections.start),
+        *address.endpoint,
+        family=address.family,
+    )
+    return TcpListener(server, connections)
+
+
+class TcpListener:
+    """A listening TCP socket."""
+
+    def __init__(self, server: asyncio.Server, connections: Connections) -> None:
+        self._server = server
+        self._connections = connections
+        self.url = url("tcp", endpoint(server.sockets[0].getsockname()))
+
+    async def close(self) -> None:
+        """Stop accepting, end the connections that were accepted, and wait for both."""
+        self._server.close()
+        await self._connections.close()
+        await self._server.wait_closed()
+
+
+class TcpTransport(asyncio.BufferedProtocol):
+    """A `MessageTransport` over one TCP connection."""
+
+    peer: Peer
+
+    def __init__(
+        self,
+        max_message_size: int,
+        on_connected: Callable[[MessageTransport], None] | None = None,
+    ) -> None:
+        self.max_message_size = max_message_size
+        self._on_connected = on_connected
+        self._inbox = framing.Inbox(self._fetched)
+        self._buffer = memoryview(bytearray(FIRST_BUFFER))
+        self._held = 0
+        self._message: bytearray | None = None
+        self._message_length = 0
+        self._filled = 0
+        self._reading = True
+        self._writable: asyncio.Future[None] | None = None
+        self._keep_alive = False
+        self._closing = ""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether TCP probes a quiet connection, so that middleboxes keep it up."""
+        return self._keep_alive
+
+    @keep_alive.setter
+    def keep_alive(self, wanted: bool) -> None:
+        if wanted == self._keep_alive:
+            return
+        self._keep_alive = wanted
+        sock: socket.socket = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, wanted)
+        if wanted and hasattr(socket, "TCP_KEEPIDLE"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE)
+
+    async def send(self, *buffers: Buffer) -> None:
+        """Send one message; see `MessageTransport.send`."""
+        prefix = framing.prefix(sum(map(len, buffers)))
+        while self._writable is not None and not self._closing:
+            await asyncio.shield(self._writable)
+        if self._closing:
+            raise ConnectionClosed(self._closing)
+        self._transport.writelines([prefix, *buffers])
+        if self._writable is not None:
+            await asyncio.shield(self._writable)
+
+    async def receive(self) -> memoryview:
+        """Wait for one message; see `MessageTransport.receive`."""
+        return await self._inbox.get()
+
+    def close(self, reason: str = "") -> None:
+        """Begin an orderly end; see `MessageTransport.close`."""
+        if not self._closing:
+            self._end(ConnectionClosed(reason or "the connection was closed"))
+            self._transport.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is closed."""
+        await asyncio.shield(self._lost)
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Learn who the peer is, and hand the connection over."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        sock: socket.socket = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.peer = Peer(
+            kind="tcp",
+            local=endpoint(transport.get_extra_info("sockname")),
+            remote=endpoint(transport.get_extra_info("peername")),
+        )
+        if self._on_connected is not None:
+            self._on_connected(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Memory for the next bytes: the rest of a big message, else the shared buffer."""
+        if self._message is None:
+            return self._buffer[self._held :]
+        if self._filled == len(self._message):
+            # A stranger's word is not worth 8 MiB: the buffer follows what has arrived.
+            size = min(self._message_length, GROWTH * self._filled)
+            self._message += bytes(size - self._filled)
+        return memoryview(self._message)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take note of `nbytes` more in the buffer that `get_buffer` gave."""
+        if self._closing:
+            return
+        if self._message is None:
+            self._held += nbytes
+            try:
+                self._cut()
+            except RemoteProtocolError as error:
+                logger.warning("%s:%d: %s", *self.peer.remote, error)
+                self._end(error)
+                self._transport.abort()
+        else:
+            self._filled += nbytes
+            if self._filled == self._message_length:
+                self._put(memoryview(self._message))
+                self._message = None
+
+    def eof_received(self) -> None:
+        """The peer has nothing more to say, which ends the connection."""
+        middle = self._message is not None or self._held > 0
+        self._end(
+            ConnectionClosed(
+                "the peer closed the connection in the middle of a message"
+                if middle
+                else "the peer closed the connection"
+            )
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._end(ConnectionClosed(f"the connection was lost: {exc or 'closed'}"))
+        self._linger.cancel()
+        if not self._lost.done():
+            self._lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        """The peer or the network takes no more for now."""
+        self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
+
+    # Inside.
+
+    def _cut(self) -> None:
+        """Take the messages out of the shared buffer."""
+        start, held = 0, self._held
+        while held - start >= framing.PREFIX_SIZE:
+            body = start + framing.PREFIX_SIZE
+            length = framing.message_length(self._buffer[start:body], self.max_message_size)
+            if length <= held - body:
+                self._put(memoryview(bytearray(self._buffer[body : body + length])))
+                start = body + length
+            elif length > SMALL_MESSAGE:
+                self._begin(length, self._buffer[body:held])
+                start = held
+            else:
+                break
+        rest = held - start
+        if start and rest:
+            self._buffer[:rest] = self._buffer[start:held]
+        self._held = rest
+        if held == FIRST_BUFFER == len(self._buffer):
+            bigger = memoryview(bytearray(BUFFER_SIZE))
+            bigger[:rest] = self._buffer[:rest]
+            self._buffer = bigger
+
+    def _begin(self, length: int, arrived: memoryview) -> None:
+        self._message = bytearray(min(length, max(BUFFER_SIZE, GROWTH * len(arrived))))
+        self._message[: len(arrived)] = arrived
+        self._message_length = length
+        self._filled = len(arrived)
+
+    def _put(self, message: memoryview) -> None:
+        self._inbox.put(message)
+        if self._inbox.full and self._reading:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _fetched(self, _size: int) -> None:
+        if not self._reading and not self._closing and self._inbox.has_room:
+            self._reading = True
+            self._transport.resume_reading()
+
+    def _end(self, error: Exception) -> None:
+        if not self._closing:
+            self._closing = str(error)
+            self._inbox.end(error)
+            self.resume_writing()
+            self._linger = self._loop.call_later(LINGER, self._transport.abort)
