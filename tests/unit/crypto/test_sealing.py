@@ -1,0 +1,179 @@
+from typing import Any
+
+import pytest
+from Cryptodome.Cipher import AES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.crypto.sealing import Sealer
+from smbquic.errors import SecurityError
+from smbquic.wire.negotiate_contexts import Cipher
+
+CIPHERS = list(Cipher)
+LARGE = 0x20000
+
+
+def make_sealer(cipher: Cipher) -> Sealer:
+    wide = cipher in (Cipher.AES_256_CCM, Cipher.AES_256_GCM)
+    return Sealer(cipher, bytes(range(32 if wide else 16)))
+
+
+def make_nonce(sealer: Sealer) -> bytes:
+    return bytes(range(100, 100 + sealer.nonce_size))
+
+
+def seal(sealer: Sealer, *message: bytes, session_id: int = 0x1122334455667788) -> bytearray:
+    buffers = sealer.seal(message, session_id=session_id, nonce=make_nonce(sealer))
+    return bytearray(b"".join(buffers))
+
+
+@pytest.mark.parametrize(
+    ("name", "cipher"),
+    [
+        ("sealed_with_ccm", Cipher.AES_128_CCM),
+        ("answered_with_ccm", Cipher.AES_128_CCM),
+        ("sealed_with_gcm", Cipher.AES_128_GCM),
+        ("answered_with_gcm", Cipher.AES_128_GCM),
+    ],
+)
+def test_opens_microsofts_examples(
+    name: str, cipher: Cipher, request: pytest.FixtureRequest
+) -> None:
+    example: Any = request.getfixturevalue(name)
+    assert Sealer(cipher, example.key).unseal(memoryview(example.wire)) == example.plain
+
+
+@pytest.mark.parametrize(
+    ("name", "cipher"),
+    [
+        ("answered_with_ccm", Cipher.AES_128_CCM),
+        ("sealed_with_gcm", Cipher.AES_128_GCM),
+        ("answered_with_gcm", Cipher.AES_128_GCM),
+    ],
+)
+def test_makes_microsofts_examples(
+    name: str, cipher: Cipher, request: pytest.FixtureRequest
+) -> None:
+    """Not the first CCM example, whose header has 16 random bytes where CCM's nonce has 11."""
+    example: Any = request.getfixturevalue(name)
+    header, ciphertext = Sealer(cipher, example.key).seal(
+        [example.plain[:64], example.plain[64:]],
+        session_id=example.session_id,
+        nonce=example.nonce,
+    )
+    padding = slice(20 + len(example.nonce), 36)
+    assert header[padding] == bytes(16 - len(example.nonce))
+    if example.wire[padding] == header[padding]:
+        assert bytes(header) + bytes(ciphertext) == example.wire
+    else:
+        assert bytes(ciphertext) == example.wire[52:]
+
+
+@pytest.mark.parametrize(
+    ("cipher", "size"),
+    [
+        (Cipher.AES_128_CCM, 11),
+        (Cipher.AES_256_CCM, 11),
+        (Cipher.AES_128_GCM, 12),
+        (Cipher.AES_256_GCM, 12),
+    ],
+)
+def test_nonce_sizes(cipher: Cipher, size: int) -> None:
+    assert make_sealer(cipher).nonce_size == size
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+@pytest.mark.parametrize(
+    "message",
+    [
+        [b"one buffer"],
+        [b"h" * 64, b"fixed", b"payload"],
+        [b"large" * LARGE],
+        [b"h" * 64, b"", b"large" * LARGE, b"tail"],
+    ],
+    ids=["one", "three", "large", "large pieces"],
+)
+def test_agrees_with_another_implementation(cipher: Cipher, message: list[bytes]) -> None:
+    sealer = make_sealer(cipher)
+    sealed = seal(sealer, *message)
+
+    assert sealed[:4] == b"\xfdSMB"
+    assert int.from_bytes(sealed[36:40], "little") == len(b"".join(message))
+    assert sealed[40:44] == b"\x00\x00\x01\x00"
+    assert int.from_bytes(sealed[44:52], "little") == 0x1122334455667788
+    key = bytes(range(32 if cipher in (Cipher.AES_256_CCM, Cipher.AES_256_GCM) else 16))
+    ccm = cipher in (Cipher.AES_128_CCM, Cipher.AES_256_CCM)
+    other: Any = AES.new(key, AES.MODE_CCM if ccm else AES.MODE_GCM, nonce=make_nonce(sealer))
+    other.update(bytes(sealed[20:52]))
+    plain = other.decrypt_and_verify(bytes(sealed[52:]), bytes(sealed[4:20]))
+    assert plain == b"".join(message)
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+@pytest.mark.parametrize("size", [0, 1, 0x10000, 0x10001])
+def test_unseals_what_it_sealed(cipher: Cipher, size: int) -> None:
+    sealer = make_sealer(cipher)
+    plain = bytes(size // 2) + b"\x01" * (size - size // 2)
+    sealed = seal(sealer, plain[: size // 2], plain[size // 2 :])
+    before = bytes(sealed)
+    assert sealer.unseal(memoryview(sealed)) == plain
+    assert sealed == before
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+@pytest.mark.parametrize("size", [100, LARGE])
+@pytest.mark.parametrize("at", [4, 19, 20, 35, 44, 51, 52, -1])
+def test_a_changed_byte_does_not_verify(cipher: Cipher, size: int, at: int) -> None:
+    sealer = make_sealer(cipher)
+    sealed = seal(sealer, bytes(size))
+    sealed[at] ^= 1
+    with pytest.raises(SecurityError, match="does not verify"):
+        sealer.unseal(memoryview(sealed))
+
+
+def test_another_key_does_not_verify() -> None:
+    sealed = seal(make_sealer(Cipher.AES_128_GCM), b"secret")
+    with pytest.raises(SecurityError):
+        Sealer(Cipher.AES_128_GCM, bytes(16)).unseal(memoryview(sealed))
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (0, 0xFE, "not an encrypted message"),
+        (3, 0x00, "not an encrypted message"),
+        (36, 0x00, "contradicts"),
+        (42, 0x02, "contradicts"),
+        (43, 0x01, "contradicts"),
+    ],
+)
+def test_a_header_that_cannot_be_is_refused(at: int, value: int, message: str) -> None:
+    sealer = make_sealer(Cipher.AES_128_GCM)
+    sealed = seal(sealer, b"secret")
+    sealed[at] = value
+    with pytest.raises(SecurityError, match=message):
+        sealer.unseal(memoryview(sealed))
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+@given(message=st.binary(max_size=200))
+def test_any_bytes_unseal_or_raise_security_error(cipher: Cipher, message: bytes) -> None:
+    sealer = make_sealer(cipher)
+    for candidate in (message, b"\xfdSMB" + message):
+        with pytest.raises(SecurityError):
+            sealer.unseal(memoryview(candidate))
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+@given(
+    plain=st.binary(max_size=200),
+    session_id=st.integers(0, 2**64 - 1),
+    cuts=st.lists(st.integers(0, 200), max_size=3),
+)
+def test_round_trip(cipher: Cipher, plain: bytes, session_id: int, cuts: list[int]) -> None:
+    edges = [0, *sorted(cuts), len(plain)]
+    message = [plain[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    sealer = make_sealer(cipher)
+    sealed = seal(sealer, *message, session_id=session_id)
+    assert sealer.unseal(memoryview(sealed)) == b"".join(message)
+    assert int.from_bytes(sealed[44:52], "little") == session_id
