@@ -6,7 +6,7 @@ and matched with their request.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from smbquic.auth.initiator import Initiator
@@ -115,7 +115,8 @@ class _Outstanding:
     command: Command
     session: ClientSession | None
     tree_id: int
-    async_id: int = field(default=0)
+    encrypt: bool
+    async_id: int = 0
 
 
 class ClientConnection:
@@ -196,13 +197,13 @@ class ClientConnection:
         charges = [self.charge(body) for body in bodies]
         if sum(charges) > self.credits:
             raise LocalProtocolError(f"{sum(charges)} credits wanted, {self.credits} there")
-        seals = self._seals(session, encrypt)
+        sealing = self._sealing(session, encrypt=encrypt)
         message_ids: list[int] = []
         message: list[Buffer] = []
         for index, body in enumerate(bodies):
             message_id = self._pool.spend(charges[index])
             message_ids.append(message_id)
-            self._outstanding[message_id] = _Outstanding(body.command, session, tree_id)
+            self._outstanding[message_id] = _Outstanding(body.command, session, tree_id, encrypt)
             parts = body.buffers()
             size = 0
             if index < len(bodies) - 1:
@@ -220,10 +221,9 @@ class ClientConnection:
                 tree_id=tree_id,
                 session_id=session.id if session else 0,
             )
-            message += self._signed(header, parts, session, seals)
-        if seals:
-            assert session is not None and session.protection is not None
-            message = session.protection.seal(message)
+            message += self._signed(header, parts, session, sealed=sealing is not None)
+        if sealing is not None:
+            message = sealing.seal(message)
         return SentCompound(message_ids, message)
 
     @property
@@ -235,34 +235,28 @@ class ClientConnection:
         return min(charge + missing, _MAX_CREDIT_REQUEST)
 
     @staticmethod
-    def _seals(session: ClientSession | None, encrypt: bool) -> bool:
+    def _sealing(session: ClientSession | None, *, encrypt: bool) -> Protection | None:
+        """What seals a request, if it is to be sealed. [MS-SMB2] 3.2.4.1.8"""
         if session is None or not session.established:
-            return False
+            return None
         if not (session.encrypt_data or encrypt):
-            return False
-        if session.protection is None or not session.protection.can_seal:
-            raise SecurityError("encryption is demanded, but the session has no key for it")
-        return True
+            return None
+        if session.protection is None:
+            raise SecurityError("encryption is demanded, but a guest's session has no key for it")
+        return session.protection
 
     @staticmethod
     def _signed(
-        header: Header, parts: list[Buffer], session: ClientSession | None, seals: bool
+        header: Header, parts: list[Buffer], session: ClientSession | None, *, sealed: bool
     ) -> list[Buffer]:
-        """A header, signed if the session wants that, and what follows it."""
-        signs = (
-            not seals
-            and session is not None
-            and session.protection is not None
-            and session.signing_required
-        )
-        if not signs:
+        """A header, signed if the session wants that, and what follows it. [MS-SMB2] 3.2.4.1.1"""
+        signing = session.protection if session and session.signing_required else None
+        if signing is None or sealed:
             return [header.encode(), *parts]
-        assert session is not None and session.protection is not None
         header.flags |= HeaderFlags.SIGNED
         raw = bytearray(header.encode())
-        session.protection.sign(
-            raw, parts, header.message_id, cancel=header.command == Command.CANCEL
-        )
+        cancel = header.command == Command.CANCEL
+        signing.sign(raw, parts, header.message_id, cancel=cancel)
         return [raw, *parts]
 
     def cancel(self, message_id: int) -> list[Buffer]:
@@ -281,12 +275,11 @@ class ClientConnection:
             tree_id=target.tree_id,
             session_id=target.session.id if target.session else 0,
         )
-        seals = self._seals(target.session, encrypt=False)
-        message = self._signed(header, CancelRequest().buffers(), target.session, seals)
-        if seals:
-            assert target.session is not None and target.session.protection is not None
-            message = target.session.protection.seal(message)
-        return message
+        sealing = self._sealing(target.session, encrypt=target.encrypt)
+        message = self._signed(
+            header, CancelRequest().buffers(), target.session, sealed=sealing is not None
+        )
+        return message if sealing is None else sealing.seal(message)
 
     # --- receiving --------------------------------------------------------------------------
 

@@ -51,11 +51,6 @@ class Protection:
             self._nonce_prefix = random(self._sealer.nonce_size - 8)
             self._nonce_count = 0
 
-    @property
-    def can_seal(self) -> bool:
-        """Whether a cipher was negotiated."""
-        return self._sealer is not None
-
     def sign(
         self, header: bytearray, rest: Sequence[Buffer], message_id: int, *, cancel: bool = False
     ) -> None:

@@ -5,6 +5,7 @@
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.message import UNSOLICITED, padding, total
+from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Answer, Request
 from smbquic.protocol.session import Session
 from smbquic.protocol.state import ConnectionState
@@ -94,10 +95,9 @@ class Responder:
                     body = [*body, filler]
                     size += len(filler)
             message += self._element(answer, body, size, related=index > 0)
-        first = answers[0].request
-        if self._seals(first):
-            assert first.session is not None and first.session.protection is not None
-            message = first.session.protection.seal(message)
+        seal = self._sealing(answers[0].request)
+        if seal is not None:
+            message = seal.seal(message)
         self._note_preauth(answers[0], message)
         return message
 
@@ -105,21 +105,14 @@ class Responder:
         self, answer: Answer, body: list[Buffer], size: int, *, related: bool
     ) -> list[Buffer]:
         request = answer.request
-        session = request.session
         pending = answer.status == NtStatus.PENDING
+        signing = None if pending else self._signing(request)
         flags = HeaderFlags.SERVER_TO_REDIR
         if request.async_id:
             flags |= HeaderFlags.ASYNC_COMMAND
         if related and request.related:
             flags |= HeaderFlags.RELATED_OPERATIONS
-        signs = (
-            session is not None
-            and session.protection is not None
-            and not pending
-            and not self._seals(request)
-            and (request.signed or session.signing_required)
-        )
-        if signs:
+        if signing is not None:
             flags |= HeaderFlags.SIGNED
         header = bytearray(
             Header(
@@ -135,9 +128,8 @@ class Responder:
                 session_id=request.session_id,
             ).encode()
         )
-        if signs:
-            assert session is not None and session.protection is not None
-            session.protection.sign(header, body, request.header.message_id)
+        if signing is not None:
+            signing.sign(header, body, request.header.message_id)
         return [header, *body]
 
     def _grant(self, request: Request, *, pending: bool) -> int:
@@ -146,18 +138,25 @@ class Responder:
         return self._state.window.grant(request.header.credits)
 
     @staticmethod
-    def _seals(request: Request) -> bool:
-        """[MS-SMB2] 3.3.4.1.4"""
-        if request.encrypted:
-            return True
+    def _sealing(request: Request) -> Protection | None:
+        """What seals the response, if it is to be sealed. [MS-SMB2] 3.3.4.1.4"""
         session = request.session
-        return (
-            session is not None
-            and session.encrypt_data
+        if session is None:
+            return None
+        by_policy = (
+            session.encrypt_data
             and session.is_valid
-            and request.header.command not in (Command.NEGOTIATE, Command.SESSION_SETUP)
             and request.failure is None
+            and request.header.command not in (Command.NEGOTIATE, Command.SESSION_SETUP)
         )
+        return session.protection if request.encrypted or by_policy else None
+
+    def _signing(self, request: Request) -> Protection | None:
+        """What signs the response, if it is to be signed. [MS-SMB2] 3.3.4.1.1"""
+        session = request.session
+        if session is None or self._sealing(request) is not None:
+            return None
+        return session.protection if request.signed or session.signing_required else None
 
     def _note_preauth(self, answer: Answer, message: list[Buffer]) -> None:
         """Negotiation and unfinished logons are hashed as they were sent. [MS-SMB2] 3.3.5.4"""

@@ -18,6 +18,9 @@ class SessionState(Enum):
     CLOSED = auto()
 
 
+_NOBODY = Identity("", "", anonymous=True)
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One logon. `identity` and `application_key` are there once `state` is VALID.
@@ -29,7 +32,7 @@ class Session:
     acceptor: Acceptor | None = None
     preauth: PreauthHash = field(default_factory=PreauthHash)
     state: SessionState = SessionState.IN_PROGRESS
-    identity: Identity = Identity("", "", anonymous=True)
+    identity: Identity = _NOBODY
     protection: Protection | None = None
     application_key: bytes = b""
     signing_required: bool = False
