@@ -192,6 +192,7 @@ class NtStatus(IntEnum):
     INVALID_TOKEN = 0xC0000465, "the token is not valid or has expired"
     SERVER_UNAVAILABLE = 0xC0000466, "the server is not available now"
     FILE_NOT_AVAILABLE = 0xC0000467, "the file is not available now"
+    SHARE_UNAVAILABLE = 0xC0000480, "the share is not available now"
     CALLBACK_BYPASS = 0xC0000503, "the request was bypassed"
     VIRUS_INFECTED = 0xC0000906, "the file contains a virus"
     CANNOT_BREAK_OPLOCK = 0xC0000909, "an oplock would have to be broken, and may not be"

@@ -1,0 +1,14 @@
+"""CANCEL: the end of a request that is not answered yet. [MS-SMB2] 2.2.30"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from smbquic.wire.header import Command
+from smbquic.wire.message import EmptyMessage
+
+
+@dataclass(slots=True)
+class CancelRequest(EmptyMessage):
+    """SMB2_CANCEL Request, which has no response. [MS-SMB2] 2.2.30"""
+
+    command: ClassVar[Command] = Command.CANCEL
