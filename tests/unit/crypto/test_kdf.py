@@ -3,7 +3,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
 from hypothesis import given
 from hypothesis import strategies as st
-from impacket.crypto import KDF_CounterMode
+from impacket.crypto import KDF_CounterMode  # type: ignore[import-untyped]
 
 from smbquic.crypto.kdf import kdf
 

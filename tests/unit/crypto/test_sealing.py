@@ -1,3 +1,4 @@
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -43,30 +44,26 @@ def test_opens_microsofts_examples(
     assert Sealer(cipher, example.key).unseal(memoryview(example.wire)) == example.plain
 
 
-@pytest.mark.parametrize(
-    ("name", "cipher"),
-    [
-        ("answered_with_ccm", Cipher.AES_128_CCM),
-        ("sealed_with_gcm", Cipher.AES_128_GCM),
-        ("answered_with_gcm", Cipher.AES_128_GCM),
-    ],
-)
-def test_makes_microsofts_examples(
-    name: str, cipher: Cipher, request: pytest.FixtureRequest
-) -> None:
-    """Not the first CCM example, whose header has 16 random bytes where CCM's nonce has 11."""
+@pytest.mark.parametrize("name", ["sealed_with_gcm", "answered_with_gcm"])
+def test_makes_microsofts_gcm_examples(name: str, request: pytest.FixtureRequest) -> None:
     example: Any = request.getfixturevalue(name)
-    header, ciphertext = Sealer(cipher, example.key).seal(
-        [example.plain[:64], example.plain[64:]],
-        session_id=example.session_id,
-        nonce=example.nonce,
+    message = [example.plain[:64], example.plain[64:]]
+    header, ciphertext = Sealer(Cipher.AES_128_GCM, example.key).seal(
+        message, session_id=example.session_id, nonce=example.nonce
     )
-    padding = slice(20 + len(example.nonce), 36)
-    assert header[padding] == bytes(16 - len(example.nonce))
-    if example.wire[padding] == header[padding]:
-        assert bytes(header) + bytes(ciphertext) == example.wire
-    else:
-        assert bytes(ciphertext) == example.wire[52:]
+    assert bytes(header) + bytes(ciphertext) == example.wire
+
+
+@pytest.mark.parametrize("name", ["sealed_with_ccm", "answered_with_ccm"])
+def test_makes_microsofts_ccm_examples(name: str, request: pytest.FixtureRequest) -> None:
+    """But not their tags: they cover 16 random bytes where CCM's nonce has 11 and we send zeros."""
+    example: Any = request.getfixturevalue(name)
+    header, ciphertext = Sealer(Cipher.AES_128_CCM, example.key).seal(
+        [example.plain], session_id=example.session_id, nonce=example.nonce
+    )
+    assert ciphertext == example.wire[52:]
+    assert header[20:36] == example.nonce + bytes(5)
+    assert header[36:] == example.wire[36:52]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +169,7 @@ def test_any_bytes_unseal_or_raise_security_error(cipher: Cipher, message: bytes
 )
 def test_round_trip(cipher: Cipher, plain: bytes, session_id: int, cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(plain)]
-    message = [plain[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    message = [plain[start:end] for start, end in pairwise(edges)]
     sealer = make_sealer(cipher)
     sealed = seal(sealer, *message, session_id=session_id)
     assert sealer.unseal(memoryview(sealed)) == b"".join(message)

@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.crypto.signing import Signer
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
 
 KEY = bytes(range(16))
@@ -28,7 +30,7 @@ def other_signature(algorithm: SigningAlgorithm, key: bytes, message: bytes, non
 
 def pieces(message: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(min(cut, len(message)) for cut in cuts), len(message)]
-    return [message[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [message[start:end] for start, end in pairwise(edges)]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_cmac_verifies_the_signed_response_of_microsofts_exchange(exchange: Any)
     signer = Signer(SigningAlgorithm.AES_CMAC, exchange.signing_key)
     message = memoryview(exchange.signed_response)
     assert signer.verify(message, message_id=3, from_server=True)
-    unsigned = [message[:48], bytes(16), message[64:]]
+    unsigned: list[Buffer] = [message[:48], bytes(16), message[64:]]
     assert signer.sign(unsigned, message_id=3, from_server=True) == message[48:64]
 
 
