@@ -29,7 +29,6 @@ from smbquic.protocol.protection import Protection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings, EncryptionPolicy
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.cursor import HEADER_SIZE, Buffer
-from smbquic.wire.error import ErrorResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.header import PROTOCOL_ID, Command, Header, HeaderFlags
@@ -52,16 +51,10 @@ from smbquic.wire.transform import TRANSFORM_PROTOCOL_ID, TransformHeader
 
 _MAX_CREDIT_REQUEST = 0xFFFF
 
-# Answers with a body of their own although the status is not a success. [MS-SMB2] 3.3.4.4
-_BODIES_WITH_STATUS = frozenset(
-    {
-        (Command.SESSION_SETUP, NtStatus.MORE_PROCESSING_REQUIRED),
-        (Command.QUERY_INFO, NtStatus.BUFFER_OVERFLOW),
-        (Command.IOCTL, NtStatus.BUFFER_OVERFLOW),
-        (Command.READ, NtStatus.BUFFER_OVERFLOW),
-        (Command.CHANGE_NOTIFY, NtStatus.NOTIFY_ENUM_DIR),
-    }
-)
+# Plain integers: IntFlag takes its time, and these are used for each message.
+_RELATED = int(HeaderFlags.RELATED_OPERATIONS)
+_ASYNC = int(HeaderFlags.ASYNC_COMMAND)
+_SIGNED = int(HeaderFlags.SIGNED)
 
 
 @dataclass(slots=True)
@@ -216,7 +209,7 @@ class ClientConnection:
                 message_id=message_id,
                 credit_charge=charges[index] if self._multi_credit else 0,
                 credits=self._credits_to_ask(charges[index]),
-                flags=HeaderFlags.RELATED_OPERATIONS if related and index else HeaderFlags(0),
+                flags=_RELATED if related and index else 0,
                 next_command=size,
                 tree_id=tree_id,
                 session_id=session.id if session else 0,
@@ -253,7 +246,7 @@ class ClientConnection:
         signing = session.protection if session and session.signing_required else None
         if signing is None or sealed:
             return [header.encode(), *parts]
-        header.flags |= HeaderFlags.SIGNED
+        header.flags |= _SIGNED
         raw = bytearray(header.encode())
         cancel = header.command == Command.CANCEL
         signing.sign(raw, parts, header.message_id, cancel=cancel)
@@ -270,7 +263,7 @@ class ClientConnection:
         header = Header(
             Command.CANCEL,
             message_id=message_id,
-            flags=HeaderFlags.ASYNC_COMMAND if target.async_id else HeaderFlags(0),
+            flags=_ASYNC if target.async_id else 0,
             async_id=target.async_id,
             tree_id=target.tree_id,
             session_id=target.session.id if target.session else 0,
@@ -333,7 +326,7 @@ class ClientConnection:
             outstanding.async_id = header.async_id
             return Response(header.message_id, header, status, None, raw, pending=True)
         del self._outstanding[header.message_id]
-        body = self._decode(header.command, status, raw)
+        body = decode_response(header.command, raw)
         return Response(header.message_id, header, status, body, raw)
 
     @staticmethod
@@ -364,13 +357,6 @@ class ClientConnection:
         elif session.signing_required and status != NtStatus.USER_SESSION_DELETED:
             # A server that has lost the session has lost its key as well.
             raise SecurityError(f"an unsigned {header.command.name} response")
-
-    @staticmethod
-    def _decode(command: Command, status: NtStatus, raw: memoryview) -> Message:
-        failed = status.is_error or status.is_warning
-        if failed and (command, status) not in _BODIES_WITH_STATUS:
-            return ErrorResponse.decode(raw)
-        return decode_response(command, raw)
 
     # --- NEGOTIATE --------------------------------------------------------------------------
 

@@ -15,6 +15,12 @@ from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
 
+# Plain integers: IntFlag takes its time, and these are used for each message.
+_FROM_SERVER = int(HeaderFlags.SERVER_TO_REDIR)
+_ASYNC = int(HeaderFlags.ASYNC_COMMAND)
+_RELATED = int(HeaderFlags.RELATED_OPERATIONS)
+_SIGNED = int(HeaderFlags.SIGNED)
+
 _EMPTY_ERROR: list[Buffer] = [ErrorResponse().encode()]
 
 
@@ -60,7 +66,7 @@ class Responder:
         header = Header(
             body.command,
             message_id=UNSOLICITED,
-            flags=HeaderFlags.SERVER_TO_REDIR,
+            flags=_FROM_SERVER,
         )
         buffers: list[Buffer] = [header.encode(), *body.buffers()]
         if session.encrypt_data and session.protection is not None:
@@ -107,13 +113,13 @@ class Responder:
         request = answer.request
         pending = answer.status == NtStatus.PENDING
         signing = None if pending else self._signing(request)
-        flags = HeaderFlags.SERVER_TO_REDIR
+        flags = _FROM_SERVER
         if request.async_id:
-            flags |= HeaderFlags.ASYNC_COMMAND
+            flags |= _ASYNC
         if related and request.related:
-            flags |= HeaderFlags.RELATED_OPERATIONS
+            flags |= _RELATED
         if signing is not None:
-            flags |= HeaderFlags.SIGNED
+            flags |= _SIGNED
         header = bytearray(
             Header(
                 request.header.command,
