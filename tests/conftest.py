@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -37,4 +36,4 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> PkiDirectory:
 @pytest.fixture(scope="session")
 def bad_pki(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> FaultyPki:
     """One certificate of each fault for each end, issued by the CA of `pki`."""
-    return write_faults(Path(tmp_path_factory.mktemp("pki-faults")), pki)
+    return write_faults(tmp_path_factory.mktemp("pki-faults"), pki)

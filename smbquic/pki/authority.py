@@ -257,7 +257,7 @@ def _leaf_extensions(
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose.usage]), critical=False)
     )
-    alternatives = [general_name(name) for name in dict.fromkeys(names)]
+    alternatives = dict.fromkeys(general_name(name) for name in names)
     if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     return builder

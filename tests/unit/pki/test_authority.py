@@ -1,0 +1,148 @@
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from smbquic.pki.authority import (
+    Authority,
+    KeyType,
+    Purpose,
+    Validity,
+    general_name,
+    generate_key,
+    self_signed,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+YEAR = Validity.starting(NOW, 365)
+
+
+@pytest.fixture(scope="module")
+def root() -> Authority:
+    return Authority.root("root", generate_key(KeyType.EC_P256), YEAR)
+
+
+def test_key_types() -> None:
+    curve = generate_key(KeyType.EC_P256)
+    assert isinstance(curve, ec.EllipticCurvePrivateKey)
+    assert curve.curve.name == "secp256r1"
+    for key_type, bits in [(KeyType.RSA_2048, 2048), (KeyType.RSA_3072, 3072)]:
+        key = generate_key(key_type)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        assert key.key_size == bits
+        assert key.public_key().public_numbers().e == 65537
+
+
+def test_validity_starts_a_little_early_and_is_cut_to_the_issuer(root: Authority) -> None:
+    validity = Validity.starting(NOW, 400)
+    assert NOW - timedelta(hours=1) < validity.not_before < NOW
+    assert validity.not_after == NOW + timedelta(days=400)
+    cut = validity.within(root.certificate)
+    assert cut == Validity(validity.not_before, NOW + timedelta(days=365))
+    short = Validity.starting(NOW, 5)
+    assert short.within(root.certificate) == short
+
+
+def test_an_intermediate_signs_leaves_only(root: Authority) -> None:
+    middle = root.intermediate("middle", generate_key(KeyType.EC_P256), YEAR)
+    middle.certificate.verify_directly_issued_by(root.certificate)
+    constraints = middle.certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert constraints.value == x509.BasicConstraints(ca=True, path_length=0)
+    assert constraints.critical
+    assert middle.chain == (middle.certificate,)
+    assert root.chain == ()
+
+
+def test_a_leaf_carries_what_its_peer_needs(root: Authority) -> None:
+    middle = root.intermediate("middle", generate_key(KeyType.EC_P256), YEAR)
+    key = generate_key(KeyType.EC_P256)
+    leaf = middle.issue(Purpose.SERVER, "s", key, YEAR, ["A.example", "::1", "a.example", "::1"])
+    assert x509.load_pem_x509_certificates(leaf.certificate_pem) == [
+        leaf.certificate,
+        middle.certificate,
+    ]
+    names = leaf.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert names.value.get_values_for_type(x509.DNSName) == ["a.example"]
+    assert names.value.get_values_for_type(x509.IPAddress) == [ip_address("::1")]
+    usages = leaf.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert list(usages.value) == [x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]
+    assert leaf.certificate.public_key() == key.public_key()
+
+
+def test_a_client_has_no_names_unless_told(root: Authority) -> None:
+    leaf = root.issue(Purpose.CLIENT, "alice", generate_key(KeyType.EC_P256), YEAR).certificate
+    with pytest.raises(x509.ExtensionNotFound):
+        leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usages) == [x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]
+
+
+def test_a_long_common_name_is_cut_to_what_x520_allows(root: Authority) -> None:
+    name = ".".join(["label"] * 20)
+    leaf = root.issue(Purpose.SERVER, name, generate_key(KeyType.EC_P256), YEAR, [name])
+    (attribute,) = leaf.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    assert attribute.value == name[:64]
+
+
+def test_self_signed() -> None:
+    key = generate_key(KeyType.EC_P256)
+    leaf = self_signed(Purpose.SERVER, "alone", key, YEAR, ["alone.example"])
+    leaf.certificate.verify_directly_issued_by(leaf.certificate)
+    assert leaf.chain == ()
+
+
+def test_a_revocation_list_names_its_serials(root: Authority) -> None:
+    when = NOW - timedelta(days=2)
+    listed = root.revocation_list({7: when}, NOW)
+    key = root.key.public_key()
+    assert listed.is_signature_valid(key)
+    entry = listed.get_revoked_certificate_by_serial_number(7)
+    assert entry is not None
+    assert entry.revocation_date_utc == when
+    assert listed.get_revoked_certificate_by_serial_number(8) is None
+    assert listed.next_update_utc == root.certificate.not_valid_after_utc
+    later = root.revocation_list({}, NOW + timedelta(days=1))
+    numbers = [
+        each.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        for each in (listed, later)
+    ]
+    assert numbers[0] < numbers[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("FS.Example", x509.DNSName("fs.example")),
+        ("*.example.org", x509.DNSName("*.example.org")),
+        ("file_server", x509.DNSName("file_server")),
+        ("xn--bcher-kva.example", x509.DNSName("xn--bcher-kva.example")),
+        ("192.0.2.1", x509.IPAddress(ip_address("192.0.2.1"))),
+        ("2001:db8::1", x509.IPAddress(ip_address("2001:db8::1"))),
+    ],
+)
+def test_general_names(name: str, expected: x509.GeneralName) -> None:
+    assert general_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "a..b",
+        "-a.example",
+        "a-.example",
+        "bücher.example",
+        "a b",
+        "a.*.example",
+        "x" * 64 + ".example",
+        ".".join(["x" * 50] * 6),
+        "fe80::1::2",
+        "host\n",
+    ],
+)
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(ValueError, match="neither a DNS name"):
+        general_name(name)

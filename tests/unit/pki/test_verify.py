@@ -1,0 +1,485 @@
+import ssl
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.errors import HandshakeError
+from smbquic.pki import (
+    Authority,
+    CertificateError,
+    Credential,
+    Fault,
+    FaultyPki,
+    KeyType,
+    PkiDirectory,
+    Purpose,
+    Reason,
+    Trust,
+    Validity,
+    verify,
+)
+from smbquic.pki.authority import generate_key, now_utc, self_signed
+from smbquic.pki.files import load_certificates
+
+NOW = now_utc()
+YEAR = Validity.starting(NOW, 365)
+DAY = timedelta(days=1)
+NAMES = ["fs.example"]
+
+REASONS = {
+    Fault.EXPIRED: Reason.EXPIRED,
+    Fault.NOT_YET_VALID: Reason.NOT_YET_VALID,
+    Fault.WRONG_NAME: Reason.WRONG_NAME,
+    Fault.UNKNOWN_CA: Reason.UNKNOWN_CA,
+    Fault.SELF_SIGNED: Reason.SELF_SIGNED,
+    Fault.WRONG_USAGE: Reason.WRONG_USAGE,
+    Fault.RSA_1024: Reason.WEAK_KEY,
+    Fault.REVOKED: Reason.REVOKED,
+}
+
+
+def der(*certificates: x509.Certificate) -> list[bytes]:
+    return [each.public_bytes(Encoding.DER) for each in certificates]
+
+
+def read(path: Path) -> list[bytes]:
+    return der(*load_certificates(path))
+
+
+def sent(credential: Credential) -> list[bytes]:
+    return der(credential.certificate, *credential.chain)
+
+
+def refused(
+    chain: list[bytes],
+    trust: Trust,
+    *,
+    purpose: Purpose = Purpose.SERVER,
+    name: str | None = "fs.example",
+    at: datetime = NOW,
+) -> CertificateError:
+    with pytest.raises(CertificateError) as caught:
+        verify(chain, purpose, trust, name=name, at=at)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def rebuilt(
+    certificate: x509.Certificate,
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+    *,
+    without: type[x509.ExtensionType] | None = None,
+    adding: tuple[x509.ExtensionType, bool] | None = None,
+) -> x509.Certificate:
+    """The certificate with another extension, signed again with `key`."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(certificate.subject)
+        .issuer_name(certificate.issuer)
+        .public_key(certificate.public_key())
+        .serial_number(certificate.serial_number)
+        .not_valid_before(certificate.not_valid_before_utc)
+        .not_valid_after(certificate.not_valid_after_utc)
+    )
+    for extension in certificate.extensions:
+        if without is None or not isinstance(extension.value, without):
+            builder = builder.add_extension(extension.value, extension.critical)
+    if adding is not None:
+        builder = builder.add_extension(*adding)
+    return builder.sign(key, hashes.SHA256())
+
+
+@pytest.fixture(scope="module")
+def root() -> Authority:
+    return Authority.root("root", generate_key(KeyType.EC_P256), YEAR)
+
+
+@pytest.fixture(scope="module")
+def issuer(root: Authority) -> Authority:
+    return root.intermediate("issuer", generate_key(KeyType.EC_P256), YEAR)
+
+
+@pytest.fixture(scope="module")
+def leaf(issuer: Authority) -> Credential:
+    return issuer.issue(Purpose.SERVER, "s", generate_key(KeyType.EC_P256), YEAR, NAMES)
+
+
+@pytest.fixture(scope="module")
+def trust(root: Authority) -> Trust:
+    return Trust((root.certificate,))
+
+
+@pytest.mark.parametrize("name", ["fs.example", "FS.EXAMPLE", "localhost", "::1", None])
+def test_a_good_server(name: str | None, pki: PkiDirectory) -> None:
+    trust = Trust.load(pki.ca, pki.crl)
+    path = verify(read(pki.server.certificate), Purpose.SERVER, trust, name=name)
+    assert path == [
+        *load_certificates(pki.server.certificate),
+        *load_certificates(pki.ca),
+    ]
+
+
+def test_a_good_client(pki: PkiDirectory) -> None:
+    chain = read(pki.client.certificate)
+    path = verify(chain, Purpose.CLIENT, Trust.load(pki.ca, pki.crl))
+    assert path[0] == load_certificates(pki.client.certificate)[0]
+    assert len(path) == 3
+
+
+def test_the_rest_of_the_chain_may_come_in_any_order(
+    root: Authority, issuer: Authority, leaf: Credential, trust: Trust
+) -> None:
+    chain = der(leaf.certificate, root.certificate, issuer.certificate)
+    assert len(verify(chain, Purpose.SERVER, trust, name="fs.example")) == 3
+
+
+def test_an_intermediate_may_be_the_anchor(issuer: Authority, leaf: Credential) -> None:
+    trust = Trust((issuer.certificate,))
+    assert len(verify(sent(leaf), Purpose.SERVER, trust, name="fs.example")) == 2
+
+
+def test_a_self_signed_leaf_may_be_the_anchor() -> None:
+    alone = self_signed(Purpose.SERVER, "a", generate_key(KeyType.EC_P256), YEAR, NAMES)
+    trust = Trust((alone.certificate,))
+    path = verify(sent(alone), Purpose.SERVER, trust, name="fs.example")
+    assert path == [alone.certificate]
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+@pytest.mark.parametrize("fault", list(Fault))
+def test_each_fault_has_its_reason(fault: Fault, purpose: Purpose, bad_pki: FaultyPki) -> None:
+    if (purpose, fault) == (Purpose.CLIENT, Fault.WRONG_NAME):
+        return
+    trust = Trust.load(bad_pki.ca, bad_pki.crl)
+    chain = read(bad_pki.files(purpose, fault).certificate)
+    error = refused(chain, trust, purpose=purpose, name="localhost", at=now_utc())
+    assert error.reason == REASONS[fault]
+    assert isinstance(error, HandshakeError)
+
+
+def test_a_revoked_certificate_passes_where_nobody_has_the_list(bad_pki: FaultyPki) -> None:
+    chain = read(bad_pki.server(Fault.REVOKED).certificate)
+    assert verify(chain, Purpose.SERVER, Trust.load(bad_pki.ca), name="localhost")
+
+
+def test_messages_say_what_and_when(bad_pki: FaultyPki, root: Authority) -> None:
+    trust = Trust.load(bad_pki.ca)
+    chain = read(bad_pki.server(Fault.WRONG_NAME).certificate)
+    assert str(refused(chain, trust, name="fs.example")) == (
+        "the certificate is not for 'fs.example' but for 'elsewhere.invalid'"
+    )
+    chain = read(bad_pki.server(Fault.EXPIRED).certificate)
+    (expired, _) = load_certificates(bad_pki.server(Fault.EXPIRED).certificate)
+    assert f"expired on {expired.not_valid_after_utc:%Y-%m-%d %H:%M} UTC" in str(
+        refused(chain, trust)
+    )
+
+
+def test_no_certificate(trust: Trust) -> None:
+    error = refused([], trust, purpose=Purpose.CLIENT)
+    assert error.reason == Reason.NO_CERTIFICATE
+    assert str(error) == "the client showed no certificate"
+
+
+def test_an_absurd_chain(leaf: Credential, trust: Trust) -> None:
+    assert refused(sent(leaf) * 9, trust).reason == Reason.INVALID_CHAIN
+
+
+def test_no_anchors(leaf: Credential) -> None:
+    assert refused(sent(leaf), Trust(())).reason == Reason.UNKNOWN_CA
+
+
+def test_a_missing_intermediate(leaf: Credential, trust: Trust) -> None:
+    error = refused(sent(leaf)[:1], trust)
+    assert error.reason == Reason.UNKNOWN_CA
+    assert "ends at 'issuer', which is not among the trusted" in str(error)
+
+
+def test_an_untrusted_root_that_is_sent_along(
+    root: Authority, leaf: Credential, pki: PkiDirectory
+) -> None:
+    chain = [*sent(leaf), *der(root.certificate)]
+    error = refused(chain, Trust.load(pki.ca))
+    assert error.reason == Reason.UNKNOWN_CA
+    assert "'root'" in str(error)
+
+
+def test_a_forged_authority_of_the_same_name(leaf: Credential) -> None:
+    forged = Authority.root("root", generate_key(KeyType.EC_P256), YEAR)
+    assert refused(sent(leaf), Trust((forged.certificate,))).reason == Reason.UNKNOWN_CA
+
+
+def test_a_name_that_is_none_is_the_callers_fault(leaf: Credential, trust: Trust) -> None:
+    with pytest.raises(ValueError, match="neither a DNS name"):
+        verify(sent(leaf), Purpose.SERVER, trust, name="not a name")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "good"),
+    [
+        ("*.example", "fs.example", True),
+        ("*.example", "a.fs.example", False),
+        ("*.example", "example", False),
+        ("*.fs.example", "fs.example", False),
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fs.example", "192.0.2.1", False),
+        ("192.0.2.1", "fs.example", False),
+    ],
+)
+def test_names_and_wildcards(
+    pattern: str, name: str, good: bool, issuer: Authority, trust: Trust
+) -> None:
+    key = generate_key(KeyType.EC_P256)
+    chain = sent(issuer.issue(Purpose.SERVER, "s", key, YEAR, [pattern]))
+    if good:
+        assert verify(chain, Purpose.SERVER, trust, name=name)
+    else:
+        assert refused(chain, trust, name=name).reason == Reason.WRONG_NAME
+
+
+def test_the_common_name_is_no_name(issuer: Authority, trust: Trust) -> None:
+    chain = sent(issuer.issue(Purpose.SERVER, "fs.example", generate_key(KeyType.EC_P256), YEAR))
+    error = refused(chain, trust)
+    assert error.reason == Reason.WRONG_NAME
+    assert "carries no DNS name" in str(error)
+
+
+def test_a_leaf_without_extended_key_usage(
+    issuer: Authority, leaf: Credential, trust: Trust
+) -> None:
+    bare = rebuilt(leaf.certificate, issuer.key, without=x509.ExtendedKeyUsage)
+    assert refused(der(bare, issuer.certificate), trust).reason == Reason.WRONG_USAGE
+
+
+def test_key_usage(issuer: Authority, leaf: Credential, trust: Trust) -> None:
+    bare = rebuilt(leaf.certificate, issuer.key, without=x509.KeyUsage)
+    assert verify(der(bare, issuer.certificate), Purpose.SERVER, trust, name="fs.example")
+    agreement = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=True,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    other = rebuilt(bare, issuer.key, adding=(agreement, True))
+    error = refused(der(other, issuer.certificate), trust)
+    assert error.reason == Reason.WRONG_USAGE
+    assert "digitalSignature" in str(error)
+
+
+def test_a_critical_extension_that_nobody_knows(
+    issuer: Authority, leaf: Credential, trust: Trust
+) -> None:
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    ignored = rebuilt(leaf.certificate, issuer.key, adding=(unknown, False))
+    assert verify(der(ignored, issuer.certificate), Purpose.SERVER, trust, name="fs.example")
+    critical = rebuilt(leaf.certificate, issuer.key, adding=(unknown, True))
+    error = refused(der(critical, issuer.certificate), trust)
+    assert error.reason == Reason.WRONG_USAGE
+    assert "1.2.3.4" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (ed25519.Ed25519PrivateKey.generate(), "neither ECDSA nor RSA"),
+        (ec.generate_private_key(ec.SECP224R1()), "ECDSA on secp224r1"),
+    ],
+)
+def test_keys_that_are_not_accepted(
+    key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey,
+    said: str,
+    issuer: Authority,
+    trust: Trust,
+) -> None:
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(issuer.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(YEAR.not_before)
+        .not_valid_after(YEAR.not_after)
+    )
+    weak = builder.sign(issuer.key, hashes.SHA256())
+    error = refused(der(weak, issuer.certificate), trust)
+    assert error.reason == Reason.WEAK_KEY
+    assert said in str(error)
+
+
+def test_a_weak_or_expired_authority_in_the_middle(root: Authority, trust: Trust) -> None:
+    for key, validity, reason in [
+        (rsa.generate_private_key(65537, 1024), YEAR, Reason.WEAK_KEY),
+        (generate_key(KeyType.EC_P256), Validity(NOW - 2 * DAY, NOW - DAY), Reason.EXPIRED),
+    ]:
+        middle = root.intermediate("middle", key, validity)
+        good = generate_key(KeyType.EC_P256)
+        chain = sent(middle.issue(Purpose.SERVER, "s", good, YEAR, NAMES))
+        error = refused(chain, trust)
+        assert error.reason == reason
+        assert "'middle'" in str(error)
+
+
+def test_a_leaf_that_plays_authority(issuer: Authority, leaf: Credential, trust: Trust) -> None:
+    impostor = Authority(leaf.certificate, leaf.key, (leaf.certificate, issuer.certificate))
+    key = generate_key(KeyType.EC_P256)
+    chain = sent(impostor.issue(Purpose.SERVER, "victim", key, YEAR, ["victim.example"]))
+    error = refused(chain, trust, name="victim.example")
+    assert error.reason == Reason.INVALID_CHAIN
+
+
+def test_an_intermediate_may_not_make_another(issuer: Authority, trust: Trust) -> None:
+    deeper = issuer.intermediate("deeper", generate_key(KeyType.EC_P256), YEAR)
+    key = generate_key(KeyType.EC_P256)
+    chain = sent(deeper.issue(Purpose.SERVER, "s", key, YEAR, NAMES))
+    assert refused(chain, trust).reason == Reason.INVALID_CHAIN
+
+
+def test_two_authorities_that_vouch_for_each_other(trust: Trust) -> None:
+    keys = [generate_key(KeyType.EC_P256) for _ in range(2)]
+    roots = [Authority.root(name, key, YEAR) for name, key in zip("ab", keys, strict=True)]
+    crossed = [
+        roots[0].intermediate("b", keys[1], YEAR),
+        roots[1].intermediate("a", keys[0], YEAR),
+    ]
+    chain = sent(
+        Authority(crossed[0].certificate, keys[1]).issue(
+            Purpose.SERVER, "s", generate_key(KeyType.EC_P256), YEAR, NAMES
+        )
+    )
+    chain += der(*(each.certificate for each in crossed))
+    assert refused(chain, trust).reason == Reason.INVALID_CHAIN
+
+
+def test_name_constraints_of_an_authority_hold(root: Authority, trust: Trust) -> None:
+    key = generate_key(KeyType.EC_P256)
+    plain = root.intermediate("limited", key, YEAR).certificate
+    permitted = x509.NameConstraints([x509.DNSName("inside.example")], None)
+    limited = rebuilt(plain, root.key, adding=(permitted, True))
+    authority = Authority(limited, key, (limited,))
+    for name, good in [("fs.inside.example", True), ("fs.outside.example", False)]:
+        own = generate_key(KeyType.EC_P256)
+        chain = sent(authority.issue(Purpose.SERVER, "s", own, YEAR, [name]))
+        if good:
+            assert verify(chain, Purpose.SERVER, trust, name=name)
+        else:
+            assert refused(chain, trust, name=name).reason == Reason.INVALID_CHAIN
+
+
+def test_names_in_messages_cannot_move_a_cursor(issuer: Authority, trust: Trust) -> None:
+    hostile = "\x1b[2Jgone\r\n" + "x" * 50
+    key = generate_key(KeyType.EC_P256)
+    chain = sent(issuer.issue(Purpose.CLIENT, hostile, key, YEAR))
+    message = str(refused(chain, trust))
+    assert message.isprintable()
+
+
+def test_a_subject_without_a_common_name_is_shown_whole(issuer: Authority, trust: Trust) -> None:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATIONAL_UNIT_NAME, "files")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer.certificate.subject)
+        .public_key(generate_key(KeyType.EC_P256).public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - 2 * DAY)
+        .not_valid_after(NOW - DAY)
+        .sign(issuer.key, hashes.SHA256())
+    )
+    assert "of 'OU=files' expired" in str(refused(der(certificate), trust))
+
+
+class TestRevocation:
+    def test_the_leafs_issuer_must_have_a_list(
+        self, root: Authority, issuer: Authority, leaf: Credential
+    ) -> None:
+        of_root = root.revocation_list({}, NOW)
+        trust = Trust((root.certificate,), (of_root,))
+        error = refused(sent(leaf), trust)
+        assert error.reason == Reason.NO_REVOCATION_LIST
+        assert "'issuer' issued" in str(error)
+        of_issuer = issuer.revocation_list({}, NOW)
+        trust = Trust((root.certificate,), (of_issuer,))
+        assert verify(sent(leaf), Purpose.SERVER, trust, name="fs.example")
+
+    def test_a_revoked_intermediate(
+        self, root: Authority, issuer: Authority, leaf: Credential
+    ) -> None:
+        lists = (
+            issuer.revocation_list({}, NOW),
+            root.revocation_list({issuer.certificate.serial_number: NOW - DAY}, NOW),
+        )
+        error = refused(sent(leaf), Trust((root.certificate,), lists))
+        assert error.reason == Reason.REVOKED
+        assert "'issuer' was revoked on" in str(error)
+
+    def test_the_newest_list_counts(
+        self, root: Authority, issuer: Authority, leaf: Credential
+    ) -> None:
+        serial = leaf.certificate.serial_number
+        old = issuer.revocation_list({}, NOW - DAY)
+        new = issuer.revocation_list({serial: NOW}, NOW)
+        for lists in ((old, new), (new, old)):
+            trust = Trust((root.certificate,), lists)
+            assert refused(sent(leaf), trust).reason == Reason.REVOKED
+
+    def test_a_list_that_somebody_else_signed_is_none(
+        self, root: Authority, issuer: Authority, leaf: Credential
+    ) -> None:
+        forger = Authority(issuer.certificate, generate_key(KeyType.EC_P256))
+        trust = Trust((root.certificate,), (forger.revocation_list({}, NOW),))
+        assert refused(sent(leaf), trust).reason == Reason.NO_REVOCATION_LIST
+
+    def test_a_list_that_has_ended(
+        self, root: Authority, issuer: Authority, leaf: Credential
+    ) -> None:
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(issuer.certificate.subject)
+            .last_update(NOW - 2 * DAY)
+            .next_update(NOW + DAY)
+        )
+        ended = builder.sign(issuer.key, hashes.SHA256())
+        trust = Trust((root.certificate,), (ended,))
+        assert verify(sent(leaf), Purpose.SERVER, trust, name="fs.example", at=NOW + DAY)
+        error = refused(sent(leaf), trust, at=NOW + 2 * DAY)
+        assert error.reason == Reason.REVOCATION_LIST_EXPIRED
+
+
+def test_the_systems_anchors(monkeypatch: pytest.MonkeyPatch, pki: PkiDirectory) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(pki.ca)
+    monkeypatch.setattr(ssl, "create_default_context", lambda: context)
+    assert Trust.system() == Trust.load(pki.ca)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\x30\x00", b"no certificate at all"])
+def test_bytes_that_are_no_certificate(garbage: bytes, trust: Trust) -> None:
+    error = refused([garbage], trust)
+    assert error.reason == Reason.MALFORMED
+    assert "cannot be read" in str(error)
+
+
+@given(data=st.data())
+def test_damaged_certificates_are_refused_and_nothing_else(
+    data: st.DataObject, leaf: Credential, trust: Trust
+) -> None:
+    chain = [bytearray(each) for each in sent(leaf)]
+    victim = data.draw(st.sampled_from(chain))
+    position = data.draw(st.integers(0, len(victim) - 1))
+    victim[position] ^= data.draw(st.integers(1, 255))
+    # Every byte of a certificate is signed, and the signature is checked.
+    with pytest.raises(CertificateError):
+        verify([bytes(each) for each in chain], Purpose.SERVER, trust, at=NOW)
