@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,11 +12,11 @@ from smbquic.ntstatus import NtStatus
 from smbquic.wire.file_id import FileId
 
 if TYPE_CHECKING:
-    from smbquic.protocol.server import Request
+    from smbquic.protocol.request import Request
     from smbquic.server.connection import Connection
     from smbquic.server.open import Open
     from smbquic.server.server import Server
-    from smbquic.server.session import SessionState
+    from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
 
 _T = TypeVar("_T")
@@ -34,33 +34,82 @@ class Answer:
     body: Any
 
 
+@dataclass(slots=True, frozen=True)
+class Endless:
+    """Work that may never end by itself, such as waiting for a lock: the client is told at once."""
+
+    work: Coroutine[Any, Any, Any]
+
+
 class Context:
     """One incoming message on its way through its handlers: a request, or a whole compound.
 
-    `session` and `tree` are set for every handler whose command needs them (all but NEGOTIATE,
+    `session` and `tree` are there for every handler whose command needs them (all but NEGOTIATE,
     SESSION_SETUP, ECHO, CANCEL; LOGOFF and TREE_CONNECT have no tree). `file_id` is what a related
-    request inherits from the one before it.
+    request inherits from the one before it, `failed` how that one failed.
     """
 
-    __slots__ = ("connection", "file_id", "related", "server", "session", "tree")
-
-    server: Server
-    connection: Connection
-    session: SessionState
-    tree: Tree
-    file_id: FileId | None
-    related: bool
+    __slots__ = ("_session", "_tree", "connection", "failed", "file_id", "related", "server")
 
     def __init__(self, server: Server, connection: Connection) -> None:
         self.server = server
         self.connection = connection
-        self.file_id = None
         self.related = False
+        self.file_id: FileId | None = None
+        self.failed: NtStatus | None = None
+        self._session: UserSession | None = None
+        self._tree: Tree | None = None
+
+    def begin(self, request: Request, *, session: bool, tree: bool) -> None:
+        """Turns to the next request and finds its session and tree, as far as it needs them.
+
+        A related one goes on with those of its predecessor. Raises StatusError
+        USER_SESSION_DELETED, NETWORK_NAME_DELETED or INVALID_PARAMETER. [MS-SMB2] 3.3.5.2.7.2,
+        3.3.5.2.9, 3.3.5.2.11
+        """
+        self.related = request.related
+        if not self.related:
+            self.file_id = self.failed = self._session = self._tree = None
+        if not session:
+            return
+        user_session = self.server.sessions.get(request.session_id)
+        if user_session is None:
+            raise StatusError.of(NtStatus.USER_SESSION_DELETED)
+        self._session = user_session
+        if not tree:
+            return
+        if not self.related:
+            self._tree = user_session.trees.get(request.tree_id)
+        elif self._tree is not None:
+            request.tree_id = self._tree.tree_id
+            if request.tree_id not in user_session.trees:
+                self._tree = None
+        else:
+            raise StatusError.of(NtStatus.INVALID_PARAMETER)
+        if self._tree is None:
+            raise StatusError.of(NtStatus.NETWORK_NAME_DELETED)
+
+    @property
+    def session(self) -> UserSession:
+        """The session of the request."""
+        assert self._session is not None
+        return self._session
+
+    @property
+    def tree(self) -> Tree:
+        """The tree of the request."""
+        assert self._tree is not None
+        return self._tree
+
+    def enter(self, tree: Tree) -> None:
+        """Makes a new tree the one that related requests go on with."""
+        self._tree = tree
 
     def open(self, file_id: FileId) -> Open:
         """What a FileId of a request stands for ([MS-SMB2] 3.3.5.2.7.2 for related ones).
 
-        Raises StatusError FILE_CLOSED if it is not open, or not in this request's tree.
+        Raises StatusError FILE_CLOSED if it is not open, or not in this request's tree; or what
+        the request before failed with, if that should have opened it.
         """
         if self.related and self.file_id is not None:
             file_id = self.file_id
@@ -70,26 +119,26 @@ class Context:
         if (
             entry is None
             or entry.file_id.persistent != file_id.persistent
-            or entry.tree is not self.tree
+            or entry.tree is not self._tree
         ):
-            raise StatusError.of(NtStatus.FILE_CLOSED)
+            raise StatusError.of(self.failed or NtStatus.FILE_CLOSED)
         return entry
 
     @property
     def max_size(self) -> int:
         """The largest transact, read or write that was negotiated, in bytes."""
-        return self.connection.protocol.max_size
+        negotiated = self.connection.protocol.negotiated
+        assert negotiated is not None
+        return negotiated.max_transact_size
 
-    async def in_thread(self, entry: Open, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Runs what may block for long on another thread; `entry` stays open meanwhile.
+    async def in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Runs what may block for long on another thread.
 
         Not cancelled with the request: a thread cannot be.
         """
-        entry.hold()
         future = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
-        future.add_done_callback(lambda _: entry.release())
         return await asyncio.shield(future)
 
 
-Handler = Callable[["Context", "Request"], "Any | Awaitable[Any]"]
-"""Gives the response body (or an `Answer`), or an awaitable of it for what may block."""
+Handler = Callable[["Context", "Request"], Any]
+"""Gives the response body or an `Answer`; for what may block, a coroutine or an `Endless`."""

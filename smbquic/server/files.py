@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 _READS = int(AccessMask.FILE_READ_DATA | AccessMask.FILE_EXECUTE)
 _WRITES = int(AccessMask.FILE_WRITE_DATA | AccessMask.FILE_APPEND_DATA)
 _DELETES = int(AccessMask.DELETE)
+_CONTENT = _READS | _WRITES | _DELETES
 _SHARED = (
     (_READS, int(ShareAccess.FILE_SHARE_READ)),
     (_WRITES, int(ShareAccess.FILE_SHARE_WRITE)),
@@ -107,6 +108,9 @@ class FileTable:
 
 
 def _conflict(held_access: int, held_share: int, wanted_access: int, wanted_share: int) -> bool:
+    """[MS-FSA] 2.1.5.1.2.2; opens that touch no content, such as for attributes, never collide."""
+    if not (held_access & _CONTENT and wanted_access & _CONTENT):
+        return False
     return any(
         (held_access & rights and not wanted_share & shared)
         or (wanted_access & rights and not held_share & shared)

@@ -8,7 +8,9 @@ class Limits:
     """Bounds on what one connection costs the server.
 
     `pending` counts the requests of one connection that wait for something (an fsync, a lock, a
-    slow logon) while others go on; `failed_logon_delay` and `interim_delay` are seconds.
+    slow logon) while others go on. Who has not logged on after `logon_seconds` is hung up on; a
+    failed logon is answered after `failed_logon_delay` seconds, and what takes longer than
+    `interim_delay` seconds is announced to the client.
     """
 
     sessions: int = 64
@@ -16,6 +18,7 @@ class Limits:
     opens: int = 16_384
     locks: int = 4_096
     pending: int = 512
+    logon_seconds: float = 45.0
     failed_logon_delay: float = 2.0
     interim_delay: float = 0.005
 

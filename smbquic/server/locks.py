@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from smbquic.server.open import Open
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, frozen=True, eq=False)
 class ByteRange:
     """One lock: `length` may be 0, and `offset + length` at most 2**64."""
 
@@ -61,6 +61,13 @@ class Locks:
                 return
         raise StatusError.of(NtStatus.RANGE_NOT_LOCKED)
 
+    def undo(self, taken: list[ByteRange]) -> None:
+        """Gives up locks that have just been added."""
+        for held in taken:
+            self.ranges.remove(held)
+        if taken:
+            self._wake()
+
     def remove_owner(self, owner: Open) -> None:
         """Gives up everything that an open holds or waits for: it is being closed."""
         for waiter in [waiter for waiter in self.waiters if waiter.owner is owner]:
@@ -91,7 +98,7 @@ class Locks:
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
     def check_write(self, writer: Open, offset: int, length: int) -> None:
-        """StatusError FILE_LOCK_CONFLICT if a lock forbids it; a shared one forbids its owner too."""
+        """StatusError FILE_LOCK_CONFLICT if a lock forbids it, as a shared one does to its owner."""
         if length and any(
             not (held.exclusive and held.owner is writer) and held.overlaps(offset, length)
             for held in self.ranges

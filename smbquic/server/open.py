@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from smbquic.errors import StatusError
@@ -10,7 +11,7 @@ from smbquic.ntstatus import NtStatus
 
 if TYPE_CHECKING:
     from smbquic.server.files import FileState, FileTable
-    from smbquic.server.session import SessionState
+    from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
     from smbquic.storage.base import StorageFile
     from smbquic.wire.file_id import FileId
@@ -21,14 +22,15 @@ class Open:
     """What a FileId stands for.
 
     `granted_access` holds no generic bits. `state` is shared by every open of the same
-    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY.
+    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY. What is
+    in `on_close` is called once the open is gone.
     """
 
     file_id: FileId
     file: StorageFile
     state: FileState
     files: FileTable
-    session: SessionState
+    session: UserSession
     tree: Tree
     granted_access: int
     share_access: int
@@ -36,9 +38,7 @@ class Open:
     delete_on_close: bool = False
     position: int = 0
     search: Any = None
-    # How many operations use `file` on another thread; a CLOSE meanwhile waits for them.
-    users: int = 0
-    closing: bool = False
+    on_close: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def is_directory(self) -> bool:
@@ -55,21 +55,9 @@ class Open:
         if not self.granted_access & access:
             raise StatusError.of(NtStatus.ACCESS_DENIED)
 
-    def hold(self) -> None:
-        """Keeps the file open until `release`, whatever the client closes meanwhile."""
-        self.users += 1
-
-    def release(self) -> None:
-        """Ends a `hold`; the last one closes what the client closed."""
-        self.users -= 1
-        if self.closing and not self.users:
-            self.files.remove(self)
-
     def close(self) -> None:
         """Ends the open: its locks, its share mode, and the file itself if that is to go."""
-        del self.session.opens[self.file_id.volatile]
-        if self.users:
-            self.closing = True
-            self.state.locks.remove_owner(self)
-        else:
-            self.files.remove(self)
+        self.session.remove(self)
+        self.files.remove(self)
+        for call in self.on_close:
+            call()

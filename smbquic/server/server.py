@@ -1,5 +1,82 @@
 """The server as a whole: its shares, and what all its connections have in common."""
 
-from smbquic.server.share import Share
+import os
+from collections.abc import Callable, Iterable
 
-__all__ = ["Share"]
+from smbquic.auth.acceptor import Authenticator
+from smbquic.protocol.session import Session, SessionTable
+from smbquic.protocol.settings import ServerSettings
+from smbquic.server.connection import Connection
+from smbquic.server.files import FileTable
+from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.session import UserSession
+from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.transport.base import MessageTransport
+from smbquic.wire.file_id import FileId
+
+__all__ = ["Server", "Share"]
+
+
+class Server:
+    """Serves `shares` to whom `authenticator` lets in, over any number of connections.
+
+    `serve` is what a listener calls for each of them. `failures` counts requests that failed for
+    reasons nobody thought of. Raises ValueError for a share name that is taken.
+    """
+
+    def __init__(
+        self,
+        shares: Iterable[Share],
+        authenticator: Authenticator,
+        settings: ServerSettings,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.authenticator = authenticator
+        self.settings = settings
+        self.limits = limits
+        self.random = random
+        self.shares: dict[str, Share] = {}
+        self.session_table = SessionTable(random)
+        self.sessions: dict[int, UserSession] = {}
+        self.files = FileTable()
+        self.connections: set[Connection] = set()
+        self.failures = 0
+        self._last_file_id = 0
+        for share in shares:
+            key = share.name.casefold()
+            if key in self.shares or key == PIPE_SHARE.casefold():
+                raise ValueError(f"there is a share named {share.name} already")
+            self.shares[key] = share
+
+    async def serve(self, transport: MessageTransport) -> None:
+        """Runs one connection to its end."""
+        connection = Connection(self, transport)
+        self.connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self.connections.discard(connection)
+
+    async def close(self) -> None:
+        """Ends every connection, and waits for it."""
+        for connection in list(self.connections):
+            connection.transport.close("the server is going down")
+        for connection in list(self.connections):
+            await connection.transport.wait_closed()
+
+    def share(self, name: str) -> Share | None:
+        """The share of that name, in any case; None for what does not exist, and for IPC$."""
+        return self.shares.get(name.casefold())
+
+    def next_file_id(self) -> FileId:
+        """A FileId that no open of this server has had."""
+        self._last_file_id += 1
+        return FileId(self._last_file_id, self._last_file_id)
+
+    def end_session(self, session: Session) -> None:
+        """Closes what a session had open, after the protocol has dropped it."""
+        user_session = self.sessions.pop(session.id, None)
+        if user_session is not None:
+            user_session.close()

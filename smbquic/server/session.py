@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+
 if TYPE_CHECKING:
-    from smbquic.protocol.server import Session
+    from smbquic.protocol.session import Session
     from smbquic.server.connection import Connection
     from smbquic.server.open import Open
     from smbquic.server.tree import Tree
@@ -16,7 +19,7 @@ _LAST_TREE_ID = 0xFFFF_FFFE
 
 
 @dataclass(slots=True, eq=False)
-class SessionState:
+class UserSession:
     """The session's tables. `session` is the protocol's side of it: id, identity, keys."""
 
     session: Session
@@ -33,6 +36,22 @@ class SessionState:
             if tree_id not in self.trees:
                 self.last_tree_id = tree_id
                 return tree_id
+
+    def add(self, entry: Open) -> None:
+        """Takes a new open in; the connection is to be kept up while there is one."""
+        self.opens[entry.file_id.volatile] = entry
+        self.connection.count_opens(1)
+
+    def remove(self, entry: Open) -> None:
+        """Forgets an open."""
+        del self.opens[entry.file_id.volatile]
+        self.connection.count_opens(-1)
+
+    def connect(self, tree: Tree) -> None:
+        """Takes a new tree in; StatusError INSUFFICIENT_RESOURCES if there are too many."""
+        if len(self.trees) >= self.connection.server.limits.trees:
+            raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+        self.trees[tree.tree_id] = tree
 
     def disconnect(self, tree: Tree) -> None:
         """Ends a tree and every open in it."""

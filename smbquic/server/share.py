@@ -13,3 +13,7 @@ class Share:
     storage: Storage
     read_only: bool = False
     comment: str = ""
+
+
+PIPE_SHARE = "IPC$"
+"""The share that every server has; it holds named pipes."""

@@ -1,0 +1,128 @@
+"""One client's connection: messages in, messages out, until one side has had enough."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from smbquic.errors import ConnectionClosed, RemoteProtocolError
+from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
+from smbquic.server.context import Context
+from smbquic.server.dispatch import dispatch
+from smbquic.server.session import UserSession
+
+if TYPE_CHECKING:
+    from smbquic.protocol.session import Session
+    from smbquic.server.server import Server
+    from smbquic.transport.base import MessageTransport
+    from smbquic.wire.cursor import Buffer
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """What the server keeps for one transport connection.
+
+    `tasks` are postponed requests, `pending` the same by message id, for CANCEL. `logons` is held
+    while a failed logon is being made to wait.
+    """
+
+    def __init__(self, server: Server, transport: MessageTransport) -> None:
+        self.server = server
+        self.transport = transport
+        peer = transport.peer
+        self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
+        self.protocol = ServerConnection(
+            server.settings,
+            server.session_table,
+            server.authenticator,
+            quic=peer.kind == "quic",
+            random=server.random,
+        )
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.pending: dict[int, asyncio.Future[Any]] = {}
+        self.logons = asyncio.Lock()
+        self.opens = 0
+
+    async def run(self) -> None:
+        """Serves the client until the connection ends, then closes all it held."""
+        # A stranger may not make the server hold more than a logon needs.
+        self.transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+        deadline = asyncio.get_running_loop().call_later(
+            self.server.limits.logon_seconds, self._check_logon
+        )
+        try:
+            await self._serve()
+        except ConnectionClosed as end:
+            _log.debug("%s: %s", self.name, end)
+        except RemoteProtocolError as error:
+            self._give_up(error)
+        finally:
+            deadline.cancel()
+            await self._close()
+
+    async def _serve(self) -> None:
+        receive, send = self.transport.receive, self.transport.send
+        protocol, server = self.protocol, self.server
+        while True:
+            message = await receive()
+            requests = protocol.receive(message)
+            for answer in dispatch(Context(server, self), requests):
+                await send(*answer)
+
+    async def send(self, message: list[Buffer]) -> None:
+        """Sends one message; waits while the client does not read."""
+        await self.transport.send(*message)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs the rest of a postponed message beside the connection's loop."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._spawned_ended)
+
+    def _spawned_ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, RemoteProtocolError):
+            self._give_up(error)
+        elif error is not None and not isinstance(error, ConnectionClosed):
+            self.server.failures += 1
+            _log.error("%s: a postponed request was lost", self.name, exc_info=error)
+            self.transport.close("the server failed")
+
+    def _give_up(self, error: RemoteProtocolError) -> None:
+        _log.warning("%s: closed, as the client broke the protocol: %s", self.name, error)
+        self.transport.close(str(error))
+
+    def _check_logon(self) -> None:
+        if not any(session.is_valid for session in self.protocol.sessions.values()):
+            seconds = self.server.limits.logon_seconds
+            _log.warning("%s: closed, as nobody logged on within %g s", self.name, seconds)
+            self.transport.close("nobody logged on")
+
+    def logged_on(self, session: Session) -> None:
+        """Takes in a session whose logon has just succeeded."""
+        negotiated = self.protocol.negotiated
+        assert negotiated is not None
+        self.server.sessions[session.id] = UserSession(session, self)
+        self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD
+        _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")
+
+    def count_opens(self, change: int) -> None:
+        """Notes that a session opened or closed a file; the connection is kept up for its opens."""
+        self.opens += change
+        self.transport.keep_alive = self.opens > 0
+
+    async def _close(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks)
+        for session in self.protocol.close():
+            self.server.end_session(session)
+        self.transport.close()

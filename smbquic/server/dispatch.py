@@ -1,0 +1,149 @@
+"""From a request to its handler and back to a response, and from any exception to a status.
+
+One incoming message is one `Context` and one pass over its requests. A handler that gives a
+coroutine is waited for in a task of its own, with the rest of its compound behind it, while the
+connection goes on with the next message.
+"""
+
+import asyncio
+import logging
+from types import CoroutineType
+from typing import Any
+
+from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server.commands import COMMANDS
+from smbquic.server.context import Answer, Context, Endless
+from smbquic.server.status import status_of
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.header import Command
+
+_log = logging.getLogger(__name__)
+
+_NO_INTERIM = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP})
+
+
+def dispatch(context: Context, requests: list[Request], first: int = 0) -> list[list[Buffer]]:
+    """Handles a message's requests from `first` on; gives the messages that can be sent now.
+
+    Raises `RemoteProtocolError` if the connection has to end.
+    """
+    messages = []
+    for index in range(first, len(requests)):
+        request = requests[index]
+        result = _handle(context, request)
+        kind = type(result)
+        if kind is CoroutineType or kind is Endless:
+            result = _postpone(context, requests, index, result)
+            if result is None:
+                break
+        if result is not None:
+            message = _answer(context, request, result)
+            if message is not None:
+                messages.append(message)
+    return messages
+
+
+def _handle(context: Context, request: Request) -> Any:
+    """The response body, an `Answer`, a `StatusError`, work that goes on; None for CANCEL."""
+    command = COMMANDS.get(request.header.command)
+    try:
+        if request.failure is not None or command is None:
+            context.begin(request, session=False, tree=False)
+            if request.header.command == Command.CANCEL:
+                return None
+            raise StatusError.of(request.failure or NtStatus.INVALID_PARAMETER)
+        context.begin(request, session=command.session, tree=command.tree)
+        return command.handle(context, request)
+    except RemoteProtocolError:
+        raise
+    except Exception as error:
+        return _failure(context, request, error)
+
+
+def _failure(context: Context, request: Request, error: BaseException) -> StatusError:
+    """The one place where an exception becomes an NTSTATUS."""
+    if isinstance(error, StatusError):
+        return error
+    if isinstance(error, OSError):
+        return StatusError(status_of(error))
+    context.server.failures += 1
+    command = request.header.command
+    _log.error(
+        "%s: %s failed unexpectedly",
+        context.connection.name,
+        getattr(command, "name", command),
+        exc_info=error,
+    )
+    return StatusError(NtStatus.INTERNAL_ERROR)
+
+
+def _answer(context: Context, request: Request, result: Any) -> list[Buffer] | None:
+    protocol = context.connection.protocol
+    if isinstance(result, StatusError):
+        context.failed = result.status
+        return protocol.fail(request, result.status, result.data)
+    context.failed = None
+    if type(result) is Answer:
+        return protocol.respond(request, result.body, result.status)
+    return protocol.respond(request, result)
+
+
+def _postpone(
+    context: Context, requests: list[Request], index: int, result: Any
+) -> StatusError | None:
+    """Lets work go on while other messages are handled; the StatusError if it may not.
+
+    What may never end has to be the last of its compound ([MS-SMB2] 3.3.5.2.7 <266>).
+    """
+    endless = type(result) is Endless
+    work = result.work if endless else result
+    connection = context.connection
+    refusal = None
+    if endless and index < len(requests) - 1:
+        refusal = NtStatus.INTERNAL_ERROR
+    elif len(connection.tasks) >= context.server.limits.pending:
+        refusal = NtStatus.INSUFFICIENT_RESOURCES
+    if refusal is not None:
+        work.close()
+        return StatusError(refusal)
+    request = requests[index]
+    task = asyncio.ensure_future(work)
+    connection.pending[request.header.message_id] = task
+    grace = 0.0 if endless else context.server.limits.interim_delay
+    connection.spawn(_finish(context, requests, index, task, grace))
+    return None
+
+
+async def _finish(
+    context: Context,
+    requests: list[Request],
+    index: int,
+    task: asyncio.Future[Any],
+    grace: float,
+) -> None:
+    """Sees postponed work through, answers it, and goes on with the rest of its compound."""
+    request = requests[index]
+    connection = context.connection
+    try:
+        if request.header.command not in _NO_INTERIM:
+            done, _ = await asyncio.wait([task], timeout=grace)
+            if not done:
+                await connection.send(connection.protocol.interim(request))
+        await asyncio.wait([task])
+    finally:
+        del connection.pending[request.header.message_id]
+        task.cancel()
+    message = _answer(context, request, _outcome(context, request, task))
+    if message is not None:
+        await connection.send(message)
+    for message in dispatch(context, requests, index + 1):
+        await connection.send(message)
+
+
+def _outcome(context: Context, request: Request, task: asyncio.Future[Any]) -> Any:
+    if task.cancelled():
+        return StatusError(NtStatus.CANCELLED)
+    error = task.exception()
+    return task.result() if error is None else _failure(context, request, error)

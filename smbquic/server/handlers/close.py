@@ -1,0 +1,29 @@
+"""CLOSE. [MS-SMB2] 3.3.5.10"""
+
+from smbquic.protocol.request import Request
+from smbquic.server.context import Context
+from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
+from smbquic.wire.dtyp.filetime import from_unix_ns
+
+_NOTHING = CloseResponse()
+
+
+def handle(context: Context, request: Request) -> CloseResponse:
+    """Closes the open, and tells what became of the file if the client wants to know."""
+    body: CloseRequest = request.body
+    entry = context.open(body.file_id)
+    response = _NOTHING
+    if body.flags & CloseFlags.POSTQUERY_ATTRIB:
+        stat = entry.file.stat()
+        response = CloseResponse(
+            flags=CloseFlags.POSTQUERY_ATTRIB,
+            creation_time=from_unix_ns(stat.creation_time),
+            last_access_time=from_unix_ns(stat.last_access_time),
+            last_write_time=from_unix_ns(stat.last_write_time),
+            change_time=from_unix_ns(stat.change_time),
+            allocation_size=stat.allocation_size,
+            end_of_file=stat.size,
+            file_attributes=stat.attributes,
+        )
+    entry.close()
+    return response

@@ -1,0 +1,20 @@
+"""FLUSH: everything written is to be on the disk. [MS-SMB2] 3.3.5.11"""
+
+from smbquic.protocol.request import Request
+from smbquic.server import access
+from smbquic.server.context import Context
+from smbquic.server.open import Open
+from smbquic.wire.flush import FlushRequest, FlushResponse
+
+
+async def _flush(context: Context, entry: Open) -> FlushResponse:
+    await context.in_thread(entry.file.flush)
+    return FlushResponse()
+
+
+def handle(context: Context, request: Request) -> object:
+    """Has the file flushed on another thread."""
+    body: FlushRequest = request.body
+    entry = context.open(body.file_id)
+    entry.require_any(access.MODIFIES_DATA)
+    return _flush(context, entry)

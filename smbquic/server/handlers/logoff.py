@@ -1,0 +1,13 @@
+"""LOGOFF: the end of a session and of all it had open. [MS-SMB2] 3.3.5.6"""
+
+from smbquic.protocol.request import Request
+from smbquic.server.context import Context
+from smbquic.wire.logoff import LogoffResponse
+
+
+def handle(context: Context, request: Request) -> LogoffResponse:
+    """Ends the session."""
+    session = context.session.session
+    context.connection.protocol.drop(session)
+    context.server.end_session(session)
+    return LogoffResponse()

@@ -1,0 +1,63 @@
+"""SESSION_SETUP: who it is. [MS-SMB2] 3.3.5.5"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from smbquic.errors import AuthenticationError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server.context import Answer, Context
+from smbquic.wire.session_setup import SessionSetupResponse
+
+Result = SessionSetupResponse | Answer
+
+
+def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, Result]:
+    """Takes one step of a logon.
+
+    Whoever fails waits before hearing of it, and the next logon on the same connection waits
+    behind that, so that a connection is good for one guess every few seconds.
+    """
+    if context.connection.logons.locked():
+        return _in_turn(context, request)
+    try:
+        return _step(context, request)
+    except StatusError as error:
+        if isinstance(error.__cause__, AuthenticationError):
+            return _after_a_while(context, error)
+        raise
+
+
+def _step(context: Context, request: Request) -> Result:
+    connection, server = context.connection, context.server
+    protocol = connection.protocol
+    if request.session is None and len(protocol.sessions) >= server.limits.sessions:
+        raise StatusError(NtStatus.INSUFFICIENT_RESOURCES)
+    known = request.session
+    try:
+        outcome = protocol.session_setup(request, asyncio.get_running_loop().time())
+    except StatusError:
+        if known is not None and known.id not in protocol.sessions:
+            server.end_session(known)
+        raise
+    if outcome.replaced is not None:
+        server.end_session(outcome.replaced)
+    if outcome.established:
+        connection.logged_on(outcome.session)
+    if outcome.status is NtStatus.SUCCESS:
+        return outcome.response
+    return Answer(outcome.status, outcome.response)
+
+
+async def _in_turn(context: Context, request: Request) -> Result:
+    async with context.connection.logons:
+        pass
+    result = handle(context, request)
+    return await result if isinstance(result, Coroutine) else result
+
+
+async def _after_a_while(context: Context, error: StatusError) -> Result:
+    async with context.connection.logons:
+        await asyncio.sleep(context.server.limits.failed_logon_delay)
+    raise error

@@ -1,0 +1,57 @@
+"""TREE_CONNECT: access to a share. [MS-SMB2] 3.3.5.7"""
+
+from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server.context import Context
+from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.server.tree import Tree
+from smbquic.wire.negotiate import Dialect
+from smbquic.wire.tree_connect import (
+    ShareCapabilities,
+    ShareFlags,
+    ShareType,
+    TreeConnectRequest,
+    TreeConnectResponse,
+)
+
+
+def handle(context: Context, request: Request) -> TreeConnectResponse:
+    """Finds the share and makes a tree of it."""
+    session = context.session
+    identity = session.session.identity
+    stranger = identity.guest or identity.anonymous
+    if (
+        context.connection.protocol.dialect == Dialect.SMB_3_1_1
+        and not stranger
+        and not (request.signed or request.encrypted)
+    ):
+        # The signature is what proves that nobody tampered with the negotiation.
+        raise RemoteProtocolError("TREE_CONNECT without signature", NtStatus.ACCESS_DENIED)
+    body: TreeConnectRequest = request.body
+    share = _find(context, body.path)
+    read_only = share is not None and (share.read_only or share.storage.read_only or stranger)
+    tree = Tree(session.next_tree_id(), share, read_only)
+    session.connect(tree)
+    context.enter(tree)
+    request.tree_id = tree.tree_id
+    return TreeConnectResponse(
+        share_type=ShareType.PIPE if share is None else ShareType.DISK,
+        share_flags=ShareFlags.NO_CACHING if share is None else ShareFlags.MANUAL_CACHING,
+        capabilities=ShareCapabilities(0),
+        maximal_access=tree.maximal_access,
+    )
+
+
+def _find(context: Context, path: str) -> Share | None:
+    r"""The share that ``\\server\share`` names; None for IPC$. Any server name is ours."""
+    parts = path.split("\\")
+    if len(parts) != 4 or parts[:2] != ["", ""] or not parts[2] or not parts[3]:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "TREE_CONNECT", path)
+    name = parts[3]
+    if name.casefold() == PIPE_SHARE.casefold():
+        return None
+    share = context.server.share(name)
+    if share is None:
+        raise StatusError(NtStatus.BAD_NETWORK_NAME, "TREE_CONNECT", path)
+    return share

@@ -1,0 +1,44 @@
+"""WRITE. [MS-SMB2] 3.3.5.13"""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server import access
+from smbquic.server.context import Context
+from smbquic.server.handlers.read import MAX_OFFSET
+from smbquic.server.open import Open
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.write import WriteFlags, WriteRequest, WriteResponse
+
+_WRITE_THROUGH = int(CreateOptions.FILE_WRITE_THROUGH)
+
+
+def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any, Any, Any]:
+    """Writes, and has it flushed first if the client asked for write-through."""
+    body: WriteRequest = request.body
+    data, offset = body.data, body.offset
+    size = len(data)
+    entry = context.open(body.file_id)
+    if entry.is_directory:
+        raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "WRITE")
+    entry.require_any(access.MODIFIES_DATA)
+    if size > context.max_size or offset + size > MAX_OFFSET or body.channel:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "WRITE")
+    locks = entry.state.locks
+    if locks.ranges:
+        locks.check_write(entry, offset, size)
+    if size:
+        entry.file.write(offset, (data,))
+        entry.position = offset + size
+    response = WriteResponse(size)
+    if entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH:
+        return _through(context, entry, response)
+    return response
+
+
+async def _through(context: Context, entry: Open, response: WriteResponse) -> WriteResponse:
+    await context.in_thread(entry.file.flush)
+    return response
