@@ -1,0 +1,77 @@
+"""What NTLMv2 computes: hashes, proofs, keys and signatures. [MS-NLMP] 3.3, 3.4.
+
+The only place that uses pyspnego's inner cryptography: MD4 and RC4, which OpenSSL and hashlib no
+longer have everywhere, and the key derivations around them.
+"""
+
+import hmac
+from collections.abc import Iterable
+
+from spnego._ntlm_raw.crypto import rc4k, sealkey, signkey
+from spnego._ntlm_raw.md4 import md4
+
+from smbquic.auth.ntlm_messages import NegotiateFlags
+
+KEY_SIZE = 16
+
+_SIGNATURE_VERSION = b"\x01\x00\x00\x00"
+_FIRST = b"\x00\x00\x00\x00"  # SeqNum of the only signature that SPNEGO makes in a direction
+_CHECKSUM_SIZE = 8
+_NO_SIGNATURE = _SIGNATURE_VERSION + bytes(12)
+
+
+def nt_hash(password: str) -> bytes:
+    """NTOWFv1: the NT hash (16 bytes) of a password. [MS-NLMP] 3.3.1."""
+    return md4(password.encode("utf-16-le", "surrogatepass"))
+
+
+def response_key(hashed: bytes, user: str, domain: str) -> bytes:
+    """NTOWFv2: the key (16 bytes) of the NTLMv2 response of an NT hash. [MS-NLMP] 3.3.2."""
+    return _hmac_md5(hashed, (_upper(user) + domain).encode("utf-16-le", "surrogatepass"))
+
+
+def nt_proof(key: bytes, server_challenge: bytes, client_challenge: bytes) -> bytes:
+    """NTProofStr (16 bytes) over the challenges; the client's is all of NTLMv2_CLIENT_CHALLENGE."""
+    return _hmac_md5(key, server_challenge, client_challenge)
+
+
+def session_base_key(key: bytes, proof: bytes) -> bytes:
+    """The key (16 bytes) that both ends know once the proof is right. [MS-NLMP] 3.3.2."""
+    return _hmac_md5(key, proof)
+
+
+def exported_session_key(key_exchange_key: bytes, encrypted: bytes) -> bytes:
+    """The session key (16 bytes) that the client chose and sent encrypted. [MS-NLMP] 3.2.5.1.2."""
+    return rc4k(key_exchange_key, encrypted)
+
+
+def exchange_mic(session_key: bytes, messages: Iterable[bytes]) -> bytes:
+    """MIC (16 bytes) over the three messages, its own field in the last one zero."""
+    return _hmac_md5(session_key, *messages)
+
+
+def first_signature(
+    flags: NegotiateFlags, session_key: bytes, message: bytes, *, from_server: bool
+) -> bytes:
+    """The first NTLMSSP_MESSAGE_SIGNATURE (16 bytes) of one direction. [MS-NLMP] 3.4.4.2.
+
+    With extended session security. SPNEGO signs nothing else with it, and begins anew
+    afterwards, so that the sequence number is always 0. Without the SIGN flag, Windows and
+    others send the constant that this returns then.
+    """
+    if not flags & NegotiateFlags.SIGN:
+        return _NO_SIGNATURE
+    usage = "accept" if from_server else "initiate"
+    checksum = _hmac_md5(signkey(flags, session_key, usage), _FIRST, message)[:_CHECKSUM_SIZE]
+    if flags & NegotiateFlags.KEY_EXCH:
+        checksum = rc4k(sealkey(flags, session_key, usage), checksum)
+    return b"".join((_SIGNATURE_VERSION, checksum, _FIRST))
+
+
+def _hmac_md5(key: bytes, *parts: bytes) -> bytes:
+    return hmac.digest(key, b"".join(parts), "md5")
+
+
+def _upper(name: str) -> str:
+    """Upper case as Windows has it: letter by letter, those without a single capital unchanged."""
+    return "".join(upper if len(upper := char.upper()) == 1 else char for char in name)

@@ -1,0 +1,209 @@
+"""The messages of NTLM, as much of them as an acceptor needs. [MS-NLMP] 2.2.
+
+Decoders give a valid object or raise `WireError`, on any bytes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from struct import Struct
+from typing import ClassVar, Self
+
+from smbquic.errors import WireError
+from smbquic.wire.cursor import Buffer, Reader, text, unpack, utf16
+
+SIGNATURE = b"NTLMSSP\x00"
+"""What every NTLM message begins with."""
+
+CHALLENGE_SIZE = 8
+
+_START = Struct("<8sI")
+_FIELD = Struct("<HHI")  # Len, MaxLen, BufferOffset
+_AV_PAIR = Struct("<HH")
+_AV_FLAGS = Struct("<I")
+
+
+class NegotiateFlags(IntFlag):
+    """NEGOTIATE. [MS-NLMP] 2.2.2.5; the names without NTLMSSP_ and NEGOTIATE_."""
+
+    UNICODE = 0x00000001
+    OEM = 0x00000002
+    REQUEST_TARGET = 0x00000004
+    SIGN = 0x00000010
+    SEAL = 0x00000020
+    DATAGRAM = 0x00000040
+    LM_KEY = 0x00000080
+    NTLM = 0x00000200
+    ANONYMOUS = 0x00000800
+    ALWAYS_SIGN = 0x00008000
+    TARGET_TYPE_DOMAIN = 0x00010000
+    TARGET_TYPE_SERVER = 0x00020000
+    EXTENDED_SESSIONSECURITY = 0x00080000
+    TARGET_INFO = 0x00800000
+    VERSION = 0x02000000
+    KEY_128 = 0x20000000
+    KEY_EXCH = 0x40000000
+    KEY_56 = 0x80000000
+
+
+class AvId(IntEnum):
+    """What an AV_PAIR holds. [MS-NLMP] 2.2.2.1; the names without MsvAv."""
+
+    EOL = 0
+    NB_COMPUTER_NAME = 1
+    NB_DOMAIN_NAME = 2
+    DNS_COMPUTER_NAME = 3
+    DNS_DOMAIN_NAME = 4
+    FLAGS = 6
+    TIMESTAMP = 7
+
+
+class AvFlags(IntFlag):
+    """MsvAvFlags. [MS-NLMP] 2.2.2.1."""
+
+    MIC_PROVIDED = 0x2
+
+
+def encode_av_pairs(pairs: Iterable[tuple[AvId, bytes]]) -> bytes:
+    """AV_PAIRs and the MsvAvEOL that ends them. [MS-NLMP] 2.2.2.1."""
+    encoded = [_AV_PAIR.pack(av_id, len(value)) + value for av_id, value in pairs]
+    return b"".join((*encoded, _AV_PAIR.pack(AvId.EOL, 0)))
+
+
+def decode_av_pairs(data: Buffer) -> dict[int, bytes]:
+    """AV_PAIRs up to MsvAvEOL; the first one of an id counts. Raises `WireError`."""
+    reader = Reader(data)
+    pairs: dict[int, bytes] = {}
+    while True:
+        av_id, length = reader.unpack(_AV_PAIR)
+        if av_id == AvId.EOL:
+            return pairs
+        pairs.setdefault(av_id, bytes(reader.take(length)))
+
+
+@dataclass(slots=True)
+class NegotiateMessage:
+    """NEGOTIATE_MESSAGE: what the client can do. [MS-NLMP] 2.2.1.1."""
+
+    TYPE: ClassVar = 1
+    _FIXED: ClassVar = Struct("<8sII")
+
+    flags: NegotiateFlags
+
+    @classmethod
+    def decode(cls, data: Buffer) -> Self:
+        """Read it; the names it may carry say nothing that a server needs."""
+        _check_type(data, cls.TYPE)
+        _, _, flags = unpack(cls._FIXED, data)
+        return cls(NegotiateFlags(flags))
+
+
+@dataclass(slots=True)
+class ChallengeMessage:
+    """CHALLENGE_MESSAGE: what the server picked, and its challenge. [MS-NLMP] 2.2.1.2."""
+
+    TYPE: ClassVar = 2
+    _FIXED: ClassVar = Struct("<8sI8sI8s8x8s8s")
+    # VERSION: the product does not matter; NTLMSSP_REVISION_W2K3 does. [MS-NLMP] 2.2.2.10
+    _VERSION: ClassVar = bytes((6, 1, 0, 0, 0, 0, 0, 15))
+
+    flags: NegotiateFlags
+    server_challenge: bytes
+    target_name: str
+    target_info: bytes
+
+    def encode(self) -> bytes:
+        """The message, all of it."""
+        name = utf16(self.target_name)
+        start = self._FIXED.size
+        fixed = self._FIXED.pack(
+            SIGNATURE,
+            self.TYPE,
+            _FIELD.pack(len(name), len(name), start),
+            self.flags,
+            self.server_challenge,
+            _FIELD.pack(len(self.target_info), len(self.target_info), start + len(name)),
+            self._VERSION if self.flags & NegotiateFlags.VERSION else bytes(8),
+        )
+        return b"".join((fixed, name, self.target_info))
+
+
+@dataclass(slots=True)
+class AuthenticateMessage:
+    """AUTHENTICATE_MESSAGE: who the client is, and its proof. [MS-NLMP] 2.2.1.3.
+
+    `raw` is the message as it came.
+    """
+
+    TYPE: ClassVar = 3
+    _FIXED: ClassVar = Struct("<8sI8s8s8s8s8s8sI")
+    _MIC: ClassVar = slice(72, 88)
+
+    flags: NegotiateFlags
+    domain_name: str
+    user_name: str
+    lm_challenge_response: bytes = field(repr=False)
+    nt_challenge_response: bytes = field(repr=False)
+    encrypted_random_session_key: bytes = field(repr=False)
+    raw: bytes = field(repr=False)
+
+    @classmethod
+    def decode(cls, data: Buffer) -> Self:
+        """Read it. Names must be UTF-16, all that our challenge allows, and fit to be shown."""
+        raw = bytes(data)
+        _check_type(raw, cls.TYPE)
+        _, _, lm_response, nt_response, domain, user, _, key, flags = unpack(cls._FIXED, raw)
+        domain_name, user_name = text(_payload(raw, domain)), text(_payload(raw, user))
+        if not (domain_name + user_name).isprintable():
+            raise WireError("a name in an NTLM message holds control characters")
+        return cls(
+            flags=NegotiateFlags(flags),
+            domain_name=domain_name,
+            user_name=user_name,
+            lm_challenge_response=_payload(raw, lm_response),
+            nt_challenge_response=_payload(raw, nt_response),
+            encrypted_random_session_key=_payload(raw, key),
+            raw=raw,
+        )
+
+    @property
+    def mic(self) -> bytes:
+        """The MIC field: 16 bytes, or fewer if the message ends before. Only if promised."""
+        return self.raw[self._MIC]
+
+    @property
+    def without_mic(self) -> bytes:
+        """The message with a MIC field of zeros, as the MIC is computed."""
+        return b"".join((self.raw[: self._MIC.start], bytes(16), self.raw[self._MIC.stop :]))
+
+
+@dataclass(slots=True)
+class ClientChallenge:
+    """NTLMv2_CLIENT_CHALLENGE: the second part of an NTLMv2 response. [MS-NLMP] 2.2.2.7."""
+
+    _FIXED: ClassVar = Struct("<BB6xQ8s4x")
+
+    av_flags: AvFlags
+
+    @classmethod
+    def decode(cls, data: Buffer) -> Self:
+        """Read it; the server's own challenge is what keeps a response from being used again."""
+        kind, highest, *_ = unpack(cls._FIXED, data)
+        if (kind, highest) != (1, 1):
+            raise WireError(f"an NTLM response of type {kind}, {highest}")
+        pairs = decode_av_pairs(memoryview(data)[cls._FIXED.size :])
+        (flags,) = unpack(_AV_FLAGS, pairs.get(AvId.FLAGS, bytes(4)))
+        return cls(AvFlags(flags))
+
+
+def _check_type(data: Buffer, expected: int) -> None:
+    signature, kind = unpack(_START, data)
+    if signature != SIGNATURE or kind != expected:
+        raise WireError(f"not the NTLM message of type {expected}")
+
+
+def _payload(message: bytes, descriptor: bytes) -> bytes:
+    length, _, offset = _FIELD.unpack(descriptor)
+    if length and offset + length > len(message):
+        raise WireError("a field of an NTLM message ends past it")
+    return message[offset : offset + length] if length else b""

@@ -1,0 +1,178 @@
+"""The accounts of a server, and the file they live in.
+
+The file is text, one account to a line, and meant to be read and edited by an administrator::
+
+    # Paris office
+    alice:8846F7EAEE8FB117AD06BDD830B7586C
+    bob:32ED87BDB5FDC5E9CBA88547376818D4
+
+A line is a name, a colon and the NT hash of the password (MD4 of its UTF-16, [MS-NLMP] 3.3.1) in
+32 hexadecimal digits; empty lines and lines that start with ``#`` are comments and are kept.
+Samba's ``pdbedit -Lw`` and ``smbquic user add`` print such hashes.
+
+NT hashes are **password-equivalent**: NTLM proves knowledge of the hash, so who reads the file can
+log on as every account in it, and weak passwords are quickly found from it. It is therefore
+written with mode 0600, and a warning is logged when one that others can read is loaded.
+"""
+
+import contextlib
+import logging
+import os
+import stat
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from smbquic.auth.ntlm_keys import nt_hash
+from smbquic.errors import SmbError
+
+_log = logging.getLogger(__name__)
+
+_HASH_SIZE = 16
+_MAX_NAME = 256
+# What separates the parts of a line, or of DOMAIN\user and the ways to write it.
+_FORBIDDEN = frozenset(":\\/;")
+
+
+class UsersError(SmbError):
+    """A name that an account cannot have, or a users file that is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A name, spelled as it was added, and the NT hash (16 bytes) of its password."""
+
+    name: str
+    nt_hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    account: Account
+    comments: tuple[str, ...] = ()  # the lines above it in the file
+
+
+class UserStore:
+    """Accounts by name, without regard to case. The module's docstring describes their file."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._tail: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: str) -> bool:
+        return _key(name) in self._entries
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a users file.
+
+        Raises `UsersError`, which names file and line, if it is not one, and `OSError` if it
+        cannot be read.
+        """
+        with path.open("rb") as file:
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & (
+                stat.S_IRWXG | stat.S_IRWXO
+            ):
+                _log.warning("%s holds password-equivalents and is not for its owner only", path)
+            content = file.read()
+        store = cls()
+        comments: list[str] = []
+        for number, raw in enumerate(content.splitlines(), 1):
+            try:
+                line = raw.decode().strip()
+                if not line or line.startswith("#"):
+                    comments.append(line)
+                    continue
+                store._insert(_parse(line), tuple(comments))
+            except (UnicodeDecodeError, UsersError) as error:
+                reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+                raise UsersError(f"{path}, line {number}: {reason}") from None
+            comments.clear()
+        store._tail = tuple(comments)
+        return store
+
+    def save(self, path: Path) -> None:
+        """Write the users file at once or not at all, readable by its owner only."""
+        lines: list[str] = []
+        for entry in self._entries.values():
+            lines += entry.comments
+            lines.append(f"{entry.account.name}:{entry.account.nt_hash.hex().upper()}")
+        lines += self._tail
+        target = path.resolve()  # a link stays one
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123
+                file.write("".join(f"{line}\n" for line in lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                Path(temporary).unlink()
+            raise
+
+    def add(self, name: str, password: str) -> None:
+        """Add an account. Raises `UsersError` if there is one already or the name is impossible."""
+        self._insert(Account(name, nt_hash(password)), ())
+
+    def set_password(self, name: str, password: str) -> None:
+        """Change an account's password. Raises `KeyError` if there is none of that name."""
+        entry = self._entries[_key(name)]
+        account = replace(entry.account, nt_hash=nt_hash(password))
+        self._entries[_key(name)] = replace(entry, account=account)
+
+    def remove(self, name: str) -> None:
+        """Remove an account. Raises `KeyError` if there is none of that name."""
+        del self._entries[_key(name)]
+
+    def names(self) -> list[str]:
+        """The accounts' names, in the order of the file."""
+        return [entry.account.name for entry in self._entries.values()]
+
+    def find(self, name: str) -> Account | None:
+        """The account that a client means by `name`, or None."""
+        entry = self._entries.get(_key(name))
+        return None if entry is None else entry.account
+
+    def nt_hash(self, name: str) -> bytes | None:
+        """The NT hash (16 bytes) of an account's password, or None if there is no such account."""
+        account = self.find(name)
+        return None if account is None else account.nt_hash
+
+    def _insert(self, account: Account, comments: tuple[str, ...]) -> None:
+        _check_name(account.name)
+        if account.name in self:
+            raise UsersError(f"there is already a user {account.name!r}")
+        self._entries[_key(account.name)] = _Entry(account, comments)
+
+
+def _key(name: str) -> str:
+    return name.casefold()
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise UsersError("a user needs a name")
+    if len(name) > _MAX_NAME:
+        raise UsersError(f"a user's name of {len(name)} characters is too long")
+    if name != name.strip() or name.startswith("#") or not name.isprintable():
+        raise UsersError(f"{name!r} cannot be a user's name")
+    if forbidden := _FORBIDDEN.intersection(name):
+        raise UsersError(f"{name!r} cannot be a user's name: it holds {min(forbidden)!r}")
+
+
+def _parse(line: str) -> Account:
+    name, colon, digits = line.partition(":")
+    if not colon:
+        raise UsersError("it is not NAME:HASH")
+    try:
+        hashed = bytes.fromhex(digits)
+    except ValueError:
+        hashed = b""
+    if len(hashed) != _HASH_SIZE:
+        raise UsersError(f"the NT hash of {name!r} is not 32 hexadecimal digits")
+    return Account(name, hashed)
