@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize(
-    ("variables", "summary"), [({}, "1 passed, 1 skipped"), ({"CI": "true"}, "1 failed, 1 passed")]
+    ("variables", "summary"), [({}, "1 passed, 1 skipped"), ({"CI": "true"}, "1 passed, 1 error")]
 )
 def test_missing_programs(variables: dict[str, str], summary: str, tmp_path: Path) -> None:
     shutil.copy(HERE.parent / "conftest.py", tmp_path)
