@@ -1,0 +1,122 @@
+"""File descriptors that can't be mistaken, and the few system calls that Python leaves out."""
+
+import ctypes
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final
+
+_WALK: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+_LIST: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_RDONLY
+
+
+class Descriptor:
+    """Owns a file descriptor that several threads use at once.
+
+    ``with descriptor as fd`` keeps it open until the block ends, whoever closes it meanwhile: the
+    number is never handed out again while somebody still works with it.
+    """
+
+    __slots__ = ("_closed", "_fd", "_lock", "_users")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._users = 1
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> int:
+        with self._lock:
+            if self._closed:
+                raise OSError(errno.EBADF, "the file is closed")
+            self._users += 1
+            return self._fd
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._release()
+
+    def close(self) -> bool:
+        """Let go of it; the last user's leaving closes it. False if that was said before."""
+        with self._lock:
+            if self._closed:
+                return False
+            self._closed = True
+        self._release()
+        return True
+
+    def _release(self) -> None:
+        with self._lock:
+            self._users -= 1
+            last = not self._users
+        if last:
+            os.close(self._fd)
+
+
+def walk_into(raw: bytes, directory: int) -> int:
+    """A descriptor of a folder in `directory` to go on from; it need not be listable."""
+    return os.open(raw, _WALK, dir_fd=directory)
+
+
+def open_directory(raw: bytes, directory: int) -> int:
+    """A descriptor of a folder in `directory` that can be listed and synchronised."""
+    return os.open(raw, _LIST, dir_fd=directory)
+
+
+def synchronise(fd: int) -> None:
+    """Return once what `fd` stands for would survive a crash and a loss of power."""
+    # macOS' fsync leaves it in the drive's cache.
+    full: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is None:
+        os.fsync(fd)
+    else:
+        fcntl.fcntl(fd, full)
+
+
+def rename_exclusive(old: bytes, new: bytes, old_directory: int, new_directory: int) -> None:
+    """Rename, but never onto something; FileExistsError then."""
+    if _RENAME is not None:
+        function, flag = _RENAME
+        if function(old_directory, old, new_directory, new, flag) == 0:
+            return
+        code = ctypes.get_errno()
+        # EINVAL may also be a folder moved into itself; the second try tells.
+        if code not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise OSError(code, os.strerror(code), new)
+    try:
+        os.stat(new, dir_fd=new_directory, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(old, new, src_dir_fd=old_directory, dst_dir_fd=new_directory)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+
+
+_Rename = Callable[[int, bytes, int, bytes, int], int]
+
+
+def _find_rename() -> tuple[_Rename, int] | None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    # Linux' RENAME_NOREPLACE and macOS' RENAME_EXCL.
+    for name, flag in (("renameat2", 1), ("renameatx_np", 4)):
+        function = getattr(libc, name, None)
+        if function is not None:
+            function.argtypes = (
+                ctypes.c_int,
+                ctypes.c_char_p,
+                ctypes.c_int,
+                ctypes.c_char_p,
+                ctypes.c_uint,
+            )
+            function.restype = ctypes.c_int
+            return function, flag
+    return None
+
+
+_RENAME: Final = _find_rename()

@@ -1,0 +1,240 @@
+"""A folder of this machine's disk as a share. Linux and macOS."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from smbquic.storage.base import (
+    ARCHIVE,
+    Action,
+    Disposition,
+    FileStat,
+    PathNotFound,
+    StorageFile,
+    VolumeStat,
+)
+from smbquic.storage.case_index import Stamp
+from smbquic.storage.descriptor import open_directory
+from smbquic.storage.local_file import LocalFile
+from smbquic.storage.names import MAX_UNITS, from_disk
+from smbquic.storage.tree import Link, Tree, is_served, key_of
+
+_OVERWRITING: Final = {
+    Disposition.SUPERSEDE: Action.SUPERSEDED,
+    Disposition.OVERWRITE: Action.OVERWRITTEN,
+    Disposition.OVERWRITE_IF: Action.OVERWRITTEN,
+}
+_NEVER_CREATES: Final = (Disposition.OPEN, Disposition.OVERWRITE)
+# A FIFO, a device or a socket that took a file's place since it was looked at must not hold us up.
+_FILE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_RACES: Final = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
+_ATTEMPTS: Final = 100
+
+_Admit = Callable[[StorageFile], None]
+
+
+class _Raced(Exception):  # noqa: N818  (no error: the reason to look again)
+    """What was looked up is not what is there now."""
+
+
+class LocalStorage:
+    """A `Storage` over the folder `root`, which is opened once and may be moved afterwards.
+
+    Files belong to the user that the program runs as, with the modes that its umask, the
+    folder's setgid bit and default ACL give them.
+    """
+
+    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+        self._tree = Tree(root, read_only=read_only)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether everything that would change the tree is refused."""
+        return self._tree.read_only
+
+    def open(
+        self,
+        name: str,
+        disposition: Disposition = Disposition.OPEN,
+        *,
+        directory: bool | None = None,
+        write: bool = False,
+        attributes: int = 0,
+        admit: _Admit | None = None,
+    ) -> tuple[LocalFile, Action]:
+        """Open or make the file or folder `name`; see `Storage.open`.
+
+        Attributes and creation time that the disk has no room for are dropped silently.
+        """
+        if directory and disposition in _OVERWRITING:
+            raise OSError(errno.EINVAL, "a folder can't be overwritten", name)
+        opening = _Opening(self._tree, name, disposition, directory, write, attributes, admit)
+        return opening.run()
+
+    def stat(self, name: str) -> FileStat:
+        """What is known of `name`, without opening it; errors as for `open`."""
+        return self._tree.stat(name)
+
+    def volume(self) -> VolumeStat:
+        """The disk under the share's root. It is called NTFS, as everybody does: clients take
+        other names for a reason to do without attributes and long names."""
+        status = os.fstatvfs(self._tree.root)
+        unit = status.f_frsize
+        identity = status.f_fsid & 0xFFFF_FFFF_FFFF_FFFF
+        return VolumeStat(
+            total_bytes=status.f_blocks * unit,
+            available_bytes=status.f_bavail * unit,
+            free_bytes=status.f_bfree * unit,
+            block_size=unit,
+            name_max=MAX_UNITS,
+            label=self._tree.label,
+            serial=(identity >> 32 ^ identity) & 0xFFFF_FFFF,
+            created=self._tree.stat("").creation_time,
+            file_system="NTFS",
+            case_sensitive=False,
+        )
+
+    def close(self) -> None:
+        """Let go of the root. What is open stays open."""
+        self._tree.close()
+
+
+class _Opening:
+    """One call of `open`: look, act on what was seen, and look again if it has changed since."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        name: str,
+        disposition: Disposition,
+        directory: bool | None,
+        write: bool,
+        attributes: int,
+        admit: _Admit | None,
+    ) -> None:
+        self._tree = tree
+        self._name = name
+        self._disposition = disposition
+        self._overwrites = disposition in _OVERWRITING
+        self._directory = directory
+        self._write = write
+        self._attributes = attributes
+        self._admit = admit
+
+    def run(self) -> tuple[LocalFile, Action]:
+        """Open it."""
+        if not self._name:
+            return self._open_root()
+        parent, folders, last = self._tree.walk_to_parent(self._name)
+        try:
+            for _ in range(_ATTEMPTS):
+                raw, status = self._tree.look_up(parent, last)
+                with suppress(_Raced):
+                    if status is None:
+                        return self._make(parent, raw, folders)
+                    return self._open_existing(parent, raw, status, folders)
+        finally:
+            os.close(parent)
+        raise PermissionError(errno.EACCES, "the name changes all the time", self._name)
+
+    def _open_root(self) -> tuple[LocalFile, Action]:
+        status = os.fstat(self._tree.root)
+        self._check(status)
+        fd = open_directory(b".", self._tree.root)
+        link = Link(key_of(status), None, b"", [])
+        return self._admitted(LocalFile(self._tree, fd, link, is_directory=True))
+
+    def _open_existing(
+        self, parent: int, raw: bytes, status: os.stat_result, folders: list[str]
+    ) -> tuple[LocalFile, Action]:
+        self._check(status)
+        is_directory = stat.S_ISDIR(status.st_mode)
+        access = os.O_RDONLY
+        if is_directory:
+            access |= os.O_DIRECTORY
+        elif self._write or self._overwrites:
+            access = os.O_RDWR
+        fd = self._descriptor(parent, raw, access)
+        file = self._attach(fd, parent, raw, folders, is_directory=is_directory)
+        return self._admitted(file)
+
+    def _check(self, status: os.stat_result) -> None:
+        """Raise what stands against opening what was found."""
+        if self._disposition is Disposition.CREATE:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._name)
+        if not is_served(status):
+            if self._disposition in _NEVER_CREATES:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._name)
+            raise PermissionError(errno.EACCES, "what has the name is not served", self._name)
+        is_directory = stat.S_ISDIR(status.st_mode)
+        if self._directory and not is_directory:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._name)
+        if is_directory and (self._directory is False or self._overwrites):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self._name)
+        if self._write or self._overwrites:
+            self._tree.require_writable()
+
+    def _make(self, parent: int, raw: bytes, folders: list[str]) -> tuple[LocalFile, Action]:
+        if self._disposition in _NEVER_CREATES:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._name)
+        self._tree.require_writable()
+        before = Stamp.of(parent)
+        try:
+            if self._directory:
+                os.mkdir(raw, dir_fd=parent)
+                fd = self._descriptor(parent, raw, os.O_RDONLY | os.O_DIRECTORY)
+            else:
+                access = os.O_RDWR if self._write else os.O_RDONLY
+                flags = _FILE | access | os.O_CREAT | os.O_EXCL
+                fd = os.open(raw, flags, 0o666, dir_fd=parent)
+        except FileExistsError as error:
+            raise _Raced from error
+        except FileNotFoundError:
+            # The folder itself was removed under us.
+            raise PathNotFound(self._name) from None
+        self._tree.index.update(parent, before, added=raw)
+        file = self._attach(fd, parent, raw, folders, is_directory=bool(self._directory))
+        file.mark_made(self._attributes if self._directory else self._attributes | ARCHIVE)
+        return file, Action.CREATED
+
+    @staticmethod
+    def _descriptor(parent: int, raw: bytes, access: int) -> int:
+        try:
+            return os.open(raw, _FILE | access, dir_fd=parent)
+        except OSError as error:
+            if error.errno in _RACES:
+                raise _Raced from error
+            raise
+
+    def _attach(
+        self, fd: int, parent: int, raw: bytes, folders: list[str], *, is_directory: bool
+    ) -> LocalFile:
+        try:
+            status = os.fstat(fd)
+            if not is_served(status) or stat.S_ISDIR(status.st_mode) != is_directory:
+                raise _Raced
+            components = [*folders, from_disk(raw)]
+            link = self._tree.attach(key_of(status), os.dup(parent), raw, components)
+        except BaseException:
+            os.close(fd)
+            raise
+        return LocalFile(self._tree, fd, link, is_directory=is_directory)
+
+    def _admitted(self, file: LocalFile) -> tuple[LocalFile, Action]:
+        """Ask whether an existing file may be had, and only then overwrite it."""
+        try:
+            if self._admit is not None:
+                self._admit(file)
+            if self._overwrites:
+                file.overwrite(
+                    self._attributes | ARCHIVE,
+                    renew=self._disposition is Disposition.SUPERSEDE,
+                )
+        except BaseException:
+            file.close()
+            raise
+        return file, _OVERWRITING.get(self._disposition, Action.OPENED)

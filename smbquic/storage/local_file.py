@@ -1,0 +1,325 @@
+"""One open file or folder on this machine's disk."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from smbquic.storage import attributes
+from smbquic.storage.base import Buffer, FileStat
+from smbquic.storage.case_index import Stamp
+from smbquic.storage.descriptor import (
+    Descriptor,
+    open_directory,
+    rename_exclusive,
+    synchronise,
+)
+from smbquic.storage.names import fold, from_disk, join, to_disk
+from smbquic.storage.tree import FileKey, Link, Tree, is_served, key_of, path_of
+
+_MAX_VECTORS = 1024
+_OFFSET_END = 2**63
+
+
+class LocalFile:
+    """A `StorageFile` on a descriptor of its own; made by `LocalStorage.open`.
+
+    What goes by a name (`rename`, `link`, `delete`) is done within the descriptor of the folder,
+    right after a check that the name still means this very file. Only a local process that swaps
+    files between the check and the step can have another file of that folder meant.
+    """
+
+    def __init__(self, tree: Tree, fd: int, link: Link, *, is_directory: bool) -> None:
+        self._tree = tree
+        self._descriptor = Descriptor(fd)
+        self._link = link
+        self._is_directory = is_directory
+
+    @property
+    def name(self) -> str:
+        """The name within the share, in its real case."""
+        return join(self._link.components)
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a folder."""
+        return self._is_directory
+
+    @property
+    def key(self) -> FileKey:
+        """The file's device and inode numbers."""
+        return self._link.key
+
+    def stat(self) -> FileStat:
+        """What is known of the file now."""
+        with self._descriptor as fd:
+            stored = attributes.read(fd)
+            return attributes.describe(self._link.last, os.fstat(fd), stored, self._tree.home)
+
+    def parent_stat(self) -> FileStat:
+        """The same of the folder that holds it; the root is its own."""
+        with self._tree.lock:
+            parent = self._link.parent
+            if parent is not None:
+                components = self._link.components
+                name = components[-2] if len(components) > 1 else ""
+                return self._tree.stat_folder(parent, name)
+        return self.stat()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset` on: fewer at the end of the file, none past it."""
+        with self._descriptor as fd:
+            # The file's size bounds what is allocated; `pread` fills it without zeroing it first.
+            length = min(length, os.fstat(fd).st_size - offset)
+            return os.pread(fd, length, offset) if length > 0 else b""
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> int:
+        """Write all of `buffers`, one behind the other, and return how many bytes that was."""
+        self._tree.require_writable()
+        total = sum(len(buffer) for buffer in buffers)
+        _check_range(offset, total)
+        with self._descriptor as fd:
+            written = os.pwritev(fd, buffers[:_MAX_VECTORS], offset) if total else 0
+            if written < total:
+                self._write_rest(fd, offset, buffers, written)
+        return total
+
+    @staticmethod
+    def _write_rest(fd: int, offset: int, buffers: Sequence[Buffer], written: int) -> None:
+        rest = []
+        skip = written
+        for buffer in buffers:
+            if skip < len(buffer):
+                rest.append(memoryview(buffer)[skip:])
+            skip = max(skip - len(buffer), 0)
+        while rest:
+            count = os.pwritev(fd, rest[:_MAX_VECTORS], offset + written)
+            written += count
+            while rest and count >= len(rest[0]):
+                count -= len(rest.pop(0))
+            if count:
+                rest[0] = rest[0][count:]
+
+    def truncate(self, size: int) -> None:
+        """Make the file `size` bytes long; new bytes read as zero."""
+        self._tree.require_writable()
+        _check_range(size, 0)
+        with self._descriptor as fd:
+            os.ftruncate(fd, size)
+
+    def allocate(self, size: int) -> None:
+        """Cut a longer file to `size`; else see whether the disk has room, but set none aside."""
+        self._tree.require_writable()
+        with self._descriptor as fd:
+            status = os.fstat(fd)
+            if size < status.st_size:
+                os.ftruncate(fd, size)
+                return
+            volume = os.fstatvfs(fd)
+            if size - status.st_blocks * 512 > volume.f_bavail * volume.f_frsize:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def flush(self) -> None:
+        """Return once the content, and the name if this open made it, would survive a crash."""
+        with self._descriptor as fd:
+            synchronise(fd)
+        with self._tree.lock:
+            parent = self._link.parent
+            if parent is None or not self._link.unsynced:
+                return
+            folder = open_directory(b".", parent)
+            self._link.unsynced = False
+        try:
+            synchronise(folder)
+        finally:
+            os.close(folder)
+
+    def set_times(
+        self,
+        *,
+        creation_time: int | None = None,
+        last_access_time: int | None = None,
+        last_write_time: int | None = None,
+        change_time: int | None = None,
+    ) -> None:
+        """Set the times that are given, but for the change time, which is the disk's own."""
+        self._tree.require_writable()
+        with self._descriptor as fd:
+            status = os.fstat(fd)
+            if creation_time is not None:
+                with self._tree.lock:
+                    stored = attributes.read(fd)
+                    self._store(fd, stored.attributes or 0, creation_time)
+            if last_access_time is not None or last_write_time is not None:
+                times = (
+                    status.st_atime_ns if last_access_time is None else last_access_time,
+                    status.st_mtime_ns if last_write_time is None else last_write_time,
+                )
+                os.utime(fd, ns=times)
+
+    def set_attributes(self, attributes: int) -> None:
+        """Replace the `SETTABLE` bits."""
+        self._tree.require_writable()
+        with self._descriptor as fd, self._tree.lock:
+            self._store(fd, attributes, self._creation_time(fd))
+
+    def mark_made(self, attributes: int) -> None:
+        """What a new file gets: attributes, and its creation time for good."""
+        self._link.unsynced = True
+        with self._descriptor as fd, suppress(PermissionError):
+            # A umask may leave us without the right to store anything with our own file.
+            self._store(fd, attributes, os.fstat(fd).st_mtime_ns)
+
+    def overwrite(self, attributes: int, *, renew: bool) -> None:
+        """Empty the file and replace its attributes, and with `renew` its creation time too."""
+        with self._descriptor as fd, self._tree.lock:
+            created = self._creation_time(fd)
+            os.ftruncate(fd, 0)
+            self._store(fd, attributes, os.fstat(fd).st_mtime_ns if renew else created)
+
+    def _store(self, fd: int, bits: int, creation_time: int) -> None:
+        attributes.write(fd, bits, creation_time, is_directory=self._is_directory)
+
+    @staticmethod
+    def _creation_time(fd: int) -> int:
+        created = attributes.read(fd).creation_time
+        return attributes.derived_creation_time(os.fstat(fd)) if created is None else created
+
+    def rename(self, new_name: str, *, replace: bool) -> None:
+        """Move to `new_name`. What is replaced passes its spelling on to this file."""
+        self._tree.require_writable()
+        parent, folders, last = self._target(new_name)
+        kept = False
+        try:
+            with self._tree.lock:
+                old_parent = self._tree.verify(self._link)
+                raw = self._rename(old_parent, parent, last, replace=replace)
+                self._tree.move(self._link, parent, raw, [*folders, from_disk(raw)])
+                kept = True
+        finally:
+            if not kept:
+                os.close(parent)
+
+    def _rename(self, old_parent: int, parent: int, last: str, *, replace: bool) -> bytes:
+        old = self._link.raw
+        raw, status = self._tree.look_up(parent, last)
+        before, after = Stamp.of(old_parent), Stamp.of(parent)
+        same_folder = before.folder == after.folder
+        wanted = to_disk(last)
+        if status is None:
+            rename_exclusive(old, wanted, old_parent, parent)
+        elif key_of(status) == self.key and same_folder and fold(last) == fold(from_disk(old)):
+            # Its own name, in another case or not. A disk that ignores case finds it under both.
+            if raw == wanted:
+                os.rename(old, wanted, src_dir_fd=old_parent, dst_dir_fd=parent)
+            else:
+                rename_exclusive(old, wanted, old_parent, parent)
+        else:
+            self._require_replaceable(status, last, replace=replace)
+            wanted = raw
+            if key_of(status) == self.key:
+                # Two names of one file: POSIX would leave both.
+                os.unlink(old, dir_fd=old_parent)
+            else:
+                os.rename(old, wanted, src_dir_fd=old_parent, dst_dir_fd=parent)
+        if same_folder:
+            self._tree.index.update(parent, after, added=wanted, removed=old)
+        else:
+            self._tree.index.update(old_parent, before, removed=old)
+            self._tree.index.update(parent, after, added=wanted)
+        return wanted
+
+    def link(self, new_name: str, *, replace: bool) -> None:
+        """Give the file a second name. Replacing is two steps: first the old file goes."""
+        self._tree.require_writable()
+        if self._is_directory:
+            raise PermissionError(errno.EPERM, "a folder has one name", self.name)
+        parent, _, last = self._target(new_name)
+        try:
+            with self._tree.lock:
+                old_parent = self._tree.verify(self._link)
+                raw, status = self._tree.look_up(parent, last)
+                before = Stamp.of(parent)
+                if status is not None:
+                    self._require_replaceable(status, last, replace=replace)
+                    if key_of(status) == self.key:
+                        return
+                    os.unlink(raw, dir_fd=parent)
+                os.link(
+                    self._link.raw,
+                    raw,
+                    src_dir_fd=old_parent,
+                    dst_dir_fd=parent,
+                    follow_symlinks=False,
+                )
+                self._tree.index.update(parent, before, added=raw)
+        finally:
+            os.close(parent)
+
+    def _target(self, new_name: str) -> tuple[int, list[str], str]:
+        if not new_name:
+            raise FileExistsError(errno.EEXIST, "the root of the share has that name")
+        return self._tree.walk_to_parent(new_name)
+
+    def _require_replaceable(self, status: os.stat_result, name: str, *, replace: bool) -> None:
+        if not replace:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        if self._is_directory or not stat.S_ISREG(status.st_mode):
+            raise PermissionError(errno.EACCES, "only a file may replace a file", name)
+
+    def delete(self) -> None:
+        """Remove the name it goes by. The open goes on working."""
+        self._tree.require_writable()
+        with self._tree.lock:
+            parent = self._tree.verify(self._link)
+            before = Stamp.of(parent)
+            if self._is_directory:
+                os.rmdir(self._link.raw, dir_fd=parent)
+            else:
+                os.unlink(self._link.raw, dir_fd=parent)
+            self._tree.index.update(parent, before, removed=self._link.raw)
+
+    def scan(self) -> Iterator[FileStat]:
+        """The entries of a folder, read from the disk as they are asked for."""
+        with self._listing() as (listing, entries):
+            home = self._tree.home
+            # A folder that is removed meanwhile ends here.
+            with suppress(FileNotFoundError):
+                for entry in entries:
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        # It has gone since, or the disk won't tell: nothing that could be opened.
+                        continue
+                    if is_served(status):
+                        raw = os.fsencode(entry.name)
+                        stored = attributes.read(path_of(listing, raw))
+                        yield attributes.describe(from_disk(raw), status, stored, home)
+
+    def is_empty(self) -> bool:
+        """Whether a folder could be deleted: entries that `scan` leaves out count too."""
+        with self._listing() as (_, entries):
+            return next(entries, None) is None
+
+    @contextmanager
+    def _listing(self) -> Iterator[tuple[int, Iterator[os.DirEntry[str]]]]:
+        # A descriptor of its own, because duplicates share the place in the folder.
+        with self._descriptor as fd:
+            listing = open_directory(b".", fd)
+        try:
+            with os.scandir(listing) as entries:
+                yield listing, entries
+        finally:
+            os.close(listing)
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is fine."""
+        if self._descriptor.close():
+            self._tree.detach(self._link)
+
+
+def _check_range(offset: int, length: int) -> None:
+    """Offsets on the wire have 64 bits, those of a disk 63."""
+    if offset + length >= _OFFSET_END:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))

@@ -1,0 +1,218 @@
+"""Finding one's way below a share's root without ever leaving it.
+
+Every step is made from the descriptor of the folder before it, with one checked component, and
+follows no symbolic link. So there is no name, and no moment in a local process's renaming, that
+leads out of the share; the worst that a race can do is to make a step fail. A local user who
+moves a folder out of the share while a client is in it takes the client along, as he could with
+its files.
+
+A disk may be mounted below the root and is served; symbolic links, device nodes, sockets and
+FIFOs are not there for a client, except that their names are taken.
+"""
+
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Final
+
+from smbquic.storage import attributes
+from smbquic.storage.base import FileStat, PathNotFound
+from smbquic.storage.case_index import CaseIndex
+from smbquic.storage.descriptor import walk_into
+from smbquic.storage.names import from_disk, join, split, to_disk
+
+FileKey = tuple[int, int]
+"""The device and inode numbers, which are nobody else's while the file is open."""
+
+
+def key_of(status: os.stat_result) -> FileKey:
+    """What tells a file from any other."""
+    return status.st_dev, status.st_ino
+
+
+def is_served(status: os.stat_result) -> bool:
+    """Whether a client may know of it: regular files and folders."""
+    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+
+
+def path_of(directory: int, raw: bytes) -> bytes:
+    """A path to `raw` in a folder, for the calls that take no folder.
+
+    It hangs on the descriptor, not on a name, and is good for calls that don't follow links.
+    """
+    return b"/proc/self/fd/%d/%b" % (directory, raw)
+
+
+class Link:
+    """A name of an open file: the folder it is in, and how it is called there.
+
+    All opens of one file by one name share it, so that a rename through one of them is known to
+    all. The root's own has no folder. Its fields belong to whoever holds `Tree.lock`.
+    """
+
+    __slots__ = ("components", "key", "opens", "parent", "raw", "unsynced")
+
+    def __init__(self, key: FileKey, parent: int | None, raw: bytes, components: list[str]) -> None:
+        self.key = key
+        self.parent = parent
+        self.raw = raw
+        self.components = components
+        self.opens = 1
+        self.unsynced = False
+
+    @property
+    def last(self) -> str:
+        """The name's last component."""
+        return self.components[-1] if self.components else ""
+
+
+class Tree:
+    """The folder that a share is, by its descriptor, and the names of what is open in it."""
+
+    def __init__(self, root: Path, *, read_only: bool) -> None:
+        self.label: Final = root.resolve().name
+        self.read_only: Final = read_only
+        self.root: Final = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.home: Final = os.fstat(self.root).st_dev
+        self.lock: Final = threading.Lock()
+        self.index: Final = CaseIndex()
+        self._links: dict[FileKey, list[Link]] = {}
+
+    def require_writable(self) -> None:
+        """Raise `OSError` (EROFS) if nothing may be changed here."""
+        if self.read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def walk(self, components: list[str]) -> tuple[int, list[str]]:
+        """A descriptor of the folder, to be closed by the caller, and its name in real case.
+
+        Raises PathNotFound, also for what is no folder.
+        """
+        here = os.dup(self.root)
+        real = []
+        try:
+            for component in components:
+                raw, following = self._step(here, component)
+                os.close(here)
+                here = following
+                real.append(from_disk(raw))
+        except (FileNotFoundError, NotADirectoryError):
+            os.close(here)
+            raise PathNotFound(join(components)) from None
+        except OSError as error:
+            os.close(here)
+            if error.errno == errno.ELOOP:
+                raise PathNotFound(join(components)) from None
+            raise
+        return here, real
+
+    def walk_to_parent(self, name: str) -> tuple[int, list[str], str]:
+        """The folder that holds `name` (not the root), as `walk`, and the last component."""
+        *folders, last = split(name)
+        parent, real = self.walk(folders)
+        return parent, real, last
+
+    def look_up(self, parent: int, component: str) -> tuple[bytes, os.stat_result | None]:
+        """The name on the disk and the status of what a component names, without following it.
+
+        What is not there is to be made under the name that is returned.
+        """
+        raw = to_disk(component)
+        try:
+            return raw, os.stat(raw, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return self.index.find(parent, component) or (raw, None)
+
+    def stat(self, name: str) -> FileStat:
+        """What is known of `name`; raises FileNotFoundError, PathNotFound and NameInvalid."""
+        if not name:
+            return self.stat_folder(self.root, "")
+        parent, _, last = self.walk_to_parent(name)
+        try:
+            raw, status = self.look_up(parent, last)
+            if status is None or not is_served(status):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+            return self.stat_entry(parent, raw, status)
+        finally:
+            os.close(parent)
+
+    def stat_entry(self, parent: int, raw: bytes, status: os.stat_result) -> FileStat:
+        """What is known of a folder's entry that has been looked up."""
+        stored = attributes.read(path_of(parent, raw))
+        return attributes.describe(from_disk(raw), status, stored, self.home)
+
+    def stat_folder(self, directory: int, name: str) -> FileStat:
+        """What is known of a folder by a descriptor from `walk`."""
+        stored = attributes.read(path_of(directory, b"."))
+        return attributes.describe(name, os.fstat(directory), stored, self.home)
+
+    def attach(self, key: FileKey, parent: int, raw: bytes, components: list[str]) -> Link:
+        """The link for a file that was just opened by this name. It takes `parent` over."""
+        with self.lock:
+            links = self._links.setdefault(key, [])
+            for link in links:
+                if link.raw == raw and self._same_folder(link.parent, parent):
+                    os.close(parent)
+                    link.opens += 1
+                    return link
+            link = Link(key, parent, raw, components)
+            links.append(link)
+            return link
+
+    def detach(self, link: Link) -> None:
+        """One open less of it."""
+        with self.lock:
+            link.opens -= 1
+            if link.opens or link.parent is None:
+                return
+            os.close(link.parent)
+            links = self._links[link.key]
+            links.remove(link)
+            if not links:
+                del self._links[link.key]
+
+    def verify(self, link: Link) -> int:
+        """The folder that the link is in, if the file still goes by it there.
+
+        The caller holds the lock. Raises FileNotFoundError, PermissionError for the root.
+        """
+        if link.parent is None:
+            raise PermissionError(errno.EACCES, "the root of a share has no name")
+        status = os.stat(link.raw, dir_fd=link.parent, follow_symlinks=False)
+        if key_of(status) != link.key:
+            raise FileNotFoundError(errno.ENOENT, "another file has taken the name", link.last)
+        return link.parent
+
+    def move(self, link: Link, parent: int, raw: bytes, components: list[str]) -> None:
+        """Take note that a file goes by another name now; takes `parent` over.
+
+        The caller holds the lock. What is open below a renamed folder gets its new name too.
+        """
+        if link.parent is not None:
+            os.close(link.parent)
+        depth = len(link.components)
+        for other in (other for links in self._links.values() for other in links):
+            if len(other.components) > depth and other.components[:depth] == link.components:
+                other.components = components + other.components[depth:]
+        link.parent, link.raw, link.components = parent, raw, components
+        link.unsynced = True
+
+    def _step(self, directory: int, component: str) -> tuple[bytes, int]:
+        raw = to_disk(component)
+        try:
+            return raw, walk_into(raw, directory)
+        except FileNotFoundError:
+            found = self.index.find(directory, component)
+            if found is None:
+                raise
+            return found[0], walk_into(found[0], directory)
+
+    @staticmethod
+    def _same_folder(one: int | None, other: int) -> bool:
+        return one is not None and key_of(os.fstat(one)) == key_of(os.fstat(other))
+
+    def close(self) -> None:
+        """Let go of the root. What is open stays open."""
+        os.close(self.root)
