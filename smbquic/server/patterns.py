@@ -9,6 +9,8 @@ times the expression's, never by backtracking over several stars.
 import re
 from collections.abc import Callable
 
+from smbquic.storage.names import fold
+
 WILDCARDS = frozenset('*?<>"')
 _STARS = "*<"
 _FORBIDDEN = re.compile(r"[\x00-\x1f/\\:|]")
@@ -33,25 +35,23 @@ def compile_expression(expression: str) -> Callable[[str], bool]:
     """
     if expression in ("*", "*.*"):
         return bool
-    folded = fold(expression)
+    folded = _fold(expression)
     if "<" in folded[_first_star(folded) + 1 :]:
         return _simulate(folded)
     match = re.compile(_regex(folded), re.DOTALL).fullmatch
     if "<" in folded:
-        return lambda name: match(_mark_last_dot(fold(name))) is not None
-    return lambda name: match(fold(name)) is not None
+        return lambda name: match(_mark_last_dot(_fold(name))) is not None
+    return lambda name: match(_fold(name)) is not None
 
 
-def fold(name: str) -> str:
-    """Upper-case a name one UTF-16 code unit at a time, so that its length never changes."""
-    if name.isascii():
-        return name.upper()
-    if max(name) > "\uffff":
+def _fold(name: str) -> str:
+    """A name without its case, one character for each UTF-16 code unit."""
+    if not name.isascii() and max(name) > "\uffff":
         units = name.encode("utf-16-le", "surrogatepass")
         name = "".join(
             chr(int.from_bytes(units[at : at + 2], "little")) for at in range(0, len(units), 2)
         )
-    return "".join([upper if len(upper := unit.upper()) == 1 else unit for unit in name])
+    return fold(name)
 
 
 def _first_star(expression: str) -> int:
@@ -113,7 +113,7 @@ def _simulate(expression: str) -> Callable[[str], bool]:
         return states | (((states & skippable) + skippable) ^ skippable)
 
     def matches(name: str) -> bool:
-        folded = fold(name)
+        folded = _fold(name)
         last_dot = folded.rfind(".")
         states = 1
         for at, sign in enumerate(folded):
