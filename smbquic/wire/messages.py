@@ -1,20 +1,39 @@
 """Which body belongs to which command."""
 
+from collections.abc import Callable
 from struct import Struct
 
 from smbquic.errors import WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.cancel import CancelRequest
+from smbquic.wire.change_notify import ChangeNotifyRequest, ChangeNotifyResponse
+from smbquic.wire.close import CloseRequest, CloseResponse
+from smbquic.wire.create import CreateRequest, CreateResponse
 from smbquic.wire.cursor import HEADER_SIZE, unpack
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.error import ErrorResponse
+from smbquic.wire.flush import FlushRequest, FlushResponse
 from smbquic.wire.header import Command
+from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
+from smbquic.wire.lock import LockRequest, LockResponse
 from smbquic.wire.logoff import LogoffRequest, LogoffResponse
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import NegotiateRequest, NegotiateResponse
+from smbquic.wire.notification import ServerToClientNotification
+from smbquic.wire.oplock_break import (
+    OplockBreakAcknowledgment,
+    OplockBreakResponse,
+    decode_acknowledgment,
+    decode_break,
+)
+from smbquic.wire.query_directory import QueryDirectoryRequest, QueryDirectoryResponse
+from smbquic.wire.query_info import QueryInfoRequest, QueryInfoResponse
+from smbquic.wire.read import ReadRequest, ReadResponse
 from smbquic.wire.session_setup import SessionSetupRequest, SessionSetupResponse
+from smbquic.wire.set_info import SetInfoRequest, SetInfoResponse
 from smbquic.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest, TreeDisconnectResponse
+from smbquic.wire.write import WriteRequest, WriteResponse
 
 __all__ = [
     "REQUESTS",
@@ -33,10 +52,23 @@ REQUESTS: dict[int, type[Message]] = {
         LogoffRequest,
         TreeConnectRequest,
         TreeDisconnectRequest,
+        CreateRequest,
+        CloseRequest,
+        FlushRequest,
+        ReadRequest,
+        WriteRequest,
+        LockRequest,
+        IoctlRequest,
         CancelRequest,
         EchoRequest,
+        QueryDirectoryRequest,
+        ChangeNotifyRequest,
+        QueryInfoRequest,
+        SetInfoRequest,
+        OplockBreakAcknowledgment,
     )
 }
+"""The request of each command; OPLOCK_BREAK has a second one, `LeaseBreakAcknowledgment`."""
 
 RESPONSES: dict[int, type[Message]] = {
     body.command: body
@@ -46,8 +78,31 @@ RESPONSES: dict[int, type[Message]] = {
         LogoffResponse,
         TreeConnectResponse,
         TreeDisconnectResponse,
+        CreateResponse,
+        CloseResponse,
+        FlushResponse,
+        ReadResponse,
+        WriteResponse,
+        LockResponse,
+        IoctlResponse,
         EchoResponse,
+        QueryDirectoryResponse,
+        ChangeNotifyResponse,
+        QueryInfoResponse,
+        SetInfoResponse,
+        OplockBreakResponse,
+        ServerToClientNotification,
     )
+}
+"""The response of each command; for those of OPLOCK_BREAK see `decode_break`."""
+
+_DECODE_REQUEST: dict[int, Callable[[memoryview], Message]] = {
+    **{command: body.decode for command, body in REQUESTS.items()},
+    Command.OPLOCK_BREAK: decode_acknowledgment,
+}
+_DECODE_RESPONSE: dict[int, Callable[[memoryview], Message]] = {
+    **{command: body.decode for command, body in RESPONSES.items()},
+    Command.OPLOCK_BREAK: decode_break,
 }
 
 _STATUS_OFFSET = 8
@@ -69,10 +124,10 @@ _NOT_ERRORS = frozenset(
 
 def decode_request(command: int, message: memoryview) -> Message:
     """The body of the request `message`, which starts at its header. Raises `WireError`."""
-    body = REQUESTS.get(command)
-    if body is None:
+    decode = _DECODE_REQUEST.get(command)
+    if decode is None:
         raise WireError(f"there is no request with the command {command:#x}")
-    return body.decode(message)
+    return decode(message)
 
 
 def decode_response(command: int, message: memoryview) -> Message:
@@ -86,7 +141,7 @@ def decode_response(command: int, message: memoryview) -> Message:
         (structure_size,) = unpack(_STRUCTURE_SIZE, message, HEADER_SIZE)
         if structure_size == _ERROR_SIZE:
             return ErrorResponse.decode(message)
-    body = RESPONSES.get(command)
-    if body is None:
+    decode = _DECODE_RESPONSE.get(command)
+    if decode is None:
         raise WireError(f"there is no response with the command {command:#x}")
-    return body.decode(message)
+    return decode(message)

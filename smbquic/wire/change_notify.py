@@ -1,0 +1,81 @@
+"""CHANGE_NOTIFY: waits for changes in a folder. [MS-SMB2] 2.2.35, 2.2.36"""
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import ClassVar, Self
+
+from smbquic.wire.cursor import unpack_body
+from smbquic.wire.file_id import FileId
+from smbquic.wire.flags import Flags
+from smbquic.wire.header import Command
+from smbquic.wire.message import Message
+from smbquic.wire.output_response import OutputResponse
+
+_REQUEST = Struct("<HHIQQII")
+_REQUEST_SIZE = 32
+
+
+class ChangeNotifyFlags(Flags):
+    """How deep to look. [MS-SMB2] 2.2.35"""
+
+    WATCH_TREE = 0x0001
+
+
+class CompletionFilter(Flags):
+    """Which changes count. [MS-SMB2] 2.2.35"""
+
+    FILE_NOTIFY_CHANGE_FILE_NAME = 0x00000001
+    FILE_NOTIFY_CHANGE_DIR_NAME = 0x00000002
+    FILE_NOTIFY_CHANGE_ATTRIBUTES = 0x00000004
+    FILE_NOTIFY_CHANGE_SIZE = 0x00000008
+    FILE_NOTIFY_CHANGE_LAST_WRITE = 0x00000010
+    FILE_NOTIFY_CHANGE_LAST_ACCESS = 0x00000020
+    FILE_NOTIFY_CHANGE_CREATION = 0x00000040
+    FILE_NOTIFY_CHANGE_EA = 0x00000080
+    FILE_NOTIFY_CHANGE_SECURITY = 0x00000100
+    FILE_NOTIFY_CHANGE_STREAM_NAME = 0x00000200
+    FILE_NOTIFY_CHANGE_STREAM_SIZE = 0x00000400
+    FILE_NOTIFY_CHANGE_STREAM_WRITE = 0x00000800
+
+
+@dataclass(slots=True)
+class ChangeNotifyRequest(Message):
+    """SMB2_CHANGE_NOTIFY Request. [MS-SMB2] 2.2.35
+
+    `flags` compares with `ChangeNotifyFlags`, `completion_filter` with `CompletionFilter`.
+    """
+
+    command: ClassVar[Command] = Command.CHANGE_NOTIFY
+    flags: int
+    output_buffer_length: int
+    file_id: FileId
+    completion_filter: int
+
+    @classmethod
+    def decode(cls, message: memoryview) -> Self:
+        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
+        _, flags, length, persistent, volatile, completion_filter, _ = unpack_body(
+            _REQUEST, message, _REQUEST_SIZE, cls.__name__
+        )
+        return cls(flags, length, FileId(persistent, volatile), completion_filter)
+
+    def encode(self) -> bytes:
+        """The 32 bytes of the body."""
+        return _REQUEST.pack(
+            _REQUEST_SIZE,
+            self.flags,
+            self.output_buffer_length,
+            *self.file_id,
+            self.completion_filter,
+            0,
+        )
+
+
+@dataclass(slots=True)
+class ChangeNotifyResponse(OutputResponse):
+    """SMB2_CHANGE_NOTIFY Response; `buffer` is for `decode_notifications`.
+
+    [MS-SMB2] 2.2.36
+    """
+
+    command: ClassVar[Command] = Command.CHANGE_NOTIFY

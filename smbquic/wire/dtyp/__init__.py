@@ -1,0 +1,1 @@
+"""The structures of MS-DTYP: times, security identifiers, access control lists."""
