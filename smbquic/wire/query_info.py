@@ -47,9 +47,9 @@ class QueryInfoRequest(Message):
     info_type: int
     file_info_class: int
     output_buffer_length: int
-    additional_information: int
-    flags: int
     file_id: FileId
+    additional_information: int = 0
+    flags: int = 0
     input_buffer: Buffer = b""
 
     @classmethod
@@ -72,9 +72,9 @@ class QueryInfoRequest(Message):
             info_type,
             info_class,
             output_buffer_length,
+            FileId(persistent, volatile),
             additional_information,
             flags,
-            FileId(persistent, volatile),
             part(message, input_offset, input_length, cls.__name__),
         )
 

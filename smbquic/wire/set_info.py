@@ -28,9 +28,9 @@ class SetInfoRequest(Message):
     command: ClassVar[Command] = Command.SET_INFO
     info_type: int
     file_info_class: int
-    additional_information: int
     file_id: FileId
     buffer: Buffer
+    additional_information: int = 0
 
     @classmethod
     def decode(cls, message: memoryview) -> Self:
@@ -41,9 +41,9 @@ class SetInfoRequest(Message):
         return cls(
             info_type,
             info_class,
-            additional,
             FileId(persistent, volatile),
             part(message, offset, length, cls.__name__),
+            additional,
         )
 
     def encode(self) -> bytes:
