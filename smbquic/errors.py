@@ -101,9 +101,7 @@ class StatusError(SmbError):
         return f"{text} ({self.status.label})"
 
     @staticmethod
-    def of(
-        status: NtStatus, command: str = "", path: str = "", data: bytes = b""
-    ) -> "StatusError":
+    def of(status: NtStatus, command: str = "", path: str = "", data: bytes = b"") -> "StatusError":
         """The most telling subclass for this status."""
         return _BY_STATUS.get(status, StatusError)(status, command, path, data)
 
