@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from smbquic.errors import ConnectError, TransportError
+from smbquic.errors import ConnectError, HandshakeError, TransportError
 
 HEAD_START = 0.25
 """Seconds that an address gets before the next one is tried beside it ([RFC8305] 5)."""
@@ -41,6 +41,11 @@ def is_loopback(address: SocketAddress) -> bool:
     return ipaddress.ip_address(endpoint(address)[0].partition("%")[0]).is_loopback
 
 
+def is_wildcard(address: SocketAddress) -> bool:
+    """Whether a socket bound to `address` is reached by all addresses of the machine."""
+    return ipaddress.ip_address(str(address[0]).partition("%")[0]).is_unspecified
+
+
 def url(scheme: str, address: tuple[str, int]) -> str:
     """`scheme://host:port`, with brackets where the host is an IPv6 address."""
     host, port = address
@@ -70,18 +75,16 @@ async def resolve(
 async def race(addresses: Sequence[Address], attempt: Callable[[Address], Awaitable[T]]) -> T:
     """The result of the first attempt that succeeds, later addresses starting a little later.
 
-    An attempt that fails lets the next one start at once. Raises the `TransportError` of the
-    first address, the one the system prefers, when all have failed.
+    An attempt that fails lets the next one start at once. When all have failed, raises the
+    `HandshakeError` of one that was answered, else the error of the one that failed first.
     """
     waiting = list(addresses)
     running: list[asyncio.Task[T]] = []
-    failures: dict[int, TransportError] = {}
-    order: dict[asyncio.Task[T], int] = {}
+    failures: list[TransportError] = []
     try:
         while waiting or running:
             if waiting:
                 task = asyncio.ensure_future(_run(attempt, waiting.pop(0)))
-                order[task] = len(order)
                 running.append(task)
             done, _ = await asyncio.wait(
                 running,
@@ -93,12 +96,13 @@ async def race(addresses: Sequence[Address], attempt: Callable[[Address], Awaita
                 try:
                     return task.result()
                 except TransportError as error:
-                    failures[order[task]] = error
+                    failures.append(error)
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-    raise failures[min(failures)]
+    answered = [error for error in failures if isinstance(error, HandshakeError)]
+    raise (answered or failures)[0]
 
 
 async def _run(attempt: Callable[[Address], Awaitable[T]], address: Address) -> T:

@@ -1,0 +1,8 @@
+"""SMB messages over QUIC, UDP port 443: the public face of this folder."""
+
+from smbquic.transport.quic.client import connect
+from smbquic.transport.quic.listener import QuicListener, listen
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tls import ClientTls, ServerTls
+
+__all__ = ["ClientTls", "QuicListener", "QuicOptions", "ServerTls", "connect", "listen"]

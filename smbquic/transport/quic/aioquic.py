@@ -1,0 +1,331 @@
+"""The aioquic engine behind `Engine`."""
+
+import logging
+import ssl
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Any, cast
+
+from aioquic import tls
+from aioquic.quic import events
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnectionState
+from aioquic.quic.logger import QuicFileLogger
+from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicProtocolVersion
+
+from smbquic.errors import HandshakeError
+from smbquic.transport.quic.aioquic_internals import Connection, Context, SendBuffer
+from smbquic.transport.quic.engine import (
+    INTERNAL_ERROR,
+    ConnectionIds,
+    Ending,
+    Security,
+    Verify,
+)
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tls import (
+    ALPN,
+    ClientTls,
+    ServerTls,
+    certificates_in,
+    system_trust,
+)
+from smbquic.transport.quic.udp import Path
+from smbquic.wire.cursor import Buffer
+
+VERSIONS = (int(QuicProtocolVersion.VERSION_1), int(QuicProtocolVersion.VERSION_2))
+CONNECTION_ID_SIZE = 8
+STREAM = 0
+SMALL = 8 << 10
+"""Buffers below this are joined, so that a message is not scattered over many chunks."""
+
+_CIPHERS = [
+    tls.CipherSuite.AES_128_GCM_SHA256,
+    tls.CipherSuite.AES_256_GCM_SHA384,
+    tls.CipherSuite.CHACHA20_POLY1305_SHA256,
+]
+
+logger = logging.getLogger(__name__)
+
+
+def client_configuration(
+    trust: ClientTls, server_name: str, options: QuicOptions
+) -> QuicConfiguration:
+    """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    configuration = _configuration(options, is_client=True)
+    configuration.server_name = server_name
+    if trust.insecure or trust.verify is not None:
+        configuration.verify_mode = ssl.CERT_NONE
+    elif trust.ca is not None:
+        configuration.cadata = certificates_in(trust.ca)
+    else:
+        configuration.cafile, configuration.capath = system_trust()
+    if trust.certificate is not None and trust.key is not None:
+        _load_identity(configuration, trust.certificate, trust.key)
+    return configuration
+
+
+def server_configuration(identity: ServerTls, options: QuicOptions) -> QuicConfiguration:
+    """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    configuration = _configuration(options, is_client=False)
+    _load_identity(configuration, identity.certificate, identity.key)
+    return configuration
+
+
+def is_initial(datagram: bytes, version: int) -> bool:
+    """Whether a datagram with a long header begins a connection ([RFC9000] 17.2, [RFC9369] 3.2)."""
+    return (datagram[0] >> 4) & 3 == (version == QuicProtocolVersion.VERSION_2)
+
+
+def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguration:
+    configuration = QuicConfiguration(
+        alpn_protocols=[ALPN],
+        congestion_control_algorithm=options.congestion,
+        connection_id_length=CONNECTION_ID_SIZE,
+        idle_timeout=options.idle_timeout,
+        is_client=is_client,
+        max_data=options.window,
+        max_stream_data=options.window,
+        secrets_log_file=options.secrets_log,
+        cipher_suites=_CIPHERS,
+    )
+    if options.qlog is not None:
+        configuration.quic_logger = QuicFileLogger(str(options.qlog))
+    return configuration
+
+
+def _load_identity(configuration: QuicConfiguration, certificate: FilePath, key: FilePath) -> None:
+    try:
+        leaf, *chain = tls.load_pem_x509_certificates(certificates_in(certificate))
+        private_key = tls.load_pem_private_key(key.read_bytes())
+    except (ValueError, TypeError) as error:
+        # TypeError is how the library says that the key has a password.
+        raise HandshakeError(
+            f"{certificate} and {key} do not hold a certificate and its key: {error}",
+            "certificate-file",
+        ) from error
+    if private_key.public_key() != leaf.public_key():
+        raise HandshakeError(
+            f"the key in {key} does not belong to the certificate in {certificate}",
+            "certificate-file",
+        )
+    configuration.certificate = leaf
+    configuration.certificate_chain = chain
+    configuration.private_key = private_key
+
+
+class AioquicEngine:
+    """An `Engine` on aioquic's `QuicConnection`.
+
+    `verify` judges the peer's certificate; on a server it also makes a client show one.
+    """
+
+    def __init__(
+        self,
+        configuration: QuicConfiguration,
+        datagram_size: int,
+        ids: ConnectionIds,
+        *,
+        verify: Verify | None = None,
+        original_id: bytes | None = None,
+    ) -> None:
+        self.security: Security | None = None
+        self.ending: Ending | None = None
+        self.finished = False
+        self._ids = ids
+        self._pieces: list[bytes] = []
+        self._early: list[Buffer] = []
+        self._granted = 0
+        self._grant_at = configuration.max_data // 8
+        self._handshake: events.HandshakeCompleted | None = None
+        self._quic = Connection(
+            configuration=replace(configuration, max_datagram_size=datagram_size),
+            original_destination_connection_id=original_id,
+            verify=verify,
+        )
+        self.connection_id: bytes = self._quic.host_cid
+
+    @property
+    def begun(self) -> bool:
+        """Whether a packet of the peer was understood."""
+        return self._quic._state is not QuicConnectionState.FIRSTFLIGHT
+
+    @property
+    def terminated(self) -> bool:
+        """See `Engine`."""
+        return self._quic._state is QuicConnectionState.TERMINATED
+
+    @property
+    def unsent(self) -> int:
+        """See `Engine`."""
+        stream = self._quic._streams.get(STREAM)
+        if stream is None:
+            return sum(map(len, self._early))
+        sent: int = stream.sender.highest_offset
+        return stream.sender._buffer_stop - sent
+
+    @property
+    def unacknowledged(self) -> int:
+        """See `Engine`."""
+        stream = self._quic._streams.get(STREAM)
+        if stream is None:
+            return sum(map(len, self._early))
+        return len(stream.sender._buffer)
+
+    @property
+    def idle_timeout(self) -> float:
+        """See `Engine`."""
+        seconds: float = self._quic._idle_timeout()
+        return seconds
+
+    def connect(self, path: Path, now: float) -> None:
+        """See `Engine`."""
+        self._quic.connect(path, now)
+
+    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+        """See `Engine`."""
+        try:
+            self._quic.receive_datagram(datagram, path, now)
+        except Exception:
+            # Whatever a peer sends must not take the endpoint down with it.
+            logger.exception("the QUIC engine failed on a datagram of %d bytes", len(datagram))
+            self.close(INTERNAL_ERROR, "", application=False)
+        self._take_events()
+
+    def read(self) -> list[bytes]:
+        """See `Engine`."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def release(self, count: int) -> bool:
+        """See `Engine`."""
+        self._granted += count
+        if self._granted < self._grant_at:
+            return False
+        self._quic._local_max_data.value += self._granted
+        stream = self._quic._streams.get(STREAM)
+        if stream is not None:
+            stream.max_stream_data_local += self._granted
+        self._granted = 0
+        return True
+
+    def write(self, *buffers: Buffer) -> None:
+        """See `Engine`."""
+        if not self._quic._is_client and STREAM not in self._quic._streams:
+            # The client opens the stream, so a server that speaks first has to wait.
+            self._early.extend(buffers)
+            return
+        small: list[Buffer] = []
+        for buffer in buffers:
+            if len(buffer) < SMALL:
+                small.append(buffer)
+                continue
+            self._write(b"".join(small))
+            self._write(buffer)
+            small.clear()
+        self._write(b"".join(small))
+
+    def _write(self, data: Buffer) -> None:
+        if data:
+            # The sender takes anything that has the few operations of SendBuffer.
+            sender: Any = self._quic._get_or_create_stream_for_send(STREAM).sender
+            if not isinstance(sender._buffer, SendBuffer):
+                sender._buffer = SendBuffer()
+            sender.write(data)
+
+    def ping(self) -> None:
+        """See `Engine`."""
+        self._quic.send_ping(0)
+
+    def close(self, code: int, reason: str, *, application: bool = True) -> None:
+        """See `Engine`."""
+        self._quic.close(
+            error_code=code,
+            frame_type=None if application else QuicFrameType.PADDING,
+            reason_phrase=reason,
+        )
+        self._notice_ending()
+
+    def datagrams(self, now: float) -> list[tuple[bytes, Path]]:
+        """See `Engine`."""
+        if not self._quic._network_paths:
+            return []
+        datagrams: list[tuple[bytes, Path]] = self._quic.datagrams_to_send(now)
+        self._take_events()
+        return datagrams
+
+    def timer(self) -> float | None:
+        """See `Engine`."""
+        at: float | None = self._quic.get_timer()
+        return at
+
+    def tick(self, now: float) -> None:
+        """See `Engine`."""
+        self._quic.handle_timer(now)
+        self._take_events()
+
+    def abandon(self) -> None:
+        """See `Engine`."""
+        if not self.terminated and self._quic._spaces:
+            self.close(INTERNAL_ERROR, "", application=False)
+            self._quic._close_end()
+
+    def _take_events(self) -> None:
+        while (event := self._quic.next_event()) is not None:
+            match event:
+                case events.StreamDataReceived(stream_id=0):
+                    self._pieces.append(event.data)
+                    self.finished = self.finished or event.end_stream
+                case events.HandshakeCompleted():
+                    self._handshake = event
+                case events.ConnectionIdIssued():
+                    self._ids.issued(event.connection_id)
+                case events.ConnectionIdRetired():
+                    self._ids.retired(event.connection_id)
+                case events.StreamReset() | events.StopSendingReceived():
+                    self.close(0, "the stream was reset")
+                case events.StreamDataReceived():
+                    self.close(QuicErrorCode.STREAM_LIMIT_ERROR, "SMB has one stream")
+                case _:
+                    pass
+        if self.ending is None:
+            self._notice_progress()
+            self._notice_ending()
+
+    def _notice_progress(self) -> None:
+        if self._early and STREAM in self._quic._streams:
+            early, self._early = self._early, []
+            self.write(*early)
+        if self.security is None and self._handshake is not None and self._is_confirmed():
+            context = cast(Context, self._quic.tls)
+            cipher = cast(tls.KeySchedule, context.key_schedule).cipher_suite
+            self.security = Security(
+                alpn=self._handshake.alpn_protocol or "",
+                cipher=cipher.name,
+                server_name=context.asked_name or self._quic.configuration.server_name or "",
+                certificates=context.peer_chain,
+            )
+
+    def _is_confirmed(self) -> bool:
+        """Whether the handshake is over for both.
+
+        A client is done before the server has looked at its certificate. Where the server asked
+        for one, it has the last word.
+        """
+        asked = self._quic.tls._certificate_request is not None
+        return not asked or bool(self._quic._handshake_confirmed)
+
+    def _notice_ending(self) -> None:
+        event = self._quic._close_event
+        if event is None or self.ending is not None:
+            return
+        ours = self._quic._state is not QuicConnectionState.DRAINING
+        context: Context | None = getattr(self._quic, "tls", None)
+        self.ending = Ending(
+            code=int(event.error_code),
+            reason=event.reason_phrase,
+            application=event.frame_type is None,
+            ours=ours,
+            idle=ours and event.reason_phrase == "Idle timeout",
+            cause=context.verdict if context is not None else None,
+        )

@@ -1,0 +1,128 @@
+"""The connecting end."""
+
+import asyncio
+import socket
+
+from aioquic.quic.configuration import QuicConfiguration
+
+from smbquic.errors import ConnectError, ConnectionClosed, TransportError
+from smbquic.transport import framing
+from smbquic.transport.addresses import Address, is_loopback, race, resolve, url
+from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic.aioquic import AioquicEngine, client_configuration
+from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.engine import Verify
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.router import Router
+from smbquic.transport.quic.tls import ClientTls
+from smbquic.transport.quic.udp import UdpEndpoint
+
+
+async def connect(
+    host: str,
+    port: int,
+    *,
+    trust: ClientTls,
+    server_name: str | None = None,
+    timeout: float = 10.0,  # noqa: ASYNC109 (the contract of both transports)
+    max_message_size: int = framing.MAX_MESSAGE_SIZE,
+    options: QuicOptions | None = None,
+) -> MessageTransport:
+    """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
+
+    `server_name`, which is `host` unless given, is asked for and must be in the certificate.
+    Raises `ConnectError` where nobody answers and `HandshakeError` where the answer is no.
+    """
+    options = options or QuicOptions()
+    name = server_name or host
+    configuration = client_configuration(trust, name, options)
+    judge = trust.verify
+    verify = None if judge is None or trust.insecure else lambda chain: judge(chain, name)
+
+    async def attempt(address: Address) -> QuicTransport:
+        return await _Attempt(
+            address, configuration, verify, options, max_message_size, verified=not trust.insecure
+        ).run()
+
+    try:
+        async with asyncio.timeout(timeout):
+            addresses = await resolve(host, port, socket.SOCK_DGRAM)
+            return await race(addresses, attempt)
+    except TimeoutError as error:
+        raise ConnectError(
+            f"{host}:{port} did not answer within {timeout:g} s: is UDP port {port} open"
+            " on the way? Firewalls often let only TCP through"
+        ) from error
+
+
+class _Attempt:
+    """A connection to one address, from its socket to the end of both."""
+
+    def __init__(
+        self,
+        address: Address,
+        configuration: QuicConfiguration,
+        verify: Verify | None,
+        options: QuicOptions,
+        max_message_size: int,
+        *,
+        verified: bool,
+    ) -> None:
+        self._name = url("quic", address.endpoint)
+        self._router = Router()
+        try:
+            self._endpoint = UdpEndpoint(self._router, remote=address)
+        except OSError as error:
+            raise ConnectError(f"{self._name}: {error.strerror or error}") from error
+        self._established: asyncio.Future[QuicTransport] = (
+            asyncio.get_running_loop().create_future()
+        )
+        size = options.datagram_size_to(loopback=is_loopback(address.socket_address))
+        engine = AioquicEngine(configuration, size, self, verify=verify)
+        self._transport = QuicTransport(
+            engine,
+            self._endpoint,
+            (address.socket_address, b""),
+            options,
+            self,
+            name=self._name,
+            is_client=True,
+            verified=verified,
+            max_message_size=max_message_size,
+        )
+        self._router.add(engine.connection_id, self._transport)
+
+    async def run(self) -> QuicTransport:
+        """Wait for the connection. Raises `TransportError`."""
+        self._transport.start()
+        try:
+            return await self._established
+        except asyncio.CancelledError:
+            self._transport.abort(ConnectionClosed("the attempt was given up"))
+            raise
+
+    def issued(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+        self._router.add(connection_id, self._transport)
+
+    def retired(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+        self._router.remove(connection_id)
+
+    def established(self, transport: QuicTransport) -> None:
+        """See `Owner`."""
+        if not self._established.done():
+            self._established.set_result(transport)
+
+    def failed(self, transport: QuicTransport, error: TransportError) -> None:
+        """See `Owner`."""
+        if not self._established.done():
+            self._established.set_exception(error)
+
+    def closed(self, transport: QuicTransport) -> None:
+        """See `Owner`: the socket was for this connection only."""
+        transport.abandon()
+        self._endpoint.close()
+
+    def gone(self, transport: QuicTransport) -> None:
+        """See `Owner`."""

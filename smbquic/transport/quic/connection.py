@@ -1,0 +1,442 @@
+"""SMB messages on a QUIC connection: framing, flow, time and the end of it all.
+
+Memory per connection that nobody fetches from: the peer may send `window` bytes (16 MiB) ahead of
+the application, counted from the last message that was fetched; the window moves as messages are
+fetched, and never by itself. Of these at most `QUEUE_LIMIT` (4 MiB, 256 bytes extra counted for
+each message) wait as messages, the rest as plain bytes. What we send waits in memory until it is
+acknowledged: `SEND_LIMIT` (3 MiB) unsent and one message, and what is under way, for which the
+peer's window is the limit.
+"""
+
+import asyncio
+import errno
+import logging
+from collections import deque
+from typing import Protocol
+
+from smbquic.errors import (
+    ConnectError,
+    ConnectionClosed,
+    IdleTimeout,
+    RemoteProtocolError,
+    SmbError,
+    TransportError,
+)
+from smbquic.transport import framing
+from smbquic.transport.addresses import endpoint as endpoint_of
+from smbquic.transport.base import Peer
+from smbquic.transport.quic.engine import NO_ERROR, Ending, Engine, Security
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tls import handshake_failure
+from smbquic.transport.quic.udp import Path, UdpEndpoint
+from smbquic.wire.cursor import Buffer
+
+SEND_LIMIT = 3 << 20
+"""Bytes that were never sent before `send` makes its callers wait."""
+LINGER = 2.0
+"""Seconds that a closing connection waits for what it sent to be acknowledged."""
+REFUSED_FOR = 2.0
+"""Seconds that the peer's port may be reported closed before we believe that it is gone."""
+REBIND_INTERVAL = 1.0
+MAX_FAREWELLS = 16
+CLOCK_RESOLUTION = 1e-4
+SLICE = 64 << 10
+"""Bytes of stream data that are made into messages before the queue is looked at again."""
+
+PROTOCOL_BROKEN = 1
+"""Our application error code for a peer that does not frame its messages."""
+
+logger = logging.getLogger(__name__)
+
+
+class Owner(Protocol):
+    """Who made a transport, and hears what becomes of it."""
+
+    def established(self, transport: "QuicTransport") -> None:
+        """The handshake is over, messages may flow."""
+
+    def failed(self, transport: "QuicTransport", error: TransportError) -> None:
+        """The handshake came to nothing; `closed` follows."""
+
+    def closed(self, transport: "QuicTransport") -> None:
+        """The connection is over, and the peer was told, or told us."""
+
+    def gone(self, transport: "QuicTransport") -> None:
+        """Late datagrams need no answer any more."""
+
+
+class QuicTransport:
+    """A `MessageTransport` over the one stream of a QUIC connection.
+
+    `name` is how messages for people call the peer. With `verified`, the peer's certificate was
+    looked at. Datagrams come in through the methods of a `Destination`.
+    """
+
+    peer: Peer
+
+    def __init__(
+        self,
+        engine: Engine,
+        endpoint: UdpEndpoint,
+        path: Path,
+        options: QuicOptions,
+        owner: Owner,
+        *,
+        name: str,
+        is_client: bool,
+        verified: bool,
+        max_message_size: int,
+    ) -> None:
+        self.max_message_size = max_message_size
+        self._engine = engine
+        self._endpoint = endpoint
+        self._path = path
+        self._options = options
+        self._owner = owner
+        self._name = name
+        self._is_client = is_client
+        self._verified = verified
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+        self._up = False
+        self._assembler = framing.Assembler()
+        self._inbox = framing.Inbox(self._fetched)
+        self._backlog = bytearray()
+        self._senders: deque[asyncio.Future[None]] = deque()
+        self._closing: SmbError | None = None
+        self._reason = ""
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._flush_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._keep_alive = False
+        self._ping_timer: asyncio.TimerHandle | None = None
+        self._patience = self._loop.call_later(options.handshake_timeout, self._too_late)
+        self._refused_since: float | None = None
+        self._rebound_at = 0.0
+        self._farewell: list[tuple[bytes, Path]] = []
+        self._farewells = 0
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the peer is asked for a sign of life when nothing else keeps it up."""
+        return self._keep_alive
+
+    @keep_alive.setter
+    def keep_alive(self, wanted: bool) -> None:
+        if wanted != self._keep_alive:
+            self._keep_alive = wanted
+            self._schedule_ping()
+
+    def start(self) -> None:
+        """Begin the handshake, as a client."""
+        now = self._loop.time()
+        self._engine.connect(self._path, now)
+        self._flush(now)
+
+    async def send(self, *buffers: Buffer) -> None:
+        """Send one message; see `MessageTransport.send`."""
+        prefix = framing.prefix(sum(map(len, buffers)))
+        if self._senders or self._engine.unsent >= SEND_LIMIT:
+            await self._wait_for_room()
+        if self._closing is not None:
+            raise ConnectionClosed(str(self._closing))
+        self._engine.write(prefix, *buffers)
+        self._schedule_flush()
+        self._wake_sender()
+
+    async def receive(self) -> memoryview:
+        """Wait for one message; see `MessageTransport.receive`."""
+        return await self._inbox.get()
+
+    def close(self, reason: str = "") -> None:
+        """Begin an orderly end; see `MessageTransport.close`."""
+        if self._closing is None:
+            self._backlog.clear()
+            self._end(ConnectionClosed(reason or "the connection was closed"), reason)
+            self._schedule_flush()
+
+    async def wait_closed(self) -> None:
+        """Wait until the peer was told, or told us, that the connection is over."""
+        await asyncio.shield(self._closed)
+
+    def abort(self, error: TransportError) -> None:
+        """End the connection at once, for a reason the peer need not know."""
+        self._end(error)
+        self._engine.close(NO_ERROR, "")
+        self._flush(self._loop.time())
+
+    def abandon(self) -> None:
+        """Forget the connection: nothing is sent and nothing is waited for any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._engine.abandon()
+
+    # What comes in: a Destination's methods, and time.
+
+    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+        """Take one datagram; any bytes."""
+        self._refused_since = None
+        self._engine.receive(datagram, path, now)
+
+    def batch_received(self, now: float) -> None:
+        """Act on the datagrams that came, and answer."""
+        if self._closed.done():
+            self._repeat_farewell()
+        elif self._is_client or self._engine.begun:
+            self._advance(now)
+        else:
+            self.abandon()
+            self._over([])
+            self._owner.gone(self)
+
+    def error_received(self, error: OSError) -> None:
+        """Make of a network error what it deserves."""
+        if self._closing is not None or error.errno == errno.EMSGSIZE:
+            return
+        if not self._up:
+            self.abort(
+                ConnectError(
+                    f"{self._name}: nothing listens on this UDP port"
+                    if error.errno == errno.ECONNREFUSED
+                    else f"{self._name}: {error.strerror or error}"
+                )
+            )
+        elif error.errno == errno.ECONNREFUSED:
+            now = self._loop.time()
+            if self._refused_since is None:
+                self._refused_since = now
+            elif now - self._refused_since > REFUSED_FOR:
+                self.abort(ConnectionClosed(f"{self._name} is gone: its UDP port is closed"))
+        else:
+            self._rebind(error)
+
+    def rebind(self) -> None:
+        """Go on from another port of this machine; the connection survives it."""
+        self._endpoint.rebind()
+        self._engine.ping()
+        self._schedule_flush()
+
+    def _rebind(self, error: OSError) -> None:
+        """The network we spoke from may be gone, and another one be there."""
+        now = self._loop.time()
+        if now - self._rebound_at < REBIND_INTERVAL:
+            return
+        self._rebound_at = now
+        logger.info("%s: %s: trying from another address", self._name, error)
+        try:
+            self.rebind()
+        except OSError as failure:
+            logger.info("%s: no other address either: %s", self._name, failure)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        due = self._engine.timer()
+        if due is not None and due <= now + CLOCK_RESOLUTION:
+            self._engine.tick(max(now, due))
+            self._advance(now)
+        else:
+            self._arm()
+
+    def _too_late(self) -> None:
+        self.abort(
+            ConnectError(
+                f"{self._name} did not complete the handshake within"
+                f" {self._options.handshake_timeout:g} s"
+            )
+        )
+
+    def _advance(self, now: float) -> None:
+        """Take what the engine has, and send what it wants sent."""
+        engine = self._engine
+        for piece in engine.read():
+            self._take(piece)
+        if not self._up and engine.security is not None:
+            self._establish(engine.security, now)
+        if self._closing is None and engine.ending is not None:
+            self._end(self._error_of(engine.ending))
+        elif self._closing is None and engine.finished:
+            self._end(self._closed_by_peer(""))
+        self._flush(now)
+
+    def _establish(self, security: Security, now: float) -> None:
+        self._up = True
+        self._patience.cancel()
+        self.peer = Peer(
+            kind="quic",
+            local=endpoint_of(self._endpoint.local),
+            remote=endpoint_of(self._path[0]),
+            server_name=security.server_name,
+            alpn=security.alpn,
+            cipher=security.cipher,
+            certificates=security.certificates if self._verified else (),
+            encrypted=True,
+            authenticated=self._verified and bool(security.certificates),
+            handshake_seconds=now - self._started,
+        )
+        self._owner.established(self)
+
+    # Messages in.
+
+    def _take(self, piece: bytes) -> None:
+        if self._closing is not None:
+            return
+        if self._backlog or len(piece) > SLICE or self._inbox.full:
+            self._backlog += piece
+            self._work_off_backlog()
+        else:
+            self._assemble(piece)
+
+    def _work_off_backlog(self) -> None:
+        """Make messages of what arrived, as long as there is room for them."""
+        while self._backlog and not self._inbox.full:
+            piece = bytes(self._backlog[:SLICE])
+            del self._backlog[:SLICE]
+            self._assemble(piece)
+        if self._closing is not None and not self._backlog:
+            self._inbox.end(self._closing)
+
+    def _assemble(self, piece: bytes) -> None:
+        limit = min(self.max_message_size, self._options.window - framing.PREFIX_SIZE)
+        try:
+            for message in self._assembler.feed(piece, limit):
+                self._inbox.put(message)
+        except RemoteProtocolError as error:
+            logger.warning("%s: %s", self._name, error)
+            self._backlog.clear()
+            self._end(error)
+            self._engine.close(PROTOCOL_BROKEN, "not an SMB message")
+
+    def _fetched(self, size: int) -> None:
+        if self._backlog and self._inbox.has_room:
+            self._work_off_backlog()
+        if self._engine.release(size + framing.PREFIX_SIZE):
+            self._schedule_flush()
+
+    # Messages out.
+
+    async def _wait_for_room(self) -> None:
+        turn = self._loop.create_future()
+        self._senders.append(turn)
+        try:
+            await turn
+        finally:
+            self._senders.remove(turn)
+            self._wake_sender()
+
+    def _wake_sender(self) -> None:
+        """One at a time, because nobody knows how much it will send."""
+        if (
+            self._senders
+            and not self._senders[0].done()
+            and (self._closing is not None or self._engine.unsent < SEND_LIMIT)
+        ):
+            self._senders[0].set_result(None)
+
+    def _schedule_flush(self) -> None:
+        """Once for all that is sent in this turn of the event loop."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush_due = False
+        if not self._closed.done():
+            self._flush(self._loop.time())
+
+    def _flush(self, now: float) -> None:
+        if self._endpoint.blocked:
+            self._endpoint.when_writable(self._flush_now)
+        else:
+            engine = self._engine
+            datagrams = engine.datagrams(now)
+            if self._closing is not None and engine.ending is None and not engine.unacknowledged:
+                self._endpoint.send(datagrams)
+                engine.close(NO_ERROR, self._reason)
+                datagrams = engine.datagrams(now)
+            self._endpoint.send(datagrams)
+            if engine.ending is not None:
+                self._over(datagrams)
+        self._wake_sender()
+        self._arm()
+
+    def _arm(self) -> None:
+        """See that `_tick` runs in time; a timer that is early does no harm."""
+        if self._engine.terminated:
+            self._owner.gone(self)
+            return
+        due = self._engine.timer()
+        if due is None or (self._timer is not None and self._timer_at <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._tick)
+        self._timer_at = due
+
+    def _schedule_ping(self) -> None:
+        if self._ping_timer is not None:
+            self._ping_timer.cancel()
+            self._ping_timer = None
+        if self._keep_alive and self._closing is None:
+            interval = min(self._options.keep_alive_interval, self._engine.idle_timeout / 3)
+            self._ping_timer = self._loop.call_later(interval, self._ping)
+
+    def _ping(self) -> None:
+        self._engine.ping()
+        self._schedule_flush()
+        self._schedule_ping()
+
+    # The end.
+
+    def _end(self, error: TransportError | RemoteProtocolError, reason: str = "") -> None:
+        """Nothing more is received after what has arrived, and nothing more is taken to send."""
+        if self._closing is not None:
+            return
+        self._closing = error
+        self._reason = reason
+        self._patience.cancel()
+        self._schedule_ping()
+        if not self._backlog:
+            self._inbox.end(error)
+        for turn in self._senders:
+            if not turn.done():
+                turn.set_result(None)
+        self._patience = self._loop.call_later(LINGER, self._linger_no_more)
+        if not self._up and isinstance(error, TransportError):
+            self._owner.failed(self, error)
+
+    def _linger_no_more(self) -> None:
+        self._engine.close(NO_ERROR, self._reason)
+        self._flush(self._loop.time())
+
+    def _over(self, farewell: list[tuple[bytes, Path]]) -> None:
+        if not self._closed.done():
+            self._patience.cancel()
+            self._farewell = farewell
+            self._closed.set_result(None)
+            self._owner.closed(self)
+
+    def _repeat_farewell(self) -> None:
+        """Tell a peer that has not noticed once more that it is over ([RFC9000] 10.2.1)."""
+        self._farewells += 1
+        if self._farewells <= MAX_FAREWELLS:
+            self._endpoint.send(self._farewell)
+
+    def _error_of(self, ending: Ending) -> TransportError | RemoteProtocolError:
+        if not self._up:
+            return handshake_failure(ending, self._name)
+        if ending.idle:
+            return IdleTimeout(
+                f"nothing was heard of {self._name} for {self._engine.idle_timeout:g} s"
+            )
+        if ending.ours:
+            return RemoteProtocolError(f"{self._name} broke the QUIC protocol: {ending.reason}")
+        return self._closed_by_peer(
+            ending.reason or (f"error {ending.code}" if ending.code else "")
+        )
+
+    def _closed_by_peer(self, reason: str) -> ConnectionClosed:
+        middle = " in the middle of a message" if self._assembler.unfinished else ""
+        said = f": {reason}" if reason else ""
+        return ConnectionClosed(f"{self._name} closed the connection{middle}{said}")

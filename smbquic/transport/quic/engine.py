@@ -1,0 +1,125 @@
+"""What a QUIC engine is to the rest of the transport: a sans-IO state machine with one stream.
+
+Datagrams and the time go in, datagrams and the bytes of stream 0 come out. An adapter per library
+hides everything else, such as streams that SMB has no use for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from smbquic.transport.quic.udp import Path
+from smbquic.wire.cursor import Buffer
+
+NO_ERROR = 0x0
+INTERNAL_ERROR = 0x1
+CRYPTO_ERROR = 0x100
+"""A TLS alert, whose number is added to it ([RFC9001] 4.8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What the handshake settled; `certificates` is the peer's chain in DER, leaf first."""
+
+    alpn: str
+    cipher: str
+    server_name: str
+    certificates: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a connection is over: a code of QUIC (or of the application) and its reason.
+
+    `ours` says that this end began it, `idle` that nothing was heard for too long. `cause` is the
+    error that our own check of the peer's certificate raised.
+    """
+
+    code: int
+    reason: str
+    application: bool = False
+    ours: bool = False
+    idle: bool = False
+    cause: Exception | None = None
+
+
+class Engine(Protocol):
+    """One QUIC connection. `now` is the event loop's time, in seconds."""
+
+    security: Security | None
+    """Set once the peer is known and data may flow."""
+    ending: Ending | None
+    """Set once the connection is over, or about to be: nothing more will come of it."""
+    finished: bool
+    """Whether the peer has ended its side of the stream."""
+
+    @property
+    def connection_id(self) -> bytes:
+        """The first connection id by which the peer addresses us."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a packet of the peer was understood."""
+
+    @property
+    def terminated(self) -> bool:
+        """Whether nothing remains to be sent or waited for."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of the stream that were written and never sent."""
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes of the stream that were written and that the peer has not got, for all we know."""
+
+    @property
+    def idle_timeout(self) -> float:
+        """After how many quiet seconds either end gives up."""
+
+    def connect(self, path: Path, now: float) -> None:
+        """Begin the handshake, as a client."""
+
+    def receive(self, datagram: bytes, path: Path, now: float) -> None:
+        """Take a datagram, whatever it holds; never raises."""
+
+    def read(self) -> list[bytes]:
+        """What arrived on the stream since the last call, in order."""
+
+    def release(self, count: int) -> bool:
+        """Let the peer send `count` bytes more; whether there is something to tell it now."""
+
+    def write(self, *buffers: Buffer) -> None:
+        """Send on the stream; the buffers must not change any more."""
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
+
+    def close(self, code: int, reason: str, *, application: bool = True) -> None:
+        """End the connection: only a datagram that says so is left to send."""
+
+    def abandon(self) -> None:
+        """Drop everything; nothing is sent any more."""
+
+    def datagrams(self, now: float) -> list[tuple[bytes, Path]]:
+        """What is to be sent now."""
+
+    def timer(self) -> float | None:
+        """When `tick` must be called, if nothing else happens."""
+
+    def tick(self, now: float) -> None:
+        """The time of `timer` has come."""
+
+
+class ConnectionIds(Protocol):
+    """Who wants to know by which connection ids a peer may address us."""
+
+    def issued(self, connection_id: bytes) -> None:
+        """The peer may use this one from now on."""
+
+    def retired(self, connection_id: bytes) -> None:
+        """The peer will not use this one any more."""
+
+
+Verify = Callable[[list[bytes]], object]
+"""Judges the peer's chain (DER, leaf first); raises `HandshakeError` to refuse it."""

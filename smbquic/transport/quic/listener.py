@@ -1,0 +1,166 @@
+"""The accepting end."""
+
+import logging
+import socket
+
+from smbquic.errors import ConnectionClosed, TransportError
+from smbquic.transport import framing
+from smbquic.transport.addresses import Address, endpoint, is_loopback, resolve, url
+from smbquic.transport.base import OnConnection
+from smbquic.transport.quic.aioquic import AioquicEngine, server_configuration
+from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.router import Destination, Router
+from smbquic.transport.quic.tls import ServerTls
+from smbquic.transport.quic.udp import Path, UdpEndpoint
+from smbquic.transport.serving import MAX_CONNECTIONS, Connections
+
+logger = logging.getLogger(__name__)
+
+
+async def listen(
+    host: str,
+    port: int,
+    on_connection: OnConnection,
+    *,
+    certificate: ServerTls,
+    max_message_size: int = framing.MAX_MESSAGE_SIZE,
+    max_connections: int = MAX_CONNECTIONS,
+    options: QuicOptions | None = None,
+) -> "QuicListener":
+    """Accept connections on the first address of `host`; port 0 picks one.
+
+    Raises `OSError` where the address cannot be had or a file not be read, `ConnectError` where
+    `host` has no address, `HandshakeError` where the files hold no certificate and its key.
+    """
+    address, *_ = await resolve(host, port, socket.SOCK_DGRAM, passive=True)
+    connections = Connections(on_connection, max_connections)
+    return QuicListener(
+        address, certificate, connections, options or QuicOptions(), max_message_size
+    )
+
+
+class QuicListener:
+    """A UDP socket that accepts QUIC connections."""
+
+    def __init__(
+        self,
+        address: Address,
+        certificate: ServerTls,
+        connections: Connections,
+        options: QuicOptions,
+        max_message_size: int,
+    ) -> None:
+        self._options = options
+        self._connections = connections
+        self._max_message_size = max_message_size
+        self._certificate = certificate
+        self._configuration = server_configuration(certificate, options)
+        self._ids: dict[QuicTransport, _Ids] = {}
+        self._half_open: set[QuicTransport] = set()
+        self._closing = False
+        self._router = Router(self._accept, self._reply)
+        self._endpoint = UdpEndpoint(self._router, local=address)
+        self.url = url("quic", endpoint(self._endpoint.local))
+
+    def reload(self, certificate: ServerTls | None = None) -> None:
+        """Read the certificate anew; connections from now on see it, those that live go on.
+
+        Raises what `listen` raises for files, and keeps the old certificate then.
+        """
+        certificate = certificate or self._certificate
+        self._configuration = server_configuration(certificate, self._options)
+        self._certificate = certificate
+
+    async def close(self) -> None:
+        """Stop accepting, end the connections that were accepted, and wait for both."""
+        self._closing = True
+        for transport in list(self._half_open):
+            transport.abort(ConnectionClosed("the server is stopping"))
+        await self._connections.close()
+        for transport in list(self._ids):
+            transport.abandon()
+        self._ids.clear()
+        self._endpoint.close()
+
+    # What the transports report: an Owner's methods.
+
+    def established(self, transport: QuicTransport) -> None:
+        """See `Owner`."""
+        self._half_open.discard(transport)
+        self._connections.start(transport)
+
+    def failed(self, transport: QuicTransport, error: TransportError) -> None:
+        """See `Owner`."""
+        self._half_open.discard(transport)
+        logger.info("a handshake failed: %s", error)
+
+    def closed(self, transport: QuicTransport) -> None:
+        """See `Owner`."""
+        self._half_open.discard(transport)
+
+    def gone(self, transport: QuicTransport) -> None:
+        """See `Owner`."""
+        ids = self._ids.pop(transport, None)
+        if ids is not None:
+            ids.forget()
+
+    # What the router asks for.
+
+    def _accept(self, connection_id: bytes, path: Path) -> Destination | None:
+        if self._closing or len(self._half_open) >= self._options.max_half_open:
+            return None
+        ids = _Ids(self._router)
+        engine = AioquicEngine(
+            self._configuration,
+            self._options.datagram_size_to(loopback=is_loopback(path[0])),
+            ids,
+            verify=self._certificate.verify,
+            original_id=connection_id,
+        )
+        host, port = endpoint(path[0])
+        transport = QuicTransport(
+            engine,
+            self._endpoint,
+            path,
+            self._options,
+            self,
+            name=f"{host}:{port}",
+            is_client=False,
+            verified=self._certificate.verify is not None,
+            max_message_size=self._max_message_size,
+        )
+        ids.owner = transport
+        ids.issued(connection_id)
+        ids.issued(engine.connection_id)
+        self._ids[transport] = ids
+        self._half_open.add(transport)
+        return transport
+
+    def _reply(self, datagram: bytes, path: Path) -> None:
+        self._endpoint.send([(datagram, path)])
+
+
+class _Ids:
+    """The connection ids of one connection, in the router as long as they count."""
+
+    owner: QuicTransport
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._issued: set[bytes] = set()
+
+    def issued(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+        self._issued.add(connection_id)
+        self._router.add(connection_id, self.owner)
+
+    def retired(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+        self._issued.discard(connection_id)
+        self._router.remove(connection_id)
+
+    def forget(self) -> None:
+        """The connection is gone."""
+        for connection_id in self._issued:
+            self._router.remove(connection_id)

@@ -1,0 +1,45 @@
+"""What can be tuned about a QUIC connection."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+INTERNET_DATAGRAM = 1200
+"""Bytes of UDP payload that every path carries ([RFC9000] 14)."""
+LOOPBACK_DATAGRAM = 8900
+LARGEST_DATAGRAM = 16000
+"""The engine writes lengths in two bytes, which end at 16383."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuicOptions:
+    """Sizes in bytes, times in seconds.
+
+    `datagram_size` is the UDP payload that is sent, 1200 to 16000; without it, 1200 to peers
+    elsewhere, which every path carries, and more on this machine. `window` is what the peer may
+    send ahead of the application. `secrets_log` gets the TLS secrets in the format of
+    SSLKEYLOGFILE, `qlog` names a folder for one qlog file per connection.
+    """
+
+    datagram_size: int | None = None
+    window: int = 16 << 20
+    idle_timeout: float = 30.0
+    keep_alive_interval: float = 10.0
+    handshake_timeout: float = 10.0
+    max_half_open: int = 256
+    congestion: str = "cubic"
+    secrets_log: TextIO | None = None
+    qlog: Path | None = None
+
+    def __post_init__(self) -> None:
+        size = self.datagram_size
+        if size is not None and not INTERNET_DATAGRAM <= size <= LARGEST_DATAGRAM:
+            raise ValueError(f"datagram_size is {INTERNET_DATAGRAM} to {LARGEST_DATAGRAM} bytes")
+        if self.window < 1 << 16:
+            raise ValueError("window is at least 64 KiB")
+
+    def datagram_size_to(self, *, loopback: bool) -> int:
+        """The datagram size for a peer on this machine, or elsewhere."""
+        if self.datagram_size is not None:
+            return self.datagram_size
+        return LOOPBACK_DATAGRAM if loopback else INTERNET_DATAGRAM

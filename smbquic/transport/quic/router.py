@@ -1,0 +1,110 @@
+"""Which connection a datagram belongs to ([RFC9000] 5.2)."""
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from smbquic.transport.quic.aioquic import CONNECTION_ID_SIZE, VERSIONS, is_initial
+from smbquic.transport.quic.options import INTERNET_DATAGRAM
+from smbquic.transport.quic.udp import Path
+
+LONG_HEADER = 0x80
+MIN_CLIENT_ID, MAX_ID = 8, 20
+
+
+class Destination(Protocol):
+    """A connection that datagrams are for."""
+
+    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+        """One datagram; any bytes."""
+
+    def batch_received(self, now: float) -> None:
+        """No more datagrams for now."""
+
+    def error_received(self, error: OSError) -> None:
+        """The network reported an error about datagrams that were sent."""
+
+
+Accept = Callable[[bytes, Path], Destination | None]
+"""Called with the connection id a new client chose; None turns it away."""
+Reply = Callable[[bytes, Path], None]
+
+
+class Router:
+    """Receives the datagrams of a socket and hands them to the connections on it.
+
+    Without `accept`, only the connections that were added are heard. Datagrams that belong to
+    nobody are dropped, but a client with a version that is not spoken here is told so.
+    """
+
+    def __init__(self, accept: Accept | None = None, reply: Reply | None = None) -> None:
+        self._accept = accept
+        self._reply = reply
+        self._owners: dict[bytes, Destination] = {}
+        self._touched: dict[Destination, None] = {}
+
+    def add(self, connection_id: bytes, owner: Destination) -> None:
+        """Datagrams for this connection id are for `owner`."""
+        self._owners[connection_id] = owner
+
+    def remove(self, connection_id: bytes) -> None:
+        """Nobody owns this connection id any more."""
+        self._owners.pop(connection_id, None)
+
+    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+        """Hand a datagram to whom it is for."""
+        if not datagram:
+            return
+        if datagram[0] & LONG_HEADER:
+            if len(datagram) < 7:
+                return
+            connection_id = datagram[6 : 6 + datagram[5]]
+            owner = self._owners.get(connection_id) or self._stranger(datagram, connection_id, path)
+        else:
+            owner = self._owners.get(datagram[1 : 1 + CONNECTION_ID_SIZE])
+        if owner is not None:
+            owner.datagram_received(datagram, path, now)
+            self._touched[owner] = None
+
+    def batch_received(self, now: float) -> None:
+        """Let the connections that got something answer, each once."""
+        touched, self._touched = self._touched, {}
+        for owner in touched:
+            owner.batch_received(now)
+
+    def error_received(self, error: OSError) -> None:
+        """Tell the connections; on a socket of many nobody knows whom the error is about."""
+        if self._accept is None:
+            for owner in set(self._owners.values()):
+                owner.error_received(error)
+
+    def _stranger(self, datagram: bytes, connection_id: bytes, path: Path) -> Destination | None:
+        if (
+            self._accept is None
+            or len(datagram) < INTERNET_DATAGRAM
+            or not MIN_CLIENT_ID <= len(connection_id) <= MAX_ID
+        ):
+            return None
+        version = int.from_bytes(datagram[1:5], "big")
+        if version in VERSIONS:
+            return self._accept(connection_id, path) if is_initial(datagram, version) else None
+        if version and self._reply is not None:
+            self._reply(version_negotiation(datagram, connection_id), path)
+        return None
+
+
+def version_negotiation(datagram: bytes, connection_id: bytes) -> bytes:
+    """The answer to a client whose version is not spoken here ([RFC9000] 17.2.1)."""
+    at = 6 + len(connection_id)
+    client_id = datagram[at + 1 : at + 1 + datagram[at]]
+    return b"".join(
+        (
+            bytes([LONG_HEADER | os.urandom(1)[0]]),
+            bytes(4),
+            bytes([len(client_id)]),
+            client_id,
+            bytes([len(connection_id)]),
+            connection_id,
+            *(version.to_bytes(4, "big") for version in VERSIONS),
+        )
+    )

@@ -1,0 +1,141 @@
+"""Who may be talked to, and what went wrong when the handshake says no.
+
+TLS 1.3 and ALPN `smb` are not negotiable. Files are read when a connection or a listener is made,
+so that renewed ones are found.
+"""
+
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from smbquic.errors import ConnectError, HandshakeError, TransportError
+from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
+
+ALPN = "smb"
+
+VerifyServer = Callable[[list[bytes], str], object]
+"""Judges a server's chain (DER, leaf first) for the name it was reached by."""
+VerifyClient = Callable[[list[bytes]], object]
+"""Judges a client's chain (DER, leaf first)."""
+
+_CERTIFICATE = re.compile(
+    rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", flags=re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """What a client trusts, and what it shows when it is asked who it is.
+
+    `ca` is a PEM file of trusted roots; without it the system's are. `verify` takes the place of
+    the engine's own check of chain, dates and name, and raises `HandshakeError` to refuse.
+    `insecure` accepts any certificate. `certificate` is a PEM file of a chain, leaf first, and
+    `key` its private key in PEM without a password.
+    """
+
+    ca: Path | None = None
+    insecure: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    verify: VerifyServer | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a client certificate and its key come together")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """A server's certificate (a PEM chain, leaf first), its key, and whom it lets in.
+
+    With `client_ca` (PEM) or `verify` a client must show a certificate. `verify` gets its chain
+    and raises `HandshakeError` to refuse; `client_ca` without `verify` is refused, because
+    the engine does not verify clients by itself.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    verify: VerifyClient | None = None
+
+    def __post_init__(self) -> None:
+        if self.client_ca is not None and self.verify is None:
+            raise ValueError("client_ca needs verify, which holds the chain against it")
+
+
+def certificates_in(path: Path) -> bytes:
+    """The PEM certificates of a file, without what may stand around them.
+
+    Raises `OSError`, and `HandshakeError` where there is none.
+    """
+    found = _CERTIFICATE.findall(path.read_bytes().replace(b"\r\n", b"\n"))
+    if not found:
+        raise HandshakeError(f"{path} holds no certificate in PEM form", "certificate-file")
+    return b"".join(certificate + b"\n" for certificate in found)
+
+
+def system_trust() -> tuple[str | None, str | None]:
+    """File and folder of the roots that the system trusts; None where it has none."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile, paths.capath
+
+
+_ALERTS = {
+    40: ("handshake", "the two sides have no TLS parameters in common"),
+    42: ("bad-certificate", "the certificate was refused"),
+    43: ("bad-certificate", "the certificate is of a kind that is not supported"),
+    44: ("revoked", "the certificate is revoked: issue a new one"),
+    45: ("expired", "the certificate has expired: renew it, and check the clock"),
+    46: ("bad-certificate", "the certificate was refused"),
+    48: ("unknown-ca", "the certificate comes from an authority that is not trusted"),
+    49: ("access-denied", "the certificate is valid, but the access rules deny it"),
+    70: ("no-tls13", "the other side does not speak TLS 1.3"),
+    71: ("handshake", "the other side asks for stronger cryptography"),
+    80: ("handshake", "the other side failed to complete the handshake"),
+    112: ("unrecognized-name", "the server has no certificate for this name"),
+    116: ("no-certificate", "the server demands a client certificate: give one, with its key"),
+    120: ("alpn", "the other side does not speak SMB over QUIC (ALPN smb) on this port"),
+}
+
+_PHRASES = (
+    ("not valid yet", "not-yet-valid", "is not valid yet: check the clock"),
+    ("no longer valid", "expired", "has expired: the server needs a new one"),
+    ("has expired", "expired", "has expired, or its authority's has: it needs a new one"),
+    ("doesn't match", "wrong-name", "is for another name"),
+    ("subjectaltname", "wrong-name", "names no server at all"),
+    ("issuer certificate", "unknown-ca", "comes from an authority that is not trusted"),
+    ("self-signed", "unknown-ca", "comes from an authority that is not trusted"),
+    ("self signed", "unknown-ca", "comes from an authority that is not trusted"),
+)
+
+
+def handshake_failure(ending: Ending, peer: str) -> TransportError:
+    """The error for a handshake with `peer` that ended like this."""
+    if isinstance(ending.cause, HandshakeError):
+        return HandshakeError(f"{peer}: {ending.cause}", ending.cause.reason)
+    if ending.idle:
+        return ConnectError(f"{peer} fell silent during the handshake")
+    alert = ending.code - CRYPTO_ERROR
+    if ending.ours:
+        return _refused_here(ending, peer, alert)
+    reason, meaning = _ALERTS.get(
+        alert, ("refused", f"the other side refused the connection (error 0x{ending.code:x})")
+    )
+    said = f" ({ending.reason})" if ending.reason else ""
+    return HandshakeError(f"{peer}: {meaning}{said}", reason)
+
+
+def _refused_here(ending: Ending, peer: str, alert: int) -> HandshakeError:
+    """The engine's own verdict, which it words in English only."""
+    phrase = ending.reason.lower()
+    for words, reason, meaning in _PHRASES:
+        if words in phrase:
+            help_ = "; trust it with its CA file" if reason == "unknown-ca" else ""
+            return HandshakeError(
+                f"the certificate of {peer} {meaning}{help_} ({ending.reason})", reason
+            )
+    reason, meaning = _ALERTS.get(alert, ("handshake", "the handshake failed"))
+    said = ending.reason or f"error 0x{ending.code:x}"
+    return HandshakeError(f"{peer}: {meaning} ({said})", reason)

@@ -1,0 +1,275 @@
+"""The UDP socket under QUIC: many datagrams per system call, both ways.
+
+On Linux the kernel hands over whole runs of datagrams (UDP_GRO) and takes whole runs
+(UDP_SEGMENT), which is where most of the speed comes from. Elsewhere, and where the kernel or the
+network card refuses, one system call carries one datagram.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import struct
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
+
+LINUX = sys.platform == "linux"
+SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+IP_PKTINFO, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 8, 10, 3
+IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_PKTINFO = 23, 3, 49, 50
+
+SOCKET_BUFFER = 4 << 20
+LARGEST_READ = 65535
+READS_PER_WAKE_UP = 16
+ANCILLARY_SIZE = 128
+MAX_SEGMENTS = 60
+MAX_SEGMENTED = 64000
+"""The kernel's limits are 64 segments and 65,507 bytes."""
+
+Path = tuple[SocketAddress, bytes]
+"""Where a datagram comes from or goes to: the peer's address, and by which of our own addresses
+(a control message for the kernel; empty where there is no choice)."""
+
+logger = logging.getLogger(__name__)
+
+
+class Receiver(Protocol):
+    """Who gets the datagrams of a socket."""
+
+    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+        """One datagram; any bytes."""
+
+    def batch_received(self, now: float) -> None:
+        """No more datagrams for now: it is time to answer."""
+
+    def error_received(self, error: OSError) -> None:
+        """The network reported an error, such as a refused port."""
+
+
+class UdpEndpoint:
+    """A non-blocking UDP socket on the event loop.
+
+    With `remote` the socket is connected: only that address is heard, and a refused port is
+    reported. Raises `OSError` where the address cannot be had.
+    """
+
+    def __init__(
+        self, receiver: Receiver, *, local: Address | None = None, remote: Address | None = None
+    ) -> None:
+        self._receiver = receiver
+        self._loop = asyncio.get_running_loop()
+        self._remote = remote
+        self._waiting: deque[tuple[bytes, Path]] = deque()
+        self._on_writable: list[Callable[[], None]] = []
+        self._segmentation = LINUX
+        self._closed = False
+        self._socket = self._open(local, remote)
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    @property
+    def local(self) -> SocketAddress:
+        """The socket's own address."""
+        address: SocketAddress = self._socket.getsockname()
+        return address
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the kernel takes nothing more for now."""
+        return bool(self._waiting)
+
+    def when_writable(self, callback: Callable[[], None]) -> None:
+        """Call back once the kernel takes datagrams again."""
+        self._on_writable.append(callback)
+
+    def rebind(self) -> None:
+        """Go on from another port, and from another address if the machine has a new one.
+
+        Raises `OSError`, and then goes on as before.
+        """
+        fresh = self._open(None, self._remote)
+        self._forget_socket()
+        self._socket = fresh
+        self._loop.add_reader(fresh.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Close the socket; what is still to be sent is lost."""
+        if not self._closed:
+            self._closed = True
+            self._waiting.clear()
+            self._on_writable.clear()
+            self._forget_socket()
+
+    def send(self, datagrams: list[tuple[bytes, Path]]) -> None:
+        """Send datagrams, in order. What the kernel does not take now is sent later."""
+        if self._closed:
+            return
+        if self._waiting:
+            self._waiting.extend(datagrams)
+            return
+        start = 0
+        while start < len(datagrams):
+            end = self._run(datagrams, start)
+            try:
+                self._send_run(datagrams, start, end)
+            except (BlockingIOError, InterruptedError):
+                self._waiting.extend(datagrams[start:])
+                self._loop.add_writer(self._socket.fileno(), self._writable)
+                return
+            except OSError as error:
+                if end - start > 1 and error.errno in (errno.EIO, errno.EINVAL, errno.EMSGSIZE):
+                    logger.info("the kernel refuses UDP_SEGMENT (%s): sending one by one", error)
+                    self._segmentation = False
+                    continue
+                self._receiver.error_received(error)
+            start = end
+
+    def _run(self, datagrams: list[tuple[bytes, Path]], start: int) -> int:
+        """The end of the run of datagrams that one system call can carry.
+
+        All go the same way and have the size of the first; the last one may be shorter.
+        """
+        end = start + 1
+        if not self._segmentation:
+            return end
+        first, path = datagrams[start]
+        size = len(first)
+        most = min(len(datagrams), start + MAX_SEGMENTS, start + max(1, MAX_SEGMENTED // size))
+        while end < most:
+            datagram, way = datagrams[end]
+            if len(datagram) > size or way != path:
+                break
+            end += 1
+            if len(datagram) < size:
+                break
+        return end
+
+    def _send_run(self, datagrams: list[tuple[bytes, Path]], start: int, end: int) -> None:
+        address, source = datagrams[start][1]
+        control: list[tuple[int, int, bytes]] = []
+        if end - start > 1:
+            size = struct.pack("=H", len(datagrams[start][0]))
+            control.append((SOL_UDP, UDP_SEGMENT, size))
+        if source:
+            control.append(_source_control(source))
+        run = [datagram for datagram, _ in datagrams[start:end]]
+        if self._remote is None:
+            self._socket.sendmsg(run, control, 0, address)
+        else:
+            self._socket.sendmsg(run, control)
+
+    def _writable(self) -> None:
+        self._loop.remove_writer(self._socket.fileno())
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self.send(waiting)
+        if not self._waiting:
+            callbacks, self._on_writable = self._on_writable, []
+            for callback in callbacks:
+                callback()
+
+    def _readable(self) -> None:
+        now = self._loop.time()
+        receiver = self._receiver
+        for _ in range(READS_PER_WAKE_UP):
+            try:
+                data, ancillary, _, address = self._socket.recvmsg(LARGEST_READ, ANCILLARY_SIZE)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                receiver.error_received(error)
+                break
+            size, source = len(data), b""
+            for level, kind, value in ancillary:
+                if level == SOL_UDP and kind == UDP_GRO:
+                    (size,) = struct.unpack_from("=i", value)
+                else:
+                    source = _source_of(level, kind, value)
+            path = (self._remote.socket_address if self._remote else address, source)
+            if size >= len(data):
+                receiver.datagram_received(data, path, now)
+            else:
+                for start in range(0, len(data), size):
+                    receiver.datagram_received(data[start : start + size], path, now)
+            if self._closed:
+                return
+        receiver.batch_received(now)
+
+    def _forget_socket(self) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+
+    @staticmethod
+    def _open(local: Address | None, remote: Address | None) -> socket.socket:
+        family = (local or remote or Address(socket.AF_INET, ("", 0))).family
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            _configure(sock, family)
+            if local is not None:
+                if is_wildcard(local.socket_address):
+                    _report_own_address(sock, family)
+                sock.bind(local.socket_address)
+            if remote is not None:
+                sock.connect(remote.socket_address)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+
+def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
+    """Large buffers, whole runs of datagrams, no fragments ([RFC9000] 14)."""
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    for option, forced in (
+        (socket.SO_RCVBUF, SO_RCVBUFFORCE),
+        (socket.SO_SNDBUF, SO_SNDBUFFORCE),
+    ):
+        if not (LINUX and _try_option(sock, socket.SOL_SOCKET, forced, SOCKET_BUFFER)):
+            _try_option(sock, socket.SOL_SOCKET, option, SOCKET_BUFFER)
+    if LINUX:
+        _try_option(sock, SOL_UDP, UDP_GRO, 1)
+        if family == socket.AF_INET6:
+            _try_option(sock, socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
+        else:
+            _try_option(sock, socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+
+
+def _report_own_address(sock: socket.socket, family: socket.AddressFamily) -> None:
+    """A host with several addresses must answer from the one that it was asked at."""
+    if LINUX and family == socket.AF_INET6:
+        _try_option(sock, socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+    elif LINUX:
+        _try_option(sock, socket.IPPROTO_IP, IP_PKTINFO, 1)
+
+
+def _source_of(level: int, kind: int, value: bytes) -> bytes:
+    """The control message that makes an answer leave from where its question arrived."""
+    if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+        # struct in_pktinfo: interface, our address, destination in the header.
+        return struct.pack("=i4s4x", 0, value[4:8])
+    if level == socket.IPPROTO_IPV6 and kind == IPV6_PKTINFO:
+        # struct in6_pktinfo: our address, interface, which counts only on the link itself.
+        return value if value[:1] == b"\xfe" else value[:16] + bytes(4)
+    return b""
+
+
+def _source_control(source: bytes) -> tuple[int, int, bytes]:
+    if len(source) == struct.calcsize("=i4s4x"):
+        return socket.IPPROTO_IP, IP_PKTINFO, source
+    return socket.IPPROTO_IPV6, IPV6_PKTINFO, source
+
+
+def _try_option(sock: socket.socket, level: int, option: int, value: int) -> bool:
+    """Set what helps where the kernel knows and allows it."""
+    try:
+        sock.setsockopt(level, option, value)
+    except OSError:
+        return False
+    return True
