@@ -50,6 +50,7 @@ from smbquic.wire.session_setup import (
 from smbquic.wire.transform import TRANSFORM_PROTOCOL_ID, TransformHeader
 
 _MAX_CREDIT_REQUEST = 0xFFFF
+_VALIDATE_RESPONSE_SIZE = 24
 
 # Plain integers: IntFlag takes its time, and these are used for each message.
 _RELATED = int(HeaderFlags.RELATED_OPERATIONS)
@@ -79,6 +80,7 @@ class ClientSession:
 
     initiator: Initiator
     preauth: PreauthHash
+    previous_session_id: int = 0
     id: int = 0
     established: bool = False
     protection: Protection | None = None
@@ -110,6 +112,10 @@ class _Outstanding:
     tree_id: int
     encrypt: bool
     async_id: int = 0
+
+
+def _name(command: int) -> str:
+    return command.name if isinstance(command, Command) else f"{command:#x}"
 
 
 class ClientConnection:
@@ -316,7 +322,7 @@ class ClientConnection:
             return None
         if header.command != outstanding.command:
             raise RemoteProtocolError(
-                f"{header.command.name} in answer to {outstanding.command.name}"
+                f"{_name(header.command)} in answer to {_name(outstanding.command)}"
             )
         status = NtStatus.of(header.status)
         pending = status == NtStatus.PENDING and header.is_async
@@ -353,10 +359,10 @@ class ClientConnection:
             return
         if header.is_signed:
             if not session.protection.verify(raw, header):
-                raise SecurityError(f"the signature of a {header.command.name} response is wrong")
+                raise SecurityError(f"the signature of a {_name(header.command)} response is wrong")
         elif session.signing_required and status != NtStatus.USER_SESSION_DELETED:
             # A server that has lost the session has lost its key as well.
-            raise SecurityError(f"an unsigned {header.command.name} response")
+            raise SecurityError(f"an unsigned {_name(header.command)} response")
 
     # --- NEGOTIATE --------------------------------------------------------------------------
 
@@ -405,7 +411,7 @@ class ClientConnection:
             ctl_code=Fsctl.VALIDATE_NEGOTIATE_INFO,
             file_id=FileId.RELATED,
             max_input_response=0,
-            max_output_response=ValidateNegotiateInfoResponse.SIZE,
+            max_output_response=_VALIDATE_RESPONSE_SIZE,
             flags=IoctlFlags.IS_FSCTL,
             input=info.encode(),
         )
@@ -436,9 +442,9 @@ class ClientConnection:
     ) -> tuple[ClientSession, Sent]:
         """Begin a logon. [MS-SMB2] 3.2.4.2.3"""
         assert self.server is not None
-        session = ClientSession(initiator, self._preauth.copy())
+        session = ClientSession(initiator, self._preauth.copy(), previous_session_id)
         token = initiator.step(bytes(self.server.security_buffer) or None)
-        return session, self._session_setup(session, token, previous_session_id)
+        return session, self._session_setup(session, token)
 
     def session_setup_answer(self, session: ClientSession, response: Response) -> Sent | None:
         """Take a step of a logon in: the next message, or None when we are logged on.
@@ -461,15 +467,13 @@ class ClientConnection:
         self._establish(session, body.session_flags, response)
         return None
 
-    def _session_setup(
-        self, session: ClientSession, token: bytes, previous_session_id: int = 0
-    ) -> Sent:
+    def _session_setup(self, session: ClientSession, token: bytes) -> Sent:
         body = SessionSetupRequest(
             flags=SessionSetupFlags(0),
             security_mode=negotiation.security_mode(self.settings.signing_required),
             capabilities=Capabilities(0),
             channel=0,
-            previous_session_id=previous_session_id,
+            previous_session_id=session.previous_session_id,
             security_buffer=token,
         )
         sent = self.request(body, session=session)

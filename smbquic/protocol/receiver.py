@@ -60,7 +60,9 @@ class Receiver:
         dialects = smb1.decode_multi_protocol_negotiate(message)
         self._state.window.consume(0, 1)
         header = Header(Command.NEGOTIATE, credits=1)
-        return Request(header, MultiProtocolNegotiate(dialects), message)
+        request = Request(header, MultiProtocolNegotiate(dialects), message)
+        self._state.outstanding[0] = request
+        return request
 
     def _take_apart(self, message: memoryview, sealed_for: Session | None) -> list[Request]:
         requests: list[Request] = []

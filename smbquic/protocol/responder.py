@@ -43,7 +43,7 @@ class Responder:
 
     def fail(self, request: Request, status: NtStatus, data: bytes = b"") -> list[Buffer] | None:
         """Answer a request with an error. [MS-SMB2] 3.3.4.4"""
-        body = [ErrorResponse(error_data=data).encode()] if data else _EMPTY_ERROR
+        body = ErrorResponse(error_data=data).buffers() if data else _EMPTY_ERROR
         return self._answer(request, status, body)
 
     def interim(self, request: Request) -> list[Buffer]:

@@ -1,0 +1,202 @@
+"""Both ends of the protocol joined without a socket: what one sends, the other receives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from smbquic.errors import AuthenticationError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import ClientConnection, ClientSession, Response
+from smbquic.protocol.request import Request
+from smbquic.protocol.server import ServerConnection, SessionSetupOutcome
+from smbquic.protocol.session import SessionTable
+from smbquic.protocol.settings import ClientSettings, ServerSettings
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.message import Message
+
+GUID = bytes(range(16))
+
+
+class Random:
+    """Reproducible bytes that never repeat."""
+
+    def __init__(self, start: int = 0) -> None:
+        self.count = start
+
+    def __call__(self, size: int) -> bytes:
+        self.count += 1
+        return self.count.to_bytes(4, "little").ljust(size, b"\xa5")[:size]
+
+
+@dataclass
+class Identity:
+    user: str = "alice"
+    domain: str = ""
+    guest: bool = False
+    anonymous: bool = False
+
+
+@dataclass
+class Acceptor:
+    """Wants the password in the second message and gives both ends the same key."""
+
+    identity: Identity
+    session_key: bytes = b"K" * 16
+    steps: int = 0
+    complete: bool = False
+
+    def step(self, token: bytes) -> bytes:
+        self.steps += 1
+        if self.steps == 1:
+            return b"challenge"
+        if token != b"secret":
+            raise AuthenticationError("wrong password")
+        self.complete = True
+        return b"welcome"
+
+
+@dataclass
+class Authenticator:
+    identity: Identity = field(default_factory=Identity)
+
+    def hint(self) -> bytes:
+        return b"hint"
+
+    def new_acceptor(self) -> Acceptor:
+        return Acceptor(self.identity)
+
+
+@dataclass
+class Initiator:
+    password: bytes = b"secret"
+    session_key: bytes = b"K" * 16
+    tokens: list[bytes | None] = field(default_factory=list)
+
+    def step(self, token: bytes | None) -> bytes:
+        self.tokens.append(token)
+        return b"hello" if len(self.tokens) == 1 else self.password
+
+    @property
+    def complete(self) -> bool:
+        return len(self.tokens) >= 2
+
+
+def join(buffers: Sequence[Buffer]) -> memoryview:
+    return memoryview(bytearray(b"".join(buffers)))
+
+
+class Pair:
+    """A client and a server. `tamper` sees, and may change, every message on the way."""
+
+    def __init__(
+        self, client: ClientSettings, server: ServerSettings, *, quic: bool, identity: Identity
+    ) -> None:
+        self.random = Random()
+        self.table = SessionTable(self.random)
+        self.server = ServerConnection(
+            server,
+            self.table,
+            Authenticator(identity),  # type: ignore[arg-type]
+            quic=quic,
+            random=self.random,
+        )
+        self.client = ClientConnection(
+            client, quic=quic, server_name="fs.example", random=self.random
+        )
+        self.to_server: list[bytes] = []
+        self.to_client: list[bytes] = []
+        self.tamper: Callable[[memoryview], None] = lambda message: None
+
+    def deliver(self, buffers: Sequence[Buffer]) -> list[Request]:
+        """Client to server."""
+        message = join(buffers)
+        self.to_server.append(bytes(message))
+        self.tamper(message)
+        return self.server.receive(message)
+
+    def take(self, buffers: Sequence[Buffer] | None) -> list[Response]:
+        """Server to client."""
+        assert buffers is not None
+        message = join(buffers)
+        self.to_client.append(bytes(message))
+        self.tamper(message)
+        return self.client.receive(message)
+
+    def negotiate(self) -> None:
+        [request] = self.deliver(self.client.negotiate().buffers)
+        assert request.failure is None
+        [response] = self.take(
+            self.server.respond(request, self.server.negotiate(request, system_time=1))
+        )
+        self.client.negotiate_answer(response)
+
+    def log_on(
+        self,
+        password: bytes = b"secret",
+        previous_session_id: int = 0,
+        session_key: bytes = b"K" * 16,
+    ) -> tuple[ClientSession, SessionSetupOutcome]:
+        initiator = Initiator(password, session_key)
+        session, sent = self.client.session_setup(
+            initiator,  # type: ignore[arg-type]
+            previous_session_id=previous_session_id,
+        )
+        while True:
+            [request] = self.deliver(sent.buffers)
+            assert request.failure is None
+            outcome = self.server.session_setup(request, now=1.0)
+            [response] = self.take(self.server.respond(request, outcome.response, outcome.status))
+            answer = self.client.session_setup_answer(session, response)
+            if answer is None:
+                return session, outcome
+            sent = answer
+
+    def ask(self, body: Message, session: ClientSession, tree_id: int = 0) -> Request:
+        """One request, up to where the server would handle it."""
+        sent = self.client.request(body, session=session, tree_id=tree_id)
+        [request] = self.deliver(sent.buffers)
+        return request
+
+    def answer(self, request: Request, body: Message) -> Response:
+        [response] = self.take(self.server.respond(request, body))
+        return response
+
+    def refuse(self, request: Request, status: NtStatus) -> Response:
+        [response] = self.take(self.server.fail(request, status))
+        return response
+
+
+MakePair = Callable[..., Pair]
+
+
+@pytest.fixture
+def make_pair() -> MakePair:
+    """A pair that has not negotiated yet; settings by keyword with client_ and server_ before."""
+
+    def make(quic: bool = False, identity: Identity | None = None, **settings: object) -> Pair:
+        def of(prefix: str) -> dict[str, object]:
+            return {
+                name.removeprefix(prefix): value
+                for name, value in settings.items()
+                if name.startswith(prefix)
+            }
+
+        client = ClientSettings(client_guid=GUID, **of("client_"))  # type: ignore[arg-type]
+        server = ServerSettings(guid=GUID[::-1], **of("server_"))  # type: ignore[arg-type]
+        return Pair(client, server, quic=quic, identity=identity or Identity())
+
+    return make
+
+
+@pytest.fixture
+def make_session(make_pair: MakePair) -> Callable[..., tuple[Pair, ClientSession]]:
+    """The same, negotiated and logged on."""
+
+    def make(**settings: object) -> tuple[Pair, ClientSession]:
+        pair = make_pair(**settings)
+        pair.negotiate()
+        session, _ = pair.log_on()
+        return pair, session
+
+    return make

@@ -1,0 +1,465 @@
+"""Requests and responses between both ends once somebody is logged on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.errors import LocalProtocolError, RemoteProtocolError, SecurityError, WireError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.message import MAX_COMPOUND, UNSOLICITED
+from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.wire.close import CloseRequest, CloseResponse
+from smbquic.wire.echo import EchoRequest, EchoResponse
+from smbquic.wire.error import ErrorResponse
+from smbquic.wire.file_id import FileId
+from smbquic.wire.flush import FlushRequest, FlushResponse
+from smbquic.wire.header import Command, Header, HeaderFlags
+from smbquic.wire.negotiate import Dialect
+from smbquic.wire.oplock_break import OplockBreakNotification
+from smbquic.wire.read import ReadRequest, ReadResponse
+from smbquic.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
+from smbquic.wire.write import WriteRequest, WriteResponse
+
+FILE = FileId(1, 2)
+
+
+def read(length: int) -> ReadRequest:
+    return ReadRequest(length=length, offset=0, file_id=FILE)
+
+
+class TestOneRequest:
+    def test_carries_session_and_tree(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(FlushRequest(FILE), session, tree_id=7)
+        assert request.session.id == session.id
+        assert (request.session_id, request.tree_id) == (session.id, 7)
+        assert request.body == FlushRequest(FILE)
+        response = pair.answer(request, FlushResponse())
+        assert response.header.tree_id == 7
+        assert response.body == FlushResponse()
+
+    def test_an_error_has_a_status_and_no_body(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        response = pair.refuse(pair.ask(FlushRequest(FILE), session), NtStatus.FILE_CLOSED)
+        assert response.status == NtStatus.FILE_CLOSED
+        assert response.body == ErrorResponse()
+        assert response.header.is_signed
+
+    def test_an_error_may_carry_data(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(FlushRequest(FILE), session)
+        [response] = pair.take(pair.server.fail(request, NtStatus.BUFFER_TOO_SMALL, b"1234"))
+        assert response.body.error_data == b"1234"
+
+    def test_the_server_chooses_the_tree_id(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(TreeConnectRequest(path=r"\\fs.example\data"), session)
+        request.tree_id = 5
+        response = pair.answer(
+            request,
+            TreeConnectResponse(share_type=1, share_flags=0, capabilities=0, maximal_access=0),
+        )
+        assert response.header.tree_id == 5
+
+    def test_a_request_is_answered_once(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(EchoRequest(), session)
+        pair.answer(request, EchoResponse())
+        with pytest.raises(ValueError, match="answered before"):
+            pair.server.respond(request, EchoResponse())
+
+    def test_answers_may_come_in_any_order(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        requests = [pair.ask(EchoRequest(), session) for _ in range(5)]
+        assert pair.client.in_flight == 5
+        for request in reversed(requests):
+            response = pair.answer(request, EchoResponse())
+            assert response.message_id == request.header.message_id
+        assert pair.client.in_flight == 0
+
+    def test_payload_is_not_copied_on_its_way(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        payload = bytearray(b"x" * 70000)
+        sent = pair.client.request(
+            WriteRequest(offset=0, file_id=FILE, data=payload), session=session
+        )
+        assert any(buffer is payload for buffer in sent.buffers)
+        [request] = pair.deliver(sent.buffers)
+        assert bytes(request.body.data) == payload
+        pair.answer(request, WriteResponse(count=70000))
+
+
+class TestCredits:
+    def test_the_client_gets_what_it_asks_for(self, make_session: Callable) -> None:
+        pair, session = make_session(client_credits_wanted=100)
+        pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
+        assert pair.client.credits >= 100
+
+    def test_an_8_mib_read_costs_128(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        before = pair.client.credits
+        request = pair.ask(read(8 << 20), session)
+        assert request.header.credit_charge == 128
+        assert pair.client.credits == before - 128
+        pair.answer(request, ReadResponse(data=bytes(8 << 20)))
+        assert pair.client.credits >= before
+
+    def test_the_client_never_assumes_credits(self, make_session: Callable) -> None:
+        pair, session = make_session(client_credits_wanted=1, server_max_credits=64)
+        with pytest.raises(LocalProtocolError, match="128 credits wanted"):
+            pair.client.request(read(8 << 20), session=session)
+
+    def test_a_charge_too_small_is_refused(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        sent = pair.client.request(read(65536), session=session)
+        message = bytearray(b"".join(sent.buffers))
+        message[64 + 4 : 64 + 8] = (65537).to_bytes(4, "little")
+        session.signing_required = False
+        message[16] &= ~8
+        pair.server.sessions[session.id].signing_required = False
+        [request] = pair.server.receive(memoryview(message))
+        assert request.failure == NtStatus.INVALID_PARAMETER
+
+    def test_a_message_id_used_twice_ends_the_connection(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        sent = pair.client.request(EchoRequest(), session=session)
+        pair.deliver(sent.buffers)
+        with pytest.raises(RemoteProtocolError, match="message id"):
+            pair.deliver(sent.buffers)
+
+    def test_2_0_2_knows_no_charge(self, make_session: Callable) -> None:
+        pair, session = make_session(client_dialects=(Dialect.SMB_2_0_2,))
+        request = pair.ask(read(65536), session)
+        assert request.header.credit_charge == 0
+        assert request.failure is None
+
+
+class TestInterim:
+    def test_a_pending_request_is_answered_later(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(FlushRequest(FILE), session)
+        [interim] = pair.take(pair.server.interim(request))
+        assert interim.pending
+        assert interim.status == NtStatus.PENDING
+        assert not interim.header.is_signed
+        assert interim.header.async_id == request.async_id != 0
+        assert pair.client.in_flight == 1
+        credits = pair.client.credits
+        final = pair.answer(request, FlushResponse())
+        assert final.header.is_async
+        assert final.header.credits == 0
+        assert final.status == NtStatus.SUCCESS
+        assert pair.client.credits == credits
+
+    @pytest.mark.parametrize("pending", [True, False])
+    @pytest.mark.parametrize("encrypted", [True, False])
+    def test_cancel(self, make_session: Callable, pending: bool, encrypted: bool) -> None:
+        policy = EncryptionPolicy.REQUIRED if encrypted else EncryptionPolicy.ALLOWED
+        pair, session = make_session(client_encryption=policy)
+        request = pair.ask(FlushRequest(FILE), session)
+        if pending:
+            pair.take(pair.server.interim(request))
+        [cancel] = pair.deliver(pair.client.cancel(request.header.message_id))
+        assert cancel.failure is None
+        assert cancel.signed is not encrypted
+        assert cancel.header.command == Command.CANCEL
+        assert pair.server.find_pending(cancel) is request
+        response = pair.refuse(request, NtStatus.CANCELLED)
+        assert response.status == NtStatus.CANCELLED
+        assert pair.server.find_pending(cancel) is None
+
+    def test_what_was_answered_cannot_be_cancelled(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(EchoRequest(), session)
+        pair.answer(request, EchoResponse())
+        with pytest.raises(LocalProtocolError, match="no request"):
+            pair.client.cancel(request.header.message_id)
+
+
+class TestCompound:
+    BODIES = (FlushRequest(FILE), read(100), CloseRequest(flags=0, file_id=FileId.RELATED))
+
+    def send(self, pair: Any, session: Any, **options: Any) -> Any:
+        sent = pair.client.compound(self.BODIES, session=session, tree_id=3, **options)
+        return pair.deliver(sent.buffers)
+
+    @pytest.mark.parametrize("policy", [EncryptionPolicy.ALLOWED, EncryptionPolicy.REQUIRED])
+    def test_is_answered_by_a_compound(
+        self, make_session: Callable, policy: EncryptionPolicy
+    ) -> None:
+        pair, session = make_session(client_encryption=policy)
+        flush, read_, close = self.send(pair, session)
+        assert [request.failure for request in (flush, read_, close)] == [None] * 3
+        assert (flush.related, read_.related, close.related) == (False, True, True)
+        assert read_.previous is flush
+        assert pair.server.respond(flush, FlushResponse()) is None
+        assert pair.server.respond(read_, ReadResponse(data=b"12345")) is None
+        responses = pair.take(pair.server.respond(close, CloseResponse()))
+        assert [response.status for response in responses] == [NtStatus.SUCCESS] * 3
+        assert bytes(responses[1].body.data) == b"12345"
+        related = [response.header.is_related for response in responses]
+        assert related == [False, True, True]
+
+    def test_elements_start_at_multiples_of_8(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        flush, read_, close = self.send(pair, session)
+        pair.server.respond(flush, FlushResponse())
+        pair.server.respond(read_, ReadResponse(data=b"12345"))
+        responses = pair.take(pair.server.respond(close, CloseResponse()))
+        assert [response.header.next_command % 8 for response in responses] == [0, 0, 0]
+        assert responses[-1].header.next_command == 0
+
+    def test_unrelated_requests(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        requests = self.send(pair, session, related=False)
+        assert [request.related for request in requests] == [False] * 3
+        assert [request.tree_id for request in requests] == [3] * 3
+
+    def test_a_failure_leaves_the_others(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        flush, read_, close = self.send(pair, session)
+        pair.server.fail(flush, NtStatus.FILE_CLOSED)
+        pair.server.fail(read_, NtStatus.FILE_CLOSED)
+        responses = pair.take(pair.server.fail(close, NtStatus.FILE_CLOSED))
+        assert [response.status for response in responses] == [NtStatus.FILE_CLOSED] * 3
+
+    def test_an_interim_response_takes_the_earlier_ones_along(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        flush, read_, close = self.send(pair, session)
+        pair.server.respond(flush, FlushResponse())
+        first, second = pair.take(pair.server.interim(read_))
+        assert first.status == NtStatus.SUCCESS
+        assert second.pending
+        pair.server.respond(read_, ReadResponse(data=b"1"))
+        late = pair.take(pair.server.respond(close, CloseResponse()))
+        assert [response.message_id for response in late] == [
+            read_.header.message_id,
+            close.header.message_id,
+        ]
+
+    def test_related_to_nothing(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        sent = pair.client.compound(self.BODIES, session=session)
+        message = bytearray(b"".join(sent.buffers))
+        message[16] |= HeaderFlags.RELATED_OPERATIONS
+        requests = pair.server.receive(memoryview(message))
+        assert [request.failure for request in requests] == [NtStatus.INVALID_PARAMETER] * 3
+
+    def test_its_charge_is_checked_as_a_whole(self, make_session: Callable) -> None:
+        pair, session = make_session(client_credits_wanted=1, server_max_credits=2)
+        with pytest.raises(LocalProtocolError):
+            pair.client.compound(self.BODIES, session=session)
+
+    @pytest.mark.parametrize("size", [8, 63, 100, 1 << 20])
+    def test_a_chain_that_does_not_hold(self, make_session: Callable, size: int) -> None:
+        pair, session = make_session()
+        message = bytearray(b"".join(pair.client.compound(self.BODIES, session=session).buffers))
+        message[20:24] = size.to_bytes(4, "little")
+        with pytest.raises(WireError):
+            pair.server.receive(memoryview(message))
+
+    def test_an_endless_chain(self, make_session: Callable) -> None:
+        pair, session = make_session(client_credits_wanted=512)
+        pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
+        bodies = [EchoRequest()] * (MAX_COMPOUND + 1)
+        with pytest.raises(WireError, match="more than"):
+            pair.deliver(pair.client.compound(bodies, session=session).buffers)
+
+
+class TestBadPeer:
+    def test_nothing_before_negotiate(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        with pytest.raises(RemoteProtocolError, match="before NEGOTIATE"):
+            pair.deliver([Header(Command.ECHO).encode(), EchoRequest().encode()])
+
+    def test_a_second_negotiate(self, make_session: Callable) -> None:
+        pair, _ = make_session()
+        [request] = pair.deliver(pair.client.negotiate().buffers)
+        with pytest.raises(RemoteProtocolError, match="second"):
+            pair.server.negotiate(request, system_time=0)
+
+    def test_a_signed_negotiate(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        message = bytearray(b"".join(pair.client.negotiate().buffers))
+        message[16] |= HeaderFlags.SIGNED
+        [request] = pair.server.receive(memoryview(message))
+        assert request.failure == NtStatus.INVALID_PARAMETER
+
+    def test_an_unknown_command(self, make_session: Callable) -> None:
+        pair, _ = make_session()
+        with pytest.raises(WireError, match="unknown command"):
+            pair.deliver([Header(0x77, message_id=5).encode(), bytes(4)])
+
+    def test_a_malformed_body(self, make_session: Callable) -> None:
+        pair, _ = make_session()
+        message = bytearray(b"".join(pair.client.request(EchoRequest()).buffers))
+        message[64] = 99
+        [request] = pair.server.receive(memoryview(message))
+        assert request.failure == NtStatus.INVALID_PARAMETER
+        assert pair.refuse(request, request.failure).status == NtStatus.INVALID_PARAMETER
+
+    def test_an_unsigned_request_where_signing_is_required(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        session.signing_required = False
+        request = pair.ask(EchoRequest(), session)
+        assert request.failure == NtStatus.ACCESS_DENIED
+        session.signing_required = True
+        assert pair.refuse(request, request.failure).header.is_signed
+
+    def test_a_signature_for_a_session_without_key(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        pair.negotiate()
+        _, sent = pair.client.session_setup(_Initiator())
+        [request] = pair.deliver(sent.buffers)
+        outcome = pair.server.session_setup(request, now=0)
+        header = Header(
+            Command.LOGOFF,
+            message_id=pair.client.request(EchoRequest()).message_id,
+            flags=HeaderFlags.SIGNED,
+            session_id=outcome.session.id,
+        )
+        [request] = pair.deliver([header.encode(), EchoRequest().encode()])
+        assert request.failure == NtStatus.NOT_SUPPORTED
+
+    def test_a_signature_for_an_unknown_session(self, make_session: Callable) -> None:
+        pair, _ = make_session()
+        header = Header(Command.ECHO, message_id=4, flags=HeaderFlags.SIGNED, session_id=77)
+        [request] = pair.deliver([header.encode(), EchoRequest().encode()])
+        assert request.failure == NtStatus.USER_SESSION_DELETED
+
+    def test_sealed_for_an_unknown_session(self, make_session: Callable) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+        pair.server.close()
+        with pytest.raises(RemoteProtocolError, match="unknown session"):
+            pair.ask(EchoRequest(), session)
+
+    def test_sealed_for_one_session_and_sent_to_another(self, make_session: Callable) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+        other, _ = pair.log_on()
+        own_id, session.id = session.id, other.id
+        with pytest.raises(RemoteProtocolError, match="another session"):
+            pair.ask(EchoRequest(), session)
+        session.id = own_id
+
+    def test_a_changed_sealed_message(self, make_session: Callable) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+
+        def flip(message: memoryview) -> None:
+            message[-1] ^= 1
+
+        pair.tamper = flip
+        with pytest.raises(SecurityError):
+            pair.ask(EchoRequest(), session)
+
+    def test_a_request_from_the_server_or_a_response_from_the_client(
+        self, make_session: Callable
+    ) -> None:
+        pair, session = make_session()
+        with pytest.raises(RemoteProtocolError, match="from the server"):
+            pair.take(pair.client.request(EchoRequest(), session=session).buffers)
+        request = pair.ask(EchoRequest(), session)
+        with pytest.raises(RemoteProtocolError, match="from a client"):
+            pair.deliver(pair.server.respond(request, EchoResponse()))
+
+    def test_an_answer_to_nothing_is_dropped(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(EchoRequest(), session)
+        buffers = pair.server.respond(request, EchoResponse())
+        assert len(pair.take(buffers)) == 1
+        assert pair.take(buffers) == []
+
+    def test_an_answer_to_another_command(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(EchoRequest(), session)
+        request.header.command = Command.FLUSH
+        with pytest.raises(RemoteProtocolError, match="FLUSH in answer to ECHO"):
+            pair.answer(request, FlushResponse())
+
+    def test_an_unencrypted_answer_in_an_encrypted_session(self, make_session: Callable) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+        request = pair.ask(EchoRequest(), session)
+        request.encrypted = False
+        with pytest.raises(SecurityError, match="unencrypted"):
+            pair.answer(request, EchoResponse())
+
+    def test_an_answer_sealed_for_another_session(self, make_session: Callable) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+        other, _ = pair.log_on()
+        request = pair.ask(EchoRequest(), session)
+        request.session = pair.server.sessions[other.id]
+        with pytest.raises(SecurityError, match="another session"):
+            pair.answer(request, EchoResponse())
+
+    def test_an_answer_sealed_for_an_unknown_session(self, make_session: Callable) -> None:
+        pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
+        request = pair.ask(EchoRequest(), session)
+        pair.client.forget(session)
+        with pytest.raises(SecurityError, match="unknown session"):
+            pair.answer(request, EchoResponse())
+
+    def test_messages_have_a_size(self, make_session: Callable) -> None:
+        pair, _ = make_session()
+        with pytest.raises(RemoteProtocolError, match="a message of"):
+            pair.server.receive(memoryview(bytes(9 << 20)))
+        with pytest.raises(RemoteProtocolError, match="a message of"):
+            pair.client.receive(memoryview(bytes(9 << 20)))
+
+    @given(st.binary(max_size=200))
+    def test_any_bytes_are_refused_in_an_orderly_way(self, data: bytes) -> None:
+        pair = _fresh_pair()
+        for end in (pair.server, pair.client):
+            with pytest.raises(RemoteProtocolError):
+                end.receive(memoryview(data))
+
+    @given(st.integers(0, 63), st.binary(max_size=120))
+    def test_any_message_after_negotiation(self, command: int, body: bytes) -> None:
+        pair = _fresh_pair()
+        pair.negotiate()
+        message = Header(command, message_id=1).encode() + body
+        try:
+            requests = pair.server.receive(memoryview(message))
+        except RemoteProtocolError:
+            return
+        assert len(requests) == 1
+
+
+class TestUnsolicited:
+    @pytest.mark.parametrize("policy", [EncryptionPolicy.ALLOWED, EncryptionPolicy.REQUIRED])
+    def test_a_break_reaches_the_client(
+        self, make_session: Callable, policy: EncryptionPolicy
+    ) -> None:
+        pair, session = make_session(server_encryption=policy)
+        body = OplockBreakNotification(oplock_level=0, file_id=FILE)
+        buffers = pair.server.unsolicited(pair.server.sessions[session.id], body)
+        [response] = pair.take(buffers)
+        assert response.message_id == UNSOLICITED
+        assert response.body == body
+
+    def test_nothing_else_is_expected_unasked(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        buffers = pair.server.unsolicited(pair.server.sessions[session.id], EchoResponse())
+        assert pair.take(buffers) == []
+
+
+class _Initiator:
+    complete = False
+
+    def step(self, token: bytes | None) -> bytes:
+        return b"hello"
+
+
+_make: Any = None
+
+
+@pytest.fixture(autouse=True)
+def _remember(make_pair: Callable) -> None:
+    global _make
+    _make = make_pair
+
+
+def _fresh_pair() -> Any:
+    """A pair for each hypothesis example; fixtures are made once for all of them."""
+    return _make()

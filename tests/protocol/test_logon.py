@@ -1,0 +1,472 @@
+"""Negotiation and logon between both ends."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smbquic.errors import (
+    AuthenticationError,
+    RemoteProtocolError,
+    SecurityError,
+    StatusError,
+)
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import ClientSession
+from smbquic.protocol.session import SessionState
+from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.wire.echo import EchoRequest, EchoResponse
+from smbquic.wire.header import Header
+from smbquic.wire.ioctl import ValidateNegotiateInfoRequest
+from smbquic.wire.logoff import LogoffRequest, LogoffResponse
+from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
+
+
+def setup(token: bytes, flags: SessionSetupFlags = SessionSetupFlags(0)) -> SessionSetupRequest:
+    return SessionSetupRequest(
+        flags=flags,
+        security_mode=SecurityMode.SIGNING_ENABLED,
+        capabilities=Capabilities(0),
+        channel=0,
+        previous_session_id=0,
+        security_buffer=token,
+    )
+
+
+GUEST = SimpleNamespace(user="Guest", domain="", guest=True, anonymous=False)
+
+
+@pytest.mark.parametrize("dialect", [d for d in Dialect if d != Dialect.WILDCARD])
+class TestEveryDialect:
+    def test_logs_on_and_signs(self, make_session: Callable, dialect: Dialect) -> None:
+        pair, session = make_session(client_dialects=(dialect,))
+        assert pair.client.dialect == pair.server.dialect == dialect
+        request = pair.ask(EchoRequest(), session)
+        assert request.signed
+        assert request.failure is None
+        response = pair.answer(request, EchoResponse())
+        assert response.status == NtStatus.SUCCESS
+        assert response.header.is_signed
+
+    def test_a_changed_request_is_refused(self, make_session: Callable, dialect: Dialect) -> None:
+        pair, session = make_session(client_dialects=(dialect,))
+
+        def flip_last_bit(message: memoryview) -> None:
+            message[-1] ^= 1
+
+        pair.tamper = flip_last_bit
+        assert pair.ask(EchoRequest(), session).failure == NtStatus.ACCESS_DENIED
+
+    def test_a_changed_response_ends_the_connection(
+        self, make_session: Callable, dialect: Dialect
+    ) -> None:
+        pair, session = make_session(client_dialects=(dialect,))
+        request = pair.ask(EchoRequest(), session)
+
+        def flip_last_bit(message: memoryview) -> None:
+            message[-1] ^= 1
+
+        pair.tamper = flip_last_bit
+        with pytest.raises(SecurityError, match="signature"):
+            pair.answer(request, EchoResponse())
+
+    def test_an_unsigned_response_ends_the_connection(
+        self, make_session: Callable, dialect: Dialect
+    ) -> None:
+        pair, session = make_session(client_dialects=(dialect,))
+        request = pair.ask(EchoRequest(), session)
+
+        def strip_signature(message: memoryview) -> None:
+            message[16] &= ~8
+
+        pair.tamper = strip_signature
+        with pytest.raises(SecurityError, match="unsigned"):
+            pair.answer(request, EchoResponse())
+
+    def test_encryption(self, make_session: Callable, dialect: Dialect) -> None:
+        settings = {
+            "client_dialects": (dialect,),
+            "client_encryption": EncryptionPolicy.REQUIRED,
+        }
+        if dialect < Dialect.SMB_3_0:
+            with pytest.raises(SecurityError, match="encryption is required"):
+                make_session(**settings)
+            return
+        pair, session = make_session(**settings)
+        request = pair.ask(EchoRequest(), session)
+        assert pair.to_server[-1][:4] == b"\xfdSMB"
+        assert request.encrypted
+        response = pair.answer(request, EchoResponse())
+        assert pair.to_client[-1][:4] == b"\xfdSMB"
+        assert response.status == NtStatus.SUCCESS
+
+    def test_a_server_that_demands_encryption(
+        self, make_session: Callable, dialect: Dialect
+    ) -> None:
+        settings = {
+            "client_dialects": (dialect,),
+            "server_encryption": EncryptionPolicy.REQUIRED,
+        }
+        if dialect < Dialect.SMB_3_0:
+            with pytest.raises(StatusError) as refusal:
+                make_session(**settings)
+            assert refusal.value.status == NtStatus.ACCESS_DENIED
+            return
+        pair, session = make_session(**settings)
+        assert session.encrypt_data
+        assert pair.ask(EchoRequest(), session).encrypted
+        session.encrypt_data = False  # a client that does not keep to it
+        assert pair.ask(EchoRequest(), session).failure == NtStatus.ACCESS_DENIED
+
+
+@pytest.mark.parametrize("cipher", list(Cipher))
+@pytest.mark.parametrize("signing", list(SigningAlgorithm))
+def test_every_algorithm(make_session: Callable, cipher: Cipher, signing: SigningAlgorithm) -> None:
+    pair, session = make_session(client_ciphers=(cipher,), client_signing_algorithms=(signing,))
+    assert pair.server.negotiated.cipher == pair.client.negotiated.cipher == cipher
+    assert pair.server.negotiated.signing_algorithm == signing
+    pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
+    session.encrypt_data = True
+    request = pair.ask(EchoRequest(), session)
+    assert request.encrypted
+    assert pair.answer(request, EchoResponse()).status == NtStatus.SUCCESS
+
+
+def test_windows_order_of_preference(make_session: Callable) -> None:
+    pair, _ = make_session()
+    assert pair.server.negotiated.dialect == Dialect.SMB_3_1_1
+    assert pair.server.negotiated.cipher == Cipher.AES_128_GCM
+    assert pair.server.negotiated.signing_algorithm == SigningAlgorithm.AES_GMAC
+
+
+class TestPreauthIntegrity:
+    @pytest.mark.parametrize("offset", range(64, 100, 4))
+    def test_a_negotiation_changed_on_its_way_gives_no_session(
+        self, make_pair: Callable, offset: int
+    ) -> None:
+        pair = make_pair()
+        untampered = pair.tamper
+        changed = 0
+
+        def change(message: memoryview) -> None:
+            nonlocal changed
+            if Header.decode(message).message_id == 0 and not Header.decode(message).is_response:
+                message[-offset + 60] ^= 0x40
+                changed += 1
+
+        pair.tamper = change
+
+        def negotiate_and_log_on() -> None:
+            pair.negotiate()
+            pair.tamper = untampered
+            pair.log_on()
+
+        with pytest.raises((RemoteProtocolError, StatusError, AssertionError)):
+            negotiate_and_log_on()
+        assert changed == 1
+
+    def test_the_end_of_the_logon_is_signed(self, make_pair: Callable) -> None:
+        pair = make_pair(client_signing_required=False)
+        pair.negotiate()
+
+        def strip_signature(message: memoryview) -> None:
+            if Header.decode(message).is_response:
+                message[16] &= ~8
+
+        pair.tamper = strip_signature
+        with pytest.raises(SecurityError, match="did not sign"):
+            pair.log_on()
+
+
+class TestLogon:
+    def test_wrong_password(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        pair.negotiate()
+        with pytest.raises(StatusError) as refusal:
+            pair.log_on(b"wrong")
+        assert refusal.value.status == NtStatus.LOGON_FAILURE
+        assert len(pair.table) == 0
+        assert pair.server.sessions == {}
+
+    def test_a_refusal_reaches_the_client(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        pair.negotiate()
+        session, sent = pair.client.session_setup(_Initiator())
+        [request] = pair.deliver(sent.buffers)
+        response = pair.refuse(request, NtStatus.ACCOUNT_DISABLED)
+        with pytest.raises(AuthenticationError) as refusal:
+            pair.client.session_setup_answer(session, response)
+        assert refusal.value.status == NtStatus.ACCOUNT_DISABLED
+
+    def test_another_key_is_noticed(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        pair.negotiate()
+        with pytest.raises(SecurityError, match="signature of the logon's end"):
+            pair.log_on(session_key=b"X" * 16)
+
+    def test_a_guest_is_refused_by_a_client_that_signs(self, make_pair: Callable) -> None:
+        pair = make_pair(identity=GUEST)
+        pair.negotiate()
+        with pytest.raises(AuthenticationError, match="guest"):
+            pair.log_on()
+
+    def test_a_guest_works_unsigned(self, make_pair: Callable) -> None:
+        pair = make_pair(identity=GUEST, client_signing_required=False)
+        pair.negotiate()
+        session, outcome = pair.log_on()
+        assert session.guest
+        assert outcome.session.protection is None
+        request = pair.ask(EchoRequest(), session)
+        assert not request.signed
+        assert pair.answer(request, EchoResponse()).status == NtStatus.SUCCESS
+        session.encrypt_data = True
+        with pytest.raises(SecurityError, match="guest"):
+            pair.ask(EchoRequest(), session)
+
+    def test_a_guest_is_refused_by_a_server_that_signs(self, make_pair: Callable) -> None:
+        pair = make_pair(
+            identity=GUEST, client_signing_required=False, server_signing_required=True
+        )
+        pair.negotiate()
+        with pytest.raises(StatusError) as refusal:
+            pair.log_on()
+        assert refusal.value.status == NtStatus.ACCESS_DENIED
+        assert len(pair.table) == 0
+
+    def test_logoff(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        request = pair.ask(LogoffRequest(), session)
+        pair.server.drop(request.session)
+        response = pair.answer(request, LogoffResponse())
+        assert response.header.is_signed
+        assert request.session.state is SessionState.CLOSED
+        assert pair.ask(EchoRequest(), session).failure == NtStatus.USER_SESSION_DELETED
+        pair.client.forget(session)
+
+    def test_a_lost_session_is_reported_unsigned(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        pair.server.close()
+        request = pair.ask(EchoRequest(), session)
+        response = pair.refuse(request, request.failure)
+        assert response.status == NtStatus.USER_SESSION_DELETED
+
+    def test_a_reconnection_replaces_the_former_session(self, make_session: Callable) -> None:
+        pair, former = make_session()
+        _, outcome = pair.log_on(previous_session_id=former.id)
+        assert outcome.replaced is not None
+        assert outcome.replaced.id == former.id
+        assert len(pair.table) == 1
+
+    @pytest.mark.parametrize("previous", [0, 12345])
+    def test_an_unknown_former_session_is_ignored(
+        self, make_session: Callable, previous: int
+    ) -> None:
+        pair, _ = make_session()
+        _, outcome = pair.log_on(previous_session_id=previous)
+        assert outcome.replaced is None
+        assert outcome.established
+
+    def test_somebody_elses_session_is_not_replaced(self, make_session: Callable) -> None:
+        pair, former = make_session()
+        pair.server.sessions[former.id].identity = SimpleNamespace(
+            user="bob", domain="", guest=False, anonymous=False
+        )
+        _, outcome = pair.log_on(previous_session_id=former.id)
+        assert outcome.replaced is None
+
+    def test_logging_on_again_keeps_the_keys(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        protection = pair.server.sessions[session.id].protection
+        for token, status in [
+            (b"hello", NtStatus.MORE_PROCESSING_REQUIRED),
+            (b"secret", NtStatus.SUCCESS),
+        ]:
+            request = pair.ask(setup(token), session)
+            outcome = pair.server.session_setup(request, now=2.0)
+            assert outcome.status == status
+            assert not outcome.established
+            pair.take(pair.server.respond(request, outcome.response, outcome.status))
+        assert pair.server.sessions[session.id].protection is protection
+        pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
+
+    def test_logging_on_again_as_somebody_else_ends_the_session(
+        self, make_session: Callable
+    ) -> None:
+        pair, session = make_session()
+        pair.server.sessions[session.id].identity = GUEST
+        request = pair.ask(setup(b"hello"), session)
+        pair.server.session_setup(request, now=2.0)
+        pair.server.fail(request, NtStatus.SUCCESS)
+        request = pair.ask(setup(b"secret"), session)
+        with pytest.raises(StatusError):
+            pair.server.session_setup(request, now=2.0)
+        assert pair.server.sessions == {}
+
+    def test_binding_is_not_accepted(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        body = setup(b"x", SessionSetupFlags.BINDING)
+        with pytest.raises(StatusError) as refusal:
+            pair.server.session_setup(pair.ask(body, session), now=0)
+        assert refusal.value.status == NtStatus.REQUEST_NOT_ACCEPTED
+
+    def test_an_unknown_session_is_not_set_up(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        stranger = ClientSession(session.initiator, session.preauth, id=99)
+        request = pair.ask(setup(b"x"), stranger)
+        with pytest.raises(StatusError) as refusal:
+            pair.server.session_setup(request, now=0)
+        assert refusal.value.status == NtStatus.USER_SESSION_DELETED
+
+    def test_a_session_in_progress_does_nothing_else(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        pair.negotiate()
+        session, sent = pair.client.session_setup(_Initiator())
+        [request] = pair.deliver(sent.buffers)
+        outcome = pair.server.session_setup(request, now=0)
+        pair.take(pair.server.respond(request, outcome.response, outcome.status))
+        session.id = outcome.session.id
+        assert pair.ask(LogoffRequest(), session).failure == NtStatus.USER_SESSION_DELETED
+
+
+class _Initiator:
+    def __init__(self, session_key: bytes = b"K" * 16) -> None:
+        self.session_key = session_key
+        self.steps = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.steps >= 2
+
+    def step(self, token: bytes | None) -> bytes:
+        self.steps += 1
+        return b"hello" if self.steps == 1 else b"secret"
+
+
+class TestTransportSecurity:
+    def test_quic_speaks_3_1_1_only_and_skips_encryption(self, make_session: Callable) -> None:
+        pair, session = make_session(quic=True, server_encryption=EncryptionPolicy.REQUIRED)
+        assert pair.server.negotiated.transport_security
+        assert pair.client.negotiated.transport_security
+        assert not session.encrypt_data
+        request = pair.ask(EchoRequest(), session)
+        assert request.signed
+        assert request.failure is None
+
+    @pytest.mark.parametrize("end", ["client", "server"])
+    def test_either_end_may_insist_on_encryption(self, make_session: Callable, end: str) -> None:
+        settings = {f"{end}_skip_encryption_over_quic": False}
+        pair, session = make_session(
+            quic=True, server_encryption=EncryptionPolicy.REQUIRED, **settings
+        )
+        assert not pair.server.negotiated.transport_security
+        assert not pair.client.negotiated.transport_security
+        assert pair.ask(EchoRequest(), session).encrypted
+
+    def test_an_old_dialect_is_refused_over_quic(self, make_pair: Callable) -> None:
+        pair = make_pair(client_dialects=(Dialect.SMB_3_0_2,))
+        pair.server.quic = True
+        with pytest.raises(StatusError) as refusal:
+            pair.negotiate()
+        assert refusal.value.status == NtStatus.NOT_SUPPORTED
+
+
+class TestValidateNegotiate:
+    def test_confirms_what_was_negotiated(self, make_session: Callable) -> None:
+        pair, session = make_session(client_dialects=(Dialect.SMB_2_1, Dialect.SMB_3_0))
+        assert pair.client.must_validate
+        body = pair.client.validate_negotiate()
+        request = pair.ask(body, session)
+        info = _info_of(request)
+        answer = pair.server.validate_negotiate(info)
+        assert answer.dialect == Dialect.SMB_3_0
+        pair.client.check_validation(_response(answer.encode()))
+
+    def test_a_downgrade_is_noticed_by_the_client(self, make_session: Callable) -> None:
+        pair, session = make_session(client_dialects=(Dialect.SMB_3_0,))
+        answer = pair.server.validate_negotiate(
+            _info_of(pair.ask(pair.client.validate_negotiate(), session))
+        )
+        answer.dialect = Dialect.SMB_3_0_2
+        with pytest.raises(SecurityError, match="man in the middle"):
+            pair.client.check_validation(_response(answer.encode()))
+
+    def test_a_downgrade_is_noticed_by_the_server(self, make_session: Callable) -> None:
+        pair, session = make_session(client_dialects=(Dialect.SMB_3_0,))
+        info = _info_of(pair.ask(pair.client.validate_negotiate(), session))
+        info.dialects = [Dialect.SMB_3_0, Dialect.SMB_3_0_2]
+        with pytest.raises(RemoteProtocolError, match="differs"):
+            pair.server.validate_negotiate(info)
+
+    def test_an_old_servers_signed_refusal_is_fine(self, make_session: Callable) -> None:
+        pair, _ = make_session(client_dialects=(Dialect.SMB_2_1, Dialect.SMB_3_0))
+        pair.client.check_validation(
+            SimpleNamespace(status=NtStatus.INVALID_DEVICE_REQUEST, body=None)
+        )
+
+    def test_3_1_1_needs_none(self, make_session: Callable) -> None:
+        pair, _ = make_session()
+        assert not pair.client.must_validate
+        with pytest.raises(RemoteProtocolError, match="nothing to validate"):
+            pair.server.validate_negotiate(_info())
+
+
+def _info() -> object:
+
+    return ValidateNegotiateInfoRequest(
+        capabilities=0, guid=bytes(16), security_mode=1, dialects=[]
+    )
+
+
+def _info_of(request: object) -> object:
+
+    return ValidateNegotiateInfoRequest.decode(memoryview(request.body.input))
+
+
+def _response(output: bytes) -> Any:
+    return SimpleNamespace(status=NtStatus.SUCCESS, body=SimpleNamespace(output=output))
+
+
+class TestMultiProtocolNegotiate:
+    """SMB1's NEGOTIATE, as old clients and port scanners send it."""
+
+    @staticmethod
+    def smb1(*dialects: str) -> list[bytes]:
+        names = b"".join(b"\x02" + name.encode() + b"\x00" for name in dialects)
+        header = b"\xffSMB\x72" + bytes(27)
+        return [header, b"\x00", len(names).to_bytes(2, "little"), names]
+
+    def test_leads_to_an_smb2_negotiate(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        [request] = pair.deliver(self.smb1("NT LM 0.12", "SMB 2.002", "SMB 2.???"))
+        response = pair.server.negotiate(request, system_time=0)
+        assert response.dialect_revision == Dialect.WILDCARD
+        assert pair.server.negotiated is None
+        message = b"".join(pair.server.respond(request, response))
+        assert Header.decode(memoryview(message)).credits == 1
+        pair.client._pool.spend(1)
+        pair.client._pool.grant(1)
+        pair.negotiate()
+        assert pair.server.dialect == Dialect.SMB_3_1_1
+        pair.log_on()
+
+    def test_2_0_2_is_settled_at_once(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        [request] = pair.deliver(self.smb1("SMB 2.002"))
+        response = pair.server.negotiate(request, system_time=0)
+        assert response.dialect_revision == pair.server.dialect == Dialect.SMB_2_0_2
+
+    def test_twice_is_too_much(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        [request] = pair.deliver(self.smb1("SMB 2.???"))
+        pair.server.negotiate(request, system_time=0)
+        with pytest.raises(RemoteProtocolError, match="SMB1"):
+            pair.deliver(self.smb1("SMB 2.???"))
+
+    def test_smb1_itself_is_not_spoken(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        [request] = pair.deliver(self.smb1("NT LM 0.12"))
+        with pytest.raises(RemoteProtocolError, match="SMB1 only"):
+            pair.server.negotiate(request, system_time=0)

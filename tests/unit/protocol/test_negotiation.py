@@ -1,0 +1,382 @@
+"""What two ends agree on, and what they refuse."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from smbquic.errors import RemoteProtocolError, SecurityError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol import negotiation
+from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
+from smbquic.wire.negotiate import (
+    Capabilities,
+    Dialect,
+    NegotiateRequest,
+    NegotiateResponse,
+    SecurityMode,
+)
+from smbquic.wire.negotiate_contexts import (
+    Cipher,
+    CompressionAlgorithm,
+    CompressionCapabilities,
+    EncryptionCapabilities,
+    HashAlgorithm,
+    PreauthIntegrityCapabilities,
+    SigningAlgorithm,
+    SigningCapabilities,
+    TransportCapabilities,
+    TransportCapability,
+    UnknownContext,
+)
+
+SERVER = ServerSettings(guid=bytes(16))
+CLIENT = ClientSettings(client_guid=bytes(16))
+PREAUTH = PreauthIntegrityCapabilities([HashAlgorithm.SHA_512], bytes(32))
+ACCEPT = TransportCapability.ACCEPT_TRANSPORT_LEVEL_SECURITY
+ALL = [0x0202, 0x0210, 0x0300, 0x0302, 0x0311]
+
+
+def ask(
+    settings: ServerSettings = SERVER,
+    *,
+    dialects: list[int] | None = None,
+    contexts: list[Any] | None = None,
+    capabilities: int = 0x7F,
+    security_mode: int = 1,
+    quic: bool = False,
+) -> tuple[negotiation.Negotiated, NegotiateResponse]:
+    request = NegotiateRequest(
+        dialects=ALL if dialects is None else dialects,
+        security_mode=SecurityMode(security_mode),
+        capabilities=Capabilities(capabilities),
+        client_guid=bytes(16),
+        contexts=[PREAUTH] if contexts is None else contexts,
+    )
+    return negotiation.answer(
+        settings, request, quic=quic, hint=b"hint", system_time=5, random=bytes
+    )
+
+
+def context_of(response: NegotiateResponse, kind: type) -> Any:
+    return next((context for context in response.contexts if isinstance(context, kind)), None)
+
+
+class TestDialect:
+    @pytest.mark.parametrize(
+        ("offered", "chosen"),
+        [
+            (ALL, Dialect.SMB_3_1_1),
+            ([0x0202, 0x0300], Dialect.SMB_3_0),
+            ([0x0210, 0x0202], Dialect.SMB_2_1),
+            ([0x0202], Dialect.SMB_2_0_2),
+            ([0x0202, 0x0999], Dialect.SMB_2_0_2),
+        ],
+    )
+    def test_the_greatest_common_one(self, offered: list[int], chosen: Dialect) -> None:
+        negotiated, response = ask(dialects=offered)
+        assert negotiated.dialect == response.dialect_revision == chosen
+
+    def test_windows_list_over_quic_is_not_refused(self) -> None:
+        negotiated, _ = ask(dialects=ALL, quic=True)
+        assert negotiated.dialect == Dialect.SMB_3_1_1
+
+    @pytest.mark.parametrize(
+        ("offered", "quic", "status"),
+        [
+            ([], False, NtStatus.INVALID_PARAMETER),
+            ([0x0999], False, NtStatus.NOT_SUPPORTED),
+            (ALL[:-1], True, NtStatus.NOT_SUPPORTED),
+        ],
+    )
+    def test_none_in_common(self, offered: list[int], quic: bool, status: NtStatus) -> None:
+        with pytest.raises(StatusError) as refusal:
+            ask(dialects=offered, quic=quic)
+        assert refusal.value.status == status
+
+    def test_sizes(self) -> None:
+        _, response = ask()
+        assert response.max_read_size == response.max_write_size == 8 << 20
+        assert response.capabilities & Capabilities.LARGE_MTU
+        negotiated, response = ask(dialects=[0x0202])
+        assert response.max_transact_size == 65536
+        assert not negotiated.multi_credit
+        assert not response.capabilities & Capabilities.LARGE_MTU
+
+    def test_large_messages_over_quic(self) -> None:
+        negotiated, response = ask(quic=True)
+        assert negotiated.multi_credit
+        assert response.max_read_size == 8 << 20
+
+
+class TestSecurityMode:
+    def test_signing_is_always_enabled(self) -> None:
+        negotiated, response = ask()
+        assert response.security_mode == SecurityMode.SIGNING_ENABLED
+        assert not negotiated.signing_required
+
+    def test_required_by_the_server(self) -> None:
+        negotiated, response = ask(replace(SERVER, signing_required=True))
+        assert response.security_mode == 3
+        assert negotiated.signing_required
+
+    def test_required_by_the_client(self) -> None:
+        negotiated, response = ask(security_mode=3)
+        assert response.security_mode == 1
+        assert negotiated.signing_required
+
+
+class TestEncryption3_0:
+    def test_by_capability(self) -> None:
+        negotiated, response = ask(dialects=[0x0300])
+        assert negotiated.cipher == Cipher.AES_128_CCM
+        assert response.capabilities & Capabilities.ENCRYPTION
+
+    def test_not_for_a_client_without_it(self) -> None:
+        negotiated, response = ask(dialects=[0x0302], capabilities=0)
+        assert negotiated.cipher is None
+        assert not response.capabilities & Capabilities.ENCRYPTION
+
+    def test_not_if_switched_off(self) -> None:
+        negotiated, _ = ask(replace(SERVER, encryption=EncryptionPolicy.OFF), dialects=[0x0300])
+        assert negotiated.cipher is None
+
+
+class TestContexts:
+    @pytest.mark.parametrize(
+        ("contexts", "status"),
+        [
+            ([], NtStatus.INVALID_PARAMETER),
+            ([PREAUTH, PREAUTH], NtStatus.INVALID_PARAMETER),
+            (
+                [PreauthIntegrityCapabilities([9], b"")],
+                NtStatus.SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP,
+            ),
+            ([PREAUTH, SigningCapabilities([])], NtStatus.INVALID_PARAMETER),
+            ([PREAUTH, CompressionCapabilities([])], NtStatus.INVALID_PARAMETER),
+            ([PREAUTH, *[EncryptionCapabilities([1])] * 2], NtStatus.INVALID_PARAMETER),
+            ([PREAUTH, *[TransportCapabilities(ACCEPT)] * 2], NtStatus.INVALID_PARAMETER),
+        ],
+    )
+    def test_refused(self, contexts: list[Any], status: NtStatus) -> None:
+        with pytest.raises(StatusError) as refusal:
+            ask(contexts=contexts)
+        assert refusal.value.status == status
+
+    def test_preauth_is_always_answered(self) -> None:
+        _, response = ask()
+        answer = context_of(response, PreauthIntegrityCapabilities)
+        assert answer.hash_algorithms == [HashAlgorithm.SHA_512]
+        assert len(answer.salt) == 32
+        assert len(response.contexts) == 1
+
+    def test_unknown_contexts_are_ignored(self) -> None:
+        _, response = ask(contexts=[PREAUTH, UnknownContext(0x100, b"?")])
+        assert len(response.contexts) == 1
+
+    def test_the_server_prefers(self) -> None:
+        negotiated, response = ask(contexts=[PREAUTH, EncryptionCapabilities([4, 3, 2, 1])])
+        assert negotiated.cipher == Cipher.AES_128_GCM
+        assert context_of(response, EncryptionCapabilities).ciphers == [2]
+
+    def test_no_common_cipher_is_said(self) -> None:
+        negotiated, response = ask(contexts=[PREAUTH, EncryptionCapabilities([99])])
+        assert negotiated.cipher is None
+        assert context_of(response, EncryptionCapabilities).ciphers == [0]
+
+    def test_encryption_switched_off_is_not_answered(self) -> None:
+        _, response = ask(
+            replace(SERVER, encryption=EncryptionPolicy.OFF),
+            contexts=[PREAUTH, EncryptionCapabilities([2])],
+        )
+        assert context_of(response, EncryptionCapabilities) is None
+
+    def test_compression_is_none(self) -> None:
+        _, response = ask(contexts=[PREAUTH, CompressionCapabilities([4, 2, 3, 1, 5])])
+        answer = context_of(response, CompressionCapabilities)
+        assert answer.compression_algorithms == [CompressionAlgorithm.NONE]
+
+    @pytest.mark.parametrize(
+        ("offered", "chosen"),
+        [
+            (None, SigningAlgorithm.AES_CMAC),
+            ([0, 1, 2], SigningAlgorithm.AES_GMAC),
+            ([0], SigningAlgorithm.HMAC_SHA256),
+            ([77], SigningAlgorithm.AES_CMAC),
+        ],
+    )
+    def test_signing(self, offered: list[int] | None, chosen: SigningAlgorithm) -> None:
+        contexts = [PREAUTH] if offered is None else [PREAUTH, SigningCapabilities(offered)]
+        negotiated, response = ask(contexts=contexts)
+        assert negotiated.signing_algorithm == chosen
+        answer = context_of(response, SigningCapabilities)
+        assert (answer and answer.signing_algorithms) == (offered and [chosen])
+
+    @pytest.mark.parametrize(
+        ("quic", "skip", "flags", "accepted"),
+        [
+            (True, True, ACCEPT, True),
+            (True, True, TransportCapability(0), False),
+            (True, False, ACCEPT, False),
+            (False, True, ACCEPT, False),
+        ],
+    )
+    def test_transport_security(
+        self, quic: bool, skip: bool, flags: TransportCapability, accepted: bool
+    ) -> None:
+        negotiated, response = ask(
+            replace(SERVER, skip_encryption_over_quic=skip),
+            contexts=[PREAUTH, TransportCapabilities(flags)],
+            quic=quic,
+        )
+        assert negotiated.transport_security is accepted
+        answer = context_of(response, TransportCapabilities)
+        assert answer.flags == (ACCEPT if accepted else 0)
+
+
+class TestMultiProtocol:
+    def test_wildcard_first(self) -> None:
+        response = negotiation.multi_protocol_answer(
+            SERVER, ["NT LM 0.12", "SMB 2.002", "SMB 2.???"], hint=b"", system_time=0
+        )
+        assert response.dialect_revision == Dialect.WILDCARD
+
+    def test_2_0_2_only(self) -> None:
+        response = negotiation.multi_protocol_answer(
+            SERVER, ["NT LM 0.12", "SMB 2.002"], hint=b"", system_time=0
+        )
+        assert response.dialect_revision == Dialect.SMB_2_0_2
+        assert response.max_read_size == 65536
+
+    @pytest.mark.parametrize("dialects", [[], ["NT LM 0.12"]])
+    def test_smb1_is_not_spoken(self, dialects: list[str]) -> None:
+        with pytest.raises(RemoteProtocolError, match="SMB1 only"):
+            negotiation.multi_protocol_answer(SERVER, dialects, hint=b"", system_time=0)
+
+
+def answer_to_us(**changes: Any) -> NegotiateResponse:
+    request = negotiation.ask(CLIENT, quic=False, server_name="fs", random=bytes)
+    _, response = negotiation.answer(
+        SERVER, request, quic=False, hint=b"", system_time=0, random=bytes
+    )
+    return replace(response, **changes)
+
+
+class TestClient:
+    def test_asks_for_all_dialects_and_algorithms(self) -> None:
+        request = negotiation.ask(CLIENT, quic=False, server_name="fs", random=bytes)
+        assert request.dialects == ALL
+        kinds = [type(context).__name__ for context in request.contexts]
+        assert kinds == [
+            "PreauthIntegrityCapabilities",
+            "EncryptionCapabilities",
+            "SigningCapabilities",
+            "NetnameNegotiateContextId",
+        ]
+
+    def test_asks_for_3_1_1_and_transport_security_over_quic(self) -> None:
+        request = negotiation.ask(CLIENT, quic=True, server_name="fs", random=bytes)
+        assert request.dialects == [0x0311]
+        assert TransportCapabilities(ACCEPT) in request.contexts
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            replace(CLIENT, skip_encryption_over_quic=False),
+            replace(CLIENT, encryption=EncryptionPolicy.REQUIRED),
+        ],
+    )
+    def test_does_not_offer_transport_security_when_it_wants_encryption(
+        self, settings: ClientSettings
+    ) -> None:
+        request = negotiation.ask(settings, quic=True, server_name="fs", random=bytes)
+        assert TransportCapabilities(ACCEPT) not in request.contexts
+
+    def test_old_dialects_have_no_contexts(self) -> None:
+        settings = replace(CLIENT, dialects=(Dialect.SMB_2_1,), encryption=EncryptionPolicy.OFF)
+        request = negotiation.ask(settings, quic=False, server_name="fs", random=bytes)
+        assert request.contexts == []
+        assert request.capabilities == Capabilities.LARGE_MTU
+
+    def test_without_encryption(self) -> None:
+        settings = replace(CLIENT, encryption=EncryptionPolicy.OFF)
+        request = negotiation.ask(settings, quic=False, server_name="fs", random=bytes)
+        assert not any(isinstance(c, EncryptionCapabilities) for c in request.contexts)
+        with pytest.raises(SecurityError, match="cipher"):
+            negotiation.check(settings, answer_to_us(), quic=False)
+
+    def test_takes_the_answer(self) -> None:
+        negotiated = negotiation.check(CLIENT, answer_to_us(), quic=False)
+        assert negotiated.dialect == Dialect.SMB_3_1_1
+        assert negotiated.cipher == Cipher.AES_128_GCM
+        assert negotiated.max_read_size == 8 << 20
+
+    def test_sizes_are_capped_by_ours(self) -> None:
+        settings = replace(CLIENT, max_size=1 << 20)
+        negotiated = negotiation.check(settings, answer_to_us(), quic=False)
+        assert negotiated.max_write_size == 1 << 20
+
+    def test_a_server_without_large_messages(self) -> None:
+        response = answer_to_us(capabilities=Capabilities(0))
+        assert negotiation.check(CLIENT, response, quic=False).max_read_size == 65536
+
+    def test_signing_that_the_server_requires(self) -> None:
+        settings = replace(CLIENT, signing_required=False)
+        response = answer_to_us(security_mode=SecurityMode(3))
+        assert negotiation.check(settings, response, quic=False).signing_required
+        response = answer_to_us(security_mode=SecurityMode(1))
+        assert not negotiation.check(settings, response, quic=False).signing_required
+
+    @pytest.mark.parametrize("dialect", [0x02FF, 0x0999, 0x0210])
+    def test_a_dialect_that_was_not_offered(self, dialect: int) -> None:
+        settings = replace(CLIENT, dialects=(Dialect.SMB_3_0, Dialect.SMB_3_1_1))
+        with pytest.raises(SecurityError, match="not offered"):
+            negotiation.check(settings, answer_to_us(dialect_revision=dialect), quic=False)
+
+    def test_messages_too_small_to_work_with(self) -> None:
+        with pytest.raises(RemoteProtocolError, match="largest message"):
+            negotiation.check(CLIENT, answer_to_us(max_read_size=1000), quic=False)
+
+    @pytest.mark.parametrize(
+        "contexts",
+        [
+            [],
+            [PREAUTH, PREAUTH],
+            [PreauthIntegrityCapabilities([1, 2], b"")],
+            [PREAUTH, EncryptionCapabilities([1, 2])],
+            [PREAUTH, EncryptionCapabilities([77])],
+            [PREAUTH, SigningCapabilities([77])],
+            [PREAUTH, SigningCapabilities([])],
+            [PREAUTH, *[TransportCapabilities(ACCEPT)] * 2],
+        ],
+    )
+    def test_contexts_that_are_no_answer(self, contexts: list[Any]) -> None:
+        with pytest.raises(RemoteProtocolError):
+            negotiation.check(CLIENT, answer_to_us(contexts=contexts), quic=False)
+
+    def test_an_absent_transport_context_means_not_accepted(self) -> None:
+        response = answer_to_us(contexts=[PREAUTH])
+        assert not negotiation.check(CLIENT, response, quic=True).transport_security
+
+    def test_transport_security_on_tcp_is_not_believed(self) -> None:
+        response = answer_to_us(contexts=[PREAUTH, TransportCapabilities(ACCEPT)])
+        assert not negotiation.check(CLIENT, response, quic=False).transport_security
+        assert negotiation.check(CLIENT, response, quic=True).transport_security
+
+    def test_no_common_cipher(self) -> None:
+        response = answer_to_us(contexts=[PREAUTH, EncryptionCapabilities([0])])
+        assert negotiation.check(CLIENT, response, quic=False).cipher is None
+        demanding = replace(CLIENT, encryption=EncryptionPolicy.REQUIRED)
+        with pytest.raises(SecurityError, match="encryption is required"):
+            negotiation.check(demanding, response, quic=False)
+
+    def test_3_0_encrypts_by_capability(self) -> None:
+        response = answer_to_us(
+            dialect_revision=Dialect.SMB_3_0,
+            capabilities=Capabilities.ENCRYPTION | Capabilities.LARGE_MTU,
+            contexts=[],
+        )
+        negotiated = negotiation.check(CLIENT, response, quic=False)
+        assert negotiated.cipher == Cipher.AES_128_CCM
+        assert negotiated.signing_algorithm == SigningAlgorithm.AES_CMAC
+        assert negotiated.is_smb3
