@@ -20,7 +20,12 @@ from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import OplockBreakNotification
 from smbquic.wire.read import ReadRequest, ReadResponse
-from smbquic.wire.tree_connect import TreeConnectRequest, TreeConnectResponse
+from smbquic.wire.tree_connect import (
+    ShareCapabilities,
+    ShareFlags,
+    TreeConnectRequest,
+    TreeConnectResponse,
+)
 from smbquic.wire.write import WriteRequest, WriteResponse
 
 FILE = FileId(1, 2)
@@ -60,7 +65,12 @@ class TestOneRequest:
         request.tree_id = 5
         response = pair.answer(
             request,
-            TreeConnectResponse(share_type=1, share_flags=0, capabilities=0, maximal_access=0),
+            TreeConnectResponse(
+                share_type=1,
+                share_flags=ShareFlags(0),
+                capabilities=ShareCapabilities(0),
+                maximal_access=0,
+            ),
         )
         assert response.header.tree_id == 5
 

@@ -25,7 +25,7 @@ from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 
 
-def setup(token: bytes, flags: SessionSetupFlags = SessionSetupFlags(0)) -> SessionSetupRequest:
+def setup(token: bytes, flags: SessionSetupFlags = NO_FLAGS) -> SessionSetupRequest:
     return SessionSetupRequest(
         flags=flags,
         security_mode=SecurityMode.SIGNING_ENABLED,
@@ -413,15 +413,16 @@ class TestValidateNegotiate:
             pair.server.validate_negotiate(_info())
 
 
-def _info() -> object:
-
+def _info() -> ValidateNegotiateInfoRequest:
     return ValidateNegotiateInfoRequest(
-        capabilities=0, guid=bytes(16), security_mode=1, dialects=[]
+        capabilities=Capabilities(0),
+        guid=bytes(16),
+        security_mode=SecurityMode.SIGNING_ENABLED,
+        dialects=[],
     )
 
 
-def _info_of(request: object) -> object:
-
+def _info_of(request: Any) -> ValidateNegotiateInfoRequest:
     return ValidateNegotiateInfoRequest.decode(memoryview(request.body.input))
 
 
