@@ -24,6 +24,8 @@ from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 
+NO_FLAGS = SessionSetupFlags(0)
+
 
 def setup(token: bytes, flags: SessionSetupFlags = NO_FLAGS) -> SessionSetupRequest:
     return SessionSetupRequest(
