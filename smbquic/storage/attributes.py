@@ -121,6 +121,10 @@ def describe(name: str, status: os.stat_result, stored: Stored, home: int) -> ba
         status.st_ctime_ns,
         file_id,
         1 if is_directory else status.st_nlink,
+        0,
+        status.st_uid,
+        status.st_gid,
+        status.st_mode & 0o777,
     )
 
 

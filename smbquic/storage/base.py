@@ -69,6 +69,7 @@ class FileStat:
     `name` is the last component in its real case (``""`` for the root); `attributes` are
     FILE_ATTRIBUTE_ bits ([MS-FSCC] 2.6), NORMAL if there are none, DIRECTORY always on a folder;
     `file_id` tells files of one share apart for as long as they exist. Folders have size 0.
+    `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the disk has them.
     """
 
     name: str
@@ -83,6 +84,9 @@ class FileStat:
     file_id: int
     links: int
     ea_size: int = 0
+    owner: int | None = None
+    group: int | None = None
+    mode: int = 0o777
 
 
 @dataclass(slots=True)
