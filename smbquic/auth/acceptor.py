@@ -202,55 +202,55 @@ class Acceptor:
         return self._challenge_message
 
     def _raw_authenticate(self, token: bytes) -> bytes:
-        self._identity = self._verify(AuthenticateMessage.decode(token))
+        self._identity, self._session_key = self._verify(AuthenticateMessage.decode(token))
         return b""
 
     def _authenticate(self, token: bytes) -> bytes:
         response = NegTokenResp.decode(token)
-        identity = self._verify(AuthenticateMessage.decode(response.response_token or b""))
+        message = AuthenticateMessage.decode(response.response_token or b"")
+        identity, session_key = self._verify(message)
         answer = NegTokenResp(NegState.ACCEPT_COMPLETED)
-        if self._session_key:
-            answer.mech_list_mic = self._exchange_mech_list_mic(response)
-        self._identity = identity
+        if session_key:
+            answer.mech_list_mic = self._exchange_mech_list_mic(response, session_key)
+        self._identity, self._session_key = identity, session_key
         return answer.encode()
 
-    def _exchange_mech_list_mic(self, response: NegTokenResp) -> bytes | None:
+    def _exchange_mech_list_mic(self, response: NegTokenResp, session_key: bytes) -> bytes | None:
         """Check the client's mechListMIC, if it sent one, and make ours. [MS-SPNG] 3.1.5.1."""
         theirs = response.mech_list_mic
         if theirs is None or theirs == response.response_token:  # some old clients repeat the token
             if self._needs_mic:
                 raise AuthenticationError("the client did not protect its list of mechanisms")
             return None
-        if not hmac.compare_digest(theirs, self._sign_mech_list(from_server=False)):
+        if not hmac.compare_digest(theirs, self._sign_mech_list(session_key, from_server=False)):
             raise AuthenticationError("the client's list of mechanisms was changed on its way")
-        return self._sign_mech_list(from_server=True)
+        return self._sign_mech_list(session_key, from_server=True)
 
-    def _sign_mech_list(self, *, from_server: bool) -> bytes:
+    def _sign_mech_list(self, session_key: bytes, *, from_server: bool) -> bytes:
         return ntlm_keys.first_signature(
-            self._flags, self._session_key, self._mech_list, from_server=from_server
+            self._flags, session_key, self._mech_list, from_server=from_server
         )
 
-    def _verify(self, message: AuthenticateMessage) -> Identity:
-        """Check the client's proof, and set the session key. [MS-NLMP] 3.2.5.1.2."""
+    def _verify(self, message: AuthenticateMessage) -> tuple[Identity, bytes]:
+        """Check the client's proof: whose it is, and the session key. [MS-NLMP] 3.2.5.1.2."""
         if self._is_anonymous(message):
             if not self._authenticator.guest:
                 raise AuthenticationError("the client gives no name, and nobody is let in unnamed")
-            return Identity("", "", anonymous=True)
+            return Identity("", "", anonymous=True), b""
         self._flags &= message.flags
         _check_strength(self._flags)
         if len(message.nt_challenge_response) <= _NTLMV1_SIZE:
             raise AuthenticationError(f"{message.user_name}: only NTLMv2 responses are accepted")
         account = self._authenticator.users.find(message.user_name)
         if account is None and self._authenticator.guest:
-            return Identity(message.user_name, message.domain_name, guest=True)
+            return Identity(message.user_name, message.domain_name, guest=True), b""
         hashed = self._authenticator.stand_in_hash() if account is None else account.nt_hash
         base_key = self._check_proof(message, hashed)
         if account is None or base_key is None:
             raise AuthenticationError(f"{message.user_name}: wrong name or password")
         session_key = self._export_key(message, base_key)
         self._check_mic(message, session_key)
-        self._session_key = session_key
-        return Identity(account.name, self._authenticator.domain)
+        return Identity(account.name, self._authenticator.domain), session_key
 
     @staticmethod
     def _is_anonymous(message: AuthenticateMessage) -> bool:

@@ -105,7 +105,7 @@ class UserStore:
         target = path.resolve()  # a link stays one
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123
+            with os.fdopen(descriptor, "wb") as file:
                 file.write("".join(f"{line}\n" for line in lines).encode())
                 file.flush()
                 os.fsync(file.fileno())
