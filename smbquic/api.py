@@ -1,0 +1,242 @@
+"""What a program calls: `connect` to a share, `serve` some. Here transports, protocol, client and
+server are put together; nothing else does that.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.initiator import Credentials
+from smbquic.auth.users import UserStore
+from smbquic.client.connection import Connection
+from smbquic.client.dial import client_tls, dial
+from smbquic.client.session import Session
+from smbquic.client.share import Share
+from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
+from smbquic.errors import SmbError
+from smbquic.pki.authority import Purpose
+from smbquic.pki.verify import Trust, verify
+from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
+from smbquic.server.server import Server
+from smbquic.server.server import Share as ServedShare
+from smbquic.storage.local import LocalStorage
+from smbquic.transport import quic, tcp
+from smbquic.transport.base import Listener
+from smbquic.transport.quic import ServerTls
+
+PARTING = 2.0
+"""Seconds that a logoff may take before the connection is simply closed."""
+
+
+# --- client -------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_session(
+    url: SmbUrl | str,
+    *,
+    password: str | None = None,
+    ca: Path | str | None = None,
+    insecure: bool = False,
+    client_certificate: Path | str | None = None,
+    client_key: Path | str | None = None,
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    timeout: float = 10.0,  # noqa: ASYNC109 (it covers the connection attempt only)
+) -> AsyncIterator[Session]:
+    """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
+
+    `password` takes the place of one in the URL. Over QUIC the server's certificate has to come
+    from `ca` (a PEM file; by default the system's authorities) and carry the URL's host name;
+    `insecure` trusts anybody. `encryption` is about SMB's own, which QUIC makes superfluous.
+    `timeout` (seconds) is for the connection to come about.
+
+    Raises `UrlError`, `ConnectError`, `HandshakeError`, `AuthenticationError`.
+    """
+    url = SmbUrl.parse(url) if isinstance(url, str) else url
+    if not url.user:
+        raise UrlError(f"{url} names no user; write USER@ before the host")
+    password = url.password if password is None else password
+    if password is None:
+        raise UrlError(f"there is no password for {url}")
+    credentials = Credentials(url.user, password, url.domain)
+    tls = client_tls(
+        ca=_path(ca),
+        insecure=insecure,
+        certificate=_path(client_certificate),
+        key=_path(client_key),
+    )
+    settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
+    transport = await dial(url, tls=tls, timeout=timeout)
+    connection = await Connection.open(transport, settings, server_name=url.host)
+    try:
+        session = await Session.logon(connection, credentials, host=url.host)
+        try:
+            yield session
+        finally:
+            await _leave(session)
+    finally:
+        await connection.close()
+
+
+async def _leave(session: Session) -> None:
+    if session.connection.closed:
+        return
+    try:
+        async with asyncio.timeout(PARTING):
+            await session.logoff()
+    except (SmbError, TimeoutError):
+        return  # the server ends the session when the connection ends
+
+
+def _path(path: Path | str | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+@asynccontextmanager
+async def connect(
+    url: SmbUrl | str,
+    *,
+    password: str | None = None,
+    ca: Path | str | None = None,
+    insecure: bool = False,
+    client_certificate: Path | str | None = None,
+    client_key: Path | str | None = None,
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    timeout: float = 10.0,  # noqa: ASYNC109 (it covers the connection attempt only)
+) -> AsyncIterator[Share]:
+    """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
+
+    As `open_session`, and raises `NotFoundError` or `DeniedError` for the share besides. The path
+    of the URL plays no part: paths are given to the share's methods.
+    """
+    url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
+    async with open_session(
+        url,
+        password=password,
+        ca=ca,
+        insecure=insecure,
+        client_certificate=client_certificate,
+        client_key=client_key,
+        encryption=encryption,
+        timeout=timeout,
+    ) as session:
+        yield Share(await session.tree(url.share))
+
+
+# --- server -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where to listen: ``quic://HOST[:443]`` or ``tcp://HOST[:445]``; port 0 picks one."""
+
+    transport: Literal["quic", "tcp"]
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "ListenAddress":
+        """Take an address apart. Raises `UrlError`."""
+        transport, _, rest = text.partition("://")
+        if transport not in ("quic", "tcp"):
+            raise UrlError(f"{text!r}: listen on quic://HOST:PORT or tcp://HOST:PORT")
+        host, port = host_and_port(rest.rstrip("/"), PORTS[transport], lowest=0)
+        return cls(transport, host, port)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A running server. `listeners` are the URLs that it listens on, with their real ports."""
+
+    server: Server
+    listeners: list[str]
+
+
+@asynccontextmanager
+async def serve(
+    shares: Mapping[str, Path | str | ServedShare],
+    users: UserStore | Mapping[str, str] | Path,
+    listen: Sequence[str] = ("quic://localhost", "tcp://localhost"),
+    *,
+    certificate: Path | str | None = None,
+    key: Path | str | None = None,
+    client_ca: Path | str | None = None,
+    guest: bool = False,
+    server_name: str | None = None,
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    signing_required: bool = False,
+) -> AsyncIterator[Serving]:
+    """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
+
+    `shares` maps names to folders (or ready-made shares), `users` names to passwords (or is a
+    `UserStore`, or a file of one). QUIC listeners need `certificate` (PEM, leaf first) and `key`;
+    with `client_ca` they demand a client certificate from one of its authorities. `guest` lets
+    anybody in as a guest. `server_name` is what the server calls itself in logons.
+
+    Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
+    `UsersError`.
+    """
+    addresses = [ListenAddress.parse(text) for text in listen]
+    tls = _server_tls(_path(certificate), _path(key), _path(client_ca))
+    if tls is None and any(address.transport == "quic" for address in addresses):
+        raise ValueError("a QUIC listener needs a certificate and its key")
+    server = Server(
+        [_served(name, what) for name, what in shares.items()],
+        Authenticator(_users(users), server_name=server_name or socket.gethostname(), guest=guest),
+        ServerSettings(
+            guid=os.urandom(16), encryption=encryption, signing_required=signing_required
+        ),
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.close)
+        listeners = []
+        for address in addresses:
+            listener = await _listen(server, address, tls)
+            stack.push_async_callback(listener.close)
+            listeners.append(listener.url)
+        yield Serving(server, listeners)
+
+
+async def _listen(server: Server, address: ListenAddress, tls: ServerTls | None) -> Listener:
+    if address.transport == "tcp":
+        return await tcp.listen(address.host, address.port, server.serve)
+    assert tls is not None
+    return await quic.listen(address.host, address.port, server.serve, certificate=tls)
+
+
+def _server_tls(
+    certificate: Path | None, key: Path | None, client_ca: Path | None
+) -> ServerTls | None:
+    if certificate is None or key is None:
+        return None
+    if client_ca is None:
+        return ServerTls(certificate, key)
+    trust = Trust.load(client_ca)
+
+    def judge(chain: Sequence[bytes]) -> None:
+        verify(chain, Purpose.CLIENT, trust)
+
+    return ServerTls(certificate, key, client_ca, judge)
+
+
+def _served(name: str, what: Path | str | ServedShare) -> ServedShare:
+    if isinstance(what, ServedShare):
+        return what
+    return ServedShare(name, LocalStorage(Path(what)))
+
+
+def _users(users: UserStore | Mapping[str, str] | Path) -> UserStore:
+    if isinstance(users, UserStore):
+        return users
+    if isinstance(users, Path):
+        return UserStore.load(users)
+    store = UserStore()
+    for name, password in users.items():
+        store.add(name, password)
+    return store

@@ -1,0 +1,1 @@
+"""The asynchronous client: connection, session, share, file, and what moves whole files."""

@@ -1,0 +1,354 @@
+"""One connection to a server: requests go out as credits allow, responses find who waits for them.
+
+Any number of tasks may have requests under way. What a task sends waits, first come first
+served, until the server has granted the credits for it; nothing is ever sent on credits that were
+not granted (servers hang up on that, and rightly so). A task that is cancelled while it waits for
+its response tells the server so with a CANCEL, and a file that the server opened all the same is
+closed again.
+"""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smbquic.auth.initiator import Initiator
+from smbquic.errors import ConnectionClosed, IdleTimeout, LocalProtocolError, SmbError
+from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
+from smbquic.protocol.credits import CREDIT_SIZE
+from smbquic.protocol.message import UNSOLICITED
+from smbquic.protocol.settings import ClientSettings
+from smbquic.transport.base import MessageTransport
+from smbquic.wire.close import CloseRequest
+from smbquic.wire.create import CreateRequest, CreateResponse
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.message import Message
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE = 10.0
+"""Seconds of silence after which an ECHO asks whether the server is still there."""
+
+GIVE_UP = 60.0
+"""Seconds of silence after which a server that owes an answer counts as gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request belongs: the session, the tree, and whether it has to be encrypted."""
+
+    session: ClientSession | None = None
+    tree_id: int = 0
+    encrypt: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    future: "asyncio.Future[Response]"
+    target: Target
+    charge: int
+    leaves_open: bool = False  # a CREATE that nothing in its compound closes again
+
+
+class Connection:
+    """An SMB connection over any `MessageTransport`. [MS-SMB2] 3.2.1.2
+
+    `protocol` is the sans-IO half, which knows what was negotiated. Make one with `open`.
+    """
+
+    def __init__(self, transport: MessageTransport, protocol: ClientConnection) -> None:
+        self.transport = transport
+        self.protocol = protocol
+        self.credit_limit = 1
+        """The most credits that the server has let us hold so far, spent or not."""
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._reserved = 0  # credits given to tasks of the queue that have not run since
+        self._spent = 0  # credits of requests that are not answered yet
+        self._begged = -1  # the credits that we held when an ECHO last asked for more
+        self._waiting: dict[int, _Waiter] = {}
+        self._outbox: deque[Sequence[Buffer]] = deque()
+        self._outgoing = asyncio.Event()
+        self._opens = 0
+        self._end: SmbError | None = None
+        self._heard = self._loop.time()
+        self._timer = self._loop.call_later(KEEP_ALIVE, self._tick)
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+
+    @classmethod
+    async def open(
+        cls, transport: MessageTransport, settings: ClientSettings, *, server_name: str
+    ) -> "Connection":
+        """Negotiate on a fresh transport, which belongs to the connection from here on.
+
+        Raises `StatusError` where the server refuses, `RemoteProtocolError`, `ConnectionClosed`.
+        """
+        quic = transport.peer.kind == "quic"
+        protocol = ClientConnection(settings, quic=quic, server_name=server_name, random=os.urandom)
+        connection = cls(transport, protocol)
+        try:
+            response = await connection._single(protocol.negotiate())
+            protocol.negotiate_answer(response)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has come to its end."""
+        return self._end is not None
+
+    # --- requests ---------------------------------------------------------------------------
+
+    async def request(self, body: Message, target: Target) -> Response:
+        """Send one request and wait for its final response, whatever its status is."""
+        [response] = await self.compound([body], target)
+        return response
+
+    async def compound(self, bodies: Sequence[Message], target: Target) -> list[Response]:
+        """Send related requests in one message and wait for all of their responses.
+
+        [MS-SMB2] 3.2.4.1.4. Raises `ConnectionClosed` when the connection ends before.
+        """
+        charges = [self.protocol.charge(body) for body in bodies]
+        await self._credits(sum(charges))
+        return await self._answers(self._post_compound(bodies, charges, target))
+
+    async def logon(self, initiator: Initiator) -> ClientSession:
+        """Authenticate. Raises `AuthenticationError`. [MS-SMB2] 3.2.4.2.3"""
+        await self._credits(1)
+        session, sent = self.protocol.session_setup(initiator)
+        while True:
+            response = await self._single(sent)
+            await self._credits(1)
+            following = self.protocol.session_setup_answer(session, response)
+            if following is None:
+                return session
+            sent = following
+
+    async def _single(self, sent: Sent) -> Response:
+        """Send one of the messages that `protocol` makes by itself; they cost one credit each."""
+        waiter = _Waiter(self._loop.create_future(), Target(), 1)
+        self._post({sent.message_id: waiter}, sent.buffers)
+        [response] = await self._answers({sent.message_id: waiter})
+        return response
+
+    def _post_compound(
+        self, bodies: Sequence[Message], charges: Sequence[int], target: Target
+    ) -> dict[int, _Waiter]:
+        """Spend credits that are there on a message, and put it on its way."""
+        sent = self.protocol.compound(
+            bodies, session=target.session, tree_id=target.tree_id, encrypt=target.encrypt
+        )
+        waiters = {
+            message_id: _Waiter(self._loop.create_future(), target, charge)
+            for message_id, charge in zip(sent.message_ids, charges, strict=True)
+        }
+        if isinstance(bodies[0], CreateRequest) and not isinstance(bodies[-1], CloseRequest):
+            waiters[sent.message_ids[0]].leaves_open = True
+        self._post(waiters, sent.buffers)
+        return waiters
+
+    def _post(self, waiters: dict[int, _Waiter], buffers: Sequence[Buffer]) -> None:
+        """From here on the message is sent whatever happens to the task that wants it.
+
+        Its ids are spent, and a server waits for ids that it never sees.
+        """
+        self._waiting.update(waiters)
+        self._spent += sum(waiter.charge for waiter in waiters.values())
+        self._outbox.append(buffers)
+        self._outgoing.set()
+
+    async def _answers(self, waiters: dict[int, _Waiter]) -> list[Response]:
+        try:
+            return [await waiter.future for waiter in waiters.values()]
+        except asyncio.CancelledError:
+            self._abandon(waiters)
+            raise
+
+    def _abandon(self, waiters: dict[int, _Waiter]) -> None:
+        """Nobody waits any more: ask the server to stop, and take note if it does not."""
+        for message_id, waiter in waiters.items():
+            waiter.future.cancel()
+            if message_id in self._waiting:
+                self._outbox.append(self.protocol.cancel(message_id))
+                self._outgoing.set()
+
+    # --- credits ----------------------------------------------------------------------------
+
+    @property
+    def _free(self) -> int:
+        return self.protocol.credits - self._reserved
+
+    async def _credits(self, charge: int) -> None:
+        """Wait until `charge` credits are there; the caller spends them without another await.
+
+        First come, first served: a large request is not starved by small ones that came later.
+        """
+        self._check()
+        if not self._queue and charge <= self._free:
+            return
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self._queue.append((charge, turn))
+        self._beg()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._serve_queue()
+            else:
+                self._give_back(charge, turn)
+            raise
+        self._reserved -= charge
+
+    def _give_back(self, charge: int, turn: "asyncio.Future[None]") -> None:
+        """A task was cancelled between getting its credits and spending them."""
+        if turn.exception() is None:
+            self._reserved -= charge
+        self._serve_queue()
+
+    def _serve_queue(self) -> None:
+        while self._queue:
+            charge, turn = self._queue[0]
+            if not turn.done():
+                if charge > self._free:
+                    break
+                self._reserved += charge
+                turn.set_result(None)
+            self._queue.popleft()
+        self._beg()
+
+    def _beg(self) -> None:
+        """Where nothing is under way whose answer could bring credits, an ECHO fetches some.
+
+        If the last one brought nothing, whoever is first in the queue asks for too much.
+        """
+        if not self._queue or self._waiting or self._reserved:
+            return
+        held = self.protocol.credits
+        if held in (0, self._begged):
+            self._begged = -1
+            charge, turn = self._queue.popleft()
+            if not turn.done():
+                message = f"the request takes {charge} credits, and the server grants only {held}"
+                turn.set_exception(LocalProtocolError(message))
+            self._serve_queue()
+        else:
+            self._begged = held
+            self._post_compound([EchoRequest()], [1], Target())
+
+    def affordable(self, size: int) -> int:
+        """The part of `size` payload bytes that one request may move without using up
+        everything that the server has granted."""
+        return min(size, CREDIT_SIZE * max(1, self.credit_limit // 4))
+
+    # --- receiving --------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                message = await self.transport.receive()
+                self._heard = self._loop.time()
+                for response in self.protocol.receive(message):
+                    self._deliver(response)
+                held = self.protocol.credits + self._spent
+                self.credit_limit = max(self.credit_limit, held)
+                if self._queue:
+                    self._serve_queue()
+        except SmbError as error:
+            self._fail(error)
+        except Exception as error:
+            log.exception("the connection ends on an error of ours")
+            self._fail(LocalProtocolError(f"internal error: {error}"))
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._outgoing.wait()
+                self._outgoing.clear()
+                while self._outbox:
+                    await self.transport.send(*self._outbox.popleft())
+        except SmbError as error:
+            self._fail(error)
+
+    def _deliver(self, response: Response) -> None:
+        if response.message_id == UNSOLICITED:
+            log.debug("unasked: %s", response.body)
+            return
+        if response.pending:
+            log.debug("message %d goes on", response.message_id)
+            return
+        waiter = self._waiting.pop(response.message_id)
+        self._spent -= waiter.charge
+        if not waiter.future.done():
+            waiter.future.set_result(response)
+        elif waiter.leaves_open and isinstance(response.body, CreateResponse):
+            self._aside(CloseRequest(response.body.file_id), waiter.target)
+
+    def _aside(self, body: Message, target: Target) -> None:
+        """Send what nobody waits for, if there is a credit for it."""
+        if self._free > 0:
+            self._post_compound([body], [1], target)
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self._end is not None:
+            raise self._ended()
+
+    def _ended(self) -> ConnectionClosed:
+        """A fresh error for one of those who waited; an exception is not raised twice."""
+        kind = IdleTimeout if isinstance(self._end, IdleTimeout) else ConnectionClosed
+        error = kind(str(self._end))
+        error.__cause__ = self._end
+        return error
+
+    def _fail(self, error: SmbError) -> None:
+        if self._end is not None:
+            return
+        self._end = error
+        self._timer.cancel()
+        self.transport.close(str(error))
+        waiters, self._waiting = self._waiting, {}
+        queue, self._queue = self._queue, deque()
+        for future in [*(waiter.future for waiter in waiters.values()), *(f for _, f in queue)]:
+            if not future.done():
+                future.set_exception(self._ended())
+                future.exception()  # whoever waits gets it; nobody has to
+
+    async def close(self) -> None:
+        """End the connection; whatever is still waited for fails with `ConnectionClosed`."""
+        self._fail(ConnectionClosed("the connection was closed"))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.transport.wait_closed()
+
+    # --- staying alive ----------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Something was opened on the server: the connection is kept up from now on."""
+        self._opens += 1
+        self.transport.keep_alive = True
+
+    def release(self) -> None:
+        """Something was closed; with the last one the connection may fall silent."""
+        self._opens -= 1
+        self.transport.keep_alive = self._opens > 0
+
+    def _tick(self) -> None:
+        silence = self._loop.time() - self._heard
+        if self._waiting and silence >= GIVE_UP:
+            self._fail(IdleTimeout(f"the server has not answered for {silence:.0f} s"))
+            return
+        if silence >= KEEP_ALIVE and (self._opens or self._waiting):
+            self._aside(EchoRequest(), Target())
+        self._timer = self._loop.call_later(KEEP_ALIVE, self._tick)
+
+    async def echo(self) -> None:
+        """Ask the server for a sign of life. [MS-SMB2] 2.2.28"""
+        await self.request(EchoRequest(), Target())

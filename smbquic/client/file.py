@@ -1,0 +1,249 @@
+"""An open file on a share."""
+
+import os
+from collections.abc import Awaitable, Callable, Generator
+from types import TracebackType
+
+from smbquic.client import requests
+from smbquic.client.session import Tree
+from smbquic.client.window import each
+from smbquic.errors import SmbError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateDisposition, CreateResponse
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
+from smbquic.wire.query_info import InfoType
+from smbquic.wire.read import ReadResponse
+from smbquic.wire.write import WriteResponse
+
+CHUNK = 1 << 20
+"""Bytes that one READ or WRITE of a longer transfer moves, where the server allows as much."""
+
+WINDOW = 16
+"""READs or WRITEs of one transfer that are under way at once."""
+
+_BOTH = requests.READ | requests.WRITE
+_MODES: dict[str, tuple[AccessMask, CreateDisposition]] = {
+    "r": (requests.READ, CreateDisposition.FILE_OPEN),
+    "r+": (_BOTH, CreateDisposition.FILE_OPEN),
+    "w": (requests.WRITE | requests.STAT, CreateDisposition.FILE_OVERWRITE_IF),
+    "w+": (_BOTH, CreateDisposition.FILE_OVERWRITE_IF),
+    "x": (requests.WRITE | requests.STAT, CreateDisposition.FILE_CREATE),
+    "x+": (_BOTH, CreateDisposition.FILE_CREATE),
+    "a": (requests.WRITE | requests.STAT, CreateDisposition.FILE_OPEN_IF),
+    "a+": (_BOTH, CreateDisposition.FILE_OPEN_IF),
+}
+
+
+def parse_mode(mode: str) -> tuple[AccessMask, CreateDisposition, bool]:
+    """What a mode as of the builtin `open` asks for; the last value is whether to append.
+
+    Files are bytes here: a ``b`` changes nothing, a ``t`` is a ValueError.
+    """
+    plain = mode.replace("b", "", 1)
+    key = plain[:1] + plain[1:].strip()
+    if key not in _MODES:
+        raise ValueError(f"mode {mode!r}: use one of r, w, x, a, with + or b (text is not offered)")
+    access, disposition = _MODES[key]
+    return access, disposition, key.startswith("a")
+
+
+def chunk_size(tree: Tree, limit: int) -> int:
+    """How much one READ or WRITE moves, given the server's `limit` and its credits."""
+    return tree.connection.affordable(min(CHUNK, limit))
+
+
+class File:
+    """An open file, used much as one of Python's own, but with `await`.
+
+    Several tasks may use `read_at` and `write_at` at once; `read`, `write` and `seek` share one
+    position.
+    """
+
+    def __init__(self, tree: Tree, path: str, opened: CreateResponse) -> None:
+        self.path = path
+        self.opened = opened
+        self.file_id: FileId = opened.file_id
+        self._tree = tree
+        self._position = 0
+        self._closed = False
+        tree.connection.hold()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return self._closed
+
+    # --- at a position of its own ------------------------------------------------------------
+
+    async def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes from the position on, everything for -1; less only at the end."""
+        there = size
+        if size < 0 or size > CHUNK:
+            left = max(await self.size() - self._position, 0)
+            there = left if size < 0 else min(size, left)
+        data = await self._read_all(self._position, there)
+        self._position += len(data)
+        return data
+
+    async def _read_all(self, start: int, size: int) -> bytes:
+        negotiated = self._tree.connection.protocol.negotiated
+        assert negotiated is not None
+        step = chunk_size(self._tree, negotiated.max_read_size)
+        if size <= step:
+            return bytes(await self.read_at(start, size))
+        result = bytearray(size)
+        end = size
+
+        async def fetch(offset: int) -> None:
+            nonlocal end
+            data = await self.read_at(start + offset, min(step, size - offset))
+            result[offset : offset + len(data)] = data
+            if len(data) < min(step, size - offset):
+                end = min(end, offset + len(data))
+
+        await each(range(0, size, step), fetch, limit=min(WINDOW, -(-size // step)))
+        return bytes(memoryview(result)[:end])
+
+    async def write(self, data: Buffer) -> int:
+        """Write all of `data` at the position and move it on; the number of bytes."""
+        negotiated = self._tree.connection.protocol.negotiated
+        assert negotiated is not None
+        start, view = self._position, memoryview(data).cast("B")
+        step = chunk_size(self._tree, negotiated.max_write_size)
+        if len(view) <= step:
+            await self.write_at(start, view)
+        else:
+
+            async def store(offset: int) -> None:
+                await self.write_at(start + offset, view[offset : offset + step])
+
+            await each(range(0, len(view), step), store, limit=min(WINDOW, -(-len(view) // step)))
+        self._position = start + len(view)
+        return len(view)
+
+    async def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position, from the start, from where it is, or from the file's end."""
+        if whence == os.SEEK_CUR:
+            offset += self._position
+        elif whence == os.SEEK_END:
+            offset += await self.size()
+        elif whence != os.SEEK_SET:
+            raise ValueError(f"whence is 0, 1 or 2, not {whence}")
+        if offset < 0:
+            raise ValueError("a position before the start of the file")
+        self._position = offset
+        return offset
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    # --- anywhere -----------------------------------------------------------------------------
+
+    async def read_at(self, offset: int, size: int) -> memoryview:
+        """One READ: up to `size` bytes at `offset`, less at the file's end, none past it.
+
+        `size` is at most what the server allows.
+        """
+        if size == 0:
+            return memoryview(b"")
+        response = await self._tree.request(
+            requests.read(offset, size, self.file_id), self.path, (NtStatus.END_OF_FILE,)
+        )
+        if response.status == NtStatus.END_OF_FILE:
+            return memoryview(b"")
+        body: ReadResponse = response.body
+        return memoryview(body.data)
+
+    async def write_at(self, offset: int, data: Buffer) -> None:
+        """WRITE all of `data`, which is at most what the server allows, at `offset`.
+
+        `data` must not change until this returns.
+        """
+        view = memoryview(data)
+        while view:
+            response = await self._tree.request(
+                requests.write(offset, view, self.file_id), self.path
+            )
+            body: WriteResponse = response.body
+            offset += body.count
+            view = view[body.count :] if body.count else view
+
+    # --- the file as a whole ------------------------------------------------------------------
+
+    async def size(self) -> int:
+        """How long the file is now, in bytes."""
+        response = await self._tree.request(
+            requests.query(
+                InfoType.FILE,
+                FileInformationClass.FileStandardInformation,
+                StandardInformation.SIZE,
+                self.file_id,
+            ),
+            self.path,
+        )
+        return StandardInformation.decode(memoryview(response.body.buffer)).end_of_file
+
+    async def truncate(self, size: int | None = None) -> int:
+        """Make the file `size` bytes long, by default as long as the position; the new size."""
+        if size is None:
+            size = self._position
+        await self._tree.request(requests.truncate(size, self.file_id), self.path)
+        return size
+
+    async def flush(self) -> None:
+        """Have the server put the file on its disk."""
+        await self._tree.request(requests.flush(self.file_id), self.path)
+
+    async def close(self) -> None:
+        """Close the file; does nothing the second time."""
+        if not self._closed:
+            self.forget()
+            await self._tree.request(requests.close(self.file_id), self.path)
+
+    def forget(self) -> None:
+        """Take note that the file was closed by other means."""
+        self._closed = True
+        self._tree.connection.release()
+
+    async def __aenter__(self) -> "File":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self.close()
+        except SmbError:
+            if error is None:
+                raise
+
+
+class Opening:
+    """A file about to be opened: ``await`` it for the `File`, or use it in ``async with``."""
+
+    def __init__(self, opener: Callable[[], Awaitable[File]]) -> None:
+        self._opener = opener
+        self._file: File | None = None
+
+    def __await__(self) -> Generator[None, None, File]:
+        return self._opener().__await__()
+
+    async def __aenter__(self) -> File:
+        self._file = await self._opener()
+        return self._file
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            await self._file.__aexit__(kind, error, trace)

@@ -1,0 +1,123 @@
+"""A logon on a connection, and the shares that it reaches."""
+
+import logging
+from collections.abc import Container, Sequence
+
+from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.client.connection import Connection, Target
+from smbquic.errors import SmbError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import ClientSession, Response
+from smbquic.wire.header import Command
+from smbquic.wire.logoff import LogoffRequest
+from smbquic.wire.message import Message
+from smbquic.wire.tree_connect import ShareFlags, TreeConnectRequest, TreeConnectResponse
+from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+
+log = logging.getLogger(__name__)
+
+_NOTHING: frozenset[NtStatus] = frozenset()
+
+
+def check(response: Response, path: str = "", accept: Container[NtStatus] = _NOTHING) -> None:
+    """Raise `StatusError.of` what the server answered, unless it is a success or in `accept`."""
+    status = response.status
+    if (status.is_error or status.is_warning) and status not in accept:
+        raise StatusError.of(status, Command(response.header.command).name, path)
+
+
+class Session:
+    """A logon of one user. [MS-SMB2] 3.2.1.3"""
+
+    def __init__(self, connection: Connection, state: ClientSession, host: str) -> None:
+        self.connection = connection
+        self.state = state
+        self.host = host
+        self._validated = False
+
+    @classmethod
+    async def logon(
+        cls, connection: Connection, credentials: Credentials, *, host: str
+    ) -> "Session":
+        """Authenticate on a connection; `host` is the name that the user knows the server by.
+
+        Raises `AuthenticationError`.
+        """
+        state = await connection.logon(Initiator(credentials, host=host))
+        return cls(connection, state, host)
+
+    async def logoff(self) -> None:
+        """End the session, and all that was open in it. [MS-SMB2] 2.2.7"""
+        check(await self.connection.request(LogoffRequest(), Target(self.state)))
+        self.connection.protocol.forget(self.state)
+
+    async def tree(self, share: str) -> "Tree":
+        """Connect to a share. Raises `NotFoundError`, `DeniedError`. [MS-SMB2] 2.2.9"""
+        path = rf"\\{_unc_host(self.host)}\{share}"
+        response = await self.connection.request(TreeConnectRequest(path), Target(self.state))
+        check(response, path)
+        body: TreeConnectResponse = response.body
+        target = Target(
+            self.state,
+            response.header.tree_id,
+            encrypt=bool(body.share_flags & ShareFlags.ENCRYPT_DATA),
+        )
+        tree = Tree(self, share, target, body)
+        protocol = self.connection.protocol
+        if protocol.must_validate and not self._validated:
+            protocol.check_validation(
+                await self.connection.request(protocol.validate_negotiate(), target)
+            )
+            self._validated = True
+        return tree
+
+
+class Tree:
+    """Access to one share in a session. [MS-SMB2] 3.2.1.4
+
+    `properties` is what the server said about it.
+    """
+
+    def __init__(
+        self, session: Session, name: str, target: Target, properties: TreeConnectResponse
+    ) -> None:
+        self.session = session
+        self.connection = session.connection
+        self.name = name
+        self.target = target
+        self.properties = properties
+
+    async def request(
+        self, body: Message, path: str = "", accept: Container[NtStatus] = _NOTHING
+    ) -> Response:
+        """One request in this tree. Raises `StatusError` for a status not in `accept`.
+
+        `path` is what the error calls it.
+        """
+        response = await self.connection.request(body, self.target)
+        check(response, path, accept)
+        return response
+
+    async def compound(self, bodies: Sequence[Message]) -> list[Response]:
+        """Related requests in one message; the caller looks at what became of each."""
+        return await self.connection.compound(bodies, self.target)
+
+    async def disconnect(self) -> None:
+        """Give the share up, and close all that is open in it. [MS-SMB2] 2.2.11"""
+        await self.request(TreeDisconnectRequest())
+
+    async def leave(self) -> None:
+        """Disconnect and log off as a polite client does, as far as the connection still works."""
+        try:
+            if not self.connection.closed:
+                await self.disconnect()
+                await self.session.logoff()
+        except SmbError as error:
+            log.debug("not logged off: %s", error)
+
+
+def _unc_host(host: str) -> str:
+    """A host as it stands in a UNC name, where a colon cannot."""
+    if ":" not in host:
+        return host
+    return host.replace(":", "-").replace("%", "s") + ".ipv6-literal.net"

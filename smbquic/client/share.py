@@ -1,0 +1,362 @@
+"""A share as a program uses it: everything that can be done with the files and folders in it.
+
+Paths are relative to the share and separated by ``/`` (``\\`` works too); "" is its root.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from os import PathLike
+from pathlib import Path
+
+from smbquic.client import requests, transfer, tree
+from smbquic.client.file import WINDOW, File, Opening, parse_mode
+from smbquic.client.names import check_listed, join, parent, to_wire
+from smbquic.client.session import Session, Tree, check
+from smbquic.client.stat import Stat, Volume
+from smbquic.client.transfer import Progress
+from smbquic.client.tree import TreeProgress, TreeResult, Usage
+from smbquic.errors import NotFoundError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import Response
+from smbquic.transport.base import Peer
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.fscc.directory_information import decode_entries
+from smbquic.wire.fscc.file_information import FileInformationClass
+from smbquic.wire.fscc.filesystem_information import (
+    FileSystemInformationClass,
+    FsAttributeInformation,
+    FsFullSizeInformation,
+    FsVolumeInformation,
+)
+from smbquic.wire.message import Message
+from smbquic.wire.query_directory import QueryDirectoryRequest
+from smbquic.wire.query_info import InfoType
+
+LISTING = 1 << 20
+"""Bytes of directory entries asked for at a time."""
+
+_LIST = AccessMask.FILE_LIST_DIRECTORY | requests.STAT
+_FOLDER = CreateOptions.FILE_DIRECTORY_FILE
+_FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
+_ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
+_ENTRY_CLASS = FileInformationClass.FileIdFullDirectoryInformation
+_NO_MORE = (NtStatus.NO_MORE_FILES, NtStatus.NO_SUCH_FILE)
+_FS_ANSWER = 1024
+
+
+class Share:
+    """A connected share. Made by `smbquic.connect`."""
+
+    def __init__(self, connected: Tree) -> None:
+        self._tree = connected
+        self.slots = asyncio.Semaphore(WINDOW)
+        """One for each chunk that all transfers together may have in memory."""
+
+    @property
+    def name(self) -> str:
+        """The share's name."""
+        return self._tree.name
+
+    @property
+    def session(self) -> Session:
+        """The logon that the share is used with; it can reach other shares of the server."""
+        return self._tree.session
+
+    @property
+    def tree(self) -> Tree:
+        """The share as the protocol sees it."""
+        return self._tree
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end, and over which transport."""
+        return self._tree.connection.transport.peer
+
+    async def once(self, opening: CreateRequest, *middle: Message, path: str) -> list[Response]:
+        """Open something, do something to it and close it, all in one message.
+
+        The responses, the close's left out. Raises the first error; what was opened is closed in
+        any case.
+        """
+        *done, closing = await self._tree.compound([opening, *middle, requests.close()])
+        if closing.status.is_error and not done[0].status.is_error:
+            # Servers may fail the rest of a compound with the error of its first failure.
+            await self._tree.connection.request(
+                requests.close(done[0].body.file_id), self._tree.target
+            )
+        for response in done:
+            check(response, path)
+        return done
+
+    # --- looking ------------------------------------------------------------------------------
+
+    async def stat(self, path: str) -> Stat:
+        """What the server says about a file or folder. Raises `NotFoundError`."""
+        name = to_wire(path)
+        [response] = await self.once(requests.create(name, requests.STAT), path=path)
+        return Stat.of(name.rpartition("\\")[2], response.body)
+
+    async def exists(self, path: str) -> bool:
+        """Whether there is a file or folder of that name."""
+        try:
+            await self.stat(path)
+        except NotFoundError:
+            return False
+        return True
+
+    async def scandir(self, path: str = "", pattern: str = "*") -> AsyncIterator[Stat]:
+        """What is in a folder, as the server lists it, while it does.
+
+        `pattern` has the server's wildcards: ``*`` and ``?``. Raises `SecurityError` for a name
+        that could lead out of the folder.
+        """
+        tree = self._tree
+        negotiated = tree.connection.protocol.negotiated
+        assert negotiated is not None
+        query = QueryDirectoryRequest(
+            file_information_class=_ENTRY_CLASS,
+            file_id=FileId.RELATED,
+            output_buffer_length=tree.connection.affordable(
+                min(LISTING, negotiated.max_transact_size)
+            ),
+            file_name=pattern,
+        )
+        opening = requests.create(to_wire(path), _LIST, options=_FOLDER)
+        opened, listing = await tree.compound([opening, query])
+        check(opened, path)
+        query.file_id = opened.body.file_id
+        tree.connection.hold()
+        try:
+            while listing.status not in _NO_MORE:
+                check(listing, path)
+                for entry in decode_entries(_ENTRY_CLASS, memoryview(listing.body.buffer)):
+                    if entry.file_name not in (".", ".."):
+                        yield Stat.of(check_listed(entry.file_name), entry)
+                listing = await tree.request(query, path, _NO_MORE)
+        finally:
+            tree.connection.release()
+            await tree.request(requests.close(query.file_id), path)
+
+    async def listdir(self, path: str = "", pattern: str = "*") -> list[str]:
+        """The names in a folder."""
+        return [entry.name async for entry in self.scandir(path, pattern)]
+
+    async def walk(self, path: str = "") -> AsyncIterator[tuple[str, list[Stat], list[Stat]]]:
+        """Every folder from `path` down, with its folders and its files; links are not followed.
+
+        A folder removed from the second value is not entered.
+        """
+        folders: list[Stat] = []
+        files: list[Stat] = []
+        async for entry in self.scandir(path):
+            (folders if entry.is_directory else files).append(entry)
+        yield path, folders, files
+        for folder in folders:
+            if not folder.is_link:
+                async for deeper in self.walk(join(path, folder.name)):
+                    yield deeper
+
+    async def volume(self) -> Volume:
+        """How large and how full the volume behind the share is, and what it is."""
+        classes = FileSystemInformationClass
+        _, size, about, kind = await self.once(
+            requests.create("", requests.STAT),
+            *(
+                requests.query(InfoType.FILESYSTEM, information_class, _FS_ANSWER)
+                for information_class in (
+                    classes.FileFsFullSizeInformation,
+                    classes.FileFsVolumeInformation,
+                    classes.FileFsAttributeInformation,
+                )
+            ),
+            path="",
+        )
+        full = FsFullSizeInformation.decode(memoryview(size.body.buffer))
+        volume = FsVolumeInformation.decode(memoryview(about.body.buffer))
+        attributes = FsAttributeInformation.decode(memoryview(kind.body.buffer))
+        unit = full.sectors_per_allocation_unit * full.bytes_per_sector
+        return Volume(
+            total=full.total_allocation_units * unit,
+            available=full.caller_available_allocation_units * unit,
+            free=full.actual_available_allocation_units * unit,
+            block_size=unit,
+            label=volume.volume_label,
+            serial=volume.volume_serial_number,
+            file_system=attributes.file_system_name,
+        )
+
+    async def usage(self, path: str = "") -> Usage:
+        """How many files, folders and bytes there are from `path` down."""
+        return await tree.usage(self, path)
+
+    # --- one file -----------------------------------------------------------------------------
+
+    def open(self, path: str, mode: str = "rb") -> Opening:
+        """Open a file, with the modes of the builtin `open`; content is always bytes.
+
+        ``async with share.open(path) as file`` or ``file = await share.open(path)``. Raises
+        `NotFoundError`, `ExistsError`, `DeniedError`, `FileExpectedError` for a folder.
+        """
+        access, disposition, append = parse_mode(mode)
+        opening = requests.create(to_wire(path), access, disposition=disposition, options=_FILE)
+
+        async def opener() -> File:
+            response = await self._tree.request(opening, path)
+            file = File(self._tree, path, response.body)
+            if append:
+                await file.seek(response.body.end_of_file)
+            return file
+
+        return Opening(opener)
+
+    async def read_bytes(self, path: str) -> bytes:
+        """A whole file at once."""
+        async with self.open(path) as file:
+            return await file.read()
+
+    async def write_bytes(self, path: str, data: bytes) -> None:
+        """Make a file of `data`, in place of one that is there; it appears when it is whole."""
+        await transfer.put_bytes(self, data, path)
+
+    async def utime(
+        self,
+        path: str,
+        *,
+        modified: int | None = None,
+        accessed: int | None = None,
+        created: int | None = None,
+    ) -> None:
+        """Set times, in nanoseconds since 1970; None leaves one as it is."""
+        await self.once(
+            requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES),
+            requests.set_basic(
+                creation_time=created, last_access_time=accessed, last_write_time=modified
+            ),
+            path=path,
+        )
+
+    async def set_attributes(self, path: str, attributes: FileAttributes) -> None:
+        """Replace the attributes: READONLY, HIDDEN, SYSTEM, ARCHIVE and the like."""
+        await self.once(
+            requests.create(to_wire(path), AccessMask.FILE_WRITE_ATTRIBUTES),
+            requests.set_basic(attributes=attributes),
+            path=path,
+        )
+
+    async def rename(self, path: str, new_path: str, *, replace: bool = False) -> None:
+        """Move a file or folder within the share.
+
+        A file that has the new name already is replaced if `replace` says so; otherwise, and for
+        a folder, that raises `ExistsError` (or `DeniedError`, as some servers put it).
+        """
+        await self.once(
+            requests.create(to_wire(path), requests.DELETE, options=_ITSELF),
+            requests.rename(to_wire(new_path), replace=replace),
+            path=path,
+        )
+
+    async def remove(self, path: str) -> None:
+        """Delete a file. Raises `FileExpectedError` for a folder."""
+        await self._delete(path, _FILE)
+
+    async def _delete(self, path: str, kind: CreateOptions) -> None:
+        await self.once(
+            requests.create(to_wire(path), requests.DELETE, options=kind | _ITSELF),
+            requests.delete(),
+            path=path,
+        )
+
+    # --- folders ------------------------------------------------------------------------------
+
+    async def mkdir(self, path: str) -> None:
+        """Make a folder. Raises `ExistsError`, `NotFoundError` where its parent is missing."""
+        await self._mkdir(path, CreateDisposition.FILE_CREATE)
+
+    async def _mkdir(self, path: str, disposition: CreateDisposition) -> None:
+        await self.once(
+            requests.create(
+                to_wire(path),
+                requests.STAT,
+                disposition=disposition,
+                options=_FOLDER,
+                attributes=FileAttributes.DIRECTORY,
+            ),
+            path=path,
+        )
+
+    async def makedirs(self, path: str) -> None:
+        """Make a folder and those above it that are missing; nothing if it is there."""
+        try:
+            await self._mkdir(path, CreateDisposition.FILE_OPEN_IF)
+        except NotFoundError:
+            if not parent(path):
+                raise
+            await self.makedirs(parent(path))
+            await self._mkdir(path, CreateDisposition.FILE_OPEN_IF)
+
+    async def rmdir(self, path: str) -> None:
+        """Delete an empty folder. Raises `DirectoryExpectedError` for a file."""
+        await self._delete(path, _FOLDER)
+
+    async def rmtree(self, path: str) -> None:
+        """Delete a folder and all that is in it; links are deleted, not followed."""
+        await tree.remove(self, path)
+
+    # --- whole files and trees ----------------------------------------------------------------
+
+    async def get(
+        self, path: str, target: "str | PathLike[str]", *, progress: Progress | None = None
+    ) -> None:
+        """Copy a file from the share to this machine, with its modification time.
+
+        It appears as `target` only when it is whole and on the disk.
+        """
+        await transfer.get(self, path, Path(target), progress=progress)
+
+    async def put(
+        self, source: "str | PathLike[str]", path: str, *, progress: Progress | None = None
+    ) -> None:
+        """Copy a file from this machine to the share, with its modification time.
+
+        It appears as `path` only when it is whole and the server has it on its disk.
+        """
+        await transfer.put(self, Path(source), path, progress=progress)
+
+    async def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> None:
+        """Copy a file within the share, through this machine; it appears when it is whole."""
+        await transfer.copy(self, path, new_path, progress=progress)
+
+    async def get_tree(
+        self,
+        path: str,
+        target: "str | PathLike[str]",
+        *,
+        progress: "TreeProgress | None" = None,
+    ) -> TreeResult:
+        """Copy a folder and all that is in it to this machine; links are left out.
+
+        What fails is in the result, and does not stop the rest.
+        """
+        return await tree.get(self, path, Path(target), progress=progress)
+
+    async def put_tree(
+        self,
+        source: "str | PathLike[str]",
+        path: str,
+        *,
+        progress: "TreeProgress | None" = None,
+    ) -> TreeResult:
+        """Copy a folder and all that is in it to the share; links are left out.
+
+        What fails is in the result, and does not stop the rest.
+        """
+        return await tree.put(self, Path(source), path, progress=progress)
+
+    async def copy_tree(
+        self, path: str, new_path: str, *, progress: "TreeProgress | None" = None
+    ) -> TreeResult:
+        """Copy a folder and all that is in it within the share, as `copy` does."""
+        return await tree.copy(self, path, new_path, progress=progress)

@@ -1,0 +1,182 @@
+r"""The smbprotocol package over QUIC.
+
+After ``register("fs.example", ca=..., username=..., password=...)`` every function of its
+``smbclient`` module reaches that server over QUIC: ``smbclient.open_file(r"\\fs.example\data\x")``
+finds the connection in smbclient's cache, where one over TCP would be.
+"""
+
+import uuid
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from typing import Any
+
+from smbclient._pool import _SMB_CONNECTIONS, ClientConfig
+from smbprotocol.connection import Connection
+from smbprotocol.exceptions import SMBConnectionClosed
+from smbprotocol.session import Session
+from smbprotocol.transport import Tcp
+
+from smbquic.client.background import LoopThread
+from smbquic.client.dial import client_tls, dial
+from smbquic.client.url import SmbUrl
+from smbquic.errors import ConnectionClosed
+from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic import ClientTls
+
+KEEP_ALIVE = 10
+"""Seconds of silence after which smbprotocol sends an ECHO for each session."""
+
+
+class QuicTransport:
+    """What smbprotocol expects of a transport, riding on ours, whose loop runs on a thread."""
+
+    def __init__(self, host: str, port: int, tls: ClientTls, timeout: float) -> None:
+        self.server = host
+        self.port = port
+        self.timeout = timeout
+        self.alive = False
+        self._tls = tls
+        self._loop: LoopThread | None = None
+        self._transport: MessageTransport | None = None
+        self._receiving: Future[memoryview] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Always true, even when the connection is lost.
+
+        smbclient replaces a connection that says no by one over TCP, and would log on there,
+        unasked and without a certificate to check. Better that calls fail until `register` is
+        called again. `alive` tells how it really is.
+        """
+        return True
+
+    def connect(self) -> None:
+        """Connect. Raises `ConnectError` or `HandshakeError`."""
+        self._loop = LoopThread(f"smbquic-{self.server}:{self.port}")
+        url = SmbUrl("quic", self.server, self.port)
+        try:
+            self._transport = self._loop.run(dial(url, tls=self._tls, timeout=self.timeout))
+        except BaseException:
+            self._loop.stop()
+            raise
+        self.alive = True
+
+    def close(self) -> None:
+        """Close, and end the thread."""
+        loop, transport = self._loop, self._transport
+        if not self.alive or loop is None or transport is None:
+            return
+        self.alive = False
+        loop.call(transport.close)
+        loop.run(transport.wait_closed())
+        loop.stop()
+
+    def send(self, header: Any) -> None:
+        """Send one message, or a structure of smbprotocol's that packs to one."""
+        message = header if isinstance(header, bytes) else header.pack()
+        if not self.alive or self._loop is None or self._transport is None:
+            raise SMBConnectionClosed("the QUIC connection is closed")
+        try:
+            self._loop.run(self._transport.send(message))
+        except ConnectionClosed as error:
+            raise SMBConnectionClosed(str(error)) from error
+
+    def recv(self, timeout: float) -> bytes:
+        """Wait for a message; empty when the connection is over, TimeoutError after `timeout` s."""
+        if not self.alive or self._loop is None or self._transport is None:
+            return b""
+        if self._receiving is None:
+            self._receiving = self._loop.submit(self._receive(self._transport))
+        # A message may come just when the time is over: the next call goes on with this wait.
+        try:
+            message = self._receiving.result(timeout)
+        except CancelledError:
+            message = memoryview(b"")
+        self._receiving = None
+        if not message:
+            self.close()
+        return bytes(message)
+
+    @staticmethod
+    async def _receive(transport: MessageTransport) -> memoryview:
+        try:
+            return await transport.receive()
+        except ConnectionClosed:
+            return memoryview(b"")
+
+
+class QuicConnection(Connection):  # type: ignore[misc]  # smbprotocol has no types
+    """smbprotocol's `Connection` over QUIC; made, connected and used like the original."""
+
+    def __init__(
+        self,
+        guid: uuid.UUID,
+        server_name: str,
+        port: int = 443,
+        require_signing: bool = True,
+        *,
+        tls: ClientTls,
+    ) -> None:
+        self._tls = tls
+        self._transport: Any = None
+        super().__init__(guid, server_name, port, require_signing=require_signing)
+        # smbprotocol's own keep-alive: QUIC connections do not survive ten minutes of silence.
+        self._receive_timeout = KEEP_ALIVE
+
+    @property
+    def transport(self) -> Any:
+        """The transport. The base class sets it to a `Tcp` that is not connected yet."""
+        return self._transport
+
+    @transport.setter
+    def transport(self, value: Any) -> None:
+        if isinstance(value, Tcp):
+            value = QuicTransport(value.server, value.port, self._tls, value.timeout)
+        self._transport = value
+
+    def disconnect(self, close: bool = True, timeout: float | None = None) -> None:
+        """Log off, unless the connection is lost already, and close."""
+        super().disconnect(close and self._transport.alive, timeout)
+
+    def _check_worker_running(self) -> None:
+        super()._check_worker_running()
+        if not self._transport.alive:
+            raise SMBConnectionClosed(
+                f"the QUIC connection to {self.server_name} is closed; call register() again"
+            )
+
+
+def register(
+    host: str,
+    port: int = 443,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    ca: Path | None = None,
+    insecure: bool = False,
+    client_certificate: Path | None = None,
+    client_key: Path | None = None,
+    encrypt: bool = False,
+    timeout: float = 10.0,
+    connection_cache: "dict[str, Any] | None" = None,
+) -> QuicConnection:
+    r"""Connect and log on, so that smbclient's functions use this connection for ``\\host\...``.
+
+    It stands in `connection_cache` (smbclient's own by default) both for `port` and for 445,
+    which smbclient's functions assume. Trust as with `smbquic.connect`. Raises `TransportError`
+    or `PkiError` of ours, `SMBException` of smbprotocol's where the logon fails. Call it again
+    after the connection was lost.
+    """
+    tls = client_tls(ca=ca, insecure=insecure, certificate=client_certificate, key=client_key)
+    cache = _SMB_CONNECTIONS if connection_cache is None else connection_cache
+    guid = ClientConfig().client_guid
+    connection = QuicConnection(guid, host, port, tls=tls)
+    connection.connect(timeout=timeout)
+    try:
+        Session(connection, username, password, require_encryption=encrypt).connect()
+    except BaseException:
+        connection.disconnect(close=False)
+        raise
+    for key in (port, 445):
+        cache[f"{host.lower()}:{key}"] = connection
+    return connection

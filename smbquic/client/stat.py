@@ -1,0 +1,62 @@
+"""What is known about a file, a folder or the volume that they are on."""
+
+from dataclasses import dataclass
+
+from smbquic.wire.create import CreateResponse
+from smbquic.wire.dtyp.filetime import to_unix_ns
+from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.fscc.directory_information import DirectoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A file or folder as the server describes it. Times in nanoseconds since 1970, UTC."""
+
+    name: str
+    size: int
+    allocation_size: int
+    attributes: FileAttributes
+    creation_time: int
+    last_access_time: int
+    last_write_time: int
+    change_time: int
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a folder."""
+        return bool(self.attributes & FileAttributes.DIRECTORY)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a reparse point: a symbolic link, a mount point or the like."""
+        return bool(self.attributes & FileAttributes.REPARSE_POINT)
+
+    @classmethod
+    def of(cls, name: str, what: CreateResponse | DirectoryEntry) -> "Stat":
+        """What a CREATE response or a directory entry says."""
+        return cls(
+            name,
+            what.end_of_file,
+            what.allocation_size,
+            FileAttributes(what.file_attributes),
+            to_unix_ns(what.creation_time),
+            to_unix_ns(what.last_access_time),
+            to_unix_ns(what.last_write_time),
+            to_unix_ns(what.change_time),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The volume behind a share. Sizes in bytes.
+
+    `available` is what this user may still write, which quotas can make less than `free`.
+    """
+
+    total: int
+    available: int
+    free: int
+    block_size: int
+    label: str
+    serial: int
+    file_system: str

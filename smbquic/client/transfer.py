@@ -1,0 +1,307 @@
+"""Whole files, up, down and across, with many requests under way at once.
+
+Every copy is written under a passing name and takes its real one only when it is whole and on the
+disk, so that nobody ever sees half a file under the name of a whole one. What fails leaves the
+target as it was. All transfers of a share together have at most `WINDOW` chunks in memory.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smbquic.client import requests
+from smbquic.client.file import WINDOW, File, chunk_size
+from smbquic.client.local import Part, Source, in_thread, sync_folder
+from smbquic.client.names import join, parent, part_name, to_wire
+from smbquic.client.session import check
+from smbquic.client.window import each
+from smbquic.errors import NotFoundError, SmbError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import Response
+from smbquic.wire.create import CreateDisposition, CreateOptions, CreateResponse, ShareAccess
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.dtyp.filetime import to_unix_ns
+from smbquic.wire.message import Message
+
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes done and the bytes there are, each time a chunk is done."""
+
+_FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
+
+
+def read_step(share: "Share") -> int:
+    """Bytes of one READ."""
+    negotiated = share.tree.connection.protocol.negotiated
+    assert negotiated is not None
+    return chunk_size(share.tree, negotiated.max_read_size)
+
+
+def write_step(share: "Share") -> int:
+    """Bytes of one WRITE."""
+    negotiated = share.tree.connection.protocol.negotiated
+    assert negotiated is not None
+    return chunk_size(share.tree, negotiated.max_write_size)
+
+
+class _Tally:
+    """Counts what is done, and tells."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+async def read_exactly(file: File, offset: int, size: int) -> memoryview:
+    """`size` bytes; `StatusError` END_OF_FILE if the file became shorter than it was."""
+    data = await file.read_at(offset, size)
+    if len(data) == size:
+        return data
+    whole = bytearray(data)
+    while len(whole) < size:
+        more = await file.read_at(offset + len(whole), size - len(whole))
+        if not more:
+            raise StatusError(NtStatus.END_OF_FILE, "READ", file.path)
+        whole += more
+    return memoryview(whole)
+
+
+# --- down ---------------------------------------------------------------------------------------
+
+
+async def get(
+    share: "Share",
+    path: str,
+    target: Path,
+    *,
+    progress: Progress | None = None,
+    expected: int | None = None,
+) -> None:
+    """See `Share.get`. A file of the `expected` size costs one round trip, if it is small.
+
+    With `expected`, the caller sees to it that the folder of `target` is on the disk.
+    """
+    if expected is not None and 0 < expected <= read_step(share):
+        async with share.slots:
+            opened, reading = await share.once(
+                requests.create(to_wire(path), requests.READ, options=_FILE),
+                requests.read(0, expected),
+                path=path,
+            )
+            data: memoryview = reading.body.data
+            if len(data) == opened.body.end_of_file:
+                modified = to_unix_ns(opened.body.last_write_time)
+                await in_thread(Part.store, target, data, modified)
+                _Tally(progress, expected).add(expected)
+                return
+    async with share.open(path) as file:
+        await _get_open(share, file, target, progress)
+    if expected is None:
+        await in_thread(sync_folder, target.parent)
+
+
+async def _get_open(share: "Share", file: File, target: Path, progress: Progress | None) -> None:
+    size: int = file.opened.end_of_file
+    step = read_step(share)
+    tally = _Tally(progress, size)
+    part = await in_thread(Part, target)
+
+    async def fetch(offset: int) -> None:
+        async with share.slots:
+            data = await read_exactly(file, offset, min(step, size - offset))
+            await in_thread(part.write_at, offset, data)
+        tally.add(len(data))
+
+    try:
+        await each(range(0, size, step), fetch, limit=_tasks(size, step))
+        await in_thread(part.commit, to_unix_ns(file.opened.last_write_time))
+    except BaseException:
+        await in_thread(part.discard)
+        raise
+
+
+def _tasks(size: int, step: int) -> int:
+    return min(WINDOW, -(-size // step))
+
+
+# --- up -----------------------------------------------------------------------------------------
+
+
+class RemotePart:
+    """A file on the share that is written under a passing name, and then takes its real one."""
+
+    def __init__(self, share: "Share", path: str) -> None:
+        self._share = share
+        self._path = path
+        self._part = join(parent(path), part_name())
+        self._file: File | None = None
+
+    async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
+        """Make it, and do `middle` to it in the same message, with these answers."""
+        creating = requests.create(
+            to_wire(self._part),
+            requests.WRITE | requests.DELETE,
+            disposition=CreateDisposition.FILE_CREATE,
+            options=_FILE,
+            sharing=ShareAccess(0),
+        )
+        opened, *others = await self._share.tree.compound([creating, *middle])
+        check(opened, self._path)
+        body: CreateResponse = opened.body
+        self._file = File(self._share.tree, self._path, body)
+        self._check(others)
+        return self._file, others
+
+    async def seal(self, modified: int) -> None:
+        """Set the modification time (ns since 1970) and have it put on the disk."""
+        assert self._file is not None
+        file_id = self._file.file_id
+        self._check(
+            await self._share.tree.compound(
+                [requests.set_basic(last_write_time=modified, file_id=file_id), requests.flush()]
+            )
+        )
+
+    async def commit(self) -> None:
+        """Give it its name, in place of what has that now, and close it.
+
+        Only ever sent when all that came before has succeeded: servers differ in whether a
+        compound goes on after a failure in its middle.
+        """
+        assert self._file is not None
+        renaming = requests.rename(to_wire(self._path), replace=True, file_id=self._file.file_id)
+        renamed, closed = await self._share.tree.compound([renaming, requests.close()])
+        check(renamed, self._path)
+        self._file.forget()
+        check(closed, self._path)
+
+    async def discard(self) -> None:
+        """Remove it after a failure, as far as the connection still works."""
+        if self._file is None:
+            return
+        try:
+            await self._file.close()
+        except SmbError as error:
+            log.debug("%s: not closed: %s", self._part, error)
+        try:
+            await self._share.remove(self._part)
+        except NotFoundError:
+            return
+        except SmbError as error:
+            log.warning("%s is left behind on the share: %s", self._part, error)
+
+    def _check(self, responses: Sequence[Response]) -> None:
+        for response in responses:
+            check(response, self._path)
+
+
+async def put(share: "Share", source: Path, path: str, *, progress: Progress | None = None) -> None:
+    """See `Share.put`."""
+    file = await in_thread(Source, source)
+    try:
+        if file.size <= write_step(share):
+            async with share.slots:
+                data = await in_thread(file.read_at, 0, file.size)
+                await _put_small(share, data, path, file.modified)
+            _Tally(progress, file.size).add(file.size)
+        else:
+            await _put_large(share, file, path, progress)
+    finally:
+        await in_thread(file.close)
+
+
+async def put_bytes(share: "Share", data: Buffer, path: str) -> None:
+    """See `Share.write_bytes`."""
+    if len(data) <= write_step(share):
+        await _put_small(share, data, path, None)
+        return
+    part = RemotePart(share, path)
+    try:
+        file, _ = await part.begin()
+        await file.write(data)
+        await file.flush()
+        await part.commit()
+    except BaseException:
+        await part.discard()
+        raise
+
+
+async def _put_small(share: "Share", data: Buffer, path: str, modified: int | None) -> None:
+    """Two round trips: write it all, then give it its name."""
+    middle: list[Message] = []
+    if data:
+        middle.append(requests.write(0, data))
+    if modified is not None:
+        middle.append(requests.set_basic(last_write_time=modified))
+    part = RemotePart(share, path)
+    try:
+        file, answers = await part.begin(*middle, requests.flush())
+        written = answers[0].body.count if data else 0
+        if written < len(data):
+            await file.write_at(written, memoryview(data)[written:])
+            await file.flush()
+        await part.commit()
+    except BaseException:
+        await part.discard()
+        raise
+
+
+async def _put_large(share: "Share", source: Source, path: str, progress: Progress | None) -> None:
+    size, step = source.size, write_step(share)
+    tally = _Tally(progress, size)
+    part = RemotePart(share, path)
+    try:
+        file, _ = await part.begin()
+
+        async def store(offset: int) -> None:
+            async with share.slots:
+                data = await in_thread(source.read_at, offset, min(step, size - offset))
+                await file.write_at(offset, data)
+            tally.add(len(data))
+
+        await each(range(0, size, step), store, limit=_tasks(size, step))
+        await part.seal(source.modified)
+        await part.commit()
+    except BaseException:
+        await part.discard()
+        raise
+
+
+# --- across -------------------------------------------------------------------------------------
+
+
+async def copy(
+    share: "Share", path: str, new_path: str, *, progress: Progress | None = None
+) -> None:
+    """See `Share.copy`."""
+    step = min(read_step(share), write_step(share))
+    part = RemotePart(share, new_path)
+    async with share.open(path) as source:
+        size: int = source.opened.end_of_file
+        tally = _Tally(progress, size)
+        try:
+            file, _ = await part.begin()
+
+            async def move(offset: int) -> None:
+                async with share.slots:
+                    data = await read_exactly(source, offset, min(step, size - offset))
+                    await file.write_at(offset, data)
+                tally.add(len(data))
+
+            await each(range(0, size, step), move, limit=_tasks(size, step))
+            await part.seal(to_unix_ns(source.opened.last_write_time))
+            await part.commit()
+        except BaseException:
+            await part.discard()
+            raise

@@ -1,0 +1,268 @@
+"""Folders with all that is in them, several files at a time."""
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import TYPE_CHECKING
+
+from smbquic.client import transfer
+from smbquic.client.jobs import Jobs
+from smbquic.client.local import in_thread, sync_folder
+from smbquic.client.names import PathError, join, split_path
+from smbquic.client.stat import Stat
+from smbquic.client.window import each
+from smbquic.errors import RemoteProtocolError, StatusError
+
+if TYPE_CHECKING:
+    from smbquic.client.share import Share
+
+CONCURRENCY = 16
+"""Files that are under way at once."""
+
+TreeProgress = Callable[["TreeResult"], None]
+"""Called with the state of things each time that it has changed."""
+
+
+@dataclass(slots=True)
+class TreeResult:
+    """What became of a tree, or of what of it is done so far.
+
+    `total_files` and `total_bytes` grow while folders are still being listed. `skipped` are
+    links, devices and the like; `failures` what could not be copied, with the reason.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    folders: int = 0
+    total_files: int = 0
+    total_bytes: int = 0
+    skipped: list[str] = field(default_factory=list)
+    failures: list[tuple[str, Exception]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What is in a folder, itself not counted. `allocated` is what it takes on the disk."""
+
+    files: int = 0
+    folders: int = 0
+    bytes: int = 0
+    allocated: int = 0
+
+
+class _Copy:
+    """Keeps the books while a tree is copied."""
+
+    def __init__(self, progress: TreeProgress | None) -> None:
+        self.jobs = Jobs(CONCURRENCY)
+        self.result = TreeResult()
+        self._progress = progress
+
+    def tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self.result)
+
+    def skip(self, path: str) -> None:
+        self.result.skipped.append(path)
+
+    async def attempt(self, path: str, work: Awaitable[None]) -> bool:
+        """Do something that may fail without ending the whole."""
+        try:
+            await work
+        except (StatusError, OSError, RemoteProtocolError, PathError) as error:
+            self.result.failures.append((path, error))
+            self.tell()
+            return False
+        return True
+
+    def add_folder(self, path: str, work: Callable[[], Awaitable[None]]) -> None:
+        async def job() -> None:
+            if await self.attempt(path, work()):
+                self.result.folders += 1
+                self.tell()
+
+        self.jobs.add(job)
+
+    def add_file(
+        self, path: str, size: int, work: Callable[[transfer.Progress], Awaitable[None]]
+    ) -> None:
+        self.result.total_files += 1
+        self.result.total_bytes += size
+
+        async def job() -> None:
+            before = 0
+
+            def count(done: int, _: int) -> None:
+                nonlocal before
+                self.result.bytes += done - before
+                before = done
+                self.tell()
+
+            if await self.attempt(path, work(count)):
+                self.result.files += 1
+                self.tell()
+
+        self.jobs.add(job)
+
+
+async def get(
+    share: "Share", path: str, target: Path, *, progress: TreeProgress | None = None
+) -> TreeResult:
+    """See `Share.get_tree`.
+
+    Names come from the server: `scandir` lets none pass that leads out of its folder, and a
+    link that lies where a folder should be is not followed.
+    """
+    copying = _Copy(progress)
+
+    async def folder(source: str, local: Path) -> None:
+        await in_thread(_make_folder, local)
+        async for entry in share.scandir(source):
+            inner, beside = join(source, entry.name), local / entry.name
+            if entry.is_link:
+                copying.skip(inner)
+            elif entry.is_directory:
+                copying.add_folder(inner, partial(folder, inner, beside))
+            else:
+                copying.add_file(inner, entry.size, partial(file, inner, beside, entry.size))
+        folders.append(local)
+
+    async def file(source: str, local: Path, size: int, count: transfer.Progress) -> None:
+        await transfer.get(share, source, local, progress=count, expected=size)
+
+    folders: list[Path] = []
+    root = await in_thread(_make_root, target)
+    await copying.jobs.run(partial(folder, path, root))
+    await in_thread(_sync_folders, folders)
+    return copying.result
+
+
+def _make_root(path: Path) -> Path:
+    """The folder that everything goes into; it may be reached over links, what is in it not."""
+    path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not S_ISDIR(path.lstat().st_mode):
+            raise
+
+
+def _sync_folders(paths: list[Path]) -> None:
+    for path in paths:
+        sync_folder(path)
+
+
+async def put(
+    share: "Share", source: Path, path: str, *, progress: TreeProgress | None = None
+) -> TreeResult:
+    """See `Share.put_tree`."""
+    copying = _Copy(progress)
+
+    async def folder(local: Path, target: str) -> None:
+        entries = await in_thread(_list, local)
+        await share.makedirs(target)
+        for entry, status in entries:
+            beside, inner = local / entry, join(target, entry)
+            if S_ISDIR(status.st_mode):
+                copying.add_folder(str(beside), partial(folder, beside, inner))
+            elif S_ISREG(status.st_mode):
+                copying.add_file(str(beside), status.st_size, partial(file, beside, inner))
+            else:
+                copying.skip(str(beside))
+
+    async def file(local: Path, target: str, count: transfer.Progress) -> None:
+        if "\\" in local.name:
+            raise PathError(f"{local.name!r} cannot be a name on a share")
+        await transfer.put(share, local, target, progress=count)
+
+    await copying.jobs.run(partial(folder, source, path))
+    return copying.result
+
+
+def _list(folder: Path) -> list[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        return [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+
+
+async def copy(
+    share: "Share", path: str, new_path: str, *, progress: TreeProgress | None = None
+) -> TreeResult:
+    """See `Share.copy_tree`."""
+    source, target = split_path(path), split_path(new_path)
+    if [part.lower() for part in target[: len(source)]] == [part.lower() for part in source]:
+        raise PathError(f"{new_path!r} lies in {path!r}: a folder cannot be copied into itself")
+    copying = _Copy(progress)
+
+    async def folder(old: str, new: str) -> None:
+        await share.makedirs(new)
+        async for entry in share.scandir(old):
+            inner, beside = join(old, entry.name), join(new, entry.name)
+            if entry.is_link:
+                copying.skip(inner)
+            elif entry.is_directory:
+                copying.add_folder(inner, partial(folder, inner, beside))
+            else:
+                copying.add_file(inner, entry.size, partial(file, inner, beside))
+
+    async def file(old: str, new: str, count: transfer.Progress) -> None:
+        await transfer.copy(share, old, new, progress=count)
+
+    await copying.jobs.run(partial(folder, path, new_path))
+    return copying.result
+
+
+async def _scan(share: "Share", path: str, seen: Callable[[str, Stat], None]) -> None:
+    """Show every entry below a folder, with its path, in no particular order."""
+    jobs = Jobs(CONCURRENCY)
+
+    async def folder(name: str) -> None:
+        async for entry in share.scandir(name):
+            inner = join(name, entry.name)
+            seen(inner, entry)
+            if entry.is_directory and not entry.is_link:
+                jobs.add(partial(folder, inner))
+
+    await jobs.run(partial(folder, path))
+
+
+async def usage(share: "Share", path: str) -> Usage:
+    """See `Share.usage`."""
+    result = Usage()
+
+    def count(_: str, entry: Stat) -> None:
+        if entry.is_directory:
+            result.folders += 1
+        else:
+            result.files += 1
+            result.bytes += entry.size
+            result.allocated += entry.allocation_size
+
+    await _scan(share, path, count)
+    return result
+
+
+async def remove(share: "Share", path: str) -> None:
+    """See `Share.rmtree`: the files first, then the folders, the deepest first."""
+    if not split_path(path):
+        raise PathError("the root of a share cannot be deleted")
+    files: list[str] = []
+    levels: dict[int, list[str]] = {}
+
+    def collect(inner: str, entry: Stat) -> None:
+        if entry.is_directory:
+            levels.setdefault(inner.count("/"), []).append(inner)
+        else:
+            files.append(inner)
+
+    await _scan(share, path, collect)
+    await each(files, share.remove, limit=CONCURRENCY)
+    for level in sorted(levels, reverse=True):
+        await each(levels[level], share.rmdir, limit=CONCURRENCY)
+    await share.rmdir(path)

@@ -1,0 +1,171 @@
+"""Addresses of servers, shares and what is in them, as people type them.
+
+``smb+quic://[DOMAIN;]USER[:PASSWORD]@HOST[:443]/SHARE/PATH`` goes over QUIC,
+``smb://...`` over TCP (port 445). The path is literal but for percent-escapes: there is no query
+and no fragment, since ``#`` is an ordinary character in a file name.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import quote, unquote
+
+from smbquic.client.names import PathError, split_path
+from smbquic.errors import SmbError
+
+_SCHEMES: dict[str, Literal["quic", "tcp"]] = {"smb+quic": "quic", "smb": "tcp"}
+_NAMES = {transport: scheme for scheme, transport in _SCHEMES.items()}
+PORTS: dict[Literal["quic", "tcp"], int] = {"quic": 443, "tcp": 445}
+"""Where servers listen unless a URL says otherwise."""
+
+_SHAPE = "smb+quic://[DOMAIN;]USER@HOST[:PORT]/SHARE/PATH"
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_HOST = re.compile(r"[^\s/\\:;@\[\]%\"<>?#]+")
+
+
+class UrlError(SmbError, ValueError):
+    """A URL that does not say where to go. The message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmbUrl:
+    """Where something is: transport, server, and what on it.
+
+    `share` and `path` may be empty, for a URL that names a server or a whole share. `path` is
+    separated by ``/``, whatever the URL used, and never starts or ends with one.
+    """
+
+    transport: Literal["quic", "tcp"]
+    host: str
+    port: int
+    share: str = ""
+    path: str = ""
+    user: str = ""
+    domain: str = ""
+    password: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "SmbUrl":
+        """Take a URL apart; `UrlError` says what is wrong with it."""
+        scheme, separator, rest = text.partition("://")
+        transport = _SCHEMES.get(scheme.lower())
+        if not separator or transport is None:
+            raise UrlError(
+                f"{_quiet(text)!r} is not an SMB address; write {_SHAPE}, or smb:// for TCP"
+            )
+        authority, _, tail = rest.partition("/")
+        userinfo, at, hostport = authority.rpartition("@")
+        host, port = host_and_port(hostport, PORTS[transport])
+        user, domain, password = _identity(userinfo) if at else ("", "", None)
+        share, _, path = tail.strip("/").partition("/")
+        return cls(
+            transport=transport,
+            host=host,
+            port=port,
+            share=_share(share),
+            path=_path(path),
+            user=user,
+            domain=domain,
+            password=password,
+        )
+
+    def __str__(self) -> str:
+        """The URL again, without the password."""
+        user = quote(self.user, safe="")
+        if self.domain:
+            user = f"{quote(self.domain, safe='')};{user}"
+        host = f"[{self.host.replace('%', '%25')}]" if ":" in self.host else self.host
+        port = "" if self.port == PORTS[self.transport] else f":{self.port}"
+        where = "/".join(quote(part, safe=" #!$&'()+,;=@~") for part in self._parts())
+        authority = f"{user}@{host}{port}" if user else f"{host}{port}"
+        return f"{_NAMES[self.transport]}://{authority}" + (f"/{where}" if where else "")
+
+    def _parts(self) -> list[str]:
+        return [part for part in (self.share, *self.path.split("/")) if part]
+
+    def need_share(self) -> "SmbUrl":
+        """This URL, or `UrlError` if it names no share."""
+        if not self.share:
+            raise UrlError(f"{self} names no share; write {_SHAPE}")
+        return self
+
+    def joined(self, path: str) -> "SmbUrl":
+        """The same place, `path` further down (or up, with ``..``)."""
+        return replace(self, path="/".join(split_path(f"{self.path}/{path}")))
+
+
+def _quiet(text: str) -> str:
+    """The text without what may be a password in it."""
+    return re.sub(r":[^:/@]*@", ":***@", text)
+
+
+def _unescape(text: str, what: str) -> str:
+    if _LONE_PERCENT.search(text):
+        raise UrlError(f"a lone % in the {what}; write %25 for the character itself")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise UrlError(f"the escapes in the {what} are not UTF-8") from None
+
+
+def host_and_port(text: str, default: int, *, lowest: int = 1) -> tuple[str, int]:
+    """Take ``HOST[:PORT]`` apart, an IPv6 address in brackets. Raises `UrlError`."""
+    if text.startswith("["):
+        literal, bracket, rest = text[1:].partition("]")
+        if not bracket:
+            raise UrlError(f"the bracket of [{literal} is not closed")
+        host = _unescape(literal, "host")
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise UrlError(f"{host!r} is not an IPv6 address") from None
+        if rest and not rest.startswith(":"):
+            raise UrlError(f"{rest!r} behind the host is not a port")
+        return host, _port(rest[1:], default, lowest)
+    host, _, port = text.partition(":")
+    if ":" in port:
+        raise UrlError(f"an IPv6 address stands in brackets: [{text}]")
+    host = _unescape(host, "host")
+    if not host:
+        raise UrlError(f"the address names no host; write {_SHAPE}")
+    if not _HOST.fullmatch(host):
+        raise UrlError(f"{host!r} is not a host name")
+    return host, _port(port, default, lowest)
+
+
+def _port(text: str, default: int, lowest: int) -> int:
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and lowest <= int(text) < 65536):
+        raise UrlError(f"{text!r} is not a port; a port is a number from {lowest} to 65535")
+    return int(text)
+
+
+def _identity(text: str) -> tuple[str, str, str | None]:
+    name, colon, password = text.partition(":")
+    domain, semicolon, user = name.rpartition(";")
+    user, domain = _unescape(user, "user"), _unescape(domain, "domain")
+    if not user:
+        raise UrlError("there is no user name before the @")
+    if semicolon and not domain:
+        raise UrlError("there is no domain before the ;")
+    return user, domain, _unescape(password, "password") if colon else None
+
+
+def _share(text: str) -> str:
+    share = _unescape(text, "share")
+    if any(character in share for character in "/\\\0") or share in (".", ".."):
+        raise UrlError(f"{share!r} is not the name of a share")
+    return share
+
+
+def _path(text: str) -> str:
+    parts = [_unescape(part, "path") for part in text.split("/")]
+    for part in parts:
+        if any(character in part for character in "/\\\0"):
+            raise UrlError(f"{part!r} cannot be the name of a file or folder")
+    try:
+        return "/".join(split_path("/".join(parts)))
+    except PathError as error:
+        raise UrlError(str(error)) from None

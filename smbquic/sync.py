@@ -1,0 +1,324 @@
+"""The same API without `await`, for programs that have no event loop.
+
+    with smbquic.sync.connect("smb+quic://alice@fs.example/data", password=...) as share:
+        share.put("report.pdf", "in/report.pdf")
+
+The work is done on a thread of its own; every call waits for it. Arguments, results and errors
+are those of `smbquic`. A share may be used by several threads.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from smbquic import api
+from smbquic.auth.users import UserStore
+from smbquic.client import file as client_file
+from smbquic.client import share as client_share
+from smbquic.client.background import LoopThread
+from smbquic.client.stat import Stat, Volume
+from smbquic.client.transfer import Progress
+from smbquic.client.tree import TreeProgress, TreeResult, Usage
+from smbquic.client.url import SmbUrl
+from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.server.share import Share as ServedShare
+from smbquic.transport.base import Peer
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.fscc.attributes import FileAttributes
+
+T = TypeVar("T")
+
+StrPath = str | PathLike[str]
+
+
+@contextmanager
+def _entered(manager: AbstractAsyncContextManager[T]) -> Iterator[tuple[T, LoopThread]]:
+    """What an asynchronous context manager gives, inside it on a thread of its own."""
+    loop = LoopThread()
+    try:
+        value = loop.run(manager.__aenter__())
+        try:
+            yield value, loop
+        except BaseException as error:
+            loop.run(manager.__aexit__(type(error), error, error.__traceback__))
+            raise
+        else:
+            loop.run(manager.__aexit__(None, None, None))
+    finally:
+        loop.stop()
+
+
+@contextmanager
+def connect(
+    url: SmbUrl | str,
+    *,
+    password: str | None = None,
+    ca: Path | str | None = None,
+    insecure: bool = False,
+    client_certificate: Path | str | None = None,
+    client_key: Path | str | None = None,
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    timeout: float = 10.0,
+) -> Iterator["Share"]:
+    """See `smbquic.connect`."""
+    connecting = api.connect(
+        url,
+        password=password,
+        ca=ca,
+        insecure=insecure,
+        client_certificate=client_certificate,
+        client_key=client_key,
+        encryption=encryption,
+        timeout=timeout,
+    )
+    with _entered(connecting) as (share, loop):
+        yield Share(share, loop)
+
+
+@contextmanager
+def serve(
+    shares: Mapping[str, Path | str | ServedShare],
+    users: UserStore | Mapping[str, str] | Path,
+    listen: Sequence[str] = ("quic://localhost", "tcp://localhost"),
+    *,
+    certificate: Path | str | None = None,
+    key: Path | str | None = None,
+    client_ca: Path | str | None = None,
+    guest: bool = False,
+    server_name: str | None = None,
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    signing_required: bool = False,
+) -> Iterator[api.Serving]:
+    """See `smbquic.serve`."""
+    serving = api.serve(
+        shares,
+        users,
+        listen,
+        certificate=certificate,
+        key=key,
+        client_ca=client_ca,
+        guest=guest,
+        server_name=server_name,
+        encryption=encryption,
+        signing_required=signing_required,
+    )
+    with _entered(serving) as (server, _):
+        yield server
+
+
+def _iterate(iterator: AsyncIterator[T], loop: LoopThread) -> Iterator[T]:
+    async def step() -> T:
+        return await anext(iterator)
+
+    while True:
+        try:
+            item = loop.run(step())
+        except StopAsyncIteration:
+            return
+        yield item
+
+
+class File:
+    """An open file; see `smbquic.File`."""
+
+    def __init__(self, file: client_file.File, loop: LoopThread) -> None:
+        self._file = file
+        self._loop = loop
+
+    @property
+    def path(self) -> str:
+        """Its path in the share."""
+        return self._file.path
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return self._file.closed
+
+    def read(self, size: int = -1) -> bytes:
+        """See `smbquic.File.read`."""
+        return self._loop.run(self._file.read(size))
+
+    def write(self, data: Buffer) -> int:
+        """See `smbquic.File.write`."""
+        return self._loop.run(self._file.write(data))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """See `smbquic.File.seek`."""
+        return self._loop.run(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        """See `smbquic.File.tell`."""
+        return self._file.tell()
+
+    def read_at(self, offset: int, size: int) -> memoryview:
+        """See `smbquic.File.read_at`."""
+        return self._loop.run(self._file.read_at(offset, size))
+
+    def write_at(self, offset: int, data: Buffer) -> None:
+        """See `smbquic.File.write_at`."""
+        self._loop.run(self._file.write_at(offset, data))
+
+    def size(self) -> int:
+        """See `smbquic.File.size`."""
+        return self._loop.run(self._file.size())
+
+    def truncate(self, size: int | None = None) -> int:
+        """See `smbquic.File.truncate`."""
+        return self._loop.run(self._file.truncate(size))
+
+    def flush(self) -> None:
+        """See `smbquic.File.flush`."""
+        self._loop.run(self._file.flush())
+
+    def close(self) -> None:
+        """See `smbquic.File.close`."""
+        self._loop.run(self._file.close())
+
+    def __enter__(self) -> "File":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.run(self._file.__aexit__(kind, error, trace))
+
+
+class Share:
+    """A connected share; see `smbquic.Share`."""
+
+    def __init__(self, share: client_share.Share, loop: LoopThread) -> None:
+        self._share = share
+        self._loop = loop
+
+    @property
+    def name(self) -> str:
+        """The share's name."""
+        return self._share.name
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end, and over which transport."""
+        return self._share.peer
+
+    def stat(self, path: str) -> Stat:
+        """See `smbquic.Share.stat`."""
+        return self._loop.run(self._share.stat(path))
+
+    def exists(self, path: str) -> bool:
+        """See `smbquic.Share.exists`."""
+        return self._loop.run(self._share.exists(path))
+
+    def scandir(self, path: str = "", pattern: str = "*") -> Iterator[Stat]:
+        """See `smbquic.Share.scandir`."""
+        return _iterate(self._share.scandir(path, pattern), self._loop)
+
+    def listdir(self, path: str = "", pattern: str = "*") -> list[str]:
+        """See `smbquic.Share.listdir`."""
+        return self._loop.run(self._share.listdir(path, pattern))
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, list[Stat], list[Stat]]]:
+        """See `smbquic.Share.walk`."""
+        return _iterate(self._share.walk(path), self._loop)
+
+    def volume(self) -> Volume:
+        """See `smbquic.Share.volume`."""
+        return self._loop.run(self._share.volume())
+
+    def usage(self, path: str = "") -> Usage:
+        """See `smbquic.Share.usage`."""
+        return self._loop.run(self._share.usage(path))
+
+    def open(self, path: str, mode: str = "rb") -> File:
+        """See `smbquic.Share.open`."""
+
+        async def opened() -> client_file.File:
+            return await self._share.open(path, mode)
+
+        return File(self._loop.run(opened()), self._loop)
+
+    def read_bytes(self, path: str) -> bytes:
+        """See `smbquic.Share.read_bytes`."""
+        return self._loop.run(self._share.read_bytes(path))
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """See `smbquic.Share.write_bytes`."""
+        self._loop.run(self._share.write_bytes(path, data))
+
+    def utime(
+        self,
+        path: str,
+        *,
+        modified: int | None = None,
+        accessed: int | None = None,
+        created: int | None = None,
+    ) -> None:
+        """See `smbquic.Share.utime`."""
+        self._loop.run(
+            self._share.utime(path, modified=modified, accessed=accessed, created=created)
+        )
+
+    def set_attributes(self, path: str, attributes: FileAttributes) -> None:
+        """See `smbquic.Share.set_attributes`."""
+        self._loop.run(self._share.set_attributes(path, attributes))
+
+    def rename(self, path: str, new_path: str, *, replace: bool = False) -> None:
+        """See `smbquic.Share.rename`."""
+        self._loop.run(self._share.rename(path, new_path, replace=replace))
+
+    def remove(self, path: str) -> None:
+        """See `smbquic.Share.remove`."""
+        self._loop.run(self._share.remove(path))
+
+    def mkdir(self, path: str) -> None:
+        """See `smbquic.Share.mkdir`."""
+        self._loop.run(self._share.mkdir(path))
+
+    def makedirs(self, path: str) -> None:
+        """See `smbquic.Share.makedirs`."""
+        self._loop.run(self._share.makedirs(path))
+
+    def rmdir(self, path: str) -> None:
+        """See `smbquic.Share.rmdir`."""
+        self._loop.run(self._share.rmdir(path))
+
+    def rmtree(self, path: str) -> None:
+        """See `smbquic.Share.rmtree`."""
+        self._loop.run(self._share.rmtree(path))
+
+    def get(self, path: str, target: StrPath, *, progress: Progress | None = None) -> None:
+        """See `smbquic.Share.get`. `progress` is called on the other thread."""
+        self._loop.run(self._share.get(path, target, progress=progress))
+
+    def put(self, source: StrPath, path: str, *, progress: Progress | None = None) -> None:
+        """See `smbquic.Share.put`. `progress` is called on the other thread."""
+        self._loop.run(self._share.put(source, path, progress=progress))
+
+    def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> None:
+        """See `smbquic.Share.copy`. `progress` is called on the other thread."""
+        self._loop.run(self._share.copy(path, new_path, progress=progress))
+
+    def get_tree(
+        self, path: str, target: StrPath, *, progress: TreeProgress | None = None
+    ) -> TreeResult:
+        """See `smbquic.Share.get_tree`. `progress` is called on the other thread."""
+        return self._loop.run(self._share.get_tree(path, target, progress=progress))
+
+    def put_tree(
+        self, source: StrPath, path: str, *, progress: TreeProgress | None = None
+    ) -> TreeResult:
+        """See `smbquic.Share.put_tree`. `progress` is called on the other thread."""
+        return self._loop.run(self._share.put_tree(source, path, progress=progress))
+
+    def copy_tree(
+        self, path: str, new_path: str, *, progress: TreeProgress | None = None
+    ) -> TreeResult:
+        """See `smbquic.Share.copy_tree`. `progress` is called on the other thread."""
+        return self._loop.run(self._share.copy_tree(path, new_path, progress=progress))
