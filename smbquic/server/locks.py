@@ -98,7 +98,8 @@ class Locks:
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
     def check_write(self, writer: Open, offset: int, length: int) -> None:
-        """StatusError FILE_LOCK_CONFLICT if a lock forbids it, as a shared one does to its owner."""
+        """StatusError FILE_LOCK_CONFLICT if a lock forbids it; its owner can write under it only
+        if it is exclusive."""
         if length and any(
             not (held.exclusive and held.owner is writer) and held.overlaps(offset, length)
             for held in self.ranges

@@ -22,8 +22,8 @@ class Open:
     """What a FileId stands for.
 
     `granted_access` holds no generic bits. `state` is shared by every open of the same
-    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY. What is
-    in `on_close` is called once the open is gone.
+    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY.
+    What is in `on_close` is called once the open is gone.
     """
 
     file_id: FileId

@@ -11,7 +11,8 @@ from smbquic.server import access
 from smbquic.server.context import Context
 from smbquic.server.files import FileState
 from smbquic.server.open import Open
-from smbquic.storage.base import Action, Disposition, StorageFile
+from smbquic.server.tree import Tree
+from smbquic.storage.base import Action, Disposition, FileStat, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
 from smbquic.wire.fscc.attributes import FileAttributes
@@ -84,7 +85,6 @@ def wish_of(body: CreateRequest) -> Wish:
         or attributes & ~_VALID_ATTRIBUTES
         or body.share_access & ~_VALID_SHARE_ACCESS
         or body.create_disposition > CreateDisposition.FILE_OVERWRITE_IF
-        or any(len(context.name) < 4 for context in body.contexts)
     ):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
     if options & _UNSUPPORTED_OPTIONS:
@@ -176,6 +176,13 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
     return entry, action
 
 
+def file_access(tree: Tree, stat: FileStat) -> int:
+    """The most that can be granted for an existing file ([MS-FSA] 2.1.5.1.2.1)."""
+    if stat.attributes & _READONLY and not stat.is_directory:
+        return tree.maximal_access & ~int(access.MODIFIES_DATA)
+    return tree.maximal_access
+
+
 def _forbid_changes(wish: Wish) -> None:
     """On a read-only tree, only what exists can be opened, and as it is."""
     if wish.disposition is Disposition.OPEN_IF:
@@ -208,31 +215,25 @@ class _Attempt:
 
     def _open(self, *, write: bool) -> tuple[StorageFile, Action]:
         wish = self.wish
-        attributes = wish.attributes
-        if wish.directory is not True:
-            attributes |= int(FileAttributes.ARCHIVE)
         return self.context.tree.storage.open(
             wish.name,
             wish.disposition,
             directory=wish.directory,
             write=write,
-            attributes=attributes,
+            attributes=wish.attributes,
             admit=self._admit,
         )
 
     def _admit(self, file: StorageFile) -> None:
         """Looks at a file that exists already, before anything happens to it."""
         wish = self.wish
-        attributes = file.stat().attributes
+        stat = file.stat()
+        attributes = stat.attributes
         needed = wish.access
-        if file.is_directory:
-            if wish.overwrites:
-                raise StatusError(NtStatus.OBJECT_NAME_COLLISION, "CREATE", wish.name)
-        elif attributes & _READONLY:
+        if attributes & _READONLY and not stat.is_directory:
             if wish.overwrites or needed & access.MODIFIES_DATA:
                 raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
-            if wish.maximum:
-                self.granted &= ~int(access.MODIFIES_DATA)
+            self.granted &= file_access(self.context.tree, stat)
         if attributes & _READONLY and wish.delete_on_close:
             raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
         if wish.overwrites:

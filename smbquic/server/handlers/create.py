@@ -5,20 +5,94 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.open import Open
-from smbquic.server.opening import open_file, wish_of
-from smbquic.storage.base import Action
+from smbquic.server.opening import file_access, open_file, wish_of
+from smbquic.storage.base import Action, FileStat
 from smbquic.wire.create import CreateRequest, CreateResponse, OplockLevel
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_contexts import (
+    CREATE_ALLOCATION_SIZE,
+    CREATE_DURABLE_HANDLE_RECONNECT,
+    CREATE_DURABLE_HANDLE_RECONNECT_V2,
+    CREATE_EA_BUFFER,
+    CREATE_QUERY_MAXIMAL_ACCESS,
+    CREATE_QUERY_ON_DISK_ID,
+    CREATE_TIMEWARP_TOKEN,
+    AllocationSize,
+    CreateContext,
+    QueryMaximalAccessRequest,
+    QueryMaximalAccessResponse,
+    QueryOnDiskIdResponse,
+)
 from smbquic.wire.dtyp.filetime import from_unix_ns
+
+_RECONNECTS = {CREATE_DURABLE_HANDLE_RECONNECT, CREATE_DURABLE_HANDLE_RECONNECT_V2}
 
 
 def handle(context: Context, request: Request) -> CreateResponse:
-    """Opens what the request names; a named pipe does not exist yet."""
+    """Opens what the request names. No oplock and no lease is granted, no handle is durable."""
     body: CreateRequest = request.body
-    # Whatever comes of it, this is the file that related requests are about.
+    # Whatever comes of it, this is what related requests are about.
     context.file_id = None
     if context.tree.share is None:
-        raise _no_pipe(context)
+        raise StatusError(_no_pipe(context), "CREATE", body.name)
+    contexts = {entry.name: entry.data for entry in body.contexts}
     wish = wish_of(body)
-    contexts = {bytes(entry.name): entry.data for entry in body.contexts}
+    if CREATE_TIMEWARP_TOKEN in contexts or not _RECONNECTS.isdisjoint(contexts):
+        # There are no snapshots, and no handle that outlived its connection.
+        raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
+    if contexts.get(CREATE_EA_BUFFER):
+        raise StatusError(NtStatus.EAS_NOT_SUPPORTED, "CREATE", body.name)
     entry, action = open_file(context, wish)
+    context.file_id = entry.file_id
+    try:
+        _allocate(entry, action, contexts.get(CREATE_ALLOCATION_SIZE))
+        return _response(entry, action, contexts)
+    except BaseException:
+        entry.delete_on_close = entry.delete_on_close or action is Action.CREATED
+        entry.close()
+        raise
+
+
+def _no_pipe(context: Context) -> NtStatus:
+    """[MS-SMB2] 3.3.5.9: strangers on the internet are not to look for pipes."""
+    if context.connection.protocol.quic:
+        return NtStatus.ACCESS_DENIED
+    return NtStatus.OBJECT_NAME_NOT_FOUND
+
+
+def _allocate(entry: Open, action: Action, data: bytes | None) -> None:
+    if data is not None and action is not Action.OPENED and not entry.is_directory:
+        entry.file.allocate(AllocationSize.decode(data).allocation_size)
+
+
+def _response(entry: Open, action: Action, contexts: dict[bytes, bytes]) -> CreateResponse:
+    stat = entry.file.stat()
+    return CreateResponse(
+        oplock_level=OplockLevel.OPLOCK_LEVEL_NONE,
+        flags=0,
+        create_action=action.value,
+        creation_time=from_unix_ns(stat.creation_time),
+        last_access_time=from_unix_ns(stat.last_access_time),
+        last_write_time=from_unix_ns(stat.last_write_time),
+        change_time=from_unix_ns(stat.change_time),
+        allocation_size=stat.allocation_size,
+        end_of_file=stat.size,
+        file_attributes=stat.attributes,
+        file_id=entry.file_id,
+        contexts=_answers(entry, stat, contexts) if contexts else [],
+    )
+
+
+def _answers(entry: Open, stat: FileStat, contexts: dict[bytes, bytes]) -> list[CreateContext]:
+    answers = []
+    asked = contexts.get(CREATE_QUERY_MAXIMAL_ACCESS)
+    if asked is not None:
+        known = QueryMaximalAccessRequest.decode(asked).timestamp
+        if known is not None and known == from_unix_ns(stat.change_time):
+            access = QueryMaximalAccessResponse(NtStatus.NONE_MAPPED, 0)
+        else:
+            access = QueryMaximalAccessResponse(NtStatus.SUCCESS, file_access(entry.tree, stat))
+        answers.append(access.context())
+    if CREATE_QUERY_ON_DISK_ID in contexts:
+        serial = entry.tree.storage.volume().serial
+        answers.append(QueryOnDiskIdResponse(stat.file_id, serial).context())
+    return answers

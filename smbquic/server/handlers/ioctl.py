@@ -33,7 +33,7 @@ def handle(context: Context, request: Request) -> IoctlResponse:
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
         return unbound(context, body)
     entry = context.open(body.file_id)
-    if body.ctl_code == Fsctl.FSCTL_CREATE_OR_GET_OBJECT_ID:
+    if body.ctl_code == Fsctl.CREATE_OR_GET_OBJECT_ID:
         object_id = _OBJECT_ID.pack(entry.file.stat().file_id, entry.tree.storage.volume().serial)
         if body.max_output_response < len(object_id):
             raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
@@ -55,10 +55,10 @@ def _refuse(status: NtStatus) -> Callable[[Context, IoctlRequest], IoctlResponse
 
 
 _UNBOUND: dict[int, Callable[[Context, IoctlRequest], IoctlResponse]] = {
-    Fsctl.FSCTL_VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
-    Fsctl.FSCTL_QUERY_NETWORK_INTERFACE_INFO: _refuse(NtStatus.NOT_SUPPORTED),
-    Fsctl.FSCTL_DFS_GET_REFERRALS: _refuse(NtStatus.NOT_FOUND),
-    Fsctl.FSCTL_DFS_GET_REFERRALS_EX: _refuse(NtStatus.NOT_FOUND),
-    Fsctl.FSCTL_PIPE_WAIT: _refuse(NtStatus.OBJECT_NAME_NOT_FOUND),
+    Fsctl.VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
+    Fsctl.QUERY_NETWORK_INTERFACE_INFO: _refuse(NtStatus.NOT_SUPPORTED),
+    Fsctl.DFS_GET_REFERRALS: _refuse(NtStatus.NOT_FOUND),
+    Fsctl.DFS_GET_REFERRALS_EX: _refuse(NtStatus.NOT_FOUND),
+    Fsctl.PIPE_WAIT: _refuse(NtStatus.OBJECT_NAME_NOT_FOUND),
 }
 """The control codes that go without an open file."""

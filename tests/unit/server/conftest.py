@@ -1,0 +1,289 @@
+"""A server with a share on a temporary folder, and a client that talks to it without a socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.errors import AuthenticationError, ConnectionClosed
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import ClientConnection, ClientSession, Response
+from smbquic.protocol.settings import ClientSettings, ServerSettings
+from smbquic.server.limits import Limits
+from smbquic.server.server import Server, Share
+from smbquic.storage.local import LocalStorage
+from smbquic.transport.base import Peer
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import (
+    CreateDisposition,
+    CreateOptions,
+    CreateRequest,
+    ImpersonationLevel,
+    OplockLevel,
+    ShareAccess,
+)
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.file_id import FileId
+from smbquic.wire.message import Message
+from smbquic.wire.tree_connect import TreeConnectRequest
+
+SHARE_ALL = (
+    ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE | ShareAccess.FILE_SHARE_DELETE
+)
+QUICK = Limits(failed_logon_delay=0.0, interim_delay=30.0)
+
+
+class Random:
+    """Reproducible bytes that never repeat."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, size: int) -> bytes:
+        self.count += 1
+        return self.count.to_bytes(4, "little").ljust(size, b"\xa5")[:size]
+
+
+@dataclass(frozen=True)
+class Identity:
+    user: str = "alice"
+    domain: str = ""
+    guest: bool = False
+    anonymous: bool = False
+
+
+class Acceptor:
+    """Takes `user:secret` in one step."""
+
+    session_key = b"K" * 16
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.identity = Identity()
+
+    def step(self, token: bytes) -> bytes:
+        user, _, password = token.decode().partition(":")
+        if password != "secret":
+            raise AuthenticationError("wrong password")
+        self.identity = Identity(user, guest=user == "guest")
+        self.complete = True
+        return b"welcome"
+
+
+class Authenticator:
+    def hint(self) -> bytes:
+        return b"hint"
+
+    def new_acceptor(self) -> Acceptor:
+        return Acceptor()
+
+
+@dataclass
+class Initiator:
+    token: bytes
+    session_key: bytes = b"K" * 16
+    complete: bool = False
+
+    def step(self, token: bytes | None) -> bytes:
+        self.complete = True
+        return self.token
+
+
+class MemoryTransport:
+    """The server's end of a pair of queues."""
+
+    def __init__(self, kind: Any = "tcp") -> None:
+        self.peer = Peer(kind, ("127.0.0.1", 445), ("127.0.0.1", 50000))
+        self.keep_alive = False
+        self.max_message_size = 1 << 24
+        self.to_server: asyncio.Queue[bytes | Exception] = asyncio.Queue()
+        self.to_client: asyncio.Queue[memoryview] = asyncio.Queue()
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self.closed = ""
+
+    async def send(self, *buffers: Buffer) -> None:
+        await self.writable.wait()
+        if self.closed:
+            raise ConnectionClosed(self.closed)
+        self.to_client.put_nowait(memoryview(bytearray(b"".join(buffers))))
+
+    async def receive(self) -> memoryview:
+        message = await self.to_server.get()
+        if isinstance(message, Exception):
+            raise message
+        return memoryview(bytearray(message))
+
+    def close(self, reason: str = "") -> None:
+        if not self.closed:
+            self.closed = reason or "closed"
+            self.to_server.put_nowait(ConnectionClosed(self.closed))
+
+    async def wait_closed(self) -> None:
+        assert self.closed
+
+
+class Client:
+    """Speaks SMB to a `Server` through a `MemoryTransport`."""
+
+    def __init__(self, server: Server, settings: ClientSettings, kind: Any = "tcp") -> None:
+        self.server = server
+        self.transport = MemoryTransport(kind)
+        self.protocol = ClientConnection(
+            settings, quic=kind == "quic", server_name="fs.example", random=Random()
+        )
+        self.session: ClientSession | None = None
+        self.tree_id = 0
+        self.responses: dict[int, Response] = {}
+        self.pending: dict[int, Response] = {}
+        self.served = asyncio.create_task(server.serve(self.transport))
+
+    def deliver(self, buffers: Sequence[Buffer]) -> None:
+        self.transport.to_server.put_nowait(b"".join(buffers))
+
+    async def fetch(self) -> list[Response]:
+        """The responses in the server's next message."""
+        message = await asyncio.wait_for(self.transport.to_client.get(), 10)
+        responses = self.protocol.receive(message)
+        for response in responses:
+            place = self.pending if response.pending else self.responses
+            place[response.message_id] = response
+        return responses
+
+    async def answer(self, message_id: int) -> Response:
+        """The final response to a request; what comes before it is kept."""
+        while message_id not in self.responses:
+            await self.fetch()
+        return self.responses.pop(message_id)
+
+    def send(self, body: Message, **options: Any) -> int:
+        """Sends a request; its message id."""
+        options = {"session": self.session, "tree_id": self.tree_id, **options}
+        sent = self.protocol.request(body, **options)
+        self.deliver(sent.buffers)
+        return sent.message_id
+
+    async def call(self, body: Message, **options: Any) -> Response:
+        return await self.answer(self.send(body, **options))
+
+    async def compound(self, *bodies: Message, **options: Any) -> list[Response]:
+        options = {"session": self.session, "tree_id": self.tree_id, **options}
+        sent = self.protocol.compound(bodies, **options)
+        self.deliver(sent.buffers)
+        return [await self.answer(message_id) for message_id in sent.message_ids]
+
+    async def negotiate(self) -> None:
+        sent = self.protocol.negotiate()
+        self.deliver(sent.buffers)
+        self.protocol.negotiate_answer(await self.answer(sent.message_id))
+
+    async def log_on(self, token: str = "alice:secret", previous_session_id: int = 0) -> None:
+        session, sent = self.protocol.session_setup(
+            Initiator(token.encode()),  # type: ignore[arg-type]
+            previous_session_id=previous_session_id,
+        )
+        self.deliver(sent.buffers)
+        self.protocol.session_setup_answer(session, await self.answer(sent.message_id))
+        self.session = session
+
+    async def connect(self, share: str = "data") -> Response:
+        """Connects to a share and makes its tree the one that requests are for."""
+        response = await self.call(TreeConnectRequest(rf"\\fs.example\{share}"), tree_id=0)
+        if response.status == NtStatus.SUCCESS:
+            self.tree_id = response.header.tree_id
+        return response
+
+    async def create(self, name: str, **fields: Any) -> Response:
+        return await self.call(create(name, **fields))
+
+    async def open(self, name: str, **fields: Any) -> FileId:
+        response = await self.create(name, **fields)
+        assert response.status == NtStatus.SUCCESS, response.status.label
+        file_id: FileId = response.body.file_id
+        return file_id
+
+    async def close(self) -> None:
+        """Hangs up."""
+        self.transport.close()
+        await asyncio.wait_for(self.served, 10)
+
+
+def create(name: str, **fields: Any) -> CreateRequest:
+    """A CREATE of a file that is made where it is missing, for all uses and open to all."""
+    values: dict[str, Any] = {
+        "requested_oplock_level": OplockLevel.NONE,
+        "impersonation_level": ImpersonationLevel.IMPERSONATION,
+        "desired_access": AccessMask.MAXIMUM_ALLOWED,
+        "file_attributes": 0,
+        "share_access": SHARE_ALL,
+        "create_disposition": CreateDisposition.FILE_OPEN_IF,
+        "create_options": CreateOptions(0),
+        "name": name,
+        "contexts": [],
+    }
+    return CreateRequest(**{**values, **fields})
+
+
+def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
+    """A server with the shares `data`, and `ro` on the same folder."""
+    storage = LocalStorage(root)
+    return Server(
+        [Share("data", storage), Share("ro", storage, read_only=True)],
+        Authenticator(),  # type: ignore[arg-type]
+        ServerSettings(guid=bytes(range(16)), **settings),
+        limits=limits,
+        random=Random(),
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder under the shares."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def server(root: Path) -> Server:
+    return make_server(root)
+
+
+Connect = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture
+async def connect(server: Server) -> AsyncIterator[Connect]:
+    """Connects another client, logged on and with a tree of `data`, unless told otherwise."""
+    clients = []
+
+    async def connected(
+        *,
+        to: Server = server,
+        token: str = "alice:secret",
+        share: str = "data",
+        kind: str = "tcp",
+        **settings: Any,
+    ) -> Client:
+        settings = {"client_guid": bytes(16), **settings}
+        client = Client(to, ClientSettings(**settings), kind)
+        clients.append(client)
+        await client.negotiate()
+        if token:
+            await client.log_on(token)
+            if share:
+                response = await client.connect(share)
+                assert response.status == NtStatus.SUCCESS
+        return client
+
+    yield connected
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def client(connect: Connect) -> Client:
+    return await connect()

@@ -1,0 +1,162 @@
+"""Byte-range locks, against [MS-FSA] 2.1.4.10 and a model that tries every byte."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.locks import ByteRange, Locks
+
+TOP = (1 << 64) - 1
+
+
+class Owner:
+    """Stands for an `Open`, of which locks need nothing but its identity."""
+
+
+def held(owner: Any, offset: int, length: int, exclusive: bool = True) -> ByteRange:
+    return ByteRange(owner, offset, length, exclusive)
+
+
+def refused(locks: Locks, wanted: ByteRange) -> bool:
+    try:
+        locks.add(wanted)
+    except StatusError as error:
+        assert error.status is NtStatus.LOCK_NOT_GRANTED
+        return True
+    return False
+
+
+@given(
+    st.integers(0, 12), st.integers(1, 6), st.integers(0, 12), st.integers(1, 6)
+)  # fmt: skip
+def test_ranges_overlap_where_they_share_a_byte(a: int, b: int, c: int, d: int) -> None:
+    shared = set(range(a, a + b)) & set(range(c, c + d))
+    assert held(Owner(), a, b).overlaps(c, d) == bool(shared)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "expected"),
+    [
+        ((0, 0), (0, 10), False),
+        ((5, 0), (0, 10), True),
+        ((10, 0), (0, 10), False),
+        ((0, 10), (0, 0), False),
+        ((0, 10), (5, 0), True),
+        ((0, 10), (10, 0), False),
+        ((TOP, 1), (TOP, 1), True),
+        ((TOP - 1, 1), (TOP, 1), False),
+    ],
+)
+def test_empty_ranges_and_the_end_of_the_address_space(
+    mine: tuple[int, int], other: tuple[int, int], expected: bool
+) -> None:
+    assert held(Owner(), *mine).overlaps(*other) is expected
+
+
+def test_exclusive_locks_exclude_everybody_their_owner_included() -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    locks.add(held(mine, 0, 10))
+    assert refused(locks, held(other, 9, 1))
+    assert refused(locks, held(other, 9, 1, exclusive=False))
+    assert refused(locks, held(mine, 0, 10))
+    assert not refused(locks, held(other, 10, 1))
+
+
+def test_shared_locks_stack_on_shared_ones_and_on_their_owners_exclusive_one() -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    locks.add(held(mine, 0, 10, exclusive=False))
+    assert not refused(locks, held(other, 0, 10, exclusive=False))
+    assert refused(locks, held(other, 0, 10))
+    locks.add(held(mine, 20, 10))
+    assert not refused(locks, held(mine, 20, 10, exclusive=False))
+
+
+def test_unlocking_takes_the_exact_range_and_each_lock_once() -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    locks.add(held(mine, 0, 10))
+    locks.add(held(mine, 0, 10, exclusive=False))
+    for owner, length in ((mine, 9), (other, 10)):
+        with pytest.raises(StatusError) as caught:
+            locks.remove(owner, 0, length)  # type: ignore[arg-type]
+        assert caught.value.status is NtStatus.RANGE_NOT_LOCKED
+    locks.remove(mine, 0, 10)  # type: ignore[arg-type]
+    assert [entry.exclusive for entry in locks.ranges] == [False]
+    locks.remove(mine, 0, 10)  # type: ignore[arg-type]
+    assert locks.ranges == []
+
+
+def test_undoing_gives_back_what_was_taken_and_not_what_looks_like_it() -> None:
+    locks, mine = Locks(), Owner()
+    first, second = held(mine, 0, 10, exclusive=False), held(mine, 0, 10, exclusive=False)
+    locks.add(first)
+    locks.add(second)
+    locks.undo([second])
+    assert locks.ranges[0] is first
+    assert len(locks.ranges) == 1
+
+
+def check(locks: Locks, owner: Any, offset: int, length: int) -> tuple[bool, bool]:
+    """Whether a read and a write go through."""
+    verdicts = []
+    for look in (locks.check_read, locks.check_write):
+        try:
+            look(owner, offset, length)
+        except StatusError as error:
+            assert error.status is NtStatus.FILE_LOCK_CONFLICT
+            verdicts.append(False)
+        else:
+            verdicts.append(True)
+    return verdicts[0], verdicts[1]
+
+
+def test_reads_and_writes_respect_locks() -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    locks.add(held(mine, 0, 10))
+    assert check(locks, mine, 5, 1) == (True, True)
+    assert check(locks, other, 5, 1) == (False, False)
+    assert check(locks, other, 10, 5) == (True, True)
+    assert check(locks, other, 5, 0) == (True, True)
+    locks.add(held(mine, 20, 10, exclusive=False))
+    assert check(locks, mine, 25, 1) == (True, False)
+    assert check(locks, other, 25, 1) == (True, False)
+
+
+async def test_waiting_ends_when_any_lock_is_given_up() -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    locks.add(held(mine, 0, 10))
+    waiting = asyncio.create_task(locks.wait(other))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert len(locks.waiters) == 1
+    locks.remove(mine, 0, 10)  # type: ignore[arg-type]
+    await waiting
+    assert locks.waiters == []
+
+
+async def test_a_cancelled_wait_is_forgotten() -> None:
+    locks, other = Locks(), Owner()
+    waiting = asyncio.create_task(locks.wait(other))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert locks.waiters == []
+
+
+async def test_a_closed_open_gives_up_its_locks_and_its_waiting() -> None:
+    locks, mine, other = Locks(), Owner(), Owner()
+    locks.add(held(mine, 0, 10))
+    locks.add(held(other, 20, 10))
+    mine_waits = asyncio.create_task(locks.wait(mine))  # type: ignore[arg-type]
+    other_waits = asyncio.create_task(locks.wait(other))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    locks.remove_owner(mine)  # type: ignore[arg-type]
+    with pytest.raises(StatusError) as caught:
+        await mine_waits
+    assert caught.value.status is NtStatus.RANGE_NOT_LOCKED
+    await other_waits
+    assert [entry.owner for entry in locks.ranges] == [other]
