@@ -66,8 +66,8 @@ def derive_session_keys(
     it does not encrypt. `preauth_hash` is the session's value (64 bytes) in dialect 3.1.1 and
     not looked at in the others; LocalProtocolError if 3.1.1 misses it.
 
-    3.1.4.2 read to the letter makes L 256 for every key once the cipher has 256 bits. Windows
-    and Samba mean it for the two cipher keys only, and so does this.
+    3.1.4.2 read to the letter makes L 256 for every key once the cipher has 256 bits. Samba and
+    smbprotocol mean it for the two cipher keys only, and so does this.
     """
     short_key = _sixteen_bytes(session_key)
     if dialect < Dialect.SMB_3_0:
