@@ -190,16 +190,15 @@ class LocalFile:
         """Move to `new_name`. What is replaced passes its spelling on to this file."""
         self._tree.require_writable()
         parent, folders, last = self._target(new_name)
-        kept = False
-        try:
-            with self._tree.lock:
+        with self._tree.lock:
+            left = parent
+            try:
                 old_parent = self._tree.verify(self._link)
                 raw = self._rename(old_parent, parent, last, replace=replace)
                 self._tree.move(self._link, parent, raw, [*folders, from_disk(raw)])
-                kept = True
-        finally:
-            if not kept:
-                os.close(parent)
+                left = old_parent
+            finally:
+                os.close(left)
 
     def _rename(self, old_parent: int, parent: int, last: str, *, replace: bool) -> bytes:
         old = self._link.raw

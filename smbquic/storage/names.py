@@ -44,7 +44,7 @@ _TO_WIRE.update(
 _SPECIAL_ON_DISK: Final = re.compile(
     r'[\x01-\x1f"*:<>?\\|\udc80-\udcff\uf001-\uf029\uf080-\uf0ff]|[ .]\Z'
 )
-_INVALID_ON_WIRE: Final = re.compile(r'[\x00-\x1f"*:<>?|/\ud800-\udfff]')
+_INVALID_ON_WIRE: Final = re.compile(r'[\x00-\x1f"*:<>?|/\\\ud800-\udfff]')
 _SPECIAL_ON_WIRE: Final = re.compile(r"[\uf001-\uf029\uf080-\uf0ff]")
 
 

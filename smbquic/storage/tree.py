@@ -188,10 +188,9 @@ class Tree:
     def move(self, link: Link, parent: int, raw: bytes, components: list[str]) -> None:
         """Take note that a file goes by another name now; takes `parent` over.
 
-        The caller holds the lock. What is open below a renamed folder gets its new name too.
+        The caller holds the lock and closes the folder that the link was in. What is open below
+        a renamed folder gets its new name too.
         """
-        if link.parent is not None:
-            os.close(link.parent)
         depth = len(link.components)
         for other in (other for links in self._links.values() for other in links):
             if len(other.components) > depth and other.components[:depth] == link.components:

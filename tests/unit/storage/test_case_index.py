@@ -1,0 +1,239 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smbquic.storage import case_index
+from smbquic.storage.case_index import LIFETIME, CaseIndex, Stamp
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def index(clock: Clock) -> CaseIndex:
+    return CaseIndex(clock)
+
+
+@pytest.fixture
+def folder(root: Path) -> Iterator[int]:
+    """A descriptor of the share's root."""
+    fd = os.open(root, os.O_RDONLY)
+    yield fd
+    os.close(fd)
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one for each time that a folder is read."""
+    real = os.scandir
+    seen: list[int] = []
+
+    def scan(fd: int) -> object:
+        seen.append(fd)
+        return real(fd)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    return seen
+
+
+def found(index: CaseIndex, folder: int, name: str) -> bytes | None:
+    match = index.find(folder, name)
+    return match and match[0]
+
+
+def hide_change(folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the folder look as if it had not changed since now."""
+    stamp = Stamp.of(folder)
+    monkeypatch.setattr(Stamp, "of", lambda _: stamp)
+
+
+def test_any_case_is_found(root: Path, folder: int, index: CaseIndex) -> None:
+    (root / "Grüße.TXT").write_bytes(b"12345")
+
+    match = index.find(folder, "gRÜSSE.txt".replace("SS", "ß"))
+
+    assert match is not None
+    assert match[0] == "Grüße.TXT".encode()
+    assert match[1].st_size == 5
+    assert index.find(folder, "other") is None
+
+
+def test_names_that_are_no_unicode_are_found(root: Path, folder: int, index: CaseIndex) -> None:
+    Path(os.fsdecode(os.fsencode(root) + b"/Caf\xe9:")).touch()
+
+    assert found(index, folder, "CAF\uf0e9\uf022") == b"Caf\xe9:"
+
+
+def test_of_several_the_first_in_byte_order(root: Path, folder: int, index: CaseIndex) -> None:
+    for name in ("foo", "FOO", "Foo"):
+        (root / name).touch()
+
+    assert found(index, folder, "fOO") == b"FOO"
+
+
+def test_a_folder_is_read_once(root: Path, folder: int, index: CaseIndex, scans: list[int]) -> None:
+    (root / "A").touch()
+
+    assert found(index, folder, "a") == b"A"
+    assert found(index, folder, "b") is None
+    assert found(index, folder, "a") == b"A"
+    assert len(scans) == 1
+
+
+def test_a_change_by_others_is_seen(
+    root: Path, folder: int, index: CaseIndex, scans: list[int]
+) -> None:
+    assert found(index, folder, "a") is None
+    (root / "A").touch()
+    os.utime(root, ns=(0, 0))
+
+    assert found(index, folder, "a") == b"A"
+    assert len(scans) == 2
+
+
+def test_nothing_is_believed_for_long(
+    root: Path, folder: int, index: CaseIndex, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_change(folder, monkeypatch)
+    assert found(index, folder, "a") is None
+    (root / "A").touch()
+    clock.now += LIFETIME * 0.99
+    assert found(index, folder, "a") is None
+    clock.now += LIFETIME * 0.02
+
+    assert found(index, folder, "a") == b"A"
+
+
+def test_our_own_changes_are_taken_over(
+    root: Path, folder: int, index: CaseIndex, scans: list[int]
+) -> None:
+    (root / "Old").touch()
+    assert found(index, folder, "old") == b"Old"
+
+    before = Stamp.of(folder)
+    (root / "New").touch()
+    index.update(folder, before, added=b"New")
+    assert found(index, folder, "nEW") == b"New"
+
+    before = Stamp.of(folder)
+    (root / "New").rename(root / "Newer")
+    index.update(folder, before, added=b"Newer", removed=b"New")
+    assert found(index, folder, "new") is None
+    assert found(index, folder, "newER") == b"Newer"
+
+    before = Stamp.of(folder)
+    (root / "Old").unlink()
+    index.update(folder, before, removed=b"Old")
+    assert found(index, folder, "OLD") is None
+
+    assert len(scans) == 1
+
+
+def test_one_of_two_cases_goes(root: Path, folder: int, index: CaseIndex) -> None:
+    (root / "foo").touch()
+    (root / "FOO").touch()
+    assert found(index, folder, "Foo") == b"FOO"
+
+    before = Stamp.of(folder)
+    (root / "FOO").unlink()
+    index.update(folder, before, removed=b"FOO")
+
+    assert found(index, folder, "Foo") == b"foo"
+
+
+def test_our_change_does_not_hide_that_of_others(root: Path, folder: int, index: CaseIndex) -> None:
+    assert found(index, folder, "a") is None
+    (root / "A").touch()
+    before = Stamp.of(folder)
+    (root / "B").touch()
+    index.update(folder, before, added=b"B")
+
+    assert found(index, folder, "a") == b"A"
+
+
+def test_an_update_of_a_folder_that_is_not_known(root: Path, folder: int, index: CaseIndex) -> None:
+    before = Stamp.of(folder)
+    (root / "A").touch()
+    index.update(folder, before, added=b"A")
+
+    assert found(index, folder, "a") == b"A"
+
+
+def test_what_is_known_but_gone_is_not_found(
+    root: Path, folder: int, index: CaseIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "A").touch()
+    hide_change(folder, monkeypatch)
+    assert found(index, folder, "a") == b"A"
+    (root / "A").unlink()
+
+    assert found(index, folder, "a") is None
+
+
+def test_a_folder_that_is_gone_or_closed_to_us_has_nothing(
+    root: Path, index: CaseIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "sub").mkdir()
+    fd = os.open(root / "sub", os.O_RDONLY)
+    try:
+        (root / "sub").rmdir()
+        assert index.find(fd, "a") is None
+
+        def refuse(*_: object) -> int:
+            raise PermissionError
+
+        monkeypatch.setattr(case_index, "open_directory", refuse)
+        assert CaseIndex().find(fd, "a") is None
+    finally:
+        os.close(fd)
+
+
+def test_what_is_kept_is_bounded(
+    root: Path, index: CaseIndex, scans: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_index, "CAPACITY", 5)
+    fds = []
+    for name, count in (("one", 3), ("two", 2), ("three", 3), ("huge", 6)):
+        (root / name).mkdir()
+        for number in range(count):
+            (root / name / f"F{number}").touch()
+        fds.append(os.open(root / name, os.O_RDONLY))
+    try:
+        one, two, three, huge = fds
+        assert found(index, one, "f0") == found(index, two, "f0") == b"F0"
+        assert found(index, one, "f1") == b"F1"
+        assert len(scans) == 2
+        # `one` was used last, so `two` and then `one` have to go.
+        assert found(index, three, "f2") == b"F2"
+        assert found(index, three, "f2") == b"F2"
+        assert len(scans) == 3
+        assert found(index, one, "f1") == b"F1"
+        assert len(scans) == 4
+        # Too large to be kept, yet searched.
+        assert found(index, huge, "f5") == found(index, huge, "f5") == b"F5"
+        assert len(scans) == 6
+
+        before = Stamp.of(one)
+        for number in range(3, 6):
+            (root / "one" / f"F{number}").touch()
+            index.update(one, before, added=b"F%d" % number)
+            before = Stamp.of(one)
+        assert found(index, one, "f5") == b"F5"
+        assert len(scans) == 7
+    finally:
+        for fd in fds:
+            os.close(fd)

@@ -1,0 +1,116 @@
+import ctypes
+import errno
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from smbquic.storage import descriptor
+from smbquic.storage.descriptor import Descriptor, rename_exclusive, synchronise
+
+
+def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    owned = Descriptor(fd)
+    inside, closed = threading.Event(), threading.Event()
+    seen = []
+
+    def work() -> None:
+        with owned as mine:
+            inside.set()
+            closed.wait()
+            seen.append(os.fstat(mine).st_ino)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    assert owned.close()
+    with pytest.raises(OSError, match="closed") as caught, owned:
+        pass
+    closed.set()
+    thread.join()
+
+    assert caught.value.errno == errno.EBADF
+    assert seen == [tmp_path.stat().st_ino]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+    assert not owned.close()
+
+
+@pytest.fixture(params=["system call", "check first", "not on this disk"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With and without the system call."""
+    if request.param == "check first":
+        monkeypatch.setattr(descriptor, "_RENAME", None)
+    if request.param == "not on this disk":
+
+        def refuse(*_: object) -> int:
+            ctypes.set_errno(errno.EINVAL)
+            return -1
+
+        monkeypatch.setattr(descriptor, "_RENAME", (refuse, 1))
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
+def test_renaming_onto_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        rename_exclusive(b"a", b"b", fd, fd)
+    finally:
+        os.close(fd)
+
+    assert (tmp_path / "b").read_bytes() == b"a"
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.usefixtures("way")
+def test_never_onto_something(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").symlink_to("nowhere")
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(FileExistsError):
+            rename_exclusive(b"a", b"b", fd, fd)
+    finally:
+        os.close(fd)
+
+    assert (tmp_path / "a").read_bytes() == b"a"
+    assert (tmp_path / "b").is_symlink()
+
+
+@pytest.mark.usefixtures("way")
+def test_a_folder_does_not_go_into_itself(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    inner = os.open(tmp_path / "a", os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match="Invalid argument"):
+            rename_exclusive(b"a", b"b", fd, inner)
+        with pytest.raises(FileNotFoundError):
+            rename_exclusive(b"gone", b"b", fd, fd)
+    finally:
+        os.close(fd)
+        os.close(inner)
+
+
+def test_a_c_library_without_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+
+    assert descriptor._find_rename() is None
+
+
+def test_synchronising_goes_to_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: calls.append(("fsync", fd)))
+    monkeypatch.setattr(fcntl, "fcntl", lambda fd, what: calls.append((what, fd)))
+    monkeypatch.delattr(fcntl, "F_FULLFSYNC", raising=False)
+
+    synchronise(7)
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    synchronise(8)
+
+    assert calls == [("fsync", 7), (51, 8)]
