@@ -38,6 +38,42 @@ PARTING = 2.0
 
 
 @asynccontextmanager
+async def open_connection(
+    url: SmbUrl | str,
+    *,
+    ca: Path | str | None = None,
+    insecure: bool = False,
+    client_certificate: Path | str | None = None,
+    client_key: Path | str | None = None,
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    timeout: float = 10.0,  # noqa: ASYNC109 (it covers the connection attempt only)
+) -> AsyncIterator[Connection]:
+    """Connect to a server and negotiate, without a logon; disconnects at the end.
+
+    Over QUIC the server's certificate has to come from `ca` (a PEM file; by default the system's
+    authorities) and carry the URL's host name; `insecure` trusts anybody. `encryption` is about
+    SMB's own, which QUIC makes superfluous. `timeout` (seconds) is for the connection to come
+    about.
+
+    Raises `UrlError`, `PkiError`, `ConnectError`, `HandshakeError`, `StatusError`.
+    """
+    url = SmbUrl.parse(url) if isinstance(url, str) else url
+    tls = client_tls(
+        ca=_path(ca),
+        insecure=insecure,
+        certificate=_path(client_certificate),
+        key=_path(client_key),
+    )
+    settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
+    transport = await dial(url, tls=tls, timeout=timeout)
+    connection = await Connection.open(transport, settings, server_name=url.host)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
 async def open_session(
     url: SmbUrl | str,
     *,
@@ -51,12 +87,8 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
 
-    `password` takes the place of one in the URL. Over QUIC the server's certificate has to come
-    from `ca` (a PEM file; by default the system's authorities) and carry the URL's host name;
-    `insecure` trusts anybody. `encryption` is about SMB's own, which QUIC makes superfluous.
-    `timeout` (seconds) is for the connection to come about.
-
-    Raises `UrlError`, `ConnectError`, `HandshakeError`, `AuthenticationError`.
+    As `open_connection`; `password` takes the place of one in the URL. Raises
+    `AuthenticationError` besides.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
     if not url.user:
@@ -65,23 +97,20 @@ async def open_session(
     if password is None:
         raise UrlError(f"there is no password for {url}")
     credentials = Credentials(url.user, password, url.domain)
-    tls = client_tls(
-        ca=_path(ca),
+    async with open_connection(
+        url,
+        ca=ca,
         insecure=insecure,
-        certificate=_path(client_certificate),
-        key=_path(client_key),
-    )
-    settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
-    transport = await dial(url, tls=tls, timeout=timeout)
-    connection = await Connection.open(transport, settings, server_name=url.host)
-    try:
+        client_certificate=client_certificate,
+        client_key=client_key,
+        encryption=encryption,
+        timeout=timeout,
+    ) as connection:
         session = await Session.logon(connection, credentials, host=url.host)
         try:
             yield session
         finally:
             await _leave(session)
-    finally:
-        await connection.close()
 
 
 async def _leave(session: Session) -> None:
@@ -132,6 +161,9 @@ async def connect(
 # --- server -------------------------------------------------------------------------------------
 
 
+_LISTENERS: dict[str, Literal["quic", "tcp"]] = {"quic": "quic", "tcp": "tcp"}
+
+
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
     """Where to listen: ``quic://HOST[:443]`` or ``tcp://HOST[:445]``; port 0 picks one."""
@@ -143,8 +175,9 @@ class ListenAddress:
     @classmethod
     def parse(cls, text: str) -> "ListenAddress":
         """Take an address apart. Raises `UrlError`."""
-        transport, _, rest = text.partition("://")
-        if transport not in ("quic", "tcp"):
+        scheme, _, rest = text.partition("://")
+        transport = _LISTENERS.get(scheme)
+        if transport is None:
             raise UrlError(f"{text!r}: listen on quic://HOST:PORT or tcp://HOST:PORT")
         host, port = host_and_port(rest.rstrip("/"), PORTS[transport], lowest=0)
         return cls(transport, host, port)
