@@ -38,9 +38,10 @@ class QueryInfoFlags(Flags):
 class QueryInfoRequest(Message):
     """SMB2_QUERY_INFO Request. [MS-SMB2] 2.2.37
 
-    `info_type` compares with `InfoType`; `file_info_class` with `FileInformationClass` or
-    `FsInformationClass`; `additional_information` with `SecurityInformation` for security. What
-    `decode` gives as `input_buffer` is a slice of the message, not a copy.
+    `info_type` compares with `InfoType`, `file_info_class` with `FileInformationClass` or
+    `FileSystemInformationClass`, and for security `additional_information` with
+    `SecurityInformation`. What `decode` gives as `input_buffer` is a slice of the message, not a
+    copy.
     """
 
     command: ClassVar[Command] = Command.QUERY_INFO
