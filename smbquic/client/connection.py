@@ -13,6 +13,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from smbquic.auth.initiator import Initiator
 from smbquic.errors import ConnectionClosed, IdleTimeout, LocalProtocolError, SmbError
@@ -313,12 +314,17 @@ class Connection:
         self._end = error
         self._timer.cancel()
         self.transport.close(str(error))
-        waiters, self._waiting = self._waiting, {}
-        queue, self._queue = self._queue, deque()
-        for future in [*(waiter.future for waiter in waiters.values()), *(f for _, f in queue)]:
-            if not future.done():
-                future.set_exception(self._ended())
-                future.exception()  # whoever waits gets it; nobody has to
+        for waiter in self._waiting.values():
+            self._fail_future(waiter.future)
+        for _, turn in self._queue:
+            self._fail_future(turn)
+        self._waiting.clear()
+        self._queue.clear()
+
+    def _fail_future(self, future: "asyncio.Future[Any]") -> None:
+        if not future.done():
+            future.set_exception(self._ended())
+            future.exception()  # whoever waits gets it, but nobody has to
 
     async def close(self) -> None:
         """End the connection; whatever is still waited for fails with `ConnectionClosed`."""

@@ -10,11 +10,11 @@ from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
 
-from smbclient._pool import _SMB_CONNECTIONS, ClientConfig
-from smbprotocol.connection import Connection
-from smbprotocol.exceptions import SMBConnectionClosed
-from smbprotocol.session import Session
-from smbprotocol.transport import Tcp
+from smbclient._pool import _SMB_CONNECTIONS, ClientConfig  # type: ignore[import-untyped]
+from smbprotocol.connection import Connection  # type: ignore[import-untyped]
+from smbprotocol.exceptions import SMBConnectionClosed  # type: ignore[import-untyped]
+from smbprotocol.session import Session  # type: ignore[import-untyped]
+from smbprotocol.transport import Tcp  # type: ignore[import-untyped]
 
 from smbquic.client.background import LoopThread
 from smbquic.client.dial import client_tls, dial
@@ -105,7 +105,7 @@ class QuicTransport:
             return memoryview(b"")
 
 
-class QuicConnection(Connection):  # type: ignore[misc]  # smbprotocol has no types
+class QuicConnection(Connection):  # type: ignore[misc]
     """smbprotocol's `Connection` over QUIC; made, connected and used like the original."""
 
     def __init__(
