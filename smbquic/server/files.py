@@ -15,7 +15,7 @@ from smbquic.wire.create import ShareAccess
 
 if TYPE_CHECKING:
     from smbquic.server.open import Open
-    from smbquic.storage.base import StorageFile
+    from smbquic.storage.base import Storage, StorageFile
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +76,15 @@ class FileTable:
         """Forgets a state that nobody has open."""
         if not state.opens and self._states.get(state.key) is state:
             del self._states[state.key]
+
+    def has_open_below(self, storage: Storage, folder: str) -> bool:
+        """Whether anything in a folder of a storage is open, at whatever depth."""
+        prefix = folder + "\\"
+        return any(
+            entry.tree.storage is storage and entry.file.name.startswith(prefix)
+            for state in self._states.values()
+            for entry in state.opens
+        )
 
     def remove(self, entry: Open) -> None:
         """Takes an open out, closes its file, and deletes that if it is time."""

@@ -4,26 +4,194 @@ A listing is read from the disk as the client asks for it, and what it costs doe
 the folder: an open holds an iterator and at most one entry that did not fit into a response.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from itertools import chain
+from struct import Struct
+from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.context import Answer
+from smbquic.protocol.request import Request
+from smbquic.server.context import Answer, Context
+from smbquic.server.open import Open
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
+from smbquic.storage.base import FileStat, NameInvalid, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.dtyp.filetime import from_unix_ns
+from smbquic.wire.fscc.directory_information import FIXED_SIZES, DirectoryEntry, entry_encoder
 from smbquic.wire.query_directory import (
     QueryDirectoryFlags,
     QueryDirectoryRequest,
     QueryDirectoryResponse,
 )
 
-if TYPE_CHECKING:
-    from smbquic.protocol.request import Request
-    from smbquic.server.context import Context
-    from smbquic.server.open import Open
-    from smbquic.storage.base import FileStat
+_LIST_DIRECTORY = int(AccessMask.FILE_LIST_DIRECTORY)
+_RESTART = int(QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.REOPEN)
+_SINGLE_ENTRY = int(QueryDirectoryFlags.RETURN_SINGLE_ENTRY)
+_NEXT_ENTRY_OFFSET = Struct("<I")
+_ALIGNMENT = 8
+
+# Entries to look at before other requests get a turn: some milliseconds.
+_BATCH = 512
+
+_Response = QueryDirectoryResponse | Answer
+
+
+@dataclass(slots=True, eq=False)
+class Search:
+    """A listing under way, which belongs to an open ([MS-FSA] 2.1.1.6 QueryPattern and so on)."""
+
+    pattern: str
+    matches: Callable[[str], bool]
+    entries: Iterator[FileStat]
+    waiting: FileStat | None = None
+    was_asked: bool = False
+
+    @classmethod
+    def begin(cls, storage: Storage, file: StorageFile, pattern: str) -> "Search":
+        """Start at the beginning of a folder."""
+        if has_wildcards(pattern):
+            entries = chain(_own_entries(file), file.scan())
+            return cls(pattern, compile_expression(pattern), entries)
+        if pattern in (".", ".."):
+            return cls(pattern, compile_expression(pattern), _own_entries(file))
+        return cls(pattern, bool, _one_entry(storage, file, pattern))
+
+
+def _own_entries(file: StorageFile) -> Iterator[FileStat]:
+    yield replace(file.stat(), name=".")
+    yield replace(file.parent_stat(), name="..")
+
+
+def _one_entry(storage: Storage, file: StorageFile, name: str) -> Iterator[FileStat]:
+    """A plain name needs no search; Windows looks for many a file this way."""
+    folder = file.name
+    try:
+        yield storage.stat(f"{folder}\\{name}" if folder else name)
+    except (FileNotFoundError, NameInvalid):
+        return
+
+
+def _entry(stat: FileStat) -> DirectoryEntry:
+    return DirectoryEntry(
+        stat.name,
+        0,
+        from_unix_ns(stat.creation_time),
+        from_unix_ns(stat.last_access_time),
+        from_unix_ns(stat.last_write_time),
+        from_unix_ns(stat.change_time),
+        stat.size,
+        stat.allocation_size,
+        stat.attributes,
+        stat.ea_size,
+        0,
+        "",
+        stat.file_id,
+    )
+
+
+class Listing:
+    """One response in the making."""
+
+    def __init__(
+        self,
+        search: Search,
+        encode: Callable[[DirectoryEntry], bytes],
+        room: int,
+        single: bool,
+    ) -> None:
+        self._search = search
+        self._encode = encode
+        self._room = room
+        self._single = single
+        self._data = bytearray()
+        self._last = 0
+        self._overflow = False
+
+    def fill(self, count: int) -> bool:
+        """Look at up to `count` entries; true once the response is complete."""
+        search, data = self._search, self._data
+        matches, encode, room = search.matches, self._encode, self._room
+        for _ in range(count):
+            stat, search.waiting = search.waiting, None
+            if stat is None:
+                stat = next(search.entries, None)
+                if stat is None:
+                    return True
+                if not matches(stat.name):
+                    continue
+            entry = encode(_entry(stat))
+            start = len(data)
+            if start:
+                start += -start % _ALIGNMENT
+                if start + len(entry) > room:
+                    search.waiting = stat
+                    return True
+                data.extend(bytes(start - len(data)))
+                _NEXT_ENTRY_OFFSET.pack_into(data, self._last, start - self._last)
+            elif len(entry) > room:
+                # Only the first one is cut short, and it comes again.
+                search.waiting = stat
+                data += entry[:room]
+                self._overflow = True
+                return True
+            data += entry
+            self._last = start
+            if self._single:
+                return True
+        return False
+
+    def response(self) -> _Response:
+        """The response, once it is complete."""
+        was_asked, self._search.was_asked = self._search.was_asked, True
+        if not self._data:
+            raise StatusError.of(
+                NtStatus.NO_MORE_FILES if was_asked else NtStatus.NO_SUCH_FILE, "QUERY_DIRECTORY"
+            )
+        response = QueryDirectoryResponse(bytes(self._data))
+        return Answer(NtStatus.BUFFER_OVERFLOW, response) if self._overflow else response
+
+
+def handle(context: Context, request: Request) -> _Response | Coroutine[Any, Any, _Response]:
+    """Lists as much of the folder as the client's buffer takes."""
+    body: QueryDirectoryRequest = request.body
+    entry = context.open(body.file_id)
+    room = body.output_buffer_length
+    if not entry.is_directory or room > context.max_size:
+        raise StatusError.of(NtStatus.INVALID_PARAMETER, "QUERY_DIRECTORY")
+    entry.require(_LIST_DIRECTORY)
+    fixed_size = FIXED_SIZES.get(body.file_information_class)
+    if fixed_size is None:
+        raise StatusError.of(NtStatus.INVALID_INFO_CLASS, "QUERY_DIRECTORY")
+    if room < fixed_size:
+        raise StatusError.of(NtStatus.INFO_LENGTH_MISMATCH, "QUERY_DIRECTORY")
+    search = _search(context, entry, body)
+    encode = entry_encoder(body.file_information_class)
+    listing = Listing(search, encode, room, bool(body.flags & _SINGLE_ENTRY))
+    if listing.fill(_BATCH):
+        return listing.response()
+    return _go_on(entry, listing)
+
+
+async def _go_on(entry: Open, listing: Listing) -> _Response:
+    """Lets other requests have a turn now and then, for folders have no largest size."""
+    while True:
+        await asyncio.sleep(0)
+        if entry not in entry.state.opens:
+            raise StatusError.of(NtStatus.FILE_CLOSED, "QUERY_DIRECTORY")
+        if listing.fill(_BATCH):
+            return listing.response()
+
+
+def _search(context: Context, entry: Open, body: QueryDirectoryRequest) -> Search:
+    """The search to go on with, or a new one if there is none or the client wants that."""
+    search: Search | None = entry.search
+    if search is not None and not body.flags & _RESTART:
+        return search
+    pattern = body.file_name or (search.pattern if search is not None else "*")
+    if not is_valid(pattern):
+        raise StatusError.of(NtStatus.OBJECT_NAME_INVALID, "QUERY_DIRECTORY", pattern)
+    entry.search = search = Search.begin(context.tree.storage, entry.file, pattern)
+    return search

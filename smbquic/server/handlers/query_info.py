@@ -1,0 +1,317 @@
+"""QUERY_INFO: what is known of a file, its volume and its security. [MS-SMB2] 3.3.5.20"""
+
+from collections.abc import Callable
+from struct import Struct
+from typing import NamedTuple
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server import security
+from smbquic.server.context import Answer, Context
+from smbquic.server.open import Open
+from smbquic.server.volume import VOLUME_CLASSES
+from smbquic.storage.base import FileStat
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.dtyp.filetime import from_unix_ns
+from smbquic.wire.dtyp.security_descriptor import SecurityInformation
+from smbquic.wire.fscc.file_information import (
+    AccessInformation,
+    AlignmentInformation,
+    AllInformation,
+    AttributeTagInformation,
+    BasicInformation,
+    CompressionInformation,
+    EaInformation,
+    FileInformationClass,
+    IdInformation,
+    InternalInformation,
+    ModeInformation,
+    NameInformation,
+    NetworkOpenInformation,
+    PositionInformation,
+    StandardInformation,
+)
+from smbquic.wire.fscc.filesystem_information import FileSystemInformationClass
+from smbquic.wire.fscc.stream_information import StreamInformation, encode_streams
+from smbquic.wire.negotiate import Dialect
+from smbquic.wire.query_info import InfoType, QueryInfoRequest, QueryInfoResponse
+
+MODE = int(
+    CreateOptions.FILE_WRITE_THROUGH
+    | CreateOptions.FILE_SEQUENTIAL_ONLY
+    | CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING
+    | CreateOptions.FILE_SYNCHRONOUS_IO_ALERT
+    | CreateOptions.FILE_SYNCHRONOUS_IO_NONALERT
+    | CreateOptions.FILE_DELETE_ON_CLOSE
+)
+"""The create options that a file's mode consists of ([MS-FSCC] 2.4.31)."""
+
+_READ_ATTRIBUTES = int(AccessMask.FILE_READ_ATTRIBUTES)
+_READ_EA = int(AccessMask.FILE_READ_EA)
+_READ_CONTROL = int(AccessMask.READ_CONTROL)
+_SYSTEM_SECURITY = int(AccessMask.ACCESS_SYSTEM_SECURITY)
+_SACL = int(SecurityInformation.SACL)
+_READABLE = int(
+    SecurityInformation.OWNER
+    | SecurityInformation.GROUP
+    | SecurityInformation.DACL
+    | SecurityInformation.LABEL
+)
+_NEEDED_SIZE = Struct("<I")
+
+_Response = QueryInfoResponse | Answer
+
+
+def handle(context: Context, request: Request) -> _Response:
+    """Tells what is asked for, as far as the open may know it."""
+    body: QueryInfoRequest = request.body
+    entry = context.open(body.file_id)
+    room = body.output_buffer_length
+    if room > context.max_size:
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    if body.info_type == InfoType.FILE:
+        return _file(context, entry, body.file_info_class, room)
+    if body.info_type == InfoType.FILESYSTEM:
+        return _volume(context, body.file_info_class, room)
+    if body.info_type == InfoType.SECURITY:
+        return _security(entry, body.additional_information, room)
+    if body.info_type == InfoType.QUOTA:
+        raise _refusal(NtStatus.NOT_SUPPORTED)
+    raise _refusal(NtStatus.INVALID_PARAMETER)
+
+
+def _file(context: Context, entry: Open, information_class: int, room: int) -> _Response:
+    kind = _FILE_CLASSES.get(information_class)
+    if kind is None:
+        known = information_class in _NEVER_HERE
+        raise _refusal(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    if room < kind.minimum:
+        raise _refusal(NtStatus.INFO_LENGTH_MISMATCH)
+    entry.require(kind.access)
+    return _fitting(kind.build(context, entry), room)
+
+
+def _volume(context: Context, information_class: int, room: int) -> _Response:
+    kind = VOLUME_CLASSES.get(information_class)
+    if kind is None:
+        known = information_class in _NEVER_HERE_OF_VOLUMES
+        raise _refusal(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    if room < kind.minimum:
+        raise _refusal(NtStatus.INFO_LENGTH_MISMATCH)
+    return _fitting(kind.build(context, context.tree.storage.volume()), room)
+
+
+def _security(entry: Open, information: int, room: int) -> _Response:
+    """A descriptor comes whole or not at all."""
+    if information & _READABLE:
+        entry.require(_READ_CONTROL)
+    if information & _SACL:
+        entry.require(_SYSTEM_SECURITY)
+    descriptor = security.select(security.describe(entry.file.stat()), information).encode()
+    if len(descriptor) > room:
+        raise StatusError(
+            NtStatus.BUFFER_TOO_SMALL, "QUERY_INFO", data=_NEEDED_SIZE.pack(len(descriptor))
+        )
+    return QueryInfoResponse(descriptor)
+
+
+def _fitting(data: bytes, room: int) -> _Response:
+    """What has a name at its end may have that cut short; everything else fits."""
+    if len(data) <= room:
+        return QueryInfoResponse(data)
+    return Answer(NtStatus.BUFFER_OVERFLOW, QueryInfoResponse(data[: room & ~1]))
+
+
+def _refusal(status: NtStatus) -> StatusError:
+    return StatusError.of(status, "QUERY_INFO")
+
+
+def _basic_of(stat: FileStat) -> BasicInformation:
+    return BasicInformation(
+        from_unix_ns(stat.creation_time),
+        from_unix_ns(stat.last_access_time),
+        from_unix_ns(stat.last_write_time),
+        from_unix_ns(stat.change_time),
+        stat.attributes,
+    )
+
+
+def _standard_of(entry: Open, stat: FileStat) -> StandardInformation:
+    """A name that is about to go does not count as a link any more."""
+    pending = entry.state.delete_pending
+    return StandardInformation(
+        stat.allocation_size,
+        stat.size,
+        max(stat.links - pending, 0),
+        pending or not stat.links,
+        stat.is_directory,
+    )
+
+
+def _name_of(entry: Open) -> NameInformation:
+    return NameInformation("\\" + entry.file.name)
+
+
+def _basic(context: Context, entry: Open) -> bytes:
+    return _basic_of(entry.file.stat()).encode()
+
+
+def _standard(context: Context, entry: Open) -> bytes:
+    return _standard_of(entry, entry.file.stat()).encode()
+
+
+def _internal(context: Context, entry: Open) -> bytes:
+    return InternalInformation(entry.file.stat().file_id).encode()
+
+
+def _ea(context: Context, entry: Open) -> bytes:
+    return EaInformation(entry.file.stat().ea_size).encode()
+
+
+def _access(context: Context, entry: Open) -> bytes:
+    return AccessInformation(entry.granted_access).encode()
+
+
+def _position(context: Context, entry: Open) -> bytes:
+    return PositionInformation(entry.position).encode()
+
+
+def _mode(context: Context, entry: Open) -> bytes:
+    return ModeInformation(entry.create_options & MODE).encode()
+
+
+def _alignment(context: Context, entry: Open) -> bytes:
+    return AlignmentInformation(0).encode()
+
+
+def _all(context: Context, entry: Open) -> bytes:
+    stat = entry.file.stat()
+    return AllInformation(
+        _basic_of(stat),
+        _standard_of(entry, stat),
+        InternalInformation(stat.file_id),
+        EaInformation(stat.ea_size),
+        AccessInformation(entry.granted_access),
+        PositionInformation(entry.position),
+        ModeInformation(entry.create_options & MODE),
+        AlignmentInformation(0),
+        _name_of(entry),
+    ).encode()
+
+
+def _network_open(context: Context, entry: Open) -> bytes:
+    stat = entry.file.stat()
+    return NetworkOpenInformation(
+        from_unix_ns(stat.creation_time),
+        from_unix_ns(stat.last_access_time),
+        from_unix_ns(stat.last_write_time),
+        from_unix_ns(stat.change_time),
+        stat.allocation_size,
+        stat.size,
+        stat.attributes,
+    ).encode()
+
+
+def _attribute_tag(context: Context, entry: Open) -> bytes:
+    return AttributeTagInformation(entry.file.stat().attributes, 0).encode()
+
+
+def _compression(context: Context, entry: Open) -> bytes:
+    return CompressionInformation(entry.file.stat().allocation_size).encode()
+
+
+def _stream(context: Context, entry: Open) -> bytes:
+    """The content, which is the only stream; a folder has none."""
+    if entry.is_directory:
+        return b""
+    stat = entry.file.stat()
+    return encode_streams([StreamInformation("::$DATA", stat.size, stat.allocation_size)])
+
+
+def _full_ea(context: Context, entry: Open) -> bytes:
+    raise _refusal(NtStatus.NO_EAS_ON_FILE)
+
+
+def _alternate_name(context: Context, entry: Open) -> bytes:
+    raise _refusal(NtStatus.OBJECT_NAME_NOT_FOUND)
+
+
+def _normalized_name(context: Context, entry: Open) -> bytes:
+    if _dialect(context) < Dialect.SMB_3_1_1:
+        raise _refusal(NtStatus.NOT_SUPPORTED)
+    return NameInformation(entry.file.name).encode()
+
+
+def _id(context: Context, entry: Open) -> bytes:
+    if _dialect(context) < Dialect.SMB_3_0:
+        raise _refusal(NtStatus.NOT_SUPPORTED)
+    serial = context.tree.storage.volume().serial
+    return IdInformation(serial, entry.file.stat().file_id).encode()
+
+
+def _dialect(context: Context) -> Dialect:
+    negotiated = context.connection.protocol.negotiated
+    assert negotiated is not None
+    return negotiated.dialect
+
+
+class _FileClass(NamedTuple):
+    """How a class is answered, the smallest buffer for it in bytes, the access it needs."""
+
+    build: Callable[[Context, Open], bytes]
+    minimum: int
+    access: int = 0
+
+
+_Class = FileInformationClass
+
+_FILE_CLASSES: dict[int, _FileClass] = {
+    _Class.FileBasicInformation: _FileClass(_basic, BasicInformation.SIZE, _READ_ATTRIBUTES),
+    _Class.FileStandardInformation: _FileClass(_standard, StandardInformation.SIZE),
+    _Class.FileInternalInformation: _FileClass(_internal, InternalInformation.SIZE),
+    _Class.FileEaInformation: _FileClass(_ea, EaInformation.SIZE),
+    _Class.FileAccessInformation: _FileClass(_access, AccessInformation.SIZE),
+    _Class.FilePositionInformation: _FileClass(_position, PositionInformation.SIZE),
+    _Class.FileFullEaInformation: _FileClass(_full_ea, 4, _READ_EA),
+    _Class.FileModeInformation: _FileClass(_mode, ModeInformation.SIZE),
+    _Class.FileAlignmentInformation: _FileClass(_alignment, AlignmentInformation.SIZE),
+    _Class.FileAllInformation: _FileClass(_all, 104, _READ_ATTRIBUTES),
+    _Class.FileAlternateNameInformation: _FileClass(_alternate_name, 8),
+    _Class.FileStreamInformation: _FileClass(_stream, 32),
+    _Class.FileCompressionInformation: _FileClass(_compression, CompressionInformation.SIZE),
+    _Class.FileNetworkOpenInformation: _FileClass(
+        _network_open, NetworkOpenInformation.SIZE, _READ_ATTRIBUTES
+    ),
+    _Class.FileAttributeTagInformation: _FileClass(
+        _attribute_tag, AttributeTagInformation.SIZE, _READ_ATTRIBUTES
+    ),
+    _Class.FileNormalizedNameInformation: _FileClass(_normalized_name, 8),
+    _Class.FileIdInformation: _FileClass(_id, IdInformation.SIZE),
+}
+"""[MS-SMB2] 2.2.37. The minima are those of [MS-FSA] 2.1.5.12."""
+
+# Documented, but not to be had from a file over a network ([MS-SMB2] 3.3.5.20.1).
+_NEVER_HERE = frozenset(
+    {
+        _Class.FileNameInformation,
+        _Class.FilePipeInformation,
+        _Class.FilePipeLocalInformation,
+        _Class.FilePipeRemoteInformation,
+        _Class.FileMailslotQueryInformation,
+        _Class.FileObjectIdInformation,
+        _Class.FileQuotaInformation,
+        _Class.FileReparsePointInformation,
+        _Class.FileSfioReserveInformation,
+        _Class.FileSfioVolumeInformation,
+        _Class.FileHardLinkInformation,
+        _Class.FileStandardLinkInformation,
+    }
+)
+_NEVER_HERE_OF_VOLUMES = frozenset(
+    {
+        FileSystemInformationClass.FileFsLabelInformation,
+        FileSystemInformationClass.FileFsDriverPathInformation,
+    }
+)

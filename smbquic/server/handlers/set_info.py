@@ -1,0 +1,317 @@
+"""SET_INFO: changes what is known of a file. [MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, Self, TypeVar
+
+from smbquic.errors import StatusError, WireError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server import security
+from smbquic.server.context import Context
+from smbquic.server.moving import link, rename
+from smbquic.server.open import Open
+from smbquic.storage.base import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.dtyp.filetime import to_unix_ns
+from smbquic.wire.dtyp.security_descriptor import SecurityInformation
+from smbquic.wire.fscc.file_information import (
+    AllocationInformation,
+    BasicInformation,
+    DispositionFlags,
+    DispositionInformation,
+    DispositionInformationEx,
+    EndOfFileInformation,
+    FileInformationClass,
+    LinkInformation,
+    ModeInformation,
+    PositionInformation,
+    RenameInformation,
+    ValidDataLengthInformation,
+)
+from smbquic.wire.query_info import InfoType
+from smbquic.wire.set_info import SetInfoRequest, SetInfoResponse
+
+_WRITE_ATTRIBUTES = int(AccessMask.FILE_WRITE_ATTRIBUTES)
+_WRITE_DATA = int(AccessMask.FILE_WRITE_DATA)
+_WRITE_EA = int(AccessMask.FILE_WRITE_EA)
+_DELETE = int(AccessMask.DELETE)
+
+# Which access the parts of a security descriptor need; nobody has that for the SACL.
+_SECURITY_ACCESS = (
+    (SecurityInformation.SACL | SecurityInformation.SCOPE, AccessMask.ACCESS_SYSTEM_SECURITY),
+    (SecurityInformation.DACL | SecurityInformation.ATTRIBUTE, AccessMask.WRITE_DAC),
+    (
+        SecurityInformation.OWNER | SecurityInformation.GROUP | SecurityInformation.LABEL,
+        AccessMask.WRITE_OWNER,
+    ),
+)
+
+_SYNCHRONOUS = int(
+    CreateOptions.FILE_SYNCHRONOUS_IO_ALERT | CreateOptions.FILE_SYNCHRONOUS_IO_NONALERT
+)
+_WRITE_THROUGH = int(CreateOptions.FILE_WRITE_THROUGH)
+_UNBUFFERED = int(CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING)
+_SETTABLE_MODE = _SYNCHRONOUS | _WRITE_THROUGH | int(CreateOptions.FILE_SEQUENTIAL_ONLY)
+
+_KNOWN_DISPOSITION = int(
+    DispositionFlags.DELETE
+    | DispositionFlags.POSIX_SEMANTICS
+    | DispositionFlags.FORCE_IMAGE_SECTION_CHECK
+    | DispositionFlags.ON_CLOSE
+    | DispositionFlags.IGNORE_READONLY_ATTRIBUTE
+)
+
+# Times that say something else: leave it; stop changing it; change it again.
+_LEAVE = 0
+_FREEZE = -1
+_THAW = -2
+
+_DONE = SetInfoResponse()
+
+
+class _Structure(Protocol):
+    @classmethod
+    def decode(cls, data: Buffer) -> Self: ...
+
+
+_StructureT = TypeVar("_StructureT", bound=_Structure)
+
+
+def handle(context: Context, request: Request) -> SetInfoResponse:
+    """Changes what the request says, as far as the open may."""
+    body: SetInfoRequest = request.body
+    entry = context.open(body.file_id)
+    if not 0 < len(body.buffer) <= context.max_size:
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    if body.info_type == InfoType.FILE:
+        _file(context, entry, body.file_info_class, body.buffer)
+    elif body.info_type == InfoType.FILESYSTEM:
+        raise _refusal(NtStatus.ACCESS_DENIED)
+    elif body.info_type == InfoType.SECURITY:
+        _security(context, entry, body.additional_information, body.buffer)
+    elif body.info_type == InfoType.QUOTA:
+        raise _refusal(NtStatus.NOT_SUPPORTED)
+    else:
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    return _DONE
+
+
+def _file(context: Context, entry: Open, information_class: int, buffer: Buffer) -> None:
+    kind = _CLASSES.get(information_class)
+    if kind is None:
+        known = information_class in _NEVER_HERE
+        raise _refusal(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    if len(buffer) < kind.minimum:
+        raise _refusal(NtStatus.INFO_LENGTH_MISMATCH)
+    if context.tree.read_only and not kind.of_open:
+        raise _refusal(NtStatus.MEDIA_WRITE_PROTECTED)
+    entry.require(kind.access)
+    kind.change(context, entry, buffer)
+
+
+def _security(context: Context, entry: Open, information: int, buffer: Buffer) -> None:
+    if context.tree.read_only:
+        raise _refusal(NtStatus.MEDIA_WRITE_PROTECTED)
+    for parts, access in _SECURITY_ACCESS:
+        if information & parts:
+            entry.require(access)
+    security.change(entry.file.stat(), information, buffer)
+
+
+def _refusal(status: NtStatus) -> StatusError:
+    return StatusError.of(status, "SET_INFO")
+
+
+def _decode(structure: type[_StructureT], buffer: Buffer) -> _StructureT:
+    try:
+        return structure.decode(buffer)
+    except WireError as error:
+        raise _refusal(NtStatus.INVALID_PARAMETER) from error
+
+
+def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
+    """Attributes come first: storing them moves times that may be set as well."""
+    wanted = _decode(BasicInformation, buffer)
+    times = (
+        wanted.creation_time,
+        wanted.last_access_time,
+        wanted.last_write_time,
+        wanted.change_time,
+    )
+    attributes = wanted.file_attributes
+    if (
+        min(times) < _THAW
+        or (attributes & DIRECTORY and not entry.is_directory)
+        or (attributes & TEMPORARY and entry.is_directory)
+    ):
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    file = entry.file
+    if attributes:
+        if not file.name:
+            kept = HIDDEN | SYSTEM
+            attributes = attributes & ~kept | file.stat().attributes & kept
+        file.set_attributes(attributes & SETTABLE)
+    creation, access, write, change = (
+        None if time in (_LEAVE, _FREEZE, _THAW) else to_unix_ns(time) for time in times
+    )
+    if not (creation is access is write is change is None):
+        file.set_times(
+            creation_time=creation,
+            last_access_time=access,
+            last_write_time=write,
+            change_time=change,
+        )
+
+
+def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
+    size = _decode(EndOfFileInformation, buffer).end_of_file
+    if entry.is_directory or size < 0:
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    entry.file.truncate(size)
+
+
+def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
+    """Rounded up to whole units, so that a file is cut only by whole ones."""
+    size = _decode(AllocationInformation, buffer).allocation_size
+    if entry.is_directory or size < 0:
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    unit = max(context.tree.storage.volume().block_size, 1)
+    entry.file.allocate(-(-size // unit) * unit)
+
+
+def _valid_data_length(context: Context, entry: Open, buffer: Buffer) -> None:
+    """Would uncover what the disk held before; that privilege is not given to anybody."""
+    _decode(ValidDataLengthInformation, buffer)
+    raise _refusal(NtStatus.PRIVILEGE_NOT_HELD)
+
+
+def _disposition(context: Context, entry: Open, buffer: Buffer) -> None:
+    delete = _decode(DispositionInformation, buffer).delete_pending
+    _mark(entry, delete=delete, despite_readonly=False)
+
+
+def _disposition_ex(context: Context, entry: Open, buffer: Buffer) -> None:
+    """POSIX semantics are taken for the ordinary ones, as [MS-FSA] lets a storage do."""
+    flags = _decode(DispositionInformationEx, buffer).flags
+    delete = bool(flags & DispositionFlags.DELETE)
+    if flags & ~_KNOWN_DISPOSITION or (
+        flags & DispositionFlags.ON_CLOSE and delete and not entry.delete_on_close
+    ):
+        raise _refusal(NtStatus.NOT_SUPPORTED)
+    may_ignore = entry.granted_access & _WRITE_ATTRIBUTES
+    ignore = flags & DispositionFlags.IGNORE_READONLY_ATTRIBUTE
+    _mark(entry, delete=delete, despite_readonly=bool(ignore and may_ignore))
+
+
+def _mark(entry: Open, *, delete: bool, despite_readonly: bool) -> None:
+    """Has the file deleted when the last open of it is closed, or not."""
+    if delete:
+        if not entry.file.name:
+            raise _refusal(NtStatus.CANNOT_DELETE)
+        if entry.file.stat().attributes & READONLY and not despite_readonly:
+            raise _refusal(NtStatus.CANNOT_DELETE)
+        if entry.is_directory and not entry.file.is_empty():
+            raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
+    entry.state.delete_pending = delete
+
+
+def _position(context: Context, entry: Open, buffer: Buffer) -> None:
+    position = _decode(PositionInformation, buffer).current_byte_offset
+    if position < 0:
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    entry.position = position
+
+
+def _mode(context: Context, entry: Open, buffer: Buffer) -> None:
+    mode = _decode(ModeInformation, buffer).mode
+    synchronous = mode & _SYNCHRONOUS
+    if (
+        mode & ~_SETTABLE_MODE
+        or synchronous == _SYNCHRONOUS
+        or bool(synchronous) != bool(entry.create_options & _SYNCHRONOUS)
+    ):
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    changed = _SETTABLE_MODE
+    if entry.create_options & _UNBUFFERED:
+        changed &= ~_WRITE_THROUGH
+    entry.create_options = entry.create_options & ~changed | mode & changed
+
+
+def _rename(context: Context, entry: Open, buffer: Buffer) -> None:
+    wanted = _decode(RenameInformation, buffer)
+    rename(context, entry, _target(wanted), replace=wanted.replace_if_exists)
+
+
+def _link(context: Context, entry: Open, buffer: Buffer) -> None:
+    wanted = _decode(LinkInformation, buffer)
+    link(context, entry, _target(wanted), replace=wanted.replace_if_exists)
+
+
+def _target(wanted: RenameInformation) -> str:
+    """The new name; on a network it is always one from the share's root on."""
+    name = wanted.file_name
+    if wanted.root_directory or not name or name.startswith("\\"):
+        raise _refusal(NtStatus.INVALID_PARAMETER)
+    return name
+
+
+def _full_ea(context: Context, entry: Open, buffer: Buffer) -> None:
+    raise _refusal(NtStatus.EAS_NOT_SUPPORTED)
+
+
+def _short_name(context: Context, entry: Open, buffer: Buffer) -> None:
+    raise _refusal(NtStatus.NOT_SUPPORTED)
+
+
+class _Class(NamedTuple):
+    """How a class is set: the smallest buffer in bytes, the access it needs.
+
+    `of_open`: it changes nothing but the open, so that a read-only share does not mind.
+    """
+
+    change: Callable[[Context, Open, Buffer], None]
+    minimum: int
+    access: int = 0
+    of_open: bool = False
+
+
+_CLASSES: dict[int, _Class] = {
+    FileInformationClass.FileBasicInformation: _Class(
+        _basic, BasicInformation.SIZE, _WRITE_ATTRIBUTES
+    ),
+    FileInformationClass.FileRenameInformation: _Class(_rename, 20, _DELETE),
+    FileInformationClass.FileLinkInformation: _Class(_link, 20),
+    FileInformationClass.FileDispositionInformation: _Class(
+        _disposition, DispositionInformation.SIZE, _DELETE
+    ),
+    FileInformationClass.FilePositionInformation: _Class(
+        _position, PositionInformation.SIZE, of_open=True
+    ),
+    FileInformationClass.FileFullEaInformation: _Class(_full_ea, 1, _WRITE_EA),
+    FileInformationClass.FileModeInformation: _Class(_mode, ModeInformation.SIZE, of_open=True),
+    FileInformationClass.FileAllocationInformation: _Class(
+        _allocation, AllocationInformation.SIZE, _WRITE_DATA
+    ),
+    FileInformationClass.FileEndOfFileInformation: _Class(
+        _end_of_file, EndOfFileInformation.SIZE, _WRITE_DATA
+    ),
+    FileInformationClass.FileValidDataLengthInformation: _Class(
+        _valid_data_length, ValidDataLengthInformation.SIZE, _WRITE_DATA
+    ),
+    FileInformationClass.FileShortNameInformation: _Class(_short_name, 4, _DELETE),
+    FileInformationClass.FileDispositionInformationEx: _Class(
+        _disposition_ex, DispositionInformationEx.SIZE, _DELETE
+    ),
+}
+"""[MS-SMB2] 2.2.39, and FileDispositionInformationEx, which Windows uses where it can."""
+
+# Documented as something that can be set, but not here ([MS-SMB2] 3.3.5.21.1).
+_NEVER_HERE = frozenset(
+    {
+        FileInformationClass.FilePipeInformation,
+        FileInformationClass.FileQuotaInformation,
+        FileInformationClass.FileRenameInformationEx,
+    }
+)

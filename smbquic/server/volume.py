@@ -1,0 +1,133 @@
+"""What is told of the volume under a share. [MS-FSA] 2.1.5.13"""
+
+from collections.abc import Callable
+from struct import Struct
+from typing import NamedTuple
+
+from smbquic.server.context import Context
+from smbquic.storage.base import VolumeStat
+from smbquic.wire.dtyp.filetime import from_unix_ns
+from smbquic.wire.fscc.filesystem_information import (
+    DeviceCharacteristics,
+    DeviceType,
+    FileSystemAttributes,
+    FileSystemInformationClass,
+    FsAttributeInformation,
+    FsControlInformation,
+    FsDeviceInformation,
+    FsFullSizeInformation,
+    FsObjectIdInformation,
+    FsSectorSizeInformation,
+    FsSizeInformation,
+    FsVolumeInformation,
+    SectorSizeFlags,
+)
+
+_SECTOR = 512
+_PAGE = 4096
+_LARGEST_UNIT = 1 << 31
+_OBJECT_ID = Struct("<IQ4s")
+
+
+class VolumeClass(NamedTuple):
+    """How a class is answered, and the smallest buffer that is accepted for that, in bytes."""
+
+    build: Callable[[Context, VolumeStat], bytes]
+    minimum: int
+
+
+def _volume(context: Context, stat: VolumeStat) -> bytes:
+    return FsVolumeInformation(from_unix_ns(stat.created), stat.serial, stat.label).encode()
+
+
+def _size(context: Context, stat: VolumeStat) -> bytes:
+    unit, sector = _units(stat)
+    return FsSizeInformation(
+        stat.total_bytes // unit, stat.available_bytes // unit, unit // sector, sector
+    ).encode()
+
+
+def _full_size(context: Context, stat: VolumeStat) -> bytes:
+    unit, sector = _units(stat)
+    return FsFullSizeInformation(
+        stat.total_bytes // unit,
+        stat.available_bytes // unit,
+        stat.free_bytes // unit,
+        unit // sector,
+        sector,
+    ).encode()
+
+
+def _device(context: Context, stat: VolumeStat) -> bytes:
+    characteristics = DeviceCharacteristics.FILE_DEVICE_IS_MOUNTED
+    if context.tree.read_only:
+        characteristics |= DeviceCharacteristics.FILE_READ_ONLY_DEVICE
+    return FsDeviceInformation(DeviceType.FILE_DEVICE_DISK, int(characteristics)).encode()
+
+
+def _attribute(context: Context, stat: VolumeStat) -> bytes:
+    """No FILE_PERSISTENT_ACLS: clients need not try to copy what cannot be set here."""
+    attributes = (
+        FileSystemAttributes.FILE_CASE_PRESERVED_NAMES
+        | FileSystemAttributes.FILE_UNICODE_ON_DISK
+        | FileSystemAttributes.FILE_SUPPORTS_HARD_LINKS
+    )
+    if stat.case_sensitive:
+        attributes |= FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
+    if context.tree.read_only:
+        attributes |= FileSystemAttributes.FILE_READ_ONLY_VOLUME
+    return FsAttributeInformation(int(attributes), stat.name_max, stat.file_system).encode()
+
+
+def _control(context: Context, stat: VolumeStat) -> bytes:
+    """There are no quotas, and this is how a volume says so."""
+    return FsControlInformation().encode()
+
+
+def _object_id(context: Context, stat: VolumeStat) -> bytes:
+    """The same for as long as the volume is the same."""
+    created = from_unix_ns(stat.created)
+    return FsObjectIdInformation(_OBJECT_ID.pack(stat.serial, created, b"smbq")).encode()
+
+
+def _sector_size(context: Context, stat: VolumeStat) -> bytes:
+    unit, sector = _units(stat)
+    physical = _PAGE if unit % _PAGE == 0 and _PAGE % sector == 0 else sector
+    return FsSectorSizeInformation(
+        sector,
+        physical,
+        physical,
+        min(physical, _PAGE),
+        int(SectorSizeFlags.ALIGNED_DEVICE | SectorSizeFlags.PARTITION_ALIGNED_ON_DEVICE),
+    ).encode()
+
+
+def _units(stat: VolumeStat) -> tuple[int, int]:
+    """The sizes of an allocation unit and of a sector, as 32 bits can hold them."""
+    unit = stat.block_size
+    if not 0 < unit < _LARGEST_UNIT:
+        unit = _PAGE
+    return unit, unit if unit % _SECTOR else _SECTOR
+
+
+VOLUME_CLASSES: dict[int, VolumeClass] = {
+    FileSystemInformationClass.FileFsVolumeInformation: VolumeClass(_volume, 24),
+    FileSystemInformationClass.FileFsSizeInformation: VolumeClass(_size, FsSizeInformation.SIZE),
+    FileSystemInformationClass.FileFsDeviceInformation: VolumeClass(
+        _device, FsDeviceInformation.SIZE
+    ),
+    FileSystemInformationClass.FileFsAttributeInformation: VolumeClass(_attribute, 16),
+    FileSystemInformationClass.FileFsControlInformation: VolumeClass(
+        _control, FsControlInformation.SIZE
+    ),
+    FileSystemInformationClass.FileFsFullSizeInformation: VolumeClass(
+        _full_size, FsFullSizeInformation.SIZE
+    ),
+    FileSystemInformationClass.FileFsObjectIdInformation: VolumeClass(
+        _object_id, FsObjectIdInformation.SIZE
+    ),
+    FileSystemInformationClass.FileFsSectorSizeInformation: VolumeClass(
+        _sector_size, FsSectorSizeInformation.SIZE
+    ),
+}
+"""The classes of [MS-SMB2] 2.2.37. The minima are those of [MS-FSA]; a name may be cut short."""
