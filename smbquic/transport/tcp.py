@@ -136,7 +136,7 @@ class TcpTransport(asyncio.BufferedProtocol):
 
     @keep_alive.setter
     def keep_alive(self, wanted: bool) -> None:
-        if wanted == self._keep_alive:
+        if wanted == self._keep_alive or self._transport.is_closing():
             return
         self._keep_alive = wanted
         sock: socket.socket = self._transport.get_extra_info("socket")

@@ -14,13 +14,15 @@ from aioquic._buffer import Buffer as QuicBuffer
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet_builder import QuicPacketBuilder
-from aioquic.quic.recovery import QuicPacketSpace
+from aioquic.quic.recovery import QuicPacketPacer, QuicPacketSpace
 from aioquic.quic.stream import QuicStream
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.engine import Verify
 from smbquic.wire.cursor import Buffer
 
+BURST = 0.0005
+"""Seconds of sending that may go out at once."""
 _BAD_CERTIFICATE = 42
 _ALERTS: Mapping[str, int] = {
     "access-denied": 49,
@@ -118,6 +120,7 @@ class Connection(QuicConnection):
             original_destination_connection_id=original_destination_connection_id,
         )
         self._verify = verify
+        self._loss._pacer = Pacer(max_datagram_size=configuration.max_datagram_size)
         for limit, streams in (
             (self._local_max_streams_bidi, 0 if configuration.is_client else 1),
             (self._local_max_streams_uni, 0),
@@ -150,6 +153,19 @@ class Connection(QuicConnection):
                 super()._write_stream_limits(builder, space, stream)
             finally:
                 receiver.highest_offset = highest
+
+
+class Pacer(QuicPacketPacer):
+    """Spreads datagrams over time, in bursts that suit the timers of an event loop.
+
+    The library lets 16 datagrams go at once. A timer that is due sooner than a millisecond comes
+    after one, so that is all that would leave in a millisecond.
+    """
+
+    def update_rate(self, congestion_window: int, smoothed_rtt: float) -> None:
+        """Take note of a new window (bytes) and round trip (seconds)."""
+        super().update_rate(congestion_window, smoothed_rtt)
+        self.bucket_max = max(self.bucket_max, BURST)
 
 
 class SendBuffer:

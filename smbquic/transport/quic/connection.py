@@ -12,6 +12,7 @@ import asyncio
 import errno
 import logging
 from collections import deque
+from time import monotonic
 from typing import Protocol
 
 from smbquic.errors import (
@@ -97,7 +98,7 @@ class QuicTransport:
         self._is_client = is_client
         self._verified = verified
         self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
+        self._started = monotonic()
         self._up = False
         self._assembler = framing.Assembler()
         self._inbox = framing.Inbox(self._fetched)
@@ -130,7 +131,7 @@ class QuicTransport:
 
     def start(self) -> None:
         """Begin the handshake, as a client."""
-        now = self._loop.time()
+        now = monotonic()
         self._engine.connect(self._path, now)
         self._flush(now)
 
@@ -164,7 +165,7 @@ class QuicTransport:
         """End the connection at once, for a reason the peer need not know."""
         self._end(error)
         self._engine.close(NO_ERROR, "")
-        self._flush(self._loop.time())
+        self._flush(monotonic())
 
     def abandon(self) -> None:
         """Forget the connection: nothing is sent and nothing is waited for any more."""
@@ -203,7 +204,7 @@ class QuicTransport:
                 )
             )
         elif error.errno == errno.ECONNREFUSED:
-            now = self._loop.time()
+            now = monotonic()
             if self._refused_since is None:
                 self._refused_since = now
             elif now - self._refused_since > REFUSED_FOR:
@@ -219,7 +220,7 @@ class QuicTransport:
 
     def _rebind(self, error: OSError) -> None:
         """The network we spoke from may be gone, and another one be there."""
-        now = self._loop.time()
+        now = monotonic()
         if now - self._rebound_at < REBIND_INTERVAL:
             return
         self._rebound_at = now
@@ -231,7 +232,7 @@ class QuicTransport:
 
     def _tick(self) -> None:
         self._timer = None
-        now = self._loop.time()
+        now = monotonic()
         due = self._engine.timer()
         if due is not None and due <= now + CLOCK_RESOLUTION:
             self._engine.tick(max(now, due))
@@ -343,7 +344,7 @@ class QuicTransport:
     def _flush_now(self) -> None:
         self._flush_due = False
         if not self._closed.done():
-            self._flush(self._loop.time())
+            self._flush(monotonic())
 
     def _flush(self, now: float) -> None:
         if self._endpoint.blocked:
@@ -371,7 +372,7 @@ class QuicTransport:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._tick)
+        self._timer = self._loop.call_later(max(0.0, due - monotonic()), self._tick)
         self._timer_at = due
 
     def _schedule_ping(self) -> None:
@@ -408,7 +409,7 @@ class QuicTransport:
 
     def _linger_no_more(self) -> None:
         self._engine.close(NO_ERROR, self._reason)
-        self._flush(self._loop.time())
+        self._flush(monotonic())
 
     def _over(self, farewell: list[tuple[bytes, Path]]) -> None:
         if not self._closed.done():

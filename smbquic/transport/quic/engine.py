@@ -44,7 +44,11 @@ class Ending:
 
 
 class Engine(Protocol):
-    """One QUIC connection. `now` is the event loop's time, in seconds."""
+    """One QUIC connection.
+
+    `now` is `time.monotonic()`: the event loop's own time stands still for whole milliseconds on
+    uvloop, in which a paced sender could send thousands of datagrams.
+    """
 
     security: Security | None
     """Set once the peer is known and data may flow."""

@@ -13,6 +13,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Protocol
 
 from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
@@ -173,7 +174,7 @@ class UdpEndpoint:
                 callback()
 
     def _readable(self) -> None:
-        now = self._loop.time()
+        now = monotonic()
         receiver = self._receiver
         for _ in range(READS_PER_WAKE_UP):
             try:
