@@ -12,6 +12,7 @@ import pytest
 from smbquic.storage.base import Disposition, PathNotFound
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local_file import LocalFile
+from smbquic.storage.tree import Link, Tree
 
 HOSTILE = [
     "..",
@@ -186,6 +187,29 @@ def test_the_kernels_own_ways_out(name: str, root: Path) -> None:
     storage.close()
 
 
+@pytest.mark.parametrize("act", ["rename", "link", "delete"])
+def test_a_file_that_becomes_a_way_out_just_after_the_check(
+    act: str, storage: LocalStorage, root: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "file").write_bytes(b"inside")
+    file, _ = storage.open("file")
+    real = Tree.verify
+
+    def verify_and_swap(tree: Tree, link: Link) -> int:
+        folder = real(tree, link)
+        (root / "file").unlink()
+        (root / "file").symlink_to(outside / "secret")
+        return folder
+
+    monkeypatch.setattr(Tree, "verify", verify_and_swap)
+    if act == "delete":
+        file.delete()
+    else:
+        getattr(file, act)("new", replace=False)
+        assert (root / "new").is_symlink()
+    file.close()
+
+
 # A local process that swaps what is there for ways out, as fast as it can
 
 SWAPPER = """
@@ -311,6 +335,10 @@ def link_here(storage: LocalStorage, name: str) -> None:
         file.close()
 
 
+def link_away(storage: LocalStorage, name: str) -> None:
+    closing(storage, name, lambda file: file.link("mine", replace=True))
+
+
 def list_all(storage: LocalStorage, name: str) -> None:
     folder, _ = storage.open(name.split("\\")[0], directory=True)
     try:
@@ -329,7 +357,7 @@ def closing(storage: LocalStorage, name: str, act: Callable[[LocalFile], None]) 
 
 @pytest.mark.parametrize("name", ["dir\\secret", "file"])
 @pytest.mark.parametrize(
-    "change", [make, make_folder, remove, move_away, move_here, link_here, list_all]
+    "change", [make, make_folder, remove, move_away, move_here, link_here, link_away, list_all]
 )
 def test_changing_while_it_is_swapped(
     change: Change, name: str, storage: LocalStorage, root: Path, outside: Path
