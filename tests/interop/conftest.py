@@ -1,0 +1,46 @@
+"""Our server in a process of its own, for other people's clients."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smbquic.pki import PkiDirectory
+from tests.interop.processes import ServerProcess, empty, running_relay, running_server
+
+
+@pytest.fixture(scope="module")
+def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with running_server(tmp_path_factory.mktemp("server"), pki, "--guest") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def _relay_port(_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with running_relay(tmp_path_factory.mktemp("relay"), _server) as port:
+        yield port
+
+
+@pytest.fixture
+def server(_server: ServerProcess) -> Iterator[ServerProcess]:
+    """A server whose share is empty, and which must not have stumbled when the test is over."""
+    empty(_server.share)
+    before = len(_server.log.read_text())
+    yield _server
+    said = _server.log.read_text()[before:]
+    assert "ERROR" not in said, said
+    assert "Traceback" not in said, said
+
+
+@pytest.fixture
+def relay_port(server: ServerProcess, _relay_port: int) -> int:
+    """The TCP port of a relay, which carries what arrives there to `server` over QUIC."""
+    return _relay_port
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Path:
+    """An empty folder of the client."""
+    folder = tmp_path / "local"
+    folder.mkdir()
+    return folder

@@ -1,0 +1,150 @@
+"""Servers in processes of their own, and what the interop tests know about them."""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from smbquic.auth.users import UserStore
+from smbquic.pki import PkiDirectory
+
+USER = "alice"
+PASSWORD = "correct horse 7"
+SHARE = "data"
+READ_ONLY_SHARE = "readonly"
+STARTING = 30.0
+"""Seconds that a process may take to say that it is ready."""
+STOPPING = 10.0
+
+_ROOT = Path(__file__).parents[2]
+
+
+def empty(folder: Path) -> None:
+    """Delete all that is in a folder."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def stop(process: "subprocess.Popen[str]") -> None:
+    """Ask a process to end, and see to it that it does."""
+    process.terminate()
+    try:
+        process.communicate(timeout=STOPPING)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def _read_line(process: "subprocess.Popen[str]", log: Path) -> str:
+    """The next line on its standard output."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], STARTING)
+    line = process.stdout.readline() if ready else ""
+    if not line:
+        raise RuntimeError(f"it did not start:\n{log.read_text()}")
+    return line
+
+
+@contextlib.contextmanager
+def _smbquic(log: Path, *arguments: "str | Path") -> Iterator[tuple[int, list[str]]]:
+    """Run a command that announces its listeners; gives its process id and their addresses."""
+    command = [sys.executable, "-m", "smbquic", "-v", *map(str, arguments), "--json"]
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=_ROOT
+        )
+    try:
+        event = json.loads(_read_line(process, log))
+        assert event["event"] == "ready"
+        yield process.pid, event["listeners"]
+    finally:
+        stop(process)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A running `smbquic serve`: the folder `share` as ``data``, and read-only as ``readonly``."""
+
+    pid: int
+    ports: dict[str, int]
+    share: Path
+    log: Path
+    pki: PkiDirectory
+
+    def peak_memory(self) -> int:
+        """The most memory that it has had resident so far, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+        return int(peak) * 1024
+
+
+@contextlib.contextmanager
+def running_server(folder: Path, pki: PkiDirectory, *options: str) -> Iterator[ServerProcess]:
+    """Serve ``folder/share`` over both transports to alice; ends with the block."""
+    share, users, log = folder / "share", folder / "users.txt", folder / "server.log"
+    share.mkdir()
+    store = UserStore()
+    store.add(USER, PASSWORD)
+    store.save(users)
+    with _smbquic(
+        log,
+        *("serve", "--users", users),
+        *("--share", f"{SHARE}={share}", "--share", f"{READ_ONLY_SHARE}={share}:ro"),
+        *("--cert", pki.server.certificate, "--key", pki.server.key),
+        *("--listen", "quic://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0"),
+        *options,
+    ) as (pid, listeners):
+        ports = {url.partition(":")[0]: int(url.rpartition(":")[2]) for url in listeners}
+        yield ServerProcess(pid, ports, share, log, pki)
+
+
+@contextlib.contextmanager
+def running_relay(folder: Path, server: ServerProcess) -> Iterator[int]:
+    """Run `smbquic relay` to the server's QUIC port; gives its TCP port."""
+    with _smbquic(
+        folder / "relay.log",
+        *("relay", "--listen", "tcp://127.0.0.1:0", "--ca", server.pki.ca),
+        f"smb+quic://localhost:{server.ports['quic']}",
+    ) as (_, [listener]):
+        yield int(listener.rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Smbclient:
+    """Debian's smbclient, which works in `folder` and talks to a TCP port of this machine."""
+
+    port: int
+    folder: Path
+
+    def __call__(
+        self,
+        commands: str,
+        *options: str,
+        share: str = SHARE,
+        user: str = USER,
+        password: str = PASSWORD,
+    ) -> tuple[int, str]:
+        """Run its commands; its exit code, and what it printed."""
+        done = subprocess.run(
+            [
+                *("smbclient", f"//localhost/{share}", "-p", str(self.port), "-s", "/dev/null"),
+                *("-U", f"{user}%{password}", "--option=client min protocol=SMB2_02"),
+                *(*options, "-c", commands),
+            ],
+            cwd=self.folder,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+        )
+        return done.returncode, done.stdout.decode(errors="replace")
