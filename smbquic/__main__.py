@@ -1,0 +1,5 @@
+"""`python -m smbquic`."""
+
+from smbquic.cli.main import run
+
+run()

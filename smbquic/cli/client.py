@@ -1,0 +1,166 @@
+"""What all client commands share: how the server is found, trusted and logged on to."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smbquic import api
+from smbquic.cli.output import warn
+from smbquic.client.session import Session
+from smbquic.client.share import Share
+from smbquic.client.url import SmbUrl
+from smbquic.protocol.settings import EncryptionPolicy
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+TRUST_OPTIONS = (
+    click.option(
+        "--ca",
+        type=_FILE,
+        envvar="SMBQUIC_CA",
+        help="Trust the authorities of this PEM file instead of the system's (or SMBQUIC_CA).",
+    ),
+    click.option("--insecure", is_flag=True, help="Trust any certificate. Not for real data."),
+    click.option(
+        "--client-cert", type=_FILE, help="Our certificate, where the server asks for one."
+    ),
+    click.option("--client-key", type=_FILE, help="The key of that certificate."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.1),
+        default=10.0,
+        show_default=True,
+        help="Seconds until the server must have answered.",
+    ),
+)
+_LOGON_OPTIONS = (
+    click.option(
+        "--password-file",
+        type=click.File(),
+        help="Read the password from the first line of a file, or - for standard input.",
+    ),
+    click.option("--encrypt", is_flag=True, help="Insist on SMB encryption, over QUIC too."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+)
+
+
+@dataclass(slots=True)
+class Client:
+    """The options of one command line, put to use."""
+
+    ca: Path | None = None
+    insecure: bool = False
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    timeout: float = 10.0
+    password_file: Any = None
+    encrypt: bool = False
+    as_json: bool = False
+    _passwords: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.insecure:
+            warn("--insecure: the server's certificate is not checked, anybody may answer")
+        if bool(self.client_cert) != bool(self.client_key):
+            raise click.UsageError("--client-cert and --client-key go together")
+
+    def session(self, url: SmbUrl) -> AbstractAsyncContextManager[Session]:
+        """A logon at the server of a URL."""
+        return api.open_session(url, **self._options(url))
+
+    def share(self, url: SmbUrl) -> AbstractAsyncContextManager[Share]:
+        """The share of a URL."""
+        return api.connect(url, **self._options(url))
+
+    def connection_options(self) -> dict[str, Any]:
+        """What `api.open_connection` takes: all but the logon."""
+        return {
+            "ca": self.ca,
+            "insecure": self.insecure,
+            "client_certificate": self.client_cert,
+            "client_key": self.client_key,
+            "encryption": EncryptionPolicy.REQUIRED if self.encrypt else EncryptionPolicy.ALLOWED,
+            "timeout": self.timeout,
+        }
+
+    def _options(self, url: SmbUrl) -> dict[str, Any]:
+        return {"password": self._password(url), **self.connection_options()}
+
+    def _password(self, url: SmbUrl) -> str:
+        """From the URL, the file, the environment, or the keyboard; asked for once."""
+        if not url.user:
+            raise click.UsageError(f"{url} names no user; write USER@ before the host")
+        key = (url.host, url.domain, url.user)
+        if key not in self._passwords:
+            self._passwords[key] = self._find_password(url)
+        return self._passwords[key]
+
+    def _find_password(self, url: SmbUrl) -> str:
+        if url.password is not None:
+            warn("a password in a URL can be seen by others; use --password-file or a prompt")
+            return url.password
+        if self.password_file is not None:
+            return str(self.password_file.readline()).rstrip("\r\n")
+        if "SMBQUIC_PASSWORD" in os.environ:
+            return os.environ["SMBQUIC_PASSWORD"]
+        if not sys.stdin.isatty():
+            raise click.UsageError(
+                f"no password for {url.user}: use --password-file FILE, or SMBQUIC_PASSWORD"
+            )
+        return str(click.prompt(f"Password of {url.user}@{url.host}", hide_input=True, err=True))
+
+
+def client_command(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the client's options, and hand them to it as one `Client`."""
+    names = [field for field in Client.__dataclass_fields__ if not field.startswith("_")]
+
+    @wraps(command)
+    def with_client(**options: Any) -> Any:
+        client = Client(**{name: options.pop(name) for name in names})
+        return command(client, **options)
+
+    for option in reversed((*TRUST_OPTIONS, *_LOGON_OPTIONS)):
+        with_client = option(with_client)
+    return with_client
+
+
+class UrlType(click.ParamType[SmbUrl]):
+    """A command-line argument that is an SMB URL."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> SmbUrl:
+        """Parse it; a bad one is a usage error."""
+        if isinstance(value, SmbUrl):
+            return value
+        try:
+            return SmbUrl.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ShareUrlType(UrlType):
+    """The same, with a share in it."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> SmbUrl:
+        """Parse it; one without a share is a usage error."""
+        try:
+            return super().convert(value, param, ctx).need_share()
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+URL = UrlType()
+SHARE_URL = ShareUrlType()
+
+
+def is_url(text: str) -> bool:
+    """Whether an argument is an address rather than a local path."""
+    return "://" in text

@@ -1,0 +1,65 @@
+"""What a failure looks like to a person: one line that says what is wrong, and an exit code."""
+
+import errno
+from enum import IntEnum
+
+import click
+
+from smbquic.auth.users import UsersError
+from smbquic.client.url import UrlError
+from smbquic.errors import (
+    AuthenticationError,
+    SecurityError,
+    SmbError,
+    StatusError,
+    TransportError,
+)
+from smbquic.pki.files import PkiError
+
+
+class ExitCode(IntEnum):
+    """What the program's exit code means."""
+
+    DONE = 0
+    PARTLY = 1
+    USAGE = 2
+    AUTHENTICATION = 3
+    TRANSPORT = 4
+    REFUSED = 5
+    INTERRUPTED = 130
+
+
+class PartialFailure(click.ClickException):
+    """Some of the work failed; each failure was reported when it happened."""
+
+    exit_code = ExitCode.PARTLY
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """The exit code for an error that ends a command."""
+    if isinstance(error, AuthenticationError):
+        return ExitCode.AUTHENTICATION
+    if isinstance(error, TransportError | SecurityError | PkiError):
+        return ExitCode.TRANSPORT
+    if isinstance(error, StatusError):
+        return ExitCode.REFUSED
+    if isinstance(error, UrlError | UsersError):
+        return ExitCode.USAGE
+    if isinstance(error, SmbError):
+        return ExitCode.TRANSPORT
+    return ExitCode.PARTLY
+
+
+def describe(error: BaseException) -> str:
+    """One line for people: what is wrong, and what to do about it."""
+    if isinstance(error, OSError) and not isinstance(error, SmbError):
+        return _describe_os_error(error)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _describe_os_error(error: OSError) -> str:
+    what = f"{error.filename}: " if error.filename else ""
+    text = f"{what}{error.strerror or error}"
+    if error.errno == errno.ENOSPC:
+        text += "; free some space and run the command again"
+    return text

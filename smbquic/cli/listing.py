@@ -1,0 +1,164 @@
+"""`smbquic ls`, `tree`, `stat`, `cat`: looking at what a share holds."""
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from smbquic.cli.client import SHARE_URL, Client, client_command
+from smbquic.cli.loop import run
+from smbquic.cli.output import emit, printable, size
+from smbquic.client.names import join
+from smbquic.client.share import Share
+from smbquic.client.stat import Stat
+from smbquic.client.url import SmbUrl
+from smbquic.wire.fscc.attributes import FileAttributes
+
+_CHUNK = 1 << 20
+_LETTERS = (
+    (FileAttributes.READONLY, "r"),
+    (FileAttributes.HIDDEN, "h"),
+    (FileAttributes.SYSTEM, "s"),
+    (FileAttributes.ARCHIVE, "a"),
+)
+
+
+def _time(nanoseconds: int) -> str:
+    moment = datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _document(entry: Stat, path: str) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "path": path,
+        "type": _kind(entry),
+        "size": entry.size,
+        "allocation_size": entry.allocation_size,
+        "attributes": [name for name in (flag.name for flag in entry.attributes) if name],
+        "created": _time(entry.creation_time),
+        "accessed": _time(entry.last_access_time),
+        "modified": _time(entry.last_write_time),
+        "changed": _time(entry.change_time),
+    }
+
+
+def _kind(entry: Stat) -> str:
+    if entry.is_link:
+        return "link"
+    return "directory" if entry.is_directory else "file"
+
+
+def _line(entry: Stat) -> str:
+    letters = "".join(letter if entry.attributes & bit else "-" for bit, letter in _LETTERS)
+    first = {"directory": "d", "link": "l", "file": "-"}[_kind(entry)]
+    mark = "/" if entry.is_directory else ""
+    count = "" if entry.is_directory else f"{entry.size}"
+    return (
+        f"{first}{letters} {count:>14} {_time(entry.last_write_time)} {printable(entry.name)}{mark}"
+    )
+
+
+@click.command("ls")
+@click.argument("url", type=SHARE_URL)
+@click.option("-l", "--long", is_flag=True, help="Attributes, sizes and times too.")
+@client_command
+def ls(client: Client, url: SmbUrl, *, long: bool) -> None:
+    """List a folder: smbquic ls smb+quic://alice@fs.example/data/reports"""
+
+    async def work() -> None:
+        async with client.share(url) as share:
+            entries = await _entries(share, url.path)
+        if client.as_json:
+            emit({"entries": [_document(entry, path) for path, entry in entries]})
+            return
+        for _, entry in entries:
+            click.echo(_line(entry) if long else printable(entry.name) + "/" * entry.is_directory)
+
+    run(work())
+
+
+async def _entries(share: Share, path: str) -> list[tuple[str, Stat]]:
+    """What a folder holds, or the one file that the path names, sorted by name."""
+    entry = await share.stat(path)
+    if not entry.is_directory:
+        return [(path, entry)]
+    found = [(join(path, inner.name), inner) async for inner in share.scandir(path)]
+    return sorted(found, key=lambda pair: pair[1].name.casefold())
+
+
+@click.command("tree")
+@click.argument("url", type=SHARE_URL)
+@client_command
+def tree(client: Client, url: SmbUrl) -> None:
+    """Show a folder and all below it: smbquic tree smb+quic://alice@fs.example/data
+
+    With --json, one line for each entry.
+    """
+
+    async def work() -> None:
+        async with client.share(url) as share:
+            files, folders = await _show_tree(client, share, url.path, "")
+        if not client.as_json:
+            click.echo(f"{folders} folders, {files} files")
+
+    run(work())
+
+
+async def _show_tree(client: Client, share: Share, path: str, indent: str) -> tuple[int, int]:
+    files = folders = 0
+    entries = await _entries(share, path)
+    for index, (inner, entry) in enumerate(entries):
+        last = index == len(entries) - 1
+        if client.as_json:
+            emit(_document(entry, inner))
+        else:
+            mark = "/" if entry.is_directory else f"  {size(entry.size)}"
+            branch = "`-- " if last else "|-- "
+            click.echo(f"{indent}{branch}{printable(entry.name)}{mark}")
+        if entry.is_directory and not entry.is_link:
+            folders += 1
+            below = indent + ("    " if last else "|   ")
+            more_files, more_folders = await _show_tree(client, share, inner, below)
+            files, folders = files + more_files, folders + more_folders
+        else:
+            files += 1
+    return files, folders
+
+
+@click.command("stat")
+@click.argument("url", type=SHARE_URL)
+@client_command
+def stat(client: Client, url: SmbUrl) -> None:
+    """Show what is known of a file or folder: smbquic stat smb+quic://alice@fs.example/data/a"""
+
+    async def work() -> dict[str, Any]:
+        async with client.share(url) as share:
+            return _document(await share.stat(url.path), url.path)
+
+    document = run(work())
+    if client.as_json:
+        emit(document)
+        return
+    for name, value in document.items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        click.echo(f"{name.replace('_', ' '):15} {printable(str(text))}")
+
+
+@click.command("cat")
+@click.argument("url", type=SHARE_URL)
+@client_command
+def cat(client: Client, url: SmbUrl) -> None:
+    """Write a file to standard output: smbquic cat smb+quic://alice@fs.example/data/a.txt"""
+
+    async def work() -> None:
+        async with client.share(url) as share, share.open(url.path, "rb") as file:
+            while chunk := await file.read(_CHUNK):
+                sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+    run(work())
+
+
+COMMANDS = (ls, tree, stat, cat)

@@ -1,0 +1,102 @@
+"""`smbquic ping`: is it there, how far, and what was agreed on."""
+
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import click
+
+from smbquic import api
+from smbquic.cli.client import URL, Client, client_command
+from smbquic.cli.loop import run
+from smbquic.cli.output import emit
+from smbquic.client.connection import Connection
+from smbquic.client.url import SmbUrl
+
+
+@dataclass(slots=True)
+class Ping:
+    """What a ping found. Times in milliseconds."""
+
+    connection: Connection
+    logged_on: bool
+    milliseconds: list[float]
+
+    def document(self, url: SmbUrl) -> dict[str, Any]:
+        """All of it, for programs."""
+        peer = self.connection.transport.peer
+        negotiated = self.connection.protocol.negotiated
+        assert negotiated is not None
+        return {
+            "url": str(url),
+            "transport": peer.kind,
+            "address": f"{peer.remote[0]}:{peer.remote[1]}",
+            "tls_cipher": peer.cipher,
+            "handshake_ms": round(peer.handshake_seconds * 1000, 2),
+            "dialect": negotiated.dialect.name.removeprefix("SMB_").replace("_", "."),
+            "signing": negotiated.signing_algorithm.name,
+            "smb_encryption": negotiated.cipher.name if negotiated.cipher else None,
+            "encryption_left_to_quic": negotiated.transport_security,
+            "logged_on": self.logged_on,
+            "echo_ms": [round(value, 3) for value in self.milliseconds],
+        }
+
+
+@click.command("ping")
+@click.argument("url", type=URL)
+@click.option("-c", "--count", type=click.IntRange(1, 1000), default=4, show_default=True)
+@client_command
+def ping(client: Client, url: SmbUrl, *, count: int) -> None:
+    """Connect, say what was agreed on, and time some ECHOs.
+
+    \b
+    smbquic ping smb+quic://fs.example            connect only
+    smbquic ping smb+quic://alice@fs.example      log on too
+    """
+
+    async def work() -> None:
+        async with AsyncExitStack() as stack:
+            if url.user:
+                session = await stack.enter_async_context(client.session(url))
+                connection = session.connection
+            else:
+                connection = await stack.enter_async_context(
+                    api.open_connection(url, **client.connection_options())
+                )
+            milliseconds = []
+            for number in range(count):
+                started = time.perf_counter()
+                await connection.echo()
+                milliseconds.append((time.perf_counter() - started) * 1000)
+                if number == 0 and not client.as_json:
+                    _introduce(Ping(connection, bool(url.user), milliseconds).document(url))
+                if not client.as_json:
+                    click.echo(f"echo {number + 1}: {milliseconds[-1]:.2f} ms")
+            if client.as_json:
+                emit(Ping(connection, bool(url.user), milliseconds).document(url))
+            else:
+                click.echo(
+                    f"min/median/max {min(milliseconds):.2f}/{median(milliseconds):.2f}"
+                    f"/{max(milliseconds):.2f} ms"
+                )
+
+    run(work())
+
+
+def _introduce(found: dict[str, Any]) -> None:
+    tls = f", {found['tls_cipher']}" if found["tls_cipher"] else ""
+    click.echo(
+        f"{found['url']}: {found['transport'].upper()} to {found['address']}{tls},"
+        f" connected in {found['handshake_ms']:.1f} ms"
+    )
+    if found["encryption_left_to_quic"]:
+        encryption = "encryption left to QUIC"
+    else:
+        encryption = f"encryption {found['smb_encryption'] or 'not offered'}"
+    logged_on = "logged on" if found["logged_on"] else "not logged on"
+    click.echo(f"SMB {found['dialect']}, signing {found['signing']}, {encryption}, {logged_on}")
+
+
+COMMANDS = (ping,)

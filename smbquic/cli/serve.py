@@ -1,0 +1,177 @@
+"""`smbquic serve`: share folders."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smbquic import api
+from smbquic.auth.users import UserStore
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.loop import run, stop_signal
+from smbquic.cli.output import emit, warn
+from smbquic.pki.directory import CertificateFiles
+from smbquic.pki.private import ensure_private_ca, user_data_directory
+from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.server.share import Share
+from smbquic.storage.local import LocalStorage
+
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+_DEFAULT_LISTEN = "quic://0.0.0.0:443"
+
+
+class _CannotListen(click.ClickException):
+    exit_code = ExitCode.TRANSPORT
+
+
+def parse_share(text: str) -> Share:
+    """``NAME=PATH`` or ``NAME=PATH:ro``. Raises a usage error."""
+    name, equals, path = text.partition("=")
+    read_only = path.endswith(":ro")
+    folder = Path(path.removesuffix(":ro"))
+    if not (name and equals and path):
+        raise click.UsageError(f"--share {text}: write NAME=PATH, or NAME=PATH:ro")
+    if not folder.is_dir():
+        raise click.UsageError(f"--share {text}: {folder} is not a folder")
+    return Share(name, LocalStorage(folder, read_only=read_only), read_only=read_only)
+
+
+def _user_store(users: tuple[str, ...], path: Path | None, *, guest: bool) -> UserStore:
+    store = UserStore.load(path) if path else UserStore()
+    for text in users:
+        name, colon, password = text.partition(":")
+        if colon:
+            warn(f"--user {name}:...: a password on the command line can be seen by others")
+        elif "SMBQUIC_PASSWORD" in os.environ:
+            password = os.environ["SMBQUIC_PASSWORD"]
+        else:
+            password = click.prompt(
+                f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True
+            )
+        store.add(name, password)
+    if not store.names() and not guest:
+        raise click.UsageError("nobody could log on: add --user NAME, or --users FILE")
+    return store
+
+
+def _certificate(
+    cert: Path | None, key: Path | None, names: tuple[str, ...], *, quic: bool
+) -> tuple[CertificateFiles | None, Path | None]:
+    """The server's certificate, and the CA to trust where it is our own."""
+    if bool(cert) != bool(key):
+        raise click.UsageError("--cert and --key go together")
+    if cert and key:
+        return CertificateFiles(cert, key), None
+    if not quic:
+        return None, None
+    own_names = {socket.gethostname(), socket.getfqdn(), *names}
+    pki = ensure_private_ca(user_data_directory(), sorted(own_names))
+    return pki.server, pki.ca
+
+
+def _explain(error: OSError, listen: tuple[str, ...]) -> str:
+    where = " ".join(listen)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return (
+            f"cannot listen on {where}: ports below 1024 need the right to; use a higher port"
+            " (--listen quic://0.0.0.0:4433), or give Python CAP_NET_BIND_SERVICE"
+        )
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"cannot listen on {where}: another program has the port; end that one or use another"
+            " port (--listen quic://0.0.0.0:4433)"
+        )
+    return f"cannot listen on {where}: {error.strerror or error}"
+
+
+@click.command("serve")
+@click.option("--share", "shares", multiple=True, required=True, metavar="NAME=PATH[:ro]")
+@click.option(
+    "--listen",
+    multiple=True,
+    default=(_DEFAULT_LISTEN,),
+    show_default=True,
+    metavar="quic://HOST:PORT|tcp://HOST:PORT",
+    help="Where to listen; repeatable. Port 0 picks a free one.",
+)
+@click.option("--user", "users", multiple=True, metavar="NAME[:PASSWORD]", help="Who may log on.")
+@click.option("--users", "users_file", type=_FILE, help="A file of users: see smbquic user.")
+@click.option("--cert", type=_FILE, help="The server's certificate: PEM, then its intermediates.")
+@click.option("--key", type=_FILE, help="The certificate's key.")
+@click.option("--client-ca", type=_FILE, help="Demand client certificates from these authorities.")
+@click.option("--name", "names", multiple=True, help="A name for the certificate made by default.")
+@click.option("--guest", is_flag=True, help="Let unknown users in, to read.")
+@click.option("--encrypt", is_flag=True, help="Demand SMB encryption (over QUIC TLS counts).")
+@click.option("--require-signing", is_flag=True, help="Demand that clients sign.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
+def serve(
+    shares: tuple[str, ...],
+    listen: tuple[str, ...],
+    users: tuple[str, ...],
+    users_file: Path | None,
+    cert: Path | None,
+    key: Path | None,
+    client_ca: Path | None,
+    names: tuple[str, ...],
+    *,
+    guest: bool,
+    encrypt: bool,
+    require_signing: bool,
+    as_json: bool,
+) -> None:
+    """Share folders over QUIC, and over TCP where asked for.
+
+    \b
+    smbquic serve --share data=/srv/data --user alice
+    smbquic serve --share pub=/srv/pub:ro --users users.txt --cert fs.pem --key fs.key
+
+    Without --cert a private CA is made and kept; the clients have to be told to trust it.
+    """
+    served = {share.name: share for share in map(parse_share, shares)}
+    if len(served) < len(shares):
+        raise click.UsageError("two shares have the same name")
+    store = _user_store(users, users_file, guest=guest)
+    quic = any(address.startswith("quic:") for address in listen)
+    certificate, own_ca = _certificate(cert, key, names, quic=quic)
+
+    async def work() -> None:
+        async with api.serve(
+            served,
+            store,
+            listen,
+            certificate=certificate.certificate if certificate else None,
+            key=certificate.key if certificate else None,
+            client_ca=client_ca,
+            guest=guest,
+            encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
+            signing_required=require_signing,
+        ) as serving:
+            _announce(serving.listeners, own_ca, as_json=as_json)
+            await stop_signal()
+        if as_json:
+            emit({"event": "stopped"})
+
+    try:
+        run(work())
+    except OSError as error:
+        raise _CannotListen(_explain(error, listen)) from error
+
+
+def _announce(listeners: list[str], own_ca: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        event: dict[str, Any] = {"event": "ready", "listeners": listeners}
+        if own_ca:
+            event["ca"] = str(own_ca)
+        emit(event)
+        return
+    click.echo("serving on " + " ".join(listeners) + ", Ctrl-C ends")
+    if own_ca:
+        click.echo(f"the certificate comes from a private CA: {own_ca}")
+        click.echo("  smbquic clients trust it with --ca and a copy of that file;")
+        click.echo("  Windows with: certutil -addstore Root ca.pem (as an administrator)")
+
+
+COMMANDS = (serve,)

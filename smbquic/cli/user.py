@@ -1,0 +1,93 @@
+"""`smbquic user`: who may log on to a server that keeps its users in a file."""
+
+from pathlib import Path
+
+import click
+
+from smbquic.auth.users import UserStore
+from smbquic.cli.output import emit
+
+_users_option = click.option(
+    "--users",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The file that holds the users.",
+)
+_password_option = click.option(
+    "--password-file",
+    type=click.File(),
+    help="Read the password from the first line of a file, or - for standard input.",
+)
+
+
+@click.group("user")
+def group() -> None:
+    """Manage the users of a server.
+
+    The file holds password hashes that are as good as the passwords themselves: it is made
+    readable by its owner only, keep it so.
+    """
+
+
+def _password(file: click.utils.LazyFile | None) -> str:
+    if file is not None:
+        return str(file.readline()).rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+@group.command("add")
+@click.argument("name")
+@_users_option
+@_password_option
+def add(name: str, path: Path, password_file: click.utils.LazyFile | None) -> None:
+    """Add a user: smbquic user add alice --users users.txt"""
+    store = UserStore.load(path) if path.exists() else UserStore()
+    if name in store:
+        raise click.UsageError(f"{name} is in {path} already; use: smbquic user passwd")
+    store.add(name, _password(password_file))
+    store.save(path)
+
+
+@group.command("passwd")
+@click.argument("name")
+@_users_option
+@_password_option
+def passwd(name: str, path: Path, password_file: click.utils.LazyFile | None) -> None:
+    """Change a user's password: smbquic user passwd alice --users users.txt"""
+    store = _load_with(path, name)
+    store.set_password(name, _password(password_file))
+    store.save(path)
+
+
+@group.command("remove")
+@click.argument("name")
+@_users_option
+def remove(name: str, path: Path) -> None:
+    """Remove a user: smbquic user remove alice --users users.txt"""
+    store = _load_with(path, name)
+    store.remove(name)
+    store.save(path)
+
+
+@group.command("list")
+@_users_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_command(path: Path, *, as_json: bool) -> None:
+    """List the users: smbquic user list --users users.txt"""
+    names = UserStore.load(path).names()
+    if as_json:
+        emit({"users": names})
+        return
+    for name in names:
+        click.echo(name)
+
+
+def _load_with(path: Path, name: str) -> UserStore:
+    store = UserStore.load(path)
+    if name not in store:
+        raise click.UsageError(f"{path} has no user {name}; it has {', '.join(store.names())}")
+    return store
+
+
+COMMANDS = (group,)

@@ -1,0 +1,419 @@
+"""The program as people run it: processes, exit codes, one line for what went wrong."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.auth.users import UserStore
+from smbquic.pki import Fault, FaultyPki, PkiDirectory
+
+PASSWORD = "correct horse"
+TIMEOUT = 60
+
+
+def environment(**changes: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SMBQUIC_")}
+    return {**own, "PYTHONWARNINGS": "default", **changes}
+
+
+def smbquic(
+    *arguments: str, password: str | None = PASSWORD, **changes: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run one command to its end."""
+    if password is not None:
+        changes["SMBQUIC_PASSWORD"] = password
+    return subprocess.run(
+        [sys.executable, "-m", "smbquic", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        stdin=subprocess.DEVNULL,
+        env=environment(**changes),
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[dict[str, Any]]:
+    """A command that serves until it is told to stop: its ready event. Ends with exit code 0."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smbquic", *arguments, "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    try:
+        ready = json.loads(process.stdout.readline())
+        assert ready["event"] == "ready"
+        yield ready
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT) == 0
+        assert json.loads(process.stdout.readline()) == {"event": "stopped"}
+    finally:
+        process.kill()
+        process.communicate()
+
+
+class Served:
+    """A server with the share ``data``, and how to get there."""
+
+    def __init__(self, folder: Path, pki: PkiDirectory, listeners: list[str]) -> None:
+        self.folder = folder
+        self.ca = str(pki.ca)
+        self.ports = {url.partition(":")[0]: url.rpartition(":")[2] for url in listeners}
+
+    def url(self, path: str = "", transport: str = "quic", host: str = "localhost") -> str:
+        scheme = {"quic": "smb+quic", "tcp": "smb"}[transport]
+        return f"{scheme}://alice@{host}:{self.ports[transport]}/data/{path}"
+
+    def run(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        return smbquic(*arguments, SMBQUIC_CA=self.ca, **options)
+
+
+def serve_arguments(directory: Path, certificate: Path, key: Path, *listen: str) -> tuple[str, ...]:
+    users = UserStore()
+    users.add("alice", PASSWORD)
+    users.save(directory / "users.txt")
+    (directory / "share").mkdir()
+    return (
+        *("serve", "--share", f"data={directory / 'share'}"),
+        *("--share", f"archive={directory / 'share'}:ro"),
+        *("--users", str(directory / "users.txt")),
+        *("--cert", str(certificate), "--key", str(key)),
+        *(part for address in listen for part in ("--listen", address)),
+    )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, pki: PkiDirectory) -> Iterator[Served]:
+    directory = tmp_path_factory.mktemp("served")
+    arguments = serve_arguments(
+        directory,
+        pki.server.certificate,
+        pki.server.key,
+        "quic://127.0.0.1:0",
+        "tcp://127.0.0.1:0",
+    )
+    with running(*arguments) as ready:
+        yield Served(directory / "share", pki, ready["listeners"])
+
+
+def is_one_line(result: "subprocess.CompletedProcess[str]", code: int, *words: str) -> None:
+    """Exit code, no traceback, and a single line that holds the words."""
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    for word in words:
+        assert word.lower() in lines[0].lower()
+
+
+@pytest.mark.parametrize("transport", ["quic", "tcp"])
+class TestFiles:
+    def test_a_file_up_and_down(self, served: Served, tmp_path: Path, transport: str) -> None:
+        source = tmp_path / "source.bin"
+        source.write_bytes(os.urandom(3_000_000))
+        name = f"{transport}-äöü.bin"
+        result = served.run("put", str(source), served.url(name, transport))
+        assert (result.returncode, result.stderr) == (0, "")
+        assert (served.folder / name).read_bytes() == source.read_bytes()
+        result = served.run("get", served.url(name, transport), str(tmp_path / "back"))
+        assert (result.returncode, result.stderr) == (0, "")
+        assert (tmp_path / "back").read_bytes() == source.read_bytes()
+
+    def test_a_tree_up_and_down(self, served: Served, tmp_path: Path, transport: str) -> None:
+        source = tmp_path / "tree"
+        for number in range(40):
+            folder = source / f"folder {number % 4}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.txt").write_text(f"content of {number}")
+        url = served.url(f"{transport}-tree", transport)
+        result = served.run("put", "-r", "--json", str(source), url)
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)["files"] == 40
+        result = served.run("get", "-r", url, str(tmp_path / "back"))
+        assert result.returncode == 0, result.stderr
+        for path in source.rglob("*.txt"):
+            assert (tmp_path / "back" / path.relative_to(source)).read_bytes() == path.read_bytes()
+        listing = served.run("tree", url)
+        assert listing.stdout.endswith("4 folders, 40 files\n")
+        assert served.run("rm", "-r", url).returncode == 0
+        assert not (served.folder / f"{transport}-tree").exists()
+
+    def test_names_are_changed(self, served: Served, transport: str) -> None:
+        base = f"{transport}-names"
+        assert served.run("mkdir", "-p", served.url(f"{base}/a/b", transport)).returncode == 0
+        (served.folder / base / "a" / "x.txt").write_text("x")
+        source, target = (served.url(f"{base}/a/{name}", transport) for name in ("x.txt", "y.txt"))
+        assert served.run("mv", source, target).returncode == 0
+        assert served.run("cp", target, source).returncode == 0
+        listing = served.run("ls", "--json", served.url(f"{base}/a", transport))
+        entries = json.loads(listing.stdout)["entries"]
+        assert [entry["name"] for entry in entries] == ["b", "x.txt", "y.txt"]
+        assert [entry["type"] for entry in entries] == ["directory", "file", "file"]
+        assert served.run("cat", source).stdout == "x"
+        assert json.loads(served.run("stat", "--json", source).stdout)["size"] == 1
+        assert served.run("rm", source, target).returncode == 0
+        assert served.run("rmdir", served.url(f"{base}/a/b", transport)).returncode == 0
+        assert list((served.folder / base / "a").iterdir()) == []
+
+    def test_ping(self, served: Served, transport: str) -> None:
+        result = served.run("ping", "--json", "-c", "3", served.url(transport=transport))
+        document = json.loads(result.stdout)
+        assert document["transport"] == transport
+        assert document["dialect"] == "3.1.1"
+        assert document["logged_on"] is True
+        assert document["encryption_left_to_quic"] is (transport == "quic")
+        assert len(document["echo_ms"]) == 3
+
+    def test_ping_without_a_logon(self, served: Served, transport: str) -> None:
+        result = served.run("ping", served.url(transport=transport).replace("alice@", ""))
+        assert result.returncode == 0, result.stderr
+        assert "not logged on" in result.stdout
+
+    def test_a_failure_among_several(self, served: Served, transport: str) -> None:
+        (served.folder / f"{transport}-there").write_text("x")
+        urls = [served.url(f"{transport}-{name}", transport) for name in ("there", "missing")]
+        result = served.run("rm", *urls)
+        assert result.returncode == 1
+        assert f"{transport}-missing" in result.stderr
+        assert not (served.folder / f"{transport}-there").exists()
+
+
+class TestWhatGoesWrong:
+    def test_wrong_password(self, served: Served) -> None:
+        result = served.run("ls", served.url(), password="wrong")
+        is_one_line(result, 3, "refuses the logon", "password")
+
+    def test_no_password(self, served: Served) -> None:
+        result = served.run("ls", served.url(), password=None)
+        assert result.returncode == 2
+        assert "--password-file" in result.stderr
+
+    def test_unknown_share(self, served: Served) -> None:
+        result = served.run("ls", served.url().replace("/data/", "/nothing/"))
+        is_one_line(result, 5, "nothing", "STATUS_BAD_NETWORK_NAME")
+
+    def test_missing_file(self, served: Served, tmp_path: Path) -> None:
+        result = served.run("get", served.url("missing"), str(tmp_path / "back"))
+        is_one_line(result, 5, "missing", "STATUS_OBJECT_NAME_NOT_FOUND")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_read_only_share(self, served: Served) -> None:
+        result = served.run("mkdir", served.url("x").replace("/data/", "/archive/"))
+        assert result.returncode == 5
+        assert not (served.folder / "x").exists()
+
+    def test_a_missing_ca(self, served: Served) -> None:
+        result = smbquic("ls", served.url())
+        is_one_line(result, 4, "--ca")
+
+    def test_a_ca_file_that_is_not_there(self, served: Served, tmp_path: Path) -> None:
+        result = smbquic("ls", "--ca", str(tmp_path / "none.pem"), served.url())
+        is_one_line(result, 4, "none.pem")
+
+    def test_insecure_is_warned_about(self, served: Served) -> None:
+        result = smbquic("ls", "--insecure", served.url())
+        is_one_line(result, 0, "--insecure")
+
+    def test_nobody_listens(self, served: Served) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+            for scheme in ("smb", "smb+quic"):
+                url = f"{scheme}://alice@localhost:{port}/data"
+                result = served.run("ls", "--timeout", "2", url)
+                is_one_line(result, 4, str(port))
+
+    def test_an_unknown_host(self, served: Served) -> None:
+        result = served.run("ls", "smb+quic://alice@no-such-host.invalid/data")
+        is_one_line(result, 4, "no-such-host.invalid")
+
+    @pytest.mark.parametrize("url", ["https://host/share", "smb+quic://", "smb+quic://u@h:x/s"])
+    def test_a_url_that_is_none(self, url: str) -> None:
+        result = smbquic("ls", url)
+        assert result.returncode == 2
+        assert "Traceback" not in result.stderr
+
+    @pytest.mark.parametrize(
+        ("fault", "words"),
+        [
+            (Fault.EXPIRED, ["expired"]),
+            (Fault.NOT_YET_VALID, ["not valid"]),
+            (Fault.WRONG_NAME, ["localhost"]),
+            (Fault.UNKNOWN_CA, ["--ca"]),
+        ],
+    )
+    def test_bad_certificates(
+        self, tmp_path: Path, bad_pki: FaultyPki, pki: PkiDirectory, fault: Fault, words: list[str]
+    ) -> None:
+        files = bad_pki.server(fault)
+        arguments = serve_arguments(tmp_path, files.certificate, files.key, "quic://127.0.0.1:0")
+        with running(*arguments) as ready:
+            served = Served(tmp_path / "share", pki, ready["listeners"])
+            result = served.run("ls", served.url())
+        is_one_line(result, 4, *words)
+
+
+class TestServe:
+    def test_the_port_is_taken(self, served: Served, tmp_path: Path, pki: PkiDirectory) -> None:
+        for transport, port in served.ports.items():
+            directory = tmp_path / transport
+            directory.mkdir()
+            arguments = serve_arguments(
+                directory,
+                pki.server.certificate,
+                pki.server.key,
+                f"{transport}://127.0.0.1:{port}",
+            )
+            is_one_line(smbquic(*arguments), 4, port, "another program")
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its rights away")
+    def test_port_443_without_the_right(self, tmp_path: Path, pki: PkiDirectory) -> None:
+        arguments = serve_arguments(
+            tmp_path, pki.server.certificate, pki.server.key, "tcp://127.0.0.1:443"
+        )
+        # Without CAP_NET_BIND_SERVICE root is like anybody else here.
+        result = subprocess.run(
+            [
+                *("setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"),
+                *(sys.executable, "-m", "smbquic", *arguments),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            env=environment(),
+            check=False,
+        )
+        is_one_line(result, 4, "443", "higher port")
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--share", "data"], "NAME=PATH"),
+            (["--share", "data=/no/such/folder", "--user", "a:b"], "not a folder"),
+            (["--share", "data=/tmp"], "nobody could log on"),
+            (["--share", "a=/tmp", "--share", "a=/tmp", "--user", "a:b"], "same name"),
+            (["--share", "a=/tmp", "--user", "a:b", "--cert", "x.pem"], "x.pem"),
+            (["--share", "a=/tmp", "--user", "a:b", "--listen", "http://x"], "quic://HOST:PORT"),
+        ],
+    )
+    def test_usage(self, arguments: list[str], words: str, tmp_path: Path) -> None:
+        result = smbquic("serve", *arguments, password=None, XDG_DATA_HOME=str(tmp_path))
+        assert result.returncode == 2, result.stderr
+        assert words in result.stderr
+        assert "Traceback" not in result.stderr
+
+    def test_a_private_ca_is_made_and_kept(self, tmp_path: Path) -> None:
+        (tmp_path / "share").mkdir()
+        command = ("serve", "--share", f"data={tmp_path / 'share'}", "--user", f"alice:{PASSWORD}")
+        cas = []
+        for _ in range(2):
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "smbquic", *command, "--json"),
+                    *("--listen", "quic://127.0.0.1:0"),
+                ],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(XDG_DATA_HOME=str(tmp_path)),
+            )
+            assert process.stdout is not None
+            try:
+                ready = json.loads(process.stdout.readline())
+                cas.append(Path(ready["ca"]).read_bytes())
+                port = ready["listeners"][0].rpartition(":")[2]
+                result = smbquic(
+                    "ls", "--ca", ready["ca"], f"smb+quic://alice@localhost:{port}/data"
+                )
+                assert result.returncode == 0, result.stderr
+            finally:
+                process.terminate()
+                process.communicate(timeout=TIMEOUT)
+        assert cas[0] == cas[1]
+
+
+class TestUsers:
+    def test_a_user_comes_logs_on_and_goes(self, tmp_path: Path) -> None:
+        users, secret = str(tmp_path / "users.txt"), tmp_path / "secret"
+        secret.write_text("first\n")
+        add = ("user", "add", "bob", "--users", users, "--password-file", str(secret))
+        assert smbquic(*add).returncode == 0
+        is_again = smbquic(*add)
+        assert is_again.returncode == 2
+        assert "user passwd" in is_again.stderr
+        listed = smbquic("user", "list", "--users", users, "--json")
+        assert json.loads(listed.stdout) == {"users": ["bob"]}
+        before = Path(users).read_text()
+        secret.write_text("second\n")
+        changed = smbquic("user", "passwd", "bob", "--users", users, "--password-file", str(secret))
+        assert changed.returncode == 0
+        assert Path(users).read_text() != before
+        assert "second" not in Path(users).read_text()
+        assert smbquic("user", "remove", "bob", "--users", users).returncode == 0
+        assert smbquic("user", "remove", "bob", "--users", users).returncode == 2
+
+    def test_a_damaged_file_is_named(self, tmp_path: Path) -> None:
+        users = tmp_path / "users.txt"
+        users.write_text("alice:nonsense\n")
+        is_one_line(smbquic("user", "list", "--users", str(users)), 2, "users.txt", "1")
+
+
+class TestPki:
+    def test_init_makes_a_pki_once(self, tmp_path: Path) -> None:
+        target = tmp_path / "pki"
+        result = smbquic("pki", "init", str(target), "--name", "fs.example", "--json")
+        assert result.returncode == 0, result.stderr
+        names = {Path(path).name for path in json.loads(result.stdout)["files"]}
+        assert names == {path.name for path in target.iterdir()}
+        assert {"ca.pem", "ca.key", "server.pem", "client.key", "crl.pem"} <= names
+        again = smbquic("pki", "init", str(target))
+        is_one_line(again, 1, "there is a PKI here already")
+
+    def test_a_name_that_is_none(self, tmp_path: Path) -> None:
+        result = smbquic("pki", "init", str(tmp_path / "pki"), "--name", "not a name")
+        assert result.returncode == 2
+        assert not (tmp_path / "pki").exists()
+
+
+def test_relay_carries_tcp_over_quic(served: Served, tmp_path: Path) -> None:
+    server = served.url().replace("alice@", "").partition("/data")[0]
+    (served.folder / "relayed.txt").write_text("over the relay")
+    with running("relay", "--listen", "tcp://127.0.0.1:0", "--ca", served.ca, server) as ready:
+        port = ready["listeners"][0].rpartition(":")[2]
+        result = smbquic("cat", f"smb://alice@127.0.0.1:{port}/data/relayed.txt")
+    assert (result.returncode, result.stdout) == (0, "over the relay")
+
+
+def test_demo() -> None:
+    result = smbquic("demo", "--json")
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["equal"] is True
+    steps = {(step["transport"], step["what"]): step for step in document["steps"]}
+    assert len(steps) == 8
+    for transport in ("quic", "tcp"):
+        assert steps[transport, "put tree"]["files"] >= 1000
+        assert steps[transport, "get tree"]["bytes"] >= 30_000_000
+        assert steps[transport, "put large file"]["bytes"] == 64 << 20
+
+
+def test_help_shows_an_example_for_every_command() -> None:
+    listing = smbquic("--help").stdout
+    commands = [line.split()[0] for line in listing.partition("Commands:")[2].splitlines() if line]
+    assert {"demo", "serve", "relay", "ls", "tree", "stat", "cat", "get", "put"} <= set(commands)
+    for command in commands:
+        if command in ("pki", "user"):
+            continue
+        assert "smbquic " + command in smbquic(command, "--help").stdout.partition("Options:")[0]
