@@ -10,7 +10,7 @@ import logging
 from types import CoroutineType
 from typing import Any
 
-from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.errors import RemoteProtocolError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.commands import COMMANDS
@@ -56,16 +56,19 @@ def _handle(context: Context, request: Request) -> Any:
             raise StatusError.of(request.failure or NtStatus.INVALID_PARAMETER)
         context.begin(request, session=command.session, tree=command.tree)
         return command.handle(context, request)
-    except RemoteProtocolError:
-        raise
     except Exception as error:
         return _failure(context, request, error)
 
 
 def _failure(context: Context, request: Request, error: BaseException) -> StatusError:
-    """The one place where an exception becomes an NTSTATUS."""
+    """The one place where an exception becomes an NTSTATUS; raises what ends the connection."""
     if isinstance(error, StatusError):
         return error
+    if isinstance(error, WireError):
+        # Something inside of a body; that the message itself was sound has been seen before.
+        return StatusError(error.status)
+    if isinstance(error, RemoteProtocolError):
+        raise error
     if isinstance(error, OSError):
         return StatusError(status_of(error))
     context.server.failures += 1

@@ -17,7 +17,7 @@ class Limits:
     trees: int = 256
     opens: int = 16_384
     locks: int = 4_096
-    pending: int = 512
+    pending: int = 511
     logon_seconds: float = 45.0
     failed_logon_delay: float = 2.0
     interim_delay: float = 0.005

@@ -77,9 +77,11 @@ class Wish:
 
 def wish_of(body: CreateRequest) -> Wish:
     """Checks the parameters of a CREATE; StatusError for what cannot be asked for."""
-    options, attributes = body.create_options, int(body.file_attributes)
+    options, attributes, wanted = body.create_options, body.file_attributes, body.desired_access
     if body.impersonation_level > ImpersonationLevel.Delegate:
         raise StatusError(NtStatus.BAD_IMPERSONATION_LEVEL, "CREATE")
+    if not wanted or wanted & _NEVER_GRANTED:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
     if (
         options & ~_VALID_OPTIONS
         or attributes & ~_VALID_ATTRIBUTES
@@ -93,9 +95,6 @@ def wish_of(body: CreateRequest) -> Wish:
     directory = _kind(options)
     if directory and disposition in _OVERWRITES:
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
-    wanted = int(body.desired_access)
-    if not wanted & ~int(AccessMask.SYNCHRONIZE) or wanted & _NEVER_GRANTED:
-        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
     mapped = access.map_generic(wanted)
     if options & _UNBUFFERED:
         mapped &= ~int(AccessMask.FILE_APPEND_DATA)

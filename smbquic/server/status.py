@@ -27,6 +27,7 @@ _BY_ERRNO = {
     errno.EBUSY: NtStatus.SHARING_VIOLATION,
     errno.ETXTBSY: NtStatus.SHARING_VIOLATION,
     errno.EINVAL: NtStatus.INVALID_PARAMETER,
+    errno.EBADF: NtStatus.FILE_CLOSED,
     errno.ESTALE: NtStatus.FILE_CLOSED,
     errno.EOPNOTSUPP: NtStatus.NOT_SUPPORTED,
     errno.ENOSYS: NtStatus.NOT_SUPPORTED,

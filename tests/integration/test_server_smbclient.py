@@ -128,7 +128,8 @@ async def test_a_read_only_share_gives_and_does_not_take(smbclient: Run, root: P
     ):
         _, output = await smbclient(command, share="ro")
         assert "NT_STATUS_ACCESS_DENIED" in output or "NT_STATUS_MEDIA_WRITE_PROTECTED" in output
-    assert [entry.name for entry in root.iterdir()] == ["greeting.txt"]
+    assert not (root / "new").exists()
+    assert (root / "greeting.txt").read_bytes() == b"hello\n"
 
 
 @pytest.mark.parametrize(

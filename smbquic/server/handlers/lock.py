@@ -72,13 +72,15 @@ def _range(entry: Open, element: LockElement) -> ByteRange:
 
 
 async def _wait(entry: Open, wanted: ByteRange) -> LockResponse:
+    """Tries whenever some lock has gone, until the open goes itself."""
     locks = entry.state.locks
     while True:
-        await locks.wait(entry)
+        # Between two steps of a task, anything may have happened.
         if entry not in entry.state.opens:
             raise StatusError(NtStatus.RANGE_NOT_LOCKED, "LOCK")
         try:
             locks.add(wanted)
         except StatusError:
-            continue
-        return _RESPONSE
+            await locks.wait(entry)
+        else:
+            return _RESPONSE

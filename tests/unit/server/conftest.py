@@ -214,8 +214,8 @@ class Client:
 def create(name: str, **fields: Any) -> CreateRequest:
     """A CREATE of a file that is made where it is missing, for all uses and open to all."""
     values: dict[str, Any] = {
-        "requested_oplock_level": OplockLevel.NONE,
-        "impersonation_level": ImpersonationLevel.IMPERSONATION,
+        "requested_oplock_level": OplockLevel.OPLOCK_LEVEL_NONE,
+        "impersonation_level": ImpersonationLevel.Impersonation,
         "desired_access": AccessMask.MAXIMUM_ALLOWED,
         "file_attributes": 0,
         "share_access": SHARE_ALL,
@@ -287,3 +287,39 @@ async def connect(server: Server) -> AsyncIterator[Connect]:
 @pytest.fixture
 async def client(connect: Connect) -> Client:
     return await connect()
+
+
+@pytest.fixture
+def create_request() -> Callable[..., CreateRequest]:
+    """Makes a CREATE for a compound."""
+    return create
+
+
+@pytest.fixture
+def server_with(root: Path) -> Callable[..., Server]:
+    """Makes a server with other limits or settings on the same folder."""
+
+    def made(limits: Limits = QUICK, **settings: Any) -> Server:
+        return make_server(root, limits, **settings)
+
+    return made
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Lets everybody else run until something holds."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        for _ in range(100_000):
+            if condition():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("it never came to that")
+
+    return wait
+
+
+@pytest.fixture
+def listing(root: Path) -> Callable[[], list[str]]:
+    """The names in the share's root, sorted."""
+    return lambda: sorted(entry.name for entry in root.iterdir())

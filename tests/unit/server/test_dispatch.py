@@ -1,0 +1,359 @@
+"""Compounds, requests that take their time, and what goes wrong."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectionClosed
+from smbquic.ntstatus import NtStatus
+from smbquic.server import commands
+from smbquic.server.limits import Limits
+from smbquic.wire.change_notify import ChangeNotifyRequest
+from smbquic.wire.close import CloseRequest
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.file_id import FileId
+from smbquic.wire.flush import FlushRequest
+from smbquic.wire.header import Command
+from smbquic.wire.ioctl import IoctlRequest
+from smbquic.wire.logoff import LogoffRequest
+from smbquic.wire.negotiate import Dialect
+from smbquic.wire.oplock_break import LeaseBreakAcknowledgment, OplockBreakAcknowledgment
+from smbquic.wire.read import ReadRequest
+from smbquic.wire.tree_connect import TreeConnectRequest
+from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+from smbquic.wire.write import WriteRequest
+
+RELATED = FileId.RELATED
+MISSING = {"create_disposition": 1}
+DIRECTORY = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
+
+
+def labels(responses: list[Any]) -> list[str]:
+    return [response.status.label.removeprefix("STATUS_") for response in responses]
+
+
+def notify(file_id: FileId) -> ChangeNotifyRequest:
+    return ChangeNotifyRequest(0, 4096, file_id, 1)
+
+
+async def test_related_requests_are_about_the_same_file(client: Any, create_request: Any) -> None:
+    responses = await client.compound(
+        create_request("x"),
+        WriteRequest(0, RELATED, b"content"),
+        ReadRequest(7, 0, RELATED),
+        CloseRequest(RELATED),
+        CloseRequest(RELATED),
+    )
+    assert labels(responses) == ["SUCCESS"] * 4 + ["FILE_CLOSED"]
+    assert responses[2].body.data == b"content"
+    assert {response.header.tree_id for response in responses} == {client.tree_id}
+
+
+async def test_the_file_of_a_chain_wins_over_the_one_that_is_named(
+    client: Any, create_request: Any
+) -> None:
+    other = await client.open("other")
+    responses = await client.compound(create_request("x"), WriteRequest(0, other, b"content"))
+    assert labels(responses) == ["SUCCESS", "SUCCESS"]
+    assert (await client.call(ReadRequest(1, 0, other))).status == NtStatus.END_OF_FILE
+
+
+async def test_after_a_failed_create_the_rest_fails_likewise(
+    client: Any, create_request: Any
+) -> None:
+    responses = await client.compound(
+        create_request("x", **MISSING), ReadRequest(1, 0, RELATED), CloseRequest(RELATED)
+    )
+    assert labels(responses) == ["OBJECT_NAME_NOT_FOUND"] * 3
+
+
+async def test_after_another_failure_the_chain_goes_on(client: Any, create_request: Any) -> None:
+    responses = await client.compound(
+        create_request("x"), ReadRequest(1, 0, RELATED), WriteRequest(0, RELATED, b"x")
+    )
+    assert labels(responses) == ["SUCCESS", "END_OF_FILE", "SUCCESS"]
+
+
+async def test_unrelated_requests_inherit_nothing(client: Any, create_request: Any) -> None:
+    responses = await client.compound(
+        create_request("x"), CloseRequest(RELATED), EchoRequest(), related=False
+    )
+    assert labels(responses) == ["SUCCESS", "FILE_CLOSED", "SUCCESS"]
+
+
+async def test_a_chain_goes_on_in_the_tree_that_it_connected(
+    client: Any, create_request: Any
+) -> None:
+    responses = await client.compound(
+        TreeConnectRequest(r"\\fs.example\ro"), create_request("", **MISSING), tree_id=0
+    )
+    assert labels(responses) == ["SUCCESS", "SUCCESS"]
+    assert responses[0].header.tree_id == responses[1].header.tree_id != client.tree_id
+
+
+async def test_a_chain_does_not_go_on_without_its_tree_or_session(
+    client: Any, create_request: Any
+) -> None:
+    responses = await client.compound(EchoRequest(), create_request("x"))
+    assert labels(responses) == ["SUCCESS", "INVALID_PARAMETER"]
+    responses = await client.compound(TreeDisconnectRequest(), create_request("x"))
+    assert labels(responses) == ["SUCCESS", "NETWORK_NAME_DELETED"]
+    responses = await client.compound(LogoffRequest(), create_request("x"))
+    assert labels(responses) == ["SUCCESS", "USER_SESSION_DELETED"]
+
+
+async def test_a_chain_waits_for_its_flush(client: Any, create_request: Any) -> None:
+    responses = await client.compound(
+        create_request("x"), FlushRequest(RELATED), CloseRequest(RELATED)
+    )
+    assert labels(responses) == ["SUCCESS"] * 3
+
+
+async def test_only_the_last_of_a_chain_may_wait_for_good(client: Any, create_request: Any) -> None:
+    responses = await client.compound(
+        create_request("a", **DIRECTORY), notify(RELATED), CloseRequest(RELATED)
+    )
+    assert labels(responses) == ["SUCCESS", "INTERNAL_ERROR", "SUCCESS"]
+
+
+async def test_a_folder_is_watched_until_it_is_closed(client: Any, create_request: Any) -> None:
+    sent = client.protocol.compound(
+        [create_request("a", **DIRECTORY), notify(RELATED)],
+        session=client.session,
+        tree_id=client.tree_id,
+    )
+    client.deliver(sent.buffers)
+    created = await client.answer(sent.message_ids[0])
+    assert sent.message_ids[1] in client.pending
+    await client.call(CloseRequest(created.body.file_id))
+    response = await client.answer(sent.message_ids[1])
+    assert response.status == NtStatus.NOTIFY_CLEANUP
+
+
+async def test_watching_can_be_cancelled(client: Any) -> None:
+    folder = await client.open("a", **DIRECTORY)
+    watching = client.send(notify(folder))
+    await client.fetch()
+    client.deliver(client.protocol.cancel(watching))
+    assert (await client.answer(watching)).status == NtStatus.CANCELLED
+    assert (await client.call(notify(await client.open("x")))).status == NtStatus.INVALID_PARAMETER
+
+
+async def test_a_cancel_that_comes_too_late_is_ignored(client: Any, server: Any) -> None:
+    folder = await client.open("a", **DIRECTORY)
+    watching = client.send(notify(folder))
+    await client.fetch()
+    cancel = client.protocol.cancel(watching)
+    client.deliver(cancel)
+    client.deliver(cancel)
+    assert (await client.answer(watching)).status == NtStatus.CANCELLED
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_waiting_requests_are_counted(connect: Any, server_with: Any) -> None:
+    client = await connect(to=server_with(Limits(pending=2)))
+    folder = await client.open("a", **DIRECTORY)
+    for _ in range(2):
+        client.send(notify(folder))
+        await client.fetch()
+    response = await client.call(notify(folder))
+    assert response.status == NtStatus.INSUFFICIENT_RESOURCES
+
+
+async def test_a_malformed_body_fails_alone(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EchoRequest, "encode", lambda self: b"\xff\xff\0\0")
+    assert (await client.call(EchoRequest())).status == NtStatus.INVALID_PARAMETER
+
+
+def break_echo(monkeypatch: pytest.MonkeyPatch, handle: Any) -> None:
+    entry = commands.Entry(handle, session=False, tree=False)
+    monkeypatch.setitem(commands.COMMANDS, Command.ECHO, entry)
+
+
+async def test_an_unexpected_exception_is_answered_counted_and_logged(
+    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handle(context: Any, request: Any) -> None:
+        raise ZeroDivisionError("surprise")
+
+    with monkeypatch.context() as patched:
+        break_echo(patched, handle)
+        assert (await client.call(EchoRequest())).status == NtStatus.INTERNAL_ERROR
+    assert server.failures == 1
+    (record,) = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ZeroDivisionError)
+    assert "ECHO" in record.getMessage()
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_an_unexpected_exception_in_postponed_work(
+    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        raise ZeroDivisionError("surprise")
+
+    break_echo(monkeypatch, lambda context, request: work())
+    assert (await client.call(EchoRequest())).status == NtStatus.INTERNAL_ERROR
+    assert server.failures == 1
+
+
+async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_server(
+    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> object:
+        return object()
+
+    break_echo(monkeypatch, lambda context, request: work())
+    client.send(EchoRequest())
+    await asyncio.wait_for(client.served, 10)
+    assert server.failures == 1
+    assert "failed" in client.transport.closed
+
+
+async def test_a_broken_peer_costs_one_line_in_the_log(
+    connect: Any, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, other = await connect(), await connect()
+    client.deliver([b"\xfeSMB" + bytes(100)])
+    await asyncio.wait_for(client.served, 10)
+    (record,) = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert record.exc_info is None
+    assert "StructureSize" in record.getMessage()
+    assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_a_broken_peer_is_found_in_postponed_work_too(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second request of the chain breaks the protocol once the first one is done."""
+    file_id = await client.open("x")
+    client.protocol.compound([EchoRequest()], session=client.session)
+    sent = client.protocol.compound(
+        [FlushRequest(file_id), TreeConnectRequest(r"\\fs.example\data")],
+        session=client.session,
+        tree_id=client.tree_id,
+    )
+    real = commands.COMMANDS[Command.TREE_CONNECT]
+
+    def handle(context: Any, request: Any) -> Any:
+        request.signed = False
+        return real.handle(context, request)
+
+    monkeypatch.setitem(commands.COMMANDS, Command.TREE_CONNECT, real._replace(handle=handle))
+    client.deliver(sent.buffers)
+    await asyncio.wait_for(client.served, 10)
+    assert "without signature" in client.transport.closed
+
+
+async def test_who_does_not_log_on_is_hung_up_on(connect: Any, server_with: Any) -> None:
+    client = await connect(to=server_with(Limits(logon_seconds=0.01)), token="")
+    await asyncio.wait_for(client.served, 10)
+    assert "logged on" in client.transport.closed
+
+
+async def test_who_has_logged_on_stays(connect: Any, server_with: Any) -> None:
+    server = server_with(Limits(logon_seconds=0.2))
+    client = await connect(to=server)
+    other = await connect(to=server, token="")
+    await asyncio.wait_for(other.served, 10)
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_strangers_get_less_room_than_users(connect: Any) -> None:
+    client = await connect(token="")
+    assert client.transport.max_message_size == 128 << 10
+    await client.log_on()
+    assert client.transport.max_message_size == (8 << 20) + (64 << 10)
+
+
+async def test_who_does_not_read_is_not_read_from(client: Any, until: Any) -> None:
+    client.transport.writable.clear()
+    first = client.send(EchoRequest())
+    second = client.send(EchoRequest())
+    await until(lambda: client.transport.to_server.qsize() == 1)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert client.transport.to_server.qsize() == 1
+    client.transport.writable.set()
+    assert (await client.answer(first)).status == NtStatus.SUCCESS
+    assert (await client.answer(second)).status == NtStatus.SUCCESS
+
+
+async def test_a_peer_that_is_gone_ends_postponed_work_quietly(
+    client: Any, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.transport.writable.clear()
+    client.send(EchoRequest())
+    client.transport.to_server.put_nowait(ConnectionClosed("gone"))
+    client.transport.closed = "gone"
+    client.transport.writable.set()
+    await asyncio.wait_for(client.served, 10)
+    assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
+    assert server.failures == 0
+
+
+async def test_closing_the_server_ends_its_connections(connect: Any, server: Any) -> None:
+    client = await connect()
+    await server.close()
+    await asyncio.wait_for(client.served, 10)
+    assert "going down" in client.transport.closed
+
+
+async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None:
+    share = server.share("DATA")
+    assert share is server.share("data")
+    for shares in ([share, share], [type(share)("ipc$", share.storage)]):
+        with pytest.raises(ValueError, match="already"):
+            type(server)(shares, server.authenticator, server.settings)
+
+
+async def test_ids_are_not_used_twice(client: Any, server: Any) -> None:
+    assert server.next_file_id() != server.next_file_id()
+    (session,) = server.sessions.values()
+    session.last_tree_id = 0xFFFFFFFD
+    await client.connect()
+    assert client.tree_id == 0xFFFFFFFE
+    await client.connect()
+    assert client.tree_id == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (IoctlRequest(0x00060194, RELATED, 0, 4096), NtStatus.NOT_FOUND),
+        (IoctlRequest(0x001401FC, RELATED, 0, 4096), NtStatus.NOT_SUPPORTED),
+        (IoctlRequest(0x00110018, RELATED, 0, 0), NtStatus.OBJECT_NAME_NOT_FOUND),
+        (IoctlRequest(0x00060194, FileId(1, 1), 0, 4096), NtStatus.INVALID_PARAMETER),
+        (IoctlRequest(0x00060194, RELATED, 0, 0, flags=0), NtStatus.NOT_SUPPORTED),
+        (IoctlRequest(0x0011C017, FileId(1, 1), 0, 4096), NtStatus.FILE_CLOSED),
+        (IoctlRequest(0x0011C017, RELATED, 9 << 20, 0), NtStatus.INVALID_PARAMETER),
+        (OplockBreakAcknowledgment(0, FileId(1, 1)), NtStatus.FILE_CLOSED),
+        (LeaseBreakAcknowledgment(bytes(16), 0), NtStatus.OBJECT_NAME_NOT_FOUND),
+    ],
+)
+async def test_what_is_refused(client: Any, body: Any, status: NtStatus) -> None:
+    assert (await client.call(body)).status == status
+
+
+async def test_control_codes_of_a_file(client: Any) -> None:
+    file_id = await client.open("x")
+    response = await client.call(IoctlRequest(0x000900C0, file_id, 0, 64))
+    assert len(response.body.output) == 64
+    response = await client.call(IoctlRequest(0x000900C0, file_id, 0, 63))
+    assert response.status == NtStatus.BUFFER_TOO_SMALL
+    response = await client.call(IoctlRequest(0x00098208, file_id, 0, 64))
+    assert response.status == NtStatus.INVALID_DEVICE_REQUEST
+    response = await client.call(OplockBreakAcknowledgment(0, file_id))
+    assert response.status == NtStatus.INVALID_DEVICE_STATE
+
+
+async def test_the_negotiation_is_confirmed(connect: Any) -> None:
+    client = await connect(dialects=(Dialect.SMB_2_1, Dialect.SMB_3_0))
+    assert client.protocol.must_validate
+    response = await client.call(client.protocol.validate_negotiate())
+    assert response.status == NtStatus.SUCCESS
+    client.protocol.check_validation(response)

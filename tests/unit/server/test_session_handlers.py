@@ -1,0 +1,201 @@
+"""NEGOTIATE to TREE_DISCONNECT: who gets in, and what ends when."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.errors import AuthenticationError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
+from smbquic.server.limits import Limits
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.logoff import LogoffRequest
+from smbquic.wire.negotiate import Dialect
+from smbquic.wire.tree_connect import ShareType, TreeConnectRequest
+from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+
+ALL = 0x001F01FF
+READ_ONLY = 0x001200A9
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_every_dialect_echoes(connect: Any, dialect: Dialect) -> None:
+    client = await connect(dialects=(dialect,))
+    assert client.protocol.dialect == dialect
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_a_wrong_password_is_refused_and_the_connection_lives(connect: Any) -> None:
+    client = await connect(token="")
+    with pytest.raises(AuthenticationError) as caught:
+        await client.log_on("alice:wrong")
+    assert caught.value.status is NtStatus.LOGON_FAILURE
+    await client.log_on("alice:secret")
+    assert (await client.connect()).status == NtStatus.SUCCESS
+
+
+async def test_a_failed_logon_waits_and_others_on_the_connection_wait_behind_it(
+    connect: Any, server_with: Any, until: Any
+) -> None:
+    server = server_with(Limits(failed_logon_delay=3600.0))
+    client = await connect(to=server, token="")
+    failing = asyncio.create_task(client.log_on("alice:wrong"))
+    connection = next(iter(server.connections))
+    await until(connection.logons.locked)
+    other = await connect(to=server)
+    assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
+    _, sent = client.protocol.session_setup(type(other.session.initiator)(b"alice:secret"))
+    client.deliver(sent.buffers)
+    await until(lambda: len(connection.tasks) == 2)
+    assert client.transport.to_client.empty()
+    failing.cancel()
+
+
+async def test_logons_behind_a_failed_one_get_their_turn(
+    connect: Any, server_with: Any, until: Any
+) -> None:
+    server = server_with(Limits(failed_logon_delay=0.01))
+    client = await connect(to=server, token="")
+    initiator = type((await connect()).session.initiator)
+    _, wrong = client.protocol.session_setup(initiator(b"alice:wrong"))
+    _, right = client.protocol.session_setup(initiator(b"alice:secret"))
+    client.deliver(wrong.buffers)
+    connection = next(iter(server.connections))
+    await until(connection.logons.locked)
+    client.deliver(right.buffers)
+    assert (await client.answer(wrong.message_id)).status == NtStatus.LOGON_FAILURE
+    assert (await client.answer(right.message_id)).status == NtStatus.SUCCESS
+
+
+async def test_sessions_of_one_connection_are_counted(connect: Any, server_with: Any) -> None:
+    server = server_with(Limits(sessions=2))
+    client = await connect(to=server)
+    await client.log_on()
+    with pytest.raises(AuthenticationError) as caught:
+        await client.log_on()
+    assert caught.value.status is NtStatus.INSUFFICIENT_RESOURCES
+
+
+async def test_logoff_closes_what_was_open(client: Any, server: Any, root: Path) -> None:
+    await client.open("gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
+    assert (root / "gone").exists()
+    assert client.transport.keep_alive
+    assert (await client.call(LogoffRequest())).status == NtStatus.SUCCESS
+    assert not (root / "gone").exists()
+    assert not client.transport.keep_alive
+    assert server.sessions == {}
+    assert (await client.create("x")).status == NtStatus.USER_SESSION_DELETED
+
+
+async def test_the_same_user_coming_back_closes_what_the_lost_connection_had_open(
+    connect: Any, root: Path
+) -> None:
+    first = await connect()
+    await first.open("gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
+    second = await connect(token="")
+    await second.log_on(previous_session_id=first.session.id)
+    assert not (root / "gone").exists()
+    assert (await first.create("x")).status == NtStatus.USER_SESSION_DELETED
+
+
+async def test_a_hangup_closes_what_was_open(connect: Any, server: Any, root: Path) -> None:
+    client = await connect()
+    await client.open("gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
+    await client.close()
+    assert not (root / "gone").exists()
+    assert server.sessions == {}
+    assert server.connections == set()
+    assert len(server.session_table) == 0
+
+
+@pytest.mark.parametrize(
+    ("share", "kind", "access"),
+    [
+        ("data", ShareType.DISK, ALL),
+        ("DATA", ShareType.DISK, ALL),
+        ("ro", ShareType.DISK, READ_ONLY),
+        ("IPC$", ShareType.PIPE, ALL),
+        ("ipc$", ShareType.PIPE, ALL),
+    ],
+)
+async def test_tree_connect(connect: Any, share: str, kind: ShareType, access: int) -> None:
+    client = await connect(share="")
+    response = await client.connect(share)
+    assert response.status == NtStatus.SUCCESS
+    assert response.body.share_type == kind
+    assert response.body.maximal_access == access
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (r"\\fs.example\nowhere", NtStatus.BAD_NETWORK_NAME),
+        (r"fs.example\data", NtStatus.INVALID_PARAMETER),
+        (r"\\fs.example", NtStatus.INVALID_PARAMETER),
+        (r"\\fs.example\data\more", NtStatus.INVALID_PARAMETER),
+        (r"\\fs.example" + "\\", NtStatus.INVALID_PARAMETER),
+        ("", NtStatus.INVALID_PARAMETER),
+    ],
+)
+async def test_paths_that_name_no_share(connect: Any, path: str, status: NtStatus) -> None:
+    client = await connect(share="")
+    assert (await client.call(TreeConnectRequest(path))).status == status
+
+
+async def test_trees_of_a_session_are_counted(connect: Any, server_with: Any) -> None:
+    client = await connect(to=server_with(Limits(trees=2)))
+    first = client.tree_id
+    assert (await client.connect()).status == NtStatus.SUCCESS
+    assert client.tree_id != first
+    assert (await client.connect()).status == NtStatus.INSUFFICIENT_RESOURCES
+
+
+async def test_tree_disconnect_closes_its_opens_and_no_others(client: Any, listing: Any) -> None:
+    doomed = {"create_options": CreateOptions.FILE_DELETE_ON_CLOSE}
+    await client.open("first", **doomed)
+    first = client.tree_id
+    await client.connect()
+    await client.open("second", **doomed)
+    response = await client.call(TreeDisconnectRequest(), tree_id=first)
+    assert response.status == NtStatus.SUCCESS
+    assert listing() == ["second"]
+    response = await client.call(TreeDisconnectRequest(), tree_id=first)
+    assert response.status == NtStatus.NETWORK_NAME_DELETED
+
+
+async def test_an_unsigned_tree_connect_ends_a_311_connection(connect: Any) -> None:
+    client = await connect(share="", signing_required=False)
+    client.send(TreeConnectRequest(r"\\fs.example\data"), tree_id=0)
+    await asyncio.wait_for(client.served, 10)
+    assert "without signature" in client.transport.closed
+
+
+async def test_a_guest_only_reads(connect: Any, root: Path) -> None:
+    (root / "there").write_bytes(b"x")
+    client = await connect(token="guest:secret", share="", signing_required=False)
+    response = await client.connect()
+    assert response.body.maximal_access == READ_ONLY
+    await client.open("there", desired_access=AccessMask.GENERIC_READ)
+    for fields in ({"create_disposition": 2}, {"desired_access": AccessMask.GENERIC_WRITE}):
+        assert (await client.create("new", **fields)).status == NtStatus.ACCESS_DENIED
+    assert not (root / "new").exists()
+
+
+async def test_encryption_required(connect: Any, server_with: Any) -> None:
+    server = server_with(encryption=EncryptionPolicy.REQUIRED)
+    client = await connect(to=server)
+    assert client.session.encrypt_data
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("tcp", NtStatus.OBJECT_NAME_NOT_FOUND), ("quic", NtStatus.ACCESS_DENIED)],
+)
+async def test_there_are_no_pipes(connect: Any, kind: str, status: NtStatus) -> None:
+    client = await connect(kind=kind, share="IPC$")
+    assert (await client.create("srvsvc")).status == status
