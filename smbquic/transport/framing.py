@@ -51,12 +51,13 @@ def message_length(head: Buffer, limit: int) -> int:
 
 
 class Assembler:
-    """Makes messages of a byte stream that arrives in pieces.
+    """Makes messages of a byte stream that arrives in pieces, and gives each to `deliver`.
 
     Each byte is copied once, into memory that grows with what arrived and never ahead of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deliver: Callable[[memoryview], None]) -> None:
+        self._deliver = deliver
         self._head = bytearray()
         self._message = bytearray()
         self._missing = -1
@@ -66,37 +67,35 @@ class Assembler:
         """Whether the stream stands in the middle of a message."""
         return self._missing >= 0 or bool(self._head)
 
-    def feed(self, data: Buffer, limit: int) -> list[memoryview]:
-        """Take the next piece and return the messages that it completes.
+    def feed(self, data: Buffer, limit: int) -> None:
+        """Take the next piece; messages may be up to `limit` bytes long.
 
         Raises `RemoteProtocolError` as `message_length` does; the stream is lost from there on.
         """
         if 0 <= len(data) < self._missing:
             self._message += data
             self._missing -= len(data)
-            return []
-        return self._cut(memoryview(data), limit)
+        else:
+            self._cut(memoryview(data), limit)
 
-    def _cut(self, data: memoryview, limit: int) -> list[memoryview]:
-        messages = []
-        while data or self._missing == 0:
+    def _cut(self, data: memoryview, limit: int) -> None:
+        while data:
             if self._missing < 0:
                 lacking = PREFIX_SIZE - len(self._head)
                 self._head += data[:lacking]
                 data = data[lacking:]
                 if len(self._head) < PREFIX_SIZE:
-                    break
+                    return
                 self._missing = message_length(self._head, limit)
                 self._head.clear()
             piece = data[: self._missing]
+            data = data[len(piece) :]
             self._message += piece
             self._missing -= len(piece)
-            data = data[len(piece) :]
             if self._missing == 0:
-                messages.append(memoryview(self._message))
-                self._message = bytearray()
+                message, self._message = self._message, bytearray()
                 self._missing = -1
-        return messages
+                self._deliver(memoryview(message))
 
 
 class Inbox:

@@ -100,8 +100,8 @@ class QuicTransport:
         self._loop = asyncio.get_running_loop()
         self._started = monotonic()
         self._up = False
-        self._assembler = framing.Assembler()
         self._inbox = framing.Inbox(self._fetched)
+        self._assembler = framing.Assembler(self._inbox.put)
         self._backlog = bytearray()
         self._senders: deque[asyncio.Future[None]] = deque()
         self._closing: SmbError | None = None
@@ -301,8 +301,7 @@ class QuicTransport:
     def _assemble(self, piece: bytes) -> None:
         limit = min(self.max_message_size, self._options.window - framing.PREFIX_SIZE)
         try:
-            for message in self._assembler.feed(piece, limit):
-                self._inbox.put(message)
+            self._assembler.feed(piece, limit)
         except RemoteProtocolError as error:
             logger.warning("%s: %s", self._name, error)
             self._backlog.clear()
