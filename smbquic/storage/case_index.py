@@ -66,10 +66,11 @@ class CaseIndex:
                 return raw, os.stat(raw, dir_fd=directory, follow_symlinks=False)
         return None
 
-    def update(
-        self, directory: int, before: Stamp, *, added: bytes = b"", removed: bytes = b""
-    ) -> None:
-        """Take note of what was just done to a folder whose stamp was `before` until then."""
+    def update(self, directory: int, before: Stamp, added: bytes = b"") -> None:
+        """Take note of what was just done to a folder whose stamp was `before` until then.
+
+        What was removed needs no mention: `find` looks whether a name is still there.
+        """
         changed = Stamp.of(directory).changed
         with self._lock:
             listing = self._listings.get(before.folder)
@@ -79,10 +80,6 @@ class CaseIndex:
                 self._drop(before.folder)
                 return
             listing.changed = changed
-            if removed:
-                folded = fold(from_disk(removed))
-                rest = tuple(raw for raw in listing.names.get(folded, ()) if raw != removed)
-                listing.names[folded] = rest
             if added:
                 folded = fold(from_disk(added))
                 listing.names[folded] = tuple(sorted({*listing.names.get(folded, ()), added}))

@@ -20,10 +20,12 @@ class Descriptor:
     number is never handed out again while somebody still works with it.
     """
 
-    __slots__ = ("_closed", "_fd", "_lock", "_users")
+    __slots__ = ("_closed", "_fd", "_lock", "_then", "_users")
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, then: Callable[[], None] | None = None) -> None:
+        """`then` is called once it has been closed."""
         self._fd = fd
+        self._then = then
         self._users = 1
         self._closed = False
         self._lock = threading.Lock()
@@ -43,14 +45,13 @@ class Descriptor:
     ) -> None:
         self._release()
 
-    def close(self) -> bool:
-        """Let go of it; the last user's leaving closes it. False if that was said before."""
+    def close(self) -> None:
+        """Let go of it; the last user's leaving closes it. Closing twice is fine."""
         with self._lock:
             if self._closed:
-                return False
+                return
             self._closed = True
         self._release()
-        return True
 
     def _release(self) -> None:
         with self._lock:
@@ -58,6 +59,8 @@ class Descriptor:
             last = not self._users
         if last:
             os.close(self._fd)
+            if self._then is not None:
+                self._then()
 
 
 def walk_into(raw: bytes, directory: int) -> int:
@@ -74,10 +77,15 @@ def synchronise(fd: int) -> None:
     """Return once what `fd` stands for would survive a crash and a loss of power."""
     # macOS' fsync leaves it in the drive's cache.
     full: int | None = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is None:
-        os.fsync(fd)
-    else:
-        fcntl.fcntl(fd, full)
+    try:
+        if full is None:
+            os.fsync(fd)
+        else:
+            fcntl.fcntl(fd, full)
+    except OSError as error:
+        # EINVAL is a disk's way to say that there is nothing to do, for folders on some networks.
+        if error.errno != errno.EINVAL:
+            raise
 
 
 def rename_exclusive(old: bytes, new: bytes, old_directory: int, new_directory: int) -> None:

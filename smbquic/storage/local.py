@@ -82,7 +82,8 @@ class LocalStorage:
     def volume(self) -> VolumeStat:
         """The disk under the share's root. It is called NTFS, as everybody does: clients take
         other names for a reason to do without attributes and long names."""
-        status = os.fstatvfs(self._tree.root)
+        with self._tree.root as root:
+            status = os.fstatvfs(root)
         unit = status.f_frsize
         identity = status.f_fsid & 0xFFFF_FFFF_FFFF_FFFF
         return VolumeStat(
@@ -142,9 +143,10 @@ class _Opening:
         raise PermissionError(errno.EACCES, "the name changes all the time", self._name)
 
     def _open_root(self) -> tuple[LocalFile, Action]:
-        status = os.fstat(self._tree.root)
-        self._check(status)
-        fd = open_directory(b".", self._tree.root)
+        with self._tree.root as root:
+            status = os.fstat(root)
+            self._check(status)
+            fd = open_directory(b".", root)
         link = Link(key_of(status), None, b"", [])
         return self._admitted(LocalFile(self._tree, fd, link, is_directory=True))
 
@@ -196,7 +198,7 @@ class _Opening:
         except FileNotFoundError:
             # The folder itself was removed under us.
             raise PathNotFound(self._name) from None
-        self._tree.index.update(parent, before, added=raw)
+        self._tree.index.update(parent, before, raw)
         file = self._attach(fd, parent, raw, folders, is_directory=bool(self._directory))
         file.mark_made(self._attributes if self._directory else self._attributes | ARCHIVE)
         return file, Action.CREATED

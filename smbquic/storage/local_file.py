@@ -32,7 +32,8 @@ class LocalFile:
 
     def __init__(self, tree: Tree, fd: int, link: Link, *, is_directory: bool) -> None:
         self._tree = tree
-        self._descriptor = Descriptor(fd)
+        # Whoever is still at it when the file is closed may need the link, too.
+        self._descriptor = Descriptor(fd, lambda: tree.detach(link))
         self._link = link
         self._is_directory = is_directory
 
@@ -59,7 +60,7 @@ class LocalFile:
 
     def parent_stat(self) -> FileStat:
         """The same of the folder that holds it; the root is its own."""
-        with self._tree.lock:
+        with self._descriptor, self._tree.lock:
             parent = self._link.parent
             if parent is not None:
                 components = self._link.components
@@ -124,16 +125,16 @@ class LocalFile:
         """Return once the content, and the name if this open made it, would survive a crash."""
         with self._descriptor as fd:
             synchronise(fd)
-        with self._tree.lock:
-            parent = self._link.parent
-            if parent is None or not self._link.unsynced:
-                return
-            folder = open_directory(b".", parent)
-            self._link.unsynced = False
-        try:
-            synchronise(folder)
-        finally:
-            os.close(folder)
+            with self._tree.lock:
+                parent = self._link.parent
+                if parent is None or not self._link.unsynced:
+                    return
+                folder = open_directory(b".", parent)
+                self._link.unsynced = False
+            try:
+                synchronise(folder)
+            finally:
+                os.close(folder)
 
     def set_times(
         self,
@@ -189,14 +190,14 @@ class LocalFile:
     def rename(self, new_name: str, *, replace: bool) -> None:
         """Move to `new_name`. What is replaced passes its spelling on to this file."""
         self._tree.require_writable()
-        parent, folders, last = self._target(new_name)
-        with self._tree.lock:
-            left = parent
+        with self._descriptor:
+            left, folders, last = self._target(new_name)
             try:
-                old_parent = self._tree.verify(self._link)
-                raw = self._rename(old_parent, parent, last, replace=replace)
-                self._tree.move(self._link, parent, raw, [*folders, from_disk(raw)])
-                left = old_parent
+                with self._tree.lock:
+                    old_parent = self._tree.verify(self._link)
+                    raw = self._rename(old_parent, left, last, replace=replace)
+                    self._tree.move(self._link, left, raw, [*folders, from_disk(raw)])
+                    left = old_parent
             finally:
                 os.close(left)
 
@@ -223,10 +224,10 @@ class LocalFile:
             else:
                 os.rename(old, wanted, src_dir_fd=old_parent, dst_dir_fd=parent)
         if same_folder:
-            self._tree.index.update(parent, after, added=wanted, removed=old)
+            self._tree.index.update(parent, after, wanted)
         else:
-            self._tree.index.update(old_parent, before, removed=old)
-            self._tree.index.update(parent, after, added=wanted)
+            self._tree.index.update(old_parent, before)
+            self._tree.index.update(parent, after, wanted)
         return wanted
 
     def link(self, new_name: str, *, replace: bool) -> None:
@@ -236,7 +237,7 @@ class LocalFile:
             raise PermissionError(errno.EPERM, "a folder has one name", self.name)
         parent, _, last = self._target(new_name)
         try:
-            with self._tree.lock:
+            with self._descriptor, self._tree.lock:
                 old_parent = self._tree.verify(self._link)
                 raw, status = self._tree.look_up(parent, last)
                 before = Stamp.of(parent)
@@ -252,7 +253,7 @@ class LocalFile:
                     dst_dir_fd=parent,
                     follow_symlinks=False,
                 )
-                self._tree.index.update(parent, before, added=raw)
+                self._tree.index.update(parent, before, raw)
         finally:
             os.close(parent)
 
@@ -270,14 +271,14 @@ class LocalFile:
     def delete(self) -> None:
         """Remove the name it goes by. The open goes on working."""
         self._tree.require_writable()
-        with self._tree.lock:
+        with self._descriptor, self._tree.lock:
             parent = self._tree.verify(self._link)
             before = Stamp.of(parent)
             if self._is_directory:
                 os.rmdir(self._link.raw, dir_fd=parent)
             else:
                 os.unlink(self._link.raw, dir_fd=parent)
-            self._tree.index.update(parent, before, removed=self._link.raw)
+            self._tree.index.update(parent, before)
 
     def scan(self) -> Iterator[FileStat]:
         """The entries of a folder, read from the disk as they are asked for."""
@@ -314,8 +315,7 @@ class LocalFile:
 
     def close(self) -> None:
         """Let go of the file. Closing twice is fine."""
-        if self._descriptor.close():
-            self._tree.detach(self._link)
+        self._descriptor.close()
 
 
 def _check_range(offset: int, length: int) -> None:

@@ -20,7 +20,7 @@ from typing import Final
 from smbquic.storage import attributes
 from smbquic.storage.base import FileStat, PathNotFound
 from smbquic.storage.case_index import CaseIndex
-from smbquic.storage.descriptor import walk_into
+from smbquic.storage.descriptor import Descriptor, walk_into
 from smbquic.storage.names import from_disk, join, split, to_disk
 
 FileKey = tuple[int, int]
@@ -74,8 +74,9 @@ class Tree:
     def __init__(self, root: Path, *, read_only: bool) -> None:
         self.label: Final = root.resolve().name
         self.read_only: Final = read_only
-        self.root: Final = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.home: Final = os.fstat(self.root).st_dev
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.root: Final = Descriptor(fd)
+        self.home: Final = os.fstat(fd).st_dev
         self.lock: Final = threading.Lock()
         self.index: Final = CaseIndex()
         self._links: dict[FileKey, list[Link]] = {}
@@ -90,7 +91,8 @@ class Tree:
 
         Raises PathNotFound, also for what is no folder.
         """
-        here = os.dup(self.root)
+        with self.root as root:
+            here = os.dup(root)
         real = []
         try:
             for component in components:
@@ -128,7 +130,8 @@ class Tree:
     def stat(self, name: str) -> FileStat:
         """What is known of `name`; raises FileNotFoundError, PathNotFound and NameInvalid."""
         if not name:
-            return self.stat_folder(self.root, "")
+            with self.root as root:
+                return self.stat_folder(root, "")
         parent, _, last = self.walk_to_parent(name)
         try:
             raw, status = self.look_up(parent, last)
@@ -214,4 +217,4 @@ class Tree:
 
     def close(self) -> None:
         """Let go of the root. What is open stays open."""
-        os.close(self.root)
+        self.root.close()

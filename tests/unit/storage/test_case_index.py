@@ -126,18 +126,18 @@ def test_our_own_changes_are_taken_over(
 
     before = Stamp.of(folder)
     (root / "New").touch()
-    index.update(folder, before, added=b"New")
+    index.update(folder, before, b"New")
     assert found(index, folder, "nEW") == b"New"
 
     before = Stamp.of(folder)
     (root / "New").rename(root / "Newer")
-    index.update(folder, before, added=b"Newer", removed=b"New")
+    index.update(folder, before, b"Newer")
     assert found(index, folder, "new") is None
     assert found(index, folder, "newER") == b"Newer"
 
     before = Stamp.of(folder)
     (root / "Old").unlink()
-    index.update(folder, before, removed=b"Old")
+    index.update(folder, before)
     assert found(index, folder, "OLD") is None
 
     assert len(scans) == 1
@@ -150,7 +150,7 @@ def test_one_of_two_cases_goes(root: Path, folder: int, index: CaseIndex) -> Non
 
     before = Stamp.of(folder)
     (root / "FOO").unlink()
-    index.update(folder, before, removed=b"FOO")
+    index.update(folder, before)
 
     assert found(index, folder, "Foo") == b"foo"
 
@@ -160,7 +160,7 @@ def test_our_change_does_not_hide_that_of_others(root: Path, folder: int, index:
     (root / "A").touch()
     before = Stamp.of(folder)
     (root / "B").touch()
-    index.update(folder, before, added=b"B")
+    index.update(folder, before, b"B")
 
     assert found(index, folder, "a") == b"A"
 
@@ -168,7 +168,7 @@ def test_our_change_does_not_hide_that_of_others(root: Path, folder: int, index:
 def test_an_update_of_a_folder_that_is_not_known(root: Path, folder: int, index: CaseIndex) -> None:
     before = Stamp.of(folder)
     (root / "A").touch()
-    index.update(folder, before, added=b"A")
+    index.update(folder, before, b"A")
 
     assert found(index, folder, "a") == b"A"
 
@@ -230,7 +230,7 @@ def test_what_is_kept_is_bounded(
         before = Stamp.of(one)
         for number in range(3, 6):
             (root / "one" / f"F{number}").touch()
-            index.update(one, before, added=b"F%d" % number)
+            index.update(one, before, b"F%d" % number)
             before = Stamp.of(one)
         assert found(index, one, "f5") == b"F5"
         assert len(scans) == 7

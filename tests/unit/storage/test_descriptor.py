@@ -13,9 +13,10 @@ from smbquic.storage.descriptor import Descriptor, rename_exclusive, synchronise
 
 def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
-    owned = Descriptor(fd)
+    seen: list[int] = []
+    done: list[int] = []
+    owned = Descriptor(fd, lambda: done.append(len(seen)))
     inside, closed = threading.Event(), threading.Event()
-    seen = []
 
     def work() -> None:
         with owned as mine:
@@ -26,7 +27,7 @@ def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     inside.wait()
-    assert owned.close()
+    owned.close()
     with pytest.raises(OSError, match="closed") as caught, owned:
         pass
     closed.set()
@@ -36,7 +37,8 @@ def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
     assert seen == [tmp_path.stat().st_ino]
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
-    assert not owned.close()
+    owned.close()
+    assert done == [1]
 
 
 @pytest.fixture(params=["system call", "check first", "not on this disk"])
@@ -114,3 +116,13 @@ def test_synchronising_goes_to_the_disk(monkeypatch: pytest.MonkeyPatch) -> None
     synchronise(8)
 
     assert calls == [("fsync", 7), (51, 8)]
+
+
+def test_only_failures_to_synchronise_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(code: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    synchronise(errno.EINVAL)
+    with pytest.raises(OSError, match="Input/output"):
+        synchronise(errno.EIO)

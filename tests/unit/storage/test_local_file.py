@@ -14,6 +14,7 @@ from smbquic.storage import base
 from smbquic.storage.base import Disposition, NameInvalid, PathNotFound
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local_file import LocalFile
+from smbquic.storage.tree import Link, Tree
 
 Make = Callable[..., LocalFile]
 
@@ -647,6 +648,11 @@ def test_a_closed_file(storage: LocalStorage) -> None:
         file.stat,
         file.set_times,
         lambda: file.set_attributes(0),
+        file.parent_stat,
+        file.is_empty,
+        file.delete,
+        lambda: file.rename("new", replace=True),
+        lambda: file.link("new", replace=True),
     ):
         with pytest.raises(OSError, match="closed") as caught:
             call()
@@ -673,3 +679,41 @@ def test_reading_only(read_only: LocalStorage, root: Path) -> None:
     file.flush()
     file.close()
     assert (root / "file").read_bytes() == b"content"
+
+
+def test_closing_waits_for_a_renaming(
+    storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder that a file is in stays open as long as somebody works in it."""
+    file, _ = storage.open("file", Disposition.CREATE)
+    real = Tree.verify
+
+    def verify(tree: Tree, link: Link) -> int:
+        folder = real(tree, link)
+        file.close()
+        return folder
+
+    monkeypatch.setattr(Tree, "verify", verify)
+    file.rename("new", replace=False)
+
+    assert [path.name for path in root.iterdir()] == ["new"]
+
+
+def test_a_closed_storage(root: Path) -> None:
+    storage = LocalStorage(root)
+    file, _ = storage.open("file", Disposition.CREATE, write=True)
+    storage.close()
+    storage.close()
+
+    for call in (
+        lambda: storage.open("file"),
+        lambda: storage.open(""),
+        lambda: storage.stat("file"),
+        lambda: storage.stat(""),
+        storage.volume,
+    ):
+        with pytest.raises(OSError, match="closed"):
+            call()
+    file.write(0, [b"content"])
+    file.delete()
+    file.close()
