@@ -1,0 +1,32 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from smbquic.client.share import Share
+from tests.unit.client.fakes import FakeServer, FakeTransport, connection_over, share_over
+
+
+@pytest.fixture
+async def transport() -> FakeTransport:
+    return FakeTransport()
+
+
+@pytest.fixture
+async def server(transport: FakeTransport) -> AsyncIterator[FakeServer]:
+    """A server that answers whatever comes."""
+    fake = FakeServer(transport)
+    task = asyncio.create_task(fake.run())
+    yield fake
+    if task.done():
+        task.result()
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.fixture
+async def share(transport: FakeTransport, server: FakeServer) -> AsyncIterator[Share]:
+    """A share of that server."""
+    connection = connection_over(transport, credits=64)
+    yield share_over(connection)
+    await connection.close()

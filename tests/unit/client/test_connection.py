@@ -1,0 +1,422 @@
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from smbquic.client import connection as module
+from smbquic.client import requests
+from smbquic.client.connection import Connection, Target
+from smbquic.errors import (
+    ConnectionClosed,
+    IdleTimeout,
+    LocalProtocolError,
+    RemoteProtocolError,
+    StatusError,
+)
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import Response
+from smbquic.protocol.settings import ClientSettings
+from smbquic.wire.cancel import CancelRequest
+from smbquic.wire.close import CloseRequest, CloseResponse
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.error import ErrorResponse
+from smbquic.wire.header import Command, Header, HeaderFlags
+from smbquic.wire.message import Message
+from smbquic.wire.oplock_break import OplockBreakNotification
+from smbquic.wire.read import ReadRequest, ReadResponse
+from tests.unit.client.fakes import FakeTransport, connection_over, opened, response
+
+TARGET = Target(None, 5)
+Make = Callable[..., Connection]
+
+
+@pytest.fixture
+async def make(transport: FakeTransport) -> AsyncIterator[Make]:
+    made = []
+
+    def make(credits: int = 1, **changes: object) -> Connection:
+        made.append(connection_over(transport, credits, **changes))
+        return made[-1]
+
+    yield make
+    for connection in made:
+        await connection.close()
+
+
+def ask(connection: Connection, body: Message | None = None) -> "asyncio.Task[Response]":
+    return asyncio.create_task(connection.request(body or EchoRequest(), TARGET))
+
+
+def read(length: int) -> ReadRequest:
+    return requests.read(0, length)
+
+
+async def test_answers_find_who_waits_whatever_their_order(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(3)
+    tasks = [ask(connection, read(10)) for _ in range(3)]
+    came = [await transport.next() for _ in tasks]
+    assert [request.id for request in came] == [0, 1, 2]
+    assert came[0].header.tree_id == 5
+    for request in reversed(came):
+        transport.reply(request, ReadResponse(b"%d" % request.id))
+    answers = [await task for task in tasks]
+    assert [bytes(answer.body.data) for answer in answers] == [b"0", b"1", b"2"]
+
+
+async def test_an_interim_response_is_waited_through(transport: FakeTransport, make: Make) -> None:
+    connection = make(1)
+    task = ask(connection)
+    request = await transport.next()
+    transport.reply(request, ErrorResponse(), NtStatus.PENDING, async_id=9, credits=1)
+    other = ask(connection)
+    transport.reply(await transport.next())
+    await other
+    assert not task.done()
+    transport.reply(request, async_id=9, credits=0)
+    assert (await task).status == NtStatus.SUCCESS
+
+
+async def test_a_refusal_is_an_answer_too(transport: FakeTransport, make: Make) -> None:
+    task = ask(make(1))
+    transport.reply(await transport.next(), ErrorResponse(), NtStatus.ACCESS_DENIED)
+    assert (await task).status == NtStatus.ACCESS_DENIED
+
+
+async def test_never_more_than_granted_and_in_the_order_of_coming(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(2)
+    first, second = ask(connection), ask(connection)
+    big, small = ask(connection, read(128 << 10)), ask(connection)
+    one, two = await transport.next(), await transport.next()
+    transport.reply(one, credits=1)
+    await first
+    assert transport.arrived.empty()  # one credit is there: too few for `big`, `small` waits behind
+    assert connection.protocol.credits == 1
+    transport.reply(two, credits=2)
+    await second
+    third = await transport.next()
+    assert isinstance(third.body, ReadRequest)
+    assert third.header.credit_charge == 2
+    fourth = await transport.next()
+    assert isinstance(fourth.body, EchoRequest)
+    assert fourth.id == third.id + 2
+    transport.reply(third, ReadResponse(b""))
+    transport.reply(fourth)
+    await asyncio.gather(big, small)
+
+
+async def test_every_request_asks_for_more_credits(transport: FakeTransport, make: Make) -> None:
+    connection = make(1)
+    task = ask(connection)
+    request = await transport.next()
+    assert request.header.credits == 65  # 64 wanted, and the one that it costs
+    transport.reply(request, credits=40)
+    await task
+    assert connection.credit_limit == 40
+    assert connection.affordable(8 << 20) == 10 * 65536
+    assert connection.affordable(1000) == 1000
+
+
+async def test_an_echo_fetches_credits_where_nothing_else_would(
+    transport: FakeTransport, make: Make
+) -> None:
+    task = ask(make(1), read(128 << 10))
+    echo = await transport.next()
+    assert isinstance(echo.body, EchoRequest)
+    transport.reply(echo, credits=2)
+    request = await transport.next()
+    assert isinstance(request.body, ReadRequest)
+    transport.reply(request, ReadResponse(b"x"))
+    assert (await task).body.data == b"x"
+
+
+async def test_a_server_that_never_grants_enough_is_told_of(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    task, behind = ask(connection, read(1 << 20)), ask(connection)
+    transport.reply(await transport.next(), credits=1)
+    with pytest.raises(LocalProtocolError, match="takes 16 credits, and the server grants only 1"):
+        await task
+    transport.reply(await transport.next())
+    await behind
+
+
+async def test_a_server_that_takes_the_last_credit_away(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    task, behind = ask(connection), ask(connection)
+    transport.reply(await transport.next(), credits=0)
+    await task
+    with pytest.raises(LocalProtocolError, match="the server grants only 0"):
+        await behind
+
+
+async def test_who_is_cancelled_while_it_waits_for_credits_leaves_the_queue(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    first, second, third = ask(connection), ask(connection), ask(connection)
+    request = await transport.next()
+    second.cancel()
+    transport.reply(request)
+    await first
+    transport.reply(await transport.next())
+    await third
+    assert transport.arrived.empty()
+    assert connection.protocol.credits == 1
+    with pytest.raises(asyncio.CancelledError):
+        await second
+
+
+async def test_who_is_cancelled_when_its_credits_came_gives_them_back(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = make(1)
+    first, second, third = ask(connection), ask(connection), ask(connection)
+    request = await transport.next()
+    serve_queue = connection._serve_queue
+
+    def serve_and_cancel() -> None:
+        serve_queue()
+        second.cancel()
+
+    monkeypatch.setattr(connection, "_serve_queue", serve_and_cancel)
+    transport.reply(request)
+    await first
+    request = await transport.next()
+    assert request.id == 1
+    transport.reply(request)
+    await third
+    assert second.cancelled()
+    assert transport.arrived.empty()
+
+
+async def test_a_compound_is_one_message(transport: FakeTransport, make: Make) -> None:
+    connection = make(3)
+    bodies = [requests.create("x", requests.STAT), requests.close()]
+    task = asyncio.create_task(connection.compound(bodies, TARGET))
+    first, second = await transport.arrived.get()
+    assert not first.header.flags & HeaderFlags.RELATED_OPERATIONS
+    assert second.header.flags & HeaderFlags.RELATED_OPERATIONS
+    transport.deliver(response(first, opened(5), last=False) + response(second, CloseResponse()))
+    created, closed = await task
+    assert created.body.end_of_file == 5
+    assert closed.status == NtStatus.SUCCESS
+
+
+async def test_a_cancelled_request_is_cancelled_on_the_server(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(2)
+    task = ask(connection)
+    request = await transport.next()
+    transport.reply(request, ErrorResponse(), NtStatus.PENDING, async_id=77)
+    sync = ask(connection)
+    transport.reply(await transport.next())
+    await sync
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    cancel = await transport.next()
+    assert isinstance(cancel.body, CancelRequest)
+    assert cancel.header.message_id == request.id
+    assert cancel.header.async_id == 77
+    transport.reply(request, ErrorResponse(), NtStatus.CANCELLED, async_id=77)
+    after = ask(connection)
+    transport.reply(await transport.next())
+    await after
+
+
+async def test_what_is_cancelled_before_it_is_sent_is_sent_nevertheless(
+    transport: FakeTransport, make: Make
+) -> None:
+    """Its message id is spent: a server waits for it, and in the end grants no more credits."""
+    connection = make(2)
+    transport.gate.clear()
+    task = ask(connection)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    transport.gate.set()
+    assert isinstance((await transport.next()).body, EchoRequest)
+    assert isinstance((await transport.next()).body, CancelRequest)
+
+
+async def test_what_was_opened_for_nobody_is_closed(transport: FakeTransport, make: Make) -> None:
+    connection = make(2)
+    task = ask(connection, requests.create("x", requests.STAT))
+    request = await transport.next()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert isinstance((await transport.next()).body, CancelRequest)
+    transport.reply(request, opened(file_id=42))
+    close = await transport.next()
+    assert isinstance(close.body, CloseRequest)
+    assert close.body.file_id == (42, 42)
+    assert close.header.tree_id == 5
+    transport.reply(close, CloseResponse())
+
+
+async def test_a_cancelled_compound_that_closes_what_it_opens_needs_no_help(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(4)
+    bodies = [requests.create("x", requests.STAT), requests.close()]
+    task = asyncio.create_task(connection.compound(bodies, TARGET))
+    first, second = await transport.arrived.get()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for _ in bodies:
+        assert isinstance((await transport.next()).body, CancelRequest)
+    transport.deliver(response(first, opened(), last=False) + response(second, CloseResponse()))
+    after = ask(connection)
+    request = await transport.next()
+    assert isinstance(request.body, EchoRequest)
+    transport.reply(request)
+    await after
+
+
+async def test_when_the_connection_is_lost_everybody_hears_of_it(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    waiting, queued = ask(connection), ask(connection)
+    await transport.next()
+    transport.fail(ConnectionClosed("the cable is cut"))
+    for task in (waiting, queued):
+        with pytest.raises(ConnectionClosed, match="the cable is cut"):
+            await task
+    assert connection.closed
+    with pytest.raises(ConnectionClosed, match="the cable is cut"):
+        await connection.echo()
+
+
+async def test_an_idle_timeout_stays_one(transport: FakeTransport, make: Make) -> None:
+    task = ask(make(1))
+    await transport.next()
+    transport.fail(IdleTimeout("nothing was heard"))
+    with pytest.raises(IdleTimeout, match="nothing was heard"):
+        await task
+
+
+async def test_a_server_that_talks_nonsense_is_hung_up_on(
+    transport: FakeTransport, make: Make
+) -> None:
+    task = ask(make(1))
+    await transport.next()
+    transport.deliver(b"nonsense" * 20)
+    with pytest.raises(ConnectionClosed) as caught:
+        await task
+    assert isinstance(caught.value.__cause__, RemoteProtocolError)
+    assert transport.closed_with
+
+
+async def test_an_error_of_ours_ends_the_connection_and_is_logged(
+    transport: FakeTransport, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = ask(make(1))
+    await transport.next()
+    transport.fail(ZeroDivisionError("oops"))
+    with pytest.raises(ConnectionClosed, match="internal error: oops"):
+        await task
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_transport_that_takes_no_more_ends_it(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(*buffers: object) -> None:
+        raise ConnectionClosed("the pipe is broken")
+
+    monkeypatch.setattr(transport, "send", send)
+    with pytest.raises(ConnectionClosed, match="the pipe is broken"):
+        await make(1).echo()
+
+
+async def test_nobody_is_left_waiting_at_the_end(transport: FakeTransport, make: Make) -> None:
+    connection = make(2)
+    task = ask(connection)
+    await transport.next()
+    await connection.close()
+    with pytest.raises(ConnectionClosed, match="was closed"):
+        await task
+    await connection.close()
+    gc.collect()  # a future whose error nobody fetched would complain now
+
+
+async def test_unasked_and_unexpected_messages_do_no_harm(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    task = ask(connection)
+    request = await transport.next()
+    stranger = type(request)(request.header, request.body)
+    unasked = OplockBreakNotification(oplock_level=0, file_id=opened().file_id)
+    header = Header(
+        Command.OPLOCK_BREAK, message_id=(1 << 64) - 1, flags=HeaderFlags.SERVER_TO_REDIR
+    )
+    transport.deliver(header.encode() + unasked.encode())
+    transport.reply(stranger)
+    await task
+
+
+async def test_opens_keep_the_connection_up(transport: FakeTransport, make: Make) -> None:
+    connection = make(1)
+    assert not transport.keep_alive
+    connection.hold()
+    connection.hold()
+    connection.release()
+    assert transport.keep_alive
+    connection.release()
+    assert not transport.keep_alive
+
+
+async def test_echoes_in_the_silence(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEEP_ALIVE", 0.0)
+    connection = make(1)
+    connection.hold()
+    for _ in range(2):
+        request = await transport.next()
+        assert isinstance(request.body, EchoRequest)
+        transport.reply(request)
+
+
+async def test_no_echo_without_opens(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEEP_ALIVE", 0.0)
+    connection = make(1)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert transport.arrived.empty()
+    assert not connection.closed
+
+
+async def test_a_server_that_has_died_is_given_up(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEEP_ALIVE", 0.0)
+    monkeypatch.setattr(module, "GIVE_UP", 0.0)
+    with pytest.raises(IdleTimeout, match="has not answered"):
+        await make(1).echo()
+
+
+async def test_a_refused_negotiation_leaves_nothing_behind(transport: FakeTransport) -> None:
+    opening = asyncio.create_task(
+        Connection.open(transport, ClientSettings(client_guid=bytes(16)), server_name="server")
+    )
+    transport.reply(await transport.next(), ErrorResponse(), NtStatus.NOT_SUPPORTED)
+    with pytest.raises(StatusError, match="NOT_SUPPORTED"):
+        await opening
+    assert transport.closed_with
