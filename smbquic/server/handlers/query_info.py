@@ -235,7 +235,8 @@ def _full_ea(context: Context, entry: Open) -> bytes:
 
 
 def _alternate_name(context: Context, entry: Open) -> bytes:
-    raise _refusal(NtStatus.OBJECT_NAME_NOT_FOUND)
+    """There are no short names; smbclient's allinfo only takes this for an answer."""
+    raise _refusal(NtStatus.NOT_SUPPORTED)
 
 
 def _normalized_name(context: Context, entry: Open) -> bytes:
