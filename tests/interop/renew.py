@@ -1,0 +1,29 @@
+"""Writes down what smbtorture says now: ``python -m tests.interop.renew``."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from smbquic.pki import init
+from tests.interop import torture
+from tests.interop.processes import running_server
+
+
+def main() -> None:
+    """Run all suites and replace the list of expected verdicts."""
+    verdicts: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        pki = init(Path(folder) / "pki")
+        with running_server(Path(folder), pki) as server:
+            for suite in torture.SUITES:
+                verdicts |= torture.run(suite, server)[0]
+    before = torture.expected() if torture.EXPECTED.exists() else {}
+    for name in sorted({*before, *verdicts}):
+        was, now = before.get(name, "nothing"), verdicts.get(name, "nothing")
+        if was != now:
+            print(f"{name}: {was} -> {now}")
+    torture.EXPECTED.write_text(json.dumps(verdicts, indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Samba's smbtorture against our server: as good as it was, and the list tells how good that is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.interop import torture
+from tests.interop.processes import ServerProcess
+
+KNOWN_FAILURES = Path(__file__).with_name("KNOWN_FAILURES.md")
+
+
+@pytest.mark.debian("smbtorture")
+@pytest.mark.parametrize("suite", torture.SUITES)
+def test_the_verdicts_are_the_expected_ones(server: ServerProcess, suite: str) -> None:
+    verdicts, text = torture.run(suite, server)
+    assert verdicts, text
+    expected = {
+        name: verdict
+        for name, verdict in torture.expected().items()
+        if name == suite or name.startswith(f"{suite}.")
+    }
+    worse: list[str] = []
+    better: list[str] = []
+    for name in sorted({*verdicts, *expected}):
+        was, now = expected.get(name, "nothing"), verdicts.get(name, "nothing")
+        if was != now:
+            (better if now == "pass" else worse).append(f"{name}: {was} -> {now}")
+    assert not worse, "worse than before:\n" + "\n".join([*worse, text])
+    assert not better, (
+        "better than before; write it down with "
+        f"`{torture.RENEW}` and in {KNOWN_FAILURES.name}:\n" + "\n".join(better)
+    )
+
+
+def test_every_failure_has_a_reason_that_is_written_down() -> None:
+    failing = {name for name, verdict in torture.expected().items() if verdict == "fail"}
+    explained = set(re.findall(r"^\| `(smb2\.\S+)` \|", KNOWN_FAILURES.read_text(), re.MULTILINE))
+    assert explained == failing

@@ -1,0 +1,53 @@
+"""Samba's own test suite against our server, and what it is expected to say."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, empty
+
+SUITES = (
+    "smb2.connect",
+    "smb2.tcon",
+    "smb2.read",
+    "smb2.mkdir",
+    "smb2.credits",
+    "smb2.compound",
+    "smb2.rw",
+    "smb2.session-id",
+)
+EXPECTED = Path(__file__).with_name("smbtorture-expected.json")
+RENEW = "python -m tests.interop.renew"
+SUITE_SECONDS = 60.0
+
+_VERDICTS = {"success": "pass", "xfail": "pass", "skip": "skip"}
+_LINE = re.compile(r"^(success|failure|error|skip|xfail): (\S+)", re.MULTILINE)
+
+
+def expected() -> dict[str, str]:
+    """The committed verdicts: test to ``pass``, ``fail`` or ``skip``."""
+    verdicts: dict[str, str] = json.loads(EXPECTED.read_text())
+    return verdicts
+
+
+def run(suite: str, server: ServerProcess) -> tuple[dict[str, str], str]:
+    """Run one suite in an empty share; the verdict on each of its tests, and all it printed."""
+    empty(server.share)
+    done = subprocess.run(
+        [
+            *("smbtorture", f"//127.0.0.1/{SHARE}", f"-p{server.ports['tcp']}"),
+            *(f"-U{USER}%{PASSWORD}", "-s/dev/null", "--option=client min protocol=SMB2_10"),
+            *("--seed=1", suite),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=SUITE_SECONDS,
+    )
+    text = done.stdout.decode(errors="replace")
+    verdicts = {}
+    for word, name in _LINE.findall(text):
+        full_name = name if name.startswith(suite) else f"{suite}.{name}"
+        verdicts[full_name] = _VERDICTS.get(word, "fail")
+    return verdicts, text
