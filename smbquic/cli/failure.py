@@ -9,6 +9,7 @@ from smbquic.auth.users import UsersError
 from smbquic.client.url import UrlError
 from smbquic.errors import (
     AuthenticationError,
+    HandshakeError,
     SecurityError,
     SmbError,
     StatusError,
@@ -54,7 +55,10 @@ def describe(error: BaseException) -> str:
     """One line for people: what is wrong, and what to do about it."""
     if isinstance(error, OSError) and not isinstance(error, SmbError):
         return _describe_os_error(error)
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, HandshakeError) and error.reason == "unknown-ca":
+        text += "; name the authority's certificate with --ca FILE"
+    return text
 
 
 def _describe_os_error(error: OSError) -> str:

@@ -24,6 +24,8 @@ def cli(verbose: int) -> None:
     """
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What the QUIC library warns about ends in an error of ours, which says what to do.
+    logging.getLogger("quic").setLevel(logging.DEBUG if verbose > 1 else logging.ERROR)
 
 
 for group in (demo, serve, listing, files, ping, pki, user):

@@ -1,6 +1,7 @@
 """`smbquic user`: who may log on to a server that keeps its users in a file."""
 
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -30,7 +31,7 @@ def group() -> None:
     """
 
 
-def _password(file: click.utils.LazyFile | None) -> str:
+def _password(file: IO[str] | None) -> str:
     if file is not None:
         return str(file.readline()).rstrip("\r\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
@@ -40,7 +41,7 @@ def _password(file: click.utils.LazyFile | None) -> str:
 @click.argument("name")
 @_users_option
 @_password_option
-def add(name: str, path: Path, password_file: click.utils.LazyFile | None) -> None:
+def add(name: str, path: Path, password_file: IO[str] | None) -> None:
     """Add a user: smbquic user add alice --users users.txt"""
     store = UserStore.load(path) if path.exists() else UserStore()
     if name in store:
@@ -53,7 +54,7 @@ def add(name: str, path: Path, password_file: click.utils.LazyFile | None) -> No
 @click.argument("name")
 @_users_option
 @_password_option
-def passwd(name: str, path: Path, password_file: click.utils.LazyFile | None) -> None:
+def passwd(name: str, path: Path, password_file: IO[str] | None) -> None:
     """Change a user's password: smbquic user passwd alice --users users.txt"""
     store = _load_with(path, name)
     store.set_password(name, _password(password_file))

@@ -249,7 +249,7 @@ class TestWhatGoesWrong:
         ("fault", "words"),
         [
             (Fault.EXPIRED, ["expired"]),
-            (Fault.NOT_YET_VALID, ["not valid"]),
+            (Fault.NOT_YET_VALID, ["valid only from"]),
             (Fault.WRONG_NAME, ["localhost"]),
             (Fault.UNKNOWN_CA, ["--ca"]),
         ],
@@ -367,6 +367,7 @@ class TestUsers:
     def test_a_damaged_file_is_named(self, tmp_path: Path) -> None:
         users = tmp_path / "users.txt"
         users.write_text("alice:nonsense\n")
+        users.chmod(0o600)
         is_one_line(smbquic("user", "list", "--users", str(users)), 2, "users.txt", "1")
 
 
