@@ -237,6 +237,9 @@ class _Attempt:
             raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
         if wish.overwrites:
             needed |= int(AccessMask.FILE_WRITE_DATA)
+            if stat.name.startswith("."):
+                # Hidden by its name, whatever it is opened with.
+                attributes &= ~int(FileAttributes.HIDDEN)
             if attributes & ~wish.attributes & _HIDDEN_OR_SYSTEM:
                 raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
         state = self.context.server.files.get(file.key)

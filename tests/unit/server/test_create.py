@@ -303,6 +303,15 @@ async def test_hidden_files_are_overwritten_only_as_such(client: Any) -> None:
     assert response.body.file_attributes == FileAttributes.HIDDEN | FileAttributes.ARCHIVE
 
 
+async def test_dot_files_are_overwritten_without_further_ado(client: Any) -> None:
+    await client.open(".x", create_disposition=OPEN_IF)
+
+    response = await client.create(".x", create_disposition=OVERWRITE)
+
+    assert response.status == NtStatus.SUCCESS
+    assert response.body.file_attributes == FileAttributes.HIDDEN | FileAttributes.ARCHIVE
+
+
 async def test_contexts_that_are_answered(client: Any, root: Path) -> None:
     asked = [
         QueryMaximalAccessRequest().context(),
