@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from time import monotonic
 from typing import cast
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
@@ -26,7 +27,7 @@ BUFFER_SIZE = 64 << 10
 SMALL_MESSAGE = 32 << 10
 """Up to here a message is received whole into the shared buffer and copied out of it."""
 GROWTH = 4
-LINGER = 5.0
+LINGER = 2.0
 """Seconds that a closing connection may take to get rid of what it still has to send."""
 KEEP_ALIVE_IDLE = 10
 
@@ -56,7 +57,7 @@ async def connect(
             raise ConnectError(f"{where}: {error.strerror or error}") from error
         return transport
 
-    started = loop.time()
+    started = monotonic()
     try:
         async with asyncio.timeout(timeout):
             addresses = await resolve(host, port, socket.SOCK_STREAM)
@@ -65,7 +66,7 @@ async def connect(
         raise ConnectError(
             f"{host}:{port} did not answer within {timeout:g} s: is a firewall in the way?"
         ) from error
-    transport.peer = replace(transport.peer, handshake_seconds=loop.time() - started)
+    transport.peer = replace(transport.peer, handshake_seconds=monotonic() - started)
     return transport
 
 

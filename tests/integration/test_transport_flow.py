@@ -1,0 +1,149 @@
+"""Nobody can make an end hold more than it says, and nothing is lost while it is held back."""
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectionClosed
+from smbquic.transport import framing, quic
+from smbquic.transport.quic import connection
+
+MIB = 1 << 20
+MESSAGE = 256 << 10
+ENOUGH = 100 * MIB
+KERNEL = 40 * MIB
+"""What the two kernels may hold of a TCP connection."""
+
+
+async def until_stuck(sent: list[int]) -> None:
+    """Wait until a sender has made no progress for a while."""
+    before = -1
+    while len(sent) != before:
+        before = len(sent)
+        await asyncio.sleep(0.3)
+
+
+async def flood(transport: Any, sent: list[int]) -> None:
+    for index in range(ENOUGH // MESSAGE):
+        await transport.send(index.to_bytes(4, "big"), bytes(MESSAGE - 4))
+        sent.append(index)
+
+
+@pytest.mark.parametrize("direction", ["to the server", "to the client"])
+async def test_messages_nobody_fetches_hold_the_sender_back(links: Any, direction: str) -> None:
+    client, server = await links.open()
+    await client.send(b"open the stream")
+    await server.receive()
+    sender, receiver = (client, server) if direction == "to the server" else (server, client)
+    sent: list[int] = []
+    flooding = asyncio.create_task(flood(sender, sent))
+    await until_stuck(sent)
+    if links.kind == "quic":
+        bound = (16 << 20) + connection.SEND_LIMIT + 2 * MESSAGE
+    else:
+        bound = framing.QUEUE_LIMIT + KERNEL
+    assert not flooding.done()
+    assert len(sent) * MESSAGE <= bound
+    assert receiver._inbox._cost <= framing.QUEUE_LIMIT + MESSAGE + framing.MESSAGE_COST
+    if links.kind == "quic":
+        assert receiver._engine._quic._local_max_data.used <= 16 << 20
+
+    for index in range(ENOUGH // MESSAGE):
+        message = await asyncio.wait_for(receiver.receive(), 20)
+        assert int.from_bytes(message[:4], "big") == index
+    await flooding
+
+
+async def test_a_slow_reader_does_not_stop_the_other_direction(links: Any) -> None:
+    client, server = await links.open()
+    await client.send(b"open the stream")
+    await server.receive()
+    sent: list[int] = []
+    flooding = asyncio.create_task(flood(client, sent))
+    await until_stuck(sent)
+    await server.send(b"are you there?")
+
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"are you there?"
+    flooding.cancel()
+
+
+async def test_tiny_messages_are_counted_for_what_they_cost(links: Any) -> None:
+    options = {"options": quic.QuicOptions(window=256 << 10)} if links.kind == "quic" else {}
+    client, server = await links.open(**options)
+    count = 60_000
+    done: list[int] = []
+
+    async def send_nothing() -> None:
+        for _ in range(count):
+            await client.send()
+            done.append(0)
+
+    sending = asyncio.create_task(send_nothing())
+    await until_stuck(done)
+    one_read = (64 << 10) // framing.PREFIX_SIZE * framing.MESSAGE_COST
+    assert server._inbox._cost <= framing.QUEUE_LIMIT + one_read
+
+    for _ in range(count):
+        assert len(await asyncio.wait_for(server.receive(), 20)) == 0
+    await sending
+
+
+async def test_a_waiting_sender_can_be_cancelled(links: Any) -> None:
+    client, server = await links.open()
+    sent: list[int] = []
+    flooding = asyncio.create_task(flood(client, sent))
+    await until_stuck(sent)
+    flooding.cancel()
+    last = asyncio.create_task(client.send(b"last"))
+    await asyncio.gather(flooding, return_exceptions=True)
+    received = bytearray()
+    while received != b"last":
+        received = bytearray(await asyncio.wait_for(server.receive(), 20))
+
+    await asyncio.wait_for(last, 20)
+
+
+async def test_closing_wakes_senders_that_wait(links: Any) -> None:
+    client, server = await links.open()
+    sent: list[int] = []
+    flooding = [asyncio.create_task(flood(client, sent)) for _ in range(3)]
+    await until_stuck(sent)
+    server.close()
+    server._inbox._messages.clear()
+    results = await asyncio.wait_for(asyncio.gather(*flooding, return_exceptions=True), 20)
+
+    assert [type(result) for result in results] == [ConnectionClosed] * 3
+
+
+async def test_closing_does_not_wait_for_a_peer_that_takes_nothing(links: Any) -> None:
+    client, _ = await links.open()
+    sent: list[int] = []
+    flooding = asyncio.create_task(flood(client, sent))
+    await until_stuck(sent)
+    client.close("enough")
+    await asyncio.wait_for(client.wait_closed(), 20)
+    with pytest.raises(ConnectionClosed, match="enough"):
+        await flooding
+
+
+async def test_memory_stays_bounded_while_much_passes_through(links: Any) -> None:
+    client, server = await links.open()
+    payload = os.urandom(MIB)
+    rounds = 60
+
+    async def pump() -> None:
+        for _ in range(rounds):
+            await client.send(payload)
+
+    pumping = asyncio.create_task(pump())
+    for _ in range(rounds):
+        assert await asyncio.wait_for(server.receive(), 20) == payload
+    await pumping
+    if links.kind == "quic":
+        # The window moved as messages were fetched, and is as wide as it was.
+        engine = server._engine._quic
+        ahead = engine._local_max_data.value - engine._local_max_data.used
+        assert (16 << 20) * 7 // 8 <= ahead <= 16 << 20
+        assert engine._streams[0].max_stream_data_local == engine._local_max_data.value

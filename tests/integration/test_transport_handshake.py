@@ -1,0 +1,631 @@
+"""How a QUIC connection comes about, and what is said when it does not."""
+
+import asyncio
+import io
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aioquic.asyncio.client import connect as foreign_connect
+from aioquic.asyncio.protocol import QuicConnectionProtocol
+from aioquic.asyncio.server import serve as foreign_serve
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
+
+from smbquic.errors import ConnectError, ConnectionClosed, HandshakeError
+from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, init, verify
+from smbquic.transport import quic
+from smbquic.transport.base import MessageTransport
+
+
+class Server:
+    """A QUIC listener whose connections wait for their end."""
+
+    def __init__(self) -> None:
+        self.accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
+        self.listener: quic.QuicListener
+
+    async def start(self, identity: quic.ServerTls, **options: Any) -> None:
+        host = options.pop("host", "127.0.0.1")
+        self.listener = await quic.listen(host, 0, self.serve, certificate=identity, **options)
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.url.rpartition(":")[2])
+
+    async def serve(self, transport: MessageTransport) -> None:
+        self.accepted.put_nowait(transport)
+        while True:
+            await transport.send(await transport.receive())
+
+    async def connection(self) -> MessageTransport:
+        return await asyncio.wait_for(self.accepted.get(), 20)
+
+    async def connect(self, trust: quic.ClientTls, host: str = "127.0.0.1", **options: Any) -> Any:
+        return await quic.connect(host, self.port, trust=trust, **options)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    yield made
+    if hasattr(made, "listener"):
+        await made.listener.close()
+
+
+@pytest.fixture
+def identity(pki: PkiDirectory) -> quic.ServerTls:
+    return quic.ServerTls(pki.server.certificate, pki.server.key)
+
+
+def find_port() -> int:
+    """A UDP port that nobody uses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def end(transport: MessageTransport) -> None:
+    transport.close()
+    await transport.wait_closed()
+
+
+def judge_clients(pki: PkiDirectory) -> Any:
+    trust = Trust.load(pki.ca)
+    return lambda chain: verify(chain, Purpose.CLIENT, trust)
+
+
+def demanding(pki: PkiDirectory) -> quic.ServerTls:
+    return quic.ServerTls(
+        pki.server.certificate, pki.server.key, client_ca=pki.ca, verify=judge_clients(pki)
+    )
+
+
+# The server's certificate.
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_trusted_server_is_trusted_by_name_and_by_address(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, host: str
+) -> None:
+    await server.start(identity)
+    client = await server.connect(quic.ClientTls(ca=pki.ca), host)
+    accepted = await server.connection()
+    names = {"127.0.0.1": "", "localhost": "localhost"}
+
+    assert client.peer.authenticated
+    assert client.peer.alpn == accepted.peer.alpn == "smb"
+    assert client.peer.cipher == accepted.peer.cipher == "AES_128_GCM_SHA256"
+    assert client.peer.server_name == host
+    assert accepted.peer.server_name == names[host]
+    assert len(client.peer.certificates) == 2
+    assert client.peer.certificates[0].startswith(b"\x30")
+    await end(client)
+
+
+async def test_the_name_may_differ_from_the_host(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(identity)
+    client = await server.connect(quic.ClientTls(ca=pki.ca), server_name="fs.example")
+
+    assert (await server.connection()).peer.server_name == "fs.example"
+    await end(client)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault.EXPIRED, "expired"),
+        (Fault.NOT_YET_VALID, "not-yet-valid"),
+        (Fault.WRONG_NAME, "wrong-name"),
+        (Fault.UNKNOWN_CA, "unknown-ca"),
+        (Fault.SELF_SIGNED, "unknown-ca"),
+    ],
+)
+async def test_a_bad_server_is_refused_and_told_apart(
+    server: Server, pki: PkiDirectory, bad_pki: FaultyPki, fault: Fault, reason: str
+) -> None:
+    files = bad_pki.server(fault)
+    await server.start(quic.ServerTls(files.certificate, files.key))
+    with pytest.raises(HandshakeError, match=r"the certificate of quic://127\.0\.0\.1") as caught:
+        await server.connect(quic.ClientTls(ca=pki.ca))
+
+    assert caught.value.reason == reason
+    assert server.accepted.empty()
+
+
+@pytest.mark.parametrize("fault", [Fault.EXPIRED, Fault.WRONG_NAME, Fault.WRONG_USAGE])
+async def test_a_verdict_of_our_own_is_passed_on(
+    server: Server, pki: PkiDirectory, bad_pki: FaultyPki, fault: Fault
+) -> None:
+    files = bad_pki.server(fault)
+    await server.start(quic.ServerTls(files.certificate, files.key))
+    trust = Trust.load(pki.ca)
+
+    def judge(chain: list[bytes], name: str) -> None:
+        verify(chain, Purpose.SERVER, trust, name=name)
+
+    with pytest.raises(HandshakeError, match="certificate") as caught:
+        await server.connect(quic.ClientTls(verify=judge), "localhost")
+
+    assert caught.value.reason == fault.value
+    assert server.accepted.empty()
+
+
+async def test_a_verdict_of_our_own_may_be_yes(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    asked: list[tuple[int, str]] = []
+    await server.start(identity)
+    trust = quic.ClientTls(verify=lambda chain, name: asked.append((len(chain), name)))
+    client = await server.connect(trust, "localhost")
+
+    assert asked == [(2, "localhost")]
+    assert client.peer.authenticated
+    await end(client)
+
+
+async def test_nobody_is_trusted_by_default(server: Server, identity: quic.ServerTls) -> None:
+    await server.start(identity)
+    with pytest.raises(HandshakeError, match="not trusted") as caught:
+        await server.connect(quic.ClientTls())
+
+    assert caught.value.reason == "unknown-ca"
+
+
+async def test_insecure_means_that_nobody_is_authenticated(
+    server: Server, bad_pki: FaultyPki
+) -> None:
+    files = bad_pki.server(Fault.EXPIRED)
+    await server.start(quic.ServerTls(files.certificate, files.key))
+    client = await server.connect(quic.ClientTls(insecure=True))
+
+    assert client.peer.encrypted
+    assert not client.peer.authenticated
+    assert client.peer.certificates == ()
+    await end(client)
+
+
+async def test_a_renewed_certificate_is_used_from_the_next_connection_on(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, tmp_path: Path
+) -> None:
+    await server.start(identity)
+    before = await server.connect(quic.ClientTls(ca=pki.ca))
+    other = init(tmp_path / "other")
+    server.listener.reload(quic.ServerTls(other.server.certificate, other.server.key))
+    after = await server.connect(quic.ClientTls(ca=other.ca))
+    with pytest.raises(HandshakeError):
+        await server.connect(quic.ClientTls(ca=pki.ca))
+    with pytest.raises(OSError, match="missing"):
+        server.listener.reload(quic.ServerTls(tmp_path / "missing.pem", tmp_path / "missing.key"))
+    server.listener.reload()
+    again = await server.connect(quic.ClientTls(ca=other.ca))
+    await before.send(b"still here")
+
+    assert bytes(await asyncio.wait_for(before.receive(), 20)) == b"still here"
+    for transport in (before, after, again):
+        await end(transport)
+
+
+# The client's certificate.
+
+
+async def test_a_client_shows_its_certificate_when_asked(server: Server, pki: PkiDirectory) -> None:
+    await server.start(demanding(pki))
+    files = pki.client
+    trust = quic.ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key)
+    client = await server.connect(trust)
+    accepted = await server.connection()
+
+    assert accepted.peer.authenticated
+    assert len(accepted.peer.certificates) == 2
+    await client.send(b"let in")
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"let in"
+    await end(client)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault.EXPIRED, "expired"),
+        (Fault.UNKNOWN_CA, "unknown-ca"),
+        (Fault.WRONG_USAGE, "bad-certificate"),
+    ],
+)
+async def test_a_bad_client_is_refused_and_told(
+    server: Server, pki: PkiDirectory, bad_pki: FaultyPki, fault: Fault, reason: str
+) -> None:
+    await server.start(demanding(pki))
+    files = bad_pki.client(fault)
+    trust = quic.ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key)
+    with pytest.raises(HandshakeError) as caught:
+        await server.connect(trust)
+
+    assert caught.value.reason == reason
+    assert server.accepted.empty()
+
+
+async def test_a_client_without_a_certificate_is_refused(
+    server: Server, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    await server.start(demanding(pki))
+    with (
+        caplog.at_level(logging.INFO, "smbquic"),
+        pytest.raises(HandshakeError, match="demands a client certificate") as caught,
+    ):
+        await server.connect(quic.ClientTls(ca=pki.ca))
+
+    assert caught.value.reason == "no-certificate"
+    assert server.accepted.empty()
+    assert "the client showed no certificate" in caplog.text
+
+
+async def test_access_rules_have_an_alert_of_their_own(server: Server, pki: PkiDirectory) -> None:
+    def judge(chain: list[bytes]) -> None:
+        raise HandshakeError("rule 3 denies it", "access-denied")
+
+    identity = quic.ServerTls(pki.server.certificate, pki.server.key, verify=judge)
+    await server.start(identity)
+    files = pki.client
+    trust = quic.ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key)
+    with pytest.raises(HandshakeError, match="rule 3 denies it") as caught:
+        await server.connect(trust)
+
+    assert caught.value.reason == "access-denied"
+
+
+async def test_a_judge_that_fails_lets_nobody_in(
+    server: Server, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    def judge(chain: list[bytes]) -> None:
+        raise ZeroDivisionError
+
+    await server.start(quic.ServerTls(pki.server.certificate, pki.server.key, verify=judge))
+    files = pki.client
+    trust = quic.ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key)
+    with pytest.raises(HandshakeError):
+        await server.connect(trust)
+
+    assert server.accepted.empty()
+    assert "ZeroDivisionError" in caplog.text
+
+
+# ALPN, versions, streams: peers that are no SMB peers.
+
+
+def foreign_configuration(pki: PkiDirectory, alpn: list[str] | None, **more: Any) -> Any:
+    return QuicConfiguration(
+        is_client=True,
+        alpn_protocols=alpn,
+        cafile=str(pki.ca),
+        server_name="localhost",
+        **more,
+    )
+
+
+@pytest.mark.parametrize("alpn", [["h3"], None])
+async def test_a_client_of_another_protocol_is_turned_away(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, alpn: list[str] | None
+) -> None:
+    await server.start(identity)
+    with pytest.raises(ConnectionError):
+        async with foreign_connect(
+            "127.0.0.1", server.port, configuration=foreign_configuration(pki, alpn)
+        ):
+            pass
+
+    assert server.accepted.empty()
+
+
+@pytest.mark.parametrize("alpn", [["h3"], None])
+async def test_a_server_of_another_protocol_is_recognized(
+    pki: PkiDirectory, alpn: list[str] | None
+) -> None:
+    configuration = QuicConfiguration(is_client=False, alpn_protocols=alpn)
+    configuration.load_cert_chain(pki.server.certificate, pki.server.key)
+    foreign = await foreign_serve("127.0.0.1", 0, configuration=configuration)
+    transport: Any = foreign._transport
+    port = transport.get_extra_info("sockname")[1]
+    with pytest.raises(HandshakeError, match="ALPN") as caught:
+        await quic.connect("127.0.0.1", port, trust=quic.ClientTls(ca=pki.ca))
+    foreign.close()
+
+    assert caught.value.reason == "alpn"
+
+
+class Stranger(QuicConnectionProtocol):
+    """A client that does as the test says."""
+
+    ended: asyncio.Future[Any]
+
+    def quic_event_received(self, event: Any) -> None:
+        if type(event).__name__ == "ConnectionTerminated" and not self.ended.done():
+            self.ended.set_result(event)
+
+
+@pytest.mark.parametrize("stream", [4, 2, 6])
+async def test_a_second_stream_ends_the_connection(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, stream: int
+) -> None:
+    await server.start(identity)
+    configuration = foreign_configuration(pki, ["smb"])
+    async with foreign_connect(
+        "127.0.0.1", server.port, configuration=configuration, create_protocol=Stranger
+    ) as stranger:
+        assert isinstance(stranger, Stranger)
+        stranger.ended = asyncio.get_running_loop().create_future()
+        stranger._quic.send_stream_data(0, b"\0\0\0\1a")
+        stranger.transmit()
+        transport = await server.connection()
+        # It knows the limit, and has to be talked into breaking it.
+        limit = "_remote_max_streams_bidi" if stream == 4 else "_remote_max_streams_uni"
+        setattr(stranger._quic, limit, 100)
+        stranger._quic._remote_max_stream_data_uni = 100
+        stranger._quic.send_stream_data(stream, b"hello")
+        stranger.transmit()
+        event = await asyncio.wait_for(stranger.ended, 20)
+        await asyncio.wait_for(transport.wait_closed(), 20)
+
+    assert event.error_code == 4  # STREAM_LIMIT_ERROR
+
+
+@pytest.mark.parametrize("how", ["reset", "stop", "end"])
+async def test_a_stream_that_is_given_up_ends_the_connection(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, how: str
+) -> None:
+    await server.start(identity)
+    configuration = foreign_configuration(pki, ["smb"])
+    async with foreign_connect(
+        "127.0.0.1", server.port, configuration=configuration, create_protocol=Stranger
+    ) as stranger:
+        assert isinstance(stranger, Stranger)
+        stranger.ended = asyncio.get_running_loop().create_future()
+        stranger._quic.send_stream_data(0, b"\0\0\0\1a\0\0\0\2b")
+        stranger.transmit()
+        transport = await server.connection()
+        if how == "reset":
+            stranger._quic.reset_stream(0, 7)
+        elif how == "stop":
+            stranger._quic.stop_stream(0, 7)
+        else:
+            stranger._quic.send_stream_data(0, b"", end_stream=True)
+        stranger.transmit()
+        await asyncio.wait_for(stranger.ended, 20)
+        await asyncio.wait_for(transport.wait_closed(), 20)
+
+
+async def test_early_data_is_never_offered(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    tickets: list[Any] = []
+    await server.start(identity)
+    configuration = foreign_configuration(pki, ["smb"])
+    async with foreign_connect(
+        "127.0.0.1",
+        server.port,
+        configuration=configuration,
+        session_ticket_handler=tickets.append,
+    ) as stranger:
+        await stranger.ping()
+
+    assert tickets == []
+
+
+# Nobody there, or nobody that understands.
+
+
+async def test_a_closed_port_is_reported_at_once(pki: PkiDirectory) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectError, match="nothing listens"):
+            await quic.connect(
+                "127.0.0.1", find_port(), trust=quic.ClientTls(ca=pki.ca), timeout=30
+            )
+
+
+async def test_silence_is_given_up_on(pki: PkiDirectory) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectError, match=r"did not answer within 0\.2 s.*UDP port"):
+            await quic.connect(
+                "127.0.0.1", sock.getsockname()[1], trust=quic.ClientTls(ca=pki.ca), timeout=0.2
+            )
+        with pytest.raises(ConnectError, match="did not complete the handshake"):
+            await quic.connect(
+                "127.0.0.1",
+                sock.getsockname()[1],
+                trust=quic.ClientTls(ca=pki.ca),
+                options=quic.QuicOptions(handshake_timeout=0.2),
+            )
+
+
+async def test_a_name_without_an_address_is_reported(pki: PkiDirectory) -> None:
+    with pytest.raises(ConnectError, match=r"'nowhere\.invalid' cannot be resolved"):
+        await quic.connect("nowhere.invalid", 443, trust=quic.ClientTls(ca=pki.ca))
+
+
+async def test_the_file_of_a_ca_must_hold_one(pki: PkiDirectory, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("nothing\n")
+    with pytest.raises(HandshakeError, match="holds no certificate"):
+        await quic.connect("127.0.0.1", 1, trust=quic.ClientTls(ca=tmp_path / "empty.pem"))
+
+
+async def test_a_port_in_use_is_an_os_error(server: Server, identity: quic.ServerTls) -> None:
+    await server.start(identity)
+    with pytest.raises(OSError, match="in use"):
+        await quic.listen("127.0.0.1", server.port, server.serve, certificate=identity)
+
+
+async def test_the_server_gives_up_on_half_open_handshakes(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    await server.start(identity, options=quic.QuicOptions(handshake_timeout=0.2, max_half_open=1))
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+        caplog.at_level(logging.INFO, "smbquic"),
+    ):
+        sock.connect(("127.0.0.1", server.port))
+        sock.setblocking(False)
+        sock.send(first_datagram(pki))
+        loop = asyncio.get_running_loop()
+        while "did not complete the handshake" not in caplog.text:
+            await asyncio.wait_for(loop.sock_recv(sock, 2000), 20)
+    client = await server.connect(quic.ClientTls(ca=pki.ca))
+    await end(client)
+
+
+def written(folder: Path) -> Path:
+    (trace,) = folder.glob("*.qlog")
+    return trace
+
+
+def first_datagram(pki: PkiDirectory) -> bytes:
+    """What a client sends first."""
+    connection = QuicConnection(configuration=foreign_configuration(pki, ["smb"]))
+    connection.connect(("127.0.0.1", 1), 0.0)
+    datagram: bytes = connection.datagrams_to_send(0.0)[0][0]
+    return datagram
+
+
+async def test_the_number_of_half_open_handshakes_is_limited(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(identity, options=quic.QuicOptions(max_half_open=1))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", server.port))
+        sock.setblocking(False)
+        sock.send(first_datagram(pki))
+        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 20)
+        with pytest.raises(ConnectError, match="did not answer"):
+            await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+
+
+async def test_too_many_connections_are_turned_away(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(identity, max_connections=1)
+    first = await server.connect(quic.ClientTls(ca=pki.ca))
+    second = await server.connect(quic.ClientTls(ca=pki.ca))
+    with pytest.raises(ConnectionClosed, match="too many connections"):
+        await asyncio.wait_for(second.receive(), 20)
+    await first.send(b"mine")
+
+    assert bytes(await asyncio.wait_for(first.receive(), 20)) == b"mine"
+    await end(first)
+    await end(second)
+
+
+async def test_an_unknown_version_is_answered_with_the_known_ones(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(identity)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", server.port))
+        sock.setblocking(False)
+        datagram = bytearray(first_datagram(pki))
+        datagram[1:5] = b"\x1a\x2a\x3a\x4a"
+        sock.send(datagram)
+        answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 20)
+    server_id, client_id = datagram[6:14], datagram[15 : 15 + datagram[14]]
+
+    assert answer[0] & 0x80
+    assert answer[1:5] == bytes(4)
+    assert answer[5:] == (
+        bytes([len(client_id)])
+        + client_id
+        + bytes([8])
+        + server_id
+        + bytes.fromhex("000000016b3343cf")
+    )
+
+
+async def test_garbage_is_dropped(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    await server.start(identity)
+    good = first_datagram(pki)
+    client = await server.connect(quic.ClientTls(ca=pki.ca))
+    accepted: Any = await server.connection()
+    known = bytes(accepted._engine.connection_id)
+    junk = [
+        b"\x40",
+        b"\x00" * 1200,
+        b"\xff" * 1200,
+        b"\xc0" + bytes(1199),
+        b"\x80\x00\x00\x00\x00\xff",
+        b"\xc0\x00\x00\x00\x01\xff" + bytes(1300),
+        b"\x40" + known + bytes(1200),
+        b"\x40" + known,
+        b"\xc0\x00\x00\x00\x01\x08" + known + bytes(1300),
+        good[:100],
+        good[:1199],
+        good[:200] + bytes(1000),
+        bytes(reversed(good)),
+        good[:30] + b"\xff" * (len(good) - 30),
+    ]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for datagram in junk:
+            sock.sendto(datagram, ("127.0.0.1", server.port))
+    await client.send(b"unimpressed")
+
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"unimpressed"
+    assert not caplog.records
+    assert not server.listener._half_open
+    await end(client)
+
+
+# What is written down about it.
+
+
+async def test_secrets_and_events_are_logged_where_asked(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, tmp_path: Path
+) -> None:
+    secrets = io.StringIO()
+    folders = [tmp_path / "client", tmp_path / "server"]
+    for folder in folders:
+        folder.mkdir()
+    options = [quic.QuicOptions(secrets_log=secrets, qlog=folder) for folder in folders]
+    await server.start(identity, options=options[1])
+    client = await server.connect(quic.ClientTls(ca=pki.ca), options=options[0])
+    await client.send(b"x")
+    await client.receive()
+    await end(client)
+    await server.listener.close()
+    traces = [json.loads(path.read_text())["traces"] for path in map(written, folders)]
+
+    assert secrets.getvalue().count("CLIENT_TRAFFIC_SECRET_0") == 2
+    assert [trace["vantage_point"]["type"] for (trace,) in traces] == ["client", "server"]
+
+
+async def test_ipv6(server: Server, identity: quic.ServerTls, pki: PkiDirectory) -> None:
+    await server.start(identity, host="::1")
+    assert server.listener.url == f"quic://[::1]:{server.port}"
+    client = await server.connect(quic.ClientTls(ca=pki.ca), "::1")
+    await client.send(b"six")
+
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"six"
+    assert client.peer.remote == ("::1", server.port)
+    await end(client)
+
+
+@pytest.mark.parametrize(("any_", "host"), [("0.0.0.0", "127.0.0.1"), ("::", "::1")])
+async def test_a_listener_on_all_addresses_answers_from_the_one_it_was_asked_at(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, any_: str, host: str
+) -> None:
+    await server.start(identity, host=any_)
+    client = await server.connect(quic.ClientTls(ca=pki.ca), host)
+    if host == "127.0.0.1":
+        # All of 127/8 is this machine; a client is deaf to answers from another address.
+        other = await server.connect(
+            quic.ClientTls(ca=pki.ca), "127.0.0.77", server_name="localhost"
+        )
+        await end(other)
+    await client.send(b"any")
+
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"any"
+    await end(client)
