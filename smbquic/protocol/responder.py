@@ -10,7 +10,7 @@ from smbquic.protocol.request import Answer, Request
 from smbquic.protocol.session import Session
 from smbquic.protocol.state import ConnectionState
 from smbquic.wire.cursor import HEADER_SIZE, Buffer
-from smbquic.wire.error import ErrorResponse
+from smbquic.wire.error import ErrorContext, ErrorId, ErrorResponse
 from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
@@ -42,9 +42,17 @@ class Responder:
         return self._answer(request, status, response.buffers())
 
     def fail(self, request: Request, status: NtStatus, data: bytes = b"") -> list[Buffer] | None:
-        """Answer a request with an error. [MS-SMB2] 3.3.4.4"""
-        body = ErrorResponse(error_data=data).buffers() if data else _EMPTY_ERROR
-        return self._answer(request, status, body)
+        """Answer a request with an error. [MS-SMB2] 3.3.4.4
+
+        `data` is for a client that can use it; 3.1.1 wraps it in an error context.
+        """
+        if not data:
+            return self._answer(request, status, _EMPTY_ERROR)
+        if self._state.dialect == Dialect.SMB_3_1_1:
+            error = ErrorResponse.of_contexts([ErrorContext(ErrorId.DEFAULT, data)])
+        else:
+            error = ErrorResponse(data)
+        return self._answer(request, status, error.buffers())
 
     def interim(self, request: Request) -> list[Buffer]:
         """Tell the client that the answer will take a while. [MS-SMB2] 3.3.4.2
