@@ -6,7 +6,8 @@ from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
-from smbquic.wire.cursor import HEADER_SIZE, Buffer, unpack
+from smbquic.wire.cursor import HEADER_SIZE as HEADER_SIZE
+from smbquic.wire.cursor import Buffer, unpack
 from smbquic.wire.flags import Flags
 
 PROTOCOL_ID = b"\xfeSMB"

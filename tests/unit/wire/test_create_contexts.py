@@ -1,0 +1,211 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.errors import WireError
+from smbquic.wire.create_contexts import (
+    CREATE_QUERY_ON_DISK_ID,
+    AllocationSize,
+    AppInstanceId,
+    AppInstanceVersion,
+    CreateContext,
+    DurableHandleFlags,
+    DurableHandleReconnect,
+    DurableHandleReconnectV2,
+    DurableHandleRequest,
+    DurableHandleRequestV2,
+    DurableHandleResponse,
+    DurableHandleResponseV2,
+    Lease,
+    LeaseFlags,
+    LeaseState,
+    LeaseV2,
+    QueryMaximalAccessRequest,
+    QueryMaximalAccessResponse,
+    QueryOnDiskIdResponse,
+    TimewarpToken,
+    decode_create_contexts,
+    decode_lease,
+    encode_create_contexts,
+    find,
+)
+from smbquic.wire.file_id import FileId
+
+Lay = Callable[..., bytes]
+
+KEY = bytes(range(16))
+PARENT = bytes(range(16, 32))
+CONTEXTS = st.lists(
+    st.builds(CreateContext, st.binary(min_size=4, max_size=17), st.binary(max_size=20)), max_size=5
+)
+
+
+def test_chain_layout(lay: Lay) -> None:
+    contexts = [CreateContext(b"MxAc"), CreateContext(b"AlSi", b"12345678"), CreateContext(b"QFid")]
+    wire = lay(
+        *((4, 24), (2, 16), (2, 4), (2, 0), (2, 0), (4, 0), b"MxAc", bytes(4)),
+        *((4, 32), (2, 16), (2, 4), (2, 0), (2, 24), (4, 8), b"AlSi", bytes(4), b"12345678"),
+        *((4, 0), (2, 16), (2, 4), (2, 0), (2, 0), (4, 0), b"QFid"),
+    )
+    assert encode_create_contexts(contexts) == wire
+    assert decode_create_contexts(memoryview(wire)) == contexts
+
+
+def test_long_name_layout(lay: Lay) -> None:
+    context = AppInstanceId(KEY).context()
+    wire = lay(
+        (4, 0),
+        (2, 16),
+        (2, 16),
+        (2, 0),
+        (2, 32),
+        (4, 20),
+        bytes.fromhex("45BCA66AEFA7F74A9008FA462E144D74"),
+        *((2, 20), (2, 0), KEY),
+    )
+    assert encode_create_contexts([context]) == wire
+    assert decode_create_contexts(memoryview(wire)) == [context]
+
+
+def test_no_contexts() -> None:
+    assert encode_create_contexts([]) == b""
+    assert decode_create_contexts(memoryview(b"")) == []
+
+
+def test_what_follows_the_last_context_is_ignored(lay: Lay) -> None:
+    wire = lay((4, 0), (2, 16), (2, 4), (2, 0), (2, 0), (4, 0), b"QFid", b"padding")
+    assert decode_create_contexts(memoryview(wire)) == [CreateContext(b"QFid")]
+
+
+def test_find() -> None:
+    contexts = [CreateContext(b"MxAc", b"1"), CreateContext(b"QFid"), CreateContext(b"MxAc", b"2")]
+    assert find(contexts, b"MxAc") == b"1"
+    assert find(contexts, b"QFid") == b""
+    assert find(contexts, b"AlSi") is None
+
+
+NAMED = (b"QFid", bytes(4))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param([(4, 0), (2, 16), (2, 4)], id="no header"),
+        pytest.param([(4, 8), (2, 16), (2, 4), (2, 0), (2, 0), (4, 0), *NAMED], id="next too near"),
+        pytest.param(
+            [(4, 20), (2, 16), (2, 4), (2, 0), (2, 0), (4, 0), *NAMED, bytes(40)], id="not aligned"
+        ),
+        pytest.param([(4, 32), (2, 16), (2, 4), (2, 0), (2, 0), (4, 0), *NAMED], id="next outside"),
+        pytest.param([(4, 0), (2, 16), (2, 3), (2, 0), (2, 0), (4, 0), *NAMED], id="short name"),
+        pytest.param([(4, 0), (2, 16), (2, 0), (2, 0), (2, 0), (4, 0), *NAMED], id="no name"),
+        pytest.param([(4, 0), (2, 16), (2, 9), (2, 0), (2, 0), (4, 0), *NAMED], id="long name"),
+        pytest.param([(4, 0), (2, 15), (2, 4), (2, 0), (2, 0), (4, 0), *NAMED], id="name before"),
+        pytest.param([(4, 0), (2, 16), (2, 4), (2, 0), (2, 24), (4, 1), *NAMED], id="long data"),
+        pytest.param([(4, 0), (2, 16), (2, 4), (2, 0), (2, 0), (4, 1), *NAMED], id="data before"),
+        pytest.param(
+            [*((4, 24), (2, 16), (2, 4), (2, 0), (2, 24), (4, 4), *NAMED), bytes(24)],
+            id="data in the next",
+        ),
+    ],
+)
+def test_malformed_chain(fields: list[tuple[int, int] | bytes], lay: Lay) -> None:
+    with pytest.raises(WireError, match=r"create context|bytes are needed"):
+        decode_create_contexts(memoryview(lay(*fields)))
+
+
+@given(contexts=CONTEXTS)
+def test_chain_round_trip(contexts: list[CreateContext]) -> None:
+    assert decode_create_contexts(memoryview(encode_create_contexts(contexts))) == contexts
+
+
+@given(data=st.data())
+def test_any_chain(data: st.DataObject, fuzz: Callable[..., None]) -> None:
+    contexts = data.draw(CONTEXTS)
+    fuzz(data, decode_create_contexts, encode_create_contexts, encode_create_contexts(contexts))
+
+
+FILE_ID = FileId(0x11, 0xFFFFFFFF00000009)
+FILE_ID_FIELDS = ((8, 0x11), (8, 0xFFFFFFFF00000009))
+
+PAYLOADS: list[tuple[Any, bytes, list[Any]]] = [
+    (QueryMaximalAccessRequest(), b"MxAc", []),
+    (QueryMaximalAccessRequest(0x1D0ABCDEF), b"MxAc", [(8, 0x1D0ABCDEF)]),
+    (QueryMaximalAccessResponse(0xC0000022, 0x1F01FF), b"MxAc", [(4, 0xC0000022), (4, 0x1F01FF)]),
+    (QueryOnDiskIdResponse(7, 9), b"QFid", [(8, 7), (8, 9), bytes(16)]),
+    (AllocationSize(1 << 40), b"AlSi", [(8, 1 << 40)]),
+    (TimewarpToken(0x1D0ABCDEF), b"TWrp", [(8, 0x1D0ABCDEF)]),
+    (
+        Lease(KEY, LeaseState.READ_CACHING | LeaseState.WRITE_CACHING),
+        b"RqLs",
+        [KEY, (4, 5), (4, 0), (8, 0)],
+    ),
+    (
+        LeaseV2(
+            KEY, LeaseState.HANDLE_CACHING, LeaseFlags.PARENT_LEASE_KEY_SET, PARENT, epoch=0x102
+        ),
+        b"RqLs",
+        [KEY, (4, 2), (4, 4), (8, 0), PARENT, (2, 0x102), (2, 0)],
+    ),
+    (DurableHandleReconnect(FILE_ID), b"DHnC", [*FILE_ID_FIELDS]),
+    (
+        DurableHandleRequestV2(60000, DurableHandleFlags.PERSISTENT, KEY),
+        b"DH2Q",
+        [(4, 60000), (4, 2), (8, 0), KEY],
+    ),
+    (DurableHandleResponseV2(180000), b"DH2Q", [(4, 180000), (4, 0)]),
+    (
+        DurableHandleReconnectV2(FILE_ID, KEY, DurableHandleFlags.PERSISTENT),
+        b"DH2C",
+        [*FILE_ID_FIELDS, KEY, (4, 2)],
+    ),
+    (
+        AppInstanceId(KEY),
+        bytes.fromhex("45BCA66AEFA7F74A9008FA462E144D74"),
+        [(2, 20), (2, 0), KEY],
+    ),
+    (
+        AppInstanceVersion(3, 4),
+        bytes.fromhex("B982D0B73B56074FA07B524A8116A010"),
+        [(2, 24), (2, 0), (4, 0), (8, 3), (8, 4)],
+    ),
+]
+IDS = [type(payload).__name__ for payload, _, _ in PAYLOADS]
+
+
+@pytest.mark.parametrize(("payload", "name", "fields"), PAYLOADS, ids=IDS)
+def test_payload_layout(payload: Any, name: bytes, fields: list[Any], lay: Lay) -> None:
+    wire = lay(*fields)
+    assert payload.context() == CreateContext(name, wire)
+    assert type(payload).decode(wire) == payload
+
+
+@pytest.mark.parametrize("payload", [payload for payload, _, _ in PAYLOADS], ids=IDS)
+@given(data=st.data())
+def test_any_payload(payload: Any, data: st.DataObject, fuzz: Callable[..., None]) -> None:
+    cls = type(payload)
+    fuzz(data, cls.decode, cls.encode, payload.encode())
+
+
+def test_payloads_that_say_nothing() -> None:
+    assert DurableHandleRequest().context() == CreateContext(b"DHnQ", bytes(16))
+    assert DurableHandleResponse().context() == CreateContext(b"DHnQ", bytes(8))
+    assert CREATE_QUERY_ON_DISK_ID == b"QFid"
+
+
+def test_the_size_tells_the_version_of_a_lease() -> None:
+    lease, lease_v2 = Lease(KEY, 7), LeaseV2(KEY, 7)
+    assert len(lease.encode()) == 32
+    assert len(lease_v2.encode()) == 52
+    assert decode_lease(lease.encode()) == lease
+    assert decode_lease(lease_v2.encode()) == lease_v2
+    with pytest.raises(WireError):
+        decode_lease(lease.encode()[:31])
+
+
+@pytest.mark.parametrize("payload", [AppInstanceId(KEY), AppInstanceVersion(1, 2)])
+def test_other_structure_size(payload: AppInstanceId | AppInstanceVersion) -> None:
+    with pytest.raises(WireError, match="StructureSize is 1"):
+        type(payload).decode(b"\x01\x00" + payload.encode()[2:])
