@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+import sysconfig
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +13,10 @@ from smbquic.pki import FaultyPki, PkiDirectory, init, write_faults
 # How long an example takes says nothing about the code on a machine that does other things too.
 settings.register_profile("smbquic", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("smbquic")
+
+# A program's own folder is the first place where it looks for modules; beside pytest, impacket has
+# a program smbclient.py, which hides smbprotocol's package of that name.
+sys.path[:] = [place for place in sys.path if place != sysconfig.get_path("scripts")]
 
 # Debian keeps smbd where only root's PATH looks.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])

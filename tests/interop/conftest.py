@@ -1,5 +1,6 @@
 """Our server in a process of its own, for other people's clients."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from tests.interop.processes import ServerProcess, empty, running_relay, running
 
 @pytest.fixture(scope="module")
 def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with running_server(tmp_path_factory.mktemp("server"), pki, "--guest") as server:
+    with running_server(tmp_path_factory.mktemp("server"), pki) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def _guest_server(
+    pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    with running_server(tmp_path_factory.mktemp("guest-server"), pki, "--guest") as server:
         yield server
 
 
@@ -21,15 +30,29 @@ def _relay_port(_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
         yield port
 
 
+@contextlib.contextmanager
+def _unharmed(server: ServerProcess) -> Iterator[ServerProcess]:
+    """The server with an empty share, and a look at what it logs in the meantime."""
+    empty(server.share)
+    before = len(server.log.read_text())
+    yield server
+    said = server.log.read_text()[before:]
+    assert "ERROR" not in said, said
+    assert "Traceback" not in said, said
+
+
 @pytest.fixture
 def server(_server: ServerProcess) -> Iterator[ServerProcess]:
     """A server whose share is empty, and which must not have stumbled when the test is over."""
-    empty(_server.share)
-    before = len(_server.log.read_text())
-    yield _server
-    said = _server.log.read_text()[before:]
-    assert "ERROR" not in said, said
-    assert "Traceback" not in said, said
+    with _unharmed(_server) as server:
+        yield server
+
+
+@pytest.fixture
+def guest_server(_guest_server: ServerProcess) -> Iterator[ServerProcess]:
+    """The same, but open to guests."""
+    with _unharmed(_guest_server) as server:
+        yield server
 
 
 @pytest.fixture

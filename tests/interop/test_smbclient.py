@@ -261,19 +261,27 @@ def test_an_unknown_share_is_refused(smbclient: Smbclient) -> None:
     assert "NT_STATUS_BAD_NETWORK_NAME" in output
 
 
-def test_a_guest_reads_and_does_not_write(smbclient: Smbclient, server: ServerProcess) -> None:
-    (server.share / "a").write_bytes(b"hello\n")
+def test_a_stranger_is_refused(smbclient: Smbclient) -> None:
+    code, output = smbclient("ls", "--client-protection=off", user="stranger", password="x")
+    assert code == 1
+    assert "NT_STATUS_LOGON_FAILURE" in output
+
+
+def test_a_guest_reads_and_does_not_write(guest_server: ServerProcess, local: Path) -> None:
+    smbclient = Smbclient(guest_server.ports["tcp"], local)
+    (guest_server.share / "a").write_bytes(b"hello\n")
     guest = {"user": "stranger", "password": "whatever"}
     code, output = smbclient("get a -", "--client-protection=off", **guest)
     assert code == 0, output
     assert "hello" in output
-    (smbclient.folder / "b").write_bytes(b"b")
+    (local / "b").write_bytes(b"b")
     code, output = smbclient("put b", "--client-protection=off", **guest)
     assert "NT_STATUS_ACCESS_DENIED" in output
-    assert files_in(server.share) == {"a": b"hello\n"}
+    assert files_in(guest_server.share) == {"a": b"hello\n"}
 
 
-def test_a_guest_cannot_sign(smbclient: Smbclient) -> None:
+def test_a_guest_cannot_sign(guest_server: ServerProcess, local: Path) -> None:
+    smbclient = Smbclient(guest_server.ports["tcp"], local)
     code, output = smbclient("ls", "--client-protection=sign", user="stranger", password="x")
     assert code == 1
     assert "NT_STATUS_ACCESS_DENIED" in output
