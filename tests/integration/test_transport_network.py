@@ -1,0 +1,430 @@
+"""QUIC over networks that lose, change and fall silent; and TCP peers that are none."""
+
+import asyncio
+import errno
+import random
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectError, ConnectionClosed, IdleTimeout, RemoteProtocolError
+from smbquic.pki import PkiDirectory
+from smbquic.transport import quic, tcp
+from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic import connection, udp
+
+MIB = 1 << 20
+
+
+async def end(transport: MessageTransport) -> None:
+    transport.close()
+    await transport.wait_closed()
+
+
+class Server:
+    """Echoes every message, over QUIC."""
+
+    def __init__(self, listener: quic.QuicListener, accepted: asyncio.Queue[Any]) -> None:
+        self.listener = listener
+        self.accepted = accepted
+        self.port = int(listener.url.rpartition(":")[2])
+
+
+async def echo(transport: MessageTransport) -> None:
+    while True:
+        await transport.send(await transport.receive())
+
+
+@pytest.fixture
+async def server(pki: PkiDirectory) -> AsyncIterator[Server]:
+    accepted: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def serve(transport: MessageTransport) -> None:
+        accepted.put_nowait(transport)
+        await echo(transport)
+
+    identity = quic.ServerTls(pki.server.certificate, pki.server.key)
+    listener = await quic.listen("127.0.0.1", 0, serve, certificate=identity)
+    yield Server(listener, accepted)
+    await listener.close()
+
+
+class Network:
+    """A UDP relay in front of a server, which is what the client talks to."""
+
+    def __init__(self, port: int, *, loss: float = 0, seed: int = 0) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.random = random.Random(seed)
+        self.loss = loss
+        self.target = ("127.0.0.1", port)
+        self.client: Any = None
+        self.passed = 0
+        self.inside = self._socket()
+        self.inside.bind(("127.0.0.1", 0))
+        self.outside = self._socket()
+        self.loop.add_reader(self.inside, self._from_client)
+        self.loop.add_reader(self.outside, self._from_server)
+
+    @staticmethod
+    def _socket() -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        return sock
+
+    @property
+    def port(self) -> int:
+        port: int = self.inside.getsockname()[1]
+        return port
+
+    def _from_client(self) -> None:
+        data, self.client = self.inside.recvfrom(65535)
+        self._pass(self.outside, data, self.target)
+
+    def _from_server(self) -> None:
+        data = self.outside.recv(65535)
+        self._pass(self.inside, data, self.client)
+
+    def _pass(self, sock: socket.socket, data: bytes, to: Any) -> None:
+        if self.random.random() >= self.loss:
+            self.passed += 1
+            sock.sendto(data, to)
+
+    def change_address(self) -> None:
+        """From now on the client's datagrams come from another port, as behind a NAT."""
+        self.loop.remove_reader(self.outside)
+        self.outside.close()
+        self.outside = self._socket()
+        self.loop.add_reader(self.outside, self._from_server)
+
+    def close(self) -> None:
+        for sock in (self.inside, self.outside):
+            self.loop.remove_reader(sock)
+            sock.close()
+
+
+async def test_a_lossy_network_costs_time_and_nothing_else(
+    server: Server, pki: PkiDirectory
+) -> None:
+    network = Network(server.port, loss=0.05, seed=3)
+    client = await quic.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
+    message = random.Random(1).randbytes(2 * MIB)
+    await client.send(message)
+
+    assert await asyncio.wait_for(client.receive(), 60) == message
+    network.loss = 0
+    await end(client)
+    network.close()
+
+
+async def test_a_connection_survives_a_change_of_the_clients_address(
+    server: Server, pki: PkiDirectory
+) -> None:
+    network = Network(server.port)
+    client = await quic.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
+    for index in range(4):
+        message = random.Random(index).randbytes(MIB)
+        await client.send(message)
+        assert await asyncio.wait_for(client.receive(), 20) == message
+        network.change_address()
+    await end(client)
+    network.close()
+
+
+async def test_a_client_may_go_on_from_another_port(server: Server, pki: PkiDirectory) -> None:
+    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    accepted = await server.accepted.get()
+    before = accepted.peer.remote[1]
+    client.rebind()
+    await client.send(b"from elsewhere")
+
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"from elsewhere"
+    assert client._endpoint.local[1] != before
+    await end(client)
+
+
+async def test_a_network_that_is_gone_makes_the_client_try_another(
+    server: Server, pki: PkiDirectory
+) -> None:
+    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    before = client._endpoint.local[1]
+    client.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
+    after = client._endpoint.local[1]
+    client.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
+    client.error_received(OSError(errno.EMSGSIZE, "Message too long"))
+    await client.send(b"hello again")
+
+    assert before != after == client._endpoint.local[1]
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"hello again"
+    await end(client)
+
+
+async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
+    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+
+    def no_network(*_: Any) -> socket.socket:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(udp.UdpEndpoint, "_open", no_network)
+        client.error_received(OSError(errno.ENETDOWN, "Network is down"))
+    await client.send(b"back")
+
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"back"
+    await end(client)
+
+
+async def test_silence_ends_a_connection(server: Server, pki: PkiDirectory) -> None:
+    network = Network(server.port)
+    options = quic.QuicOptions(idle_timeout=0.5)
+    client = await quic.connect(
+        "127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca), options=options
+    )
+    accepted = await server.accepted.get()
+    network.loss = 1
+    with pytest.raises(IdleTimeout, match=r"nothing was heard of quic://127\.0\.0\.1"):
+        await asyncio.wait_for(client.receive(), 20)
+    await asyncio.wait_for(client.wait_closed(), 20)
+    # The shorter time-out of the two counts for both.
+    await asyncio.wait_for(accepted.wait_closed(), 20)
+    network.close()
+
+
+async def test_keep_alive_keeps_a_quiet_connection_up(server: Server, pki: PkiDirectory) -> None:
+    network = Network(server.port)
+    options = quic.QuicOptions(idle_timeout=0.4, keep_alive_interval=10)
+    client = await quic.connect(
+        "127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca), options=options
+    )
+    client.keep_alive = True
+    passed = network.passed
+    while network.passed < passed + 20:
+        assert not (await asyncio.wait({asyncio.ensure_future(client.wait_closed())}, timeout=0.1))[
+            0
+        ]
+    await client.send(b"still up")
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"still up"
+    client.keep_alive = False
+    with pytest.raises(IdleTimeout):
+        await asyncio.wait_for(client.receive(), 20)
+    network.close()
+
+
+async def test_a_server_that_is_gone_is_missed_soon(
+    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REFUSED_FOR", 0.1)
+    client = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    # The process died: nobody says goodbye, and the kernel refuses what comes.
+    server.listener._endpoint.close()
+    await client.send(b"anybody there?")
+    with pytest.raises(ConnectionClosed, match="is gone: its UDP port is closed"):
+        await asyncio.wait_for(client.receive(), 20)
+
+
+async def test_a_lost_farewell_is_repeated(server: Server, pki: PkiDirectory) -> None:
+    network = Network(server.port)
+    client = await quic.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
+    accepted = await server.accepted.get()
+    await client.send(b"x")
+    await client.receive()
+    network.loss = 1
+    accepted.close("goodbye")
+    await asyncio.wait_for(accepted.wait_closed(), 20)
+    network.loss = 0
+    await client.send(b"are you there?")
+    with pytest.raises(ConnectionClosed, match="goodbye"):
+        await asyncio.wait_for(client.receive(), 20)
+    network.close()
+
+
+async def test_a_message_that_breaks_off_is_told(server: Server, pki: PkiDirectory) -> None:
+    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    await client.send(b"x")
+    await client.receive()
+    accepted = await server.accepted.get()
+    client._engine.write(b"\0\0\0\x05half")
+    client.close()
+    await asyncio.wait_for(accepted.wait_closed(), 20)
+
+    assert isinstance(accepted._closing, ConnectionClosed)
+    assert "closed the connection in the middle of a message" in str(accepted._closing)
+
+
+async def test_what_is_no_message_ends_a_quic_connection(server: Server, pki: PkiDirectory) -> None:
+    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    await client.send(b"fine")
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"fine"
+    client._engine.write(b"GET / HTTP/1.1\r\n\r\n")
+    client._schedule_flush()
+    with pytest.raises(ConnectionClosed, match="not an SMB message"):
+        await asyncio.wait_for(client.receive(), 20)
+
+
+async def test_a_peer_that_breaks_quic_is_hung_up_on(server: Server, pki: PkiDirectory) -> None:
+    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    accepted = await server.accepted.get()
+    accepted._engine._quic._local_max_data.value = 0
+    await client.send(b"over the limit that was announced")
+    with pytest.raises(ConnectionClosed, match="Over connection data limit"):
+        await asyncio.wait_for(client.receive(), 20)
+
+    assert isinstance(accepted._closing, RemoteProtocolError)
+    assert "broke the QUIC protocol" in str(accepted._closing)
+
+
+# TCP.
+
+
+@pytest.fixture
+async def tcp_server() -> AsyncIterator[tuple[int, asyncio.Queue[Any]]]:
+    accepted: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def serve(transport: MessageTransport) -> None:
+        accepted.put_nowait(transport)
+        await transport.wait_closed()
+
+    listener = await tcp.listen("127.0.0.1", 0, serve)
+    yield int(listener.url.rpartition(":")[2]), accepted
+    await listener.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", r"does not frame its messages as SMB does \(first byte 0x47"),
+        (b"\x81\x00\x00\x44" + bytes(68), r"first byte 0x81"),
+        (b"\x00\xff\xff\xff", r"16777215 bytes, more than the \d+ allowed"),
+    ],
+)
+async def test_what_is_no_message_ends_a_tcp_connection(
+    tcp_server: tuple[int, asyncio.Queue[Any]],
+    sent: bytes,
+    message: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    port, accepted = tcp_server
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    transport = await accepted.get()
+    with pytest.raises(RemoteProtocolError, match=message):
+        await asyncio.wait_for(transport.receive(), 20)
+    with pytest.raises(ConnectionClosed):
+        await transport.send(b"")
+    writer.close()
+    await asyncio.wait_for(transport.wait_closed(), 20)
+
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (b"", "the peer closed the connection$"),
+        (b"\0\0\0\4whol", "the peer closed the connection$"),
+        (b"\0\0", "in the middle of a message"),
+        (b"\0\0\0\5half", "in the middle of a message"),
+        (b"\0\x01\0\0" + bytes(1000), "in the middle of a message"),
+    ],
+)
+async def test_the_end_of_a_tcp_stream_is_the_end(
+    tcp_server: tuple[int, asyncio.Queue[Any]], sent: bytes, message: str
+) -> None:
+    port, accepted = tcp_server
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    writer.write_eof()
+    transport = await accepted.get()
+    if sent.endswith(b"whol"):
+        assert bytes(await asyncio.wait_for(transport.receive(), 20)) == b"whol"
+    with pytest.raises(ConnectionClosed, match=message):
+        await asyncio.wait_for(transport.receive(), 20)
+    await asyncio.wait_for(transport.wait_closed(), 20)
+    writer.close()
+
+
+async def test_a_reset_is_the_end(tcp_server: tuple[int, asyncio.Queue[Any]]) -> None:
+    port, accepted = tcp_server
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    transport = await accepted.get()
+    sock: socket.socket = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    writer.transport.abort()
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(transport.receive(), 20)
+
+
+async def test_a_message_may_come_byte_by_byte(
+    tcp_server: tuple[int, asyncio.Queue[Any]],
+) -> None:
+    port, accepted = tcp_server
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    transport = await accepted.get()
+    for byte in b"\0\0\0\3abc\0\0\0\0\0\0\0\1d":
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0)
+
+    assert [bytes(await asyncio.wait_for(transport.receive(), 20)) for _ in range(3)] == [
+        b"abc",
+        b"",
+        b"d",
+    ]
+    writer.close()
+
+
+async def test_nobody_listens_on_a_tcp_port() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    with pytest.raises(ConnectError, match=rf"tcp://127\.0\.0\.1:{port}: .*refused|Connect call"):
+        await tcp.connect("127.0.0.1", port)
+
+
+async def test_a_tcp_port_in_use_is_an_os_error(
+    tcp_server: tuple[int, asyncio.Queue[Any]],
+) -> None:
+    with pytest.raises(OSError, match="in use"):
+        await tcp.listen("127.0.0.1", tcp_server[0], echo)
+
+
+async def test_a_tcp_connect_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: Any, **__: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(tcp, "race", never)
+    with pytest.raises(ConnectError, match=r"did not answer within 0\.05 s"):
+        await tcp.connect("127.0.0.1", 1, timeout=0.05)
+
+
+async def test_ipv6_over_tcp() -> None:
+    listener = await tcp.listen("::1", 0, echo)
+    port = int(listener.url.rpartition(":")[2])
+    client = await tcp.connect("::1", port)
+    await client.send(b"six")
+
+    assert listener.url == f"tcp://[::1]:{port}"
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"six"
+    await end(client)
+    await listener.close()
+
+
+async def test_too_many_tcp_connections_are_turned_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    listener = await tcp.listen("127.0.0.1", 0, echo, max_connections=1)
+    port = int(listener.url.rpartition(":")[2])
+    first = await tcp.connect("127.0.0.1", port)
+    second = await tcp.connect("127.0.0.1", port)
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(second.receive(), 20)
+    await first.send(b"mine")
+
+    assert bytes(await asyncio.wait_for(first.receive(), 20)) == b"mine"
+    assert "was turned away: 1 connections are open already" in caplog.text
+    await end(first)
+    await end(second)
+    await listener.close()
