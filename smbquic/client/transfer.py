@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from smbquic.client import requests
 from smbquic.client.file import WINDOW, File, chunk_size
-from smbquic.client.local import Part, Source, in_thread, sync_folder
+from smbquic.client.local import Disk, Part, Source, in_thread, sync_folder
 from smbquic.client.names import join, parent, part_name, to_wire
 from smbquic.client.session import check
 from smbquic.client.window import each
@@ -116,11 +116,12 @@ async def _get_open(share: "Share", file: File, target: Path, progress: Progress
     step = read_step(share)
     tally = _Tally(progress, size)
     part = await in_thread(Part, target)
+    disk = Disk()
 
     async def fetch(offset: int) -> None:
         async with share.slots:
             data = await read_exactly(file, offset, min(step, size - offset))
-            await in_thread(part.write_at, offset, data)
+            await disk.call(part.write_at, offset, data)
         tally.add(len(data))
 
     try:
@@ -208,17 +209,17 @@ class RemotePart:
 
 async def put(share: "Share", source: Path, path: str, *, progress: Progress | None = None) -> None:
     """See `Share.put`."""
-    file = await in_thread(Source, source)
+    async with share.slots:
+        loaded = await in_thread(Source.load, source, write_step(share))
+        if not isinstance(loaded, Source):
+            data, modified = loaded
+            await _put_small(share, data, path, modified)
+            _Tally(progress, len(data)).add(len(data))
+            return
     try:
-        if file.size <= write_step(share):
-            async with share.slots:
-                data = await in_thread(file.read_at, 0, file.size)
-                await _put_small(share, data, path, file.modified)
-            _Tally(progress, file.size).add(file.size)
-        else:
-            await _put_large(share, file, path, progress)
+        await _put_large(share, loaded, path, progress)
     finally:
-        await in_thread(file.close)
+        await in_thread(loaded.close)
 
 
 async def put_bytes(share: "Share", data: Buffer, path: str) -> None:
@@ -260,13 +261,14 @@ async def _put_small(share: "Share", data: Buffer, path: str, modified: int | No
 async def _put_large(share: "Share", source: Source, path: str, progress: Progress | None) -> None:
     size, step = source.size, write_step(share)
     tally = _Tally(progress, size)
+    disk = Disk()
     part = RemotePart(share, path)
     try:
         file, _ = await part.begin()
 
         async def store(offset: int) -> None:
             async with share.slots:
-                data = await in_thread(source.read_at, offset, min(step, size - offset))
+                data = await disk.call(source.read_at, offset, min(step, size - offset))
                 await file.write_at(offset, data)
             tally.add(len(data))
 
