@@ -60,7 +60,7 @@ class HandshakeError(TransportError):
         self.reason = reason
 
 
-class ConnectionClosed(TransportError):
+class ConnectionClosed(TransportError):  # noqa: N818  (an end, not always an error)
     """The connection ended while it was still needed."""
 
 
