@@ -16,11 +16,11 @@ _SHARED = int(ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE)
 def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> None:
     """Moves what is open to `new_name`.
 
-    Raises StatusError ACCESS_DENIED for what is about to go, for a folder with open files in it,
-    and where the target cannot be replaced; SHARING_VIOLATION if somebody may delete the target's
-    folder meanwhile, OBJECT_NAME_COLLISION if `replace` is false.
+    Raises StatusError ACCESS_DENIED for the root, for what is about to go, for a folder with open
+    files in it, and where the target cannot be replaced; SHARING_VIOLATION if somebody may delete
+    the target's folder meanwhile; OBJECT_NAME_COLLISION if `replace` is false.
     """
-    if entry.state.delete_pending or _is_busy(context, entry):
+    if entry.state.delete_pending or not entry.file.name or _is_busy(context, entry):
         raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     _check_folder(context, new_name, _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE)
     if new_name == entry.file.name:

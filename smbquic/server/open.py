@@ -23,7 +23,9 @@ class Open:
 
     `granted_access` holds no generic bits. `state` is shared by every open of the same
     underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY.
-    What is in `on_close` is called once the open is gone.
+    `kept_write_time` is one that the client has set or frozen: what is written through this open
+    leaves it alone, in nanoseconds since 1970. What is in `on_close` is called once the open is
+    gone.
     """
 
     file_id: FileId
@@ -38,6 +40,7 @@ class Open:
     delete_on_close: bool = False
     position: int = 0
     search: Any = None
+    kept_write_time: int | None = None
     on_close: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -54,6 +57,14 @@ class Open:
         """StatusError ACCESS_DENIED unless one bit of `access` was granted."""
         if not self.granted_access & access:
             raise StatusError.of(NtStatus.ACCESS_DENIED)
+
+    def keep_write_time(self) -> None:
+        """Undoes what a change of the content did to a write time to be kept.
+
+        [MS-FSA] 2.1.4.17
+        """
+        if self.kept_write_time is not None:
+            self.file.set_times(last_write_time=self.kept_write_time)
 
     def close(self) -> None:
         """Ends the open: its locks, its share mode, and the file itself if that is to go."""

@@ -132,7 +132,10 @@ def _decode(structure: type[_StructureT], buffer: Buffer) -> _StructureT:
 
 
 def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
-    """Attributes come first: storing them moves times that may be set as well."""
+    """Attributes come first: storing them moves times that may be set as well.
+
+    A write time that was set stays so for this open, as one that was frozen does.
+    """
     wanted = _decode(BasicInformation, buffer)
     times = (
         wanted.creation_time,
@@ -163,6 +166,10 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
             last_write_time=write,
             change_time=change,
         )
+    if wanted.last_write_time == _FREEZE:
+        write = file.stat().last_write_time
+    if write is not None or wanted.last_write_time == _THAW:
+        entry.kept_write_time = write
 
 
 def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -170,6 +177,7 @@ def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     entry.file.truncate(size)
+    entry.keep_write_time()
 
 
 def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -179,6 +187,7 @@ def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     unit = max(context.tree.storage.volume().block_size, 1)
     entry.file.allocate(-(-size // unit) * unit)
+    entry.keep_write_time()
 
 
 def _valid_data_length(context: Context, entry: Open, buffer: Buffer) -> None:

@@ -33,6 +33,8 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
     if size:
         entry.file.write(offset, (data,))
         entry.position = offset + size
+        if entry.kept_write_time is not None:
+            entry.keep_write_time()
     response = WriteResponse(size)
     if entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH:
         return _through(context, entry, response)

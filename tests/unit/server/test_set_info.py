@@ -1,0 +1,687 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.close import CloseRequest
+from smbquic.wire.create import CreateDisposition, CreateOptions, ShareAccess
+from smbquic.wire.dtyp.filetime import from_unix_ns
+from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityInformation
+from smbquic.wire.dtyp.sid import EVERYONE
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.fscc.file_information import (
+    AllInformation,
+    AllocationInformation,
+    BasicInformation,
+    DispositionFlags,
+    DispositionInformation,
+    DispositionInformationEx,
+    EndOfFileInformation,
+    FileInformationClass,
+    LinkInformation,
+    ModeInformation,
+    PositionInformation,
+    RenameInformation,
+    ValidDataLengthInformation,
+)
+from smbquic.wire.query_info import InfoType, QueryInfoRequest
+from smbquic.wire.set_info import SetInfoRequest
+from smbquic.wire.write import WriteRequest
+
+FOLDER = CreateOptions.FILE_DIRECTORY_FILE
+NEW_YEAR = 1_577_836_800_000_000_000
+ALL_BUT_DELETE = int(AccessMask.FILE_READ_DATA | AccessMask.FILE_WRITE_DATA | 0x180)
+
+CLASSES: dict[type, int] = {
+    AllocationInformation: 19,
+    BasicInformation: 4,
+    DispositionInformation: 13,
+    DispositionInformationEx: 64,
+    EndOfFileInformation: 20,
+    LinkInformation: 11,
+    ModeInformation: 16,
+    PositionInformation: 14,
+    RenameInformation: 10,
+    ValidDataLengthInformation: 39,
+}
+
+
+async def change(client: Any, file_id: FileId, wanted: Any) -> NtStatus:
+    """Sets one structure; the status that this gives."""
+    return await raw(client, file_id, CLASSES[type(wanted)], wanted.encode())
+
+
+async def raw(client: Any, file_id: FileId, information_class: int, buffer: bytes) -> NtStatus:
+    response = await client.call(SetInfoRequest(InfoType.FILE, information_class, file_id, buffer))
+    status: NtStatus = response.status
+    return status
+
+
+async def all_of(client: Any, file_id: FileId) -> AllInformation:
+    response = await client.call(QueryInfoRequest(InfoType.FILE, 18, 1000, file_id))
+    assert response.status == NtStatus.SUCCESS
+    return AllInformation.decode(response.body.buffer)
+
+
+async def close(client: Any, file_id: FileId) -> None:
+    assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """Every file below the root, and its content."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def entries(root: Path) -> list[str]:
+    return [path.name for path in root.iterdir()]
+
+
+def fill(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(name.encode())
+
+
+def stat(path: Path) -> os.stat_result:
+    return path.stat()
+
+
+@pytest.fixture
+async def file_id(client: Any, root: Path) -> FileId:
+    fill(root, "file")
+    opened: FileId = await client.open("file")
+    return opened
+
+
+# Times and attributes
+
+
+async def test_times_are_set(client: Any, root: Path, file_id: FileId) -> None:
+    times = [from_unix_ns(NEW_YEAR + number * 1_000_000_100) for number in range(3)]
+
+    assert await change(client, file_id, BasicInformation(*times)) == NtStatus.SUCCESS
+
+    basic = (await all_of(client, file_id)).basic_information
+    assert (basic.creation_time, basic.last_access_time, basic.last_write_time) == tuple(times)
+    assert basic.file_attributes == FileAttributes.NORMAL
+    assert stat(root / "file").st_mtime_ns == NEW_YEAR + 2_000_000_200
+
+
+async def test_what_is_zero_or_special_stays(client: Any, root: Path, file_id: FileId) -> None:
+    os.utime(root / "file", ns=(NEW_YEAR, NEW_YEAR))
+    before = (await all_of(client, file_id)).basic_information
+
+    for times in ((0, 0, 0, 0), (-1, -1, -1, -1), (-2, -2, -2, -2)):
+        assert await change(client, file_id, BasicInformation(*times)) == NtStatus.SUCCESS
+
+    assert (await all_of(client, file_id)).basic_information == before
+
+
+async def test_a_time_that_was_set_survives_writing(
+    client: Any, root: Path, file_id: FileId
+) -> None:
+    time = from_unix_ns(NEW_YEAR)
+    await change(client, file_id, BasicInformation(last_write_time=time))
+
+    await client.call(WriteRequest(0, file_id, b"new"))
+    await change(client, file_id, EndOfFileInformation(100))
+    await change(client, file_id, AllocationInformation(0))
+    assert stat(root / "file").st_mtime_ns == NEW_YEAR
+
+    await change(client, file_id, BasicInformation(last_write_time=-2))
+    await client.call(WriteRequest(0, file_id, b"newer"))
+    assert stat(root / "file").st_mtime_ns > NEW_YEAR
+
+
+async def test_a_frozen_time_survives_writing(client: Any, root: Path, file_id: FileId) -> None:
+    os.utime(root / "file", ns=(NEW_YEAR, NEW_YEAR))
+    await change(client, file_id, BasicInformation(last_write_time=-1))
+
+    await client.call(WriteRequest(0, file_id, b"new"))
+
+    assert stat(root / "file").st_mtime_ns == NEW_YEAR
+
+
+async def test_attributes_are_set_and_cleared(client: Any, root: Path, file_id: FileId) -> None:
+    async def attributes(wanted: int) -> int:
+        given = BasicInformation(file_attributes=wanted)
+        assert await change(client, file_id, given) == NtStatus.SUCCESS
+        return (await all_of(client, file_id)).basic_information.file_attributes
+
+    hidden = FileAttributes.HIDDEN | FileAttributes.SYSTEM | FileAttributes.TEMPORARY
+    assert await attributes(hidden) == hidden
+    assert await attributes(0) == hidden
+    assert await attributes(hidden | FileAttributes.NORMAL | FileAttributes.COMPRESSED) == hidden
+    assert await attributes(FileAttributes.NORMAL) == FileAttributes.NORMAL
+
+
+async def test_a_folder_keeps_what_makes_it_one(client: Any, root: Path) -> None:
+    folder = await client.open("sub", create_options=FOLDER)
+    wanted = BasicInformation(file_attributes=FileAttributes.HIDDEN | FileAttributes.DIRECTORY)
+
+    assert await change(client, folder, wanted) == NtStatus.SUCCESS
+
+    basic = (await all_of(client, folder)).basic_information
+    assert basic.file_attributes == FileAttributes.HIDDEN | FileAttributes.DIRECTORY
+
+
+async def test_the_root_is_never_hidden(client: Any) -> None:
+    folder = await client.open("", create_options=FOLDER)
+    wanted = BasicInformation(file_attributes=FileAttributes.HIDDEN | FileAttributes.ARCHIVE)
+
+    assert await change(client, folder, wanted) == NtStatus.SUCCESS
+
+    basic = (await all_of(client, folder)).basic_information
+    assert basic.file_attributes == FileAttributes.ARCHIVE | FileAttributes.DIRECTORY
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        BasicInformation(creation_time=-3),
+        BasicInformation(last_access_time=-3),
+        BasicInformation(last_write_time=-(1 << 62)),
+        BasicInformation(change_time=-3),
+        BasicInformation(file_attributes=FileAttributes.DIRECTORY),
+    ],
+)
+async def test_basic_information_that_cannot_be(
+    client: Any, file_id: FileId, wanted: BasicInformation
+) -> None:
+    assert await change(client, file_id, wanted) == NtStatus.INVALID_PARAMETER
+
+
+async def test_a_folder_is_not_temporary(client: Any) -> None:
+    folder = await client.open("sub", create_options=FOLDER)
+    wanted = BasicInformation(file_attributes=FileAttributes.TEMPORARY)
+
+    assert await change(client, folder, wanted) == NtStatus.INVALID_PARAMETER
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("size", [0, 2, 4, 10_000])
+async def test_end_of_file(client: Any, root: Path, file_id: FileId, size: int) -> None:
+    assert await change(client, file_id, EndOfFileInformation(size)) == NtStatus.SUCCESS
+
+    assert content(root) == {"file": b"file"[:size].ljust(size, b"\0")}
+
+
+async def test_allocation_cuts_by_whole_units_only(client: Any, root: Path) -> None:
+    unit = os.statvfs(root).f_frsize
+    (root / "big").write_bytes(bytes(3 * unit))
+    big = await client.open("big")
+
+    assert await change(client, big, AllocationInformation(9 * unit)) == NtStatus.SUCCESS
+    assert stat(root / "big").st_size == 3 * unit
+    assert await change(client, big, AllocationInformation(unit + 1)) == NtStatus.SUCCESS
+    assert stat(root / "big").st_size == 2 * unit
+    assert await change(client, big, AllocationInformation(0)) == NtStatus.SUCCESS
+    assert stat(root / "big").st_size == 0
+
+
+async def test_allocation_that_no_disk_has(client: Any, file_id: FileId) -> None:
+    assert await change(client, file_id, AllocationInformation(1 << 61)) == NtStatus.DISK_FULL
+
+
+@pytest.mark.parametrize("wanted", [EndOfFileInformation, AllocationInformation])
+async def test_sizes_that_cannot_be(client: Any, file_id: FileId, wanted: Any) -> None:
+    folder = await client.open("sub", create_options=FOLDER)
+
+    assert await change(client, folder, wanted(0)) == NtStatus.INVALID_PARAMETER
+    assert await change(client, file_id, wanted(-1)) == NtStatus.INVALID_PARAMETER
+
+
+async def test_valid_data_length_is_for_nobody(client: Any, file_id: FileId) -> None:
+    wanted = ValidDataLengthInformation(1)
+
+    assert await change(client, file_id, wanted) == NtStatus.PRIVILEGE_NOT_HELD
+
+
+# Deleting
+
+
+async def test_a_file_goes_with_its_last_open(client: Any, root: Path, file_id: FileId) -> None:
+    other = await client.open("file")
+
+    assert await change(client, file_id, DispositionInformation(True)) == NtStatus.SUCCESS
+    assert (await client.create("file")).status == NtStatus.DELETE_PENDING
+    await close(client, file_id)
+    assert content(root) == {"file": b"file"}
+    await close(client, other)
+    assert content(root) == {}
+
+
+async def test_a_deletion_can_be_taken_back(client: Any, root: Path, file_id: FileId) -> None:
+    await change(client, file_id, DispositionInformation(True))
+
+    assert await change(client, file_id, DispositionInformation(False)) == NtStatus.SUCCESS
+    await close(client, file_id)
+    assert content(root) == {"file": b"file"}
+
+
+async def test_a_folder_with_something_in_it_stays(client: Any, root: Path) -> None:
+    fill(root, "sub/inner")
+    folder = await client.open("sub", create_options=FOLDER)
+
+    status = await change(client, folder, DispositionInformation(True))
+    assert status == NtStatus.DIRECTORY_NOT_EMPTY
+    (root / "sub" / "inner").unlink()
+    assert await change(client, folder, DispositionInformation(True)) == NtStatus.SUCCESS
+    await close(client, folder)
+    assert entries(root) == []
+
+
+async def test_the_root_stays(client: Any) -> None:
+    folder = await client.open("", create_options=FOLDER)
+
+    status = await change(client, folder, DispositionInformation(True))
+
+    assert status == NtStatus.CANNOT_DELETE
+
+
+READONLY = BasicInformation(file_attributes=FileAttributes.READONLY)
+DELETE_READONLY = DispositionInformationEx(
+    int(DispositionFlags.DELETE | DispositionFlags.IGNORE_READONLY_ATTRIBUTE)
+)
+
+
+async def test_what_is_read_only_is_not_deleted(client: Any, root: Path, file_id: FileId) -> None:
+    await change(client, file_id, READONLY)
+
+    status = await change(client, file_id, DispositionInformation(True))
+    assert status == NtStatus.CANNOT_DELETE
+    status = await change(client, file_id, DispositionInformationEx(int(DispositionFlags.DELETE)))
+    assert status == NtStatus.CANNOT_DELETE
+    assert await change(client, file_id, DELETE_READONLY) == NtStatus.SUCCESS
+    await close(client, file_id)
+    assert content(root) == {}
+
+
+async def test_ignoring_read_only_needs_the_right_to_change_it(
+    client: Any, file_id: FileId
+) -> None:
+    await change(client, file_id, READONLY)
+    only_delete = await client.open("file", desired_access=AccessMask.DELETE)
+
+    assert await change(client, only_delete, DELETE_READONLY) == NtStatus.CANNOT_DELETE
+
+
+async def test_disposition_ex(client: Any, root: Path, file_id: FileId) -> None:
+    posix = int(DispositionFlags.DELETE | DispositionFlags.POSIX_SEMANTICS)
+    assert await change(client, file_id, DispositionInformationEx(posix)) == NtStatus.SUCCESS
+    assert (await all_of(client, file_id)).standard_information.delete_pending
+    assert await change(client, file_id, DispositionInformationEx(0)) == NtStatus.SUCCESS
+    assert not (await all_of(client, file_id)).standard_information.delete_pending
+
+    on_close = int(DispositionFlags.DELETE | DispositionFlags.ON_CLOSE)
+    for flags in (on_close, 0x20, 0x80000001):
+        status = await change(client, file_id, DispositionInformationEx(flags))
+        assert status == NtStatus.NOT_SUPPORTED
+
+
+async def test_on_close_is_for_what_was_opened_so(client: Any, root: Path) -> None:
+    opened = await client.open("new", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
+    on_close = int(DispositionFlags.DELETE | DispositionFlags.ON_CLOSE)
+
+    assert await change(client, opened, DispositionInformationEx(on_close)) == NtStatus.SUCCESS
+    await close(client, opened)
+    assert content(root) == {}
+
+
+# Renaming
+
+
+async def test_rename(client: Any, root: Path, file_id: FileId) -> None:
+    fill(root, "sub/other")
+
+    assert await change(client, file_id, RenameInformation("New Name")) == NtStatus.SUCCESS
+    assert content(root) == {"New Name": b"file", "sub/other": b"sub/other"}
+    assert (await all_of(client, file_id)).name_information.file_name == "\\New Name"
+    assert await change(client, file_id, RenameInformation("SUB\\moved")) == NtStatus.SUCCESS
+    assert content(root) == {"sub/moved": b"file", "sub/other": b"sub/other"}
+    assert (await all_of(client, file_id)).name_information.file_name == "\\sub\\moved"
+
+
+async def test_rename_to_the_same_name_or_another_case(
+    client: Any, root: Path, file_id: FileId
+) -> None:
+    assert await change(client, file_id, RenameInformation("file")) == NtStatus.SUCCESS
+    assert content(root) == {"file": b"file"}
+    for replace in (False, True):
+        wanted = RenameInformation("FiLe" if replace else "FILE", replace)
+        assert await change(client, file_id, wanted) == NtStatus.SUCCESS
+    assert content(root) == {"FiLe": b"file"}
+
+
+@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
+async def test_a_taken_name(client: Any, root: Path, file_id: FileId, structure: Any) -> None:
+    fill(root, "taken")
+
+    assert await change(client, file_id, structure("TAKEN")) == NtStatus.OBJECT_NAME_COLLISION
+    assert content(root)["taken"] == b"taken"
+    assert await change(client, file_id, structure("TAKEN", True)) == NtStatus.SUCCESS
+    assert content(root)["taken"] == b"file"
+
+
+@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
+async def test_what_is_not_replaced(
+    client: Any, root: Path, file_id: FileId, structure: Any
+) -> None:
+    fill(root, "open", "readonly", "going", "sub/inner")
+    await client.open("open")
+    readonly = await client.open("readonly")
+    await change(client, readonly, READONLY)
+    await close(client, readonly)
+    going = await client.open("going")
+    await change(client, going, DispositionInformation(True))
+
+    for name, status in (
+        ("open", NtStatus.ACCESS_DENIED),
+        ("readonly", NtStatus.ACCESS_DENIED),
+        ("sub", NtStatus.ACCESS_DENIED),
+        ("going", NtStatus.DELETE_PENDING),
+    ):
+        assert await change(client, file_id, structure(name, True)) == status
+    assert content(root)["file"] == b"file"
+    assert len(content(root)) == 5
+
+
+@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("nowhere\\x", NtStatus.OBJECT_PATH_NOT_FOUND),
+        ("other\\x", NtStatus.OBJECT_PATH_NOT_FOUND),
+        ("a:b", NtStatus.OBJECT_NAME_INVALID),
+        ("a*", NtStatus.OBJECT_NAME_INVALID),
+        ("..\\x", NtStatus.OBJECT_NAME_INVALID),
+        ("", NtStatus.INVALID_PARAMETER),
+        ("\\x", NtStatus.INVALID_PARAMETER),
+    ],
+)
+async def test_names_that_cannot_be_given(
+    client: Any, root: Path, file_id: FileId, structure: Any, name: str, status: NtStatus
+) -> None:
+    fill(root, "other")
+
+    for replace in (False, True):
+        assert await change(client, file_id, structure(name, replace)) == status
+    assert sorted(content(root)) == ["file", "other"]
+
+
+@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
+async def test_a_target_relative_to_another_open(
+    client: Any, file_id: FileId, structure: Any
+) -> None:
+    wanted = structure("x", root_directory=1)
+
+    assert await change(client, file_id, wanted) == NtStatus.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
+async def test_what_is_about_to_go_gets_no_name(
+    client: Any, file_id: FileId, structure: Any
+) -> None:
+    await change(client, file_id, DispositionInformation(True))
+
+    assert await change(client, file_id, structure("x")) == NtStatus.ACCESS_DENIED
+
+
+async def test_rename_of_a_folder(client: Any, root: Path) -> None:
+    fill(root, "sub/inner")
+    folder = await client.open("sub", create_options=FOLDER)
+    inner = await client.open("sub\\inner")
+
+    assert await change(client, folder, RenameInformation("new")) == NtStatus.ACCESS_DENIED
+    await close(client, inner)
+    assert await change(client, folder, RenameInformation("new")) == NtStatus.SUCCESS
+    assert content(root) == {"new/inner": b"sub/inner"}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+async def test_a_folder_does_not_move_into_itself(client: Any, root: Path, replace: bool) -> None:
+    folder = await client.open("sub", create_options=FOLDER)
+
+    wanted = RenameInformation("sub\\deeper", replace)
+
+    assert (await change(client, folder, wanted)).is_error
+    assert entries(root) == ["sub"]
+
+
+async def test_the_root_has_no_other_name(client: Any, root: Path) -> None:
+    folder = await client.open("", create_options=FOLDER)
+
+    assert await change(client, folder, RenameInformation("x")) == NtStatus.ACCESS_DENIED
+
+
+@pytest.mark.parametrize(
+    ("access", "share", "status"),
+    [
+        (AccessMask.FILE_LIST_DIRECTORY, 7, NtStatus.SUCCESS),
+        (AccessMask.FILE_LIST_DIRECTORY, ShareAccess.FILE_SHARE_READ, NtStatus.SHARING_VIOLATION),
+        (AccessMask.DELETE, 7, NtStatus.SHARING_VIOLATION),
+        (AccessMask.FILE_READ_ATTRIBUTES, 0, NtStatus.SUCCESS),
+    ],
+)
+@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
+async def test_others_may_hold_the_folder(
+    client: Any, root: Path, structure: Any, access: int, share: int, status: NtStatus
+) -> None:
+    fill(root, "sub/inner")
+    inner = await client.open("sub\\inner")
+    await client.open("sub", create_options=FOLDER, desired_access=access, share_access=share)
+
+    assert await change(client, inner, structure("sub\\new")) == status
+
+
+async def test_link(client: Any, root: Path, file_id: FileId) -> None:
+    assert await change(client, file_id, LinkInformation("second")) == NtStatus.SUCCESS
+
+    assert content(root) == {"file": b"file", "second": b"file"}
+    assert (await all_of(client, file_id)).standard_information.number_of_links == 2
+    assert await change(client, file_id, LinkInformation("second", True)) == NtStatus.SUCCESS
+
+
+async def test_a_folder_has_one_name(client: Any) -> None:
+    folder = await client.open("sub", create_options=FOLDER)
+
+    assert await change(client, folder, LinkInformation("x")) == NtStatus.FILE_IS_A_DIRECTORY
+
+
+# What belongs to the open
+
+
+async def test_position(client: Any, file_id: FileId) -> None:
+    assert await change(client, file_id, PositionInformation(77)) == NtStatus.SUCCESS
+    assert (await all_of(client, file_id)).position_information.current_byte_offset == 77
+    assert await change(client, file_id, PositionInformation(-1)) == NtStatus.INVALID_PARAMETER
+
+
+SYNCHRONOUS = CreateOptions.FILE_SYNCHRONOUS_IO_NONALERT
+UNBUFFERED = CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING
+
+
+@pytest.mark.parametrize(
+    ("options", "mode", "expected"),
+    [
+        (0, 2, 2),
+        (2, 0, 0),
+        (4, 6, 6),
+        (UNBUFFERED, 6, UNBUFFERED | 4),
+        (UNBUFFERED | 2, 0, UNBUFFERED | 2),
+        (SYNCHRONOUS, 0x10, 0x10),
+        (0, 1, None),
+        (0, 8, None),
+        (0, 0x20, None),
+        (SYNCHRONOUS, 0, None),
+        (SYNCHRONOUS, 0x30, None),
+    ],
+)
+async def test_mode(client: Any, root: Path, options: int, mode: int, expected: int | None) -> None:
+    fill(root, "f")
+    access = AccessMask.FILE_READ_DATA | AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
+    opened = await client.open("f", create_options=options, desired_access=access)
+
+    status = await change(client, opened, ModeInformation(mode))
+
+    assert status == (NtStatus.INVALID_PARAMETER if expected is None else NtStatus.SUCCESS)
+    kept = options if expected is None else expected
+    assert (await all_of(client, opened)).mode_information.mode == kept
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("wanted", "needed"),
+    [
+        (BasicInformation(), AccessMask.FILE_WRITE_ATTRIBUTES),
+        (EndOfFileInformation(4), AccessMask.FILE_WRITE_DATA),
+        (AllocationInformation(4), AccessMask.FILE_WRITE_DATA),
+        (DispositionInformation(False), AccessMask.DELETE),
+        (DispositionInformationEx(0), AccessMask.DELETE),
+        (RenameInformation("x"), AccessMask.DELETE),
+    ],
+)
+async def test_access_that_is_needed(
+    client: Any, file_id: FileId, wanted: Any, needed: int
+) -> None:
+    everything = 0x001F01FF
+    having = await client.open("file", desired_access=needed)
+    without = await client.open("file", desired_access=everything & ~needed)
+
+    assert await change(client, without, wanted) == NtStatus.ACCESS_DENIED
+    assert await change(client, having, wanted) == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("information_class", "minimum"),
+    [(4, 40), (10, 20), (11, 20), (13, 1), (14, 8), (16, 4), (19, 8), (20, 8), (39, 8), (64, 4)],
+)
+async def test_a_buffer_that_is_too_short(
+    client: Any, file_id: FileId, information_class: int, minimum: int
+) -> None:
+    if minimum > 1:
+        status = await raw(client, file_id, information_class, bytes(minimum - 1))
+        assert status == NtStatus.INFO_LENGTH_MISMATCH
+    status = await raw(client, file_id, information_class, b"")
+    assert status == NtStatus.INVALID_PARAMETER
+
+
+async def test_a_name_that_is_longer_than_its_buffer(client: Any, file_id: FileId) -> None:
+    buffer = RenameInformation("a long new name").encode()[:-2]
+
+    assert await raw(client, file_id, 10, buffer) == NtStatus.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize(
+    ("information_class", "expected"),
+    [
+        (FileInformationClass.FileFullEaInformation, NtStatus.EAS_NOT_SUPPORTED),
+        (FileInformationClass.FileShortNameInformation, NtStatus.NOT_SUPPORTED),
+        (FileInformationClass.FilePipeInformation, NtStatus.NOT_SUPPORTED),
+        (FileInformationClass.FileRenameInformationEx, NtStatus.NOT_SUPPORTED),
+        (FileInformationClass.FileAllInformation, NtStatus.INVALID_INFO_CLASS),
+        (99, NtStatus.INVALID_INFO_CLASS),
+    ],
+)
+async def test_what_cannot_be_set(
+    client: Any, file_id: FileId, information_class: int, expected: NtStatus
+) -> None:
+    assert await raw(client, file_id, information_class, bytes(40)) == expected
+
+
+@pytest.mark.parametrize(
+    ("info_type", "expected"),
+    [
+        (InfoType.FILESYSTEM, NtStatus.ACCESS_DENIED),
+        (InfoType.QUOTA, NtStatus.NOT_SUPPORTED),
+        (9, NtStatus.INVALID_PARAMETER),
+    ],
+)
+async def test_other_types(
+    client: Any, file_id: FileId, info_type: int, expected: NtStatus
+) -> None:
+    response = await client.call(SetInfoRequest(info_type, 6, file_id, bytes(48)))
+
+    assert response.status == expected
+
+
+async def test_nothing_is_set_on_a_read_only_share(connect: Any, root: Path) -> None:
+    fill(root, "file")
+    client = await connect(share="ro")
+    opened = await client.open("file", create_disposition=CreateDisposition.FILE_OPEN)
+
+    for wanted in (
+        BasicInformation(),
+        EndOfFileInformation(0),
+        DispositionInformation(True),
+        RenameInformation("x"),
+        LinkInformation("x"),
+    ):
+        assert await change(client, opened, wanted) == NtStatus.MEDIA_WRITE_PROTECTED
+    assert await change(client, opened, PositionInformation(1)) == NtStatus.SUCCESS
+    assert await change(client, opened, ModeInformation(4)) == NtStatus.SUCCESS
+    assert await secure(client, opened, OWNER, EVERYONES) == NtStatus.MEDIA_WRITE_PROTECTED
+    assert content(root) == {"file": b"file"}
+
+
+# Security
+
+
+OWNER = int(SecurityInformation.OWNER)
+DACL = int(SecurityInformation.DACL)
+EVERYONES = SecurityDescriptor(owner=EVERYONE)
+
+
+async def secure(client: Any, file_id: FileId, parts: int, wanted: SecurityDescriptor) -> NtStatus:
+    buffer = wanted.encode()
+    response = await client.call(
+        SetInfoRequest(InfoType.SECURITY, 0, file_id, buffer, additional_information=parts)
+    )
+    status: NtStatus = response.status
+    return status
+
+
+async def test_a_descriptor_can_be_put_back_but_not_changed(client: Any, file_id: FileId) -> None:
+    response = await client.call(
+        QueryInfoRequest(InfoType.SECURITY, 0, 1000, file_id, additional_information=OWNER | DACL)
+    )
+    read = SecurityDescriptor.decode(response.body.buffer)
+
+    assert await secure(client, file_id, OWNER | DACL, read) == NtStatus.SUCCESS
+    assert await secure(client, file_id, OWNER, EVERYONES) == NtStatus.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("parts", "needed"),
+    [
+        (SecurityInformation.OWNER, AccessMask.WRITE_OWNER),
+        (SecurityInformation.GROUP, AccessMask.WRITE_OWNER),
+        (SecurityInformation.LABEL, AccessMask.WRITE_OWNER),
+        (SecurityInformation.DACL, AccessMask.WRITE_DAC),
+        (SecurityInformation.ATTRIBUTE, AccessMask.WRITE_DAC),
+    ],
+)
+async def test_access_that_a_descriptor_needs(
+    client: Any, file_id: FileId, parts: int, needed: int
+) -> None:
+    without = await client.open("file", desired_access=0x001F01FF & ~needed)
+
+    assert await secure(client, without, int(parts), EVERYONES) == NtStatus.ACCESS_DENIED
+    assert await secure(client, file_id, int(parts), EVERYONES) == NtStatus.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize("parts", [SecurityInformation.SACL, SecurityInformation.SCOPE])
+async def test_auditing_is_for_nobody(client: Any, file_id: FileId, parts: int) -> None:
+    assert await secure(client, file_id, int(parts), EVERYONES) == NtStatus.ACCESS_DENIED
