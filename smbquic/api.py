@@ -15,7 +15,7 @@ from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials
 from smbquic.auth.users import UserStore
 from smbquic.client.connection import Connection
-from smbquic.client.dial import client_tls, dial
+from smbquic.client.dial import client_tls, dial, optional_path
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
@@ -58,12 +58,7 @@ async def open_connection(
     Raises `UrlError`, `PkiError`, `ConnectError`, `HandshakeError`, `StatusError`.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
-    tls = client_tls(
-        ca=_path(ca),
-        insecure=insecure,
-        certificate=_path(client_certificate),
-        key=_path(client_key),
-    )
+    tls = client_tls(ca=ca, insecure=insecure, certificate=client_certificate, key=client_key)
     settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
     transport = await dial(url, tls=tls, timeout=timeout)
     connection = await Connection.open(transport, settings, server_name=url.host)
@@ -121,10 +116,6 @@ async def _leave(session: Session) -> None:
             await session.logoff()
     except (SmbError, TimeoutError):
         return  # the server ends the session when the connection ends
-
-
-def _path(path: Path | str | None) -> Path | None:
-    return None if path is None else Path(path)
 
 
 @asynccontextmanager
@@ -216,7 +207,7 @@ async def serve(
     `UsersError`.
     """
     addresses = [ListenAddress.parse(text) for text in listen]
-    tls = _server_tls(_path(certificate), _path(key), _path(client_ca))
+    tls = _server_tls(optional_path(certificate), optional_path(key), optional_path(client_ca))
     if tls is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
     server = Server(

@@ -13,25 +13,31 @@ from smbquic.transport.quic import ClientTls
 
 def client_tls(
     *,
-    ca: Path | None = None,
+    ca: Path | str | None = None,
     insecure: bool = False,
-    certificate: Path | None = None,
-    key: Path | None = None,
+    certificate: Path | str | None = None,
+    key: Path | str | None = None,
 ) -> ClientTls:
     """How a client judges a server's certificate, and which one it shows itself.
 
     `ca` is a PEM file of the roots to trust, by default those of the system. `insecure` trusts
     anybody. `certificate` (a PEM chain) and `key` are for servers that demand them. Raises
-    `PkiError` for a `ca` that is none.
+    `PkiError` for a `ca` that is none, ValueError for a certificate without its key.
     """
+    shown = (optional_path(certificate), optional_path(key))
     if ca is None or insecure:
-        return ClientTls(insecure=insecure, certificate=certificate, key=key)
-    trust = Trust.load(ca)
+        return ClientTls(insecure=insecure, certificate=shown[0], key=shown[1])
+    trust = Trust.load(Path(ca))
 
     def judge(chain: Sequence[bytes], name: str) -> None:
         verify(chain, Purpose.SERVER, trust, name=name)
 
-    return ClientTls(ca=ca, certificate=certificate, key=key, verify=judge)
+    return ClientTls(ca=Path(ca), certificate=shown[0], key=shown[1], verify=judge)
+
+
+def optional_path(path: Path | str | None) -> Path | None:
+    """A path, if there is one."""
+    return None if path is None else Path(path)
 
 
 async def dial(
