@@ -1,0 +1,175 @@
+"""The relay between two transports that the test plays itself."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
+from smbquic.gateway.relay import Relay
+from smbquic.transport.base import Peer
+from smbquic.transport.framing import LARGEST_MESSAGE
+
+
+class End:
+    """A transport whose peer is the test."""
+
+    def __init__(self, port: int) -> None:
+        self.peer = Peer("tcp", ("127.0.0.1", 1), ("127.0.0.1", port))
+        self.keep_alive = False
+        self.max_message_size = 0
+        self.sent: list[bytes] = []
+        self.send_error: Exception | None = None
+        self.reasons: list[str] = []
+        self.stuck = asyncio.Event()
+        self.stuck.set()
+        self._coming: deque[bytes | Exception] = deque()
+        self._news = asyncio.Event()
+
+    def say(self, *what: bytes | Exception) -> None:
+        self._coming.extend(what)
+        self._news.set()
+
+    async def receive(self) -> memoryview:
+        while not self._coming:
+            self._news.clear()
+            await self._news.wait()
+        what = self._coming.popleft()
+        if isinstance(what, Exception):
+            self._coming.appendleft(what)
+            raise what
+        return memoryview(bytearray(what))
+
+    async def send(self, *buffers: Any) -> None:
+        await self.stuck.wait()
+        if self.send_error is not None:
+            raise self.send_error
+        self.sent.append(b"".join(buffers))
+
+    def close(self, reason: str = "") -> None:
+        self.reasons.append(reason)
+        self.say(ConnectionClosed(reason))
+
+    async def wait_closed(self) -> None:
+        pass
+
+
+@pytest.fixture
+def local() -> End:
+    return End(50000)
+
+
+@pytest.fixture
+def upstream() -> End:
+    return End(443)
+
+
+@pytest.fixture
+def relay(upstream: End) -> Relay:
+    async def connect() -> Any:
+        return upstream
+
+    return Relay(connect)
+
+
+@pytest.mark.parametrize("first", ["local", "upstream"])
+async def test_the_end_of_either_is_the_end_of_both(
+    relay: Relay, local: End, upstream: End, first: str
+) -> None:
+    ends = {"local": local, "upstream": upstream}
+    ends[first].say(b"one", b"two", ConnectionClosed("that was all"))
+    await asyncio.wait_for(relay.serve(local), 20)
+    other = upstream if first == "local" else local
+
+    assert other.sent == [b"one", b"two"]
+    assert local.reasons == ["that was all"]
+    assert upstream.reasons == [""]
+
+
+async def test_what_breaks_the_protocol_ends_it(relay: Relay, local: End, upstream: End) -> None:
+    upstream.say(RemoteProtocolError("not a message"))
+    await asyncio.wait_for(relay.serve(local), 20)
+
+    assert local.reasons == ["not a message"]
+
+
+async def test_the_last_words_of_an_end_that_is_gone_are_passed_on(
+    relay: Relay, local: End, upstream: End
+) -> None:
+    upstream.send_error = ConnectionClosed("gone")
+    local.say(b"anybody there?")
+    serving = asyncio.create_task(relay.serve(local))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    upstream.say(b"access denied", ConnectionClosed("gone"))
+    await asyncio.wait_for(serving, 20)
+
+    assert local.sent == [b"access denied"]
+    assert local.reasons == ["gone"]
+
+
+async def test_both_ends_gone_at_once(relay: Relay, local: End, upstream: End) -> None:
+    local.send_error = upstream.send_error = ConnectionClosed("gone")
+    local.say(b"one")
+    upstream.say(b"two")
+    await asyncio.wait_for(relay.serve(local), 20)
+
+    assert local.reasons == upstream.reasons == [""]
+
+
+async def test_a_slow_end_slows_the_other(relay: Relay, local: End, upstream: End) -> None:
+    upstream.stuck.clear()
+    local.say(*(b"%d" % index for index in range(10)))
+    serving = asyncio.create_task(relay.serve(local))
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    assert len(local._coming) == 9
+    upstream.stuck.set()
+    local.say(ConnectionClosed("done"))
+    await asyncio.wait_for(serving, 20)
+    assert len(upstream.sent) == 10
+
+
+async def test_quiet_connections_are_kept_and_sizes_left_to_the_ends(
+    relay: Relay, local: End, upstream: End
+) -> None:
+    local.say(ConnectionClosed("done"))
+    await asyncio.wait_for(relay.serve(local), 20)
+
+    assert local.keep_alive
+    assert upstream.keep_alive
+    assert local.max_message_size == upstream.max_message_size == LARGEST_MESSAGE
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectError("fs.example: nobody home"), FileNotFoundError(2, "nobody home", "ca")]
+)
+async def test_a_server_out_of_reach_is_one_line_in_the_log(
+    local: End, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def connect() -> Any:
+        raise error
+
+    with caplog.at_level(logging.INFO):
+        await Relay(connect).serve(local)
+    (record,) = caplog.records
+
+    assert record.levelname == "ERROR"
+    assert "no connection to the server for 127.0.0.1:50000" in record.getMessage()
+    assert "nobody home" in record.getMessage()
+    assert record.exc_info is None
+
+
+async def test_cancelling_ends_both(relay: Relay, local: End, upstream: End) -> None:
+    serving = asyncio.create_task(relay.serve(local))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert upstream.keep_alive
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+
+    assert upstream.reasons == [""]
