@@ -1,6 +1,7 @@
 """Helpers of the wire tests: bytes laid out by hand, and bytes that nobody meant to send."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ def frame() -> Callable[[bytes], memoryview]:
     return lambda body: memoryview(HEADER + body)
 
 
+@cache
 def mutations(valid: bytes) -> st.SearchStrategy[bytes]:
     """Anything at all, or `valid` with some of its bytes changed, cut short or made longer."""
     edits = st.lists(

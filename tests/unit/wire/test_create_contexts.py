@@ -27,6 +27,7 @@ from smbquic.wire.create_contexts import (
     QueryMaximalAccessResponse,
     QueryOnDiskIdResponse,
     TimewarpToken,
+    _Payload,
     decode_create_contexts,
     decode_lease,
     encode_create_contexts,
@@ -193,6 +194,11 @@ def test_payloads_that_say_nothing() -> None:
     assert DurableHandleRequest().context() == CreateContext(b"DHnQ", bytes(16))
     assert DurableHandleResponse().context() == CreateContext(b"DHnQ", bytes(8))
     assert CREATE_QUERY_ON_DISK_ID == b"QFid"
+
+
+def test_a_payload_must_say_how_it_is_written() -> None:
+    with pytest.raises(NotImplementedError):
+        _Payload().context()
 
 
 def test_the_size_tells_the_version_of_a_lease() -> None:
