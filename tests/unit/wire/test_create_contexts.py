@@ -198,7 +198,7 @@ def test_payloads_that_say_nothing() -> None:
 
 def test_a_payload_must_say_how_it_is_written() -> None:
     with pytest.raises(NotImplementedError):
-        _Payload().context()
+        _Payload().encode()
 
 
 def test_the_size_tells_the_version_of_a_lease() -> None:
