@@ -68,7 +68,11 @@ class Connection:
         receive, send = self.transport.receive, self.transport.send
         protocol, server = self.protocol, self.server
         while True:
-            message = await receive()
+            try:
+                message = await receive()
+            except RemoteProtocolError as error:
+                # The transport has said so in the log already.
+                raise ConnectionClosed(str(error)) from error
             requests = protocol.receive(message)
             for answer in dispatch(Context(server, self), requests):
                 await send(*answer)

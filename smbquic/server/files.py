@@ -61,6 +61,9 @@ class FileTable:
     def __init__(self) -> None:
         self._states: dict[Hashable, FileState] = {}
 
+    def __len__(self) -> int:
+        return len(self._states)
+
     def get(self, key: Hashable) -> FileState | None:
         """The state of a file if anyone has it open."""
         return self._states.get(key)

@@ -323,3 +323,23 @@ def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
 def listing(root: Path) -> Callable[[], list[str]]:
     """The names in the share's root, sorted."""
     return lambda: sorted(entry.name for entry in root.iterdir())
+
+
+@pytest.fixture(scope="session")
+def server_in() -> Callable[[Path], Server]:
+    """Makes a server on any folder."""
+    return make_server
+
+
+@pytest.fixture(scope="session")
+def client_of() -> Callable[[Server], Awaitable[Client]]:
+    """Makes a client of any server, logged on and with a tree; who asks for it closes it."""
+
+    async def made(server: Server) -> Client:
+        client = Client(server, ClientSettings(client_guid=bytes(16)))
+        await client.negotiate()
+        await client.log_on()
+        await client.connect()
+        return client
+
+    return made

@@ -1,0 +1,198 @@
+"""Peers that mean harm, or are merely broken, over real sockets: the others are served on."""
+
+import asyncio
+import logging
+import random
+import resource
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.users import UserStore
+from smbquic.protocol.client import ClientConnection, Sent
+from smbquic.protocol.settings import ClientSettings, ServerSettings
+from smbquic.server.server import Server, Share
+from smbquic.storage.local import LocalStorage
+from smbquic.transport import tcp
+from smbquic.transport.base import Listener
+from smbquic.wire.echo import EchoRequest
+
+NEGOTIATE = bytes.fromhex(
+    "fe534d4240000000000000000000000000000000000000000000000000000000"
+    "0000000000000000000000000000000000000000000000000000000000000000"
+    "2400010001000000000000000000000000000000000000000000000000000000000000000202"
+)
+
+
+class Service:
+    """A server on a port of its own."""
+
+    def __init__(self, server: Server, listener: Listener) -> None:
+        self.server = server
+        self.listener = listener
+        self.port = int(listener.url.rpartition(":")[2])
+
+    async def dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    users = UserStore()
+    users.add("alice", "secret")
+    server = Server(
+        [Share("data", LocalStorage(tmp_path))],
+        Authenticator(users, server_name="fs.example"),
+        ServerSettings(guid=bytes(range(16))),
+    )
+    listener = await tcp.listen("127.0.0.1", 0, server.serve)
+    yield Service(server, listener)
+    await listener.close()
+    assert server.failures == 0
+    assert server.connections == set()
+
+
+@pytest.fixture
+async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Somebody with good manners, who asks whether the server is still there."""
+    transport = await tcp.connect("127.0.0.1", service.port)
+    client = ClientConnection(
+        ClientSettings(client_guid=bytes(16)),
+        quic=False,
+        server_name="127.0.0.1",
+        random=random.Random(1).randbytes,
+    )
+    sent = client.negotiate()
+    await transport.send(*sent.buffers)
+    (response,) = client.receive(await transport.receive())
+    client.negotiate_answer(response)
+    session, sent = client.session_setup(
+        Initiator(Credentials("alice", "secret"), host="127.0.0.1")
+    )
+    following: Sent | None = sent
+    while following is not None:
+        await transport.send(*following.buffers)
+        (response,) = client.receive(await transport.receive())
+        following = client.session_setup_answer(session, response)
+
+    async def ask() -> None:
+        async with asyncio.timeout(10):
+            sent = client.request(EchoRequest(), session=session)
+            await transport.send(*sent.buffers)
+            (response,) = client.receive(await transport.receive())
+            assert response.message_id == sent.message_id
+
+    yield ask
+    transport.close()
+    await transport.wait_closed()
+
+
+Ask = Callable[[], Awaitable[None]]
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Returns when the server has hung up."""
+    async with asyncio.timeout(10):
+        with suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="another protocol"),
+        pytest.param(b"\0\xff\xff\xff", id="16 MiB announced"),
+        pytest.param(b"\0\x10\0\0" + bytes(65536), id="1 MiB announced before a logon"),
+        pytest.param(b"\0\0\0\4\xfeSMB", id="half a header"),
+        pytest.param(b"\0\0\0\4\xfdSMB", id="half a transform header"),
+        pytest.param(b"\0\0\0\4\xfcSMB", id="half a compression header"),
+        pytest.param(b"\0\0\0\x40" + b"\xffSMB" + bytes(60), id="SMB1 without dialects"),
+        pytest.param(b"\0\0\0\0", id="nothing at all"),
+        pytest.param(b"\0\0\0\x40" + NEGOTIATE[:64], id="a header without a body"),
+    ],
+)
+async def test_garbage_is_hung_up_on_with_one_line_in_the_log(
+    service: Service, friend: Ask, garbage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await service.dial()
+    writer.write(garbage)
+    writer.write_eof()
+    await ended(reader)
+    writer.close()
+    await friend()
+    lines = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert len(lines) <= 1
+    assert all(entry.exc_info is None for entry in lines)
+
+
+async def test_random_bytes_in_and_behind_the_frame(service: Service, friend: Ask) -> None:
+    chance = random.Random(7)
+    for _ in range(100):
+        reader, writer = await service.dial()
+        message = bytearray(NEGOTIATE)
+        for _ in range(chance.randrange(1, 6)):
+            message[chance.randrange(len(message))] = chance.randrange(256)
+        for _ in range(3):
+            writer.write(len(message).to_bytes(4, "big") + message)
+        writer.write(chance.randbytes(chance.randrange(100)))
+        writer.write_eof()
+        await ended(reader)
+        writer.close()
+    await friend()
+
+
+async def test_messages_that_stop_in_the_middle(service: Service, friend: Ask) -> None:
+    for size in range(0, len(NEGOTIATE), 7):
+        reader, writer = await service.dial()
+        writer.write(len(NEGOTIATE).to_bytes(4, "big") + NEGOTIATE[:size])
+        writer.write_eof()
+        await ended(reader)
+        writer.close()
+    await friend()
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Room for both ends of a thousand connections in one process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        if hard != resource.RLIM_INFINITY and hard < wanted:
+            pytest.skip(f"no more than {hard} open files are allowed here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+async def test_a_thousand_connections_that_say_nothing(service: Service, friend: Ask) -> None:
+    sockets = []
+    try:
+        for number in range(1000):
+            sock = socket.create_connection(("127.0.0.1", service.port))
+            sockets.append(sock)
+            if number % 100 == 99:
+                await friend()
+        await friend()
+    finally:
+        for sock in sockets:
+            sock.close()
+    await friend()
+
+
+async def test_a_client_that_does_not_read_is_not_served_on(service: Service, friend: Ask) -> None:
+    """What it costs is bounded by the transport; that is tested there. Here: it costs the others
+    nothing, and ends with its connection."""
+    reader, writer = await service.dial()
+    message = len(NEGOTIATE).to_bytes(4, "big") + NEGOTIATE
+    writer.write(message * 20_000)
+    await friend()
+    writer.close()
+    await ended(reader)
+    await friend()
