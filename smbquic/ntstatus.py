@@ -190,6 +190,7 @@ class NtStatus(IntEnum):
     NTLM_BLOCKED = 0xC0000418, "NTLM is blocked"
     COMPRESSION_DISABLED = 0xC0000426, "compression is disabled here"
     FILE_SYSTEM_LIMITATION = 0xC0000427, "a limit of the file system has been reached"
+    REQUEST_OUT_OF_SEQUENCE = 0xC000042A, "the request does not come in its turn"
     NO_SECURITY_CONTEXT = 0xC000042D, "there is no security context"
     INVALID_TOKEN = 0xC0000465, "the token is not valid or has expired"
     SERVER_UNAVAILABLE = 0xC0000466, "the server is not available now"

@@ -12,6 +12,7 @@ from typing import Any
 from smbquic.auth.initiator import Initiator
 from smbquic.crypto.keys import derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
+from smbquic.crypto.signing import Signer
 from smbquic.errors import (
     AuthenticationError,
     LocalProtocolError,
@@ -25,7 +26,7 @@ from smbquic.protocol import negotiation
 from smbquic.protocol.credits import CreditPool, credit_charge
 from smbquic.protocol.message import UNSOLICITED, elements, padding, total
 from smbquic.protocol.negotiation import Negotiated
-from smbquic.protocol.protection import Protection
+from smbquic.protocol.protection import Protection, Sealing
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings, EncryptionPolicy
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.cursor import HEADER_SIZE, Buffer
@@ -505,14 +506,17 @@ class ClientConnection:
             cipher=negotiated.cipher,
             preauth_hash=session.preauth.value,
         )
-        session.protection = Protection(
-            session.id,
-            keys,
-            negotiated.signing_algorithm,
-            negotiated.cipher,
-            server=False,
-            random=self._random,
-        )
+        sealing = None
+        if negotiated.cipher is not None:
+            sealing = Sealing(
+                session.id,
+                negotiated.cipher,
+                outgoing=keys.encryption,
+                incoming=keys.decryption,
+                random=self._random,
+            )
+        signer = Signer(negotiated.signing_algorithm, keys.signing)
+        session.protection = Protection(signer, sealing, server=False)
         session.signing_required = negotiated.signing_required
         session.encrypt_data = bool(flags & SessionFlags.ENCRYPT_DATA) or (
             self.settings.encryption is EncryptionPolicy.REQUIRED

@@ -115,9 +115,7 @@ def answer(
     dialect = select_dialect(settings, request.dialects, quic=quic)
     multi_credit = dialect >= Dialect.SMB_2_1
     max_size = settings.max_size if multi_credit else SINGLE_CREDIT_SIZE
-    capabilities = Capabilities(0)
-    if multi_credit:
-        capabilities |= Capabilities.LARGE_MTU
+    capabilities = _announced(settings, request, dialect)
     cipher: Cipher | None = None
     signing_algorithm = SigningAlgorithm.HMAC_SHA256
     transport_security = False
@@ -163,6 +161,19 @@ def answer(
         contexts=contexts,
     )
     return negotiated, response
+
+
+def _announced(
+    settings: ServerSettings, request: NegotiateRequest, dialect: Dialect
+) -> Capabilities:
+    """What of the server's abilities this client can use in this dialect. [MS-SMB2] 3.3.5.4"""
+    announced = Capabilities(0)
+    if dialect >= Dialect.SMB_2_1:
+        announced |= Capabilities.LARGE_MTU | (settings.capabilities & Capabilities.LEASING)
+    if dialect >= Dialect.SMB_3_0:
+        both = settings.capabilities & request.capabilities
+        announced |= both & (Capabilities.DIRECTORY_LEASING | Capabilities.MULTI_CHANNEL)
+    return announced
 
 
 def multi_protocol_answer(

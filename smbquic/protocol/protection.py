@@ -1,55 +1,66 @@
-"""Signing and sealing the messages of one session on one connection."""
+"""Signing and sealing the messages of a session on one of its connections."""
 
 from collections.abc import Callable, Sequence
 
-from smbquic.crypto.keys import SessionKeys
 from smbquic.crypto.sealing import Sealer
 from smbquic.crypto.signing import Signer
 from smbquic.errors import SecurityError
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command, Header
-from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbquic.wire.negotiate_contexts import Cipher
 
 
-class Protection:
-    """The keys of a session, put to use. [MS-SMB2] 3.1.4.1, 3.1.4.3
+class Sealing:
+    """The cipher keys of a session, which all of its connections share. [MS-SMB2] 3.1.4.3
 
     Nonces count up from a random start that leaves room for 2^64 messages, so none is ever used
     twice with one key.
     """
 
-    __slots__ = (
-        "_from_server",
-        "_nonce_count",
-        "_nonce_prefix",
-        "_opener",
-        "_sealer",
-        "_session_id",
-        "_signer",
-    )
+    __slots__ = ("_nonce_count", "_nonce_prefix", "_opener", "_sealer", "_session_id")
 
     def __init__(
         self,
         session_id: int,
-        keys: SessionKeys,
-        signing_algorithm: SigningAlgorithm,
-        cipher: Cipher | None,
+        cipher: Cipher,
         *,
-        server: bool,
+        outgoing: bytes,
+        incoming: bytes,
         random: Callable[[int], bytes],
     ) -> None:
         self._session_id = session_id
-        self._from_server = server
-        self._signer = Signer(signing_algorithm, keys.signing)
-        self._sealer: Sealer | None = None
-        self._opener: Sealer | None = None
-        if cipher is not None:
-            outgoing = keys.decryption if server else keys.encryption
-            incoming = keys.encryption if server else keys.decryption
-            self._sealer = Sealer(cipher, outgoing)
-            self._opener = Sealer(cipher, incoming)
-            self._nonce_prefix = random(self._sealer.nonce_size - 8)
-            self._nonce_count = 0
+        self._sealer = Sealer(cipher, outgoing)
+        self._opener = Sealer(cipher, incoming)
+        self._nonce_prefix = random(self._sealer.nonce_size - 8)
+        self._nonce_count = 0
+
+    def seal(self, message: Sequence[Buffer]) -> list[Buffer]:
+        """Encrypt a whole message behind a transform header."""
+        nonce = self._nonce_prefix + self._nonce_count.to_bytes(8, "little")
+        self._nonce_count += 1
+        return self._sealer.seal(message, session_id=self._session_id, nonce=nonce)
+
+    def unseal(self, message: memoryview) -> memoryview:
+        """Decrypt what came behind a transform header. Raises `SecurityError`."""
+        return self._opener.unseal(message)
+
+
+class Protection:
+    """The signing key of one connection, and the session's `Sealing`. [MS-SMB2] 3.1.4.1
+
+    `sealing` is None where no cipher was negotiated. `server` says which end we are.
+    """
+
+    __slots__ = ("_sealing", "_server", "_signer")
+
+    def __init__(self, signer: Signer, sealing: Sealing | None, *, server: bool) -> None:
+        self._signer = signer
+        self._sealing = sealing
+        self._server = server
+
+    def rekeyed(self, signer: Signer) -> "Protection":
+        """The same session on another connection, which signs with a key of its own."""
+        return Protection(signer, self._sealing, server=self._server)
 
     def sign(
         self, header: bytearray, rest: Sequence[Buffer], message_id: int, *, cancel: bool = False
@@ -60,10 +71,7 @@ class Protection:
         id with the request that it cancels, so `cancel` keeps their nonces apart.
         """
         header[48:64] = self._signer.sign(
-            [header, *rest],
-            message_id=message_id,
-            from_server=self._from_server,
-            cancel=cancel,
+            [header, *rest], message_id=message_id, from_server=self._server, cancel=cancel
         )
 
     def verify(self, message: memoryview, header: Header) -> bool:
@@ -71,20 +79,18 @@ class Protection:
         return self._signer.verify(
             message,
             message_id=header.message_id,
-            from_server=not self._from_server,
+            from_server=not self._server,
             cancel=header.command == Command.CANCEL,
         )
 
     def seal(self, message: Sequence[Buffer]) -> list[Buffer]:
-        """Encrypt a whole message behind a transform header."""
-        if self._sealer is None:
+        """Encrypt a whole message. Raises `SecurityError` if no cipher was negotiated."""
+        if self._sealing is None:
             raise SecurityError("the message has to be encrypted, but no cipher was negotiated")
-        nonce = self._nonce_prefix + self._nonce_count.to_bytes(8, "little")
-        self._nonce_count += 1
-        return self._sealer.seal(message, session_id=self._session_id, nonce=nonce)
+        return self._sealing.seal(message)
 
     def unseal(self, message: memoryview) -> memoryview:
-        """Decrypt what came behind a transform header. Raises `SecurityError`."""
-        if self._opener is None:
+        """Decrypt a message. Raises `SecurityError`."""
+        if self._sealing is None:
             raise SecurityError("an encrypted message came, but no cipher was negotiated")
-        return self._opener.unseal(message)
+        return self._sealing.unseal(message)

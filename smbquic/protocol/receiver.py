@@ -47,9 +47,10 @@ class Receiver:
         if protocol_id == TRANSFORM_PROTOCOL_ID:
             session_id = TransformHeader.decode(message).session_id
             session = self._state.sessions.get(session_id)
-            if session is None or session.protection is None:
+            protection = self._state.protections.get(session_id)
+            if session is None or protection is None:
                 raise RemoteProtocolError(f"encrypted for the unknown session {session_id:#x}")
-            return self._take_apart(session.protection.unseal(message), session)
+            return self._take_apart(protection.unseal(message), session)
         if smb1.is_smb1(message):
             return [self._multi_protocol_request(message)]
         raise WireError(f"a message that starts with {protocol_id.hex()}")
@@ -121,6 +122,8 @@ class Receiver:
         else:
             request.session = self._state.sessions.get(header.session_id)
         session = request.session
+        if session is not None:
+            request.protection = self._state.protections.get(session.id)
         if sealed_for is not None and session is not sealed_for:
             raise RemoteProtocolError("the request is for another session than its encryption")
         if header.is_signed and not request.encrypted:
@@ -143,12 +146,13 @@ class Receiver:
     def _check_signature(self, request: Request) -> NtStatus | None:
         if request.header.command == Command.NEGOTIATE:
             return NtStatus.INVALID_PARAMETER
-        session = request.session
-        if session is None:
-            return NtStatus.USER_SESSION_DELETED
-        if session.protection is None:
+        if request.session is None:
+            # A signed SESSION_SETUP for a session of another connection may bind it to this one.
+            binds = request.header.command == Command.SESSION_SETUP
+            return None if binds else NtStatus.USER_SESSION_DELETED
+        if request.protection is None:
             return NtStatus.NOT_SUPPORTED
-        if not session.protection.verify(request.raw, request.header):
+        if not request.protection.verify(request.raw, request.header):
             return NtStatus.ACCESS_DENIED
         request.signed = True
         return None

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from smbquic.crypto.preauth import PreauthHash
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.protection import Protection
 from smbquic.protocol.session import Session
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Header
@@ -16,7 +18,9 @@ class Request:
     `failure`: malformed, unsigned, for an unknown session...: answer with it and handle nothing.
     `session_id` and `tree_id` are those that the response will carry; related requests have
     their predecessor's session already, the tree is the server's business. `raw` is the whole
-    element as received. `async_id` is non-zero once an interim response was made.
+    element as received. `protection` signs and seals the response; `preauth` is the hash that
+    takes in the response to an unfinished logon. `async_id` is non-zero once an interim response
+    was made.
     """
 
     header: Header
@@ -24,6 +28,7 @@ class Request:
     raw: memoryview
     failure: NtStatus | None = None
     session: Session | None = None
+    protection: Protection | None = None
     session_id: int = 0
     tree_id: int = 0
     signed: bool = False
@@ -32,6 +37,7 @@ class Request:
     previous: "Request | None" = None
     compound: "Compound | None" = None
     async_id: int = 0
+    preauth: PreauthHash | None = None
 
 
 @dataclass(slots=True, eq=False)

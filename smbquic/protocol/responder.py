@@ -77,8 +77,9 @@ class Responder:
             flags=_FROM_SERVER,
         )
         buffers: list[Buffer] = [header.encode(), *body.buffers()]
-        if session.encrypt_data and session.protection is not None:
-            return session.protection.seal(buffers)
+        protection = self._state.protections.get(session.id)
+        if session.encrypt_data and protection is not None:
+            return protection.seal(buffers)
         return buffers
 
     def _answer(
@@ -163,14 +164,14 @@ class Responder:
             and request.failure is None
             and request.header.command not in (Command.NEGOTIATE, Command.SESSION_SETUP)
         )
-        return session.protection if request.encrypted or by_policy else None
+        return request.protection if request.encrypted or by_policy else None
 
     def _signing(self, request: Request) -> Protection | None:
         """What signs the response, if it is to be signed. [MS-SMB2] 3.3.4.1.1"""
         session = request.session
         if session is None or self._sealing(request) is not None:
             return None
-        return session.protection if request.signed or session.signing_required else None
+        return request.protection if request.signed or session.signing_required else None
 
     def _note_preauth(self, answer: Answer, message: list[Buffer]) -> None:
         """Negotiation and unfinished logons are hashed as they were sent. [MS-SMB2] 3.3.5.4"""
@@ -179,10 +180,5 @@ class Responder:
             return
         if command == Command.NEGOTIATE and answer.status == NtStatus.SUCCESS:
             self._state.preauth.update(*message)
-        elif (
-            command == Command.SESSION_SETUP
-            and answer.status == NtStatus.MORE_PROCESSING_REQUIRED
-            and answer.request.session is not None
-            and not answer.request.session.is_valid
-        ):
-            answer.request.session.preauth.update(*message)
+        elif answer.request.preauth and answer.status == NtStatus.MORE_PROCESSING_REQUIRED:
+            answer.request.preauth.update(*message)

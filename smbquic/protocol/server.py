@@ -7,54 +7,29 @@ server above.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from smbquic.auth.acceptor import Authenticator
-from smbquic.crypto.keys import derive_session_keys
-from smbquic.errors import AuthenticationError, RemoteProtocolError, StatusError
-from smbquic.ntstatus import NtStatus
+from smbquic.errors import RemoteProtocolError
 from smbquic.protocol import negotiation
 from smbquic.protocol.credits import CommandWindow
+from smbquic.protocol.logon import Logon
 from smbquic.protocol.negotiation import Negotiated
-from smbquic.protocol.protection import Protection
 from smbquic.protocol.receiver import MultiProtocolNegotiate, Receiver
 from smbquic.protocol.request import Request
 from smbquic.protocol.responder import Responder
-from smbquic.protocol.session import Session, SessionState, SessionTable
-from smbquic.protocol.settings import MESSAGE_OVERHEAD, EncryptionPolicy, ServerSettings
+from smbquic.protocol.session import Session, SessionTable
+from smbquic.protocol.settings import MESSAGE_OVERHEAD, ServerSettings
 from smbquic.protocol.state import ConnectionState
 from smbquic.wire.ioctl import ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse
 from smbquic.wire.negotiate import Dialect, NegotiateRequest, NegotiateResponse, SecurityMode
-from smbquic.wire.session_setup import (
-    SessionFlags,
-    SessionSetupFlags,
-    SessionSetupRequest,
-    SessionSetupResponse,
-)
-
-
-@dataclass(slots=True)
-class SessionSetupOutcome:
-    """What a SESSION_SETUP came to.
-
-    `status` goes out with `response`. `established` is true when a logon, not a repeated one, is
-    complete. `replaced` is the client's former session, which has just been removed: the server
-    closes what it had open.
-    """
-
-    status: NtStatus
-    response: SessionSetupResponse
-    session: Session
-    established: bool = False
-    replaced: Session | None = None
 
 
 class ServerConnection:
     """One client's connection. [MS-SMB2] 3.3.1.7
 
     `quic` says that the transport is QUIC, `random(n)` gives n unpredictable bytes. The methods
-    of `Receiver` and `Responder` are this object's own: `receive`, `find_pending`, `respond`,
-    `fail`, `interim`, `unsolicited`.
+    of `Receiver`, `Responder` and `Logon` are this object's own: `receive`, `find_pending`,
+    `respond`, `fail`, `interim`, `unsolicited`, `session_setup`, `drop`, `close`.
     """
 
     def __init__(
@@ -70,17 +45,20 @@ class ServerConnection:
         self.quic = quic
         self.request: NegotiateRequest | None = None  # as received, for VALIDATE_NEGOTIATE_INFO
         self.response: NegotiateResponse | None = None
-        self._table = sessions
         self._authenticator = authenticator
         self._random = random
         self._state = ConnectionState(CommandWindow(settings.max_credits))
         receiver, responder = Receiver(self._state), Responder(self._state)
+        logon = Logon(settings, self._state, sessions, authenticator, random)
         self.receive = receiver.receive
         self.find_pending = receiver.find_pending
         self.respond = responder.respond
         self.fail = responder.fail
         self.interim = responder.interim
         self.unsolicited = responder.unsolicited
+        self.session_setup = logon.session_setup
+        self.drop = logon.drop
+        self.close = logon.close
 
     @property
     def dialect(self) -> Dialect | None:
@@ -122,6 +100,7 @@ class ServerConnection:
             random=self._random,
         )
         self.request = request.body
+        self._state.client_guid = request.body.client_guid
         self._state.max_message = self._state.negotiated.max_transact_size + MESSAGE_OVERHEAD
         if self._state.dialect == Dialect.SMB_3_1_1:
             self._state.preauth.update(request.raw)
@@ -179,142 +158,3 @@ class ServerConnection:
             security_mode=response.security_mode,
             dialect=response.dialect_revision,
         )
-
-    # --- SESSION_SETUP, LOGOFF --------------------------------------------------------------
-
-    def session_setup(self, request: Request, now: float) -> SessionSetupOutcome:
-        """One step of a logon. [MS-SMB2] 3.3.5.5
-
-        `now` in seconds. Raises `StatusError` (the client gets its status); a session whose
-        logon failed is removed before that, see `Session.state`.
-        """
-        assert self._state.negotiated is not None
-        body: SessionSetupRequest = request.body
-        if body.flags & SessionSetupFlags.BINDING:
-            raise StatusError(NtStatus.REQUEST_NOT_ACCEPTED, "SESSION_SETUP")
-        encrypts = self.settings.encryption is EncryptionPolicy.REQUIRED
-        if encrypts and self._state.negotiated.cipher is None:
-            raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
-        session = self._session_for(request, now)
-        if not session.is_valid and self._state.dialect == Dialect.SMB_3_1_1:
-            session.preauth.update(request.raw)
-        assert session.acceptor is not None
-        try:
-            token = session.acceptor.step(bytes(body.security_buffer))
-        except AuthenticationError as error:
-            self.drop(session)
-            raise StatusError(error.status, "SESSION_SETUP", str(error)) from error
-        if not session.acceptor.complete:
-            return SessionSetupOutcome(
-                NtStatus.MORE_PROCESSING_REQUIRED,
-                SessionSetupResponse(SessionFlags(0), token),
-                session,
-            )
-        return self._complete(request, session, token)
-
-    def _session_for(self, request: Request, now: float) -> Session:
-        """The session that a SESSION_SETUP is about: a new one, or one in progress or repeated."""
-        if request.header.session_id == 0:
-            session = self._table.create(
-                self._authenticator.new_acceptor(), self._state.preauth.copy(), now
-            )
-            self._state.sessions[session.id] = session
-            request.session = session
-            request.session_id = session.id
-            return session
-        if request.session is None:
-            raise StatusError(NtStatus.USER_SESSION_DELETED, "SESSION_SETUP")
-        session = request.session
-        if session.acceptor is None:
-            session.acceptor = self._authenticator.new_acceptor()
-        return session
-
-    def _complete(self, request: Request, session: Session, token: bytes) -> SessionSetupOutcome:
-        assert self._state.negotiated is not None
-        assert session.acceptor is not None
-        acceptor, session.acceptor = session.acceptor, None
-        identity = acceptor.identity
-        if session.is_valid:
-            if identity != session.identity:
-                self.drop(session)
-                raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
-            response = SessionSetupResponse(self._session_flags(session), token)
-            return SessionSetupOutcome(NtStatus.SUCCESS, response, session)
-        session.identity = identity
-        if not (identity.guest or identity.anonymous):
-            self._protect(session, acceptor.session_key)
-            # The client checks this signature: it covers the whole negotiation.
-            request.signed = True
-            session.signing_required = self._state.negotiated.signing_required or bool(
-                request.body.security_mode & SecurityMode.SIGNING_REQUIRED
-            )
-            session.encrypt_data = (
-                self.settings.encryption is EncryptionPolicy.REQUIRED
-                and self._state.negotiated.is_smb3
-                and not self._state.negotiated.transport_security
-            )
-        elif self.settings.encryption is EncryptionPolicy.REQUIRED or (
-            self.settings.signing_required
-        ):
-            self.drop(session)  # a guest has no key to sign or encrypt with
-            raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
-        session.state = SessionState.VALID
-        return SessionSetupOutcome(
-            NtStatus.SUCCESS,
-            SessionSetupResponse(self._session_flags(session), token),
-            session,
-            established=True,
-            replaced=self._replace(session, request.body.previous_session_id),
-        )
-
-    def _protect(self, session: Session, session_key: bytes) -> None:
-        assert self._state.negotiated is not None
-        negotiated = self._state.negotiated
-        keys = derive_session_keys(
-            negotiated.dialect,
-            session_key,
-            cipher=negotiated.cipher,
-            preauth_hash=session.preauth.value,
-        )
-        session.application_key = keys.application
-        session.protection = Protection(
-            session.id,
-            keys,
-            negotiated.signing_algorithm,
-            negotiated.cipher,
-            server=True,
-            random=self._random,
-        )
-
-    @staticmethod
-    def _session_flags(session: Session) -> SessionFlags:
-        flags = SessionFlags(0)
-        if session.identity.guest:
-            flags |= SessionFlags.IS_GUEST
-        if session.identity.anonymous:
-            flags |= SessionFlags.IS_NULL
-        if session.encrypt_data:
-            flags |= SessionFlags.ENCRYPT_DATA
-        return flags
-
-    def _replace(self, session: Session, previous_id: int) -> Session | None:
-        """Remove the same user's session of before a reconnection. [MS-SMB2] 3.3.5.5.3"""
-        if previous_id in (0, session.id):
-            return None
-        previous = self._table.get(previous_id)
-        if previous is None or not previous.is_valid or previous.identity != session.identity:
-            return None
-        self.drop(previous)
-        return previous
-
-    def drop(self, session: Session) -> None:
-        """End a session; the server closes what it had open. [MS-SMB2] 3.3.5.6"""
-        self._state.sessions.pop(session.id, None)
-        self._table.remove(session)
-
-    def close(self) -> list[Session]:
-        """End every session of this connection; those are returned. [MS-SMB2] 3.3.7.1"""
-        sessions = list(self._state.sessions.values())
-        for session in sessions:
-            self.drop(session)
-        return sessions

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from smbquic.auth.acceptor import Acceptor
 from smbquic.auth.identity import Identity
 from smbquic.crypto.preauth import PreauthHash
+from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
 
 
@@ -23,9 +24,10 @@ _NOBODY = Identity("", "", anonymous=True)
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One logon. `identity` and `application_key` are there once `state` is VALID.
+    """One logon. `identity` and what follows it are there once `state` is VALID.
 
-    `acceptor` runs while a logon, or a repeated one, is under way.
+    `acceptor` runs while a logon, or a repeated one, is under way. `protection` is that of the
+    connection that the session began on; `channels` counts the connections that it is bound to.
     """
 
     id: int
@@ -37,6 +39,9 @@ class Session:
     application_key: bytes = b""
     signing_required: bool = False
     encrypt_data: bool = False
+    negotiated: Negotiated | None = None
+    client_guid: bytes = b""
+    channels: int = 1
     created: float = 0.0
 
     @property

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from smbquic.wire.negotiate import Dialect
+from smbquic.wire.negotiate import Capabilities, Dialect
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 
 DIALECTS = (
@@ -29,6 +29,9 @@ MESSAGE_OVERHEAD = 65536
 """What a message may have around its payload: headers, names, contexts, compounded requests."""
 
 
+_NO_CAPABILITIES = Capabilities(0)
+
+
 class EncryptionPolicy(Enum):
     """Whether SMB messages are sealed."""
 
@@ -41,6 +44,9 @@ class EncryptionPolicy(Enum):
 class ServerSettings:
     """What a server offers; the algorithms in its order of preference.
 
+    `capabilities` are those of the server above that are announced to clients which can use
+    them: LEASING, DIRECTORY_LEASING, MULTI_CHANNEL.
+
     `skip_encryption_over_quic` lets a client that asks for it leave SMB encryption out, since
     QUIC encrypts already ([MS-SMB2] 3.3.1.5, DisableEncryptionOverSecureTransport).
     """
@@ -52,6 +58,7 @@ class ServerSettings:
     signing_required: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     skip_encryption_over_quic: bool = True
+    capabilities: Capabilities = _NO_CAPABILITIES
     max_size: int = MAX_SIZE
     max_credits: int = 8192
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.protocol.credits import CommandWindow
 from smbquic.protocol.negotiation import Negotiated
+from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request
 from smbquic.protocol.session import Session
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
@@ -15,15 +16,18 @@ from smbquic.wire.negotiate import Dialect
 class ConnectionState:
     """Shared by the halves of a `ServerConnection` that receive, answer and log on.
 
-    `outstanding` holds the requests that were not answered, by message id, `pending` those among
-    them that had an interim response, by async id. `max_message` is in bytes.
+    `protections` holds this connection's keys by session id, `outstanding` the requests that were
+    not answered by message id, `pending` those among them that had an interim response by async
+    id. `max_message` is in bytes.
     """
 
     window: CommandWindow
     negotiated: Negotiated | None = None
     multi_protocol: bool = False
+    client_guid: bytes = bytes(16)
     preauth: PreauthHash = field(default_factory=PreauthHash)
     sessions: dict[int, Session] = field(default_factory=dict)
+    protections: dict[int, Protection] = field(default_factory=dict)
     outstanding: dict[int, Request] = field(default_factory=dict)
     pending: dict[int, Request] = field(default_factory=dict)
     max_message: int = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD

@@ -8,8 +8,9 @@ import pytest
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
+from smbquic.protocol.logon import SessionSetupOutcome
 from smbquic.protocol.request import Request
-from smbquic.protocol.server import ServerConnection, SessionSetupOutcome
+from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import ClientSettings, ServerSettings
 from smbquic.wire.cursor import Buffer

@@ -53,11 +53,15 @@ class TestOneRequest:
         assert response.body == ErrorResponse()
         assert response.header.is_signed
 
-    def test_an_error_may_carry_data(self, make_session: Callable) -> None:
-        pair, session = make_session()
+    @pytest.mark.parametrize(("dialect", "contexts"), [(0x0302, 0), (0x0311, 1)])
+    def test_an_error_may_carry_data(
+        self, make_session: Callable, dialect: int, contexts: int
+    ) -> None:
+        pair, session = make_session(client_dialects=(Dialect(dialect),))
         request = pair.ask(FlushRequest(FILE), session)
         [response] = pair.take(pair.server.fail(request, NtStatus.BUFFER_TOO_SMALL, b"1234"))
-        assert response.body.error_data == b"1234"
+        assert response.body.error_data.endswith(b"1234")
+        assert response.body.error_context_count == contexts
 
     def test_the_server_chooses_the_tree_id(self, make_session: Callable) -> None:
         pair, session = make_session()
@@ -399,7 +403,7 @@ class TestBadPeer:
         pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
         other, _ = pair.log_on()
         request = pair.ask(EchoRequest(), session)
-        request.session = pair.server.sessions[other.id]
+        request.protection = pair.server.sessions[other.id].protection
         with pytest.raises(SecurityError, match="another session"):
             pair.answer(request, EchoResponse())
 

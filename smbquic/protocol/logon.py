@@ -1,0 +1,302 @@
+"""Logons: the half of a server's connection that makes, repeats, binds and ends sessions.
+
+[MS-SMB2] 3.3.5.5, 3.3.5.6
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from smbquic.auth.acceptor import Acceptor, Authenticator
+from smbquic.crypto.keys import derive_channel_signing_key, derive_session_keys
+from smbquic.crypto.preauth import PreauthHash
+from smbquic.crypto.signing import Signer
+from smbquic.errors import AuthenticationError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.protection import Protection, Sealing
+from smbquic.protocol.request import Request
+from smbquic.protocol.session import Session, SessionState, SessionTable
+from smbquic.protocol.settings import EncryptionPolicy, ServerSettings
+from smbquic.protocol.state import ConnectionState
+from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.session_setup import (
+    SessionFlags,
+    SessionSetupFlags,
+    SessionSetupRequest,
+    SessionSetupResponse,
+)
+
+
+@dataclass(slots=True)
+class SessionSetupOutcome:
+    """What a SESSION_SETUP came to.
+
+    `status` goes out with `response`. `established` is true when a logon, not a repeated one, is
+    complete; `bound` when the session has got this connection as a further one. `replaced` is the
+    client's former session, which has just been removed: the server closes what it had open.
+    """
+
+    status: NtStatus
+    response: SessionSetupResponse
+    session: Session
+    established: bool = False
+    bound: bool = False
+    replaced: Session | None = None
+
+
+@dataclass(slots=True)
+class _Binding:
+    """A session of another connection that is being bound to this one."""
+
+    acceptor: Acceptor
+    preauth: PreauthHash
+
+
+class Logon:
+    """What SESSION_SETUP and LOGOFF do to the sessions of one connection."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        state: ConnectionState,
+        table: SessionTable,
+        authenticator: Authenticator,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.settings = settings
+        self._state = state
+        self._table = table
+        self._authenticator = authenticator
+        self._random = random
+        self._bindings: dict[int, _Binding] = {}
+
+    def session_setup(self, request: Request, now: float) -> SessionSetupOutcome:
+        """One step of a logon. [MS-SMB2] 3.3.5.5
+
+        `now` in seconds. Raises `StatusError` (the client gets its status); a session whose
+        logon failed is removed before that, see `Session.state`.
+        """
+        assert self._state.negotiated is not None
+        body: SessionSetupRequest = request.body
+        if body.flags & SessionSetupFlags.BINDING:
+            return self._bind(request)
+        encrypts = self.settings.encryption is EncryptionPolicy.REQUIRED
+        if encrypts and self._state.negotiated.cipher is None:
+            raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+        session = self._session_for(request, now)
+        if not session.is_valid and self._state.dialect == Dialect.SMB_3_1_1:
+            session.preauth.update(request.raw)
+            request.preauth = session.preauth
+        assert session.acceptor is not None
+        try:
+            token = session.acceptor.step(bytes(body.security_buffer))
+        except AuthenticationError as error:
+            self.drop(session)
+            raise StatusError(error.status, "SESSION_SETUP", str(error)) from error
+        if not session.acceptor.complete:
+            return SessionSetupOutcome(
+                NtStatus.MORE_PROCESSING_REQUIRED,
+                SessionSetupResponse(SessionFlags(0), token),
+                session,
+            )
+        return self._complete(request, session, token)
+
+    def _session_for(self, request: Request, now: float) -> Session:
+        """The session that a SESSION_SETUP is about: a new one, or one in progress or repeated."""
+        if request.header.session_id == 0:
+            session = self._table.create(
+                self._authenticator.new_acceptor(), self._state.preauth.copy(), now
+            )
+            self._state.sessions[session.id] = session
+            request.session = session
+            request.session_id = session.id
+            return session
+        if request.session is None:
+            raise StatusError(NtStatus.USER_SESSION_DELETED, "SESSION_SETUP")
+        session = request.session
+        if session.acceptor is None:
+            session.acceptor = self._authenticator.new_acceptor()
+        return session
+
+    def _complete(self, request: Request, session: Session, token: bytes) -> SessionSetupOutcome:
+        assert self._state.negotiated is not None
+        assert session.acceptor is not None
+        acceptor, session.acceptor = session.acceptor, None
+        identity = acceptor.identity
+        if session.is_valid:
+            if identity != session.identity:
+                self.drop(session)
+                raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+            response = SessionSetupResponse(self._session_flags(session), token)
+            return SessionSetupOutcome(NtStatus.SUCCESS, response, session)
+        session.identity = identity
+        if not (identity.guest or identity.anonymous):
+            self._protect(session, acceptor.session_key)
+            request.protection = session.protection
+            # The client checks this signature: it covers the whole negotiation.
+            request.signed = True
+            session.signing_required = self._state.negotiated.signing_required or bool(
+                request.body.security_mode & SecurityMode.SIGNING_REQUIRED
+            )
+            session.encrypt_data = (
+                self.settings.encryption is EncryptionPolicy.REQUIRED
+                and self._state.negotiated.is_smb3
+                and not self._state.negotiated.transport_security
+            )
+        elif self.settings.encryption is EncryptionPolicy.REQUIRED or (
+            self.settings.signing_required
+        ):
+            self.drop(session)  # a guest has no key to sign or encrypt with
+            raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+        session.negotiated = self._state.negotiated
+        session.client_guid = self._state.client_guid
+        session.state = SessionState.VALID
+        return SessionSetupOutcome(
+            NtStatus.SUCCESS,
+            SessionSetupResponse(self._session_flags(session), token),
+            session,
+            established=True,
+            replaced=self._replace(session, request.body.previous_session_id),
+        )
+
+    def _protect(self, session: Session, session_key: bytes) -> None:
+        assert self._state.negotiated is not None
+        negotiated = self._state.negotiated
+        keys = derive_session_keys(
+            negotiated.dialect,
+            session_key,
+            cipher=negotiated.cipher,
+            preauth_hash=session.preauth.value,
+        )
+        session.application_key = keys.application
+        sealing = None
+        if negotiated.cipher is not None:
+            sealing = Sealing(
+                session.id,
+                negotiated.cipher,
+                outgoing=keys.decryption,
+                incoming=keys.encryption,
+                random=self._random,
+            )
+        signer = Signer(negotiated.signing_algorithm, keys.signing)
+        session.protection = Protection(signer, sealing, server=True)
+        self._state.protections[session.id] = session.protection
+
+    @staticmethod
+    def _session_flags(session: Session) -> SessionFlags:
+        flags = SessionFlags(0)
+        if session.identity.guest:
+            flags |= SessionFlags.IS_GUEST
+        if session.identity.anonymous:
+            flags |= SessionFlags.IS_NULL
+        if session.encrypt_data:
+            flags |= SessionFlags.ENCRYPT_DATA
+        return flags
+
+    def _replace(self, session: Session, previous_id: int) -> Session | None:
+        """Remove the same user's session of before a reconnection. [MS-SMB2] 3.3.5.5.3"""
+        if previous_id in (0, session.id):
+            return None
+        previous = self._table.get(previous_id)
+        if previous is None or not previous.is_valid or previous.identity != session.identity:
+            return None
+        self.drop(previous)
+        return previous
+
+    # --- binding ----------------------------------------------------------------------------
+
+    def _bind(self, request: Request) -> SessionSetupOutcome:
+        """One step of binding a session to this connection. [MS-SMB2] 3.3.5.5"""
+        session = self._session_to_bind(request)
+        assert session.protection is not None
+        # Until it is bound, the session's own key signs on this connection as well.
+        request.session, request.protection = session, session.protection
+        request.session_id = session.id
+        if not session.protection.verify(request.raw, request.header):
+            raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+        request.signed = True
+        binding = self._bindings.get(session.id)
+        if binding is None:
+            acceptor = self._authenticator.new_acceptor()
+            binding = self._bindings[session.id] = _Binding(acceptor, self._state.preauth.copy())
+        binding.preauth.update(request.raw)
+        request.preauth = binding.preauth
+        try:
+            token = binding.acceptor.step(bytes(request.body.security_buffer))
+        except AuthenticationError as error:
+            del self._bindings[session.id]
+            raise StatusError(error.status, "SESSION_SETUP", str(error)) from error
+        if not binding.acceptor.complete:
+            return SessionSetupOutcome(
+                NtStatus.MORE_PROCESSING_REQUIRED,
+                SessionSetupResponse(SessionFlags(0), token),
+                session,
+            )
+        del self._bindings[session.id]
+        if binding.acceptor.identity != session.identity:
+            raise StatusError(NtStatus.NOT_SUPPORTED, "SESSION_SETUP")
+        self._add_channel(session, binding)
+        request.protection = self._state.protections[session.id]
+        response = SessionSetupResponse(self._session_flags(session), token)
+        return SessionSetupOutcome(NtStatus.SUCCESS, response, session, bound=True)
+
+    def _session_to_bind(self, request: Request) -> Session:
+        """The session that a request wants to bind, if that may be bound to this connection."""
+        negotiated = self._state.negotiated
+        assert negotiated is not None
+        offered = self.settings.capabilities & Capabilities.MULTI_CHANNEL
+        if not (offered and negotiated.is_smb3):
+            raise StatusError(NtStatus.REQUEST_NOT_ACCEPTED, "SESSION_SETUP")
+        session = self._table.get(request.header.session_id)
+        if session is None or session.client_guid not in (b"", self._state.client_guid):
+            raise StatusError(NtStatus.USER_SESSION_DELETED, "SESSION_SETUP")
+        if session.id in self._state.sessions or session.negotiated is None:
+            raise StatusError(NtStatus.REQUEST_NOT_ACCEPTED, "SESSION_SETUP")
+        same = (session.negotiated.dialect, session.negotiated.cipher) == (
+            negotiated.dialect,
+            negotiated.cipher,
+        )
+        if not same or not request.header.is_signed:
+            raise StatusError(NtStatus.INVALID_PARAMETER, "SESSION_SETUP")
+        if session.negotiated.signing_algorithm != negotiated.signing_algorithm:
+            raise StatusError(NtStatus.REQUEST_OUT_OF_SEQUENCE, "SESSION_SETUP")
+        if session.protection is None:  # a guest's
+            raise StatusError(NtStatus.NOT_SUPPORTED, "SESSION_SETUP")
+        return session
+
+    def _add_channel(self, session: Session, binding: _Binding) -> None:
+        negotiated = self._state.negotiated
+        assert negotiated is not None
+        assert session.protection is not None
+        key = derive_channel_signing_key(
+            negotiated.dialect, binding.acceptor.session_key, preauth_hash=binding.preauth.value
+        )
+        signer = Signer(negotiated.signing_algorithm, key)
+        self._state.protections[session.id] = session.protection.rekeyed(signer)
+        self._state.sessions[session.id] = session
+        session.channels += 1
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def drop(self, session: Session) -> None:
+        """End a session; the server closes what it had open. [MS-SMB2] 3.3.5.6"""
+        self._forget(session)
+        self._table.remove(session)
+
+    def _forget(self, session: Session) -> None:
+        self._state.sessions.pop(session.id, None)
+        self._state.protections.pop(session.id, None)
+
+    def close(self) -> list[Session]:
+        """End the connection: the sessions that ended with it. [MS-SMB2] 3.3.7.1
+
+        A session that is bound to another connection goes on.
+        """
+        ended = []
+        for session in list(self._state.sessions.values()):
+            session.channels -= 1
+            if session.channels > 0:
+                self._forget(session)
+            else:
+                self.drop(session)
+                ended.append(session)
+        return ended
