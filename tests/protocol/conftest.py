@@ -183,7 +183,7 @@ def make_pair() -> MakePair:
                 if name.startswith(prefix)
             }
 
-        client = ClientSettings(client_guid=GUID, **of("client_"))  # type: ignore[arg-type]
+        client = ClientSettings(**{"client_guid": GUID, **of("client_")})  # type: ignore[arg-type]
         server = ServerSettings(guid=GUID[::-1], **of("server_"))  # type: ignore[arg-type]
         return Pair(client, server, quic=quic, identity=identity or Identity())
 

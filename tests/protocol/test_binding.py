@@ -1,0 +1,209 @@
+"""One session over several connections. [MS-SMB2] 3.3.5.5, 4.8"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smbquic.crypto.keys import derive_channel_signing_key
+from smbquic.crypto.preauth import PreauthHash
+from smbquic.crypto.signing import Signer
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import ClientSession
+from smbquic.protocol.server import ServerConnection
+from smbquic.wire.echo import EchoRequest, EchoResponse
+from smbquic.wire.header import Header
+from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
+from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
+
+MULTI_CHANNEL = {"server_capabilities": Capabilities.MULTI_CHANNEL}
+
+
+def setup(token: bytes) -> SessionSetupRequest:
+    return SessionSetupRequest(
+        flags=SessionSetupFlags.BINDING,
+        security_mode=SecurityMode.SIGNING_ENABLED,
+        capabilities=Capabilities(0),
+        channel=0,
+        previous_session_id=0,
+        security_buffer=token,
+    )
+
+
+class Binding:
+    """Binds `session` of the connection `first` to the connection `second`, step by step."""
+
+    def __init__(self, first: Any, session: ClientSession, second: Any) -> None:
+        self.second = second
+        self.original = session
+        # Both connections belong to one server.
+        second.server = ServerConnection(
+            second.server.settings,
+            first.table,
+            SimpleNamespace(  # type: ignore[arg-type]
+                hint=lambda: b"", new_acceptor=first.server_acceptor
+            ),
+            quic=False,
+            random=first.random,
+        )
+        second.negotiate()
+        self.session = ClientSession(session.initiator, PreauthHash(), id=session.id)
+        self.session.protection = session.protection
+        self.session.signing_required = True
+        self.session.preauth = second.client._preauth.copy()
+
+    def step(self, token: bytes) -> Any:
+        """One SESSION_SETUP; the outcome on the server."""
+        sent = self.second.client.request(setup(token), session=self.session)
+        self.session.preauth.update(*sent.buffers)
+        [self.request] = self.second.deliver(sent.buffers)
+        assert self.request.failure is None
+        outcome = self.second.server.session_setup(self.request, now=0.0)
+        buffers = self.second.server.respond(self.request, outcome.response, outcome.status)
+        self.message = memoryview(b"".join(buffers))
+        if outcome.status != NtStatus.SUCCESS:
+            [response] = self.second.take(buffers)
+            self.session.preauth.update(response.raw)
+        return outcome
+
+    def rekey(self) -> None:
+        """Sign with the new channel's key from now on."""
+        negotiated = self.second.client.negotiated
+        key = derive_channel_signing_key(
+            negotiated.dialect, b"B" * 16, preauth_hash=self.session.preauth.value
+        )
+        signer = Signer(negotiated.signing_algorithm, key)
+        assert self.original.protection is not None
+        self.session.protection = self.original.protection.rekeyed(signer)
+        self.session.established = True
+        self.second.client._sessions[self.session.id] = self.session
+
+
+@pytest.fixture
+def bind(make_session: Callable, make_pair: Callable) -> Callable:
+    """Two connections, and what binds a session of the first to the second."""
+
+    def make(second_settings: dict[str, Any] | None = None, **settings: Any) -> tuple[Any, Binding]:
+        first, session = make_session(**{**MULTI_CHANNEL, **settings})
+        second = make_pair(**{**MULTI_CHANNEL, **settings, **(second_settings or {})})
+        first.server_acceptor = lambda: BindingAcceptor(first)
+        return first, Binding(first, session, second)
+
+    return make
+
+
+class BindingAcceptor:
+    """Accepts ``secret`` in the second step, as the user of the first session or another."""
+
+    def __init__(self, pair: Any) -> None:
+        [session] = pair.server.sessions.values()
+        self.identity = session.identity
+        self.session_key = b"B" * 16
+        self.complete = False
+
+    def step(self, token: bytes) -> bytes:
+        if token == b"hello":
+            return b"challenge"
+        if token == b"as bob":
+            self.identity = SimpleNamespace(user="bob", guest=False, anonymous=False)
+        self.complete = True
+        return b""
+
+
+@pytest.mark.parametrize("dialect", [Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1])
+class TestBinding:
+    def test_the_second_connection_signs_with_a_key_of_its_own(
+        self, bind: Callable, dialect: Dialect
+    ) -> None:
+        first, binding = bind(client_dialects=(dialect,))
+        outcome = binding.step(b"hello")
+        assert outcome.status == NtStatus.MORE_PROCESSING_REQUIRED
+        outcome = binding.step(b"secret")
+        assert outcome.status == NtStatus.SUCCESS
+        assert outcome.bound
+        assert not outcome.established
+        assert outcome.session.channels == 2
+        assert not binding.original.protection.verify(
+            binding.message, Header.decode(binding.message)
+        )
+        binding.rekey()
+        assert binding.session.protection.verify(binding.message, Header.decode(binding.message))
+        request = binding.second.ask(EchoRequest(), binding.session)
+        assert request.failure is None
+        binding.second.answer(request, EchoResponse())
+        first.answer(first.ask(EchoRequest(), binding.original), EchoResponse())
+
+    def test_the_session_ends_with_its_last_connection(
+        self, bind: Callable, dialect: Dialect
+    ) -> None:
+        first, binding = bind(client_dialects=(dialect,))
+        binding.step(b"hello")
+        session = binding.step(b"secret").session
+        assert first.server.close() == []
+        assert session.is_valid
+        assert binding.second.server.close() == [session]
+        assert not session.is_valid
+
+
+def refused(binding: Binding, token: bytes = b"hello") -> NtStatus:
+    with pytest.raises(StatusError) as refusal:
+        binding.step(token)
+    return refusal.value.status
+
+
+def test_somebody_else_may_not_join(bind: Callable) -> None:
+    _, binding = bind()
+    binding.step(b"hello")
+    assert refused(binding, b"as bob") == NtStatus.NOT_SUPPORTED
+
+
+def test_not_without_multi_channel(bind: Callable) -> None:
+    _, binding = bind(server_capabilities=Capabilities(0))
+    assert refused(binding) == NtStatus.REQUEST_NOT_ACCEPTED
+
+
+def test_not_in_another_dialect(bind: Callable) -> None:
+    _, binding = bind({"client_dialects": (Dialect.SMB_3_0,)})
+    assert refused(binding) == NtStatus.INVALID_PARAMETER
+
+
+def test_not_with_another_cipher(bind: Callable) -> None:
+    _, binding = bind({"client_ciphers": (Cipher.AES_256_CCM,)})
+    assert refused(binding) == NtStatus.INVALID_PARAMETER
+
+
+def test_not_with_another_signing_algorithm(bind: Callable) -> None:
+    _, binding = bind({"client_signing_algorithms": (SigningAlgorithm.AES_CMAC,)})
+    assert refused(binding) == NtStatus.REQUEST_OUT_OF_SEQUENCE
+
+
+def test_not_by_another_client(bind: Callable) -> None:
+    _, binding = bind({"client_client_guid": b"another client.."})
+    assert refused(binding) == NtStatus.USER_SESSION_DELETED
+
+
+def test_not_unsigned(bind: Callable) -> None:
+    _, binding = bind()
+    binding.session.signing_required = False
+    assert refused(binding) == NtStatus.INVALID_PARAMETER
+
+
+def test_not_with_a_wrong_signature(bind: Callable) -> None:
+    _, binding = bind()
+
+    def flip(message: memoryview) -> None:
+        message[-1] ^= 1
+
+    binding.second.tamper = flip
+    assert refused(binding) == NtStatus.ACCESS_DENIED
+
+
+def test_not_twice(bind: Callable) -> None:
+    _, binding = bind()
+    binding.step(b"hello")
+    binding.step(b"secret")
+    binding.rekey()
+    assert refused(binding) == NtStatus.REQUEST_NOT_ACCEPTED
