@@ -92,12 +92,12 @@ def _object_id(context: Context, stat: VolumeStat) -> bytes:
 
 def _sector_size(context: Context, stat: VolumeStat) -> bytes:
     unit, sector = _units(stat)
-    physical = _PAGE if unit % _PAGE == 0 and _PAGE % sector == 0 else sector
+    physical = _PAGE if unit % _PAGE == 0 else sector
     return FsSectorSizeInformation(
         sector,
         physical,
         physical,
-        min(physical, _PAGE),
+        physical,
         int(SectorSizeFlags.ALIGNED_DEVICE | SectorSizeFlags.PARTITION_ALIGNED_ON_DEVICE),
     ).encode()
 

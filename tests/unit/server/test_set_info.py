@@ -374,6 +374,15 @@ async def test_a_taken_name(client: Any, root: Path, file_id: FileId, structure:
 
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
+async def test_replacing_what_is_not_there(
+    client: Any, root: Path, file_id: FileId, structure: Any
+) -> None:
+    assert await change(client, file_id, structure("free", True)) == NtStatus.SUCCESS
+
+    assert content(root)["free"] == b"file"
+
+
+@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_what_is_not_replaced(
     client: Any, root: Path, file_id: FileId, structure: Any
 ) -> None:
