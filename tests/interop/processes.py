@@ -1,10 +1,13 @@
 """Servers in processes of their own, and what the interop tests know about them."""
 
 import contextlib
+import getpass
 import json
 import os
 import select
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +24,8 @@ READ_ONLY_SHARE = "readonly"
 STARTING = 30.0
 """Seconds that a process may take to say that it is ready."""
 STOPPING = 10.0
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+"""Debian keeps smbd where only root's PATH looks."""
 
 _ROOT = Path(__file__).parents[2]
 
@@ -148,3 +153,92 @@ class Smbclient:
             timeout=60,
         )
         return done.returncode, done.stdout.decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Smbd:
+    """A running smbd: the folder `share` as ``data``, ``sealed`` (encrypted) and ``readonly``."""
+
+    port: int
+    share: Path
+    user: str
+
+
+_SMB_CONF = """
+[global]
+  bind interfaces only = yes
+  interfaces = 127.0.0.1/8
+  smb ports = {port}
+  server min protocol = SMB2_02
+  server multi channel support = no
+  server signing = mandatory
+  lock directory = {state}
+  state directory = {state}
+  cache directory = {state}
+  pid directory = {state}
+  private dir = {state}
+  ncalrpc dir = {state}
+  passdb backend = tdbsam:{state}/passdb.tdb
+  log file = {state}/log
+  log level = 1
+  disable spoolss = yes
+  load printers = no
+  ea support = yes
+  store dos attributes = yes
+[data]
+  path = {share}
+  read only = no
+[sealed]
+  path = {share}
+  read only = no
+  smb encrypt = required
+[readonly]
+  path = {share}
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running_smbd(folder: Path) -> Iterator[Smbd]:
+    """Run Debian's smbd, which has to be done as root; its one user is whoever we are."""
+    share, state, configuration = folder / "share", folder / "state", folder / "smb.conf"
+    share.mkdir()
+    state.mkdir()
+    port, user = _free_port(), getpass.getuser()
+    configuration.write_text(_SMB_CONF.format(port=port, share=share, state=state))
+    subprocess.run(
+        ["smbpasswd", "-c", configuration, "-a", "-s", user],
+        input=f"{PASSWORD}\n{PASSWORD}\n",
+        text=True,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PATH": SEARCH_PATH},
+    )
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifications,
+        (folder / "smbd.out").open("w") as output,
+    ):
+        notifications.bind(str(state / "notify"))
+        notifications.settimeout(STARTING)
+        process = subprocess.Popen(
+            ["smbd", "-s", configuration, "-F", "--no-process-group", "--debug-stdout"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            text=True,
+            env={**os.environ, "PATH": SEARCH_PATH, "NOTIFY_SOCKET": str(state / "notify")},
+            start_new_session=True,  # with the processes that it makes for its clients
+        )
+        try:
+            while b"READY=1" not in notifications.recv(4096):
+                pass
+            yield Smbd(port, share, user)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            stop(process)
