@@ -20,6 +20,7 @@ from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
 from smbquic.errors import SmbError
+from smbquic.gateway.relay import Relay
 from smbquic.pki.authority import Purpose
 from smbquic.pki.verify import Trust, verify
 from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
@@ -27,7 +28,7 @@ from smbquic.server.server import Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
-from smbquic.transport.base import Listener
+from smbquic.transport.base import Listener, MessageTransport
 from smbquic.transport.quic import ServerTls
 
 PARTING = 2.0
@@ -149,6 +150,50 @@ async def connect(
         yield Share(await session.tree(url.share))
 
 
+# --- relay --------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def relay(
+    url: SmbUrl | str,
+    *,
+    listen: str = "tcp://127.0.0.1:0",
+    ca: Path | str | None = None,
+    insecure: bool = False,
+    client_certificate: Path | str | None = None,
+    client_key: Path | str | None = None,
+    timeout: float = 10.0,  # noqa: ASYNC109 (it covers each connection attempt)
+) -> AsyncIterator[str]:
+    """Carry every connection to `listen` on to the server of `url`: the URL that it listens on.
+
+    The server is tried once before anything is listened for, so that a wrong name or certificate
+    shows at once. Raises what `open_connection` does, and `OSError` for an address that cannot be
+    had.
+    """
+    url = SmbUrl.parse(url) if isinstance(url, str) else url
+    address = ListenAddress.parse(listen)
+    if address.transport != "tcp":
+        raise UrlError(f"{listen!r}: a relay listens on tcp://HOST:PORT")
+    tls = client_tls(
+        ca=optional_path(ca),
+        insecure=insecure,
+        certificate=optional_path(client_certificate),
+        key=optional_path(client_key),
+    )
+
+    async def upstream() -> MessageTransport:
+        return await dial(url, tls=tls, timeout=timeout)
+
+    trial = await upstream()
+    trial.close("only looking whether the server is there")
+    await trial.wait_closed()
+    running = await Relay.start(address.host, address.port, upstream)
+    try:
+        yield running.url
+    finally:
+        await running.close()
+
+
 # --- server -------------------------------------------------------------------------------------
 
 
@@ -210,14 +255,15 @@ async def serve(
     tls = _server_tls(optional_path(certificate), optional_path(key), optional_path(client_ca))
     if tls is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
-    server = Server(
-        [_served(name, what) for name, what in shares.items()],
-        Authenticator(_users(users), server_name=server_name or socket.gethostname(), guest=guest),
-        ServerSettings(
-            guid=os.urandom(16), encryption=encryption, signing_required=signing_required
-        ),
+    authenticator = Authenticator(
+        _users(users), server_name=server_name or socket.gethostname(), guest=guest
+    )
+    settings = ServerSettings(
+        guid=os.urandom(16), encryption=encryption, signing_required=signing_required
     )
     async with AsyncExitStack() as stack:
+        served = [_served(name, what, stack) for name, what in shares.items()]
+        server = Server(served, authenticator, settings)
         stack.push_async_callback(server.close)
         listeners = []
         for address in addresses:
@@ -249,10 +295,13 @@ def _server_tls(
     return ServerTls(certificate, key, client_ca, judge)
 
 
-def _served(name: str, what: Path | str | ServedShare) -> ServedShare:
+def _served(name: str, what: Path | str | ServedShare, stack: AsyncExitStack) -> ServedShare:
+    """A share; the storage of one that is made here is closed with `stack`."""
     if isinstance(what, ServedShare):
         return what
-    return ServedShare(name, LocalStorage(Path(what)))
+    storage = LocalStorage(Path(what))
+    stack.callback(storage.close)
+    return ServedShare(name, storage)
 
 
 def _users(users: UserStore | Mapping[str, str] | Path) -> UserStore:

@@ -79,16 +79,20 @@ class Client:
         """The share of a URL."""
         return api.connect(url, **self._options(url))
 
-    def connection_options(self) -> dict[str, Any]:
-        """What `api.open_connection` takes: all but the logon."""
+    def trust(self) -> dict[str, Any]:
+        """What `api.relay` takes: whom we believe, who we are, how long we wait."""
         return {
             "ca": self.ca,
             "insecure": self.insecure,
             "client_certificate": self.client_cert,
             "client_key": self.client_key,
-            "encryption": EncryptionPolicy.REQUIRED if self.encrypt else EncryptionPolicy.ALLOWED,
             "timeout": self.timeout,
         }
+
+    def connection_options(self) -> dict[str, Any]:
+        """What `api.open_connection` takes: all but the logon."""
+        policy = EncryptionPolicy.REQUIRED if self.encrypt else EncryptionPolicy.ALLOWED
+        return {**self.trust(), "encryption": policy}
 
     def _options(self, url: SmbUrl) -> dict[str, Any]:
         return {"password": self._password(url), **self.connection_options()}

@@ -1,0 +1,48 @@
+"""`smbquic relay`: QUIC for clients that only know TCP."""
+
+import click
+
+from smbquic import api
+from smbquic.cli.client import TRUST_OPTIONS, URL, Client
+from smbquic.cli.loop import run, stop_signal
+from smbquic.cli.output import emit
+from smbquic.client.url import SmbUrl
+
+
+@click.command("relay")
+@click.option(
+    "--listen",
+    default="tcp://127.0.0.1:4450",
+    show_default=True,
+    metavar="tcp://HOST:PORT",
+    help="Where local clients connect. Port 0 picks a free one.",
+)
+@click.argument("url", type=URL)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
+def relay(listen: str, url: SmbUrl, *, as_json: bool, **trust: object) -> None:
+    """Carry local TCP connections to a server over QUIC, its certificate checked.
+
+    \b
+    smbquic relay --listen tcp://127.0.0.1:4450 smb+quic://fs.example
+    smbclient //127.0.0.1/data -p 4450 -U alice
+    mount -t cifs //127.0.0.1/data /mnt -o port=4450,username=alice,vers=3.1.1
+    """
+    options = Client(**trust).trust()  # type: ignore[arg-type]
+
+    async def work() -> None:
+        async with api.relay(url, listen=listen, **options) as listener:
+            if as_json:
+                emit({"event": "ready", "listeners": [listener]})
+            else:
+                click.echo(f"relaying {listener} to {url}, Ctrl-C ends")
+            await stop_signal()
+        if as_json:
+            emit({"event": "stopped"})
+
+    run(work())
+
+
+for _option in reversed(TRUST_OPTIONS):
+    relay = _option(relay)
+
+COMMANDS = (relay,)
