@@ -7,7 +7,7 @@ from types import TracebackType
 from smbquic.client import requests
 from smbquic.client.session import Tree
 from smbquic.client.window import each
-from smbquic.errors import SmbError
+from smbquic.errors import RemoteProtocolError, SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateResponse
@@ -15,8 +15,6 @@ from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
 from smbquic.wire.query_info import InfoType
-from smbquic.wire.read import ReadResponse
-from smbquic.wire.write import WriteResponse
 
 CHUNK = 1 << 20
 """Bytes that one READ or WRITE of a longer transfer moves, where the server allows as much."""
@@ -42,8 +40,7 @@ def parse_mode(mode: str) -> tuple[AccessMask, CreateDisposition, bool]:
 
     Files are bytes here: a ``b`` changes nothing, a ``t`` is a ValueError.
     """
-    plain = mode.replace("b", "", 1)
-    key = plain[:1] + plain[1:].strip()
+    key = mode.replace("b", "", 1)
     if key not in _MODES:
         raise ValueError(f"mode {mode!r}: use one of r, w, x, a, with + or b (text is not offered)")
     access, disposition = _MODES[key]
@@ -155,8 +152,10 @@ class File:
         )
         if response.status == NtStatus.END_OF_FILE:
             return memoryview(b"")
-        body: ReadResponse = response.body
-        return memoryview(body.data)
+        data = memoryview(response.body.data)
+        if len(data) > size:
+            raise RemoteProtocolError(f"the server sent {len(data)} bytes, {size} were asked for")
+        return data
 
     async def write_at(self, offset: int, data: Buffer) -> None:
         """WRITE all of `data`, which is at most what the server allows, at `offset`.
@@ -168,9 +167,11 @@ class File:
             response = await self._tree.request(
                 requests.write(offset, view, self.file_id), self.path
             )
-            body: WriteResponse = response.body
-            offset += body.count
-            view = view[body.count :] if body.count else view
+            count: int = response.body.count
+            if not 0 < count <= len(view):
+                raise RemoteProtocolError(f"the server wrote {count} of {len(view)} bytes")
+            offset += count
+            view = view[count:]
 
     # --- the file as a whole ------------------------------------------------------------------
 

@@ -1,0 +1,146 @@
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from smbquic.client import local
+from smbquic.client.local import Disk, Part, Source, in_thread, sync_folder
+
+
+def test_a_part_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_bytes(b"old")
+    part = Part(target)
+    part.write_at(3, b"def")
+    part.write_at(0, memoryview(b"abc"))
+    assert target.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+    part.commit(1_000_000_007_000_000_100)
+    assert target.read_bytes() == b"abcdef"
+    assert target.stat().st_mtime_ns == 1_000_000_007_000_000_100
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_part_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    part = Part(target)
+    part.write_at(0, b"abc")
+    part.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_heeds_the_umask(tmp_path: Path) -> None:
+    Part.store(tmp_path / "x", b"", 0)
+    (tmp_path / "y").touch()
+    assert (tmp_path / "x").stat().st_mode == (tmp_path / "y").stat().st_mode
+
+
+def test_a_part_replaces_a_link_and_not_what_it_points_at(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "link").symlink_to("precious")
+    Part.store(tmp_path / "link", b"new", 0)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert (tmp_path / "link").read_bytes() == b"new"
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_a_part_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        Part(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        Part(tmp_path / "missing" / "x")
+
+
+def test_storing_cleans_up_after_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        Part.store(tmp_path / "x", b"abc", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: pwrite(fd, data[:2], offset))
+    Part.store(tmp_path / "x", b"abcdefg", 0)
+    assert (tmp_path / "x").read_bytes() == b"abcdefg"
+
+
+def test_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abcdefg")
+    os.utime(path, ns=(5, 7_000))
+    source = Source(path)
+    assert source.size == 7
+    assert source.modified == 7_000
+    assert source.read_at(2, 3) == b"cde"
+    with pytest.raises(OSError, match="became shorter"):
+        source.read_at(2, 6)
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, offset: pread(fd, min(size, 2), offset))
+    assert source.read_at(0, 7) == b"abcdefg"
+    source.close()
+
+
+def test_loading_small_and_large(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(5, 7_000))
+    assert Source.load(path, 3) == (b"abc", 7_000)
+    source = Source.load(path, 2)
+    assert isinstance(source, Source)
+    source.close()
+
+
+def test_only_regular_files_are_sources(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        Source(tmp_path / "pipe")
+    with pytest.raises(IsADirectoryError):
+        Source(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        Source(tmp_path / "missing")
+
+
+def test_a_folder_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    sync_folder(tmp_path)
+    assert len(synced) == 1
+
+
+async def test_a_cancelled_call_is_waited_for() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    ended = []
+
+    def work() -> None:
+        begun.set()
+        may_end.wait()
+        ended.append(True)
+
+    task = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == [True]
+
+
+async def test_a_fast_disk_is_used_at_once_and_a_slow_one_from_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(local, "STALL", 3600.0)
+    disk, here = Disk(), threading.get_ident()
+    assert await disk.call(threading.get_ident) == here
+    assert await disk.call(threading.get_ident) == here
+    monkeypatch.setattr(local, "STALL", 0.0)
+    assert await disk.call(threading.get_ident) == here
+    assert await disk.call(threading.get_ident) != here
+    assert await disk.call(int, "7") == 7

@@ -1,0 +1,98 @@
+import asyncio
+
+import pytest
+
+from smbquic.client.jobs import Jobs
+from smbquic.client.window import each
+
+
+async def test_each_does_all_of_it_but_not_too_much_at_once() -> None:
+    running = most = 0
+    done = []
+
+    async def work(item: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        done.append(item)
+
+    await each(range(20), work, limit=3)
+    assert sorted(done) == list(range(20))
+    assert most == 3
+    await each([], work, limit=0)
+
+
+async def test_each_stops_at_the_first_failure_and_waits_for_the_rest() -> None:
+    ended = []
+
+    async def work(item: int) -> None:
+        if item == 2:
+            raise ValueError("two")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(item)
+
+    with pytest.raises(ValueError, match="two"):
+        await each(range(100), work, limit=3)
+    assert sorted(ended) == [0, 1]
+
+
+async def test_each_is_cancelled_as_a_whole() -> None:
+    ended = []
+    begun = asyncio.Event()
+
+    async def work(item: int) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(item)
+
+    task = asyncio.create_task(each(range(100), work, limit=2))
+    await begun.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(ended) == [0, 1]
+
+
+async def test_jobs_make_jobs() -> None:
+    jobs = Jobs(2)
+    done: list[str] = []
+
+    async def node(name: str, depth: int) -> None:
+        done.append(name)
+        await asyncio.sleep(0)
+        if depth:
+            for child in "ab":
+                jobs.add(lambda child=child: node(name + child, depth - 1))  # type: ignore[misc]
+
+    await jobs.run(lambda: node("", 3))
+    assert len(done) == 15
+    assert set(done) >= {"", "a", "bbb", "aba"}
+
+
+async def test_a_failing_job_ends_them_all() -> None:
+    jobs = Jobs(3)
+    done: list[int] = []
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async def count() -> None:
+        done.append(1)
+
+    async def first() -> None:
+        for job in (count, fail, wait, wait):
+            jobs.add(job)
+
+    with pytest.raises(ValueError, match="no"):
+        await jobs.run(first)
+    assert done == []
