@@ -26,8 +26,9 @@ _log = logging.getLogger(__name__)
 class Connection:
     """What the server keeps for one transport connection.
 
-    `tasks` are postponed requests, `pending` the same by message id, for CANCEL. `logons` is held
-    while a failed logon is being made to wait.
+    `tasks` are postponed requests, `endless` how many of them may never end by themselves;
+    `pending` is what they wait for, by message id, for CANCEL. `logons` is held while a failed
+    logon is being made to wait.
     """
 
     def __init__(self, server: Server, transport: MessageTransport) -> None:
@@ -44,6 +45,7 @@ class Connection:
         )
         self.tasks: set[asyncio.Task[None]] = set()
         self.pending: dict[int, asyncio.Future[Any]] = {}
+        self.endless = 0
         self.logons = asyncio.Lock()
         self.opens = 0
 
@@ -60,13 +62,15 @@ class Connection:
             _log.debug("%s: %s", self.name, end)
         except RemoteProtocolError as error:
             self._give_up(error)
+        except Exception as error:
+            self._fail(error)
         finally:
             deadline.cancel()
             await self._close()
 
     async def _serve(self) -> None:
         receive, send = self.transport.receive, self.transport.send
-        protocol, server = self.protocol, self.server
+        protocol, server, limit = self.protocol, self.server, self.server.limits.pending
         while True:
             try:
                 message = await receive()
@@ -76,6 +80,8 @@ class Connection:
             requests = protocol.receive(message)
             for answer in dispatch(Context(server, self), requests):
                 await send(*answer)
+            while len(self.tasks) - self.endless > limit:
+                await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def send(self, message: list[Buffer]) -> None:
         """Sends one message; waits while the client does not read."""
@@ -95,13 +101,17 @@ class Connection:
         if isinstance(error, RemoteProtocolError):
             self._give_up(error)
         elif error is not None and not isinstance(error, ConnectionClosed):
-            self.server.failures += 1
-            _log.error("%s: a postponed request was lost", self.name, exc_info=error)
-            self.transport.close("the server failed")
+            self._fail(error)
 
     def _give_up(self, error: RemoteProtocolError) -> None:
         _log.warning("%s: closed, as the client broke the protocol: %s", self.name, error)
         self.transport.close(str(error))
+
+    def _fail(self, error: BaseException) -> None:
+        """What went wrong is ours, and no answer can be made of it."""
+        self.server.failures += 1
+        _log.error("%s: closed, as the server failed", self.name, exc_info=error)
+        self.transport.close("the server failed")
 
     def _check_logon(self) -> None:
         if not any(session.is_valid for session in self.protocol.sessions.values()):

@@ -46,10 +46,20 @@ class Context:
 
     `session` and `tree` are there for every handler whose command needs them (all but NEGOTIATE,
     SESSION_SETUP, ECHO, CANCEL; LOGOFF and TREE_CONNECT have no tree). `file_id` is what a related
-    request inherits from the one before it, `failed` how that one failed.
+    request inherits from the one before it, `failed` how that one failed, `held` how many bytes of
+    answers wait for the rest of the compound.
     """
 
-    __slots__ = ("_session", "_tree", "connection", "failed", "file_id", "related", "server")
+    __slots__ = (
+        "_session",
+        "_tree",
+        "connection",
+        "failed",
+        "file_id",
+        "held",
+        "related",
+        "server",
+    )
 
     def __init__(self, server: Server, connection: Connection) -> None:
         self.server = server
@@ -57,6 +67,7 @@ class Context:
         self.related = False
         self.file_id: FileId | None = None
         self.failed: NtStatus | None = None
+        self.held = 0
         self._session: UserSession | None = None
         self._tree: Tree | None = None
 
@@ -113,6 +124,8 @@ class Context:
         """
         if self.related and self.file_id is not None:
             file_id = self.file_id
+        elif self.related and self.failed is not None:
+            raise StatusError.of(self.failed)
         else:
             self.file_id = file_id
         entry = self.session.opens.get(file_id.volatile)
@@ -121,7 +134,7 @@ class Context:
             or entry.file_id.persistent != file_id.persistent
             or entry.tree is not self._tree
         ):
-            raise StatusError.of(self.failed or NtStatus.FILE_CLOSED)
+            raise StatusError.of(NtStatus.FILE_CLOSED)
         return entry
 
     @property

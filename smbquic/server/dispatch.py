@@ -21,6 +21,11 @@ from smbquic.wire.header import Command
 
 _log = logging.getLogger(__name__)
 
+_MAX_HELD = 4 << 20
+"""Bytes of answers in a compound, beyond which its further requests fail.
+
+With the largest answer on top, 8 MiB, they still fit into one message.
+"""
 _NO_INTERIM = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP})
 
 
@@ -55,6 +60,8 @@ def _handle(context: Context, request: Request) -> Any:
                 return None
             raise StatusError.of(request.failure or NtStatus.INVALID_PARAMETER)
         context.begin(request, session=command.session, tree=command.tree)
+        if context.held > _MAX_HELD:
+            raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         return command.handle(context, request)
     except Exception as error:
         return _failure(context, request, error)
@@ -89,8 +96,12 @@ def _answer(context: Context, request: Request, result: Any) -> list[Buffer] | N
         return protocol.fail(request, result.status, result.data)
     context.failed = None
     if type(result) is Answer:
-        return protocol.respond(request, result.body, result.status)
-    return protocol.respond(request, result)
+        message = protocol.respond(request, result.body, result.status)
+    else:
+        message = protocol.respond(request, result)
+    if message is None and request.compound is not None:
+        context.held += sum(map(len, request.compound.answers[-1].body))
+    return message
 
 
 def _postpone(
@@ -98,24 +109,25 @@ def _postpone(
 ) -> StatusError | None:
     """Lets work go on while other messages are handled; the StatusError if it may not.
 
-    What may never end has to be the last of its compound ([MS-SMB2] 3.3.5.2.7 <266>).
+    What may never end has to be the last of its compound ([MS-SMB2] 3.3.5.2.7 <266>), and there
+    is a limit to it. Of what does end there may be more; the connection waits for it.
     """
+    connection = context.connection
     endless = type(result) is Endless
     work = result.work if endless else result
-    connection = context.connection
-    refusal = None
-    if endless and index < len(requests) - 1:
-        refusal = NtStatus.INTERNAL_ERROR
-    elif len(connection.tasks) >= context.server.limits.pending:
-        refusal = NtStatus.INSUFFICIENT_RESOURCES
-    if refusal is not None:
-        work.close()
-        return StatusError(refusal)
-    request = requests[index]
+    if endless:
+        refusal = None
+        if index < len(requests) - 1:
+            refusal = NtStatus.INTERNAL_ERROR
+        elif connection.endless >= context.server.limits.pending:
+            refusal = NtStatus.INSUFFICIENT_RESOURCES
+        if refusal is not None:
+            work.close()
+            return StatusError(refusal)
+        connection.endless += 1
     task = asyncio.ensure_future(work)
-    connection.pending[request.header.message_id] = task
-    grace = 0.0 if endless else context.server.limits.interim_delay
-    connection.spawn(_finish(context, requests, index, task, grace))
+    connection.pending[requests[index].header.message_id] = task
+    connection.spawn(_finish(context, requests, index, task, endless=endless))
     return None
 
 
@@ -124,19 +136,22 @@ async def _finish(
     requests: list[Request],
     index: int,
     task: asyncio.Future[Any],
-    grace: float,
+    *,
+    endless: bool,
 ) -> None:
     """Sees postponed work through, answers it, and goes on with the rest of its compound."""
     request = requests[index]
     connection = context.connection
     try:
         if request.header.command not in _NO_INTERIM:
+            grace = 0.0 if endless else context.server.limits.interim_delay
             done, _ = await asyncio.wait([task], timeout=grace)
             if not done:
                 await connection.send(connection.protocol.interim(request))
         await asyncio.wait([task])
     finally:
         del connection.pending[request.header.message_id]
+        connection.endless -= endless
         task.cancel()
     message = _answer(context, request, _outcome(context, request, task))
     if message is not None:

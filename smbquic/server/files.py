@@ -69,7 +69,7 @@ class FileTable:
         return self._states.get(key)
 
     def state(self, key: Hashable) -> FileState:
-        """The state of a file for a new open; call `add` or `discard` afterwards."""
+        """The state of a file for a new open, made if nobody has the file open."""
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = FileState(key)
@@ -100,7 +100,7 @@ class FileTable:
         if state.delete_pending and doomed is None:
             state.doomed = entry.file
         else:
-            entry.file.close()
+            _close(entry.file)
         if state.opens:
             return
         self.discard(state)
@@ -116,7 +116,15 @@ class FileTable:
             # The CLOSE has no way to say so ([MS-FSA] 2.1.5.5): a folder that was filled meanwhile.
             _log.info("%r stays, though it was to be deleted on close: %s", file.name, error)
         finally:
-            file.close()
+            _close(file)
+
+
+def _close(file: StorageFile) -> None:
+    """A network file system may say only now that something did not reach its disk."""
+    try:
+        file.close()
+    except OSError as error:
+        _log.warning("closing %r failed: %s", file.name, error)
 
 
 def _conflict(held_access: int, held_share: int, wanted_access: int, wanted_share: int) -> bool:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 class Limits:
     """Bounds on what one connection costs the server.
 
-    `pending` counts the requests of one connection that wait for something (an fsync, a lock, a
-    slow logon) while others go on. Who has not logged on after `logon_seconds` is hung up on; a
-    failed logon is answered after `failed_logon_delay` seconds, and what takes longer than
-    `interim_delay` seconds is announced to the client.
+    `pending` counts the requests of one connection that may wait for good (for a lock, for a
+    change in a folder), and again those that merely take their time (an fsync, a slow logon):
+    beyond it, the former are refused, and for the latter the connection is read no further. Who
+    has not logged on after `logon_seconds` is hung up on; a failed logon is answered after
+    `failed_logon_delay` seconds, and what takes longer than `interim_delay` seconds is announced
+    to the client.
     """
 
     sessions: int = 64

@@ -10,13 +10,15 @@ from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.server import commands
 from smbquic.server.limits import Limits
+from smbquic.storage.local_file import LocalFile
+from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions
-from smbquic.wire.echo import EchoRequest
+from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
-from smbquic.wire.header import Command
+from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.negotiate import Dialect
@@ -37,6 +39,21 @@ def labels(responses: list[Any]) -> list[str]:
 
 def notify(file_id: FileId) -> ChangeNotifyRequest:
     return ChangeNotifyRequest(0, 4096, file_id, 1)
+
+
+def cancel_of(client: Any, message_id: int, body: bytes | None = None) -> list[Any]:
+    """A signed CANCEL for any message id."""
+    header = bytearray(
+        Header(
+            Command.CANCEL,
+            message_id=message_id,
+            flags=int(HeaderFlags.SIGNED),
+            session_id=client.session.id,
+        ).encode()
+    )
+    parts = [CancelRequest().encode() if body is None else body]
+    client.session.protection.sign(header, parts, message_id, cancel=True)
+    return [header, *parts]
 
 
 async def test_related_requests_are_about_the_same_file(client: Any, create_request: Any) -> None:
@@ -68,6 +85,28 @@ async def test_after_a_failed_create_the_rest_fails_likewise(
         create_request("x", **MISSING), ReadRequest(1, 0, RELATED), CloseRequest(RELATED)
     )
     assert labels(responses) == ["OBJECT_NAME_NOT_FOUND"] * 3
+
+
+async def test_a_failed_create_is_not_made_good_by_naming_another_file(
+    client: Any, create_request: Any
+) -> None:
+    other = await client.open("other")
+    responses = await client.compound(create_request("x", **MISSING), CloseRequest(other))
+    assert labels(responses) == ["OBJECT_NAME_NOT_FOUND"] * 2
+    assert (await client.call(CloseRequest(other))).status == NtStatus.SUCCESS
+
+
+async def test_the_answers_of_a_compound_do_not_grow_without_limit(client: Any, root: Any) -> None:
+    size = 3 << 20
+    (root / "x").write_bytes(bytes(size))
+    file_id = await client.open("x")
+    for _ in range(20):
+        await client.call(EchoRequest())  # earns credits
+    for related in (True, False):
+        reads = [ReadRequest(size, 0, file_id) for _ in range(4)]
+        responses = await client.compound(*reads, related=related)
+        assert labels(responses) == ["SUCCESS"] * 2 + ["INSUFFICIENT_RESOURCES"] * 2
+    assert (await client.call(ReadRequest(size, 0, file_id))).status == NtStatus.SUCCESS
 
 
 async def test_after_another_failure_the_chain_goes_on(client: Any, create_request: Any) -> None:
@@ -153,6 +192,27 @@ async def test_a_cancel_that_comes_too_late_is_ignored(client: Any, server: Any)
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
+async def test_cancels_that_mean_nothing_are_ignored(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for what was never sent, one for what is not to be cancelled, one that is malformed."""
+    client.deliver(cancel_of(client, 77))
+    waits = asyncio.Event()
+
+    async def work() -> EchoResponse:
+        await waits.wait()
+        return EchoResponse()
+
+    with monkeypatch.context() as patched:
+        break_echo(patched, lambda context, request: work())
+        echo = client.send(EchoRequest())
+        client.deliver(cancel_of(client, echo, body=b"\0\0\0\0"))
+        file_id = await client.open("x")
+        waits.set()
+        assert (await client.answer(echo)).status == NtStatus.SUCCESS
+    await client.call(CloseRequest(file_id))
+
+
 async def test_waiting_requests_are_counted(connect: Any, server_with: Any) -> None:
     client = await connect(to=server_with(Limits(pending=2)))
     folder = await client.open("a", **DIRECTORY)
@@ -161,6 +221,31 @@ async def test_waiting_requests_are_counted(connect: Any, server_with: Any) -> N
         await client.fetch()
     response = await client.call(notify(folder))
     assert response.status == NtStatus.INSUFFICIENT_RESOURCES
+
+
+async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
+    connect: Any, server_with: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connect(to=server_with(Limits(pending=2)))
+    gate = asyncio.Event()
+
+    async def work() -> EchoResponse:
+        await gate.wait()
+        return EchoResponse()
+
+    break_echo(monkeypatch, lambda context, request: work())
+    folder = await client.open("a", **DIRECTORY)
+    client.send(notify(folder))
+    await client.fetch()
+    echoes = [client.send(EchoRequest()) for _ in range(5)]
+    (connection,) = client.server.connections
+    await until(lambda: len(connection.tasks) == 4)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert client.transport.to_server.qsize() == 2
+    gate.set()
+    for echo in echoes:
+        assert (await client.answer(echo)).status == NtStatus.SUCCESS
 
 
 async def test_a_malformed_body_fails_alone(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +297,18 @@ async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_
     await asyncio.wait_for(client.served, 10)
     assert server.failures == 1
     assert "failed" in client.transport.closed
+
+
+async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_server(
+    connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = await connect(), await connect()
+    break_echo(monkeypatch, lambda context, request: object())
+    client.send(EchoRequest())
+    await asyncio.wait_for(client.served, 10)
+    assert server.failures == 1
+    assert "failed" in client.transport.closed
+    assert (await other.create("x")).status == NtStatus.SUCCESS
 
 
 async def test_a_broken_peer_costs_one_line_in_the_log(
@@ -309,6 +406,22 @@ async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None
     for shares in ([share, share], [type(share)("ipc$", share.storage)]):
         with pytest.raises(ValueError, match="already"):
             type(server)(shares, server.authenticator, server.settings)
+
+
+async def test_a_file_that_cannot_be_closed_is_closed_nevertheless(
+    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file_id = await client.open("x")
+    real = LocalFile.close
+
+    def close(file: LocalFile) -> None:
+        real(file)
+        raise OSError(5, "input/output error")
+
+    monkeypatch.setattr(LocalFile, "close", close)
+    assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
+    assert len(server.files) == 0
+    assert "input/output error" in caplog.text
 
 
 async def test_ids_are_not_used_twice(client: Any, server: Any) -> None:

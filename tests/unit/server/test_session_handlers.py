@@ -14,7 +14,8 @@ from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.logoff import LogoffRequest
-from smbquic.wire.negotiate import Dialect
+from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import ShareType, TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 
@@ -69,6 +70,56 @@ async def test_logons_behind_a_failed_one_get_their_turn(
     client.deliver(right.buffers)
     assert (await client.answer(wrong.message_id)).status == NtStatus.LOGON_FAILURE
     assert (await client.answer(right.message_id)).status == NtStatus.SUCCESS
+
+
+def again(token: str) -> SessionSetupRequest:
+    """A repeated logon of a session that exists."""
+    return SessionSetupRequest(
+        SessionSetupFlags(0),
+        SecurityMode.SIGNING_ENABLED,
+        Capabilities(0),
+        security_buffer=token.encode(),
+    )
+
+
+async def test_a_repeated_logon_keeps_what_is_open(client: Any, root: Path) -> None:
+    await client.open("x", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
+    assert (await client.call(again("alice:secret"))).status == NtStatus.SUCCESS
+    assert (root / "x").exists()
+    await client.open("y")
+
+
+@pytest.mark.parametrize("token", ["alice:wrong", "bob:secret"])
+async def test_a_repeated_logon_that_fails_ends_the_session(
+    client: Any, server: Any, root: Path, token: str
+) -> None:
+    await client.open("x", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
+    sent = client.protocol.request(again(token), session=client.session)
+    client.deliver(sent.buffers)
+    while server.sessions:
+        await client.fetch()
+    assert not (root / "x").exists()
+
+
+async def test_a_logon_of_two_steps(
+    connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connect(token="")
+    acceptor = type(server.authenticator.new_acceptor())
+    real = acceptor.step
+
+    def step(self: Any, token: bytes) -> bytes:
+        if not hasattr(self, "asked"):
+            self.asked = True
+            return b"and the password?"
+        answer: bytes = real(self, token)
+        return answer
+
+    monkeypatch.setattr(acceptor, "step", step)
+    response = await client.call(again("alice:"))
+    assert response.status == NtStatus.MORE_PROCESSING_REQUIRED
+    assert server.sessions == {}
+    assert client.transport.max_message_size == 128 << 10
 
 
 async def test_sessions_of_one_connection_are_counted(connect: Any, server_with: Any) -> None:
