@@ -6,6 +6,7 @@ sentence for people.
 """
 
 import itertools
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _MAXIMUM_CHAIN = 16
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _WEAK_HASHES = frozenset({"md5", "sha1"})
 _NAME_SHOWN = 80
+_PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 # What the parser raises, now or when a part is looked at, for bytes that are no certificate.
 _UNPARSABLE = (
     ValueError,
@@ -100,10 +102,25 @@ class Trust:
 
     @classmethod
     def system(cls) -> Self:
-        """The anchors that this machine trusts; there may be none."""
-        context = ssl.create_default_context()
-        anchors = context.get_ca_certs(binary_form=True)
-        return cls(tuple(x509.load_der_x509_certificate(anchor) for anchor in anchors))
+        """The anchors that this machine trusts, from where OpenSSL looks; there may be none."""
+        found = ssl.create_default_context().get_ca_certs(binary_form=True)
+        folder = ssl.get_default_verify_paths().capath
+        if not found and folder is not None:
+            # OpenSSL looks into it when it needs an anchor, by names that are hashes.
+            for path in sorted(Path(folder).glob("*.[0-9]")):
+                found += [
+                    ssl.PEM_cert_to_DER_cert(block.decode())
+                    for block in _PEM_BLOCK.findall(path.read_bytes())
+                ]
+        return cls(tuple(filter(None, map(_parsed, dict.fromkeys(found)))))
+
+
+def _parsed(anchor: bytes) -> x509.Certificate | None:
+    """A certificate of the system's; None for one that cannot be read and helps nobody."""
+    try:
+        return x509.load_der_x509_certificate(anchor)
+    except ValueError:
+        return None
 
 
 def verify(
@@ -127,7 +144,10 @@ def verify(
             Reason.INVALID_CHAIN, f"the {purpose} sent {len(chain)} certificates, which is absurd"
         )
     at = at or now_utc()
-    wanted = general_name(name) if name is not None else None
+    try:
+        wanted = general_name(name) if name is not None else None
+    except ValueError as error:
+        raise CertificateError(Reason.WRONG_NAME, f"no certificate can be for {error}") from error
     try:
         leaf, *others = [x509.load_der_x509_certificate(bytes(each)) for each in chain]
         _check_dates(leaf, at)

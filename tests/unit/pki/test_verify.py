@@ -25,7 +25,7 @@ from smbquic.pki import (
     Validity,
     verify,
 )
-from smbquic.pki.authority import generate_key, now_utc, self_signed
+from smbquic.pki.authority import certificate_pem, generate_key, now_utc, self_signed
 from smbquic.pki.files import load_certificates
 
 NOW = now_utc()
@@ -216,9 +216,10 @@ def test_a_forged_authority_of_the_same_name(leaf: Credential) -> None:
     assert refused(sent(leaf), Trust((forged.certificate,))).reason == Reason.UNKNOWN_CA
 
 
-def test_a_name_that_is_none_is_the_callers_fault(leaf: Credential, trust: Trust) -> None:
-    with pytest.raises(ValueError, match="neither a DNS name"):
-        verify(sent(leaf), Purpose.SERVER, trust, name="not a name")
+def test_a_name_that_no_certificate_can_carry(leaf: Credential, trust: Trust) -> None:
+    error = refused(sent(leaf), trust, name="b\xfccher.example")
+    assert error.reason == Reason.WRONG_NAME
+    assert "no certificate can be for 'b\xfccher.example'" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -458,11 +459,30 @@ class TestRevocation:
         assert error.reason == Reason.REVOCATION_LIST_EXPIRED
 
 
-def test_the_systems_anchors(monkeypatch: pytest.MonkeyPatch, pki: PkiDirectory) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(pki.ca)
-    monkeypatch.setattr(ssl, "create_default_context", lambda: context)
-    assert Trust.system() == Trust.load(pki.ca)
+class TestSystemTrust:
+    @pytest.fixture(autouse=True)
+    def empty(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A system that trusts nobody."""
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+
+    def test_nobody(self) -> None:
+        assert Trust.system() == Trust(())
+
+    def test_a_file(self, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
+        assert Trust.system() == Trust.load(pki.ca)
+
+    def test_a_folder(
+        self, pki: PkiDirectory, root: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("9d66eef0.0", "9d66eef0.1"):
+            (tmp_path / name).write_bytes(b"# a comment\n" + pki.ca.read_bytes())
+        (tmp_path / "0179095f.0").write_bytes(certificate_pem(root.certificate))
+        (tmp_path / "02265526.0").write_text(ssl.DER_cert_to_PEM_cert(b"of another time"))
+        (tmp_path / "README").write_bytes(pki.client.certificate.read_bytes())
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+        assert Trust.system() == Trust((root.certificate, *load_certificates(pki.ca)))
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x30\x00", b"no certificate at all"])
