@@ -1,0 +1,105 @@
+"""Wireshark's dissector looks at what our server and our client say."""
+
+import asyncio
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import smbquic
+from smbquic.wire.header import Command
+from tests.interop.processes import PASSWORD, USER, ServerProcess, Smbclient
+from tests.interop.tap import tapped
+
+pytestmark = pytest.mark.debian("tshark")
+
+BY_OUR_CLIENT = {
+    Command.NEGOTIATE,
+    Command.SESSION_SETUP,
+    Command.LOGOFF,
+    Command.TREE_CONNECT,
+    Command.CREATE,
+    Command.CLOSE,
+    Command.FLUSH,
+    Command.READ,
+    Command.WRITE,
+    Command.QUERY_DIRECTORY,
+    Command.QUERY_INFO,
+    Command.SET_INFO,
+    Command.ECHO,
+}
+BY_SMBCLIENT = {*BY_OUR_CLIENT, Command.TREE_DISCONNECT, Command.IOCTL} - {
+    Command.LOGOFF,
+    Command.FLUSH,
+    Command.ECHO,
+}
+
+
+def dissected(file: Path, selection: str, *fields: str) -> list[list[str]]:
+    """The fields of the packets that a display filter selects."""
+    command = ["tshark", "-n", "-r", str(file), "-Y", selection]
+    arguments = [argument for field in fields for argument in ("-e", field)]
+    done = subprocess.run(
+        [*command, "-T", "fields", *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def check(file: Path, commands: set[Command]) -> None:
+    """Nothing is malformed, every request has its answer, and they are what was asked for."""
+    complaint = dissected(file, "_ws.malformed || _ws.expert.group == 0x07000000", "frame.number")
+    assert complaint == []
+    requests: Counter[Command] = Counter()
+    responses: Counter[Command] = Counter()
+    for names, directions in dissected(file, "smb2", "smb2.cmd", "smb2.flags.response"):
+        for name, direction in zip(names.split(","), directions.split(","), strict=True):
+            is_response = direction in ("1", "True")
+            (responses if is_response else requests)[Command(int(name))] += 1
+    assert set(requests) == commands
+    assert requests == responses
+    unsigned = "smb2.flags.signature == 0 && smb2.cmd > 1 && smb2.sesid != 0"
+    assert dissected(file, unsigned, "frame.number") == []
+
+
+async def use_our_client(port: int, folder: Path) -> None:
+    (folder / "file").write_bytes(bytes(200_000))
+    async with smbquic.connect(f"smb://{USER}@localhost:{port}/data", password=PASSWORD) as share:
+        await share.makedirs("outer/inner")
+        await share.put(folder / "file", "outer/file")
+        await share.rename("outer/file", "outer/inner/Grüße")
+        await share.get("outer/inner/Grüße", folder / "back")
+        await share.stat("outer/inner/Grüße")
+        await share.utime("outer/inner/Grüße", modified=10**18)
+        await share.volume()
+        with pytest.raises(FileNotFoundError):
+            await share.stat("nothing")
+        await share.session.connection.echo()
+        await share.rmtree("outer")
+
+
+def test_our_client_and_our_server_are_understood(
+    server: ServerProcess, local: Path, tmp_path: Path
+) -> None:
+    capture = tmp_path / "capture.pcap"
+    with tapped(server.ports["tcp"], capture) as port:
+        asyncio.run(use_our_client(port, local))
+    check(capture, BY_OUR_CLIENT)
+
+
+@pytest.mark.debian("smbclient")
+def test_our_server_with_smbclient_is_understood(
+    server: ServerProcess, local: Path, tmp_path: Path
+) -> None:
+    capture = tmp_path / "capture.pcap"
+    (local / "file").write_bytes(bytes(200_000))
+    with tapped(server.ports["tcp"], capture) as port:
+        _, output = Smbclient(port, local)(
+            "mkdir folder; put file folder/Grüße; ls; ls folder/*; get folder/Grüße back; get no;"
+            "setmode folder/Grüße +rhs; utimes folder/Grüße -1 -1 -1 -1; allinfo folder; volume;"
+            "setmode folder/Grüße -rhs; rename folder/Grüße x; rm x; du; rmdir folder",
+            "--client-protection=sign",
+        )
+    assert list(server.share.iterdir()) == [], output
+    check(capture, BY_SMBCLIENT)
