@@ -249,9 +249,12 @@ _CONTEXTS: dict[
 
 
 def decode_contexts(message: memoryview, offset: int, count: int) -> list[NegotiateContext]:
-    """The `count` contexts at `offset` of `message`, in their order. Raises `WireError`."""
+    """The `count` contexts at `offset` of `message`, in their order. Raises `WireError`.
+
+    Some clients do not begin at a multiple of 8, so the distance from the first one counts.
+    """
     contexts: list[NegotiateContext] = []
-    reader = Reader(message, offset)
+    reader = Reader(message[offset:])
     for _ in range(count):
         reader.align(_ALIGNMENT)
         context_type, length, _ = reader.unpack(_CONTEXT)

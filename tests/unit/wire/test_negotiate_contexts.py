@@ -110,6 +110,21 @@ def test_each_begins_at_a_multiple_of_eight(lay: Lay) -> None:
     assert decode_contexts(memoryview(wire), 0, 3) == contexts
 
 
+def test_the_first_one_may_begin_anywhere() -> None:
+    # As smbprotocol does it with two dialects.
+    contexts: list[NegotiateContext] = [UnknownContext(0x200, b"abc"), UnknownContext(0x201, b"")]
+    message = memoryview(bytes(108) + encode_contexts(contexts))
+    assert decode_contexts(message, 108, 2) == contexts
+
+
+@pytest.mark.parametrize("offset", [9, 10**6])
+def test_contexts_outside(offset: int) -> None:
+    message = memoryview(encode_contexts([UnknownContext(0x200, b"")]))
+    assert decode_contexts(message, offset, 0) == []
+    with pytest.raises(WireError):
+        decode_contexts(message, offset, 1)
+
+
 def test_trailing_bytes_in_a_context_are_ignored(lay: Lay) -> None:
     wire = lay((2, 6), (2, 8), (4, 0), (4, 1), (4, 99))
     assert decode_contexts(memoryview(wire), 0, 1) == [
