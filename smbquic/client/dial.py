@@ -25,14 +25,14 @@ def client_tls(
     `PkiError` for a `ca` that is none, ValueError for a certificate without its key.
     """
     shown = (optional_path(certificate), optional_path(key))
-    if ca is None or insecure:
-        return ClientTls(insecure=insecure, certificate=shown[0], key=shown[1])
-    trust = Trust.load(Path(ca))
+    if insecure:
+        return ClientTls(insecure=True, certificate=shown[0], key=shown[1])
+    trust = Trust.system() if ca is None else Trust.load(Path(ca))
 
     def judge(chain: Sequence[bytes], name: str) -> None:
         verify(chain, Purpose.SERVER, trust, name=name)
 
-    return ClientTls(ca=Path(ca), certificate=shown[0], key=shown[1], verify=judge)
+    return ClientTls(optional_path(ca), certificate=shown[0], key=shown[1], verify=judge)
 
 
 def optional_path(path: Path | str | None) -> Path | None:

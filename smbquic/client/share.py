@@ -4,7 +4,7 @@ Paths are relative to the share and separated by ``/`` (``\\`` works too); "" is
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from os import PathLike
 from pathlib import Path
 
@@ -107,7 +107,7 @@ class Share:
             return False
         return True
 
-    async def scandir(self, path: str = "", pattern: str = "*") -> AsyncIterator[Stat]:
+    async def scandir(self, path: str = "", pattern: str = "*") -> AsyncGenerator[Stat, None]:
         """What is in a folder, as the server lists it, while it does.
 
         `pattern` has the server's wildcards: ``*`` and ``?``. Raises `SecurityError` for a name

@@ -73,10 +73,13 @@ class _Copy:
         try:
             await work
         except (StatusError, OSError, RemoteProtocolError, PathError) as error:
-            self.result.failures.append((path, error))
-            self.tell()
+            self.fail(path, error)
             return False
         return True
+
+    def fail(self, path: str, error: Exception) -> None:
+        self.result.failures.append((path, error))
+        self.tell()
 
     def add_folder(self, path: str, work: Callable[[], Awaitable[None]]) -> None:
         async def job() -> None:
@@ -170,7 +173,9 @@ async def put(
         await share.makedirs(target)
         for entry, status in entries:
             beside, inner = local / entry, join(target, entry)
-            if S_ISDIR(status.st_mode):
+            if "\\" in entry:
+                copying.fail(str(beside), PathError(f"{entry!r} cannot be a name on a share"))
+            elif S_ISDIR(status.st_mode):
                 copying.add_folder(str(beside), partial(folder, beside, inner))
             elif S_ISREG(status.st_mode):
                 copying.add_file(str(beside), status.st_size, partial(file, beside, inner))
@@ -178,8 +183,6 @@ async def put(
                 copying.skip(str(beside))
 
     async def file(local: Path, target: str, count: transfer.Progress) -> None:
-        if "\\" in local.name:
-            raise PathError(f"{local.name!r} cannot be a name on a share")
         await transfer.put(share, local, target, progress=count)
 
     await copying.jobs.run(partial(folder, source, path))

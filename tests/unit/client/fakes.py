@@ -215,6 +215,13 @@ class FakeServer:
     credits: int = 64
 
     async def run(self) -> None:
+        try:
+            await self._serve()
+        except Exception as error:
+            self.transport.fail(error)  # so that the test does not wait for ever
+            raise
+
+    async def _serve(self) -> None:
         while True:
             requests = await self.transport.arrived.get()
             if isinstance(requests[0].body, CancelRequest):

@@ -107,7 +107,7 @@ def test_only_regular_files_are_sources(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced = []
+    synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     sync_folder(tmp_path)
     assert len(synced) == 1
