@@ -1,0 +1,232 @@
+"""BBR on a simulated link: a clock, a rate, a queue, a delay and dice."""
+
+import heapq
+import itertools
+import random
+from dataclasses import dataclass
+
+import pytest
+
+from smbquic.transport.quic.bbr import MIN_DATAGRAMS, Bbr, State
+
+DATAGRAM = 1200
+
+
+@dataclass
+class Packet:
+    sent_bytes: int
+    sent_time: float | None
+    number: int
+
+
+@dataclass
+class Link:
+    """A bottleneck of `rate` bytes/s behind a queue of `queue` bytes; `loss` strikes after it."""
+
+    rate: float
+    rtt: float
+    loss: float = 0.0
+    queue: float = 1e9
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+        self.free_at = 0.0
+        self.dropped = 0
+
+    def carry(self, now: float, size: int) -> float | None:
+        """When the packet comes out at the other end; None if it does not."""
+        backlog = max(self.free_at - now, 0.0)
+        if backlog * self.rate + size > self.queue:
+            self.dropped += 1
+            return None
+        self.free_at = max(self.free_at, now) + size / self.rate
+        if self.dice.random() < self.loss:
+            return None
+        return self.free_at + self.rtt / 2
+
+
+class Sender:
+    """Sends as fast as its congestion control lets it, `demand` bytes/s at most."""
+
+    def __init__(self, control: Bbr, link: Link) -> None:
+        self.control = control
+        self.link = link
+        self.demand = float("inf")
+        self.delivered = 0
+        self.round_trips: list[tuple[float, float]] = []
+        self.states: list[State] = []
+        self._now = 0.0
+        self._numbers = itertools.count()
+        self._events: list[tuple[float, int, Packet | None]] = [(0.0, -1, None)]
+        self._under_way: dict[int, Packet] = {}
+        self._blocked = False
+        self._offered = 0.0
+        self._sent = 0
+
+    def run(self, seconds: float) -> float:
+        """Simulate on; the goodput in bytes/s over this time."""
+        before, end = self.delivered, self._now + seconds
+        self._offered = 0.0
+        start = self._now
+        while self._events[0][0] <= end:
+            self._now, _, packet = heapq.heappop(self._events)
+            if packet is None:
+                self._send(start)
+            else:
+                self._acknowledge(packet)
+        self._now = end
+        return (self.delivered - before) / seconds
+
+    def _later(self, when: float, packet: Packet | None = None) -> None:
+        heapq.heappush(self._events, (when, next(self._numbers), packet))
+
+    def _acknowledge(self, packet: Packet) -> None:
+        assert packet.sent_time is not None
+        if self._under_way.pop(packet.number, None) is None:
+            return  # it was given up already
+        # Packet threshold of three, as RFC 9002 has it.
+        lost = [p for p in self._under_way.values() if p.number < packet.number - 3]
+        for each in lost:
+            del self._under_way[each.number]
+        if lost:
+            self.control.on_packets_lost(now=self._now, packets=lost)
+        self.control.on_packet_acked(now=self._now, packet=packet)
+        round_trip = self._now - packet.sent_time
+        self.control.on_rtt_measurement(now=self._now, rtt=round_trip)
+        self.round_trips.append((self._now, round_trip))
+        self.delivered += packet.sent_bytes
+        if not self.states or self.states[-1] is not self.control.state:
+            self.states.append(self.control.state)
+        if self._blocked:
+            self._blocked = False
+            self._later(self._now)
+
+    def _send(self, start: float) -> None:
+        control = self.control
+        if control.bytes_in_flight + DATAGRAM > control.congestion_window:
+            self._blocked = True
+            return
+        if self._offered > self.demand * (self._now - start):
+            control.on_nothing_to_send()
+            self._later(start + self._offered / self.demand + 1e-9)
+            return
+        packet = Packet(DATAGRAM, self._now, self._sent)
+        self._sent += 1
+        self._offered += DATAGRAM
+        self._under_way[packet.number] = packet
+        control.on_packet_sent(packet=packet)
+        arrives = self.link.carry(self._now, DATAGRAM)
+        if arrives is not None:
+            self._later(arrives + self.link.rtt / 2, packet)
+        self._later(self._now + DATAGRAM / control.pacing_rate)
+
+
+def sender(**link: float) -> Sender:
+    return Sender(Bbr(max_datagram_size=DATAGRAM), Link(**link))  # type: ignore[arg-type]
+
+
+MEGABIT = 125_000.0
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.01, 0.03])
+@pytest.mark.parametrize(("rate", "rtt"), [(20, 0.1), (50, 0.05), (10, 0.2), (100, 0.02)])
+def test_fills_the_link_whatever_is_lost_by_chance(rate: int, rtt: float, loss: float) -> None:
+    one = sender(rate=rate * MEGABIT, rtt=rtt, loss=loss, queue=rate * MEGABIT * rtt)
+    assert one.run(20.0) > 0.88 * (1 - loss) * rate * MEGABIT
+
+
+def test_estimates_the_path() -> None:
+    one = sender(rate=20 * MEGABIT, rtt=0.1)
+    one.run(10.0)
+    assert one.control.bandwidth == pytest.approx(20 * MEGABIT, rel=0.05)
+    assert one.control.min_rtt == pytest.approx(0.1, rel=0.05)
+    assert one.control.congestion_window == pytest.approx(2 * 20 * MEGABIT * 0.1, rel=0.1)
+
+
+def test_goes_through_its_states() -> None:
+    one = sender(rate=20 * MEGABIT, rtt=0.05)
+    one.run(13.0)
+    assert one.states[:3] == [State.STARTUP, State.DRAIN, State.PROBE_BANDWIDTH]
+    assert State.PROBE_RTT in one.states
+    assert one.states[-1] is State.PROBE_BANDWIDTH
+
+
+def test_builds_no_standing_queue() -> None:
+    one = sender(rate=20 * MEGABIT, rtt=0.1)
+    one.run(10.0)
+    settled = sorted(rtt for when, rtt in one.round_trips if when > 3)
+    assert settled[len(settled) // 2] < 0.115
+
+
+def test_a_short_queue_is_no_obstacle() -> None:
+    one = sender(rate=20 * MEGABIT, rtt=0.1, queue=0.25 * 20 * MEGABIT * 0.1)
+    assert one.run(20.0) > 0.85 * 20 * MEGABIT
+    assert one.link.dropped > 0
+
+
+def test_finds_more_bandwidth_when_there_is_more() -> None:
+    one = sender(rate=10 * MEGABIT, rtt=0.05)
+    one.run(5.0)
+    one.link.rate = 40 * MEGABIT
+    one.run(5.0)
+    assert one.run(5.0) > 0.85 * 40 * MEGABIT
+
+
+def test_gives_way_when_there_is_less() -> None:
+    one = sender(rate=40 * MEGABIT, rtt=0.05, queue=40 * MEGABIT * 0.05)
+    one.run(5.0)
+    one.link.rate = 10 * MEGABIT
+    one.run(4.0)
+    assert one.run(4.0) > 0.85 * 10 * MEGABIT
+    assert one.control.bandwidth == pytest.approx(10 * MEGABIT, rel=0.1)
+
+
+def test_an_idle_application_is_not_taken_for_a_slow_path() -> None:
+    one = sender(rate=40 * MEGABIT, rtt=0.05)
+    one.run(3.0)
+    found = one.control.bandwidth
+    one.demand = 2 * MEGABIT
+    one.run(5.0)
+    assert one.control.bandwidth > 0.9 * found
+
+
+def test_a_slow_application_from_the_start_does_not_end_the_search() -> None:
+    one = sender(rate=40 * MEGABIT, rtt=0.05)
+    one.demand = 1 * MEGABIT
+    one.run(3.0)
+    assert one.control.state is State.STARTUP
+    one.demand = float("inf")
+    one.run(1.0)
+    assert one.run(3.0) > 0.85 * 40 * MEGABIT
+
+
+def test_probe_rtt_sees_a_longer_path() -> None:
+    one = sender(rate=20 * MEGABIT, rtt=0.05)
+    one.run(5.0)
+    one.link.rtt = 0.08
+    one.run(17.0)
+    assert one.control.min_rtt == pytest.approx(0.08, rel=0.1)
+
+
+def test_starts_over_after_persistent_congestion() -> None:
+    one = sender(rate=20 * MEGABIT, rtt=0.05)
+    one.run(2.0)
+    one.control.on_persistent_congestion()
+    assert one.control.congestion_window == MIN_DATAGRAMS * DATAGRAM
+
+
+def test_accounts_for_every_byte_under_way() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    packets = [Packet(DATAGRAM, 0.001 * number, number) for number in range(6)]
+    for packet in packets:
+        control.on_packet_sent(packet=packet)
+    assert control.bytes_in_flight == 6 * DATAGRAM
+    control.on_packet_acked(now=0.1, packet=packets[0])
+    control.on_packets_lost(now=0.1, packets=packets[1:3])
+    control.on_packets_expired(packets=packets[3:5])
+    assert control.bytes_in_flight == DATAGRAM
+    control.on_packet_acked(now=0.1, packet=packets[5])
+    assert control.bytes_in_flight == 0
+    assert control._snapshots == {}
+    assert control.get_log_data()["bbr_state"] == "startup"
