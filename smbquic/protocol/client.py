@@ -245,12 +245,11 @@ class ClientConnection:
             raise SecurityError("encryption is demanded, but a guest's session has no key for it")
         return session.protection
 
-    @staticmethod
     def _signed(
-        header: Header, parts: list[Buffer], session: ClientSession | None, *, sealed: bool
+        self, header: Header, parts: list[Buffer], session: ClientSession | None, *, sealed: bool
     ) -> list[Buffer]:
-        """A header, signed if the session wants that, and what follows it. [MS-SMB2] 3.2.4.1.1"""
-        signing = session.protection if session and session.signing_required else None
+        """A header, signed if need be, and what follows it. [MS-SMB2] 3.2.4.1.1"""
+        signing = session.protection if session and self._must_sign(header, session) else None
         if signing is None or sealed:
             return [header.encode(), *parts]
         header.flags |= _SIGNED
@@ -258,6 +257,11 @@ class ClientConnection:
         cancel = header.command == Command.CANCEL
         signing.sign(raw, parts, header.message_id, cancel=cancel)
         return [raw, *parts]
+
+    def _must_sign(self, header: Header, session: ClientSession) -> bool:
+        # In 3.1.1 a signed TREE_CONNECT proves the negotiation even where nothing else is signed.
+        proves = header.command == Command.TREE_CONNECT and self.dialect == Dialect.SMB_3_1_1
+        return session.signing_required or proves
 
     def cancel(self, message_id: int) -> list[Buffer]:
         """A CANCEL for an outstanding request; it has no answer of its own. [MS-SMB2] 3.2.4.24

@@ -87,11 +87,9 @@ class Receiver:
         if header.is_response:
             raise RemoteProtocolError("a response came from a client")
         command = header.command
-        if not isinstance(command, Command):
-            raise WireError(f"the unknown command {command:#x}")
         negotiated = self._state.negotiated
         if negotiated is None and command != Command.NEGOTIATE:
-            raise RemoteProtocolError(f"{command.name} before NEGOTIATE")
+            raise RemoteProtocolError(f"the command {command:#x} before NEGOTIATE")
         request = Request(header, None, raw, encrypted=sealed_for is not None)
         request.related = header.is_related
         request.previous = previous

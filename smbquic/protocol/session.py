@@ -53,7 +53,8 @@ class Session:
 class SessionTable:
     """The sessions of one server, over all of its connections. [MS-SMB2] 3.3.1.5
 
-    Ids are random, so that nobody guesses another's; 0 and all ones are reserved.
+    Ids are random and have 32 bits, as Samba's: some clients keep no more of them. A session's
+    keys protect it, not its id.
     """
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
@@ -66,8 +67,8 @@ class SessionTable:
     def create(self, acceptor: Acceptor, preauth: PreauthHash, now: float) -> Session:
         """A session in progress, under a new id."""
         while True:
-            session_id = int.from_bytes(self._random(8), "little")
-            if 0 < session_id < (1 << 64) - 1 and session_id not in self._sessions:
+            session_id = int.from_bytes(self._random(4), "little")
+            if session_id and session_id not in self._sessions:
                 break
         session = Session(session_id, acceptor, preauth, created=now)
         self._sessions[session_id] = session

@@ -78,6 +78,13 @@ class TestOneRequest:
         )
         assert response.header.tree_id == 5
 
+    def test_a_tree_connect_is_signed_in_3_1_1_even_where_nothing_else_is(
+        self, make_session: Callable
+    ) -> None:
+        pair, session = make_session(client_signing_required=False)
+        assert not pair.ask(EchoRequest(), session).signed
+        assert pair.ask(TreeConnectRequest(path=r"\\fs.example\data"), session).signed
+
     def test_a_request_is_answered_once(self, make_session: Callable) -> None:
         pair, session = make_session()
         request = pair.ask(EchoRequest(), session)
@@ -302,10 +309,15 @@ class TestBadPeer:
         [request] = pair.server.receive(memoryview(message))
         assert request.failure == NtStatus.INVALID_PARAMETER
 
-    def test_an_unknown_command(self, make_session: Callable) -> None:
+    def test_an_unknown_command_is_refused_as_samba_does(self, make_session: Callable) -> None:
         pair, _ = make_session()
-        with pytest.raises(WireError, match="unknown command"):
-            pair.deliver([Header(0x77, message_id=5).encode(), bytes(4)])
+        [request] = pair.deliver([Header(0x77, message_id=5).encode(), bytes(4)])
+        assert request.failure == NtStatus.USER_SESSION_DELETED
+        [session_id] = pair.server.sessions
+        pair.server.sessions[session_id].signing_required = False
+        header = Header(0x77, message_id=6, session_id=session_id)
+        [request] = pair.deliver([header.encode(), bytes(4)])
+        assert request.failure == NtStatus.INVALID_PARAMETER
 
     def test_a_malformed_body(self, make_session: Callable) -> None:
         pair, _ = make_session()
