@@ -49,7 +49,9 @@ class Tap:
             target.shutdown(socket.SHUT_WR)
 
     def join(self) -> None:
-        """Wait until both sides have closed the connection."""
+        """Wait until both sides have closed the connection; nobody may come any more."""
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port)).close()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
@@ -74,6 +76,8 @@ class Tap:
 def tapped(server_port: int, file: Path) -> Iterator[int]:
     """A port that leads to `server_port`; afterwards, `file` holds what was said."""
     tap = Tap(server_port)
-    yield tap.port
-    tap.join()
+    try:
+        yield tap.port
+    finally:
+        tap.join()
     tap.write(file)
