@@ -8,6 +8,7 @@ sentence for people.
 import itertools
 import re
 import ssl
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from typing import NoReturn, Self, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import (
     Criticality,
@@ -116,11 +118,16 @@ class Trust:
 
 
 def _parsed(anchor: bytes) -> x509.Certificate | None:
-    """A certificate of the system's; None for one that cannot be read and helps nobody."""
-    try:
-        return x509.load_der_x509_certificate(anchor)
-    except ValueError:
-        return None
+    """A certificate of the system's; None for one that cannot be read and helps nobody.
+
+    What is unusual about one is for who made it, not for who happens to have it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        try:
+            return x509.load_der_x509_certificate(anchor)
+        except ValueError:
+            return None
 
 
 def verify(

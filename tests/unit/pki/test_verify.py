@@ -484,6 +484,19 @@ class TestSystemTrust:
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
         assert Trust.system() == Trust((root.certificate, *load_certificates(pki.ca)))
 
+    def test_an_old_root_whose_serial_number_is_negative(
+        self, root: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        encoded = root.certificate.public_bytes(Encoding.DER)
+        number = root.certificate.serial_number
+        serial = number.to_bytes(number.bit_length() // 8 + 1)
+        assert encoded.count(serial) == 1
+        negative = encoded.replace(serial, bytes([serial[0] | 0x80]) + serial[1:])
+        (tmp_path / "root.pem").write_text(ssl.DER_cert_to_PEM_cert(negative))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "root.pem"))
+        [anchor] = Trust.system().anchors
+        assert anchor.public_bytes(Encoding.DER) == negative
+
 
 @pytest.mark.parametrize("garbage", [b"", b"\x30\x00", b"no certificate at all"])
 def test_bytes_that_are_no_certificate(garbage: bytes, trust: Trust) -> None:
