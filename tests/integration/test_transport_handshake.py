@@ -1,6 +1,7 @@
 """How a QUIC connection comes about, and what is said when it does not."""
 
 import asyncio
+import copy
 import io
 import json
 import logging
@@ -464,7 +465,7 @@ async def test_a_port_in_use_is_an_os_error(server: Server, identity: quic.Serve
 async def test_the_server_gives_up_on_half_open_handshakes(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await server.start(identity, options=quic.QuicOptions(handshake_timeout=0.2, max_half_open=1))
+    await server.start(identity, options=quic.QuicOptions(handshake_timeout=0.2))
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
         caplog.at_level(logging.INFO, "smbquic"),
@@ -492,17 +493,46 @@ def first_datagram(pki: PkiDirectory) -> bytes:
     return datagram
 
 
-async def test_the_number_of_half_open_handshakes_is_limited(
-    server: Server, identity: quic.ServerTls, pki: PkiDirectory
-) -> None:
-    await server.start(identity, options=quic.QuicOptions(max_half_open=1))
+async def ask(server: Server, datagram: bytes) -> bytes:
+    """Send one datagram and return the first that comes back."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", server.port))
         sock.setblocking(False)
-        sock.send(first_datagram(pki))
-        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 20)
-        with pytest.raises(ConnectError, match="did not answer"):
-            await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+        sock.send(datagram)
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 20)
+
+
+async def test_where_many_handshakes_are_half_done_a_client_must_prove_its_address(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(identity, options=quic.QuicOptions(max_half_open=2))
+    first = await ask(server, first_datagram(pki))
+    datagram = first_datagram(pki)
+    second = await ask(server, datagram)
+    token = second[23:-16]
+    # The same client again, with a token that is not its own.
+    forged = datagram[:15] + datagram[15:23] + bytes([0x40, len(token)]) + token + datagram[24:]
+    third = await ask(server, forged[:1200])
+    client = await server.connect(quic.ClientTls(ca=pki.ca))
+    await client.send(b"proven")
+
+    assert [answer[0] >> 4 for answer in (first, second, third)] == [0xC, 0xF, 0xF]
+    assert len(server.listener._half_open) == 1
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"proven"
+    await end(client)
+
+
+async def test_the_number_of_half_open_handshakes_is_limited(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(identity, options=quic.QuicOptions(max_half_open=4))
+    for _ in range(2):
+        await ask(server, first_datagram(pki))
+    half_open = server.listener._half_open
+    half_open.update(transport for transport in map(copy.copy, list(half_open)))
+    with pytest.raises(ConnectError, match="did not answer"):
+        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+    half_open.clear()
 
 
 async def test_too_many_connections_are_turned_away(

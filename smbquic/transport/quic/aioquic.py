@@ -1,17 +1,27 @@
 """The aioquic engine behind `Engine`."""
 
 import logging
+import os
 import ssl
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, cast
 
 from aioquic import tls
+from aioquic._buffer import Buffer as QuicBuffer
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnectionState
 from aioquic.quic.logger import QuicFileLogger
-from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicProtocolVersion
+from aioquic.quic.packet import (
+    QuicErrorCode,
+    QuicFrameType,
+    QuicHeader,
+    QuicProtocolVersion,
+    encode_quic_retry,
+    pull_quic_header,
+)
+from aioquic.quic.retry import QuicRetryTokenHandler
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.aioquic_internals import Connection, Context, SendBuffer
@@ -36,6 +46,8 @@ from smbquic.wire.cursor import Buffer
 VERSIONS = (int(QuicProtocolVersion.VERSION_1), int(QuicProtocolVersion.VERSION_2))
 CONNECTION_ID_SIZE = 8
 STREAM = 0
+KEY_LIFETIME = 1 << 22
+"""Packets sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6), about 10 GB."""
 SMALL = 8 << 10
 """Buffers below this are joined, so that a message is not scattered over many chunks."""
 
@@ -75,6 +87,58 @@ def server_configuration(identity: ServerTls, options: QuicOptions) -> QuicConfi
 def is_initial(datagram: bytes, version: int) -> bool:
     """Whether a datagram with a long header begins a connection ([RFC9000] 17.2, [RFC9369] 3.2)."""
     return (datagram[0] >> 4) & 3 == (version == QuicProtocolVersion.VERSION_2)
+
+
+class AddressCheck:
+    """Lets a client prove that it receives what is sent to its address ([RFC9000] 8.1.2).
+
+    Nothing is kept: what has to be remembered is in a token that the client sends back.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = QuicRetryTokenHandler()
+
+    def challenge(self, datagram: bytes, path: Path, now: float) -> bytes | None:
+        """The Retry packet for a client's first datagram; None if that one makes no sense."""
+        header = _header(datagram)
+        if header is None:
+            return None
+        source_id = os.urandom(CONNECTION_ID_SIZE)
+        token = self._tokens.create_token(
+            address=path[0],
+            original_destination_connection_id=header.destination_cid,
+            retry_source_connection_id=source_id,
+            now=now,
+        )
+        return encode_quic_retry(
+            version=header.version or 0,
+            source_cid=source_id,
+            destination_cid=header.source_cid,
+            original_destination_cid=header.destination_cid,
+            retry_token=token,
+        )
+
+    def original_id(self, datagram: bytes, path: Path, now: float) -> bytes | None:
+        """The connection id of the first attempt of a client that passed; None for any other."""
+        header = _header(datagram)
+        if header is None or not header.token:
+            return None
+        try:
+            return self._tokens.validate_token(
+                address=path[0],
+                destination_cid=header.destination_cid,
+                token=header.token,
+                now=now,
+            )
+        except ValueError:
+            return None
+
+
+def _header(datagram: bytes) -> QuicHeader | None:
+    try:
+        return pull_quic_header(QuicBuffer(data=datagram), CONNECTION_ID_SIZE)
+    except ValueError:
+        return None
 
 
 def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguration:
@@ -128,6 +192,7 @@ class AioquicEngine:
         *,
         verify: Verify | None = None,
         original_id: bytes | None = None,
+        retry_id: bytes | None = None,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -138,9 +203,11 @@ class AioquicEngine:
         self._granted = 0
         self._grant_at = configuration.max_data // 8
         self._handshake: events.HandshakeCompleted | None = None
+        self._next_key_update = KEY_LIFETIME
         self._quic = Connection(
             configuration=replace(configuration, max_datagram_size=datagram_size),
             original_destination_connection_id=original_id,
+            retry_source_connection_id=retry_id,
             verify=verify,
         )
         self.connection_id: bytes = self._quic.host_cid
@@ -251,6 +318,9 @@ class AioquicEngine:
         if not self._quic._network_paths:
             return []
         datagrams: list[tuple[bytes, Path]] = self._quic.datagrams_to_send(now)
+        if self._quic._packet_number >= self._next_key_update:
+            self._next_key_update = self._quic._packet_number + KEY_LIFETIME
+            self._quic.request_key_update()
         self._take_events()
         return datagrams
 

@@ -11,8 +11,9 @@ from typing import cast
 
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
-from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE, QuicConfiguration
 from aioquic.quic.connection import QuicConnection
+from aioquic.quic.packet import pull_quic_transport_parameters
 from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketPacer, QuicPacketSpace
 from aioquic.quic.stream import QuicStream
@@ -113,12 +114,16 @@ class Connection(QuicConnection):
         *,
         configuration: QuicConfiguration,
         original_destination_connection_id: bytes | None,
+        retry_source_connection_id: bytes | None,
         verify: Verify | None,
     ) -> None:
         super().__init__(
             configuration=configuration,
             original_destination_connection_id=original_destination_connection_id,
+            retry_source_connection_id=retry_source_connection_id,
         )
+        # Nothing is known of the peer yet, and the first datagrams are padded to the full size.
+        self._max_datagram_size = SMALLEST_MAX_DATAGRAM_SIZE
         self._verify = verify
         self._loss._pacer = Pacer(max_datagram_size=configuration.max_datagram_size)
         for limit, streams in (
@@ -130,6 +135,12 @@ class Connection(QuicConnection):
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)
         Context.adopt(self.tls, self._verify, is_client=self._is_client)
+
+    def _parse_transport_parameters(self, data: bytes, from_session_ticket: bool = False) -> None:
+        super()._parse_transport_parameters(data, from_session_ticket)
+        most = pull_quic_transport_parameters(QuicBuffer(data=data)).max_udp_payload_size
+        wanted = self._configuration.max_datagram_size
+        self._max_datagram_size = wanted if most is None else min(wanted, most)
 
     # The library doubles a limit as soon as half of it is used. With nothing used in its eyes it
     # does not, and still announces what we changed. It comes by for every packet, hence the test.

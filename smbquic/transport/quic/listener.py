@@ -7,7 +7,7 @@ from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, is_loopback, resolve, url
 from smbquic.transport.base import OnConnection
-from smbquic.transport.quic.aioquic import AioquicEngine, server_configuration
+from smbquic.transport.quic.aioquic import AddressCheck, AioquicEngine, server_configuration
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.router import Destination, Router
@@ -59,6 +59,7 @@ class QuicListener:
         self._ids: dict[QuicTransport, _Ids] = {}
         self._half_open: set[QuicTransport] = set()
         self._closing = False
+        self._retry = AddressCheck()
         self._router = Router(self._accept, self._reply)
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
@@ -107,8 +108,22 @@ class QuicListener:
 
     # What the router asks for.
 
-    def _accept(self, connection_id: bytes, path: Path) -> Destination | None:
-        if self._closing or len(self._half_open) >= self._options.max_half_open:
+    def _accept(
+        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+    ) -> Destination | None:
+        """A new connection, or None where its client is to come again or to stay away.
+
+        Where many handshakes are half done, the clients may not exist: from then on a client has
+        to show that it gets what is sent to its address, before anything is kept for it.
+        """
+        limit = self._options.max_half_open
+        if self._closing or len(self._half_open) >= limit:
+            return None
+        original_id = self._retry.original_id(datagram, path, now)
+        if original_id is None and len(self._half_open) >= limit // 2:
+            challenge = self._retry.challenge(datagram, path, now)
+            if challenge is not None:
+                self._reply(challenge, path)
             return None
         ids = _Ids(self._router)
         engine = AioquicEngine(
@@ -116,7 +131,8 @@ class QuicListener:
             self._options.datagram_size_to(loopback=is_loopback(path[0])),
             ids,
             verify=self._certificate.verify,
-            original_id=connection_id,
+            original_id=original_id or connection_id,
+            retry_id=connection_id if original_id else None,
         )
         host, port = endpoint(path[0])
         transport = QuicTransport(

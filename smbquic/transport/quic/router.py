@@ -25,8 +25,9 @@ class Destination(Protocol):
         """The network reported an error about datagrams that were sent."""
 
 
-Accept = Callable[[bytes, Path], Destination | None]
-"""Called with the connection id a new client chose; None turns it away."""
+Accept = Callable[[bytes, bytes, Path, float], Destination | None]
+"""Called with a new client's first datagram, the connection id it chose, the path and the time;
+None turns it away."""
 Reply = Callable[[bytes, Path], None]
 
 
@@ -59,7 +60,9 @@ class Router:
             if len(datagram) < 7:
                 return
             connection_id = datagram[6 : 6 + datagram[5]]
-            owner = self._owners.get(connection_id) or self._stranger(datagram, connection_id, path)
+            owner = self._owners.get(connection_id) or self._stranger(
+                datagram, connection_id, path, now
+            )
         else:
             owner = self._owners.get(datagram[1 : 1 + CONNECTION_ID_SIZE])
         if owner is not None:
@@ -78,7 +81,9 @@ class Router:
             for owner in set(self._owners.values()):
                 owner.error_received(error)
 
-    def _stranger(self, datagram: bytes, connection_id: bytes, path: Path) -> Destination | None:
+    def _stranger(
+        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+    ) -> Destination | None:
         if (
             self._accept is None
             or len(datagram) < INTERNET_DATAGRAM
@@ -87,7 +92,9 @@ class Router:
             return None
         version = int.from_bytes(datagram[1:5], "big")
         if version in VERSIONS:
-            return self._accept(connection_id, path) if is_initial(datagram, version) else None
+            if is_initial(datagram, version):
+                return self._accept(datagram, connection_id, path, now)
+            return None
         if version and self._reply is not None:
             self._reply(version_negotiation(datagram, connection_id), path)
         return None

@@ -66,7 +66,7 @@ class UdpEndpoint:
         self._loop = asyncio.get_running_loop()
         self._remote = remote
         self._waiting: deque[tuple[bytes, Path]] = deque()
-        self._on_writable: list[Callable[[], None]] = []
+        self._on_writable: dict[Callable[[], None], None] = {}
         self._segmentation = LINUX
         self._closed = False
         self._socket = self._open(local, remote)
@@ -85,7 +85,7 @@ class UdpEndpoint:
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         """Call back once the kernel takes datagrams again."""
-        self._on_writable.append(callback)
+        self._on_writable[callback] = None
 
     def rebind(self) -> None:
         """Go on from another port, and from another address if the machine has a new one.
@@ -169,7 +169,7 @@ class UdpEndpoint:
         self._waiting.clear()
         self.send(waiting)
         if not self._waiting:
-            callbacks, self._on_writable = self._on_writable, []
+            callbacks, self._on_writable = self._on_writable, {}
             for callback in callbacks:
                 callback()
 
