@@ -1,0 +1,357 @@
+"""The client and the server of this package, over both transports."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import smbquic
+from smbquic.pki import PkiDirectory
+from smbquic.server.share import Share as ServedShare
+from smbquic.storage.local import LocalStorage
+from smbquic.wire.fscc.attributes import FileAttributes
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder that is served."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def listeners(root: Path, pki: PkiDirectory) -> AsyncIterator[list[str]]:
+    async with smbquic.serve(
+        {"data": root},
+        {"alice": "secret"},
+        ["quic://localhost:0", "tcp://localhost:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+    ) as serving:
+        yield serving.listeners
+
+
+@pytest.fixture(params=["quic", "tcp"])
+def url(listeners: list[str], request: pytest.FixtureRequest) -> str:
+    """Where the share is, over one of the transports."""
+    [listener] = [one for one in listeners if one.startswith(request.param)]
+    port = listener.rpartition(":")[2]
+    scheme = "smb+quic" if request.param == "quic" else "smb"
+    return f"{scheme}://alice@localhost:{port}/data"
+
+
+@pytest.fixture
+async def share(url: str, pki: PkiDirectory) -> AsyncIterator[smbquic.Share]:
+    async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
+        yield share
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def tree(root: Path) -> dict[str, bytes | None]:
+    """Everything below a folder: the content of files, None for folders."""
+    return {
+        str(path.relative_to(root)): path.read_bytes() if path.is_file() else None
+        for path in root.rglob("*")
+    }
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir())
+
+
+def make_tree(root: Path) -> None:
+    """Files of all sizes that matter, in folders of folders."""
+    for index, size in enumerate([0, 1, 4095, 65536, 65537, 1 << 20, (1 << 20) + 1]):
+        folder = root / "a" / str(index % 3)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"ä file {index}").write_bytes(os.urandom(size))
+    for index in range(60):
+        (root / "a" / f"small {index}").write_bytes(b"%d" % index)
+    (root / "empty" / "folder").mkdir(parents=True)
+
+
+async def test_a_file_goes_up_and_comes_down(
+    share: smbquic.Share, root: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom((5 << 20) + 17))
+    os.utime(source, ns=(0, 1_234_567_890_123_456_700))
+    done: list[tuple[int, int]] = []
+    await share.put(source, "big", progress=lambda *state: done.append(state))
+    assert digest(root / "big") == digest(source)
+    assert (root / "big").stat().st_mtime_ns == 1_234_567_890_123_456_700
+    assert done[-1] == ((5 << 20) + 17, (5 << 20) + 17)
+    await share.get("big", tmp_path / "back")
+    assert digest(tmp_path / "back") == digest(source)
+    assert (tmp_path / "back").stat().st_mtime_ns == 1_234_567_890_123_456_700
+    await share.copy("big", "copy")
+    assert digest(root / "copy") == digest(source)
+    assert names(root) == ["big", "copy"]
+
+
+async def test_a_put_replaces_what_was_there(share: smbquic.Share, root: Path) -> None:
+    (root / "x").write_bytes(b"old and longer")
+    await share.write_bytes("x", b"new")
+    assert (root / "x").read_bytes() == b"new"
+    assert await share.read_bytes("X") == b"new"
+    assert names(root) == ["x"]
+
+
+async def test_a_put_that_is_cancelled_leaves_no_trace(
+    share: smbquic.Share, root: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(20 << 20))
+    (root / "x").write_bytes(b"old")
+    begun = asyncio.Event()
+    task = asyncio.create_task(share.put(source, "x", progress=lambda *_: begun.set()))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert names(root) == ["x"]
+    assert (root / "x").read_bytes() == b"old"
+    assert await share.read_bytes("x") == b"old"
+
+
+async def test_trees_go_up_and_come_down(share: smbquic.Share, root: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    make_tree(source)
+    result = await share.put_tree(source, "deep/in/here")
+    assert result.failures == []
+    assert result.files == 67
+    assert tree(root / "deep" / "in" / "here") == tree(source)
+    result = await share.get_tree("deep/in", tmp_path / "back")
+    assert result.failures == []
+    assert tree(tmp_path / "back" / "here") == tree(source)
+    result = await share.copy_tree("deep/in/here", "copy")
+    assert result.failures == []
+    assert tree(root / "copy") == tree(source)
+    usage = await share.usage("copy")
+    assert (usage.files, usage.folders) == (67, 6)
+    assert usage.bytes == sum(len(content) for content in tree(source).values() if content)
+    await share.rmtree("deep")
+    assert names(root) == ["copy"]
+
+
+async def test_an_open_file(share: smbquic.Share, root: Path) -> None:
+    content = os.urandom(3 << 20)
+    async with share.open("x", "w+b") as file:
+        assert await file.write(content) == len(content)
+        assert await file.seek(0) == 0
+        assert await file.read() == content
+        assert await file.size() == len(content)
+        await file.truncate(1000)
+        await file.flush()
+        assert (root / "x").stat().st_size == 1000
+        assert bytes(await file.read_at(990, 100)) == content[990:1000]
+        assert bytes(await file.read_at(1000, 100)) == b""
+    async with share.open("x", "ab") as file:
+        await file.write(b"end")
+    assert (root / "x").read_bytes() == content[:1000] + b"end"
+    with pytest.raises(smbquic.ExistsError):
+        await share.open("x", "xb")
+    with pytest.raises(FileNotFoundError):
+        await share.open("missing")
+    await share.mkdir("folder")
+    with pytest.raises(IsADirectoryError):
+        await share.open("folder")
+
+
+async def test_names_and_folders(share: smbquic.Share, root: Path) -> None:
+    await share.makedirs("a/b/c")
+    with pytest.raises(FileExistsError):
+        await share.mkdir("a/b")
+    with pytest.raises(FileNotFoundError):
+        await share.mkdir("x/y")
+    await share.write_bytes("a/f", b"1")
+    await share.rename("a/f", "a/b/g")
+    assert (root / "a" / "b" / "g").read_bytes() == b"1"
+    await share.write_bytes("h", b"2")
+    with pytest.raises(FileExistsError):
+        await share.rename("h", "a/b/g")
+    await share.rename("h", "a/b/g", replace=True)
+    assert await share.read_bytes("a/b/g") == b"2"
+    with pytest.raises(smbquic.StatusError, match="not empty"):
+        await share.rmdir("a")
+    with pytest.raises(NotADirectoryError):
+        await share.rmdir("a/b/g")
+    with pytest.raises(IsADirectoryError):
+        await share.remove("a/b")
+    await share.remove("a/b/g")
+    await share.rmdir("a/b/c")
+    assert await share.listdir("a/b") == []
+    assert await share.exists("A/B")
+    assert not await share.exists("a/c")
+
+
+async def test_a_listing_of_thousands(share: smbquic.Share, root: Path) -> None:
+    for index in range(3000):
+        (root / f"file {index:04} with a name that is not short at all").touch()
+    listed = [entry.name async for entry in share.scandir()]
+    assert sorted(listed) == names(root)
+    assert len(await share.listdir("", "* 01?? *")) == 100
+
+
+async def test_what_is_known_about_a_file(share: smbquic.Share, root: Path) -> None:
+    await share.write_bytes("x", b"12345")
+    await share.utime("x", modified=1_000_000_000_000_000_000, created=900_000_000_000_000_000)
+    await share.set_attributes("x", FileAttributes.HIDDEN | FileAttributes.ARCHIVE)
+    stat = await share.stat("x")
+    assert stat.size == 5
+    assert stat.last_write_time == 1_000_000_000_000_000_000
+    assert stat.attributes & FileAttributes.HIDDEN
+    [entry] = [entry async for entry in share.scandir()]
+    assert entry == stat
+    assert (await share.stat("")).is_directory
+    volume = await share.volume()
+    assert volume.total >= volume.free >= 0
+    assert volume.block_size > 0
+
+
+async def test_walking(share: smbquic.Share) -> None:
+    await share.makedirs("a/b")
+    await share.write_bytes("a/x", b"")
+    seen = [
+        (path, [item.name for item in folders], [item.name for item in files])
+        async for path, folders, files in share.walk()
+    ]
+    assert seen == [("", ["a"], []), ("a", ["b"], ["x"]), ("a/b", [], [])]
+
+
+async def test_many_tasks_share_one_connection(share: smbquic.Share) -> None:
+    async def work(index: int) -> None:
+        content = os.urandom(100_000 + index)
+        await share.write_bytes(f"f{index}", content)
+        assert await share.read_bytes(f"f{index}") == content
+        assert (await share.stat(f"f{index}")).size == len(content)
+
+    await asyncio.gather(*(work(index) for index in range(60)))
+    assert len(await share.listdir()) == 60
+
+
+async def test_the_peer(share: smbquic.Share, url: str) -> None:
+    assert share.peer.kind == ("quic" if url.startswith("smb+quic") else "tcp")
+    assert share.peer.authenticated is (share.peer.kind == "quic")
+
+
+async def test_refusals(url: str, pki: PkiDirectory) -> None:
+    with pytest.raises(smbquic.AuthenticationError, match="refuses the logon"):
+        async with smbquic.connect(url, password="wrong", ca=pki.ca):
+            pytest.fail("let in")
+    with pytest.raises(smbquic.NotFoundError, match="nope"):
+        async with smbquic.connect(url.replace("/data", "/nope"), password="secret", ca=pki.ca):
+            pytest.fail("let in")
+    with pytest.raises(smbquic.UrlError, match="no password"):
+        async with smbquic.connect(url):
+            pytest.fail("let in")
+    with pytest.raises(smbquic.UrlError, match="names no user"):
+        async with smbquic.connect(url.replace("alice@", "")):
+            pytest.fail("let in")
+    with pytest.raises(smbquic.UrlError, match="names no share"):
+        async with smbquic.connect(url.replace("/data", ""), password="secret"):
+            pytest.fail("let in")
+
+
+async def test_encryption_on_top(url: str, pki: PkiDirectory, root: Path) -> None:
+    async with smbquic.connect(
+        url, password="secret", ca=pki.ca, encryption=smbquic.EncryptionPolicy.REQUIRED
+    ) as share:
+        content = os.urandom(3 << 20)
+        await share.write_bytes("x", content)
+        assert await share.read_bytes("x") == content
+    assert (root / "x").read_bytes() == content
+
+
+async def test_a_server_that_goes_away(root: Path, pki: PkiDirectory, tmp_path: Path) -> None:
+    async with smbquic.serve({"data": root}, {"alice": "secret"}, ["tcp://127.0.0.1:0"]) as serving:
+        port = serving.listeners[0].rpartition(":")[2]
+        async with smbquic.connect(f"smb://alice:secret@127.0.0.1:{port}/data") as share:
+            with (root / "x").open("wb") as file:
+                file.truncate(64 << 20)  # far more than can be under way at once
+            begun = asyncio.Event()
+            getting = asyncio.create_task(
+                share.get("x", tmp_path / "y", progress=lambda *_: begun.set())
+            )
+            await begun.wait()
+            await serving.server.close()
+            with pytest.raises(smbquic.ConnectionClosed):
+                await getting
+    assert names(tmp_path) == ["root"]
+
+
+async def test_an_untrusted_server(listeners: list[str]) -> None:
+    port = listeners[0].rpartition(":")[2]
+    url = f"smb+quic://alice:secret@localhost:{port}/data"
+    with pytest.raises(smbquic.HandshakeError):
+        async with smbquic.connect(url):
+            pytest.fail("let in")
+    async with smbquic.connect(url, insecure=True) as share:
+        assert await share.listdir() == []
+
+
+async def test_serving_needs_a_certificate_for_quic(root: Path) -> None:
+    with pytest.raises(ValueError, match="needs a certificate"):
+        async with smbquic.serve({"data": root}, {}, ["quic://localhost:0"]):
+            pytest.fail("it serves")
+
+
+@pytest.mark.parametrize("listen", ["http://localhost", "localhost", "tcp://", "tcp://h:99999"])
+async def test_addresses_that_are_none(root: Path, listen: str) -> None:
+    with pytest.raises(smbquic.UrlError):
+        async with smbquic.serve({"data": root}, {}, [listen]):
+            pytest.fail("it serves")
+
+
+async def test_a_port_that_is_taken_lets_the_others_go(root: Path) -> None:
+    async with smbquic.serve({"data": root}, {}, ["tcp://127.0.0.1:0"]) as first:
+        taken = first.listeners[0]
+        with pytest.raises(OSError, match="in use"):
+            async with smbquic.serve({"data": root}, {}, ["tcp://127.0.0.1:0", taken]):
+                pytest.fail("it serves")
+
+
+async def test_client_certificates(root: Path, pki: PkiDirectory) -> None:
+    async with smbquic.serve(
+        {"data": root},
+        {"alice": "secret"},
+        ["quic://localhost:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+        client_ca=pki.ca,
+    ) as serving:
+        port = serving.listeners[0].rpartition(":")[2]
+        url = f"smb+quic://alice:secret@localhost:{port}/data"
+        with pytest.raises(smbquic.TransportError):
+            async with smbquic.connect(url, ca=pki.ca):
+                pytest.fail("let in")
+        async with smbquic.connect(
+            url,
+            ca=pki.ca,
+            client_certificate=pki.client.certificate,
+            client_key=pki.client.key,
+        ) as share:
+            assert await share.listdir() == []
+
+
+async def test_users_from_a_file_and_a_ready_made_share(root: Path, tmp_path: Path) -> None:
+    users = smbquic.UserStore()
+    users.add("bob", "word")
+    users.save(tmp_path / "users")
+    storage = LocalStorage(root)
+    for given in (users, tmp_path / "users"):
+        async with smbquic.serve(
+            {"data": ServedShare("data", storage, read_only=True)}, given, ["tcp://127.0.0.1:0"]
+        ) as serving:
+            port = serving.listeners[0].rpartition(":")[2]
+            async with smbquic.connect(f"smb://bob:word@127.0.0.1:{port}/data") as share:
+                with pytest.raises(PermissionError):
+                    await share.write_bytes("x", b"")
+    storage.close()

@@ -1,0 +1,122 @@
+"""The API without `await`, against a server on another thread."""
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import smbquic
+from smbquic import sync
+from smbquic.pki import PkiDirectory
+from smbquic.wire.fscc.attributes import FileAttributes
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def url(root: Path, pki: PkiDirectory) -> Iterator[str]:
+    before = threading.active_count()
+    with sync.serve(
+        {"data": root},
+        {"alice": "secret"},
+        ["quic://localhost:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+    ) as serving:
+        port = serving.listeners[0].rpartition(":")[2]
+        yield f"smb+quic://alice:secret@localhost:{port}/data"
+    assert threading.active_count() == before
+
+
+@pytest.fixture
+def share(url: str, pki: PkiDirectory) -> Iterator[sync.Share]:
+    with sync.connect(url, ca=pki.ca) as share:
+        yield share
+
+
+def test_files(share: sync.Share, root: Path, tmp_path: Path) -> None:
+    content = os.urandom(3 << 20)
+    (tmp_path / "source").write_bytes(content)
+    share.put(tmp_path / "source", "x")
+    assert (root / "x").read_bytes() == content
+    share.copy("x", "y")
+    share.get("y", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == content
+    share.write_bytes("z", b"abc")
+    assert share.read_bytes("z") == b"abc"
+    with share.open("z", "r+b") as file:
+        assert file.path == "z"
+        assert file.read(1) == b"a"
+        assert file.tell() == 1
+        file.write(b"BC")
+        assert file.seek(0) == 0
+        assert file.read() == b"aBC"
+        file.write_at(0, b"A")
+        assert bytes(file.read_at(0, 3)) == b"ABC"
+        assert file.truncate(2) == 2
+        assert file.size() == 2
+        file.flush()
+        assert not file.closed
+    assert file.closed
+    file.close()
+    assert (root / "z").read_bytes() == b"AB"
+
+
+def test_names(share: sync.Share) -> None:
+    assert share.name == "data"
+    assert share.peer.kind == "quic"
+    share.makedirs("a/b")
+    share.mkdir("a/c")
+    share.write_bytes("a/f", b"1")
+    share.rename("a/f", "a/g")
+    share.set_attributes("a/g", FileAttributes.HIDDEN)
+    share.utime("a/g", modified=1_000_000_000_000_000_000)
+    assert share.stat("a/g").last_write_time == 1_000_000_000_000_000_000
+    assert sorted(share.listdir("a")) == ["b", "c", "g"]
+    assert {entry.name for entry in share.scandir("a", "?")} == {"b", "c", "g"}
+    assert [path for path, _, _ in share.walk()][:2] == ["", "a"]
+    assert share.usage().files == 1
+    assert share.volume().total > 0
+    share.remove("a/g")
+    share.rmdir("a/b")
+    assert share.exists("a")
+    share.rmtree("a")
+    assert not share.exists("a")
+
+
+def test_trees(share: sync.Share, tmp_path: Path) -> None:
+    (tmp_path / "source" / "in").mkdir(parents=True)
+    (tmp_path / "source" / "in" / "x").write_bytes(b"x")
+    assert share.put_tree(tmp_path / "source", "t").files == 1
+    assert share.copy_tree("t", "u").files == 1
+    assert share.get_tree("u", tmp_path / "back").files == 1
+    assert (tmp_path / "back" / "in" / "x").read_bytes() == b"x"
+
+
+def test_errors_come_through(share: sync.Share, url: str, pki: PkiDirectory) -> None:
+    with pytest.raises(FileNotFoundError):
+        share.stat("missing")
+    with pytest.raises(ZeroDivisionError), sync.connect(url, ca=pki.ca):
+        raise ZeroDivisionError
+    with (
+        pytest.raises(smbquic.AuthenticationError),
+        sync.connect(url, ca=pki.ca, password="wrong"),
+    ):
+        pytest.fail("let in")
+
+
+def test_several_threads_may_use_one_share(share: sync.Share) -> None:
+    def work(index: int) -> bytes:
+        share.write_bytes(f"f{index}", b"%d" % index)
+        return share.read_bytes(f"f{index}")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(40))) == [b"%d" % index for index in range(40)]

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from smbquic.client.dial import client_tls, dial, optional_path
+from smbquic.client.url import SmbUrl
+from smbquic.errors import HandshakeError
+from smbquic.pki import FaultyPki, PkiDirectory
+from smbquic.pki.faults import Fault
+from smbquic.pki.files import PkiError, load_certificates
+from smbquic.pki.verify import Trust
+from smbquic.transport import quic, tcp
+
+
+def chain_of(path: Path) -> list[bytes]:
+    return [certificate.public_bytes(Encoding.DER) for certificate in load_certificates(path)]
+
+
+def test_without_a_ca_the_system_is_asked_when_there_is_something_to_judge(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def system() -> Trust:
+        asked.append(True)
+        return Trust(())
+
+    monkeypatch.setattr(Trust, "system", system)
+    tls = client_tls()
+    assert tls.ca is None
+    assert not tls.insecure
+    assert asked == []
+    assert tls.verify is not None
+    with pytest.raises(HandshakeError) as caught:
+        tls.verify(chain_of(pki.server.certificate), "localhost")
+    assert caught.value.reason == "unknown-ca"
+    assert asked == [True]
+
+
+def test_a_ca_judges_strictly(pki: PkiDirectory, bad_pki: FaultyPki) -> None:
+    tls = client_tls(ca=str(pki.ca))
+    assert tls.ca == pki.ca
+    assert tls.verify is not None
+    chain = chain_of(pki.server.certificate)
+    tls.verify(chain, "localhost")
+    with pytest.raises(HandshakeError) as caught:
+        tls.verify(chain, "elsewhere.example")
+    assert caught.value.reason == "wrong-name"
+    with pytest.raises(HandshakeError):
+        tls.verify(chain_of(bad_pki.server(Fault.EXPIRED).certificate), "localhost")
+
+
+def test_insecure_trusts_anybody_whatever_else_is_said(pki: PkiDirectory) -> None:
+    tls = client_tls(ca=pki.ca, insecure=True)
+    assert tls.insecure
+    assert tls.verify is None
+
+
+def test_a_client_certificate(pki: PkiDirectory) -> None:
+    files = pki.client
+    tls = client_tls(ca=pki.ca, certificate=str(files.certificate), key=files.key)
+    assert (tls.certificate, tls.key) == (files.certificate, files.key)
+    with pytest.raises(ValueError, match="come together"):
+        client_tls(certificate=files.certificate)
+
+
+def test_a_ca_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing of the kind")
+    with pytest.raises(PkiError, match=r"ca\.pem"):
+        client_tls(ca=tmp_path / "ca.pem")
+
+
+def test_optional_paths() -> None:
+    assert optional_path(None) is None
+    assert optional_path("a/b") == Path("a/b")
+
+
+async def test_the_url_says_which_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[str, int, dict[str, object]]] = []
+
+    async def connect(host: str, port: int, **options: object) -> None:
+        called.append((host, port, options))
+
+    monkeypatch.setattr(tcp, "connect", connect)
+    monkeypatch.setattr(quic, "connect", connect)
+    tls = client_tls(insecure=True)
+    await dial(SmbUrl.parse("smb://h/s"), timeout=3)
+    await dial(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4)
+    assert called == [
+        ("h", 445, {"timeout": 3}),
+        ("h", 9, {"trust": tls, "timeout": 4}),
+    ]
