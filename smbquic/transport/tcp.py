@@ -194,7 +194,9 @@ class TcpTransport(asyncio.BufferedProtocol):
         if self._filled == len(self._message):
             # A stranger's word is not worth 8 MiB: the buffer follows what has arrived.
             size = min(self._message_length, GROWTH * self._filled)
-            self._message += bytes(size - self._filled)
+            grown = bytearray(size)
+            grown[: self._filled] = self._message
+            self._message = grown
         return memoryview(self._message)[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:

@@ -1,0 +1,133 @@
+"""The life of accepted connections."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectionClosed, RemoteProtocolError
+from smbquic.transport import serving
+from smbquic.transport.base import Peer
+from smbquic.transport.serving import Connections
+
+
+class Accepted:
+    """A transport that remembers how it was closed."""
+
+    keep_alive = False
+    max_message_size = 0
+
+    def __init__(self) -> None:
+        self.peer = Peer("tcp", ("127.0.0.1", 445), ("192.0.2.7", 50000))
+        self.reasons: list[str] = []
+        self.closed = asyncio.Event()
+
+    async def send(self, *buffers: Any) -> None:
+        raise AssertionError
+
+    async def receive(self) -> memoryview:
+        await self.closed.wait()
+        raise ConnectionClosed("closed")
+
+    def close(self, reason: str = "") -> None:
+        self.reasons.append(reason)
+        self.closed.set()
+
+    async def wait_closed(self) -> None:
+        await self.closed.wait()
+
+
+async def until_served(connections: Connections) -> None:
+    await asyncio.gather(*connections._running)
+    await asyncio.sleep(0)
+    assert not connections._running
+
+
+async def test_a_transport_is_closed_when_its_work_is_done() -> None:
+    served: list[object] = []
+
+    async def serve(transport: object) -> None:
+        served.append(transport)
+
+    connections, transport = Connections(serve), Accepted()
+    connections.start(transport)
+    await until_served(connections)
+
+    assert served == [transport]
+    assert transport.reasons == [""]
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "text", "reason"),
+    [
+        (ConnectionClosed("bye"), "INFO", "192.0.2.7:50000 is gone: bye", ""),
+        (RemoteProtocolError("bad"), "WARNING", "broke the protocol: bad", "protocol error"),
+        (ZeroDivisionError("oops"), "ERROR", "192.0.2.7:50000 failed", "internal error"),
+    ],
+)
+async def test_how_a_connection_failed_is_logged(
+    error: Exception, level: str, text: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(transport: object) -> None:
+        raise error
+
+    connections, transport = Connections(serve), Accepted()
+    with caplog.at_level(logging.INFO):
+        connections.start(transport)
+        await until_served(connections)
+    (record,) = caplog.records
+
+    assert record.levelname == level
+    assert text in record.getMessage()
+    assert transport.reasons == [reason]
+    assert (record.exc_info is not None) is isinstance(error, ZeroDivisionError)
+
+
+async def test_above_the_limit_connections_are_turned_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def serve(transport: Any) -> None:
+        await transport.wait_closed()
+
+    connections = Connections(serve, limit=2)
+    transports = [Accepted() for _ in range(3)]
+    for transport in transports:
+        connections.start(transport)
+
+    assert [transport.reasons for transport in transports] == [[], [], ["too many connections"]]
+    assert "192.0.2.7:50000 was turned away: 2 connections are open already" in caplog.text
+    await connections.close()
+    assert transports[0].reasons == ["the server is stopping", ""]
+    late = Accepted()
+    connections.start(late)
+    assert late.reasons == ["too many connections"]
+
+
+async def test_work_that_hangs_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "GRACE", 0)
+    cancelled = asyncio.Event()
+
+    async def serve(transport: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    connections = Connections(serve)
+    connections.start(Accepted())
+    await asyncio.sleep(0)
+    await connections.close()
+
+    assert cancelled.is_set()
+
+
+async def test_closing_nothing_is_nothing() -> None:
+    async def serve(transport: object) -> None:
+        raise AssertionError
+
+    connections = Connections(serve)
+    await connections.close()
+    await connections.close()
+
+    assert not connections._running

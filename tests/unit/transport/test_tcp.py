@@ -1,0 +1,247 @@
+"""The TCP protocol object, driven as an event loop would, without a socket."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.errors import ConnectionClosed
+from smbquic.transport import framing, tcp
+from smbquic.transport.framing import prefix
+from smbquic.transport.tcp import TcpTransport
+
+
+class Wire:
+    """What asyncio would be: takes what is written, gives what the test feeds."""
+
+    def __init__(self, protocol: TcpTransport) -> None:
+        self.protocol = protocol
+        self.written: list[bytes] = []
+        self.reading = True
+        self.events: list[str] = []
+        self.aborted = asyncio.Event()
+        self.socket = socket.socket()
+        self.protocol.connection_made(self)  # type: ignore[arg-type]
+
+    def get_extra_info(self, name: str) -> Any:
+        return {"socket": self.socket}.get(name, ("192.0.2.1", 445))
+
+    def writelines(self, buffers: list[bytes]) -> None:
+        self.written.append(b"".join(buffers))
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        return bool(self.events)
+
+    def close(self) -> None:
+        self.events.append("close")
+
+    def abort(self) -> None:
+        self.events.append("abort")
+        self.aborted.set()
+
+    def feed(self, data: bytes) -> int:
+        """Give the protocol as much of `data` as it takes at once; how much was left."""
+        buffer = self.protocol.get_buffer(-1)
+        count = min(len(data), len(buffer))
+        buffer[:count] = data[:count]
+        self.protocol.buffer_updated(count)
+        return len(data) - count
+
+    def feed_all(self, data: bytes) -> None:
+        while data:
+            data = data[len(data) - self.feed(data) :]
+
+    def lose(self) -> None:
+        self.protocol.connection_lost(None)
+        self.socket.close()
+
+
+@given(
+    st.lists(st.one_of(st.binary(max_size=200), st.integers(0, 90_000)), max_size=8),
+    st.lists(st.integers(1, 100_000), min_size=1, max_size=8),
+)
+def test_messages_survive_any_division(shapes: list[Any], cuts: list[int]) -> None:
+    messages = [bytes(shape) if isinstance(shape, int) else shape for shape in shapes]
+    stream = b"".join(prefix(len(message)) + message for message in messages)
+
+    async def run() -> list[bytes]:
+        wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+        rest, turn = stream, 0
+        while rest:
+            cut = cuts[turn % len(cuts)]
+            turn += 1
+            wire.feed_all(rest[:cut])
+            rest = rest[cut:]
+        received = [bytes(await wire.protocol.receive()) for _ in messages]
+        wire.lose()
+        return received
+
+    assert asyncio.run(run()) == messages
+
+
+async def test_announced_messages_cost_little_before_they_arrive() -> None:
+    wires = [Wire(TcpTransport(framing.MAX_MESSAGE_SIZE)) for _ in range(100)]
+    for wire in wires:
+        wire.feed(prefix(8 << 20) + b"and then silence")
+        assert len(wire.protocol._message or b"") <= tcp.BUFFER_SIZE
+        assert len(wire.protocol._buffer) <= tcp.FIRST_BUFFER
+    for wire in wires:
+        wire.lose()
+
+
+async def test_a_big_message_never_holds_more_than_four_times_what_arrived() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    size, arrived = 8 << 20, 0
+    wire.feed(prefix(size))
+    while arrived < size:
+        buffer = wire.protocol.get_buffer(-1)
+        held = len(wire.protocol._message or b"")
+        assert held <= max(tcp.BUFFER_SIZE, 4 * arrived)
+        count = min(len(buffer), 50_000)
+        buffer[:count] = b"x" * count
+        wire.protocol.buffer_updated(count)
+        arrived += count
+
+    assert await wire.protocol.receive() == b"x" * size
+    wire.lose()
+
+
+async def test_the_receive_buffer_grows_once_it_was_filled() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    assert len(wire.protocol.get_buffer(-1)) == tcp.FIRST_BUFFER
+    messages = [bytes([n]) * 1000 for n in range(200)]
+    wire.feed_all(b"".join(prefix(1000) + message for message in messages))
+
+    assert [bytes(await wire.protocol.receive()) for _ in messages] == messages
+    assert len(wire.protocol._buffer) == tcp.BUFFER_SIZE
+    wire.lose()
+
+
+async def test_reading_stops_and_goes_on() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    size = framing.QUEUE_LIMIT // 4 - framing.MESSAGE_COST
+    for _ in range(5):
+        assert wire.reading
+        wire.feed_all(prefix(size) + bytes(size))
+    assert not wire.reading
+    for _ in range(3):
+        await wire.protocol.receive()
+    assert not wire.reading
+    await wire.protocol.receive()
+
+    assert wire.reading
+    wire.lose()
+
+
+async def test_fetching_after_the_end_does_not_touch_the_transport() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    for _ in range(5):
+        wire.feed_all(prefix(1 << 20) + bytes(1 << 20))
+    wire.lose()
+    for _ in range(5):
+        await wire.protocol.receive()
+
+    assert not wire.reading
+
+
+async def test_send_waits_while_the_network_takes_nothing() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    protocol = wire.protocol
+    await protocol.send(b"one", b"two")
+    protocol.pause_writing()
+    waiting = [asyncio.create_task(protocol.send(b"%d" % n)) for n in range(2)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    assert wire.written == [b"\0\0\0\6onetwo"]
+    protocol.resume_writing()
+    protocol.resume_writing()
+    await waiting[1]
+
+    assert wire.written[1:] == [b"\0\0\0\1" + b"1"]
+    wire.lose()
+
+
+async def test_send_waits_for_its_own_bytes() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    protocol = wire.protocol
+    original = wire.writelines
+
+    def full(buffers: list[bytes]) -> None:
+        original(buffers)
+        protocol.pause_writing()
+
+    wire.writelines = full  # type: ignore[method-assign]
+    sending = asyncio.create_task(protocol.send(b"much"))
+    await asyncio.sleep(0)
+    assert not sending.done()
+    protocol.resume_writing()
+    await sending
+    wire.lose()
+
+
+async def test_the_end_wakes_senders() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.pause_writing()
+    waiting = asyncio.create_task(wire.protocol.send(b"late"))
+    await asyncio.sleep(0)
+    wire.lose()
+    with pytest.raises(ConnectionClosed, match="the connection was lost: closed"):
+        await waiting
+
+
+async def test_what_arrives_after_close_is_nobodys() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.close("enough")
+    wire.feed(prefix(1) + b"x")
+    with pytest.raises(ConnectionClosed, match="enough"):
+        await wire.protocol.receive()
+
+    assert wire.events == ["close"]
+    wire.lose()
+    await wire.protocol.wait_closed()
+
+
+async def test_a_peer_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "LINGER", 0)
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.close()
+    await wire.aborted.wait()
+    wire.lose()
+    wire.protocol.connection_lost(None)
+
+    assert wire.events == ["close", "abort"]
+
+
+async def test_a_lost_connection_says_why() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.connection_lost(OSError("reset by peer"))
+    with pytest.raises(ConnectionClosed, match="reset by peer"):
+        await wire.protocol.receive()
+    wire.socket.close()
+
+
+async def test_keep_alive_is_a_socket_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.keep_alive = True
+    assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert wire.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == tcp.KEEP_ALIVE_IDLE
+    wire.protocol.keep_alive = False
+    assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+    monkeypatch.delattr(socket, "TCP_KEEPIDLE")
+    wire.protocol.keep_alive = True
+
+    assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    wire.protocol.close()
+    wire.protocol.keep_alive = False
+    assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    wire.lose()
