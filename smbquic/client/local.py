@@ -35,8 +35,8 @@ class Disk:
     """Reads and writes of one transfer, on the event loop while nothing has to wait for the disk.
 
     A chunk goes to or from the page cache in a fraction of a millisecond, and handing it to a
-    thread costs a quarter of what a whole QUIC transfer costs. The first call that takes longer
-    than `STALL` seconds shows that the disk is what counts, and the rest goes through threads.
+    thread costs a quarter of what a whole QUIC transfer costs. So only what follows a call that
+    took longer than `STALL` seconds goes through a thread, until one is fast again.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,10 @@ class Disk:
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call `function`, on a thread if the disk is slow."""
         if self._slow:
-            return await in_thread(function, *arguments)
+            return await in_thread(self._timed, function, *arguments)
+        return self._timed(function, *arguments)
+
+    def _timed(self, function: Callable[..., T], *arguments: Any) -> T:
         started = time.perf_counter()
         result = function(*arguments)
         self._slow = time.perf_counter() - started > STALL

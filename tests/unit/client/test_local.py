@@ -143,4 +143,7 @@ async def test_a_fast_disk_is_used_at_once_and_a_slow_one_from_threads(
     monkeypatch.setattr(local, "STALL", 0.0)
     assert await disk.call(threading.get_ident) == here
     assert await disk.call(threading.get_ident) != here
+    monkeypatch.setattr(local, "STALL", 3600.0)
+    assert await disk.call(threading.get_ident) != here
+    assert await disk.call(threading.get_ident) == here
     assert await disk.call(int, "7") == 7
