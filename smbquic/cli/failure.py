@@ -56,7 +56,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, SmbError):
         return _describe_os_error(error)
     text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, HandshakeError) and error.reason == "unknown-ca":
+    if isinstance(error, HandshakeError) and error.reason in {"unknown-ca", "self-signed"}:
         text += "; name the authority's certificate with --ca FILE"
     return text
 
