@@ -114,20 +114,26 @@ class Trust:
                     ssl.PEM_cert_to_DER_cert(block.decode())
                     for block in _PEM_BLOCK.findall(path.read_bytes())
                 ]
-        return cls(tuple(filter(None, map(_parsed, dict.fromkeys(found)))))
+        return cls(tuple(filter(None, map(_parse_anchor, dict.fromkeys(found)))))
 
 
-def _parsed(anchor: bytes) -> x509.Certificate | None:
-    """A certificate of the system's; None for one that cannot be read and helps nobody.
+def _parse(certificate: bytes) -> x509.Certificate:
+    """A certificate from DER. Raises one of `_UNPARSABLE`.
 
-    What is unusual about one is for who made it, not for who happens to have it.
+    What is unusual about one, a serial number of zero say, is news for who made it, not for who
+    happens to see it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        try:
-            return x509.load_der_x509_certificate(anchor)
-        except ValueError:
-            return None
+        return x509.load_der_x509_certificate(certificate)
+
+
+def _parse_anchor(anchor: bytes) -> x509.Certificate | None:
+    """A certificate of the system's; None for one that cannot be read and helps nobody."""
+    try:
+        return _parse(anchor)
+    except ValueError:
+        return None
 
 
 def verify(
@@ -156,7 +162,7 @@ def verify(
     except ValueError as error:
         raise CertificateError(Reason.WRONG_NAME, f"no certificate can be for {error}") from error
     try:
-        leaf, *others = [x509.load_der_x509_certificate(bytes(each)) for each in chain]
+        leaf, *others = [_parse(bytes(each)) for each in chain]
         _check_dates(leaf, at)
         _check_strength(leaf)
         _check_usage(leaf, purpose)

@@ -505,6 +505,18 @@ def test_bytes_that_are_no_certificate(garbage: bytes, trust: Trust) -> None:
     assert "cannot be read" in str(error)
 
 
+def test_a_negative_serial_number_is_refused(
+    issuer: Authority, leaf: Credential, trust: Trust
+) -> None:
+    certificate = leaf.certificate.public_bytes(Encoding.DER)
+    version = b"\xa0\x03\x02\x01\x02"  # the tag and the length of the serial number follow
+    serial = certificate.index(version) + len(version) + 2
+    negative = bytearray(certificate)
+    negative[serial] |= 0x80
+    chain = [bytes(negative), *der(issuer.certificate)]
+    assert refused(chain, trust).reason == Reason.UNKNOWN_CA
+
+
 @given(data=st.data())
 def test_damaged_certificates_are_refused_and_nothing_else(
     data: st.DataObject, leaf: Credential, trust: Trust
