@@ -1,0 +1,160 @@
+"""Set against measured: what ping and iperf3, which know nothing of the emulator, see of a link."""
+
+import json
+import re
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.link.errors import LinkError
+from benchmarks.link.link import Link
+from benchmarks.link.loss import Loss
+from benchmarks.link.units import format_rate, format_share, format_time
+
+IPERF_PORT = 5201
+# IPv4 and UDP; IPv4 and TCP with timestamps.
+UDP_HEADERS, TCP_HEADERS = 28, 52
+# Round trip, rate: the links of the benchmark that have a rate.
+LINKS = (("20ms", "100mbit"), ("50ms", "50mbit"), ("100ms", "20mbit"), ("200ms", "10mbit"))
+
+
+def iperf(link: Link, *options: str) -> dict[str, Any]:
+    """iperf3's report about a transfer from the client to the server, as the server saw it."""
+    server = link.server.popen(["iperf3", "--server", "--one-off", "--json", "--logfile=/dev/null"])
+    link.server.wait_for_port(("tcp", IPERF_PORT), process=server)
+    command = ["iperf3", "--json", "--get-server-output", "--client", link.server.address, *options]
+    report = json.loads(link.client.run(command).stdout)
+    server.wait(timeout=30)
+    seen: dict[str, Any] = report["server_output_json"]
+    return seen
+
+
+def arrived(report: dict[str, Any]) -> float:
+    """Bits per second of payload: the median of whole seconds.
+
+    iperf3's last interval waits for the sender's word, and its first has a length of its own.
+    """
+    parts = [part["sum"] for part in report["intervals"]]
+    return statistics.median(
+        float(part["bits_per_second"])
+        for part in parts
+        if not part["omitted"] and 0.95 < part["seconds"] < 1.05
+    )
+
+
+def ping(link: Link, count: int = 50) -> tuple[float, float]:
+    """Mean round trip and its deviation in nanoseconds, by ping."""
+    command = ["ping", "-n", "-q", "-c", str(count), "-i", "0.02", link.server.address]
+    found = re.search(r"= [\d.]+/([\d.]+)/[\d.]+/([\d.]+) ms", link.client.run(command).stdout)
+    if not found:
+        raise LinkError("ping saw no answer")
+    return float(found[1]) * 10**6, float(found[2]) * 10**6
+
+
+def tcp_rate(link: Link, seconds: int) -> float:
+    """Bits per second of IP packets that carry TCP's data, once TCP has found the rate."""
+    report = iperf(link, f"--time={seconds}", "--omit=2", "--length=16K")
+    return arrived(report) * link.settings.mtu / (link.settings.mtu - TCP_HEADERS)
+
+
+def udp_rate(link: Link, seconds: int) -> float:
+    """Bits per second of IP packets that arrive when 5 % more are sent."""
+    mtu, payload = link.settings.mtu, link.settings.mtu - UDP_HEADERS
+    bitrate = round(1.05 * link.settings.rate * payload / mtu)
+    options = ("--udp", "--omit=1", "--window=4M", f"--length={payload}", f"--bitrate={bitrate}")
+    return arrived(iperf(link, *options, f"--time={seconds}")) * mtu / payload
+
+
+def udp_loss(link: Link, seconds: int) -> tuple[int, int]:
+    """Packets lost, of how many, when small packets leave the queue empty and the receiver idle."""
+    payload = 200
+    packets_per_second = min(link.settings.rate / 2 / 8 / (payload + UDP_HEADERS), 4000)
+    bitrate = round(packets_per_second * payload * 8)
+    before = link.statistics().up.other
+    options = ("--udp", "--window=4M", f"--length={payload}", f"--bitrate={bitrate}")
+    report = iperf(link, *options, f"--time={seconds}")
+    # Those lost at the end are unknown to the receiver, so the sender's side is counted.
+    sent = (link.statistics().up.other - before).offered.packets
+    seen = report["end"]["sum"]
+    return sent - (int(seen["packets"]) - int(seen["lost_packets"])), sent
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A link as it was set and as it was measured. Nanoseconds, bits per second, fractions."""
+
+    round_trip: int
+    round_trip_measured: float
+    round_trip_deviation: float
+    rate: int
+    tcp_rate: float
+    udp_rate: float
+    loss: float
+    lost: int
+    sent: int
+    loss_interval: tuple[float, float]
+    """Between which numbers of lost packets chance may be, 999 times in 1,000."""
+    cpu_share: float
+    problems: tuple[str, ...]
+
+    @property
+    def wrong(self) -> list[str]:
+        """What is not as it was set."""
+        found = list(self.problems)
+        if abs(self.round_trip_measured - self.round_trip) > 0.4e6:
+            found.append("round trip")
+        if abs(self.udp_rate / self.rate - 1) > 0.01:
+            found.append("rate")
+        low, high = self.loss_interval
+        if not low <= self.lost <= high:
+            found.append("loss")
+        return found
+
+
+def calibrate(*, rate: str, delay: str, loss: Loss, seed: int = 0, seconds: int = 5) -> Calibration:
+    """Measure a link: its round trip and its rate without loss, then its loss."""
+    with Link(rate=rate, delay=delay, seed=seed) as link:
+        round_trip, deviation = ping(link)
+        tcp, udp = tcp_rate(link, seconds), udp_rate(link, seconds)
+        link.set(loss=loss, way="up")
+        lost, sent = udp_loss(link, seconds)
+        counters = link.statistics()
+    return Calibration(
+        round_trip=link.settings.round_trip,
+        round_trip_measured=round_trip,
+        round_trip_deviation=deviation,
+        rate=link.settings.rate,
+        tcp_rate=tcp,
+        udp_rate=udp,
+        loss=loss.mean,
+        lost=lost,
+        sent=sent,
+        loss_interval=loss.interval(sent),
+        cpu_share=max(counters.cpu_share, counters.cpu_share_peak),
+        problems=tuple(counters.problems),
+    )
+
+
+HEADER = (
+    f"{'RTT set':>8} {'measured':>10} {'+-':>8}   {'rate set':>9} {'TCP':>11} {'UDP':>11}"
+    f"   {'loss set':>8} {'measured':>9} {'expected':>17}   {'emulator':>8}"
+)
+
+
+def row(found: Calibration) -> str:
+    """A line under `HEADER`."""
+    low, high = (format_share(bound / found.sent) for bound in found.loss_interval)
+    cells = (
+        f"{format_time(found.round_trip):>8}",
+        f"{format_time(round(found.round_trip_measured, -3)):>10}",
+        f"{format_time(round(found.round_trip_deviation, -3)):>8}",
+        f"  {format_rate(found.rate):>9}",
+        f"{format_rate(round(found.tcp_rate, -3)):>11}",
+        f"{format_rate(round(found.udp_rate, -3)):>11}",
+        f"  {format_share(found.loss):>8}",
+        f"{format_share(found.lost / found.sent):>9}",
+        f"{low + ' - ' + high:>17}",
+        f"  {found.cpu_share:>8.0%}",
+        f"  {'wrong: ' + ', '.join(found.wrong) if found.wrong else 'as set'}",
+    )
+    return " ".join(cells)
