@@ -25,6 +25,7 @@ from aioquic.quic.retry import QuicRetryTokenHandler
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.aioquic_internals import Connection, Context, SendBuffer
+from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     ConnectionIds,
@@ -211,6 +212,8 @@ class AioquicEngine:
             verify=verify,
         )
         self.connection_id: bytes = self._quic.host_cid
+        control = self._quic._loss._cc
+        self._control = control if isinstance(control, Bbr) else None
 
     @property
     def begun(self) -> bool:
@@ -318,6 +321,8 @@ class AioquicEngine:
         if not self._quic._network_paths:
             return []
         datagrams: list[tuple[bytes, Path]] = self._quic.datagrams_to_send(now)
+        if self._control is not None and self.unsent == 0:
+            self._control.on_nothing_to_send()
         if self._quic._packet_number >= self._next_key_update:
             self._next_key_update = self._quic._packet_number + KEY_LIFETIME
             self._quic.request_key_update()

@@ -12,6 +12,11 @@ from typing import cast
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
 from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE, QuicConfiguration
+from aioquic.quic.congestion.base import (
+    QuicCongestionControl,
+    QuicCongestionControlFactory,
+    register_congestion_control,
+)
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet import pull_quic_transport_parameters
 from aioquic.quic.packet_builder import QuicPacketBuilder
@@ -19,6 +24,7 @@ from aioquic.quic.recovery import QuicPacketPacer, QuicPacketSpace
 from aioquic.quic.stream import QuicStream
 
 from smbquic.errors import HandshakeError
+from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import Verify
 from smbquic.wire.cursor import Buffer
 
@@ -35,6 +41,9 @@ _ALERTS: Mapping[str, int] = {
 """TLS alerts ([RFC8446] 6) for the reasons of a `HandshakeError`."""
 
 logger = logging.getLogger(__name__)
+
+
+register_congestion_control("bbr", cast(QuicCongestionControlFactory, Bbr))
 
 
 class Refused(tls.Alert):
@@ -125,7 +134,7 @@ class Connection(QuicConnection):
         # Nothing is known of the peer yet, and the first datagrams are padded to the full size.
         self._max_datagram_size = SMALLEST_MAX_DATAGRAM_SIZE
         self._verify = verify
-        self._loss._pacer = Pacer(max_datagram_size=configuration.max_datagram_size)
+        self._loss._pacer = Pacer(self._loss._cc, max_datagram_size=configuration.max_datagram_size)
         for limit, streams in (
             (self._local_max_streams_bidi, 0 if configuration.is_client else 1),
             (self._local_max_streams_uni, 0),
@@ -170,11 +179,18 @@ class Pacer(QuicPacketPacer):
     """Spreads datagrams over time, in bursts that suit the timers of an event loop.
 
     The library lets 16 datagrams go at once. A timer that is due sooner than a millisecond comes
-    after one, so that is all that would leave in a millisecond.
+    after one, so that is all that would leave in a millisecond. And it paces by the window alone,
+    where BBR has a rate of its own.
     """
+
+    def __init__(self, control: QuicCongestionControl, *, max_datagram_size: int) -> None:
+        super().__init__(max_datagram_size=max_datagram_size)
+        self._bbr = control if isinstance(control, Bbr) else None
 
     def update_rate(self, congestion_window: int, smoothed_rtt: float) -> None:
         """Take note of a new window (bytes) and round trip (seconds)."""
+        if self._bbr is not None:
+            congestion_window, smoothed_rtt = int(self._bbr.pacing_rate), 1.0
         super().update_rate(congestion_window, smoothed_rtt)
         self.bucket_max = max(self.bucket_max, BURST)
 

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO, get_args
 
 INTERNET_DATAGRAM = 1200
 """Bytes of UDP payload that every path carries ([RFC9000] 14)."""
 LOOPBACK_DATAGRAM = 8900
 LARGEST_DATAGRAM = 16000
 """The engine writes lengths in two bytes, which end at 16383."""
+
+
+Congestion = Literal["cubic", "bbr", "reno"]
+"""How the sender finds out how much the path carries. On lossy links BBR is far ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,7 @@ class QuicOptions:
     keep_alive_interval: float = 10.0
     handshake_timeout: float = 10.0
     max_half_open: int = 256
-    congestion: str = "cubic"
+    congestion: Congestion = "cubic"
     secrets_log: TextIO | None = None
     qlog: Path | None = None
 
@@ -35,6 +39,8 @@ class QuicOptions:
         size = self.datagram_size
         if size is not None and not INTERNET_DATAGRAM <= size <= LARGEST_DATAGRAM:
             raise ValueError(f"datagram_size is {INTERNET_DATAGRAM} to {LARGEST_DATAGRAM} bytes")
+        if self.congestion not in get_args(Congestion):
+            raise ValueError(f"congestion is one of {', '.join(get_args(Congestion))}")
         if self.window < 1 << 16:
             raise ValueError("window is at least 64 KiB")
 
