@@ -19,7 +19,7 @@ from smbquic.client.dial import client_tls, dial, optional_path
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
-from smbquic.errors import SmbError
+from smbquic.errors import ConnectError, SmbError
 from smbquic.gateway.relay import Relay
 from smbquic.pki.authority import Purpose
 from smbquic.pki.verify import Trust, verify
@@ -54,7 +54,7 @@ async def open_connection(
     Over QUIC the server's certificate has to come from `ca` (a PEM file; by default the system's
     authorities) and carry the URL's host name; `insecure` trusts anybody. `encryption` is about
     SMB's own, which QUIC makes superfluous. `timeout` (seconds) is for the connection to come
-    about.
+    about, and once more for the server to answer the first message.
 
     Raises `UrlError`, `PkiError`, `ConnectError`, `HandshakeError`, `StatusError`.
     """
@@ -62,7 +62,14 @@ async def open_connection(
     tls = client_tls(ca=ca, insecure=insecure, certificate=client_certificate, key=client_key)
     settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
     transport = await dial(url, tls=tls, timeout=timeout)
-    connection = await Connection.open(transport, settings, server_name=url.host)
+    try:
+        async with asyncio.timeout(timeout):
+            connection = await Connection.open(transport, settings, server_name=url.host)
+    except TimeoutError as error:
+        raise ConnectError(
+            f"{url.host}:{url.port} takes connections, but did not answer within {timeout:g} s:"
+            " is it an SMB server?"
+        ) from error
     try:
         yield connection
     finally:

@@ -1,11 +1,10 @@
 """A logon on a connection, and the shares that it reaches."""
 
-import logging
 from collections.abc import Container, Sequence
 
 from smbquic.auth.initiator import Credentials, Initiator
 from smbquic.client.connection import Connection, Target
-from smbquic.errors import SmbError, StatusError
+from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession, Response
 from smbquic.wire.header import Command
@@ -13,8 +12,6 @@ from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import ShareFlags, TreeConnectRequest, TreeConnectResponse
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-
-log = logging.getLogger(__name__)
 
 _NOTHING: frozenset[NtStatus] = frozenset()
 
@@ -105,15 +102,6 @@ class Tree:
     async def disconnect(self) -> None:
         """Give the share up, and close all that is open in it. [MS-SMB2] 2.2.11"""
         await self.request(TreeDisconnectRequest())
-
-    async def leave(self) -> None:
-        """Disconnect and log off as a polite client does, as far as the connection still works."""
-        try:
-            if not self.connection.closed:
-                await self.disconnect()
-                await self.session.logoff()
-        except SmbError as error:
-            log.debug("not logged off: %s", error)
 
 
 def _unc_host(host: str) -> str:

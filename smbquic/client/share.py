@@ -20,7 +20,12 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
+from smbquic.wire.create import (
+    CreateDisposition,
+    CreateOptions,
+    CreateRequest,
+    CreateResponse,
+)
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import decode_entries
@@ -82,11 +87,10 @@ class Share:
         any case.
         """
         *done, closing = await self._tree.compound([opening, *middle, requests.close()])
-        if closing.status.is_error and not done[0].status.is_error:
+        opened = done[0].body
+        if closing.status.is_error and isinstance(opened, CreateResponse):
             # Servers may fail the rest of a compound with the error of its first failure.
-            await self._tree.connection.request(
-                requests.close(done[0].body.file_id), self._tree.target
-            )
+            await self._tree.connection.request(requests.close(opened.file_id), self._tree.target)
         for response in done:
             check(response, path)
         return done

@@ -105,6 +105,14 @@ async def test_a_failed_compound_closes_what_it_opened(share: Share, server: Fak
     assert closes[1] == (99, 99)
 
 
+async def test_a_link_on_the_path(share: Share, server: FakeServer) -> None:
+    server.handlers[Command.CREATE] = lambda request: (NtStatus.STOPPED_ON_SYMLINK, None)
+    server.handlers[Command.CLOSE] = lambda request: (NtStatus.INVALID_HANDLE, None)
+    with pytest.raises(StatusError, match="a symbolic link lies on the path"):
+        await share.stat("link/x")
+    assert server.commands() == ["CREATE", "CLOSE"]
+
+
 async def test_listing_in_parts(share: Share, server: FakeServer, transport: FakeTransport) -> None:
     serve_listings(
         server,
