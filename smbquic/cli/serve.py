@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from smbquic.storage.local import LocalStorage
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _DEFAULT_LISTEN = "quic://0.0.0.0:443"
+_OPEN_FILES = 32_768
+"""Descriptors that a server can do with: one for each connection, and one for each open."""
 
 
 class _CannotListen(click.ClickException):
@@ -85,6 +88,18 @@ def _explain(error: OSError, listen: tuple[str, ...]) -> str:
             " port (--listen quic://0.0.0.0:4433)"
         )
     return f"cannot listen on {where}: {error.strerror or error}"
+
+
+def _allow_many_files() -> None:
+    """Shells let a program have 1,024 open files or fewer; more are its own to take."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @click.command("serve")
@@ -154,6 +169,7 @@ def serve(
         if as_json:
             emit({"event": "stopped"})
 
+    _allow_many_files()
     try:
         run(work())
     except OSError as error:

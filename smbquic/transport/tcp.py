@@ -27,6 +27,8 @@ BUFFER_SIZE = 64 << 10
 SMALL_MESSAGE = 32 << 10
 """Up to here a message is received whole into the shared buffer and copied out of it."""
 GROWTH = 4
+BACKLOG = 1024
+"""Connections that may wait to be accepted; beyond it, a client waits a second and tries again."""
 LINGER = 2.0
 """Seconds that a closing connection may take to get rid of what it still has to send."""
 KEEP_ALIVE_IDLE = 10
@@ -88,6 +90,7 @@ async def listen(
         lambda: TcpTransport(max_message_size, connections.start),
         *address.endpoint,
         family=address.family,
+        backlog=BACKLOG,
     )
     return TcpListener(server, connections)
 

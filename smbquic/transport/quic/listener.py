@@ -59,6 +59,7 @@ class QuicListener:
         self._ids: dict[QuicTransport, _Ids] = {}
         self._half_open: set[QuicTransport] = set()
         self._closing = False
+        self._crowded = False
         self._retry = AddressCheck()
         self._router = Router(self._accept, self._reply)
         self._endpoint = UdpEndpoint(self._router, local=address)
@@ -120,7 +121,7 @@ class QuicListener:
         if self._closing or len(self._half_open) >= limit:
             return None
         original_id = self._retry.original_id(datagram, path, now)
-        if original_id is None and len(self._half_open) >= limit // 2:
+        if original_id is None and self._is_crowded():
             challenge = self._retry.challenge(datagram, path, now)
             if challenge is not None:
                 self._reply(challenge, path)
@@ -152,6 +153,20 @@ class QuicListener:
         self._ids[transport] = ids
         self._half_open.add(transport)
         return transport
+
+    def _is_crowded(self) -> bool:
+        """Whether many handshakes are half done; the log hears of it once for each time."""
+        count, limit = len(self._half_open), self._options.max_half_open // 2
+        if count >= limit and not self._crowded:
+            self._crowded = True
+            logger.warning(
+                "%s: %d handshakes are half done, clients have to prove their address from now on",
+                self.url,
+                count,
+            )
+        elif count <= limit // 2:
+            self._crowded = False
+        return count >= limit
 
     def _reply(self, datagram: bytes, path: Path) -> None:
         self._endpoint.send([(datagram, path)])
