@@ -1,0 +1,150 @@
+"""Two engines and the network between them, in simulated time."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smbquic.pki import PkiDirectory
+from smbquic.transport.quic.aioquic import (
+    AioquicEngine,
+    client_configuration,
+    server_configuration,
+)
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tls import ClientTls, ServerTls
+
+CLIENT = (("192.0.2.1", 50000), b"")
+SERVER = (("192.0.2.2", 443), b"")
+DELAY = 0.005
+
+
+class Ids:
+    """Remembers which connection ids count."""
+
+    def __init__(self) -> None:
+        self.known: set[bytes] = set()
+
+    def issued(self, connection_id: bytes) -> None:
+        self.known.add(connection_id)
+
+    def retired(self, connection_id: bytes) -> None:
+        self.known.discard(connection_id)
+
+
+class Simulation:
+    """A client and a server whose datagrams take 5 ms, if they arrive at all."""
+
+    def __init__(
+        self,
+        pki: PkiDirectory,
+        *,
+        trust: ClientTls | None = None,
+        identity: ServerTls | None = None,
+        options: QuicOptions | None = None,
+        datagram_size: int = 1200,
+        **engine: Any,
+    ) -> None:
+        self.options = options or QuicOptions()
+        trust = trust or ClientTls(ca=pki.ca)
+        self.identity = identity or ServerTls(pki.server.certificate, pki.server.key)
+        self.datagram_size = datagram_size
+        self.now = 1000.0
+        self.random = random.Random(7)
+        self.loss = 0.0
+        self.jitter = 0.0
+        self.sizes: list[int] = []
+        self.client_ids, self.server_ids = Ids(), Ids()
+        configuration = client_configuration(trust, "localhost", self.options)
+        self.client = AioquicEngine(configuration, datagram_size, self.client_ids, **engine)
+        self.server: Any = None
+        self.received: dict[str, bytearray] = {"client": bytearray(), "server": bytearray()}
+        self._flying: list[tuple[float, int, str, bytes]] = []
+        self._limit = float("inf")
+        self.client.connect(SERVER, self.now)
+
+    def engine(self, name: str) -> Any:
+        return self.client if name == "client" else self.server
+
+    def _send(self, name: str) -> None:
+        engine = self.engine(name)
+        if engine is None:
+            return
+        for datagram, _ in engine.datagrams(self.now):
+            self.sizes.append(len(datagram))
+            if self.random.random() >= self.loss:
+                at = self.now + DELAY + self.random.random() * self.jitter
+                other = "server" if name == "client" else "client"
+                self._flying.append((at, len(self.sizes), other, datagram))
+
+    def _deliver(self, name: str, datagram: bytes) -> None:
+        if name == "server" and self.server is None:
+            self.server = AioquicEngine(
+                server_configuration(self.identity, self.options),
+                self.datagram_size,
+                self.server_ids,
+                original_id=datagram[6 : 6 + datagram[5]],
+                verify=self.identity.verify,
+            )
+        path = CLIENT if name == "server" else SERVER
+        self.engine(name).receive(datagram, path, self.now)
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        for name in ("client", "server"):
+            self._send(name)
+        timers = {
+            name: due
+            for name in ("client", "server")
+            if self.engine(name) is not None and (due := self.engine(name).timer()) is not None
+        }
+        next_timer = min(timers.values(), default=float("inf"))
+        next_flight = min(self._flying, default=(float("inf"),))[0]
+        if not self._flying and not timers:
+            raise AssertionError("nothing will ever happen again")
+        if min(next_timer, next_flight) > self._limit:
+            self.now = self._limit
+        elif next_flight <= next_timer:
+            flight = min(self._flying)
+            self._flying.remove(flight)
+            self.now = max(self.now, flight[0])
+            self._deliver(flight[2], flight[3])
+        else:
+            self.now = max(self.now, next_timer)
+            for name, due in timers.items():
+                if due <= self.now:
+                    self.engine(name).tick(self.now)
+        for name in ("client", "server"):
+            if self.engine(name) is not None:
+                self.received[name] += b"".join(self.engine(name).read())
+
+    def run(self, until: Callable[[], Any], *, steps: int = 200_000) -> None:
+        """Let things happen until a condition holds."""
+        for _ in range(steps):
+            if until():
+                return
+            self.step()
+        raise AssertionError("it never came to pass")
+
+    def advance(self, seconds: float) -> None:
+        """Let everything happen that happens within a time."""
+        end = self.now + seconds
+        while self.now < end:
+            self._limit = end
+            self.step()
+        self._limit = float("inf")
+
+    def establish(self) -> None:
+        """Complete the handshake."""
+        self.run(lambda: self.client.security and self.server and self.server.security)
+
+
+@pytest.fixture
+def simulate(pki: PkiDirectory) -> Callable[..., Simulation]:
+    """Makes simulations."""
+
+    def make(**settings: Any) -> Simulation:
+        return Simulation(pki, **settings)
+
+    return make

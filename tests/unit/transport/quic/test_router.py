@@ -1,0 +1,191 @@
+"""Whom a datagram is for."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.transport.quic.router import Router, version_negotiation
+
+PATH = (("192.0.2.1", 50000), b"")
+OTHER_PATH = (("192.0.2.9", 50000), b"")
+ID = bytes(range(8))
+V1 = b"\0\0\0\1"
+V2 = bytes.fromhex("6b3343cf")
+
+
+class Owner:
+    """A connection that remembers what it got."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.batches = 0
+        self.errors: list[OSError] = []
+
+    def datagram_received(self, datagram: bytes, path: Any, now: float) -> None:
+        self.got.append((datagram, path, now))
+
+    def batch_received(self, now: float) -> None:
+        self.batches += 1
+
+    def error_received(self, error: OSError) -> None:
+        self.errors.append(error)
+
+
+class Server:
+    """A router with everything around it."""
+
+    def __init__(self, *, welcoming: bool = True) -> None:
+        self.asked: list[bytes] = []
+        self.replies: list[bytes] = []
+        self.newcomer = Owner() if welcoming else None
+        self.router = Router(self.accept, lambda datagram, path: self.replies.append(datagram))
+
+    def accept(self, datagram: bytes, connection_id: bytes, path: Any, now: float) -> Any:
+        self.asked.append(connection_id)
+        return self.newcomer
+
+    def feed(self, datagram: bytes) -> None:
+        self.router.datagram_received(datagram, PATH, 1.0)
+        self.router.batch_received(1.0)
+
+
+def long_header(
+    first: int = 0xC0, version: bytes = V1, destination: bytes = ID, size: int = 1200
+) -> bytes:
+    head = bytes([first]) + version + bytes([len(destination)]) + destination
+    return (head + b"\x08clientid").ljust(size, b"\0")
+
+
+def test_short_headers_go_by_their_first_eight_bytes() -> None:
+    server, owner = Server(), Owner()
+    server.router.add(ID, owner)
+    server.feed(b"\x40" + ID + b"payload")
+    server.router.datagram_received(b"\x40" + ID, OTHER_PATH, 2.0)
+
+    assert owner.got == [
+        (b"\x40" + ID + b"payload", PATH, 1.0),
+        (b"\x40" + ID, OTHER_PATH, 2.0),
+    ]
+    assert server.asked == []
+
+
+def test_long_headers_go_by_the_id_they_name() -> None:
+    server, owner = Server(), Owner()
+    server.router.add(b"longer than eight", owner)
+    server.feed(long_header(0xE0, destination=b"longer than eight", size=50))
+
+    assert len(owner.got) == 1
+
+
+def test_an_owner_answers_once_for_many_datagrams() -> None:
+    server, one, two = Server(), Owner(), Owner()
+    server.router.add(ID, one)
+    server.router.add(ID[::-1], two)
+    for _ in range(3):
+        server.router.datagram_received(b"\x40" + ID, PATH, 1.0)
+    server.router.batch_received(1.0)
+    server.router.batch_received(1.0)
+
+    assert (one.batches, two.batches) == (1, 0)
+
+
+def test_a_removed_id_is_nobodys() -> None:
+    server, owner = Server(), Owner()
+    server.router.add(ID, owner)
+    server.router.remove(ID)
+    server.router.remove(ID)
+    server.feed(b"\x40" + ID)
+
+    assert owner.got == []
+
+
+@pytest.mark.parametrize(("first", "version"), [(0xC0, V1), (0xD0, V2)])
+def test_an_initial_packet_of_a_stranger_is_a_new_connection(first: int, version: bytes) -> None:
+    server = Server()
+    server.feed(long_header(first, version))
+
+    assert server.asked == [ID]
+    assert server.newcomer is not None
+    assert len(server.newcomer.got) == server.newcomer.batches == 1
+
+
+def test_a_stranger_may_be_turned_away() -> None:
+    server = Server(welcoming=False)
+    server.feed(long_header())
+
+    assert server.asked == [ID]
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"",
+        b"\x40",
+        b"\x40" + ID,
+        b"\xc0",
+        b"\xc0\0\0\0\1\x08",
+        long_header(size=1199),
+        long_header(0xE0),
+        long_header(0xD0),
+        long_header(0xC0, V2),
+        long_header(destination=bytes(7)),
+        long_header(destination=bytes(21)),
+        long_header(version=bytes(4)),
+        long_header(version=b"\x1a\x2a\x3a\x4a", size=1199),
+    ],
+)
+def test_what_is_no_beginning_is_dropped(datagram: bytes) -> None:
+    server = Server()
+    server.feed(datagram)
+
+    assert server.asked == []
+    assert server.replies == []
+
+
+def test_an_unknown_version_is_answered() -> None:
+    server = Server()
+    server.feed(long_header(0x80, b"\x1a\x2a\x3a\x4a"))
+    (reply,) = server.replies
+
+    assert reply[0] & 0x80
+    assert reply[1:] == bytes(4) + b"\x08clientid" + b"\x08" + ID + V1 + V2
+    assert server.asked == []
+
+
+def test_the_answer_to_an_unknown_version_is_short_where_the_question_lies() -> None:
+    question = b"\x80" + b"\x1a\x2a\x3a\x4a" + b"\x08" + ID + b"\xff" + b"x" * 1300
+
+    assert len(version_negotiation(question, ID)) <= len(question)
+
+
+@given(st.binary(max_size=1400))
+def test_no_datagram_troubles_a_router(data: bytes) -> None:
+    for server in (Server(), Server(welcoming=False)):
+        server.feed(data)
+        server.feed(data.ljust(1200, b"\0"))
+        assert all(len(reply) <= 1200 for reply in server.replies)
+
+
+@given(st.binary(max_size=1400))
+def test_a_client_hears_its_own_only(data: bytes) -> None:
+    router, owner = Router(), Owner()
+    router.add(ID, owner)
+    router.datagram_received(data, PATH, 1.0)
+    router.datagram_received(data.ljust(1200, b"\0"), PATH, 1.0)
+    mine = data[1:9] == ID or data[5:14] == b"\x08" + ID
+
+    assert bool(owner.got) is mine
+
+
+def test_errors_are_for_clients_only() -> None:
+    error = OSError("refused")
+    client, owner, server = Router(), Owner(), Server()
+    client.add(ID, owner)
+    client.add(ID[::-1], owner)
+    client.error_received(error)
+    server.router.add(ID, owner)
+    server.router.error_received(error)
+
+    assert owner.errors == [error]

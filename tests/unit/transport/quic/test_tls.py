@@ -1,0 +1,139 @@
+"""What is trusted, and how a refusal is worded."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from smbquic.errors import ConnectError, HandshakeError
+from smbquic.transport.quic.engine import Ending
+from smbquic.transport.quic.tls import (
+    ClientTls,
+    ServerTls,
+    certificates_in,
+    handshake_failure,
+    system_trust,
+)
+
+PEER = "quic://192.0.2.1:443"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "words"),
+    [
+        (40, "handshake", "no TLS parameters in common"),
+        (42, "bad-certificate", "the certificate was refused"),
+        (43, "bad-certificate", "not supported"),
+        (44, "revoked", "revoked"),
+        (45, "expired", "expired"),
+        (46, "bad-certificate", "refused"),
+        (48, "unknown-ca", "not trusted"),
+        (49, "access-denied", "access rules"),
+        (70, "no-tls13", "TLS 1.3"),
+        (71, "handshake", "stronger"),
+        (80, "handshake", "failed"),
+        (112, "unrecognized-name", "no certificate for this name"),
+        (116, "no-certificate", "client certificate"),
+        (120, "alpn", "ALPN smb"),
+        (255, "refused", "error 0x1ff"),
+    ],
+)
+def test_alerts_of_the_peer(code: int, reason: str, words: str) -> None:
+    error = handshake_failure(Ending(0x100 + code, "said the peer"), PEER)
+
+    assert isinstance(error, HandshakeError)
+    assert error.reason == reason
+    assert str(error).startswith(PEER)
+    assert words in str(error)
+    assert "(said the peer)" in str(error)
+
+
+def test_other_refusals_of_the_peer() -> None:
+    error = handshake_failure(Ending(2, ""), PEER)
+
+    assert isinstance(error, HandshakeError)
+    assert error.reason == "refused"
+    assert str(error).endswith("(error 0x2)")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "reason"),
+    [
+        ("Certificate is not valid yet", "not-yet-valid"),
+        ("Certificate is no longer valid", "expired"),
+        ("certificate has expired", "expired"),
+        ("hostname 'a' doesn't match 'b'", "wrong-name"),
+        ("hostname 'a' doesn't match either of 'b', 'c'", "wrong-name"),
+        ("Certificate does not contain any `subjectAltName`s.", "wrong-name"),
+        ("unable to get local issuer certificate", "unknown-ca"),
+        ("unable to get issuer certificate", "unknown-ca"),
+        ("self-signed certificate", "unknown-ca"),
+        ("self signed certificate in certificate chain", "unknown-ca"),
+    ],
+)
+def test_the_engines_own_verdict(phrase: str, reason: str) -> None:
+    error = handshake_failure(Ending(0x12A, phrase, ours=True), PEER)
+
+    assert isinstance(error, HandshakeError)
+    assert error.reason == reason
+    assert f"the certificate of {PEER}" in str(error)
+    assert f"({phrase})" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "phrase", "reason", "words"),
+    [
+        (0x12A, "something new", "bad-certificate", "something new"),
+        (0x178, "No common ALPN protocols", "alpn", "ALPN smb"),
+        (0x7, "Failed to parse frame", "handshake", "the handshake failed"),
+        (0x1, "", "handshake", "error 0x1"),
+    ],
+)
+def test_other_failures_of_our_own(code: int, phrase: str, reason: str, words: str) -> None:
+    error = handshake_failure(Ending(code, phrase, ours=True), PEER)
+
+    assert isinstance(error, HandshakeError)
+    assert error.reason == reason
+    assert words in str(error)
+
+
+def test_the_verdict_of_a_hook_is_told_as_it_is() -> None:
+    cause = HandshakeError("the key is weak", "weak-key")
+    error = handshake_failure(Ending(0x12A, "the key is weak", ours=True, cause=cause), PEER)
+
+    assert isinstance(error, HandshakeError)
+    assert error.reason == "weak-key"
+    assert str(error) == f"{PEER}: the key is weak"
+
+
+def test_silence_is_no_answer() -> None:
+    error = handshake_failure(Ending(1, "Idle timeout", ours=True, idle=True), PEER)
+
+    assert isinstance(error, ConnectError)
+    assert "fell silent" in str(error)
+
+
+def test_what_belongs_together_comes_together() -> None:
+    path = Path("x")
+    with pytest.raises(ValueError, match="come together"):
+        ClientTls(certificate=path)
+    with pytest.raises(ValueError, match="come together"):
+        ClientTls(key=path)
+    with pytest.raises(ValueError, match="needs verify"):
+        ServerTls(path, path, client_ca=path)
+    assert ServerTls(path, path, path, lambda chain: None).client_ca == path
+
+
+def test_a_file_without_certificates(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\nnever ends")
+    with pytest.raises(HandshakeError, match=r"ca\.pem holds no certificate") as caught:
+        certificates_in(path)
+
+    assert caught.value.reason == "certificate-file"
+
+
+def test_the_system_is_asked_whom_it_trusts() -> None:
+    paths = ssl.get_default_verify_paths()
+
+    assert system_trust() == (paths.cafile, paths.capath)

@@ -1,0 +1,324 @@
+"""Datagrams through a real socket, and through one that refuses."""
+
+import asyncio
+import errno
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.transport.addresses import Address
+from smbquic.transport.quic import udp
+from smbquic.transport.quic.udp import UdpEndpoint
+
+pytestmark = pytest.mark.skipif(not udp.LINUX, reason="what it tests is Linux'")
+
+LOOPBACK = Address(socket.AF_INET, ("127.0.0.1", 0))
+
+
+class Ear:
+    """Hears what an endpoint receives."""
+
+    def __init__(self) -> None:
+        self.datagrams: list[bytes] = []
+        self.paths: list[Any] = []
+        self.batches = 0
+        self.errors: list[OSError] = []
+        self.news = asyncio.Event()
+
+    def datagram_received(self, datagram: bytes, path: Any, now: float) -> None:
+        self.datagrams.append(datagram)
+        self.paths.append(path)
+
+    def batch_received(self, now: float) -> None:
+        self.batches += 1
+        self.news.set()
+
+    def error_received(self, error: OSError) -> None:
+        self.errors.append(error)
+        self.news.set()
+
+    async def hear(self, count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.datagrams) < count:
+                self.news.clear()
+                await self.news.wait()
+
+
+Open = Callable[..., UdpEndpoint]
+
+
+@pytest.fixture
+async def open_endpoint() -> AsyncIterator[Open]:
+    endpoints: list[UdpEndpoint] = []
+
+    def make(ear: Ear, **addresses: Address) -> UdpEndpoint:
+        endpoints.append(UdpEndpoint(ear, **addresses))
+        return endpoints[-1]
+
+    yield make
+    for endpoint in endpoints:
+        endpoint.close()
+
+
+def at(endpoint: UdpEndpoint) -> Address:
+    return Address(socket.AF_INET, endpoint.local)
+
+
+async def test_datagrams_keep_their_bounds_and_their_order(open_endpoint: Open) -> None:
+    ear = Ear()
+    server = open_endpoint(ear, local=LOOPBACK)
+    client = open_endpoint(Ear(), remote=at(server))
+    path = (server.local, b"")
+    sizes = [1200] * 100 + [700] + [8900] * 20 + [1] + [1200, 1300, 1200, 1200] + [16000] * 3
+    datagrams = [bytes([index % 251]) * size for index, size in enumerate(sizes)]
+    client.send([(datagram, path) for datagram in datagrams])
+    await ear.hear(len(datagrams))
+
+    assert ear.datagrams == datagrams
+    assert ear.batches < 20
+    assert set(ear.paths) == {(client.local, b"")}
+
+
+async def test_answers_find_their_way(open_endpoint: Open) -> None:
+    server_ear, ears = Ear(), [Ear(), Ear()]
+    server = open_endpoint(server_ear, local=LOOPBACK)
+    clients = [open_endpoint(ear, remote=at(server)) for ear in ears]
+    for index, client in enumerate(clients):
+        client.send([(b"%d" % index * 1200, (server.local, b""))])
+    await server_ear.hear(2)
+    server.send(
+        [
+            (datagram, path)
+            for datagram, path in zip(server_ear.datagrams, server_ear.paths, strict=True)
+        ]
+        * 3
+    )
+    for index, ear in enumerate(ears):
+        await ear.hear(3)
+        assert ear.datagrams == [b"%d" % index * 1200] * 3
+        assert set(ear.paths) == {(server.local, b"")}
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3000), st.sampled_from("ab")), min_size=1, max_size=200),
+    st.booleans(),
+)
+def test_runs_are_what_the_kernel_takes(shapes: list[tuple[int, str]], segmentation: bool) -> None:
+    endpoint = object.__new__(UdpEndpoint)
+    endpoint._segmentation = segmentation
+    datagrams: list[Any] = [(bytes(size), ((name, 1), b"")) for size, name in shapes]
+    start = 0
+    while start < len(datagrams):
+        end = endpoint._run(datagrams, start)
+        run = datagrams[start:end]
+        assert end > start
+        assert segmentation or end == start + 1
+        assert len({path for _, path in run}) == 1
+        assert len({len(data) for data, _ in run[:-1]}) <= 1
+        assert len(run[-1][0]) <= len(run[0][0])
+        assert len(run) <= udp.MAX_SEGMENTS
+        assert sum(len(data) for data, _ in run) <= udp.MAX_SEGMENTED
+        start = end
+
+
+class Stubborn:
+    """A socket whose sendmsg fails as the test says; what it takes is remembered."""
+
+    def __init__(self, real: socket.socket, *failures: Exception | None) -> None:
+        self.real = real
+        self.failures = list(failures)
+        self.taken: list[list[bytes]] = []
+
+    def sendmsg(self, run: list[bytes], control: list[Any], *rest: Any) -> None:
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        self.taken.append(list(run))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def stubborn(endpoint: UdpEndpoint, *failures: Exception | None) -> Stubborn:
+    sock = Stubborn(endpoint._socket, *failures)
+    endpoint._socket = sock  # type: ignore[assignment]
+    return sock
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL, errno.EMSGSIZE])
+async def test_where_the_kernel_refuses_runs_datagrams_go_one_by_one(
+    open_endpoint: Open, code: int
+) -> None:
+    ear = Ear()
+    endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = stubborn(endpoint, OSError(code, "no segmentation here"))
+    path = (("127.0.0.1", 9), b"")
+    endpoint.send([(bytes(1200), path)] * 3)
+    endpoint.send([(bytes(1200), path)] * 2)
+
+    assert sock.taken == [[bytes(1200)]] * 5
+    assert ear.errors == []
+
+
+async def test_a_datagram_that_fails_is_lost_and_reported(open_endpoint: Open) -> None:
+    ear = Ear()
+    endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    error = OSError(errno.EMSGSIZE, "too long")
+    sock = stubborn(endpoint, error)
+    path = (("127.0.0.1", 9), b"")
+    endpoint.send([(b"long", path), (b"longer", path)])
+
+    assert ear.errors == [error]
+    assert sock.taken == [[b"longer"]]
+
+
+async def test_what_the_kernel_does_not_take_is_sent_later(open_endpoint: Open) -> None:
+    endpoint = open_endpoint(Ear(), remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = stubborn(endpoint, None, BlockingIOError(), None, BlockingIOError())
+    path = (("127.0.0.1", 9), b"")
+    called = asyncio.Event()
+    endpoint.send([(b"a", path), (b"bb", path), (b"ccc", path)])
+    assert endpoint.blocked
+    endpoint.send([(b"dddd", path)])
+    endpoint.when_writable(called.set)
+    endpoint.when_writable(called.set)
+    assert sock.taken == [[b"a"]]
+    async with asyncio.timeout(20):
+        await called.wait()
+
+    assert not endpoint.blocked
+    assert [datagram for run in sock.taken for datagram in run] == [b"a", b"bb", b"ccc", b"dddd"]
+
+
+async def test_a_closed_endpoint_sends_nothing(open_endpoint: Open) -> None:
+    endpoint = open_endpoint(Ear(), remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = stubborn(endpoint, BlockingIOError())
+    path = (("127.0.0.1", 9), b"")
+    endpoint.send([(b"a", path)])
+    endpoint.close()
+    endpoint.close()
+    endpoint.send([(b"b", path)])
+
+    assert not endpoint.blocked
+    assert sock.taken == []
+
+
+async def test_a_refused_port_is_reported(open_endpoint: Open) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = Address(socket.AF_INET, nobody.getsockname())
+    ear = Ear()
+    endpoint = open_endpoint(ear, remote=address)
+    endpoint.send([(b"anybody?", (address.socket_address, b""))])
+    async with asyncio.timeout(20):
+        await ear.news.wait()
+
+    assert [error.errno for error in ear.errors] == [errno.ECONNREFUSED]
+
+
+async def test_a_receiver_may_close_its_endpoint(open_endpoint: Open) -> None:
+    ear = Ear()
+    server = open_endpoint(ear, local=LOOPBACK)
+    client = open_endpoint(Ear(), remote=at(server))
+    received = ear.datagram_received
+
+    def close_at_once(datagram: bytes, path: Any, now: float) -> None:
+        received(datagram, path, now)
+        server.close()
+        ear.news.set()
+
+    ear.datagram_received = close_at_once  # type: ignore[method-assign]
+    client.send([(b"a", (server.local, b""))])
+    await ear.hear(1)
+
+    assert ear.batches == 0
+
+
+async def test_rebinding_changes_the_port_and_nothing_else(open_endpoint: Open) -> None:
+    server_ear, ear = Ear(), Ear()
+    server = open_endpoint(server_ear, local=LOOPBACK)
+    client = open_endpoint(ear, remote=at(server))
+    before = client.local
+    client.rebind()
+    client.send([(b"it is me", (server.local, b""))])
+    await server_ear.hear(1)
+    server.send([(b"welcome", server_ear.paths[0])])
+    await ear.hear(1)
+
+    assert client.local != before
+    assert server_ear.paths == [(client.local, b"")]
+    assert ear.datagrams == [b"welcome"]
+
+
+async def test_a_port_in_use_is_an_os_error(open_endpoint: Open) -> None:
+    endpoint = open_endpoint(Ear(), local=LOOPBACK)
+    with pytest.raises(OSError, match="in use"):
+        open_endpoint(Ear(), local=at(endpoint))
+
+
+@pytest.mark.parametrize(
+    ("family", "any_", "one"),
+    [(socket.AF_INET, "0.0.0.0", "127.0.0.3"), (socket.AF_INET6, "::", "::1")],
+)
+async def test_an_answer_leaves_from_where_it_was_asked(
+    open_endpoint: Open, family: socket.AddressFamily, any_: str, one: str
+) -> None:
+    server_ear, ear = Ear(), Ear()
+    server = open_endpoint(server_ear, local=Address(family, (any_, 0)))
+    remote = Address(family, (one, server.local[1]))
+    client = open_endpoint(ear, remote=remote)
+    client.send([(b"hello", (remote.socket_address, b""))])
+    await server_ear.hear(1)
+    path = server_ear.paths[0]
+    server.send([(bytes(1200), path), (bytes(1200), path)])
+    await ear.hear(2)
+
+    assert path[1]
+    assert ear.datagrams == [bytes(1200)] * 2
+
+
+def test_our_own_address_as_the_kernel_tells_it() -> None:
+    told = struct.pack("=i4s4s", 3, b"\x7f\0\0\1", b"\xff" * 4)
+    v6 = bytes(range(16)) + struct.pack("=i", 3)
+    link_local = b"\xfe\x80" + bytes(14) + struct.pack("=i", 3)
+
+    assert udp._source_of(socket.IPPROTO_IP, udp.IP_PKTINFO, told) == struct.pack(
+        "=i4s4x", 0, b"\x7f\0\0\1"
+    )
+    assert udp._source_of(socket.IPPROTO_IPV6, udp.IPV6_PKTINFO, v6) == v6[:16] + bytes(4)
+    assert udp._source_of(socket.IPPROTO_IPV6, udp.IPV6_PKTINFO, link_local) == link_local
+    assert udp._source_of(socket.IPPROTO_IP, 99, told) == b""
+
+
+async def test_elsewhere_than_on_linux_it_is_plain(
+    open_endpoint: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(udp, "LINUX", False)
+    ear = Ear()
+    server = open_endpoint(ear, local=Address(socket.AF_INET, ("0.0.0.0", 0)))
+    remote = Address(socket.AF_INET, ("127.0.0.1", server.local[1]))
+    client = open_endpoint(Ear(), remote=remote)
+    client.send([(bytes(1200), (remote.socket_address, b""))] * 5)
+    await ear.hear(5)
+
+    assert ear.datagrams == [bytes(1200)] * 5
+    assert {path[1] for path in ear.paths} == {b""}
+
+
+async def test_options_the_kernel_does_not_know_are_done_without(
+    open_endpoint: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(udp, "UDP_GRO", 9999)
+    monkeypatch.setattr(udp, "SO_RCVBUFFORCE", 9999)
+    ear = Ear()
+    server = open_endpoint(ear, local=LOOPBACK)
+    client = open_endpoint(Ear(), remote=at(server))
+    client.send([(bytes(1200), (server.local, b""))] * 5)
+    await ear.hear(5)
+
+    assert ear.datagrams == [bytes(1200)] * 5
