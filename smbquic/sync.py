@@ -8,7 +8,7 @@ are those of `smbquic`. A share may be used by several threads.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -110,16 +110,23 @@ def serve(
         yield server
 
 
-def _iterate(iterator: AsyncIterator[T], loop: LoopThread) -> Iterator[T]:
+def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Iterator[T]:
     async def step() -> T:
         return await anext(iterator)
 
-    while True:
-        try:
-            item = loop.run(step())
-        except StopAsyncIteration:
-            return
-        yield item
+    async def leave() -> None:
+        await iterator.aclose()
+
+    try:
+        while True:
+            try:
+                item = loop.run(step())
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        if loop.running:
+            loop.run(leave())
 
 
 class File:

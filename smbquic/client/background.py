@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from smbquic.errors import ConnectionClosed
+
 T = TypeVar("T")
 
 
@@ -29,8 +31,16 @@ class LoopThread:
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
 
+    @property
+    def running(self) -> bool:
+        """Whether coroutines can still be run."""
+        return self._thread.is_alive()
+
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start a coroutine on the loop."""
+        """Start a coroutine on the loop. Raises `ConnectionClosed` once it was stopped."""
+        if not self.running:
+            coroutine.close()
+            raise ConnectionClosed("the connection was closed, and its thread has ended")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -48,7 +58,7 @@ class LoopThread:
 
     def stop(self) -> None:
         """Cancel what still runs, wait for it, and end the thread. Does nothing the second time."""
-        if not self._thread.is_alive():
+        if not self.running:
             return
         self.submit(_cancel_others()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)

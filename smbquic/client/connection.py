@@ -159,6 +159,8 @@ class Connection:
 
         Its ids are spent, and a server waits for ids that it never sees.
         """
+        if not self._waiting:
+            self._heard = self._loop.time()  # until now the server owed us nothing
         self._waiting.update(waiters)
         self._spent += sum(waiter.charge for waiter in waiters.values())
         self._outbox.append(buffers)
@@ -205,6 +207,7 @@ class Connection:
                 self._give_back(charge, turn)
             raise
         self._reserved -= charge
+        self._check()
 
     def _give_back(self, charge: int, turn: "asyncio.Future[None]") -> None:
         """A task was cancelled between getting its credits and spending them."""

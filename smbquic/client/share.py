@@ -4,7 +4,7 @@ Paths are relative to the share and separated by ``/`` (``\\`` works too); "" is
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from os import PathLike
 from pathlib import Path
 
@@ -142,13 +142,16 @@ class Share:
                 listing = await tree.request(query, path, _NO_MORE)
         finally:
             tree.connection.release()
-            await tree.request(requests.close(query.file_id), path)
+            if not tree.connection.closed:
+                await tree.request(requests.close(query.file_id), path)
 
     async def listdir(self, path: str = "", pattern: str = "*") -> list[str]:
         """The names in a folder."""
         return [entry.name async for entry in self.scandir(path, pattern)]
 
-    async def walk(self, path: str = "") -> AsyncIterator[tuple[str, list[Stat], list[Stat]]]:
+    async def walk(
+        self, path: str = ""
+    ) -> AsyncGenerator[tuple[str, list[Stat], list[Stat]], None]:
         """Every folder from `path` down, with its folders and its files; links are not followed.
 
         A folder removed from the second value is not entered.

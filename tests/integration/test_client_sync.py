@@ -92,6 +92,20 @@ def test_names(share: sync.Share) -> None:
     assert not share.exists("a")
 
 
+def test_listings_that_are_left_early(url: str, pki: PkiDirectory) -> None:
+    with sync.connect(url, ca=pki.ca) as share:
+        share.write_bytes("x", b"")
+        share.write_bytes("y", b"")
+        for _ in share.scandir():
+            break
+        left = share.scandir()
+        next(left)
+    with pytest.raises(smbquic.ConnectionClosed):
+        next(left)
+    with pytest.raises(smbquic.ConnectionClosed):
+        share.stat("x")
+
+
 def test_trees(share: sync.Share, tmp_path: Path) -> None:
     (tmp_path / "source" / "in").mkdir(parents=True)
     (tmp_path / "source" / "in" / "x").write_bytes(b"x")

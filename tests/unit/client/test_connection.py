@@ -197,6 +197,25 @@ async def test_who_is_cancelled_when_its_credits_came_gives_them_back(
     assert transport.arrived.empty()
 
 
+async def test_credits_that_come_with_the_end_are_worth_nothing(
+    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = make(1)
+    first, second = ask(connection), ask(connection)
+    request = await transport.next()
+    serve_queue = connection._serve_queue
+
+    def serve_and_fail() -> None:
+        serve_queue()
+        connection._fail(ConnectionClosed("the cable is cut"))
+
+    monkeypatch.setattr(connection, "_serve_queue", serve_and_fail)
+    transport.reply(request)
+    await first
+    with pytest.raises(ConnectionClosed, match="the cable is cut"):
+        await second
+
+
 async def test_a_compound_is_one_message(transport: FakeTransport, make: Make) -> None:
     connection = make(3)
     bodies = [requests.create("x", requests.STAT), requests.close()]
@@ -410,6 +429,22 @@ async def test_a_server_that_has_died_is_given_up(
     monkeypatch.setattr(module, "GIVE_UP", 0.0)
     with pytest.raises(IdleTimeout, match="has not answered"):
         await make(1).echo()
+
+
+async def test_a_long_silence_before_a_request_is_not_held_against_the_server(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(2)
+    connection._heard -= 2 * module.GIVE_UP
+    task = ask(connection)
+    request = await transport.next()
+    connection._tick()
+    assert not connection.closed
+    transport.reply(request)
+    await task
+    connection._heard -= 2 * module.GIVE_UP
+    connection._tick()
+    assert not connection.closed
 
 
 async def test_a_refused_negotiation_leaves_nothing_behind(transport: FakeTransport) -> None:

@@ -150,6 +150,15 @@ async def test_a_listing_that_is_left_early_is_closed(share: Share, server: Fake
     assert server.commands() == ["CREATE", "QUERY_DIRECTORY", "CLOSE"]
 
 
+async def test_a_listing_that_outlives_its_connection(share: Share, server: FakeServer) -> None:
+    serve_listings(server, [entry("a"), entry("b")])
+    iterator = share.scandir()
+    assert (await anext(iterator)).name == "a"
+    await share.tree.connection.close()
+    await iterator.aclose()
+    assert server.commands() == ["CREATE", "QUERY_DIRECTORY"]
+
+
 async def test_a_listing_that_fails(share: Share, server: FakeServer) -> None:
     server.handlers[Command.QUERY_DIRECTORY] = lambda request: (NtStatus.ACCESS_DENIED, None)
     with pytest.raises(DeniedError, match="QUERY_DIRECTORY: x"):
