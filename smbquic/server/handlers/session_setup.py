@@ -1,6 +1,7 @@
 """SESSION_SETUP: who it is. [MS-SMB2] 3.3.5.5"""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
@@ -9,6 +10,8 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context
 from smbquic.wire.session_setup import SessionSetupResponse
+
+_log = logging.getLogger(__name__)
 
 Result = SessionSetupResponse | Answer
 
@@ -25,6 +28,8 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
         return _step(context, request)
     except StatusError as error:
         if isinstance(error.__cause__, AuthenticationError):
+            # Quoted: the client chose a part of it, and may have tried to forge a line of the log.
+            _log.warning("%s: no logon: %r", context.connection.name, str(error.__cause__))
             return _after_a_while(context, error)
         raise
 
