@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
+from smbquic.storage.watch import ChangeSource
+
 Buffer = bytes | bytearray | memoryview
 
 READONLY: Final = 0x0001
@@ -223,3 +225,6 @@ class Storage(Protocol):
 
     def volume(self) -> VolumeStat:
         """The disk under the share."""
+
+    def watch(self) -> ChangeSource | None:
+        """What tells of changes by others, to be closed by the caller; None if nothing does."""

@@ -1,6 +1,7 @@
 """A folder of this machine's disk as a share. Linux and macOS."""
 
 import errno
+import logging
 import os
 import stat
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from smbquic.storage.base import (
 )
 from smbquic.storage.case_index import Stamp
 from smbquic.storage.descriptor import open_directory
+from smbquic.storage.inotify import Inotify
 from smbquic.storage.local_file import LocalFile
 from smbquic.storage.names import MAX_UNITS, from_disk
 from smbquic.storage.tree import Link, Tree, is_served, key_of
@@ -33,6 +35,8 @@ _NEVER_CREATES: Final = (Disposition.OPEN, Disposition.OVERWRITE)
 _FILE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _RACES: Final = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
 _ATTEMPTS: Final = 100
+
+_log = logging.getLogger(__name__)
 
 _Admit = Callable[[StorageFile], None]
 
@@ -98,6 +102,15 @@ class LocalStorage:
             file_system="NTFS",
             case_sensitive=False,
         )
+
+    def watch(self) -> Inotify | None:
+        """What tells of changes by local programs; None if this system has no inotify, or no more
+        of it for this user."""
+        try:
+            return Inotify(self._tree)
+        except OSError as error:
+            _log.warning("local changes in %r will go unnoticed: %s", self._tree.label, error)
+            return None
 
     def close(self) -> None:
         """Let go of the root. What is open stays open."""

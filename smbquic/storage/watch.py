@@ -1,0 +1,77 @@
+"""The contract of what tells that others change files of a share: programs on its machine.
+
+A source is told which folders matter and gives what has happened in them, in its order. It tells
+of everything that happens to the files, also through this very server: whoever makes changes of
+his own has to know them again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+
+class ChangeKind(Enum):
+    """What happened to a file or folder."""
+
+    ADDED = auto()
+    REMOVED = auto()
+    RENAMED = auto()
+    """Within its folder; a file that is moved elsewhere is REMOVED and ADDED."""
+    CONTENT = auto()
+    METADATA = auto()
+    """Times, attributes, permissions, extended attributes: nobody says which."""
+    MOVED = auto()
+    """A folder whose place is another now. What is told of its names comes besides."""
+    LOST = auto()
+    """More happened than could be kept: whoever needs to know has to look."""
+
+
+@dataclass(slots=True, frozen=True)
+class Change:
+    r"""One change. Names are those of the storage, ``a\b``, from the share's root on.
+
+    `old_name` is for RENAMED and MOVED; LOST has no name.
+    """
+
+    kind: ChangeKind
+    name: str = ""
+    is_directory: bool = False
+    old_name: str = ""
+
+
+class ChangeSource(Protocol):
+    """Tells of changes in the folders of one storage.
+
+    `read` and what registers folders are for one thread; the iterator of `cover` may be exhausted
+    on another.
+    """
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether `read` keeps half of a move, which a further one will complete or give up."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable as soon as there is something to `read`."""
+
+    def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
+        """Tell of changes in `folder` from now on, and with `recursive` in all below it.
+
+        Every step of the iterator takes in one more of the folders below. What cannot be watched,
+        because of rights or of limits, is left out.
+        """
+
+    def uncover(self, folder: str, *, recursive: bool) -> None:
+        """The opposite of one `cover`."""
+
+    def moved(self, old_name: str, new_name: str) -> None:
+        """Take note that a folder goes by another name now."""
+
+    def read(self, *, final: bool = False) -> list[Change]:
+        """What has happened since the last call; never waits.
+
+        With `final` half a move is no longer kept for the other half.
+        """
+
+    def close(self) -> None:
+        """Tell of nothing any more."""

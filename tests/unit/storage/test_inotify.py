@@ -1,0 +1,269 @@
+"""What local programs do to a share's files is told, once and in order."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smbquic.storage import inotify
+from smbquic.storage.inotify import Inotify, moved
+from smbquic.storage.local import LocalStorage
+from smbquic.storage.tree import Tree
+from smbquic.storage.watch import Change, ChangeKind
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux'")
+
+ADDED, REMOVED, RENAMED = ChangeKind.ADDED, ChangeKind.REMOVED, ChangeKind.RENAMED
+CONTENT, METADATA, MOVED = ChangeKind.CONTENT, ChangeKind.METADATA, ChangeKind.MOVED
+
+
+@pytest.fixture
+def folder(root: Path) -> Path:
+    return root
+
+
+@pytest.fixture
+def source(storage: LocalStorage) -> Iterator[Inotify]:
+    made = storage.watch()
+    assert made is not None
+    yield made
+    made.close()
+
+
+def cover(source: Inotify, name: str = "", *, recursive: bool = False) -> None:
+    for _ in source.cover(name, recursive=recursive):
+        pass
+
+
+def test_files_come_change_and_go(source: Inotify, folder: Path) -> None:
+    cover(source)
+    path = folder / "a.txt"
+    path.touch()
+    path.write_bytes(b"abc")
+    path.chmod(0o600)
+    path.unlink()
+    assert source.read() == [
+        Change(ADDED, "a.txt"),
+        Change(CONTENT, "a.txt"),
+        Change(METADATA, "a.txt"),
+        Change(REMOVED, "a.txt"),
+    ]
+    assert source.read() == []
+
+
+def test_names_are_those_of_the_wire(source: Inotify, folder: Path) -> None:
+    cover(source)
+    (folder / "a?").mkdir()
+    assert source.read() == [Change(ADDED, "a\uf025", is_directory=True)]
+
+
+def test_what_is_not_served_is_not_told_of(source: Inotify, folder: Path) -> None:
+    cover(source)
+    os.mkfifo(folder / "fifo")
+    (folder / "link").symlink_to("/etc")
+    assert source.read() == []
+
+
+def test_what_has_gone_again_is_told_of(source: Inotify, folder: Path) -> None:
+    cover(source)
+    (folder / "a").touch()
+    (folder / "a").unlink()
+    assert [change.kind for change in source.read()] == [ADDED, REMOVED]
+
+
+def test_what_is_made_in_a_folder_that_has_gone_is_told_of(source: Inotify, folder: Path) -> None:
+    (folder / "in").mkdir()
+    cover(source, "in")
+    (folder / "in" / "a").touch()
+    (folder / "in" / "a").unlink()
+    (folder / "in").rmdir()
+    assert source.read() == [Change(ADDED, r"in\a"), Change(REMOVED, r"in\a")]
+    assert source.folders == []
+
+
+def test_what_is_below_counts_only_when_asked_for(source: Inotify, folder: Path) -> None:
+    (folder / "in").mkdir()
+    cover(source)
+    (folder / "in" / "a").touch()
+    assert source.read() == []
+
+
+def test_recursive_takes_in_what_is_there_and_what_comes(source: Inotify, folder: Path) -> None:
+    (folder / "a" / "b").mkdir(parents=True)
+    cover(source, recursive=True)
+    assert source.folders == ["", "a", r"a\b"]
+    (folder / "a" / "b" / "new").mkdir()
+    (folder / "a" / "b" / "new" / "early").touch()
+    (folder / "a" / "b" / "new" / "deep").mkdir()
+    (folder / "a" / "b" / "new" / "deep" / "er").touch()
+    assert sorted(source.read(), key=lambda change: change.name) == [
+        Change(ADDED, r"a\b\new", is_directory=True),
+        Change(ADDED, r"a\b\new\deep", is_directory=True),
+        Change(ADDED, r"a\b\new\deep\er"),
+        Change(ADDED, r"a\b\new\early"),
+    ]
+    (folder / "a" / "b" / "new" / "late").touch()
+    assert source.read() == [Change(ADDED, r"a\b\new\late")]
+
+
+def test_a_rename_is_one_change(source: Inotify, folder: Path) -> None:
+    (folder / "old").touch()
+    cover(source)
+    (folder / "old").rename(folder / "new")
+    assert source.read() == [Change(RENAMED, "new", old_name="old")]
+
+
+def test_a_move_is_a_removal_and_an_addition(source: Inotify, folder: Path) -> None:
+    (folder / "in").mkdir()
+    (folder / "a").touch()
+    cover(source, recursive=True)
+    (folder / "a").rename(folder / "in" / "b")
+    assert source.read() == [Change(REMOVED, "a"), Change(ADDED, r"in\b")]
+
+
+def test_a_renamed_folder_is_watched_by_its_new_name(source: Inotify, folder: Path) -> None:
+    (folder / "old" / "in").mkdir(parents=True)
+    cover(source, recursive=True)
+    cover(source, r"old\in")
+    (folder / "old").rename(folder / "new")
+    assert source.read() == [
+        Change(MOVED, "new", is_directory=True, old_name="old"),
+        Change(RENAMED, "new", is_directory=True, old_name="old"),
+    ]
+    (folder / "new" / "in" / "a").touch()
+    assert source.read() == [Change(ADDED, r"new\in\a")]
+    source.uncover("", recursive=True)
+    assert source.folders == [r"new\in"]
+
+
+def test_a_folder_that_leaves_the_share_is_watched_no_more(source: Inotify, folder: Path) -> None:
+    (folder / "in" / "side").mkdir(parents=True)
+    cover(source, recursive=True)
+    (folder / "in").rename(folder.parent / "out")
+    assert source.read() == []
+    assert source.incomplete
+    assert source.read(final=True) == [Change(REMOVED, "in", is_directory=True)]
+    assert not source.incomplete
+    assert source.folders == [""]
+    assert source.read(final=True) == []
+
+
+def test_half_a_move_is_given_up_at_the_next_event(source: Inotify, folder: Path) -> None:
+    (folder / "a").touch()
+    cover(source)
+    (folder / "a").rename(folder.parent / "a")
+    (folder / "b").touch()
+    assert source.read() == [Change(REMOVED, "a"), Change(ADDED, "b")]
+
+
+def test_a_folder_that_enters_the_share_is_watched(source: Inotify, folder: Path) -> None:
+    (folder.parent / "out" / "side").mkdir(parents=True)
+    cover(source, recursive=True)
+    (folder.parent / "out").rename(folder / "in")
+    assert source.read() == [Change(ADDED, "in", is_directory=True)]
+    assert source.folders == ["", "in", r"in\side"]
+
+
+def test_a_folder_moved_where_nobody_looks_is_dropped(source: Inotify, folder: Path) -> None:
+    (folder / "a" / "x").mkdir(parents=True)
+    (folder / "b").mkdir()
+    cover(source, "a", recursive=True)
+    cover(source, "b")
+    (folder / "a" / "x").rename(folder / "b" / "x")
+    assert source.read() == [
+        Change(MOVED, r"b\x", is_directory=True, old_name=r"a\x"),
+        Change(REMOVED, r"a\x", is_directory=True),
+        Change(ADDED, r"b\x", is_directory=True),
+    ]
+    assert source.folders == ["a", "b"]
+
+
+def test_covering_twice_takes_uncovering_twice(source: Inotify, folder: Path) -> None:
+    (folder / "in").mkdir()
+    cover(source, recursive=True)
+    cover(source, recursive=True)
+    source.uncover("", recursive=True)
+    assert source.folders == ["", "in"]
+    source.uncover("", recursive=True)
+    assert source.folders == []
+    (folder / "a").touch()
+    assert source.read() == []
+
+
+def test_a_descent_ends_when_nobody_wants_it_any_more(source: Inotify, folder: Path) -> None:
+    for name in "abc":
+        (folder / name).mkdir()
+    steps = source.cover("", recursive=True)
+    next(steps)
+    source.uncover("", recursive=True)
+    assert list(steps) == []
+    assert source.folders == []
+
+
+def test_no_more_folders_are_watched_than_allowed(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in "abc":
+        (folder / name).mkdir()
+    tree = Tree(folder, read_only=False)
+    source = Inotify(tree, max_folders=2)
+    cover(source, recursive=True)
+    assert len(source.folders) == 2
+    assert len(caplog.records) == 1
+    assert "more than 2 folders" in caplog.text
+    source.close()
+    tree.close()
+
+
+def test_what_cannot_be_watched_is_left_out(source: Inotify) -> None:
+    cover(source, "missing", recursive=True)
+    assert source.folders == []
+
+
+def test_errors_of_the_kernel_are_said_once(
+    source: Inotify, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = inotify._LIBC
+    assert real is not None
+    monkeypatch.setattr(inotify, "_LIBC", (real[0], lambda *_: -1, real[2]))
+    monkeypatch.setattr("ctypes.get_errno", lambda: 28)
+    cover(source)
+    cover(source)
+    assert source.folders == []
+    assert caplog.text.count("No space left") == 1
+
+
+def test_lost_events_are_told(source: Inotify) -> None:
+    changes: list[Change] = []
+    source._take(-1, 0x4000, 0, b"", changes, set())
+    assert changes == [Change(ChangeKind.LOST)]
+
+
+def test_closing_ends_it(source: Inotify) -> None:
+    cover(source)
+    source.close()
+    source.close()
+    assert source.read() == []
+
+
+def test_there_may_be_no_inotify(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(inotify, "_LIBC", None)
+    assert storage.watch() is None
+    assert "will go unnoticed" in caplog.text
+
+
+def test_other_systems_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert inotify._find_inotify() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "became"),
+    [("a", "b"), (r"a\x", r"b\x"), ("ax", "ax"), ("", ""), (r"c\a", r"c\a")],
+)
+def test_moved(name: str, became: str) -> None:
+    assert moved(name, "a", "b") == became
