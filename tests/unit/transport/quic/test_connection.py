@@ -1,0 +1,411 @@
+"""The transport on an engine and an endpoint that the test plays itself."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
+from smbquic.transport import framing
+from smbquic.transport.framing import prefix
+from smbquic.transport.quic import connection
+from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.engine import Ending, Security
+from smbquic.transport.quic.options import QuicOptions
+
+PATH = (("192.0.2.1", 443), b"")
+SECURITY = Security("smb", "AES_128_GCM_SHA256", "fs.example", (b"leaf",))
+
+
+class FakeEngine:
+    """A QUIC engine that does nothing by itself."""
+
+    def __init__(self) -> None:
+        self.security: Security | None = None
+        self.ending: Ending | None = None
+        self.finished = False
+        self.begun = True
+        self.terminated = False
+        self.unsent = 0
+        self.unacknowledged = 0
+        self.idle_timeout = 30.0
+        self.connection_id = bytes(8)
+        self.pieces: list[bytes] = []
+        self.written = b""
+        self.released = 0
+        self.pings = 0
+        self.pinged = asyncio.Event()
+        self.due: float | None = None
+        self.ticks: list[float] = []
+        self.outgoing: list[bytes] = []
+
+    def connect(self, path: Any, now: float) -> None:
+        self.outgoing.append(b"hello")
+
+    def receive(self, datagram: bytes, path: Any, now: float) -> None:
+        self.pieces.append(datagram)
+
+    def read(self) -> list[bytes]:
+        pieces, self.pieces = self.pieces, []
+        return pieces
+
+    def release(self, count: int) -> bool:
+        self.released += count
+        return True
+
+    def write(self, *buffers: Any) -> None:
+        self.written += b"".join(buffers)
+
+    def ping(self) -> None:
+        self.pings += 1
+        self.pinged.set()
+
+    def close(self, code: int, reason: str, *, application: bool = True) -> None:
+        if self.ending is None:
+            self.ending = Ending(code, reason, application, ours=True)
+            self.outgoing.append(b"bye %d %s" % (code, reason.encode()))
+
+    def abandon(self) -> None:
+        self.terminated = True
+
+    def datagrams(self, now: float) -> list[tuple[bytes, Any]]:
+        outgoing, self.outgoing = self.outgoing, []
+        return [(datagram, PATH) for datagram in outgoing]
+
+    def timer(self) -> float | None:
+        return self.due
+
+    def tick(self, now: float) -> None:
+        self.ticks.append(now)
+        self.due = None
+
+
+class FakeEndpoint:
+    """A UDP socket that remembers what it was to send."""
+
+    local = ("192.0.2.9", 50000)
+
+    def __init__(self) -> None:
+        self.blocked = False
+        self.sent: list[bytes] = []
+        self.callbacks: list[Callable[[], None]] = []
+        self.rebound = 0
+
+    def send(self, datagrams: list[tuple[bytes, Any]]) -> None:
+        self.sent += [datagram for datagram, _ in datagrams]
+
+    def when_writable(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+    def rebind(self) -> None:
+        self.rebound += 1
+
+
+class FakeOwner:
+    """Remembers what became of its transport."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.error: Exception | None = None
+
+    def established(self, transport: QuicTransport) -> None:
+        self.events.append("established")
+
+    def failed(self, transport: QuicTransport, error: Exception) -> None:
+        self.events.append("failed")
+        self.error = error
+
+    def closed(self, transport: QuicTransport) -> None:
+        self.events.append("closed")
+
+    def gone(self, transport: QuicTransport) -> None:
+        self.events.append("gone")
+
+
+class Bench:
+    """A transport and everything around it."""
+
+    def __init__(self, *, is_client: bool = True, **options: Any) -> None:
+        self.engine, self.endpoint, self.owner = FakeEngine(), FakeEndpoint(), FakeOwner()
+        engine: Any = self.engine
+        endpoint: Any = self.endpoint
+        self.transport = QuicTransport(
+            engine,
+            endpoint,
+            PATH,
+            QuicOptions(**options),
+            self.owner,
+            name="the peer",
+            is_client=is_client,
+            verified=True,
+            max_message_size=framing.MAX_MESSAGE_SIZE,
+        )
+
+    def establish(self) -> None:
+        self.engine.security = SECURITY
+        self.transport.batch_received(1.0)
+
+    def feed(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.transport.datagram_received(piece, PATH, 1.0)
+        self.transport.batch_received(1.0)
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    made = Bench()
+    made.establish()
+    return made
+
+
+async def test_the_peer_is_described() -> None:
+    bench = Bench()
+    bench.transport.start()
+    assert bench.endpoint.sent == [b"hello"]
+    bench.establish()
+    peer = bench.transport.peer
+
+    assert bench.owner.events == ["established"]
+    assert (peer.kind, peer.local, peer.remote) == ("quic", FakeEndpoint.local, PATH[0])
+    assert (peer.alpn, peer.cipher) == ("smb", "AES_128_GCM_SHA256")
+    assert (peer.server_name, peer.certificates) == ("fs.example", (b"leaf",))
+    assert peer.encrypted
+    assert peer.authenticated
+
+
+async def test_what_comes_before_the_end_is_received_before_it(bench: Bench) -> None:
+    count = 3 * framing.QUEUE_LIMIT // framing.MESSAGE_COST
+    bench.feed(prefix(0) * count + prefix(4) + b"last" + prefix(3) + b"br")
+    assert bench.transport._backlog
+    bench.engine.ending = Ending(0, "bye")
+    bench.transport.batch_received(2.0)
+    for _ in range(count):
+        assert bytes(await bench.transport.receive()) == b""
+    assert bytes(await bench.transport.receive()) == b"last"
+    with pytest.raises(ConnectionClosed, match=r"the peer closed the connection.*: bye"):
+        await bench.transport.receive()
+
+
+async def test_what_comes_after_the_end_is_nobodys(bench: Bench) -> None:
+    bench.engine.unacknowledged = 1
+    bench.transport.close("enough")
+    bench.feed(prefix(1) + b"x")
+    with pytest.raises(ConnectionClosed, match="enough"):
+        await bench.transport.receive()
+
+
+async def test_garbage_in_the_backlog_ends_the_connection(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    count = framing.QUEUE_LIMIT // framing.MESSAGE_COST + 1
+    bench.feed(prefix(0) * count, b"GET / HTTP/1.1")
+    for _ in range(count):
+        await bench.transport.receive()
+    with pytest.raises(RemoteProtocolError, match="first byte 0x47"):
+        await bench.transport.receive()
+
+    assert bench.engine.ending is not None
+    assert bench.engine.ending.code == connection.PROTOCOL_BROKEN
+    assert len(caplog.records) == 1
+
+
+async def test_the_window_moves_by_what_was_fetched(bench: Bench) -> None:
+    bench.feed(prefix(5) + b"12345" + prefix(0))
+    assert bench.engine.released == 0
+    await bench.transport.receive()
+    assert bench.engine.released == 9
+    await bench.transport.receive()
+    assert bench.engine.released == 13
+
+
+async def test_a_message_larger_than_the_window_is_refused() -> None:
+    bench = Bench(window=1 << 20)
+    bench.establish()
+    bench.feed(prefix((1 << 20) - 4))
+    assert bench.engine.ending is None
+    bench = Bench(window=1 << 20)
+    bench.establish()
+    bench.feed(prefix((1 << 20) - 3))
+    with pytest.raises(RemoteProtocolError, match="more than the 1048572 allowed"):
+        await bench.transport.receive()
+
+
+async def test_senders_take_turns(bench: Bench) -> None:
+    bench.engine.unsent = connection.SEND_LIMIT
+    waiting = [asyncio.create_task(bench.transport.send(b"%d" % index)) for index in range(3)]
+    await asyncio.sleep(0)
+    assert bench.engine.written == b""
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    bench.engine.unsent = 0
+    bench.transport.batch_received(1.0)
+    bench.transport.batch_received(1.0)
+    await asyncio.gather(*waiting[1:])
+
+    assert bench.engine.written == prefix(1) + b"1" + prefix(1) + b"2"
+
+
+async def test_a_sender_that_is_cancelled_at_its_turn_passes_it_on(bench: Bench) -> None:
+    bench.engine.unsent = connection.SEND_LIMIT
+    waiting = [asyncio.create_task(bench.transport.send(b"%d" % index)) for index in range(2)]
+    await asyncio.sleep(0)
+    bench.engine.unsent = 0
+    bench.transport.batch_received(1.0)
+    waiting[0].cancel()
+    async with asyncio.timeout(20):
+        await waiting[1]
+
+    assert bench.engine.written == prefix(1) + b"1"
+
+
+async def test_the_end_wakes_all_senders(bench: Bench) -> None:
+    bench.engine.unsent = connection.SEND_LIMIT
+    waiting = [asyncio.create_task(bench.transport.send(b"x")) for _ in range(3)]
+    await asyncio.sleep(0)
+    bench.engine.unsent = 0
+    bench.transport.batch_received(1.0)
+    bench.engine.unsent = connection.SEND_LIMIT
+    bench.engine.ending = Ending(0, "")
+    bench.transport.batch_received(1.0)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [type(result) for result in results] == [ConnectionClosed] * 3
+
+
+async def test_a_blocked_socket_is_waited_for(bench: Bench) -> None:
+    bench.endpoint.blocked = True
+    bench.engine.outgoing.append(b"data")
+    bench.transport.batch_received(1.0)
+    assert b"data" not in bench.endpoint.sent
+    bench.endpoint.blocked = False
+    (callback,) = bench.endpoint.callbacks
+    callback()
+
+    assert bench.endpoint.sent[-1] == b"data"
+
+
+async def test_closing_waits_for_what_is_under_way(bench: Bench) -> None:
+    bench.engine.unacknowledged = 10
+    bench.transport.close("done")
+    await asyncio.sleep(0)
+    assert bench.engine.ending is None
+    bench.engine.unacknowledged = 0
+    bench.transport.batch_received(1.0)
+    await asyncio.wait_for(bench.transport.wait_closed(), 20)
+
+    assert bench.endpoint.sent[-1] == b"bye 0 done"
+    assert bench.owner.events == ["established", "closed"]
+
+
+async def test_closing_does_not_wait_forever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "LINGER", 0)
+    bench = Bench()
+    bench.establish()
+    bench.engine.unacknowledged = 10
+    bench.transport.close("done")
+    await asyncio.wait_for(bench.transport.wait_closed(), 20)
+
+    assert bench.endpoint.sent[-1] == b"bye 0 done"
+
+
+async def test_the_farewell_is_repeated_but_not_forever(bench: Bench) -> None:
+    bench.transport.close("done")
+    await bench.transport.wait_closed()
+    sent = len(bench.endpoint.sent)
+    for _ in range(connection.MAX_FAREWELLS + 10):
+        bench.feed(b"still talking")
+
+    assert len(bench.endpoint.sent) == sent + connection.MAX_FAREWELLS
+    assert bench.endpoint.sent[-1] == b"bye 0 done"
+
+
+async def test_the_owner_hears_when_all_is_over(bench: Bench) -> None:
+    bench.transport.close()
+    await bench.transport.wait_closed()
+    bench.engine.terminated = True
+    bench.transport._tick()
+
+    assert bench.owner.events == ["established", "closed", "gone"]
+
+
+async def test_a_server_forgets_what_no_packet_began() -> None:
+    bench = Bench(is_client=False)
+    bench.engine.begun = False
+    bench.feed(b"junk")
+
+    assert bench.owner.events == ["closed", "gone"]
+    assert bench.endpoint.sent == []
+
+
+async def test_time_is_passed_on_when_it_has_come(bench: Bench) -> None:
+    loop = asyncio.get_running_loop()
+    ticked = asyncio.Event()
+    tick = bench.engine.tick
+
+    def remember(now: float) -> None:
+        tick(now)
+        ticked.set()
+
+    bench.engine.tick = remember  # type: ignore[method-assign]
+    bench.engine.due = monotonic() + 30
+    bench.transport.batch_received(1.0)
+    first = bench.transport._timer
+    bench.engine.due += 10
+    bench.transport.batch_received(1.0)
+    assert bench.transport._timer is first
+    # The timer that was set too early finds that there is time, and sets another.
+    bench.transport._tick()
+    assert bench.engine.ticks == []
+    bench.engine.due = monotonic()
+    bench.transport.batch_received(1.0)
+    async with asyncio.timeout(20):
+        await ticked.wait()
+
+    assert len(bench.engine.ticks) == 1
+    assert loop.is_running()
+
+
+async def test_pings_are_sent_only_while_they_are_wanted(bench: Bench) -> None:
+    bench.engine.idle_timeout = 0.003
+    bench.transport.keep_alive = True
+    for _ in range(3):
+        bench.engine.pinged.clear()
+        await asyncio.wait_for(bench.engine.pinged.wait(), 20)
+    bench.transport.keep_alive = False
+    assert bench.transport._ping_timer is None
+    bench.transport.keep_alive = True
+    bench.transport.close()
+    assert bench.transport._ping_timer is None
+    bench.transport.keep_alive = False
+    bench.transport.keep_alive = True
+
+    assert bench.transport._ping_timer is None
+
+
+async def test_a_handshake_that_takes_too_long_is_given_up() -> None:
+    bench = Bench(handshake_timeout=0)
+    await asyncio.wait_for(bench.transport.wait_closed(), 20)
+
+    assert bench.owner.events == ["failed", "closed"]
+    assert isinstance(bench.owner.error, ConnectError)
+    assert "did not complete the handshake within 0 s" in str(bench.owner.error)
+
+
+async def test_the_first_reason_counts(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        bench.transport.close("first")
+        bench.transport.abort(ConnectionClosed("second"))
+    with pytest.raises(ConnectionClosed, match="first"):
+        await bench.transport.receive()
+
+
+async def test_an_error_code_is_told_where_there_is_no_reason(bench: Bench) -> None:
+    bench.engine.ending = Ending(7, "")
+    bench.transport.batch_received(1.0)
+    with pytest.raises(ConnectionClosed, match="closed the connection: error 7"):
+        await bench.transport.receive()
