@@ -6,7 +6,7 @@ from typing import Literal, TextIO, get_args
 
 INTERNET_DATAGRAM = 1200
 """Bytes of UDP payload that every path carries ([RFC9000] 14)."""
-LOOPBACK_DATAGRAM = 8900
+LOOPBACK_DATAGRAM = 16000
 LARGEST_DATAGRAM = 16000
 """The engine writes lengths in two bytes, which end at 16383."""
 
