@@ -4,6 +4,11 @@ They live in the extended attribute ``user.DOSATTRIB`` in Samba's format, so tha
 between Samba and this server without losing them: an NDR structure of a hexadecimal string (empty
 since version 3), a version, and a block whose layout hangs on it. Versions 3 to 5 are read, 5 is
 written. Times in it are FILETIMEs: units of 100 ns since 1601.
+
+What Samba has no field for stands behind its block, where Samba does not look, and goes when Samba
+writes: the number of the account that made the file, and, if there is any, the size of the
+clients' extended attributes and a change time that a client has set. The disk's own change time
+cannot be set, so ours comes with the moment of its setting: it counts until the disk's is later.
 """
 
 import errno
@@ -13,10 +18,8 @@ import struct
 from typing import Final, NamedTuple, Self
 
 from smbquic.storage import base
-
-XATTR: Final = "user.DOSATTRIB"
-SUPPORTED: Final = hasattr(os, "getxattr")
-"""Whether this platform's Python can reach extended attributes at all."""
+from smbquic.storage.descriptor import birth_time
+from smbquic.storage.xattrs import DOS_ATTRIBUTES, SUPPORTED
 
 _HAS_ATTRIBUTES: Final = 0x01
 _HAS_CREATION_TIME: Final = 0x10
@@ -26,23 +29,37 @@ _TIME: Final = struct.Struct("<Q")
 _TIME_OFFSET: Final = {3: 28, 4: 16, 5: 8}
 _VERSION_5: Final = struct.Struct("<2xHH2xIIQ")
 _FAST_HEAD: Final = _VERSION_5.pack(5, 5, _HAS_ATTRIBUTES | _HAS_CREATION_TIME, 0, 0)[:12]
+_ACCOUNT: Final = struct.Struct("<I")
+_REST: Final = struct.Struct("<IIQQ")
 _EPOCH: Final = 116_444_736_000_000_000
+_LATER: Final = 20_000_000
+"""Nanoseconds that the clock of a disk may be off, or take to note a change."""
 
 _NO_ROOM: Final = frozenset((errno.ENOTSUP, errno.ENOSPC, errno.EDQUOT, errno.E2BIG))
 
 
 class Stored(NamedTuple):
-    """What the extended attribute holds. `creation_time` is in nanoseconds since 1970."""
+    """What the extended attribute holds. Times are in nanoseconds since 1970.
 
-    attributes: int | None
-    creation_time: int | None
+    `account` is 0 if nobody knows; `change_time` counts while the disk's is not later than `until`.
+    """
+
+    attributes: int | None = None
+    creation_time: int | None = None
+    account: int = 0
+    ea_size: int = 0
+    change_time: int | None = None
+    until: int = 0
 
     @classmethod
     def decode(cls, blob: bytes) -> Self:
         """Read Samba's format; what can't be made out is None, on any bytes."""
-        if len(blob) == _VERSION_5.size and blob.startswith(_FAST_HEAD):
-            _, _, _, attributes, filetime = _VERSION_5.unpack(blob)
-            return cls(attributes & base.SETTABLE, _from_filetime(filetime))
+        if blob.startswith(_FAST_HEAD) and len(blob) >= _VERSION_5.size:
+            _, _, _, attributes, filetime = _VERSION_5.unpack_from(blob)
+            attributes &= base.SETTABLE
+            if len(blob) == _VERSION_5.size:
+                return cls(attributes, _from_filetime(filetime))
+            return cls(attributes, _from_filetime(filetime), *_decode_rest(blob))
         try:
             position = (blob.index(0) + 2) & ~1
             version, _ = _VERSIONS.unpack_from(blob, position)
@@ -50,23 +67,41 @@ class Stored(NamedTuple):
             flags, attributes = _FLAGS.unpack_from(blob, position)
             (filetime,) = _TIME.unpack_from(blob, position + _TIME_OFFSET[version])
         except (ValueError, KeyError, struct.error):
-            return cls(None, None)
+            return cls()
         return cls(
             attributes & base.SETTABLE if flags & _HAS_ATTRIBUTES else None,
             _from_filetime(filetime) if flags & _HAS_CREATION_TIME else None,
         )
 
+    def encode(self, *, is_directory: bool) -> bytes:
+        """Samba's version 5 of the extended attribute, and what is ours behind it."""
+        attributes = (self.attributes or 0) & base.SETTABLE
+        if is_directory:
+            attributes |= base.DIRECTORY
+        blob = _VERSION_5.pack(
+            5,
+            5,
+            _HAS_ATTRIBUTES | _HAS_CREATION_TIME,
+            attributes,
+            _to_filetime(self.creation_time),
+        )
+        if self.ea_size or self.change_time is not None:
+            changed, until = _to_filetime(self.change_time), _to_filetime(self.until)
+            return blob + _REST.pack(self.account, self.ea_size, changed, until)
+        return blob + _ACCOUNT.pack(self.account) if self.account else blob
 
-NOTHING: Final = Stored(None, None)
+
+NOTHING: Final = Stored()
 
 
-def encode(attributes: int, creation_time: int, *, is_directory: bool) -> bytes:
-    """Samba's version 5 of the extended attribute."""
-    attributes &= base.SETTABLE
-    if is_directory:
-        attributes |= base.DIRECTORY
-    filetime = min(max(creation_time // 100 + _EPOCH, 0), 2**64 - 1)
-    return _VERSION_5.pack(5, 5, _HAS_ATTRIBUTES | _HAS_CREATION_TIME, attributes, filetime)
+def _decode_rest(blob: bytes) -> tuple[int, int, int | None, int]:
+    size = len(blob) - _VERSION_5.size
+    if size == _ACCOUNT.size:
+        return (*_ACCOUNT.unpack_from(blob, _VERSION_5.size), 0, None, 0)
+    if size != _REST.size:
+        return 0, 0, None, 0
+    account, ea_size, changed, until = _REST.unpack_from(blob, _VERSION_5.size)
+    return account, ea_size, _from_filetime(changed), _from_filetime(until) or 0
 
 
 def read(file: int | bytes) -> Stored:
@@ -78,26 +113,30 @@ def read(file: int | bytes) -> Stored:
     if not SUPPORTED:
         return NOTHING
     try:
-        return Stored.decode(os.getxattr(file, XATTR, follow_symlinks=isinstance(file, int)))
+        blob = os.getxattr(file, DOS_ATTRIBUTES, follow_symlinks=isinstance(file, int))
     except OSError:
         return NOTHING
+    return Stored.decode(blob)
 
 
-def write(file: int, attributes: int, creation_time: int, *, is_directory: bool) -> None:
-    """Store both. A disk that has no room for them goes without; other errors are raised."""
+def write(file: int, stored: Stored, *, is_directory: bool) -> None:
+    """Store it. A disk that has no room for it goes without; other errors are raised."""
     if not SUPPORTED:
         return
     try:
-        os.setxattr(file, XATTR, encode(attributes, creation_time, is_directory=is_directory))
+        os.setxattr(file, DOS_ATTRIBUTES, stored.encode(is_directory=is_directory))
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
 
 
-def describe(name: str, status: os.stat_result, stored: Stored, home: int) -> base.FileStat:
+def describe(
+    name: str, status: os.stat_result, stored: Stored, home: int, file: int | bytes
+) -> base.FileStat:
     """Put together what the disk says of a file and what is stored with it.
 
     `home` is the share's own device: inode numbers of disks mounted below it are kept apart.
+    `file` is its descriptor or path, for what the status does not tell.
     """
     is_directory = stat.S_ISDIR(status.st_mode)
     attributes = base.DIRECTORY if is_directory else 0
@@ -106,6 +145,9 @@ def describe(name: str, status: os.stat_result, stored: Stored, home: int) -> ba
     if name.startswith("."):
         attributes |= base.HIDDEN
     created = stored.creation_time
+    changed = status.st_ctime_ns
+    if stored.change_time is not None and changed <= stored.until + _LATER:
+        changed = stored.change_time
     file_id = status.st_ino
     if status.st_dev != home:
         file_id ^= (status.st_dev & 0xFFFFFFFF) << 32
@@ -115,24 +157,28 @@ def describe(name: str, status: os.stat_result, stored: Stored, home: int) -> ba
         0 if is_directory else status.st_size,
         0 if is_directory else status.st_blocks * 512,
         attributes or base.NORMAL,
-        derived_creation_time(status) if created is None else created,
+        derived_creation_time(status, file) if created is None else created,
         status.st_atime_ns,
         status.st_mtime_ns,
-        status.st_ctime_ns,
+        changed,
         file_id,
         1 if is_directory else status.st_nlink,
-        0,
+        stored.ea_size,
         status.st_uid,
         status.st_gid,
         status.st_mode & 0o777,
+        stored.account,
     )
 
 
-def derived_creation_time(status: os.stat_result) -> int:
+def derived_creation_time(status: os.stat_result, file: int | bytes) -> int:
     """The birth time where the platform tells it, else the earliest of the other three."""
     birth: float | None = getattr(status, "st_birthtime", None)
     if birth is not None:
         return int(birth * 1_000_000_000)
+    born = birth_time(file)
+    if born is not None:
+        return born
     return min(status.st_atime_ns, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -141,3 +187,7 @@ def _from_filetime(filetime: int) -> int | None:
     if filetime in (0, 2**64 - 1):
         return None
     return (filetime - _EPOCH) * 100
+
+
+def _to_filetime(time: int | None) -> int:
+    return 0 if time is None else min(max(time // 100 + _EPOCH, 0), 2**64 - 1)

@@ -71,7 +71,9 @@ class FileStat:
     `name` is the last component in its real case (``""`` for the root); `attributes` are
     FILE_ATTRIBUTE_ bits ([MS-FSCC] 2.6), NORMAL if there are none, DIRECTORY always on a folder;
     `file_id` tells files of one share apart for as long as they exist. Folders have size 0.
-    `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the disk has them.
+    `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the disk has them;
+    `account` is what `Storage.open` was told when the file was made, or 0. `ea_size` is the size
+    of the extended attributes that clients have set; what others set shows in `StorageFile` only.
     """
 
     name: str
@@ -89,12 +91,22 @@ class FileStat:
     owner: int | None = None
     group: int | None = None
     mode: int = 0o777
+    account: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Stream:
+    """A named stream of a file: its name without type, and its size in bytes."""
+
+    name: str
+    size: int
 
 
 @dataclass(slots=True)
 class VolumeStat:
     """The disk under a share. `available_bytes` is what the serving user may still fill,
-    `name_max` the longest component in UTF-16 units, `created` nanoseconds since 1970."""
+    `name_max` the longest component in UTF-16 units, `created` nanoseconds since 1970.
+    `extended` tells whether it can keep named streams, extended attributes and descriptors."""
 
     total_bytes: int
     available_bytes: int
@@ -106,6 +118,7 @@ class VolumeStat:
     created: int
     file_system: str
     case_sensitive: bool
+    extended: bool = False
 
 
 class StorageFile(Protocol):
@@ -127,7 +140,16 @@ class StorageFile(Protocol):
 
     @property
     def key(self) -> Hashable:
-        """What tells this file from any other of the share; all opens of one file share it."""
+        """What tells this file from any other of the share; all opens of one file share it.
+        A named stream has a key of its own, which `rename` changes."""
+
+    @property
+    def file_key(self) -> Hashable:
+        """The `key` of the whole file, which is another one than `key` for a named stream."""
+
+    @property
+    def stream(self) -> str:
+        """The name of the stream that this is, ``""`` for a whole file or folder."""
 
     def stat(self) -> FileStat:
         """What is known of the file now; raises FileNotFoundError for nothing but a lost disk."""
@@ -159,10 +181,45 @@ class StorageFile(Protocol):
         last_write_time: int | None = None,
         change_time: int | None = None,
     ) -> None:
-        """Set the times that are given. A storage that can't hold one of them leaves it."""
+        """Set the times that are given. A storage that can't hold one of them leaves it.
+        A change time that was set lasts until the next change."""
 
     def set_attributes(self, attributes: int) -> None:
         """Replace the `SETTABLE` bits. A storage that can't hold them leaves them."""
+
+    def extended_attributes(self) -> list[tuple[str, bytes]]:
+        """The attributes of clients, by name: not what a server keeps for itself."""
+
+    def set_extended_attributes(self, changes: Sequence[tuple[str, bytes]]) -> None:
+        """Set the attributes that are given, all or none of them; an empty value removes one.
+
+        Names differ by more than case. NameInvalid; PermissionError for a name that a server
+        keeps for itself; `OSError` with ENOTSUP, or with ENOSPC where the disk has no room.
+        """
+
+    def security(self) -> bytes | None:
+        """What `set_security` has stored last, or None."""
+
+    def set_security(self, descriptor: bytes) -> None:
+        """Store a security descriptor, which means nothing here. `OSError` as above."""
+
+    def streams(self) -> list[Stream]:
+        """The named streams, in the order of their names."""
+
+    def open_stream(
+        self,
+        name: str,
+        disposition: Disposition = Disposition.OPEN,
+        *,
+        admit: "Callable[[StorageFile], None] | None" = None,
+    ) -> "tuple[StorageFile, Action]":
+        """Open or make a named stream of this file; what is opened takes this file over.
+
+        `name` is without type, and found in any case. `admit` is as for `Storage.open`. Streams
+        read, write and close as files do; their attributes, times and descriptor are the file's,
+        and `rename` wants the name of a stream. Raises FileNotFoundError, FileExistsError, and
+        NameInvalid, also where the disk has no room for streams.
+        """
 
     def rename(self, new_name: str, *, replace: bool) -> None:
         """Move to `new_name`, a whole name from the share's root on.
@@ -206,14 +263,20 @@ class Storage(Protocol):
         directory: bool | None = None,
         write: bool = False,
         attributes: int = 0,
+        account: int = 0,
         admit: Callable[[StorageFile], None] | None = None,
+        permit: Callable[[str], None] | None = None,
     ) -> tuple[StorageFile, Action]:
         """Open or make the file or folder `name`, in one atomic step as far as others can see.
 
         `directory` true wants a folder, false a file; none takes either and makes a file.
         `write` asks for content that can be changed. `attributes` are for what is made or
-        overwritten. `admit` sees a file that existed already before anything about it is changed;
-        if it raises, nothing is, the file is closed and the exception goes on to the caller.
+        overwritten, and `account` (32 bits, 0 for none) is kept with what is made. Overwriting
+        takes named streams and extended attributes along.
+
+        `admit` sees a file that existed already before anything about it is changed; if it
+        raises, nothing is, the file is closed and the exception goes on to the caller. `permit`
+        is told the name of the folder before something is made there, and stops it by raising.
 
         Raises FileNotFoundError (the last part is missing), PathNotFound, FileExistsError,
         NotADirectoryError, IsADirectoryError, NameInvalid, PermissionError; `OSError` with EROFS
@@ -222,6 +285,9 @@ class Storage(Protocol):
 
     def stat(self, name: str) -> FileStat:
         """What is known of `name`, without opening it; errors as for `open`."""
+
+    def security(self, name: str) -> bytes | None:
+        """What `StorageFile.security` would tell of a folder; errors as for `open`."""
 
     def volume(self) -> VolumeStat:
         """The disk under the share."""

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import struct
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -11,6 +12,16 @@ from typing import Final
 
 _WALK: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 _LIST: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_RDONLY
+
+# Linux' statx: where to look from, how, for what, and where the answer stands.
+_HERE: Final = -100
+_NOT_A_LINK: Final = 0x100
+_THE_DESCRIPTOR: Final = 0x1000
+_BIRTH: Final = 0x800
+_STATX_SIZE: Final = 256
+_MASK: Final = struct.Struct("<I")
+_BIRTH_TIME: Final = struct.Struct("<qI")
+_BIRTH_TIME_OFFSET: Final = 80
 
 
 class Descriptor:
@@ -88,6 +99,25 @@ def synchronise(fd: int) -> None:
             raise
 
 
+def birth_time(file: int | bytes) -> int | None:
+    """When a file was made, in nanoseconds since 1970, where the system knows it.
+
+    By descriptor, or by a path whose last part is not followed.
+    """
+    if _STATX is None:
+        return None
+    answer = ctypes.create_string_buffer(_STATX_SIZE)
+    if isinstance(file, int):
+        failed = _STATX(file, b"", _THE_DESCRIPTOR, _BIRTH, answer)
+    else:
+        failed = _STATX(_HERE, file, _NOT_A_LINK, _BIRTH, answer)
+    if failed or not _MASK.unpack_from(answer)[0] & _BIRTH:
+        return None
+    seconds, nanoseconds = _BIRTH_TIME.unpack_from(answer, _BIRTH_TIME_OFFSET)
+    # 0 is what a disk says that is older than birth times.
+    return int(seconds) * 1_000_000_000 + int(nanoseconds) or None
+
+
 def rename_exclusive(old: bytes, new: bytes, old_directory: int, new_directory: int) -> None:
     """Rename, but never onto something; FileExistsError then."""
     if _RENAME is not None:
@@ -128,3 +158,22 @@ def _find_rename() -> tuple[_Rename, int] | None:
 
 
 _RENAME: Final = _find_rename()
+
+
+_Statx = Callable[[int, bytes, int, int, ctypes.Array[ctypes.c_char]], int]
+
+
+def _find_statx() -> _Statx | None:
+    function: _Statx | None = getattr(ctypes.CDLL(None), "statx", None)
+    if function is not None:
+        function.argtypes = (  # type: ignore[attr-defined]
+            ctypes.c_int,
+            ctypes.c_char_p,
+            ctypes.c_int,
+            ctypes.c_uint,
+            ctypes.c_char_p,
+        )
+    return function
+
+
+_STATX: Final = _find_statx()

@@ -22,7 +22,7 @@ from smbquic.storage.case_index import Stamp
 from smbquic.storage.descriptor import open_directory
 from smbquic.storage.inotify import Inotify
 from smbquic.storage.local_file import LocalFile
-from smbquic.storage.names import MAX_UNITS, from_disk
+from smbquic.storage.names import MAX_UNITS, from_disk, join
 from smbquic.storage.tree import Link, Tree, is_served, key_of
 
 _OVERWRITING: Final = {
@@ -39,6 +39,7 @@ _ATTEMPTS: Final = 100
 _log = logging.getLogger(__name__)
 
 _Admit = Callable[[StorageFile], None]
+_Permit = Callable[[str], None]
 
 
 class _Raced(Exception):  # noqa: N818  (no error: the reason to look again)
@@ -68,20 +69,28 @@ class LocalStorage:
         directory: bool | None = None,
         write: bool = False,
         attributes: int = 0,
+        account: int = 0,
         admit: _Admit | None = None,
+        permit: _Permit | None = None,
     ) -> tuple[LocalFile, Action]:
         """Open or make the file or folder `name`; see `Storage.open`.
 
-        Attributes and creation time that the disk has no room for are dropped silently.
+        Attributes, account and creation time that the disk has no room for are dropped silently.
         """
         if directory and disposition in _OVERWRITING:
             raise OSError(errno.EINVAL, "a folder can't be overwritten", name)
-        opening = _Opening(self._tree, name, disposition, directory, write, attributes, admit)
+        opening = _Opening(
+            self._tree, name, disposition, directory, write, attributes, account, admit, permit
+        )
         return opening.run()
 
     def stat(self, name: str) -> FileStat:
         """What is known of `name`, without opening it; errors as for `open`."""
         return self._tree.stat(name)
+
+    def security(self, name: str) -> bytes | None:
+        """The security descriptor that is stored with a folder, or None."""
+        return self._tree.security(name)
 
     def volume(self) -> VolumeStat:
         """The disk under the share's root. It is called NTFS, as everybody does: clients take
@@ -101,6 +110,7 @@ class LocalStorage:
             created=self._tree.stat("").creation_time,
             file_system="NTFS",
             case_sensitive=False,
+            extended=self._tree.extended,
         )
 
     def watch(self) -> Inotify | None:
@@ -128,7 +138,9 @@ class _Opening:
         directory: bool | None,
         write: bool,
         attributes: int,
+        account: int,
         admit: _Admit | None,
+        permit: _Permit | None,
     ) -> None:
         self._tree = tree
         self._name = name
@@ -137,7 +149,9 @@ class _Opening:
         self._directory = directory
         self._write = write
         self._attributes = attributes
+        self._account = account
         self._admit = admit
+        self._permit = permit
 
     def run(self) -> tuple[LocalFile, Action]:
         """Open it."""
@@ -197,6 +211,8 @@ class _Opening:
         if self._disposition in _NEVER_CREATES:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._name)
         self._tree.require_writable()
+        if self._permit is not None:
+            self._permit(join(folders))
         before = Stamp.of(parent)
         try:
             if self._directory:
@@ -213,7 +229,8 @@ class _Opening:
             raise PathNotFound(self._name) from None
         self._tree.index.update(parent, before, raw)
         file = self._attach(fd, parent, raw, folders, is_directory=bool(self._directory))
-        file.mark_made(self._attributes if self._directory else self._attributes | ARCHIVE)
+        attributes = self._attributes if self._directory else self._attributes | ARCHIVE
+        file.mark_made(attributes, self._account)
         return file, Action.CREATED
 
     @staticmethod

@@ -3,11 +3,13 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from smbquic.storage import attributes
-from smbquic.storage.base import Buffer, FileStat
+from smbquic.storage import attributes, extended, streams, xattrs
+from smbquic.storage.attributes import Stored
+from smbquic.storage.base import Action, Buffer, Disposition, FileStat, StorageFile, Stream
 from smbquic.storage.case_index import Stamp
 from smbquic.storage.descriptor import (
     Descriptor,
@@ -15,6 +17,7 @@ from smbquic.storage.descriptor import (
     rename_exclusive,
     synchronise,
 )
+from smbquic.storage.local_stream import open_stream
 from smbquic.storage.names import fold, from_disk, join, to_disk
 from smbquic.storage.tree import FileKey, Link, Tree, is_served, key_of, path_of
 
@@ -33,7 +36,7 @@ class LocalFile:
     def __init__(self, tree: Tree, fd: int, link: Link, *, is_directory: bool) -> None:
         self._tree = tree
         # Whoever is still at it when the file is closed may need the link, too.
-        self._descriptor = Descriptor(fd, lambda: tree.detach(link))
+        self.descriptor = Descriptor(fd, lambda: tree.detach(link))
         self._link = link
         self._is_directory = is_directory
 
@@ -52,15 +55,26 @@ class LocalFile:
         """The file's device and inode numbers."""
         return self._link.key
 
+    @property
+    def file_key(self) -> FileKey:
+        """The same as `key`."""
+        return self._link.key
+
+    @property
+    def stream(self) -> str:
+        """It is no named stream."""
+        return ""
+
     def stat(self) -> FileStat:
         """What is known of the file now."""
-        with self._descriptor as fd:
+        with self.descriptor as fd:
             stored = attributes.read(fd)
-            return attributes.describe(self._link.last, os.fstat(fd), stored, self._tree.home)
+            home = self._tree.home
+            return attributes.describe(self._link.last, os.fstat(fd), stored, home, fd)
 
     def parent_stat(self) -> FileStat:
         """The same of the folder that holds it; the root is its own."""
-        with self._descriptor, self._tree.lock:
+        with self.descriptor, self._tree.lock:
             parent = self._link.parent
             if parent is not None:
                 components = self._link.components
@@ -70,7 +84,7 @@ class LocalFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset` on: fewer at the end of the file, none past it."""
-        with self._descriptor as fd:
+        with self.descriptor as fd:
             # The file's size bounds what is allocated; `pread` fills it without zeroing it first.
             length = min(length, os.fstat(fd).st_size - offset)
             return os.pread(fd, length, offset) if length > 0 else b""
@@ -80,7 +94,7 @@ class LocalFile:
         self._tree.require_writable()
         total = sum(len(buffer) for buffer in buffers)
         _check_range(offset, total)
-        with self._descriptor as fd:
+        with self.descriptor as fd:
             written = os.pwritev(fd, buffers[:_MAX_VECTORS], offset) if total else 0
             if written < total:
                 self._write_rest(fd, offset, buffers, written)
@@ -106,13 +120,13 @@ class LocalFile:
         """Make the file `size` bytes long; new bytes read as zero."""
         self._tree.require_writable()
         _check_range(size, 0)
-        with self._descriptor as fd:
+        with self.descriptor as fd:
             os.ftruncate(fd, size)
 
     def allocate(self, size: int) -> None:
         """Cut a longer file to `size`; else see whether the disk has room, but set none aside."""
         self._tree.require_writable()
-        with self._descriptor as fd:
+        with self.descriptor as fd:
             status = os.fstat(fd)
             if size < status.st_size:
                 os.ftruncate(fd, size)
@@ -123,7 +137,7 @@ class LocalFile:
 
     def flush(self) -> None:
         """Return once the content, and the name if this open made it, would survive a crash."""
-        with self._descriptor as fd:
+        with self.descriptor as fd:
             synchronise(fd)
             with self._tree.lock:
                 parent = self._link.parent
@@ -144,53 +158,107 @@ class LocalFile:
         last_write_time: int | None = None,
         change_time: int | None = None,
     ) -> None:
-        """Set the times that are given, but for the change time, which is the disk's own."""
+        """Set the times that are given. The disk's own change time moves all the same."""
         self._tree.require_writable()
-        with self._descriptor as fd:
-            status = os.fstat(fd)
-            if creation_time is not None:
-                with self._tree.lock:
-                    stored = attributes.read(fd)
-                    self._store(fd, stored.attributes or 0, creation_time)
+        with self.descriptor as fd, self._tree.lock:
             if last_access_time is not None or last_write_time is not None:
+                status = os.fstat(fd)
                 times = (
                     status.st_atime_ns if last_access_time is None else last_access_time,
                     status.st_mtime_ns if last_write_time is None else last_write_time,
                 )
                 os.utime(fd, ns=times)
+            if creation_time is not None or change_time is not None:
+                stored = self._stored(fd)._replace(change_time=change_time, until=time.time_ns())
+                if creation_time is not None:
+                    stored = stored._replace(creation_time=creation_time)
+                self._store(fd, stored)
 
     def set_attributes(self, attributes: int) -> None:
         """Replace the `SETTABLE` bits."""
         self._tree.require_writable()
-        with self._descriptor as fd, self._tree.lock:
-            self._store(fd, attributes, self._creation_time(fd))
+        with self.descriptor as fd, self._tree.lock:
+            self._store(fd, self._stored(fd)._replace(attributes=attributes, change_time=None))
 
-    def mark_made(self, attributes: int) -> None:
+    def extended_attributes(self) -> list[tuple[str, bytes]]:
+        """The attributes of clients, by name."""
+        with self.descriptor as fd:
+            return extended.read_all(fd)
+
+    def set_extended_attributes(self, changes: Sequence[tuple[str, bytes]]) -> None:
+        """Set the attributes that are given, all or none of them."""
+        self._tree.require_writable()
+        with self.descriptor as fd, self._tree.lock:
+            extended.write_all(fd, changes)
+            size = extended.size(extended.read_all(fd))
+            stored = self._stored(fd)
+            if size != stored.ea_size:
+                self._store(fd, stored._replace(ea_size=size, change_time=None))
+
+    def security(self) -> bytes | None:
+        """The security descriptor that was stored last, or None."""
+        with self.descriptor as fd:
+            # To ask for the names is quicker than to ask in vain for a value.
+            if xattrs.SECURITY not in xattrs.names(fd):
+                return None
+            return xattrs.get(fd, xattrs.SECURITY)
+
+    def set_security(self, descriptor: bytes) -> None:
+        """Store a security descriptor."""
+        self._tree.require_writable()
+        with self.descriptor as fd:
+            xattrs.put(fd, xattrs.SECURITY, descriptor)
+
+    def streams(self) -> list[Stream]:
+        """The named streams, in the order of their names."""
+        with self.descriptor as fd:
+            return streams.read_all(fd)
+
+    def open_stream(
+        self,
+        name: str,
+        disposition: Disposition = Disposition.OPEN,
+        *,
+        admit: Callable[[StorageFile], None] | None = None,
+    ) -> tuple[StorageFile, Action]:
+        """Open or make a named stream; what is opened closes this file with it."""
+        return open_stream(self._tree, self, name, disposition, admit)
+
+    def mark_made(self, attributes: int, account: int) -> None:
         """What a new file gets: attributes, and its creation time for good."""
         self._link.unsynced = True
-        with self._descriptor as fd, suppress(PermissionError):
+        with self.descriptor as fd, suppress(PermissionError):
             # A umask may leave us without the right to store anything with our own file.
-            self._store(fd, attributes, os.fstat(fd).st_mtime_ns)
+            self._store(fd, Stored(attributes, os.fstat(fd).st_mtime_ns, account))
 
     def overwrite(self, attributes: int, *, renew: bool) -> None:
-        """Empty the file and replace its attributes, and with `renew` its creation time too."""
-        with self._descriptor as fd, self._tree.lock:
-            created = self._creation_time(fd)
+        """Empty the file, replace its attributes, and with `renew` its creation time too."""
+        with self.descriptor as fd, self._tree.lock:
+            stored = self._stored(fd)
+            names = xattrs.names(fd)
+            streams.remove_all(fd, names)
+            extended.remove_all(fd, names)
             os.ftruncate(fd, 0)
-            self._store(fd, attributes, os.fstat(fd).st_mtime_ns if renew else created)
+            if renew:
+                stored = stored._replace(creation_time=os.fstat(fd).st_mtime_ns)
+            self._store(fd, stored._replace(attributes=attributes, ea_size=0, change_time=None))
 
-    def _store(self, fd: int, bits: int, creation_time: int) -> None:
-        attributes.write(fd, bits, creation_time, is_directory=self._is_directory)
+    def _store(self, fd: int, stored: Stored) -> None:
+        attributes.write(fd, stored, is_directory=self._is_directory)
 
     @staticmethod
-    def _creation_time(fd: int) -> int:
-        created = attributes.read(fd).creation_time
-        return attributes.derived_creation_time(os.fstat(fd)) if created is None else created
+    def _stored(fd: int) -> Stored:
+        """What is stored; the creation time is there, for from now on it is kept."""
+        stored = attributes.read(fd)
+        if stored.creation_time is None:
+            created = attributes.derived_creation_time(os.fstat(fd), fd)
+            stored = stored._replace(creation_time=created)
+        return stored
 
     def rename(self, new_name: str, *, replace: bool) -> None:
         """Move to `new_name`. What is replaced passes its spelling on to this file."""
         self._tree.require_writable()
-        with self._descriptor:
+        with self.descriptor:
             left, folders, last = self._target(new_name)
             try:
                 with self._tree.lock:
@@ -237,7 +305,7 @@ class LocalFile:
             raise PermissionError(errno.EPERM, "a folder has one name", self.name)
         parent, _, last = self._target(new_name)
         try:
-            with self._descriptor, self._tree.lock:
+            with self.descriptor, self._tree.lock:
                 old_parent = self._tree.verify(self._link)
                 raw, status = self._tree.look_up(parent, last)
                 before = Stamp.of(parent)
@@ -271,7 +339,7 @@ class LocalFile:
     def delete(self) -> None:
         """Remove the name it goes by. The open goes on working."""
         self._tree.require_writable()
-        with self._descriptor, self._tree.lock:
+        with self.descriptor, self._tree.lock:
             parent = self._tree.verify(self._link)
             before = Stamp.of(parent)
             if self._is_directory:
@@ -294,8 +362,9 @@ class LocalFile:
                         continue
                     if is_served(status):
                         raw = os.fsencode(entry.name)
-                        stored = attributes.read(path_of(listing, raw))
-                        yield attributes.describe(from_disk(raw), status, stored, home)
+                        path = path_of(listing, raw)
+                        stored = attributes.read(path)
+                        yield attributes.describe(from_disk(raw), status, stored, home, path)
 
     def is_empty(self) -> bool:
         """Whether a folder could be deleted: entries that `scan` leaves out count too."""
@@ -305,7 +374,7 @@ class LocalFile:
     @contextmanager
     def _listing(self) -> Iterator[tuple[int, Iterator[os.DirEntry[str]]]]:
         # A descriptor of its own, because duplicates share the place in the folder.
-        with self._descriptor as fd:
+        with self.descriptor as fd:
             listing = open_directory(b".", fd)
         try:
             with os.scandir(listing) as entries:
@@ -315,7 +384,7 @@ class LocalFile:
 
     def close(self) -> None:
         """Let go of the file. Closing twice is fine."""
-        self._descriptor.close()
+        self.descriptor.close()
 
 
 def _check_range(offset: int, length: int) -> None:

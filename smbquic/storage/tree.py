@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from smbquic.storage import attributes
+from smbquic.storage import attributes, xattrs
 from smbquic.storage.base import FileStat, PathNotFound
 from smbquic.storage.case_index import CaseIndex
 from smbquic.storage.descriptor import Descriptor, walk_into
@@ -68,6 +68,20 @@ class Link:
         return self.components[-1] if self.components else ""
 
 
+class StreamSlot:
+    """A named stream that is open: which it is, by how many opens.
+
+    Its fields belong to whoever holds `Tree.lock`.
+    """
+
+    __slots__ = ("key", "name", "opens")
+
+    def __init__(self, key: FileKey, name: str) -> None:
+        self.key = key
+        self.name = name
+        self.opens = 0
+
+
 class Tree:
     """The folder that a share is, by its descriptor, and the names of what is open in it."""
 
@@ -77,9 +91,12 @@ class Tree:
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.root: Final = Descriptor(fd)
         self.home: Final = os.fstat(fd).st_dev
+        self.block_size: Final = os.fstatvfs(fd).f_frsize or 1
+        self.extended: Final = xattrs.supported(fd)
         self.lock: Final = threading.Lock()
         self.index: Final = CaseIndex()
         self._links: dict[FileKey, list[Link]] = {}
+        self._streams: dict[tuple[FileKey, str], StreamSlot] = {}
 
     def require_writable(self) -> None:
         """Raise `OSError` (EROFS) if nothing may be changed here."""
@@ -143,13 +160,14 @@ class Tree:
 
     def stat_entry(self, parent: int, raw: bytes, status: os.stat_result) -> FileStat:
         """What is known of a folder's entry that has been looked up."""
-        stored = attributes.read(path_of(parent, raw))
-        return attributes.describe(from_disk(raw), status, stored, self.home)
+        path = path_of(parent, raw)
+        return attributes.describe(from_disk(raw), status, attributes.read(path), self.home, path)
 
     def stat_folder(self, directory: int, name: str) -> FileStat:
         """What is known of a folder by a descriptor from `walk`."""
-        stored = attributes.read(path_of(directory, b"."))
-        return attributes.describe(name, os.fstat(directory), stored, self.home)
+        path = path_of(directory, b".")
+        status = os.fstat(directory)
+        return attributes.describe(name, status, attributes.read(path), self.home, path)
 
     def attach(self, key: FileKey, parent: int, raw: bytes, components: list[str]) -> Link:
         """The link for a file that was just opened by this name. It takes `parent` over."""
@@ -200,6 +218,35 @@ class Tree:
                 other.components = components + other.components[depth:]
         link.parent, link.raw, link.components = parent, raw, components
         link.unsynced = True
+
+    def security(self, name: str) -> bytes | None:
+        """The descriptor that is stored with a folder; raises as `stat`."""
+        directory, _ = self.walk(split(name))
+        try:
+            return xattrs.get(path_of(directory, b"."), xattrs.SECURITY)
+        finally:
+            os.close(directory)
+
+    def attach_stream(self, key: FileKey, name: str) -> StreamSlot:
+        """The slot for a stream that was just opened by its real name."""
+        with self.lock:
+            slot = self._streams.setdefault((key, name), StreamSlot(key, name))
+            slot.opens += 1
+            return slot
+
+    def detach_stream(self, slot: StreamSlot) -> None:
+        """One open less of it."""
+        with self.lock:
+            slot.opens -= 1
+            place = (slot.key, slot.name)
+            if not slot.opens and self._streams.get(place) is slot:
+                del self._streams[place]
+
+    def move_stream(self, slot: StreamSlot, name: str) -> None:
+        """Take note that a stream goes by another name now; the caller holds the lock."""
+        del self._streams[slot.key, slot.name]
+        slot.name = name
+        self._streams[slot.key, name] = slot
 
     def _step(self, directory: int, component: str) -> tuple[bytes, int]:
         raw = to_disk(component)

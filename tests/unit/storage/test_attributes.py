@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import attributes, base
-from smbquic.storage.attributes import NOTHING, Stored, encode
+from smbquic.storage import attributes, base, xattrs
+from smbquic.storage.attributes import NOTHING, Stored
+from smbquic.storage.descriptor import birth_time
 
 NS = 1_000_000_000
 # 2024-02-29 12:34:56.7890123 UTC
@@ -52,7 +53,7 @@ def test_what_samba_wrote_is_read_and_written_alike(blob: str, bits: int) -> Non
     assert stored.creation_time is not None
     # smbd ran on 2026-11-24.
     assert stored.creation_time // (86_400 * NS) == 20781
-    assert encode(bits, stored.creation_time, is_directory=raw[12] == 0x10) == raw
+    assert stored.encode(is_directory=raw[12] == 0x10) == raw
 
 
 @pytest.mark.parametrize(
@@ -89,29 +90,59 @@ def test_what_cannot_be_made_out_is_nothing(blob: bytes) -> None:
 def test_only_valid_fields_count() -> None:
     head = b"\0\0\x05\0\x05\0\0\0"
 
-    assert Stored.decode(head + b"\x01\0\0\0\x02\0\0\0" + b"\1" * 8) == (base.HIDDEN, None)
-    assert Stored.decode(head + b"\x11\0\0\0\x02\0\0\0" + bytes(8)) == (base.HIDDEN, None)
-    assert Stored.decode(head + b"\x11\0\0\0\x02\0\0\0" + b"\xff" * 8) == (base.HIDDEN, None)
+    hidden = Stored(base.HIDDEN)
+    assert Stored.decode(head + b"\x01\0\0\0\x02\0\0\0" + b"\1" * 8) == hidden
+    assert Stored.decode(head + b"\x11\0\0\0\x02\0\0\0" + bytes(8)) == hidden
+    assert Stored.decode(head + b"\x11\0\0\0\x02\0\0\0" + b"\xff" * 8) == hidden
     assert Stored.decode(head + b"\x10\0\0\0\x02\0\0\0" + b"\1" * 8).attributes is None
 
 
-@given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda tail: b"\0\0\5\0\5\0" + tail))
+FAST = bytes.fromhex("000005000500000011000000")
+
+
+@given(
+    st.binary(max_size=80)
+    | st.binary(max_size=60).map(lambda tail: b"\0\0\5\0\5\0" + tail)
+    | st.binary(max_size=60).map(lambda tail: FAST + tail)
+)
 def test_any_bytes_decode(blob: bytes) -> None:
     stored = Stored.decode(blob)
 
     assert stored.attributes is None or stored.attributes & ~base.SETTABLE == 0
+    assert stored.account in range(2**32)
 
 
-@given(st.integers(0, 0xFFFF), st.integers(0, 2**62 // 100), st.booleans())
-def test_round_trip(bits: int, ticks: int, is_directory: bool) -> None:
-    blob = encode(bits, ticks * 100, is_directory=is_directory)
+TIMES = st.integers(1, 2**62 // 100).map(lambda ticks: ticks * 100)
+NUMBERS = st.integers(0, 2**32 - 1)
 
-    assert Stored.decode(blob) == (bits & base.SETTABLE, ticks * 100)
+
+@given(
+    st.builds(Stored, NUMBERS, TIMES, NUMBERS, NUMBERS, TIMES | st.none(), TIMES),
+    st.booleans(),
+)
+def test_round_trip(stored: Stored, is_directory: bool) -> None:
+    blob = stored.encode(is_directory=is_directory)
+
+    until = stored.until if stored.change_time is not None or stored.ea_size else 0
+    wanted = stored._replace(attributes=(stored.attributes or 0) & base.SETTABLE, until=until)
+    assert Stored.decode(blob) == wanted
 
 
 @given(st.integers(-(2**80), 2**80))
 def test_any_time_can_be_encoded(time: int) -> None:
-    assert len(encode(0, time, is_directory=False)) == 24
+    assert len(Stored(0, time).encode(is_directory=False)) == 24
+    assert len(Stored(0, time, 1, 1, time, time).encode(is_directory=False)) == 48
+
+
+def test_what_is_added_to_samba_s_format_stands_behind_it() -> None:
+    plain = Stored(base.HIDDEN, CREATED).encode(is_directory=False)
+    owned = Stored(base.HIDDEN, CREATED, 0x4433_2211).encode(is_directory=False)
+    more = Stored(base.HIDDEN, CREATED, 1, 2, CREATED, CREATED).encode(is_directory=False)
+
+    assert owned == plain + b"\x11\x22\x33\x44"
+    assert more[: len(plain)] == plain
+    # Of another length, it is not ours.
+    assert Stored.decode(more[:-1]) == Stored(base.HIDDEN, CREATED)
 
 
 def test_kept_on_the_disk(tmp_path: Path) -> None:
@@ -120,17 +151,19 @@ def test_kept_on_the_disk(tmp_path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         assert attributes.read(fd) == NOTHING
-        attributes.write(fd, base.READONLY | base.ARCHIVE, CREATED, is_directory=False)
+        stored = Stored(base.READONLY | base.ARCHIVE, CREATED, 7)
+        attributes.write(fd, stored, is_directory=False)
 
-        assert attributes.read(fd) == (base.READONLY | base.ARCHIVE, CREATED)
-        assert attributes.read(os.fsencode(path)) == (base.READONLY | base.ARCHIVE, CREATED)
+        assert attributes.read(fd) == stored
+        assert attributes.read(os.fsencode(path)) == stored
     finally:
         os.close(fd)
 
 
 def test_a_path_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    os.setxattr(tmp_path / "file", attributes.XATTR, encode(1, CREATED, is_directory=False))
+    blob = Stored(1, CREATED).encode(is_directory=False)
+    os.setxattr(tmp_path / "file", xattrs.DOS_ATTRIBUTES, blob)
     (tmp_path / "link").symlink_to("file")
 
     assert attributes.read(os.fsencode(tmp_path / "link")) == NOTHING
@@ -143,7 +176,7 @@ def test_a_platform_without_extended_attributes(
     monkeypatch.setattr(attributes, "SUPPORTED", False)
     fd = os.open(tmp_path / "file", os.O_RDONLY)
     try:
-        attributes.write(fd, 1, CREATED, is_directory=False)
+        attributes.write(fd, Stored(1, CREATED), is_directory=False)
         assert attributes.read(fd) == NOTHING
     finally:
         os.close(fd)
@@ -159,7 +192,7 @@ def test_a_disk_without_room_goes_without(code: int, monkeypatch: pytest.MonkeyP
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    attributes.write(3, 1, CREATED, is_directory=False)
+    attributes.write(3, Stored(1, CREATED), is_directory=False)
 
     assert len(calls) == 1
 
@@ -170,11 +203,15 @@ def test_other_failures_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "setxattr", refuse)
     with pytest.raises(PermissionError):
-        attributes.write(3, 1, CREATED, is_directory=False)
+        attributes.write(3, Stored(1, CREATED), is_directory=False)
+
+
+NOWHERE = b"/nowhere"
 
 
 def test_a_file_is_described() -> None:
-    entry = attributes.describe("a", status(), Stored(base.SYSTEM, CREATED), 7)
+    stored = Stored(base.SYSTEM, CREATED, 5, 6)
+    entry = attributes.describe("a", status(), stored, 7, NOWHERE)
 
     assert entry == base.FileStat(
         name="a",
@@ -188,16 +225,17 @@ def test_a_file_is_described() -> None:
         change_time=40,
         file_id=99,
         links=2,
+        ea_size=6,
         owner=1000,
         group=1000,
         mode=0o644,
+        account=5,
     )
 
 
 def test_a_folder_is_described() -> None:
-    entry = attributes.describe(
-        "d", status(st_mode=0o40755, st_nlink=9), Stored(base.HIDDEN, None), 7
-    )
+    folder = status(st_mode=0o40755, st_nlink=9)
+    entry = attributes.describe("d", folder, Stored(base.HIDDEN), 7, NOWHERE)
 
     assert entry.is_directory
     assert entry.attributes == base.DIRECTORY | base.HIDDEN
@@ -205,15 +243,42 @@ def test_a_folder_is_described() -> None:
 
 
 def test_what_nothing_is_stored_of_is_derived() -> None:
-    assert attributes.describe("a", status(), NOTHING, 7).attributes == base.NORMAL
-    assert attributes.describe(".a", status(), NOTHING, 7).attributes == base.HIDDEN
-    assert attributes.describe("a", status(), NOTHING, 7).creation_time == 20
-    assert attributes.describe("a", status(st_birthtime=1.5), NOTHING, 7).creation_time == 1.5 * NS
+    def describe(name: str, **changes: object) -> base.FileStat:
+        return attributes.describe(name, status(**changes), NOTHING, 7, NOWHERE)
+
+    assert describe("a").attributes == base.NORMAL
+    assert describe(".a").attributes == base.HIDDEN
+    assert describe("a").creation_time == 20
+    assert describe("a", st_birthtime=1.5).creation_time == 1.5 * NS
+
+
+def test_the_birth_time_is_told_where_the_system_knows_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    os.utime(path, ns=(10 * NS, 20 * NS))
+    known = birth_time(os.fsencode(path))
+    if known is None:
+        pytest.skip("the system knows no birth times")
+
+    entry = attributes.describe("file", path.stat(), NOTHING, 7, os.fsencode(path))
+
+    assert entry.creation_time == known > 20 * NS
+
+
+@pytest.mark.parametrize(
+    ("until", "shown"), [(40 * NS, 7 * NS), (41 * NS, 7 * NS), (39 * NS, 40 * NS)]
+)
+def test_a_change_time_lasts_until_the_next_change(until: int, shown: int) -> None:
+    stored = Stored(0, CREATED, change_time=7 * NS, until=until)
+
+    entry = attributes.describe("a", status(st_ctime_ns=40 * NS), stored, 7, NOWHERE)
+
+    assert entry.change_time == shown
 
 
 def test_inodes_of_other_disks_are_told_apart() -> None:
-    here = attributes.describe("a", status(), NOTHING, 7).file_id
-    there = attributes.describe("a", status(st_dev=8), NOTHING, 7).file_id
+    here = attributes.describe("a", status(), NOTHING, 7, NOWHERE).file_id
+    there = attributes.describe("a", status(st_dev=8), NOTHING, 7, NOWHERE).file_id
 
     assert here == 99
     assert there == 99 | 8 << 32

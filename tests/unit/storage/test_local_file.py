@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,7 +207,8 @@ def test_times(opened: Make, root: Path) -> None:
     assert found.creation_time == 1_111_111_111_111_111_100
     assert found.last_access_time == 1_222_222_222_222_222_200
     assert found.last_write_time == 1_333_333_333_333_333_300
-    assert found.change_time == (root / "file").stat().st_ctime_ns
+    assert found.change_time == 1_444_444_444_444_444_400
+    assert (root / "file").stat().st_ctime_ns > found.change_time
 
     file.set_times(last_write_time=5_000_000_000)
     assert file.stat().last_access_time == 1_222_222_222_222_222_200
@@ -218,6 +220,35 @@ def test_times(opened: Make, root: Path) -> None:
     before = file.stat()
     file.set_times()
     assert file.stat() == before
+
+
+def test_a_change_time_that_was_set_is_kept_until_the_next_change(
+    opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened("file")
+    now = time.time_ns()
+    # As if it had been set some time ago.
+    monkeypatch.setattr(time, "time_ns", lambda: now - 10**9)
+    file.set_times(change_time=10**18)
+    disk = (root / "file").stat().st_ctime_ns
+    assert file.stat().change_time == disk
+
+    monkeypatch.setattr(time, "time_ns", lambda: now + 10**9)
+    file.set_times(change_time=10**18)
+    assert file.stat().change_time == 10**18
+    file.set_attributes(base.HIDDEN)
+    assert file.stat().change_time == (root / "file").stat().st_ctime_ns
+
+
+def test_what_made_a_file_is_kept(storage: LocalStorage) -> None:
+    file, _ = storage.open("file", Disposition.CREATE, account=77, write=True)
+    file.set_attributes(base.HIDDEN)
+    file.set_times(creation_time=10**18, change_time=10**18)
+    file.set_extended_attributes([("a", b"b")])
+    file.overwrite(base.ARCHIVE, renew=True)
+
+    assert file.stat().account == 77
+    file.close()
 
 
 def test_times_before_1970(opened: Make) -> None:
@@ -247,11 +278,11 @@ def test_attributes_of_what_came_from_elsewhere(opened: Make, root: Path) -> Non
     file, folder = opened("file"), opened("folder")
 
     assert file.stat().attributes == base.NORMAL
-    assert file.stat().creation_time == 10**18
+    created = file.stat().creation_time
     file.set_attributes(base.ARCHIVE)
     folder.set_attributes(base.HIDDEN)
     assert file.stat().attributes == base.ARCHIVE
-    assert file.stat().creation_time == 10**18
+    assert file.stat().creation_time == created // 100 * 100
     assert folder.stat().attributes == base.DIRECTORY | base.HIDDEN
 
 

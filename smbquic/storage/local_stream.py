@@ -1,0 +1,280 @@
+"""One open named stream of a file on this machine's disk."""
+
+import errno
+import os
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from smbquic.storage import streams
+from smbquic.storage.base import (
+    DIRECTORY,
+    NORMAL,
+    Action,
+    Buffer,
+    Disposition,
+    FileStat,
+    NameInvalid,
+    StorageFile,
+    Stream,
+)
+from smbquic.storage.names import fold
+from smbquic.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from smbquic.storage.local_file import LocalFile
+
+_OVERWRITING: Final = {
+    Disposition.SUPERSEDE: Action.SUPERSEDED,
+    Disposition.OVERWRITE: Action.OVERWRITTEN,
+    Disposition.OVERWRITE_IF: Action.OVERWRITTEN,
+}
+_NEVER_CREATES: Final = (Disposition.OPEN, Disposition.OVERWRITE)
+
+
+def open_stream(
+    tree: Tree,
+    file: "LocalFile",
+    name: str,
+    disposition: Disposition,
+    admit: Callable[[StorageFile], None] | None,
+) -> "tuple[LocalStream, Action]":
+    """See `StorageFile.open_stream`."""
+    if not tree.extended:
+        raise NameInvalid("the disk has no room for named streams", name)
+    streams.check_name(name)
+    with file.descriptor as fd, tree.lock:
+        real = streams.find(fd, name)
+        if real is None:
+            if disposition in _NEVER_CREATES:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+            tree.require_writable()
+            streams.write(fd, name, b"")
+    if real is None:
+        return LocalStream(tree, file, name), Action.CREATED
+    if disposition is Disposition.CREATE:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+    stream = LocalStream(tree, file, real)
+    try:
+        if admit is not None:
+            admit(stream)
+        if disposition in _OVERWRITING:
+            stream.truncate(0)
+    except BaseException:
+        stream.detach()
+        raise
+    return stream, _OVERWRITING.get(disposition, Action.OPENED)
+
+
+class LocalStream:
+    """A `StorageFile` over a named stream; made by `open_stream`.
+
+    The whole content is read and written at once, which its size allows. Changes to one stream
+    through several opens come one after the other; those of a local process may get lost.
+    """
+
+    def __init__(self, tree: Tree, file: "LocalFile", name: str) -> None:
+        self._tree = tree
+        self._file = file
+        self._slot = tree.attach_stream(file.key, name)
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The file's name within the share and the stream's, parted by a colon."""
+        return f"{self._file.name}:{self._slot.name}"
+
+    @property
+    def is_directory(self) -> bool:
+        """A stream of a folder is none."""
+        return False
+
+    @property
+    def key(self) -> Hashable:
+        """The file's key and the stream's real name."""
+        return self._file.key, self._slot.name
+
+    @property
+    def file_key(self) -> Hashable:
+        """The key of the whole file."""
+        return self._file.key
+
+    @property
+    def stream(self) -> str:
+        """The stream's name, in its real case."""
+        return self._slot.name
+
+    def stat(self) -> FileStat:
+        """What is known of the file, with the stream's size."""
+        stat = self._file.stat()
+        size = self._size()
+        unit = self._tree.block_size
+        stat.name = f"{stat.name}:{self._slot.name}"
+        stat.size = size
+        stat.allocation_size = -(-size // unit) * unit
+        stat.is_directory = False
+        stat.attributes = stat.attributes & ~DIRECTORY or NORMAL
+        return stat
+
+    def parent_stat(self) -> FileStat:
+        """What is known of the folder that holds the file."""
+        return self._file.parent_stat()
+
+    def read(self, offset: int, length: int) -> Buffer:
+        """Up to `length` bytes from `offset` on."""
+        with self._file.descriptor as fd:
+            return self._content(fd)[offset : offset + length]
+
+    def write(self, offset: int, buffers: Sequence[Buffer]) -> int:
+        """Write all of `buffers`, one behind the other, and return how many bytes that was."""
+        data = b"".join(buffers)
+        if not data:
+            return 0
+        self._check_size(offset + len(data))
+
+        def change(content: bytes) -> bytes:
+            return content[:offset].ljust(offset, b"\0") + data + content[offset + len(data) :]
+
+        self._change(change)
+        return len(data)
+
+    def truncate(self, size: int) -> None:
+        """Make the stream `size` bytes long; new bytes are zero."""
+        self._check_size(size)
+        self._change(lambda content: content[:size].ljust(size, b"\0"))
+
+    def allocate(self, size: int) -> None:
+        """Cut a longer stream; nothing is set aside for a shorter one."""
+        self._check_size(size)
+        if size < self._size():
+            self.truncate(size)
+
+    def flush(self) -> None:
+        """Return once the file, and the stream with it, would survive a crash."""
+        self._file.flush()
+
+    def set_times(
+        self,
+        *,
+        creation_time: int | None = None,
+        last_access_time: int | None = None,
+        last_write_time: int | None = None,
+        change_time: int | None = None,
+    ) -> None:
+        """Set times of the file."""
+        self._file.set_times(
+            creation_time=creation_time,
+            last_access_time=last_access_time,
+            last_write_time=last_write_time,
+            change_time=change_time,
+        )
+
+    def set_attributes(self, attributes: int) -> None:
+        """Replace the file's `SETTABLE` bits."""
+        self._file.set_attributes(attributes)
+
+    def extended_attributes(self) -> list[tuple[str, bytes]]:
+        """The file's."""
+        return self._file.extended_attributes()
+
+    def set_extended_attributes(self, changes: Sequence[tuple[str, bytes]]) -> None:
+        """Set some of the file's."""
+        self._file.set_extended_attributes(changes)
+
+    def security(self) -> bytes | None:
+        """The file's descriptor."""
+        return self._file.security()
+
+    def set_security(self, descriptor: bytes) -> None:
+        """Store a descriptor for the file."""
+        self._file.set_security(descriptor)
+
+    def streams(self) -> list[Stream]:
+        """All named streams of the file."""
+        return self._file.streams()
+
+    def open_stream(
+        self,
+        name: str,
+        disposition: Disposition = Disposition.OPEN,
+        *,
+        admit: Callable[[StorageFile], None] | None = None,
+    ) -> tuple[StorageFile, Action]:
+        """A stream has no streams: `OSError` (EINVAL)."""
+        raise OSError(errno.EINVAL, "a stream has no streams", name)
+
+    def rename(self, new_name: str, *, replace: bool) -> None:
+        """Give the stream another name. What is replaced is lost."""
+        self._tree.require_writable()
+        streams.check_name(new_name)
+        with self._file.descriptor as fd, self._tree.lock:
+            content = self._content(fd)
+            taken = streams.find(fd, new_name)
+            if taken is not None and fold(taken) != fold(self._slot.name):
+                if not replace:
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name)
+                new_name = taken
+            elif taken == new_name:
+                return
+            # The old one first: a disk with little room may not hold both.
+            streams.remove(fd, self._slot.name)
+            try:
+                streams.write(fd, new_name, content)
+            except OSError:
+                streams.write(fd, self._slot.name, content)
+                raise
+            self._tree.move_stream(self._slot, new_name)
+
+    def link(self, new_name: str, *, replace: bool) -> None:
+        """A stream has one name: PermissionError."""
+        raise PermissionError(errno.EPERM, "a stream has one name", self.name)
+
+    def delete(self) -> None:
+        """Remove the stream; FileNotFoundError if it is gone already."""
+        self._tree.require_writable()
+        with self._file.descriptor as fd, self._tree.lock:
+            if not streams.remove(fd, self._slot.name):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
+
+    def scan(self) -> Iterator[FileStat]:
+        """A stream has no entries: NotADirectoryError."""
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.name)
+
+    def is_empty(self) -> bool:
+        """A stream has no entries: NotADirectoryError."""
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.name)
+
+    def close(self) -> None:
+        """Let go of the stream and of the file. Closing twice is fine."""
+        self.detach()
+        self._file.close()
+
+    def detach(self) -> None:
+        """Let go of the stream, and not of the file."""
+        if not self._closed:
+            self._closed = True
+            self._tree.detach_stream(self._slot)
+
+    def _size(self) -> int:
+        """0 for a stream that somebody removed: attributes can still be told."""
+        with self._file.descriptor as fd:
+            return len(streams.read(fd, self._slot.name) or b"")
+
+    def _content(self, fd: int) -> bytes:
+        content = streams.read(fd, self._slot.name)
+        if content is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
+        return content
+
+    def _change(self, change: Callable[[bytes], bytes]) -> None:
+        """A stream's change is one of the file's content, as its write time tells."""
+        self._tree.require_writable()
+        with self._file.descriptor as fd:
+            with self._tree.lock:
+                streams.write(fd, self._slot.name, change(self._content(fd)))
+            os.utime(fd, ns=(os.fstat(fd).st_atime_ns, time.time_ns()))
+
+    @staticmethod
+    def _check_size(size: int) -> None:
+        if size > streams.MAX_SIZE:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
