@@ -8,6 +8,7 @@ import sysconfig
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.link import Link, LinkUnavailable
 from smbquic.pki import FaultyPki, PkiDirectory, init, write_faults
 
 # How long an example takes says nothing about the code on a machine that does other things too.
@@ -27,10 +28,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = [name for mark in item.iter_markers("debian") for name in mark.args]
     missing = sorted({name for name in wanted if shutil.which(name, path=SEARCH_PATH) is None})
     if missing:
-        reason = f"not installed: {', '.join(missing)} (Debian: smbclient, samba, samba-testsuite)"
+        packages = "smbclient, samba, samba-testsuite, gcc, iperf3, iputils-ping"
+        reason = f"not installed: {', '.join(missing)} (Debian: {packages})"
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def network_namespaces() -> None:
+    """Skip a test where no link can be made between namespaces; in CI as root, fail it."""
+    try:
+        with Link():
+            pass
+    except LinkUnavailable as error:
+        if os.environ.get("CI") and os.geteuid() == 0:
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,8 @@ def run_calibration(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=int, default=5, help="for each figure (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     options = parser.parse_args(arguments)
+    if options.seconds < 2:
+        parser.error("--seconds: at least 2, for iperf3's first one is not whole")
     if (options.rate is None) != (options.delay is None):
         parser.error("--rate and --delay go together")
     links = [(options.delay, options.rate)]

@@ -123,11 +123,15 @@ class Statistics:
         """Why a measurement on this link is invalid; empty where it is not."""
         found = []
         for name, direction in (("up", self.up), ("down", self.down)):
-            if direction.ring_drops:
+            if direction.ring_drops < 0:
+                found.append(f"{name}: it is not known what the TUN ring dropped")
+            elif direction.ring_drops:
                 found.append(f"{name}: {direction.ring_drops} packets dropped by the TUN ring")
             if failed := direction.total.write.packets:
                 found.append(f"{name}: {failed} packets not taken by the TUN device")
-        share = max(self.cpu_share, self.cpu_share_peak)
+        # Of less than a second the average says nothing.
+        average = self.cpu_share if self.elapsed_ns >= 10**9 else 0.0
+        share = max(average, self.cpu_share_peak)
         if share > CPU_LIMIT:
             found.append(f"the emulator used {share:.0%} of a core")
         return found

@@ -38,7 +38,7 @@ _NAME = re.compile(rf"{PREFIX}-(\d+-\d+-\d+)-\d+-(?:client|server)")
 # Every command carries it, so that it is found when whoever started it was killed.
 _OWNER = "SMBQUIC_LINK_OWNER"
 # How long a command may take to end by itself, and to be gone after it was killed.
-_PATIENCE = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 10.0))
+_PATIENCE = ((signal.SIGTERM, 2.0), (signal.SIGKILL, 10.0))
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _serial = itertools.count()
 
@@ -309,8 +309,8 @@ class Namespace:
     def move(self, index: int, *, keep: bool = False) -> None:
         """Send from the address of this index from now on; the one so far vanishes unless kept.
 
-        Sockets that are bound to no address go along; those that are bound or connected keep the
-        old one, and can send no more once it has vanished.
+        Sockets that are bound to no address go along. Those that are bound or connected keep the
+        old one: once it has vanished, IPv4 refuses to send, and IPv6 sends, but gets no answer.
         """
         before = (self.address, self.address6)
         self.address, self.address6 = self.addresses[index], self.addresses6[index]

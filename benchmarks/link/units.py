@@ -3,6 +3,7 @@
 A number without a unit is in the base unit: bits per second, seconds, a fraction, bytes.
 """
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -16,7 +17,11 @@ _QUANTITY = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z%]*)\s*", re.ASCII | re
 
 def _parse(text: str | float, units: Mapping[str, float], what: str) -> float:
     """`text` in the base unit; a ValueError that says what would be understood."""
-    found = _QUANTITY.fullmatch(str(text))
+    if not isinstance(text, str):
+        if not 0 <= text < math.inf:
+            raise ValueError(f"{text!r} is no {what}")
+        return text
+    found = _QUANTITY.fullmatch(text)
     if not found or (found[2] and found[2].lower() not in units):
         raise ValueError(f"{text!r} is no {what}: a number and one of {', '.join(units)}")
     # Divide by whole units: 0.7 * 0.001 is not 0.0007.
