@@ -194,6 +194,7 @@ class AioquicEngine:
         verify: Verify | None = None,
         original_id: bytes | None = None,
         retry_id: bytes | None = None,
+        first_datagram: int = 0,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -261,6 +262,11 @@ class AioquicEngine:
             logger.exception("the QUIC engine failed on a datagram of %d bytes", len(datagram))
             self.close(INTERNAL_ERROR, "", application=False)
         self._take_events()
+
+    def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
+        """See `Engine`."""
+        for start in range(0, len(run), size):
+            self.receive(run[start : start + size], path, now)
 
     def read(self) -> list[bytes]:
         """See `Engine`."""

@@ -6,7 +6,6 @@ loudly where an update moves them.
 
 import logging
 from bisect import bisect_right
-from collections.abc import Mapping
 from typing import cast
 
 from aioquic import tls
@@ -26,19 +25,11 @@ from aioquic.quic.stream import QuicStream
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import Verify
+from smbquic.transport.quic.tls import alert_of
 from smbquic.wire.cursor import Buffer
 
 BURST = 0.0005
 """Seconds of sending that may go out at once."""
-_BAD_CERTIFICATE = 42
-_ALERTS: Mapping[str, int] = {
-    "access-denied": 49,
-    "expired": 45,
-    "no-certificate": 116,
-    "revoked": 44,
-    "unknown-ca": 48,
-}
-"""TLS alerts ([RFC8446] 6) for the reasons of a `HandshakeError`."""
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +103,7 @@ class Context(tls.Context):
 
     def _refuse(self, error: HandshakeError) -> None:
         self.verdict = error
-        raise Refused(_ALERTS.get(error.reason, _BAD_CERTIFICATE), str(error)) from error
+        raise Refused(alert_of(error), str(error)) from error
 
 
 class Connection(QuicConnection):

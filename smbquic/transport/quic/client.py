@@ -3,15 +3,12 @@
 import asyncio
 import socket
 
-from aioquic.quic.configuration import QuicConfiguration
-
 from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, is_loopback, race, resolve, url
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.aioquic import AioquicEngine, client_configuration
 from smbquic.transport.quic.connection import QuicTransport
-from smbquic.transport.quic.engine import Verify
+from smbquic.transport.quic.engines import MakeEngine, client_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
@@ -35,13 +32,13 @@ async def connect(
     """
     options = options or QuicOptions()
     name = server_name or host
-    configuration = client_configuration(trust, name, options)
     judge = trust.verify
     verify = None if judge is None or trust.insecure else lambda chain: judge(chain, name)
+    _, make_engine = client_engine(trust, name, options, verify)
 
     async def attempt(address: Address) -> QuicTransport:
         return await _Attempt(
-            address, configuration, verify, options, max_message_size, verified=not trust.insecure
+            address, make_engine, options, max_message_size, verified=not trust.insecure
         ).run()
 
     try:
@@ -61,8 +58,7 @@ class _Attempt:
     def __init__(
         self,
         address: Address,
-        configuration: QuicConfiguration,
-        verify: Verify | None,
+        make_engine: MakeEngine,
         options: QuicOptions,
         max_message_size: int,
         *,
@@ -78,7 +74,7 @@ class _Attempt:
             asyncio.get_running_loop().create_future()
         )
         size = options.datagram_size_to(loopback=is_loopback(address.socket_address))
-        engine = AioquicEngine(configuration, size, self, verify=verify)
+        engine = make_engine(size, self)
         self._transport = QuicTransport(
             engine,
             self._endpoint,

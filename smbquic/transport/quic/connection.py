@@ -180,6 +180,11 @@ class QuicTransport:
         self._refused_since = None
         self._engine.receive(datagram, path, now)
 
+    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+        """Take several datagrams; any bytes."""
+        self._refused_since = None
+        self._engine.receive_run(run, size, path, now)
+
     def batch_received(self, now: float) -> None:
         """Act on the datagrams that came, and answer."""
         if self._closed.done():

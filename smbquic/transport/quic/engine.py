@@ -87,6 +87,9 @@ class Engine(Protocol):
     def receive(self, datagram: bytes, path: Path, now: float) -> None:
         """Take a datagram, whatever it holds; never raises."""
 
+    def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
+        """Take datagrams of `size` bytes each, the last one may be shorter; never raises."""
+
     def read(self) -> list[bytes]:
         """What arrived on the stream since the last call, in order."""
 

@@ -7,8 +7,9 @@ from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, is_loopback, resolve, url
 from smbquic.transport.base import OnConnection
-from smbquic.transport.quic.aioquic import AddressCheck, AioquicEngine, server_configuration
+from smbquic.transport.quic.aioquic import AddressCheck
 from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.engines import server_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.tls import ServerTls
@@ -55,7 +56,7 @@ class QuicListener:
         self._connections = connections
         self._max_message_size = max_message_size
         self._certificate = certificate
-        self._configuration = server_configuration(certificate, options)
+        self.engine, self._make_engine = server_engine(certificate, options)
         self._ids: dict[QuicTransport, _Ids] = {}
         self._half_open: set[QuicTransport] = set()
         self._closing = False
@@ -71,7 +72,7 @@ class QuicListener:
         Raises what `listen` raises for files, and keeps the old certificate then.
         """
         certificate = certificate or self._certificate
-        self._configuration = server_configuration(certificate, self._options)
+        self.engine, self._make_engine = server_engine(certificate, self._options)
         self._certificate = certificate
 
     async def close(self) -> None:
@@ -127,13 +128,12 @@ class QuicListener:
                 self._reply(challenge, path)
             return None
         ids = _Ids(self._router)
-        engine = AioquicEngine(
-            self._configuration,
+        engine = self._make_engine(
             self._options.datagram_size_to(loopback=is_loopback(path[0])),
             ids,
-            verify=self._certificate.verify,
             original_id=original_id or connection_id,
             retry_id=connection_id if original_id else None,
+            first_datagram=len(datagram),
         )
         host, port = endpoint(path[0])
         transport = QuicTransport(

@@ -11,6 +11,9 @@ LARGEST_DATAGRAM = 16000
 """The engine writes lengths in two bytes, which end at 16383."""
 
 
+EngineName = Literal["auto", "aioquic", "qh3"]
+"""`auto` takes qh3, which is faster, unless it lacks what the other options ask for."""
+
 Congestion = Literal["cubic", "bbr", "reno"]
 """How the sender finds out how much the path carries. On lossy links BBR is far ahead."""
 
@@ -31,6 +34,7 @@ class QuicOptions:
     keep_alive_interval: float = 10.0
     handshake_timeout: float = 10.0
     max_half_open: int = 256
+    engine: EngineName = "aioquic"
     congestion: Congestion = "cubic"
     secrets_log: TextIO | None = None
     qlog: Path | None = None
@@ -39,6 +43,8 @@ class QuicOptions:
         size = self.datagram_size
         if size is not None and not INTERNET_DATAGRAM <= size <= LARGEST_DATAGRAM:
             raise ValueError(f"datagram_size is {INTERNET_DATAGRAM} to {LARGEST_DATAGRAM} bytes")
+        if self.engine not in get_args(EngineName):
+            raise ValueError(f"engine is one of {', '.join(get_args(EngineName))}")
         if self.congestion not in get_args(Congestion):
             raise ValueError(f"congestion is one of {', '.join(get_args(Congestion))}")
         if self.window < 1 << 16:

@@ -18,6 +18,9 @@ class Destination(Protocol):
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """One datagram; any bytes."""
 
+    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+        """Several datagrams of `size` bytes, of which the last may be shorter; any bytes."""
+
     def batch_received(self, now: float) -> None:
         """No more datagrams for now."""
 
@@ -68,6 +71,24 @@ class Router:
         if owner is not None:
             owner.datagram_received(datagram, path, now)
             self._touched[owner] = None
+
+    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+        """Hand a run of datagrams on, in one piece where all of it is for one connection."""
+        owner = self._owner_of_run(run, size)
+        if owner is not None:
+            owner.run_received(run, size, path, now)
+            self._touched[owner] = None
+            return
+        for start in range(0, len(run), size):
+            self.datagram_received(run[start : start + size], path, now)
+
+    def _owner_of_run(self, run: bytes, size: int) -> Destination | None:
+        connection_id = run[1 : 1 + CONNECTION_ID_SIZE]
+        for start in range(0, len(run), size):
+            at = start + 1
+            if run[start] & LONG_HEADER or run[at : at + CONNECTION_ID_SIZE] != connection_id:
+                return None
+        return self._owners.get(connection_id)
 
     def batch_received(self, now: float) -> None:
         """Let the connections that got something answer, each once."""

@@ -99,6 +99,15 @@ _ALERTS = {
     120: ("alpn", "the other side does not speak SMB over QUIC (ALPN smb) on this port"),
 }
 
+_ALERTS_BY_REASON = {
+    "access-denied": 49,
+    "expired": 45,
+    "no-certificate": 116,
+    "revoked": 44,
+    "unknown-ca": 48,
+}
+_BAD_CERTIFICATE = 42
+
 _PHRASES = (
     ("not valid yet", "not-yet-valid", "is not valid yet: check the clock"),
     ("no longer valid", "expired", "has expired: the server needs a new one"),
@@ -109,6 +118,11 @@ _PHRASES = (
     ("self-signed", "unknown-ca", "comes from an authority that is not trusted"),
     ("self signed", "unknown-ca", "comes from an authority that is not trusted"),
 )
+
+
+def alert_of(error: HandshakeError) -> int:
+    """The TLS alert ([RFC8446] 6) that tells the peer why its certificate was refused."""
+    return _ALERTS_BY_REASON.get(error.reason, _BAD_CERTIFICATE)
 
 
 def handshake_failure(ending: Ending, peer: str) -> TransportError:

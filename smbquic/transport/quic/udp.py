@@ -45,6 +45,9 @@ class Receiver(Protocol):
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """One datagram; any bytes."""
 
+    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+        """Several datagrams of `size` bytes, of which the last may be shorter; any bytes."""
+
     def batch_received(self, now: float) -> None:
         """No more datagrams for now: it is time to answer."""
 
@@ -194,8 +197,7 @@ class UdpEndpoint:
             if size >= len(data):
                 receiver.datagram_received(data, path, now)
             else:
-                for start in range(0, len(data), size):
-                    receiver.datagram_received(data[start : start + size], path, now)
+                receiver.run_received(data, size, path, now)
             if self._closed:
                 return
         receiver.batch_received(now)

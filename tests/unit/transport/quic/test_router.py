@@ -26,6 +26,9 @@ class Owner:
     def datagram_received(self, datagram: bytes, path: Any, now: float) -> None:
         self.got.append((datagram, path, now))
 
+    def run_received(self, run: bytes, size: int, path: Any, now: float) -> None:
+        self.got.append((run, size, path, now))
+
     def batch_received(self, now: float) -> None:
         self.batches += 1
 
@@ -189,3 +192,32 @@ def test_errors_are_for_clients_only() -> None:
     server.router.error_received(error)
 
     assert owner.errors == [error]
+
+
+def short_header(connection_id: bytes, content: bytes) -> bytes:
+    return b"\x40" + connection_id + content
+
+
+def test_a_run_for_one_connection_stays_whole() -> None:
+    router, owner = Router(), Owner()
+    router.add(ID, owner)
+    run = short_header(ID, b"1111") + short_header(ID, b"2222") + short_header(ID, b"3")
+    router.run_received(run, 13, PATH, 1.0)
+    assert owner.got == [(run, 13, PATH, 1.0)]
+    router.batch_received(1.0)
+    assert owner.batches == 1
+
+
+def test_a_run_for_several_connections_is_taken_apart() -> None:
+    router, owner, other = Router(), Owner(), Owner()
+    router.add(ID, owner)
+    router.add(ID[::-1], other)
+    first, second = short_header(ID, b"1111"), short_header(ID[::-1], b"2222")
+    router.run_received(first + second, 13, PATH, 1.0)
+    assert owner.got == [(first, PATH, 1.0)]
+    assert other.got == [(second, PATH, 1.0)]
+
+
+@given(st.binary(max_size=200), st.integers(1, 50))
+def test_any_run_is_taken(run: bytes, size: int) -> None:
+    Server().router.run_received(run, size, PATH, 1.0)

@@ -34,6 +34,10 @@ class Ear:
         self.datagrams.append(datagram)
         self.paths.append(path)
 
+    def run_received(self, run: bytes, size: int, path: Any, now: float) -> None:
+        for start in range(0, len(run), size):
+            self.datagram_received(run[start : start + size], path, now)
+
     def batch_received(self, now: float) -> None:
         self.batches += 1
         self.news.set()

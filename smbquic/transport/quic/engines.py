@@ -1,0 +1,79 @@
+"""Which engine a connection gets: `auto` takes the fastest that can do what is asked for."""
+
+import logging
+from functools import partial
+from importlib.util import find_spec
+from typing import Protocol
+
+from smbquic.transport.quic import aioquic
+from smbquic.transport.quic.engine import ConnectionIds, Engine, Verify
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tls import ClientTls, ServerTls
+
+logger = logging.getLogger(__name__)
+
+
+class MakeEngine(Protocol):
+    """Makes an engine for one connection."""
+
+    def __call__(
+        self,
+        datagram_size: int,
+        ids: ConnectionIds,
+        *,
+        original_id: bytes | None = None,
+        retry_id: bytes | None = None,
+        first_datagram: int = 0,
+    ) -> Engine:
+        """`first_datagram` is the size of the client's first one, in bytes, on a server."""
+
+
+def client_engine(
+    trust: ClientTls, server_name: str, options: QuicOptions, verify: Verify | None
+) -> tuple[str, MakeEngine]:
+    """The name of the engine, and what makes one. Raises as reading the files may."""
+    name = choose(options, certificate=trust.certificate is not None)
+    if name == "qh3":
+        from smbquic.transport.quic import qh3
+
+        configuration = qh3.client_configuration(trust, server_name, options)
+        return name, partial(qh3.Qh3Engine, configuration, verify=verify)
+    return name, partial(
+        aioquic.AioquicEngine,
+        aioquic.client_configuration(trust, server_name, options),
+        verify=verify,
+    )
+
+
+def server_engine(identity: ServerTls, options: QuicOptions) -> tuple[str, MakeEngine]:
+    """The name of the engine, and what makes one. Raises as reading the files may."""
+    name = choose(options, certificate=identity.verify is not None)
+    if name == "qh3":
+        from smbquic.transport.quic import qh3
+
+        return name, partial(qh3.Qh3Engine, qh3.server_configuration(identity, options))
+    return name, partial(
+        aioquic.AioquicEngine,
+        aioquic.server_configuration(identity, options),
+        verify=identity.verify,
+    )
+
+
+def choose(options: QuicOptions, *, certificate: bool) -> str:
+    """The engine for these options; `certificate` says that a client's certificate is needed.
+
+    Raises `ValueError` where the one that was asked for cannot do it.
+    """
+    lacking = []
+    if certificate:
+        lacking.append("client certificates")
+    if options.congestion != "cubic":
+        lacking.append(f"congestion control {options.congestion}")
+    if options.engine == "qh3" and lacking:
+        raise ValueError(f"the engine qh3 has no {' and no '.join(lacking)}; use aioquic")
+    if options.engine != "auto":
+        return options.engine
+    name = "aioquic" if lacking or find_spec("qh3") is None else "qh3"
+    why = f", which has {' and '.join(lacking)}" if lacking else ""
+    logger.info("the QUIC engine is %s%s", name, why)
+    return name
