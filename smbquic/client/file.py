@@ -1,7 +1,7 @@
 """An open file on a share."""
 
 import os
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from types import TracebackType
 
 from smbquic.client import requests
@@ -91,17 +91,27 @@ class File:
         step = chunk_size(self._tree, negotiated.max_read_size)
         if size <= step:
             return bytes(await self.read_at(start, size))
-        result = bytearray(size)
+        # The size is the server's word: memory follows what arrives.
+        result = bytearray()
         end = size
+
+        def offsets() -> Iterator[int]:
+            for offset in range(0, size, step):
+                if offset >= end:
+                    return
+                yield offset
 
         async def fetch(offset: int) -> None:
             nonlocal end
             data = await self.read_at(start + offset, min(step, size - offset))
-            result[offset : offset + len(data)] = data
+            reach = offset + len(data)
+            if len(result) < reach:
+                result.extend(bytes(reach - len(result)))
+            result[offset:reach] = data
             if len(data) < min(step, size - offset):
-                end = min(end, offset + len(data))
+                end = min(end, reach)
 
-        await each(range(0, size, step), fetch, limit=min(WINDOW, -(-size // step)))
+        await each(offsets(), fetch, limit=min(WINDOW, -(-size // step)))
         return bytes(memoryview(result)[:end])
 
     async def write(self, data: Buffer) -> int:
