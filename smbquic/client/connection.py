@@ -34,7 +34,8 @@ KEEP_ALIVE = 10.0
 """Seconds of silence after which an ECHO asks whether the server is still there."""
 
 GIVE_UP = 60.0
-"""Seconds of silence after which a server that owes an answer counts as gone."""
+"""Seconds of silence after which a server that owes an answer counts as gone, and by which it may
+prefer later requests to an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class _Waiter:
     target: Target
     charge: int
     leaves_open: bool = False  # a CREATE that nothing in its compound closes again
+    since: float = 0.0  # when it was put on its way
+    pending: bool = False  # the server said that the answer takes time
 
 
 class Connection:
@@ -76,6 +79,7 @@ class Connection:
         self._opens = 0
         self._end: SmbError | None = None
         self._heard = self._loop.time()
+        self._answered = 0.0  # when the latest of the requests that were answered was sent
         self._timer = self._loop.call_later(KEEP_ALIVE, self._tick)
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
 
@@ -159,8 +163,11 @@ class Connection:
 
         Its ids are spent, and a server waits for ids that it never sees.
         """
+        now = self._loop.time()
         if not self._waiting:
-            self._heard = self._loop.time()  # until now the server owed us nothing
+            self._heard = now  # until now the server owed us nothing
+        for waiter in waiters.values():
+            waiter.since = now
         self._waiting.update(waiters)
         self._spent += sum(waiter.charge for waiter in waiters.values())
         self._outbox.append(buffers)
@@ -284,10 +291,11 @@ class Connection:
             log.debug("unasked: %s", response.body)
             return
         if response.pending:
-            log.debug("message %d goes on", response.message_id)
+            self._waiting[response.message_id].pending = True
             return
         waiter = self._waiting.pop(response.message_id)
         self._spent -= waiter.charge
+        self._answered = max(self._answered, waiter.since)
         if not waiter.future.done():
             waiter.future.set_result(response)
         elif waiter.leaves_open and isinstance(response.body, CreateResponse):
@@ -354,9 +362,20 @@ class Connection:
         if self._waiting and silence >= GIVE_UP:
             self._fail(IdleTimeout(f"the server has not answered for {silence:.0f} s"))
             return
+        if self._forgotten():
+            self._fail(IdleTimeout("the server answers, but not what it was asked first"))
+            return
         if silence >= KEEP_ALIVE and (self._opens or self._waiting):
             self._aside(EchoRequest(), Target())
         self._timer = self._loop.call_later(KEEP_ALIVE, self._tick)
+
+    def _forgotten(self) -> bool:
+        """Whether a request waits although much later ones, ECHOs perhaps, were answered.
+
+        On a slow link an answer may take minutes, but then those behind it take longer.
+        """
+        oldest = next((waiter for waiter in self._waiting.values() if not waiter.pending), None)
+        return oldest is not None and self._answered - oldest.since >= GIVE_UP
 
     async def echo(self) -> None:
         """Ask the server for a sign of life. [MS-SMB2] 2.2.28"""

@@ -447,6 +447,41 @@ async def test_a_long_silence_before_a_request_is_not_held_against_the_server(
     assert not connection.closed
 
 
+async def test_an_answer_that_never_comes_is_noticed(transport: FakeTransport, make: Make) -> None:
+    connection = make(3)
+    forgotten = ask(connection)
+    await transport.next()
+    [waiter] = connection._waiting.values()
+    waiter.since -= module.GIVE_UP - 1
+    later = ask(connection)
+    transport.reply(await transport.next())
+    await later
+    connection._tick()
+    assert not connection.closed  # the other one is not so much later
+    waiter.since -= 1
+    connection._tick()
+    with pytest.raises(IdleTimeout, match="not what it was asked first"):
+        await forgotten
+
+
+async def test_what_the_server_calls_pending_may_take_its_time(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(3)
+    task = ask(connection)
+    request = await transport.next()
+    transport.reply(request, ErrorResponse(), NtStatus.PENDING, async_id=9)
+    [waiter] = connection._waiting.values()
+    waiter.since -= 2 * module.GIVE_UP
+    later = ask(connection)
+    transport.reply(await transport.next())
+    await later
+    connection._tick()
+    assert not connection.closed
+    transport.reply(request, async_id=9)
+    await task
+
+
 async def test_a_refused_negotiation_leaves_nothing_behind(transport: FakeTransport) -> None:
     opening = asyncio.create_task(
         Connection.open(transport, ClientSettings(client_guid=bytes(16)), server_name="server")
