@@ -1,0 +1,523 @@
+"""Servers that mean harm, or are broken, against our client.
+
+Whatever they say, a program gets an `SmbError` in bounded time, and nothing is written where the
+program did not ask for it.
+"""
+
+import asyncio
+import random
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import smbquic
+from smbquic import api
+from smbquic.client import connection as client_connection
+from smbquic.ntstatus import NtStatus
+from smbquic.pki import PkiDirectory
+from smbquic.protocol.request import Request
+from smbquic.server.commands import COMMANDS
+from smbquic.server.context import Answer, Context
+from smbquic.transport import quic, tcp
+from smbquic.transport.base import Listener, MessageTransport
+from smbquic.wire.create import CreateResponse
+from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.fscc.directory_information import DirectoryEntry, encode_entry
+from smbquic.wire.header import Command
+from smbquic.wire.message import Message
+from smbquic.wire.query_directory import QueryDirectoryResponse
+from smbquic.wire.read import ReadResponse
+
+CONTENT = random.Random(12).randbytes(100_000)
+TREE = {"file": CONTENT, "folder/a": b"aaa", "folder/b": b"b" * 5000}
+PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that gives up on a silent server after half a second instead of a minute."""
+    monkeypatch.setattr(client_connection, "KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(client_connection, "GIVE_UP", 0.5)
+    monkeypatch.setattr(api, "PARTING", 0.5)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """What is served."""
+    folder = tmp_path / "served"
+    for name, data in TREE.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """The one place where the client may write."""
+    folder = tmp_path / "around" / "target"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(params=["tcp", "quic"])
+async def url(request: pytest.FixtureRequest, root: Path, pki: PkiDirectory) -> AsyncIterator[str]:
+    """A server that is honest as long as nobody meddles with its handlers."""
+    async with smbquic.serve(
+        {"data": root},
+        {"alice": "secret"},
+        [f"{request.param}://127.0.0.1:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+    ) as serving:
+        port = serving.listeners[0].rpartition(":")[2]
+        scheme = {"quic": "smb+quic", "tcp": "smb"}[request.param]
+        yield f"{scheme}://alice@localhost:{port}/data"
+
+
+async def use(url: str, ca: Path, target: Path) -> None:
+    """A bit of everything."""
+    async with smbquic.connect(url, password="secret", ca=ca, timeout=1.0) as share:
+        await share.listdir()
+        await share.stat("file")
+        await share.get("file", target / "file")
+        await share.put(target / "file", "copy")
+        await share.rename("copy", "renamed", replace=True)
+        await share.read_bytes("renamed")
+        await share.utime("renamed", modified=10**18)
+        await share.volume()
+        await share.mkdir("new")
+        await share.get_tree("folder", target / "folder")
+        await share.rmtree("new")
+        await share.remove("renamed")
+
+
+async def ends_well(work: Coroutine[Any, Any, None]) -> Exception | None:
+    """Do it: it succeeds, or fails with an `SmbError`, which is given; and it does not hang."""
+    async with asyncio.timeout(PATIENCE):
+        try:
+            await work
+        except smbquic.SmbError as error:
+            return error
+    return None
+
+
+def nothing_astray(target: Path, *expected: str) -> None:
+    """Nothing lies outside of the target, nothing half done is in it."""
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    left = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    assert left <= set(expected)
+    assert expected or list(target.iterdir()) == []
+    assert not Path("/tmp/smbquic-astray").exists()
+
+
+async def test_an_honest_server(url: str, pki: PkiDirectory, target: Path) -> None:
+    assert await ends_well(use(url, pki.ca, target)) is None
+    assert (target / "file").read_bytes() == CONTENT
+    assert (target / "folder" / "b").read_bytes() == TREE["folder/b"]
+    nothing_astray(target, "file", "folder/a", "folder/b")
+
+
+# --- answers that were changed on their way -----------------------------------------------------
+
+Tamper = Callable[[int, bytes], list[bytes]]
+"""Gets the number of a message from the server, and it; gives what the client is told instead."""
+
+
+class Middle:
+    """Somebody between a client and a server, over either transport."""
+
+    def __init__(self, url: str, pki: PkiDirectory) -> None:
+        self._url = smbquic.SmbUrl.parse(url)
+        self._pki = pki
+        self._listener: Listener
+        self.tamper: Tamper = lambda index, message: [message]
+
+    async def listen(self) -> str:
+        if self._url.transport == "tcp":
+            self._listener = await tcp.listen("127.0.0.1", 0, self._serve)
+        else:
+            identity = quic.ServerTls(self._pki.server.certificate, self._pki.server.key)
+            self._listener = await quic.listen("127.0.0.1", 0, self._serve, certificate=identity)
+        port = self._listener.url.rpartition(":")[2]
+        return str(self._url).replace(str(self._url.port), port)
+
+    async def close(self) -> None:
+        await self._listener.close()
+
+    async def _serve(self, client: MessageTransport) -> None:
+        if self._url.transport == "tcp":
+            server = await tcp.connect("127.0.0.1", self._url.port)
+        else:
+            trust = quic.ClientTls(ca=self._pki.ca)
+            server = await quic.connect("127.0.0.1", self._url.port, trust=trust)
+
+        async def there() -> None:
+            with suppress(smbquic.SmbError):
+                while True:
+                    await server.send(await client.receive())
+            server.close()
+
+        async def back() -> None:
+            index = 0
+            with suppress(smbquic.SmbError):
+                while True:
+                    message = await server.receive()
+                    for told in self.tamper(index, bytes(message)):
+                        await client.send(told)
+                    index += 1
+            client.close()
+
+        await asyncio.gather(there(), back())
+        await server.wait_closed()
+
+
+@pytest.fixture
+async def middle(url: str, pki: PkiDirectory) -> AsyncIterator[tuple[Middle, str]]:
+    """Somebody in the middle, and the URL that leads there."""
+    middle = Middle(url, pki)
+    yield middle, await middle.listen()
+    await middle.close()
+
+
+def damaged(message: bytes, chance: random.Random) -> list[bytes]:
+    """One of many ways to spoil a message."""
+    other = chance.randbytes(8)
+    at = chance.randrange(64)
+
+    def replaced(start: int, data: bytes) -> bytes:
+        return message[:start] + data + message[start + len(data) :]
+
+    ways: list[Callable[[], list[bytes]]] = [
+        lambda: [],
+        lambda: [message, message],
+        lambda: [message[: chance.randrange(len(message))]],
+        lambda: [message + chance.randbytes(50)],
+        lambda: [chance.randbytes(len(message))],
+        lambda: [b""],
+        lambda: [replaced(chance.randrange(len(message)), other[:1])],
+        lambda: [replaced(at, other[:1])],
+        lambda: [replaced(64 + at, other[:1])],
+        lambda: [replaced(64 + at, other)],
+        lambda: [replaced(8, other[:4])],  # Status
+        lambda: [replaced(12, other[:2])],  # Command
+        lambda: [replaced(14, bytes(2))],  # no credits
+        lambda: [replaced(16, bytes(4))],  # a request
+        lambda: [replaced(20, other[:4])],  # NextCommand
+        lambda: [replaced(24, other)],  # MessageId
+        lambda: [replaced(24, b"\xff" * 8)],  # unsolicited
+        lambda: [replaced(40, other)],  # SessionId
+        lambda: [replaced(48, bytes(16))],  # no signature
+        lambda: [bytes(9 << 20)],
+    ]
+    return chance.choice(ways)()
+
+
+@pytest.mark.parametrize("seed", range(100))
+async def test_answers_that_were_changed_on_their_way(
+    middle: tuple[Middle, str], pki: PkiDirectory, target: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    victim = chance.choice([0, 1, 2, 3, *range(4, 30)])
+    person, url = middle
+    person.tamper = lambda index, message: (
+        damaged(message, chance) if index == victim else [message]
+    )
+    error = await ends_well(use(url, pki.ca, target))
+    nothing_astray(target, "file", "folder/a", "folder/b")
+    if (target / "file").exists():
+        assert (target / "file").read_bytes() == CONTENT
+    if error is None:
+        assert (target / "folder" / "b").read_bytes() == TREE["folder/b"]
+
+
+# --- lies that are properly signed --------------------------------------------------------------
+
+Handle = Callable[[Context, Request], Any]
+
+
+class Lie(Message):
+    """A body that is what it is."""
+
+    command: ClassVar[Command] = Command.ECHO
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def encode(self) -> bytes:
+        return self.body
+
+
+def meddle(
+    monkeypatch: pytest.MonkeyPatch, command: Command, make: Callable[[Handle], Handle]
+) -> None:
+    """Put something in the place of a command's handler."""
+    entry = COMMANDS[command]
+    monkeypatch.setitem(COMMANDS, command, entry._replace(handle=make(entry.handle)))
+
+
+MEDDLED = [
+    Command.TREE_CONNECT,
+    Command.CREATE,
+    Command.READ,
+    Command.WRITE,
+    Command.CLOSE,
+    Command.FLUSH,
+    Command.QUERY_DIRECTORY,
+    Command.QUERY_INFO,
+    Command.SET_INFO,
+    Command.LOGOFF,
+]
+
+
+@pytest.mark.parametrize("url", ["tcp"], indirect=True)
+@pytest.mark.parametrize("command", MEDDLED)
+@pytest.mark.parametrize("seed", range(12))
+async def test_malformed_bodies(
+    url: str,
+    pki: PkiDirectory,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Command,
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+
+    def spoiled(result: Any) -> Any:
+        if isinstance(result, Coroutine):
+            return later(result)
+        if not isinstance(result, Message):
+            return result
+        body = bytearray(b"".join(result.buffers()))
+        for _ in range(chance.randrange(1, 5)):
+            body[chance.randrange(min(len(body), 160))] = chance.choice([0, 1, 0x7F, 0xFF])
+        return Lie(bytes(body[: chance.randrange(1, len(body) + 1)] if seed % 4 == 0 else body))
+
+    async def later(work: Awaitable[Any]) -> Any:
+        return spoiled(await work)
+
+    meddle(
+        monkeypatch,
+        command,
+        lambda handle: lambda context, request: spoiled(handle(context, request)),
+    )
+    await ends_well(use(url, pki.ca, target))
+    nothing_astray(target, "file", "folder/a", "folder/b")
+
+
+ASTRAY = [
+    "..",
+    ".",
+    "",
+    "../astray",
+    "..\\astray",
+    "folder/../../astray",
+    "/tmp/smbquic-astray",
+    "\\astray",
+    "a\0b",
+    "folder/astray",
+]
+
+
+@pytest.mark.parametrize("name", ASTRAY)
+@pytest.mark.parametrize("attributes", [FileAttributes.NORMAL, FileAttributes.DIRECTORY])
+async def test_listed_names_that_lead_elsewhere(
+    url: str,
+    pki: PkiDirectory,
+    root: Path,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    attributes: FileAttributes,
+) -> None:
+    """Any file can be had under such a name, and any folder holds just that name again."""
+    entry = DirectoryEntry(name, file_attributes=attributes, end_of_file=10)
+
+    def listing(handle: Handle) -> Handle:
+        told: set[object] = set()
+
+        def list_once(context: Context, request: Request) -> Any:
+            file_id = context.open(request.body.file_id).file_id
+            if file_id in told:
+                return Answer(NtStatus.NO_MORE_FILES, Lie(struct.pack("<HHII", 9, 0, 0, 0)))
+            told.add(file_id)
+            return QueryDirectoryResponse(encode_entry(request.body.file_information_class, entry))
+
+        return list_once
+
+    def creating(handle: Handle) -> Handle:
+        def create(context: Context, request: Request) -> Any:
+            is_file = attributes is FileAttributes.NORMAL and request.body.name
+            request.body.name = "file" if is_file else ""
+            return handle(context, request)
+
+        return create
+
+    meddle(monkeypatch, Command.QUERY_DIRECTORY, listing)
+    meddle(monkeypatch, Command.CREATE, creating)
+
+    async def work() -> None:
+        async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
+            await share.get_tree("", target)
+
+    error = await ends_well(work())
+    if name in (".", ".."):
+        assert error is None
+    else:
+        assert isinstance(error, smbquic.SecurityError)
+    nothing_astray(target)
+
+
+@pytest.mark.parametrize("url", ["tcp"], indirect=True)
+async def test_a_folder_that_contains_itself_for_ever(
+    url: str, pki: PkiDirectory, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = DirectoryEntry("a" * 200, file_attributes=FileAttributes.DIRECTORY)
+
+    def listing(handle: Handle) -> Handle:
+        return lambda context, request: QueryDirectoryResponse(
+            encode_entry(request.body.file_information_class, entry)
+        )
+
+    def creating(handle: Handle) -> Handle:
+        def create(context: Context, request: Request) -> Any:
+            request.body.name = ""
+            return handle(context, request)
+
+        return create
+
+    seen = 0
+
+    def listing_once(handle: Handle) -> Handle:
+        told: set[object] = set()
+        lie = listing(handle)
+
+        def list_once(context: Context, request: Request) -> Any:
+            nonlocal seen
+            seen += 1
+            file_id = context.open(request.body.file_id).file_id
+            if file_id in told:
+                return Answer(NtStatus.NO_MORE_FILES, Lie(struct.pack("<HHII", 9, 0, 0, 0)))
+            told.add(file_id)
+            return lie(context, request)
+
+        return list_once
+
+    meddle(monkeypatch, Command.QUERY_DIRECTORY, listing_once)
+    meddle(monkeypatch, Command.CREATE, creating)
+    async with asyncio.timeout(PATIENCE):
+        async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
+            result = await share.get_tree("", target)
+    [(path, error)] = result.failures
+    assert isinstance(error, OSError)
+    assert seen < 100
+    assert set(path.split("/")) == {"a" * 200}
+
+
+@pytest.mark.parametrize(
+    ("size", "answers"),
+    [
+        pytest.param(10, [b"12345"], id="shorter than it said"),
+        pytest.param(10, [b"12345", b"6789012345"], id="more than was asked for"),
+        pytest.param(10, [b"x" * 11], id="longer than it said"),
+        pytest.param(1 << 62, [b"x" * 10], id="larger than any disk"),
+        pytest.param(-1, [b"x" * 10], id="of negative size"),
+        pytest.param(1 << 40, [b""], id="nothing in it"),
+    ],
+)
+async def test_files_that_are_not_as_the_server_says(
+    url: str,
+    pki: PkiDirectory,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    answers: list[bytes],
+) -> None:
+    rest = iter(answers)
+
+    def creating(handle: Handle) -> Handle:
+        def create(context: Context, request: Request) -> Any:
+            response = handle(context, request)
+            assert isinstance(response, CreateResponse)
+            response.end_of_file = size
+            return response
+
+        return create
+
+    def reading(handle: Handle) -> Handle:
+        def read(context: Context, request: Request) -> Any:
+            data = next(rest, None)
+            if data is None:
+                raise smbquic.StatusError(NtStatus.END_OF_FILE)
+            return ReadResponse(data)
+
+        return read
+
+    def querying(handle: Handle) -> Handle:
+        standard = struct.pack("<qqIBBH", size, size, 1, 0, 0, 0)
+        return lambda context, request: QueryDirectoryResponse(standard)
+
+    meddle(monkeypatch, Command.CREATE, creating)
+    meddle(monkeypatch, Command.READ, reading)
+    meddle(monkeypatch, Command.QUERY_INFO, querying)
+
+    async def work(whole: bool) -> None:
+        async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
+            if whole:
+                await share.read_bytes("file")
+            else:
+                await share.get("file", target / "file")
+
+    assert await ends_well(work(whole=False)) is not None
+    nothing_astray(target)
+    await ends_well(work(whole=True))
+
+
+# --- things that are not SMB at all -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"\0\xff\xff\xff" + bytes(1 << 20), id="a frame of 16 MiB"),
+        pytest.param(b"\0\0\1\0\xfeSMB", id="half a frame"),
+        pytest.param(b"\0\0\0\x04\xfeSMB", id="half a header"),
+        pytest.param(b"\0\0\0\x40\xfeSMB" + bytes(60), id="an empty header"),
+        pytest.param(b"\0\0\0\x40\xffSMB" + bytes(60), id="SMB1"),
+        pytest.param(b"\0\0\0\x40\xfdSMB" + bytes(60), id="sealed"),
+        pytest.param(b"\0\0\0\x40\xfcSMB" + bytes(60), id="compressed"),
+        pytest.param(b"\0\0\0\0" * 10_000, id="many empty frames"),
+        pytest.param(b"\x83\0\0\1\x8f", id="a refused NetBIOS session"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("hangs_up", [True, False])
+async def test_what_is_no_answer(said: bytes, hangs_up: bool) -> None:
+    done = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        with suppress(ConnectionError):
+            writer.write(said)
+            await writer.drain()
+            if not hangs_up:
+                await done.wait()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+
+        async def work() -> None:
+            url = f"smb://alice@127.0.0.1:{port}/data"
+            async with smbquic.connect(url, password="secret", timeout=0.5):
+                pass
+
+        error = await ends_well(work())
+        done.set()
+    assert isinstance(
+        error, smbquic.RemoteProtocolError | smbquic.ConnectionClosed | smbquic.ConnectError
+    )
