@@ -156,6 +156,20 @@ async def test_a_file_that_shrinks_while_it_is_read(
         assert await file.read() == CONTENT[:5000]
 
 
+async def test_a_server_that_claims_more_than_there_is(share: Share, server: FakeServer) -> None:
+    serve_content(server)
+    claim = StandardInformation(
+        allocation_size=0,
+        end_of_file=1 << 62,
+        number_of_links=1,
+        delete_pending=False,
+        directory=False,
+    )
+    server.handlers[Command.QUERY_INFO] = lambda request: QueryInfoResponse(claim.encode())
+    async with share.open("x") as file:
+        assert await file.read() == CONTENT
+
+
 async def test_writing(share: Share, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 4096)
     async with share.open("x", "wb") as file:
