@@ -121,8 +121,6 @@ def test_nothing_stays_after_impatient_signals(lingering: Lingering) -> None:
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(lingering: Lingering) -> None:
-    if os.geteuid() == 0 and not namespaces_of(lingering.process.pid):
-        pytest.skip("this machine's root has no named namespaces")
     lingering.process.kill()
     lingering.process.wait()
     with Link():
@@ -137,6 +135,12 @@ def test_a_living_run_is_left_alone(lingering: Lingering) -> None:
         pass
     assert namespaces_of(lingering.process.pid) == before
     assert not any(is_gone(process) for process in lingering.processes)
+
+
+def test_names_say_whose_namespaces_they_are() -> None:
+    with Link() as link:
+        names = [place.network.name for place in (link.server, link.client) if not place.user]
+        assert sorted(line.split()[0] for line in namespaces_of(os.getpid())) == sorted(names)
 
 
 def test_nothing_stays_after_a_link() -> None:
