@@ -1,9 +1,9 @@
 """Servers in processes of their own, and what the interop tests know about them."""
 
 import contextlib
-import getpass
 import json
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -210,7 +210,7 @@ def running_smbd(folder: Path) -> Iterator[Smbd]:
     share, state, configuration = folder / "share", folder / "state", folder / "smb.conf"
     share.mkdir()
     state.mkdir()
-    port, user = _free_port(), getpass.getuser()
+    port, user = _free_port(), pwd.getpwuid(os.geteuid()).pw_name
     configuration.write_text(_SMB_CONF.format(port=port, share=share, state=state))
     subprocess.run(
         ["smbpasswd", "-c", configuration, "-a", "-s", user],
