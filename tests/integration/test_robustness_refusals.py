@@ -4,7 +4,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,7 @@ async def service(pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[Service]:
         key=pki.server.key,
     ) as serving:
         service = Service(serving, tmp_path, pki.ca)
+        serving.server.limits = replace(serving.server.limits, failed_logon_delay=0.0)
         yield service
         await service.works()
         assert serving.server.failures == 0
