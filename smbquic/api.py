@@ -24,7 +24,7 @@ from smbquic.gateway.relay import Relay
 from smbquic.pki.authority import Purpose
 from smbquic.pki.verify import Trust, verify
 from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
-from smbquic.server.server import Server
+from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
@@ -266,7 +266,10 @@ async def serve(
         _users(users), server_name=server_name or socket.gethostname(), guest=guest
     )
     settings = ServerSettings(
-        guid=os.urandom(16), encryption=encryption, signing_required=signing_required
+        guid=os.urandom(16),
+        encryption=encryption,
+        signing_required=signing_required,
+        capabilities=CAPABILITIES,
     )
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]

@@ -66,6 +66,11 @@ class ServerConnection:
         return self._state.dialect
 
     @property
+    def client_guid(self) -> bytes:
+        """Which client it is: 16 bytes of its own choice, the same on all of its connections."""
+        return self._state.client_guid
+
+    @property
     def negotiated(self) -> Negotiated | None:
         """All that was negotiated, once it was."""
         return self._state.negotiated

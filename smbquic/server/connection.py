@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from smbquic.server.server import Server
     from smbquic.transport.base import MessageTransport
     from smbquic.wire.cursor import Buffer
+    from smbquic.wire.message import Message
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +30,8 @@ class Connection:
 
     `tasks` are postponed requests, `endless` how many of them may never end by themselves;
     `pending` is what they wait for, by message id, for CANCEL. `logons` is held while a failed
-    logon is being made to wait.
+    logon is being made to wait. `notices` are messages that answer no request and were not sent
+    yet.
     """
 
     def __init__(self, server: Server, transport: MessageTransport) -> None:
@@ -47,6 +50,9 @@ class Connection:
         self.pending: dict[int, asyncio.Future[Any]] = {}
         self.endless = 0
         self.logons = asyncio.Lock()
+        self.notices: deque[list[Buffer]] = deque()
+        self.notifying = False
+        self.closed = False
         self.opens = 0
 
     async def run(self) -> None:
@@ -78,7 +84,12 @@ class Connection:
                 # The transport has said so in the log already.
                 raise ConnectionClosed(str(error)) from error
             requests = protocol.receive(message)
-            for answer in dispatch(Context(server, self), requests):
+            answers = dispatch(Context(server, self), requests)
+            if server.notified:
+                # Who has to know of something hears of it before it is said to have happened.
+                server.notified = False
+                await asyncio.sleep(0)
+            for answer in answers:
                 await send(*answer)
             while len(self.tasks) - self.endless > limit:
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -86,6 +97,24 @@ class Connection:
     async def send(self, message: list[Buffer]) -> None:
         """Sends one message; waits while the client does not read."""
         await self.transport.send(*message)
+
+    def notify(self, session: Session, body: Message) -> bool:
+        """Sends what answers no request; False if the connection is closed already."""
+        if self.closed:
+            return False
+        self.server.notified = True
+        self.notices.append(self.protocol.unsolicited(session, body))
+        if not self.notifying:
+            self.notifying = True
+            self.spawn(self._notify())
+        return True
+
+    async def _notify(self) -> None:
+        try:
+            while self.notices:
+                await self.send(self.notices.popleft())
+        finally:
+            self.notifying = False
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs the rest of a postponed message beside the connection's loop."""
@@ -133,6 +162,7 @@ class Connection:
         self.transport.keep_alive = self.opens > 0
 
     async def _close(self) -> None:
+        self.closed = True
         for task in self.tasks:
             task.cancel()
         if self.tasks:

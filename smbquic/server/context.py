@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,9 +36,24 @@ class Answer:
 
 @dataclass(slots=True, frozen=True)
 class Endless:
-    """Work that may never end by itself, such as waiting for a lock: the client is told at once."""
+    """Work that may never end by itself, such as waiting for a lock: the client is told at once.
+
+    It has to be the last of its compound, unless it is `anywhere`.
+    """
 
     work: Coroutine[Any, Any, Any]
+    anywhere: bool = False
+
+
+class Wait(Exception):  # noqa: N818  (no error: the reason to try again later)
+    """What a handler raises that cannot go on yet and has changed nothing so far.
+
+    It is called again once all of `futures` are done.
+    """
+
+    def __init__(self, futures: Collection[asyncio.Future[None]]) -> None:
+        super().__init__(f"{len(futures)} things to wait for")
+        self.futures = futures
 
 
 class Context:

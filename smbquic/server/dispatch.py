@@ -13,8 +13,8 @@ from typing import Any
 from smbquic.errors import RemoteProtocolError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.commands import COMMANDS
-from smbquic.server.context import Answer, Context, Endless
+from smbquic.server.commands import COMMANDS, Entry
+from smbquic.server.context import Answer, Context, Endless, Wait
 from smbquic.server.status import status_of
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
@@ -26,7 +26,8 @@ _MAX_HELD = 4 << 20
 
 With the largest answer on top, 8 MiB, they still fit into one message.
 """
-_NO_INTERIM = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP})
+# As Windows; what SET_INFO waits for comes soon, or the server stops waiting for it.
+_NO_INTERIM = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP, Command.SET_INFO})
 
 
 def dispatch(context: Context, requests: list[Request], first: int = 0) -> list[list[Buffer]]:
@@ -63,8 +64,25 @@ def _handle(context: Context, request: Request) -> Any:
         if context.held > _MAX_HELD:
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         return command.handle(context, request)
+    except Wait as wait:
+        assert command is not None
+        return Endless(_try_again(context, request, command, wait), anywhere=True)
     except Exception as error:
         return _failure(context, request, error)
+
+
+async def _try_again(context: Context, request: Request, command: Entry, wait: Wait) -> Any:
+    """Calls a handler until it has nothing to wait for any more."""
+    while True:
+        await asyncio.wait(wait.futures)
+        # The session may be gone by now, or the tree.
+        context.begin(request, session=command.session, tree=command.tree)
+        try:
+            result = command.handle(context, request)
+        except Wait as again:
+            wait = again
+        else:
+            return await result if type(result) is CoroutineType else result
 
 
 def _failure(context: Context, request: Request, error: BaseException) -> StatusError:
@@ -109,15 +127,16 @@ def _postpone(
 ) -> StatusError | None:
     """Lets work go on while other messages are handled; the StatusError if it may not.
 
-    What may never end has to be the last of its compound ([MS-SMB2] 3.3.5.2.7 <266>), and there
-    is a limit to it. Of what does end there may be more; the connection waits for it.
+    What may never end has to be the last of its compound, with an exception for what waits for
+    oplocks ([MS-SMB2] 3.3.5.2.7 <266>), and there is a limit to it. Of what does end there may be
+    more; the connection waits for it.
     """
     connection = context.connection
     endless = type(result) is Endless
     work = result.work if endless else result
     if endless:
         refusal = None
-        if index < len(requests) - 1:
+        if index < len(requests) - 1 and not result.anywhere:
             refusal = NtStatus.INTERNAL_ERROR
         elif connection.endless >= context.server.limits.pending:
             refusal = NtStatus.INSUFFICIENT_RESOURCES

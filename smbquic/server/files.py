@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.locks import Locks
+from smbquic.server.oplocks import Cause, take_back
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
 
 if TYPE_CHECKING:
+    from smbquic.server.leases import LeaseTable
     from smbquic.server.open import Open
+    from smbquic.server.oplocks import Holder
     from smbquic.storage.base import Storage, StorageFile
 
 _log = logging.getLogger(__name__)
@@ -34,13 +37,17 @@ _SHARED = (
 class FileState:
     """What all opens of one underlying file share. It lives as long as one of them does.
 
-    `delete_pending` may be set and cleared by SET_INFO; the file goes when its last open closes.
+    `holders` are those who may cache something of it. `delete_pending` may be set and cleared by
+    SET_INFO; the file goes when its last open closes. `deleter` is the `parent_key` of the open
+    that wants it so.
     """
 
     key: Hashable
     opens: list[Open] = field(default_factory=list)
+    holders: list[Holder] = field(default_factory=list)
     locks: Locks = field(default_factory=Locks)
     delete_pending: bool = False
+    deleter: bytes | None = None
     # The open file whose name is to go, if the open that asked for it is closed already.
     doomed: StorageFile | None = None
 
@@ -56,9 +63,13 @@ class FileState:
 
 
 class FileTable:
-    """Every open file of the server, over all shares and connections."""
+    """Every open file of the server, over all shares and connections.
 
-    def __init__(self) -> None:
+    What is deleted is told to `leases`, as it changes a folder.
+    """
+
+    def __init__(self, leases: LeaseTable) -> None:
+        self.leases = leases
         self._states: dict[Hashable, FileState] = {}
 
     def __len__(self) -> int:
@@ -80,13 +91,17 @@ class FileTable:
         if not state.opens and self._states.get(state.key) is state:
             del self._states[state.key]
 
-    def has_open_below(self, storage: Storage, folder: str) -> bool:
-        """Whether anything in a folder of a storage is open, at whatever depth."""
+    def open_below(self, storage: Storage, folder: str) -> FileState | None:
+        """Something in a folder of a storage that is open, at whatever depth."""
         prefix = folder + "\\"
-        return any(
-            entry.tree.storage is storage and entry.file.name.startswith(prefix)
-            for state in self._states.values()
-            for entry in state.opens
+        return next(
+            (
+                state
+                for state in self._states.values()
+                for entry in state.opens
+                if entry.tree.storage is storage and entry.file.name.startswith(prefix)
+            ),
+            None,
         )
 
     def remove(self, entry: Open) -> None:
@@ -94,8 +109,13 @@ class FileTable:
         state = entry.state
         state.opens.remove(entry)
         state.locks.remove_owner(entry)
+        if entry.holder is not None:
+            entry.holder.drop(entry)
         if entry.delete_on_close:
-            state.delete_pending = True
+            state.delete_pending, state.deleter = True, entry.parent_key
+            take_back(state.holders, Cause.DELETE)
+        if entry.wrote:
+            self.leases.entry_changed(entry.file, entry.parent_key)
         doomed = state.doomed
         if state.delete_pending and doomed is None:
             state.doomed = entry.file
@@ -105,13 +125,15 @@ class FileTable:
             return
         self.discard(state)
         if state.doomed is not None:
-            self._delete(state.doomed, really=state.delete_pending)
+            # Who asked for it and who makes it come true may be two; then both leases suffer.
+            same = entry.parent_key if entry.parent_key == state.deleter else None
+            self._delete(state.doomed, same, really=state.delete_pending)
 
-    @staticmethod
-    def _delete(file: StorageFile, *, really: bool) -> None:
+    def _delete(self, file: StorageFile, parent_key: bytes | None, *, really: bool) -> None:
         try:
             if really:
                 file.delete()
+                self.leases.entry_changed(file, parent_key)
         except OSError as error:
             # The CLOSE has no way to say so ([MS-FSA] 2.1.5.5): a folder that was filled meanwhile.
             _log.info("%r stays, though it was to be deleted on close: %s", file.name, error)

@@ -12,7 +12,7 @@ class Limits:
     beyond it, the former are refused, and for the latter the connection is read no further. Who
     has not logged on after `logon_seconds` is hung up on; a failed logon is answered after
     `failed_logon_delay` seconds, and what takes longer than `interim_delay` seconds is announced
-    to the client.
+    to the client. Whoever is asked to give up what it caches has `break_seconds` for that.
     """
 
     sessions: int = 64
@@ -23,6 +23,7 @@ class Limits:
     logon_seconds: float = 45.0
     failed_logon_delay: float = 2.0
     interim_delay: float = 0.005
+    break_seconds: float = 35.0
 
 
 DEFAULT_LIMITS = Limits()

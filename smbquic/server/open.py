@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.oplocks import Cause, make_way
 
 if TYPE_CHECKING:
     from smbquic.server.files import FileState, FileTable
+    from smbquic.server.oplocks import Holder
     from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
     from smbquic.storage.base import StorageFile
@@ -24,8 +26,9 @@ class Open:
     `granted_access` holds no generic bits. `state` is shared by every open of the same
     underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY.
     `kept_write_time` is one that the client has set or frozen: what is written through this open
-    leaves it alone, in nanoseconds since 1970. What is in `on_close` is called once the open is
-    gone.
+    leaves it alone, in nanoseconds since 1970. `holder` is its oplock or lease, `parent_key` the
+    key of the client's lease on the folder; `wrote` tells that the folder does not know of a
+    change yet. What is in `on_close` is called once the open is gone.
     """
 
     file_id: FileId
@@ -41,6 +44,9 @@ class Open:
     position: int = 0
     search: Any = None
     kept_write_time: int | None = None
+    holder: Holder | None = None
+    parent_key: bytes | None = None
+    wrote: bool = False
     on_close: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -65,6 +71,18 @@ class Open:
         """
         if self.kept_write_time is not None:
             self.file.set_times(last_write_time=self.kept_write_time)
+
+    def make_way(self, cause: Cause) -> None:
+        """Has others give up what they must not cache when this open does something.
+
+        Raises `Wait` if that takes a while.
+        """
+        if self.state.holders:
+            make_way(self.state, cause, self.holder)
+
+    def tell_folder(self) -> None:
+        """Tells those who cache the folder that something about the file has changed."""
+        self.files.leases.entry_changed(self.file, self.parent_key)
 
     def close(self) -> None:
         """Ends the open: its locks, its share mode, and the file itself if that is to go."""

@@ -11,6 +11,7 @@ from smbquic.server import access
 from smbquic.server.context import Context
 from smbquic.server.files import FileState
 from smbquic.server.open import Open
+from smbquic.server.oplocks import Holder, admit
 from smbquic.server.tree import Tree
 from smbquic.storage.base import Action, Disposition, FileStat, StorageFile
 from smbquic.wire.access_mask import AccessMask
@@ -53,6 +54,7 @@ class Wish:
     """What a CREATE asks for, checked and in terms of the storage.
 
     `access` has no generic bits; with `maximum`, whatever else can be granted is wanted too.
+    `holder` is the lease that the open will join, `parent_key` the key of that on the folder.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Wish:
     share_access: int
     options: int
     attributes: int
+    holder: Holder | None = None
+    parent_key: bytes | None = None
 
     @property
     def overwrites(self) -> bool:
@@ -169,9 +173,12 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         share_access=wish.share_access,
         create_options=wish.options,
         delete_on_close=wish.delete_on_close,
+        parent_key=wish.parent_key,
     )
     state.opens.append(entry)
     context.session.add(entry)
+    if action is not Action.OPENED:
+        entry.tell_folder()
     return entry, action
 
 
@@ -247,9 +254,10 @@ class _Attempt:
             self._check_sharing(state, needed)
 
     def _check_sharing(self, state: FileState, needed: int) -> None:
-        if self.wish.maximum:
+        wish = self.wish
+        if wish.maximum:
             needed |= self.granted
-        state.check_open(needed, self.wish.share_access)
+        admit(state, needed, wish.share_access, overwrites=wish.overwrites, mine=wish.holder)
 
     def _check_pending(self) -> None:
         """A name that is about to go is not merely taken."""

@@ -8,20 +8,27 @@ from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
 from smbquic.server.connection import Connection
 from smbquic.server.files import FileTable
+from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.session import UserSession
 from smbquic.server.share import PIPE_SHARE, Share
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.file_id import FileId
+from smbquic.wire.message import Message
+from smbquic.wire.negotiate import Capabilities
 
-__all__ = ["Server", "Share"]
+__all__ = ["CAPABILITIES", "Server", "Share"]
+
+CAPABILITIES = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING
+"""What a server can do and need not be told to: for `ServerSettings.capabilities`."""
 
 
 class Server:
     """Serves `shares` to whom `authenticator` lets in, over any number of connections.
 
     `serve` is what a listener calls for each of them. `failures` counts requests that failed for
-    reasons nobody thought of. Raises ValueError for a share name that is taken.
+    reasons nobody thought of; `notified` tells that some client is to be sent what answers no
+    request. Raises ValueError for a share name that is taken.
     """
 
     def __init__(
@@ -40,9 +47,11 @@ class Server:
         self.shares: dict[str, Share] = {}
         self.session_table = SessionTable(random)
         self.sessions: dict[int, UserSession] = {}
-        self.files = FileTable()
-        self.connections: set[Connection] = set()
+        self.leases = LeaseTable(self)
+        self.files = FileTable(self.leases)
+        self.connections: dict[Connection, None] = {}
         self.failures = 0
+        self.notified = False
         self._last_file_id = 0
         for share in shares:
             key = share.name.casefold()
@@ -53,11 +62,11 @@ class Server:
     async def serve(self, transport: MessageTransport) -> None:
         """Runs one connection to its end."""
         connection = Connection(self, transport)
-        self.connections.add(connection)
+        self.connections[connection] = None
         try:
             await connection.run()
         finally:
-            self.connections.discard(connection)
+            del self.connections[connection]
 
     async def close(self) -> None:
         """Ends every connection, and waits for it."""
@@ -74,6 +83,18 @@ class Server:
         """A FileId that no open of this server has had."""
         self._last_file_id += 1
         return FileId(self._last_file_id, self._last_file_id)
+
+    def notify(self, client_guid: bytes, body: Message) -> bool:
+        """Sends a client what answers no request, on the first of its connections that can.
+
+        False if there is none. [MS-SMB2] 3.3.4.7
+        """
+        return any(
+            session.is_valid and connection.notify(session, body)
+            for connection in self.connections
+            if connection.protocol.client_guid == client_guid
+            for session in connection.protocol.sessions.values()
+        )
 
     def end_session(self, session: Session) -> None:
         """Closes what a session had open, after the protocol has dropped it."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from smbquic.server.connection import Connection
     from smbquic.server.open import Open
     from smbquic.server.tree import Tree
+    from smbquic.wire.message import Message
 
 # A tree id of 0 means "none" and all ones is what related requests inherit.
 _LAST_TREE_ID = 0xFFFF_FFFE
@@ -36,6 +37,10 @@ class UserSession:
             if tree_id not in self.trees:
                 self.last_tree_id = tree_id
                 return tree_id
+
+    def notify(self, body: Message) -> bool:
+        """Sends the client what answers no request; False if there is no connection for it."""
+        return self.connection.notify(self.session, body)
 
     def add(self, entry: Open) -> None:
         """Takes a new open in; the connection is to be kept up while there is one."""

@@ -151,6 +151,10 @@ class StorageFile(Protocol):
     def stream(self) -> str:
         """The name of the stream that this is, ``""`` for a whole file or folder."""
 
+    @property
+    def parent_key(self) -> Hashable:
+        """The `key` of the folder that holds it; of the root, its own."""
+
     def stat(self) -> FileStat:
         """What is known of the file now; raises FileNotFoundError for nothing but a lost disk."""
 

@@ -56,6 +56,13 @@ class LocalFile:
         return self._link.key
 
     @property
+    def parent_key(self) -> FileKey:
+        """The device and inode numbers of the folder that holds it; the root is its own."""
+        with self.descriptor, self._tree.lock:
+            parent = self._link.parent
+            return self._link.key if parent is None else key_of(os.fstat(parent))
+
+    @property
     def file_key(self) -> FileKey:
         """The same as `key`."""
         return self._link.key

@@ -4,8 +4,10 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.leases import Lease, LeaseRequest, requested
 from smbquic.server.open import Open
 from smbquic.server.opening import file_access, open_file, wish_of
+from smbquic.server.oplocks import grant_oplock
 from smbquic.storage.base import Action, FileStat
 from smbquic.wire.create import CreateRequest, CreateResponse, OplockLevel
 from smbquic.wire.create_contexts import (
@@ -15,6 +17,7 @@ from smbquic.wire.create_contexts import (
     CREATE_EA_BUFFER,
     CREATE_QUERY_MAXIMAL_ACCESS,
     CREATE_QUERY_ON_DISK_ID,
+    CREATE_REQUEST_LEASE,
     CREATE_TIMEWARP_TOKEN,
     AllocationSize,
     CreateContext,
@@ -28,7 +31,7 @@ _RECONNECTS = {CREATE_DURABLE_HANDLE_RECONNECT, CREATE_DURABLE_HANDLE_RECONNECT_
 
 
 def handle(context: Context, request: Request) -> CreateResponse:
-    """Opens what the request names. No oplock and no lease is granted, no handle is durable."""
+    """Opens what the request names. No handle is durable."""
     body: CreateRequest = request.body
     # Whatever comes of it, this is what related requests are about.
     context.file_id = None
@@ -36,6 +39,12 @@ def handle(context: Context, request: Request) -> CreateResponse:
         raise StatusError(_no_pipe(context), "CREATE", body.name)
     contexts = {entry.name: entry.data for entry in body.contexts}
     wish = wish_of(body)
+    level, lease = body.requested_oplock_level, None
+    if level == OplockLevel.OPLOCK_LEVEL_LEASE:
+        lease = requested(context, contexts.get(CREATE_REQUEST_LEASE))
+    if lease is not None:
+        wish.holder = context.server.leases.find(lease, context.tree, wish.name)
+        wish.parent_key = lease.parent_key
     if CREATE_TIMEWARP_TOKEN in contexts or not _RECONNECTS.isdisjoint(contexts):
         # There are no snapshots, and no handle that outlived its connection.
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
@@ -45,7 +54,8 @@ def handle(context: Context, request: Request) -> CreateResponse:
     context.file_id = entry.file_id
     try:
         _allocate(entry, action, contexts.get(CREATE_ALLOCATION_SIZE))
-        return _response(entry, action, contexts)
+        level = _grant(context, entry, level, lease)
+        return _response(entry, action, contexts, level)
     except BaseException:
         entry.delete_on_close = entry.delete_on_close or action is Action.CREATED
         entry.close()
@@ -64,10 +74,23 @@ def _allocate(entry: Open, action: Action, data: bytes | None) -> None:
         entry.file.allocate(AllocationSize.decode(data).allocation_size)
 
 
-def _response(entry: Open, action: Action, contexts: dict[bytes, bytes]) -> CreateResponse:
+def _grant(context: Context, entry: Open, level: int, lease: LeaseRequest | None) -> int:
+    """Gives the open its oplock or lease, as far as it can have one; the level that it got."""
+    if level == OplockLevel.OPLOCK_LEVEL_NONE:
+        return level
+    server = context.server
+    if lease is None:
+        return grant_oplock(entry, level, server.limits.break_seconds)
+    granted = server.leases.grant(entry, lease) is not None
+    return OplockLevel.OPLOCK_LEVEL_LEASE if granted else OplockLevel.OPLOCK_LEVEL_NONE
+
+
+def _response(
+    entry: Open, action: Action, contexts: dict[bytes, bytes], level: int
+) -> CreateResponse:
     stat = entry.file.stat()
     return CreateResponse(
-        oplock_level=OplockLevel.OPLOCK_LEVEL_NONE,
+        oplock_level=level,
         flags=0,
         create_action=action.value,
         creation_time=from_unix_ns(stat.creation_time),
@@ -95,4 +118,6 @@ def _answers(entry: Open, stat: FileStat, contexts: dict[bytes, bytes]) -> list[
     if CREATE_QUERY_ON_DISK_ID in contexts:
         serial = entry.tree.storage.volume().serial
         answers.append(QueryOnDiskIdResponse(stat.file_id, serial).context())
+    if isinstance(entry.holder, Lease):
+        answers.append(entry.holder.response())
     return answers

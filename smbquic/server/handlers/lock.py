@@ -7,6 +7,7 @@ from smbquic.server import access
 from smbquic.server.context import Context, Endless
 from smbquic.server.locks import ByteRange
 from smbquic.server.open import Open
+from smbquic.server.oplocks import Cause
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
 
 _SHARED = int(LockFlags.SHARED_LOCK)
@@ -32,6 +33,7 @@ def handle(context: Context, request: Request) -> LockResponse | Endless:
     locks = entry.state.locks
     if len(locks.ranges) + len(ranges) > context.server.limits.locks:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
+    entry.make_way(Cause.CHANGE)
     taken: list[ByteRange] = []
     try:
         for wanted in ranges:

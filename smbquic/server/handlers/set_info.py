@@ -10,6 +10,7 @@ from smbquic.server import security
 from smbquic.server.context import Context
 from smbquic.server.moving import link, rename
 from smbquic.server.open import Open
+from smbquic.server.oplocks import Cause
 from smbquic.storage.base import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
@@ -117,6 +118,7 @@ def _security(context: Context, entry: Open, information: int, buffer: Buffer) -
     for parts, access in _SECURITY_ACCESS:
         if information & parts:
             entry.require(access)
+    entry.make_way(Cause.DELETE)
     security.change(entry.file.stat(), information, buffer)
 
 
@@ -151,15 +153,19 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
     ):
         raise _refusal(NtStatus.INVALID_PARAMETER)
     file = entry.file
+    changed = False
     if attributes:
+        before = file.stat().attributes
         if not file.name:
             kept = HIDDEN | SYSTEM
-            attributes = attributes & ~kept | file.stat().attributes & kept
+            attributes = attributes & ~kept | before & kept
+        changed = bool((attributes ^ before) & SETTABLE)
         file.set_attributes(attributes & SETTABLE)
     creation, access, write, change = (
         None if time in (_LEAVE, _FREEZE, _THAW) else to_unix_ns(time) for time in times
     )
     if not (creation is access is write is change is None):
+        changed = True
         file.set_times(
             creation_time=creation,
             last_access_time=access,
@@ -170,14 +176,18 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
         write = file.stat().last_write_time
     if write is not None or wanted.last_write_time == _THAW:
         entry.kept_write_time = write
+    if changed:
+        entry.tell_folder()
 
 
 def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
     size = _decode(EndOfFileInformation, buffer).end_of_file
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
+    entry.make_way(Cause.CHANGE)
     entry.file.truncate(size)
     entry.keep_write_time()
+    entry.tell_folder()
 
 
 def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -186,8 +196,10 @@ def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     unit = max(context.tree.storage.volume().block_size, 1)
+    entry.make_way(Cause.CHANGE)
     entry.file.allocate(-(-size // unit) * unit)
     entry.keep_write_time()
+    entry.tell_folder()
 
 
 def _valid_data_length(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -223,7 +235,9 @@ def _mark(entry: Open, *, delete: bool, despite_readonly: bool) -> None:
             raise _refusal(NtStatus.CANNOT_DELETE)
         if entry.is_directory and not entry.file.is_empty():
             raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
+        entry.make_way(Cause.DELETE)
     entry.state.delete_pending = delete
+    entry.state.deleter = entry.parent_key
 
 
 def _position(context: Context, entry: Open, buffer: Buffer) -> None:

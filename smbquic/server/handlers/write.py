@@ -10,6 +10,7 @@ from smbquic.server import access
 from smbquic.server.context import Context
 from smbquic.server.handlers.read import MAX_OFFSET
 from smbquic.server.open import Open
+from smbquic.server.oplocks import Cause
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.write import WriteFlags, WriteRequest, WriteResponse
 
@@ -31,6 +32,9 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
     if locks.ranges:
         locks.check_write(entry, offset, size)
     if size:
+        if entry.state.holders:
+            entry.make_way(Cause.CHANGE)
+        entry.wrote = True
         entry.file.write(offset, (data,))
         entry.position = offset + size
         if entry.kept_write_time is not None:

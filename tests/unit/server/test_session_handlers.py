@@ -159,7 +159,7 @@ async def test_a_hangup_closes_what_was_open(connect: Any, server: Any, root: Pa
     await client.close()
     assert not (root / "gone").exists()
     assert server.sessions == {}
-    assert server.connections == set()
+    assert not server.connections
     assert len(server.session_table) == 0
 
 
