@@ -100,6 +100,11 @@ class LocalStream:
         return self._file.key
 
     @property
+    def parent_key(self) -> Hashable:
+        """The key of the folder that holds the file."""
+        return self._file.parent_key
+
+    @property
     def stream(self) -> str:
         """The stream's name, in its real case."""
         return self._slot.name
