@@ -54,6 +54,7 @@ class Connection:
         self.notifying = False
         self.closed = False
         self.opens = 0
+        self.watches = 0
 
     async def run(self) -> None:
         """Serves the client until the connection ends, then closes all it held."""

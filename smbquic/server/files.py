@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.locks import Locks
+from smbquic.server.notify import Notifier
 from smbquic.server.oplocks import Cause, take_back
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
@@ -50,6 +51,13 @@ class FileState:
     deleter: bytes | None = None
     # The open file whose name is to go, if the open that asked for it is closed already.
     doomed: StorageFile | None = None
+    storage: Storage | None = None
+
+    def end_watches(self) -> None:
+        """Tells those who wait for changes in a folder that it is about to go."""
+        for entry in self.opens:
+            if entry.watch is not None:
+                entry.watch.end(NtStatus.DELETE_PENDING)
 
     def check_open(self, granted_access: int, share_access: int) -> None:
         """StatusError DELETE_PENDING or SHARING_VIOLATION if a further open is not allowed."""
@@ -71,6 +79,7 @@ class FileTable:
     def __init__(self, leases: LeaseTable) -> None:
         self.leases = leases
         self._states: dict[Hashable, FileState] = {}
+        self.notifier = Notifier()
 
     def __len__(self) -> int:
         return len(self._states)
@@ -116,9 +125,11 @@ class FileTable:
             take_back(state.holders, Cause.DELETE)
         if entry.wrote:
             self.leases.entry_changed(entry.file, entry.parent_key)
+        if state.delete_pending:
+            state.end_watches()
         doomed = state.doomed
         if state.delete_pending and doomed is None:
-            state.doomed = entry.file
+            state.doomed, state.storage = entry.file, entry.tree.storage
         else:
             _close(entry.file)
         if state.opens:
@@ -127,12 +138,21 @@ class FileTable:
         if state.doomed is not None:
             # Who asked for it and who makes it come true may be two; then both leases suffer.
             same = entry.parent_key if entry.parent_key == state.deleter else None
-            self._delete(state.doomed, same, really=state.delete_pending)
+            self._delete(state.doomed, same, state.storage, really=state.delete_pending)
 
-    def _delete(self, file: StorageFile, parent_key: bytes | None, *, really: bool) -> None:
+    def _delete(
+        self,
+        file: StorageFile,
+        parent_key: bytes | None,
+        storage: Storage | None,
+        *,
+        really: bool,
+    ) -> None:
         try:
             if really:
                 file.delete()
+                assert storage is not None
+                self.notifier.removed(storage, file.name, is_directory=file.is_directory)
                 self.leases.entry_changed(file, parent_key)
         except OSError as error:
             # The CLOSE has no way to say so ([MS-FSA] 2.1.5.5): a folder that was filled meanwhile.

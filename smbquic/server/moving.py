@@ -33,7 +33,10 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
     if replace:
         _check_replaced(context, entry, new_name)
     source = entry.file.parent_key
+    old_name = entry.file.name
     entry.file.rename(new_name, replace=replace)
+    context.server.notifier.renamed(entry, old_name)
+    entry.renamed = not entry.is_directory
     context.server.leases.folder_changed(source, entry.parent_key)
     if entry.file.parent_key != source:
         entry.tell_folder()
@@ -53,6 +56,7 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     if replace:
         _check_replaced(context, entry, new_name)
     entry.file.link(new_name, replace=replace)
+    context.server.notifier.linked(entry, new_name)
     context.server.leases.folder_changed(folder, entry.parent_key)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.notify import ATTRIBUTES, CREATION
 from smbquic.server.oplocks import Cause, make_way
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from smbquic.server.oplocks import Holder
     from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
+    from smbquic.server.watch import Watch
     from smbquic.storage.base import StorageFile
     from smbquic.wire.file_id import FileId
 
@@ -24,7 +26,8 @@ class Open:
     """What a FileId stands for.
 
     `granted_access` holds no generic bits. `state` is shared by every open of the same
-    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY.
+    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY,
+    `watch` to CHANGE_NOTIFY; `renamed` tells that a file got its name through this open.
     `kept_write_time` is one that the client has set or frozen: what is written through this open
     leaves it alone, in nanoseconds since 1970. `holder` is its oplock or lease, `parent_key` the
     key of the client's lease on the folder; `wrote` tells that the folder does not know of a
@@ -47,6 +50,8 @@ class Open:
     holder: Holder | None = None
     parent_key: bytes | None = None
     wrote: bool = False
+    watch: Watch | None = None
+    renamed: bool = False
     on_close: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -86,6 +91,9 @@ class Open:
 
     def close(self) -> None:
         """Ends the open: its locks, its share mode, and the file itself if that is to go."""
+        if self.renamed:
+            # As Windows, which gets around to the file's attributes only now.
+            self.files.notifier.modified(self, ATTRIBUTES | CREATION)
         self.session.remove(self)
         self.files.remove(self)
         for call in self.on_close:

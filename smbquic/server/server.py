@@ -52,6 +52,7 @@ class Server:
         self.connections: dict[Connection, None] = {}
         self.failures = 0
         self.notified = False
+        self.notifier = self.files.notifier
         self._last_file_id = 0
         for share in shares:
             key = share.name.casefold()

@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Final
 
 from smbquic.storage.descriptor import open_directory
-from smbquic.storage.names import SEPARATOR, from_disk, join, split
+from smbquic.storage.names import SEPARATOR, from_disk, join, moved, split
 from smbquic.storage.tree import Tree, is_served
 from smbquic.storage.watch import Change, ChangeKind
 
@@ -314,13 +314,6 @@ class Inotify:
                 self._names.clear()
                 self._descriptors.clear()
                 os.close(self._fd)
-
-
-def moved(name: str, old: str, new: str) -> str:
-    """What a name has become of by the move of a folder, be it that folder or one above it."""
-    if name == old:
-        return new
-    return new + name[len(old) :] if name.startswith(old + SEPARATOR) else name
 
 
 def _below(folder: str, raw: bytes) -> str:

@@ -66,6 +66,13 @@ def join(components: list[str]) -> str:
     return SEPARATOR.join(components)
 
 
+def moved(name: str, old: str, new: str) -> str:
+    """What a name has become of by the move of a folder, be it that folder or one above it."""
+    if name == old:
+        return new
+    return new + name[len(old) :] if name.startswith(old + SEPARATOR) else name
+
+
 def to_disk(component: str) -> bytes:
     r"""The name on the disk for one component from the wire.
 

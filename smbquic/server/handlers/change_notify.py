@@ -7,29 +7,67 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context, Endless
 from smbquic.server.open import Open
+from smbquic.server.watch import Watch
 from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.change_notify import ChangeNotifyRequest, ChangeNotifyResponse
+from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, ChangeNotifyResponse
+
+Result = ChangeNotifyResponse | Answer
 
 
-def handle(context: Context, request: Request) -> Endless:
-    """Waits until the folder is closed, or the client has had enough.
+def handle(context: Context, request: Request) -> Result | Endless:
+    """Tells what has happened since the last time, or waits for something to happen.
 
-    That it is told of no change is allowed: a client that needs to know lists the folder again.
+    What the first request on an open asks for holds for all that follow.
     """
     body: ChangeNotifyRequest = request.body
     entry = context.open(body.file_id)
     if not entry.is_directory or body.output_buffer_length > context.max_size:
         raise StatusError(NtStatus.INVALID_PARAMETER, "CHANGE_NOTIFY")
     entry.require(AccessMask.FILE_LIST_DIRECTORY)
-    return Endless(_until_closed(entry))
+    if entry.state.delete_pending:
+        raise StatusError(NtStatus.DELETE_PENDING, "CHANGE_NOTIFY")
+    watch = entry.watch
+    if watch is None:
+        watch = _begin(context, entry, body)
+    size = body.output_buffer_length
+    return watch.take(size) or Endless(_until_told(entry, size))
 
 
-async def _until_closed(entry: Open) -> Answer:
-    closed = asyncio.Event()
-    entry.on_close.append(closed.set)
+def _begin(context: Context, entry: Open, body: ChangeNotifyRequest) -> Watch:
+    connection, notifier = context.connection, context.server.notifier
+    if connection.watches >= context.server.limits.watches:
+        raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CHANGE_NOTIFY")
+    watch = entry.watch = notifier.watch(
+        entry,
+        body.completion_filter,
+        body.output_buffer_length,
+        recursive=bool(body.flags & ChangeNotifyFlags.WATCH_TREE),
+    )
+    connection.watches += 1
+
+    def end() -> None:
+        connection.watches -= 1
+        entry.watch = None
+        notifier.unwatch(entry, watch)
+        watch.end(NtStatus.NOTIFY_CLEANUP)
+
+    entry.on_close.append(end)
+    return watch
+
+
+async def _until_told(entry: Open, size: int) -> Result:
+    # Only now, as who is cancelled before this runs must not be waiting; but then anything may
+    # have happened since.
+    watch = entry.watch
+    if watch is None:
+        raise StatusError(NtStatus.NOTIFY_CLEANUP, "CHANGE_NOTIFY")
+    if entry.state.delete_pending:
+        raise StatusError(NtStatus.DELETE_PENDING, "CHANGE_NOTIFY")
+    answer = watch.wait(size)
     try:
-        if entry in entry.state.opens:
-            await closed.wait()
-    finally:
-        entry.on_close.remove(closed.set)
-    return Answer(NtStatus.NOTIFY_CLEANUP, ChangeNotifyResponse())
+        return await answer
+    except asyncio.CancelledError:
+        if answer.cancelled():
+            raise
+        # It was answered just before it was cancelled, and nobody else will be told of that.
+        return answer.result()

@@ -5,6 +5,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.leases import Lease, LeaseRequest, requested
+from smbquic.server.notify import OVERWRITTEN
 from smbquic.server.open import Open
 from smbquic.server.opening import file_access, open_file, wish_of
 from smbquic.server.oplocks import grant_oplock
@@ -52,6 +53,10 @@ def handle(context: Context, request: Request) -> CreateResponse:
         raise StatusError(NtStatus.EAS_NOT_SUPPORTED, "CREATE", body.name)
     entry, action = open_file(context, wish)
     context.file_id = entry.file_id
+    if action is Action.CREATED:
+        context.server.notifier.added(entry)
+    elif action is not Action.OPENED:
+        context.server.notifier.modified(entry, OVERWRITTEN)
     try:
         _allocate(entry, action, contexts.get(CREATE_ALLOCATION_SIZE))
         level = _grant(context, entry, level, lease)

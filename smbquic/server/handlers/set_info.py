@@ -9,6 +9,15 @@ from smbquic.protocol.request import Request
 from smbquic.server import security
 from smbquic.server.context import Context
 from smbquic.server.moving import link, rename
+from smbquic.server.notify import (
+    ATTRIBUTES,
+    CREATION,
+    EXTENDED_ATTRIBUTES,
+    LAST_ACCESS,
+    LAST_WRITE,
+    SECURITY,
+    SIZE,
+)
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause
 from smbquic.storage.base import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY
@@ -110,6 +119,8 @@ def _file(context: Context, entry: Open, information_class: int, buffer: Buffer)
         raise _refusal(NtStatus.MEDIA_WRITE_PROTECTED)
     entry.require(kind.access)
     kind.change(context, entry, buffer)
+    if kind.tells:
+        context.server.notifier.modified(entry, kind.tells)
 
 
 def _security(context: Context, entry: Open, information: int, buffer: Buffer) -> None:
@@ -120,6 +131,7 @@ def _security(context: Context, entry: Open, information: int, buffer: Buffer) -
             entry.require(access)
     entry.make_way(Cause.DELETE)
     security.change(entry.file.stat(), information, buffer)
+    context.server.notifier.modified(entry, SECURITY)
 
 
 def _refusal(status: NtStatus) -> StatusError:
@@ -172,10 +184,20 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
             last_write_time=write,
             change_time=change,
         )
+    last_write = write
     if wanted.last_write_time == _FREEZE:
         write = file.stat().last_write_time
     if write is not None or wanted.last_write_time == _THAW:
         entry.kept_write_time = write
+    told = (
+        (ATTRIBUTES, attributes or None),
+        (CREATION, creation),
+        (LAST_ACCESS, access),
+        (LAST_WRITE, last_write),
+    )
+    what = sum(bit for bit, value in told if value is not None)
+    if what:
+        context.server.notifier.modified(entry, what)
     if changed:
         entry.tell_folder()
 
@@ -237,6 +259,8 @@ def _mark(entry: Open, *, delete: bool, despite_readonly: bool) -> None:
             raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
         entry.make_way(Cause.DELETE)
     entry.state.delete_pending = delete
+    if delete:
+        entry.state.end_watches()
     entry.state.deleter = entry.parent_key
 
 
@@ -291,13 +315,15 @@ def _short_name(context: Context, entry: Open, buffer: Buffer) -> None:
 class _Class(NamedTuple):
     """How a class is set: the smallest buffer in bytes, the access it needs.
 
-    `of_open`: it changes nothing but the open, so that a read-only share does not mind.
+    `of_open`: it changes nothing but the open, so that a read-only share does not mind. `tells`:
+    what those are told who watch the folder.
     """
 
     change: Callable[[Context, Open, Buffer], None]
     minimum: int
     access: int = 0
     of_open: bool = False
+    tells: int = 0
 
 
 _CLASSES: dict[int, _Class] = {
@@ -312,13 +338,15 @@ _CLASSES: dict[int, _Class] = {
     FileInformationClass.FilePositionInformation: _Class(
         _position, PositionInformation.SIZE, of_open=True
     ),
-    FileInformationClass.FileFullEaInformation: _Class(_full_ea, 1, _WRITE_EA),
+    FileInformationClass.FileFullEaInformation: _Class(
+        _full_ea, 1, _WRITE_EA, tells=EXTENDED_ATTRIBUTES
+    ),
     FileInformationClass.FileModeInformation: _Class(_mode, ModeInformation.SIZE, of_open=True),
     FileInformationClass.FileAllocationInformation: _Class(
-        _allocation, AllocationInformation.SIZE, _WRITE_DATA
+        _allocation, AllocationInformation.SIZE, _WRITE_DATA, tells=SIZE | ATTRIBUTES
     ),
     FileInformationClass.FileEndOfFileInformation: _Class(
-        _end_of_file, EndOfFileInformation.SIZE, _WRITE_DATA
+        _end_of_file, EndOfFileInformation.SIZE, _WRITE_DATA, tells=SIZE | ATTRIBUTES
     ),
     FileInformationClass.FileValidDataLengthInformation: _Class(
         _valid_data_length, ValidDataLengthInformation.SIZE, _WRITE_DATA

@@ -9,6 +9,7 @@ from smbquic.protocol.request import Request
 from smbquic.server import access
 from smbquic.server.context import Context
 from smbquic.server.handlers.read import MAX_OFFSET
+from smbquic.server.notify import CONTENT
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause
 from smbquic.wire.create import CreateOptions
@@ -39,6 +40,7 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
         entry.position = offset + size
         if entry.kept_write_time is not None:
             entry.keep_write_time()
+        context.server.notifier.modified(entry, CONTENT)
     response = WriteResponse(size)
     if entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH:
         return _through(context, entry, response)

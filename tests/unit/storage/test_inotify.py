@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.storage import inotify
-from smbquic.storage.inotify import Inotify, moved
+from smbquic.storage.inotify import Inotify
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.tree import Tree
 from smbquic.storage.watch import Change, ChangeKind
@@ -259,11 +259,3 @@ def test_there_may_be_no_inotify(
 def test_other_systems_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     assert inotify._find_inotify() is None
-
-
-@pytest.mark.parametrize(
-    ("name", "became"),
-    [("a", "b"), (r"a\x", r"b\x"), ("ax", "ax"), ("", ""), (r"c\a", r"c\a")],
-)
-def test_moved(name: str, became: str) -> None:
-    assert moved(name, "a", "b") == became

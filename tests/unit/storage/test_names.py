@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.storage.base import NameInvalid
-from smbquic.storage.names import fold, from_disk, join, split, to_disk
+from smbquic.storage.names import fold, from_disk, join, moved, split, to_disk
 
 DISK_NAMES = st.binary(min_size=1, max_size=255).filter(
     lambda raw: b"/" not in raw and b"\0" not in raw and raw not in (b".", b"..")
@@ -200,3 +200,11 @@ def test_folding_keeps_the_length_and_is_done_after_once(name: str) -> None:
 def test_a_component_is_one() -> None:
     with pytest.raises(NameInvalid):
         to_disk("a\\b")
+
+
+@pytest.mark.parametrize(
+    ("name", "became"),
+    [("a", "b"), (r"a\x", r"b\x"), ("ax", "ax"), ("", ""), (r"c\a", r"c\a")],
+)
+def test_moved(name: str, became: str) -> None:
+    assert moved(name, "a", "b") == became
