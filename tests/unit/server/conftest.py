@@ -11,9 +11,10 @@ import pytest
 from smbquic.errors import AuthenticationError, ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
+from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import ClientSettings, ServerSettings
 from smbquic.server.limits import Limits
-from smbquic.server.server import Server, Share
+from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
@@ -26,6 +27,7 @@ from smbquic.wire.create import (
     ShareAccess,
 )
 from smbquic.wire.cursor import Buffer
+from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import TreeConnectRequest
@@ -139,6 +141,7 @@ class Client:
         self.tree_id = 0
         self.responses: dict[int, Response] = {}
         self.pending: dict[int, Response] = {}
+        self.notices: list[Any] = []
         self.served = asyncio.create_task(server.serve(self.transport))
 
     def deliver(self, buffers: Sequence[Buffer]) -> None:
@@ -149,9 +152,29 @@ class Client:
         message = await asyncio.wait_for(self.transport.to_client.get(), 10)
         responses = self.protocol.receive(message)
         for response in responses:
+            if response.message_id == UNSOLICITED:
+                self.notices.append(response.body)
+                continue
             place = self.pending if response.pending else self.responses
             place[response.message_id] = response
         return responses
+
+    async def notice(self) -> Any:
+        """The next of what the server sends unasked, or has sent."""
+        while not self.notices:
+            await self.fetch()
+        return self.notices.pop(0)
+
+    async def interim(self, message_id: int) -> None:
+        """Waits until a request has been said to take its time."""
+        while message_id not in self.pending:
+            await self.fetch()
+        assert message_id not in self.responses
+
+    async def is_quiet(self) -> bool:
+        """Whether the server has told nothing unasked, all in all."""
+        assert (await self.call(EchoRequest())).status == NtStatus.SUCCESS
+        return not self.notices
 
     async def answer(self, message_id: int) -> Response:
         """The final response to a request; what comes before it is kept."""
@@ -199,6 +222,10 @@ class Client:
     async def create(self, name: str, **fields: Any) -> Response:
         return await self.call(create(name, **fields))
 
+    def begin(self, name: str, **fields: Any) -> int:
+        """Sends a CREATE; its message id."""
+        return self.send(create(name, **fields))
+
     async def open(self, name: str, **fields: Any) -> FileId:
         response = await self.create(name, **fields)
         assert response.status == NtStatus.SUCCESS, response.status.label
@@ -233,7 +260,7 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
     return Server(
         [Share("data", storage), Share("ro", storage, read_only=True)],
         Authenticator(),  # type: ignore[arg-type]
-        ServerSettings(guid=bytes(range(16)), **settings),
+        ServerSettings(**{"guid": bytes(range(16)), "capabilities": CAPABILITIES, **settings}),
         limits=limits,
         random=Random(),
     )
