@@ -1,8 +1,12 @@
 """Set against measured: what ping and iperf3, which know nothing of the emulator, see of a link."""
 
+import contextlib
 import json
 import re
 import statistics
+import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +22,35 @@ UDP_HEADERS, TCP_HEADERS = 28, 52
 LINKS = (("20ms", "100mbit"), ("50ms", "50mbit"), ("100ms", "20mbit"), ("200ms", "10mbit"))
 
 
-def iperf(link: Link, *options: str) -> dict[str, Any]:
-    """iperf3's report about a transfer from the client to the server, as the server saw it."""
+@contextlib.contextmanager
+def running_iperf(link: Link, *options: str) -> "Iterator[subprocess.Popen[str]]":
+    """iperf3 sends from the client to the server; `report_of` waits for its end."""
     server = link.server.popen(["iperf3", "--server", "--one-off", "--json", "--logfile=/dev/null"])
     link.server.wait_for_port(("tcp", IPERF_PORT), process=server)
     command = ["iperf3", "--json", "--get-server-output", "--client", link.server.address, *options]
-    report = json.loads(link.client.run(command).stdout)
+    # What it has to say against it is in its report; it warns of datagrams that fill the MTU.
+    with link.client.popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as client:
+        yield client
+    # The next server needs the port.
     server.wait(timeout=30)
+
+
+def report_of(client: "subprocess.Popen[str]") -> dict[str, Any]:
+    """iperf3's report, as its server saw the transfer, when it has ended."""
+    output, _ = client.communicate()
+    report = json.loads(output)
+    if "server_output_json" not in report:
+        raise LinkError(f"iperf3: {report.get('error', output)}")
     seen: dict[str, Any] = report["server_output_json"]
     return seen
+
+
+def iperf(link: Link, *options: str) -> dict[str, Any]:
+    """Run it to its end."""
+    with running_iperf(link, *options) as client:
+        return report_of(client)
 
 
 def arrived(report: dict[str, Any]) -> float:
@@ -65,18 +89,27 @@ def udp_rate(link: Link, seconds: int) -> float:
     return arrived(iperf(link, *options, f"--time={seconds}")) * mtu / payload
 
 
-def udp_loss(link: Link, seconds: int) -> tuple[int, int]:
-    """Packets lost, of how many, when small packets leave the queue empty and the receiver idle."""
+def udp_loss(link: Link, loss: Loss, seconds: int) -> tuple[int, int]:
+    """Packets lost, of how many, when small packets leave the queue empty and the receiver idle.
+
+    Without loss before, and with the loss afterwards: iperf3 does not survive that of its first.
+    """
     payload = 200
     packets_per_second = min(link.settings.rate / 2 / 8 / (payload + UDP_HEADERS), 4000)
     bitrate = round(packets_per_second * payload * 8)
-    before = link.statistics().up.other
     options = ("--udp", "--window=4M", f"--length={payload}", f"--bitrate={bitrate}")
-    report = iperf(link, *options, f"--time={seconds}")
+    first = link.statistics().up.other
+    with running_iperf(link, *options, f"--time={seconds}") as client:
+        while (start := link.statistics().up.other - first).offered.packets < 50:
+            if client.poll() is not None:
+                break
+            time.sleep(0.001)
+        link.set(loss=loss, way="up")
+        seen = report_of(client)["end"]["sum"]
     # Those lost at the end are unknown to the receiver, so the sender's side is counted.
-    sent = (link.statistics().up.other - before).offered.packets
-    seen = report["end"]["sum"]
-    return sent - (int(seen["packets"]) - int(seen["lost_packets"])), sent
+    sent = (link.statistics().up.other - first).offered.packets
+    lost = sent - (int(seen["packets"]) - int(seen["lost_packets"]))
+    return lost, sent - start.offered.packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +149,7 @@ def calibrate(*, rate: str, delay: str, loss: Loss, seed: int = 0, seconds: int 
     with Link(rate=rate, delay=delay, seed=seed) as link:
         round_trip, deviation = ping(link)
         tcp, udp = tcp_rate(link, seconds), udp_rate(link, seconds)
-        link.set(loss=loss, way="up")
-        lost, sent = udp_loss(link, seconds)
+        lost, sent = udp_loss(link, loss, seconds)
         counters = link.statistics()
     return Calibration(
         round_trip=link.settings.round_trip,
