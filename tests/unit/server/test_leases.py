@@ -374,7 +374,7 @@ async def test_overwriting_takes_everything(client: Any, connect: Any, holds: in
 async def test_what_is_in_the_way_of_an_open(
     client: Any, connect: Any, holds: int, left: int
 ) -> None:
-    nothing_shared = {"share_access": ShareAccess(0)}
+    nothing_shared: dict[str, Any] = {"share_access": ShareAccess(0)}
     await held(client, ONE, holds, **nothing_shared)
     other = await connect(**OTHER_CLIENT)
     message_id = other.begin("file")

@@ -13,6 +13,7 @@ from smbquic.server.limits import Limits
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
+from smbquic.wire.header import HeaderFlags
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
@@ -220,7 +221,12 @@ async def test_tree_disconnect_closes_its_opens_and_no_others(client: Any, listi
 
 async def test_an_unsigned_tree_connect_ends_a_311_connection(connect: Any) -> None:
     client = await connect(share="", signing_required=False)
-    client.send(TreeConnectRequest(r"\\fs.example\data"), tree_id=0)
+    sent = client.protocol.request(
+        TreeConnectRequest(r"\\fs.example\data"), session=client.session, tree_id=0
+    )
+    message = bytearray(b"".join(sent.buffers))
+    message[16] &= ~HeaderFlags.SIGNED
+    client.deliver([message])
     await asyncio.wait_for(client.served, 10)
     assert "without signature" in client.transport.closed
 
