@@ -3,19 +3,18 @@
 import asyncio
 import subprocess
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import smbquic
+from smbquic.ntstatus import NtStatus
 from smbquic.wire.header import Command
 from tests.interop.processes import PASSWORD, USER, ServerProcess, Smbclient
 from tests.interop.tap import tapped
 
 pytestmark = pytest.mark.debian("tshark")
-
-FINAL = "smb2 && !(smb2.nt_status == 0x103)"
-"""All but interim responses, which say that something takes its time."""
 
 BY_OUR_CLIENT = {
     Command.NEGOTIATE,
@@ -50,20 +49,52 @@ def dissected(file: Path, selection: str, *fields: str) -> list[list[str]]:
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+@dataclass(frozen=True)
+class Element:
+    """One request or response of a packet, which may hold several."""
+
+    command: Command
+    is_response: bool
+    is_interim: bool
+    is_signed: bool
+    session: int
+
+
+def elements(file: Path) -> list[Element]:
+    """Everything that was said."""
+    fields = ("cmd", "flags.response", "flags.signature", "sesid", "nt_status")
+    found = []
+    for row in dissected(file, "smb2", *(f"smb2.{field}" for field in fields)):
+        commands, directions, signatures, sessions, statuses = (text.split(",") for text in row)
+        is_response = directions[0] in ("1", "True")
+        if not is_response:
+            statuses = ["0"] * len(commands)  # only responses have any
+        for command, signature, session, status in zip(
+            commands, signatures, sessions, statuses, strict=True
+        ):
+            found.append(
+                Element(
+                    command=Command(int(command)),
+                    is_response=is_response,
+                    is_interim=is_response and int(status, 0) == NtStatus.PENDING,
+                    is_signed=signature in ("1", "True"),
+                    session=int(session, 0),
+                )
+            )
+    return found
+
+
 def check(file: Path, commands: set[Command]) -> None:
     """Nothing is malformed, every request has its answer, and they are what was asked for."""
     complaint = dissected(file, "_ws.malformed || _ws.expert.group == 0x07000000", "frame.number")
     assert complaint == []
-    requests: Counter[Command] = Counter()
-    responses: Counter[Command] = Counter()
-    for names, directions in dissected(file, FINAL, "smb2.cmd", "smb2.flags.response"):
-        for name, direction in zip(names.split(","), directions.split(","), strict=True):
-            is_response = direction in ("1", "True")
-            (responses if is_response else requests)[Command(int(name))] += 1
+    said = [element for element in elements(file) if not element.is_interim]
+    requests = Counter(element.command for element in said if not element.is_response)
+    responses = Counter(element.command for element in said if element.is_response)
     assert set(requests) == commands
     assert requests == responses
-    unsigned = "smb2.flags.signature == 0 && smb2.cmd > 1 && smb2.sesid != 0"
-    assert dissected(file, unsigned, "frame.number") == []
+    after_logon = [e for e in said if e.session and e.command > Command.SESSION_SETUP]
+    assert [element for element in after_logon if not element.is_signed] == []
 
 
 async def use_our_client(port: int, folder: Path) -> None:
