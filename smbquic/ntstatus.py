@@ -143,6 +143,7 @@ class NtStatus(IntEnum):
     OPLOCK_NOT_GRANTED = 0xC00000E2, "the oplock is not granted"
     INVALID_OPLOCK_PROTOCOL = 0xC00000E3, "the oplock acknowledgement does not fit"
     INTERNAL_ERROR = 0xC00000E5, "the server failed internally"
+    INVALID_USER_BUFFER = 0xC00000E8, "the buffer cannot be used"
     DIRECTORY_NOT_EMPTY = 0xC0000101, "the folder is not empty"
     NOT_A_DIRECTORY = 0xC0000103, "it is not a folder"
     NAME_TOO_LONG = 0xC0000106, "the name is too long"

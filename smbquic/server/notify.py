@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -140,12 +140,11 @@ class Notifier:
     def modifying(self, entry: Open, completion_filter: int) -> Iterator[None]:
         """Around what changes an open file on another thread, and is told of when it is done."""
         station = self._stations.get(entry.tree.storage)
-        if station is None:
-            yield
-        else:
-            with station.busy(entry.file.name):
+        try:
+            with nullcontext() if station is None else station.busy(entry.file.name):
                 yield
-        self.modified(entry, completion_filter)
+        finally:
+            self.modified(entry, completion_filter)
 
 
 class _Station:

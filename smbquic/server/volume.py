@@ -71,6 +71,8 @@ def _attribute(context: Context, stat: VolumeStat) -> bytes:
         FileSystemAttributes.FILE_CASE_PRESERVED_NAMES
         | FileSystemAttributes.FILE_UNICODE_ON_DISK
         | FileSystemAttributes.FILE_SUPPORTS_HARD_LINKS
+        | FileSystemAttributes.FILE_SUPPORTS_SPARSE_FILES
+        | FileSystemAttributes.FILE_SUPPORTS_BLOCK_REFCOUNTING
     )
     if stat.case_sensitive:
         attributes |= FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
@@ -98,7 +100,11 @@ def _sector_size(context: Context, stat: VolumeStat) -> bytes:
         physical,
         physical,
         physical,
-        int(SectorSizeFlags.ALIGNED_DEVICE | SectorSizeFlags.PARTITION_ALIGNED_ON_DEVICE),
+        int(
+            SectorSizeFlags.ALIGNED_DEVICE
+            | SectorSizeFlags.PARTITION_ALIGNED_ON_DEVICE
+            | SectorSizeFlags.TRIM_ENABLED
+        ),
     ).encode()
 
 

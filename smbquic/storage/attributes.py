@@ -56,7 +56,7 @@ class Stored(NamedTuple):
         """Read Samba's format; what can't be made out is None, on any bytes."""
         if blob.startswith(_FAST_HEAD) and len(blob) >= _VERSION_5.size:
             _, _, _, attributes, filetime = _VERSION_5.unpack_from(blob)
-            attributes &= base.SETTABLE
+            attributes &= base.KEPT
             if len(blob) == _VERSION_5.size:
                 return cls(attributes, _from_filetime(filetime))
             return cls(attributes, _from_filetime(filetime), *_decode_rest(blob))
@@ -69,13 +69,13 @@ class Stored(NamedTuple):
         except (ValueError, KeyError, struct.error):
             return cls()
         return cls(
-            attributes & base.SETTABLE if flags & _HAS_ATTRIBUTES else None,
+            attributes & base.KEPT if flags & _HAS_ATTRIBUTES else None,
             _from_filetime(filetime) if flags & _HAS_CREATION_TIME else None,
         )
 
     def encode(self, *, is_directory: bool) -> bytes:
         """Samba's version 5 of the extended attribute, and what is ours behind it."""
-        attributes = (self.attributes or 0) & base.SETTABLE
+        attributes = (self.attributes or 0) & base.KEPT
         if is_directory:
             attributes |= base.DIRECTORY
         blob = _VERSION_5.pack(

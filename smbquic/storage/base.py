@@ -25,9 +25,13 @@ NORMAL: Final = 0x0080
 TEMPORARY: Final = 0x0100
 OFFLINE: Final = 0x1000
 NOT_CONTENT_INDEXED: Final = 0x2000
+SPARSE: Final = 0x0200
 
 SETTABLE: Final = READONLY | HIDDEN | SYSTEM | ARCHIVE | TEMPORARY | OFFLINE | NOT_CONTENT_INDEXED
 """The FILE_ATTRIBUTE_ bits that a client may set; a storage ignores all others."""
+
+KEPT: Final = SETTABLE | SPARSE
+"""The bits that are kept with a file; what it is and where it lies tells the others."""
 
 
 class Disposition(Enum):
@@ -167,6 +171,18 @@ class StorageFile(Protocol):
     def write(self, offset: int, buffers: Sequence[Buffer]) -> int:
         """Write all of `buffers`, one behind the other, and return how many bytes that was."""
 
+    def copy_from(self, source: "StorageFile", source_offset: int, offset: int, length: int) -> int:
+        """Write what stands in another file, or elsewhere in this one; how many bytes that was.
+
+        Fewer than `length` if the source ends. The disk does it by itself where it can.
+        """
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make bytes read as zero, as far as the file has them, and give back their room."""
+
+    def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
+        """Where in a range there may be something but zeros: offsets and lengths, in order."""
+
     def truncate(self, size: int) -> None:
         """Make the file `size` bytes long; new bytes read as zero."""
 
@@ -190,6 +206,9 @@ class StorageFile(Protocol):
 
     def set_attributes(self, attributes: int) -> None:
         """Replace the `SETTABLE` bits. A storage that can't hold them leaves them."""
+
+    def set_sparse(self, *, sparse: bool) -> None:
+        """Set or clear the `SPARSE` bit. A storage that can't hold it leaves it."""
 
     def extended_attributes(self) -> list[tuple[str, bytes]]:
         """The attributes of clients, by name: not what a server keeps for itself."""

@@ -7,9 +7,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from smbquic.storage import attributes, extended, streams, xattrs
+from smbquic.storage import attributes, extended, extents, streams, xattrs
 from smbquic.storage.attributes import Stored
-from smbquic.storage.base import Action, Buffer, Disposition, FileStat, StorageFile, Stream
+from smbquic.storage.base import (
+    SETTABLE,
+    SPARSE,
+    Action,
+    Buffer,
+    Disposition,
+    FileStat,
+    StorageFile,
+    Stream,
+)
 from smbquic.storage.case_index import Stamp
 from smbquic.storage.descriptor import (
     Descriptor,
@@ -123,6 +132,28 @@ class LocalFile:
             if count:
                 rest[0] = rest[0][count:]
 
+    def copy_from(self, source: StorageFile, source_offset: int, offset: int, length: int) -> int:
+        """Write what stands in another file, or elsewhere in this one; how many bytes that was."""
+        self._tree.require_writable()
+        _check_range(offset, length)
+        if not isinstance(source, LocalFile):
+            return self.write(offset, [source.read(source_offset, length)])
+        with source.descriptor as other, self.descriptor as fd:
+            if length and extents.clone(other, source_offset, fd, offset, length):
+                return length
+            return extents.copy(other, source_offset, fd, offset, length)
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make bytes read as zero, as far as the file has them, and give back their room."""
+        self._tree.require_writable()
+        with self.descriptor as fd:
+            extents.zero(fd, offset, length)
+
+    def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
+        """Where in a range there may be something but zeros."""
+        with self.descriptor as fd:
+            yield from extents.allocated(fd, offset, length)
+
     def truncate(self, size: int) -> None:
         """Make the file `size` bytes long; new bytes read as zero."""
         self._tree.require_writable()
@@ -185,7 +216,18 @@ class LocalFile:
         """Replace the `SETTABLE` bits."""
         self._tree.require_writable()
         with self.descriptor as fd, self._tree.lock:
-            self._store(fd, self._stored(fd)._replace(attributes=attributes, change_time=None))
+            stored = self._stored(fd)
+            kept = (stored.attributes or 0) & SPARSE
+            attributes = attributes & SETTABLE | kept
+            self._store(fd, stored._replace(attributes=attributes, change_time=None))
+
+    def set_sparse(self, *, sparse: bool) -> None:
+        """Set or clear the `SPARSE` bit."""
+        self._tree.require_writable()
+        with self.descriptor as fd, self._tree.lock:
+            stored = self._stored(fd)
+            attributes = (stored.attributes or 0) & ~SPARSE | (SPARSE if sparse else 0)
+            self._store(fd, stored._replace(attributes=attributes, change_time=None))
 
     def extended_attributes(self) -> list[tuple[str, bytes]]:
         """The attributes of clients, by name."""

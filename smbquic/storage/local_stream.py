@@ -143,6 +143,20 @@ class LocalStream:
         self._change(change)
         return len(data)
 
+    def copy_from(self, source: StorageFile, source_offset: int, offset: int, length: int) -> int:
+        """Write what stands in another file, or elsewhere in this stream."""
+        return self.write(offset, [source.read(source_offset, length)])
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make bytes zero, as far as the stream has them."""
+        self.write(offset, [bytes(max(min(length, self._size() - offset), 0))])
+
+    def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
+        """A stream has no holes."""
+        length = min(length, self._size() - offset)
+        if length > 0:
+            yield offset, length
+
     def truncate(self, size: int) -> None:
         """Make the stream `size` bytes long; new bytes are zero."""
         self._check_size(size)
@@ -177,6 +191,10 @@ class LocalStream:
     def set_attributes(self, attributes: int) -> None:
         """Replace the file's `SETTABLE` bits."""
         self._file.set_attributes(attributes)
+
+    def set_sparse(self, *, sparse: bool) -> None:
+        """Set or clear the file's `SPARSE` bit."""
+        self._file.set_sparse(sparse=sparse)
 
     def extended_attributes(self) -> list[tuple[str, bytes]]:
         """The file's."""

@@ -2,25 +2,35 @@
 
 from collections.abc import Callable
 from struct import Struct
+from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
+from smbquic.server import copying, sparse
 from smbquic.server.context import Context
+from smbquic.server.open import Open
+from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.fscc.fsctl_payloads import CompressionState
 from smbquic.wire.ioctl import (
     IoctlFlags,
     IoctlRequest,
     IoctlResponse,
     ValidateNegotiateInfoRequest,
 )
+from smbquic.wire.ioctl_payloads import SrvSnapshotArray
 
 _OBJECT_ID = Struct("<QQ16x16x16x")
+_SNAPSHOTS_SIZE = 16
+
+Unbound = Callable[[Context, IoctlRequest], IoctlResponse]
+Bound = Callable[[Context, Open, IoctlRequest], Any]
 
 
-def handle(context: Context, request: Request) -> IoctlResponse:
-    """Does the few control codes that are known here."""
+def handle(context: Context, request: Request) -> Any:
+    """Does the control codes that are known here."""
     body: IoctlRequest = request.body
     if body.flags != IoctlFlags.IS_FSCTL:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
@@ -33,12 +43,10 @@ def handle(context: Context, request: Request) -> IoctlResponse:
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
         return unbound(context, body)
     entry = context.open(body.file_id)
-    if body.ctl_code == Fsctl.CREATE_OR_GET_OBJECT_ID:
-        object_id = _OBJECT_ID.pack(entry.file.stat().file_id, entry.tree.storage.volume().serial)
-        if body.max_output_response < len(object_id):
-            raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
-        return IoctlResponse(body.ctl_code, entry.file_id, b"", object_id)
-    raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
+    bound = _BOUND.get(body.ctl_code)
+    if bound is None:
+        raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
+    return bound(context, entry, body)
 
 
 def _validate_negotiate(context: Context, body: IoctlRequest) -> IoctlResponse:
@@ -47,14 +55,49 @@ def _validate_negotiate(context: Context, body: IoctlRequest) -> IoctlResponse:
     return IoctlResponse(body.ctl_code, body.file_id, b"", answer.encode())
 
 
-def _refuse(status: NtStatus) -> Callable[[Context, IoctlRequest], IoctlResponse]:
+def _object_id(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
+    """Made of what tells files apart anyway; nobody can set it."""
+    object_id = _OBJECT_ID.pack(entry.file.stat().file_id, entry.tree.storage.volume().serial)
+    if body.max_output_response < len(object_id):
+        raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
+    return IoctlResponse(body.ctl_code, entry.file_id, b"", object_id)
+
+
+def _get_compression(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
+    """Nothing is compressed."""
+    if body.max_output_response < CompressionState.SIZE:
+        raise StatusError(NtStatus.INVALID_USER_BUFFER, "IOCTL")
+    return IoctlResponse(body.ctl_code, entry.file_id, b"", CompressionState(0).encode())
+
+
+def _set_compression(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
+    """To be left uncompressed is all that can be asked for."""
+    entry.require(AccessMask.FILE_WRITE_DATA)
+    if CompressionState.decode(body.input).compression_state:
+        raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
+    return IoctlResponse(body.ctl_code, entry.file_id)
+
+
+def _snapshots(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
+    """There are no previous versions."""
+    if body.max_output_response < _SNAPSHOTS_SIZE:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
+    array = SrvSnapshotArray.of([], body.max_output_response).encode()
+    return IoctlResponse(body.ctl_code, entry.file_id, b"", array)
+
+
+def _no_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
+    raise StatusError(NtStatus.NOT_A_REPARSE_POINT, "IOCTL")
+
+
+def _refuse(status: NtStatus) -> Unbound:
     def refuse(context: Context, body: IoctlRequest) -> IoctlResponse:
         raise StatusError(status, "IOCTL")
 
     return refuse
 
 
-_UNBOUND: dict[int, Callable[[Context, IoctlRequest], IoctlResponse]] = {
+_UNBOUND: dict[int, Unbound] = {
     Fsctl.VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
     Fsctl.QUERY_NETWORK_INTERFACE_INFO: _refuse(NtStatus.NOT_SUPPORTED),
     Fsctl.DFS_GET_REFERRALS: _refuse(NtStatus.NOT_FOUND),
@@ -62,3 +105,22 @@ _UNBOUND: dict[int, Callable[[Context, IoctlRequest], IoctlResponse]] = {
     Fsctl.PIPE_WAIT: _refuse(NtStatus.OBJECT_NAME_NOT_FOUND),
 }
 """The control codes that go without an open file."""
+
+_BOUND: dict[int, Bound] = {
+    Fsctl.SRV_REQUEST_RESUME_KEY: copying.resume_key,
+    Fsctl.SRV_COPYCHUNK: copying.copy_chunks,
+    Fsctl.SRV_COPYCHUNK_WRITE: copying.copy_chunks,
+    Fsctl.DUPLICATE_EXTENTS_TO_FILE: copying.duplicate_extents,
+    Fsctl.SET_SPARSE: sparse.set_sparse,
+    Fsctl.SET_ZERO_DATA: sparse.set_zero_data,
+    Fsctl.QUERY_ALLOCATED_RANGES: sparse.query_allocated_ranges,
+    Fsctl.FILE_LEVEL_TRIM: sparse.trim,
+    Fsctl.CREATE_OR_GET_OBJECT_ID: _object_id,
+    Fsctl.GET_OBJECT_ID: _object_id,
+    Fsctl.GET_COMPRESSION: _get_compression,
+    Fsctl.SET_COMPRESSION: _set_compression,
+    Fsctl.SRV_ENUMERATE_SNAPSHOTS: _snapshots,
+    Fsctl.GET_REPARSE_POINT: _no_reparse_point,
+    Fsctl.DELETE_REPARSE_POINT: _no_reparse_point,
+}
+"""Those that are about one."""

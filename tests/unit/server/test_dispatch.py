@@ -452,14 +452,8 @@ async def test_what_is_refused(client: Any, body: Any, status: NtStatus) -> None
     assert (await client.call(body)).status == status
 
 
-async def test_control_codes_of_a_file(client: Any) -> None:
+async def test_an_acknowledgment_of_no_break(client: Any) -> None:
     file_id = await client.open("x")
-    response = await client.call(IoctlRequest(0x000900C0, file_id, 0, 64))
-    assert len(response.body.output) == 64
-    response = await client.call(IoctlRequest(0x000900C0, file_id, 0, 63))
-    assert response.status == NtStatus.BUFFER_TOO_SMALL
-    response = await client.call(IoctlRequest(0x00098208, file_id, 0, 64))
-    assert response.status == NtStatus.INVALID_DEVICE_REQUEST
     response = await client.call(OplockBreakAcknowledgment(0, file_id))
     assert response.status == NtStatus.INVALID_DEVICE_STATE
 

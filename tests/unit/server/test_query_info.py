@@ -320,7 +320,7 @@ async def test_sizes_of_the_volume(client: Any, root: Path, file_id: FileId) -> 
     assert full.actual_available_allocation_units >= full.caller_available_allocation_units > 0
     sectors = await of(FsSectorSizeInformation, Volume.FileFsSectorSizeInformation)
     assert sectors.logical_bytes_per_sector == size.bytes_per_sector
-    assert sectors.flags == 3
+    assert sectors.flags == 11
     assert sectors.byte_offset_for_sector_alignment == 0
 
 

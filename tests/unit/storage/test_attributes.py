@@ -108,7 +108,7 @@ FAST = bytes.fromhex("000005000500000011000000")
 def test_any_bytes_decode(blob: bytes) -> None:
     stored = Stored.decode(blob)
 
-    assert stored.attributes is None or stored.attributes & ~base.SETTABLE == 0
+    assert stored.attributes is None or stored.attributes & ~base.KEPT == 0
     assert stored.account in range(2**32)
 
 
@@ -124,7 +124,7 @@ def test_round_trip(stored: Stored, is_directory: bool) -> None:
     blob = stored.encode(is_directory=is_directory)
 
     until = stored.until if stored.change_time is not None or stored.ea_size else 0
-    wanted = stored._replace(attributes=(stored.attributes or 0) & base.SETTABLE, until=until)
+    wanted = stored._replace(attributes=(stored.attributes or 0) & base.KEPT, until=until)
     assert Stored.decode(blob) == wanted
 
 
