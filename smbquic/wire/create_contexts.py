@@ -5,6 +5,7 @@ of a payload, and `decode` reads the data that `find` found. Extended attributes
 of `FullEaInformation`, a security descriptor (SecD) is a `SecurityDescriptor`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
@@ -111,15 +112,15 @@ def encode_create_contexts(contexts: Sequence[CreateContext]) -> bytes:
     return b"".join(parts)
 
 
-class _Payload:
+class _Payload(ABC):
     """What all typed payloads share."""
 
     __slots__ = ()
     name: ClassVar[bytes]
 
+    @abstractmethod
     def encode(self) -> bytes:
         """The data of the context."""
-        raise NotImplementedError
 
     def context(self) -> CreateContext:
         """The context that carries this payload."""

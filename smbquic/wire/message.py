@@ -1,5 +1,6 @@
 """What all message bodies have in common."""
 
+from abc import ABC, abstractmethod
 from struct import Struct
 from typing import ClassVar, Self
 
@@ -10,20 +11,20 @@ _EMPTY = Struct("<HH")
 _EMPTY_SIZE = 4
 
 
-class Message:
+class Message(ABC):
     """The body of a request or a response; the SMB2 header is not a part of it. [MS-SMB2] 2.2"""
 
     __slots__ = ()
     command: ClassVar[Command]
 
     @classmethod
+    @abstractmethod
     def decode(cls, message: memoryview) -> Self:
         """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self) -> bytes:
         """The body, with offsets that count from a 64-byte header before it."""
-        raise NotImplementedError
 
     def buffers(self) -> list[Buffer]:
         """The body in parts that belong one after the other, so that no payload is copied."""

@@ -48,7 +48,5 @@ def test_any_bytes(data: st.DataObject, fuzz_message: Callable[..., None]) -> No
 
 
 def test_a_body_must_say_how_it_is_written() -> None:
-    with pytest.raises(NotImplementedError):
-        Message.decode(memoryview(b""))
-    with pytest.raises(NotImplementedError):
-        Message().buffers()
+    with pytest.raises(TypeError, match="abstract"):
+        Message()  # type: ignore[abstract]
