@@ -1,12 +1,35 @@
-"""`smbquic pki`: certificates for tests and small networks."""
+"""`smbquic pki`: certificates for tests and small networks, and what is wrong with any."""
 
+import os
+import sys
 from pathlib import Path
+from typing import IO, Any
 
 import click
 
-from smbquic.cli.output import emit
-from smbquic.pki.authority import KeyType
-from smbquic.pki.directory import init
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.output import emit, printable
+from smbquic.pki import issuing
+from smbquic.pki.authority import KeyType, Purpose
+from smbquic.pki.container import ders, read_certificates, read_credential
+from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
+from smbquic.pki.explain import Finding, Verdict, describe, explain, usable
+from smbquic.pki.verify import CertificateError, Trust, verify
+
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+_PURPOSES = click.Choice([purpose.value for purpose in Purpose])
+_MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.PROBLEM: "PROBLEM"}
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+_password_option = click.option(
+    "--password-file",
+    type=click.File(),
+    help="The password of an encrypted key or PKCS #12 file, on the first line; - for standard"
+    " input. SMBQUIC_KEY_PASSWORD does as well.",
+)
+_directory_argument = click.argument(
+    "directory", type=click.Path(path_type=Path, file_okay=False, exists=True)
+)
 
 
 @click.group("pki")
@@ -24,16 +47,27 @@ def group() -> None:
     show_default=True,
     help="The kind of key.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def init_command(directory: Path, names: tuple[str, ...], key_type: str, *, as_json: bool) -> None:
+@click.option("--encrypt-ca", is_flag=True, help="Encrypt the authorities' keys with a password.")
+@_password_option
+@_json_option
+def init_command(
+    directory: Path,
+    names: tuple[str, ...],
+    key_type: str,
+    password_file: IO[str] | None,
+    *,
+    encrypt_ca: bool,
+    as_json: bool,
+) -> None:
     """Make a root CA, an intermediate, a server and a client certificate in DIRECTORY.
 
     \b
     smbquic pki init ./pki --name fs.example
     smbquic serve --share data=/srv/data --user alice --cert pki/server.pem --key pki/server.key
     """
+    password = _need_password(password_file, confirm=True) if encrypt_ca else None
     try:
-        made = init(directory, names=names, key_type=KeyType(key_type))
+        made = init(directory, names=names, key_type=KeyType(key_type), password=password)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if as_json:
@@ -43,6 +77,308 @@ def init_command(directory: Path, names: tuple[str, ...], key_type: str, *, as_j
     click.echo(f"  the server takes   --cert {made.server.certificate} --key {made.server.key}")
     click.echo(f"  the client trusts  --ca {made.ca}")
     click.echo(f"keep {made.ca_key} and {made.intermediate_key} where nobody else can read them")
+
+
+@group.command("issue")
+@_directory_argument
+@click.argument("stem", metavar="NAME")
+@click.option("--for", "purpose", type=_PURPOSES, required=True, help="Which end it is for.")
+@click.option("--name", "names", multiple=True, help="A DNS name or address; repeatable.")
+@click.option("--subject", help="The common name; by default the first name.")
+@click.option("--days", type=click.IntRange(1), default=LEAF_DAYS, show_default=True)
+@click.option(
+    "--key-type",
+    type=click.Choice([kind.value for kind in KeyType]),
+    default=KeyType.EC_P256.value,
+    show_default=True,
+    help="The kind of key.",
+)
+@_password_option
+@_json_option
+def issue_command(
+    directory: Path,
+    stem: str,
+    purpose: str,
+    names: tuple[str, ...],
+    subject: str | None,
+    days: int,
+    key_type: str,
+    password_file: IO[str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Issue a certificate from the PKI in DIRECTORY, as NAME.pem and NAME.key there.
+
+    \b
+    smbquic pki issue ./pki fs2.example --for server
+    smbquic pki issue ./pki alice --for client
+    """
+    pki = PkiDirectory(directory)
+    password = _issuer_password(pki, password_file)
+    try:
+        made = issuing.issue(
+            pki,
+            stem,
+            Purpose(purpose),
+            names,
+            common_name=subject,
+            days=days,
+            key_type=KeyType(key_type),
+            password=password,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    _report("issued", [made], as_json=as_json)
+
+
+@group.command("renew")
+@_directory_argument
+@click.argument("stems", metavar="[NAME]...", nargs=-1)
+@click.option(
+    "--within",
+    type=click.IntRange(0),
+    default=issuing.RENEW_WITHIN_DAYS,
+    show_default=True,
+    help="Without a NAME: renew what ends within so many days.",
+)
+@click.option("--days", type=click.IntRange(1), default=LEAF_DAYS, show_default=True)
+@click.option("--new-key", is_flag=True, help="Make a new key, too.")
+@_password_option
+@_json_option
+def renew_command(
+    directory: Path,
+    stems: tuple[str, ...],
+    within: int,
+    days: int,
+    password_file: IO[str] | None,
+    *,
+    new_key: bool,
+    as_json: bool,
+) -> None:
+    """Issue certificates of DIRECTORY anew, into the same files: those named, or those due.
+
+    A running server takes the new files up by itself.
+
+    \b
+    smbquic pki renew ./pki server
+    smbquic pki renew ./pki --within 60
+    """
+    pki = PkiDirectory(directory)
+    chosen = stems or issuing.due(pki, within=within)
+    password = _issuer_password(pki, password_file) if chosen else None
+    renewed = []
+    for stem in chosen:
+        try:
+            renewed.append(issuing.renew(pki, stem, days=days, new_key=new_key, password=password))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+    _report("renewed", renewed, as_json=as_json)
+
+
+@group.command("revoke")
+@_directory_argument
+@click.argument("certificate", type=_FILE)
+@_password_option
+@_json_option
+def revoke_command(
+    directory: Path, certificate: Path, password_file: IO[str] | None, *, as_json: bool
+) -> None:
+    """Put CERTIFICATE on the revocation list of the PKI in DIRECTORY, its crl.pem.
+
+    \b
+    smbquic pki revoke ./pki pki/alice.pem
+    """
+    pki = PkiDirectory(directory)
+    password = _issuer_password(pki, password_file)
+    leaf = read_certificates(certificate)[0]
+    new = issuing.revoke(pki, leaf, password=password)
+    if as_json:
+        emit({"serial": f"{leaf.serial_number:x}", "crl": str(pki.crl), "new": new})
+    elif new:
+        click.echo(f"revoked serial number {leaf.serial_number:x}; the list is {pki.crl}")
+    else:
+        click.echo(f"serial number {leaf.serial_number:x} was revoked before")
+
+
+@group.command("inspect")
+@click.argument("certificate", type=_FILE)
+@click.option("--for", "purpose", type=_PURPOSES, help="Look at it for one end only.")
+@click.option("--name", help="The name that a server is reached by.")
+@_password_option
+@_json_option
+def inspect_command(
+    certificate: Path,
+    purpose: str | None,
+    name: str | None,
+    password_file: IO[str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what a certificate is, and whether SMB over QUIC can use it, for which end.
+
+    CERTIFICATE is PEM, DER or PKCS #12.
+
+    \b
+    smbquic pki inspect server.pem --name fs.example
+    smbquic pki inspect alice.pfx --for client --password-file secret
+    """
+    chain = read_certificates(certificate, _given_password(password_file))
+    purposes = [Purpose(purpose)] if purpose else list(Purpose)
+    findings = {each: explain(chain, each, name=name) for each in purposes}
+    if as_json:
+        emit(
+            {
+                "certificates": [describe(each) for each in chain],
+                "use": {end: _use_document(found) for end, found in findings.items()},
+            }
+        )
+        return
+    for number, each in enumerate(chain):
+        _print_description(number, describe(each))
+    for end, found in findings.items():
+        answer = "yes" if usable(found) else "no"
+        click.echo(f"as the certificate of a {end}: {answer}")
+        _print_findings(found)
+
+
+@group.command("verify")
+@click.argument("certificate", type=_FILE)
+@click.option("--ca", type=_FILE, help="The trusted roots, PEM; by default the system's.")
+@click.option("--crl", type=_FILE, help="Revocation lists, PEM.")
+@click.option("--for", "purpose", type=_PURPOSES, default="server", show_default=True)
+@click.option("--name", help="The name that a server is reached by.")
+@_password_option
+@_json_option
+def verify_command(
+    certificate: Path,
+    ca: Path | None,
+    crl: Path | None,
+    purpose: str,
+    name: str | None,
+    password_file: IO[str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Decide about a certificate as the other end would: exit code 0 if it is accepted, else 4.
+
+    \b
+    smbquic pki verify pki/server.pem --ca pki/ca.pem --name fs.example
+    smbquic pki verify pki/client.pem --ca pki/ca.pem --crl pki/crl.pem --for client
+    """
+    chain = read_certificates(certificate, _given_password(password_file))
+    end = Purpose(purpose)
+    trust = Trust.load(ca, crl) if ca else Trust.of_system(crl)
+    findings = explain(chain, end, name=name)
+    refusal = None
+    try:
+        verify(ders(chain), end, trust, name=name)
+    except CertificateError as error:
+        refusal = error
+    if as_json:
+        emit(
+            {
+                "accepted": refusal is None,
+                "reason": refusal.reason if refusal else None,
+                "message": str(refusal) if refusal else None,
+                **_use_document(findings),
+            }
+        )
+    elif refusal is None:
+        click.echo(f"accepted: the chain holds for a {end}")
+        _print_findings([each for each in findings if each.verdict is not Verdict.OK])
+    else:
+        click.echo(f"refused ({refusal.reason}): {printable(str(refusal))}")
+        _print_findings(findings)
+    if refusal is not None:
+        raise click.exceptions.Exit(ExitCode.TRANSPORT)
+
+
+@group.command("convert")
+@click.argument("source", type=_FILE)
+@click.argument("certificate", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("key", type=click.Path(path_type=Path, dir_okay=False))
+@_password_option
+def convert_command(
+    source: Path, certificate: Path, key: Path, password_file: IO[str] | None
+) -> None:
+    """Make CERTIFICATE and KEY, in PEM, of a PKCS #12 file (.p12, .pfx).
+
+    \b
+    smbquic pki convert fs.pfx fs.pem fs.key --password-file secret
+    """
+    credential = read_credential(source, password=_given_password(password_file))
+    CertificateFiles(certificate, key).write(credential)
+    click.echo(f"made {certificate} and {key}")
+
+
+def _given_password(password_file: IO[str] | None) -> str | None:
+    """The password for keys, where there is one."""
+    if password_file is not None:
+        return password_file.readline().rstrip("\r\n")
+    return os.environ.get("SMBQUIC_KEY_PASSWORD")
+
+
+def _need_password(password_file: IO[str] | None, *, confirm: bool = False) -> str:
+    password = _given_password(password_file)
+    if password is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError(
+                "no password for the key: use --password-file FILE, or SMBQUIC_KEY_PASSWORD"
+            )
+        password = str(
+            click.prompt(
+                "Password of the authorities' keys",
+                hide_input=True,
+                confirmation_prompt=confirm,
+                err=True,
+            )
+        )
+    if not password:
+        raise click.UsageError("the password is empty")
+    return password
+
+
+def _issuer_password(pki: PkiDirectory, password_file: IO[str] | None) -> str | None:
+    return _need_password(password_file) if pki.is_encrypted() else None
+
+
+def _report(what: str, made: list[CertificateFiles], *, as_json: bool) -> None:
+    if as_json:
+        emit({what: [{"certificate": str(f.certificate), "key": str(f.key)} for f in made]})
+        return
+    for files in made:
+        click.echo(f"{what} {files.certificate}, with the key {files.key}")
+    if not made:
+        click.echo("nothing is due")
+
+
+def _use_document(findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "usable": usable(findings),
+        "findings": [
+            {"check": each.check, "verdict": each.verdict, "text": each.text} for each in findings
+        ],
+    }
+
+
+def _print_description(number: int, what: dict[str, Any]) -> None:
+    click.echo(f"certificate {number + 1}: {printable(what['subject'])}")
+    for label, value in (
+        ("issued by", what["issuer"]),
+        ("serial number", what["serial"]),
+        ("SHA-256", what["sha256"]),
+        ("valid", f"{what['not_before']} to {what['not_after']}"),
+        ("key", f"{what['key']}, signed with {what['signature']}"),
+        ("names", ", ".join(what["names"])),
+        ("usages", ", ".join(what["usages"]) + (" (an authority)" if what["authority"] else "")),
+    ):
+        if value.strip():
+            click.echo(f"  {label + ':':<15}{printable(value.strip())}")
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    for each in findings:
+        click.echo(f"  {_MARKS[each.verdict]}  {each.check}: {printable(each.text)}")
 
 
 COMMANDS = (group,)

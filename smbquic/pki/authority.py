@@ -35,6 +35,13 @@ class KeyType(StrEnum):
     RSA_2048 = "rsa-2048"
     RSA_3072 = "rsa-3072"
 
+    @classmethod
+    def of(cls, key: PrivateKey) -> "KeyType":
+        """The kind that a new key has to be to take the place of `key`."""
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return cls.EC_P256
+        return cls.RSA_2048 if key.key_size <= 2048 else cls.RSA_3072
+
 
 class Purpose(StrEnum):
     """Which end of the connection a certificate is for."""
@@ -181,13 +188,27 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def key_pem(key: PrivateKey) -> bytes:
-    """The private key as an unencrypted PKCS #8 PEM block."""
+def key_pem(key: PrivateKey, password: str | None = None) -> bytes:
+    """The private key as a PKCS #8 PEM block, encrypted if there is a password."""
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password is not None:
+        encryption = serialization.BestAvailableEncryption(password.encode())
     return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
+
+
+def subject_names(certificate: x509.Certificate) -> list[str]:
+    """The DNS names and addresses that a certificate carries, as they were asked for."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return [
+        str(value)
+        for kind in (x509.DNSName, x509.IPAddress)
+        for value in extension.value.get_values_for_type(kind)
+    ]
 
 
 def now_utc() -> datetime:

@@ -22,7 +22,15 @@ from smbquic.pki.authority import (
     key_pem,
     now_utc,
 )
-from smbquic.pki.files import PRIVATE, PUBLIC, PkiError, load_certificates, load_key, write_file
+from smbquic.pki.files import (
+    PRIVATE,
+    PUBLIC,
+    PkiError,
+    is_encrypted,
+    load_certificates,
+    load_key,
+    write_file,
+)
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """The names of this machine for itself; every server certificate carries them."""
@@ -101,10 +109,14 @@ class PkiDirectory:
             self.ca,
         )
 
-    def issuer(self) -> Authority:
-        """The authority that issues leaves. Raises `PkiError`."""
+    def is_encrypted(self) -> bool:
+        """Whether the key that issues leaves needs a password. Raises `PkiError`."""
+        return is_encrypted(self.intermediate_key)
+
+    def issuer(self, password: str | None = None) -> Authority:
+        """The authority that issues leaves; `password` opens its key. Raises `PkiError`."""
         certificate = load_certificates(self.intermediate)[0]
-        key = load_key(self.intermediate_key)
+        key = load_key(self.intermediate_key, password)
         if certificate.public_key() != key.public_key():
             raise PkiError(f"{self.intermediate_key} is not the key of {self.intermediate}")
         return Authority(certificate, key, (certificate,))
@@ -115,13 +127,15 @@ def init(
     *,
     names: Iterable[str] = (),
     key_type: KeyType = KeyType.EC_P256,
+    password: str | None = None,
     now: datetime | None = None,
 ) -> PkiDirectory:
     """Make a root, an intermediate, a server and a client certificate, and empty revocation lists.
 
     The server's certificate names this machine (`LOCAL_NAMES`) and every DNS name and IP address
     in `names`. All files appear, or none; a file that is already there is never replaced. A
-    directory that does not exist yet is made, readable by its owner only. Raises
+    directory that does not exist yet is made, readable by its owner only. With `password` the keys
+    of both authorities are encrypted. Raises
     `FileExistsError`, any other `OSError`, and `ValueError` for a name that is none.
     """
     target = PkiDirectory(directory)
@@ -136,7 +150,7 @@ def init(
     stage = PkiDirectory(place / f".{secrets.token_hex(4)}.new")
     stage.path.mkdir(mode=0o700)
     try:
-        _fill(stage, (*LOCAL_NAMES, *names), key_type, now or now_utc())
+        _fill(stage, (*LOCAL_NAMES, *names), key_type, password, now or now_utc())
         if place == directory:
             _link_files(stage, target)
         else:
@@ -146,7 +160,13 @@ def init(
     return target
 
 
-def _fill(pki: PkiDirectory, names: tuple[str, ...], key_type: KeyType, now: datetime) -> None:
+def _fill(
+    pki: PkiDirectory,
+    names: tuple[str, ...],
+    key_type: KeyType,
+    password: str | None,
+    now: datetime,
+) -> None:
     long_lived = Validity.starting(now, AUTHORITY_DAYS)
     short_lived = Validity.starting(now, LEAF_DAYS)
     # Two private roots with one name confuse whoever trusts both: tell them apart.
@@ -158,8 +178,8 @@ def _fill(pki: PkiDirectory, names: tuple[str, ...], key_type: KeyType, now: dat
     server = issuer.issue(Purpose.SERVER, server_name, generate_key(key_type), short_lived, names)
     client = issuer.issue(Purpose.CLIENT, "smbquic client", generate_key(key_type), short_lived)
 
-    write_file(pki.ca_key, key_pem(root.key), PRIVATE)
-    write_file(pki.intermediate_key, key_pem(issuer.key), PRIVATE)
+    write_file(pki.ca_key, key_pem(root.key, password), PRIVATE)
+    write_file(pki.intermediate_key, key_pem(issuer.key, password), PRIVATE)
     write_file(pki.intermediate, certificate_pem(issuer.certificate), PUBLIC)
     pki.server.write(server)
     pki.client.write(client)

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from smbquic.errors import SmbError
@@ -52,13 +53,40 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(path.read_bytes())
 
 
-def load_key(path: Path) -> PrivateKey:
-    """The private key of an unencrypted PEM file. Raises `PkiError`."""
+def load_key(path: Path, password: str | None = None) -> PrivateKey:
+    """The private key of a PEM file; `password` is used where the file needs one.
+
+    Raises `PkiError`.
+    """
     with _naming(path, "private key"):
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        data = path.read_bytes()
+        try:
+            key = load_pem_private_key(data, password=None)
+        except TypeError:
+            if password is None:
+                raise
+            key = _decrypt(path, data, password)
     if not isinstance(key, PrivateKey):
         raise PkiError(f"{path}: the private key is neither ECDSA nor RSA")
     return key
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether the private key of a PEM file needs a password. Raises `PkiError`."""
+    with _naming(path, "private key"):
+        data = path.read_bytes()
+        try:
+            load_pem_private_key(data, password=None)
+        except TypeError:
+            return True
+    return False
+
+
+def _decrypt(path: Path, data: bytes, password: str) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(data, password.encode())
+    except ValueError as error:
+        raise PkiError(f"{path}: the password is wrong") from error
 
 
 def load_crls(path: Path) -> list[x509.CertificateRevocationList]:
@@ -79,6 +107,6 @@ def _naming(path: Path, content: str) -> Iterator[None]:
         raise PkiError(f"{path}: cannot read the {content}: {error.strerror}") from error
     except TypeError as error:
         # The library's way to say that a password is needed.
-        raise PkiError(f"{path}: the {content} is encrypted; decrypt it first") from error
+        raise PkiError(f"{path}: the {content} is encrypted, and needs its password") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise PkiError(f"{path}: this is not a PEM file with a {content}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from smbquic.pki.authority import Purpose, Validity, general_name, now_utc
+from smbquic.pki.authority import Purpose, Validity, general_name, now_utc, subject_names
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
 from smbquic.pki.files import PkiError, load_certificates, load_key
 
@@ -56,7 +56,7 @@ def _renew_server(pki: PkiDirectory, names: tuple[str, ...], now: datetime) -> N
     files: CertificateFiles = pki.server
     current = load_certificates(files.certificate)[0]
     key = load_key(files.key)
-    present = _names(current)
+    present = subject_names(current)
     wanted = {general_name(name) for name in names}
     fresh = current.not_valid_after_utc - now > RENEW_BEFORE
     if fresh and wanted <= {general_name(name) for name in present}:
@@ -71,13 +71,3 @@ def _renew_server(pki: PkiDirectory, names: tuple[str, ...], now: datetime) -> N
     common_name = current.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
     validity = Validity.starting(now, LEAF_DAYS).within(issuer.certificate)
     files.write(issuer.issue(Purpose.SERVER, str(common_name), key, validity, (*present, *names)))
-
-
-def _names(certificate: x509.Certificate) -> list[str]:
-    """The DNS names and addresses that a certificate carries, as they were asked for."""
-    extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    return [
-        str(value)
-        for kind in (x509.DNSName, x509.IPAddress)
-        for value in extension.value.get_values_for_type(kind)
-    ]

@@ -116,8 +116,14 @@ class Trust:
                 ]
         return cls(tuple(filter(None, map(_parse_anchor, dict.fromkeys(found)))))
 
+    @classmethod
+    def of_system(cls, crl: Path | None = None) -> Self:
+        """As `system`, with the revocation lists of a PEM file. Raises `PkiError`."""
+        lists = tuple(load_crls(crl)) if crl is not None else ()
+        return cls(cls.system().anchors, lists)
 
-def _parse(certificate: bytes) -> x509.Certificate:
+
+def parse_der(certificate: bytes) -> x509.Certificate:
     """A certificate from DER. Raises one of `_UNPARSABLE`.
 
     What is unusual about one, a serial number of zero say, is news for who made it, not for who
@@ -131,7 +137,7 @@ def _parse(certificate: bytes) -> x509.Certificate:
 def _parse_anchor(anchor: bytes) -> x509.Certificate | None:
     """A certificate of the system's; None for one that cannot be read and helps nobody."""
     try:
-        return _parse(anchor)
+        return parse_der(anchor)
     except ValueError:
         return None
 
@@ -162,11 +168,11 @@ def verify(
     except ValueError as error:
         raise CertificateError(Reason.WRONG_NAME, f"no certificate can be for {error}") from error
     try:
-        leaf, *others = [_parse(bytes(each)) for each in chain]
-        _check_dates(leaf, at)
-        _check_strength(leaf)
-        _check_usage(leaf, purpose)
-        subject = _check_name(leaf, wanted) if purpose is Purpose.SERVER else None
+        leaf, *others = [parse_der(bytes(each)) for each in chain]
+        check_dates(leaf, at)
+        check_strength(leaf)
+        check_usage(leaf, purpose)
+        subject = check_name(leaf, wanted) if purpose is Purpose.SERVER else None
         path = _build_path(leaf, others, subject, trust, at)
         _check_revocation(path, trust, at)
     except _UNPARSABLE as error:
@@ -176,22 +182,24 @@ def verify(
     return path
 
 
-def _check_dates(certificate: x509.Certificate, at: datetime) -> None:
+def check_dates(certificate: x509.Certificate, at: datetime) -> None:
+    """Raises `CertificateError` for a certificate that is not valid at that time."""
     if at > certificate.not_valid_after_utc:
         raise CertificateError(
             Reason.EXPIRED,
-            f"the certificate of {_shown(certificate.subject)} expired on "
+            f"the certificate of {shown(certificate.subject)} expired on "
             f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
         )
     if at < certificate.not_valid_before_utc:
         raise CertificateError(
             Reason.NOT_YET_VALID,
-            f"the certificate of {_shown(certificate.subject)} is valid only from "
+            f"the certificate of {shown(certificate.subject)} is valid only from "
             f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on",
         )
 
 
-def _check_strength(certificate: x509.Certificate) -> None:
+def check_strength(certificate: x509.Certificate) -> None:
+    """Raises `CertificateError` for a key that is too weak, or of a kind nobody takes."""
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         found, strong = f"RSA with {key.key_size} bits", key.key_size >= MINIMUM_RSA_BITS
@@ -202,44 +210,48 @@ def _check_strength(certificate: x509.Certificate) -> None:
     if not strong:
         raise CertificateError(
             Reason.WEAK_KEY,
-            f"the key of {_shown(certificate.subject)} is {found}; ECDSA on P-256 or RSA with "
+            f"the key of {shown(certificate.subject)} is {found}; ECDSA on P-256 or RSA with "
             f"{MINIMUM_RSA_BITS} bits is the least that is accepted",
         )
 
 
-def _check_usage(leaf: x509.Certificate, purpose: Purpose) -> None:
-    usages = _extension(leaf, x509.ExtendedKeyUsage)
+def check_usage(leaf: x509.Certificate, purpose: Purpose) -> None:
+    """Raises `CertificateError` for a leaf that is not meant for that end."""
+    usages = find_extension(leaf, x509.ExtendedKeyUsage)
     if usages is None or purpose.usage not in usages:
         raise CertificateError(
             Reason.WRONG_USAGE,
-            f"the certificate of {_shown(leaf.subject)} is not meant for a {purpose}: its "
+            f"the certificate of {shown(leaf.subject)} is not meant for a {purpose}: its "
             f"extended key usage lacks {purpose}Auth",
         )
-    usage = _extension(leaf, x509.KeyUsage)
+    usage = find_extension(leaf, x509.KeyUsage)
     if usage is not None and not usage.digital_signature:
         raise CertificateError(
             Reason.WRONG_USAGE,
-            f"the key of {_shown(leaf.subject)} may not sign: its key usage lacks digitalSignature",
+            f"the key of {shown(leaf.subject)} may not sign: its key usage lacks digitalSignature",
         )
     for extension in leaf.extensions:
         if extension.critical and not isinstance(extension.value, _UNDERSTOOD):
             raise CertificateError(
                 Reason.WRONG_USAGE,
-                f"the certificate of {_shown(leaf.subject)} has a critical extension that is not "
+                f"the certificate of {shown(leaf.subject)} has a critical extension that is not "
                 f"understood: {extension.oid.dotted_string}",
             )
 
 
-def _check_name(
+def check_name(
     leaf: x509.Certificate, wanted: x509.DNSName | x509.IPAddress | None
 ) -> x509.DNSName | x509.IPAddress:
-    """The name that the leaf answers for: the wanted one, or its first if none is wanted."""
-    names = _extension(leaf, x509.SubjectAlternativeName)
+    """The name that the leaf answers for: the wanted one, or its first if none is wanted.
+
+    Raises `CertificateError`.
+    """
+    names = find_extension(leaf, x509.SubjectAlternativeName)
     known = [each for each in names or () if isinstance(each, x509.DNSName | x509.IPAddress)]
     if not known:
         raise CertificateError(
             Reason.WRONG_NAME,
-            f"the certificate of {_shown(leaf.subject)} carries no DNS name and no address",
+            f"the certificate of {shown(leaf.subject)} carries no DNS name and no address",
         )
     if wanted is None:
         return known[0]
@@ -300,17 +312,17 @@ def _explain(
     """Raise the most telling `CertificateError` for a path that the library did not find."""
     current = leaf
     for _ in range(len(others) + 1):
-        _check_signature(current)
-        issuer = _find_issuer(current, (*trust.anchors, *others))
+        check_signature(current)
+        issuer = find_issuer(current, (*trust.anchors, *others))
         if issuer is None:
             _refuse_unknown(current, leaf)
-        _check_dates(issuer, at)
-        _check_strength(issuer)
+        check_dates(issuer, at)
+        check_strength(issuer)
         if issuer in trust.anchors:
             break
         current = issuer
     raise CertificateError(
-        Reason.INVALID_CHAIN, f"the chain of {_shown(leaf.subject)} does not hold: {error}"
+        Reason.INVALID_CHAIN, f"the chain of {shown(leaf.subject)} does not hold: {error}"
     ) from error
 
 
@@ -318,19 +330,20 @@ def _refuse_unknown(last: x509.Certificate, leaf: x509.Certificate) -> NoReturn:
     if last == leaf and leaf.subject == leaf.issuer:
         raise CertificateError(
             Reason.SELF_SIGNED,
-            f"the certificate of {_shown(leaf.subject)} is signed by nobody but itself, "
+            f"the certificate of {shown(leaf.subject)} is signed by nobody but itself, "
             "and is not trusted as such",
         )
     raise CertificateError(
         Reason.UNKNOWN_CA,
-        f"the chain of {_shown(leaf.subject)} ends at {_shown(last.issuer)}, which is not among "
+        f"the chain of {shown(leaf.subject)} ends at {shown(last.issuer)}, which is not among "
         "the trusted authorities",
     )
 
 
-def _find_issuer(
+def find_issuer(
     certificate: x509.Certificate, candidates: Sequence[x509.Certificate]
 ) -> x509.Certificate | None:
+    """The certificate among `candidates` whose key signed another one; None if there is none."""
     for candidate in candidates:
         if candidate.subject == certificate.issuer and candidate != certificate:
             try:
@@ -342,12 +355,13 @@ def _find_issuer(
     return None
 
 
-def _check_signature(certificate: x509.Certificate) -> None:
+def check_signature(certificate: x509.Certificate) -> None:
+    """Raises `CertificateError` for a signature over a weak hash."""
     algorithm = certificate.signature_hash_algorithm
     if algorithm is not None and algorithm.name in _WEAK_HASHES:
         raise CertificateError(
             Reason.WEAK_SIGNATURE,
-            f"the certificate of {_shown(certificate.subject)} is signed with "
+            f"the certificate of {shown(certificate.subject)} is signed with "
             f"{algorithm.name.upper()}; SHA-256 is the least that is accepted",
         )
 
@@ -361,21 +375,21 @@ def _check_revocation(path: list[x509.Certificate], trust: Trust, at: datetime) 
             if position == 0:
                 raise CertificateError(
                     Reason.NO_REVOCATION_LIST,
-                    f"{_shown(issuer.subject)} issued the certificate of "
-                    f"{_shown(certificate.subject)}, but none of the revocation lists is its",
+                    f"{shown(issuer.subject)} issued the certificate of "
+                    f"{shown(certificate.subject)}, but none of the revocation lists is its",
                 )
             continue
         revoked = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
         if revoked is not None:
             raise CertificateError(
                 Reason.REVOKED,
-                f"the certificate of {_shown(certificate.subject)} was revoked on "
+                f"the certificate of {shown(certificate.subject)} was revoked on "
                 f"{revoked.revocation_date_utc:%Y-%m-%d %H:%M} UTC",
             )
         if newest.next_update_utc is not None and at > newest.next_update_utc:
             raise CertificateError(
                 Reason.REVOCATION_LIST_EXPIRED,
-                f"the revocation list of {_shown(issuer.subject)} ended on "
+                f"the revocation list of {shown(issuer.subject)} ended on "
                 f"{newest.next_update_utc:%Y-%m-%d %H:%M} UTC; get a newer one",
             )
 
@@ -392,14 +406,15 @@ def _newest_list(issuer: x509.Certificate, trust: Trust) -> x509.CertificateRevo
     return max(lists, key=lambda each: each.last_update_utc, default=None)
 
 
-def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+def find_extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    """The extension of that kind; None if the certificate has none."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 
 
-def _shown(name: x509.Name) -> str:
+def shown(name: x509.Name) -> str:
     """A name as a message may show it: short, quoted, and with nothing that moves a cursor."""
     common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     text = str(common[0].value) if common else name.rfc4514_string()

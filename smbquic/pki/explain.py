@@ -1,0 +1,218 @@
+"""A certificate in words: what it is, and whether SMB over QUIC can use it, for which end.
+
+What Windows, Samba and this package ask for is `protocol.md`'s list: an extended key usage for the
+end, digitalSignature, a subject, on a server a DNS name for every name it is reached by, ECDSA
+P-256 or RSA of 2048 bits, SHA-256.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from smbquic.pki.authority import Purpose, general_name, now_utc, subject_names
+from smbquic.pki.verify import (
+    CertificateError,
+    check_dates,
+    check_name,
+    check_signature,
+    check_strength,
+    check_usage,
+    find_extension,
+)
+
+EXPIRY_WARNING = timedelta(days=30)
+"""How long before its end a certificate is warned about."""
+
+_USAGE_NAMES = {
+    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "any",
+    ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
+    ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
+}
+
+
+class Verdict(StrEnum):
+    """What one check found."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One requirement, whether it is met, and a sentence that says so and what to do."""
+
+    check: str
+    verdict: Verdict
+    text: str
+
+
+def describe(certificate: x509.Certificate) -> dict[str, Any]:
+    """What a certificate says about itself, as plain values for people and programs."""
+    usages = find_extension(certificate, x509.ExtendedKeyUsage)
+    constraints = find_extension(certificate, x509.BasicConstraints)
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "serial": f"{certificate.serial_number:x}",
+        "sha256": fingerprint(certificate),
+        "not_before": f"{certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
+        "not_after": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+        "key": describe_key(certificate),
+        "signature": (
+            certificate.signature_hash_algorithm.name
+            if certificate.signature_hash_algorithm
+            else certificate.signature_algorithm_oid.dotted_string
+        ),
+        "names": subject_names(certificate),
+        "usages": [_USAGE_NAMES.get(each, each.dotted_string) for each in usages or ()],
+        "authority": constraints is not None and constraints.ca,
+    }
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """The SHA-256 of the whole certificate, in lower-case hexadecimal."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def describe_key(certificate: x509.Certificate) -> str:
+    """The kind and size of the certificate's key."""
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"ECDSA {key.curve.name}"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    return type(key).__name__.removeprefix("_").removesuffix("PublicKey")
+
+
+def explain(
+    chain: Sequence[x509.Certificate],
+    purpose: Purpose,
+    *,
+    name: str | None = None,
+    at: datetime | None = None,
+) -> list[Finding]:
+    """Every requirement of SMB over QUIC, for one end, held against the leaf and what follows it.
+
+    All of them are looked at, where `verify` stops at the first that is not met. Whom the reader
+    trusts plays no part. `name` is what a server is reached by.
+    """
+    at = at or now_utc()
+    leaf = chain[0]
+    findings = [_dates(leaf, at)]
+    findings.append(_held("key", lambda: check_strength(leaf), f"{describe_key(leaf)}: strong"))
+    findings.append(
+        _held("signature", lambda: check_signature(leaf), "signed with SHA-256 or better")
+    )
+    findings.append(
+        _held("usage", lambda: check_usage(leaf, purpose), f"meant for a {purpose} ({purpose}Auth)")
+    )
+    findings.append(_subject(leaf))
+    if purpose is Purpose.SERVER:
+        findings.append(_names(leaf, name))
+    findings.append(_is_leaf(leaf))
+    findings.append(_chain(chain))
+    return findings
+
+
+def usable(findings: Sequence[Finding]) -> bool:
+    """Whether there is no problem among them."""
+    return all(finding.verdict is not Verdict.PROBLEM for finding in findings)
+
+
+def _held(check: str, test: Callable[[], object], fine: str) -> Finding:
+    try:
+        test()
+    except CertificateError as error:
+        return Finding(check, Verdict.PROBLEM, str(error))
+    return Finding(check, Verdict.OK, fine)
+
+
+def _dates(leaf: x509.Certificate, at: datetime) -> Finding:
+    left = leaf.not_valid_after_utc - at
+    found = _held("dates", lambda: check_dates(leaf, at), f"valid for {left.days} days more")
+    if found.verdict is Verdict.OK and left < EXPIRY_WARNING:
+        return Finding("dates", Verdict.WARNING, f"{found.text} only: renew it")
+    return found
+
+
+def _subject(leaf: x509.Certificate) -> Finding:
+    if not list(leaf.subject):
+        return Finding(
+            "subject", Verdict.PROBLEM, "the subject is empty, which Windows refuses: give it a CN"
+        )
+    return Finding("subject", Verdict.OK, "the subject is not empty")
+
+
+def _names(leaf: x509.Certificate, name: str | None) -> Finding:
+    try:
+        wanted = general_name(name) if name is not None else None
+    except ValueError as error:
+        return Finding("names", Verdict.PROBLEM, str(error))
+    names = subject_names(leaf)
+    found = _held("names", lambda: check_name(leaf, wanted), "for " + ", ".join(names[:5]))
+    only_addresses = not any(
+        isinstance(each, x509.DNSName)
+        for each in find_extension(leaf, x509.SubjectAlternativeName) or ()
+    )
+    if found.verdict is Verdict.OK and only_addresses:
+        return Finding(
+            "names",
+            Verdict.WARNING,
+            f"{found.text}: no DNS name; Windows and Samba refuse SMB over QUIC to an address",
+        )
+    return found
+
+
+def _is_leaf(leaf: x509.Certificate) -> Finding:
+    constraints = find_extension(leaf, x509.BasicConstraints)
+    if constraints is not None and constraints.ca:
+        return Finding(
+            "leaf",
+            Verdict.PROBLEM,
+            "the first certificate is an authority's: put the certificate of this end first",
+        )
+    return Finding("leaf", Verdict.OK, "the first certificate is not an authority's")
+
+
+def _chain(chain: Sequence[x509.Certificate]) -> Finding:
+    """Whether each certificate signs the one before it, and an intermediate is there."""
+    leaf = chain[0]
+    if leaf.subject == leaf.issuer:
+        return Finding(
+            "chain",
+            Verdict.WARNING,
+            "self-signed: the other end has to trust this very certificate",
+        )
+    for lower, upper in itertools.pairwise(chain):
+        try:
+            lower.verify_directly_issued_by(upper)
+        except (InvalidSignature, TypeError, ValueError):
+            return Finding(
+                "chain",
+                Verdict.PROBLEM,
+                f"{upper.subject.rfc4514_string()!r} does not sign the certificate before it: "
+                "order them leaf, its issuer, and so on",
+            )
+    last = chain[-1]
+    if last.subject == last.issuer:
+        return Finding("chain", Verdict.OK, "complete up to a root (the root need not be sent)")
+    end = repr(last.issuer.rfc4514_string())
+    if len(chain) == 1:
+        return Finding(
+            "chain",
+            Verdict.WARNING,
+            f"no intermediate: right only if the other end trusts {end} itself",
+        )
+    return Finding("chain", Verdict.OK, f"{len(chain)} certificates in order, up to {end}")

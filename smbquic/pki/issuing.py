@@ -1,0 +1,153 @@
+"""The life of a certificate from a PKI in a directory: issued, renewed, revoked."""
+
+import errno
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from smbquic.pki.authority import (
+    Authority,
+    KeyType,
+    Purpose,
+    Validity,
+    generate_key,
+    now_utc,
+    subject_names,
+)
+from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, crls_pem
+from smbquic.pki.files import PUBLIC, PkiError, load_certificates, load_crls, load_key, write_file
+
+RENEW_WITHIN_DAYS = 30
+"""How many days before its end a certificate is due, unless somebody says otherwise."""
+
+_RESERVED = frozenset({"ca", "intermediate", "crl"})
+
+
+def issue(
+    pki: PkiDirectory,
+    stem: str,
+    purpose: Purpose,
+    names: Iterable[str] = (),
+    *,
+    common_name: str | None = None,
+    days: int = LEAF_DAYS,
+    key_type: KeyType = KeyType.EC_P256,
+    password: str | None = None,
+    now: datetime | None = None,
+) -> CertificateFiles:
+    """A new certificate with a new key, as ``STEM.pem`` and ``STEM.key`` in the directory.
+
+    `names` are the DNS names and addresses of a server; a server without any gets its stem for
+    one. `password` opens the issuer's key. Raises `FileExistsError` rather than replace a file,
+    `ValueError` for a name that is none, `PkiError`, and `OSError`.
+    """
+    files = files_of(pki, stem)
+    for path in (files.certificate, files.key):
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "it is there already; renew it instead", str(path))
+    names = tuple(names)
+    if purpose is Purpose.SERVER and not names:
+        names = (stem,)
+    issuer = pki.issuer(password)
+    validity = Validity.starting(now or now_utc(), days).within(issuer.certificate)
+    subject = common_name or (names[0] if names else stem)
+    files.write(issuer.issue(purpose, subject, generate_key(key_type), validity, names))
+    return files
+
+
+def renew(
+    pki: PkiDirectory,
+    stem: str,
+    *,
+    days: int = LEAF_DAYS,
+    new_key: bool = False,
+    password: str | None = None,
+    now: datetime | None = None,
+) -> CertificateFiles:
+    """Issue a certificate anew, with the same subject, names and purposes, in the same files.
+
+    The key stays unless `new_key` asks for another of its kind. Raises `PkiError` and `OSError`.
+    """
+    files = files_of(pki, stem)
+    current = load_certificates(files.certificate)[0]
+    key = load_key(files.key)
+    if current.public_key() != key.public_key():
+        raise PkiError(f"{files.key} is not the key of {files.certificate}")
+    issuer = pki.issuer(password)
+    if not _issued_by(current, issuer):
+        raise PkiError(f"{files.certificate} was not issued by {pki.intermediate}")
+    if new_key:
+        key = generate_key(KeyType.of(key))
+    validity = Validity.starting(now or now_utc(), days).within(issuer.certificate)
+    common_name = current.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+    purpose = _purpose(current)
+    files.write(issuer.issue(purpose, str(common_name), key, validity, subject_names(current)))
+    return files
+
+
+def due(
+    pki: PkiDirectory, *, within: int = RENEW_WITHIN_DAYS, now: datetime | None = None
+) -> list[str]:
+    """The stems of the certificates in the directory that end within so many days."""
+    limit = (now or now_utc()) + timedelta(days=within)
+    return [
+        path.stem
+        for path in sorted(pki.path.glob("*.pem"))
+        if path.stem not in _RESERVED
+        and path.with_suffix(".key").exists()
+        and load_certificates(path)[0].not_valid_after_utc <= limit
+    ]
+
+
+def revoke(
+    pki: PkiDirectory,
+    certificate: x509.Certificate,
+    *,
+    password: str | None = None,
+    now: datetime | None = None,
+) -> bool:
+    """Put a certificate on the issuer's revocation list; False if it was there already.
+
+    The list of the root in the same file stays as it is. Raises `PkiError` for a certificate that
+    this PKI did not issue, and `OSError`.
+    """
+    issuer = pki.issuer(password)
+    if not _issued_by(certificate, issuer):
+        raise PkiError(
+            f"the certificate with serial number {certificate.serial_number:x} was not issued by "
+            f"{pki.intermediate}; who issued it has to revoke it"
+        )
+    lists = load_crls(pki.crl)
+    own = [each for each in lists if each.issuer == issuer.certificate.subject]
+    others = [each for each in lists if each.issuer != issuer.certificate.subject]
+    revoked = {
+        entry.serial_number: entry.revocation_date_utc for each in own for entry in list(each)
+    }
+    if certificate.serial_number in revoked:
+        return False
+    now = now or now_utc()
+    revoked[certificate.serial_number] = now
+    write_file(pki.crl, crls_pem([issuer.revocation_list(revoked, now), *others]), PUBLIC)
+    return True
+
+
+def files_of(pki: PkiDirectory, stem: str) -> CertificateFiles:
+    """Where the certificate of that stem is, or would be. Raises `ValueError`."""
+    if stem in _RESERVED or stem.startswith(".") or "/" in stem or "\\" in stem or not stem:
+        raise ValueError(f"{stem!r} cannot be the name of a certificate's files")
+    return CertificateFiles(pki.path / f"{stem}.pem", pki.path / f"{stem}.key")
+
+
+def _issued_by(certificate: x509.Certificate, issuer: Authority) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer.certificate)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
+
+
+def _purpose(certificate: x509.Certificate) -> Purpose:
+    usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    return next(purpose for purpose in Purpose if purpose.usage in usages)

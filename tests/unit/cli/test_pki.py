@@ -1,0 +1,120 @@
+"""`smbquic pki` and its words and exit codes, in process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from smbquic.cli.main import cli
+from smbquic.pki import Fault, FaultyPki, PkiDirectory
+from smbquic.pki.container import read_credential
+from smbquic.pki.files import load_certificates
+
+
+def pki_command(*arguments: object, code: int = 0, **options: Any) -> str:
+    result = CliRunner().invoke(cli, ["pki", *map(str, arguments)], **options)
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def test_the_life_of_a_certificate(tmp_path: Path) -> None:
+    place = tmp_path / "pki"
+    pki_command("init", place)
+    assert "alice.pem" in pki_command("issue", place, "alice", "--for", "client")
+    accept = ("--ca", place / "ca.pem", "--crl", place / "crl.pem", "--for", "client")
+    assert "accepted" in pki_command("verify", place / "alice.pem", *accept)
+    before = load_certificates(place / "alice.pem")[0]
+    renewed = json.loads(pki_command("renew", place, "alice", "--json"))
+    assert renewed == {
+        "renewed": [
+            {"certificate": str(place / "alice.pem"), "key": str(place / "alice.key")},
+        ]
+    }
+    assert load_certificates(place / "alice.pem")[0] != before
+    assert "nothing is due" in pki_command("renew", place)
+    assert "revoked" in pki_command("revoke", place, place / "alice.pem")
+    assert "before" in pki_command("revoke", place, place / "alice.pem")
+    assert json.loads(pki_command("revoke", place, place / "alice.pem", "--json"))["new"] is False
+    assert "refused (revoked)" in pki_command("verify", place / "alice.pem", *accept, code=4)
+
+
+def test_an_encrypted_authority(tmp_path: Path) -> None:
+    place = tmp_path / "pki"
+    secret: Any = {"env": {"SMBQUIC_KEY_PASSWORD": "secret"}}
+    assert "no password" in pki_command("init", place, "--encrypt-ca", code=2)
+    assert "empty" in pki_command(
+        "init", place, "--encrypt-ca", "--password-file", "-", code=2, input="\n"
+    )
+    pki_command("init", place, "--encrypt-ca", **secret)
+    assert "no password" in pki_command("issue", place, "a", "--for", "client", code=2)
+    pki_command("issue", place, "a", "--for", "client", **secret)
+    pki_command("renew", place, "a", "--password-file", "-", input="secret\n")
+
+
+@pytest.mark.parametrize("stem", ["ca", "a/b"])
+def test_names_that_are_none(pki: PkiDirectory, stem: str) -> None:
+    for command in (("issue", pki.path, stem, "--for", "server"), ("renew", pki.path, stem)):
+        assert "cannot be the name" in pki_command(*command, code=2)
+
+
+def test_inspect_speaks_of_both_ends(pki: PkiDirectory) -> None:
+    said = pki_command("inspect", pki.server.certificate, "--name", "fs.example")
+    assert "certificate 2:" in said
+    assert "as the certificate of a server: yes" in said
+    assert "as the certificate of a client: no" in said
+    assert "clientAuth" in said
+    document = json.loads(pki_command("inspect", pki.client.certificate, "--json"))
+    assert [each["authority"] for each in document["certificates"]] == [False, True]
+    assert document["use"]["client"]["usable"] is True
+    assert document["use"]["server"]["usable"] is False
+    only = json.loads(pki_command("inspect", pki.client.certificate, "--for", "client", "--json"))
+    assert list(only["use"]) == ["client"]
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_verify_says_why_not(pki: PkiDirectory, bad_pki: FaultyPki, fault: Fault) -> None:
+    said = json.loads(
+        pki_command(
+            *("verify", bad_pki.server(fault).certificate, "--ca", pki.ca, "--crl", bad_pki.crl),
+            *("--name", "localhost", "--json"),
+            code=4,
+        )
+    )
+    reason = "weak-key" if fault is Fault.RSA_1024 else fault.value
+    assert (said["accepted"], said["reason"]) == (False, reason)
+    assert said["message"]
+
+
+def test_verify_with_the_systems_trust(pki: PkiDirectory) -> None:
+    said = pki_command("verify", pki.server.certificate, code=4)
+    assert "refused (unknown-ca)" in said
+    said = pki_command("verify", pki.server.certificate, "--crl", pki.crl, code=4)
+    assert "refused (unknown-ca)" in said
+
+
+def test_convert(pki: PkiDirectory, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        pkcs12,
+    )
+
+    credential = read_credential(pki.server.certificate, pki.server.key)
+    source = tmp_path / "fs.pfx"
+    source.write_bytes(
+        pkcs12.serialize_key_and_certificates(
+            None,
+            credential.key,
+            credential.certificate,
+            credential.chain,
+            BestAvailableEncryption(b"secret"),
+        )
+    )
+    secret = tmp_path / "secret"
+    secret.write_text("secret\n")
+    out = (tmp_path / "fs.pem", tmp_path / "fs.key")
+    pki_command("convert", source, *out, "--password-file", secret)
+    assert out[0].read_bytes() == pki.server.certificate.read_bytes()
+    assert out[1].read_bytes() == pki.server.key.read_bytes()
+    assert out[1].stat().st_mode & 0o777 == 0o600

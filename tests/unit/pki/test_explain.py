@@ -1,0 +1,118 @@
+import ipaddress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose
+from smbquic.pki.explain import Verdict, describe, describe_key, explain, usable
+from smbquic.pki.files import load_certificates
+
+
+def problems(chain: list[x509.Certificate], purpose: Purpose, name: str | None = None) -> list[str]:
+    found = explain(chain, purpose, name=name)
+    assert usable(found) == all(each.verdict is not Verdict.PROBLEM for each in found)
+    return [each.check for each in found if each.verdict is not Verdict.OK]
+
+
+def test_good_ones_have_no_problem(pki: PkiDirectory) -> None:
+    server = load_certificates(pki.server.certificate)
+    client = load_certificates(pki.client.certificate)
+    assert problems(server, Purpose.SERVER, name="fs.example") == []
+    assert problems(client, Purpose.CLIENT) == []
+    assert problems(server, Purpose.CLIENT) == ["usage"]
+    assert problems(client, Purpose.SERVER) == ["usage", "names"]
+    assert problems(server, Purpose.SERVER, name="other.example") == ["names"]
+    assert problems(server, Purpose.SERVER, name="no name") == ["names"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault.EXPIRED, ["dates"]),
+        (Fault.NOT_YET_VALID, ["dates"]),
+        (Fault.WRONG_USAGE, ["usage"]),
+        (Fault.RSA_1024, ["key"]),
+        (Fault.SELF_SIGNED, ["chain"]),
+        (Fault.UNKNOWN_CA, []),
+        (Fault.REVOKED, []),
+    ],
+)
+def test_each_fault_is_found_at_both_ends(
+    bad_pki: FaultyPki, fault: Fault, expected: list[str]
+) -> None:
+    for purpose in Purpose:
+        chain = load_certificates(bad_pki.files(purpose, fault).certificate)
+        assert problems(chain, purpose) == expected
+
+
+def test_the_end_is_announced(pki: PkiDirectory) -> None:
+    chain = load_certificates(pki.server.certificate)
+    before = chain[0].not_valid_after_utc - timedelta(days=12)
+    dates = explain(chain, Purpose.SERVER, at=before)[0]
+    assert (dates.verdict, dates.text) == (
+        Verdict.WARNING,
+        "valid for 12 days more only: renew it",
+    )
+    earlier = chain[0].not_valid_after_utc - timedelta(days=31)
+    assert explain(chain, Purpose.SERVER, at=earlier)[0].verdict is Verdict.OK
+
+
+def test_chains(pki: PkiDirectory) -> None:
+    leaf, intermediate = load_certificates(pki.server.certificate)
+    (root,) = load_certificates(pki.ca)
+
+    def chain_finding(*chain: x509.Certificate) -> tuple[Verdict, str]:
+        found = explain(chain, Purpose.SERVER)[-1]
+        assert found.check == "chain"
+        return found.verdict, found.text
+
+    verdict, text = chain_finding(leaf)
+    assert verdict is Verdict.WARNING
+    assert "no intermediate" in text
+    verdict, text = chain_finding(leaf, root, intermediate)
+    assert verdict is Verdict.PROBLEM
+    assert "does not sign" in text
+    assert chain_finding(leaf, intermediate)[0] is Verdict.OK
+    assert "root" in chain_finding(leaf, intermediate, root)[1]
+    assert "leaf" in problems([intermediate, root], Purpose.SERVER)
+
+
+def test_odd_certificates(pki: PkiDirectory) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "someone")]))
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=100))
+    )
+    odd = builder.sign(key, None)
+    assert describe_key(odd) == "Ed25519"
+    assert describe(odd)["signature"] == "1.3.101.112"
+    assert describe(odd)["usages"] == []
+    assert set(problems([odd], Purpose.CLIENT)) == {"key", "usage", "subject", "chain"}
+    strong = ec.generate_private_key(ec.SECP256R1())
+    addressed = builder.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("::1"))]),
+        critical=False,
+    ).sign(strong, hashes.SHA256())
+    names = next(each for each in explain([addressed], Purpose.SERVER) if each.check == "names")
+    assert names.verdict is Verdict.WARNING
+    assert "no DNS name" in names.text
+
+
+def test_a_description(pki: PkiDirectory) -> None:
+    leaf, intermediate = load_certificates(pki.server.certificate)
+    found = describe(leaf)
+    assert found["names"] == ["localhost", "fs.example", "127.0.0.1", "::1"]
+    assert found["usages"] == ["serverAuth"]
+    assert found["key"] == "ECDSA secp256r1"
+    assert found["signature"] == "sha256"
+    assert found["sha256"] == leaf.fingerprint(hashes.SHA256()).hex()
+    assert not found["authority"]
+    assert describe(intermediate)["authority"]

@@ -1,0 +1,123 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from smbquic.pki import KeyType, PkiDirectory, PkiError, Purpose, Trust, init, verify
+from smbquic.pki.authority import subject_names
+from smbquic.pki.container import ders
+from smbquic.pki.files import load_certificates, load_crls, load_key
+from smbquic.pki.issuing import due, files_of, issue, renew, revoke
+from smbquic.pki.verify import CertificateError, Reason
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> PkiDirectory:
+    return init(tmp_path / "pki", names=["fs.example"])
+
+
+def test_a_server_gets_its_own_name(own: PkiDirectory) -> None:
+    files = issue(own, "fs2.example", Purpose.SERVER)
+    chain = load_certificates(files.certificate)
+    path = verify(ders(chain), Purpose.SERVER, Trust.load(own.ca, own.crl), name="fs2.example")
+    assert len(path) == 3
+    assert load_key(files.key).public_key() == chain[0].public_key()
+
+
+def test_a_client_needs_no_name(own: PkiDirectory) -> None:
+    files = issue(own, "alice", Purpose.CLIENT, common_name="Alice", days=7)
+    (leaf, _) = load_certificates(files.certificate)
+    verify(ders([leaf, *load_certificates(own.intermediate)]), Purpose.CLIENT, Trust.load(own.ca))
+    assert "CN=Alice" in leaf.subject.rfc4514_string()
+    assert subject_names(leaf) == []
+    assert leaf.not_valid_after_utc < datetime.now(UTC) + timedelta(days=8)
+
+
+def test_nothing_is_replaced(own: PkiDirectory) -> None:
+    before = own.server.certificate.read_bytes()
+    with pytest.raises(FileExistsError, match="renew it instead"):
+        issue(own, "server", Purpose.SERVER)
+    assert own.server.certificate.read_bytes() == before
+
+
+@pytest.mark.parametrize("stem", ["", "ca", "intermediate", "crl", "../x", "a\\b", ".hidden"])
+def test_names_that_files_cannot_have(own: PkiDirectory, stem: str) -> None:
+    with pytest.raises(ValueError, match="cannot be the name"):
+        files_of(own, stem)
+
+
+def test_an_encrypted_authority_asks_for_its_password(tmp_path: Path) -> None:
+    locked = init(tmp_path / "locked", password="secret")
+    assert locked.is_encrypted()
+    for key in (locked.ca_key, locked.intermediate_key):
+        assert b"ENCRYPTED" in key.read_bytes()
+    assert b"ENCRYPTED" not in locked.server.key.read_bytes()
+    with pytest.raises(PkiError, match="encrypted, and needs its password"):
+        issue(locked, "alice", Purpose.CLIENT)
+    with pytest.raises(PkiError, match="the password is wrong"):
+        issue(locked, "alice", Purpose.CLIENT, password="wrong")
+    assert not (locked.path / "alice.key").exists()
+    assert issue(locked, "alice", Purpose.CLIENT, password="secret").key.exists()
+
+
+def test_a_renewed_certificate_says_the_same(own: PkiDirectory) -> None:
+    old = load_certificates(own.server.certificate)[0]
+    renew(own, "server", now=datetime.now(UTC) + timedelta(days=300))
+    new = load_certificates(own.server.certificate)[0]
+    assert new.serial_number != old.serial_number
+    assert new.not_valid_after_utc > old.not_valid_after_utc
+    assert new.subject == old.subject
+    assert set(subject_names(new)) == set(subject_names(old))
+    assert new.public_key() == old.public_key()
+
+
+@pytest.mark.parametrize("kind", [KeyType.EC_P256, KeyType.RSA_2048, KeyType.RSA_3072])
+def test_a_new_key_is_of_the_same_kind(own: PkiDirectory, kind: KeyType) -> None:
+    files = issue(own, "fs", Purpose.SERVER, key_type=kind)
+    before = load_key(files.key)
+    renew(own, "fs", new_key=True)
+    after = load_key(files.key)
+    assert after.key_size == before.key_size
+    assert type(after) is type(before)
+    assert after.public_key() != before.public_key()
+    assert load_certificates(files.certificate)[0].public_key() == after.public_key()
+
+
+def test_only_what_is_ours_and_whole_is_renewed(own: PkiDirectory, pki: PkiDirectory) -> None:
+    strange = files_of(own, "strange")
+    strange.certificate.write_bytes(pki.server.certificate.read_bytes())
+    strange.key.write_bytes(pki.server.key.read_bytes())
+    with pytest.raises(PkiError, match="was not issued by"):
+        renew(own, "strange")
+    strange.key.write_bytes(pki.client.key.read_bytes())
+    with pytest.raises(PkiError, match="is not the key of"):
+        renew(own, "strange")
+
+
+def test_what_is_due(own: PkiDirectory) -> None:
+    assert due(own) == []
+    issue(own, "short", Purpose.CLIENT, days=20)
+    assert due(own) == ["short"]
+    assert due(own, within=10) == []
+    assert due(own, within=400) == ["client", "server", "short"]
+
+
+def test_revoked_ones_are_refused(own: PkiDirectory) -> None:
+    files = issue(own, "alice", Purpose.CLIENT)
+    chain = load_certificates(files.certificate)
+    verify(ders(chain), Purpose.CLIENT, Trust.load(own.ca, own.crl))
+    assert revoke(own, chain[0])
+    assert not revoke(own, chain[0])
+    client = load_certificates(own.client.certificate)
+    verify(ders(client), Purpose.CLIENT, Trust.load(own.ca, own.crl))
+    assert revoke(own, client[0])
+    assert len(load_crls(own.crl)) == 2
+    for each in (chain, client):
+        with pytest.raises(CertificateError) as refused:
+            verify(ders(each), Purpose.CLIENT, Trust.load(own.ca, own.crl))
+        assert refused.value.reason == Reason.REVOKED
+
+
+def test_others_certificates_are_not_ours_to_revoke(own: PkiDirectory, pki: PkiDirectory) -> None:
+    with pytest.raises(PkiError, match="who issued it has to revoke it"):
+        revoke(own, load_certificates(pki.client.certificate)[0])
