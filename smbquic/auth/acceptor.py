@@ -241,6 +241,7 @@ class Acceptor:
         _check_strength(self._flags)
         if len(message.nt_challenge_response) <= _NTLMV1_SIZE:
             raise AuthenticationError(f"{message.user_name}: only NTLMv2 responses are accepted")
+        challenge = ClientChallenge.decode(message.nt_challenge_response[_PROOF_SIZE:])
         account = self._authenticator.users.find(message.user_name)
         if account is None and self._authenticator.guest:
             return Identity(message.user_name, message.domain_name, guest=True), b""
@@ -249,7 +250,7 @@ class Acceptor:
         if account is None or base_key is None:
             raise AuthenticationError(f"{message.user_name}: wrong name or password")
         session_key = self._export_key(message, base_key)
-        self._check_mic(message, session_key)
+        self._check_mic(message, challenge, session_key)
         return Identity(account.name, self._authenticator.domain), session_key
 
     @staticmethod
@@ -283,9 +284,10 @@ class Acceptor:
             )
         return ntlm_keys.exported_session_key(base_key, encrypted)
 
-    def _check_mic(self, message: AuthenticateMessage, session_key: bytes) -> None:
+    def _check_mic(
+        self, message: AuthenticateMessage, challenge: ClientChallenge, session_key: bytes
+    ) -> None:
         """A client that can make a MIC says so under its proof, where nobody can take it away."""
-        challenge = ClientChallenge.decode(message.nt_challenge_response[_PROOF_SIZE:])
         if not challenge.av_flags & AvFlags.MIC_PROVIDED:
             return
         mic = ntlm_keys.exchange_mic(

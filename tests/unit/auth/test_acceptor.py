@@ -342,6 +342,17 @@ def test_a_proof_over_something_that_is_no_client_challenge(authenticator: Authe
     refused(acceptor, message, NtStatus.INVALID_PARAMETER, "malformed")
 
 
+@pytest.mark.parametrize("user", ["alice", "nobody"])
+def test_what_is_malformed_is_so_whatever_the_password(
+    authenticator: Authenticator, user: str
+) -> None:
+    acceptor, challenge = challenged(authenticator)
+    message = authenticate_message(
+        challenge, username=user, nt_challenge_response=bytes(16) + b"\x02" * 40
+    )
+    refused(acceptor, message, NtStatus.INVALID_PARAMETER, "malformed")
+
+
 @pytest.mark.parametrize("change", ["flip", "zero", "cut"])
 def test_a_mic_that_is_not_right(authenticator: Authenticator, change: str) -> None:
     client, acceptor = ntlm_client(), authenticator.new_acceptor()
