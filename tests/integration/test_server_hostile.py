@@ -54,7 +54,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     yield Service(server, listener)
     await listener.close()
     assert server.failures == 0
-    assert server.connections == set()
+    assert not server.connections
 
 
 @pytest.fixture
