@@ -93,16 +93,19 @@ _ALERTS = {
     49: ("access-denied", "the certificate is valid, but the access rules deny it"),
     70: ("no-tls13", "the other side does not speak TLS 1.3"),
     71: ("handshake", "the other side asks for stronger cryptography"),
-    80: ("handshake", "the other side failed to complete the handshake"),
+    80: ("handshake", "the other side failed to complete the handshake; its log says why"),
     112: ("unrecognized-name", "the server has no certificate for this name"),
     116: ("no-certificate", "the server demands a client certificate: give one, with its key"),
     120: ("alpn", "the other side does not speak SMB over QUIC (ALPN smb) on this port"),
 }
 
 _ALERTS_BY_REASON = {
+    "access-check-failed": 80,
     "access-denied": 49,
     "expired": 45,
     "no-certificate": 116,
+    "no-revocation-list": 80,
+    "revocation-list-expired": 80,
     "revoked": 44,
     "unknown-ca": 48,
 }
@@ -128,7 +131,9 @@ def alert_of(error: HandshakeError) -> int:
 def handshake_failure(ending: Ending, peer: str) -> TransportError:
     """The error for a handshake with `peer` that ended like this."""
     if isinstance(ending.cause, HandshakeError):
-        return HandshakeError(f"{peer}: {ending.cause}", ending.cause.reason)
+        error = HandshakeError(f"{peer}: {ending.cause}", ending.cause.reason)
+        error.__cause__ = ending.cause
+        return error
     if ending.idle:
         return ConnectError(f"{peer} fell silent during the handshake")
     alert = ending.code - CRYPTO_ERROR
