@@ -10,7 +10,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pytest
 
@@ -25,6 +25,7 @@ from smbquic.server.context import Answer, Context
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
 from smbquic.wire.create import CreateResponse
+from smbquic.wire.cursor import HEADER_SIZE
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import DirectoryEntry, encode_entry
 from smbquic.wire.header import Command
@@ -247,6 +248,10 @@ class Lie(Message):
 
     def __init__(self, body: bytes) -> None:
         self.body = body
+
+    @classmethod
+    def decode(cls, message: memoryview) -> Self:
+        return cls(bytes(message[HEADER_SIZE:]))
 
     def encode(self) -> bytes:
         return self.body
