@@ -275,12 +275,11 @@ async def serve(
         served = [_served(name, what, stack) for name, what in shares.items()]
         server = Server(served, authenticator, settings)
         stack.push_async_callback(server.close)
-        listeners = []
         for address in addresses:
             listener = await _listen(server, address, tls)
             stack.push_async_callback(listener.close)
-            listeners.append(listener.url)
-        yield Serving(server, listeners)
+            server.listeners.append(listener.url)
+        yield Serving(server, server.listeners)
 
 
 async def _listen(server: Server, address: ListenAddress, tls: ServerTls | None) -> Listener:

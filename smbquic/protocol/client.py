@@ -360,13 +360,14 @@ class ClientConnection:
             return  # `session_setup_answer` looks at the signature of the final SESSION_SETUP
         if session.encrypt_data and outstanding.command != Command.SESSION_SETUP:
             raise SecurityError("an unencrypted response in an encrypted session")
-        if session.protection is None or pending:
+        if session.protection is None or pending or status == NtStatus.USER_SESSION_DELETED:
+            # A server that has lost the session has lost its key as well: it signs nothing, or
+            # sends our own signature back.
             return
         if header.is_signed:
             if not session.protection.verify(raw, header):
                 raise SecurityError(f"the signature of a {_name(header.command)} response is wrong")
-        elif session.signing_required and status != NtStatus.USER_SESSION_DELETED:
-            # A server that has lost the session has lost its key as well.
+        elif session.signing_required:
             raise SecurityError(f"an unsigned {_name(header.command)} response")
 
     # --- NEGOTIATE --------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from smbquic.protocol.session import Session, SessionState, SessionTable
 from smbquic.protocol.settings import EncryptionPolicy, ServerSettings
 from smbquic.protocol.state import ConnectionState
 from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate_contexts import SigningAlgorithm
 from smbquic.wire.session_setup import (
     SessionFlags,
     SessionSetupFlags,
@@ -206,14 +207,19 @@ class Logon:
 
     def _bind(self, request: Request) -> SessionSetupOutcome:
         """One step of binding a session to this connection. [MS-SMB2] 3.3.5.5"""
-        session = self._session_to_bind(request)
-        assert session.protection is not None
-        # Until it is bound, the session's own key signs on this connection as well.
-        request.session, request.protection = session, session.protection
-        request.session_id = session.id
-        if not session.protection.verify(request.raw, request.header):
-            raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
-        request.signed = True
+        session = self._table.get(request.header.session_id)
+        if session is None:
+            raise StatusError(NtStatus.USER_SESSION_DELETED, "SESSION_SETUP")
+        unbound = session.id not in self._state.sessions
+        if unbound and session.protection is not None and request.header.is_signed:
+            # Nobody gets a signature of a session whose key he does not have.
+            if not session.protection.verify(request.raw, request.header):
+                raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+            # Until it is bound, the session's own key signs on this connection as well.
+            request.session, request.protection = session, session.protection
+            request.session_id = session.id
+            request.signed = True
+        self._check_binding(request, session)
         binding = self._bindings.get(session.id)
         if binding is None:
             acceptor = self._authenticator.new_acceptor()
@@ -239,29 +245,34 @@ class Logon:
         response = SessionSetupResponse(self._session_flags(session), token)
         return SessionSetupOutcome(NtStatus.SUCCESS, response, session, bound=True)
 
-    def _session_to_bind(self, request: Request) -> Session:
-        """The session that a request wants to bind, if that may be bound to this connection."""
-        negotiated = self._state.negotiated
-        assert negotiated is not None
+    def _check_binding(self, request: Request, session: Session) -> None:
+        """Whether a session may be bound to this connection; the order of checks is Windows'.
+
+        The client's GUID may differ, as on Windows: the key is what tells clients apart.
+        """
+        here, there = self._state.negotiated, session.negotiated
+        assert here is not None
         offered = self.settings.capabilities & Capabilities.MULTI_CHANNEL
-        if not (offered and negotiated.is_smb3):
-            raise StatusError(NtStatus.REQUEST_NOT_ACCEPTED, "SESSION_SETUP")
-        session = self._table.get(request.header.session_id)
-        if session is None or session.client_guid not in (b"", self._state.client_guid):
-            raise StatusError(NtStatus.USER_SESSION_DELETED, "SESSION_SETUP")
-        if session.id in self._state.sessions or session.negotiated is None:
-            raise StatusError(NtStatus.REQUEST_NOT_ACCEPTED, "SESSION_SETUP")
-        same = (session.negotiated.dialect, session.negotiated.cipher) == (
-            negotiated.dialect,
-            negotiated.cipher,
-        )
-        if not same or not request.header.is_signed:
-            raise StatusError(NtStatus.INVALID_PARAMETER, "SESSION_SETUP")
-        if session.negotiated.signing_algorithm != negotiated.signing_algorithm:
-            raise StatusError(NtStatus.REQUEST_OUT_OF_SEQUENCE, "SESSION_SETUP")
-        if session.protection is None:  # a guest's
-            raise StatusError(NtStatus.NOT_SUPPORTED, "SESSION_SETUP")
-        return session
+        refusal = None
+        if there is not None and here.signing_algorithm != there.signing_algorithm:
+            if there.signing_algorithm == SigningAlgorithm.AES_GMAC:
+                refusal = NtStatus.REQUEST_OUT_OF_SEQUENCE
+            elif here.signing_algorithm == SigningAlgorithm.AES_GMAC:
+                refusal = NtStatus.NOT_SUPPORTED
+        if refusal is None:
+            if not offered or not here.is_smb3 or there is None:
+                refusal = NtStatus.REQUEST_NOT_ACCEPTED
+            elif not request.header.is_signed or (here.dialect, here.cipher) != (
+                there.dialect,
+                there.cipher,
+            ):
+                refusal = NtStatus.INVALID_PARAMETER
+            elif session.id in self._state.sessions:
+                refusal = NtStatus.REQUEST_NOT_ACCEPTED
+            elif session.protection is None:  # a guest's
+                refusal = NtStatus.NOT_SUPPORTED
+        if refusal is not None:
+            raise StatusError(refusal, "SESSION_SETUP")
 
     def _add_channel(self, session: Session, binding: _Binding) -> None:
         negotiated = self._state.negotiated

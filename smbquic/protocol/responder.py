@@ -127,7 +127,10 @@ class Responder:
             flags |= _ASYNC
         if related and request.related:
             flags |= _RELATED
-        if signing is not None:
+        # Of a session that is not there, nothing can be signed. Clients know an answer for one by
+        # its having the request's own signature, as Windows' and Samba's have.
+        echoes = request.session is None and request.header.is_signed
+        if signing is not None or echoes:
             flags |= _SIGNED
         header = bytearray(
             Header(
@@ -145,6 +148,8 @@ class Responder:
         )
         if signing is not None:
             signing.sign(header, body, request.header.message_id)
+        elif echoes:
+            header[48:64] = request.header.signature
         return [header, *body]
 
     def _grant(self, request: Request, *, pending: bool) -> int:

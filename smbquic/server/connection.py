@@ -14,6 +14,7 @@ from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.context import Context
 from smbquic.server.dispatch import dispatch
 from smbquic.server.session import UserSession
+from smbquic.wire.oplock_break import LeaseBreakNotification
 
 if TYPE_CHECKING:
     from smbquic.protocol.session import Session
@@ -50,7 +51,7 @@ class Connection:
         self.pending: dict[int, asyncio.Future[Any]] = {}
         self.endless = 0
         self.logons = asyncio.Lock()
-        self.notices: deque[list[Buffer]] = deque()
+        self.notices: deque[tuple[Session, Message]] = deque()
         self.notifying = False
         self.closed = False
         self.opens = 0
@@ -104,7 +105,7 @@ class Connection:
         if self.closed:
             return False
         self.server.notified = True
-        self.notices.append(self.protocol.unsolicited(session, body))
+        self.notices.append((session, body))
         if not self.notifying:
             self.notifying = True
             self.spawn(self._notify())
@@ -113,7 +114,10 @@ class Connection:
     async def _notify(self) -> None:
         try:
             while self.notices:
-                await self.send(self.notices.popleft())
+                session, body = self.notices[0]
+                if session.is_valid:
+                    await self.send(self.protocol.unsolicited(session, body))
+                self.notices.popleft()
         finally:
             self.notifying = False
 
@@ -151,11 +155,16 @@ class Connection:
 
     def logged_on(self, session: Session) -> None:
         """Takes in a session whose logon has just succeeded."""
+        user_session = self.server.sessions[session.id] = UserSession(session, self.server)
+        self.join(user_session)
+        _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")
+
+    def join(self, session: UserSession) -> None:
+        """Serves a session, a new one or one that has other connections already."""
         negotiated = self.protocol.negotiated
         assert negotiated is not None
-        self.server.sessions[session.id] = UserSession(session, self)
+        session.join(self)
         self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD
-        _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")
 
     def count_opens(self, change: int) -> None:
         """Notes that a session opened or closed a file; the connection is kept up for its opens."""
@@ -168,6 +177,24 @@ class Connection:
             task.cancel()
         if self.tasks:
             await asyncio.wait(self.tasks)
+        bound = list(self.protocol.sessions)
         for session in self.protocol.close():
             self.server.end_session(session)
+        for session_id in bound:
+            user_session = self.server.sessions.get(session_id)
+            if user_session is not None:
+                user_session.leave(self)
+        self._pass_on()
         self.transport.close()
+
+    def _pass_on(self) -> None:
+        """Sends what was not sent yet on another connection, if there is one.
+
+        [MS-SMB2] 3.3.4.6, 3.3.4.7
+        """
+        for session, body in self.notices:
+            user_session = self.server.sessions.get(session.id)
+            if isinstance(body, LeaseBreakNotification):
+                self.server.notify(self.protocol.client_guid, body)
+            elif user_session is not None:
+                user_session.notify(body)

@@ -19,16 +19,19 @@ from smbquic.wire.negotiate import Capabilities
 
 __all__ = ["CAPABILITIES", "Server", "Share"]
 
-CAPABILITIES = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING
+CAPABILITIES = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING | Capabilities.MULTI_CHANNEL
 """What a server can do and need not be told to: for `ServerSettings.capabilities`."""
 
 
 class Server:
     """Serves `shares` to whom `authenticator` lets in, over any number of connections.
 
-    `serve` is what a listener calls for each of them. `failures` counts requests that failed for
-    reasons nobody thought of; `notified` tells that some client is to be sent what answers no
-    request. Raises ValueError for a share name that is taken.
+    `name` is what it calls itself; `pipes_over_quic` lets clients list the shares over QUIC too.
+
+    `serve` is what a listener calls for each of them; `listeners` are the URLs of those.
+    `failures` counts requests that failed for reasons nobody thought of; `notified` tells that
+    some client is to be sent what answers no request. Raises ValueError for a share name that is
+    taken.
     """
 
     def __init__(
@@ -39,7 +42,11 @@ class Server:
         *,
         limits: Limits = DEFAULT_LIMITS,
         random: Callable[[int], bytes] = os.urandom,
+        name: str = "SMBQUIC",
+        pipes_over_quic: bool = False,
     ) -> None:
+        self.name = name
+        self.pipes_over_quic = pipes_over_quic
         self.authenticator = authenticator
         self.settings = settings
         self.limits = limits
@@ -50,6 +57,7 @@ class Server:
         self.leases = LeaseTable(self)
         self.files = FileTable(self.leases)
         self.connections: dict[Connection, None] = {}
+        self.listeners: list[str] = []
         self.failures = 0
         self.notified = False
         self.notifier = self.files.notifier
@@ -98,7 +106,9 @@ class Server:
         )
 
     def end_session(self, session: Session) -> None:
-        """Closes what a session had open, after the protocol has dropped it."""
+        """Closes what a session had open, on all of its connections."""
         user_session = self.sessions.pop(session.id, None)
         if user_session is not None:
+            for connection in user_session.channels:
+                connection.protocol.drop(session)
             user_session.close()

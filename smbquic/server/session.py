@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from smbquic.protocol.session import Session
     from smbquic.server.connection import Connection
     from smbquic.server.open import Open
+    from smbquic.server.pipes import Pipe
+    from smbquic.server.server import Server
     from smbquic.server.tree import Tree
     from smbquic.wire.message import Message
 
@@ -21,12 +23,17 @@ _LAST_TREE_ID = 0xFFFF_FFFE
 
 @dataclass(slots=True, eq=False)
 class UserSession:
-    """The session's tables. `session` is the protocol's side of it: id, identity, keys."""
+    """The session's tables. `session` is the protocol's side of it: id, identity, keys.
+
+    `channels` are the connections that it is bound to, at least one as long as it lasts.
+    """
 
     session: Session
-    connection: Connection
+    server: Server
+    channels: list[Connection] = field(default_factory=list)
     trees: dict[int, Tree] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
+    pipes: dict[int, Pipe] = field(default_factory=dict)
     last_tree_id: int = 0
 
     def next_tree_id(self) -> int:
@@ -40,21 +47,38 @@ class UserSession:
 
     def notify(self, body: Message) -> bool:
         """Sends the client what answers no request; False if there is no connection for it."""
-        return self.connection.notify(self.session, body)
+        return any(connection.notify(self.session, body) for connection in self.channels)
+
+    def join(self, connection: Connection) -> None:
+        """Takes in a connection that the session was bound to."""
+        self.channels.append(connection)
+        connection.count_opens(len(self.opens))
+
+    def leave(self, connection: Connection) -> None:
+        """Goes on without a connection."""
+        self.channels.remove(connection)
+        connection.count_opens(-len(self.opens))
 
     def add(self, entry: Open) -> None:
-        """Takes a new open in; the connection is to be kept up while there is one."""
+        """Takes a new open in; the connections are to be kept up while there is one."""
         self.opens[entry.file_id.volatile] = entry
-        self.connection.count_opens(1)
+        for connection in self.channels:
+            connection.count_opens(1)
 
     def remove(self, entry: Open) -> None:
         """Forgets an open."""
         del self.opens[entry.file_id.volatile]
-        self.connection.count_opens(-1)
+        for connection in self.channels:
+            connection.count_opens(-1)
+
+    def close_pipe(self, pipe: Pipe) -> None:
+        """Ends a pipe."""
+        del self.pipes[pipe.file_id.volatile]
+        pipe.close()
 
     def connect(self, tree: Tree) -> None:
         """Takes a new tree in; StatusError INSUFFICIENT_RESOURCES if there are too many."""
-        if len(self.trees) >= self.connection.server.limits.trees:
+        if len(self.trees) >= self.server.limits.trees:
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         self.trees[tree.tree_id] = tree
 
@@ -63,9 +87,13 @@ class UserSession:
         del self.trees[tree.tree_id]
         for entry in [entry for entry in self.opens.values() if entry.tree is tree]:
             entry.close()
+        for pipe in [pipe for pipe in self.pipes.values() if pipe.tree is tree]:
+            self.close_pipe(pipe)
 
     def close(self) -> None:
         """Ends every tree and open."""
         for entry in list(self.opens.values()):
             entry.close()
+        for pipe in list(self.pipes.values()):
+            self.close_pipe(pipe)
         self.trees.clear()

@@ -165,9 +165,24 @@ def test_not_without_multi_channel(bind: Callable) -> None:
     assert refused(binding) == NtStatus.REQUEST_NOT_ACCEPTED
 
 
+CMAC = {"client_signing_algorithms": (SigningAlgorithm.AES_CMAC,)}
+HMAC = {"client_signing_algorithms": (SigningAlgorithm.HMAC_SHA256,)}
+GMAC = {"client_signing_algorithms": (SigningAlgorithm.AES_GMAC,)}
+
+
 def test_not_in_another_dialect(bind: Callable) -> None:
-    _, binding = bind({"client_dialects": (Dialect.SMB_3_0,)})
+    _, binding = bind({"client_dialects": (Dialect.SMB_3_0,)}, **CMAC)
     assert refused(binding) == NtStatus.INVALID_PARAMETER
+    # That is signed with the session's key, which is what the client knows.
+    request = binding.request
+    assert request.signed
+    assert request.protection is not None
+
+
+@pytest.mark.parametrize("dialect", [Dialect.SMB_2_0_2, Dialect.SMB_2_1])
+def test_not_in_dialects_that_know_no_channels(bind: Callable, dialect: Dialect) -> None:
+    _, binding = bind(client_dialects=(dialect,))
+    assert refused(binding) == NtStatus.REQUEST_NOT_ACCEPTED
 
 
 def test_not_with_another_cipher(bind: Callable) -> None:
@@ -175,13 +190,41 @@ def test_not_with_another_cipher(bind: Callable) -> None:
     assert refused(binding) == NtStatus.INVALID_PARAMETER
 
 
-def test_not_with_another_signing_algorithm(bind: Callable) -> None:
-    _, binding = bind({"client_signing_algorithms": (SigningAlgorithm.AES_CMAC,)})
-    assert refused(binding) == NtStatus.REQUEST_OUT_OF_SEQUENCE
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [
+        (GMAC, CMAC, NtStatus.REQUEST_OUT_OF_SEQUENCE),
+        (GMAC, HMAC, NtStatus.REQUEST_OUT_OF_SEQUENCE),
+        (CMAC, GMAC, NtStatus.NOT_SUPPORTED),
+        (HMAC, GMAC, NtStatus.NOT_SUPPORTED),
+    ],
+)
+def test_gmac_is_not_mixed_with_others(
+    bind: Callable, first: Any, second: Any, status: NtStatus
+) -> None:
+    _, binding = bind(second, **first)
+    assert refused(binding) == status
 
 
-def test_not_by_another_client(bind: Callable) -> None:
+@pytest.mark.parametrize(("first", "second"), [(CMAC, HMAC), (HMAC, CMAC)])
+def test_the_others_are(bind: Callable, first: Any, second: Any) -> None:
+    _, binding = bind(second, **first)
+    binding.step(b"hello")
+    assert binding.step(b"secret").bound
+    binding.rekey()
+    assert binding.session.protection.verify(binding.message, Header.decode(binding.message))
+
+
+def test_the_key_counts_and_not_the_guid(bind: Callable) -> None:
+    """As on Windows, see `smb2.session.bind_negative_smb3signCtoHd`."""
     _, binding = bind({"client_client_guid": b"another client.."})
+    binding.step(b"hello")
+    assert binding.step(b"secret").bound
+
+
+def test_not_what_does_not_exist(bind: Callable) -> None:
+    first, binding = bind()
+    first.server.close()
     assert refused(binding) == NtStatus.USER_SESSION_DELETED
 
 

@@ -248,12 +248,17 @@ class TestLogon:
         assert pair.ask(EchoRequest(), session).failure == NtStatus.USER_SESSION_DELETED
         pair.client.forget(session)
 
-    def test_a_lost_session_is_reported_unsigned(self, make_session: Callable) -> None:
+    def test_a_lost_session_is_reported_with_the_requests_own_signature(
+        self, make_session: Callable
+    ) -> None:
         pair, session = make_session()
         pair.server.close()
         request = pair.ask(EchoRequest(), session)
+        assert request.header.is_signed
         response = pair.refuse(request, request.failure)
         assert response.status == NtStatus.USER_SESSION_DELETED
+        assert response.header.is_signed
+        assert response.header.signature == request.header.signature
 
     def test_a_reconnection_replaces_the_former_session(self, make_session: Callable) -> None:
         pair, former = make_session()

@@ -9,6 +9,8 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import copying, sparse
 from smbquic.server.context import Context
+from smbquic.server.handlers import pipe
+from smbquic.server.interfaces import reachable, system_interfaces
 from smbquic.server.open import Open
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.file_id import FileId
@@ -20,7 +22,8 @@ from smbquic.wire.ioctl import (
     IoctlResponse,
     ValidateNegotiateInfoRequest,
 )
-from smbquic.wire.ioctl_payloads import SrvSnapshotArray
+from smbquic.wire.ioctl_payloads import SrvSnapshotArray, encode_network_interfaces
+from smbquic.wire.negotiate import Capabilities
 
 _OBJECT_ID = Struct("<QQ16x16x16x")
 _SNAPSHOTS_SIZE = 16
@@ -42,6 +45,8 @@ def handle(context: Context, request: Request) -> Any:
         if body.file_id != FileId.RELATED:
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
         return unbound(context, body)
+    if context.tree.share is None:
+        return pipe.control(context, body)
     entry = context.open(body.file_id)
     bound = _BOUND.get(body.ctl_code)
     if bound is None:
@@ -90,6 +95,22 @@ def _no_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> Ioct
     raise StatusError(NtStatus.NOT_A_REPARSE_POINT, "IOCTL")
 
 
+def _network_interfaces(context: Context, body: IoctlRequest) -> IoctlResponse:
+    """Where else a client that knows several channels can connect. [MS-SMB2] 3.3.5.15.11"""
+    connection, server = context.connection, context.server
+    peer = connection.transport.peer
+    response = connection.protocol.response
+    found = []
+    if response is not None and response.capabilities & Capabilities.MULTI_CHANNEL:
+        found = reachable(server.listeners, peer.kind, peer.local[0], system_interfaces())
+    if not found:
+        raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
+    output = encode_network_interfaces(found)
+    if body.max_output_response < len(output):
+        raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
+    return IoctlResponse(body.ctl_code, body.file_id, b"", output)
+
+
 def _refuse(status: NtStatus) -> Unbound:
     def refuse(context: Context, body: IoctlRequest) -> IoctlResponse:
         raise StatusError(status, "IOCTL")
@@ -99,10 +120,10 @@ def _refuse(status: NtStatus) -> Unbound:
 
 _UNBOUND: dict[int, Unbound] = {
     Fsctl.VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
-    Fsctl.QUERY_NETWORK_INTERFACE_INFO: _refuse(NtStatus.NOT_SUPPORTED),
+    Fsctl.QUERY_NETWORK_INTERFACE_INFO: _network_interfaces,
     Fsctl.DFS_GET_REFERRALS: _refuse(NtStatus.NOT_FOUND),
     Fsctl.DFS_GET_REFERRALS_EX: _refuse(NtStatus.NOT_FOUND),
-    Fsctl.PIPE_WAIT: _refuse(NtStatus.OBJECT_NAME_NOT_FOUND),
+    Fsctl.PIPE_WAIT: pipe.wait,
 }
 """The control codes that go without an open file."""
 

@@ -6,8 +6,6 @@ from smbquic.wire.logoff import LogoffResponse
 
 
 def handle(context: Context, request: Request) -> LogoffResponse:
-    """Ends the session."""
-    session = context.session.session
-    context.connection.protocol.drop(session)
-    context.server.end_session(session)
+    """Ends the session, on all of its connections."""
+    context.server.end_session(context.session.session)
     return LogoffResponse()

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from smbquic.crypto.keys import derive_channel_signing_key
+from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
@@ -30,6 +32,8 @@ from smbquic.wire.cursor import Buffer
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
+from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
 
 SHARE_ALL = (
@@ -211,6 +215,40 @@ class Client:
         self.deliver(sent.buffers)
         self.protocol.session_setup_answer(session, await self.answer(sent.message_id))
         self.session = session
+
+    async def bind(self, other: "Client", token: str = "alice:secret") -> Response:
+        """Makes the connection a further one of another one's session, tree included."""
+        original = other.session
+        assert original is not None
+        assert original.protection is not None
+        session = ClientSession(original.initiator, self.protocol._preauth.copy(), id=original.id)
+        session.protection = original.protection
+        session.signing_required = True
+        body = SessionSetupRequest(
+            flags=SessionSetupFlags.BINDING,
+            security_mode=SecurityMode.SIGNING_ENABLED,
+            capabilities=Capabilities(0),
+            channel=0,
+            previous_session_id=0,
+            security_buffer=token.encode(),
+        )
+        sent = self.protocol.request(body, session=session)
+        session.preauth.update(*sent.buffers)
+        self.deliver(sent.buffers)
+        response = await self.answer(sent.message_id)
+        if response.status == NtStatus.SUCCESS:
+            negotiated = self.protocol.negotiated
+            assert negotiated is not None
+            key = derive_channel_signing_key(
+                negotiated.dialect, b"K" * 16, preauth_hash=session.preauth.value
+            )
+            signer = Signer(negotiated.signing_algorithm, key)
+            session.protection = original.protection.rekeyed(signer)
+            session.established = True
+            session.encrypt_data = original.encrypt_data
+            self.protocol._sessions[session.id] = session
+            self.session, self.tree_id = session, other.tree_id
+        return response
 
     async def connect(self, share: str = "data") -> Response:
         """Connects to a share and makes its tree the one that requests are for."""

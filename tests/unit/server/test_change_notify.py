@@ -427,7 +427,7 @@ async def test_an_answer_wins_over_a_later_cancel(client: Client, server: Any) -
     (session,) = server.sessions.values()
     (entry,) = [entry for entry in session.opens.values() if entry.watch]
     server.notifier.removed(entry.tree.storage, "gone", is_directory=False)
-    session.connection.pending[message_id].cancel()
+    session.channels[0].pending[message_id].cancel()
     assert changes(await client.answer(message_id)) == [(REMOVED, "gone")]
 
 
