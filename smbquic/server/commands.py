@@ -15,6 +15,7 @@ from smbquic.server.handlers import (
     logoff,
     negotiate,
     oplock_break,
+    pipe,
     query_directory,
     query_info,
     read,
@@ -28,11 +29,15 @@ from smbquic.wire.header import Command
 
 
 class Entry(NamedTuple):
-    """A command's handler, and whether it needs a session and a tree."""
+    """A command's handler, and whether it needs a session and a tree.
+
+    `pipe` handles it in a tree of IPC$.
+    """
 
     handle: Handler
     session: bool = True
     tree: bool = True
+    pipe: Handler = pipe.refuse
 
 
 COMMANDS: dict[int, Entry] = {
@@ -40,19 +45,19 @@ COMMANDS: dict[int, Entry] = {
     Command.SESSION_SETUP: Entry(session_setup.handle, session=False, tree=False),
     Command.LOGOFF: Entry(logoff.handle, tree=False),
     Command.TREE_CONNECT: Entry(tree_connect.handle, tree=False),
-    Command.TREE_DISCONNECT: Entry(tree_disconnect.handle),
-    Command.CREATE: Entry(create.handle),
-    Command.CLOSE: Entry(close.handle),
-    Command.FLUSH: Entry(flush.handle),
-    Command.READ: Entry(read.handle),
-    Command.WRITE: Entry(write.handle),
+    Command.TREE_DISCONNECT: Entry(tree_disconnect.handle, pipe=tree_disconnect.handle),
+    Command.CREATE: Entry(create.handle, pipe=pipe.create),
+    Command.CLOSE: Entry(close.handle, pipe=pipe.close),
+    Command.FLUSH: Entry(flush.handle, pipe=pipe.flush),
+    Command.READ: Entry(read.handle, pipe=pipe.read),
+    Command.WRITE: Entry(write.handle, pipe=pipe.write),
     Command.LOCK: Entry(lock.handle),
-    Command.IOCTL: Entry(ioctl.handle),
+    Command.IOCTL: Entry(ioctl.handle, pipe=ioctl.handle),
     Command.CANCEL: Entry(cancel.handle, session=False, tree=False),
     Command.ECHO: Entry(echo.handle, session=False, tree=False),
     Command.QUERY_DIRECTORY: Entry(query_directory.handle),
     Command.CHANGE_NOTIFY: Entry(change_notify.handle),
-    Command.QUERY_INFO: Entry(query_info.handle),
-    Command.SET_INFO: Entry(set_info.handle),
+    Command.QUERY_INFO: Entry(query_info.handle, pipe=pipe.query_info),
+    Command.SET_INFO: Entry(set_info.handle, pipe=pipe.set_info),
     Command.OPLOCK_BREAK: Entry(oplock_break.handle),
 }

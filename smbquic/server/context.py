@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from smbquic.protocol.request import Request
     from smbquic.server.connection import Connection
     from smbquic.server.open import Open
+    from smbquic.server.pipes import Pipe
     from smbquic.server.server import Server
     from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
@@ -137,12 +138,7 @@ class Context:
         Raises StatusError FILE_CLOSED if it is not open, or not in this request's tree; or what
         the request before failed with, if that should have opened it.
         """
-        if self.related and self.file_id is not None:
-            file_id = self.file_id
-        elif self.related and self.failed is not None:
-            raise StatusError.of(self.failed)
-        else:
-            self.file_id = file_id
+        file_id = self._inherited(file_id)
         entry = self.session.opens.get(file_id.volatile)
         if (
             entry is None
@@ -151,6 +147,27 @@ class Context:
         ):
             raise StatusError.of(NtStatus.FILE_CLOSED)
         return entry
+
+    def pipe(self, file_id: FileId) -> Pipe:
+        """The same in a tree of IPC$."""
+        file_id = self._inherited(file_id)
+        pipe = self.session.pipes.get(file_id.volatile)
+        if (
+            pipe is None
+            or pipe.file_id.persistent != file_id.persistent
+            or pipe.tree is not self._tree
+        ):
+            raise StatusError.of(NtStatus.FILE_CLOSED)
+        return pipe
+
+    def _inherited(self, file_id: FileId) -> FileId:
+        """The FileId that a request is about, which a related one may have from its predecessor."""
+        if self.related and self.file_id is not None:
+            return self.file_id
+        if self.related and self.failed is not None:
+            raise StatusError.of(self.failed)
+        self.file_id = file_id
+        return file_id
 
     @property
     def max_size(self) -> int:

@@ -63,6 +63,8 @@ def _handle(context: Context, request: Request) -> Any:
         context.begin(request, session=command.session, tree=command.tree)
         if context.held > _MAX_HELD:
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+        if command.tree and context.tree.share is None:
+            return command.pipe(context, request)
         return command.handle(context, request)
     except Wait as wait:
         assert command is not None

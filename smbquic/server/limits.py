@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """Bounds on what one connection costs the server.
 
-    `watches` counts the opens of folders that are told of changes.
+    `watches` counts the opens of folders that are told of changes, `pipes` the open pipes of one
+    session.
     `pending` counts the requests of one connection that may wait for good (for a lock, for a
     change in a folder), and again those that merely take their time (an fsync, a slow logon):
     beyond it, the former are refused, and for the latter the connection is read no further. Who
@@ -21,6 +22,7 @@ class Limits:
     opens: int = 16_384
     locks: int = 4_096
     watches: int = 1_024
+    pipes: int = 4_096
     pending: int = 511
     logon_seconds: float = 45.0
     failed_logon_delay: float = 2.0

@@ -36,8 +36,6 @@ def handle(context: Context, request: Request) -> CreateResponse:
     body: CreateRequest = request.body
     # Whatever comes of it, this is what related requests are about.
     context.file_id = None
-    if context.tree.share is None:
-        raise StatusError(_no_pipe(context), "CREATE", body.name)
     contexts = {entry.name: entry.data for entry in body.contexts}
     wish = wish_of(body)
     level, lease = body.requested_oplock_level, None
@@ -65,13 +63,6 @@ def handle(context: Context, request: Request) -> CreateResponse:
         entry.delete_on_close = entry.delete_on_close or action is Action.CREATED
         entry.close()
         raise
-
-
-def _no_pipe(context: Context) -> NtStatus:
-    """[MS-SMB2] 3.3.5.9: strangers on the internet are not to look for pipes."""
-    if context.connection.protocol.quic:
-        return NtStatus.ACCESS_DENIED
-    return NtStatus.OBJECT_NAME_NOT_FOUND
 
 
 def _allocate(entry: Open, action: Action, data: bytes | None) -> None:

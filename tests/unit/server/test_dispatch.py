@@ -439,7 +439,7 @@ async def test_ids_are_not_used_twice(client: Any, server: Any) -> None:
     [
         (IoctlRequest(0x00060194, RELATED, 0, 4096), NtStatus.NOT_FOUND),
         (IoctlRequest(0x001401FC, RELATED, 0, 4096), NtStatus.NOT_SUPPORTED),
-        (IoctlRequest(0x00110018, RELATED, 0, 0), NtStatus.OBJECT_NAME_NOT_FOUND),
+        (IoctlRequest(0x00110018, RELATED, 0, 0), NtStatus.INVALID_PARAMETER),
         (IoctlRequest(0x00060194, FileId(1, 1), 0, 4096), NtStatus.INVALID_PARAMETER),
         (IoctlRequest(0x00060194, RELATED, 0, 0, flags=0), NtStatus.NOT_SUPPORTED),
         (IoctlRequest(0x0011C017, FileId(1, 1), 0, 4096), NtStatus.FILE_CLOSED),

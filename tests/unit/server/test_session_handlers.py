@@ -247,12 +247,3 @@ async def test_encryption_required(connect: Any, server_with: Any) -> None:
     client = await connect(to=server)
     assert client.session.encrypt_data
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [("tcp", NtStatus.OBJECT_NAME_NOT_FOUND), ("quic", NtStatus.ACCESS_DENIED)],
-)
-async def test_there_are_no_pipes(connect: Any, kind: str, status: NtStatus) -> None:
-    client = await connect(kind=kind, share="IPC$")
-    assert (await client.create("srvsvc")).status == status

@@ -1,0 +1,242 @@
+"""Commands in a tree of IPC$, where there are pipes and no files. [MS-SMB2] 3.3.5"""
+
+from typing import Any
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server import access, services
+from smbquic.server.context import Answer, Context, Endless
+from smbquic.server.pipes import QUOTA, Pipe
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.close import CloseRequest, CloseResponse
+from smbquic.wire.create import CreateAction, CreateRequest, CreateResponse, OplockLevel
+from smbquic.wire.flush import FlushRequest, FlushResponse
+from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.fscc.fsctl_payloads import PipePeekReply, PipeWaitRequest
+from smbquic.wire.fscc.pipe_information import (
+    PipeConfiguration,
+    PipeInformation,
+    PipeLocalInformation,
+    PipeMode,
+    PipeState,
+)
+from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
+from smbquic.wire.query_info import InfoType, QueryInfoRequest, QueryInfoResponse
+from smbquic.wire.read import ReadRequest, ReadResponse
+from smbquic.wire.set_info import SetInfoRequest, SetInfoResponse
+from smbquic.wire.write import WriteRequest, WriteResponse
+
+_READ, _WRITE = int(AccessMask.FILE_READ_DATA), int(AccessMask.FILE_WRITE_DATA)
+_ALLOCATION = 4096
+_UNLIMITED = 0xFFFF_FFFF
+_PEEK_SIZE = 16
+
+
+def require_pipes(context: Context, command: str) -> None:
+    """StatusError ACCESS_DENIED over QUIC, unless the server was told otherwise.
+
+    Strangers on the internet are not to look for shares. [MS-SMB2] 3.3.5.9
+    """
+    if context.connection.protocol.quic and not context.server.pipes_over_quic:
+        raise StatusError(NtStatus.ACCESS_DENIED, command)
+
+
+def create(context: Context, request: Request) -> CreateResponse:
+    """Opens a pipe, with a service of its own at the other end."""
+    body: CreateRequest = request.body
+    # Whatever comes of it, this is what related requests are about.
+    context.file_id = None
+    require_pipes(context, "CREATE")
+    session, server = context.session, context.server
+    granted = access.map_generic(body.desired_access)
+    if granted & AccessMask.MAXIMUM_ALLOWED:
+        granted |= int(access.ALL)
+    if not granted & access.ALL:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", body.name)
+    association = services.associate(server, body.name)
+    if association is None:
+        raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
+    if len(session.pipes) >= server.limits.pipes:
+        raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CREATE", body.name)
+    pipe = Pipe(server.next_file_id(), context.tree, body.name, association, granted)
+    session.pipes[pipe.file_id.volatile] = pipe
+    context.file_id = pipe.file_id
+    return CreateResponse(
+        oplock_level=OplockLevel.OPLOCK_LEVEL_NONE,
+        flags=0,
+        create_action=CreateAction.FILE_OPENED,
+        creation_time=0,
+        last_access_time=0,
+        last_write_time=0,
+        change_time=0,
+        allocation_size=_ALLOCATION,
+        end_of_file=0,
+        file_attributes=FileAttributes.NORMAL,
+        file_id=pipe.file_id,
+        contexts=[],
+    )
+
+
+def close(context: Context, request: Request) -> CloseResponse:
+    """Closes a pipe; there is nothing to be told of it."""
+    body: CloseRequest = request.body
+    context.session.close_pipe(context.pipe(body.file_id))
+    return CloseResponse()
+
+
+def write(context: Context, request: Request) -> WriteResponse:
+    """Gives the service something to do."""
+    body: WriteRequest = request.body
+    pipe = context.pipe(body.file_id)
+    pipe.require(_WRITE)
+    if len(body.data) > context.max_size or body.channel:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "WRITE")
+    pipe.write(body.data)
+    return WriteResponse(len(body.data))
+
+
+def read(context: Context, request: Request) -> ReadResponse | Answer | Endless:
+    """Reads what the service has answered, or waits for it."""
+    body: ReadRequest = request.body
+    pipe = context.pipe(body.file_id)
+    pipe.require(_READ)
+    if body.length > context.max_size or body.channel:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "READ")
+    found = pipe.read(body.length)
+    if found is None:
+        return Endless(_read_later(pipe, body.length))
+    return _read(*found)
+
+
+async def _read_later(pipe: Pipe, length: int) -> ReadResponse | Answer:
+    return _read(*await pipe.read_later(length))
+
+
+def _read(data: memoryview, more: bool) -> ReadResponse | Answer:
+    response = ReadResponse(data)
+    return Answer(NtStatus.BUFFER_OVERFLOW, response) if more else response
+
+
+def flush(context: Context, request: Request) -> FlushResponse:
+    """The service takes everything at once."""
+    body: FlushRequest = request.body
+    context.pipe(body.file_id)
+    return FlushResponse()
+
+
+def wait(context: Context, body: IoctlRequest) -> IoctlResponse:
+    """Every pipe takes another client at any time."""
+    require_pipes(context, "IOCTL")
+    if services.associate(context.server, PipeWaitRequest.decode(body.input).name) is None:
+        raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "IOCTL")
+    return IoctlResponse(body.ctl_code, body.file_id)
+
+
+def control(context: Context, body: IoctlRequest) -> IoctlResponse | Answer | Endless:
+    """The control codes of an open pipe."""
+    pipe = context.pipe(body.file_id)
+    if body.ctl_code == Fsctl.PIPE_TRANSCEIVE:
+        return _transceive(pipe, body)
+    if body.ctl_code == Fsctl.PIPE_PEEK:
+        return _peek(pipe, body)
+    # As Samba; on a pipe a code may be for a driver that Windows could load.
+    raise StatusError(NtStatus.FS_DRIVER_REQUIRED, "IOCTL")
+
+
+def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer | Endless:
+    """Writes a message and reads the answer."""
+    pipe.require(_READ | _WRITE)
+    if pipe.read_mode != PipeMode.MESSAGE:
+        raise StatusError(NtStatus.INVALID_PIPE_STATE, "IOCTL")
+    if pipe.available:
+        raise StatusError(NtStatus.PIPE_BUSY, "IOCTL")
+    pipe.write(body.input)
+    found = pipe.read(body.max_output_response)
+    if found is None:
+        return Endless(_transceive_later(pipe, body))
+    return _output(pipe, body, *found)
+
+
+async def _transceive_later(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer:
+    return _output(pipe, body, *await pipe.read_later(body.max_output_response))
+
+
+def _output(pipe: Pipe, body: IoctlRequest, data: memoryview, more: bool) -> IoctlResponse | Answer:
+    response = IoctlResponse(body.ctl_code, pipe.file_id, b"", data)
+    return Answer(NtStatus.BUFFER_OVERFLOW, response) if more else response
+
+
+def _peek(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer:
+    """What could be read, without reading it."""
+    pipe.require(_READ)
+    room = body.max_output_response - _PEEK_SIZE
+    if room < 0:
+        raise StatusError(NtStatus.INFO_LENGTH_MISMATCH, "IOCTL")
+    waiting = pipe.messages
+    first = waiting[0] if waiting else memoryview(b"")
+    closing = pipe.association.failed
+    state = PipeState.CLOSING_STATE if closing else PipeState.CONNECTED_STATE
+    reply = PipePeekReply(state, pipe.available, len(waiting), len(first), first[:room])
+    return _output(pipe, body, memoryview(reply.encode()), len(first) > room)
+
+
+def query_info(context: Context, request: Request) -> QueryInfoResponse:
+    """What is known of a pipe. [MS-FSA] 2.1.5.12"""
+    body: QueryInfoRequest = request.body
+    pipe = context.pipe(body.file_id)
+    if body.info_type != InfoType.FILE:
+        raise StatusError(NtStatus.NOT_SUPPORTED, "QUERY_INFO")
+    if body.file_info_class == FileInformationClass.FileStandardInformation:
+        answer = StandardInformation(
+            allocation_size=_ALLOCATION,
+            end_of_file=pipe.available,
+            number_of_links=1,
+            delete_pending=True,
+            directory=False,
+        ).encode()
+    elif body.file_info_class == FileInformationClass.FilePipeInformation:
+        answer = PipeInformation(pipe.read_mode, pipe.completion_mode).encode()
+    elif body.file_info_class == FileInformationClass.FilePipeLocalInformation:
+        answer = PipeLocalInformation(
+            named_pipe_type=PipeMode.MESSAGE,
+            named_pipe_configuration=PipeConfiguration.FULL_DUPLEX,
+            maximum_instances=_UNLIMITED,
+            current_instances=1,
+            inbound_quota=QUOTA,
+            read_data_available=pipe.available,
+            outbound_quota=QUOTA,
+            write_quota_available=QUOTA,
+            named_pipe_state=PipeState.CONNECTED_STATE,
+            named_pipe_end=0,
+        ).encode()
+    else:
+        raise StatusError(NtStatus.INVALID_INFO_CLASS, "QUERY_INFO")
+    if body.output_buffer_length < len(answer):
+        raise StatusError(NtStatus.INFO_LENGTH_MISMATCH, "QUERY_INFO")
+    return QueryInfoResponse(answer)
+
+
+def set_info(context: Context, request: Request) -> SetInfoResponse:
+    """How a pipe is read is all that can be set."""
+    body: SetInfoRequest = request.body
+    pipe = context.pipe(body.file_id)
+    if (body.info_type, body.file_info_class) != (
+        InfoType.FILE,
+        FileInformationClass.FilePipeInformation,
+    ):
+        raise StatusError(NtStatus.NOT_SUPPORTED, "SET_INFO")
+    if len(body.buffer) < PipeInformation.SIZE:
+        raise StatusError(NtStatus.INFO_LENGTH_MISMATCH, "SET_INFO")
+    wanted = PipeInformation.decode(body.buffer)
+    if wanted.read_mode > PipeMode.MESSAGE or wanted.completion_mode > 1:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "SET_INFO")
+    pipe.read_mode, pipe.completion_mode = wanted.read_mode, wanted.completion_mode
+    return SetInfoResponse()
+
+
+def refuse(context: Context, request: Request) -> Any:
+    """What makes no sense for a pipe."""
+    raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)

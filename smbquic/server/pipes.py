@@ -1,0 +1,115 @@
+"""An open named pipe: what a client has written, and what waits to be read.
+
+[MS-SMB2] 3.3.5.12, 3.3.5.13, 3.3.5.15.3, 3.3.5.15.4
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.fscc.pipe_information import PipeMode
+
+if TYPE_CHECKING:
+    from smbquic.server.rpc import Association
+    from smbquic.server.tree import Tree
+    from smbquic.wire.cursor import Buffer
+    from smbquic.wire.file_id import FileId
+
+QUOTA = 1 << 20
+"""Bytes that may wait to be read before nothing more is taken."""
+
+
+@dataclass(slots=True, eq=False)
+class Pipe:
+    """A client's end of a pipe of message type, with a service at the other end.
+
+    `read_mode` compares with `PipeMode`, `completion_mode` is 1 if nothing is to block.
+    """
+
+    file_id: FileId
+    tree: Tree
+    name: str
+    association: Association
+    granted_access: int
+    read_mode: int = PipeMode.MESSAGE
+    completion_mode: int = 0
+    closed: bool = False
+    _messages: deque[memoryview] = field(default_factory=deque)
+    _readable: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    @property
+    def available(self) -> int:
+        """How many bytes wait to be read."""
+        return sum(map(len, self._messages))
+
+    @property
+    def messages(self) -> list[memoryview]:
+        """What waits to be read, message by message, the first one without what was read of it."""
+        return list(self._messages)
+
+    def require(self, access: int) -> None:
+        """StatusError ACCESS_DENIED unless every bit of `access` was granted."""
+        if self.granted_access & access != access:
+            raise StatusError.of(NtStatus.ACCESS_DENIED)
+
+    def write(self, data: Buffer) -> None:
+        """Gives the service bytes; StatusError PIPE_DISCONNECTED if it has hung up.
+
+        StatusError INSUFFICIENT_RESOURCES for a client that does not read what it asks for.
+        """
+        if self.association.failed:
+            raise StatusError.of(NtStatus.PIPE_DISCONNECTED)
+        if self.available > QUOTA:
+            raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+        self._messages += map(memoryview, self.association.receive(data))
+        while self._messages and self._readable:
+            readable = self._readable.popleft()
+            if not readable.done():
+                readable.set_result(None)
+                break
+
+    def read(self, length: int) -> tuple[memoryview, bool] | None:
+        """Up to `length` bytes, of one message only, and whether the message goes on.
+
+        None if there is nothing yet. Raises StatusError PIPE_DISCONNECTED, PIPE_EMPTY.
+        """
+        if not self._messages:
+            if self.association.failed:
+                raise StatusError.of(NtStatus.PIPE_DISCONNECTED)
+            if self.completion_mode:
+                raise StatusError.of(NtStatus.PIPE_EMPTY)
+            return None
+        message = self._messages.popleft()
+        rest = message[length:]
+        if len(rest):
+            self._messages.appendleft(rest)
+        return message[:length], bool(len(rest)) and self.read_mode == PipeMode.MESSAGE
+
+    async def read_later(self, length: int) -> tuple[memoryview, bool]:
+        """The same, as soon as there is something; StatusError PIPE_BROKEN if it is closed."""
+        while True:
+            if self.closed:
+                raise StatusError.of(NtStatus.PIPE_BROKEN)
+            found = self.read(length)
+            if found is not None:
+                return found
+            readable = asyncio.get_running_loop().create_future()
+            self._readable.append(readable)
+            try:
+                await readable
+            finally:
+                if readable in self._readable:
+                    self._readable.remove(readable)
+
+    def close(self) -> None:
+        """Ends the conversation, and all reads that wait."""
+        self.closed = True
+        while self._readable:
+            readable = self._readable.popleft()
+            if not readable.done():
+                readable.set_result(None)
