@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from smbquic.api import Serving, connect, open_session, serve
     from smbquic.auth.users import UserStore
     from smbquic.client.file import File
+    from smbquic.client.pipes import NotListedError, ShareEntry
     from smbquic.client.session import Session
     from smbquic.client.share import Share
     from smbquic.client.stat import Stat, Volume
@@ -54,6 +55,7 @@ __all__ = [
     "IdleTimeout",
     "LocalProtocolError",
     "NotFoundError",
+    "NotListedError",
     "NtStatus",
     "ProtocolError",
     "RemoteProtocolError",
@@ -61,6 +63,7 @@ __all__ = [
     "Serving",
     "Session",
     "Share",
+    "ShareEntry",
     "SmbError",
     "SmbUrl",
     "Stat",
@@ -82,6 +85,7 @@ _HOMES = {
     "smbquic.api": ("Serving", "connect", "open_session", "serve"),
     "smbquic.auth.users": ("UserStore",),
     "smbquic.client.file": ("File",),
+    "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
     "smbquic.client.session": ("Session",),
     "smbquic.client.share": ("Share",),
     "smbquic.client.stat": ("Stat", "Volume"),

@@ -1,15 +1,17 @@
-"""`smbquic ls`, `tree`, `stat`, `cat`: looking at what a share holds."""
+"""`smbquic ls`, `tree`, `stat`, `cat`, `shares`: looking at what a server holds."""
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from smbquic.cli.client import SHARE_URL, Client, client_command
+from smbquic.cli.client import SHARE_URL, URL, Client, client_command
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable, size
 from smbquic.client.names import join
+from smbquic.client.pipes import ShareEntry
 from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
@@ -161,4 +163,27 @@ def cat(client: Client, url: SmbUrl) -> None:
     run(work())
 
 
-COMMANDS = (ls, tree, stat, cat)
+@click.command("shares")
+@click.argument("url", type=URL)
+@client_command
+def shares(client: Client, url: SmbUrl) -> None:
+    """List the shares of a server: smbquic shares smb://alice@fs.example
+
+    Most servers do not tell over QUIC.
+    """
+
+    async def work() -> list[ShareEntry]:
+        async with client.session(url) as session:
+            return await session.shares()
+
+    entries = sorted(run(work()), key=lambda entry: (entry.special, entry.name.casefold()))
+    if client.as_json:
+        emit({"shares": [asdict(entry) for entry in entries]})
+        return
+    width = max((len(entry.name) for entry in entries), default=0)
+    for entry in entries:
+        name = printable(entry.name).ljust(width)
+        click.echo(f"{name}  {entry.kind:7}  {printable(entry.comment)}".rstrip())
+
+
+COMMANDS = (ls, tree, stat, cat, shares)

@@ -4,6 +4,7 @@ from collections.abc import Container, Sequence
 
 from smbquic.auth.initiator import Credentials, Initiator
 from smbquic.client.connection import Connection, Target
+from smbquic.client.pipes import ShareEntry, list_shares
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession, Response
@@ -47,6 +48,13 @@ class Session:
         """End the session, and all that was open in it. [MS-SMB2] 2.2.7"""
         check(await self.connection.request(LogoffRequest(), Target(self.state)))
         self.connection.protocol.forget(self.state)
+
+    async def shares(self) -> list[ShareEntry]:
+        """The shares of the server, as it lists them, those for administration too.
+
+        Raises `DeniedError` where the server does not tell, as most servers don't over QUIC.
+        """
+        return await list_shares(self)
 
     async def tree(self, share: str) -> "Tree":
         """Connect to a share. Raises `NotFoundError`, `DeniedError`. [MS-SMB2] 2.2.9"""

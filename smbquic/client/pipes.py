@@ -1,0 +1,224 @@
+"""Calls to a server's services over its named pipes. [MS-RPCE] 3.3.2, [MS-SMB2] 3.2.4.20.4"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from smbquic.client import requests
+from smbquic.errors import DeniedError, RemoteProtocolError, SmbError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateResponse
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
+from smbquic.wire.read import ReadResponse
+from smbquic.wire.rpc.pdu import (
+    HEADER_SIZE,
+    Bind,
+    BindAck,
+    BindNak,
+    BindResult,
+    Fault,
+    PduFlags,
+    PduHeader,
+    PduType,
+    PresentationContext,
+    Request,
+    Response,
+)
+from smbquic.wire.rpc.srvsvc import (
+    SRVSVC,
+    NetrShareEnumRequest,
+    NetrShareEnumResponse,
+    NetStatus,
+    ShareInfo,
+    ShareTypes,
+    SrvsvcOpnum,
+)
+from smbquic.wire.rpc.syntax import NDR, SyntaxId
+
+if TYPE_CHECKING:
+    from smbquic.client.session import Session, Tree
+    from smbquic.wire.message import Message
+
+log = logging.getLogger(__name__)
+
+PIPE_SHARE = "IPC$"
+
+_ACCESS = AccessMask.FILE_READ_DATA | AccessMask.FILE_WRITE_DATA | AccessMask.SYNCHRONIZE
+_CHUNK = 4280
+_MAX_STUB = 16 << 20
+_KIND_BITS = 0x3
+_KINDS: tuple[Literal["disk", "printer", "device", "pipe"], ...] = (
+    "disk",
+    "printer",
+    "device",
+    "pipe",
+)
+_MORE = frozenset({NtStatus.BUFFER_OVERFLOW})
+
+
+@dataclass(frozen=True, slots=True)
+class ShareEntry:
+    """One share of a listing. `special` ones are for administration, such as ``IPC$``."""
+
+    name: str
+    kind: Literal["disk", "printer", "device", "pipe"]
+    special: bool
+    comment: str
+
+
+class NotListedError(DeniedError):
+    """The server does not tell its shares over QUIC, as [MS-SMB2] 3.3.5.9 wants it."""
+
+    def __str__(self) -> str:
+        return (
+            f"the server does not list its shares over QUIC ({self.status.label}): ask who runs it"
+            " for their names, or list them over TCP"
+        )
+
+
+class ServicePipe:
+    """A service that can be called, for use with ``async with``."""
+
+    def __init__(self, tree: Tree, name: str, interface: SyntaxId) -> None:
+        self._tree = tree
+        self._name = name
+        self._interface = interface
+        self._call_id = 0
+        self._opened: CreateResponse | None = None
+
+    async def __aenter__(self) -> ServicePipe:
+        """Open and bind. Raises `StatusError`, and `RemoteProtocolError` for a refusal."""
+        opened = await self._tree.request(requests.create(self._name, _ACCESS), self._name)
+        self._opened = opened.body
+        self._tree.connection.hold()
+        try:
+            await self._bind()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        assert self._opened is not None
+        self._tree.connection.release()
+        try:
+            if not self._tree.connection.closed:
+                await self._tree.request(requests.close(self._opened.file_id))
+        except SmbError as error:
+            log.debug("%s: not closed: %s", self._name, error)
+
+    async def _bind(self) -> None:
+        context = PresentationContext(0, self._interface, [NDR])
+        self._call_id += 1
+        pdu = await self._exchange(Bind(self._call_id, [context]).encode())
+        pdu_type = PduHeader.decode(pdu).pdu_type
+        if pdu_type == PduType.BIND_NAK:
+            reason = BindNak.decode(pdu).reason
+            raise RemoteProtocolError(f"{self._name}: the service refuses, reason {reason}")
+        if pdu_type != PduType.BIND_ACK:
+            raise RemoteProtocolError(f"{self._name}: a PDU of type {pdu_type} in answer to a bind")
+        results = BindAck.decode(pdu).results
+        if [result.result for result in results] != [BindResult.ACCEPTANCE]:
+            raise RemoteProtocolError(f"{self._name}: the service is not known there")
+
+    async def call(self, opnum: int, stub: bytes) -> bytes:
+        """The stub of the answer. Raises `StatusError`, `RemoteProtocolError` for a fault."""
+        self._call_id += 1
+        pdu = await self._exchange(Request(self._call_id, opnum, stub).encode())
+        answer = bytearray()
+        while True:
+            header = PduHeader.decode(pdu)
+            if header.pdu_type == PduType.FAULT:
+                status = Fault.decode(pdu).status
+                raise RemoteProtocolError(f"{self._name}: call {opnum} failed: {status:#010x}")
+            if header.pdu_type != PduType.RESPONSE or header.call_id != self._call_id:
+                raise RemoteProtocolError(f"{self._name}: no answer to call {opnum}")
+            answer += Response.decode(pdu).stub
+            if len(answer) > _MAX_STUB:
+                raise RemoteProtocolError(f"{self._name}: an answer of over {_MAX_STUB} bytes")
+            if header.flags & PduFlags.LAST_FRAG:
+                return bytes(answer)
+            pdu = await self._whole(bytearray())
+
+    async def _exchange(self, pdu: bytes) -> bytes:
+        """Writes a PDU and reads one."""
+        assert self._opened is not None
+        body = IoctlRequest(Fsctl.PIPE_TRANSCEIVE, self._opened.file_id, 0, _CHUNK, input=pdu)
+        answer: IoctlResponse = await self._ask(body)
+        return await self._whole(bytearray(answer.output))
+
+    async def _whole(self, data: bytearray) -> bytes:
+        """The PDU that begins with `data`, as far as it was read."""
+        assert self._opened is not None
+        while (missing := _missing(data)) > 0:
+            answer: ReadResponse = await self._ask(requests.read(0, _CHUNK, self._opened.file_id))
+            if not len(answer.data):
+                raise RemoteProtocolError(f"{self._name}: the service says nothing")
+            data += answer.data
+        if missing:
+            raise RemoteProtocolError(f"{self._name}: a message that is no PDU")
+        return bytes(data)
+
+    async def _ask(self, body: Message) -> Any:
+        response = await self._tree.request(body, self._name, _MORE)
+        return response.body
+
+
+async def list_shares(session: Session) -> list[ShareEntry]:
+    """See `Session.shares`."""
+    tree = await session.tree(PIPE_SHARE)
+    try:
+        return await _list(tree)
+    except DeniedError as error:
+        if error.command == "CREATE" and session.connection.transport.peer.kind == "quic":
+            raise NotListedError(error.status, error.command, error.path) from error
+        raise
+    finally:
+        await tree.disconnect()
+
+
+def _missing(data: bytearray) -> int:
+    """How many bytes the PDU that begins with `data` lacks; negative for bytes behind it."""
+    if len(data) < HEADER_SIZE:
+        return HEADER_SIZE - len(data)
+    return PduHeader.decode(data).frag_length - len(data)
+
+
+async def _list(tree: Tree) -> list[ShareEntry]:
+    found: list[ShareEntry] = []
+    handle = 0
+    async with ServicePipe(tree, "srvsvc", SRVSVC) as pipe:
+        while True:
+            server = tree.session.host
+            stub = NetrShareEnumRequest(1, rf"\\{server}", resume_handle=handle).encode()
+            answer = NetrShareEnumResponse.decode(await pipe.call(SrvsvcOpnum.NetrShareEnum, stub))
+            if answer.status not in (NetStatus.NERR_Success, NetStatus.ERROR_MORE_DATA):
+                raise RemoteProtocolError(f"srvsvc: no shares: error {answer.status}")
+            found += map(_entry, answer.shares)
+            if answer.status == NetStatus.NERR_Success:
+                return found
+            if not answer.shares or not answer.resume_handle or answer.resume_handle == handle:
+                raise RemoteProtocolError("srvsvc: a list of shares without an end")
+            handle = answer.resume_handle
+
+
+def _entry(share: ShareInfo) -> ShareEntry:
+    return ShareEntry(
+        name=share.netname or "",
+        kind=_KINDS[share.type & _KIND_BITS],
+        special=bool(share.type & ShareTypes.STYPE_SPECIAL),
+        comment=share.remark or "",
+    )
