@@ -70,6 +70,8 @@ class Sid:
 EVERYONE = Sid(1, (0,))
 CREATOR_OWNER = Sid(3, (0,))
 CREATOR_GROUP = Sid(3, (1,))
+OWNER_RIGHTS = Sid(3, (4,))
+NETWORK = Sid(5, (2,))
 ANONYMOUS = Sid(5, (7,))
 AUTHENTICATED_USERS = Sid(5, (11,))
 LOCAL_SYSTEM = Sid(5, (18,))

@@ -1,0 +1,74 @@
+"""Who somebody is to security descriptors: SIDs of users and groups. [MS-DTYP] 2.4.2, 2.5.2
+
+A user's SID is made from nothing but the account's name. So it is the same after a restart, on a
+machine that was renamed, in a container whose host name changes every day, and on another server
+that the disk has moved to; and it is another user's only if two names of one server collide in
+some 31 bits.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from smbquic.auth.identity import Identity
+from smbquic.wire.dtyp.sid import (
+    ANONYMOUS,
+    AUTHENTICATED_USERS,
+    BUILTIN_GUESTS,
+    BUILTIN_USERS,
+    EVERYONE,
+    NETWORK,
+    Sid,
+)
+
+# S-1-5-21 and 96 bits that stand for all servers of this kind.
+_NT_AUTHORITY: Final = 5
+_DOMAIN: Final = (21, 0x534D4251, 0x55494331, 0x4C4F4341)
+# What Windows has below 1000 is the same in every domain.
+_FIRST_USER: Final = 1000
+_DOMAIN_USERS: Final = 513
+_DOMAIN_GUESTS: Final = 514
+
+PRIMARY_GROUP: Final = Sid(_NT_AUTHORITY, (*_DOMAIN, _DOMAIN_USERS))
+"""The group that owns what a user makes."""
+_GUEST_GROUP: Final = Sid(_NT_AUTHORITY, (*_DOMAIN, _DOMAIN_GUESTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a session acts as. Nobody has privileges.
+
+    `account` is the number that stands for the user where a SID is too long, 0 for strangers.
+    """
+
+    user: Sid
+    primary_group: Sid
+    sids: frozenset[Sid]
+    account: int = 0
+
+
+@lru_cache(maxsize=1024)
+def token_of(identity: Identity) -> Token:
+    """The token of whom a logon was for."""
+    if identity.anonymous:
+        return Token(ANONYMOUS, ANONYMOUS, frozenset({ANONYMOUS, NETWORK}))
+    if identity.guest:
+        groups = {_GUEST_GROUP, BUILTIN_GUESTS, EVERYONE, NETWORK}
+        # A name that nobody has vouched for is nobody's.
+        return Token(BUILTIN_GUESTS, _GUEST_GROUP, frozenset(groups))
+    account = account_of(identity.user)
+    user = sid_of(account)
+    groups = {PRIMARY_GROUP, BUILTIN_USERS, EVERYONE, AUTHENTICATED_USERS, NETWORK}
+    return Token(user, PRIMARY_GROUP, frozenset({user, *groups}), account)
+
+
+def account_of(name: str) -> int:
+    """The number of an account, by its name in any case."""
+    digest = sha256(name.casefold().encode()).digest()
+    return _FIRST_USER + int.from_bytes(digest[:8], "big") % (2**31 - _FIRST_USER)
+
+
+def sid_of(account: int) -> Sid:
+    """The SID of an account, by its number."""
+    return Sid(_NT_AUTHORITY, (*_DOMAIN, account))
