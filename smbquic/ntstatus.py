@@ -37,6 +37,7 @@ class NtStatus(IntEnum):
     BUFFER_OVERFLOW = 0x80000005, "only a part of the data fits into the buffer"
     NO_MORE_FILES = 0x80000006, "there are no more matching files"
     DEVICE_OFF_LINE = 0x80000010, "the device is offline"
+    NO_MORE_EAS = 0x80000012, "there are no more extended attributes"
     INVALID_EA_NAME = 0x80000013, "the name of an extended attribute is not allowed"
     EA_LIST_INCONSISTENT = 0x80000014, "the list of extended attributes is malformed"
     INVALID_EA_FLAG = 0x80000015, "an extended attribute carries a flag that is not allowed"

@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 _READS = int(AccessMask.FILE_READ_DATA | AccessMask.FILE_EXECUTE)
 _WRITES = int(AccessMask.FILE_WRITE_DATA | AccessMask.FILE_APPEND_DATA)
 _DELETES = int(AccessMask.DELETE)
+_SHARES_DELETION = int(ShareAccess.FILE_SHARE_DELETE)
 _CONTENT = _READS | _WRITES | _DELETES
 _SHARED = (
     (_READS, int(ShareAccess.FILE_SHARE_READ)),
@@ -36,14 +37,17 @@ _SHARED = (
 
 @dataclass(slots=True, eq=False)
 class FileState:
-    """What all opens of one underlying file share. It lives as long as one of them does.
+    """What all opens of one underlying file, or of one named stream of it, share.
 
-    `holders` are those who may cache something of it. `delete_pending` may be set and cleared by
-    SET_INFO; the file goes when its last open closes. `deleter` is the `parent_key` of the open
-    that wants it so.
+    It lives as long as one of them does, a file's also as long as its streams' do: those are in
+    `streams`, and have their file in `whole`. `holders` are those who may cache something of it.
+    `delete_pending` may be set and cleared by SET_INFO; what it is about goes when its last open
+    closes. `deleter` is the `parent_key` of the open that wants it so.
     """
 
     key: Hashable
+    whole: FileState | None = None
+    streams: list[FileState] = field(default_factory=list)
     opens: list[Open] = field(default_factory=list)
     holders: list[Holder] = field(default_factory=list)
     locks: Locks = field(default_factory=Locks)
@@ -60,12 +64,30 @@ class FileState:
                 entry.watch.end(NtStatus.DELETE_PENDING)
 
     def check_open(self, granted_access: int, share_access: int) -> None:
-        """StatusError DELETE_PENDING or SHARING_VIOLATION if a further open is not allowed."""
-        if self.delete_pending:
+        """StatusError DELETE_PENDING or SHARING_VIOLATION if a further open is not allowed.
+
+        Whoever deletes a file deletes its streams, and so collides with their opens too
+        ([MS-FSA] 2.1.5.1.2.1).
+        """
+        if self.delete_pending or (self.whole is not None and self.whole.delete_pending):
             raise StatusError.of(NtStatus.DELETE_PENDING)
         if any(
             _conflict(entry.granted_access, entry.share_access, granted_access, share_access)
             for entry in self.opens
+        ):
+            raise StatusError.of(NtStatus.SHARING_VIOLATION)
+        if (
+            granted_access & _DELETES
+            and any(
+                entry.granted_access & _CONTENT and not entry.share_access & _SHARES_DELETION
+                for stream in self.streams
+                for entry in stream.opens
+            )
+        ) or (
+            self.whole is not None
+            and granted_access & _CONTENT
+            and not share_access & _SHARES_DELETION
+            and any(entry.granted_access & _DELETES for entry in self.whole.opens)
         ):
             raise StatusError.of(NtStatus.SHARING_VIOLATION)
 
@@ -88,17 +110,30 @@ class FileTable:
         """The state of a file if anyone has it open."""
         return self._states.get(key)
 
-    def state(self, key: Hashable) -> FileState:
+    def state(self, file: StorageFile) -> FileState:
         """The state of a file for a new open, made if nobody has the file open."""
+        key = file.key
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = FileState(key)
+            if file.stream:
+                state.whole = self.state(file.whole)
+                state.whole.streams.append(state)
         return state
+
+    def moved(self, state: FileState, key: Hashable) -> None:
+        """Takes note that a stream has another key now."""
+        del self._states[state.key]
+        state.key = key
+        self._states[key] = state
 
     def discard(self, state: FileState) -> None:
         """Forgets a state that nobody has open."""
-        if not state.opens and self._states.get(state.key) is state:
-            del self._states[state.key]
+        if state.opens or state.streams or self._states.get(state.key) is not state:
+            return
+        del self._states[state.key]
+        if state.whole is not None:
+            state.whole.streams.remove(state)
 
     def open_below(self, storage: Storage, folder: str) -> FileState | None:
         """Something in a folder of a storage that is open, at whatever depth."""
@@ -132,13 +167,19 @@ class FileTable:
             state.doomed, state.storage = entry.file, entry.tree.storage
         else:
             _close(entry.file)
-        if state.opens:
+        self._finish(state, entry.parent_key)
+
+    def _finish(self, state: FileState, parent_key: bytes | None) -> None:
+        """Lets go of a state once nobody needs it any more, and of its file if that is to go."""
+        if state.opens or state.streams:
             return
         self.discard(state)
         if state.doomed is not None:
             # Who asked for it and who makes it come true may be two; then both leases suffer.
-            same = entry.parent_key if entry.parent_key == state.deleter else None
+            same = parent_key if parent_key == state.deleter else None
             self._delete(state.doomed, same, state.storage, really=state.delete_pending)
+        if state.whole is not None:
+            self._finish(state.whole, parent_key)
 
     def _delete(
         self,

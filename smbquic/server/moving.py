@@ -5,14 +5,20 @@ from collections.abc import Hashable
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.context import Context
+from smbquic.server.files import FileState
+from smbquic.server.names import parent_of, parse_stream
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause, admit, make_way
-from smbquic.storage.base import READONLY, PathNotFound
+from smbquic.server.rights import granted
+from smbquic.storage.base import READONLY, PathNotFound, StorageFile
+from smbquic.storage.names import fold
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
 
 _ADD_FILE = int(AccessMask.FILE_ADD_FILE)
 _ADD_SUBDIRECTORY = int(AccessMask.FILE_ADD_SUBDIRECTORY)
+_DELETE = int(AccessMask.DELETE)
+_DELETE_CHILD = int(AccessMask.FILE_DELETE_CHILD)
 _SHARED = int(ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE)
 
 
@@ -26,6 +32,12 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
     """
     if entry.state.delete_pending or not entry.file.name or _is_busy(context, entry):
         raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+    if new_name.startswith(":"):
+        _rename_stream(context, entry, new_name, replace=replace)
+        return
+    if entry.file.stream:
+        # A stream cannot be moved out of its file.
+        raise StatusError.of(NtStatus.SHARING_VIOLATION, "SET_INFO", new_name)
     _check_folder(context, new_name, _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE)
     entry.make_way(Cause.MOVE)
     if new_name == entry.file.name:
@@ -35,6 +47,8 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
     source = entry.file.parent_key
     old_name = entry.file.name
     entry.file.rename(new_name, replace=replace)
+    if entry.is_directory:
+        context.server.descriptors.forget(context.tree.storage)
     context.server.notifier.renamed(entry, old_name)
     entry.renamed = not entry.is_directory
     context.server.leases.folder_changed(source, entry.parent_key)
@@ -49,7 +63,7 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     """
     if entry.is_directory:
         raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "SET_INFO", new_name)
-    if entry.state.delete_pending:
+    if entry.state.delete_pending or entry.file.stream:
         raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     folder = _check_folder(context, new_name, _ADD_FILE)
     entry.make_way(Cause.MOVE)
@@ -60,14 +74,40 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     context.server.leases.folder_changed(folder, entry.parent_key)
 
 
+def _rename_stream(context: Context, entry: Open, new_name: str, *, replace: bool) -> None:
+    """[MS-FSA] 2.1.5.15.12.1; what is replaced may be neither open nor, as there, have content.
+
+    Only the latter is not done here: programs rename what they have written onto what was there.
+    """
+    file, state = entry.file, entry.state
+    stream = parse_stream(new_name)
+    if not file.stream or not stream:
+        # The content cannot become a stream, nor a stream the content.
+        raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
+    target = next((found for found in file.streams() if fold(found.name) == fold(stream)), None)
+    if target is not None and target.name != file.stream:
+        if not replace:
+            raise StatusError.of(NtStatus.OBJECT_NAME_COLLISION, "SET_INFO", new_name)
+        assert state.whole is not None
+        others = (other.opens for other in state.whole.streams if other is not state)
+        if any(opens[0].file.stream == target.name for opens in others):
+            raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
+    file.rename(stream, replace=replace)
+    context.server.files.moved(state, file.key)
+
+
 def _is_busy(context: Context, entry: Open) -> bool:
-    """Whether something in a folder is open, and stays so when its holders are asked to close it.
+    """Whether something in the folder, or a stream of the file, is open, and stays so when its
+    holders are asked to close it.
 
     [MS-FSA] 2.1.4.2
     """
-    if not entry.is_directory:
-        return False
-    state = context.server.files.open_below(context.tree.storage, entry.file.name)
+    if entry.state.streams:
+        state: FileState | None = entry.state.streams[0]
+    elif entry.is_directory:
+        state = context.server.files.open_below(context.tree.storage, entry.file.name)
+    else:
+        state = None
     if state is None:
         return False
     make_way(state, Cause.MOVE)
@@ -84,8 +124,11 @@ def _check_folder(context: Context, new_name: str, access: int) -> Hashable:
         file, _ = context.tree.storage.open(folder, directory=True)
     except (FileNotFoundError, NotADirectoryError):
         raise PathNotFound(folder) from None
-    key = file.key
+    key, name = file.key, file.name
     file.close()
+    descriptor = context.server.descriptors.folder(context.tree.storage, name)
+    if descriptor is not None and not granted(descriptor, context.session.token) & access:
+        raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     state = context.server.files.get(key)
     if state is not None:
         admit(state, access, _SHARED, overwrites=False, mine=None)
@@ -108,5 +151,16 @@ def _check_replaced(context: Context, entry: Open, new_name: str) -> None:
             make_way(state, Cause.DELETE, entry.holder)
         if state is not None or target.is_directory or target.stat().attributes & READONLY:
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+        if not _may_delete(context, target):
+            raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     finally:
         target.close()
+
+
+def _may_delete(context: Context, file: StorageFile) -> bool:
+    descriptors, storage = context.server.descriptors, context.tree.storage
+    descriptor, token = descriptors.effective(storage, file), context.session.token
+    if descriptor is None or granted(descriptor, token) & _DELETE:
+        return True
+    folder = descriptors.folder(storage, parent_of(file.name))
+    return folder is None or bool(granted(folder, token) & _DELETE_CHILD)

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 class Open:
     """What a FileId stands for.
 
-    `granted_access` holds no generic bits. `state` is shared by every open of the same
-    underlying file (share modes, locks, pending deletion). `search` belongs to QUERY_DIRECTORY,
-    `watch` to CHANGE_NOTIFY; `renamed` tells that a file got its name through this open.
-    `kept_write_time` is one that the client has set or frozen: what is written through this open
-    leaves it alone, in nanoseconds since 1970. `holder` is its oplock or lease, `parent_key` the
-    key of the client's lease on the folder; `wrote` tells that the folder does not know of a
-    change yet. What is in `on_close` is called once the open is gone.
+    `granted_access` holds no generic bits, `maximal_access` is what could have been granted.
+    `state` is shared by every open of the same underlying file or stream (share modes, locks,
+    pending deletion). `search` belongs to QUERY_DIRECTORY, `watch` to CHANGE_NOTIFY, `next_ea` is
+    how many extended attributes have been told; `renamed` tells that a file got its name through
+    this open. `kept_write_time` is one that the client has set or frozen: what is written through
+    this open leaves it alone, in nanoseconds since 1970. `holder` is its oplock or lease,
+    `parent_key` the key of the client's lease on the folder; `wrote` tells that the folder does
+    not know of a change yet. What is in `on_close` is called once the open is gone.
     """
 
     file_id: FileId
@@ -41,11 +42,13 @@ class Open:
     session: UserSession
     tree: Tree
     granted_access: int
+    maximal_access: int
     share_access: int
     create_options: int
     delete_on_close: bool = False
     position: int = 0
     search: Any = None
+    next_ea: int = 0
     kept_write_time: int | None = None
     holder: Holder | None = None
     parent_key: bytes | None = None

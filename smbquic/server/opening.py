@@ -3,23 +3,29 @@
 [MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import access
 from smbquic.server.context import Context
+from smbquic.server.eas import store
 from smbquic.server.files import FileState
+from smbquic.server.inheritance import create
+from smbquic.server.names import Name, parent_of, parse
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Holder, admit
-from smbquic.server.tree import Tree
+from smbquic.server.rights import granted, granted_by_folder
 from smbquic.storage.base import Action, Disposition, FileStat, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
+from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
 from smbquic.wire.fscc.attributes import FileAttributes
 
-# Bits that stand for nothing, and rights that nobody has here ([MS-FSA] 2.1.5.1).
-_NEVER_GRANTED = 0x0CE0_FE00 | int(AccessMask.ACCESS_SYSTEM_SECURITY)
+# Bits that stand for nothing ([MS-FSA] 2.1.5.1).
+_NEVER_GRANTED = 0x0CE0_FE00
+_SYSTEM_SECURITY = int(AccessMask.ACCESS_SYSTEM_SECURITY)
 _VALID_OPTIONS = 0x00FF_FFFF
 _VALID_ATTRIBUTES = 0x0000_7FB7
 _VALID_SHARE_ACCESS = 0x7
@@ -45,19 +51,27 @@ _DELETE_ON_CLOSE = int(CreateOptions.FILE_DELETE_ON_CLOSE)
 _UNBUFFERED = int(CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING)
 _MAXIMUM_ALLOWED = int(AccessMask.MAXIMUM_ALLOWED)
 _OVERWRITES = frozenset({Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF})
-_DEFAULT_STREAM = "::$DATA"
-_WILDCARDS = frozenset('*?<>"')
+# What replacing the content of a file takes ([MS-FSA] 2.1.5.1.2); of a stream, only the first.
+_OVERWRITE = int(AccessMask.FILE_WRITE_DATA)
+_OVERWRITE_FILE = int(AccessMask.FILE_WRITE_EA | AccessMask.FILE_WRITE_ATTRIBUTES)
+_ALL = int(access.ALL)
+_DELETE = int(AccessMask.DELETE)
+_ADD_FILE = int(AccessMask.FILE_ADD_FILE)
+_ADD_SUBDIRECTORY = int(AccessMask.FILE_ADD_SUBDIRECTORY)
 
 
 @dataclass(slots=True)
 class Wish:
     """What a CREATE asks for, checked and in terms of the storage.
 
-    `access` has no generic bits; with `maximum`, whatever else can be granted is wanted too.
-    `holder` is the lease that the open will join, `parent_key` the key of that on the folder.
+    `stream` is the named stream of the file `name` that is wanted, if any. `access` has no generic
+    bits; with `maximum`, whatever else can be granted is wanted too. `descriptor` and
+    `extended_attributes` are for what is made, the latter also for what is overwritten. `holder`
+    is the lease that the open will join, `parent_key` the key of that on the folder.
     """
 
     name: str
+    stream: str
     directory: bool | None
     disposition: Disposition
     access: int
@@ -65,8 +79,15 @@ class Wish:
     share_access: int
     options: int
     attributes: int
+    descriptor: SecurityDescriptor | None = None
+    extended_attributes: Sequence[tuple[str, bytes]] = ()
     holder: Holder | None = None
     parent_key: bytes | None = None
+
+    @property
+    def full_name(self) -> str:
+        """The name with the stream's, if one is wanted."""
+        return f"{self.name}:{self.stream}" if self.stream else self.name
 
     @property
     def overwrites(self) -> bool:
@@ -95,6 +116,8 @@ def wish_of(body: CreateRequest) -> Wish:
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
     if options & _UNSUPPORTED_OPTIONS:
         raise StatusError(NtStatus.NOT_SUPPORTED, "CREATE")
+    if wanted & _SYSTEM_SECURITY:
+        raise StatusError(NtStatus.PRIVILEGE_NOT_HELD, "CREATE")
     disposition = Disposition(body.create_disposition)
     directory = _kind(options)
     if directory and disposition in _OVERWRITES:
@@ -104,9 +127,11 @@ def wish_of(body: CreateRequest) -> Wish:
         mapped &= ~int(AccessMask.FILE_APPEND_DATA)
     if options & _DELETE_ON_CLOSE and not mapped & (AccessMask.DELETE | AccessMask.MAXIMUM_ALLOWED):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
+    name = _checked_name(body.name, directory)
     return Wish(
-        name=_checked_name(body.name, directory),
-        directory=directory,
+        name=name.path,
+        stream=name.stream,
+        directory=directory if name.directory is None else name.directory,
         disposition=disposition,
         access=mapped & ~_MAXIMUM_ALLOWED,
         maximum=bool(mapped & _MAXIMUM_ALLOWED),
@@ -125,20 +150,18 @@ def _kind(options: int) -> bool | None:
     return False if options & _NON_DIRECTORY else None
 
 
-def _checked_name(name: str, directory: bool | None) -> str:
-    """The name as the storage wants it; the storage itself refuses what a disk cannot hold."""
-    if name.startswith("\\"):
-        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
-    if directory is not True and name[-len(_DEFAULT_STREAM) :].upper() == _DEFAULT_STREAM:
-        name = name[: -len(_DEFAULT_STREAM)]
-    if name.endswith("\\"):
-        if directory is False:
-            raise StatusError(NtStatus.OBJECT_NAME_INVALID, "CREATE", name)
-        name = name[:-1]
-    if ":" in name or not _WILDCARDS.isdisjoint(name):
-        raise StatusError(NtStatus.OBJECT_NAME_INVALID, "CREATE", name)
-    if ".." in name.split("\\"):
-        raise StatusError(NtStatus.OBJECT_PATH_SYNTAX_BAD, "CREATE", name)
+def _checked_name(text: str, directory: bool | None) -> Name:
+    """The name, and whether it can mean a folder; the storage refuses what a disk cannot hold."""
+    if text.startswith("\\"):
+        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", text)
+    trailing = text.endswith("\\")
+    name = parse(text[:-1] if trailing else text)
+    if trailing and (directory is False or name.directory is False):
+        raise StatusError(NtStatus.OBJECT_NAME_INVALID, "CREATE", text)
+    if directory and name.directory is False:
+        raise StatusError.of(NtStatus.NOT_A_DIRECTORY, "CREATE", text)
+    if directory is False and name.directory:
+        raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "CREATE", text)
     return name
 
 
@@ -152,16 +175,11 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", wish.name)
     if wish.access & ~tree.maximal_access:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
-    granted = wish.access | (tree.maximal_access if wish.maximum else 0)
     if tree.read_only:
         _forbid_changes(wish)
-    attempt = _Attempt(context, wish, granted)
+    attempt = _Attempt(context, wish)
     file, action = attempt.run()
-    if action is Action.CREATED and wish.delete_on_close and wish.attributes & _READONLY:
-        file.delete()
-        file.close()
-        raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
-    state = server.files.state(file.key)
+    state = server.files.state(file)
     entry = Open(
         file_id=server.next_file_id(),
         file=file,
@@ -170,6 +188,7 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         session=context.session,
         tree=tree,
         granted_access=attempt.granted,
+        maximal_access=attempt.maximal,
         share_access=wish.share_access,
         create_options=wish.options,
         delete_on_close=wish.delete_on_close,
@@ -182,13 +201,6 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
     return entry, action
 
 
-def file_access(tree: Tree, stat: FileStat) -> int:
-    """The most that can be granted for an existing file ([MS-FSA] 2.1.5.1.2.1)."""
-    if stat.attributes & _READONLY and not stat.is_directory:
-        return tree.maximal_access & ~int(access.MODIFIES_DATA)
-    return tree.maximal_access
-
-
 def _forbid_changes(wish: Wish) -> None:
     """On a read-only tree, only what exists can be opened, and as it is."""
     if wish.disposition is Disposition.OPEN_IF:
@@ -198,14 +210,20 @@ def _forbid_changes(wish: Wish) -> None:
 
 
 class _Attempt:
-    """One try to open; `granted` is what remains of the access that was hoped for."""
+    """One try to open.
 
-    def __init__(self, context: Context, wish: Wish, granted: int) -> None:
+    `maximal` is all that can be granted, `granted` what is; both become less as more is known.
+    """
+
+    def __init__(self, context: Context, wish: Wish) -> None:
         self.context = context
         self.wish = wish
-        self.granted = granted
+        self.maximal = context.tree.maximal_access
+        self.granted = wish.access | (self.maximal if wish.maximum else 0)
 
     def run(self) -> tuple[StorageFile, Action]:
+        if self.wish.stream:
+            return self._open_stream()
         writes = bool(self.granted & access.MODIFIES_DATA) or self.wish.overwrites
         try:
             return self._open(write=writes)
@@ -221,29 +239,61 @@ class _Attempt:
 
     def _open(self, *, write: bool) -> tuple[StorageFile, Action]:
         wish = self.wish
-        return self.context.tree.storage.open(
+        file, action = self.context.tree.storage.open(
             wish.name,
             wish.disposition,
             directory=wish.directory,
             write=write,
             attributes=wish.attributes,
+            account=self.context.session.token.account,
             admit=self._admit,
+            permit=self._permit,
         )
+        if action is not Action.OPENED:
+            try:
+                self._complete(file, action)
+            except BaseException:
+                if action is Action.CREATED:
+                    file.delete()
+                file.close()
+                raise
+        return file, action
+
+    def _open_stream(self) -> tuple[StorageFile, Action]:
+        """The file is made where it is missing, and the stream in it."""
+        wish = self.wish
+        creates = wish.disposition not in (Disposition.OPEN, Disposition.OVERWRITE)
+        file, made = self.context.tree.storage.open(
+            wish.name,
+            Disposition.OPEN_IF if creates else Disposition.OPEN,
+            attributes=wish.attributes,
+            account=self.context.session.token.account,
+            admit=self._admit_whole,
+            permit=self._permit,
+        )
+        try:
+            if made is Action.CREATED:
+                self._complete(file, made)
+            stream, action = file.open_stream(
+                wish.stream, wish.disposition, admit=self._admit_stream
+            )
+            if action is Action.CREATED and _OVERWRITE & ~self.maximal:
+                stream.delete()
+                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+        except BaseException:
+            if made is Action.CREATED:
+                file.delete()
+            file.close()
+            raise
+        return stream, action
 
     def _admit(self, file: StorageFile) -> None:
         """Looks at a file that exists already, before anything happens to it."""
         wish = self.wish
         stat = file.stat()
         attributes = stat.attributes
-        needed = wish.access
-        if attributes & _READONLY and not stat.is_directory:
-            if wish.overwrites or needed & access.MODIFIES_DATA:
-                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
-            self.granted &= file_access(self.context.tree, stat)
-        if attributes & _READONLY and wish.delete_on_close:
-            raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+        needed = self._judge(file, stat)
         if wish.overwrites:
-            needed |= int(AccessMask.FILE_WRITE_DATA)
             if stat.name.startswith("."):
                 # Hidden by its name, whatever it is opened with.
                 attributes &= ~int(FileAttributes.HIDDEN)
@@ -252,6 +302,86 @@ class _Attempt:
         state = self.context.server.files.get(file.key)
         if state is not None:
             self._check_sharing(state, needed)
+
+    def _admit_whole(self, file: StorageFile) -> None:
+        """Looks at the file of a stream that is wanted."""
+        self._judge(file, file.stat())
+        whole = self.context.server.files.get(file.key)
+        if whole is not None:
+            self._check_sharing(FileState(None, whole), self.wish.access)
+
+    def _admit_stream(self, stream: StorageFile) -> None:
+        """Looks at a stream that exists already; its file has been looked at."""
+        state = self.context.server.files.get(stream.key)
+        if state is not None:
+            needed = self.wish.access | (_OVERWRITE if self.wish.overwrites else 0)
+            self._check_sharing(state, needed)
+
+    def _judge(self, file: StorageFile, stat: FileStat) -> int:
+        """Grants what the attributes and the descriptor of a file let the user have.
+
+        Gives the access that share modes have to allow. [MS-FSA] 2.1.5.1.2.1
+        """
+        wish, context = self.wish, self.context
+        needed = wish.access
+        if stat.attributes & _READONLY:
+            if not stat.is_directory:
+                if wish.overwrites or needed & access.MODIFIES_DATA:
+                    raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+                self.maximal &= ~int(access.MODIFIES_DATA)
+            if wish.delete_on_close:
+                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+        storage, token = context.tree.storage, context.session.token
+        descriptor = context.server.descriptors.effective(storage, file)
+        if descriptor is not None:
+            rights = granted(descriptor, token)
+            if file.name:
+                folder = context.server.descriptors.folder(storage, parent_of(file.name))
+                rights |= granted_by_folder(_ALL if folder is None else granted(folder, token))
+            self.maximal &= rights
+        if wish.overwrites:
+            needed |= _OVERWRITE
+            self._grant(_OVERWRITE if wish.stream else _OVERWRITE | _OVERWRITE_FILE)
+            if wish.disposition is Disposition.SUPERSEDE:
+                self._grant(_DELETE)
+        self._grant(wish.access | (_DELETE if wish.delete_on_close else 0))
+        self.granted &= self.maximal
+        return needed
+
+    def _grant(self, needed: int) -> None:
+        if needed & ~self.maximal:
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", self.wish.name)
+
+    def _permit(self, folder: str) -> None:
+        """Looks at the folder in which something is about to be made. [MS-FSA] 2.1.5.1.1"""
+        wish, context = self.wish, self.context
+        descriptor = context.server.descriptors.folder(context.tree.storage, folder)
+        needed = _ADD_SUBDIRECTORY if wish.directory else _ADD_FILE
+        if descriptor is not None and not granted(descriptor, context.session.token) & needed:
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+        if wish.delete_on_close and wish.attributes & _READONLY:
+            raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+
+    def _complete(self, file: StorageFile, action: Action) -> None:
+        """Stores what belongs to a file that was just made or overwritten."""
+        wish, context = self.wish, self.context
+        if action is Action.CREATED:
+            self._describe(file)
+            if file.is_directory:
+                context.server.descriptors.forget(context.tree.storage, file.name)
+        if wish.extended_attributes:
+            store(file, wish.extended_attributes, "CREATE")
+
+    def _describe(self, file: StorageFile) -> None:
+        wish, context = self.wish, self.context
+        storage = context.tree.storage
+        parent = context.server.descriptors.folder(storage, parent_of(file.name))
+        if parent is None and wish.descriptor is None:
+            return
+        token, is_directory = context.session.token, file.is_directory
+        new = create(parent, wish.descriptor, token, is_directory=is_directory)
+        if new is not None and storage.volume().extended:
+            file.set_security(new.encode())
 
     def _check_sharing(self, state: FileState, needed: int) -> None:
         wish = self.wish

@@ -1,13 +1,15 @@
-"""Security descriptors made from what POSIX knows of a file, so that clients can read them.
+"""Security descriptors of files: what is shown, what a client makes of it.
 
-Users of this server are not users of its machine: all of them reach the disk as the one user that
-the program runs as, as far as their share lets them. So a descriptor describes, and is not what
-access is decided by; that is why setting another one is refused instead of being ignored.
+What is stored with a file counts. A file that has nothing stored is shown with a descriptor that is
+made from what POSIX knows of it, and nobody is held to that: all users of this server reach the
+disk as the one user that the program runs as, as far as their share lets them.
 """
 
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import access
+from smbquic.server.accounts import PRIMARY_GROUP, Token, sid_of
+from smbquic.server.inheritance import dacl_of
 from smbquic.storage.base import FileStat
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import Buffer
@@ -22,12 +24,21 @@ from smbquic.wire.dtyp.sid import BUILTIN_ADMINISTRATORS, EVERYONE, LOCAL_SYSTEM
 _OWNER = int(SecurityInformation.OWNER)
 _GROUP = int(SecurityInformation.GROUP)
 _DACL = int(SecurityInformation.DACL)
-_UNKNOWN_PARTS = int(
+_PROTECTED = int(SecurityInformation.PROTECTED_DACL)
+_UNPROTECTED = int(SecurityInformation.UNPROTECTED_DACL)
+# Parts that live in a SACL.
+_SACL_PARTS = int(
     SecurityInformation.SACL
     | SecurityInformation.LABEL
     | SecurityInformation.ATTRIBUTE
     | SecurityInformation.SCOPE
-    | SecurityInformation.BACKUP
+)
+_BACKUP = int(SecurityInformation.BACKUP)
+_CONTROL_PRESENT = int(SecurityDescriptorControl.DP)
+_CONTROL_PROTECTED = int(SecurityDescriptorControl.PD)
+# What is kept of the control bits; the rest says something about the parts themselves.
+_KEPT_CONTROL = int(
+    SecurityDescriptorControl.DP | SecurityDescriptorControl.PD | SecurityDescriptorControl.DI
 )
 
 # The authority that Samba uses for POSIX ids, which its tools and ours can tell: S-1-22-1-1000.
@@ -48,17 +59,32 @@ _ALL = int(access.ALL)
 
 
 def describe(stat: FileStat) -> SecurityDescriptor:
-    """The owner, the group and a DACL for a file."""
-    owner = LOCAL_SYSTEM if stat.owner is None else Sid(_UNIX, (_UNIX_USER, stat.owner))
-    group = BUILTIN_ADMINISTRATORS if stat.group is None else Sid(_UNIX, (_UNIX_GROUP, stat.group))
+    """The descriptor that is made from what the storage knows of a file."""
+    owner, group = owners(stat)
     aces = [
         _allow(owner, _rights(stat.mode >> 6) | _OWNER_RIGHTS),
         _allow(group, _rights(stat.mode >> 3)),
         _allow(EVERYONE, _rights(stat.mode)),
     ]
-    return SecurityDescriptor(
-        owner, group, Acl(list(aces)), control=int(SecurityDescriptorControl.PD)
-    )
+    return SecurityDescriptor(owner, group, Acl(list(aces)), control=_CONTROL_PROTECTED)
+
+
+def owners(stat: FileStat) -> tuple[Sid, Sid]:
+    """The owner and the group of a file that has no descriptor: the account that made it, if it
+    was made here, else POSIX' ones."""
+    if stat.account:
+        return sid_of(stat.account), PRIMARY_GROUP
+    owner = LOCAL_SYSTEM if stat.owner is None else Sid(_UNIX, (_UNIX_USER, stat.owner))
+    group = BUILTIN_ADMINISTRATORS if stat.group is None else Sid(_UNIX, (_UNIX_GROUP, stat.group))
+    return owner, group
+
+
+def decode(stored: bytes) -> SecurityDescriptor:
+    """A descriptor that a file has stored. Nobody is let in by one that can't be made out."""
+    try:
+        return SecurityDescriptor.decode(stored)
+    except WireError:
+        return SecurityDescriptor(dacl=Acl([]), control=_CONTROL_PRESENT)
 
 
 def select(descriptor: SecurityDescriptor, information: int) -> SecurityDescriptor:
@@ -68,28 +94,50 @@ def select(descriptor: SecurityDescriptor, information: int) -> SecurityDescript
         descriptor.owner if information & _OWNER else None,
         descriptor.group if information & _GROUP else None,
         descriptor.dacl if has_dacl else None,
-        control=descriptor.control if has_dacl else 0,
+        control=descriptor.control & _KEPT_CONTROL if has_dacl else 0,
     )
 
 
-def change(stat: FileStat, information: int, wanted: Buffer) -> None:
-    """Take a new descriptor, of which `information` tells the parts that count.
+def change(
+    old: SecurityDescriptor, information: int, wanted: Buffer, token: Token
+) -> SecurityDescriptor:
+    """What becomes of a descriptor by a new one, of which `information` tells the parts that count.
 
-    Nothing can be changed here. What would change nothing succeeds, so that programs go on that
-    put back what they read. Raises StatusError INVALID_PARAMETER, NOT_SUPPORTED.
+    StatusError INVALID_PARAMETER; INVALID_OWNER for one that the client is not, as nobody may give
+    things away; NOT_SUPPORTED for auditing, labels and policies.
     """
-    try:
-        new = SecurityDescriptor.decode(wanted)
-    except WireError as error:
-        raise StatusError(NtStatus.INVALID_PARAMETER, "SET_INFO") from error
-    old = describe(stat)
-    same = (
-        (not information & _OWNER or new.owner == old.owner)
-        and (not information & _GROUP or new.group == old.group)
-        and (not information & _DACL or _same_entries(new.dacl, old.dacl))
-    )
-    if not same or information & _UNKNOWN_PARTS:
+    new = parse(wanted, "SET_INFO")
+    audits = new.sacl is not None and bool(new.sacl.aces)
+    if information & _BACKUP or (information & _SACL_PARTS and audits):
         raise StatusError(NtStatus.NOT_SUPPORTED, "SET_INFO")
+    result = SecurityDescriptor(old.owner, old.group, old.dacl, control=old.control & _KEPT_CONTROL)
+    if information & _OWNER:
+        if new.owner is None or new.owner not in {*token.sids, old.owner}:
+            raise StatusError(NtStatus.INVALID_OWNER, "SET_INFO")
+        result.owner = new.owner
+    if information & _GROUP and new.group is not None:
+        result.group = new.group
+    if information & _DACL:
+        result.dacl, result.control = dacl_of(new)
+        if information & _PROTECTED:
+            result.control |= _CONTROL_PROTECTED
+        elif information & _UNPROTECTED:
+            result.control &= ~_CONTROL_PROTECTED
+    return result
+
+
+def same(one: SecurityDescriptor, other: SecurityDescriptor) -> bool:
+    """Whether two descriptors let in the same."""
+    aces = [None if each.dacl is None else each.dacl.aces for each in (one, other)]
+    return (one.owner, one.group, aces[0]) == (other.owner, other.group, aces[1])
+
+
+def parse(wanted: Buffer, command: str) -> SecurityDescriptor:
+    """A descriptor from a client; StatusError INVALID_PARAMETER."""
+    try:
+        return SecurityDescriptor.decode(wanted)
+    except WireError as error:
+        raise StatusError(NtStatus.INVALID_PARAMETER, command) from error
 
 
 def _rights(permissions: int) -> int:
@@ -105,7 +153,3 @@ def _rights(permissions: int) -> int:
 
 def _allow(sid: Sid, mask: int) -> Ace:
     return Ace(AceType.ACCESS_ALLOWED, 0, mask, sid)
-
-
-def _same_entries(one: Acl | None, other: Acl | None) -> bool:
-    return one is not None and other is not None and one.aces == other.aces

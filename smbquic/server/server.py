@@ -7,6 +7,7 @@ from smbquic.auth.acceptor import Authenticator
 from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
 from smbquic.server.connection import Connection
+from smbquic.server.descriptors import Descriptors
 from smbquic.server.files import FileTable
 from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
@@ -56,6 +57,7 @@ class Server:
         self.sessions: dict[int, UserSession] = {}
         self.leases = LeaseTable(self)
         self.files = FileTable(self.leases)
+        self.descriptors = Descriptors()
         self.connections: dict[Connection, None] = {}
         self.listeners: list[str] = []
         self.failures = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.accounts import Token, token_of
 
 if TYPE_CHECKING:
     from smbquic.protocol.session import Session
@@ -35,6 +36,11 @@ class UserSession:
     opens: dict[int, Open] = field(default_factory=dict)
     pipes: dict[int, Pipe] = field(default_factory=dict)
     last_tree_id: int = 0
+
+    @property
+    def token(self) -> Token:
+        """Whom security descriptors take the user for."""
+        return token_of(self.session.identity)
 
     def next_tree_id(self) -> int:
         """An id that no tree of this session has."""

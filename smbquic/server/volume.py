@@ -66,7 +66,7 @@ def _device(context: Context, stat: VolumeStat) -> bytes:
 
 
 def _attribute(context: Context, stat: VolumeStat) -> bytes:
-    """No FILE_PERSISTENT_ACLS: clients need not try to copy what cannot be set here."""
+    """Where there is no place for descriptors and streams, clients need not try to copy them."""
     attributes = (
         FileSystemAttributes.FILE_CASE_PRESERVED_NAMES
         | FileSystemAttributes.FILE_UNICODE_ON_DISK
@@ -74,6 +74,12 @@ def _attribute(context: Context, stat: VolumeStat) -> bytes:
         | FileSystemAttributes.FILE_SUPPORTS_SPARSE_FILES
         | FileSystemAttributes.FILE_SUPPORTS_BLOCK_REFCOUNTING
     )
+    if stat.extended:
+        attributes |= (
+            FileSystemAttributes.FILE_PERSISTENT_ACLS
+            | FileSystemAttributes.FILE_NAMED_STREAMS
+            | FileSystemAttributes.FILE_SUPPORTS_EXTENDED_ATTRIBUTES
+        )
     if stat.case_sensitive:
         attributes |= FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
     if context.tree.read_only:

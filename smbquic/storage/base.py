@@ -148,8 +148,8 @@ class StorageFile(Protocol):
         A named stream has a key of its own, which `rename` changes."""
 
     @property
-    def file_key(self) -> Hashable:
-        """The `key` of the whole file, which is another one than `key` for a named stream."""
+    def whole(self) -> "StorageFile":
+        """The file or folder that a named stream belongs to; of all others, they themselves."""
 
     @property
     def stream(self) -> str:

@@ -72,9 +72,9 @@ class LocalFile:
             return self._link.key if parent is None else key_of(os.fstat(parent))
 
     @property
-    def file_key(self) -> FileKey:
-        """The same as `key`."""
-        return self._link.key
+    def whole(self) -> "LocalFile":
+        """It is one."""
+        return self
 
     @property
     def stream(self) -> str:

@@ -95,9 +95,9 @@ class LocalStream:
         return self._file.key, self._slot.name
 
     @property
-    def file_key(self) -> Hashable:
-        """The key of the whole file."""
-        return self._file.key
+    def whole(self) -> "LocalFile":
+        """The file that the stream belongs to."""
+        return self._file
 
     @property
     def parent_key(self) -> Hashable:

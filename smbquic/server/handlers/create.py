@@ -3,14 +3,16 @@
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
+from smbquic.server import security
 from smbquic.server.context import Context
+from smbquic.server.eas import decode_eas
 from smbquic.server.leases import Lease, LeaseRequest, requested
 from smbquic.server.notify import OVERWRITTEN
 from smbquic.server.open import Open
-from smbquic.server.opening import file_access, open_file, wish_of
+from smbquic.server.opening import Wish, open_file, wish_of
 from smbquic.server.oplocks import grant_oplock
 from smbquic.storage.base import Action, FileStat
-from smbquic.wire.create import CreateRequest, CreateResponse, OplockLevel
+from smbquic.wire.create import CreateOptions, CreateRequest, CreateResponse, OplockLevel
 from smbquic.wire.create_contexts import (
     CREATE_ALLOCATION_SIZE,
     CREATE_DURABLE_HANDLE_RECONNECT,
@@ -19,6 +21,7 @@ from smbquic.wire.create_contexts import (
     CREATE_QUERY_MAXIMAL_ACCESS,
     CREATE_QUERY_ON_DISK_ID,
     CREATE_REQUEST_LEASE,
+    CREATE_SD_BUFFER,
     CREATE_TIMEWARP_TOKEN,
     AllocationSize,
     CreateContext,
@@ -42,13 +45,12 @@ def handle(context: Context, request: Request) -> CreateResponse:
     if level == OplockLevel.OPLOCK_LEVEL_LEASE:
         lease = requested(context, contexts.get(CREATE_REQUEST_LEASE))
     if lease is not None:
-        wish.holder = context.server.leases.find(lease, context.tree, wish.name)
+        wish.holder = context.server.leases.find(lease, context.tree, wish.full_name)
         wish.parent_key = lease.parent_key
     if CREATE_TIMEWARP_TOKEN in contexts or not _RECONNECTS.isdisjoint(contexts):
         # There are no snapshots, and no handle that outlived its connection.
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
-    if contexts.get(CREATE_EA_BUFFER):
-        raise StatusError(NtStatus.EAS_NOT_SUPPORTED, "CREATE", body.name)
+    _attach(context, wish, contexts)
     entry, action = open_file(context, wish)
     context.file_id = entry.file_id
     if action is Action.CREATED:
@@ -63,6 +65,20 @@ def handle(context: Context, request: Request) -> CreateResponse:
         entry.delete_on_close = entry.delete_on_close or action is Action.CREATED
         entry.close()
         raise
+
+
+def _attach(context: Context, wish: Wish, contexts: dict[bytes, bytes]) -> None:
+    """Adds what is to be stored with a new file. [MS-SMB2] 3.3.5.9.1, 3.3.5.9.2"""
+    eas = contexts.get(CREATE_EA_BUFFER)
+    if eas:
+        if wish.options & CreateOptions.FILE_NO_EA_KNOWLEDGE:
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+        if not context.tree.storage.volume().extended:
+            raise StatusError(NtStatus.EAS_NOT_SUPPORTED, "CREATE", wish.name)
+        wish.extended_attributes = decode_eas(eas, "CREATE")
+    descriptor = contexts.get(CREATE_SD_BUFFER)
+    if descriptor:
+        wish.descriptor = security.parse(descriptor, "CREATE")
 
 
 def _allocate(entry: Open, action: Action, data: bytes | None) -> None:
@@ -109,7 +125,7 @@ def _answers(entry: Open, stat: FileStat, contexts: dict[bytes, bytes]) -> list[
         if known is not None and known == from_unix_ns(stat.change_time):
             access = QueryMaximalAccessResponse(NtStatus.NONE_MAPPED, 0)
         else:
-            access = QueryMaximalAccessResponse(NtStatus.SUCCESS, file_access(entry.tree, stat))
+            access = QueryMaximalAccessResponse(NtStatus.SUCCESS, entry.maximal_access)
         answers.append(access.context())
     if CREATE_QUERY_ON_DISK_ID in contexts:
         serial = entry.tree.storage.volume().serial

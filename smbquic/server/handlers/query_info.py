@@ -4,18 +4,26 @@ from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
-from smbquic.errors import StatusError
+from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import security
 from smbquic.server.context import Answer, Context
+from smbquic.server.eas import encode_eas
 from smbquic.server.open import Open
 from smbquic.server.volume import VOLUME_CLASSES
 from smbquic.storage.base import FileStat
+from smbquic.storage.extended import size as ea_size
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.dtyp.security_descriptor import SecurityInformation
+from smbquic.wire.fscc.extended_attributes import (
+    FullEaInformation,
+    decode_get_eas,
+    encode_full_eas,
+)
 from smbquic.wire.fscc.file_information import (
     AccessInformation,
     AlignmentInformation,
@@ -36,7 +44,12 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.fscc.filesystem_information import FileSystemInformationClass
 from smbquic.wire.fscc.stream_information import StreamInformation, encode_streams
 from smbquic.wire.negotiate import Dialect
-from smbquic.wire.query_info import InfoType, QueryInfoRequest, QueryInfoResponse
+from smbquic.wire.query_info import (
+    InfoType,
+    QueryInfoFlags,
+    QueryInfoRequest,
+    QueryInfoResponse,
+)
 
 MODE = int(
     CreateOptions.FILE_WRITE_THROUGH
@@ -60,6 +73,8 @@ _READABLE = int(
     | SecurityInformation.LABEL
 )
 _NEEDED_SIZE = Struct("<I")
+_RESTART = int(QueryInfoFlags.SL_RESTART_SCAN)
+_EA_ALIGNMENT = 4
 
 _Response = QueryInfoResponse | Answer
 
@@ -72,11 +87,14 @@ def handle(context: Context, request: Request) -> _Response:
     if room > context.max_size:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     if body.info_type == InfoType.FILE:
+        if body.file_info_class == FileInformationClass.FileFullEaInformation:
+            restart = bool(body.flags & _RESTART)
+            return _full_eas(entry, body.input_buffer, room, restart=restart)
         return _file(context, entry, body.file_info_class, room)
     if body.info_type == InfoType.FILESYSTEM:
         return _volume(context, body.file_info_class, room)
     if body.info_type == InfoType.SECURITY:
-        return _security(entry, body.additional_information, room)
+        return _security(context, entry, body.additional_information, room)
     if body.info_type == InfoType.QUOTA:
         raise _refusal(NtStatus.NOT_SUPPORTED)
     raise _refusal(NtStatus.INVALID_PARAMETER)
@@ -90,7 +108,56 @@ def _file(context: Context, entry: Open, information_class: int, room: int) -> _
     if room < kind.minimum:
         raise _refusal(NtStatus.INFO_LENGTH_MISMATCH)
     entry.require(kind.access)
-    return _fitting(kind.build(context, entry), room)
+    data = kind.build(context, entry)
+    if len(data) > room and information_class == _Class.FileStreamInformation:
+        # A list that is cut short somewhere would be misread.
+        return Answer(NtStatus.BUFFER_OVERFLOW, QueryInfoResponse(b""))
+    return _fitting(data, room)
+
+
+def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> _Response:
+    """As many extended attributes as fit; those that are asked for, or the next ones.
+
+    [MS-FSA] 2.1.5.12.12
+    """
+    entry.require(_READ_EA)
+    attributes = entry.file.extended_attributes()
+    names = _asked_names(query)
+    if names is not None:
+        found = {name.lower(): (name, value) for name, value in attributes}
+        # Who asks for what is not there gets it with an empty value.
+        attributes = [found.get(name.lower(), (name, b"")) for name in names]
+        start = 0
+    else:
+        start = 0 if restart else entry.next_ea
+    if not attributes:
+        raise _refusal(NtStatus.NO_EAS_ON_FILE)
+    if start >= len(attributes):
+        raise _refusal(NtStatus.NO_MORE_EAS)
+    chosen: list[FullEaInformation] = []
+    size = 0
+    for attribute in encode_eas(attributes[start:]):
+        size += -size % _EA_ALIGNMENT + len(attribute.encode())
+        if size > room:
+            break
+        chosen.append(attribute)
+    if not chosen:
+        raise _refusal(NtStatus.BUFFER_TOO_SMALL)
+    if names is None:
+        entry.next_ea = start + len(chosen)
+    response = QueryInfoResponse(encode_full_eas(chosen))
+    if start + len(chosen) < len(attributes):
+        return Answer(NtStatus.BUFFER_OVERFLOW, response)
+    return response
+
+
+def _asked_names(query: Buffer) -> list[str] | None:
+    if not query:
+        return None
+    try:
+        return [name.decode("ascii") for name in decode_get_eas(query)]
+    except (WireError, UnicodeDecodeError) as error:
+        raise _refusal(NtStatus.EA_LIST_INCONSISTENT) from error
 
 
 def _volume(context: Context, information_class: int, room: int) -> _Response:
@@ -103,13 +170,14 @@ def _volume(context: Context, information_class: int, room: int) -> _Response:
     return _fitting(kind.build(context, context.tree.storage.volume()), room)
 
 
-def _security(entry: Open, information: int, room: int) -> _Response:
+def _security(context: Context, entry: Open, information: int, room: int) -> _Response:
     """A descriptor comes whole or not at all."""
     if information & _READABLE:
         entry.require(_READ_CONTROL)
     if information & _SACL:
         entry.require(_SYSTEM_SECURITY)
-    descriptor = security.select(security.describe(entry.file.stat()), information).encode()
+    shown = context.server.descriptors.shown(context.tree.storage, entry.file)
+    descriptor = security.select(shown, information).encode()
     if len(descriptor) > room:
         raise StatusError(
             NtStatus.BUFFER_TOO_SMALL, "QUERY_INFO", data=_NEEDED_SIZE.pack(len(descriptor))
@@ -167,7 +235,7 @@ def _internal(context: Context, entry: Open) -> bytes:
 
 
 def _ea(context: Context, entry: Open) -> bytes:
-    return EaInformation(entry.file.stat().ea_size).encode()
+    return EaInformation(ea_size(entry.file.extended_attributes())).encode()
 
 
 def _access(context: Context, entry: Open) -> bytes:
@@ -192,7 +260,7 @@ def _all(context: Context, entry: Open) -> bytes:
         _basic_of(stat),
         _standard_of(entry, stat),
         InternalInformation(stat.file_id),
-        EaInformation(stat.ea_size),
+        EaInformation(ea_size(entry.file.extended_attributes())),
         AccessInformation(entry.granted_access),
         PositionInformation(entry.position),
         ModeInformation(entry.create_options & MODE),
@@ -223,20 +291,22 @@ def _compression(context: Context, entry: Open) -> bytes:
 
 
 def _stream(context: Context, entry: Open) -> bytes:
-    """The content, which is the only stream; a folder has none."""
-    if entry.is_directory:
-        return b""
-    stat = entry.file.stat()
-    return encode_streams([StreamInformation("::$DATA", stat.size, stat.allocation_size)])
-
-
-def _full_ea(context: Context, entry: Open) -> bytes:
-    raise _refusal(NtStatus.NO_EAS_ON_FILE)
+    """The content, which a folder has none of, and the named streams."""
+    whole = entry.file.whole
+    found = []
+    if not whole.is_directory:
+        stat = whole.stat()
+        found.append(StreamInformation("::$DATA", stat.size, stat.allocation_size))
+    unit = max(context.tree.storage.volume().block_size, 1)
+    for stream in whole.streams():
+        allocation = -(-stream.size // unit) * unit
+        found.append(StreamInformation(f":{stream.name}:$DATA", stream.size, allocation))
+    return encode_streams(found)
 
 
 def _alternate_name(context: Context, entry: Open) -> bytes:
-    """There are no short names; smbclient's allinfo only takes this for an answer."""
-    raise _refusal(NtStatus.NOT_SUPPORTED)
+    """There are no short names, which is an answer: smbclient and smbtorture take no other."""
+    return NameInformation("").encode()
 
 
 def _normalized_name(context: Context, entry: Open) -> bytes:
@@ -275,7 +345,6 @@ _FILE_CLASSES: dict[int, _FileClass] = {
     _Class.FileEaInformation: _FileClass(_ea, EaInformation.SIZE),
     _Class.FileAccessInformation: _FileClass(_access, AccessInformation.SIZE),
     _Class.FilePositionInformation: _FileClass(_position, PositionInformation.SIZE),
-    _Class.FileFullEaInformation: _FileClass(_full_ea, 4, _READ_EA),
     _Class.FileModeInformation: _FileClass(_mode, ModeInformation.SIZE),
     _Class.FileAlignmentInformation: _FileClass(_alignment, AlignmentInformation.SIZE),
     _Class.FileAllInformation: _FileClass(_all, 104, _READ_ATTRIBUTES),

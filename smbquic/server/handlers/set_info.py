@@ -1,5 +1,6 @@
 """SET_INFO: changes what is known of a file. [MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15"""
 
+import errno
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, Self, TypeVar
 
@@ -8,6 +9,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import security
 from smbquic.server.context import Context
+from smbquic.server.eas import decode_eas, store
 from smbquic.server.moving import link, rename
 from smbquic.server.notify import (
     ATTRIBUTES,
@@ -130,7 +132,17 @@ def _security(context: Context, entry: Open, information: int, buffer: Buffer) -
         if information & parts:
             entry.require(access)
     entry.make_way(Cause.DELETE)
-    security.change(entry.file.stat(), information, buffer)
+    descriptors, storage = context.server.descriptors, context.tree.storage
+    old = descriptors.shown(storage, entry.file)
+    new = security.change(old, information, buffer, context.session.token)
+    try:
+        entry.file.set_security(new.encode())
+    except OSError as error:
+        # Without a place for it, who puts back what he read may still go on.
+        if error.errno != errno.ENOTSUP or not security.same(old, new):
+            raise
+    if entry.is_directory:
+        descriptors.forget(storage)
     context.server.notifier.modified(entry, SECURITY)
 
 
@@ -305,7 +317,9 @@ def _target(wanted: RenameInformation) -> str:
 
 
 def _full_ea(context: Context, entry: Open, buffer: Buffer) -> None:
-    raise _refusal(NtStatus.EAS_NOT_SUPPORTED)
+    if not context.tree.storage.volume().extended:
+        raise _refusal(NtStatus.EAS_NOT_SUPPORTED)
+    store(entry.file, decode_eas(buffer, "SET_INFO"), "SET_INFO")
 
 
 def _short_name(context: Context, entry: Open, buffer: Buffer) -> None:

@@ -218,7 +218,6 @@ async def test_the_128_bit_id_belongs_to_smb_3(connect: Any) -> None:
     ("information_class", "expected"),
     [
         (File.FileFullEaInformation, NtStatus.NO_EAS_ON_FILE),
-        (File.FileAlternateNameInformation, NtStatus.NOT_SUPPORTED),
         (File.FileNameInformation, NtStatus.NOT_SUPPORTED),
         (File.FilePipeInformation, NtStatus.NOT_SUPPORTED),
         (File.FileHardLinkInformation, NtStatus.NOT_SUPPORTED),
@@ -336,11 +335,11 @@ async def test_names_of_the_volume(client: Any, file_id: FileId) -> None:
     assert attribute.file_system_name == "NTFS"
     assert attribute.maximum_component_name_length == 255
     assert attribute.file_system_attributes & FileSystemAttributes.FILE_UNICODE_ON_DISK
+    assert attribute.file_system_attributes & FileSystemAttributes.FILE_PERSISTENT_ACLS
     assert not attribute.file_system_attributes & (
         FileSystemAttributes.FILE_READ_ONLY_VOLUME
-        | FileSystemAttributes.FILE_PERSISTENT_ACLS
         | FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
-        | FileSystemAttributes.FILE_NAMED_STREAMS
+        | FileSystemAttributes.FILE_VOLUME_QUOTAS
     )
     control = await of(FsControlInformation, Volume.FileFsControlInformation)
     assert control == FsControlInformation()

@@ -1,10 +1,12 @@
 import pytest
 from impacket.ldap import ldaptypes  # type: ignore[import-untyped]
 
+from smbquic.auth.identity import Identity
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import access
-from smbquic.server.security import change, describe, select
+from smbquic.server.accounts import PRIMARY_GROUP, token_of
+from smbquic.server.security import change, decode, describe, same, select
 from smbquic.storage.base import FileStat
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.dtyp.acl import Ace, AceType, Acl
@@ -20,6 +22,9 @@ GROUP = int(SecurityInformation.GROUP)
 DACL = int(SecurityInformation.DACL)
 ALL = OWNER | GROUP | DACL
 LEAST = int(AccessMask.READ_CONTROL | AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE)
+ALICE = token_of(Identity("alice", ""))
+EVERYONES = SecurityDescriptor(owner=EVERYONE)
+Control = SecurityDescriptorControl
 OWNS = int(AccessMask.READ_CONTROL | AccessMask.WRITE_DAC | AccessMask.WRITE_OWNER)
 
 
@@ -92,37 +97,108 @@ def test_parts_can_be_had_alone() -> None:
     assert dacl.control & SecurityDescriptorControl.PD
 
 
+def test_what_was_made_here_belongs_to_the_account_that_made_it() -> None:
+    token = token_of(Identity("alice", ""))
+    made = stat()
+    made.account = token.account
+
+    assert describe(made).owner == token.user
+    assert describe(made).group == PRIMARY_GROUP
+
+
 @pytest.mark.parametrize(
     "parts", [0, OWNER, GROUP, DACL, ALL, DACL | int(SecurityInformation.PROTECTED_DACL)]
 )
 def test_putting_back_what_was_read_is_fine(parts: int) -> None:
-    change(stat(), parts, select(describe(stat()), parts).encode())
+    old = describe(stat())
+
+    new = change(old, parts, select(old, parts).encode(), ALICE)
+
+    assert same(old, new)
 
 
 OTHER = Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(access.ALL), EVERYONE)])
+GENERIC = Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(AccessMask.GENERIC_ALL), EVERYONE)])
+
+
+def test_parts_are_replaced() -> None:
+    old = describe(stat())
+    wanted = SecurityDescriptor(EVERYONE, LOCAL_SYSTEM, GENERIC)
+
+    for parts in (OWNER, GROUP, DACL, ALL):
+        new = change(old, parts, wanted.encode(), ALICE)
+        assert new.owner == (EVERYONE if parts & OWNER else old.owner)
+        assert new.group == (LOCAL_SYSTEM if parts & GROUP else old.group)
+        assert new.dacl == (OTHER if parts & DACL else old.dacl)
+
+
+def test_a_missing_dacl_lets_everybody_in() -> None:
+    new = change(describe(stat()), DACL, SecurityDescriptor().encode(), ALICE)
+
+    assert new.dacl is None
+    assert new.control & SecurityDescriptorControl.DP
+    assert SecurityDescriptor.decode(new.encode()).control & SecurityDescriptorControl.DP
+
+
+def test_a_group_that_is_not_given_stays() -> None:
+    old = describe(stat())
+
+    assert change(old, GROUP, SecurityDescriptor().encode(), ALICE).group == old.group
 
 
 @pytest.mark.parametrize(
-    ("parts", "wanted"),
+    ("parts", "wanted", "status"),
     [
-        (OWNER, SecurityDescriptor(owner=EVERYONE)),
-        (OWNER, SecurityDescriptor()),
-        (GROUP, SecurityDescriptor(group=EVERYONE)),
-        (DACL, SecurityDescriptor(dacl=OTHER)),
-        (DACL, SecurityDescriptor()),
-        (int(SecurityInformation.LABEL), SecurityDescriptor()),
-        (int(SecurityInformation.BACKUP), SecurityDescriptor()),
+        (OWNER, SecurityDescriptor(owner=LOCAL_SYSTEM), NtStatus.INVALID_OWNER),
+        (OWNER, SecurityDescriptor(), NtStatus.INVALID_OWNER),
+        (int(SecurityInformation.LABEL), SecurityDescriptor(sacl=OTHER), NtStatus.NOT_SUPPORTED),
+        (int(SecurityInformation.BACKUP), SecurityDescriptor(), NtStatus.NOT_SUPPORTED),
     ],
 )
-def test_another_descriptor_is_refused(parts: int, wanted: SecurityDescriptor) -> None:
+def test_what_is_refused(parts: int, wanted: SecurityDescriptor, status: NtStatus) -> None:
     with pytest.raises(StatusError) as caught:
-        change(stat(), parts, wanted.encode())
+        change(describe(stat()), parts, wanted.encode(), ALICE)
 
-    assert caught.value.status == NtStatus.NOT_SUPPORTED
+    assert caught.value.status == status
+
+
+def test_an_empty_sacl_is_none() -> None:
+    old = describe(stat())
+    wanted = SecurityDescriptor(sacl=Acl([]))
+
+    assert change(old, int(SecurityInformation.ATTRIBUTE), wanted.encode(), ALICE).dacl == old.dacl
+
+
+@pytest.mark.parametrize(
+    ("given", "parts", "kept"),
+    [
+        (Control.DI, DACL, 0),
+        (Control.DC, DACL, 0),
+        (Control.DI | Control.DC, DACL, Control.DI),
+        (Control.PD, DACL, Control.PD),
+        (0, DACL | int(SecurityInformation.PROTECTED_DACL), Control.PD),
+        (Control.PD, DACL | int(SecurityInformation.UNPROTECTED_DACL), 0),
+    ],
+)
+def test_control_bits(given: int, parts: int, kept: int) -> None:
+    wanted = SecurityDescriptor(dacl=OTHER, control=int(given))
+
+    new = change(describe(stat()), parts, wanted.encode(), ALICE)
+
+    assert new.control == int(Control.DP | kept)
+    assert change(new, OWNER, EVERYONES.encode(), ALICE).control == new.control
 
 
 def test_what_is_no_descriptor_is_refused() -> None:
     with pytest.raises(StatusError) as caught:
-        change(stat(), DACL, b"\x01\x00")
+        change(describe(stat()), DACL, b"\x01\x00", ALICE)
 
     assert caught.value.status == NtStatus.INVALID_PARAMETER
+
+
+def test_what_is_stored_and_no_descriptor_lets_nobody_in() -> None:
+    broken = decode(b"\x01\x00")
+
+    assert broken.dacl == Acl([])
+    assert broken.control & Control.DP
+    assert decode(describe(stat()).encode()).owner == describe(stat()).owner

@@ -146,7 +146,7 @@ def test_several_opens_see_one_content(opened: Make) -> None:
 
     assert bytes(one.read(0, 10)) == b"onetwo"
     assert one.key == other.key
-    assert one.file_key == other.file_key != one.key
+    assert one.whole.key == other.whole.key != one.key
 
 
 def test_what_is_too_large(opened: Make) -> None:

@@ -1,0 +1,107 @@
+"""Which descriptor holds for a file: its own, or what the folders above it pass on.
+
+A file without descriptor may have been made by a local program, or before anybody restricted its
+folder. It is treated as if it had inherited when it was made what could be inherited now. So every
+folder on the way up matters, for every open; what was found for a folder is therefore believed for
+a moment, and forgotten when this server changes something about it.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from smbquic.server import security
+from smbquic.server.inheritance import inherit
+from smbquic.server.names import parent_of
+from smbquic.storage.base import FileStat, Storage, StorageFile
+from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityDescriptorControl
+
+LIFETIME = 1.0
+"""Seconds that a change made by a local program, or by way of another share, may be missed."""
+CAPACITY = 10_000
+"""Folders that are remembered of one storage."""
+
+_PRESENT = int(SecurityDescriptorControl.DP)
+
+
+class _Known(NamedTuple):
+    expires: float
+    descriptor: SecurityDescriptor | None
+
+
+class Descriptors:
+    """What holds for the files and folders of all storages."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._folders: dict[Storage, dict[str, _Known]] = {}
+
+    def effective(self, storage: Storage, file: StorageFile) -> SecurityDescriptor | None:
+        """The descriptor that decides about a file that is open; None lets everybody in."""
+        stored = file.security()
+        own = None if stored is None else security.decode(stored)
+        if own is not None and own.control & _PRESENT:
+            return own
+        whole = file.whole
+        name = whole.name
+        if not name:
+            return None
+        parent = self.folder(storage, parent_of(name))
+        return None if parent is None else _inherited(parent, own, whole.stat())
+
+    def folder(self, storage: Storage, name: str) -> SecurityDescriptor | None:
+        """The same for a folder, by its name in real case; raises as `Storage.stat`."""
+        known = self._folders.setdefault(storage, {})
+        now = self._clock()
+        found = known.get(name)
+        if found is not None and now < found.expires:
+            return found.descriptor
+        descriptor = self._find(storage, name)
+        if len(known) >= CAPACITY:
+            known.clear()
+        known[name] = _Known(now + LIFETIME, descriptor)
+        return descriptor
+
+    def shown(self, storage: Storage, file: StorageFile) -> SecurityDescriptor:
+        """What a client is shown: the file's own, with what is missing there made up."""
+        stored = file.security()
+        made_up = security.describe(file.whole.stat())
+        own = None if stored is None else security.decode(stored)
+        if own is None or not own.control & _PRESENT:
+            inherited = self.effective(storage, file)
+            if inherited is not None:
+                made_up.dacl, made_up.control = inherited.dacl, inherited.control
+            if own is not None:
+                made_up.owner = own.owner or made_up.owner
+                made_up.group = own.group or made_up.group
+            return made_up
+        return own
+
+    def forget(self, storage: Storage, name: str | None = None) -> None:
+        """Look anew for what holds for a folder that was just made, or for all of them."""
+        known = self._folders.get(storage)
+        if known is None:
+            return
+        if name is None:
+            known.clear()
+        else:
+            known.pop(name, None)
+
+    def _find(self, storage: Storage, name: str) -> SecurityDescriptor | None:
+        stored = storage.security(name)
+        own = None if stored is None else security.decode(stored)
+        if own is not None and own.control & _PRESENT:
+            return own
+        if not name:
+            return None
+        parent = self.folder(storage, parent_of(name))
+        return None if parent is None else _inherited(parent, own, storage.stat(name))
+
+
+def _inherited(
+    parent: SecurityDescriptor, own: SecurityDescriptor | None, stat: FileStat
+) -> SecurityDescriptor | None:
+    owner, group = security.owners(stat)
+    if own is not None:
+        owner, group = own.owner or owner, own.group or group
+    return inherit(parent, owner, group, is_directory=stat.is_directory)

@@ -1,0 +1,67 @@
+"""Extended attributes between the wire and the storage. [MS-FSA] 2.1.5.12.12, 2.1.5.15.6"""
+
+import errno
+from collections.abc import Iterator, Sequence
+
+from smbquic.errors import StatusError, WireError
+from smbquic.ntstatus import NtStatus
+from smbquic.storage.base import NameInvalid, StorageFile
+from smbquic.storage.extended import size
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.fscc.extended_attributes import EaFlags, FullEaInformation, decode_full_eas
+
+_MAX_SIZE = 0xFFFF - 5
+"""Bytes of all attributes of a file together."""
+_STATUS = {
+    errno.ENOSPC: NtStatus.EA_TOO_LARGE,
+    errno.ENOTSUP: NtStatus.EAS_NOT_SUPPORTED,
+}
+
+
+def decode_eas(buffer: Buffer, command: str) -> list[tuple[str, bytes]]:
+    """The attributes of a list from a client, by name.
+
+    StatusError EA_LIST_INCONSISTENT; INVALID_EA_FLAG for an attribute that others would have to
+    understand, INVALID_EA_NAME for a name that is not ASCII.
+    """
+    try:
+        attributes = decode_full_eas(buffer)
+    except WireError as error:
+        raise StatusError(NtStatus.EA_LIST_INCONSISTENT, command) from error
+    return [(_name_of(attribute, command), attribute.ea_value) for attribute in attributes]
+
+
+def encode_eas(attributes: Sequence[tuple[str, bytes]]) -> Iterator[FullEaInformation]:
+    """The attributes of a file for a client."""
+    for name, value in attributes:
+        yield FullEaInformation(name.encode("ascii"), value)
+
+
+def store(file: StorageFile, changes: Sequence[tuple[str, bytes]], command: str) -> None:
+    """Change attributes of a file.
+
+    StatusError INVALID_EA_NAME, EAS_NOT_SUPPORTED, and EA_TOO_LARGE beyond 64 KiB or the disk's
+    room for them; raises what the storage does.
+    """
+    merged = {name.lower(): (name, value) for name, value in file.extended_attributes()}
+    merged.update((name.lower(), (name, value)) for name, value in changes)
+    if size([entry for entry in merged.values() if entry[1]]) > _MAX_SIZE:
+        raise StatusError(NtStatus.EA_TOO_LARGE, command)
+    try:
+        file.set_extended_attributes(changes)
+    except NameInvalid as error:
+        raise StatusError(NtStatus.INVALID_EA_NAME, command, str(error.filename)) from error
+    except OSError as error:
+        status = _STATUS.get(error.errno or 0)
+        if status is None:
+            raise
+        raise StatusError(status, command) from error
+
+
+def _name_of(attribute: FullEaInformation, command: str) -> str:
+    if attribute.flags & EaFlags.FILE_NEED_EA:
+        raise StatusError(NtStatus.INVALID_EA_FLAG, command)
+    try:
+        return attribute.ea_name.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise StatusError(NtStatus.INVALID_EA_NAME, command) from error

@@ -1,0 +1,99 @@
+r"""Names of files and streams as CREATE and renames have them. [MS-FSCC] 2.1.5, [MS-FSA] 2.1.5.1
+
+``folder\file:stream:$TYPE``: at the end of a name, and only there, a stream may be named, and after
+another colon its type. The types that can be had are $DATA, which is what everybody means, and
+$INDEX_ALLOCATION, which is how the content of a folder is called.
+"""
+
+from typing import NamedTuple
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+
+DATA = "$DATA"
+_INDEX = "$INDEX_ALLOCATION"
+_INDEX_NAMES = frozenset({"", "$I30"})
+# Where a file system keeps quotas, object ids and reparse points: there are none here.
+_VIEW_INDEXES = frozenset({"$Q", "$O", "$R"})
+_FOLDER_SUFFIXES = frozenset({"$I30", f":{_INDEX}", f"$I30:{_INDEX}"})
+_WILDCARDS = frozenset('*?<>"')
+
+
+class Name(NamedTuple):
+    """What a name means.
+
+    `path` is the file or folder, `stream` the named stream of it, if any. `directory` is true if
+    the name can only mean a folder, false if it can only mean a file or a stream.
+    """
+
+    path: str
+    stream: str = ""
+    directory: bool | None = None
+
+
+def parse(name: str) -> Name:
+    """Take a name apart; StatusError OBJECT_NAME_INVALID, OBJECT_PATH_SYNTAX_BAD.
+
+    What a disk cannot hold is for the storage to refuse.
+    """
+    if ":" not in name:
+        _check_path(name)
+        return Name(name)
+    *folders, last = name.split("\\")
+    path = [_folder(component) for component in folders]
+    file, colon, rest = last.partition(":")
+    path.append(file)
+    joined = "\\".join(path)
+    _check_path(joined)
+    if not colon:
+        return Name(joined)
+    if not rest or rest.endswith(":"):
+        raise _invalid(name)
+    stream, _, kind = rest.partition(":")
+    kind = kind.upper()
+    if kind == _INDEX:
+        if stream.upper() in _VIEW_INDEXES:
+            raise StatusError.of(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", name)
+        if stream.upper() not in _INDEX_NAMES:
+            raise StatusError.of(NtStatus.INVALID_PARAMETER, "CREATE", name)
+        return Name(joined, directory=True)
+    if kind not in ("", DATA) or "/" in stream:
+        raise _invalid(name)
+    return Name(joined, stream, directory=False)
+
+
+def parse_stream(name: str) -> str:
+    """The stream in a new name of one, ``:stream`` or ``:stream:$DATA``; "" is the content.
+
+    [MS-FSA] 2.1.5.15.12.1; StatusError INVALID_PARAMETER, OBJECT_TYPE_MISMATCH.
+    """
+    stream, _, kind = name[1:].partition(":")
+    if name.endswith(":") or ":" in kind or "\\" in name or "/" in name:
+        raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", name)
+    if kind.upper() not in ("", DATA):
+        raise StatusError.of(NtStatus.OBJECT_TYPE_MISMATCH, "SET_INFO", name)
+    return stream
+
+
+def parent_of(path: str) -> str:
+    """The folder that a file or folder is in."""
+    return path.rpartition("\\")[0]
+
+
+def _folder(component: str) -> str:
+    """A component that something is in: a folder, by any of the names for its content."""
+    name, colon, suffix = component.partition(":")
+    if colon and suffix.upper() not in _FOLDER_SUFFIXES:
+        raise _invalid(component)
+    return name
+
+
+def _check_path(path: str) -> None:
+    if not _WILDCARDS.isdisjoint(path):
+        raise _invalid(path)
+    if ".." in path and ".." in path.split("\\"):
+        raise StatusError.of(NtStatus.OBJECT_PATH_SYNTAX_BAD, "CREATE", path)
+
+
+def _invalid(name: str) -> StatusError:
+    return StatusError.of(NtStatus.OBJECT_NAME_INVALID, "CREATE", name)
