@@ -103,12 +103,13 @@ class Responder:
         for index, answer in enumerate(answers):
             body = answer.body
             size = 0
-            if index < last:
+            if last:
+                # The last one as well, though nothing follows ([MS-SMB2] 3.3.4.1.3).
                 size = HEADER_SIZE + total(body)
                 filler = padding(size)
                 if filler:
                     body = [*body, filler]
-                    size += len(filler)
+                size = size + len(filler) if index < last else 0
             message += self._element(answer, body, size, related=index > 0)
         seal = self._sealing(answers[0].request)
         if seal is not None:

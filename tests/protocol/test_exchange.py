@@ -233,6 +233,16 @@ class TestCompound:
         assert [response.header.next_command % 8 for response in responses] == [0, 0, 0]
         assert responses[-1].header.next_command == 0
 
+    def test_the_last_element_is_padded_too(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        bodies = (FlushRequest(FILE), read(100))
+        sent = pair.client.compound(bodies, session=session, tree_id=3)
+        flush, read_ = pair.deliver(sent.buffers)
+        pair.server.respond(flush, FlushResponse())
+        message = b"".join(pair.server.respond(read_, ReadResponse(data=b"12345")))
+        assert len(message) % 8 == 0
+        assert pair.client.receive(memoryview(message))[1].body.data == b"12345"
+
     def test_unrelated_requests(self, make_session: Callable) -> None:
         pair, session = make_session()
         requests = self.send(pair, session, related=False)
