@@ -247,13 +247,15 @@ async def serve(
     server_name: str | None = None,
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
     signing_required: bool = False,
+    pipes_over_quic: bool = False,
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
 
     `shares` maps names to folders (or ready-made shares), `users` names to passwords (or is a
     `UserStore`, or a file of one). QUIC listeners need `certificate` (PEM, leaf first) and `key`;
     with `client_ca` they demand a client certificate from one of its authorities. `guest` lets
-    anybody in as a guest. `server_name` is what the server calls itself in logons.
+    anybody in as a guest. `server_name` is what the server calls itself in logons and
+    listings; `pipes_over_quic` lets clients list the shares over QUIC too, as they can over TCP.
 
     Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
     `UsersError`.
@@ -262,9 +264,8 @@ async def serve(
     tls = _server_tls(optional_path(certificate), optional_path(key), optional_path(client_ca))
     if tls is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
-    authenticator = Authenticator(
-        _users(users), server_name=server_name or socket.gethostname(), guest=guest
-    )
+    name = server_name or socket.gethostname()
+    authenticator = Authenticator(_users(users), server_name=name, guest=guest)
     settings = ServerSettings(
         guid=os.urandom(16),
         encryption=encryption,
@@ -273,7 +274,9 @@ async def serve(
     )
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
-        server = Server(served, authenticator, settings)
+        server = Server(
+            served, authenticator, settings, name=name, pipes_over_quic=pipes_over_quic
+        )
         stack.push_async_callback(server.close)
         for address in addresses:
             listener = await _listen(server, address, tls)

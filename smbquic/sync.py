@@ -92,6 +92,7 @@ def serve(
     server_name: str | None = None,
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
     signing_required: bool = False,
+    pipes_over_quic: bool = False,
 ) -> Iterator[api.Serving]:
     """See `smbquic.serve`."""
     serving = api.serve(
@@ -105,6 +106,7 @@ def serve(
         server_name=server_name,
         encryption=encryption,
         signing_required=signing_required,
+        pipes_over_quic=pipes_over_quic,
     )
     with _entered(serving) as (server, _):
         yield server

@@ -121,6 +121,7 @@ def _allow_many_files() -> None:
 @click.option("--guest", is_flag=True, help="Let unknown users in, to read.")
 @click.option("--encrypt", is_flag=True, help="Demand SMB encryption (over QUIC TLS counts).")
 @click.option("--require-signing", is_flag=True, help="Demand that clients sign.")
+@click.option("--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
 def serve(
     shares: tuple[str, ...],
@@ -135,6 +136,7 @@ def serve(
     guest: bool,
     encrypt: bool,
     require_signing: bool,
+    pipes_over_quic: bool,
     as_json: bool,
 ) -> None:
     """Share folders over QUIC, and over TCP where asked for.
@@ -163,6 +165,7 @@ def serve(
             guest=guest,
             encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
             signing_required=require_signing,
+            pipes_over_quic=pipes_over_quic,
         ) as serving:
             _announce(serving.listeners, own_ca, as_json=as_json)
             await stop_signal()
