@@ -1,0 +1,116 @@
+"""What work takes: seconds, processor seconds, memory; and what others took meanwhile."""
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TICK: int = os.sysconf("SC_CLK_TCK")
+_KERNEL = 2
+"""The process id of kthreadd, whose children work for whoever keeps them busy."""
+
+
+class Usage:
+    """A stopwatch for the process that it is in."""
+
+    def __init__(self) -> None:
+        self.seconds = self.cpu_seconds = 0.0
+        self._started = self._cpu = 0.0
+
+    def begin(self) -> None:
+        """Start."""
+        self._started, self._cpu = time.monotonic(), time.process_time()
+
+    def end(self) -> None:
+        """Stop."""
+        self.seconds = time.monotonic() - self._started
+        self.cpu_seconds = time.process_time() - self._cpu
+
+    def report(self) -> dict[str, float]:
+        """The figures, for JSON."""
+        return {
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "peak_bytes": peak_memory("self"),
+        }
+
+
+def peak_memory(process: int | str) -> int:
+    """The most memory that a process has had resident so far, in bytes.
+
+    `getrusage` is no help: it counts what the process was before it became this program.
+    """
+    return _memory(process, "VmHWM")
+
+
+def memory(process: int | str) -> int:
+    """What a process has resident now, in bytes."""
+    return _memory(process, "VmRSS")
+
+
+def _memory(process: int | str, name: str) -> int:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    [value] = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return int(value) * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One line of the process table; `ticks` counts those of children that have ended too."""
+
+    parent: int
+    ticks: int
+
+
+def table() -> dict[int, Process]:
+    """Every process there is."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            # It may end meanwhile.
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                found[int(entry.name)] = Process(int(fields[1]), sum(map(int, fields[11:15])))
+    return found
+
+
+def descendants(root: int, processes: dict[int, Process]) -> set[int]:
+    """A process and all below it."""
+    family, size = {root}, 0
+    while len(family) > size:
+        size = len(family)
+        family |= {number for number, process in processes.items() if process.parent in family}
+    return family
+
+
+def tree_cpu_seconds(root: int) -> float:
+    """Processor time that a process and all below it have used so far."""
+    processes = table()
+    family = descendants(root, processes)
+    return sum(processes[number].ticks for number in family if number in processes) / TICK
+
+
+class Neighbours:
+    """How busy everybody else on this machine is.
+
+    Processes that begin and end between two looks are only seen where their parent counts them.
+    """
+
+    def __init__(self) -> None:
+        self._before = self._others()
+        self._since = time.monotonic()
+
+    def load(self) -> float:
+        """Processor seconds per second that others have used since the last look."""
+        now, others = time.monotonic(), self._others()
+        used = sum(ticks - self._before.get(number, ticks) for number, ticks in others.items())
+        load = used / TICK / max(now - self._since, 0.01)
+        self._before, self._since = others, now
+        return max(load, 0.0)
+
+    @staticmethod
+    def _others() -> dict[int, int]:
+        processes = table()
+        ours = descendants(os.getpid(), processes) | descendants(_KERNEL, processes)
+        return {n: process.ticks for n, process in processes.items() if n not in ours}
