@@ -1,0 +1,136 @@
+"""Our server and our client, over either transport, inside a tunnel or not."""
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
+
+from benchmarks.arms import congestion as tcp_congestion
+from benchmarks.arms.base import Arm, ArmError, Running, end
+from benchmarks.arms.tunnels import Tunnel
+from benchmarks.ends import EndOptions
+from benchmarks.link import Link, Namespace
+from benchmarks.links import QUIC_PORT, TCP_PORT
+from benchmarks.place import Place
+from benchmarks.works import Figures
+
+STARTING = 20.0
+"""Seconds that a program may take until it is ready."""
+WORKING = 120.0
+"""Seconds that a work may take; longer is an error, not a slow sample."""
+
+
+class SmbArm(Arm):
+    """smbquic at both ends. `tcp` is the kernel's congestion control, `congestion` is QUIC's."""
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        *,
+        transport: Literal["quic", "tcp"],
+        tcp: str = "cubic",
+        tunnel: Tunnel | None = None,
+        encrypt: bool = False,
+        double: bool = False,
+        engine: Literal["aioquic", "qh3"] = "qh3",
+        congestion: Literal["cubic", "bbr", "reno"] = "cubic",
+        datagram_size: int = 0,
+    ) -> None:
+        self.name, self.title = name, title
+        self.transport: Literal["quic", "tcp"] = transport
+        self.tcp, self.tunnel = tcp, tunnel
+        self.encrypt, self.double, self.engine = encrypt, double, engine
+        self.congestion, self.datagram_size = congestion, datagram_size
+
+    def needs(self) -> dict[str, str]:
+        return self.tunnel.programs if self.tunnel else {}
+
+    def missing(self) -> list[str]:
+        found = super().missing()
+        if self.transport == "tcp" and self.tcp not in tcp_congestion.available():
+            found.append(f"this kernel has no TCP congestion control {self.tcp}")
+        return found
+
+    def options(self, place: Place, host: str) -> dict[str, Any]:
+        """What both ends are told."""
+        return {
+            "transport": self.transport,
+            "host": host,
+            "port": QUIC_PORT if self.transport == "quic" else TCP_PORT,
+            "password": place.password,
+            "encrypt": self.encrypt,
+            "double": self.double,
+            "engine": self.engine,
+            "congestion": self.congestion,
+            "datagram_size": self.datagram_size,
+        }
+
+    @contextmanager
+    def start(self, link: Link, place: Place) -> Iterator[Running]:
+        with ExitStack() as stack:
+            processes: dict[str, list[subprocess.Popen[Any]]] = {}
+            host = link.server.address
+            if self.tunnel:
+                host, processes["vpn"] = stack.enter_context(self.tunnel.between(link))
+            common = self.options(place, host)
+            server_options = EndOptions(
+                **common,
+                folder=str(place.share),
+                certificate=str(place.pki.server.certificate),
+                key=str(place.pki.server.key),
+            )
+            client_options = EndOptions(
+                **common, folder=str(place.scratch), certificate=str(place.pki.ca)
+            )
+            server = Program(link.server, "benchmarks.ends.server", server_options, self.tcp)
+            stack.callback(end, server.process)
+            client = Program(link.client, "benchmarks.ends.client", client_options, self.tcp)
+            stack.callback(end, client.process)
+            for program in (server, client):
+                program.answer(STARTING)
+            processes["server"] = [server.process]
+            yield Running(client.perform, processes)
+
+
+class Program:
+    """One of `benchmarks.ends`, which speaks JSON, a line each."""
+
+    def __init__(self, namespace: Namespace, module: str, options: EndOptions, tcp: str) -> None:
+        self.process = namespace.popen(
+            [sys.executable, "-m", module, options.to_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=tcp_congestion.environment(tcp),
+            # Ctrl-C in a terminal is for us.
+            start_new_session=True,
+        )
+
+    def answer(self, patience: float) -> Figures:
+        """The next line. Raises `ArmError`."""
+        stdout = self.process.stdout
+        assert stdout is not None
+        ready, _, _ = select.select([stdout], [], [], patience)
+        if not ready:
+            raise ArmError(f"no answer within {patience:g} s")
+        line = stdout.readline()
+        if not line:
+            raise ArmError(f"it ended with exit code {self.process.wait()}")
+        document: Figures = json.loads(line)
+        if "error" in document:
+            raise ArmError(document["error"])
+        return document
+
+    def perform(self, request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
+        """Have a work done. Raises `ArmError`."""
+        stdin = self.process.stdin
+        assert stdin is not None
+        stdin.write(json.dumps(request) + "\n")
+        stdin.flush()
+        while "event" in (document := self.answer(WORKING)):
+            on_event(document["event"])
+        return document

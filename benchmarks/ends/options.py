@@ -1,0 +1,32 @@
+"""What both ends of a connection must know."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+SHARE = "data"
+USER = "alice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOptions:
+    """`datagram_size` 0 leaves it to the transport; `double` encrypts SMB inside QUIC too."""
+
+    transport: Literal["quic", "tcp"]
+    host: str
+    port: int
+    password: str
+    encrypt: bool = False
+    double: bool = False
+    engine: Literal["aioquic", "qh3"] = "qh3"
+    congestion: Literal["cubic", "bbr", "reno"] = "cubic"
+    datagram_size: int = 0
+    folder: str = ""
+    """The server's share; at the client, where it may write."""
+    certificate: str = ""
+    """The server's, and at the client the CA's."""
+    key: str = ""
+
+    def to_json(self) -> str:
+        """For a command line."""
+        return json.dumps(asdict(self))

@@ -1,0 +1,95 @@
+"""What is run: which works on which links, with how much to do, how often."""
+
+from dataclasses import dataclass, field
+
+from benchmarks.links import LAN, LOSSES, RATED
+from benchmarks.place import Sizes
+from benchmarks.works import ALL as WORKS
+
+KIB, MIB = 1 << 10, 1 << 20
+BULK = ("bulk-write", "bulk-read")
+SMALL = ("small-write", "small-read", "list-100", "stat-storm", "random-read-16")
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A link, and what is done on it."""
+
+    link: str
+    works: tuple[str, ...]
+    sizes: Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`blocks` are counted without the one that is discarded."""
+
+    name: str
+    about: str
+    blocks: int
+    legs: tuple[Leg, ...]
+    calibration_seconds: int = 5
+    arms: tuple[str, ...] = field(default=())
+    """None: all."""
+
+
+QUICK = Profile(
+    "quick",
+    "every arm on one clean link, three times; within five minutes",
+    blocks=3,
+    legs=(
+        Leg(
+            "20ms-100mbit",
+            ("connect", *BULK, *SMALL, "loaded-latency"),
+            Sizes(bulk=3 * MIB, small_files=20, listings=(100,), stats=10, random_reads=16),
+        ),
+    ),
+    calibration_seconds=2,
+)
+
+HEADLINE = Profile(
+    "headline",
+    "a clean link, a lossy one and the machine's limit, ten times; within an hour",
+    blocks=10,
+    legs=(
+        Leg(
+            "20ms-100mbit",
+            ("connect", *BULK, *SMALL, "loaded-latency", "competing"),
+            Sizes(bulk=8 * MIB, small_files=50, listings=(100,), stats=20, random_reads=32),
+        ),
+        Leg("50ms-50mbit-1%", BULK, Sizes(bulk=3 * MIB // 2, listings=())),
+        Leg(LAN, BULK, Sizes(bulk=64 * MIB, listings=())),
+    ),
+)
+
+_FULL_SIZES = Sizes(
+    bulk=16 * MIB,
+    small_files=1000,
+    listings=(10, 1000, 10_000),
+    stats=100,
+    random_reads=64,
+)
+_LOSSY = (*BULK, "loaded-latency")
+FULL = Profile(
+    "full",
+    "every link of the method with every work; a night",
+    blocks=10,
+    legs=(
+        *(
+            Leg(link, tuple(name for name in WORKS if name != "list-100"), _FULL_SIZES)
+            for link in (LAN, *RATED)
+        ),
+        *(
+            Leg(f"{link}-{loss}", _LOSSY, Sizes(bulk=4 * MIB, listings=()))
+            for link in RATED
+            for loss in LOSSES
+        ),
+        *(
+            Leg(f"{RATED[1]}-{queue}", _LOSSY, Sizes(bulk=8 * MIB, listings=()))
+            for queue in ("0.5bdp", "4bdp")
+        ),
+    ),
+    calibration_seconds=10,
+)
+
+ALL = {profile.name: profile for profile in (QUICK, HEADLINE, FULL)}

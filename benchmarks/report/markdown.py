@@ -1,0 +1,37 @@
+"""The report as Markdown."""
+
+from benchmarks.report import text
+from benchmarks.report.summary import Summary, link_title
+
+
+def table(headings: list[str], lines: list[list[str]]) -> str:
+    """A table."""
+    rows = [headings, ["---"] * len(headings), *lines]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    )
+
+
+def page(summary: Summary) -> str:
+    """The whole of it."""
+    description = summary.description
+    parts = [
+        f"# SMB over QUIC, TCP and VPNs: {description['profile']}",
+        f"{description['about'].capitalize()}. {text.counted(summary)}",
+    ]
+    link = None
+    for found in summary.tables:
+        if found.link != link:
+            link = found.link
+            parts.append(f"## {link_title(link)}")
+        noise = "" if found.noise is None else f" A/A noise floor: {found.noise:.1%}."
+        parts.append(f"### {found.title.capitalize()}\n\n{noise.strip()}".rstrip())
+        headings = text.columns(found.rows, found.metrics)
+        parts.append(table(headings, [text.line(r, found.metrics, headings) for r in found.rows]))
+    if summary.calibration:
+        lines = [text.calibration_line(found) for found in summary.calibration]
+        parts += ["## Calibration", table(text.CALIBRATION, lines)]
+    parts += ["## Method", *text.HOW, "## Limits", "\n".join(f"- {line}" for line in text.LIMITS)]
+    parts.append("## Machine")
+    parts.append("\n".join(f"- {name}: {value}" for name, value in text.machine(description)))
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,54 @@
+"""The short table for the README, put between two marks there."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import text
+from benchmarks.report.markdown import table
+from benchmarks.report.summary import Row, Summary, link_title, summarize
+from benchmarks.results import ResultsError
+
+BEGIN = "<!-- made by `python -m benchmarks table`: begin -->"
+END = "<!-- end -->"
+
+
+def short_table(result: dict[str, Any]) -> str:
+    """Bulk in both directions of every link, and connecting."""
+    summary = summarize(result)
+    parts = []
+    for leg in summary.description["links"]:
+        by_work = {found.work: found for found in summary.tables if found.link == leg}
+        wanted = [by_work[w] for w in ("bulk-write", "bulk-read", "connect") if w in by_work]
+        headings = ["arm", *(f"{w.title}, {w.metrics[0].unit}" for w in wanted)]
+        rows = [{row.arm: row for row in found.rows} for found in wanted]
+        lines = [
+            [arm, *(cell(r.get(arm), f.metrics[0]) for r, f in zip(rows, wanted, strict=True))]
+            for arm in summary.description["arms"]
+        ]
+        parts.append(f"{link_title(leg)}:\n\n{table(headings, lines)}")
+    return "\n\n".join([*parts, origin(summary)])
+
+
+def cell(row: Row | None, metric: Any) -> str:
+    """A figure."""
+    return text.shown(row.values.get(metric.key), metric) if row else "-"
+
+
+def origin(summary: Summary) -> str:
+    """What made it."""
+    found = summary.description
+    machine = found["machine"]
+    return (
+        f"Medians with 95 % intervals of {found['blocks']} runs on {machine['cpu']},"
+        f" {machine['cores']} cores, Linux {machine['kernel']}; made by"
+        f" `python -m benchmarks run --profile {found['profile']}` on {found['started'][:10]}."
+    )
+
+
+def put(result: dict[str, Any], file: Path) -> None:
+    """Replace what is between the marks. Raises `ResultsError` where there are none."""
+    before, begin, rest = file.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ResultsError(f"{file} has no place for the table: add the lines {BEGIN} and {END}")
+    file.write_text(f"{before}{BEGIN}\n\n{short_table(result)}\n\n{END}{after}")

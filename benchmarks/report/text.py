@@ -1,0 +1,141 @@
+"""Words and numbers that the pages share."""
+
+from typing import Any
+
+from benchmarks.report.summary import Row, Summary
+from benchmarks.statistics import Estimate
+from benchmarks.works import Metric
+
+HOW = (
+    "Two network namespaces are joined by an emulator that forwards single packets between TUN"
+    " devices: a rate, a queue, a delay and losses, the same for every arm. Each visit has a fresh"
+    " link with a seed of its own, a fresh server and fresh connections; all arms take turns in"
+    " blocks, in random order, and the first block is discarded.",
+    "Medians with bootstrapped 95 % intervals. Ratios are paired: each block's figure against the"
+    " figure of tcp-encrypted in the same block. Every file that moved was compared by its SHA-256."
+    " Visits in which the link or a hash was wrong are not counted, but listed.",
+)
+LIMITS = (
+    "Client, server, VPN and emulator share this machine's cores: where a row is marked CPU-bound,"
+    " it says how fast the program is, not what the link gives.",
+    "An emulated link has no other traffic, and its losses are independent of the load unless the"
+    " name says bursts.",
+    "Under loss the congestion control decides, not the transport: compare quic-bbr with tcp-bbr,"
+    " and cubic with cubic. SMB over QUIC uses one stream, so there is no head-of-line advantage"
+    " to be had.",
+    "vpn-model is a model: it has ESP's bytes and AES-GCM, and nothing else of IPsec.",
+)
+LEGEND = {
+    "bulk": "Goodput of one large file. A dot is the median, the bar its 95 % interval; where the"
+    " bars of two arms overlap, this run does not tell them apart.",
+    "small": "What many small operations take: round trips decide, not the rate.",
+    "connect": "From nothing to a usable share. The stages are medians; the round trips are"
+    " counted in the packets on the wire.",
+    "latency": "How long one operation takes.",
+}
+
+
+def number(value: float, digits: int = 1) -> str:
+    """With thousands set apart."""
+    return f"{value:,.{digits}f}"
+
+
+def shown(found: Estimate | None, metric: Metric) -> str:
+    """A median with its interval."""
+    if found is None:
+        return "-"
+    median, low, high = (
+        number(value * metric.scale, metric.digits)
+        for value in (found.median, found.low, found.high)
+    )
+    return f"{median} ({low} to {high})"
+
+
+def ratio(found: Estimate | None) -> str:
+    """A paired ratio with its interval."""
+    if found is None:
+        return "-"
+    return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def notes(row: Row) -> str:
+    """What must be known about a row."""
+    found = []
+    if row.cpu_bound:
+        found.append(f"CPU-bound ({row.busy:.0%} of a core)")
+    if row.invalid:
+        found.append(f"{len(row.invalid)} invalid")
+    return ", ".join(found)
+
+
+def columns(summary_rows: list[Row], metrics: tuple[Metric, ...]) -> list[str]:
+    """The headings of a table."""
+    units = [f"{m.title}{', ' + m.unit if m.unit else ''}" for m in metrics]
+    more = ["N", "x tcp-encrypted"]
+    if any(row.link_share for row in summary_rows):
+        more.append("share of the link")
+    if any(row.wire_per_payload for row in summary_rows):
+        more += ["wire/payload", "CPU s/GiB"]
+    return ["arm", *units, *more, "notes"]
+
+
+def line(row: Row, metrics: tuple[Metric, ...], headings: list[str]) -> list[str]:
+    """A row's cells."""
+    first = row.values.get(metrics[0].key)
+    found = [row.arm, *(shown(row.values.get(m.key), m) for m in metrics)]
+    found += [str(first.count if first else 0), ratio(row.ratio)]
+    if "share of the link" in headings:
+        found.append("-" if row.link_share is None else f"{row.link_share:.1%}")
+    if "wire/payload" in headings:
+        wire = row.wire_per_payload
+        found.append("-" if wire is None else f"{wire:.3f}")
+        cpu = [f"{role} {number(seconds)}" for role, seconds in sorted(row.cpu_per_gib.items())]
+        found.append(", ".join(cpu) or "-")
+    return [*found, notes(row)]
+
+
+def machine(description: dict[str, Any]) -> list[tuple[str, str]]:
+    """The machine, for a list."""
+    found = description["machine"]
+    versions = {**found["packages"], **found["programs"]}
+    return [
+        ("processor", f"{found['cpu']}, {found['cores']} cores"),
+        ("system", f"{found['system']}, Linux {found['kernel']}, Python {found['python']}"),
+        ("versions", ", ".join(f"{name} {v}" for name, v in versions.items() if v)),
+        ("sysctls", "; ".join(f"{name} = {v}" for name, v in found["sysctls"].items() if v)),
+        ("commit", str(found["commit"])),
+        ("seed", str(description["seed"])),
+        ("started", description["started"]),
+        ("command", f"python -m benchmarks run --profile {description['profile']}"),
+    ]
+
+
+def counted(summary: Summary) -> str:
+    """How much of it there is, and what was invalid or left out."""
+    missing = summary.description["missing"]
+    text = f"{summary.visits} visits, of which {summary.invalid_visits} were invalid."
+    for name, lacking in missing.items():
+        text += f" Left out: {name} ({'; '.join(lacking)})."
+    return text
+
+
+def calibration_line(found: dict[str, Any]) -> list[str]:
+    """A link, set against measured."""
+    sent = max(found["sent"], 1)
+    low, high = (bound / sent for bound in found["loss_interval"])
+    return [
+        found["link"],
+        f"{found['round_trip'] / 1e6:.1f} / {found['round_trip_measured'] / 1e6:.2f}",
+        " / ".join(f"{found[key] / 1e6:.2f}" for key in ("rate", "udp_rate", "tcp_rate")),
+        f"{found['loss']:.2%} / {found['lost'] / sent:.2%} ({low:.2%} to {high:.2%})",
+        ", ".join(found["wrong"]) or "as set",
+    ]
+
+
+CALIBRATION = [
+    "link",
+    "RTT in ms, set / ping",
+    "rate in Mbit/s, set / UDP / TCP",
+    "loss, set / measured (99.9 % of runs)",
+    "",
+]

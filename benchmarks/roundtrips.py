@@ -1,0 +1,81 @@
+"""Round trips as seen on the wire: packets captured at the client, and how often it had to wait."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.link import Namespace
+from benchmarks.link.namespaces import DEVICE
+
+_ETH_P_ALL = 3
+_OUTGOING = 4
+_PACKET_TYPE = 2
+# Of SO_RCVTIMEO: how soon the capture notices that it is to end.
+_PATIENCE = struct.pack("ll", 0, 50_000)
+# Of Linux, and not in Python's socket module.
+_SO_TIMESTAMPNS = 35
+_SHARE_OF_ROUND_TRIP = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet on the client's device: seconds of the monotonic clock, and whether it left."""
+
+    at: float
+    sent: bool
+    size: int
+
+
+def count(packets: Sequence[Packet], round_trip: float, until: float) -> int:
+    """How many round trips passed, one after the other, until then.
+
+    One begins with the first packet that the client sends after the last one ended, and ends with
+    the first packet from the server that may be its answer: no answer comes before a round trip
+    (`round_trip`, in seconds, as the link is set) is over.
+    """
+    found, begun = 0, None
+    for packet in packets:
+        # Clocks are read late. What answers a later packet comes a whole round trip later.
+        if packet.at > until + round_trip / 2:
+            break
+        if packet.sent:
+            if begun is None:
+                begun = packet.at
+        elif begun is not None and packet.at - begun >= _SHARE_OF_ROUND_TRIP * round_trip:
+            found, begun = found + 1, None
+    return found
+
+
+@contextlib.contextmanager
+def captured(namespace: Namespace) -> Iterator[list[Packet]]:
+    """All packets on the link's device of a namespace, in order, while the block runs."""
+    packets: list[Packet] = []
+    ended = threading.Event()
+    with namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as watcher:
+        watcher.bind((DEVICE, _ETH_P_ALL))
+        watcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
+        watcher.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        behind = time.time() - time.monotonic()
+
+        def watch() -> None:
+            while not ended.is_set():
+                try:
+                    data, control, _, address = watcher.recvmsg(2048, 128)
+                except BlockingIOError:
+                    continue
+                sent = address[_PACKET_TYPE] == _OUTGOING
+                [(_, _, stamp)] = control
+                seconds, nanoseconds = struct.unpack("qq", stamp)
+                packets.append(Packet(seconds + nanoseconds / 1e9 - behind, sent, len(data)))
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield packets
+        finally:
+            ended.set()
+            thread.join()

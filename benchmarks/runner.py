@@ -1,0 +1,147 @@
+"""Makes the visits of a run: a fresh link, the arm on it, its works, and what the link saw."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from benchmarks import doctor, machine, place, plan
+from benchmarks.arms import ALL as ARMS
+from benchmarks.arms import Arm, ArmError, Running
+from benchmarks.link import Link, LinkError, Statistics, remove_leftovers
+from benchmarks.link.calibrate import calibrate
+from benchmarks.links import LinkChoice
+from benchmarks.place import Place
+from benchmarks.plan import Visit
+from benchmarks.profiles import Leg, Profile
+from benchmarks.results import FORMAT, Folder
+from benchmarks.works import ALL as WORKS
+from benchmarks.works import Work
+
+Progress = Callable[[int, int, Visit | None], None]
+"""Called with how many visits are done, how many there are in all, and which one is next."""
+
+
+def clean_up() -> list[str]:
+    """Remove what killed runs left behind; says what it was."""
+    return remove_leftovers() + place.remove_leftovers()
+
+
+def describe(profile: Profile, arms: Sequence[Arm], seed: int) -> dict[str, Any]:
+    """A run's description, for its folder."""
+    lacking = doctor.missing(list(arms))
+    return {
+        "format": FORMAT,
+        "profile": profile.name,
+        "about": profile.about,
+        "seed": seed,
+        "blocks": profile.blocks,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "links": [leg.link for leg in profile.legs],
+        "legs": [asdict(leg) for leg in profile.legs],
+        "arms": [arm.name for arm in arms if arm.name not in lacking],
+        "missing": lacking,
+        "machine": machine.describe(),
+    }
+
+
+def run(
+    profile: Profile, arms: Sequence[Arm], folder: Folder, progress: Progress, seed: int | None
+) -> dict[str, Any]:
+    """Make all visits that the folder does not hold yet: the result.
+
+    Raises `LinkError` where there can be no link, `ResultsError` for a folder of another run.
+    """
+    chosen = random.SystemRandom().getrandbits(31) if seed is None else seed
+    description = folder.begin(describe(profile, arms, chosen))
+    seed = description["seed"]
+    planned = plan.visits(description["links"], description["arms"], profile.blocks, seed)
+    legs = {leg.link: leg for leg in profile.legs}
+    # What is invalid is made again once the rest is through.
+    while todo := plan.remaining(planned, folder.done()):
+        for link, group in groupby(todo, lambda visit: visit.link):
+            with place.made(legs[link].sizes, seed) as files:
+                for visit in group:
+                    done = len(folder.visits())
+                    progress(done, max(len(planned), done + len(todo)), visit)
+                    folder.add(make(visit, legs[link], files, plan.seed_of(visit, seed)))
+    progress(len(planned), len(planned), None)
+    calibrations = [measure(LinkChoice.parse(link), profile) for link in legs]
+    return folder.finish(
+        calibration=[found for found in calibrations if found],
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def measure(choice: LinkChoice, profile: Profile) -> dict[str, Any] | None:
+    """A link set against measured; None for one without a rate."""
+    if not choice.rate:
+        return None
+    found = calibrate(
+        rate=str(choice.rate),
+        delay=str(choice.round_trip / 2 / 10**9),
+        loss=choice.loss,
+        seconds=profile.calibration_seconds,
+    )
+    return {"link": choice.name, **asdict(found), "wrong": found.wrong}
+
+
+def make(visit: Visit, leg: Leg, files: Place, seed: int) -> dict[str, Any]:
+    """One visit. What goes wrong with it is in its `problems`."""
+    arm = ARMS[visit.arm]
+    started = time.monotonic()
+    document: dict[str, Any] = {
+        **asdict(visit),
+        "seed": seed,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "works": {},
+        "problems": [],
+    }
+    link = LinkChoice.parse(visit.link).make(seed)
+    try:
+        with link, arm.start(link, files) as running:
+            for name in leg.works:
+                if arm.can(WORKS[name]):
+                    document["works"][name] = perform(WORKS[name], running, files, link, seed)
+            document["problems"] += link.statistics().problems
+    except ArmError as error:
+        document["problems"].append(f"{arm.name}: {error}")
+    document["link_statistics"] = asdict(link.statistics())
+    document["seconds"] = time.monotonic() - started
+    return document
+
+
+def perform(work: Work, running: Running, files: Place, link: Link, seed: int) -> dict[str, Any]:
+    """One work: its figures, and what was wrong."""
+    before, cpu = link.statistics(), running.cpu_seconds()
+    try:
+        figures = work.run(running.perform, files, link, seed)
+    except (ArmError, LinkError, BrokenPipeError) as error:
+        return {"figures": {}, "problems": [f"{work.name}: {error}"]}
+    used = {role: seconds - cpu[role] for role, seconds in running.cpu_seconds().items()}
+    after = link.statistics()
+    if "client_cpu" in figures:
+        used["client"] = figures.pop("client_cpu")
+    used["emulator"] = (after.cpu_ns - before.cpu_ns) / 1e9
+    return {
+        "problems": work.check(figures, files),
+        "figures": {**figures, "cpu": used, "wire": wire(before, after)},
+    }
+
+
+def wire(before: Statistics, after: Statistics) -> dict[str, dict[str, int]]:
+    """What passed in each direction meanwhile."""
+    found = {}
+    for way in ("up", "down"):
+        passed = getattr(after, way).total - getattr(before, way).total
+        found[way] = {
+            "packets": passed.offered.packets,
+            "bytes": passed.offered.bytes,
+            "delivered_bytes": passed.delivered.bytes,
+            "lost": passed.loss.packets,
+            "queue_drops": passed.queue.packets,
+        }
+    return found

@@ -1,0 +1,74 @@
+"""A connection's beginning, and its survival."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks import roundtrips
+from benchmarks.link import Link
+from benchmarks.place import Place
+from benchmarks.works.base import Figures, Metric, Perform, Work
+
+STAGES = ("transport", "negotiate", "session", "tree")
+PATIENCE = 10.0
+"""Seconds until a transfer counts as dead whose address has changed."""
+
+
+class Connect(Work):
+    """Connect up to the tree, split into stages; QUIC's first includes TLS.
+
+    Round trips are counted in the packets on the wire, up to the moment when the last stage's
+    answer had come, from the first packet on, so a VPN's handshake is among them.
+    """
+
+    name, title = "connect", "connect, from nothing to the share"
+    metrics = (
+        Metric("total", "time", "ms", 1e3),
+        Metric("round_trips", "round trips on the wire", "", digits=0),
+        *(Metric(stage, stage, "ms", 1e3) for stage in STAGES),
+    )
+
+    def request(self, place: Place, seed: int) -> dict[str, Any]:
+        return {}
+
+    def run(self, perform: Perform, place: Place, link: Link, seed: int) -> Figures:
+        with roundtrips.captured(link.client) as packets:
+            figures = super().run(perform, place, link, seed)
+        begun, *ends = figures.pop("stages")
+        round_trip = link.settings.round_trip / 10**9
+        trips = [roundtrips.count(packets, round_trip, end) for end in ends]
+        for stage, start, end in zip(STAGES, (begun, *ends), ends, strict=False):
+            figures[stage] = end - start
+        return {
+            **figures,
+            "total": ends[-1] - begun,
+            "round_trips": trips[-1],
+            "round_trips_after": dict(zip(STAGES, trips, strict=True)),
+            "packets": len(packets),
+        }
+
+
+class AddressChange(Work):
+    """The client's address changes in the middle of a transfer; the old one vanishes."""
+
+    name, title = "address-change", "the client's address changes in mid-transfer"
+    metrics = (
+        Metric("survived", "transfers that survived", "", more_is_better=True, digits=0),
+        Metric("gap", "longest pause afterwards", "ms", 1e3),
+    )
+
+    def request(self, place: Place, seed: int) -> dict[str, Any]:
+        return {"path": "big", "patience": PATIENCE}
+
+    def run(self, perform: Perform, place: Place, link: Link, seed: int) -> Figures:
+        def move(event: str) -> None:
+            link.client.move(1)
+
+        figures = perform({"work": self.name, **self.request(place, seed)}, move)
+        link.client.move(0)
+        return figures
+
+    def check(self, figures: Figures, place: Place) -> list[str]:
+        problems = []
+        for landed in figures.pop("landed", []):
+            problems += place.compare(Path(landed), place.share / "big")
+        return problems

@@ -1,0 +1,82 @@
+"""Files up and down."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from benchmarks.link import Link
+from benchmarks.place import Place, hash_of
+from benchmarks.works.base import Figures, Metric, Perform, Work
+
+GOODPUT = Metric("goodput", "goodput", "Mbit/s", 1e-6, more_is_better=True, digits=2)
+FILES = Metric("files_per_second", "files per second", "files/s", more_is_better=True)
+
+
+class _Moving(Work):
+    def run(self, perform: Perform, place: Place, link: Link, seed: int) -> Figures:
+        figures = super().run(perform, place, link, seed)
+        figures["goodput"] = figures["bytes"] * 8 / figures["seconds"]
+        if "files" in figures:
+            figures["files_per_second"] = figures["files"] / figures["seconds"]
+        return figures
+
+
+class BulkRead(_Moving):
+    """One large file from the server."""
+
+    name, title = "bulk-read", "read one large file"
+    metrics = (GOODPUT,)
+
+    def request(self, place: Place, seed: int) -> dict[str, Any]:
+        return {"path": "big"}
+
+    def check(self, figures: Figures, place: Place) -> list[str]:
+        if figures.pop("no_file", False):
+            return []
+        [landed] = figures.pop("landed")
+        return place.compare(Path(landed), place.share / "big")
+
+
+class BulkWrite(_Moving):
+    """One large file to the server."""
+
+    name, title = "bulk-write", "write one large file"
+    metrics = (GOODPUT,)
+
+    def request(self, place: Place, seed: int) -> dict[str, Any]:
+        return {"source": str(place.source / "big"), "path": "put"}
+
+    def check(self, figures: Figures, place: Place) -> list[str]:
+        if figures.pop("no_file", False):
+            return []
+        return place.compare(place.share / "put", place.source / "big")
+
+
+class SmallRead(_Moving):
+    """Many small files from the server."""
+
+    name, title = "small-read", "read small files (4 KiB each)"
+    metrics = (FILES,)
+
+    def request(self, place: Place, seed: int) -> dict[str, Any]:
+        return {"path": "small"}
+
+    def check(self, figures: Figures, place: Place) -> list[str]:
+        [landed] = figures.pop("landed")
+        return place.compare(Path(landed), place.share / "small")
+
+
+class SmallWrite(_Moving):
+    """Many small files to the server."""
+
+    name, title = "small-write", "write small files (4 KiB each)"
+    metrics = (FILES,)
+
+    def request(self, place: Place, seed: int) -> dict[str, Any]:
+        return {"source": str(place.source / "small"), "path": "put-small"}
+
+    def check(self, figures: Figures, place: Place) -> list[str]:
+        landed = place.share / "put-small"
+        equal = hash_of(landed) == place.hash(place.source / "small")
+        shutil.rmtree(landed)
+        return [] if equal else ["small files: a hash differs"]
