@@ -388,6 +388,20 @@ class TestPki:
         assert not (tmp_path / "pki").exists()
 
 
+def test_shares_are_listed_where_the_server_tells(served: Served) -> None:
+    over_tcp, over_quic = (
+        served.url(transport=transport).removesuffix("/data/") for transport in ("tcp", "quic")
+    )
+    shares = json.loads(served.run("shares", "--json", over_tcp).stdout)["shares"]
+    assert {"name": "data", "kind": "disk", "special": False, "comment": ""} in shares
+    lines = served.run("shares", over_tcp).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [share["name"] for share in shares]
+    assert lines[-1].startswith("IPC$ ")
+    result = served.run("shares", over_quic)
+    assert (result.returncode, result.stdout) == (5, "")
+    assert "does not list its shares over QUIC (STATUS_ACCESS_DENIED)" in result.stderr
+
+
 def test_relay_carries_tcp_over_quic(served: Served, tmp_path: Path) -> None:
     server = served.url().replace("alice@", "").partition("/data")[0]
     (served.folder / "relayed.txt").write_text("over the relay")

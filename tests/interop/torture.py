@@ -16,6 +16,8 @@ SUITES = (
     "smb2.compound",
     "smb2.rw",
     "smb2.session-id",
+    "smb2.ioctl",
+    "smb2.ioctl-on-stream",
 )
 EXPECTED = Path(__file__).with_name("smbtorture-expected.json")
 RENEW = "python -m tests.interop.renew"
