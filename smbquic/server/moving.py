@@ -70,7 +70,7 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     if replace:
         _check_replaced(context, entry, new_name)
     entry.file.link(new_name, replace=replace)
-    context.server.notifier.linked(entry, new_name)
+    context.server.notifier.added(context.tree.storage, new_name, is_directory=False)
     context.server.leases.folder_changed(folder, entry.parent_key)
 
 
@@ -92,7 +92,9 @@ def _rename_stream(context: Context, entry: Open, new_name: str, *, replace: boo
         others = (other.opens for other in state.whole.streams if other is not state)
         if any(opens[0].file.stream == target.name for opens in others):
             raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
+    old_name = file.name
     file.rename(stream, replace=replace)
+    context.server.notifier.renamed(entry, old_name)
     context.server.files.moved(state, file.key)
 
 

@@ -86,55 +86,58 @@ class Notifier:
             del self._stations[storage]
             station.close()
 
-    def added(self, entry: Open) -> None:
-        """A file, a folder or a stream was made."""
-        if self._stations:
-            self._made(entry, entry.file.name, is_directory=entry.is_directory)
-
-    def linked(self, entry: Open, name: str) -> None:
-        """A file was given one more name."""
-        if self._stations:
-            self._made(entry, name, is_directory=False)
-
-    def _made(self, entry: Open, name: str, *, is_directory: bool) -> None:
-        station = self._stations.get(entry.tree.storage)
-        if station is not None:
+    def added(self, storage: Storage, name: str, *, is_directory: bool) -> None:
+        """A file, a folder or a stream was made, or a file was given one more name."""
+        station = self._stations.get(storage) if self._stations else None
+        if station is None:
+            return
+        if _is_stream(name):
+            station.own({name: _MODIFYING})
+            station.tell(_STREAM_NAME, (NotifyAction.FILE_ACTION_ADDED_STREAM, name))
+        else:
             station.own({name: _ADDING})
-            if _is_stream(name):
-                station.tell(_STREAM_NAME, (NotifyAction.FILE_ACTION_ADDED_STREAM, name))
-            else:
-                station.tell(_name(is_directory), (NotifyAction.FILE_ACTION_ADDED, name))
+            station.tell(_name(is_directory), (NotifyAction.FILE_ACTION_ADDED, name))
 
     def removed(self, storage: Storage, name: str, *, is_directory: bool) -> None:
         """A file, a folder or a stream was deleted."""
         station = self._stations.get(storage) if self._stations else None
-        if station is not None:
+        if station is None:
+            return
+        if _is_stream(name):
+            station.own({name: _MODIFYING})
+            station.tell(_STREAM_NAME, (NotifyAction.FILE_ACTION_REMOVED_STREAM, name))
+        else:
             station.own({name: _REMOVING})
-            if _is_stream(name):
-                station.tell(_STREAM_NAME, (NotifyAction.FILE_ACTION_REMOVED_STREAM, name))
-            else:
-                station.tell(_name(is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
+            station.tell(_name(is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
 
     def renamed(self, entry: Open, old: str) -> None:
         """What is open went by the name `old` until now."""
-        station = self._stations.get(entry.tree.storage) if self._stations else None
-        if station is not None:
-            new = entry.file.name
-            if entry.is_directory:
-                station.moved(old, new)
-            station.own({old: _MOVING, new: _MOVING}, final=True)
-            station.tell_move(old, new, is_directory=entry.is_directory)
+        storage, new = entry.tree.storage, entry.file.name
+        station = self._stations.get(storage) if self._stations else None
+        if station is None:
+            return
+        if _is_stream(new):
+            self.removed(storage, old, is_directory=False)
+            self.added(storage, new, is_directory=False)
+            return
+        if entry.is_directory:
+            station.moved(old, new)
+        station.own({old: _MOVING, new: _MOVING}, final=True)
+        station.tell_move(old, new, is_directory=entry.is_directory)
 
     def modified(self, entry: Open, completion_filter: int) -> None:
         """Something about what is open was changed, which `completion_filter` tells."""
         station = self._stations.get(entry.tree.storage) if self._stations else None
-        if station is not None:
-            name = entry.file.name
-            station.own({name: _MODIFYING})
-            if _is_stream(name):
-                station.tell(_STREAM_CONTENT, (NotifyAction.FILE_ACTION_MODIFIED_STREAM, name))
-            else:
-                station.tell(completion_filter, (NotifyAction.FILE_ACTION_MODIFIED, name))
+        if station is None:
+            return
+        name = entry.file.name
+        station.own({name: _MODIFYING})
+        if _is_stream(name) and completion_filter & SIZE:
+            station.tell(_STREAM_CONTENT, (NotifyAction.FILE_ACTION_MODIFIED_STREAM, name))
+        else:
+            # All but its content, a stream shares with its file.
+            name = _without_stream(name)
+            station.tell(completion_filter, (NotifyAction.FILE_ACTION_MODIFIED, name))
 
     @contextmanager
     def modifying(self, entry: Open, completion_filter: int) -> Iterator[None]:

@@ -285,6 +285,10 @@ class _Attempt:
                 file.delete()
             file.close()
             raise
+        if made is Action.CREATED:
+            self.context.server.notifier.added(
+                self.context.tree.storage, file.name, is_directory=False
+            )
         return stream, action
 
     def _admit(self, file: StorageFile) -> None:

@@ -54,7 +54,8 @@ def handle(context: Context, request: Request) -> CreateResponse:
     entry, action = open_file(context, wish)
     context.file_id = entry.file_id
     if action is Action.CREATED:
-        context.server.notifier.added(entry)
+        storage, name = entry.tree.storage, entry.file.name
+        context.server.notifier.added(storage, name, is_directory=entry.is_directory)
     elif action is not Action.OPENED:
         context.server.notifier.modified(entry, OVERWRITTEN)
     try:

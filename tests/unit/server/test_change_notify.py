@@ -283,6 +283,46 @@ async def test_overwriting_is_a_modification(client: Client) -> None:
     assert changes(await client.call(notify(folder))) == [(MODIFIED, "a")]
 
 
+async def test_named_streams(client: Client) -> None:
+    folder = await watched(client, tree=True)
+    stream = await client.open("a:s")
+    await client.call(WriteRequest(offset=0, file_id=stream, data=b"x"))
+    await client.call(WriteRequest(offset=1, file_id=stream, data=b"y"))
+    basic = BasicInformation(0, 0, 0, 0, 2).encode()
+    await client.call(set_info(stream, FileInformationClass.FileBasicInformation, basic))
+    rename = RenameInformation(replace_if_exists=False, file_name=":t").encode()
+    await client.call(set_info(stream, FileInformationClass.FileRenameInformation, rename))
+    await client.call(CloseRequest(stream))
+    await remove(client, "a:t")
+    await make(client, "b")
+    assert changes(await client.call(notify(folder))) == [
+        (ADDED, "a"),
+        (NotifyAction.FILE_ACTION_ADDED_STREAM, "a:s"),
+        (NotifyAction.FILE_ACTION_MODIFIED_STREAM, "a:s"),
+        (MODIFIED, "a"),
+        (NotifyAction.FILE_ACTION_REMOVED_STREAM, "a:s"),
+        (NotifyAction.FILE_ACTION_ADDED_STREAM, "a:t"),
+        (NotifyAction.FILE_ACTION_REMOVED_STREAM, "a:t"),
+        (ADDED, "b"),
+    ]
+
+
+async def test_streams_have_filters_of_their_own(client: Client) -> None:
+    stream = await client.open("a:s")
+    names = await watched(client, what=CompletionFilter.FILE_NOTIFY_CHANGE_STREAM_NAME)
+    sizes = await watched(client, what=CompletionFilter.FILE_NOTIFY_CHANGE_STREAM_SIZE)
+    other = await watched(client, what=0x1FF)
+    await client.call(WriteRequest(offset=0, file_id=stream, data=b"x"))
+    await make(client, "b:t")
+    assert changes(await client.call(notify(names))) == [
+        (NotifyAction.FILE_ACTION_ADDED_STREAM, "b:t")
+    ]
+    assert changes(await client.call(notify(sizes))) == [
+        (NotifyAction.FILE_ACTION_MODIFIED_STREAM, "a:s")
+    ]
+    assert changes(await client.call(notify(other))) == [(ADDED, "b")]
+
+
 @pytest.mark.parametrize("size", [0, 1, 12])
 async def test_what_does_not_fit_has_to_be_looked_up(client: Client, size: int) -> None:
     folder = await client.open("", create_options=DIRECTORY)
@@ -511,6 +551,41 @@ async def test_own_changes_are_not_told_twice(client: Client) -> None:
     for _ in range(3):
         await client.open("")
     assert message_id not in client.responses
+
+
+@local
+async def test_both_halves_of_a_rename_may_come_apart(
+    client: Client, server: Any, until: Until
+) -> None:
+    folder = await watched(client)
+    (station,) = server.notifier._stations.values()
+    source = station._source
+    changed: list[Change] = []
+    source._take(*_event(source, 0x40, 1, b"old"), changed, set())
+    station.own({})
+    assert station._late is not None
+    source._take(*_event(source, 0x80, 1, b"new"), changed, set())
+    station._pass_on(changed, {})
+    await until(lambda: station._late is None)
+    assert changes(await client.call(notify(folder))) == [(OLD, "old"), (NEW, "new")]
+
+
+def _event(source: Any, mask: int, cookie: int, name: bytes) -> tuple[int, int, int, bytes]:
+    return source._descriptors[""], mask, cookie, name
+
+
+@local
+async def test_a_watch_that_ends_while_a_move_is_pending(
+    client: Client, root: Path, server: Any, until: Until
+) -> None:
+    (root / "a").touch()
+    folder = await watched(client, what=NAMES)
+    (station,) = server.notifier._stations.values()
+    (root / "a").rename(root.parent / "a")
+    await until(lambda: station._late is not None)
+    await client.call(CloseRequest(folder))
+    assert not server.notifier._stations
+    assert station._late.cancelled()
 
 
 @local
