@@ -3,11 +3,12 @@ server are put together; nothing else does that.
 """
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -19,17 +20,21 @@ from smbquic.client.dial import client_tls, dial, optional_path
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
-from smbquic.errors import ConnectError, SmbError
+from smbquic.errors import ConnectError, HandshakeError, SmbError
 from smbquic.gateway.relay import Relay
-from smbquic.pki.authority import Purpose
-from smbquic.pki.verify import Trust, verify
+from smbquic.pki.identities import IdentityFiles
+from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
+from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
-from smbquic.transport.quic import ServerTls
+from smbquic.transport.quic import QuicListener, QuicOptions
+from smbquic.transport.quic.options import EngineName
+
+_log = logging.getLogger(__name__)
 
 PARTING = 2.0
 """Seconds that a logoff may take before the connection is simply closed."""
@@ -232,6 +237,39 @@ class Serving:
 
     server: Server
     listeners: list[str]
+    certificates: ServerCertificates | None = None
+    _quic: list[QuicListener] = field(default_factory=list)
+
+    def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:
+        """Read the certificates' files and rules anew, or take others.
+
+        Connections that are open go on, unless the rules keep their clients out now. Raises
+        `PkiError` and `ValueError` for what will not do; all stays as it was then.
+        """
+        if self.certificates is not None:
+            self.certificates.reload(certificates)
+            self.apply()
+
+    def apply(self) -> None:
+        """Let the listeners use the certificates that were read, and end who is kept out now."""
+        if self.certificates is None:
+            return
+        for listener in self._quic:
+            listener.reload(self.certificates.names)
+        for connection in list(self.server.connections):
+            peer = connection.transport.peer
+            if peer.kind != "quic":
+                continue
+            try:
+                decision = self.certificates.decide(peer.server_name, peer.certificates)
+            except HandshakeError as error:
+                refusal = str(error)
+            else:
+                if decision is None or decision.granted:
+                    continue
+                refusal = decision.reason
+            _log.warning("%s: closed by new access rules: %s", connection.name, refusal)
+            connection.transport.close("access denied")
 
 
 @asynccontextmanager
@@ -248,6 +286,9 @@ async def serve(
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
     signing_required: bool = False,
     pipes_over_quic: bool = False,
+    certificates: Sequence[IdentityFiles] = (),
+    limits: Limits = DEFAULT_LIMITS,
+    engine: EngineName = "aioquic",
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
 
@@ -256,13 +297,23 @@ async def serve(
     with `client_ca` they demand a client certificate from one of its authorities. `guest` lets
     anybody in as a guest. `server_name` is what the server calls itself in logons and
     listings; `pipes_over_quic` lets clients list the shares over QUIC too, as they can over TCP.
+    `certificates`, in place of `certificate`, are several, for the names that clients ask for;
+    their files are read again when they change.
 
     Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
     `UsersError`.
     """
     addresses = [ListenAddress.parse(text) for text in listen]
-    tls = _server_tls(optional_path(certificate), optional_path(key), optional_path(client_ca))
-    if tls is None and any(address.transport == "quic" for address in addresses):
+    if not certificates and certificate is not None and key is not None:
+        only = IdentityFiles(
+            certificate=Path(certificate),
+            key=Path(key),
+            default=True,
+            client_ca=optional_path(client_ca),
+        )
+        certificates = (only,)
+    shown = ServerCertificates(certificates) if certificates else None
+    if shown is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
     name = server_name or socket.gethostname()
     authenticator = Authenticator(_users(users), server_name=name, guest=guest)
@@ -275,36 +326,41 @@ async def serve(
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
         server = Server(
-            served, authenticator, settings, name=name, pipes_over_quic=pipes_over_quic
+            served,
+            authenticator,
+            settings,
+            limits=limits,
+            name=name,
+            pipes_over_quic=pipes_over_quic,
         )
         stack.push_async_callback(server.close)
+        opened: list[QuicListener] = []
         for address in addresses:
-            listener = await _listen(server, address, tls)
+            listener = await _listen(server, address, shown, engine)
             stack.push_async_callback(listener.close)
+            if isinstance(listener, QuicListener):
+                opened.append(listener)
             server.listeners.append(listener.url)
-        yield Serving(server, server.listeners)
+        serving = Serving(server, server.listeners, shown, opened)
+        if shown is not None:
+            watching = asyncio.create_task(shown.watch(serving.apply))
+            stack.callback(watching.cancel)
+        yield serving
 
 
-async def _listen(server: Server, address: ListenAddress, tls: ServerTls | None) -> Listener:
+async def _listen(
+    server: Server, address: ListenAddress, shown: ServerCertificates | None, engine: EngineName
+) -> Listener:
     if address.transport == "tcp":
         return await tcp.listen(address.host, address.port, server.serve)
-    assert tls is not None
-    return await quic.listen(address.host, address.port, server.serve, certificate=tls)
-
-
-def _server_tls(
-    certificate: Path | None, key: Path | None, client_ca: Path | None
-) -> ServerTls | None:
-    if certificate is None or key is None:
-        return None
-    if client_ca is None:
-        return ServerTls(certificate, key)
-    trust = Trust.load(client_ca)
-
-    def judge(chain: Sequence[bytes]) -> None:
-        verify(chain, Purpose.CLIENT, trust)
-
-    return ServerTls(certificate, key, client_ca, judge)
+    assert shown is not None
+    return await quic.listen(
+        address.host,
+        address.port,
+        server.serve,
+        certificate=shown.names,
+        options=QuicOptions(engine=engine),
+    )
 
 
 def _served(name: str, what: Path | str | ServedShare, stack: AsyncExitStack) -> ServedShare:

@@ -7,6 +7,7 @@ import click
 
 from smbquic.auth.users import UsersError
 from smbquic.client.url import UrlError
+from smbquic.config import ConfigError
 from smbquic.errors import (
     AuthenticationError,
     HandshakeError,
@@ -44,7 +45,7 @@ def exit_code(error: BaseException) -> ExitCode:
         return ExitCode.TRANSPORT
     if isinstance(error, StatusError):
         return ExitCode.REFUSED
-    if isinstance(error, UrlError | UsersError):
+    if isinstance(error, UrlError | UsersError | ConfigError):
         return ExitCode.USAGE
     if isinstance(error, SmbError):
         return ExitCode.TRANSPORT

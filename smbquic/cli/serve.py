@@ -5,23 +5,28 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from smbquic import api
+from smbquic import api, config
 from smbquic.auth.users import UserStore
 from smbquic.cli.failure import ExitCode
-from smbquic.cli.loop import run, stop_signal
+from smbquic.cli.loop import on_hangup, run, stop_signal
 from smbquic.cli.output import emit, warn
+from smbquic.config import DEFAULT_LISTEN
+from smbquic.errors import SmbError
+from smbquic.pki.access import Rules
 from smbquic.pki.directory import CertificateFiles
+from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.server.limits import DEFAULT_LIMITS
 from smbquic.server.share import Share
 from smbquic.storage.local import LocalStorage
+from smbquic.transport.quic.options import EngineName
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-_DEFAULT_LISTEN = "quic://0.0.0.0:443"
 _OPEN_FILES = 32_768
 """Descriptors that a server can do with: one for each connection, and one for each open."""
 
@@ -42,8 +47,10 @@ def parse_share(text: str) -> Share:
     return Share(name, LocalStorage(folder, read_only=read_only), read_only=read_only)
 
 
-def _user_store(users: tuple[str, ...], path: Path | None, *, guest: bool) -> UserStore:
-    store = UserStore.load(path) if path else UserStore()
+def _user_store(
+    base: config.Configuration | None, users: tuple[str, ...], path: Path | None, *, guest: bool
+) -> UserStore:
+    store = UserStore.load(path) if path else base.users if base else UserStore()
     for text in users:
         name, colon, password = text.partition(":")
         if colon:
@@ -103,27 +110,39 @@ def _allow_many_files() -> None:
 
 
 @click.command("serve")
-@click.option("--share", "shares", multiple=True, required=True, metavar="NAME=PATH[:ro]")
+@click.option("-c", "--config", "config_file", type=_FILE, help="A configuration file, TOML.")
+@click.option("--share", "shares", multiple=True, metavar="NAME=PATH[:ro]")
 @click.option(
     "--listen",
     multiple=True,
-    default=(_DEFAULT_LISTEN,),
-    show_default=True,
     metavar="quic://HOST:PORT|tcp://HOST:PORT",
-    help="Where to listen; repeatable. Port 0 picks a free one.",
+    help=f"Where to listen; repeatable. Port 0 picks a free one.  [default: {DEFAULT_LISTEN[0]}]",
 )
 @click.option("--user", "users", multiple=True, metavar="NAME[:PASSWORD]", help="Who may log on.")
 @click.option("--users", "users_file", type=_FILE, help="A file of users: see smbquic user.")
 @click.option("--cert", type=_FILE, help="The server's certificate: PEM, then its intermediates.")
 @click.option("--key", type=_FILE, help="The certificate's key.")
 @click.option("--client-ca", type=_FILE, help="Demand client certificates from these authorities.")
+@click.option("--client-crl", type=_FILE, help="Revocation lists for client certificates.")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="RULE",
+    help="Let in clients whose certificate matches, and no others; repeatable. RULE is sha256:HEX,"
+    " issuer:NAME, subject:NAME or san:PATTERN.",
+)
+@click.option("--deny", multiple=True, metavar="RULE", help="Keep out those; repeatable.")
 @click.option("--name", "names", multiple=True, help="A name for the certificate made by default.")
 @click.option("--guest", is_flag=True, help="Let unknown users in, to read.")
 @click.option("--encrypt", is_flag=True, help="Demand SMB encryption (over QUIC TLS counts).")
 @click.option("--require-signing", is_flag=True, help="Demand that clients sign.")
 @click.option("--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too.")
+@click.option(
+    "--engine", type=click.Choice(get_args(EngineName)), help="The QUIC engine.  [default: auto]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
 def serve(
+    config_file: Path | None,
     shares: tuple[str, ...],
     listen: tuple[str, ...],
     users: tuple[str, ...],
@@ -131,12 +150,16 @@ def serve(
     cert: Path | None,
     key: Path | None,
     client_ca: Path | None,
+    client_crl: Path | None,
+    allow: tuple[str, ...],
+    deny: tuple[str, ...],
     names: tuple[str, ...],
     *,
     guest: bool,
     encrypt: bool,
     require_signing: bool,
     pipes_over_quic: bool,
+    engine: EngineName | None,
     as_json: bool,
 ) -> None:
     """Share folders over QUIC, and over TCP where asked for.
@@ -144,31 +167,49 @@ def serve(
     \b
     smbquic serve --share data=/srv/data --user alice
     smbquic serve --share pub=/srv/pub:ro --users users.txt --cert fs.pem --key fs.key
+    smbquic serve -c /etc/smbquic.toml
 
     Without --cert a private CA is made and kept; the clients have to be told to trust it.
+    Certificates are read again when their files change. SIGHUP has the configuration file's
+    certificates and access rules read again.
     """
-    served = {share.name: share for share in map(parse_share, shares)}
-    if len(served) < len(shares):
-        raise click.UsageError("two shares have the same name")
-    store = _user_store(users, users_file, guest=guest)
+    base = config.load(config_file) if config_file else None
+    served = _shares(base, shares)
+    guest = guest or (base is not None and base.guest)
+    store = _user_store(base, users, users_file, guest=guest)
+    listen = listen or (base.listen if base else DEFAULT_LISTEN)
     quic = any(address.startswith("quic:") for address in listen)
-    certificate, own_ca = _certificate(cert, key, names, quic=quic)
+    own_ca: Path | None = None
+    if cert or key or not (base and base.certificates):
+        certificate, own_ca = _certificate(
+            cert, key, (*(base.private_names if base else ()), *names), quic=quic
+        )
+        certificates = _only(certificate, client_ca, client_crl, allow, deny)
+    else:
+        if client_ca or client_crl or allow or deny:
+            raise click.UsageError(
+                f"{config_file} has certificates: say there which clients they let in"
+            )
+        certificates = base.certificates
+    encrypted = encrypt or (base is not None and base.encryption is EncryptionPolicy.REQUIRED)
 
     async def work() -> None:
         async with api.serve(
             served,
             store,
             listen,
-            certificate=certificate.certificate if certificate else None,
-            key=certificate.key if certificate else None,
-            client_ca=client_ca,
             guest=guest,
-            encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
-            signing_required=require_signing,
-            pipes_over_quic=pipes_over_quic,
+            server_name=base.server_name if base else None,
+            encryption=EncryptionPolicy.REQUIRED if encrypted else EncryptionPolicy.ALLOWED,
+            signing_required=require_signing or (base is not None and base.require_signing),
+            pipes_over_quic=pipes_over_quic or (base is not None and base.pipes_over_quic),
+            certificates=certificates,
+            limits=base.limits if base else DEFAULT_LIMITS,
+            engine=engine or (base.engine if base else "auto"),
         ) as serving:
-            _announce(serving.listeners, own_ca, as_json=as_json)
-            await stop_signal()
+            with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):
+                _announce(serving.listeners, own_ca, as_json=as_json)
+                await stop_signal()
         if as_json:
             emit({"event": "stopped"})
 
@@ -177,6 +218,69 @@ def serve(
         run(work())
     except OSError as error:
         raise _CannotListen(_explain(error, listen)) from error
+
+
+def _shares(base: config.Configuration | None, options: tuple[str, ...]) -> dict[str, Share]:
+    shares = [
+        Share(
+            each.name,
+            LocalStorage(each.path, read_only=each.read_only),
+            read_only=each.read_only,
+            comment=each.comment,
+        )
+        for each in (base.shares if base else ())
+    ]
+    shares += map(parse_share, options)
+    if not shares:
+        raise click.UsageError("there is nothing to share: add --share NAME=PATH")
+    served = {share.name.casefold(): share for share in shares}
+    if len(served) < len(shares):
+        raise click.UsageError("two shares have the same name")
+    return {share.name: share for share in shares}
+
+
+def _only(
+    files: CertificateFiles | None,
+    client_ca: Path | None,
+    client_crl: Path | None,
+    allow: tuple[str, ...],
+    deny: tuple[str, ...],
+) -> tuple[IdentityFiles, ...]:
+    """The certificate of the command line, which is for every name."""
+    if files is None:
+        return ()
+    if (allow or deny or client_crl) and client_ca is None:
+        raise click.UsageError("--allow, --deny and --client-crl need --client-ca")
+    try:
+        rules = Rules.parse(allow, deny) if allow or deny else None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return (
+        IdentityFiles(
+            certificate=files.certificate,
+            key=files.key,
+            default=True,
+            client_ca=client_ca,
+            client_crl=client_crl,
+            rules=rules,
+        ),
+    )
+
+
+def _reload(serving: api.Serving, config_file: Path | None, *, as_json: bool) -> None:
+    """Certificates and access rules as their files have them now, or as before if they are bad."""
+    try:
+        base = config.load(config_file) if config_file else None
+        serving.reload(base.certificates if base and base.certificates else None)
+    except (SmbError, OSError, ValueError) as error:
+        warn(f"not reloaded, all stays as it was: {error}")
+        if as_json:
+            emit({"event": "reload-refused", "reason": str(error)})
+        return
+    if as_json:
+        emit({"event": "reloaded"})
+    else:
+        click.echo("reloaded certificates and access rules")
 
 
 def _announce(listeners: list[str], own_ca: Path | None, *, as_json: bool) -> None:

@@ -3,6 +3,14 @@
 from smbquic.transport.quic.client import connect
 from smbquic.transport.quic.listener import QuicListener, listen
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.tls import ClientTls, ServerTls
+from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
-__all__ = ["ClientTls", "QuicListener", "QuicOptions", "ServerTls", "connect", "listen"]
+__all__ = [
+    "ClientTls",
+    "QuicListener",
+    "QuicOptions",
+    "ServerNames",
+    "ServerTls",
+    "connect",
+    "listen",
+]

@@ -24,7 +24,7 @@ from aioquic.quic.packet import (
 from aioquic.quic.retry import QuicRetryTokenHandler
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.quic.aioquic_internals import Connection, Context, SendBuffer
+from smbquic.transport.quic.aioquic_internals import Connection, Context, Pick, SendBuffer, Shown
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
@@ -37,8 +37,11 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import (
     ALPN,
     ClientTls,
+    ServerNames,
     ServerTls,
     certificates_in,
+    pem,
+    place,
     system_trust,
 )
 from smbquic.transport.quic.udp import Path
@@ -159,19 +162,36 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguratio
     return configuration
 
 
-def _load_identity(configuration: QuicConfiguration, certificate: FilePath, key: FilePath) -> None:
+def by_name(names: ServerNames, options: QuicOptions) -> Pick:
+    """What finds the certificate for a name. Raises as `server_configuration` does."""
+    made = {
+        id(identity): Shown(server_configuration(identity, options), identity.verify)
+        for identity in names.all
+    }
+
+    def pick(name: str) -> Shown | None:
+        identity = names.find(name)
+        return made[id(identity)] if identity is not None else None
+
+    return pick
+
+
+def _load_identity(
+    configuration: QuicConfiguration, certificate: FilePath | bytes, key: FilePath | bytes
+) -> None:
+    where, key_where = place(certificate, "certificate"), place(key, "key")
     try:
         leaf, *chain = tls.load_pem_x509_certificates(certificates_in(certificate))
-        private_key = tls.load_pem_private_key(key.read_bytes())
+        private_key = tls.load_pem_private_key(pem(key))
     except (ValueError, TypeError) as error:
         # TypeError is how the library says that the key has a password.
         raise HandshakeError(
-            f"{certificate} and {key} do not hold a certificate and its key: {error}",
+            f"{where} and {key_where} do not hold a certificate and its key: {error}",
             "certificate-file",
         ) from error
     if private_key.public_key() != leaf.public_key():
         raise HandshakeError(
-            f"the key in {key} does not belong to the certificate in {certificate}",
+            f"the key in {key_where} does not belong to the certificate in {where}",
             "certificate-file",
         )
     configuration.certificate = leaf
@@ -182,7 +202,8 @@ def _load_identity(configuration: QuicConfiguration, certificate: FilePath, key:
 class AioquicEngine:
     """An `Engine` on aioquic's `QuicConnection`.
 
-    `verify` judges the peer's certificate; on a server it also makes a client show one.
+    `verify` judges the peer's certificate; on a server it also makes a client show one. `pick`
+    finds a server's certificate by the name that is asked for.
     """
 
     def __init__(
@@ -192,6 +213,7 @@ class AioquicEngine:
         ids: ConnectionIds,
         *,
         verify: Verify | None = None,
+        pick: Pick | None = None,
         original_id: bytes | None = None,
         retry_id: bytes | None = None,
         first_datagram: int = 0,
@@ -211,6 +233,7 @@ class AioquicEngine:
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
             verify=verify,
+            pick=pick,
         )
         self.connection_id: bytes = self._quic.host_cid
         control = self._quic._loss._cc

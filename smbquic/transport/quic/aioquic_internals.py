@@ -6,7 +6,8 @@ loudly where an update moves them.
 
 import logging
 from bisect import bisect_right
-from typing import cast
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn, cast
 
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
@@ -37,6 +38,17 @@ logger = logging.getLogger(__name__)
 register_congestion_control("bbr", cast(QuicCongestionControlFactory, Bbr))
 
 
+class Shown(NamedTuple):
+    """A server's certificate and key, in a configuration, and who judges clients for it."""
+
+    configuration: QuicConfiguration
+    verify: Verify | None
+
+
+Pick = Callable[[str], Shown | None]
+"""Finds the certificate for the name that a client asks for, which may be empty."""
+
+
 class Refused(tls.Alert):
     """Our own check of the peer's certificate said no."""
 
@@ -53,16 +65,25 @@ class Context(tls.Context):
     """
 
     verify: Verify | None
+    pick: Pick | None
     peer_chain: tuple[bytes, ...]
     asked_name: str
     verdict: HandshakeError | None
 
     @classmethod
-    def adopt(cls, context: tls.Context, verify: Verify | None, *, is_client: bool) -> None:
+    def adopt(
+        cls,
+        context: tls.Context,
+        verify: Verify | None,
+        *,
+        is_client: bool,
+        pick: Pick | None = None,
+    ) -> None:
         """Turn a context that has not begun yet into one of this class."""
         context.__class__ = cls
         adopted = cast(Context, context)
         adopted.verify = verify
+        adopted.pick = pick
         adopted.peer_chain = ()
         adopted.asked_name = ""
         adopted.verdict = None
@@ -74,7 +95,25 @@ class Context(tls.Context):
         start = input_buf.tell()
         self.asked_name = tls.pull_client_hello(input_buf).server_name or ""
         input_buf.seek(start)
+        if self.pick is not None:
+            self._show(self.pick(self.asked_name))
         super()._server_handle_hello(input_buf, initial_buf, handshake_buf)
+
+    def _show(self, shown: Shown | None) -> None:
+        if shown is None:
+            self._refuse(
+                HandshakeError(
+                    f"there is no certificate for the name {self.asked_name!r}"
+                    if self.asked_name
+                    else "the client asks for no name, and there is no default certificate",
+                    "unrecognized-name",
+                )
+            )
+        self.certificate = shown.configuration.certificate
+        self.certificate_chain = shown.configuration.certificate_chain
+        self.certificate_private_key = shown.configuration.private_key
+        self.verify = shown.verify
+        self._request_client_certificate = shown.verify is not None
 
     def _set_peer_certificate(self, certificate: tls.Certificate) -> None:
         super()._set_peer_certificate(certificate)
@@ -101,7 +140,7 @@ class Context(tls.Context):
         except HandshakeError as error:
             self._refuse(error)
 
-    def _refuse(self, error: HandshakeError) -> None:
+    def _refuse(self, error: HandshakeError) -> NoReturn:
         self.verdict = error
         raise Refused(alert_of(error), str(error)) from error
 
@@ -116,6 +155,7 @@ class Connection(QuicConnection):
         original_destination_connection_id: bytes | None,
         retry_source_connection_id: bytes | None,
         verify: Verify | None,
+        pick: Pick | None = None,
     ) -> None:
         super().__init__(
             configuration=configuration,
@@ -125,6 +165,7 @@ class Connection(QuicConnection):
         # Nothing is known of the peer yet, and the first datagrams are padded to the full size.
         self._max_datagram_size = SMALLEST_MAX_DATAGRAM_SIZE
         self._verify = verify
+        self._pick = pick
         self._loss._pacer = Pacer(self._loss._cc, max_datagram_size=configuration.max_datagram_size)
         for limit, streams in (
             (self._local_max_streams_bidi, 0 if configuration.is_client else 1),
@@ -134,7 +175,7 @@ class Connection(QuicConnection):
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)
-        Context.adopt(self.tls, self._verify, is_client=self._is_client)
+        Context.adopt(self.tls, self._verify, is_client=self._is_client, pick=self._pick)
 
     def _parse_transport_parameters(self, data: bytes, from_session_ticket: bool = False) -> None:
         super()._parse_transport_parameters(data, from_session_ticket)

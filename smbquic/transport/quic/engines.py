@@ -8,7 +8,7 @@ from typing import Protocol
 from smbquic.transport.quic import aioquic
 from smbquic.transport.quic.engine import ConnectionIds, Engine, Verify
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.tls import ClientTls, ServerTls
+from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,12 @@ def client_engine(
     )
 
 
-def server_engine(identity: ServerTls, options: QuicOptions) -> tuple[str, MakeEngine]:
+def server_engine(
+    identity: ServerTls | ServerNames, options: QuicOptions
+) -> tuple[str, MakeEngine]:
     """The name of the engine, and what makes one. Raises as reading the files may."""
+    if isinstance(identity, ServerNames):
+        return _named_engine(identity, options)
     name = choose(options, certificate=identity.verify is not None)
     if name == "qh3":
         from smbquic.transport.quic import qh3
@@ -59,14 +63,29 @@ def server_engine(identity: ServerTls, options: QuicOptions) -> tuple[str, MakeE
     )
 
 
-def choose(options: QuicOptions, *, certificate: bool) -> str:
+def _named_engine(names: ServerNames, options: QuicOptions) -> tuple[str, MakeEngine]:
+    """As `server_engine`; an only certificate that is shown to everybody needs no choice."""
+    if len(names.all) == 1 and names.default is not None:
+        return server_engine(names.default, options)
+    certificate = any(each.verify is not None for each in names.all)
+    name = choose(options, certificate=certificate, names=True)
+    pick = aioquic.by_name(names, options)
+    # What is common to all of them: the certificate is chosen when the client has asked.
+    configuration = aioquic.server_configuration(names.all[0], options)
+    return name, partial(aioquic.AioquicEngine, configuration, pick=pick)
+
+
+def choose(options: QuicOptions, *, certificate: bool, names: bool = False) -> str:
     """The engine for these options; `certificate` says that a client's certificate is needed.
 
-    Raises `ValueError` where the one that was asked for cannot do it.
+    `names` says that a server chooses its certificate by the name it is asked for. Raises
+    `ValueError` where the one that was asked for cannot do it.
     """
     lacking = []
     if certificate:
         lacking.append("client certificates")
+    if names:
+        lacking.append("certificates by name")
     if options.congestion != "cubic":
         lacking.append(f"congestion control {options.congestion}")
     if options.engine == "qh3" and lacking:

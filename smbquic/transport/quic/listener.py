@@ -12,7 +12,7 @@ from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engines import server_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.router import Destination, Router
-from smbquic.transport.quic.tls import ServerTls
+from smbquic.transport.quic.tls import ServerNames, ServerTls
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections
 
@@ -24,7 +24,7 @@ async def listen(
     port: int,
     on_connection: OnConnection,
     *,
-    certificate: ServerTls,
+    certificate: ServerTls | ServerNames,
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     max_connections: int = MAX_CONNECTIONS,
     options: QuicOptions | None = None,
@@ -47,7 +47,7 @@ class QuicListener:
     def __init__(
         self,
         address: Address,
-        certificate: ServerTls,
+        certificate: ServerTls | ServerNames,
         connections: Connections,
         options: QuicOptions,
         max_message_size: int,
@@ -56,6 +56,7 @@ class QuicListener:
         self._connections = connections
         self._max_message_size = max_message_size
         self._certificate = certificate
+        self._judges_clients = _judges_clients(certificate)
         self.engine, self._make_engine = server_engine(certificate, options)
         self._ids: dict[QuicTransport, _Ids] = {}
         self._half_open: set[QuicTransport] = set()
@@ -66,7 +67,7 @@ class QuicListener:
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
 
-    def reload(self, certificate: ServerTls | None = None) -> None:
+    def reload(self, certificate: ServerTls | ServerNames | None = None) -> None:
         """Read the certificate anew; connections from now on see it, those that live go on.
 
         Raises what `listen` raises for files, and keeps the old certificate then.
@@ -74,6 +75,7 @@ class QuicListener:
         certificate = certificate or self._certificate
         self.engine, self._make_engine = server_engine(certificate, self._options)
         self._certificate = certificate
+        self._judges_clients = _judges_clients(certificate)
 
     async def close(self) -> None:
         """Stop accepting, end the connections that were accepted, and wait for both."""
@@ -144,7 +146,7 @@ class QuicListener:
             self,
             name=f"{host}:{port}",
             is_client=False,
-            verified=self._certificate.verify is not None,
+            verified=self._judges_clients,
             max_message_size=self._max_message_size,
         )
         ids.owner = transport
@@ -170,6 +172,11 @@ class QuicListener:
 
     def _reply(self, datagram: bytes, path: Path) -> None:
         self._endpoint.send([(datagram, path)])
+
+
+def _judges_clients(certificate: ServerTls | ServerNames) -> bool:
+    all_ = certificate.all if isinstance(certificate, ServerNames) else (certificate,)
+    return any(each.verify is not None for each in all_)
 
 
 class _Ids:

@@ -34,6 +34,8 @@ from smbquic.transport.quic.tls import (
     ServerTls,
     alert_of,
     certificates_in,
+    pem,
+    place,
     system_trust,
 )
 from smbquic.transport.quic.udp import Path
@@ -68,11 +70,11 @@ def server_configuration(identity: ServerTls, options: QuicOptions) -> QuicConfi
     configuration = _configuration(options, is_client=False)
     certificates = certificates_in(identity.certificate)
     try:
-        configuration.load_cert_chain(certificates, identity.key.read_bytes())
+        configuration.load_cert_chain(certificates, pem(identity.key))
     except (ValueError, TypeError) as error:
         raise HandshakeError(
-            f"{identity.certificate} and {identity.key} do not hold a certificate and its key:"
-            f" {error}",
+            f"{place(identity.certificate, 'certificate')} and {place(identity.key, 'key')} do not"
+            f" hold a certificate and its key: {error}",
             "certificate-file",
         ) from error
     return configuration

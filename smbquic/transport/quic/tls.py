@@ -6,8 +6,8 @@ so that renewed ones are found.
 
 import re
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from smbquic.errors import ConnectError, HandshakeError, TransportError
@@ -50,13 +50,15 @@ class ClientTls:
 class ServerTls:
     """A server's certificate (a PEM chain, leaf first), its key, and whom it lets in.
 
+    Both are files, or what would be in them.
+
     With `client_ca` (PEM) or `verify` a client must show a certificate. `verify` gets its chain
     and raises `HandshakeError` to refuse; `client_ca` without `verify` is refused, because
     the engine does not verify clients by itself.
     """
 
-    certificate: Path
-    key: Path
+    certificate: Path | bytes
+    key: Path | bytes = field(repr=False)
     client_ca: Path | None = None
     verify: VerifyClient | None = None
 
@@ -65,14 +67,49 @@ class ServerTls:
             raise ValueError("client_ca needs verify, which holds the chain against it")
 
 
-def certificates_in(path: Path) -> bytes:
+@dataclass(frozen=True, slots=True)
+class ServerNames:
+    """Several certificates on one listener, by the name that a client asks for (SNI).
+
+    The names are in lower case; ``*.`` stands for one label. `default` is for clients that ask for
+    no name, or for one that is not there. Without it they are refused. [MS-SMB2] 3.3.5.1
+    """
+
+    by_name: Mapping[str, ServerTls]
+    default: ServerTls | None = None
+
+    def find(self, name: str) -> ServerTls | None:
+        """What is shown to a client that asks for `name`, which may be empty."""
+        name = name.lower().removesuffix(".")
+        _, dot, rest = name.partition(".")
+        return self.by_name.get(name) or self.by_name.get(f"*{dot}{rest}") or self.default
+
+    @property
+    def all(self) -> tuple[ServerTls, ...]:
+        """Every certificate."""
+        found = [*self.by_name.values(), *([self.default] if self.default else [])]
+        return tuple({id(each): each for each in found}.values())
+
+
+def pem(source: Path | bytes) -> bytes:
+    """What a file holds, or would hold. Raises `OSError`."""
+    return source.read_bytes() if isinstance(source, Path) else source
+
+
+def place(source: Path | bytes, what: str) -> str:
+    """How a message names it: a key that is no file must not be shown."""
+    return str(source) if isinstance(source, Path) else f"the {what}"
+
+
+def certificates_in(source: Path | bytes) -> bytes:
     """The PEM certificates of a file, without what may stand around them.
 
     Raises `OSError`, and `HandshakeError` where there is none.
     """
-    found = _CERTIFICATE.findall(path.read_bytes().replace(b"\r\n", b"\n"))
+    found = _CERTIFICATE.findall(pem(source).replace(b"\r\n", b"\n"))
     if not found:
-        raise HandshakeError(f"{path} holds no certificate in PEM form", "certificate-file")
+        where = place(source, "certificate")
+        raise HandshakeError(f"{where} holds no certificate in PEM form", "certificate-file")
     return b"".join(certificate + b"\n" for certificate in found)
 
 
@@ -108,6 +145,7 @@ _ALERTS_BY_REASON = {
     "revocation-list-expired": 80,
     "revoked": 44,
     "unknown-ca": 48,
+    "unrecognized-name": 112,
 }
 _BAD_CERTIFICATE = 42
 

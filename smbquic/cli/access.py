@@ -1,0 +1,68 @@
+"""`smbquic access`: who gets in with which certificate, and why."""
+
+from pathlib import Path
+
+import click
+
+from smbquic import config
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.output import emit, printable
+from smbquic.pki.access import Decision
+from smbquic.pki.container import ders, read_certificates
+from smbquic.pki.reload import ServerCertificates
+from smbquic.pki.verify import CertificateError
+
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.group("access")
+def group() -> None:
+    """Who gets in with which client certificate."""
+
+
+@group.command("check")
+@click.argument("certificate", type=_FILE)
+@click.option("-c", "--config", "config_file", type=_FILE, required=True, help="The server's file.")
+@click.option("--name", default="", help="The name of the server that the client asks for.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def check(certificate: Path, config_file: Path, name: str, *, as_json: bool) -> None:
+    """Say whether a client with CERTIFICATE would be let in, by which rule, and why.
+
+    Exit code 0 if it would, else 4. CERTIFICATE is PEM or DER.
+
+    \b
+    smbquic access check alice.pem -c /etc/smbquic.toml
+    smbquic access check alice.pem -c /etc/smbquic.toml --name fs.example
+    """
+    chain = read_certificates(certificate)
+    try:
+        shown = ServerCertificates(config.load(config_file).certificates)
+        decision = _decide(shown, name, ders(chain))
+        reason = None
+    except CertificateError as error:
+        decision, reason = Decision(False, str(error)), error.reason
+    if as_json:
+        emit(
+            {
+                "granted": decision.granted,
+                "why": decision.reason,
+                "rule": str(decision.rule) if decision.rule else None,
+                "certificate": decision.certificate,
+                "invalid": reason,
+            }
+        )
+    else:
+        click.echo(printable(str(decision)))
+    if not decision.granted:
+        raise click.exceptions.Exit(ExitCode.TRANSPORT)
+
+
+def _decide(shown: ServerCertificates, name: str, chain: list[bytes]) -> Decision:
+    if shown.find(name) is None:
+        asked = f"the name {name!r}" if name else "clients that ask for no name"
+        return Decision(False, f"the server has no certificate for {asked}, and no default")
+    decision = shown.decide(name, chain)
+    return decision or Decision(True, "client certificates are not asked for")
+
+
+COMMANDS = (group,)

@@ -1,0 +1,127 @@
+"""The certificates that a server shows, by the names they are for, and whom each lets in.
+
+A certificate is found by name, never by thumbprint, so that a renewed one takes the place of the
+old one by being put into its file. [MS-SMB2] 3.3.1.17
+"""
+
+import stat
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+
+from smbquic.pki.access import ClientAccess, Rules
+from smbquic.pki.authority import Credential, Purpose, general_name, subject_names
+from smbquic.pki.container import read_credential
+from smbquic.pki.explain import Finding, Verdict, explain
+from smbquic.pki.files import PkiError
+from smbquic.pki.verify import Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityFiles:
+    """Where a server's certificate is, the names it is for, and whom it lets in.
+
+    Without `key`, `certificate` is a PKCS #12 file without a password. Without `names`, those that
+    the certificate carries count. `default` is for clients that ask for another name, or for none.
+    With `client_ca` a client has to show a certificate from one of these authorities, and with
+    `rules` it has to be let in by them.
+    """
+
+    certificate: Path
+    key: Path | None = None
+    names: tuple[str, ...] = ()
+    default: bool = False
+    client_ca: Path | None = None
+    client_crl: Path | None = None
+    rules: Rules | None = None
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """The files whose change means something."""
+        files = (self.certificate, self.key, self.client_ca, self.client_crl)
+        return tuple(path for path in files if path is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What was read of `IdentityFiles`. `findings` are what is wrong or will soon be."""
+
+    files: IdentityFiles
+    names: tuple[str, ...]
+    credential: Credential
+    access: ClientAccess | None
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def load(cls, files: IdentityFiles) -> Self:
+        """Read the files. Raises `PkiError` for what cannot be used, `ValueError` for a name."""
+        _check_permissions(files.key or files.certificate)
+        credential = read_credential(files.certificate, files.key)
+        if files.client_ca is None and (files.rules is not None or files.client_crl is not None):
+            raise PkiError(
+                f"{files.certificate}: access rules and revocation lists are about clients'"
+                " certificates, and client_ca has to say whose"
+            )
+        access = None
+        if files.client_ca is not None:
+            access = ClientAccess(Trust.load(files.client_ca, files.client_crl), files.rules)
+        names = files.names or subject_names(credential.certificate)
+        normal = dict.fromkeys(str(general_name(name).value) for name in names)
+        chain = (credential.certificate, *credential.chain)
+        wrong = [
+            finding
+            for finding in explain(chain, Purpose.SERVER)
+            if finding.verdict is not Verdict.OK
+        ]
+        wrong += _missing_names(credential.certificate, normal)
+        return cls(files, tuple(normal), credential, access, tuple(wrong))
+
+    def check(self) -> None:
+        """Raise `PkiError` if clients will refuse the certificate."""
+        problems = [each.text for each in self.findings if each.verdict is Verdict.PROBLEM]
+        if problems:
+            raise PkiError(f"{self.files.certificate}: {'; '.join(problems)}")
+
+
+def check_distinct(identities: Iterable[Identity]) -> None:
+    """Raise `PkiError` where two certificates are for one name, or two are the default."""
+    seen: dict[str, Path] = {}
+    default: Path | None = None
+    for identity in identities:
+        path = identity.files.certificate
+        for name in identity.names:
+            if name in seen:
+                raise PkiError(f"{seen[name]} and {path} are both for {name}: say names for one")
+            seen[name] = path
+        if identity.files.default:
+            if default is not None:
+                raise PkiError(f"{default} and {path} cannot both be the default")
+            default = path
+
+
+def _missing_names(certificate: x509.Certificate, names: Iterable[str]) -> list[Finding]:
+    found = []
+    for name in names:
+        if name.startswith("*."):
+            continue
+        findings = explain([certificate], Purpose.SERVER, name=name)
+        found += [
+            each for each in findings if each.check == "names" and each.verdict is Verdict.PROBLEM
+        ]
+    return found
+
+
+def _check_permissions(path: Path) -> None:
+    """Refuse a key that anybody on the machine can read; a group is somebody's decision."""
+    if sys.platform == "win32":
+        return
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise PkiError(f"{path}: cannot be read: {error.strerror}") from error
+    if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
+        raise PkiError(f"{path}: others can read or change this private key; run: chmod 600 {path}")

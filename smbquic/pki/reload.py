@@ -1,0 +1,142 @@
+"""The certificates of a running server, kept as new as their files.
+
+The files are looked at by `stat` a few times a second: that finds what an editor, an ACME client
+(which moves a symbolic link) or a network file system does, on every platform. New files are
+checked before they count. Where something is wrong with them, the log says so and the old ones
+stay.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from smbquic.errors import HandshakeError
+from smbquic.pki.access import AccessDenied, Decision
+from smbquic.pki.authority import now_utc
+from smbquic.pki.explain import EXPIRY_WARNING
+from smbquic.pki.files import PkiError
+from smbquic.pki.identities import Identity, IdentityFiles, check_distinct
+from smbquic.transport.quic.tls import ServerNames, ServerTls
+
+WATCH_INTERVAL = 0.25
+"""Seconds between two looks at the files."""
+_REMINDER = timedelta(days=1)
+
+_log = logging.getLogger(__name__)
+_Signature = tuple[tuple[str, int, int, int], ...]
+
+
+class ServerCertificates:
+    """What a server shows and whom it lets in, by name. Raises `PkiError` and `ValueError`."""
+
+    def __init__(self, files: Sequence[IdentityFiles]) -> None:
+        self._files = tuple(files)
+        self._seen = _signature(self._files)
+        self._take(_load(self._files))
+        self._reminded = now_utc()
+
+    def _take(self, identities: list[Identity]) -> None:
+        self.identities = identities
+        made = [(identity, _tls(identity)) for identity in identities]
+        by_name = {name: tls for identity, tls in made for name in identity.names}
+        default = next((tls for identity, tls in made if identity.files.default), None)
+        self.names = ServerNames(by_name, default)
+        self._by_tls = {id(tls): identity for identity, tls in made}
+        for identity in identities:
+            for finding in identity.findings:
+                _log.warning("%s: %s", identity.files.certificate, finding.text)
+
+    def find(self, server_name: str) -> Identity | None:
+        """The certificate for a name that a client asked for."""
+        tls = self.names.find(server_name)
+        return self._by_tls[id(tls)] if tls is not None else None
+
+    def decide(self, server_name: str, chain: Sequence[bytes]) -> Decision | None:
+        """Whether a client that is connected may be, by the rules of now; None without rules.
+
+        Raises `HandshakeError` for a chain that does not hold any more.
+        """
+        identity = self.find(server_name)
+        if identity is None:
+            return Decision(False, f"there is no certificate for the name {server_name!r} any more")
+        if identity.access is None:
+            return None
+        try:
+            return identity.access.judge(chain)
+        except AccessDenied as denied:
+            return denied.decision
+
+    def reload(self, files: Sequence[IdentityFiles] | None = None) -> None:
+        """Read the files anew, or other ones; `PkiError` or `ValueError` where they will not do.
+
+        A certificate that clients would refuse is not taken. What was there stays then.
+        """
+        files = self._files if files is None else tuple(files)
+        seen = _signature(files)
+        identities = _load(files)
+        for identity in identities:
+            identity.check()
+        self._files, self._seen = files, seen
+        self._take(identities)
+
+    async def watch(
+        self, on_change: Callable[[], object], *, interval: float = WATCH_INTERVAL
+    ) -> None:
+        """Reload whenever the files have changed, and call `on_change` then; until cancelled."""
+        last = refused = self._seen
+        while True:
+            await asyncio.sleep(interval)
+            self._remind()
+            now = _signature(self._files)
+            # What is still being written is left alone until it has rested.
+            if now == last and now not in (self._seen, refused):
+                try:
+                    self.reload()
+                except (PkiError, HandshakeError, ValueError) as error:
+                    refused = now
+                    _log.error("the new certificate files are not used: %s", error)
+                else:
+                    _log.info("the certificate files have changed, and were read anew")
+                    on_change()
+            last = now
+
+    def _remind(self) -> None:
+        """Say once a day which certificate is about to end."""
+        now = now_utc()
+        if now - self._reminded < _REMINDER:
+            return
+        self._reminded = now
+        for identity in self.identities:
+            left = identity.credential.certificate.not_valid_after_utc - now
+            if left < EXPIRY_WARNING:
+                _log.warning("%s ends in %d days", identity.files.certificate, left.days)
+
+
+def _load(files: Sequence[IdentityFiles]) -> list[Identity]:
+    identities = [Identity.load(each) for each in files]
+    check_distinct(identities)
+    return identities
+
+
+def _tls(identity: Identity) -> ServerTls:
+    access = identity.access
+    return ServerTls(
+        identity.credential.certificate_pem,
+        identity.credential.key_pem,
+        verify=access.judge if access is not None else None,
+    )
+
+
+def _signature(files: Sequence[IdentityFiles]) -> _Signature:
+    """What changes when a file does; a file that is missing has one, too."""
+    return tuple(_stat(path) for each in files for path in each.watched)
+
+
+def _stat(path: Path) -> tuple[str, int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0
+    return str(path), found.st_mtime_ns, found.st_size, found.st_ino

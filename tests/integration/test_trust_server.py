@@ -1,0 +1,227 @@
+"""Certificates by name, replaced while the server runs, and clients kept in or out by rules."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+import smbquic
+from smbquic import api
+from smbquic.client.share import Share
+from smbquic.errors import ConnectionClosed, HandshakeError
+from smbquic.pki import CertificateFiles, PkiDirectory, PkiError, Purpose
+from smbquic.pki.access import Rules
+from smbquic.pki.container import read_certificates
+from smbquic.pki.explain import fingerprint
+from smbquic.pki.files import load_certificates
+from smbquic.pki.identities import IdentityFiles
+from smbquic.pki.issuing import issue, renew, revoke
+from smbquic.pki.reload import ServerCertificates
+from smbquic.transport import quic
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def own(pki: PkiDirectory, tmp_path: Path) -> PkiDirectory:
+    """The PKI of all, copied, so that this test may change it."""
+    return PkiDirectory(Path(shutil.copytree(pki.path, tmp_path / "pki")))
+
+
+def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
+    return IdentityFiles(certificate=files.certificate, key=files.key, **more)
+
+
+def serving(
+    tmp_path: Path, *certificates: IdentityFiles
+) -> AbstractAsyncContextManager[api.Serving]:
+    folder = tmp_path / "data"
+    folder.mkdir(exist_ok=True)
+    return api.serve(
+        {"data": folder},
+        {"alice": PASSWORD},
+        ["quic://127.0.0.1:0"],
+        certificates=certificates,
+        engine="auto",
+    )
+
+
+def port(running: api.Serving) -> int:
+    return int(running.listeners[0].rpartition(":")[2])
+
+
+def connect(
+    running: api.Serving, own: PkiDirectory, certificate: CertificateFiles | None = None
+) -> AbstractAsyncContextManager[Share]:
+    return smbquic.connect(
+        f"smb+quic://alice@localhost:{port(running)}/data",
+        password=PASSWORD,
+        ca=own.ca,
+        client_certificate=certificate.certificate if certificate else None,
+        client_key=certificate.key if certificate else None,
+    )
+
+
+async def shown(running: api.Serving, own: PkiDirectory, name: str) -> str:
+    """The fingerprint of what the server shows to a client that asks for `name`."""
+    chains: list[list[bytes]] = []
+
+    def look(chain: list[bytes], asked: str) -> None:
+        chains.append(chain)
+
+    trust = quic.ClientTls(verify=look)
+    transport = await quic.connect("127.0.0.1", port(running), trust=trust, server_name=name)
+    transport.close()
+    await transport.wait_closed()
+    return fingerprint(x509.load_der_x509_certificate(chains[0][0]))
+
+
+def print_of(files: CertificateFiles) -> str:
+    return fingerprint(read_certificates(files.certificate)[0])
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        # The files are polled, so there is no event to wait for.
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def shows(certificates: ServerCertificates, leaf: x509.Certificate) -> bool:
+    return certificates.identities[0].credential.certificate == leaf
+
+
+async def until_it_ends(share: Share) -> None:
+    """Use a share until its connection is gone."""
+    while True:
+        await share.listdir("")
+        await asyncio.sleep(0.01)
+
+
+async def test_each_name_has_its_certificate(own: PkiDirectory, tmp_path: Path) -> None:
+    second = issue(own, "second.example", Purpose.SERVER)
+    wild = issue(own, "wild", Purpose.SERVER, ["*.wild.example"])
+    async with serving(tmp_path, identity(own.server), identity(second), identity(wild)) as running:
+        assert await shown(running, own, "fs.example") == print_of(own.server)
+        assert await shown(running, own, "localhost") == print_of(own.server)
+        assert await shown(running, own, "SECOND.example") == print_of(second)
+        assert await shown(running, own, "a.wild.example") == print_of(wild)
+        for unknown in ("other.example", "wild.example", "a.b.wild.example"):
+            with pytest.raises(HandshakeError) as refused:
+                await shown(running, own, unknown)
+            assert refused.value.reason == "unrecognized-name"
+        async with connect(running, own) as share:
+            assert await share.listdir("") == []
+
+
+async def test_a_default_is_for_everybody_else(own: PkiDirectory, tmp_path: Path) -> None:
+    second = issue(own, "second.example", Purpose.SERVER)
+    async with serving(tmp_path, identity(own.server), identity(second, default=True)) as running:
+        assert await shown(running, own, "other.example") == print_of(second)
+        assert await shown(running, own, "fs.example") == print_of(own.server)
+
+
+async def test_only_one_name_asks_for_client_certificates(
+    own: PkiDirectory, tmp_path: Path
+) -> None:
+    second = issue(own, "second.example", Purpose.SERVER)
+    async with serving(
+        tmp_path, identity(own.server, client_ca=own.ca), identity(second)
+    ) as running:
+        assert await shown(running, own, "second.example") == print_of(second)
+        with pytest.raises(HandshakeError) as refused:
+            await shown(running, own, "fs.example")
+        assert refused.value.reason == "no-certificate"
+        async with connect(running, own, own.client) as share:
+            assert await share.listdir("") == []
+
+
+async def test_a_renewed_certificate_is_taken_up_and_sessions_go_on(
+    own: PkiDirectory, tmp_path: Path
+) -> None:
+    async with serving(tmp_path, identity(own.server, default=True)) as running:
+        certificates = running.certificates
+        assert certificates is not None
+        async with connect(running, own) as share:
+            for number in range(3):
+                await share.write_bytes(f"{number}", b"x")
+                renew(own, "server", new_key=True)
+                new = load_certificates(own.server.certificate)[0]
+                await eventually(partial(shows, certificates, new))
+                assert await shown(running, own, "localhost") == fingerprint(new)
+            assert len(await share.listdir("")) == 3
+
+
+async def test_a_bad_new_file_is_refused_and_the_old_one_stays(
+    own: PkiDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = print_of(own.server)
+    good = own.server.certificate.read_bytes()
+    async with serving(tmp_path, identity(own.server, default=True)) as running:
+        with caplog.at_level(logging.ERROR):
+            own.server.certificate.write_bytes(own.client.certificate.read_bytes())
+            await eventually(lambda: "are not used" in caplog.text)
+        assert await shown(running, own, "localhost") == before
+        with pytest.raises(PkiError, match="is not the key of"):
+            running.reload()
+        own.server.key.write_bytes(own.client.key.read_bytes())
+        with pytest.raises(PkiError, match="not meant for a server"):
+            running.reload()
+        assert await shown(running, own, "localhost") == before
+        own.server.certificate.write_bytes(good)
+        own.server.key.chmod(0o644)
+        with pytest.raises(PkiError, match="chmod 600"):
+            running.reload()
+        assert await shown(running, own, "localhost") == before
+
+
+async def test_a_new_deny_rule_ends_connections(own: PkiDirectory, tmp_path: Path) -> None:
+    bob = issue(own, "bob", Purpose.CLIENT)
+    allow = ["issuer:smbquic issuer *"]
+    files = identity(own.server, default=True, client_ca=own.ca, rules=Rules.parse(allow))
+    async with serving(tmp_path, files) as running:
+        async with connect(running, own, own.client) as alices, connect(running, own, bob) as bobs:
+            await bobs.write_bytes("x", b"x")
+            deny = [f"sha256:{print_of(bob)}"]
+            rules = Rules.parse(allow, deny)
+            running.reload([identity(own.server, default=True, client_ca=own.ca, rules=rules)])
+            async with asyncio.timeout(1):
+                with pytest.raises(ConnectionClosed):
+                    await until_it_ends(bobs)
+            assert len(await alices.listdir("")) == 1
+        with pytest.raises(HandshakeError) as refused:
+            async with connect(running, own, bob):
+                pass
+        assert refused.value.reason == "access-denied"
+
+
+async def test_a_new_revocation_ends_connections(own: PkiDirectory, tmp_path: Path) -> None:
+    bob = issue(own, "bob", Purpose.CLIENT)
+    files = identity(own.server, default=True, client_ca=own.ca, client_crl=own.crl)
+    async with serving(tmp_path, files) as running, connect(running, own, bob) as bobs:
+        await bobs.listdir("")
+        revoke(own, load_certificates(bob.certificate)[0])
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionClosed):
+                await until_it_ends(bobs)
+
+
+@pytest.mark.parametrize("name", ["other", "both"])
+async def test_certificates_that_contradict_each_other(
+    own: PkiDirectory, tmp_path: Path, name: str
+) -> None:
+    second = issue(own, "second.example", Purpose.SERVER)
+    pair = {
+        "other": (identity(own.server), identity(own.server)),
+        "both": (identity(own.server, default=True), identity(second, default=True)),
+    }[name]
+    with pytest.raises(PkiError, match=r"are both for localhost|both be the default"):
+        async with serving(tmp_path, *pair):
+            pass

@@ -1,0 +1,116 @@
+import asyncio
+import logging
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.pki import CertificateFiles, PkiDirectory, PkiError, Purpose
+from smbquic.pki import reload as reload_module
+from smbquic.pki.access import Rules
+from smbquic.pki.container import ders, read_certificates
+from smbquic.pki.identities import Identity, IdentityFiles
+from smbquic.pki.issuing import issue
+from smbquic.pki.reload import ServerCertificates
+from smbquic.transport.quic.tls import ServerNames, ServerTls, pem, place
+
+
+@pytest.fixture
+def own(pki: PkiDirectory, tmp_path: Path) -> PkiDirectory:
+    return PkiDirectory(Path(shutil.copytree(pki.path, tmp_path / "pki")))
+
+
+def files(which: CertificateFiles, **more: Any) -> IdentityFiles:
+    return IdentityFiles(certificate=which.certificate, key=which.key, **more)
+
+
+def test_names_come_from_the_certificate_unless_given(own: PkiDirectory) -> None:
+    assert Identity.load(files(own.server)).names == (
+        "localhost",
+        "fs.example",
+        "127.0.0.1",
+        "::1",
+    )
+    given = Identity.load(files(own.server, names=("FS.example",)))
+    assert (given.names, given.findings) == (("fs.example",), ())
+    given.check()
+
+
+def test_a_name_that_the_certificate_lacks_is_found(own: PkiDirectory) -> None:
+    wrong = Identity.load(files(own.server, names=("fs.example", "other.example", "*.x.example")))
+    with pytest.raises(PkiError, match=r"not for 'other\.example'"):
+        wrong.check()
+
+
+def test_keys_that_others_can_read_are_refused(own: PkiDirectory) -> None:
+    own.server.key.chmod(0o640)
+    Identity.load(files(own.server))
+    for mode in (0o604, 0o602, 0o620):
+        own.server.key.chmod(mode)
+        with pytest.raises(PkiError, match="chmod 600"):
+            Identity.load(files(own.server))
+    own.server.key.unlink()
+    with pytest.raises(PkiError, match="cannot be read"):
+        Identity.load(files(own.server))
+
+
+def test_rules_need_an_authority(own: PkiDirectory) -> None:
+    for more in ({"rules": Rules()}, {"client_crl": own.crl}):
+        with pytest.raises(PkiError, match="client_ca has to say whose"):
+            Identity.load(files(own.server, **more))
+
+
+def test_what_is_wrong_is_in_the_log(own: PkiDirectory, caplog: pytest.LogCaptureFixture) -> None:
+    short = issue(own, "short.example", Purpose.SERVER, days=5)
+    ServerCertificates([files(short)])
+    assert "days more only: renew it" in caplog.text
+
+
+def test_decisions_by_name(own: PkiDirectory) -> None:
+    client = ders(read_certificates(own.client.certificate))
+    shown = ServerCertificates(
+        [
+            files(own.server, names=("fs.example",), client_ca=own.ca, rules=Rules()),
+            files(own.server, names=("localhost",)),
+        ]
+    )
+    denied = shown.decide("fs.example", client)
+    assert denied is not None
+    assert not denied.granted
+    assert shown.decide("localhost", client) is None
+    gone = shown.decide("other.example", client)
+    assert gone is not None
+    assert "no certificate for the name 'other.example' any more" in gone.reason
+
+
+async def test_a_reminder_comes_once_a_day(
+    own: PkiDirectory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = ServerCertificates([files(own.server)])
+    now = datetime.now(UTC) + timedelta(days=390)
+    monkeypatch.setattr(reload_module, "now_utc", lambda: now)
+    watching = asyncio.create_task(shown.watch(lambda: None, interval=0.001))
+    async with asyncio.timeout(10):
+        while not caplog.records:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+    watching.cancel()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "ends in 6 days" in caplog.text
+
+
+def test_finding_a_name() -> None:
+    plain, wild, default = (ServerTls(name.encode(), b"key") for name in ("a", "b", "c"))
+    names = ServerNames({"fs.example": plain, "*.example": wild})
+    assert names.find("FS.example.") is plain
+    assert names.find("other.example") is wild
+    assert names.find("a.b.example") is None
+    assert names.find("") is None
+    assert names.all == (plain, wild)
+    assert ServerNames({}, default).find("x") is default
+    assert "key" not in repr(plain).replace("key=", "")
+    assert pem(b"x") == b"x"
+    assert place(b"x", "key") == "the key"
+    assert place(Path("x"), "key") == "x"

@@ -1,0 +1,219 @@
+"""The configuration file: what it says, and what is said about its mistakes."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic import config
+from smbquic.auth.users import UserStore
+from smbquic.pki import PkiDirectory
+from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.server.limits import Limits
+
+
+@pytest.fixture
+def place(tmp_path: Path, pki: PkiDirectory) -> Path:
+    """A folder with what a configuration may name."""
+    (tmp_path / "data").mkdir()
+    store = UserStore()
+    store.add("bob", "secret")
+    store.save(tmp_path / "users.txt")
+    for name in ("server.pem", "server.key", "ca.pem", "crl.pem"):
+        (tmp_path / name).write_bytes((pki.path / name).read_bytes())
+    return tmp_path
+
+
+def load(place: Path, text: str) -> config.Configuration:
+    file = place / "smbquic.toml"
+    file.write_text(text)
+    return config.load(file)
+
+
+WHOLE = """
+listen = ["quic://127.0.0.1:0", "tcp://127.0.0.1:0"]
+server_name = "FS"
+users_file = "users.txt"
+guest = true
+require_signing = true
+encrypt = true
+engine = "aioquic"
+private_names = ["fs.local"]
+
+[users]
+alice = "wonder # land"
+
+[shares.data]
+path = "data"
+read_only = true
+comment = \"\"\"
+[shares.trap]
+path = 7
+\"\"\"
+
+[shares."with space"]
+path = "data"
+
+[[certificate]]
+file = "server.pem"
+key = "server.key"
+names = ["fs.example", "*.fs.example"]
+default = true
+client_ca = "ca.pem"
+client_crl = "crl.pem"
+allow = ["san:*.clients.example", "issuer:Example CA"]
+deny = []
+
+[[certificate]]
+file = "server.pem"
+key = "server.key"
+
+[limits]
+opens = 7
+failed_logon_delay = 1
+"""
+
+
+def test_everything_at_once(place: Path) -> None:
+    found = load(place, WHOLE)
+    assert found.listen == ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
+    assert (found.server_name, found.guest, found.require_signing) == ("FS", True, True)
+    assert found.encryption is EncryptionPolicy.REQUIRED
+    assert (found.engine, found.private_names) == ("aioquic", ("fs.local",))
+    assert sorted(found.users.names()) == ["alice", "bob"]
+    data, spaced = found.shares
+    assert (data.name, data.path, data.read_only) == ("data", place / "data", True)
+    assert (spaced.name, spaced.read_only, spaced.comment) == ("with space", False, "")
+    first, second = found.certificates
+    assert first.certificate == place / "server.pem"
+    assert first.names == ("fs.example", "*.fs.example")
+    assert (first.default, second.default) == (True, False)
+    assert first.rules is not None
+    assert [str(rule) for rule in first.rules.entries] == [
+        "allow san:*.clients.example",
+        "allow issuer:Example CA",
+    ]
+    assert second.rules is None
+    assert (found.limits.opens, found.limits.failed_logon_delay) == (7, 1.0)
+    assert found.limits.trees == Limits().trees
+
+
+def test_nothing_at_all(place: Path) -> None:
+    found = load(place, "")
+    assert found.listen == config.DEFAULT_LISTEN
+    assert (found.shares, found.certificates, found.users.names()) == ((), (), [])
+    assert found.encryption is EncryptionPolicy.ALLOWED
+    assert found.limits == Limits()
+
+
+def test_an_only_certificate_is_the_default(place: Path) -> None:
+    (only,) = load(place, '[[certificate]]\nfile = "server.pem"').certificates
+    assert only.default
+    (only,) = load(place, '[[certificate]]\nfile = "server.pem"\ndefault = false').certificates
+    assert not only.default
+
+
+def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
+    text = '[[certificate]]\nfile = "server.pem"\nclient_ca = "ca.pem"\n'
+    (without,) = load(place, text).certificates
+    (empty,) = load(place, text + "allow = []\n").certificates
+    assert without.rules is None
+    assert empty.rules is not None
+    assert empty.rules.entries == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "remedy"),
+    [
+        ('\nlisen = ["x"]', 2, "lisen", "did you mean listen?"),
+        ("zzz = 1", 1, "zzz", "there are listen,"),
+        ('share = "x"', 1, "share", "did you mean shares?"),
+        ('listen = "quic://x"', 1, "listen", "a list of texts"),
+        ("listen = [1]", 1, "listen", "every element is a text"),
+        ('listen = ["http://x"]', 1, "listen", "listen on quic://HOST:PORT"),
+        ("guest = 1", 1, "guest", "write true or false"),
+        ('engine = "quiche"', 1, "engine", "none of auto, aioquic, qh3"),
+        ('users_file = "none.txt"', 1, "users_file", "paths are relative to this file"),
+        ('private_names = ["a b"]', 1, "private_names", "neither a DNS name"),
+        ("[users]\n\nalice = 7", 3, "users.alice", 'write NAME = "password"'),
+        ('users_file = "users.txt"\n[users]\nBob = "x"', 3, "users.Bob", "leave one out"),
+        ('[users]\n"a:b" = "x"', 2, "users.a:b", "a:b"),
+        ('users = "alice"', 1, "users", "write [users]"),
+        ("shares = 7", 1, "shares", "write [shares.NAME]"),
+        ("[shares]\ndata = 7", 2, "shares.data", "write [shares.NAME]"),
+        ("[shares.data]\n", 1, "shares.data", "path is missing"),
+        ('[shares.data]\npath = "nowhere"', 2, "shares.data.path", "is not a folder"),
+        ('[shares.data]\npath = 7', 2, "shares.data.path", "wrong kind"),
+        ('shares.data.path = "nowhere"', 1, "shares.data.path", "is not a folder"),
+        ('[shares]\ndata = { path = "nowhere" }', 2, "shares.data.path", "is not a folder"),
+        (
+            '[shares.data]\npath = "data"\n[shares.DATA]\npath = "data"',
+            3, "shares.DATA", "case is the same",
+        ),
+        ('[shares.data]\npath = "data"\nreadonly = true', 3, "shares.data.readonly", "read_only?"),
+        ("[certificate]\n", 1, "certificate", "two brackets"),
+        ("[[certificate]]\n", 1, "certificate[1]", "file is missing"),
+        ("certificate = [7]", 1, "certificate[1]", "write [[certificate]]"),
+        (
+            '[[certificate]]\nfile = "server.pem"\n\n[[certificate]]\nfile = "x"',
+            5, "certificate[2].file", "there is no file",
+        ),
+        (
+            '[[certificate]]\nfile = "server.pem"\nnames = ["a b"]',
+            3, "certificate[1].names", "neither a DNS name",
+        ),
+        (
+            '[[certificate]]\nfile = "server.pem"\nallow = ["cn:x"]',
+            3, "certificate[1].allow", "write sha256:HEX",
+        ),
+        (
+            '[[certificate]]\nfile = "server.pem"\ndeny = ["san:x"]',
+            3, "certificate[1].deny", "say with client_ca whose",
+        ),
+        ("[limits]\nopens = true", 2, "limits.opens", "write a whole number"),
+        ("[limits]\nopens = 1.5", 2, "limits.opens", "write a whole number"),
+        ("[limits]\nopens = -1", 2, "limits.opens", "from 0 on"),
+        ("[limits]\nlogon_seconds = nan", 2, "limits.logon_seconds", "from 0 on"),
+        ("limits = 7", 1, "limits", "write [limits]"),
+    ],
+)  # fmt: skip
+def test_mistakes(place: Path, text: str, line: int, key: str, remedy: str) -> None:
+    with pytest.raises(config.ConfigError) as refused:
+        load(place, text)
+    assert str(refused.value).startswith(f"{place / 'smbquic.toml'}:{line}: {key}: ")
+    assert remedy in str(refused.value)
+
+
+def test_what_is_no_toml(place: Path) -> None:
+    with pytest.raises(config.ConfigError, match=r"smbquic.toml:2: this is not TOML: .*quotes"):
+        load(place, "guest = true\nserver_name = FS\n")
+    with pytest.raises(config.ConfigError, match=r"smbquic.toml: this is not TOML"):
+        load(place, "[limits")
+    with pytest.raises(config.ConfigError, match="cannot be read: No such file"):
+        config.load(place / "none.toml")
+    (place / "latin.toml").write_bytes(b"server_name = 'caf\xe9'")
+    with pytest.raises(config.ConfigError, match="not UTF-8"):
+        config.load(place / "latin.toml")
+
+
+@given(st.text(alphabet="abglisten[]=.\"'\n #{}1,", max_size=60))
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_text(text)
+    with contextlib.suppress(config.ConfigError):
+        config.load(file)
+
+
+def test_the_reference_page_is_that_of_the_code() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
+    assert page.read_text("utf-8") == config.reference(), (
+        "run: python -m smbquic.config > docs/reference/configuration.md"
+    )
+
+
+def test_every_key_says_what_it_is_for() -> None:
+    for section in config.SECTIONS:
+        for key in section.keys:
+            assert key.text, f"{section.name}.{key.name}"
