@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import doctor, machine, place, plan
 from benchmarks.arms import ALL as ARMS
 from benchmarks.arms import Arm, ArmError, Running
-from benchmarks.link import Link, LinkError, Statistics, remove_leftovers
+from benchmarks.link import Link, LinkError, Loss, Statistics, remove_leftovers
 from benchmarks.link.calibrate import calibrate
 from benchmarks.links import LinkChoice
 from benchmarks.place import Place
@@ -77,13 +77,16 @@ def run(
 
 
 def measure(choice: LinkChoice, profile: Profile) -> dict[str, Any] | None:
-    """A link set against measured; None for one without a rate."""
+    """A link set against measured; None for one without a rate.
+
+    Where it has no loss, the emulator's is tried with 1 %.
+    """
     if not choice.rate:
         return None
     found = calibrate(
         rate=str(choice.rate),
         delay=str(choice.round_trip / 2 / 10**9),
-        loss=choice.loss,
+        loss=choice.loss if choice.loss.mean else Loss.random(0.01),
         seconds=profile.calibration_seconds,
     )
     return {"link": choice.name, **asdict(found), "wrong": found.wrong}

@@ -96,7 +96,7 @@ def dots(found: Table) -> str:
     if found.noise is not None:
         noise = f" Two runs of the same arm were up to {found.noise:.1%} apart: less is noise."
     return figure(
-        f"{found.title.capitalize()}",
+        f"{text.sentence(found.title)}",
         svg.dots(found.title, bars, metric.unit),
         f"{text.LEGEND[group]} {better}{noise}",
     )
@@ -106,7 +106,7 @@ def connect(found: Table) -> str:
     """The stages of connecting."""
     rows = [_stages(row) for row in found.rows if row.values]
     return figure(
-        f"{found.title.capitalize()}",
+        f"{text.sentence(found.title)}",
         svg.stages(found.title, rows, "ms"),
         f"{text.LEGEND['connect']} In order: transport (QUIC: with TLS), negotiate, session, tree.",
     )
@@ -164,7 +164,7 @@ def _curves(points: list[tuple[float, Table]], by: str, work: str) -> str:
                 arms.setdefault(row.arm, []).append(
                     (x, value.median * scale, value.low * scale, value.high * scale)
                 )
-    title = f"{points[0][1].title.capitalize()} against {by}"
+    title = f"{text.sentence(points[0][1].title)} against {by}"
     unit = "% of the link" if share else metric.unit
     lines = [svg.Curve(arm, kind(arm), values) for arm, values in arms.items()]
     drawing = svg.curves(title, "ms" if share else "% loss", unit, lines)
@@ -214,8 +214,9 @@ def page(summary: Summary) -> str:
     if summary.calibration:
         lines = [text.calibration_line(found) for found in summary.calibration]
         calibration = (
-            f"<h2>Calibration</h2><p>Is the link what it was set to? Measured by ping and iperf3,"
-            f" which know nothing of the emulator.</p>{table(text.CALIBRATION, lines)}"
+            f"<h2>Calibration</h2><p>Is the link as it was set? Measured by ping and iperf3,"
+            f" which know nothing of the emulator;"
+            f" a link without loss was given 1 % for this alone.</p>{table(text.CALIBRATION, lines)}"
         )
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
@@ -227,7 +228,7 @@ def page(summary: Summary) -> str:
         '<link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>"
-        f"<p>{escape(description['about'].capitalize())}. {escape(text.counted(summary))}</p>"
+        f"<p>{escape(text.sentence(description['about']))}. {escape(text.counted(summary))}</p>"
         f"<p class=key>{key}</p>"
         + (f"<h2>Across links</h2><div class=plots>{''.join(curves)}</div>" if curves else "")
         + "".join(sections)

@@ -17,7 +17,7 @@ def page(summary: Summary) -> str:
     description = summary.description
     parts = [
         f"# SMB over QUIC, TCP and VPNs: {description['profile']}",
-        f"{description['about'].capitalize()}. {text.counted(summary)}",
+        f"{text.sentence(description['about'])}. {text.counted(summary)}",
     ]
     link = None
     for found in summary.tables:
@@ -25,7 +25,7 @@ def page(summary: Summary) -> str:
             link = found.link
             parts.append(f"## {link_title(link)}")
         noise = "" if found.noise is None else f" A/A noise floor: {found.noise:.1%}."
-        parts.append(f"### {found.title.capitalize()}\n\n{noise.strip()}".rstrip())
+        parts.append(f"### {text.sentence(found.title)}\n\n{noise.strip()}".rstrip())
         headings = text.columns(found.rows, found.metrics)
         parts.append(table(headings, [text.line(r, found.metrics, headings) for r in found.rows]))
     if summary.calibration:

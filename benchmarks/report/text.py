@@ -35,6 +35,11 @@ LEGEND = {
 }
 
 
+def sentence(words: str) -> str:
+    """With a capital letter at its beginning, and all others as they are."""
+    return words[:1].upper() + words[1:]
+
+
 def number(value: float, digits: int = 1) -> str:
     """With thousands set apart."""
     return f"{value:,.{digits}f}"

@@ -27,7 +27,7 @@ def _visit(link: str, block: int, arm: str) -> dict[str, Any]:
     }
     stages = {"transport": 0.02, "negotiate": 0.02, "session": 0.04, "tree": 0.02}
     connect = {**stages, "total": 0.1, "round_trips": 5, "cpu": cpu, "wire": wire}
-    works = {"bulk-read": bulk, "bulk-write": bulk, "connect": connect}
+    works = {"bulk-read": bulk, "bulk-write": dict(bulk), "connect": connect}
     return {
         "link": link,
         "block": block,

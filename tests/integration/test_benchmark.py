@@ -1,0 +1,81 @@
+"""A whole run of the benchmark: killed in the middle, taken up again, and nothing left behind."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import place
+from benchmarks.link import remove_leftovers
+from benchmarks.results import SAMPLES, cells, load
+
+pytestmark = pytest.mark.usefixtures("network_namespaces")
+
+ARMS = ("tcp-encrypted", "quic-aioquic")
+
+
+def start(out: Path) -> "subprocess.Popen[str]":
+    """A run of two arms on a link without a rate."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "benchmarks", "run", "--arms", ",".join(ARMS)),
+            *("--links", "2ms-unlimited", "--out", str(out), "--seed", "5"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_killed_run_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with start(out) as killed:
+        deadline = time.monotonic() + 60
+        while not (out / SAMPLES).exists() and killed.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    first = (out / SAMPLES).read_text().splitlines()[0]
+
+    with start(out) as again:
+        output, errors = again.communicate(timeout=120)
+    assert again.returncode == 0, errors
+    assert "removed what a killed run had left" in errors
+    assert "tcp-encrypted |" in output
+    assert (out / SAMPLES).read_text().splitlines()[0] == first
+    # What the killed run left would be found by whoever comes next.
+    assert remove_leftovers() == place.remove_leftovers() == []
+
+    result = load(out)
+    assert result["seed"] == 5
+    assert sorted(result["arms"]) == sorted(ARMS)
+    found = cells(result)
+    for arm in ARMS:
+        for work in result["legs"][0]["works"]:
+            cell = found["2ms-unlimited", work, arm]
+            assert (sorted(cell.samples), cell.invalid) == ([1, 2, 3], [])
+        connects = found["2ms-unlimited", "connect", arm].samples.values()
+        assert all(figures["round_trips"] >= 4 for figures in connects)
+    bulk = found["2ms-unlimited", "bulk-read", "quic-aioquic"].samples[1]
+    assert bulk["wire"]["down"]["delivered_bytes"] > bulk["bytes"] > 1 << 20
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["invalid_visits"] == 0
+    assert (out / "report.html").exists()
+
+
+def test_what_cannot_be_is_said(tmp_path: Path) -> None:
+    def fails(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks", *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 2
+        return done.stderr
+
+    assert "no such arm: pigeon" in fails("run", "--arms", "pigeon")
+    assert "is no rate" in fails("run", "--links", "20ms-fast")
+    assert "holds no result" in fails("report", str(tmp_path))
