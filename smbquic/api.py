@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,8 @@ from smbquic.client.share import Share
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
 from smbquic.errors import ConnectError, HandshakeError, SmbError
 from smbquic.gateway.relay import Relay
+from smbquic.observe.audit import AuditLog, Sink
+from smbquic.pki.access import Decision
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
@@ -30,7 +32,7 @@ from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
-from smbquic.transport.base import Listener, MessageTransport
+from smbquic.transport.base import Listener, MessageTransport, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
 from smbquic.transport.quic.options import EngineName
 
@@ -289,6 +291,7 @@ async def serve(
     certificates: Sequence[IdentityFiles] = (),
     limits: Limits = DEFAULT_LIMITS,
     engine: EngineName = "aioquic",
+    audit: Sink | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
 
@@ -298,7 +301,7 @@ async def serve(
     anybody in as a guest. `server_name` is what the server calls itself in logons and
     listings; `pipes_over_quic` lets clients list the shares over QUIC too, as they can over TCP.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
-    their files are read again when they change.
+    their files are read again when they change. `audit` gets the audit records.
 
     Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
     `UsersError`.
@@ -323,6 +326,7 @@ async def serve(
         signing_required=signing_required,
         capabilities=CAPABILITIES,
     )
+    log = AuditLog(audit, decide=_decision_by(shown) if shown is not None else None)
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
         server = Server(
@@ -330,6 +334,7 @@ async def serve(
             authenticator,
             settings,
             limits=limits,
+            audit=log,
             name=name,
             pipes_over_quic=pipes_over_quic,
         )
@@ -339,6 +344,7 @@ async def serve(
             listener = await _listen(server, address, shown, engine)
             stack.push_async_callback(listener.close)
             if isinstance(listener, QuicListener):
+                listener.on_failed = server.audit.handshake_failed
                 opened.append(listener)
             server.listeners.append(listener.url)
         serving = Serving(server, server.listeners, shown, opened)
@@ -346,6 +352,10 @@ async def serve(
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
         yield serving
+
+
+def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]:
+    return lambda peer: shown.decide(peer.server_name, peer.certificates)
 
 
 async def _listen(

@@ -17,6 +17,7 @@ from smbquic.api import ListenAddress
 from smbquic.auth.users import UsersError, UserStore
 from smbquic.client.url import UrlError
 from smbquic.errors import SmbError
+from smbquic.observe.audit import KEEP, MAX_BYTES, RotatingFile, Sink, StandardOutput
 from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
@@ -180,6 +181,16 @@ SECTIONS = (
             for each in fields(Limits)
         ),
     ),
+    Section(
+        "audit",
+        "[audit]",
+        "Where audit records go; see audit.md. Without this table there are none.",
+        (
+            Key("file", "string", "", 'A file, or "-" for standard output.', required=True),
+            Key("max_bytes", "integer", str(MAX_BYTES), "A new file is begun before this size."),
+            Key("keep", "integer", str(KEEP), "How many files to keep besides."),
+        ),
+    ),
 )
 
 _BY_NAME = {section.name: section for section in SECTIONS}
@@ -193,6 +204,21 @@ class ShareFolder:
     path: Path
     read_only: bool = False
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """The ``[audit]`` table. `file` is None for standard output."""
+
+    file: Path | None
+    max_bytes: int = MAX_BYTES
+    keep: int = KEEP
+
+    def open(self) -> Sink:
+        """Begin to write. Raises `OSError`."""
+        if self.file is None:
+            return StandardOutput()
+        return RotatingFile(self.file, self.max_bytes, self.keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +237,7 @@ class Configuration:
     shares: tuple[ShareFolder, ...] = ()
     certificates: tuple[IdentityFiles, ...] = ()
     limits: Limits = DEFAULT_LIMITS
+    audit: AuditOptions | None = None
 
 
 def load(path: Path) -> Configuration:
@@ -266,6 +293,7 @@ class _Reader:
             shares=shares,
             certificates=certificates,
             limits=Limits(**limits),
+            audit=self._audit(document.get("audit")),
         )
 
     def _shares(self, tables: object) -> tuple[ShareFolder, ...]:
@@ -309,6 +337,13 @@ class _Reader:
                 )
             )
         return tuple(found)
+
+    def _audit(self, table: object) -> AuditOptions | None:
+        if table is None:
+            return None
+        values = self._table(("audit",), _BY_NAME["audit"], table)
+        file = values.pop("file")
+        return AuditOptions(file=None if file == "-" else self._path.parent / file, **values)
 
     def _users(self, table: object, file: Path | None) -> UserStore:
         store = UserStore.load(file) if file is not None else UserStore()

@@ -140,6 +140,11 @@ def _allow_many_files() -> None:
 @click.option(
     "--engine", type=click.Choice(get_args(EngineName)), help="The QUIC engine.  [default: auto]"
 )
+@click.option(
+    "--audit",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write audit records to this file, or - for standard output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
 def serve(
     config_file: Path | None,
@@ -160,6 +165,7 @@ def serve(
     require_signing: bool,
     pipes_over_quic: bool,
     engine: EngineName | None,
+    audit: Path | None,
     as_json: bool,
 ) -> None:
     """Share folders over QUIC, and over TCP where asked for.
@@ -193,6 +199,10 @@ def serve(
         certificates = base.certificates
     encrypted = encrypt or (base is not None and base.encryption is EncryptionPolicy.REQUIRED)
 
+    options = base.audit if base else None
+    if audit is not None:
+        options = config.AuditOptions(file=None if str(audit) == "-" else audit)
+
     async def work() -> None:
         async with api.serve(
             served,
@@ -206,6 +216,7 @@ def serve(
             certificates=certificates,
             limits=base.limits if base else DEFAULT_LIMITS,
             engine=engine or (base.engine if base else "auto"),
+            audit=options.open() if options else None,
         ) as serving:
             with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):
                 _announce(serving.listeners, own_ca, as_json=as_json)

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
+from smbquic.observe.audit import Event, who
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.context import Context
@@ -39,6 +40,7 @@ class Connection:
         self.server = server
         self.transport = transport
         peer = transport.peer
+        self.trail = server.audit.begin(peer)
         self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
         self.protocol = ServerConnection(
             server.settings,
@@ -158,6 +160,7 @@ class Connection:
         user_session = self.server.sessions[session.id] = UserSession(session, self.server)
         self.join(user_session)
         _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")
+        self.trail.record(Event.LOGON, **who(session.identity))
 
     def join(self, session: UserSession) -> None:
         """Serves a session, a new one or one that has other connections already."""

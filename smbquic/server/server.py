@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from smbquic.auth.acceptor import Authenticator
+from smbquic.observe.audit import AuditLog, Event
 from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
 from smbquic.server.connection import Connection
@@ -43,11 +44,13 @@ class Server:
         *,
         limits: Limits = DEFAULT_LIMITS,
         random: Callable[[int], bytes] = os.urandom,
+        audit: AuditLog | None = None,
         name: str = "SMBQUIC",
         pipes_over_quic: bool = False,
     ) -> None:
         self.name = name
         self.pipes_over_quic = pipes_over_quic
+        self.audit = audit or AuditLog()
         self.authenticator = authenticator
         self.settings = settings
         self.limits = limits
@@ -78,6 +81,7 @@ class Server:
             await connection.run()
         finally:
             del self.connections[connection]
+            connection.trail.record(Event.DISCONNECTION)
 
     async def close(self) -> None:
         """Ends every connection, and waits for it."""

@@ -1,6 +1,7 @@
 """Certificates by name, replaced while the server runs, and clients kept in or out by rules."""
 
 import asyncio
+import json
 import logging
 import shutil
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from cryptography import x509
 import smbquic
 from smbquic import api
 from smbquic.client.share import Share
-from smbquic.errors import ConnectionClosed, HandshakeError
+from smbquic.errors import AuthenticationError, ConnectionClosed, HandshakeError, NotFoundError
 from smbquic.pki import CertificateFiles, PkiDirectory, PkiError, Purpose
 from smbquic.pki.access import Rules
 from smbquic.pki.container import read_certificates
@@ -24,6 +25,7 @@ from smbquic.pki.files import load_certificates
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.issuing import issue, renew, revoke
 from smbquic.pki.reload import ServerCertificates
+from smbquic.server.limits import Limits
 from smbquic.transport import quic
 
 PASSWORD = "correct horse"
@@ -40,7 +42,7 @@ def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
 
 
 def serving(
-    tmp_path: Path, *certificates: IdentityFiles
+    tmp_path: Path, *certificates: IdentityFiles, **more: Any
 ) -> AbstractAsyncContextManager[api.Serving]:
     folder = tmp_path / "data"
     folder.mkdir(exist_ok=True)
@@ -50,6 +52,7 @@ def serving(
         ["quic://127.0.0.1:0"],
         certificates=certificates,
         engine="auto",
+        **more,
     )
 
 
@@ -58,11 +61,16 @@ def port(running: api.Serving) -> int:
 
 
 def connect(
-    running: api.Serving, own: PkiDirectory, certificate: CertificateFiles | None = None
+    running: api.Serving,
+    own: PkiDirectory,
+    certificate: CertificateFiles | None = None,
+    *,
+    share: str = "data",
+    password: str = PASSWORD,
 ) -> AbstractAsyncContextManager[Share]:
     return smbquic.connect(
-        f"smb+quic://alice@localhost:{port(running)}/data",
-        password=PASSWORD,
+        f"smb+quic://alice@localhost:{port(running)}/{share}",
+        password=password,
         ca=own.ca,
         client_certificate=certificate.certificate if certificate else None,
         client_key=certificate.key if certificate else None,
@@ -225,3 +233,50 @@ async def test_certificates_that_contradict_each_other(
     with pytest.raises(PkiError, match=r"are both for localhost|both be the default"):
         async with serving(tmp_path, *pair):
             pass
+
+
+class Records:
+    """An audit sink that keeps its records."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def write(self, line: str) -> None:
+        self.records.append(json.loads(line))
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [record for record in self.records if record["event"] == event]
+
+
+async def test_the_audit_tells_it_all(own: PkiDirectory, tmp_path: Path) -> None:
+    sink = Records()
+    bob = issue(own, "bob", Purpose.CLIENT)
+    rules = Rules.parse(["issuer:*"], [f"sha256:{print_of(bob)}"])
+    files = identity(own.server, default=True, client_ca=own.ca, rules=rules)
+    limits = Limits(failed_logon_delay=0)
+    async with serving(tmp_path, files, audit=sink, limits=limits) as running:
+        async with connect(running, own, own.client) as share:
+            await share.listdir("")
+        with pytest.raises(NotFoundError):
+            async with connect(running, own, own.client, share="nothing") as share:
+                pass
+        with pytest.raises(AuthenticationError):
+            async with connect(running, own, own.client, password="wrong"):
+                pass
+        with pytest.raises(HandshakeError):
+            async with connect(running, own, bob):
+                pass
+    connection = sink.of("connection")[0]
+    assert connection["client_certificate"] == print_of(own.client)
+    assert connection["server_name"] == "localhost"
+    granted = sink.of("access-decision")[0]
+    assert (granted["granted"], granted["connection"]) == (True, connection["connection"])
+    assert sink.of("access-decision")[-1]["rule"] == f"deny sha256:{print_of(bob)}"
+    assert sink.of("handshake-failure")[0]["reason"] == "access-denied"
+    assert [record["user"] for record in sink.of("logon")] == ["alice", "alice"]
+    assert sink.of("logon-failure")[0]["status"] == "STATUS_LOGON_FAILURE"
+    assert sink.of("share-access")[0]["path"].endswith("\\data")
+    denial = sink.of("share-denial")[0]
+    assert (denial["status"], denial["user"]) == ("STATUS_BAD_NETWORK_NAME", "alice")
+    assert len(sink.of("disconnection")) == 3
+    assert PASSWORD not in json.dumps(sink.records)

@@ -73,6 +73,10 @@ key = "server.key"
 [limits]
 opens = 7
 failed_logon_delay = 1
+
+[audit]
+file = "audit.jsonl"
+keep = 2
 """
 
 
@@ -98,6 +102,10 @@ def test_everything_at_once(place: Path) -> None:
     assert second.rules is None
     assert (found.limits.opens, found.limits.failed_logon_delay) == (7, 1.0)
     assert found.limits.trees == Limits().trees
+    assert found.audit is not None
+    assert (found.audit.file, found.audit.keep) == (place / "audit.jsonl", 2)
+    found.audit.open().write("x\n")
+    assert (place / "audit.jsonl").read_text() == "x\n"
 
 
 def test_nothing_at_all(place: Path) -> None:
@@ -106,6 +114,14 @@ def test_nothing_at_all(place: Path) -> None:
     assert (found.shares, found.certificates, found.users.names()) == ((), (), [])
     assert found.encryption is EncryptionPolicy.ALLOWED
     assert found.limits == Limits()
+    assert found.audit is None
+
+
+def test_audit_records_on_standard_output(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audit = load(place, '[audit]\nfile = "-"').audit
+    assert audit is not None
+    audit.open().write("x\n")
+    assert capsys.readouterr().out == "x\n"
 
 
 def test_an_only_certificate_is_the_default(place: Path) -> None:
@@ -177,6 +193,7 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ("[limits]\nopens = -1", 2, "limits.opens", "from 0 on"),
         ("[limits]\nlogon_seconds = nan", 2, "limits.logon_seconds", "from 0 on"),
         ("limits = 7", 1, "limits", "write [limits]"),
+        ("[audit]\nkeep = 1", 1, "audit", "file is missing"),
     ],
 )  # fmt: skip
 def test_mistakes(place: Path, text: str, line: int, key: str, remedy: str) -> None:

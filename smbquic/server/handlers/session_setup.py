@@ -7,6 +7,7 @@ from typing import Any
 
 from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context
 from smbquic.wire.session_setup import SessionSetupResponse
@@ -30,6 +31,9 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
         if isinstance(error.__cause__, AuthenticationError):
             # Quoted: the client chose a part of it, and may have tried to forge a line of the log.
             _log.warning("%s: no logon: %r", context.connection.name, str(error.__cause__))
+            context.connection.trail.record(
+                Event.LOGON_FAILURE, status=error.status.label, message=str(error.__cause__)
+            )
             return _after_a_while(context, error)
         raise
 

@@ -2,6 +2,7 @@
 
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.observe.audit import Event, who
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.share import PIPE_SHARE, Share
@@ -29,10 +30,16 @@ def handle(context: Context, request: Request) -> TreeConnectResponse:
         # The signature is what proves that nobody tampered with the negotiation.
         raise RemoteProtocolError("TREE_CONNECT without signature", NtStatus.ACCESS_DENIED)
     body: TreeConnectRequest = request.body
-    share = _find(context, body.path)
-    read_only = share is not None and (share.read_only or share.storage.read_only or stranger)
-    tree = Tree(session.next_tree_id(), share, read_only)
-    session.connect(tree)
+    trail, named = context.connection.trail, {"path": body.path, **who(identity)}
+    try:
+        share = _find(context, body.path)
+        read_only = share is not None and (share.read_only or share.storage.read_only or stranger)
+        tree = Tree(session.next_tree_id(), share, read_only)
+        session.connect(tree)
+    except StatusError as error:
+        trail.record(Event.SHARE_DENIAL, status=error.status.label, **named)
+        raise
+    trail.record(Event.SHARE_ACCESS, read_only=read_only, **named)
     context.enter(tree)
     request.tree_id = tree.tree_id
     return TreeConnectResponse(

@@ -119,6 +119,11 @@ class QuicTransport:
         self._farewells = 0
 
     @property
+    def name(self) -> str:
+        """How messages for people call the peer."""
+        return self._name
+
+    @property
     def keep_alive(self) -> bool:
         """Whether the peer is asked for a sign of life when nothing else keeps it up."""
         return self._keep_alive

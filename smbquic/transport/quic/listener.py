@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Callable
 
 from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
@@ -17,6 +18,9 @@ from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections
 
 logger = logging.getLogger(__name__)
+
+OnFailed = Callable[[str, TransportError], object]
+"""Hears of each handshake that came to nothing: the client's address, and why."""
 
 
 async def listen(
@@ -52,6 +56,7 @@ class QuicListener:
         options: QuicOptions,
         max_message_size: int,
     ) -> None:
+        self.on_failed: OnFailed | None = None
         self._options = options
         self._connections = connections
         self._max_message_size = max_message_size
@@ -99,6 +104,8 @@ class QuicListener:
         """See `Owner`."""
         self._half_open.discard(transport)
         logger.info("a handshake failed: %s", error)
+        if self.on_failed is not None:
+            self.on_failed(transport.name, error)
 
     def closed(self, transport: QuicTransport) -> None:
         """See `Owner`."""

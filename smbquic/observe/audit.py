@@ -1,0 +1,216 @@
+"""Who connected, who was let in, and who used what: one line of JSON for each event.
+
+`docs/reference/audit.md` lists the events and their fields. What a peer chose is escaped, so that
+no name can begin a line of its own or steer a terminal, and no secret is ever a field.
+"""
+
+import hashlib
+import itertools
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from smbquic.auth.identity import Identity
+from smbquic.errors import HandshakeError
+from smbquic.pki.access import AccessDenied, Decision
+from smbquic.transport.base import Peer
+
+MAX_BYTES = 16 << 20
+KEEP = 8
+_MODE = 0o600
+_TEXT_LIMIT = 1024
+
+_log = logging.getLogger(__name__)
+
+
+class Event(StrEnum):
+    """What is recorded."""
+
+    CONNECTION = "connection"
+    DISCONNECTION = "disconnection"
+    HANDSHAKE_FAILURE = "handshake-failure"
+    ACCESS_DECISION = "access-decision"
+    LOGON = "logon"
+    LOGON_FAILURE = "logon-failure"
+    SHARE_ACCESS = "share-access"
+    SHARE_DENIAL = "share-denial"
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, line: str) -> None:
+        """Take one line, which ends in a line feed. Raises `OSError`."""
+
+
+class RotatingFile:
+    """Lines in a file that only its owner can read: `path`, and `path`.1 to `path`.`keep` before.
+
+    A new file is begun when this one would become larger than `max_bytes`.
+    """
+
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._open()
+
+    def write(self, line: str) -> None:
+        """See `Sink`."""
+        data = line.encode()
+        if self._size and self._size + len(data) > self._max_bytes:
+            self._rotate()
+        self._size += os.write(self._descriptor, data)
+
+    def close(self) -> None:
+        """Take no more."""
+        os.close(self._descriptor)
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self._descriptor = os.open(self._path, flags, _MODE)
+        self._size = os.fstat(self._descriptor).st_size
+
+    def _rotate(self) -> None:
+        os.close(self._descriptor)
+        try:
+            for number in range(self._keep - 1, 0, -1):
+                older = self._numbered(number)
+                if older.exists():
+                    older.replace(self._numbered(number + 1))
+            if self._keep:
+                self._path.replace(self._numbered(1))
+            else:
+                self._path.unlink()
+        finally:
+            self._open()
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+
+class StandardOutput:
+    """Lines on standard output, for whatever collects it."""
+
+    def write(self, line: str) -> None:
+        """See `Sink`."""
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+
+class AuditLog:
+    """Makes records and hands them to `sink`; without one nothing is recorded.
+
+    `decide` tells which access rule let a connection's client in. A record that cannot be written
+    is counted in `lost` and does not end what it is about; the log says so once.
+    """
+
+    def __init__(
+        self,
+        sink: Sink | None = None,
+        *,
+        decide: Callable[[Peer], Decision | None] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.decide = decide
+        self.lost = 0
+        self._sink = sink
+        self._clock = clock
+        self._ids = itertools.count(1)
+
+    def begin(self, peer: Peer) -> "Trail":
+        """Record a new connection, and what was decided about its client."""
+        if self._sink is None:
+            return Trail(self, {})
+        common: dict[str, Any] = {
+            "connection": next(self._ids),
+            "transport": peer.kind,
+            "address": _address(peer.remote),
+        }
+        trail = Trail(self, common)
+        details: dict[str, Any] = {"local": _address(peer.local)}
+        if peer.kind == "quic":
+            details |= {"server_name": peer.server_name, "cipher": peer.cipher}
+            if peer.certificates:
+                common["client_certificate"] = hashlib.sha256(peer.certificates[0]).hexdigest()
+                details["chain"] = [hashlib.sha256(der).hexdigest() for der in peer.certificates]
+        trail.record(Event.CONNECTION, **details)
+        if self.decide is not None and peer.certificates:
+            try:
+                decision = self.decide(peer)
+            except HandshakeError as error:
+                decision = Decision(False, str(error))
+            if decision is not None:
+                trail.record(Event.ACCESS_DECISION, **_decision(decision))
+        return trail
+
+    def handshake_failed(self, address: str, error: Exception) -> None:
+        """Record a connection that came to nothing."""
+        common = {"transport": "quic", "address": address}
+        denied = error.__cause__
+        if isinstance(denied, AccessDenied):
+            self.record(Event.ACCESS_DECISION, **common, **_decision(denied.decision))
+        reason = error.reason if isinstance(error, HandshakeError) else "no-handshake"
+        self.record(Event.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error))
+
+    def record(self, event: Event, **fields: Any) -> None:
+        """Write one record; fields that are None are left out."""
+        if self._sink is None:
+            return
+        time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
+        record = {"time": time.replace("+00:00", "Z"), "event": str(event)}
+        record |= {name: _bounded(value) for name, value in fields.items() if value is not None}
+        # JSON escapes the control characters and all that is not ASCII, but for DEL.
+        line = json.dumps(record).replace("\x7f", "\\u007f") + "\n"
+        try:
+            self._sink.write(line)
+        except OSError as error:
+            if not self.lost:
+                _log.error("audit records are lost: %s", error)
+            self.lost += 1
+
+
+class Trail:
+    """The records of one connection, which have its id, address and certificate in common."""
+
+    def __init__(self, log: AuditLog, common: dict[str, Any]) -> None:
+        self._log = log
+        self._common = common
+
+    def record(self, event: Event, **fields: Any) -> None:
+        """Write one record about this connection."""
+        self._log.record(event, **self._common, **fields)
+
+
+def who(identity: Identity) -> dict[str, Any]:
+    """How a record names a user."""
+    return {
+        "user": identity.user,
+        "domain": identity.domain or None,
+        "guest": identity.guest or None,
+    }
+
+
+def _address(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "granted": decision.granted,
+        "rule": str(decision.rule) if decision.rule is not None else None,
+        "matched_certificate": decision.certificate,
+        "message": decision.reason,
+    }
+
+
+def _bounded(value: Any) -> Any:
+    """What a peer sends must not fill the disk with one record."""
+    return value[:_TEXT_LIMIT] if isinstance(value, str) else value

@@ -1,0 +1,142 @@
+import errno
+import json
+import logging
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.auth.identity import Identity
+from smbquic.errors import ConnectError, HandshakeError
+from smbquic.observe.audit import AuditLog, Event, RotatingFile, StandardOutput, who
+from smbquic.pki.access import AccessDenied, Decision, Effect, Rule
+from smbquic.transport.base import Peer
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+PEER = Peer("quic", ("::1", 443), ("192.0.2.1", 7), "fs.example", "smb", "AES", (b"leaf", b"up"))
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines]
+
+
+def log(sink: Lines, **more: Any) -> AuditLog:
+    return AuditLog(sink, clock=lambda: NOW, **more)
+
+
+def test_a_connection_and_what_belongs_to_it() -> None:
+    sink = Lines()
+    rule = Rule.parse(Effect.ALLOW, "san:*")
+    audit = log(sink, decide=lambda peer: Decision(True, "so", rule, "ab"))
+    trail = audit.begin(PEER)
+    trail.record(Event.LOGON, **who(Identity("alice", "")))
+    audit.begin(Peer("tcp", ("127.0.0.1", 445), ("127.0.0.1", 9)))
+    connected, decided, logged_on, second = sink.records
+    assert connected["time"] == "2026-01-02T03:04:05.678Z"
+    assert (connected["event"], connected["connection"]) == ("connection", 1)
+    assert (connected["address"], connected["local"]) == ("192.0.2.1:7", "[::1]:443")
+    assert connected["server_name"] == "fs.example"
+    assert connected["chain"][0] == connected["client_certificate"] != connected["chain"][1]
+    assert (decided["granted"], decided["rule"]) == (True, "allow san:*")
+    assert decided["client_certificate"] == connected["client_certificate"]
+    assert (logged_on["user"], logged_on["connection"]) == ("alice", 1)
+    assert "domain" not in logged_on
+    assert (second["transport"], second["connection"]) == ("tcp", 2)
+
+
+def test_a_chain_that_no_longer_holds_is_a_decision() -> None:
+    sink = Lines()
+
+    def decide(peer: Peer) -> Decision:
+        raise HandshakeError("expired just now", "expired")
+
+    log(sink, decide=decide).begin(PEER)
+    assert sink.records[1]["granted"] is False
+    assert sink.records[1]["message"] == "expired just now"
+
+
+def test_no_rules_no_decision() -> None:
+    sink = Lines()
+    log(sink, decide=lambda peer: None).begin(PEER)
+    assert [each["event"] for each in sink.records] == ["connection"]
+
+
+def test_handshakes_that_failed() -> None:
+    sink = Lines()
+    audit = log(sink)
+    audit.handshake_failed("192.0.2.1:7", ConnectError("fell silent"))
+    denied = HandshakeError("no", "access-denied")
+    denied.__cause__ = AccessDenied(Decision(False, "because"))
+    audit.handshake_failed("192.0.2.1:8", denied)
+    silent, decision, failure = sink.records
+    assert (silent["reason"], silent["message"]) == ("no-handshake", "fell silent")
+    assert (decision["event"], decision["granted"]) == ("access-decision", False)
+    assert (failure["event"], failure["reason"]) == ("handshake-failure", "access-denied")
+
+
+def test_without_a_sink_nothing_happens() -> None:
+    audit = AuditLog()
+    audit.begin(PEER).record(Event.LOGON, user="alice")
+    audit.handshake_failed("x", ConnectError("y"))
+    assert audit.lost == 0
+
+
+@given(st.text(max_size=2000))
+def test_nothing_that_a_peer_chose_leaves_its_line(text: str) -> None:
+    sink = Lines()
+    log(sink).record(Event.LOGON, user=text)
+    (line,) = sink.lines
+    assert line.endswith("\n")
+    assert all(32 <= ord(character) < 127 for character in line[:-1])
+    assert json.loads(line)["user"] == text[:1024]
+
+
+def test_what_cannot_be_written_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    class Full:
+        def write(self, line: str) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    audit = AuditLog(Full())
+    with caplog.at_level(logging.ERROR):
+        audit.record(Event.LOGON)
+        audit.record(Event.LOGON)
+    assert audit.lost == 2
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("keep", [0, 1, 3])
+def test_files_rotate(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_text("before\n")
+    file = RotatingFile(path, max_bytes=10, keep=keep)
+    for number in range(6):
+        file.write(f"line {number}\n")
+    file.write("a line that is longer than the limit\n")
+    file.close()
+    assert path.read_text() == "a line that is longer than the limit\n"
+    kept = sorted(each.name for each in tmp_path.iterdir())
+    assert len(kept) == keep + 1
+    if keep:
+        assert (tmp_path / "audit.jsonl.1").read_text() == "line 5\n"
+
+
+def test_a_new_file_is_private(tmp_path: Path) -> None:
+    RotatingFile(tmp_path / "audit").close()
+    assert stat.S_IMODE((tmp_path / "audit").stat().st_mode) == 0o600
+
+
+def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    StandardOutput().write("x\n")
+    assert capsys.readouterr().out == "x\n"
