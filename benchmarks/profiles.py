@@ -1,12 +1,12 @@
 """What is run: which works on which links, with how much to do, how often."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.links import LAN, LOSSES, RATED
 from benchmarks.place import Sizes
 from benchmarks.works import ALL as WORKS
 
-KIB, MIB = 1 << 10, 1 << 20
+MIB = 1 << 20
 BULK = ("bulk-write", "bulk-read")
 SMALL = ("small-write", "small-read", "list-100", "stat-storm", "random-read-16")
 
@@ -29,8 +29,6 @@ class Profile:
     blocks: int
     legs: tuple[Leg, ...]
     calibration_seconds: int = 5
-    arms: tuple[str, ...] = field(default=())
-    """None: all."""
 
 
 QUICK = Profile(

@@ -62,12 +62,14 @@ def run(
     legs = {leg.link: leg for leg in profile.legs}
     # What is invalid is made again once the rest is through.
     while todo := plan.remaining(planned, folder.done()):
+        done = len(folder.visits())
+        total = done + len(todo)
         for link, group in groupby(todo, lambda visit: visit.link):
             with place.made(legs[link].sizes, seed) as files:
                 for visit in group:
-                    done = len(folder.visits())
-                    progress(done, max(len(planned), done + len(todo)), visit)
+                    progress(done, total, visit)
                     folder.add(make(visit, legs[link], files, plan.seed_of(visit, seed)))
+                    done += 1
     progress(len(planned), len(planned), None)
     calibrations = [measure(LinkChoice.parse(link), profile) for link in legs]
     return folder.finish(

@@ -1,16 +1,22 @@
 """A whole run of the benchmark: killed in the middle, taken up again, and nothing left behind."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks import place
+from benchmarks import place, runner
+from benchmarks.arms import ALL
 from benchmarks.link import remove_leftovers
+from benchmarks.place import Place, Sizes
+from benchmarks.plan import Visit
+from benchmarks.profiles import Leg
 from benchmarks.results import SAMPLES, cells, load
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
@@ -66,6 +72,32 @@ def test_a_killed_run_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     summary = json.loads((out / "summary.json").read_text())
     assert summary["invalid_visits"] == 0
     assert (out / "report.html").exists()
+
+
+LEG = Leg("2ms-unlimited", ("connect", "bulk-write", "bulk-read"), Sizes(bulk=1 << 20))
+
+
+@pytest.fixture(scope="module")
+def files() -> Iterator[Place]:
+    with place.made(LEG.sizes, seed=1) as made:
+        yield made
+
+
+# The two of the whole run, and the same program once more, need no turn of their own.
+@pytest.mark.parametrize("name", [name for name in ALL if not name.startswith(ARMS)])
+def test_every_other_arm_works(name: str, files: Place) -> None:
+    arm = ALL[name]
+    if lacking := arm.missing():
+        if os.environ.get("CI") and "kernel" not in lacking[0]:
+            pytest.fail(lacking[0])
+        pytest.skip(lacking[0])
+    visit = runner.make(Visit(LEG.link, 1, arm.name), LEG, files, seed=1)
+    assert visit["problems"] == []
+    assert list(visit["works"]) == [n for n in LEG.works if arm.works is None or n in arm.works]
+    for work in visit["works"].values():
+        assert work["problems"] == []
+        passed = sum(way["delivered_bytes"] for way in work["figures"]["wire"].values())
+        assert passed > work["figures"].get("bytes", 500)
 
 
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:
