@@ -95,9 +95,9 @@ class Client:
         return {**self.trust(), "encryption": policy}
 
     def _options(self, url: SmbUrl) -> dict[str, Any]:
-        return {"password": self._password(url), **self.connection_options()}
+        return {"password": self.password(url), **self.connection_options()}
 
-    def _password(self, url: SmbUrl) -> str:
+    def password(self, url: SmbUrl) -> str:
         """From the URL, the file, the environment, or the keyboard; asked for once."""
         if not url.user:
             raise click.UsageError(f"{url} names no user; write USER@ before the host")

@@ -1,0 +1,264 @@
+"""`probe` names the right step for each staged fault."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aioquic.asyncio.server import serve as foreign_serve
+from aioquic.quic.configuration import QuicConfiguration
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic import api
+from smbquic.cli.main import cli
+from smbquic.client.probe import Outcome, ProbeOptions, Result, Step, _parse_versions, probe
+from smbquic.client.url import SmbUrl
+from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, Trust
+from smbquic.pki.access import Rules
+from smbquic.pki.identities import IdentityFiles
+from smbquic.transport import quic, tcp
+from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic import ClientTls
+
+PASSWORD = "correct horse"
+
+
+async def probed(pki: PkiDirectory, url: str, **more: Any) -> list[Result]:
+    more.setdefault("trust", Trust.load(pki.ca))
+    options = ProbeOptions(**{"timeout": 3.0, **more})
+    async with aclosing(probe(SmbUrl.parse(url), options)) as steps:
+        return [step async for step in steps]
+
+
+def fails_at(results: list[Result], step: Step, *words: str) -> None:
+    last = results[-1]
+    assert (last.step, last.outcome) == (step, Outcome.FAILED), results
+    assert last.advice
+    for word in words:
+        assert word in last.text
+    assert all(each.outcome is not Outcome.FAILED for each in results[:-1])
+
+
+def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
+    return IdentityFiles(certificate=files.certificate, key=files.key, **more)
+
+
+class Ground:
+    """Starts servers, and gives their URLs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stack: list[Any] = []
+
+    async def serve(self, *files: IdentityFiles, listen: str = "quic://127.0.0.1:0") -> str:
+        context = api.serve(
+            {"data": self.folder}, {"alice": PASSWORD}, [listen], certificates=files
+        )
+        running = await context.__aenter__()
+        self.stack.append(context)
+        port = running.listeners[0].rpartition(":")[2]
+        return f"localhost:{port}"
+
+
+@pytest.fixture
+async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
+    made = Ground(tmp_path)
+    yield made
+    for context in made.stack:
+        await context.__aexit__(None, None, None)
+
+
+async def test_all_is_well(pki: PkiDirectory, ground: Ground) -> None:
+    where = await ground.serve(identity(pki.server, default=True))
+    results = await probed(pki, f"smb+quic://alice@{where}/data", password=PASSWORD)
+    assert [each.step for each in results] == [
+        step for step in Step if step is not Step.CLIENT_CERTIFICATE
+    ]
+    assert {each.outcome for each in results} == {Outcome.OK}
+    short = await probed(pki, f"smb+quic://{where}")
+    assert (short[-1].step, short[-1].outcome) == (Step.LOGON, Outcome.SKIPPED)
+    without_share = await probed(pki, f"smb+quic://alice@{where}", password=PASSWORD)
+    assert (without_share[-1].step, without_share[-1].outcome) == (Step.SHARE, Outcome.SKIPPED)
+
+
+async def test_all_is_well_over_tcp(pki: PkiDirectory, ground: Ground) -> None:
+    where = await ground.serve(listen="tcp://127.0.0.1:0")
+    results = await probed(pki, f"smb://alice@{where}/data", password=PASSWORD)
+    assert [each.step for each in results if each.outcome is Outcome.OK] == [
+        Step.NAME, Step.ADDRESSES, Step.REACHABILITY, Step.NEGOTIATE, Step.LOGON, Step.SHARE,
+    ]  # fmt: skip
+
+
+async def test_a_name_that_does_not_exist(pki: PkiDirectory) -> None:
+    fails_at(await probed(pki, "smb+quic://nowhere.invalid"), Step.NAME, "has no address")
+
+
+@pytest.mark.parametrize("scheme", ["smb", "smb+quic"])
+async def test_nobody_listens(pki: PkiDirectory, scheme: str) -> None:
+    kind = socket.SOCK_STREAM if scheme == "smb" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    results = await probed(pki, f"{scheme}://127.0.0.1:{port}")
+    fails_at(results, Step.REACHABILITY)
+
+
+@pytest.mark.parametrize("tcp_open", [True, False])
+async def test_udp_is_filtered(pki: PkiDirectory, tcp_open: bool) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, socket.socket() as beside:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        if tcp_open:
+            beside.bind(("127.0.0.1", port))
+            beside.listen()
+        results = await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=0.5)
+    words = "TCP on that port is open" if tcp_open else "it refuses TCP"
+    fails_at(results, Step.REACHABILITY, "what a filter does", words)
+
+
+class OldServer(asyncio.DatagramProtocol):
+    """Answers everything with the versions that it speaks, and nothing else."""
+
+    def __init__(self, *versions: int) -> None:
+        self.versions = versions
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        if data[1:5] in (b"\x00\x00\x00\x01", b"\x6b\x33\x43\xcf"):
+            return
+        answer = b"\x80" + bytes(4) + data[14:23] + data[5:14]
+        answer += b"".join(each.to_bytes(4, "big") for each in self.versions)
+        self.transport.sendto(answer, addr)
+
+
+@pytest.mark.parametrize(
+    ("versions", "step"), [((0xFF00001D,), Step.VERSION), ((1, 0x6B3343CF), Step.TLS)]
+)
+async def test_another_quic(pki: PkiDirectory, versions: tuple[int, ...], step: Step) -> None:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: OldServer(*versions), local_addr=("127.0.0.1", 0)
+    )
+    port = transport.get_extra_info("sockname")[1]
+    fails_at(await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=0.5), step)
+    transport.close()
+
+
+async def test_a_web_server(pki: PkiDirectory) -> None:
+    configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
+    configuration.load_cert_chain(pki.server.certificate, pki.server.key)
+    server = await foreign_serve("127.0.0.1", 0, configuration=configuration)
+    endpoint: Any = server._transport
+    port = endpoint.get_extra_info("sockname")[1]
+    fails_at(await probed(pki, f"smb+quic://localhost:{port}"), Step.ALPN)
+    server.close()
+
+
+async def test_a_name_without_a_certificate(pki: PkiDirectory, ground: Ground) -> None:
+    where = await ground.serve(identity(pki.server, names=("fs.example",)))
+    fails_at(await probed(pki, f"smb+quic://{where}"), Step.TLS, "no certificate for this name")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault.EXPIRED, "expired on"),
+        (Fault.NOT_YET_VALID, "valid only from"),
+        (Fault.UNKNOWN_CA, "not among the trusted"),
+        (Fault.SELF_SIGNED, "nobody but itself"),
+        (Fault.WRONG_NAME, "is not for 'localhost'"),
+        (Fault.WRONG_USAGE, "not meant for a server"),
+    ],
+)
+async def test_bad_certificates(
+    pki: PkiDirectory, bad_pki: FaultyPki, ground: Ground, fault: Fault, words: str
+) -> None:
+    where = await ground.serve(identity(bad_pki.server(fault), default=True))
+    results = await probed(pki, f"smb+quic://alice@{where}/data", password=PASSWORD)
+    fails_at(results, Step.CERTIFICATE, words)
+    assert results[-1].details["certificate"]["sha256"]
+    trusting = await probed(pki, f"smb+quic://{where}", insecure=True)
+    assert (trusting[-1].step, trusting[-1].outcome) == (Step.LOGON, Outcome.SKIPPED)
+
+
+async def test_client_certificates(pki: PkiDirectory, bad_pki: FaultyPki, ground: Ground) -> None:
+    files = identity(pki.server, default=True, client_ca=pki.ca, rules=Rules.parse(["issuer:*"]))
+    url = f"smb+quic://{await ground.serve(files)}"
+
+    async def with_(own: CertificateFiles) -> list[Result]:
+        return await probed(pki, url, client=ClientTls(certificate=own.certificate, key=own.key))
+
+    fails_at(await probed(pki, url), Step.CLIENT_CERTIFICATE, "demands a client certificate")
+    for fault in (Fault.EXPIRED, Fault.UNKNOWN_CA, Fault.WRONG_USAGE):
+        fails_at(await with_(bad_pki.client(fault)), Step.CLIENT_CERTIFICATE)
+    good = await with_(pki.client)
+    assert Step.CLIENT_CERTIFICATE in [each.step for each in good]
+    nobody = identity(pki.server, default=True, client_ca=pki.ca, rules=Rules())
+    url = f"smb+quic://{await ground.serve(nobody)}"
+    fails_at(await with_(pki.client), Step.CLIENT_CERTIFICATE, "access rules deny it")
+
+
+async def deaf(transport: MessageTransport) -> None:
+    while True:
+        await transport.receive()
+
+
+@pytest.mark.parametrize("scheme", ["smb+quic", "smb"])
+async def test_a_server_that_is_not_smb(pki: PkiDirectory, scheme: str) -> None:
+    listener: Any
+    if scheme == "smb":
+        listener = await tcp.listen("127.0.0.1", 0, deaf)
+    else:
+        shown = quic.ServerTls(pki.server.certificate, pki.server.key)
+        listener = await quic.listen("127.0.0.1", 0, deaf, certificate=shown)
+    port = listener.url.rpartition(":")[2]
+    results = await probed(pki, f"{scheme}://localhost:{port}", timeout=1.0)
+    fails_at(results, Step.NEGOTIATE, "there is no answer")
+    await listener.close()
+
+
+async def test_a_wrong_password_and_a_missing_share(pki: PkiDirectory, ground: Ground) -> None:
+    where = await ground.serve(identity(pki.server, default=True))
+    wrong = await probed(pki, f"smb+quic://alice@{where}/data", password="wrong")
+    fails_at(wrong, Step.LOGON, "alice cannot log on")
+    missing = await probed(pki, f"smb+quic://alice@{where}/other", password=PASSWORD)
+    fails_at(missing, Step.SHARE, "other")
+
+
+async def command(*arguments: str, code: int) -> str:
+    runner = CliRunner()
+    result = await asyncio.to_thread(
+        runner.invoke, cli, ["probe", *arguments], env={"SMBQUIC_PASSWORD": PASSWORD}
+    )
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+async def test_the_command(pki: PkiDirectory, ground: Ground) -> None:
+    where = await ground.serve(identity(pki.server, default=True))
+    ca = ("--ca", str(pki.ca))
+    assert "ok       share: data can be used" in await command(
+        f"smb+quic://alice@{where}/data", *ca, code=0
+    )
+    said = await command(f"smb+quic://alice@{where}/other", *ca, code=5)
+    assert "FAILED   share" in said
+    assert "what to do: check the name of the share" in said
+    said = await command(f"smb+quic://bob@{where}/other", *ca, "--json", code=3)
+    assert json.loads(said)["failed"] == "logon"
+    said = await command(f"smb+quic://alice@{where}/data", "--json", code=4)
+    document = json.loads(said)
+    assert document["failed"] == "certificate"
+    assert document["steps"][-1]["certificate"]["names"]
+
+
+@given(st.binary(max_size=40))
+def test_any_datagram_is_an_answer_or_none(data: bytes) -> None:
+    versions = _parse_versions(data)
+    assert versions is None or versions
