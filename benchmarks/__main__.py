@@ -28,7 +28,7 @@ from benchmarks.links import LinkChoice
 from benchmarks.plan import Visit
 from benchmarks.profiles import Leg, Profile
 from benchmarks.report import readme, write
-from benchmarks.results import Folder, ResultsError, load
+from benchmarks.results import Folder, ResultsError, load, too_few
 
 INTERRUPTED = 130
 
@@ -106,7 +106,9 @@ def run(options: argparse.Namespace) -> int:
     for page in write(result, folder.path):
         print(page)
     print(readme.short_table(result))
-    return 0
+    if short := too_few(result):
+        console.print(f"[bold]fewer valid samples than planned[/]: {', '.join(short)}")
+    return 1 if short else 0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -133,7 +135,7 @@ def main(arguments: Sequence[str]) -> int:
             readme.put(result, options.readme)
         else:
             print(readme.short_table(result))
-    except (ValueError, ResultsError) as error:
+    except (ValueError, ResultsError, PermissionError) as error:
         main_parser.error(str(error))
     except LinkError as error:
         print(f"link: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ from benchmarks.place import Sizes
 from benchmarks.works import ALL as WORKS
 
 MIB = 1 << 20
+CONNECT = ("connect", "connect-again")
 BULK = ("bulk-write", "bulk-read")
 SMALL = ("small-write", "small-read", "list-100", "stat-storm", "random-read-16")
 
@@ -38,7 +39,7 @@ QUICK = Profile(
     legs=(
         Leg(
             "20ms-100mbit",
-            ("connect", *BULK, *SMALL, "loaded-latency"),
+            (*CONNECT, *BULK, *SMALL, "loaded-latency"),
             Sizes(bulk=3 * MIB, small_files=20, listings=(100,), stats=10, random_reads=16),
         ),
     ),
@@ -52,12 +53,20 @@ HEADLINE = Profile(
     legs=(
         Leg(
             "20ms-100mbit",
-            ("connect", *BULK, *SMALL, "loaded-latency", "competing"),
+            (*CONNECT, *BULK, *SMALL, "loaded-latency", "competing"),
             Sizes(bulk=8 * MIB, small_files=50, listings=(100,), stats=20, random_reads=32),
         ),
         Leg("50ms-50mbit-1%", BULK, Sizes(bulk=3 * MIB // 2, listings=())),
         Leg(LAN, BULK, Sizes(bulk=64 * MIB, listings=())),
     ),
+)
+
+ROAMING = Profile(
+    "roaming",
+    "whose transfers survive a new address of the client, three times; within ten minutes",
+    blocks=3,
+    legs=(Leg("20ms-100mbit", ("address-change",), Sizes(bulk=8 * MIB, listings=())),),
+    calibration_seconds=2,
 )
 
 _FULL_SIZES = Sizes(
@@ -90,4 +99,4 @@ FULL = Profile(
     calibration_seconds=10,
 )
 
-ALL = {profile.name: profile for profile in (QUICK, HEADLINE, FULL)}
+ALL = {profile.name: profile for profile in (QUICK, HEADLINE, ROAMING, FULL)}

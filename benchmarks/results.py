@@ -92,6 +92,22 @@ def is_valid(visit: dict[str, Any]) -> bool:
     return not visit["problems"] and not any(w["problems"] for w in visit["works"].values())
 
 
+def too_few(result: dict[str, Any]) -> list[str]:
+    """The arms that do not have a valid sample of each of their works in every block."""
+    seen: dict[str, set[tuple[str, str, int]]] = {arm: set() for arm in result["arms"]}
+    whole: dict[str, set[tuple[str, str]]] = {arm: set() for arm in result["arms"]}
+    for visit in result["visits"]:
+        for work, outcome in visit["works"].items():
+            whole[visit["arm"]].add((visit["link"], work))
+            if visit["block"] != DISCARDED and not visit["problems"] and not outcome["problems"]:
+                seen[visit["arm"]].add((visit["link"], work, visit["block"]))
+    return [
+        arm
+        for arm in result["arms"]
+        if not whole[arm] or len(seen[arm]) < len(whole[arm]) * result["blocks"]
+    ]
+
+
 def load(path: Path) -> dict[str, Any]:
     """A result: of a folder, finished or not, or of its file. Raises `ResultsError`."""
     try:

@@ -52,6 +52,9 @@ class SambaTcp(Arm):
     }
     works: ClassVar[tuple[str, ...]] = ("bulk-read", "bulk-write")
 
+    def missing(self) -> list[str]:
+        return super().missing() + ([] if os.geteuid() == 0 else ["smbd serves only as root"])
+
     @contextmanager
     def start(self, link: Link, place: Place) -> Iterator[Running]:
         user = pwd.getpwuid(os.geteuid()).pw_name

@@ -53,7 +53,7 @@ class SmbArm(Arm):
         found = super().missing()
         if self.transport == "tcp" and self.tcp not in tcp_congestion.available():
             found.append(f"this kernel has no TCP congestion control {self.tcp}")
-        return found
+        return found + (self.tunnel.lacking() if self.tunnel else [])
 
     def options(self, place: Place, host: str) -> dict[str, Any]:
         """What both ends are told."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from benchmarks.arms.base import ArmError, end
 from benchmarks.link import Link, LinkError, Namespace
 from benchmarks.links import VPN_PORT
-from benchmarks.place import WIREGUARD_PREFIX
+from benchmarks.place import WIREGUARD_PREFIX, WIREGUARD_SOCKETS
 
 CLIENT, SERVER = "198.19.0.2", "198.19.0.1"
 WIREGUARD_MTU = 1420
@@ -25,6 +25,9 @@ class Tunnel(Protocol):
 
     programs: ClassVar[dict[str, str]]
 
+    def lacking(self) -> list[str]:
+        """What this machine has not got for it, besides programs."""
+
     def between(self, link: Link) -> Any:
         """A context manager: the server's inner address, and the processes that are the tunnel."""
 
@@ -36,6 +39,12 @@ class WireGuard:
         "wireguard-go": "wireguard-go",
         "wg": "wireguard-tools",
     }
+
+    def lacking(self) -> list[str]:
+        """See `Tunnel`."""
+        place = next(p for p in (WIREGUARD_SOCKETS, *WIREGUARD_SOCKETS.parents) if p.exists())
+        allowed = os.access(place, os.W_OK)
+        return [] if allowed else [f"wireguard-go needs to write to {place}: run it as root"]
 
     @contextmanager
     def between(self, link: Link) -> Iterator[tuple[str, Processes]]:
@@ -82,6 +91,10 @@ class Model:
     """Our own tunnel in `benchmarks.tunnel`: what ESP in UDP adds to each packet, and AES-GCM."""
 
     programs: ClassVar[dict[str, str]] = {}
+
+    def lacking(self) -> list[str]:
+        """See `Tunnel`."""
+        return []
 
     @contextmanager
     def between(self, link: Link) -> Iterator[tuple[str, Processes]]:

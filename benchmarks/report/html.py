@@ -176,7 +176,7 @@ def section(link: str, tables: Sequence[Table]) -> str:
     plots = []
     details = []
     for found in tables:
-        plots.append(connect(found) if found.work == "connect" else dots(found))
+        plots.append(connect(found) if found.work.startswith("connect") else dots(found))
         if found.work == "bulk-read":
             plots.append(cpu(found))
         headings = text.columns(found.rows, found.metrics)
@@ -214,9 +214,9 @@ def page(summary: Summary) -> str:
     if summary.calibration:
         lines = [text.calibration_line(found) for found in summary.calibration]
         calibration = (
-            f"<h2>Calibration</h2><p>Is the link as it was set? Measured by ping and iperf3,"
-            f" which know nothing of the emulator;"
-            f" a link without loss was given 1 % for this alone.</p>{table(text.CALIBRATION, lines)}"
+            "<h2>Calibration</h2><p>Is the link as it was set? Measured by ping and iperf3, which"
+            " know nothing of the emulator; a link without loss was given 1 % for this alone.</p>"
+            + table(text.CALIBRATION, lines)
         )
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"

@@ -29,7 +29,7 @@ LEGEND = {
     "bulk": "Goodput of one large file. A dot is the median, the bar its 95 % interval; where the"
     " bars of two arms overlap, this run does not tell them apart.",
     "small": "What many small operations take: round trips decide, not the rate.",
-    "connect": "From nothing to a usable share. The stages are medians; the round trips are"
+    "connect": "Up to a usable share. The stages are medians; the round trips are"
     " counted in the packets on the wire.",
     "latency": "How long one operation takes.",
 }

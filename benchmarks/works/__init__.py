@@ -11,7 +11,8 @@ LISTINGS = (10, 100, 1000, 10_000)
 ALL: dict[str, Work] = {
     work.name: work
     for work in (
-        Connect(),
+        Connect("connect", "connect for the first time"),
+        Connect("connect-again", "connect once more (not resumed)"),
         BulkWrite(),
         BulkRead(),
         SmallWrite(),

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from benchmarks.plan import Visit
-from benchmarks.results import RESULT, SAMPLES, Folder, ResultsError, cells, is_valid, load
+from benchmarks.results import (
+    RESULT,
+    SAMPLES,
+    Folder,
+    ResultsError,
+    cells,
+    is_valid,
+    load,
+    too_few,
+)
 
 MakeResult = Callable[[], dict[str, Any]]
 
@@ -93,3 +102,18 @@ def test_a_bad_link_spoils_all_of_a_visit(make_result: MakeResult) -> None:
 def test_how_busy_an_arm_was(make_result: MakeResult) -> None:
     cell = cells(make_result())["20ms-100mbit", "bulk-read", "tcp-encrypted"]
     assert cell.busy == pytest.approx(0.2 / 0.42)
+
+
+def test_arms_with_too_few_samples_are_named(make_result: MakeResult) -> None:
+    result = make_result()
+    assert too_few(result) == []
+    first = next(v for v in result["visits"] if (v["arm"], v["block"]) == ("wireguard", 0))
+    first["problems"] = ["the discarded block does not matter"]
+    assert too_few(result) == []
+    spoilt = next(v for v in result["visits"] if (v["arm"], v["block"]) == ("wireguard", 1))
+    spoilt["problems"] = ["up: 3 packets dropped by the TUN ring"]
+    assert too_few(result) == ["wireguard"]
+    result["visits"].append({**spoilt, "attempt": 1, "problems": []})
+    assert too_few(result) == []
+    result["visits"] = [v for v in result["visits"] if v["arm"] != "quic-qh3"]
+    assert too_few(result) == ["quic-qh3"]
