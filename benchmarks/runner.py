@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import doctor, machine, place, plan
 from benchmarks.arms import ALL as ARMS
 from benchmarks.arms import Arm, ArmError, Running
+from benchmarks.bystanders import Bystanders
 from benchmarks.link import Link, LinkError, Loss, Statistics, remove_leftovers
 from benchmarks.link.calibrate import calibrate
 from benchmarks.links import LinkChoice
@@ -97,7 +98,7 @@ def measure(choice: LinkChoice, profile: Profile) -> dict[str, Any] | None:
 def make(visit: Visit, leg: Leg, files: Place, seed: int) -> dict[str, Any]:
     """One visit. What goes wrong with it is in its `problems`."""
     arm = ARMS[visit.arm]
-    started = time.monotonic()
+    started, bystanders = time.monotonic(), Bystanders()
     document: dict[str, Any] = {
         **asdict(visit),
         "seed": seed,
@@ -116,6 +117,7 @@ def make(visit: Visit, leg: Leg, files: Place, seed: int) -> dict[str, Any]:
         document["problems"].append(f"{arm.name}: {error}")
     document["link_statistics"] = asdict(link.statistics())
     document["seconds"] = time.monotonic() - started
+    document["bystanders"] = bystanders.share()
     return document
 
 

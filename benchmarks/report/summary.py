@@ -7,7 +7,7 @@ from benchmarks.arms import AGAIN, REFERENCE
 from benchmarks.arms import ALL as ARMS
 from benchmarks.links import LinkChoice
 from benchmarks.results import Cell, cells, is_valid
-from benchmarks.statistics import Estimate, estimate, noise_floor, paired_ratio
+from benchmarks.statistics import Estimate, estimate, noise_floor, paired_ratio, quantile
 from benchmarks.works import ALL as WORKS
 from benchmarks.works import Metric
 
@@ -66,6 +66,8 @@ class Summary:
     tables: list[Table]
     visits: int
     invalid_visits: int
+    bystanders: tuple[float, float]
+    """The share of the machine that other programs took: in the median visit, and in the worst."""
 
     def to_json(self) -> dict[str, Any]:
         """For a file."""
@@ -75,6 +77,7 @@ class Summary:
             "tables": [asdict(table) for table in self.tables],
             "visits": self.visits,
             "invalid_visits": self.invalid_visits,
+            "bystanders": self.bystanders,
         }
 
     def of_work(self, work: str) -> list[Table]:
@@ -107,7 +110,15 @@ def summarize(result: dict[str, Any]) -> Summary:
     description = {key: value for key, value in result.items() if key != "visits"}
     calibration = description.pop("calibration", [])
     invalid = sum(not is_valid(visit) for visit in result["visits"])
-    return Summary(description, calibration, tables, len(result["visits"]), invalid)
+    others = sorted(visit["bystanders"] for visit in result["visits"]) or [0.0]
+    return Summary(
+        description,
+        calibration,
+        tables,
+        len(result["visits"]),
+        invalid,
+        (quantile(others, 0.5), others[-1]),
+    )
 
 
 def row(cell: Cell, reference: Cell | None) -> Row:

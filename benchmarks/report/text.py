@@ -6,6 +6,8 @@ from benchmarks.report.summary import Row, Summary
 from benchmarks.statistics import Estimate
 from benchmarks.works import Metric
 
+QUIET = 0.05
+"""The share of the machine that others may take without a warning on the page."""
 HOW = (
     "Two network namespaces are joined by an emulator that forwards single packets between TUN"
     " devices: a rate, a queue, a delay and losses, the same for every arm. Each visit has a fresh"
@@ -119,6 +121,12 @@ def counted(summary: Summary) -> str:
     """How much of it there is, and what was invalid or left out."""
     missing = summary.description["missing"]
     text = f"{summary.visits} visits, of which {summary.invalid_visits} were invalid."
+    median, worst = summary.bystanders
+    text += (
+        f" Other programs took {median:.0%} of the machine in the median visit, {worst:.0%} in the"
+    )
+    text += " worst"
+    text += "." if median < QUIET else ": too much, these figures are no good for citing."
     for name, lacking in missing.items():
         text += f" Left out: {name} ({'; '.join(lacking)})."
     return text

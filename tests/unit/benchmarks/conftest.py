@@ -36,6 +36,7 @@ def _visit(link: str, block: int, arm: str) -> dict[str, Any]:
         "seed": 1,
         "works": {name: {"figures": f, "problems": []} for name, f in works.items()},
         "problems": [],
+        "bystanders": block / 100,
     }
 
 

@@ -60,6 +60,15 @@ def test_nothing_is_hidden(page: Callable[..., str], make_result: MakeResult) ->
     assert "noise" in text
 
 
+def test_a_busy_machine_is_warned_of(make_result: MakeResult) -> None:
+    result = make_result()
+    quiet = markdown.page(summarize(result))
+    assert "Other programs took 2% of the machine in the median visit, 3% in the worst." in quiet
+    for visit in result["visits"]:
+        visit["bystanders"] *= 10
+    assert "no good for citing" in markdown.page(summarize(result))
+
+
 class _Tags(HTMLParser):
     EMPTY = ("meta", "link", "line", "circle")
 
