@@ -11,9 +11,11 @@ import click
 from smbquic import api
 from smbquic.cli.client import URL, Client, client_command
 from smbquic.cli.loop import run
-from smbquic.cli.output import emit
+from smbquic.cli.output import emit, warn
 from smbquic.client.connection import Connection
 from smbquic.client.url import SmbUrl
+from smbquic.pki.explain import EXPIRY_WARNING, days_left
+from smbquic.pki.verify import parse_der
 
 
 @dataclass(slots=True)
@@ -23,6 +25,11 @@ class Ping:
     connection: Connection
     logged_on: bool
     milliseconds: list[float]
+
+    def days_left(self) -> int | None:
+        """For how long the server's certificate is valid; None without one that was checked."""
+        certificates = self.connection.transport.peer.certificates
+        return days_left(parse_der(certificates[0])) if certificates else None
 
     def document(self, url: SmbUrl) -> dict[str, Any]:
         """All of it, for programs."""
@@ -40,6 +47,7 @@ class Ping:
             "smb_encryption": negotiated.cipher.name if negotiated.cipher else None,
             "encryption_left_to_quic": negotiated.transport_security,
             "logged_on": self.logged_on,
+            "certificate_days_left": self.days_left(),
             "echo_ms": [round(value, 3) for value in self.milliseconds],
         }
 
@@ -95,6 +103,9 @@ def _introduce(found: dict[str, Any]) -> None:
         encryption = "encryption left to QUIC"
     else:
         encryption = f"encryption {found['smb_encryption'] or 'not offered'}"
+    days = found["certificate_days_left"]
+    if days is not None and days < EXPIRY_WARNING.days:
+        warn(f"the server's certificate ends in {days} days: have it renewed")
     logged_on = "logged on" if found["logged_on"] else "not logged on"
     click.echo(f"SMB {found['dialect']}, signing {found['signing']}, {encryption}, {logged_on}")
 

@@ -86,6 +86,11 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
+def days_left(certificate: x509.Certificate, at: datetime | None = None) -> int:
+    """Whole days until the certificate ends; below zero once it has."""
+    return (certificate.not_valid_after_utc - (at or now_utc())).days
+
+
 def describe_key(certificate: x509.Certificate) -> str:
     """The kind and size of the certificate's key."""
     key = certificate.public_key()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from smbquic.pki import PkiDirectory
+from smbquic.pki import PkiDirectory, Purpose
+from smbquic.pki.issuing import issue
 
 TIMEOUT = 60
 
@@ -67,6 +69,29 @@ def test_a_file_says_it_all_and_is_read_again(config_file: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_ping_warns_of_a_certificate_that_is_about_to_end(
+    pki: PkiDirectory, config_file: Path, tmp_path: Path
+) -> None:
+    own = PkiDirectory(Path(shutil.copytree(pki.path, tmp_path / "pki")))
+    short = issue(own, "short", Purpose.SERVER, ["localhost"], days=5)
+    text = config_file.read_text().replace(str(pki.server.certificate), str(short.certificate))
+    config_file.write_text(text.replace(str(pki.server.key), str(short.key)))
+    server = start("serve", "-c", str(config_file), "--json")
+    try:
+        port = event(server)["listeners"][0].rpartition(":")[2]
+        url = f"smb+quic://localhost:{port}"
+        ping = start("ping", url, "-c", "1", "--ca", str(own.ca))
+        _, errors = ping.communicate(timeout=TIMEOUT)
+        assert ping.returncode == 0
+        assert "certificate ends in 4 days" in errors
+        ping = start("ping", url, "-c", "1", "--ca", str(own.ca), "--json")
+        output, _ = ping.communicate(timeout=TIMEOUT)
+        assert json.loads(output)["certificate_days_left"] == 4
+    finally:
+        server.kill()
+        server.communicate()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import random
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -165,6 +166,30 @@ async def test_a_renewed_certificate_is_taken_up_and_sessions_go_on(
                 await eventually(partial(shows, certificates, new))
                 assert await shown(running, own, "localhost") == fingerprint(new)
             assert len(await share.listdir("")) == 3
+
+
+async def test_twenty_renewals_during_a_transfer(own: PkiDirectory, tmp_path: Path) -> None:
+    seen = set()
+
+    async def replace(running: api.Serving) -> None:
+        renew(own, "server", new_key=True)
+        running.reload()
+        seen.add(await shown(running, own, "localhost"))
+        assert print_of(own.server) in seen
+
+    piece = random.Random(6).randbytes(10_000_000)
+    async with (
+        serving(tmp_path, identity(own.server, default=True)) as running,
+        connect(running, own) as share,
+    ):
+        async with share.open("large", "wb") as file:
+            for _ in range(20):
+                await asyncio.gather(file.write(piece), replace(running))
+        assert len(seen) == 20
+    with (tmp_path / "data" / "large").open("rb") as written:
+        for _ in range(20):
+            assert written.read(len(piece)) == piece
+        assert written.read() == b""
 
 
 async def test_a_bad_new_file_is_refused_and_the_old_one_stays(

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose
-from smbquic.pki.explain import Verdict, describe, describe_key, explain, usable
+from smbquic.pki.explain import Verdict, days_left, describe, describe_key, explain, usable
 from smbquic.pki.files import load_certificates
 
 
@@ -116,3 +116,11 @@ def test_a_description(pki: PkiDirectory) -> None:
     assert found["sha256"] == leaf.fingerprint(hashes.SHA256()).hex()
     assert not found["authority"]
     assert describe(intermediate)["authority"]
+
+
+def test_days_left(pki: PkiDirectory) -> None:
+    leaf = load_certificates(pki.server.certificate)[0]
+    end = leaf.not_valid_after_utc
+    assert days_left(leaf, end - timedelta(days=3, hours=1)) == 3
+    assert days_left(leaf, end + timedelta(hours=1)) == -1
+    assert days_left(leaf) in (395, 396)
