@@ -171,6 +171,7 @@ class NtStatus(IntEnum):
     CONNECTION_RESET = 0xC000020D, "the connection was reset"
     PASSWORD_MUST_CHANGE = 0xC0000224, "the password must be changed first"
     NOT_FOUND = 0xC0000225, "it was not found"
+    DUPLICATE_OBJECTID = 0xC000022A, "the object id is in use already"
     RETRY = 0xC000022D, "the request should be tried again"
     ACCOUNT_LOCKED_OUT = 0xC0000234, "the account is locked after too many attempts"
     CONNECTION_REFUSED = 0xC0000236, "the connection was refused"

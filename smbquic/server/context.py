@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.replay import check, is_ordinary
 from smbquic.wire.file_id import FileId
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Context:
     """One incoming message on its way through its handlers: a request, or a whole compound.
 
     `session` and `tree` are there for every handler whose command needs them (all but NEGOTIATE,
-    SESSION_SETUP, ECHO, CANCEL; LOGOFF and TREE_CONNECT have no tree). `file_id` is what a related
+    SESSION_SETUP, ECHO, CANCEL; LOGOFF and TREE_CONNECT have no tree). `entry` is the open that
+    `request` is about, once that is known. `file_id` is what a related
     request inherits from the one before it, `failed` how that one failed, `held` how many bytes of
     answers wait for the rest of the compound.
     """
@@ -70,16 +72,20 @@ class Context:
         "_session",
         "_tree",
         "connection",
+        "entry",
         "failed",
         "file_id",
         "held",
         "related",
+        "request",
         "server",
     )
 
     def __init__(self, server: Server, connection: Connection) -> None:
         self.server = server
         self.connection = connection
+        self.request: Request | None = None
+        self.entry: Open | None = None
         self.related = False
         self.file_id: FileId | None = None
         self.failed: NtStatus | None = None
@@ -94,6 +100,7 @@ class Context:
         USER_SESSION_DELETED, NETWORK_NAME_DELETED or INVALID_PARAMETER. [MS-SMB2] 3.3.5.2.7.2,
         3.3.5.2.9, 3.3.5.2.11
         """
+        self.request, self.entry = request, None
         self.related = request.related
         if not self.related:
             self.file_id = self.failed = self._session = self._tree = None
@@ -146,6 +153,11 @@ class Context:
             or entry.tree is not self._tree
         ):
             raise StatusError.of(NtStatus.FILE_CLOSED)
+        request = self.request
+        assert request is not None
+        if not is_ordinary(request, entry):
+            check(self, request, entry)
+        self.entry = entry
         return entry
 
     def pipe(self, file_id: FileId) -> Pipe:

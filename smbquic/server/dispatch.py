@@ -148,7 +148,9 @@ def _postpone(
         connection.endless += 1
     task = asyncio.ensure_future(work)
     connection.pending[requests[index].header.message_id] = task
-    connection.spawn(_finish(context, requests, index, task, endless=endless))
+    answering = connection.spawn(_finish(context, requests, index, task, endless=endless))
+    if context.entry is not None:
+        answering.add_done_callback(context.entry.begin_request())
     return None
 
 

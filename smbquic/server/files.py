@@ -16,6 +16,8 @@ from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
 
 if TYPE_CHECKING:
+    from smbquic.server.applications import ApplicationTable
+    from smbquic.server.durable import DurableTable
     from smbquic.server.leases import LeaseTable
     from smbquic.server.open import Open
     from smbquic.server.oplocks import Holder
@@ -98,8 +100,12 @@ class FileTable:
     What is deleted is told to `leases`, as it changes a folder.
     """
 
-    def __init__(self, leases: LeaseTable) -> None:
+    def __init__(
+        self, leases: LeaseTable, durables: DurableTable, applications: ApplicationTable
+    ) -> None:
         self.leases = leases
+        self.durables = durables
+        self.applications = applications
         self._states: dict[Hashable, FileState] = {}
         self.notifier = Notifier()
 
@@ -153,11 +159,14 @@ class FileTable:
         state = entry.state
         state.opens.remove(entry)
         state.locks.remove_owner(entry)
+        if entry.durable is not None:
+            self.durables.remove(entry)
+        if entry.application is not None:
+            self.applications.remove(entry)
         if entry.holder is not None:
             entry.holder.drop(entry)
         if entry.delete_on_close:
             state.delete_pending, state.deleter = True, entry.parent_key
-            take_back(state.holders, Cause.DELETE)
         if entry.wrote:
             self.leases.entry_changed(entry.file, entry.parent_key)
         if state.delete_pending:
@@ -167,6 +176,10 @@ class FileTable:
             state.doomed, state.storage = entry.file, entry.tree.storage
         else:
             _close(entry.file)
+        if state.opens:
+            if entry.delete_on_close:
+                take_back(state.holders, Cause.DELETE)
+            return
         self._finish(state, entry.parent_key)
 
     def _finish(self, state: FileState, parent_key: bytes | None) -> None:

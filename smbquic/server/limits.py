@@ -15,6 +15,8 @@ class Limits:
     has not logged on after `logon_seconds` is hung up on; a failed logon is answered after
     `failed_logon_delay` seconds, and what takes longer than `interim_delay` seconds is announced
     to the client. Whoever is asked to give up what it caches has `break_seconds` for that.
+    A durable open waits for `durable_seconds`, unless its client says for how long; of all clients
+    together, `disconnected` opens may wait.
     """
 
     sessions: int = 64
@@ -28,6 +30,8 @@ class Limits:
     failed_logon_delay: float = 2.0
     interim_delay: float = 0.005
     break_seconds: float = 35.0
+    durable_seconds: float = 120.0
+    disconnected: int = 16_384
 
 
 DEFAULT_LIMITS = Limits()

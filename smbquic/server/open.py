@@ -12,6 +12,9 @@ from smbquic.server.notify import ATTRIBUTES, CREATION
 from smbquic.server.oplocks import Cause, make_way
 
 if TYPE_CHECKING:
+    from smbquic.protocol.request import Request
+    from smbquic.server.applications import Application
+    from smbquic.server.durable import Durability
     from smbquic.server.files import FileState, FileTable
     from smbquic.server.oplocks import Holder
     from smbquic.server.session import UserSession
@@ -32,14 +35,17 @@ class Open:
     this open. `kept_write_time` is one that the client has set or frozen: what is written through
     this open leaves it alone, in nanoseconds since 1970. `holder` is its oplock or lease,
     `parent_key` the key of the client's lease on the folder; `wrote` tells that the folder does
-    not know of a change yet. What is in `on_close` is called once the open is gone.
+    not know of a change yet. `session` is None while a `durable` open waits for its owner's
+    return. `replayable`, `channel_sequence`, what counts outstanding requests and `lock_sequences`
+    are for requests that are repeated, see `smbquic.server.replay`. What is in `on_close` is
+    called once the open is gone.
     """
 
     file_id: FileId
     file: StorageFile
     state: FileState
     files: FileTable
-    session: UserSession
+    session: UserSession | None
     tree: Tree
     granted_access: int
     maximal_access: int
@@ -52,6 +58,13 @@ class Open:
     kept_write_time: int | None = None
     holder: Holder | None = None
     parent_key: bytes | None = None
+    durable: Durability | None = None
+    application: Application | None = None
+    replayable: bool = False
+    channel_sequence: int = 0
+    outstanding: int = 0
+    outstanding_before: int = 0
+    lock_sequences: dict[int, int] = field(default_factory=dict)
     wrote: bool = False
     watch: Watch | None = None
     renamed: bool = False
@@ -88,16 +101,45 @@ class Open:
         if self.state.holders:
             make_way(self.state, cause, self.holder)
 
+    def begin_request(self) -> Callable[[object], None]:
+        """Counts a request that is postponed; gives what counts it off."""
+        sequence = self.channel_sequence
+        self.outstanding += 1
+
+        def end(_: object) -> None:
+            if sequence == self.channel_sequence:
+                self.outstanding -= 1
+            else:
+                self.outstanding_before -= 1
+
+        return end
+
     def tell_folder(self) -> None:
         """Tells those who cache the folder that something about the file has changed."""
         self.files.leases.entry_changed(self.file, self.parent_key)
+
+    def detach(self) -> None:
+        """Lets the open go on without a session, until its owner is back."""
+        assert self.session is not None
+        self.session.remove(self)
+        self.session = None
+
+    def attach(self, session: UserSession, tree: Tree, request: Request) -> None:
+        """Goes on in the session and tree of a request, under another FileId."""
+        self.session, self.tree = session, tree
+        volatile = session.server.next_file_id().volatile
+        self.file_id = self.file_id._replace(volatile=volatile)
+        self.channel_sequence = request.header.channel_sequence
+        self.outstanding = self.outstanding_before = 0
+        session.add(self)
 
     def close(self) -> None:
         """Ends the open: its locks, its share mode, and the file itself if that is to go."""
         if self.renamed:
             # As Windows, which gets around to the file's attributes only now.
             self.files.notifier.modified(self, ATTRIBUTES | CREATION)
-        self.session.remove(self)
+        if self.session is not None:
+            self.session.remove(self)
         self.files.remove(self)
         for call in self.on_close:
             call()

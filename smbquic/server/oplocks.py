@@ -131,21 +131,27 @@ class Holder:
         """Whether the client has something to do before it can give up what it has."""
         raise NotImplementedError
 
-    def reduce(self, left: int, *, further: bool = False) -> None:
-        """Has the client give up everything but `left`."""
+    def reduce(self, left: int, *, further: bool = False) -> bool:
+        """Has the client give up everything but `left`.
+
+        Where it cannot be asked, what it has open waits for its return, and is closed instead;
+        then this is false.
+        """
         if self.breaking is not None:
             self.breaking.required &= left
-            return
+            return True
         acknowledge = self.must_acknowledge()
         told = self.notify(left, acknowledge=acknowledge, further=further)
         if not told:
-            self.caching = NOTHING
+            for entry in list(self.opens):
+                entry.close()
         elif acknowledge:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self.seconds, self._give_up_waiting)
             self.breaking = Break(left, left, timer, loop.create_future())
         else:
             self.caching = left
+        return told
 
     def acknowledge(self, kept: int) -> None:
         """The client has given up everything but `kept`, which is at most what it was asked for.
@@ -226,13 +232,15 @@ class Oplock(Holder):
         """Oplock Break Notification. [MS-SMB2] 3.3.4.6"""
         entry = self.opens[0]
         level = OplockLevel.OPLOCK_LEVEL_II if left else OplockLevel.OPLOCK_LEVEL_NONE
-        return entry.session.notify(OplockBreakNotification(level, entry.file_id))
+        notification = OplockBreakNotification(level, entry.file_id)
+        return entry.session is not None and entry.session.notify(notification)
 
-    def reduce(self, left: int, *, further: bool = False) -> None:
+    def reduce(self, left: int, *, further: bool = False) -> bool:
         """Has the client give up everything but `left`; an oplock of nothing is none."""
         self.unasked = self.caching == READ
-        super().reduce(left, further=further)
+        told = super().reduce(left, further=further)
         self._forget_nothing()
+        return told
 
     def acknowledge(self, kept: int) -> None:
         """The client has given up everything but `kept`."""
@@ -268,10 +276,18 @@ def take_back(
         left = holder.left_after(cause)
         if holder.caching & ~left:
             waited_for = holder.is_waited_for(cause)
-            holder.reduce(left)
-            if waited_for and holder.breaking is not None:
+            if not holder.reduce(left):
+                # What was closed may have been the last of a file that is gone now.
+                waits.append(_over())
+            elif waited_for and holder.breaking is not None:
                 waits.append(holder.breaking.done)
     return waits
+
+
+def _over() -> asyncio.Future[None]:
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
 
 
 def make_way(state: FileState, cause: Cause, mine: Holder | None = None) -> None:

@@ -7,8 +7,10 @@ from smbquic.auth.acceptor import Authenticator
 from smbquic.observe.audit import AuditLog, Event
 from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
+from smbquic.server.applications import ApplicationTable
 from smbquic.server.connection import Connection
 from smbquic.server.descriptors import Descriptors
+from smbquic.server.durable import DurableTable
 from smbquic.server.files import FileTable
 from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
@@ -59,7 +61,9 @@ class Server:
         self.session_table = SessionTable(random)
         self.sessions: dict[int, UserSession] = {}
         self.leases = LeaseTable(self)
-        self.files = FileTable(self.leases)
+        self.durables = DurableTable(limits)
+        self.applications = ApplicationTable()
+        self.files = FileTable(self.leases, self.durables, self.applications)
         self.descriptors = Descriptors()
         self.connections: dict[Connection, None] = {}
         self.listeners: list[str] = []
@@ -84,7 +88,8 @@ class Server:
             connection.trail.record(Event.DISCONNECTION)
 
     async def close(self) -> None:
-        """Ends every connection, and waits for it."""
+        """Ends every connection, and waits for it; nobody can come back for what was open."""
+        self.durables.close()
         for connection in list(self.connections):
             connection.transport.close("the server is going down")
         for connection in list(self.connections):
@@ -111,10 +116,13 @@ class Server:
             for session in connection.protocol.sessions.values()
         )
 
-    def end_session(self, session: Session) -> None:
-        """Closes what a session had open, on all of its connections."""
+    def end_session(self, session: Session, *, keep: bool = True) -> None:
+        """Ends a session on all of its connections, and closes what it had open.
+
+        With `keep`, its durable opens wait for its owner's return.
+        """
         user_session = self.sessions.pop(session.id, None)
         if user_session is not None:
             for connection in user_session.channels:
                 connection.protocol.drop(session)
-            user_session.close()
+            user_session.close(keep=keep)

@@ -96,10 +96,13 @@ class UserSession:
         for pipe in [pipe for pipe in self.pipes.values() if pipe.tree is tree]:
             self.close_pipe(pipe)
 
-    def close(self) -> None:
-        """Ends every tree and open."""
+    def close(self, *, keep: bool) -> None:
+        """Ends every tree and open; `keep` lets durable ones wait for their owner's return."""
         for entry in list(self.opens.values()):
-            entry.close()
+            if keep and self.server.durables.keep(entry):
+                entry.detach()
+            else:
+                entry.close()
         for pipe in list(self.pipes.values()):
             self.close_pipe(pipe)
         self.trees.clear()

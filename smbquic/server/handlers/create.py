@@ -3,8 +3,10 @@
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import security
+from smbquic.server import durable, security
+from smbquic.server.applications import named
 from smbquic.server.context import Context
+from smbquic.server.durable import Contexts
 from smbquic.server.eas import decode_eas
 from smbquic.server.leases import Lease, LeaseRequest, requested
 from smbquic.server.notify import OVERWRITTEN
@@ -15,8 +17,6 @@ from smbquic.storage.base import Action, FileStat
 from smbquic.wire.create import CreateOptions, CreateRequest, CreateResponse, OplockLevel
 from smbquic.wire.create_contexts import (
     CREATE_ALLOCATION_SIZE,
-    CREATE_DURABLE_HANDLE_RECONNECT,
-    CREATE_DURABLE_HANDLE_RECONNECT_V2,
     CREATE_EA_BUFFER,
     CREATE_QUERY_MAXIMAL_ACCESS,
     CREATE_QUERY_ON_DISK_ID,
@@ -31,15 +31,18 @@ from smbquic.wire.create_contexts import (
 )
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
-_RECONNECTS = {CREATE_DURABLE_HANDLE_RECONNECT, CREATE_DURABLE_HANDLE_RECONNECT_V2}
-
 
 def handle(context: Context, request: Request) -> CreateResponse:
-    """Opens what the request names. No handle is durable."""
+    """Opens what the request names, or finds what was open already."""
     body: CreateRequest = request.body
     # Whatever comes of it, this is what related requests are about.
     context.file_id = None
-    contexts = {entry.name: entry.data for entry in body.contexts}
+    contexts: Contexts = {entry.name: entry.data for entry in body.contexts}
+    if contexts:
+        contexts = durable.check_contexts(context, contexts)
+        former = durable.reconnected(context, request, contexts, body.name)
+        if former is not None:
+            return _again(context, former, Action.OPENED, contexts)
     wish = wish_of(body)
     level, lease = body.requested_oplock_level, None
     if level == OplockLevel.OPLOCK_LEVEL_LEASE:
@@ -47,12 +50,22 @@ def handle(context: Context, request: Request) -> CreateResponse:
     if lease is not None:
         wish.holder = context.server.leases.find(lease, context.tree, wish.full_name)
         wish.parent_key = lease.parent_key
-    if CREATE_TIMEWARP_TOKEN in contexts or not _RECONNECTS.isdisjoint(contexts):
-        # There are no snapshots, and no handle that outlived its connection.
+    application = None
+    if contexts:
+        former = durable.replayed(context, request, contexts, lease)
+        if former is not None:
+            assert former.durable is not None
+            return _again(context, former, former.durable.action, contexts)
+        application = named(context, contexts)
+    if CREATE_TIMEWARP_TOKEN in contexts:
+        # There are no snapshots.
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
     _attach(context, wish, contexts)
+    if application is not None:
+        context.server.applications.take_over(context, application, wish.full_name)
     entry, action = open_file(context, wish)
     context.file_id = entry.file_id
+    entry.channel_sequence = request.header.channel_sequence
     if action is Action.CREATED:
         storage, name = entry.tree.storage, entry.file.name
         context.server.notifier.added(storage, name, is_directory=entry.is_directory)
@@ -61,6 +74,10 @@ def handle(context: Context, request: Request) -> CreateResponse:
     try:
         _allocate(entry, action, contexts.get(CREATE_ALLOCATION_SIZE))
         level = _grant(context, entry, level, lease)
+        if contexts:
+            durable.grant(context, entry, contexts, action)
+            if application is not None:
+                context.server.applications.add(entry, application)
         return _response(entry, action, contexts, level)
     except BaseException:
         entry.delete_on_close = entry.delete_on_close or action is Action.CREATED
@@ -68,7 +85,7 @@ def handle(context: Context, request: Request) -> CreateResponse:
         raise
 
 
-def _attach(context: Context, wish: Wish, contexts: dict[bytes, bytes]) -> None:
+def _attach(context: Context, wish: Wish, contexts: Contexts) -> None:
     """Adds what is to be stored with a new file. [MS-SMB2] 3.3.5.9.1, 3.3.5.9.2"""
     eas = contexts.get(CREATE_EA_BUFFER)
     if eas:
@@ -98,9 +115,13 @@ def _grant(context: Context, entry: Open, level: int, lease: LeaseRequest | None
     return OplockLevel.OPLOCK_LEVEL_LEASE if granted else OplockLevel.OPLOCK_LEVEL_NONE
 
 
-def _response(
-    entry: Open, action: Action, contexts: dict[bytes, bytes], level: int
-) -> CreateResponse:
+def _again(context: Context, entry: Open, action: Action, contexts: Contexts) -> CreateResponse:
+    """Tells of what was open already."""
+    context.file_id = entry.file_id
+    return _response(entry, action, contexts, durable.level_of(entry))
+
+
+def _response(entry: Open, action: Action, contexts: Contexts, level: int) -> CreateResponse:
     stat = entry.file.stat()
     return CreateResponse(
         oplock_level=level,
@@ -118,7 +139,7 @@ def _response(
     )
 
 
-def _answers(entry: Open, stat: FileStat, contexts: dict[bytes, bytes]) -> list[CreateContext]:
+def _answers(entry: Open, stat: FileStat, contexts: Contexts) -> list[CreateContext]:
     answers = []
     asked = contexts.get(CREATE_QUERY_MAXIMAL_ACCESS)
     if asked is not None:
@@ -133,4 +154,6 @@ def _answers(entry: Open, stat: FileStat, contexts: dict[bytes, bytes]) -> list[
         answers.append(QueryOnDiskIdResponse(stat.file_id, serial).context())
     if isinstance(entry.holder, Lease):
         answers.append(entry.holder.response())
+    if entry.durable is not None:
+        answers += durable.responses(entry.durable, contexts)
     return answers

@@ -8,6 +8,7 @@ from smbquic.server.context import Context, Endless
 from smbquic.server.locks import ByteRange
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause
+from smbquic.server.replay import LockSequence
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
 
 _SHARED = int(LockFlags.SHARED_LOCK)
@@ -26,8 +27,13 @@ def handle(context: Context, request: Request) -> LockResponse | Endless:
     if entry.is_directory or not body.locks:
         raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
     entry.require_any(access.READS_DATA | access.MODIFIES_DATA)
+    sequence = LockSequence(context, entry, body.lock_sequence)
+    if sequence.is_done():
+        return _RESPONSE
     if body.locks[0].flags == _UNLOCK:
-        return _unlock(entry, body.locks)
+        _unlock(entry, body.locks)
+        sequence.note()
+        return _RESPONSE
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
     locks = entry.state.locks
@@ -42,18 +48,18 @@ def handle(context: Context, request: Request) -> LockResponse | Endless:
     except StatusError:
         locks.undo(taken)
         if waits:
-            return Endless(_wait(entry, ranges[0]))
+            return Endless(_wait(entry, ranges[0], sequence))
         raise
+    sequence.note()
     return _RESPONSE
 
 
-def _unlock(entry: Open, elements: list[LockElement]) -> LockResponse:
+def _unlock(entry: Open, elements: list[LockElement]) -> None:
     """Stops at the first range that cannot be unlocked; those before it stay unlocked."""
     for element in elements:
         if element.flags != _UNLOCK:
             raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
         entry.state.locks.remove(entry, element.offset, element.length)
-    return _RESPONSE
 
 
 def _check(elements: list[LockElement]) -> bool:
@@ -73,7 +79,7 @@ def _range(entry: Open, element: LockElement) -> ByteRange:
     return ByteRange(entry, element.offset, element.length, exclusive)
 
 
-async def _wait(entry: Open, wanted: ByteRange) -> LockResponse:
+async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence) -> LockResponse:
     """Tries whenever some lock has gone, until the open goes itself."""
     locks = entry.state.locks
     while True:
@@ -85,4 +91,5 @@ async def _wait(entry: Open, wanted: ByteRange) -> LockResponse:
         except StatusError:
             await locks.wait(entry)
         else:
+            sequence.note()
             return _RESPONSE

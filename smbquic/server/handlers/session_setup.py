@@ -48,7 +48,7 @@ def _step(context: Context, request: Request) -> Result:
         outcome = protocol.session_setup(request, asyncio.get_running_loop().time())
     except StatusError:
         if known is not None and known.id not in protocol.sessions:
-            server.end_session(known)
+            server.end_session(known, keep=False)
         raise
     if outcome.replaced is not None:
         server.end_session(outcome.replaced)

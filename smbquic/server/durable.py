@@ -1,0 +1,296 @@
+"""Opens that outlive their connection, so that a client can come back to them.
+
+[MS-SMB2] 3.3.5.9.6, 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12, 3.3.7.1
+
+A client may have that for what it holds a batch oplock or a handle lease on: as long as it does,
+nobody else needs the file to be closed. When somebody does, while the client is away, its open is
+closed at once, as nobody can be asked. Nothing survives the server, so no open is persistent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.leases import Lease, LeaseRequest, requested
+from smbquic.server.oplocks import HANDLE
+from smbquic.storage.names import fold
+from smbquic.wire.create import OplockLevel
+from smbquic.wire.create_contexts import (
+    CREATE_DURABLE_HANDLE_RECONNECT,
+    CREATE_DURABLE_HANDLE_RECONNECT_V2,
+    CREATE_DURABLE_HANDLE_REQUEST,
+    CREATE_DURABLE_HANDLE_REQUEST_V2,
+    CREATE_REQUEST_LEASE,
+    CreateContext,
+    DurableHandleReconnect,
+    DurableHandleReconnectV2,
+    DurableHandleRequestV2,
+    DurableHandleResponse,
+    DurableHandleResponseV2,
+)
+from smbquic.wire.header import HeaderFlags
+
+if TYPE_CHECKING:
+    from smbquic.auth.identity import Identity
+    from smbquic.protocol.request import Request
+    from smbquic.server.context import Context
+    from smbquic.server.limits import Limits
+    from smbquic.server.open import Open
+    from smbquic.storage.base import Action
+
+Contexts = Mapping[bytes, bytes]
+
+_log = logging.getLogger(__name__)
+
+_V1 = frozenset({CREATE_DURABLE_HANDLE_REQUEST, CREATE_DURABLE_HANDLE_RECONNECT})
+_V2 = frozenset({CREATE_DURABLE_HANDLE_REQUEST_V2, CREATE_DURABLE_HANDLE_RECONNECT_V2})
+_LONGEST = 300.0
+_REPLAY = int(HeaderFlags.REPLAY_OPERATION)
+
+
+@dataclass(slots=True, eq=False)
+class Durability:
+    """What is needed to know its owner again. `action` is what the CREATE came to.
+
+    `seconds` is how long the open waits for him; `timer` runs while it does. `create_guid` is
+    there with version 2.
+    """
+
+    owner: Identity
+    client_guid: bytes
+    seconds: float
+    action: Action
+    create_guid: bytes | None = None
+    timer: asyncio.TimerHandle | None = None
+
+
+class DurableTable:
+    """Every durable open of the server, by the part of its FileId that it keeps."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._opens: dict[int, Open] = {}
+        self._created: dict[tuple[bytes, bytes], Open] = {}
+        self._waiting = 0
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._opens)
+
+    def add(self, entry: Open, durability: Durability) -> None:
+        """Makes an open durable."""
+        entry.durable = durability
+        self._opens[entry.file_id.persistent] = entry
+        if durability.create_guid is not None:
+            entry.replayable = True
+            self._created[durability.client_guid, durability.create_guid] = entry
+
+    def get(self, persistent: int) -> Open | None:
+        """The durable open of that id."""
+        return self._opens.get(persistent)
+
+    def created_by(self, client_guid: bytes, create_guid: bytes) -> Open | None:
+        """What a CREATE has opened that can still be repeated."""
+        entry = self._created.get((client_guid, create_guid))
+        return entry if entry is not None and entry.replayable else None
+
+    def keep(self, entry: Open) -> bool:
+        """Lets a durable open wait for its owner, whose session is over; False if it cannot."""
+        durable, holder = entry.durable, entry.holder
+        if (
+            self._closed
+            or durable is None
+            or holder is None
+            or holder.breaking is not None
+            or not holder.caching & HANDLE
+            or self._waiting >= self._limits.disconnected
+        ):
+            return False
+        self._waiting += 1
+        loop = asyncio.get_running_loop()
+        durable.timer = loop.call_later(durable.seconds, self._give_up, entry)
+        return True
+
+    def _give_up(self, entry: Open) -> None:
+        _log.info("%r is closed, as nobody came back for it", entry.file.name)
+        entry.close()
+
+    def reclaim(self, entry: Open) -> None:
+        """The owner is back."""
+        durable = entry.durable
+        assert durable is not None
+        if durable.timer is not None:
+            durable.timer.cancel()
+            durable.timer = None
+            self._waiting -= 1
+
+    def remove(self, entry: Open) -> None:
+        """Forgets a durable open, as it is being closed."""
+        self.reclaim(entry)
+        durable = entry.durable
+        assert durable is not None
+        del self._opens[entry.file_id.persistent]
+        if durable.create_guid is not None:
+            created = (durable.client_guid, durable.create_guid)
+            if self._created.get(created) is entry:
+                del self._created[created]
+
+    def close(self) -> None:
+        """Closes what waits for its owner, and lets nothing wait any more."""
+        self._closed = True
+        for entry in list(self._opens.values()):
+            if entry.session is None:
+                entry.close()
+
+
+def check_contexts(context: Context, contexts: Contexts) -> Contexts:
+    """The contexts that count: dialects before 3.0 know nothing of version 2.
+
+    StatusError INVALID_PARAMETER for versions that are mixed, or a request for durability by who
+    comes back with version 2.
+    """
+    names = contexts.keys()
+    if names.isdisjoint(_V2):
+        return contexts
+    if not _is_smb3(context):
+        return {name: data for name, data in contexts.items() if name not in _V2}
+    if not names.isdisjoint(_V1) or names >= _V2:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
+    return contexts
+
+
+def replayed(
+    context: Context, request: Request, contexts: Contexts, lease: LeaseRequest | None
+) -> Open | None:
+    """What the CREATE opened when it came for the first time; None for what is new.
+
+    StatusError DUPLICATE_OBJECTID for what is said to be new and has a used GUID, or comes in
+    another session; ACCESS_DENIED by somebody else, or with another lease. [MS-SMB2] 3.3.5.9
+    """
+    data = contexts.get(CREATE_DURABLE_HANDLE_REQUEST_V2)
+    if data is None:
+        return None
+    create_guid = DurableHandleRequestV2.decode(data).create_guid
+    client_guid = context.connection.protocol.client_guid
+    entry = context.server.durables.created_by(client_guid, create_guid)
+    if entry is None:
+        return None
+    durable = entry.durable
+    assert durable is not None
+    if not request.header.flags & _REPLAY:
+        raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
+    held = entry.holder
+    if durable.owner != context.session.session.identity or (
+        isinstance(held, Lease) and (lease is None or lease.key != held.key)
+    ):
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
+    if entry.session is not context.session:
+        raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
+    return entry
+
+
+def grant(context: Context, entry: Open, contexts: Contexts, action: Action) -> None:
+    """Makes a new open durable, if that was asked for and can be."""
+    second = contexts.get(CREATE_DURABLE_HANDLE_REQUEST_V2)
+    if second is None and CREATE_DURABLE_HANDLE_REQUEST not in contexts:
+        return
+    identity = context.session.session.identity
+    stranger = identity.guest or identity.anonymous
+    holder = entry.holder
+    if stranger or entry.is_directory or holder is None or not holder.caching & HANDLE:
+        return
+    table, seconds = context.server.durables, context.server.limits.durable_seconds
+    client_guid = context.connection.protocol.client_guid
+    if second is None:
+        table.add(entry, Durability(identity, client_guid, seconds, action))
+        return
+    wanted = DurableHandleRequestV2.decode(second)
+    if wanted.timeout:
+        seconds = min(wanted.timeout / 1000, _LONGEST)
+    table.add(entry, Durability(identity, client_guid, seconds, action, wanted.create_guid))
+
+
+def responses(durable: Durability, contexts: Contexts) -> list[CreateContext]:
+    """What is said of it to who has asked for it; nothing to who has come back."""
+    if CREATE_DURABLE_HANDLE_REQUEST_V2 in contexts:
+        return [DurableHandleResponseV2(int(durable.seconds * 1000)).context()]
+    if CREATE_DURABLE_HANDLE_REQUEST in contexts and durable.create_guid is None:
+        reconnects = CREATE_DURABLE_HANDLE_RECONNECT in contexts
+        return [] if reconnects else [DurableHandleResponse().context()]
+    return []
+
+
+def reconnected(context: Context, request: Request, contexts: Contexts, name: str) -> Open | None:
+    """The open that its owner comes back for, which is his session's now; None if he does not.
+
+    StatusError OBJECT_NAME_NOT_FOUND for what is not there any more or was another; ACCESS_DENIED
+    for who is not the owner; INVALID_PARAMETER for another name.
+    """
+    first = contexts.get(CREATE_DURABLE_HANDLE_RECONNECT)
+    second = contexts.get(CREATE_DURABLE_HANDLE_RECONNECT_V2)
+    create_guid: bytes | None = None
+    if second is not None:
+        body = DurableHandleReconnectV2.decode(second)
+        create_guid, file_id = body.create_guid, body.file_id
+    elif first is not None:
+        file_id = DurableHandleReconnect.decode(first).file_id
+    else:
+        return None
+    lease = requested(context, contexts.get(CREATE_REQUEST_LEASE))
+    entry = context.server.durables.get(file_id.persistent)
+    if entry is None or not _fits(context, entry, lease, create_guid):
+        raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", name)
+    durable = entry.durable
+    assert durable is not None
+    if lease is not None and fold(entry.file.name) != fold(name):
+        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
+    if durable.owner != context.session.session.identity:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", name)
+    context.server.durables.reclaim(entry)
+    entry.attach(context.session, context.tree, request)
+    return entry
+
+
+def _fits(
+    context: Context, entry: Open, lease: LeaseRequest | None, create_guid: bytes | None
+) -> bool:
+    """Whether an open waits for somebody who knows as much of it as its owner."""
+    durable, held = entry.durable, entry.holder
+    assert durable is not None
+    if (
+        entry.session is not None
+        or entry.tree.share is not context.tree.share
+        or durable.create_guid != create_guid
+        or held is None
+        or not held.caching & HANDLE
+    ):
+        return False
+    if not isinstance(held, Lease):
+        return lease is None
+    return (
+        lease is not None
+        and durable.client_guid == lease.client_guid
+        and (held.key, held.version) == (lease.key, lease.version)
+    )
+
+
+def _is_smb3(context: Context) -> bool:
+    negotiated = context.connection.protocol.negotiated
+    assert negotiated is not None
+    return negotiated.is_smb3
+
+
+def level_of(entry: Open) -> int:
+    """The oplock level that an open has now."""
+    holder = entry.holder
+    if isinstance(holder, Lease):
+        return OplockLevel.OPLOCK_LEVEL_LEASE
+    if holder is None or not holder.caching:
+        return OplockLevel.OPLOCK_LEVEL_NONE
+    return OplockLevel.OPLOCK_LEVEL_BATCH
