@@ -72,6 +72,8 @@ _LIMIT_TEXTS = {
     "failed_logon_delay": "Seconds until the answer to a failed logon.",
     "interim_delay": "Seconds until a client hears that an answer takes longer.",
     "break_seconds": "Seconds that a client has to give up what it caches.",
+    "durable_seconds": "Seconds that a durable open waits for its client.",
+    "disconnected": "Opens of all clients that may wait so.",
 }
 
 SECTIONS = (
