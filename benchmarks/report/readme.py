@@ -13,12 +13,13 @@ END = "<!-- end -->"
 
 
 def short_table(result: dict[str, Any]) -> str:
-    """Bulk in both directions of every link, and connecting."""
+    """Bulk in both directions of every link, and connecting; else the first that there are."""
     summary = summarize(result)
     parts = []
     for leg in summary.description["links"]:
         by_work = {found.work: found for found in summary.tables if found.link == leg}
         wanted = [by_work[w] for w in ("bulk-write", "bulk-read", "connect") if w in by_work]
+        wanted = wanted or list(by_work.values())[:3]
         headings = ["arm", *(f"{w.title}, {w.metrics[0].unit}" for w in wanted)]
         rows = [{row.arm: row for row in found.rows} for found in wanted]
         lines = [

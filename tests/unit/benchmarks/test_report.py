@@ -154,6 +154,16 @@ def test_the_table_goes_between_its_marks(tmp_path: Path, make_result: MakeResul
         readme.put(make_result(), page)
 
 
+def test_the_short_table_of_a_run_without_bulk(make_result: MakeResult) -> None:
+    result = make_result()
+    for leg in result["legs"]:
+        leg["works"] = ["address-change"]
+    for visit in result["visits"]:
+        outcome = {"figures": {"survived": 1, "cpu": {}, "wire": {}}, "problems": []}
+        visit["works"] = {"address-change": outcome}
+    assert "| quic-qh3 | 1 (1 to 1) |" in readme.short_table(result)
+
+
 def test_two_results_side_by_side(make_result: MakeResult) -> None:
     slower = make_result()
     for visit in slower["visits"]:
