@@ -76,6 +76,7 @@ class Connection:
         self._waiting: dict[int, _Waiter] = {}
         self._outbox: deque[Sequence[Buffer]] = deque()
         self._outgoing = asyncio.Event()
+        self._writing = False  # messages wait for the transport, and others have to queue up
         self._opens = 0
         self._end: SmbError | None = None
         self._heard = self._loop.time()
@@ -170,8 +171,14 @@ class Connection:
             waiter.since = now
         self._waiting.update(waiters)
         self._spent += sum(waiter.charge for waiter in waiters.values())
-        self._outbox.append(buffers)
-        self._outgoing.set()
+        self._send(buffers)
+
+    def _send(self, buffers: Sequence[Buffer]) -> None:
+        """Send in order, at once if that is possible."""
+        if self._writing or not self.transport.send_now(*buffers):
+            self._writing = True
+            self._outbox.append(buffers)
+            self._outgoing.set()
 
     async def _answers(self, waiters: dict[int, _Waiter]) -> list[Response]:
         try:
@@ -185,8 +192,7 @@ class Connection:
         for message_id, waiter in waiters.items():
             waiter.future.cancel()
             if message_id in self._waiting:
-                self._outbox.append(self.protocol.cancel(message_id))
-                self._outgoing.set()
+                self._send(self.protocol.cancel(message_id))
 
     # --- credits ----------------------------------------------------------------------------
 
@@ -283,6 +289,7 @@ class Connection:
                 self._outgoing.clear()
                 while self._outbox:
                     await self.transport.send(*self._outbox.popleft())
+                self._writing = False
         except SmbError as error:
             self._fail(error)
 

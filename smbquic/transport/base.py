@@ -41,6 +41,12 @@ class MessageTransport(Protocol):
     keep_alive: bool
     max_message_size: int
 
+    def send_now(self, *buffers: Buffer) -> bool:
+        """Send one message if that needs no waiting; whether it did, and it was sent.
+
+        As `send`, but nothing is raised for a connection that has ended: that is left to `send`.
+        """
+
     async def send(self, *buffers: Buffer) -> None:
         """Send one message, made of `buffers` in order.
 

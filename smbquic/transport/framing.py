@@ -122,6 +122,11 @@ class Inbox:
         """Whether so little waits that reading on is worth while."""
         return self._cost <= self._limit // 4
 
+    @property
+    def waking(self) -> bool:
+        """Whether somebody who waited is about to go on."""
+        return self._waiter is not None and self._waiter.done()
+
     def put(self, message: memoryview) -> None:
         """Queue a message."""
         self._messages.append(message)

@@ -148,6 +148,13 @@ class TcpTransport(asyncio.BufferedProtocol):
         if wanted and hasattr(socket, "TCP_KEEPIDLE"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE)
 
+    def send_now(self, *buffers: Buffer) -> bool:
+        """Send one message if there is room; see `MessageTransport.send_now`."""
+        if self._writable is not None or self._closing:
+            return False
+        self._transport.writelines([framing.prefix(sum(map(len, buffers))), *buffers])
+        return True
+
     async def send(self, *buffers: Buffer) -> None:
         """Send one message; see `MessageTransport.send`."""
         prefix = framing.prefix(sum(map(len, buffers)))

@@ -140,6 +140,14 @@ class QuicTransport:
         self._engine.connect(self._path, now)
         self._flush(now)
 
+    def send_now(self, *buffers: Buffer) -> bool:
+        """Send one message if there is room; see `MessageTransport.send_now`."""
+        if self._closing is not None or self._senders or self._engine.unsent >= SEND_LIMIT:
+            return False
+        self._engine.write(framing.prefix(sum(map(len, buffers))), *buffers)
+        self._schedule_flush()
+        return True
+
     async def send(self, *buffers: Buffer) -> None:
         """Send one message; see `MessageTransport.send`."""
         prefix = framing.prefix(sum(map(len, buffers)))
@@ -195,7 +203,11 @@ class QuicTransport:
         if self._closed.done():
             self._repeat_farewell()
         elif self._is_client or self._engine.begun:
-            self._advance(now)
+            self._take_in(now)
+            if self._inbox.waking:
+                self._schedule_answer()
+            else:
+                self._flush(now)
         else:
             self.abandon()
             self._over([])
@@ -242,6 +254,9 @@ class QuicTransport:
 
     def _tick(self) -> None:
         self._timer = None
+        if self._flush_due:
+            # Which looks at the timer too, and sends all at once.
+            return
         now = monotonic()
         due = self._engine.timer()
         if due is not None and due <= now + CLOCK_RESOLUTION:
@@ -260,6 +275,11 @@ class QuicTransport:
 
     def _advance(self, now: float) -> None:
         """Take what the engine has, and send what it wants sent."""
+        self._take_in(now)
+        self._flush(now)
+
+    def _take_in(self, now: float) -> None:
+        """Take what the engine has."""
         engine = self._engine
         for piece in engine.read():
             self._take(piece)
@@ -269,7 +289,6 @@ class QuicTransport:
             self._end(self._error_of(engine.ending))
         elif self._closing is None and engine.finished:
             self._end(self._closed_by_peer(""))
-        self._flush(now)
 
     def _establish(self, security: Security, now: float) -> None:
         self._up = True
@@ -350,9 +369,21 @@ class QuicTransport:
             self._flush_due = True
             self._loop.call_soon(self._flush_now)
 
+    def _schedule_answer(self) -> None:
+        """Once the application has had its say: what it sends goes out with the acknowledgement.
+
+        It takes two turns of the event loop until whoever waits for a message, and then whoever
+        waits for what it says, have run.
+        """
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._loop.call_soon, self._flush_now)
+
     def _flush_now(self) -> None:
         self._flush_due = False
-        if not self._closed.done():
+        if self._closed.done():
+            self._arm()
+        else:
             self._flush(monotonic())
 
     def _flush(self, now: float) -> None:

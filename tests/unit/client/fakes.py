@@ -61,8 +61,17 @@ class FakeTransport:
         self.gate.set()
         self._inbox: asyncio.Queue[memoryview | Exception] = asyncio.Queue()
 
+    def send_now(self, *buffers: Buffer) -> bool:
+        if not self.gate.is_set():
+            return False
+        self._take(*buffers)
+        return True
+
     async def send(self, *buffers: Buffer) -> None:
         await self.gate.wait()
+        self._take(*buffers)
+
+    def _take(self, *buffers: Buffer) -> None:
         message = memoryview(b"".join(buffers))
         self.arrived.put_nowait(
             [

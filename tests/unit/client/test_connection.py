@@ -350,12 +350,36 @@ async def test_an_error_of_ours_ends_the_connection_and_is_logged(
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_messages_go_out_in_order_while_some_have_to_wait(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(3)
+    transport.gate.clear()
+    waiting = [ask(connection) for _ in range(2)]
+    await asyncio.sleep(0)
+    transport.gate.set()
+    # There would be room for it now, but not before the others.
+    waiting.append(ask(connection))
+    received = [await transport.next() for _ in range(3)]
+    assert [one.id for one in received] == [0, 1, 2]
+    # From here on there is no queue: what is sent is on its way at once.
+    for one in received:
+        transport.reply(one)
+    await asyncio.gather(*waiting)
+    task = ask(connection)
+    await asyncio.sleep(0)
+    assert not transport.arrived.empty()
+    transport.reply(await transport.next())
+    await task
+
+
 async def test_a_transport_that_takes_no_more_ends_it(
     transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def send(*buffers: object) -> None:
         raise ConnectionClosed("the pipe is broken")
 
+    transport.gate.clear()
     monkeypatch.setattr(transport, "send", send)
     with pytest.raises(ConnectionClosed, match="the pipe is broken"):
         await make(1).echo()

@@ -42,6 +42,9 @@ class End:
             raise what
         return memoryview(bytearray(what))
 
+    def send_now(self, *buffers: Any) -> bool:
+        return False
+
     async def send(self, *buffers: Any) -> None:
         await self.stuck.wait()
         if self.send_error is not None:

@@ -111,6 +111,9 @@ class MemoryTransport:
         self.writable.set()
         self.closed = ""
 
+    def send_now(self, *buffers: Buffer) -> bool:
+        return False
+
     async def send(self, *buffers: Buffer) -> None:
         await self.writable.wait()
         if self.closed:

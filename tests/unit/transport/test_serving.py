@@ -23,6 +23,9 @@ class Accepted:
         self.reasons: list[str] = []
         self.closed = asyncio.Event()
 
+    def send_now(self, *buffers: Any) -> bool:
+        raise AssertionError
+
     async def send(self, *buffers: Any) -> None:
         raise AssertionError
 

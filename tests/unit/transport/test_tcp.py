@@ -171,6 +171,20 @@ async def test_send_waits_while_the_network_takes_nothing() -> None:
     wire.lose()
 
 
+async def test_send_now_takes_what_needs_no_waiting() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    protocol = wire.protocol
+    assert protocol.send_now(b"one", b"two")
+    protocol.pause_writing()
+    assert not protocol.send_now(b"three")
+    protocol.resume_writing()
+    assert protocol.send_now(b"four")
+    wire.lose()
+    assert not protocol.send_now(b"five")
+
+    assert wire.written == [b"\0\0\0\6onetwo", b"\0\0\0\4four"]
+
+
 async def test_send_waits_for_its_own_bytes() -> None:
     wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
     protocol = wire.protocol

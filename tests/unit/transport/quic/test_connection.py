@@ -275,6 +275,61 @@ async def test_the_end_wakes_all_senders(bench: Bench) -> None:
     assert [type(result) for result in results] == [ConnectionClosed] * 3
 
 
+async def test_send_now_takes_what_needs_no_waiting(bench: Bench) -> None:
+    assert bench.transport.send_now(b"a", b"b")
+    bench.engine.unsent = connection.SEND_LIMIT
+    assert not bench.transport.send_now(b"c")
+    waiting = asyncio.create_task(bench.transport.send(b"d"))
+    await asyncio.sleep(0)
+    bench.engine.unsent = 0
+    # Whoever waits comes first.
+    assert not bench.transport.send_now(b"e")
+    bench.transport.batch_received(1.0)
+    await waiting
+    bench.transport.close()
+    assert not bench.transport.send_now(b"f")
+
+    assert bench.engine.written == prefix(2) + b"ab" + prefix(1) + b"d"
+
+
+async def test_an_answer_goes_out_with_the_acknowledgement(bench: Bench) -> None:
+    async def answer() -> None:
+        message = await bench.transport.receive()
+        bench.engine.outgoing.append(b"answer")
+        await bench.transport.send(b"to", message)
+
+    answering = asyncio.create_task(answer())
+    await asyncio.sleep(0)
+    bench.engine.due = monotonic()
+    bench.engine.outgoing.append(b"acknowledgement")
+    bench.feed(prefix(5) + b"hello")
+    before = list(bench.endpoint.sent)
+    # A timer that is due just now changes nothing, and is not forgotten either.
+    bench.transport._tick()
+    assert before == bench.endpoint.sent
+    assert bench.engine.ticks == []
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert answering.done()
+    assert bench.engine.written == prefix(7) + b"tohello"
+    assert bench.endpoint.sent == [*before, b"acknowledgement", b"answer"]
+    assert bench.transport._timer is not None
+
+
+async def test_an_end_in_the_meantime_leaves_the_timer_running(bench: Bench) -> None:
+    waiting = asyncio.create_task(bench.transport.receive())
+    await asyncio.sleep(0)
+    bench.feed(prefix(2) + b"ho")
+    bench.transport.abort(ConnectionClosed("enough"))
+    bench.engine.terminated = True
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert waiting.done()
+    assert bench.owner.events == ["established", "closed", "gone"]
+
+
 async def test_a_blocked_socket_is_waited_for(bench: Bench) -> None:
     bench.endpoint.blocked = True
     bench.engine.outgoing.append(b"data")
