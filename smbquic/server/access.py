@@ -2,20 +2,21 @@
 
 from smbquic.wire.access_mask import AccessMask
 
-READ = (
+# Plain numbers, for every open reckons with them, and flags take ten times as long.
+READ = int(
     AccessMask.FILE_READ_DATA
     | AccessMask.FILE_READ_EA
     | AccessMask.FILE_READ_ATTRIBUTES
     | AccessMask.READ_CONTROL
     | AccessMask.SYNCHRONIZE
 )
-EXECUTE = (
+EXECUTE = int(
     AccessMask.FILE_EXECUTE
     | AccessMask.FILE_READ_ATTRIBUTES
     | AccessMask.READ_CONTROL
     | AccessMask.SYNCHRONIZE
 )
-WRITE = (
+WRITE = int(
     AccessMask.FILE_WRITE_DATA
     | AccessMask.FILE_APPEND_DATA
     | AccessMask.FILE_WRITE_EA
@@ -23,7 +24,7 @@ WRITE = (
     | AccessMask.READ_CONTROL
     | AccessMask.SYNCHRONIZE
 )
-ALL = (
+ALL = int(
     READ
     | EXECUTE
     | WRITE
@@ -34,19 +35,22 @@ ALL = (
 )
 READ_ONLY = READ | EXECUTE
 
-READS_DATA = AccessMask.FILE_READ_DATA | AccessMask.FILE_EXECUTE
-MODIFIES_DATA = AccessMask.FILE_WRITE_DATA | AccessMask.FILE_APPEND_DATA
+READS_DATA = int(AccessMask.FILE_READ_DATA | AccessMask.FILE_EXECUTE)
+MODIFIES_DATA = int(AccessMask.FILE_WRITE_DATA | AccessMask.FILE_APPEND_DATA)
 
 _GENERIC = (
-    (AccessMask.GENERIC_READ, READ),
-    (AccessMask.GENERIC_WRITE, WRITE),
-    (AccessMask.GENERIC_EXECUTE, EXECUTE),
-    (AccessMask.GENERIC_ALL, ALL),
+    (int(AccessMask.GENERIC_READ), READ),
+    (int(AccessMask.GENERIC_WRITE), WRITE),
+    (int(AccessMask.GENERIC_EXECUTE), EXECUTE),
+    (int(AccessMask.GENERIC_ALL), ALL),
 )
+_ANY_GENERIC = sum(generic for generic, _ in _GENERIC)
 
 
 def map_generic(desired: int) -> int:
     """Replaces the generic bits by the file rights that they stand for ([MS-FSA] 2.1.5.1)."""
+    if not desired & _ANY_GENERIC:
+        return desired
     mapped = desired
     for generic, rights in _GENERIC:
         if desired & generic:

@@ -7,7 +7,7 @@ from smbquic.wire.dtyp.acl import Ace, AceFlags, AceType, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
 from smbquic.wire.dtyp.sid import OWNER_RIGHTS
 
-_ALL = int(access.ALL)
+_ALL = access.ALL
 _OWNER = int(AccessMask.READ_CONTROL | AccessMask.WRITE_DAC)
 _INHERIT_ONLY = int(AceFlags.INHERIT_ONLY_ACE)
 _ALLOWS = int(AceType.ACCESS_ALLOWED)
