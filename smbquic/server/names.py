@@ -34,16 +34,19 @@ class Name(NamedTuple):
 def parse(name: str) -> Name:
     """Take a name apart; StatusError OBJECT_NAME_INVALID, OBJECT_PATH_SYNTAX_BAD.
 
-    What a disk cannot hold is for the storage to refuse.
+    What a disk cannot hold is for the storage to refuse. As with Samba, a slash parts folders too:
+    Windows knows no such names, and so there is nothing else that it could mean.
     """
-    if ":" not in name:
+    path, colon, rest = name.partition(":")
+    name = path.replace("/", "\\") + colon + rest
+    if not colon:
         _check_path(name)
         return Name(name)
     *folders, last = name.split("\\")
-    path = [_folder(component) for component in folders]
+    parts = [_folder(component) for component in folders]
     file, colon, rest = last.partition(":")
-    path.append(file)
-    joined = "\\".join(path)
+    parts.append(file)
+    joined = "\\".join(parts)
     _check_path(joined)
     if not colon:
         return Name(joined)

@@ -110,7 +110,9 @@ class Stream:
 class VolumeStat:
     """The disk under a share. `available_bytes` is what the serving user may still fill,
     `name_max` the longest component in UTF-16 units, `created` nanoseconds since 1970.
-    `extended` tells whether it can keep named streams, extended attributes and descriptors."""
+    `case_sensitive` tells whether names that differ only by case can exist side by side, as on
+    NTFS: each is had by its real case. `extended` tells whether it can keep named streams,
+    extended attributes and descriptors."""
 
     total_bytes: int
     available_bytes: int

@@ -109,7 +109,7 @@ class LocalStorage:
             serial=(identity >> 32 ^ identity) & 0xFFFF_FFFF,
             created=self._tree.stat("").creation_time,
             file_system="NTFS",
-            case_sensitive=False,
+            case_sensitive=True,
             extended=self._tree.extended,
         )
 

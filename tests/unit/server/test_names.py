@@ -12,7 +12,9 @@ from smbquic.server.names import Name, parent_of, parse, parse_stream
     [
         ("", Name("")),
         (r"a\b", Name(r"a\b")),
+        ("a/b", Name(r"a\b")),
         (r"a\b:s", Name(r"a\b", "s", False)),
+        ("a/b:s", Name(r"a\b", "s", False)),
         (r"a\b:S:$dAtA", Name(r"a\b", "S", False)),
         ("b::$DATA", Name("b", "", False)),
         (":s", Name("", "s", False)),
@@ -42,6 +44,7 @@ def test_names_and_their_parts(text: str, name: Name) -> None:
         ("a*:s", NtStatus.OBJECT_NAME_INVALID),
         (r"..\a", NtStatus.OBJECT_PATH_SYNTAX_BAD),
         (r"..\a:s", NtStatus.OBJECT_PATH_SYNTAX_BAD),
+        ("b/../../a", NtStatus.OBJECT_PATH_SYNTAX_BAD),
         ("a:x:$INDEX_ALLOCATION", NtStatus.INVALID_PARAMETER),
         (r"$Extend\$Quota:$Q:$INDEX_ALLOCATION", NtStatus.OBJECT_NAME_NOT_FOUND),
     ],

@@ -336,10 +336,9 @@ async def test_names_of_the_volume(client: Any, file_id: FileId) -> None:
     assert attribute.maximum_component_name_length == 255
     assert attribute.file_system_attributes & FileSystemAttributes.FILE_UNICODE_ON_DISK
     assert attribute.file_system_attributes & FileSystemAttributes.FILE_PERSISTENT_ACLS
+    assert attribute.file_system_attributes & FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
     assert not attribute.file_system_attributes & (
-        FileSystemAttributes.FILE_READ_ONLY_VOLUME
-        | FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
-        | FileSystemAttributes.FILE_VOLUME_QUOTAS
+        FileSystemAttributes.FILE_READ_ONLY_VOLUME | FileSystemAttributes.FILE_VOLUME_QUOTAS
     )
     control = await of(FsControlInformation, Volume.FileFsControlInformation)
     assert control == FsControlInformation()

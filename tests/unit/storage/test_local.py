@@ -527,7 +527,7 @@ def test_the_volume(storage: LocalStorage, root: Path) -> None:
     assert volume.label == "share"
     assert 0 <= volume.serial < 2**32
     assert volume.created == storage.stat("").creation_time
-    assert not volume.case_sensitive
+    assert volume.case_sensitive
 
 
 def test_reading_only(read_only: LocalStorage, root: Path) -> None:
