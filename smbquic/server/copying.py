@@ -64,7 +64,7 @@ def copy_chunks(
     if body.ctl_code == Fsctl.SRV_COPYCHUNK:
         entry.require(AccessMask.FILE_READ_DATA)
     entry.make_way(Cause.CHANGE)
-    entry.wrote = True
+    entry.before_write()
     return _copy_all(context, source, entry, wanted.chunks, body)
 
 
@@ -99,7 +99,7 @@ async def _copy_all(
             status = error.status
         except OSError as error:
             status = status_of(error)
-        entry.keep_write_time()
+        entry.keep_times()
     return Answer(status, IoctlResponse(body.ctl_code, entry.file_id, b"", done.encode()))
 
 
@@ -145,7 +145,7 @@ def duplicate_extents(
     if not length:
         return done
     entry.make_way(Cause.CHANGE)
-    entry.wrote = True
+    entry.before_write()
     return _duplicate(context, source, entry, (start, target, length), done)
 
 
@@ -172,5 +172,5 @@ async def _duplicate(
 ) -> IoctlResponse:
     with context.server.notifier.modifying(entry, CONTENT):
         await context.in_thread(entry.file.copy_from, source.file, *where)
-        entry.keep_write_time()
+        entry.keep_times()
     return done

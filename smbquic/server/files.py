@@ -44,7 +44,8 @@ class FileState:
     It lives as long as one of them does, a file's also as long as its streams' do: those are in
     `streams`, and have their file in `whole`. `holders` are those who may cache something of it.
     `delete_pending` may be set and cleared by SET_INFO; what it is about goes when its last open
-    closes. `deleter` is the `parent_key` of the open that wants it so.
+    closes. `deleter` is the `parent_key` of the open that wants it so. `reserved` is how many bytes
+    of the disk a client has asked for: they are only said to be there, until the file is closed.
     """
 
     key: Hashable
@@ -55,6 +56,7 @@ class FileState:
     locks: Locks = field(default_factory=Locks)
     delete_pending: bool = False
     deleter: bytes | None = None
+    reserved: int = 0
     # The open file whose name is to go, if the open that asked for it is closed already.
     doomed: StorageFile | None = None
     storage: Storage | None = None

@@ -46,7 +46,10 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
         _check_replaced(context, entry, new_name)
     source = entry.file.parent_key
     old_name = entry.file.name
+    change_time = entry.stat().change_time
     entry.file.rename(new_name, replace=replace)
+    entry.times.renamed(change_time)
+    entry.keep_times()
     if entry.is_directory:
         context.server.descriptors.forget(context.tree.storage)
     context.server.notifier.renamed(entry, old_name)
@@ -70,6 +73,7 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     if replace:
         _check_replaced(context, entry, new_name)
     entry.file.link(new_name, replace=replace)
+    entry.keep_times()
     context.server.notifier.added(context.tree.storage, new_name, is_directory=False)
     context.server.leases.folder_changed(folder, entry.parent_key)
 

@@ -10,6 +10,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.notify import ATTRIBUTES, CREATION
 from smbquic.server.oplocks import Cause, make_way
+from smbquic.server.times import Times
 
 if TYPE_CHECKING:
     from smbquic.protocol.request import Request
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
     from smbquic.server.watch import Watch
-    from smbquic.storage.base import StorageFile
+    from smbquic.storage.base import FileStat, StorageFile
     from smbquic.wire.file_id import FileId
 
 
@@ -32,13 +33,11 @@ class Open:
     `state` is shared by every open of the same underlying file or stream (share modes, locks,
     pending deletion). `search` belongs to QUERY_DIRECTORY, `watch` to CHANGE_NOTIFY, `next_ea` is
     how many extended attributes have been told; `renamed` tells that a file got its name through
-    this open. `kept_write_time` is one that the client has set or frozen: what is written through
-    this open leaves it alone, in nanoseconds since 1970. `holder` is its oplock or lease,
-    `parent_key` the key of the client's lease on the folder; `wrote` tells that the folder does
-    not know of a change yet. `session` is None while a `durable` open waits for its owner's
-    return. `replayable`, `channel_sequence`, what counts outstanding requests and `lock_sequences`
-    are for requests that are repeated, see `smbquic.server.replay`. What is in `on_close` is
-    called once the open is gone.
+    this open. `holder` is its oplock or lease, `parent_key` the key of the client's lease on the
+    folder; `wrote` tells that the folder does not know of a change yet. `session` is None while a
+    `durable` open waits for its owner's return. `replayable`, `channel_sequence`, what counts
+    outstanding requests and `lock_sequences` are for requests that are repeated, see
+    `smbquic.server.replay`. What is in `on_close` is called once the open is gone.
     """
 
     file_id: FileId
@@ -55,7 +54,7 @@ class Open:
     position: int = 0
     search: Any = None
     next_ea: int = 0
-    kept_write_time: int | None = None
+    times: Times = field(default_factory=Times)
     holder: Holder | None = None
     parent_key: bytes | None = None
     durable: Durability | None = None
@@ -85,13 +84,23 @@ class Open:
         if not self.granted_access & access:
             raise StatusError.of(NtStatus.ACCESS_DENIED)
 
-    def keep_write_time(self) -> None:
-        """Undoes what a change of the content did to a write time to be kept.
+    def stat(self, stat: FileStat | None = None) -> FileStat:
+        """What is known of the file, as this open shows it; `stat`, if that is known already."""
+        if stat is None:
+            stat = self.file.stat()
+        self.times.show(stat)
+        if stat.allocation_size < self.state.reserved:
+            stat.allocation_size = self.state.reserved
+        return stat
 
-        [MS-FSA] 2.1.4.17
-        """
-        if self.kept_write_time is not None:
-            self.file.set_times(last_write_time=self.kept_write_time)
+    def before_write(self) -> None:
+        """Takes note that the content is about to be changed through this open."""
+        self.times.before_write(self.file, first=not self.wrote)
+        self.wrote = True
+
+    def keep_times(self) -> None:
+        """Undoes what a change did to times that the client wants kept."""
+        self.times.keep(self.file)
 
     def make_way(self, cause: Cause) -> None:
         """Has others give up what they must not cache when this open does something.

@@ -54,7 +54,7 @@ _OVERWRITES = frozenset({Disposition.SUPERSEDE, Disposition.OVERWRITE, Dispositi
 # What replacing the content of a file takes ([MS-FSA] 2.1.5.1.2); of a stream, only the first.
 _OVERWRITE = int(AccessMask.FILE_WRITE_DATA)
 _OVERWRITE_FILE = int(AccessMask.FILE_WRITE_EA | AccessMask.FILE_WRITE_ATTRIBUTES)
-_ALL = int(access.ALL)
+_ALL = access.ALL
 _DELETE = int(AccessMask.DELETE)
 _ADD_FILE = int(AccessMask.FILE_ADD_FILE)
 _ADD_SUBDIRECTORY = int(AccessMask.FILE_ADD_SUBDIRECTORY)
@@ -67,7 +67,8 @@ class Wish:
     `stream` is the named stream of the file `name` that is wanted, if any. `access` has no generic
     bits; with `maximum`, whatever else can be granted is wanted too. `descriptor` and
     `extended_attributes` are for what is made, the latter also for what is overwritten. `holder`
-    is the lease that the open will join, `parent_key` the key of that on the folder.
+    is the lease that the open will join, `parent_key` the key of that on the folder. `found` is
+    what was known of the file when it was found.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Wish:
     extended_attributes: Sequence[tuple[str, bytes]] = ()
     holder: Holder | None = None
     parent_key: bytes | None = None
+    found: FileStat | None = None
 
     @property
     def full_name(self) -> str:
@@ -231,7 +233,7 @@ class _Attempt:
             # "As much as possible" does not fail because the disk lets us only read.
             if not (self.wish.maximum and writes) or self.wish.access & access.MODIFIES_DATA:
                 raise
-            self.granted &= ~int(access.MODIFIES_DATA)
+            self.granted &= ~access.MODIFIES_DATA
             return self._open(write=self.wish.overwrites)
         except FileExistsError:
             self._check_pending()
@@ -294,7 +296,7 @@ class _Attempt:
     def _admit(self, file: StorageFile) -> None:
         """Looks at a file that exists already, before anything happens to it."""
         wish = self.wish
-        stat = file.stat()
+        stat = wish.found = file.stat()
         attributes = stat.attributes
         needed = self._judge(file, stat)
         if wish.overwrites:
@@ -332,7 +334,7 @@ class _Attempt:
             if not stat.is_directory:
                 if wish.overwrites or needed & access.MODIFIES_DATA:
                     raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
-                self.maximal &= ~int(access.MODIFIES_DATA)
+                self.maximal &= ~access.MODIFIES_DATA
             if wish.delete_on_close:
                 raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
         storage, token = context.tree.storage, context.session.token

@@ -53,7 +53,7 @@ def set_zero_data(
         return done
     entry.state.locks.check_write(entry, start, length)
     entry.make_way(Cause.CHANGE)
-    entry.wrote = True
+    entry.before_write()
     return _zero(context, entry, [(start, length)], done)
 
 
@@ -78,7 +78,7 @@ def trim(
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
         entry.state.locks.check_write(entry, start, length)
     entry.make_way(Cause.CHANGE)
-    entry.wrote = True
+    entry.before_write()
     output = FileLevelTrimOutput(len(ranges)).encode()
     return _zero(context, entry, ranges, IoctlResponse(body.ctl_code, entry.file_id, b"", output))
 
@@ -89,7 +89,7 @@ async def _zero(
     with context.server.notifier.modifying(entry, CONTENT):
         for start, length in ranges:
             await context.in_thread(entry.file.zero, start, length)
-        entry.keep_write_time()
+        entry.keep_times()
     return done
 
 

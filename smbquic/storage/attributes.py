@@ -139,6 +139,7 @@ def describe(
     `file` is its descriptor or path, for what the status does not tell.
     """
     is_directory = stat.S_ISDIR(status.st_mode)
+    size = 0 if is_directory else status.st_size
     attributes = base.DIRECTORY if is_directory else 0
     if stored.attributes is not None:
         attributes |= stored.attributes
@@ -154,8 +155,9 @@ def describe(
     return base.FileStat(
         name,
         is_directory,
-        0 if is_directory else status.st_size,
-        0 if is_directory else status.st_blocks * 512,
+        size,
+        # What an empty file still takes is room for its extended attributes.
+        status.st_blocks * 512 if size else 0,
         attributes or base.NORMAL,
         derived_creation_time(status, file) if created is None else created,
         status.st_atime_ns,

@@ -212,6 +212,9 @@ class StorageFile(Protocol):
     def set_sparse(self, *, sparse: bool) -> None:
         """Set or clear the `SPARSE` bit. A storage that can't hold it leaves it."""
 
+    def mark_changed(self) -> None:
+        """Set the `ARCHIVE` bit, by which backups know what is new, as far as that can be."""
+
     def extended_attributes(self) -> list[tuple[str, bytes]]:
         """The attributes of clients, by name: not what a server keeps for itself."""
 

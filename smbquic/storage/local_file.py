@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from smbquic.storage import attributes, extended, extents, streams, xattrs
 from smbquic.storage.attributes import Stored
 from smbquic.storage.base import (
+    ARCHIVE,
     SETTABLE,
     SPARSE,
     Action,
@@ -228,6 +229,15 @@ class LocalFile:
             stored = self._stored(fd)
             attributes = (stored.attributes or 0) & ~SPARSE | (SPARSE if sparse else 0)
             self._store(fd, stored._replace(attributes=attributes, change_time=None))
+
+    def mark_changed(self) -> None:
+        """Set the `ARCHIVE` bit, unless it is set or the disk won't hold it."""
+        self._tree.require_writable()
+        with self.descriptor as fd, self._tree.lock, suppress(OSError):
+            stored = self._stored(fd)
+            attributes = stored.attributes or 0
+            if not attributes & ARCHIVE:
+                self._store(fd, stored._replace(attributes=attributes | ARCHIVE, change_time=None))
 
     def extended_attributes(self) -> list[tuple[str, bytes]]:
         """The attributes of clients, by name."""

@@ -196,6 +196,10 @@ class LocalStream:
         """Set or clear the file's `SPARSE` bit."""
         self._file.set_sparse(sparse=sparse)
 
+    def mark_changed(self) -> None:
+        """Set the file's `ARCHIVE` bit."""
+        self._file.mark_changed()
+
     def extended_attributes(self) -> list[tuple[str, bytes]]:
         """The file's."""
         return self._file.extended_attributes()

@@ -78,7 +78,9 @@ def handle(context: Context, request: Request) -> CreateResponse:
             durable.grant(context, entry, contexts, action)
             if application is not None:
                 context.server.applications.add(entry, application)
-        return _response(entry, action, contexts, level)
+        # Nothing has happened to what was only opened since it was looked at.
+        found = wish.found if action is Action.OPENED else None
+        return _response(entry, action, contexts, level, found)
     except BaseException:
         entry.delete_on_close = entry.delete_on_close or action is Action.CREATED
         entry.close()
@@ -100,8 +102,14 @@ def _attach(context: Context, wish: Wish, contexts: Contexts) -> None:
 
 
 def _allocate(entry: Open, action: Action, data: bytes | None) -> None:
-    if data is not None and action is not Action.OPENED and not entry.is_directory:
-        entry.file.allocate(AllocationSize.decode(data).allocation_size)
+    if action is Action.OPENED or entry.is_directory:
+        return
+    entry.state.reserved = 0
+    if data is not None:
+        size = AllocationSize.decode(data).allocation_size
+        unit = max(entry.tree.storage.volume().block_size, 1)
+        entry.file.allocate(size)
+        entry.state.reserved = -(-size // unit) * unit
 
 
 def _grant(context: Context, entry: Open, level: int, lease: LeaseRequest | None) -> int:
@@ -121,8 +129,10 @@ def _again(context: Context, entry: Open, action: Action, contexts: Contexts) ->
     return _response(entry, action, contexts, durable.level_of(entry))
 
 
-def _response(entry: Open, action: Action, contexts: Contexts, level: int) -> CreateResponse:
-    stat = entry.file.stat()
+def _response(
+    entry: Open, action: Action, contexts: Contexts, level: int, found: FileStat | None = None
+) -> CreateResponse:
+    stat = entry.stat(found)
     return CreateResponse(
         oplock_level=level,
         flags=0,

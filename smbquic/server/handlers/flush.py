@@ -17,4 +17,5 @@ def handle(context: Context, request: Request) -> object:
     body: FlushRequest = request.body
     entry = context.open(body.file_id)
     entry.require_any(access.MODIFIES_DATA)
+    entry.times.settle()
     return _flush(context, entry)

@@ -223,11 +223,11 @@ def _name_of(entry: Open) -> NameInformation:
 
 
 def _basic(context: Context, entry: Open) -> bytes:
-    return _basic_of(entry.file.stat()).encode()
+    return _basic_of(entry.stat()).encode()
 
 
 def _standard(context: Context, entry: Open) -> bytes:
-    return _standard_of(entry, entry.file.stat()).encode()
+    return _standard_of(entry, entry.stat()).encode()
 
 
 def _internal(context: Context, entry: Open) -> bytes:
@@ -255,7 +255,7 @@ def _alignment(context: Context, entry: Open) -> bytes:
 
 
 def _all(context: Context, entry: Open) -> bytes:
-    stat = entry.file.stat()
+    stat = entry.stat()
     return AllInformation(
         _basic_of(stat),
         _standard_of(entry, stat),
@@ -270,7 +270,7 @@ def _all(context: Context, entry: Open) -> bytes:
 
 
 def _network_open(context: Context, entry: Open) -> bytes:
-    stat = entry.file.stat()
+    stat = entry.stat()
     return NetworkOpenInformation(
         from_unix_ns(stat.creation_time),
         from_unix_ns(stat.last_access_time),

@@ -143,6 +143,7 @@ def _security(context: Context, entry: Open, information: int, buffer: Buffer) -
             raise
     if entry.is_directory:
         descriptors.forget(storage)
+    entry.keep_times()
     context.server.notifier.modified(entry, SECURITY)
 
 
@@ -158,10 +159,7 @@ def _decode(structure: type[_StructureT], buffer: Buffer) -> _StructureT:
 
 
 def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
-    """Attributes come first: storing them moves times that may be set as well.
-
-    A write time that was set stays so for this open, as one that was frozen does.
-    """
+    """Attributes come first: storing them moves times that may be set as well."""
     wanted = _decode(BasicInformation, buffer)
     times = (
         wanted.creation_time,
@@ -196,16 +194,12 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
             last_write_time=write,
             change_time=change,
         )
-    last_write = write
-    if wanted.last_write_time == _FREEZE:
-        write = file.stat().last_write_time
-    if write is not None or wanted.last_write_time == _THAW:
-        entry.kept_write_time = write
+    _keep(entry, wanted)
     told = (
         (ATTRIBUTES, attributes or None),
         (CREATION, creation),
         (LAST_ACCESS, access),
-        (LAST_WRITE, last_write),
+        (LAST_WRITE, write),
     )
     what = sum(bit for bit, value in told if value is not None)
     if what:
@@ -214,13 +208,37 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
         entry.tell_folder()
 
 
+def _keep(entry: Open, wanted: BasicInformation) -> None:
+    """Takes note of which times are to stay as they are now, set or frozen, and which are not."""
+    times = entry.times
+    times.settle()
+    if wanted.last_write_time:
+        times.kept_write_time = None
+        for other in entry.state.opens:
+            other.times.settle()
+    if wanted.change_time:
+        times.kept_change_time = None
+    entry.keep_times()
+    keep_write = wanted.last_write_time not in (_LEAVE, _THAW)
+    keep_change = wanted.change_time not in (_LEAVE, _THAW)
+    if keep_write or keep_change:
+        stat = entry.file.stat()
+        if keep_write:
+            times.kept_write_time = stat.last_write_time
+        if keep_change:
+            times.kept_change_time = stat.change_time
+
+
 def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
     size = _decode(EndOfFileInformation, buffer).end_of_file
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     entry.make_way(Cause.CHANGE)
+    entry.before_write()
     entry.file.truncate(size)
-    entry.keep_write_time()
+    entry.state.reserved = 0
+    entry.times.settle()
+    entry.keep_times()
     entry.tell_folder()
 
 
@@ -231,8 +249,11 @@ def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     unit = max(context.tree.storage.volume().block_size, 1)
     entry.make_way(Cause.CHANGE)
-    entry.file.allocate(-(-size // unit) * unit)
-    entry.keep_write_time()
+    size = -(-size // unit) * unit
+    entry.before_write()
+    entry.file.allocate(size)
+    entry.state.reserved = size
+    entry.keep_times()
     entry.tell_folder()
 
 
@@ -311,6 +332,8 @@ def _link(context: Context, entry: Open, buffer: Buffer) -> None:
 def _target(wanted: RenameInformation) -> str:
     """The new name; on a network it is always one from the share's root on."""
     name = wanted.file_name
+    if not name.startswith(":"):
+        name = name.replace("/", "\\")
     if wanted.root_directory or not name or name.startswith("\\"):
         raise _refusal(NtStatus.INVALID_PARAMETER)
     return name
@@ -320,6 +343,7 @@ def _full_ea(context: Context, entry: Open, buffer: Buffer) -> None:
     if not context.tree.storage.volume().extended:
         raise _refusal(NtStatus.EAS_NOT_SUPPORTED)
     store(entry.file, decode_eas(buffer, "SET_INFO"), "SET_INFO")
+    entry.keep_times()
 
 
 def _short_name(context: Context, entry: Open, buffer: Buffer) -> None:

@@ -35,11 +35,10 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
     if size:
         if entry.state.holders:
             entry.make_way(Cause.CHANGE)
-        entry.wrote = True
+        entry.before_write()
         entry.file.write(offset, (data,))
         entry.position = offset + size
-        if entry.kept_write_time is not None:
-            entry.keep_write_time()
+        entry.keep_times()
         context.server.notifier.modified(entry, CONTENT)
     response = WriteResponse(size)
     if entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH:

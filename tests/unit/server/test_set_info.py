@@ -350,6 +350,8 @@ async def test_rename(client: Any, root: Path, file_id: FileId) -> None:
     assert await change(client, file_id, RenameInformation("SUB\\moved")) == NtStatus.SUCCESS
     assert content(root) == {"sub/moved": b"file", "sub/other": b"sub/other"}
     assert (await all_of(client, file_id)).name_information.file_name == "\\sub\\moved"
+    assert await change(client, file_id, RenameInformation("sub/again")) == NtStatus.SUCCESS
+    assert content(root) == {"sub/again": b"file", "sub/other": b"sub/other"}
 
 
 async def test_rename_to_the_same_name_or_another_case(

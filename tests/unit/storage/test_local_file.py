@@ -286,6 +286,35 @@ def test_attributes_of_what_came_from_elsewhere(opened: Make, root: Path) -> Non
     assert folder.stat().attributes == base.DIRECTORY | base.HIDDEN
 
 
+def test_what_was_changed_is_marked(opened: Make, root: Path) -> None:
+    (root / ".file").touch()
+    os.utime(root / ".file", ns=(10**18, 10**18))
+    file = opened(".file")
+    created = file.stat().creation_time
+
+    file.mark_changed()
+    file.mark_changed()
+
+    assert file.stat().attributes == base.ARCHIVE | base.HIDDEN
+    assert file.stat().creation_time == created // 100 * 100
+    assert file.stat().last_write_time == 10**18
+    file.rename("file", replace=False)
+    assert file.stat().attributes == base.ARCHIVE
+
+
+def test_a_mark_that_cannot_be_stored(opened: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = opened("file")
+    file.set_attributes(base.NORMAL)
+
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "no")
+
+    monkeypatch.setattr(os, "setxattr", refuse, raising=False)
+    file.mark_changed()
+
+    assert file.stat().attributes == base.NORMAL
+
+
 # Renaming
 
 
@@ -700,6 +729,7 @@ def test_reading_only(read_only: LocalStorage, root: Path) -> None:
         lambda: file.allocate(0),
         lambda: file.set_times(last_write_time=0),
         lambda: file.set_attributes(0),
+        file.mark_changed,
         lambda: file.rename("new", replace=True),
         lambda: file.link("new", replace=True),
         file.delete,
