@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,6 +205,20 @@ def _free_port() -> int:
         return port
 
 
+def _await_listener(port: int) -> None:
+    """smbd says that it is ready a moment before it listens, and tells nobody of the latter."""
+    deadline = time.monotonic() + STARTING
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), STARTING).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 @contextlib.contextmanager
 def running_smbd(folder: Path) -> Iterator[Smbd]:
     """Run Debian's smbd, which has to be done as root; its one user is whoever we are."""
@@ -238,6 +253,7 @@ def running_smbd(folder: Path) -> Iterator[Smbd]:
         try:
             while b"READY=1" not in notifications.recv(4096):
                 pass
+            _await_listener(port)
             yield Smbd(port, share, user)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
