@@ -7,6 +7,7 @@ connection goes on with the next message.
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from types import CoroutineType
 from typing import Any
 
@@ -68,23 +69,25 @@ def _handle(context: Context, request: Request) -> Any:
         return command.handle(context, request)
     except Wait as wait:
         assert command is not None
-        return Endless(_try_again(context, request, command, wait), anywhere=True)
+        work = _try_again(context, request, command, wait)
+        return Endless(work, anywhere=True, lasts=wait.meanwhile is not None)
     except Exception as error:
         return _failure(context, request, error)
 
 
 async def _try_again(context: Context, request: Request, command: Entry, wait: Wait) -> Any:
     """Calls a handler until it has nothing to wait for any more."""
-    while True:
-        await asyncio.wait(wait.futures)
-        # The session may be gone by now, or the tree.
-        context.begin(request, session=command.session, tree=command.tree)
-        try:
-            result = command.handle(context, request)
-        except Wait as again:
-            wait = again
-        else:
-            return await result if type(result) is CoroutineType else result
+    with wait.meanwhile or nullcontext():
+        while True:
+            await asyncio.wait(wait.futures)
+            # The session may be gone by now, or the tree.
+            context.begin(request, session=command.session, tree=command.tree)
+            try:
+                result = command.handle(context, request)
+            except Wait as again:
+                wait = again
+            else:
+                return await result if type(result) is CoroutineType else result
 
 
 def _failure(context: Context, request: Request, error: BaseException) -> StatusError:
@@ -148,7 +151,10 @@ def _postpone(
         connection.endless += 1
     task = asyncio.ensure_future(work)
     connection.pending[requests[index].header.message_id] = task
-    answering = connection.spawn(_finish(context, requests, index, task, endless=endless))
+    lasts = endless and result.lasts
+    answering = connection.spawn(
+        _finish(context, requests, index, task, endless=endless, lasts=lasts)
+    )
     if context.entry is not None:
         answering.add_done_callback(context.entry.begin_request())
     return None
@@ -161,6 +167,7 @@ async def _finish(
     task: asyncio.Future[Any],
     *,
     endless: bool,
+    lasts: bool,
 ) -> None:
     """Sees postponed work through, answers it, and goes on with the rest of its compound."""
     request = requests[index]
@@ -175,12 +182,37 @@ async def _finish(
     finally:
         del connection.pending[request.header.message_id]
         connection.endless -= endless
-        task.cancel()
+        if not (lasts and connection.closed and _hand_over(context, request, task)):
+            task.cancel()
     message = _answer(context, request, _outcome(context, request, task))
     if message is not None:
         await connection.send(message)
     for message in dispatch(context, requests, index + 1):
         await connection.send(message)
+
+
+def _hand_over(context: Context, request: Request, task: asyncio.Future[Any]) -> bool:
+    """Has another connection see to work whose own is gone; False if there is none."""
+    limit = context.server.limits.pending
+    for connection in context.session.channels:
+        if not connection.closed and connection.endless < limit:
+            connection.endless += 1
+            context.connection = connection
+            connection.spawn(_see_through(context, request, task))
+            return True
+    return False
+
+
+async def _see_through(context: Context, request: Request, task: asyncio.Future[Any]) -> None:
+    """Waits for work that nobody expects an answer of any more."""
+    connection = context.connection
+    try:
+        await asyncio.wait([task])
+    finally:
+        connection.endless -= 1
+        if not (connection.closed and _hand_over(context, request, task)):
+            task.cancel()
+    _outcome(context, request, task)
 
 
 def _outcome(context: Context, request: Request, task: asyncio.Future[Any]) -> Any:

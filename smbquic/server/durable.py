@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.leases import Lease, LeaseRequest, requested
-from smbquic.server.oplocks import HANDLE
+from smbquic.server.oplocks import HANDLE, WRITE
 from smbquic.storage.names import fold
-from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_RECONNECT,
     CREATE_DURABLE_HANDLE_RECONNECT_V2,
@@ -34,7 +33,6 @@ from smbquic.wire.create_contexts import (
     DurableHandleResponse,
     DurableHandleResponseV2,
 )
-from smbquic.wire.header import HeaderFlags
 
 if TYPE_CHECKING:
     from smbquic.auth.identity import Identity
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
     from smbquic.server.context import Context
     from smbquic.server.limits import Limits
     from smbquic.server.open import Open
-    from smbquic.storage.base import Action
 
 Contexts = Mapping[bytes, bytes]
 
@@ -50,23 +47,22 @@ _log = logging.getLogger(__name__)
 
 _V1 = frozenset({CREATE_DURABLE_HANDLE_REQUEST, CREATE_DURABLE_HANDLE_RECONNECT})
 _V2 = frozenset({CREATE_DURABLE_HANDLE_REQUEST_V2, CREATE_DURABLE_HANDLE_RECONNECT_V2})
+_NO_GUID = bytes(16)
 _LONGEST = 300.0
-_REPLAY = int(HeaderFlags.REPLAY_OPERATION)
 
 
 @dataclass(slots=True, eq=False)
 class Durability:
-    """What is needed to know its owner again. `action` is what the CREATE came to.
+    """What is needed to know its owner again.
 
-    `seconds` is how long the open waits for him; `timer` runs while it does. `create_guid` is
-    there with version 2.
+    `seconds` is how long the open waits for him; `timer` runs while it does. Only version 2 has a
+    `create_guid`.
     """
 
     owner: Identity
     client_guid: bytes
     seconds: float
-    action: Action
-    create_guid: bytes | None = None
+    create_guid: bytes = _NO_GUID
     timer: asyncio.TimerHandle | None = None
 
 
@@ -76,7 +72,6 @@ class DurableTable:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._opens: dict[int, Open] = {}
-        self._created: dict[tuple[bytes, bytes], Open] = {}
         self._waiting = 0
         self._closed = False
 
@@ -87,21 +82,16 @@ class DurableTable:
         """Makes an open durable."""
         entry.durable = durability
         self._opens[entry.file_id.persistent] = entry
-        if durability.create_guid is not None:
-            entry.replayable = True
-            self._created[durability.client_guid, durability.create_guid] = entry
 
     def get(self, persistent: int) -> Open | None:
         """The durable open of that id."""
         return self._opens.get(persistent)
 
-    def created_by(self, client_guid: bytes, create_guid: bytes) -> Open | None:
-        """What a CREATE has opened that can still be repeated."""
-        entry = self._created.get((client_guid, create_guid))
-        return entry if entry is not None and entry.replayable else None
-
     def keep(self, entry: Open) -> bool:
-        """Lets a durable open wait for its owner, whose session is over; False if it cannot."""
+        """Lets a durable open wait for its owner, whose session is over; False if it cannot.
+
+        What somebody else may want to write to by then keeps no byte-range locks.
+        """
         durable, holder = entry.durable, entry.holder
         if (
             self._closed
@@ -109,6 +99,7 @@ class DurableTable:
             or holder is None
             or holder.breaking is not None
             or not holder.caching & HANDLE
+            or (not holder.caching & WRITE and entry.state.locks.is_owner(entry))
             or self._waiting >= self._limits.disconnected
         ):
             return False
@@ -133,13 +124,7 @@ class DurableTable:
     def remove(self, entry: Open) -> None:
         """Forgets a durable open, as it is being closed."""
         self.reclaim(entry)
-        durable = entry.durable
-        assert durable is not None
         del self._opens[entry.file_id.persistent]
-        if durable.create_guid is not None:
-            created = (durable.client_guid, durable.create_guid)
-            if self._created.get(created) is entry:
-                del self._created[created]
 
     def close(self) -> None:
         """Closes what waits for its owner, and lets nothing wait any more."""
@@ -165,37 +150,7 @@ def check_contexts(context: Context, contexts: Contexts) -> Contexts:
     return contexts
 
 
-def replayed(
-    context: Context, request: Request, contexts: Contexts, lease: LeaseRequest | None
-) -> Open | None:
-    """What the CREATE opened when it came for the first time; None for what is new.
-
-    StatusError DUPLICATE_OBJECTID for what is said to be new and has a used GUID, or comes in
-    another session; ACCESS_DENIED by somebody else, or with another lease. [MS-SMB2] 3.3.5.9
-    """
-    data = contexts.get(CREATE_DURABLE_HANDLE_REQUEST_V2)
-    if data is None:
-        return None
-    create_guid = DurableHandleRequestV2.decode(data).create_guid
-    client_guid = context.connection.protocol.client_guid
-    entry = context.server.durables.created_by(client_guid, create_guid)
-    if entry is None:
-        return None
-    durable = entry.durable
-    assert durable is not None
-    if not request.header.flags & _REPLAY:
-        raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
-    held = entry.holder
-    if durable.owner != context.session.session.identity or (
-        isinstance(held, Lease) and (lease is None or lease.key != held.key)
-    ):
-        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
-    if entry.session is not context.session:
-        raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
-    return entry
-
-
-def grant(context: Context, entry: Open, contexts: Contexts, action: Action) -> None:
+def grant(context: Context, entry: Open, contexts: Contexts) -> None:
     """Makes a new open durable, if that was asked for and can be."""
     second = contexts.get(CREATE_DURABLE_HANDLE_REQUEST_V2)
     if second is None and CREATE_DURABLE_HANDLE_REQUEST not in contexts:
@@ -208,26 +163,29 @@ def grant(context: Context, entry: Open, contexts: Contexts, action: Action) -> 
     table, seconds = context.server.durables, context.server.limits.durable_seconds
     client_guid = context.connection.protocol.client_guid
     if second is None:
-        table.add(entry, Durability(identity, client_guid, seconds, action))
+        table.add(entry, Durability(identity, client_guid, seconds))
         return
     wanted = DurableHandleRequestV2.decode(second)
     if wanted.timeout:
         seconds = min(wanted.timeout / 1000, _LONGEST)
-    table.add(entry, Durability(identity, client_guid, seconds, action, wanted.create_guid))
+    table.add(entry, Durability(identity, client_guid, seconds, wanted.create_guid))
 
 
 def responses(durable: Durability, contexts: Contexts) -> list[CreateContext]:
     """What is said of it to who has asked for it; nothing to who has come back."""
     if CREATE_DURABLE_HANDLE_REQUEST_V2 in contexts:
         return [DurableHandleResponseV2(int(durable.seconds * 1000)).context()]
-    if CREATE_DURABLE_HANDLE_REQUEST in contexts and durable.create_guid is None:
-        reconnects = CREATE_DURABLE_HANDLE_RECONNECT in contexts
-        return [] if reconnects else [DurableHandleResponse().context()]
+    asked = CREATE_DURABLE_HANDLE_REQUEST in contexts
+    if asked and CREATE_DURABLE_HANDLE_RECONNECT not in contexts:
+        return [DurableHandleResponse().context()]
     return []
 
 
 def reconnected(context: Context, request: Request, contexts: Contexts, name: str) -> Open | None:
     """The open that its owner comes back for, which is his session's now; None if he does not.
+
+    He may use the first version for what he opened with the second.
+
 
     StatusError OBJECT_NAME_NOT_FOUND for what is not there any more or was another; ACCESS_DENIED
     for who is not the owner; INVALID_PARAMETER for another name.
@@ -266,7 +224,7 @@ def _fits(
     if (
         entry.session is not None
         or entry.tree.share is not context.tree.share
-        or durable.create_guid != create_guid
+        or (create_guid is not None and durable.create_guid != create_guid)
         or held is None
         or not held.caching & HANDLE
     ):
@@ -284,13 +242,3 @@ def _is_smb3(context: Context) -> bool:
     negotiated = context.connection.protocol.negotiated
     assert negotiated is not None
     return negotiated.is_smb3
-
-
-def level_of(entry: Open) -> int:
-    """The oplock level that an open has now."""
-    holder = entry.holder
-    if isinstance(holder, Lease):
-        return OplockLevel.OPLOCK_LEVEL_LEASE
-    if holder is None or not holder.caching:
-        return OplockLevel.OPLOCK_LEVEL_NONE
-    return OplockLevel.OPLOCK_LEVEL_BATCH

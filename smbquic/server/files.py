@@ -17,6 +17,7 @@ from smbquic.wire.create import ShareAccess
 
 if TYPE_CHECKING:
     from smbquic.server.applications import ApplicationTable
+    from smbquic.server.creations import CreationTable
     from smbquic.server.durable import DurableTable
     from smbquic.server.leases import LeaseTable
     from smbquic.server.open import Open
@@ -103,11 +104,16 @@ class FileTable:
     """
 
     def __init__(
-        self, leases: LeaseTable, durables: DurableTable, applications: ApplicationTable
+        self,
+        leases: LeaseTable,
+        durables: DurableTable,
+        applications: ApplicationTable,
+        creations: CreationTable,
     ) -> None:
         self.leases = leases
         self.durables = durables
         self.applications = applications
+        self.creations = creations
         self._states: dict[Hashable, FileState] = {}
         self.notifier = Notifier()
 
@@ -163,6 +169,8 @@ class FileTable:
         state.locks.remove_owner(entry)
         if entry.durable is not None:
             self.durables.remove(entry)
+        if entry.creation is not None:
+            self.creations.remove(entry)
         if entry.application is not None:
             self.applications.remove(entry)
         if entry.holder is not None:

@@ -12,6 +12,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.oplocks import HANDLE, NOTHING, READ, WRITE, Cause, Holder, may_cache
 from smbquic.storage.names import fold
+from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import CreateContext, LeaseFlags, LeaseV2
 from smbquic.wire.create_contexts import Lease as LeaseV1
 from smbquic.wire.negotiate import Capabilities, Dialect
@@ -53,6 +54,11 @@ class Lease(Holder):
         """Notes that the lease has changed."""
         if self.version > 1:
             self.epoch = (self.epoch + 1) % _EPOCHS
+
+    @property
+    def level(self) -> int:
+        """A lease, whatever it allows."""
+        return OplockLevel.OPLOCK_LEVEL_LEASE
 
     def left_after(self, cause: Cause) -> int:
         """Whatever happens to the content costs everything, what happens to the name HANDLE."""

@@ -68,6 +68,10 @@ class Locks:
         if taken:
             self._wake()
 
+    def is_owner(self, entry: Open) -> bool:
+        """Whether an open holds a lock."""
+        return any(held.owner is entry for held in self.ranges)
+
     def remove_owner(self, owner: Open) -> None:
         """Gives up everything that an open holds or waits for: it is being closed."""
         for waiter in [waiter for waiter in self.waiters if waiter.owner is owner]:

@@ -15,6 +15,7 @@ from smbquic.server.times import Times
 if TYPE_CHECKING:
     from smbquic.protocol.request import Request
     from smbquic.server.applications import Application
+    from smbquic.server.creations import Creation
     from smbquic.server.durable import Durability
     from smbquic.server.files import FileState, FileTable
     from smbquic.server.oplocks import Holder
@@ -35,9 +36,9 @@ class Open:
     how many extended attributes have been told; `renamed` tells that a file got its name through
     this open. `holder` is its oplock or lease, `parent_key` the key of the client's lease on the
     folder; `wrote` tells that the folder does not know of a change yet. `session` is None while a
-    `durable` open waits for its owner's return. `replayable`, `channel_sequence`, what counts
-    outstanding requests and `lock_sequences` are for requests that are repeated, see
-    `smbquic.server.replay`. What is in `on_close` is called once the open is gone.
+    `durable` open waits for its owner's return. `creation`, `channel_sequence`, how often that has
+    changed, how many requests are outstanding and `lock_sequences` are for requests that are
+    repeated, see `creations` and `replay`. What is in `on_close` is called once the open is gone.
     """
 
     file_id: FileId
@@ -59,8 +60,9 @@ class Open:
     parent_key: bytes | None = None
     durable: Durability | None = None
     application: Application | None = None
-    replayable: bool = False
+    creation: Creation | None = None
     channel_sequence: int = 0
+    sequence_changes: int = 0
     outstanding: int = 0
     outstanding_before: int = 0
     lock_sequences: dict[int, int] = field(default_factory=dict)
@@ -112,11 +114,11 @@ class Open:
 
     def begin_request(self) -> Callable[[object], None]:
         """Counts a request that is postponed; gives what counts it off."""
-        sequence = self.channel_sequence
+        changes = self.sequence_changes
         self.outstanding += 1
 
         def end(_: object) -> None:
-            if sequence == self.channel_sequence:
+            if changes == self.sequence_changes:
                 self.outstanding -= 1
             else:
                 self.outstanding_before -= 1
@@ -139,7 +141,6 @@ class Open:
         volatile = session.server.next_file_id().volatile
         self.file_id = self.file_id._replace(volatile=volatile)
         self.channel_sequence = request.header.channel_sequence
-        self.outstanding = self.outstanding_before = 0
         session.add(self)
 
     def close(self) -> None:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server import access
 from smbquic.server.context import Wait
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import OplockLevel
@@ -45,11 +44,11 @@ _LEVELS: dict[int, int] = {
     OplockLevel.OPLOCK_LEVEL_EXCLUSIVE: READ | WRITE,
     OplockLevel.OPLOCK_LEVEL_BATCH: READ | WRITE | HANDLE,
 }
+_CACHING = {caching: level for level, caching in _LEVELS.items()}
 _LOOKS = int(
     AccessMask.FILE_READ_ATTRIBUTES | AccessMask.FILE_WRITE_ATTRIBUTES | AccessMask.SYNCHRONIZE
 )
 _LOOKS_OR_READS_CONTROL = _LOOKS | int(AccessMask.READ_CONTROL)
-_TOUCHES = int(access.ALL) & ~_LOOKS_OR_READS_CONTROL
 
 
 class Cause(Enum):
@@ -111,6 +110,11 @@ class Holder:
         self.seconds = seconds
         self.breaking: Break | None = None
         state.holders.append(self)
+
+    @property
+    def level(self) -> int:
+        """How a response to CREATE calls it."""
+        raise NotImplementedError
 
     def left_after(self, cause: Cause) -> int:
         """What the holder may still cache when that has happened."""
@@ -211,6 +215,11 @@ class Oplock(Holder):
     def __init__(self, state: FileState, entry: Open, caching: int, seconds: float) -> None:
         super().__init__(state, entry, caching, seconds)
         self.unasked = False
+
+    @property
+    def level(self) -> int:
+        """What it was granted as, or what is left of that."""
+        return _CACHING.get(self.caching, OplockLevel.OPLOCK_LEVEL_NONE)
 
     def left_after(self, cause: Cause) -> int:
         """An exclusive or batch oplock becomes one of level II, or goes altogether."""
@@ -332,6 +341,13 @@ def _is_level_two(holder: Holder) -> bool:
     return isinstance(holder, Oplock) and holder.caching == READ
 
 
+def level_of(holder: Holder | None, asked: int) -> int:
+    """What is left of what was asked for as `asked`."""
+    if not isinstance(holder, Oplock):
+        return OplockLevel.OPLOCK_LEVEL_NONE if holder is None else holder.level
+    return _CACHING.get(holder.caching & _LEVELS.get(asked, NOTHING), OplockLevel.OPLOCK_LEVEL_NONE)
+
+
 def grant_oplock(entry: Open, level: int, seconds: float) -> int:
     """Gives a new open the oplock that it asks for, or a lesser one; the level that it got.
 
@@ -360,7 +376,7 @@ def may_cache(entry: Open, caching: int, mine: Holder | None = None) -> bool:
     if caching & WRITE:
         return not others and not any(
             other is not entry
-            and other.granted_access & _TOUCHES
+            and other.granted_access & ~_LOOKS
             and (mine is None or other.holder is not mine)
             for other in state.opens
         )

@@ -31,9 +31,7 @@ def is_ordinary(request: Request, entry: Open) -> bool:
     """Whether there is nothing to check about a request; almost always."""
     header = request.header
     return not (
-        entry.replayable
-        or header.status & 0xFFFF != entry.channel_sequence
-        or header.flags & _REPLAY
+        entry.creation or header.status & 0xFFFF != entry.channel_sequence or header.flags & _REPLAY
     )
 
 
@@ -42,7 +40,8 @@ def check(context: Context, request: Request, entry: Open) -> None:
 
     Whatever is done through an open, its CREATE has been answered. [MS-SMB2] 3.3.5.2.10
     """
-    entry.replayable = False
+    if entry.creation is not None:
+        context.server.creations.remove(entry)
     negotiated = context.connection.protocol.negotiated
     assert negotiated is not None
     if not negotiated.is_smb3:
@@ -54,6 +53,7 @@ def check(context: Context, request: Request, entry: Open) -> None:
             _refuse(request)
             return
         entry.channel_sequence = sequence
+        entry.sequence_changes += 1
         entry.outstanding_before += entry.outstanding
         entry.outstanding = 0
     if header.flags & _REPLAY and entry.outstanding_before:

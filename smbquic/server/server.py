@@ -9,6 +9,7 @@ from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
 from smbquic.server.applications import ApplicationTable
 from smbquic.server.connection import Connection
+from smbquic.server.creations import CreationTable
 from smbquic.server.descriptors import Descriptors
 from smbquic.server.durable import DurableTable
 from smbquic.server.files import FileTable
@@ -63,7 +64,8 @@ class Server:
         self.leases = LeaseTable(self)
         self.durables = DurableTable(limits)
         self.applications = ApplicationTable()
-        self.files = FileTable(self.leases, self.durables, self.applications)
+        self.creations = CreationTable()
+        self.files = FileTable(self.leases, self.durables, self.applications, self.creations)
         self.descriptors = Descriptors()
         self.connections: dict[Connection, None] = {}
         self.listeners: list[str] = []

@@ -5,14 +5,15 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import durable, security
 from smbquic.server.applications import named
-from smbquic.server.context import Context
+from smbquic.server.context import Context, Wait
+from smbquic.server.creations import create_guid_of
 from smbquic.server.durable import Contexts
 from smbquic.server.eas import decode_eas
 from smbquic.server.leases import Lease, LeaseRequest, requested
 from smbquic.server.notify import OVERWRITTEN
 from smbquic.server.open import Open
 from smbquic.server.opening import Wish, open_file, wish_of
-from smbquic.server.oplocks import grant_oplock
+from smbquic.server.oplocks import grant_oplock, level_of
 from smbquic.storage.base import Action, FileStat
 from smbquic.wire.create import CreateOptions, CreateRequest, CreateResponse, OplockLevel
 from smbquic.wire.create_contexts import (
@@ -31,6 +32,8 @@ from smbquic.wire.create_contexts import (
 )
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
+_DURABLE = frozenset({OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_LEASE})
+
 
 def handle(context: Context, request: Request) -> CreateResponse:
     """Opens what the request names, or finds what was open already."""
@@ -42,7 +45,8 @@ def handle(context: Context, request: Request) -> CreateResponse:
         contexts = durable.check_contexts(context, contexts)
         former = durable.reconnected(context, request, contexts, body.name)
         if former is not None:
-            return _again(context, former, Action.OPENED, contexts)
+            assert former.holder is not None
+            return _again(context, former, Action.OPENED, contexts, former.holder.level)
     wish = wish_of(body)
     level, lease = body.requested_oplock_level, None
     if level == OplockLevel.OPLOCK_LEVEL_LEASE:
@@ -50,12 +54,15 @@ def handle(context: Context, request: Request) -> CreateResponse:
     if lease is not None:
         wish.holder = context.server.leases.find(lease, context.tree, wish.full_name)
         wish.parent_key = lease.parent_key
-    application = None
+    application = create_guid = None
     if contexts:
-        former = durable.replayed(context, request, contexts, lease)
-        if former is not None:
-            assert former.durable is not None
-            return _again(context, former, former.durable.action, contexts)
+        creations, create_guid = context.server.creations, create_guid_of(contexts)
+        if create_guid is not None:
+            former = creations.find(context, request, create_guid, lease)
+            if former is not None:
+                assert former.creation is not None
+                level = level_of(former.holder, level)
+                return _again(context, former, former.creation.action, contexts, level)
         application = named(context, contexts)
     if CREATE_TIMEWARP_TOKEN in contexts:
         # There are no snapshots.
@@ -63,7 +70,12 @@ def handle(context: Context, request: Request) -> CreateResponse:
     _attach(context, wish, contexts)
     if application is not None:
         context.server.applications.take_over(context, application, wish.full_name)
-    entry, action = open_file(context, wish)
+    try:
+        entry, action = open_file(context, wish)
+    except Wait as wait:
+        if create_guid is not None:
+            wait.meanwhile = creations.waiting(context, request, create_guid)
+        raise
     context.file_id = entry.file_id
     entry.channel_sequence = request.header.channel_sequence
     if action is Action.CREATED:
@@ -75,7 +87,9 @@ def handle(context: Context, request: Request) -> CreateResponse:
         _allocate(entry, action, contexts.get(CREATE_ALLOCATION_SIZE))
         level = _grant(context, entry, level, lease)
         if contexts:
-            durable.grant(context, entry, contexts, action)
+            durable.grant(context, entry, contexts)
+            if create_guid is not None:
+                creations.add(context, entry, create_guid, action)
             if application is not None:
                 context.server.applications.add(entry, application)
         # Nothing has happened to what was only opened since it was looked at.
@@ -123,10 +137,12 @@ def _grant(context: Context, entry: Open, level: int, lease: LeaseRequest | None
     return OplockLevel.OPLOCK_LEVEL_LEASE if granted else OplockLevel.OPLOCK_LEVEL_NONE
 
 
-def _again(context: Context, entry: Open, action: Action, contexts: Contexts) -> CreateResponse:
+def _again(
+    context: Context, entry: Open, action: Action, contexts: Contexts, level: int
+) -> CreateResponse:
     """Tells of what was open already."""
     context.file_id = entry.file_id
-    return _response(entry, action, contexts, durable.level_of(entry))
+    return _response(entry, action, contexts, level)
 
 
 def _response(
@@ -145,11 +161,11 @@ def _response(
         end_of_file=stat.size,
         file_attributes=stat.attributes,
         file_id=entry.file_id,
-        contexts=_answers(entry, stat, contexts) if contexts else [],
+        contexts=_answers(entry, stat, contexts, level) if contexts else [],
     )
 
 
-def _answers(entry: Open, stat: FileStat, contexts: Contexts) -> list[CreateContext]:
+def _answers(entry: Open, stat: FileStat, contexts: Contexts, level: int) -> list[CreateContext]:
     answers = []
     asked = contexts.get(CREATE_QUERY_MAXIMAL_ACCESS)
     if asked is not None:
@@ -164,6 +180,6 @@ def _answers(entry: Open, stat: FileStat, contexts: Contexts) -> list[CreateCont
         answers.append(QueryOnDiskIdResponse(stat.file_id, serial).context())
     if isinstance(entry.holder, Lease):
         answers.append(entry.holder.response())
-    if entry.durable is not None:
+    if entry.durable is not None and level in _DURABLE:
         answers += durable.responses(entry.durable, contexts)
     return answers
