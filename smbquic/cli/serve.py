@@ -138,7 +138,7 @@ def _allow_many_files() -> None:
 @click.option("--require-signing", is_flag=True, help="Demand that clients sign.")
 @click.option("--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too.")
 @click.option(
-    "--engine", type=click.Choice(get_args(EngineName)), help="The QUIC engine.  [default: auto]"
+    "--engine", type=click.Choice(get_args(EngineName)), help="The QUIC engine.  [default: aioquic]"
 )
 @click.option(
     "--audit",
@@ -215,7 +215,7 @@ def serve(
             pipes_over_quic=pipes_over_quic or (base is not None and base.pipes_over_quic),
             certificates=certificates,
             limits=base.limits if base else DEFAULT_LIMITS,
-            engine=engine or (base.engine if base else "auto"),
+            engine=engine or (base.engine if base else "aioquic"),
             audit=options.open() if options else None,
         ) as serving:
             with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):

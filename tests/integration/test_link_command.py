@@ -72,7 +72,8 @@ class Lingering:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [*PROGRAM, "--rate", "10mbit", "--", "sh", "-c", LINGER],
+            # Whoever runs the tests may ignore signals, and what it starts then would as well.
+            ["env", "--default-signal", *PROGRAM, "--rate", "10mbit", "--", "sh", "-c", LINGER],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
