@@ -22,7 +22,7 @@ from benchmarks.throughput.usage import Usage
 from smbquic.cli.loop import run
 from smbquic.transport.addresses import resolve
 from smbquic.transport.quic import ClientTls, QuicOptions, ServerTls
-from smbquic.transport.quic.engine import Engine
+from smbquic.transport.quic.engine import DatagramSizes, Engine
 from smbquic.transport.quic.engines import MakeEngine, client_engine, server_engine
 from smbquic.transport.quic.options import EngineName
 from smbquic.transport.quic.udp import Path as NetworkPath
@@ -40,7 +40,7 @@ class End:
     def __init__(
         self, make: MakeEngine, size: int, arrived: Callable[[int], None], room: Callable[[], None]
     ) -> None:
-        self._make, self._size = make, size
+        self._make, self._sizes = make, DatagramSizes(size, size)
         self._arrived, self._room = arrived, room
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -56,7 +56,7 @@ class End:
 
     def connect(self, path: NetworkPath) -> None:
         """Begin, as the client."""
-        self.engine = self._make(self._size, self)
+        self.engine = self._make(self._sizes, self)
         self.engine.connect(path, time.monotonic())
         self.flush()
 
@@ -65,7 +65,7 @@ class End:
         if self.engine is None:
             chosen = datagram[6 : 6 + datagram[5]]
             self.engine = self._make(
-                self._size, self, original_id=chosen, first_datagram=len(datagram)
+                self._sizes, self, original_id=chosen, first_datagram=len(datagram)
             )
         self.engine.receive(datagram, path, now)
 

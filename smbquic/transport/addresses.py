@@ -41,6 +41,20 @@ def is_loopback(address: SocketAddress) -> bool:
     return ipaddress.ip_address(endpoint(address)[0].partition("%")[0]).is_loopback
 
 
+def is_private(address: SocketAddress) -> bool:
+    """Whether `address` is one of those that the internet does not route."""
+    return ipaddress.ip_address(endpoint(address)[0].partition("%")[0]).is_private
+
+
+def is_ip_address(name: str) -> bool:
+    """Whether a host is named by its address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def is_wildcard(address: SocketAddress) -> bool:
     """Whether a socket bound to `address` is reached by all addresses of the machine."""
     return ipaddress.ip_address(str(address[0]).partition("%")[0]).is_unspecified

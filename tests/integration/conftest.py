@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast, get_args
 
 import pytest
 import uvloop
@@ -10,6 +11,13 @@ import uvloop
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
+from smbquic.transport.quic.options import EngineName
+
+PAIRINGS = ("aioquic", "qh3", "aioquic-qh3", "qh3-aioquic")
+"""The engines of client and server; one name stands for both."""
+ENGINES = [name for name in get_args(EngineName) if name != "auto"]
+CERTIFYING = ("aioquic", "qh3-aioquic")
+"""Those whose server can ask for a client's certificate."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -25,11 +33,61 @@ def pytest_asyncio_loop_factories(
     return factories
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two engines at once meet on one event loop only: nothing that differs there is in both."""
+    items[:] = [item for item in items if "uvloop" not in item.name or not _is_mixed(item)]
+
+
+def _is_mixed(item: pytest.Item) -> bool:
+    return any(f"{one}-{other}" in item.name for one in ENGINES for other in ENGINES)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The engines of the two ends of QUIC connections."""
+
+    client: EngineName
+    server: EngineName
+
+    @classmethod
+    def parse(cls, text: str) -> "Pairing":
+        """`CLIENT-SERVER`, or one name for both."""
+        client, _, server = text.partition("-")
+        return cls(cast(EngineName, client), cast(EngineName, server or client))
+
+    async def connect(
+        self, host: str, port: int, *, options: quic.QuicOptions | None = None, **more: Any
+    ) -> Any:
+        """A client."""
+        options = replace(options or quic.QuicOptions(), engine=self.client)
+        return await quic.connect(host, port, options=options, **more)
+
+    async def listen(
+        self,
+        host: str,
+        port: int,
+        on_connection: Any,
+        *,
+        options: quic.QuicOptions | None = None,
+        **more: Any,
+    ) -> quic.QuicListener:
+        """A server."""
+        options = replace(options or quic.QuicOptions(), engine=self.server)
+        return await quic.listen(host, port, on_connection, options=options, **more)
+
+
+@pytest.fixture(params=PAIRINGS)
+def pairing(request: pytest.FixtureRequest) -> Pairing:
+    """Which engines talk to each other."""
+    return Pairing.parse(request.param)
+
+
 class Links:
     """Makes connections and ends them; `client` and `server` are the ends of the last one."""
 
     def __init__(self, kind: str, pki: PkiDirectory) -> None:
-        self.kind = kind
+        self.kind, _, engines = kind.partition("-")
+        self.pairing = Pairing.parse(engines)
         self.pki = pki
         self.listeners: list[Listener] = []
         self.transports: list[MessageTransport] = []
@@ -46,7 +104,7 @@ class Links:
             listener = await tcp.listen("127.0.0.1", port, self._serve, **options)
         else:
             identity = quic.ServerTls(self.pki.server.certificate, self.pki.server.key)
-            listener = await quic.listen(
+            listener = await self.pairing.listen(
                 "127.0.0.1", port, self._serve, certificate=identity, **options
             )
         self.listeners.append(listener)
@@ -59,7 +117,7 @@ class Links:
             transport = await tcp.connect("127.0.0.1", port, **options)
         else:
             trust = quic.ClientTls(ca=self.pki.ca)
-            transport = await quic.connect("127.0.0.1", port, trust=trust, **options)
+            transport = await self.pairing.connect("127.0.0.1", port, trust=trust, **options)
         self.transports.append(transport)
         return transport
 
@@ -83,9 +141,9 @@ class Links:
             await listener.close()
 
 
-@pytest.fixture(params=["tcp", "quic"])
+@pytest.fixture(params=["tcp", *(f"quic-{engines}" for engines in PAIRINGS)])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Which transport a test runs over."""
+    """Which transport a test runs over, and on which engines."""
     name: str = request.param
     return name
 

@@ -13,6 +13,8 @@ from smbquic.transport.quic import connection
 MIB = 1 << 20
 MESSAGE = 256 << 10
 ENOUGH = 100 * MIB
+WINDOW = 16 * MIB
+"""The default of `QuicOptions`; on qh3 a peer may send three quarters more."""
 KERNEL = 40 * MIB
 """What the two kernels may hold of a TCP connection."""
 
@@ -41,14 +43,13 @@ async def test_messages_nobody_fetches_hold_the_sender_back(links: Any, directio
     flooding = asyncio.create_task(flood(sender, sent))
     await until_stuck(sent)
     if links.kind == "quic":
-        bound = (16 << 20) + connection.SEND_LIMIT + 2 * MESSAGE
+        ahead = WINDOW if receiver._engine.capacity == WINDOW else WINDOW * 7 // 4
+        bound = ahead + connection.SEND_LIMIT + 2 * MESSAGE
     else:
         bound = framing.QUEUE_LIMIT + KERNEL
     assert not flooding.done()
     assert len(sent) * MESSAGE <= bound
     assert receiver._inbox._cost <= framing.QUEUE_LIMIT + MESSAGE + framing.MESSAGE_COST
-    if links.kind == "quic":
-        assert receiver._engine._quic._local_max_data.used <= 16 << 20
 
     for index in range(ENOUGH // MESSAGE):
         message = await asyncio.wait_for(receiver.receive(), 20)
@@ -141,7 +142,7 @@ async def test_memory_stays_bounded_while_much_passes_through(links: Any) -> Non
     for _ in range(rounds):
         assert await asyncio.wait_for(server.receive(), 20) == payload
     await pumping
-    if links.kind == "quic":
+    if links.kind == "quic" and links.pairing.server == "aioquic":
         # The window moved as messages were fetched, and is as wide as it was.
         engine = server._engine._quic
         ahead = engine._local_max_data.value - engine._local_max_data.used

@@ -22,17 +22,27 @@ from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, init, ve
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 
+certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
+"""For a server that asks for a client's certificate, which qh3 cannot."""
+one_client = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=True)
+"""For a client whose server is none of ours."""
+one_server = one_client
+"""For a server whose client is none of ours."""
+
 
 class Server:
     """A QUIC listener whose connections wait for their end."""
 
-    def __init__(self) -> None:
+    def __init__(self, pairing: Any) -> None:
+        self.pairing = pairing
         self.accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
         self.listener: quic.QuicListener
 
     async def start(self, identity: quic.ServerTls, **options: Any) -> None:
         host = options.pop("host", "127.0.0.1")
-        self.listener = await quic.listen(host, 0, self.serve, certificate=identity, **options)
+        self.listener = await self.pairing.listen(
+            host, 0, self.serve, certificate=identity, **options
+        )
 
     @property
     def port(self) -> int:
@@ -47,12 +57,12 @@ class Server:
         return await asyncio.wait_for(self.accepted.get(), 20)
 
     async def connect(self, trust: quic.ClientTls, host: str = "127.0.0.1", **options: Any) -> Any:
-        return await quic.connect(host, self.port, trust=trust, **options)
+        return await self.pairing.connect(host, self.port, trust=trust, **options)
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    made = Server()
+async def server(pairing: Any) -> AsyncIterator[Server]:
+    made = Server(pairing)
     yield made
     if hasattr(made, "listener"):
         await made.listener.close()
@@ -217,6 +227,7 @@ async def test_a_renewed_certificate_is_used_from_the_next_connection_on(
 # The client's certificate.
 
 
+@certifying
 async def test_a_client_shows_its_certificate_when_asked(server: Server, pki: PkiDirectory) -> None:
     await server.start(demanding(pki))
     files = pki.client
@@ -231,6 +242,7 @@ async def test_a_client_shows_its_certificate_when_asked(server: Server, pki: Pk
     await end(client)
 
 
+@certifying
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -252,6 +264,7 @@ async def test_a_bad_client_is_refused_and_told(
     assert server.accepted.empty()
 
 
+@certifying
 async def test_a_client_without_a_certificate_is_refused(
     server: Server, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -267,6 +280,7 @@ async def test_a_client_without_a_certificate_is_refused(
     assert "the client showed no certificate" in caplog.text
 
 
+@certifying
 async def test_access_rules_have_an_alert_of_their_own(server: Server, pki: PkiDirectory) -> None:
     def judge(chain: list[bytes]) -> None:
         raise HandshakeError("rule 3 denies it", "access-denied")
@@ -281,6 +295,7 @@ async def test_access_rules_have_an_alert_of_their_own(server: Server, pki: PkiD
     assert caught.value.reason == "access-denied"
 
 
+@certifying
 async def test_a_judge_that_fails_lets_nobody_in(
     server: Server, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -310,6 +325,7 @@ def foreign_configuration(pki: PkiDirectory, alpn: list[str] | None, **more: Any
     )
 
 
+@one_server
 @pytest.mark.parametrize("alpn", [["h3"], None])
 async def test_a_client_of_another_protocol_is_turned_away(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, alpn: list[str] | None
@@ -324,9 +340,10 @@ async def test_a_client_of_another_protocol_is_turned_away(
     assert server.accepted.empty()
 
 
+@one_client
 @pytest.mark.parametrize("alpn", [["h3"], None])
 async def test_a_server_of_another_protocol_is_recognized(
-    pki: PkiDirectory, alpn: list[str] | None
+    pki: PkiDirectory, alpn: list[str] | None, pairing: Any
 ) -> None:
     configuration = QuicConfiguration(is_client=False, alpn_protocols=alpn)
     configuration.load_cert_chain(pki.server.certificate, pki.server.key)
@@ -334,7 +351,7 @@ async def test_a_server_of_another_protocol_is_recognized(
     transport: Any = foreign._transport
     port = transport.get_extra_info("sockname")[1]
     with pytest.raises(HandshakeError, match="ALPN") as caught:
-        await quic.connect("127.0.0.1", port, trust=quic.ClientTls(ca=pki.ca))
+        await pairing.connect("127.0.0.1", port, trust=quic.ClientTls(ca=pki.ca))
     foreign.close()
 
     assert caught.value.reason == "alpn"
@@ -350,6 +367,7 @@ class Stranger(QuicConnectionProtocol):
             self.ended.set_result(event)
 
 
+@one_server
 @pytest.mark.parametrize("stream", [4, 2, 6])
 async def test_a_second_stream_ends_the_connection(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, stream: int
@@ -376,6 +394,7 @@ async def test_a_second_stream_ends_the_connection(
     assert event.error_code == 4  # STREAM_LIMIT_ERROR
 
 
+@one_server
 @pytest.mark.parametrize("how", ["reset", "stop", "end"])
 async def test_a_stream_that_is_given_up_ends_the_connection(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, how: str
@@ -401,6 +420,7 @@ async def test_a_stream_that_is_given_up_ends_the_connection(
         await asyncio.wait_for(transport.wait_closed(), 20)
 
 
+@one_server
 async def test_early_data_is_never_offered(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory
 ) -> None:
@@ -421,23 +441,25 @@ async def test_early_data_is_never_offered(
 # Nobody there, or nobody that understands.
 
 
-async def test_a_closed_port_is_reported_at_once(pki: PkiDirectory) -> None:
+@one_client
+async def test_a_closed_port_is_reported_at_once(pki: PkiDirectory, pairing: Any) -> None:
     async with asyncio.timeout(5):
         with pytest.raises(ConnectError, match="nothing listens"):
-            await quic.connect(
+            await pairing.connect(
                 "127.0.0.1", find_port(), trust=quic.ClientTls(ca=pki.ca), timeout=30
             )
 
 
-async def test_silence_is_given_up_on(pki: PkiDirectory) -> None:
+@one_client
+async def test_silence_is_given_up_on(pki: PkiDirectory, pairing: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectError, match=r"did not answer within 0\.2 s.*UDP port"):
-            await quic.connect(
+            await pairing.connect(
                 "127.0.0.1", sock.getsockname()[1], trust=quic.ClientTls(ca=pki.ca), timeout=0.2
             )
         with pytest.raises(ConnectError, match="did not complete the handshake"):
-            await quic.connect(
+            await pairing.connect(
                 "127.0.0.1",
                 sock.getsockname()[1],
                 trust=quic.ClientTls(ca=pki.ca),
@@ -445,23 +467,31 @@ async def test_silence_is_given_up_on(pki: PkiDirectory) -> None:
             )
 
 
-async def test_a_name_without_an_address_is_reported(pki: PkiDirectory) -> None:
+@one_client
+async def test_a_name_without_an_address_is_reported(pki: PkiDirectory, pairing: Any) -> None:
     with pytest.raises(ConnectError, match=r"'nowhere\.invalid' cannot be resolved"):
-        await quic.connect("nowhere.invalid", 443, trust=quic.ClientTls(ca=pki.ca))
+        await pairing.connect("nowhere.invalid", 443, trust=quic.ClientTls(ca=pki.ca))
 
 
-async def test_the_file_of_a_ca_must_hold_one(pki: PkiDirectory, tmp_path: Path) -> None:
+@one_client
+async def test_the_file_of_a_ca_must_hold_one(
+    pki: PkiDirectory, tmp_path: Path, pairing: Any
+) -> None:
     (tmp_path / "empty.pem").write_text("nothing\n")
     with pytest.raises(HandshakeError, match="holds no certificate"):
-        await quic.connect("127.0.0.1", 1, trust=quic.ClientTls(ca=tmp_path / "empty.pem"))
+        await pairing.connect("127.0.0.1", 1, trust=quic.ClientTls(ca=tmp_path / "empty.pem"))
 
 
-async def test_a_port_in_use_is_an_os_error(server: Server, identity: quic.ServerTls) -> None:
+@one_server
+async def test_a_port_in_use_is_an_os_error(
+    server: Server, identity: quic.ServerTls, pairing: Any
+) -> None:
     await server.start(identity)
     with pytest.raises(OSError, match="in use"):
-        await quic.listen("127.0.0.1", server.port, server.serve, certificate=identity)
+        await pairing.listen("127.0.0.1", server.port, server.serve, certificate=identity)
 
 
+@one_server
 async def test_the_server_gives_up_on_half_open_handshakes(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -502,6 +532,7 @@ async def ask(server: Server, datagram: bytes) -> bytes:
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 20)
 
 
+@one_server
 async def test_where_many_handshakes_are_half_done_a_client_must_prove_its_address(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory
 ) -> None:
@@ -522,6 +553,7 @@ async def test_where_many_handshakes_are_half_done_a_client_must_prove_its_addre
     await end(client)
 
 
+@one_server
 async def test_the_number_of_half_open_handshakes_is_limited(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory
 ) -> None:
@@ -550,6 +582,7 @@ async def test_too_many_connections_are_turned_away(
     await end(second)
 
 
+@one_server
 async def test_an_unknown_version_is_answered_with_the_known_ones(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory
 ) -> None:
@@ -574,6 +607,7 @@ async def test_an_unknown_version_is_answered_with_the_known_ones(
     )
 
 
+@one_server
 async def test_garbage_is_dropped(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -38,7 +38,7 @@ async def echo(transport: MessageTransport) -> None:
 
 
 @pytest.fixture
-async def server(pki: PkiDirectory) -> AsyncIterator[Server]:
+async def server(pki: PkiDirectory, pairing: Any) -> AsyncIterator[Server]:
     accepted: asyncio.Queue[Any] = asyncio.Queue()
 
     async def serve(transport: MessageTransport) -> None:
@@ -46,7 +46,7 @@ async def server(pki: PkiDirectory) -> AsyncIterator[Server]:
         await echo(transport)
 
     identity = quic.ServerTls(pki.server.certificate, pki.server.key)
-    listener = await quic.listen("127.0.0.1", 0, serve, certificate=identity)
+    listener = await pairing.listen("127.0.0.1", 0, serve, certificate=identity)
     yield Server(listener, accepted)
     await listener.close()
 
@@ -105,10 +105,10 @@ class Network:
 
 
 async def test_a_lossy_network_costs_time_and_nothing_else(
-    server: Server, pki: PkiDirectory
+    server: Server, pki: PkiDirectory, pairing: Any
 ) -> None:
     network = Network(server.port, loss=0.05, seed=3)
-    client = await quic.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
     message = random.Random(1).randbytes(2 * MIB)
     await client.send(message)
 
@@ -119,10 +119,10 @@ async def test_a_lossy_network_costs_time_and_nothing_else(
 
 
 async def test_a_connection_survives_a_change_of_the_clients_address(
-    server: Server, pki: PkiDirectory
+    server: Server, pki: PkiDirectory, pairing: Any
 ) -> None:
     network = Network(server.port)
-    client = await quic.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
     for index in range(4):
         message = random.Random(index).randbytes(MIB)
         await client.send(message)
@@ -132,8 +132,10 @@ async def test_a_connection_survives_a_change_of_the_clients_address(
     network.close()
 
 
-async def test_a_client_may_go_on_from_another_port(server: Server, pki: PkiDirectory) -> None:
-    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+async def test_a_client_may_go_on_from_another_port(
+    server: Server, pki: PkiDirectory, pairing: Any
+) -> None:
+    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     accepted = await server.accepted.get()
     before = accepted.peer.remote[1]
     client.rebind()
@@ -145,9 +147,9 @@ async def test_a_client_may_go_on_from_another_port(server: Server, pki: PkiDire
 
 
 async def test_a_network_that_is_gone_makes_the_client_try_another(
-    server: Server, pki: PkiDirectory
+    server: Server, pki: PkiDirectory, pairing: Any
 ) -> None:
-    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     before = client._endpoint.local[1]
     client.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
     after = client._endpoint.local[1]
@@ -161,9 +163,9 @@ async def test_a_network_that_is_gone_makes_the_client_try_another(
 
 
 async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
-    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Any
 ) -> None:
-    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
 
     def no_network(*_: Any) -> socket.socket:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
@@ -177,10 +179,10 @@ async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
     await end(client)
 
 
-async def test_silence_ends_a_connection(server: Server, pki: PkiDirectory) -> None:
+async def test_silence_ends_a_connection(server: Server, pki: PkiDirectory, pairing: Any) -> None:
     network = Network(server.port)
     options = quic.QuicOptions(idle_timeout=0.5)
-    client = await quic.connect(
+    client = await pairing.connect(
         "127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca), options=options
     )
     accepted = await server.accepted.get()
@@ -193,10 +195,12 @@ async def test_silence_ends_a_connection(server: Server, pki: PkiDirectory) -> N
     network.close()
 
 
-async def test_keep_alive_keeps_a_quiet_connection_up(server: Server, pki: PkiDirectory) -> None:
+async def test_keep_alive_keeps_a_quiet_connection_up(
+    server: Server, pki: PkiDirectory, pairing: Any
+) -> None:
     network = Network(server.port)
     options = quic.QuicOptions(idle_timeout=0.4, keep_alive_interval=10)
-    client = await quic.connect(
+    client = await pairing.connect(
         "127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca), options=options
     )
     client.keep_alive = True
@@ -214,10 +218,10 @@ async def test_keep_alive_keeps_a_quiet_connection_up(server: Server, pki: PkiDi
 
 
 async def test_a_server_that_is_gone_is_missed_soon(
-    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Any
 ) -> None:
     monkeypatch.setattr(connection, "REFUSED_FOR", 0.1)
-    client = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     # The process died: nobody says goodbye, and the kernel refuses what comes.
     server.listener._endpoint.close()
     await client.send(b"anybody there?")
@@ -225,9 +229,9 @@ async def test_a_server_that_is_gone_is_missed_soon(
         await asyncio.wait_for(client.receive(), 20)
 
 
-async def test_a_lost_farewell_is_repeated(server: Server, pki: PkiDirectory) -> None:
+async def test_a_lost_farewell_is_repeated(server: Server, pki: PkiDirectory, pairing: Any) -> None:
     network = Network(server.port)
-    client = await quic.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
     accepted = await server.accepted.get()
     await client.send(b"x")
     await client.receive()
@@ -241,8 +245,10 @@ async def test_a_lost_farewell_is_repeated(server: Server, pki: PkiDirectory) ->
     network.close()
 
 
-async def test_a_message_that_breaks_off_is_told(server: Server, pki: PkiDirectory) -> None:
-    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+async def test_a_message_that_breaks_off_is_told(
+    server: Server, pki: PkiDirectory, pairing: Any
+) -> None:
+    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"x")
     await client.receive()
     accepted = await server.accepted.get()
@@ -254,8 +260,10 @@ async def test_a_message_that_breaks_off_is_told(server: Server, pki: PkiDirecto
     assert "closed the connection in the middle of a message" in str(accepted._closing)
 
 
-async def test_what_is_no_message_ends_a_quic_connection(server: Server, pki: PkiDirectory) -> None:
-    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+async def test_what_is_no_message_ends_a_quic_connection(
+    server: Server, pki: PkiDirectory, pairing: Any
+) -> None:
+    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"fine")
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"fine"
     client._engine.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -264,16 +272,39 @@ async def test_what_is_no_message_ends_a_quic_connection(server: Server, pki: Pk
         await asyncio.wait_for(client.receive(), 20)
 
 
-async def test_a_peer_that_breaks_quic_is_hung_up_on(server: Server, pki: PkiDirectory) -> None:
-    client: Any = await quic.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
-    accepted = await server.accepted.get()
-    accepted._engine._quic._local_max_data.value = 0
-    await client.send(b"over the limit that was announced")
-    with pytest.raises(ConnectionClosed, match="Over connection data limit"):
+@pytest.mark.parametrize("pairing", ["aioquic", "aioquic-qh3"], indirect=True)
+async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing: Any) -> None:
+    accepted: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def serve(transport: MessageTransport) -> None:
+        accepted.put_nowait(transport)
+        await transport.wait_closed()
+
+    window = 64 << 10
+    listener = await pairing.listen(
+        "127.0.0.1",
+        0,
+        serve,
+        certificate=quic.ServerTls(pki.server.certificate, pki.server.key),
+        options=quic.QuicOptions(window=window),
+    )
+    port = int(listener.url.rpartition(":")[2])
+    client = await pairing.connect("127.0.0.1", port, trust=quic.ClientTls(ca=pki.ca))
+    server = await accepted.get()
+    await client.send(b"x")
+    await server.receive()
+    # It knows the limits, and has to be talked into breaking them.
+    engine = client._engine._quic
+    engine._remote_max_data = engine._streams[0].max_stream_data_remote = 1 << 40
+    client._engine.write(*[b"\0\0\x40\0" + bytes(16 << 10)] * 20)
+    client._schedule_flush()
+    with pytest.raises(ConnectionClosed, match=r"(?i)limit"):
         await asyncio.wait_for(client.receive(), 20)
 
-    assert isinstance(accepted._closing, RemoteProtocolError)
-    assert "broke the QUIC protocol" in str(accepted._closing)
+    await asyncio.wait_for(server.wait_closed(), 20)
+    assert isinstance(server._closing, RemoteProtocolError)
+    assert "broke the QUIC protocol" in str(server._closing)
+    await listener.close()
 
 
 # TCP.

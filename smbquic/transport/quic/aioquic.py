@@ -29,6 +29,7 @@ from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     ConnectionIds,
+    DatagramSizes,
     Ending,
     Security,
     Verify,
@@ -209,7 +210,7 @@ class AioquicEngine:
     def __init__(
         self,
         configuration: QuicConfiguration,
-        datagram_size: int,
+        sizes: DatagramSizes,
         ids: ConnectionIds,
         *,
         verify: Verify | None = None,
@@ -221,6 +222,8 @@ class AioquicEngine:
         self.security: Security | None = None
         self.ending: Ending | None = None
         self.finished = False
+        self.narrowed: tuple[int, int] | None = None
+        self.capacity = configuration.max_data
         self._ids = ids
         self._pieces: list[bytes] = []
         self._early: list[Buffer] = []
@@ -229,7 +232,7 @@ class AioquicEngine:
         self._handshake: events.HandshakeCompleted | None = None
         self._next_key_update = KEY_LIFETIME
         self._quic = Connection(
-            configuration=replace(configuration, max_datagram_size=datagram_size),
+            configuration=replace(configuration, max_datagram_size=sizes.start),
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
             verify=verify,
@@ -238,6 +241,18 @@ class AioquicEngine:
         self.connection_id: bytes = self._quic.host_cid
         control = self._quic._loss._cc
         self._control = control if isinstance(control, Bbr) else None
+
+    @property
+    def datagram_size(self) -> int:
+        """See `Engine`."""
+        size: int = self._quic._max_datagram_size
+        return size
+
+    @property
+    def key_phase(self) -> int:
+        """See `Engine`."""
+        phase: int = self._quic._cryptos[tls.Epoch.ONE_RTT].key_phase
+        return phase
 
     @property
     def begun(self) -> bool:

@@ -5,7 +5,7 @@ import socket
 
 from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport import framing
-from smbquic.transport.addresses import Address, is_loopback, race, resolve, url
+from smbquic.transport.addresses import Address, race, resolve, url
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engines import MakeEngine, client_engine
@@ -73,8 +73,7 @@ class _Attempt:
         self._established: asyncio.Future[QuicTransport] = (
             asyncio.get_running_loop().create_future()
         )
-        size = options.datagram_size_to(loopback=is_loopback(address.socket_address))
-        engine = make_engine(size, self)
+        engine = make_engine(options.sizes_to(address.socket_address), self)
         self._transport = QuicTransport(
             engine,
             self._endpoint,

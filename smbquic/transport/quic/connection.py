@@ -328,7 +328,7 @@ class QuicTransport:
             self._inbox.end(self._closing)
 
     def _assemble(self, piece: bytes) -> None:
-        limit = min(self.max_message_size, self._options.window - framing.PREFIX_SIZE)
+        limit = min(self.max_message_size, self._engine.capacity - framing.PREFIX_SIZE)
         try:
             self._assembler.feed(piece, limit)
         except RemoteProtocolError as error:
@@ -384,7 +384,8 @@ class QuicTransport:
         if self._closed.done():
             self._arm()
         else:
-            self._flush(monotonic())
+            # An engine may have held back data until there was room for it.
+            self._advance(monotonic())
 
     def _flush(self, now: float) -> None:
         if self._endpoint.blocked:

@@ -15,6 +15,22 @@ NO_ERROR = 0x0
 INTERNAL_ERROR = 0x1
 CRYPTO_ERROR = 0x100
 """A TLS alert, whose number is added to it ([RFC9001] 4.8)."""
+STATELESS_RESET = "it does not know this connection any more"
+"""The reason for an ending that the peer could only announce by a stateless reset."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramSizes:
+    """How large datagrams may be, in bytes of UDP payload.
+
+    `start` is safe, `most` is what could be found out to work; `ethernet` is what ordinary
+    networks carry, and `private` says that the peer is not across the internet.
+    """
+
+    start: int
+    most: int
+    ethernet: int = 1472
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +72,22 @@ class Engine(Protocol):
     """Set once the connection is over, or about to be: nothing more will come of it."""
     finished: bool
     """Whether the peer has ended its side of the stream."""
+    capacity: int
+    """How many bytes may wait for the application, which limits the size of a message."""
+    narrowed: tuple[int, int] | None
+    """Set when the path turned out to carry less than it did: the former size, and the new one."""
 
     @property
     def connection_id(self) -> bytes:
         """The first connection id by which the peer addresses us."""
+
+    @property
+    def datagram_size(self) -> int:
+        """Bytes of UDP payload that are sent at once where there is enough to send."""
+
+    @property
+    def key_phase(self) -> int:
+        """0 or 1: changes as the keys are renewed."""
 
     @property
     def begun(self) -> bool:

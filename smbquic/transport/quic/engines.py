@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from smbquic.transport.quic import aioquic
-from smbquic.transport.quic.engine import ConnectionIds, Engine, Verify
+from smbquic.transport.quic.engine import ConnectionIds, DatagramSizes, Engine, Verify
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
@@ -18,7 +18,7 @@ class MakeEngine(Protocol):
 
     def __call__(
         self,
-        datagram_size: int,
+        sizes: DatagramSizes,
         ids: ConnectionIds,
         *,
         original_id: bytes | None = None,
@@ -32,7 +32,7 @@ def client_engine(
     trust: ClientTls, server_name: str, options: QuicOptions, verify: Verify | None
 ) -> tuple[str, MakeEngine]:
     """The name of the engine, and what makes one. Raises as reading the files may."""
-    name = choose(options, certificate=trust.certificate is not None)
+    name = choose(options)
     if name == "qh3":
         from smbquic.transport.quic import qh3
 
@@ -75,8 +75,8 @@ def _named_engine(names: ServerNames, options: QuicOptions) -> tuple[str, MakeEn
     return name, partial(aioquic.AioquicEngine, configuration, pick=pick)
 
 
-def choose(options: QuicOptions, *, certificate: bool, names: bool = False) -> str:
-    """The engine for these options; `certificate` says that a client's certificate is needed.
+def choose(options: QuicOptions, *, certificate: bool = False, names: bool = False) -> str:
+    """The engine for these options; `certificate` says that a server asks clients for theirs.
 
     `names` says that a server chooses its certificate by the name it is asked for. Raises
     `ValueError` where the one that was asked for cannot do it.

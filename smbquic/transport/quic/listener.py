@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
-from smbquic.transport.addresses import Address, endpoint, is_loopback, resolve, url
+from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import OnConnection
 from smbquic.transport.quic.aioquic import AddressCheck
 from smbquic.transport.quic.connection import QuicTransport
@@ -138,7 +138,7 @@ class QuicListener:
             return None
         ids = _Ids(self._router)
         engine = self._make_engine(
-            self._options.datagram_size_to(loopback=is_loopback(path[0])),
+            self._options.sizes_to(path[0]),
             ids,
             original_id=original_id or connection_id,
             retry_id=connection_id if original_id else None,

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO, get_args
 
+from smbquic.transport.addresses import SocketAddress, is_loopback, is_private
+from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.udp import ethernet_payload, largest_payload
+
 INTERNET_DATAGRAM = 1200
 """Bytes of UDP payload that every path carries ([RFC9000] 14)."""
 LOOPBACK_DATAGRAM = 16000
@@ -22,9 +26,9 @@ Congestion = Literal["cubic", "bbr", "reno"]
 class QuicOptions:
     """Sizes in bytes, times in seconds.
 
-    `datagram_size` is the UDP payload that is sent, 1200 to 16000; without it, 1200 to peers
-    elsewhere, which every path carries, and more on this machine. `window` is what the peer may
-    send ahead of the application. `secrets_log` gets the TLS secrets in the format of
+    `datagram_size` is the UDP payload that is sent, 1200 to 16000; without it, what the path to
+    the peer is found to carry. `window` is what the peer may send ahead of the application, on
+    the engine qh3 up to three quarters more. `secrets_log` gets the TLS secrets in the format of
     SSLKEYLOGFILE, `qlog` names a folder for one qlog file per connection.
     """
 
@@ -34,7 +38,7 @@ class QuicOptions:
     keep_alive_interval: float = 10.0
     handshake_timeout: float = 10.0
     max_half_open: int = 256
-    engine: EngineName = "aioquic"
+    engine: EngineName = "auto"
     congestion: Congestion = "cubic"
     secrets_log: TextIO | None = None
     qlog: Path | None = None
@@ -50,8 +54,12 @@ class QuicOptions:
         if self.window < 1 << 16:
             raise ValueError("window is at least 64 KiB")
 
-    def datagram_size_to(self, *, loopback: bool) -> int:
-        """The datagram size for a peer on this machine, or elsewhere."""
-        if self.datagram_size is not None:
-            return self.datagram_size
-        return LOOPBACK_DATAGRAM if loopback else INTERNET_DATAGRAM
+    def sizes_to(self, address: SocketAddress) -> DatagramSizes:
+        """The datagrams to a peer's address."""
+        size, ethernet = self.datagram_size, ethernet_payload(address)
+        if size is None and is_loopback(address):
+            size = LOOPBACK_DATAGRAM
+        if size is not None:
+            return DatagramSizes(size, size, ethernet)
+        most = max(INTERNET_DATAGRAM, min(largest_payload(address), LARGEST_DATAGRAM))
+        return DatagramSizes(INTERNET_DATAGRAM, most, ethernet, is_private(address))

@@ -1,51 +1,72 @@
 """The qh3 engine behind `Engine`: a core in Rust, several times as fast as aioquic.
 
-It cannot ask clients for a certificate, its congestion control is its own, and a server does not
-learn which name a client asked for; `aioquic.py` is for whoever needs those.
+As a server it cannot ask for a certificate, and its congestion control is its own; `aioquic.py`
+is for whoever needs those.
+
+The core decides about the size of its datagrams. A client's looks for larger ones when it has
+nothing to send, up to what an Ethernet carries; a server's keeps the size that it began with.
+Neither notices a path that carries less than it did, so that is looked out for here; once
+told to send smaller datagrams, a core does not grow again.
 """
 
 import logging
 import ssl
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any, cast
 
-from qh3._hazmat import Certificate
 from qh3.quic import events
 from qh3.quic.configuration import QuicConfiguration
-from qh3.quic.connection import QuicConnection, QuicConnectionState
+from qh3.quic.connection import QuicConnectionState
 from qh3.quic.logger import QuicFileLogger
 from qh3.quic.packet import QuicErrorCode, QuicProtocolVersion
 from qh3.tls import CipherSuite
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.engine import (
-    CRYPTO_ERROR,
     INTERNAL_ERROR,
+    STATELESS_RESET,
     ConnectionIds,
+    DatagramSizes,
     Ending,
     Security,
     Verify,
 )
-from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.options import INTERNET_DATAGRAM, QuicOptions
+from smbquic.transport.quic.qh3_internals import (
+    CONNECTION_IDS,
+    INITIAL_RTT,
+    MAX_ACK_DELAY,
+    Connection,
+    Context,
+)
 from smbquic.transport.quic.tls import (
     ALPN,
     ClientTls,
     ServerTls,
-    alert_of,
     certificates_in,
     pem,
     place,
     system_trust,
 )
 from smbquic.transport.quic.udp import Path
+from smbquic.transport.quic.ways import Ways
 from smbquic.wire.cursor import Buffer
 
 STREAM = 0
 KEY_LIFETIME = 1 << 22
 """Datagrams sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6)."""
-ORDINARY_DATAGRAM = 1472
-"""What an Ethernet without jumbo frames carries over IPv4."""
+CORE_ADDRESS = {4: ("192.0.2.1", 1), 6: ("2001:db8::1", 1)}
+"""Where the core takes its peer to be, always. A core forgets no address and is deaf to what comes
+from a fifth one; `Ways` knows better."""
+TIMEOUTS = 2
+"""After so many time-outs in a row the size of the datagrams is under suspicion."""
+CLOSED_FOR = 3
+"""Probe time-outs that a closed connection stays to tell a peer who has not noticed
+([RFC9000] 10.2)."""
+KEEP_ALIVE, PROOF, TRIAL = 0, 1, 2
+"""What a PING is for; there are many trials, which count on from the last number."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,27 +82,36 @@ def client_configuration(
     elif trust.ca is not None:
         configuration.cadata = certificates_in(trust.ca)
     else:
-        configuration.cafile, configuration.capath = system_trust()
+        # The library stumbles over subfolders where it is given a folder.
+        configuration.cafile, _ = system_trust()
+    if trust.certificate is not None and trust.key is not None:
+        _load_identity(configuration, trust.certificate, trust.key)
     return configuration
 
 
 def server_configuration(identity: ServerTls, options: QuicOptions) -> QuicConfiguration:
     """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=False)
-    certificates = certificates_in(identity.certificate)
+    _load_identity(configuration, identity.certificate, identity.key)
+    return configuration
+
+
+def _load_identity(
+    configuration: QuicConfiguration, certificate: FilePath | bytes, key: FilePath | bytes
+) -> None:
     try:
-        configuration.load_cert_chain(certificates, pem(identity.key))
-    except (ValueError, TypeError) as error:
+        configuration.load_cert_chain(certificates_in(certificate), pem(key))
+    except (ValueError, TypeError, ssl.SSLError) as error:
         raise HandshakeError(
-            f"{place(identity.certificate, 'certificate')} and {place(identity.key, 'key')} do not"
+            f"{place(certificate, 'certificate')} and {place(key, 'key')} do not"
             f" hold a certificate and its key: {error}",
             "certificate-file",
         ) from error
-    return configuration
 
 
 def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguration:
     configuration = QuicConfiguration(
+        active_connection_id_limit=CONNECTION_IDS,
         alpn_protocols=[ALPN],
         idle_timeout=options.idle_timeout,
         is_client=is_client,
@@ -96,47 +126,17 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguratio
     return configuration
 
 
-class _MeteredCore:
-    """The Rust core, which keeps its data to itself while the application has enough.
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A small datagram was sent after large ones that nobody acknowledges.
 
-    The core moves its windows as its data is taken, so that what is left in it holds the peer
-    back. Events come in order: whatever is behind the data waits with it.
+    `large` holds their packet numbers, `lost` how many packets had ever been lost by then.
     """
 
-    def __init__(self, core: Any, limit: int) -> None:
-        self._core = core
-        self._limit = limit
-        self.unread = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._core, name)
-
-    @property
-    def full(self) -> bool:
-        """Whether data stays in the core for now."""
-        return self.unread >= self._limit
-
-    def next_event(self) -> Any:
-        """The core's next event, unless it would be too much."""
-        if self.full:
-            return None
-        event = self._core.next_event()
-        if event is not None and event[0] == "stream_data":
-            self.unread += len(event[2])
-        return event
-
-
-class _Connection(QuicConnection):
-    """A connection on a metered core."""
-
-    def __init__(self, unread_limit: int, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self._unread_limit = unread_limit
-
-    def _create_core(self, remote_addr: Any, initial_dcid: bytes, now: float) -> None:
-        super()._create_core(remote_addr, initial_dcid, now)
-        metered: Any = _MeteredCore(self._core, self._unread_limit)
-        self._core = metered
+    uid: int
+    timeouts: int
+    large: tuple[int, ...]
+    lost: int
 
 
 class Qh3Engine:
@@ -145,7 +145,7 @@ class Qh3Engine:
     def __init__(
         self,
         configuration: QuicConfiguration,
-        datagram_size: int,
+        sizes: DatagramSizes,
         ids: ConnectionIds,
         *,
         verify: Verify | None = None,
@@ -156,28 +156,55 @@ class Qh3Engine:
         self.security: Security | None = None
         self.ending: Ending | None = None
         self.finished = False
+        self.narrowed: tuple[int, int] | None = None
         self._ids = ids
-        self._verify = verify
-        self._paths: dict[tuple[str, int], Path] = {}
+        self._is_client = configuration.is_client
         self._pieces: list[bytes] = []
         self._early: list[Buffer] = []
-        self._cause: HandshakeError | None = None
-        self._closed_by_us = False
+        self._handshake: events.HandshakeCompleted | None = None
         self._sent = 0
         self._next_key_update = KEY_LIFETIME
         self._stream_is_open = configuration.is_client
-        if not configuration.is_client and first_datagram <= ORDINARY_DATAGRAM:
-            # Before the client's address is proven it gets three times what it sent. The core
-            # fails where one of its datagrams does not fit into that.
-            datagram_size = min(datagram_size, ORDINARY_DATAGRAM)
-        self._quic = _Connection(
-            # More than the largest message, of which all has to be here before any of it goes.
-            configuration.max_data * 3 // 4,
-            configuration=replace(configuration, max_datagram_size=datagram_size),
+        self._ip_version = 4
+        self._ways = Ways()
+        self._proof_due = False
+        self._trial: _Trial | None = None
+        self._trials = TRIAL
+        self._closed_until: float | None = None
+        self._sizes = sizes
+        # More than the largest message, of which all has to be here before any of it goes.
+        self.capacity = configuration.max_data * 3 // 4
+        self.datagram_size = self._first_size(first_datagram)
+        self._quic = Connection(
+            unread_limit=self.capacity,
+            largest_datagram=sizes.most,
+            probing=sizes.start < sizes.most,
+            verify=verify,
+            configuration=replace(configuration, max_datagram_size=self.datagram_size),
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
         )
         self.connection_id: bytes = self._quic.host_cid
+
+    def _first_size(self, first_datagram: int) -> int:
+        """The size of the first datagrams, for a server the size of all.
+
+        A server that cannot know hopes for an Ethernet; two answers that are lost show that it
+        was none. A client dares to begin with jumbo frames on a private network only, and falls
+        back if its first datagram is lost; its server takes them for an invitation.
+        """
+        sizes = self._sizes
+        if self._is_client:
+            return sizes.most if sizes.private and sizes.most > sizes.ethernet else sizes.start
+        if sizes.start == sizes.most or first_datagram > sizes.ethernet:
+            return sizes.most
+        return min(sizes.most, sizes.ethernet)
+
+    @property
+    def key_phase(self) -> int:
+        """See `Engine`."""
+        core: Any = self._quic._core
+        return core.send_key_phase or 0
 
     @property
     def begun(self) -> bool:
@@ -188,7 +215,7 @@ class Qh3Engine:
     @property
     def terminated(self) -> bool:
         """See `Engine`."""
-        return self._quic._state is QuicConnectionState.TERMINATED
+        return self._closed_until is None and self._quic._state is QuicConnectionState.TERMINATED
 
     @property
     def unsent(self) -> int:
@@ -198,9 +225,16 @@ class Qh3Engine:
 
     @property
     def unacknowledged(self) -> int:
-        """See `Engine`: what is under way counts with its headers, nothing finer is known."""
+        """See `Engine`: what is under way counts with its headers, nothing finer is known.
+
+        What was lost and waits for its turn counts nowhere, but as long as the pacer holds
+        something back it is not all.
+        """
         core = self._quic._core
-        return self.unsent + (int(core.bytes_in_flight) if core is not None else 0)
+        under_way: int = self.unsent + (int(core.bytes_in_flight) if core is not None else 0)
+        if under_way == 0 and core is not None and (timer := core.get_timer()) is not None:
+            return int(timer[0] == "pacing")
+        return under_way
 
     @property
     def idle_timeout(self) -> float:
@@ -212,24 +246,52 @@ class Qh3Engine:
             return own
         return min(own, parameters.max_idle_timeout / 1000)
 
+    @property
+    def _tls(self) -> Context:
+        return cast(Context, self._quic.tls)
+
+    @property
+    def _core_address(self) -> tuple[str, int]:
+        return CORE_ADDRESS[self._ip_version]
+
     def connect(self, path: Path, now: float) -> None:
         """See `Engine`."""
-        self._quic.connect(self._address_of(path), now)
+        self._begin(path)
+        self._quic.connect(self._core_address, now)
 
-    def _address_of(self, path: Path) -> tuple[str, int]:
-        """What qh3 takes for an address: an IP address without a scope, and a port."""
-        host, port = path[0][:2]
-        address = (str(host).partition("%")[0], int(port))
-        self._paths[address] = path
-        return address
+    def _begin(self, path: Path) -> None:
+        if self._ways.current is None:
+            self._ip_version = 6 if ":" in str(path[0][0]) else 4
+            self._ways.heard(path, 0)
 
     def receive(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`."""
-        self._guarded(self._quic.receive_datagram, datagram, self._address_of(path), now)
+        self._begin(path)
+        self._hear(path, len(datagram), self._quic.receive_datagram, datagram, now=now)
 
     def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
         """See `Engine`."""
-        self._guarded(self._quic.receive_gro_buffer, run, size, self._address_of(path), now)
+        self._begin(path)
+        self._hear(path, len(run), self._quic.receive_gro_buffer, run, size, now=now)
+
+    def _hear(
+        self,
+        path: Path,
+        size: int,
+        receive: Callable[..., object],
+        *arguments: object,
+        now: float,
+    ) -> None:
+        core: Any = self._quic._core
+        before = 0 if core is None else core.authenticated
+        self._guarded(receive, *arguments, self._core_address, now)
+        if (
+            not self._is_client
+            and self.security is not None
+            and (path != self._ways.current or not self._ways.proven)
+            and core.authenticated > before
+        ):
+            self._proof_due = self._ways.heard(path, size)
 
     def _guarded(self, operation: Callable[..., object], *arguments: object) -> None:
         try:
@@ -261,55 +323,130 @@ class Qh3Engine:
         if not self._stream_is_open:
             # The client opens the stream, so a server that speaks first has to wait.
             self._early.extend(buffers)
-            return
-        if self.ending is not None:
-            return
-        for buffer in buffers:
-            self._quic.send_stream_data(STREAM, buffer)
+        elif self.ending is None:
+            for buffer in buffers:
+                self._quic.send_stream_data(STREAM, buffer)
 
     def ping(self) -> None:
         """See `Engine`."""
-        if self.ending is None:
-            self._quic.send_ping(0)
+        if self.ending is None and self._quic._core is not None:
+            self._quic.send_ping(KEEP_ALIVE)
 
     def close(self, code: int, reason: str, *, application: bool = True) -> None:
         """See `Engine`."""
-        self._closed_by_us = self._quic._close_event is None
-        self._quic.close(code, None if application else 0, reason)
-        self._notice_ending()
+        if self.ending is None:
+            self._quic.close(code, None if application else 0, reason)
+            self._end(Ending(code, reason, application, ours=True, cause=self._cause))
 
     def abandon(self) -> None:
         """See `Engine`."""
         self.close(INTERNAL_ERROR, "", application=False)
+        self._terminate()
+
+    def _terminate(self) -> None:
+        self._closed_until = None
         self._quic._state = QuicConnectionState.TERMINATED
+        self._quic._end_trace()
 
     def datagrams(self, now: float) -> list[tuple[bytes, Path]]:
         """See `Engine`."""
-        core = self._quic._core
-        if core is None or self.terminated:
+        core: Any = self._quic._core
+        path = self._ways.current
+        if core is None or path is None or self.terminated:
             return []
-        poll, paths = core.poll_transmit, self._paths
-        datagrams = []
-        try:
-            while (transmit := poll(now)) is not None:
-                datagrams.append((transmit[0], paths[transmit[1]]))
-        except RuntimeError as error:
-            # Nothing is lost: what could not be built is built when the next timer comes.
-            logger.debug("the QUIC engine could not build a datagram: %s", error)
+        datagrams: list[bytes] = []
+        self._poll(core, now, datagrams)
+        if datagrams and self.ending is not None and self._closed_until is None:
+            # The core counts from when it was last spoken to, and so forgets everything at once.
+            self._closed_until = now + CLOSED_FOR * _probe_timeout(core)
+        if self._proof_due or self._suspects(core):
+            # It goes alone: whatever else could be sent has been taken already.
+            core.send_ping(PROOF if self._proof_due else self._trials)
+            self._proof_due = False
+            self._poll(core, now, datagrams)
         self._sent += len(datagrams)
         if self._sent >= self._next_key_update and self._quic._handshake_confirmed:
-            self._next_key_update = self._sent + KEY_LIFETIME
+            self._renew_keys()
+        if self._ways.proven:
+            return [(datagram, path) for datagram in datagrams]
+        return [(each, path) for each in datagrams if self._ways.may_send(len(each))]
+
+    def _renew_keys(self) -> None:
+        try:
             self._quic.request_key_update()
-        return datagrams
+        except ValueError:
+            return  # an update is under way, ours or the peer's: soon, then
+        self._next_key_update = self._sent + KEY_LIFETIME
+
+    def _poll(self, core: Any, now: float, datagrams: list[bytes]) -> None:
+        poll = core.poll_transmit
+        trace = self._quic._quic_logger is not None
+        try:
+            while (transmit := poll(now)) is not None:
+                datagrams.append(transmit[0])
+                if trace:
+                    self._quic._log_datagram("datagrams_sent", transmit[0])
+                    self._quic._log_packets("packet_sent", transmit[0])
+        except RuntimeError as error:
+            if self.security is not None:
+                logger.error("the QUIC engine cannot build a datagram: %s", error)
+                self.close(INTERNAL_ERROR, "", application=False)
+            # Before the client's address is proven there may be no room for a datagram; it is
+            # built when the client was heard again.
 
     def timer(self) -> float | None:
         """See `Engine`."""
-        at: float | None = self._quic.get_timer()
+        at: float | None = self._closed_until or self._quic.get_timer()
         return at
 
     def tick(self, now: float) -> None:
         """See `Engine`."""
+        if self._closed_until is not None and now >= self._closed_until:
+            self._terminate()
         self._guarded(self._quic.handle_timer, now)
+        core = self._quic._core
+        if self._is_client and core is not None:
+            self.datagram_size = core.active_path[5]
+
+    # Paths that carry less than they did.
+
+    def _suspects(self, core: Any) -> bool:
+        """Whether to try if small datagrams arrive where large ones do not."""
+        size, timeouts = self.datagram_size, core.pto_count
+        if size <= INTERNET_DATAGRAM or timeouts < TIMEOUTS or self.ending is not None:
+            return False
+        if self._trial is not None and self._trial.timeouts == timeouts:
+            return False
+        if self.security is None:
+            # Nothing is known of the path yet, and much else may be why nobody answers.
+            if self._quic._transport_parameters_applied:
+                self._shrink()
+            return False
+        outstanding = core.outstanding_application_packets
+        large = tuple(number for number, size, _ in outstanding if size > INTERNET_DATAGRAM)
+        if not large:
+            return False
+        self._trials += 1
+        self._trial = _Trial(self._trials, timeouts, large, core.loss_total)
+        return True
+
+    def _judge(self, trial: _Trial) -> None:
+        """The small datagram arrived; did any of the large ones before it?"""
+        core: Any = self._quic._core
+        self._trial = None
+        waiting = {number for number, _, _ in core.outstanding_application_packets}
+        unheard_of = sum(number in waiting for number in trial.large)
+        if unheard_of + core.loss_total - trial.lost >= len(trial.large):
+            self._shrink()
+
+    def _shrink(self) -> None:
+        core: Any = self._quic._core
+        before = self.datagram_size
+        self._quic.shrink(INTERNET_DATAGRAM)
+        self.datagram_size = core.active_path[5]
+        self.narrowed = (before, self.datagram_size)
+
+    # What the engine has to tell.
 
     def _take_events(self) -> None:
         while (event := self._quic.next_event()) is not None:
@@ -319,7 +456,12 @@ class Qh3Engine:
                     self._pieces.append(event.data)
                     self.finished = self.finished or event.end_stream
                 case events.HandshakeCompleted():
-                    self._notice_handshake(event)
+                    self._handshake = event
+                case events.PingAcknowledged(uid=uid):
+                    if uid == PROOF:
+                        self._ways.prove()
+                    elif self._trial is not None and self._trial.uid == uid:
+                        self._judge(self._trial)
                 case events.ConnectionIdIssued():
                     self._ids.issued(event.connection_id)
                 case events.ConnectionIdRetired():
@@ -333,39 +475,55 @@ class Qh3Engine:
         if self._early and self._stream_is_open:
             early, self._early = self._early, []
             self.write(*early)
-        self._notice_ending()
+        if self.ending is None:
+            self._notice_handshake()
+            self._notice_ending()
 
-    def _notice_handshake(self, event: events.HandshakeCompleted) -> None:
-        leaf = self._quic.get_peercert()
-        chain: list[Certificate] = [leaf, *self._quic.get_issuercerts()] if leaf else []
-        certificates = tuple(bytes(certificate.public_bytes()) for certificate in chain)
-        if self._verify is not None:
-            try:
-                self._verify(list(certificates))
-            except HandshakeError as error:
-                self._cause = error
-                self.close(CRYPTO_ERROR + alert_of(error), str(error), application=False)
-                return
+    def _notice_handshake(self) -> None:
+        if self.security is not None or self._handshake is None or not self._is_confirmed():
+            return
         cipher = self._quic.get_cipher()
         self.security = Security(
-            alpn=event.alpn_protocol or "",
+            alpn=self._handshake.alpn_protocol or "",
             cipher=CipherSuite(cipher).name if cipher is not None else "",
-            server_name=self._quic.configuration.server_name or "",
-            certificates=certificates,
+            server_name=self._tls.asked_name or self._quic.configuration.server_name or "",
+            certificates=self._tls.peer_chain,
         )
+        core: Any = self._quic._core
+        self.datagram_size = core.active_path[5]
+
+    def _is_confirmed(self) -> bool:
+        """Whether the handshake is over for both, as in `AioquicEngine`."""
+        asked = self._tls._certificate_request is not None
+        return not asked or bool(self._quic._handshake_confirmed)
+
+    @property
+    def _cause(self) -> HandshakeError | None:
+        return self._tls.verdict if self._quic.tls is not None else None
 
     def _notice_ending(self) -> None:
+        core: Any = self._quic._core
         event = self._quic._close_event
-        if event is None or self.ending is not None:
-            return
-        core = self._quic._core
-        idle = event.reason_phrase == "Idle timeout"
-        refused_here = core is not None and core.state == "closing"
-        self.ending = Ending(
-            code=int(event.error_code),
-            reason=event.reason_phrase,
-            application=event.frame_type is None,
-            ours=self._closed_by_us or idle or refused_here,
-            idle=idle,
-            cause=self._cause,
-        )
+        if core is not None and core.ending is not None:
+            self._end(core.ending)
+        elif event is not None:
+            # TLS or the clock has the last word, or the peer has lost its memory.
+            idle = event.reason_phrase == "Idle timeout"
+            reset = self.terminated and not idle and not event.error_code
+            self._end(
+                Ending(
+                    code=int(event.error_code),
+                    reason=STATELESS_RESET if reset else event.reason_phrase,
+                    ours=not reset,
+                    idle=idle,
+                    cause=self._cause,
+                )
+            )
+
+    def _end(self, ending: Ending) -> None:
+        self.ending = self.ending or ending
+
+
+def _probe_timeout(core: Any) -> float:
+    """About how long an answer may take, in seconds ([RFC9002] 6.2.1)."""
+    return 2 * (core.smoothed_rtt or INITIAL_RTT) + MAX_ACK_DELAY

@@ -21,9 +21,12 @@ from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
 LINUX = sys.platform == "linux"
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
-IP_PKTINFO, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 8, 10, 3
-IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_PKTINFO = 23, 3, 49, 50
+IP_PKTINFO, IP_MTU_DISCOVER, IP_MTU, IP_PMTUDISC_PROBE = 8, 10, 14, 3
+IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_PMTUDISC_PROBE, IPV6_RECVPKTINFO, IPV6_PKTINFO = 23, 24, 3, 49, 50
 
+ETHERNET_MTU = 1500
+HEADERS = {socket.AF_INET: 20 + 8, socket.AF_INET6: 40 + 8}
+"""Bytes of IP and UDP before the payload."""
 SOCKET_BUFFER = 4 << 20
 LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
@@ -53,6 +56,34 @@ class Receiver(Protocol):
 
     def error_received(self, error: OSError) -> None:
         """The network reported an error, such as a refused port."""
+
+
+def largest_payload(address: SocketAddress) -> int:
+    """Bytes of UDP payload that this machine's own network interface carries to an address."""
+    family = socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
+    return _interface_mtu(family, address) - HEADERS[family]
+
+
+def ethernet_payload(address: SocketAddress) -> int:
+    """Bytes of UDP payload that an Ethernet carries to an address."""
+    return ETHERNET_MTU - HEADERS[socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET]
+
+
+def _interface_mtu(family: socket.AddressFamily, address: SocketAddress) -> int:
+    """Only Linux tells; a connection of a UDP socket sends nothing."""
+    if LINUX:
+        level, option = (
+            (socket.IPPROTO_IPV6, IPV6_MTU)
+            if family == socket.AF_INET6
+            else (socket.IPPROTO_IP, IP_MTU)
+        )
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.connect(address)
+                return sock.getsockopt(level, option)
+        except OSError as error:
+            logger.debug("the interface to %s is not known: %s", address[0], error)
+    return ETHERNET_MTU
 
 
 class UdpEndpoint:

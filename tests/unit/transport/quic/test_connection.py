@@ -32,6 +32,9 @@ class FakeEngine:
         self.unsent = 0
         self.unacknowledged = 0
         self.idle_timeout = 30.0
+        self.capacity = 16 << 20
+        self.datagram_size = 1200
+        self.narrowed: tuple[int, int] | None = None
         self.connection_id = bytes(8)
         self.pieces: list[bytes] = []
         self.written = b""
@@ -131,6 +134,7 @@ class Bench:
     def __init__(self, *, is_client: bool = True, **options: Any) -> None:
         self.engine, self.endpoint, self.owner = FakeEngine(), FakeEndpoint(), FakeOwner()
         engine: Any = self.engine
+        engine.capacity = options.get("window", engine.capacity)
         endpoint: Any = self.endpoint
         self.transport = QuicTransport(
             engine,

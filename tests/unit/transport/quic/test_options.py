@@ -2,6 +2,8 @@
 
 import pytest
 
+from smbquic.transport.quic import options
+from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 
 
@@ -16,8 +18,37 @@ def test_a_window_too_small_to_move() -> None:
         QuicOptions(window=1000)
 
 
-def test_datagrams_are_larger_on_this_machine_unless_the_size_is_given() -> None:
-    assert QuicOptions().datagram_size_to(loopback=False) == 1200
-    assert QuicOptions().datagram_size_to(loopback=True) > 1500
-    assert QuicOptions(datagram_size=1452).datagram_size_to(loopback=True) == 1452
-    assert QuicOptions(datagram_size=1452).datagram_size_to(loopback=False) == 1452
+@pytest.mark.parametrize("address", [("127.0.0.1", 1), ("::1", 1, 0, 0)])
+def test_datagrams_to_this_machine_are_large_at_once(address: tuple[object, ...]) -> None:
+    sizes = QuicOptions().sizes_to(address)
+
+    assert sizes.start == sizes.most == 16000
+
+
+@pytest.mark.parametrize(
+    ("address", "interface", "most", "ethernet", "private"),
+    [
+        (("192.0.2.1", 443), 1472, 1472, 1472, True),
+        (("9.9.9.9", 443), 1472, 1472, 1472, False),
+        (("10.0.0.1", 443), 8972, 8972, 1472, True),
+        (("2620:fe::9", 443, 0, 0), 1452, 1452, 1452, False),
+        (("10.0.0.1", 443), 548, 1200, 1472, True),
+        (("10.0.0.1", 443), 65507, 16000, 1472, True),
+    ],
+)
+def test_datagrams_elsewhere_start_small_and_may_grow(
+    monkeypatch: pytest.MonkeyPatch,
+    address: tuple[object, ...],
+    interface: int,
+    most: int,
+    ethernet: int,
+    private: bool,
+) -> None:
+    monkeypatch.setattr(options, "largest_payload", lambda _: interface)
+
+    assert QuicOptions().sizes_to(address) == DatagramSizes(1200, most, ethernet, private)
+
+
+def test_a_size_that_is_given_counts_everywhere() -> None:
+    for host in ("127.0.0.1", "192.0.2.1"):
+        assert QuicOptions(datagram_size=1452).sizes_to((host, 1)) == DatagramSizes(1452, 1452)

@@ -1,0 +1,318 @@
+"""Where qh3 has to be other than it is: the parts of it that SMB cannot live with.
+
+Private names of the library are used, and only here and in `qh3.py`; the tests of both fail
+loudly where an update moves them.
+"""
+
+import time
+from typing import Any, cast
+
+from qh3 import tls
+from qh3._hazmat import Buffer as QuicBuffer
+from qh3._hazmat import QuicConnectionCore, SelfSignedCertificateError
+from qh3.quic.configuration import QuicConfiguration
+from qh3.quic.connection import QuicConnection
+from qh3.quic.packet import pull_quic_transport_parameters, push_quic_transport_parameters
+from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
+
+from smbquic.errors import HandshakeError
+from smbquic.transport.addresses import is_ip_address
+from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending, Verify
+from smbquic.transport.quic.tls import ALPN, alert_of
+
+_OWN_ADDRESS = ("192.0.2.2", 1)
+"""Any will do: the core compares it only."""
+INITIAL_RTT = 0.1
+"""Seconds; three times as much is the wait for an answer to the first packet."""
+MAX_ACK_DELAY = 0.025
+ACK_DELAY_EXPONENT = 3
+CONNECTION_IDS = 8
+
+_OVER = ("closing", "draining", "terminated")
+
+
+class MeteredCore:
+    """The Rust core, which keeps its data to itself while the application has enough.
+
+    The core moves its windows as its data is taken, so that what is left in it holds the peer
+    back. Events come in order: whatever is behind the data waits with it, but not the end of the
+    connection. That is taken out of the events, because the library logs it as a warning.
+    """
+
+    def __init__(self, core: Any, limit: int) -> None:
+        self._core = core
+        self._limit = limit
+        self.unread = 0
+        self.authenticated = 0
+        self.ending: Ending | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._core, name)
+
+    @property
+    def full(self) -> bool:
+        """Whether data stays in the core for now."""
+        return self.unread >= self._limit
+
+    def next_event(self) -> Any:
+        """The core's next event, unless it would be too much."""
+        while not self.full or self._core.state in _OVER:
+            event = self._core.next_event()
+            if event is None:
+                return None
+            match event:
+                case ("stream_data", _, data, _):
+                    self.unread += len(data)
+                    return event
+                case ("peer_closed", application, code, _, reason):
+                    self._end(Ending(code, reason.decode(errors="replace"), application))
+                case ("protocol_error", code, _, reason):
+                    self._end(Ending(code, reason, ours=True))
+                case _:
+                    return event
+        return None
+
+    def _end(self, ending: Ending) -> None:
+        self.ending = self.ending or ending
+
+    # What was received counts where it was genuine and new: the third number of a report.
+
+    def receive_datagram(self, *arguments: Any) -> Any:
+        """One packet of a datagram."""
+        report = self._core.receive_datagram(*arguments)
+        self.authenticated += report[2]
+        return report
+
+    def receive_many_datagrams(self, *arguments: Any) -> Any:
+        """A list of datagrams."""
+        report = self._core.receive_many_datagrams(*arguments)
+        self.authenticated += report[2]
+        return report
+
+    def receive_gro_buffer(self, *arguments: Any) -> Any:
+        """A run of datagrams."""
+        report = self._core.receive_gro_buffer(*arguments)
+        self.authenticated += report[2]
+        return report
+
+
+class Refused(tls.Alert):
+    """Our own check of the peer, or the engine's in better words, said no."""
+
+    def __init__(self, alert: int, message: str) -> None:
+        super().__init__(message)
+        self.description = tls.AlertDescription(alert)
+
+
+class Context(tls.Context):
+    """TLS that tells the name a client asked for, and lets us judge the server's certificate."""
+
+    verify: Verify | None
+    asked_name: str
+    verdict: HandshakeError | None
+
+    @classmethod
+    def adopt(cls, context: tls.Context, verify: Verify | None) -> None:
+        """Turn a context that has not begun yet into one of this class."""
+        context.__class__ = cls
+        adopted = cast(Context, context)
+        adopted.verify = verify
+        adopted.asked_name = ""
+        adopted.verdict = None
+        # Early data can be replayed, so none is asked for.
+        adopted._max_early_data = None
+
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The peer's certificates in DER, leaf first."""
+        leaf = self.peer_certificate
+        chain = [leaf, *self.peer_certificate_chain] if leaf is not None else []
+        return tuple(bytes(certificate.public_bytes()) for certificate in chain)
+
+    def _client_send_hello(self, output_buf: QuicBuffer) -> None:
+        name = self._server_name
+        if name is not None and is_ip_address(name):
+            # The name of a server is never an address ([RFC6066] 3).
+            self._server_name = None
+        super()._client_send_hello(output_buf)
+        self._server_name = name
+
+    def _server_handle_hello(self, input_buf: QuicBuffer, *buffers: QuicBuffer) -> None:
+        start = input_buf.tell()
+        hello = tls.pull_client_hello(input_buf)
+        input_buf.seek(start)
+        self.asked_name = hello.server_name or ""
+        if ALPN not in (hello.alpn_protocols or ()):
+            raise Refused(120, "No common ALPN protocols")
+        super()._server_handle_hello(input_buf, *buffers)
+
+    def _client_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
+        try:
+            super()._client_handle_certificate_verify(input_buf)
+        except tls.AlertBadCertificate as error:
+            raise self._explained(error) from error
+        if self.verify is None:
+            return
+        try:
+            self.verify(list(self.peer_chain))
+        except HandshakeError as error:
+            self.verdict = error
+            raise Refused(alert_of(error), str(error)) from error
+
+    def _explained(self, error: tls.AlertBadCertificate) -> Refused:
+        """The library's verdict on a certificate, which is the same for most faults."""
+        leaf = self.peer_certificate
+        assert leaf is not None
+        if leaf.not_valid_after < time.time():
+            return Refused(45, f"the certificate has expired: {error}")
+        if leaf.not_valid_before > time.time():
+            return Refused(42, f"the certificate is not valid yet: {error}")
+        if isinstance(error.__context__, SelfSignedCertificateError):
+            return Refused(48, str(error))
+        try:
+            tls.verify_certificate(
+                leaf,
+                self.peer_certificate_chain,
+                self._cadata,
+                self._cafile,
+                self._capath,
+                assert_server_name=False,
+            )
+        except tls.AlertBadCertificate:
+            return Refused(42, str(error))
+        return Refused(42, f"the name doesn't match: {error}")
+
+
+class Bridge(QuicTlsBridge):
+    """The TLS half of a connection with one stream."""
+
+    def __init__(
+        self, configuration: QuicConfiguration, verify: Verify | None, **more: Any
+    ) -> None:
+        self._largest = more.pop("largest_datagram")
+        super().__init__(configuration, **more)
+        Context.adopt(self.tls, verify)
+
+    def serialize_transport_parameters(self) -> bytes:
+        """What we ask of the peer."""
+        data = super().serialize_transport_parameters()
+        parameters = pull_quic_transport_parameters(QuicBuffer(data=data))
+        parameters.initial_max_streams_bidi = 0 if self.configuration.is_client else 1
+        parameters.initial_max_streams_uni = 0
+        parameters.max_datagram_frame_size = None
+        parameters.max_udp_payload_size = self._largest
+        parameters.google_connection_options = None
+        buffer = QuicBuffer(capacity=len(data) + 64)
+        push_quic_transport_parameters(buffer, parameters)
+        return bytes(buffer.data)
+
+    def _on_alpn(self, alpn_protocol: str | None) -> None:
+        if alpn_protocol != ALPN:
+            raise QuicTlsBridgeError(CRYPTO_ERROR + 120, "the peer agreed to no ALPN protocol")
+        super()._on_alpn(alpn_protocol)
+
+
+class Connection(QuicConnection):
+    """A connection with one stream on a metered core.
+
+    `unread_limit` is in bytes; `largest_datagram` is what the peer may send, and `probing` lets
+    a client's core look for datagrams that are larger than the ones it begins with.
+    """
+
+    def __init__(
+        self,
+        *,
+        unread_limit: int,
+        largest_datagram: int,
+        probing: bool,
+        verify: Verify | None,
+        **more: Any,
+    ) -> None:
+        super().__init__(**more)
+        self._unread_limit = unread_limit
+        self._largest_datagram = largest_datagram
+        self._probing = probing
+        self._verify = verify
+
+    def _create_core(self, remote_addr: Any, initial_dcid: bytes, now: float) -> None:
+        configuration = self._configuration
+        core = QuicConnectionCore(
+            is_client=self._is_client,
+            version=self._version or 0,
+            local_addr=_OWN_ADDRESS,
+            remote_addr=remote_addr,
+            source_cid=self.host_cid,
+            destination_cid=initial_dcid,
+            peer_address_validated=self._is_client or self._retry_source_connection_id is not None,
+            active_connection_id_limit=CONNECTION_IDS,
+            max_datagram_size=configuration.max_datagram_size,
+            probe_datagram_size=self._probing,
+            idle_timeout=configuration.idle_timeout,
+            ack_delay_exponent=ACK_DELAY_EXPONENT,
+            max_datagram_frame_size=None,
+            peer_max_datagram_frame_size=None,
+            connection_receive_window=configuration.max_data,
+            connection_send_limit=0,
+            stream_receive_window=configuration.max_stream_data,
+            stream_send_limit_bidi_local=0,
+            stream_send_limit_bidi_remote=0,
+            stream_send_limit_uni=0,
+            max_stream_reassembly=configuration.max_stream_data,
+            local_max_streams_bidi=0 if self._is_client else 1,
+            local_max_streams_uni=0,
+            peer_max_streams_bidi=0,
+            peer_max_streams_uni=0,
+            initial_rtt=INITIAL_RTT,
+            max_ack_delay=MAX_ACK_DELAY,
+            initial_time=now,
+        )
+        metered: Any = MeteredCore(core, self._unread_limit)
+        self._core = metered
+        self._applied_transport_parameters = None
+        self._pre_handshake_state_replayed = False
+
+    def _create_tls(self, remote_source_cid: bytes | None) -> QuicTlsBridge:
+        self._tls = Bridge(
+            self._configuration,
+            self._verify,
+            largest_datagram=self._largest_datagram,
+            version=self._version,
+            local_initial_source_connection_id=self.host_cid,
+            remote_initial_source_connection_id=remote_source_cid,
+            original_destination_connection_id=self._original_destination_connection_id,
+            retry_source_connection_id=self._retry_source_connection_id,
+            session_ticket_fetcher=self._session_ticket_fetcher,
+            session_ticket_handler=self._session_ticket_handler,
+            quic_logger=self._quic_logger,
+            version_change_handler=self._set_version,
+        )
+        return self._tls
+
+    def shrink(self, size: int) -> None:
+        """Send datagrams of at most `size` bytes from now on; the core never grows again.
+
+        Saying anew what the peer allows is the only way to tell the core.
+        """
+        parameters: Any = self._tls and self._tls.remote_transport_parameters
+        core: Any = self._core
+        core.apply_peer_transport_parameters(
+            connection_send_limit=parameters.initial_max_data or 0,
+            stream_send_limit_bidi_local=parameters.initial_max_stream_data_bidi_local or 0,
+            stream_send_limit_bidi_remote=parameters.initial_max_stream_data_bidi_remote or 0,
+            stream_send_limit_uni=parameters.initial_max_stream_data_uni or 0,
+            peer_max_streams_bidi=parameters.initial_max_streams_bidi or 0,
+            peer_max_streams_uni=parameters.initial_max_streams_uni or 0,
+            ack_delay_exponent=(
+                3 if parameters.ack_delay_exponent is None else parameters.ack_delay_exponent
+            ),
+            max_ack_delay=(
+                0.025 if parameters.max_ack_delay is None else parameters.max_ack_delay / 1000
+            ),
+            peer_idle_timeout=(
+                parameters.max_idle_timeout / 1000 if parameters.max_idle_timeout else None
+            ),
+            max_datagram_frame_size=parameters.max_datagram_frame_size,
+            active_connection_id_limit=parameters.active_connection_id_limit or 2,
+            disable_active_migration=bool(parameters.disable_active_migration),
+            max_udp_payload_size=size,
+        )

@@ -1,0 +1,523 @@
+"""What every engine promises, in simulated time on a simulated network, in all pairings."""
+
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.errors import HandshakeError
+from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
+from smbquic.transport.quic import aioquic, qh3
+from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.engines import server_engine
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tls import ClientTls, ServerTls
+
+Simulate = Callable[..., Any]
+PATH = (("192.0.2.1", 50000), b"")
+
+PAIRINGS = ["aioquic", "qh3", "aioquic-qh3", "qh3-aioquic"]
+CERTIFYING = ["aioquic", "qh3-aioquic"]
+ENGINES = ["aioquic", "qh3"]
+
+
+@pytest.fixture(params=PAIRINGS)
+def engines(request: pytest.FixtureRequest) -> str:
+    """The engines of client and server."""
+    name: str = request.param
+    return name
+
+
+def test_both_ends_learn_what_was_settled(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    assert not simulation.client.begun
+    simulation.establish()
+    client, server = simulation.client.security, simulation.server.security
+
+    assert client.alpn == server.alpn == "smb"
+    assert client.cipher == server.cipher == "AES_128_GCM_SHA256"
+    assert client.server_name == server.server_name == "localhost"
+    assert len(client.certificates) == 2
+    assert server.certificates == ()
+    assert simulation.client.begun
+    assert simulation.client.idle_timeout == simulation.server.idle_timeout == 30
+
+
+def test_an_address_is_no_name_to_ask_for(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, name="127.0.0.1")
+    simulation.establish()
+
+    assert simulation.client.security.server_name == "127.0.0.1"
+    assert simulation.server.security.server_name == ""
+
+
+def test_the_shorter_idle_time_counts_for_both(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, options=QuicOptions(idle_timeout=20))
+    simulation.options = QuicOptions()
+    simulation.server_options = QuicOptions(engine=simulation.server_options.engine)
+    assert simulation.client.idle_timeout == 20
+    simulation.establish()
+
+    assert simulation.client.idle_timeout == simulation.server.idle_timeout == 20
+
+
+@pytest.mark.parametrize(("loss", "jitter"), [(0, 0), (0, 0.02), (0.1, 0), (0.1, 0.02)])
+def test_what_is_written_arrives(
+    simulate: Simulate, engines: str, loss: float, jitter: float
+) -> None:
+    simulation = simulate(engines=engines)
+    simulation.loss, simulation.jitter = loss, jitter
+    simulation.establish()
+    rng = random.Random(5)
+    up = [rng.randbytes(rng.choice([1, 100, 9000, 60_000])) for _ in range(12)]
+    down = [rng.randbytes(rng.choice([1, 100, 9000, 60_000])) for _ in range(12)]
+    for one, other in zip(up, down, strict=True):
+        simulation.client.write(one)
+        simulation.server.write(b"", other[:1], memoryview(other)[1:])
+    simulation.run(
+        lambda: (
+            len(simulation.received["server"]) >= sum(map(len, up))
+            and len(simulation.received["client"]) >= sum(map(len, down))
+        )
+    )
+
+    assert simulation.received["server"] == b"".join(up)
+    assert simulation.received["client"] == b"".join(down)
+    simulation.run(lambda: not simulation.client.unacknowledged)
+    assert simulation.client.unsent == 0
+
+
+def test_a_run_is_as_good_as_its_datagrams(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.advance(1)
+    simulation.client.write(b"begin")
+    simulation.advance(1)
+    simulation.client.write(bytes(range(256)) * 40)
+    datagrams = [datagram for datagram, _ in simulation.client.datagrams(simulation.now)]
+    size = max(map(len, datagrams))
+    run = [datagram for datagram in datagrams if len(datagram) == size]
+    assert len(run) > 2
+    # What precedes a run may have been lost.
+    first = datagrams[: datagrams.index(run[0])]
+    for datagram in first:
+        simulation.server.receive(datagram, PATH, simulation.now)
+    simulation.server.receive_run(b"".join(run), size, PATH, simulation.now)
+    received = b"".join(simulation.server.read())
+
+    assert len(received) > 2 * 1100
+    assert received == (bytes(range(256)) * 40)[: len(received)]
+
+
+def test_nothing_counts_as_acknowledged_that_was_lost(simulate: Simulate, engines: str) -> None:
+    """An orderly close waits for it, so it may not be too small."""
+    simulation = simulate(engines=engines)
+    simulation.loss = 0.3
+    simulation.establish()
+    simulation.client.write(bytes(200_000))
+    while len(simulation.received["server"]) < 200_000:
+        assert simulation.client.unacknowledged > 0
+        simulation.step()
+    simulation.loss = 0
+    simulation.run(lambda: simulation.client.unacknowledged == 0)
+
+
+def test_unsent_and_unacknowledged_bytes_are_counted(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.advance(1)
+    assert simulation.client.unsent == simulation.client.unacknowledged == 0
+    assert simulation.server.unsent == simulation.server.unacknowledged == 0
+    simulation.server.write(b"waits for the stream")
+    assert simulation.server.unsent == simulation.server.unacknowledged == 20
+    simulation.client.write(bytes(1_000_000))
+    assert simulation.client.unsent == simulation.client.unacknowledged == 1_000_000
+    simulation.client.datagrams(simulation.now)
+
+    assert 0 < simulation.client.unsent < 1_000_000
+    assert simulation.client.unacknowledged >= 1_000_000
+
+
+def test_the_window_moves_only_when_it_is_moved(simulate: Simulate, engines: str) -> None:
+    window = 1 << 18
+    simulation = simulate(engines=engines, options=QuicOptions(window=window))
+    simulation.establish()
+    simulation.client.write(bytes(5 * window))
+    simulation.advance(2)
+    taken = len(simulation.received["server"])
+    assert simulation.server.capacity <= taken <= window
+    simulation.advance(2)
+    assert len(simulation.received["server"]) == taken
+    assert not simulation.server.release(window // 16) or engines.endswith("qh3")
+    simulation.server.release(window // 16)
+    simulation.run(lambda: len(simulation.received["server"]) > taken)
+    simulation.advance(2)
+    assert len(simulation.received["server"]) <= taken + window // 4
+    released = window // 8
+    while len(simulation.received["server"]) < 5 * window:
+        fresh = len(simulation.received["server"]) - released
+        released += fresh
+        simulation.server.release(fresh)
+        simulation.step()
+
+    assert simulation.received["server"] == bytes(5 * window)
+
+
+def test_lost_window_updates_are_repeated(simulate: Simulate, engines: str) -> None:
+    window = 1 << 18
+    simulation = simulate(engines=engines, options=QuicOptions(window=window))
+    simulation.loss = 0.2
+    simulation.establish()
+    simulation.client.write(bytes(4 * window))
+    released = 0
+    while len(simulation.received["server"]) < 4 * window:
+        fresh = len(simulation.received["server"]) - released
+        released += fresh
+        simulation.server.release(fresh)
+        simulation.step()
+
+    assert simulation.received["server"] == bytes(4 * window)
+
+
+def test_the_peers_end_of_the_stream_is_noticed(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client._quic.send_stream_data(0, b"that is all", end_stream=True)
+    simulation.run(lambda: simulation.server.finished)
+
+    assert simulation.received["server"] == b"that is all"
+    assert simulation.server.ending is None
+
+
+@pytest.mark.parametrize("closer", ["client", "server"])
+def test_a_close_is_told_with_its_reason(simulate: Simulate, engines: str, closer: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.advance(1)
+    one, other = simulation.client, simulation.server
+    if closer == "server":
+        one, other = other, one
+    one.close(7, "enough")
+    one.close(8, "and once more")
+    assert simulation.run(lambda: other.ending) is None
+    ours, theirs = one.ending, other.ending
+
+    assert (ours.code, ours.reason, ours.ours, ours.application) == (7, "enough", True, True)
+    assert (theirs.code, theirs.reason, theirs.ours) == (7, "enough", False)
+    assert theirs.application
+    assert not one.terminated
+    simulation.run(lambda: one.terminated and other.terminated)
+    assert one.timer() is None
+    assert one.datagrams(simulation.now) == []
+
+
+def test_nothing_troubles_an_engine_that_has_ended(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.close(0, "")
+    simulation.client.write(b"too late")
+    simulation.client.ping()
+    simulation.run(lambda: simulation.server.ending)
+    simulation.server.write(b"too late")
+    simulation.server.ping()
+    simulation.server.close(0, "")
+    simulation.run(lambda: simulation.client.terminated and simulation.server.terminated)
+
+    assert not simulation.received["client"]
+    assert not simulation.received["server"]
+
+
+def test_the_end_is_told_over_what_nobody_fetched(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, options=QuicOptions(window=1 << 16))
+    simulation.establish()
+    simulation.client.write(bytes(1 << 18))
+    simulation.advance(2)
+    simulation.client.close(0, "enough")
+    simulation.run(lambda: simulation.server.ending)
+
+    assert simulation.server.ending.reason == "enough"
+    assert 1 << 15 < len(simulation.received["server"]) <= 1 << 17
+
+
+def test_silence_is_the_end(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, options=QuicOptions(idle_timeout=5))
+    simulation.establish()
+    simulation.loss = 1
+    simulation.run(lambda: simulation.client.ending and simulation.server.ending)
+
+    assert simulation.client.ending.idle
+    assert simulation.client.ending.ours
+    assert simulation.client.terminated
+    assert simulation.server.ending.idle
+
+
+def test_pings_keep_it_up(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, options=QuicOptions(idle_timeout=5))
+    simulation.establish()
+    for _ in range(30):
+        simulation.client.ping()
+        simulation.advance(2)
+
+    assert simulation.client.ending is None
+    assert simulation.server.ending is None
+
+
+def test_keys_are_renewed_before_they_wear_out(
+    simulate: Simulate, engines: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aioquic, "KEY_LIFETIME", 50)
+    monkeypatch.setattr(qh3, "KEY_LIFETIME", 50)
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.write(bytes(range(250)) * 2000)
+    simulation.server.write(bytes(range(250)) * 2000)
+    phases = set()
+    while min(map(len, simulation.received.values())) < 500_000:
+        simulation.step()
+        phases.add((simulation.client.key_phase, simulation.server.key_phase))
+
+    assert {phase for phase, _ in phases} == {phase for _, phase in phases} == {0, 1}
+    assert simulation.received["client"] == bytes(range(250)) * 2000
+    assert simulation.client.ending is simulation.server.ending is None
+
+
+# Where the client is.
+
+
+def test_a_client_may_change_its_address(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.write(bytes(100_000))
+    simulation.server.write(bytes(100_000))
+    for number in range(8):
+        host = f"192.0.2.{number % 4 + 10}"
+        before = len(simulation.received["client"])
+        simulation.run(lambda b=before: len(simulation.received["client"]) > b)
+        simulation.client_path = ((host, 60000 + number), b"")
+        simulation.client.ping()
+    simulation.server.write(bytes(100_000))
+    simulation.client.write(bytes(100_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
+
+    assert simulation.destinations[-1] == simulation.client_path
+    assert simulation.client.ending is simulation.server.ending is None
+
+
+def test_an_address_that_is_not_proven_gets_little(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.write(b"x")
+    simulation.server.write(bytes(1_000_000))
+    simulation.run(lambda: len(simulation.received["client"]) > 200_000)
+    # The client's packets seem to come from somebody who never asked for anything.
+    victim: Any = (("198.51.100.7", 7), b"")
+    simulation.client.ping()
+    sent = simulation.client.datagrams(simulation.now)
+    sizes = [len(datagram) for datagram, _ in sent]
+    for datagram, _ in sent:
+        simulation.server.receive(datagram, victim, simulation.now)
+    received = 0
+    for _ in range(50):
+        simulation.now += 0.05
+        simulation.server.tick(simulation.now)
+        for datagram, path in simulation.server.datagrams(simulation.now):
+            received += len(datagram) if path == victim else 0
+
+    assert 0 < received <= 3 * sum(sizes)
+
+
+# Certificates.
+
+
+def test_a_verdict_reaches_the_other_side(
+    simulate: Simulate, engines: str, bad_pki: FaultyPki
+) -> None:
+    files = bad_pki.server(Fault.EXPIRED)
+    simulation = simulate(engines=engines, identity=ServerTls(files.certificate, files.key))
+    simulation.run(lambda: simulation.server and simulation.server.ending)
+
+    assert simulation.client.security is None
+    assert simulation.client.ending.ours
+    assert simulation.client.ending.code == 0x100 + 45
+    assert simulation.server.ending.code == 0x100 + 45
+    assert not simulation.server.ending.ours
+    assert simulation.server.security is None
+
+
+@pytest.mark.parametrize("engines", CERTIFYING)
+def test_a_client_waits_for_the_servers_verdict(
+    simulate: Simulate, engines: str, pki: PkiDirectory
+) -> None:
+    trust = Trust.load(pki.ca)
+
+    def judge(chain: list[bytes]) -> None:
+        verify(chain, Purpose.CLIENT, trust)
+
+    identity = ServerTls(pki.server.certificate, pki.server.key, pki.ca, judge)
+    files = pki.client
+    simulation = simulate(
+        engines=engines,
+        identity=identity,
+        trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
+    )
+    simulation.run(lambda: simulation.client._handshake)
+    assert simulation.client.security is None
+    simulation.establish()
+
+    assert len(simulation.server.security.certificates) == 2
+
+
+@pytest.mark.parametrize("engines", CERTIFYING)
+@pytest.mark.parametrize(
+    ("reason", "alert"),
+    [
+        ("access-denied", 49),
+        ("expired", 45),
+        ("no-certificate", 116),
+        ("revoked", 44),
+        ("unknown-ca", 48),
+        ("weak-key", 42),
+    ],
+)
+def test_reasons_have_alerts(
+    simulate: Simulate, engines: str, pki: PkiDirectory, reason: str, alert: int
+) -> None:
+    def judge(chain: list[bytes]) -> None:
+        raise HandshakeError("no", reason)
+
+    files = pki.client
+    simulation = simulate(
+        engines=engines,
+        identity=ServerTls(pki.server.certificate, pki.server.key, verify=judge),
+        trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
+    )
+    simulation.run(lambda: simulation.client.ending)
+
+    assert simulation.client.ending.code == 0x100 + alert
+    assert isinstance(simulation.server.ending.cause, HandshakeError)
+    assert simulation.server.ending.cause.reason == reason
+
+
+@pytest.mark.parametrize(("reason", "alert"), [("revoked", 44), ("weak-key", 42)])
+def test_a_client_has_a_verdict_of_its_own(
+    simulate: Simulate, engines: str, reason: str, alert: int
+) -> None:
+    def judge(chain: list[bytes], name: str) -> None:
+        assert (len(chain), name) == (2, "localhost")
+        raise HandshakeError("no", reason)
+
+    simulation = simulate(engines=engines, trust=ClientTls(verify=judge))
+    simulation.run(lambda: simulation.server and simulation.server.ending)
+
+    assert simulation.server.ending.code == 0x100 + alert
+    assert isinstance(simulation.client.ending.cause, HandshakeError)
+    assert simulation.client.ending.cause.reason == reason
+
+
+# Whatever arrives.
+
+
+class NoIds:
+    def issued(self, connection_id: bytes) -> None: ...
+
+    def retired(self, connection_id: bytes) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def fresh(pki: PkiDirectory) -> Callable[[str], Any]:
+    identity = ServerTls(pki.server.certificate, pki.server.key)
+    makers = {
+        name: server_engine(identity, QuicOptions(engine=name))[1]  # type: ignore[arg-type]
+        for name in ENGINES
+    }
+    return lambda name: makers[name](
+        DatagramSizes(1200, 1200), NoIds(), original_id=bytes(8), first_datagram=1200
+    )
+
+
+@given(data=st.binary(max_size=1500), name=st.sampled_from(ENGINES))
+def test_a_fresh_server_survives_any_datagram(
+    fresh: Callable[[str], Any], data: bytes, name: str
+) -> None:
+    engine = fresh(name)
+    engine.receive(data, PATH, 1.0)
+    engine.receive_run(data, 700, PATH, 1.0)
+    engine.datagrams(1.0)
+
+    assert engine.security is None
+    assert not engine.begun
+
+
+@given(
+    where=st.integers(0, 1199), change=st.integers(1, 255), name=st.sampled_from(PAIRINGS), run=...
+)
+def test_a_connection_survives_any_change_of_a_datagram(
+    simulate: Simulate, where: int, change: int, name: str, run: bool
+) -> None:
+    simulation = simulate(engines=name)
+    simulation.establish()
+    simulation.client.write(bytes(3000))
+    for datagram, _ in simulation.client.datagrams(simulation.now):
+        bad = bytearray(datagram)
+        bad[where % len(bad)] ^= change
+        if run:
+            simulation.server.receive_run(bytes(bad), len(bad), PATH, simulation.now)
+        else:
+            simulation.server.receive(bytes(bad), PATH, simulation.now)
+
+    assert simulation.server.ending is None
+    simulation.run(lambda: len(simulation.received["server"]) == 3000)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_that_fails_ends_its_connection_only(
+    simulate: Simulate,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    simulation = simulate(engines=name)
+    simulation.establish()
+
+    def fail(*_: Any) -> None:
+        raise KeyError("a bug in the library")
+
+    monkeypatch.setattr(simulation.server._quic, "receive_datagram", fail)
+    with caplog.at_level(logging.ERROR):
+        simulation.server.receive(b"x", PATH, simulation.now)
+
+    assert simulation.server.ending.code == 1
+    assert "a bug in the library" in caplog.text
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_abandoning_is_immediate(
+    simulate: Simulate, name: str, fresh: Callable[[str], Any]
+) -> None:
+    simulation = simulate(engines=name)
+    simulation.establish()
+    simulation.client.abandon()
+    simulation.client.abandon()
+    assert simulation.client.terminated
+    untouched = fresh(name)
+    untouched.abandon()
+
+    assert untouched.datagrams(1.0) == []
+
+
+def test_nothing_is_logged_about_a_connection_that_lives_and_ends(
+    simulate: Simulate, engines: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The libraries have loggers of their own, and users see their warnings."""
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.write(bytes(100_000))
+    simulation.run(lambda: len(simulation.received["server"]) == 100_000)
+    simulation.server.close(5, "enough")
+    simulation.run(lambda: simulation.client.terminated and simulation.server.terminated)
+
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
