@@ -6,6 +6,7 @@ from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
 _NOTHING = CloseResponse()
+_POSTQUERY = int(CloseFlags.POSTQUERY_ATTRIB)
 
 
 def handle(context: Context, request: Request) -> CloseResponse:
@@ -13,7 +14,7 @@ def handle(context: Context, request: Request) -> CloseResponse:
     body: CloseRequest = request.body
     entry = context.open(body.file_id)
     response = _NOTHING
-    if body.flags & CloseFlags.POSTQUERY_ATTRIB:
+    if body.flags & _POSTQUERY:
         stat = entry.file.stat()
         response = CloseResponse(
             flags=CloseFlags.POSTQUERY_ATTRIB,
