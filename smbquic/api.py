@@ -290,7 +290,7 @@ async def serve(
     pipes_over_quic: bool = False,
     certificates: Sequence[IdentityFiles] = (),
     limits: Limits = DEFAULT_LIMITS,
-    engine: EngineName = "aioquic",
+    engine: EngineName = "auto",
     audit: Sink | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.

@@ -99,7 +99,7 @@ SECTIONS = (
             Key("require_signing", "boolean", "false", "Demand that clients sign."),
             Key("pipes_over_quic", "boolean", "false", "List the shares over QUIC too."),
             Key("encrypt", "boolean", "false", "Demand SMB encryption (over QUIC TLS counts)."),
-            Key("engine", "string", '"aioquic"', "The QUIC engine.", get_args(EngineName)),
+            Key("engine", "string", '"auto"', "The QUIC engine.", get_args(EngineName)),
             Key(
                 "private_names",
                 "strings",
@@ -234,7 +234,7 @@ class Configuration:
     require_signing: bool = False
     pipes_over_quic: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
-    engine: EngineName = "aioquic"
+    engine: EngineName = "auto"
     private_names: tuple[str, ...] = ()
     shares: tuple[ShareFolder, ...] = ()
     certificates: tuple[IdentityFiles, ...] = ()
@@ -290,7 +290,7 @@ class _Reader:
             require_signing=values.get("require_signing", False),
             pipes_over_quic=values.get("pipes_over_quic", False),
             encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
-            engine=values.get("engine", "aioquic"),
+            engine=values.get("engine", "auto"),
             private_names=values.get("private_names", ()),
             shares=shares,
             certificates=certificates,

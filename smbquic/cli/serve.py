@@ -215,7 +215,7 @@ def serve(
             pipes_over_quic=pipes_over_quic or (base is not None and base.pipes_over_quic),
             certificates=certificates,
             limits=base.limits if base else DEFAULT_LIMITS,
-            engine=engine or (base.engine if base else "aioquic"),
+            engine=engine or (base.engine if base else "auto"),
             audit=options.open() if options else None,
         ) as serving:
             with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):
