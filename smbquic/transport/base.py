@@ -14,7 +14,8 @@ class Peer:
     `certificates` is the peer's chain in DER, leaf first, and only ever a verified one.
     `encrypted` says that the channel itself hides the messages, `authenticated` that the peer
     proved its name to us with a certificate. `handshake_seconds` is the time from the first
-    packet to a usable connection.
+    packet to a usable connection. `engine` is the QUIC library that this end uses, and
+    `engine_reason` why it is this one; both are empty over TCP.
     """
 
     kind: Literal["quic", "tcp"]
@@ -27,6 +28,8 @@ class Peer:
     encrypted: bool = False
     authenticated: bool = False
     handshake_seconds: float = 0.0
+    engine: str = ""
+    engine_reason: str = ""
 
 
 class MessageTransport(Protocol):

@@ -282,6 +282,12 @@ class AioquicEngine:
         return len(stream.sender._buffer)
 
     @property
+    def round_trip(self) -> float | None:
+        """See `Engine`."""
+        recovery = self._quic._loss
+        return recovery._rtt_smoothed if recovery._rtt_initialized else None
+
+    @property
     def idle_timeout(self) -> float:
         """See `Engine`."""
         seconds: float = self._quic._idle_timeout()

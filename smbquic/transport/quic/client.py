@@ -1,6 +1,7 @@
 """The connecting end."""
 
 import asyncio
+import logging
 import socket
 
 from smbquic.errors import ConnectError, ConnectionClosed, TransportError
@@ -8,11 +9,14 @@ from smbquic.transport import framing
 from smbquic.transport.addresses import Address, race, resolve, url
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.engine import Choice
 from smbquic.transport.quic.engines import MakeEngine, client_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
 from smbquic.transport.quic.udp import UdpEndpoint
+
+logger = logging.getLogger(__name__)
 
 
 async def connect(
@@ -28,17 +32,19 @@ async def connect(
     """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
 
     `server_name`, which is `host` unless given, is asked for and must be in the certificate.
-    Raises `ConnectError` where nobody answers and `HandshakeError` where the answer is no.
+    Raises `ConnectError` where nobody answers and `HandshakeError` where the answer is no,
+    `EngineError` for options that no engine has together.
     """
     options = options or QuicOptions()
     name = server_name or host
     judge = trust.verify
     verify = None if judge is None or trust.insecure else lambda chain: judge(chain, name)
-    _, make_engine = client_engine(trust, name, options, verify)
+    choice, make_engine = client_engine(trust, name, options, verify)
+    logger.info("%s: the QUIC engine is %s", url("quic", (host, port)), choice)
 
     async def attempt(address: Address) -> QuicTransport:
         return await _Attempt(
-            address, make_engine, options, max_message_size, verified=not trust.insecure
+            address, choice, make_engine, options, max_message_size, verified=not trust.insecure
         ).run()
 
     try:
@@ -58,6 +64,7 @@ class _Attempt:
     def __init__(
         self,
         address: Address,
+        choice: Choice,
         make_engine: MakeEngine,
         options: QuicOptions,
         max_message_size: int,
@@ -80,6 +87,7 @@ class _Attempt:
             (address.socket_address, b""),
             options,
             self,
+            choice=choice,
             name=self._name,
             is_client=True,
             verified=verified,

@@ -26,7 +26,7 @@ from smbquic.errors import (
 from smbquic.transport import framing
 from smbquic.transport.addresses import endpoint as endpoint_of
 from smbquic.transport.base import Peer
-from smbquic.transport.quic.engine import NO_ERROR, Ending, Engine, Security
+from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Security
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Path, UdpEndpoint
@@ -69,8 +69,8 @@ class Owner(Protocol):
 class QuicTransport:
     """A `MessageTransport` over the one stream of a QUIC connection.
 
-    `name` is how messages for people call the peer. With `verified`, the peer's certificate was
-    looked at. Datagrams come in through the methods of a `Destination`.
+    `choice` is what `engine` is, and `name` how messages for people call the peer. With `verified`,
+    the peer's certificate was looked at. Datagrams come in through the methods of a `Destination`.
     """
 
     peer: Peer
@@ -83,6 +83,7 @@ class QuicTransport:
         options: QuicOptions,
         owner: Owner,
         *,
+        choice: Choice,
         name: str,
         is_client: bool,
         verified: bool,
@@ -94,6 +95,7 @@ class QuicTransport:
         self._path = path
         self._options = options
         self._owner = owner
+        self._choice = choice
         self._name = name
         self._is_client = is_client
         self._verified = verified
@@ -122,6 +124,16 @@ class QuicTransport:
     def name(self) -> str:
         """How messages for people call the peer."""
         return self._name
+
+    @property
+    def datagram_size(self) -> int:
+        """Bytes of UDP payload in a full datagram, as the path is known now."""
+        return self._engine.datagram_size
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the peer and back, smoothed; None before anything was measured."""
+        return self._engine.round_trip
 
     @property
     def keep_alive(self) -> bool:
@@ -304,6 +316,8 @@ class QuicTransport:
             encrypted=True,
             authenticated=self._verified and bool(security.certificates),
             handshake_seconds=now - self._started,
+            engine=self._choice.engine,
+            engine_reason=self._choice.reason,
         )
         self._owner.established(self)
 

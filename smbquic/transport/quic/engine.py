@@ -34,6 +34,17 @@ class DatagramSizes:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Which engine a connection gets, and why it is this one."""
+
+    engine: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.engine}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Security:
     """What the handshake settled; `certificates` is the peer's chain in DER, leaf first."""
 
@@ -104,6 +115,10 @@ class Engine(Protocol):
     @property
     def unacknowledged(self) -> int:
         """Bytes of the stream that were written and that the peer has not got, for all we know."""
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the peer and back, smoothed; None before anything was measured."""
 
     @property
     def idle_timeout(self) -> float:

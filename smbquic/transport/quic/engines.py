@@ -1,16 +1,18 @@
 """Which engine a connection gets: `auto` takes the fastest that can do what is asked for."""
 
-import logging
 from functools import partial
 from importlib.util import find_spec
 from typing import Protocol
 
+from smbquic.errors import SmbError
 from smbquic.transport.quic import aioquic
-from smbquic.transport.quic.engine import ConnectionIds, DatagramSizes, Engine, Verify
+from smbquic.transport.quic.engine import Choice, ConnectionIds, DatagramSizes, Engine, Verify
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
-logger = logging.getLogger(__name__)
+
+class EngineError(SmbError, ValueError):
+    """No engine can do all that is asked for; the message says what to change."""
 
 
 class MakeEngine(Protocol):
@@ -30,15 +32,15 @@ class MakeEngine(Protocol):
 
 def client_engine(
     trust: ClientTls, server_name: str, options: QuicOptions, verify: Verify | None
-) -> tuple[str, MakeEngine]:
-    """The name of the engine, and what makes one. Raises as reading the files may."""
-    name = choose(options)
-    if name == "qh3":
+) -> tuple[Choice, MakeEngine]:
+    """Which engine it is, and what makes one. Raises `EngineError`, and as files may."""
+    choice = choose(options)
+    if choice.engine == "qh3":
         from smbquic.transport.quic import qh3
 
         configuration = qh3.client_configuration(trust, server_name, options)
-        return name, partial(qh3.Qh3Engine, configuration, verify=verify)
-    return name, partial(
+        return choice, partial(qh3.Qh3Engine, configuration, verify=verify)
+    return choice, partial(
         aioquic.AioquicEngine,
         aioquic.client_configuration(trust, server_name, options),
         verify=verify,
@@ -47,39 +49,39 @@ def client_engine(
 
 def server_engine(
     identity: ServerTls | ServerNames, options: QuicOptions
-) -> tuple[str, MakeEngine]:
-    """The name of the engine, and what makes one. Raises as reading the files may."""
+) -> tuple[Choice, MakeEngine]:
+    """Which engine it is, and what makes one. Raises `EngineError`, and as files may."""
     if isinstance(identity, ServerNames):
         return _named_engine(identity, options)
-    name = choose(options, certificate=identity.verify is not None)
-    if name == "qh3":
+    choice = choose(options, certificate=identity.verify is not None)
+    if choice.engine == "qh3":
         from smbquic.transport.quic import qh3
 
-        return name, partial(qh3.Qh3Engine, qh3.server_configuration(identity, options))
-    return name, partial(
+        return choice, partial(qh3.Qh3Engine, qh3.server_configuration(identity, options))
+    return choice, partial(
         aioquic.AioquicEngine,
         aioquic.server_configuration(identity, options),
         verify=identity.verify,
     )
 
 
-def _named_engine(names: ServerNames, options: QuicOptions) -> tuple[str, MakeEngine]:
+def _named_engine(names: ServerNames, options: QuicOptions) -> tuple[Choice, MakeEngine]:
     """As `server_engine`; an only certificate that is shown to everybody needs no choice."""
     if len(names.all) == 1 and names.default is not None:
         return server_engine(names.default, options)
     certificate = any(each.verify is not None for each in names.all)
-    name = choose(options, certificate=certificate, names=True)
+    choice = choose(options, certificate=certificate, names=True)
     pick = aioquic.by_name(names, options)
     # What is common to all of them: the certificate is chosen when the client has asked.
     configuration = aioquic.server_configuration(names.all[0], options)
-    return name, partial(aioquic.AioquicEngine, configuration, pick=pick)
+    return choice, partial(aioquic.AioquicEngine, configuration, pick=pick)
 
 
-def choose(options: QuicOptions, *, certificate: bool = False, names: bool = False) -> str:
+def choose(options: QuicOptions, *, certificate: bool = False, names: bool = False) -> Choice:
     """The engine for these options; `certificate` says that a server asks clients for theirs.
 
     `names` says that a server chooses its certificate by the name it is asked for. Raises
-    `ValueError` where the one that was asked for cannot do it.
+    `EngineError` where the one that was asked for cannot do it.
     """
     lacking = []
     if certificate:
@@ -88,11 +90,11 @@ def choose(options: QuicOptions, *, certificate: bool = False, names: bool = Fal
         lacking.append("certificates by name")
     if options.congestion != "cubic":
         lacking.append(f"congestion control {options.congestion}")
-    if options.engine == "qh3" and lacking:
-        raise ValueError(f"the engine qh3 has no {' and no '.join(lacking)}; use aioquic")
+    obstacle = f"qh3 has no {' and no '.join(lacking)}" if lacking else ""
+    if find_spec("qh3") is None:
+        obstacle = "qh3 is not installed"
+    if options.engine == "qh3" and obstacle:
+        raise EngineError(f"the engine {obstacle}: use the engine aioquic, or auto")
     if options.engine != "auto":
-        return options.engine
-    name = "aioquic" if lacking or find_spec("qh3") is None else "qh3"
-    why = f", which has {' and '.join(lacking)}" if lacking else ""
-    logger.info("the QUIC engine is %s%s", name, why)
-    return name
+        return Choice(options.engine, "as asked for")
+    return Choice("aioquic", obstacle) if obstacle else Choice("qh3", "the fastest")

@@ -36,7 +36,8 @@ async def listen(
     """Accept connections on the first address of `host`; port 0 picks one.
 
     Raises `OSError` where the address cannot be had or a file not be read, `ConnectError` where
-    `host` has no address, `HandshakeError` where the files hold no certificate and its key.
+    `host` has no address, `HandshakeError` where the files hold no certificate and its key,
+    `EngineError` for options that no engine has together.
     """
     address, *_ = await resolve(host, port, socket.SOCK_DGRAM, passive=True)
     connections = Connections(on_connection, max_connections)
@@ -71,6 +72,7 @@ class QuicListener:
         self._router = Router(self._accept, self._reply)
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
+        logger.info("%s: the QUIC engine is %s", self.url, self.engine)
 
     def reload(self, certificate: ServerTls | ServerNames | None = None) -> None:
         """Read the certificate anew; connections from now on see it, those that live go on.
@@ -78,7 +80,10 @@ class QuicListener:
         Raises what `listen` raises for files, and keeps the old certificate then.
         """
         certificate = certificate or self._certificate
+        before = self.engine
         self.engine, self._make_engine = server_engine(certificate, self._options)
+        if self.engine != before:
+            logger.info("%s: the QUIC engine is %s now", self.url, self.engine)
         self._certificate = certificate
         self._judges_clients = _judges_clients(certificate)
 
@@ -151,6 +156,7 @@ class QuicListener:
             path,
             self._options,
             self,
+            choice=self.engine,
             name=f"{host}:{port}",
             is_client=False,
             verified=self._judges_clients,

@@ -237,6 +237,12 @@ class Qh3Engine:
         return under_way
 
     @property
+    def round_trip(self) -> float | None:
+        """See `Engine`."""
+        core = self._quic._core
+        return core.smoothed_rtt or None if core is not None else None
+
+    @property
     def idle_timeout(self) -> float:
         """See `Engine`."""
         own: float = self._quic.configuration.idle_timeout

@@ -13,7 +13,7 @@ from smbquic.transport import framing
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.connection import QuicTransport
-from smbquic.transport.quic.engine import Ending, Security
+from smbquic.transport.quic.engine import Choice, Ending, Security
 from smbquic.transport.quic.options import QuicOptions
 
 PATH = (("192.0.2.1", 443), b"")
@@ -34,6 +34,7 @@ class FakeEngine:
         self.idle_timeout = 30.0
         self.capacity = 16 << 20
         self.datagram_size = 1200
+        self.round_trip = 0.04
         self.narrowed: tuple[int, int] | None = None
         self.connection_id = bytes(8)
         self.pieces: list[bytes] = []
@@ -142,6 +143,7 @@ class Bench:
             PATH,
             QuicOptions(**options),
             self.owner,
+            choice=Choice("aioquic", "it is a test"),
             name="the peer",
             is_client=is_client,
             verified=True,
@@ -176,8 +178,10 @@ async def test_the_peer_is_described() -> None:
     assert (peer.kind, peer.local, peer.remote) == ("quic", FakeEndpoint.local, PATH[0])
     assert (peer.alpn, peer.cipher) == ("smb", "AES_128_GCM_SHA256")
     assert (peer.server_name, peer.certificates) == ("fs.example", (b"leaf",))
+    assert (peer.engine, peer.engine_reason) == ("aioquic", "it is a test")
     assert peer.encrypted
     assert peer.authenticated
+    assert (bench.transport.datagram_size, bench.transport.round_trip) == (1200, 0.04)
 
 
 async def test_what_comes_before_the_end_is_received_before_it(bench: Bench) -> None:

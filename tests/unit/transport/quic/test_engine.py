@@ -19,6 +19,8 @@ from smbquic.transport.quic.tls import ClientTls, ServerTls
 
 Simulate = Callable[..., Any]
 PATH = (("192.0.2.1", 50000), b"")
+DELAY = 0.005
+"""Seconds that a simulated datagram takes, see `Simulation`."""
 
 PAIRINGS = ["aioquic", "qh3", "aioquic-qh3", "qh3-aioquic"]
 CERTIFYING = ["aioquic", "qh3-aioquic"]
@@ -35,7 +37,9 @@ def engines(request: pytest.FixtureRequest) -> str:
 def test_both_ends_learn_what_was_settled(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines)
     assert not simulation.client.begun
+    assert simulation.client.round_trip is None
     simulation.establish()
+    assert simulation.client.round_trip == pytest.approx(2 * DELAY, rel=0.1)
     client, server = simulation.client.security, simulation.server.security
 
     assert client.alpn == server.alpn == "smb"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.transport.quic.engines import choose, client_engine, server_engine
+from smbquic.transport.quic import engines
+from smbquic.transport.quic.engines import EngineError, choose, client_engine, server_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 
@@ -24,7 +25,7 @@ from smbquic.transport.quic.tls import ClientTls, ServerTls
 def test_auto_takes_the_fastest_that_can(
     options: QuicOptions, certificate: bool, chosen: str
 ) -> None:
-    assert choose(options, certificate=certificate) == chosen
+    assert choose(options, certificate=certificate).engine == chosen
 
 
 @pytest.mark.parametrize(
@@ -37,8 +38,20 @@ def test_auto_takes_the_fastest_that_can(
 def test_an_engine_that_cannot_is_refused(
     options: QuicOptions, certificate: bool, words: str
 ) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(EngineError, match=words) as caught:
         choose(options, certificate=certificate)
+    assert "use the engine aioquic" in str(caught.value)
+
+
+def test_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(choose(QuicOptions())) == "qh3: the fastest"
+    assert str(choose(QuicOptions(engine="aioquic"))) == "aioquic: as asked for"
+    lossy = choose(QuicOptions(congestion="bbr"), names=True)
+    assert str(lossy) == "aioquic: qh3 has no certificates by name and no congestion control bbr"
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    assert str(choose(QuicOptions())) == "aioquic: qh3 is not installed"
+    with pytest.raises(EngineError, match="not installed"):
+        choose(QuicOptions(engine="qh3"))
 
 
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])
@@ -46,8 +59,8 @@ def test_each_is_named(engine: str, pki: object) -> None:
     options = QuicOptions(engine=engine)  # type: ignore[arg-type]
     server: Path = pki.server.certificate  # type: ignore[attr-defined]
     key: Path = pki.server.key  # type: ignore[attr-defined]
-    assert server_engine(ServerTls(server, key), options)[0] == engine
-    assert client_engine(ClientTls(insecure=True), "localhost", options, None)[0] == engine
+    assert server_engine(ServerTls(server, key), options)[0].engine == engine
+    assert client_engine(ClientTls(insecure=True), "localhost", options, None)[0].engine == engine
 
 
 @pytest.mark.parametrize("wrong", [{"engine": "other"}, {"congestion": "vegas"}])
