@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.leases import Lease, LeaseRequest, requested
+from smbquic.server.names import parse
 from smbquic.server.oplocks import HANDLE, WRITE
 from smbquic.storage.names import fold
 from smbquic.wire.create_contexts import (
@@ -27,6 +28,7 @@ from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_REQUEST_V2,
     CREATE_REQUEST_LEASE,
     CreateContext,
+    DurableHandleFlags,
     DurableHandleReconnect,
     DurableHandleReconnectV2,
     DurableHandleRequestV2,
@@ -186,16 +188,17 @@ def reconnected(context: Context, request: Request, contexts: Contexts, name: st
 
     He may use the first version for what he opened with the second.
 
-
     StatusError OBJECT_NAME_NOT_FOUND for what is not there any more or was another; ACCESS_DENIED
-    for who is not the owner; INVALID_PARAMETER for another name.
+    for who is not the owner; INVALID_PARAMETER for another name, or for who thinks it persistent.
     """
     first = contexts.get(CREATE_DURABLE_HANDLE_RECONNECT)
     second = contexts.get(CREATE_DURABLE_HANDLE_RECONNECT_V2)
     create_guid: bytes | None = None
+    persistent = False
     if second is not None:
         body = DurableHandleReconnectV2.decode(second)
         create_guid, file_id = body.create_guid, body.file_id
+        persistent = bool(body.flags & DurableHandleFlags.PERSISTENT)
     elif first is not None:
         file_id = DurableHandleReconnect.decode(first).file_id
     else:
@@ -206,7 +209,7 @@ def reconnected(context: Context, request: Request, contexts: Contexts, name: st
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", name)
     durable = entry.durable
     assert durable is not None
-    if lease is not None and fold(entry.file.name) != fold(name):
+    if persistent or (lease is not None and not _is_called(entry, name)):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
     if durable.owner != context.session.session.identity:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", name)
@@ -236,6 +239,17 @@ def _fits(
         and durable.client_guid == lease.client_guid
         and (held.key, held.version) == (lease.key, lease.version)
     )
+
+
+def _is_called(entry: Open, name: str) -> bool:
+    """Whether a CREATE of this name may mean an open; what is to be deleted may be called anything.
+
+    [MS-SMB2] 3.3.5.9.7, Open.Lease.FileDeleteOnClose
+    """
+    assert entry.holder is not None
+    if any(other.delete_on_close for other in entry.holder.opens):
+        return True
+    return fold(entry.file.name) == fold(parse(name).full)
 
 
 def _is_smb3(context: Context) -> bool:

@@ -30,6 +30,11 @@ class Name(NamedTuple):
     stream: str = ""
     directory: bool | None = None
 
+    @property
+    def full(self) -> str:
+        """The name with the stream's, as the storage calls what it means."""
+        return f"{self.path}:{self.stream}" if self.stream else self.path
+
 
 def parse(name: str) -> Name:
     """Take a name apart; StatusError OBJECT_NAME_INVALID, OBJECT_PATH_SYNTAX_BAD.

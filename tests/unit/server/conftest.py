@@ -31,6 +31,7 @@ from smbquic.wire.create import (
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
+from smbquic.wire.header import Header, HeaderFlags
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Capabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
@@ -135,13 +136,28 @@ class MemoryTransport:
         assert self.closed
 
 
+class Protocol(ClientConnection):
+    """Counts channels, and marks requests as repeated, as it is told. [MS-SMB2] 3.2.4.1.9"""
+
+    channel_sequence = 0
+    replay = False
+
+    def _signed(
+        self, header: Header, parts: list[Buffer], session: ClientSession | None, *, sealed: bool
+    ) -> list[Buffer]:
+        header.status = self.channel_sequence
+        if self.replay:
+            header.flags |= HeaderFlags.REPLAY_OPERATION
+        return super()._signed(header, parts, session, sealed=sealed)
+
+
 class Client:
     """Speaks SMB to a `Server` through a `MemoryTransport`."""
 
     def __init__(self, server: Server, settings: ClientSettings, kind: Any = "tcp") -> None:
         self.server = server
         self.transport = MemoryTransport(kind)
-        self.protocol = ClientConnection(
+        self.protocol = Protocol(
             settings, quic=kind == "quic", server_name="fs.example", random=Random()
         )
         self.session: ClientSession | None = None
