@@ -372,9 +372,12 @@ class Connection:
         if self._forgotten():
             self._fail(IdleTimeout("the server answers, but not what it was asked first"))
             return
-        if silence >= KEEP_ALIVE and (self._opens or self._waiting):
-            self._aside(EchoRequest(), Target())
-        self._timer = self._loop.call_later(KEEP_ALIVE, self._tick)
+        due = KEEP_ALIVE - silence
+        if due <= 0:
+            due = KEEP_ALIVE
+            if self._opens or self._waiting:
+                self._aside(EchoRequest(), Target())
+        self._timer = self._loop.call_later(due, self._tick)
 
     def _forgotten(self) -> bool:
         """Whether a request waits although much later ones, ECHOs perhaps, were answered.
