@@ -71,6 +71,7 @@ _LIMIT_TEXTS = {
     "logon_seconds": "Seconds until somebody must have logged on.",
     "failed_logon_delay": "Seconds until the answer to a failed logon.",
     "interim_delay": "Seconds until a client hears that an answer takes longer.",
+    "session_seconds": "Seconds until a session must log on again, or inf.",
     "break_seconds": "Seconds that a client has to give up what it caches.",
     "durable_seconds": "Seconds that a durable open waits for its client.",
     "disconnected": "Opens of all clients that may wait so.",

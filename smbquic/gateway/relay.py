@@ -13,9 +13,7 @@ from smbquic.errors import RemoteProtocolError, SmbError, TransportError
 from smbquic.transport import tcp
 from smbquic.transport.base import Listener, MessageTransport
 from smbquic.transport.framing import LARGEST_MESSAGE
-
-MAX_CONNECTIONS = 64
-"""Default limit on local connections at a time."""
+from smbquic.transport.serving import MAX_CONNECTIONS
 
 ConnectUpstream = Callable[[], Awaitable[MessageTransport]]
 """Makes a connection to the server; raises `SmbError` or `OSError` where that fails."""

@@ -26,20 +26,25 @@ from smbquic.wire.session_setup import (
     SessionSetupResponse,
 )
 
+_MAX_CHANNELS = 32
+"""Connections of one session, as on Windows."""
+
 
 @dataclass(slots=True)
 class SessionSetupOutcome:
     """What a SESSION_SETUP came to.
 
-    `status` goes out with `response`. `established` is true when a logon, not a repeated one, is
-    complete; `bound` when the session has got this connection as a further one. `replaced` is the
-    client's former session, which has just been removed: the server closes what it had open.
+    `status` goes out with `response`. `established` is true when a first logon is complete,
+    `repeated` when a further one of the same session is; `bound` when the session has got this
+    connection as a further one. `replaced` is the client's former session, which has just been
+    removed: the server closes what it had open.
     """
 
     status: NtStatus
     response: SessionSetupResponse
     session: Session
     established: bool = False
+    repeated: bool = False
     bound: bool = False
     replaced: Session | None = None
 
@@ -127,8 +132,9 @@ class Logon:
             if identity != session.identity:
                 self.drop(session)
                 raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+            session.expired = False
             response = SessionSetupResponse(self._session_flags(session), token)
-            return SessionSetupOutcome(NtStatus.SUCCESS, response, session)
+            return SessionSetupOutcome(NtStatus.SUCCESS, response, session, repeated=True)
         session.identity = identity
         if not (identity.guest or identity.anonymous):
             self._protect(session, acceptor.session_key)
@@ -267,10 +273,14 @@ class Logon:
                 there.cipher,
             ):
                 refusal = NtStatus.INVALID_PARAMETER
+            elif session.expired:
+                refusal = NtStatus.NETWORK_SESSION_EXPIRED
             elif session.id in self._state.sessions:
                 refusal = NtStatus.REQUEST_NOT_ACCEPTED
             elif session.protection is None:  # a guest's
                 refusal = NtStatus.NOT_SUPPORTED
+            elif session.channels >= _MAX_CHANNELS:
+                refusal = NtStatus.INSUFFICIENT_RESOURCES
         if refusal is not None:
             raise StatusError(refusal, "SESSION_SETUP")
 

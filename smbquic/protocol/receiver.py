@@ -18,6 +18,7 @@ from smbquic.wire.messages import decode_request
 from smbquic.wire.transform import TRANSFORM_PROTOCOL_ID, TransformHeader
 
 _SESSIONLESS = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP, Command.ECHO, Command.CANCEL})
+_AFTER_EXPIRY = _SESSIONLESS | {Command.LOGOFF, Command.CLOSE, Command.LOCK}
 
 
 @dataclass(slots=True)
@@ -133,6 +134,8 @@ class Receiver:
         if session is None:
             return NtStatus.USER_SESSION_DELETED
         if session.is_valid:
+            if session.expired and header.command not in _AFTER_EXPIRY:
+                return NtStatus.NETWORK_SESSION_EXPIRED
             if session.encrypt_data and not request.encrypted:
                 return NtStatus.ACCESS_DENIED
             if session.signing_required and not (request.signed or request.encrypted):

@@ -28,6 +28,8 @@ class Session:
 
     `acceptor` runs while a logon, or a repeated one, is under way. `protection` is that of the
     connection that the session began on; `channels` counts the connections that it is bound to.
+    `expired` demands a repeated logon before anything else but putting things away; who counts
+    the time sets it, [MS-SMB2] 3.3.6.3.
     """
 
     id: int
@@ -42,6 +44,7 @@ class Session:
     negotiated: Negotiated | None = None
     client_guid: bytes = b""
     channels: int = 1
+    expired: bool = False
     created: float = 0.0
 
     @property

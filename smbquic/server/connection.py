@@ -159,6 +159,7 @@ class Connection:
     def logged_on(self, session: Session) -> None:
         """Takes in a session whose logon has just succeeded."""
         user_session = self.server.sessions[session.id] = UserSession(session, self.server)
+        user_session.renew()
         self.join(user_session)
         _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")
         self.trail.record(Event.LOGON, **who(session.identity))

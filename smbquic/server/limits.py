@@ -1,6 +1,7 @@
 """How much one client may hold."""
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,8 @@ class Limits:
     beyond it, the former are refused, and for the latter the connection is read no further. Who
     has not logged on after `logon_seconds` is hung up on; a failed logon is answered after
     `failed_logon_delay` seconds, and what takes longer than `interim_delay` seconds is announced
-    to the client. Whoever is asked to give up what it caches has `break_seconds` for that.
+    to the client. A session has to log on again after `session_seconds`; nothing in NTLM ends by
+    itself. Whoever is asked to give up what it caches has `break_seconds` for that.
     A durable open waits for `durable_seconds`, unless its client says for how long; of all clients
     together, `disconnected` opens may wait.
     """
@@ -29,6 +31,7 @@ class Limits:
     logon_seconds: float = 45.0
     failed_logon_delay: float = 2.0
     interim_delay: float = 0.005
+    session_seconds: float = inf
     break_seconds: float = 35.0
     durable_seconds: float = 120.0
     disconnected: int = 16_384

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
+from math import isinf
 from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
@@ -26,7 +28,8 @@ _LAST_TREE_ID = 0xFFFF_FFFE
 class UserSession:
     """The session's tables. `session` is the protocol's side of it: id, identity, keys.
 
-    `channels` are the connections that it is bound to, at least one as long as it lasts.
+    `channels` are the connections that it is bound to, at least one as long as it lasts. `expiry`
+    runs while its logon is good, if that has an end.
     """
 
     session: Session
@@ -36,6 +39,7 @@ class UserSession:
     opens: dict[int, Open] = field(default_factory=dict)
     pipes: dict[int, Pipe] = field(default_factory=dict)
     last_tree_id: int = 0
+    expiry: asyncio.TimerHandle | None = None
 
     @property
     def token(self) -> Token:
@@ -96,8 +100,24 @@ class UserSession:
         for pipe in [pipe for pipe in self.pipes.values() if pipe.tree is tree]:
             self.close_pipe(pipe)
 
+    def renew(self) -> None:
+        """Begins to count how long the logon is good for. [MS-SMB2] 3.3.6.3"""
+        self._stop_counting()
+        seconds = self.server.limits.session_seconds
+        if not isinf(seconds):
+            self.expiry = asyncio.get_running_loop().call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        self.session.expired = True
+
+    def _stop_counting(self) -> None:
+        if self.expiry is not None:
+            self.expiry.cancel()
+            self.expiry = None
+
     def close(self, *, keep: bool) -> None:
         """Ends every tree and open; `keep` lets durable ones wait for their owner's return."""
+        self._stop_counting()
         for entry in list(self.opens.values()):
             if keep and self.server.durables.keep(entry):
                 entry.detach()

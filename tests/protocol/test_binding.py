@@ -228,6 +228,25 @@ def test_not_what_does_not_exist(bind: Callable) -> None:
     assert refused(binding) == NtStatus.USER_SESSION_DELETED
 
 
+@pytest.mark.parametrize("channels", [31, 32])
+def test_not_more_than_windows_lets(bind: Callable, channels: int) -> None:
+    first, binding = bind()
+    [session] = first.server.sessions.values()
+    session.channels = channels
+    if channels == 32:
+        assert refused(binding) == NtStatus.INSUFFICIENT_RESOURCES
+    else:
+        binding.step(b"hello")
+        assert binding.step(b"secret").bound
+
+
+def test_not_once_it_has_expired(bind: Callable) -> None:
+    first, binding = bind()
+    [session] = first.server.sessions.values()
+    session.expired = True
+    assert refused(binding) == NtStatus.NETWORK_SESSION_EXPIRED
+
+
 def test_not_unsigned(bind: Callable) -> None:
     _, binding = bind()
     binding.session.signing_required = False

@@ -16,13 +16,18 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession
 from smbquic.protocol.session import SessionState
 from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.wire.close import CloseRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
+from smbquic.wire.file_id import FileId
+from smbquic.wire.flush import FlushRequest
 from smbquic.wire.header import Header
 from smbquic.wire.ioctl import ValidateNegotiateInfoRequest
+from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.logoff import LogoffRequest, LogoffResponse
 from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
+from smbquic.wire.tree_connect import TreeConnectRequest
 
 NO_FLAGS = SessionSetupFlags(0)
 
@@ -298,6 +303,33 @@ class TestLogon:
             pair.take(pair.server.respond(request, outcome.response, outcome.status))
         assert pair.server.sessions[session.id].protection is protection
         pair.answer(pair.ask(EchoRequest(), session), EchoResponse())
+
+    def test_an_expired_session_only_puts_things_away(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        pair.server.sessions[session.id].expired = True
+        file_id = FileId(1, 1)
+        unlock = LockElement(0, 1, LockFlags.UNLOCK)
+        for body, failure in [
+            (TreeConnectRequest(r"\\fs\data"), NtStatus.NETWORK_SESSION_EXPIRED),
+            (FlushRequest(file_id), NtStatus.NETWORK_SESSION_EXPIRED),
+            (CloseRequest(file_id), None),
+            (LockRequest(0, file_id, [unlock]), None),
+            (EchoRequest(), None),
+            (LogoffRequest(), None),
+        ]:
+            request = pair.ask(body, session)
+            assert request.failure == failure
+            pair.server.fail(request, NtStatus.UNSUCCESSFUL)
+
+    def test_logging_on_again_revives_it(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        pair.server.sessions[session.id].expired = True
+        for token in (b"hello", b"secret"):
+            request = pair.ask(setup(token), session)
+            outcome = pair.server.session_setup(request, now=2.0)
+            pair.take(pair.server.respond(request, outcome.response, outcome.status))
+        assert outcome.repeated
+        assert pair.ask(TreeConnectRequest(r"\\fs\data"), session).failure is None
 
     def test_logging_on_again_as_somebody_else_ends_the_session(
         self, make_session: Callable

@@ -54,6 +54,8 @@ def _step(context: Context, request: Request) -> Result:
         server.end_session(outcome.replaced)
     if outcome.established:
         connection.logged_on(outcome.session)
+    elif outcome.repeated:
+        server.sessions[outcome.session.id].renew()
     elif outcome.bound:
         connection.join(server.sessions[outcome.session.id])
     if outcome.status is NtStatus.SUCCESS:

@@ -90,6 +90,23 @@ async def test_a_repeated_logon_keeps_what_is_open(client: Any, root: Path) -> N
     await client.open("y")
 
 
+async def test_a_session_that_expires_goes_on_after_a_repeated_logon(
+    connect: Any, server_with: Any, until: Any
+) -> None:
+    server = server_with(Limits(session_seconds=0.01))
+    client = await connect(to=server, share="")
+    [session] = server.sessions.values()
+    await until(lambda: session.session.expired)
+    assert (await client.connect()).status == NtStatus.NETWORK_SESSION_EXPIRED
+    session.server.limits = Limits()
+    assert (await client.call(again("alice:secret"))).status == NtStatus.SUCCESS
+    assert (await client.connect()).status == NtStatus.SUCCESS
+
+
+async def test_no_session_expires_by_default(client: Any, server: Any) -> None:
+    assert [session.expiry for session in server.sessions.values()] == [None]
+
+
 @pytest.mark.parametrize("token", ["alice:wrong", "bob:secret"])
 async def test_a_repeated_logon_that_fails_ends_the_session(
     client: Any, server: Any, root: Path, token: str
