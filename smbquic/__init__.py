@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smbquic import sync
-    from smbquic.api import Serving, connect, open_session, serve
+    from smbquic.api import Serving, SessionOptions, connect, open_session, serve
     from smbquic.auth.users import UserStore
     from smbquic.client.file import File
     from smbquic.client.pipes import NotListedError, ShareEntry
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from smbquic.ntstatus import NtStatus
     from smbquic.protocol.settings import EncryptionPolicy
+    from smbquic.transport.quic import EngineError
 
 __all__ = [
     "AuthenticationError",
@@ -48,6 +49,7 @@ __all__ = [
     "DeniedError",
     "DirectoryExpectedError",
     "EncryptionPolicy",
+    "EngineError",
     "ExistsError",
     "File",
     "FileExpectedError",
@@ -62,6 +64,7 @@ __all__ = [
     "SecurityError",
     "Serving",
     "Session",
+    "SessionOptions",
     "Share",
     "ShareEntry",
     "SmbError",
@@ -82,7 +85,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "smbquic.api": ("Serving", "connect", "open_session", "serve"),
+    "smbquic.api": ("Serving", "SessionOptions", "connect", "open_session", "serve"),
     "smbquic.auth.users": ("UserStore",),
     "smbquic.client.file": ("File",),
     "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
@@ -93,6 +96,7 @@ _HOMES = {
     "smbquic.client.url": ("SmbUrl", "UrlError"),
     "smbquic.ntstatus": ("NtStatus",),
     "smbquic.protocol.settings": ("EncryptionPolicy",),
+    "smbquic.transport.quic": ("EngineError",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials
 from smbquic.auth.users import UserStore
 from smbquic.client.connection import Connection
-from smbquic.client.dial import client_tls, dial, optional_path
+from smbquic.client.dial import PATIENCE, DialOptions, dialer, optional_path
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
@@ -32,9 +32,9 @@ from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
-from smbquic.transport.base import Listener, MessageTransport, Peer
+from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
-from smbquic.transport.quic.options import EngineName
+from smbquic.transport.quic.options import Congestion, EngineName
 
 _log = logging.getLogger(__name__)
 
@@ -45,30 +45,38 @@ PARTING = 2.0
 # --- client -------------------------------------------------------------------------------------
 
 
+class ConnectionOptions(DialOptions, total=False):
+    """And how to speak SMB there.
+
+    `encryption` is about SMB's own, which QUIC makes superfluous; by default the server has its
+    way. `timeout` counts once more for the server to answer the first message.
+    """
+
+    encryption: EncryptionPolicy
+
+
+class SessionOptions(ConnectionOptions, total=False):
+    """And how to log on. `password` takes the place of one in the URL."""
+
+    password: str | None
+
+
 @asynccontextmanager
 async def open_connection(
     url: SmbUrl | str,
     *,
-    ca: Path | str | None = None,
-    insecure: bool = False,
-    client_certificate: Path | str | None = None,
-    client_key: Path | str | None = None,
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
-    timeout: float = 10.0,  # noqa: ASYNC109 (it covers the connection attempt only)
+    **options: Unpack[DialOptions],
 ) -> AsyncIterator[Connection]:
     """Connect to a server and negotiate, without a logon; disconnects at the end.
 
-    Over QUIC the server's certificate has to come from `ca` (a PEM file; by default the system's
-    authorities) and carry the URL's host name; `insecure` trusts anybody. `encryption` is about
-    SMB's own, which QUIC makes superfluous. `timeout` (seconds) is for the connection to come
-    about, and once more for the server to answer the first message.
-
-    Raises `UrlError`, `PkiError`, `ConnectError`, `HandshakeError`, `StatusError`.
+    The options are those of `ConnectionOptions`. Raises `UrlError`, `PkiError`, `EngineError`,
+    `ConnectError`, `HandshakeError`, `StatusError`.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
-    tls = client_tls(ca=ca, insecure=insecure, certificate=client_certificate, key=client_key)
     settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
-    transport = await dial(url, tls=tls, timeout=timeout)
+    timeout = options.get("timeout", PATIENCE)
+    transport = await dialer(url, **options)()
     try:
         async with asyncio.timeout(timeout):
             connection = await Connection.open(transport, settings, server_name=url.host)
@@ -88,17 +96,12 @@ async def open_session(
     url: SmbUrl | str,
     *,
     password: str | None = None,
-    ca: Path | str | None = None,
-    insecure: bool = False,
-    client_certificate: Path | str | None = None,
-    client_key: Path | str | None = None,
-    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
-    timeout: float = 10.0,  # noqa: ASYNC109 (it covers the connection attempt only)
+    **options: Unpack[ConnectionOptions],
 ) -> AsyncIterator[Session]:
     """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
 
-    As `open_connection`; `password` takes the place of one in the URL. Raises
-    `AuthenticationError` besides.
+    The options are those of `SessionOptions`. Raises what `open_connection` does, and
+    `AuthenticationError`.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
     if not url.user:
@@ -107,15 +110,7 @@ async def open_session(
     if password is None:
         raise UrlError(f"there is no password for {url}")
     credentials = Credentials(url.user, password, url.domain)
-    async with open_connection(
-        url,
-        ca=ca,
-        insecure=insecure,
-        client_certificate=client_certificate,
-        client_key=client_key,
-        encryption=encryption,
-        timeout=timeout,
-    ) as connection:
+    async with open_connection(url, **options) as connection:
         session = await Session.logon(connection, credentials, host=url.host)
         try:
             yield session
@@ -134,33 +129,16 @@ async def _leave(session: Session) -> None:
 
 
 @asynccontextmanager
-async def connect(
-    url: SmbUrl | str,
-    *,
-    password: str | None = None,
-    ca: Path | str | None = None,
-    insecure: bool = False,
-    client_certificate: Path | str | None = None,
-    client_key: Path | str | None = None,
-    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
-    timeout: float = 10.0,  # noqa: ASYNC109 (it covers the connection attempt only)
-) -> AsyncIterator[Share]:
+async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> AsyncIterator[Share]:
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
-    As `open_session`, and raises `NotFoundError` or `DeniedError` for the share besides. The path
-    of the URL plays no part: paths are given to the share's methods.
+    The options are those of `SessionOptions`: `password`, `ca`, `insecure`, `client_certificate`,
+    `client_key`, `encryption`, `engine`, `congestion` and `timeout`. Raises what `open_session`
+    does, and `NotFoundError` or `DeniedError` for the share. The path of the URL plays no part:
+    paths are given to the share's methods.
     """
     url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
-    async with open_session(
-        url,
-        password=password,
-        ca=ca,
-        insecure=insecure,
-        client_certificate=client_certificate,
-        client_key=client_key,
-        encryption=encryption,
-        timeout=timeout,
-    ) as session:
+    async with open_session(url, **options) as session:
         yield Share(await session.tree(url.share))
 
 
@@ -172,32 +150,19 @@ async def relay(
     url: SmbUrl | str,
     *,
     listen: str = "tcp://127.0.0.1:0",
-    ca: Path | str | None = None,
-    insecure: bool = False,
-    client_certificate: Path | str | None = None,
-    client_key: Path | str | None = None,
-    timeout: float = 10.0,  # noqa: ASYNC109 (it covers each connection attempt)
+    **options: Unpack[DialOptions],
 ) -> AsyncIterator[str]:
     """Carry every connection to `listen` on to the server of `url`: the URL that it listens on.
 
     The server is tried once before anything is listened for, so that a wrong name or certificate
-    shows at once. Raises what `open_connection` does, and `OSError` for an address that cannot be
-    had.
+    shows at once. The options are those of `DialOptions`. Raises what `open_connection` does, and
+    `OSError` for an address that cannot be had.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
     address = ListenAddress.parse(listen)
     if address.transport != "tcp":
         raise UrlError(f"{listen!r}: a relay listens on tcp://HOST:PORT")
-    tls = client_tls(
-        ca=optional_path(ca),
-        insecure=insecure,
-        certificate=optional_path(client_certificate),
-        key=optional_path(client_key),
-    )
-
-    async def upstream() -> MessageTransport:
-        return await dial(url, tls=tls, timeout=timeout)
-
+    upstream = dialer(url, **options)
     trial = await upstream()
     trial.close("only looking whether the server is there")
     await trial.wait_closed()
@@ -291,6 +256,7 @@ async def serve(
     certificates: Sequence[IdentityFiles] = (),
     limits: Limits = DEFAULT_LIMITS,
     engine: EngineName = "auto",
+    congestion: Congestion = "cubic",
     audit: Sink | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
@@ -301,10 +267,11 @@ async def serve(
     anybody in as a guest. `server_name` is what the server calls itself in logons and
     listings; `pipes_over_quic` lets clients list the shares over QUIC too, as they can over TCP.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
-    their files are read again when they change. `audit` gets the audit records.
+    their files are read again when they change. `engine` and `congestion` are as in `DialOptions`.
+    `audit` gets the audit records.
 
     Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
-    `UsersError`.
+    `UsersError`, `EngineError`.
     """
     addresses = [ListenAddress.parse(text) for text in listen]
     if not certificates and certificate is not None and key is not None:
@@ -326,6 +293,7 @@ async def serve(
         signing_required=signing_required,
         capabilities=CAPABILITIES,
     )
+    options = QuicOptions(engine=engine, congestion=congestion)
     log = AuditLog(audit, decide=_decision_by(shown) if shown is not None else None)
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
@@ -341,7 +309,7 @@ async def serve(
         stack.push_async_callback(server.close)
         opened: list[QuicListener] = []
         for address in addresses:
-            listener = await _listen(server, address, shown, engine)
+            listener = await _listen(server, address, shown, options)
             stack.push_async_callback(listener.close)
             if isinstance(listener, QuicListener):
                 listener.on_failed = server.audit.handshake_failed
@@ -359,7 +327,7 @@ def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]
 
 
 async def _listen(
-    server: Server, address: ListenAddress, shown: ServerCertificates | None, engine: EngineName
+    server: Server, address: ListenAddress, shown: ServerCertificates | None, options: QuicOptions
 ) -> Listener:
     if address.transport == "tcp":
         return await tcp.listen(address.host, address.port, server.serve)
@@ -369,7 +337,7 @@ async def _listen(
         address.port,
         server.serve,
         certificate=shown.names,
-        options=QuicOptions(engine=engine),
+        options=options,
     )
 
 

@@ -23,7 +23,7 @@ from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
 from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
-from smbquic.transport.quic.options import EngineName
+from smbquic.transport.quic.options import Congestion, EngineName
 
 DEFAULT_LISTEN = ("quic://0.0.0.0:443",)
 
@@ -101,6 +101,13 @@ SECTIONS = (
             Key("pipes_over_quic", "boolean", "false", "List the shares over QUIC too."),
             Key("encrypt", "boolean", "false", "Demand SMB encryption (over QUIC TLS counts)."),
             Key("engine", "string", '"auto"', "The QUIC engine.", get_args(EngineName)),
+            Key(
+                "congestion",
+                "string",
+                '"cubic"',
+                "Congestion control over QUIC; bbr is for paths that lose packets.",
+                get_args(Congestion),
+            ),
             Key(
                 "private_names",
                 "strings",
@@ -236,6 +243,7 @@ class Configuration:
     pipes_over_quic: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     engine: EngineName = "auto"
+    congestion: Congestion = "cubic"
     private_names: tuple[str, ...] = ()
     shares: tuple[ShareFolder, ...] = ()
     certificates: tuple[IdentityFiles, ...] = ()
@@ -292,6 +300,7 @@ class _Reader:
             pipes_over_quic=values.get("pipes_over_quic", False),
             encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
             engine=values.get("engine", "auto"),
+            congestion=values.get("congestion", "cubic"),
             private_names=values.get("private_names", ()),
             shares=shares,
             certificates=certificates,

@@ -8,15 +8,14 @@ are those of `smbquic`. A share may be used by several threads.
 """
 
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from functools import wraps
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import ParamSpec, TypeVar, Unpack
 
 from smbquic import api
-from smbquic.auth.users import UserStore
 from smbquic.client import file as client_file
 from smbquic.client import share as client_share
 from smbquic.client.background import LoopThread
@@ -24,13 +23,12 @@ from smbquic.client.stat import Stat, Volume
 from smbquic.client.transfer import Progress
 from smbquic.client.tree import TreeProgress, TreeResult, Usage
 from smbquic.client.url import SmbUrl
-from smbquic.protocol.settings import EncryptionPolicy
-from smbquic.server.share import Share as ServedShare
 from smbquic.transport.base import Peer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.attributes import FileAttributes
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 StrPath = str | PathLike[str]
 
@@ -52,64 +50,28 @@ def _entered(manager: AbstractAsyncContextManager[T]) -> Iterator[tuple[T, LoopT
         loop.stop()
 
 
+def _blocking(
+    manage: Callable[P, AbstractAsyncContextManager[T]],
+) -> Callable[P, AbstractContextManager[T]]:
+    """The same context manager, with the same arguments, for ``with``."""
+
+    @wraps(manage)
+    @contextmanager
+    def managed(*arguments: P.args, **options: P.kwargs) -> Iterator[T]:
+        with _entered(manage(*arguments, **options)) as (value, _):
+            yield value
+
+    return managed
+
+
 @contextmanager
-def connect(
-    url: SmbUrl | str,
-    *,
-    password: str | None = None,
-    ca: Path | str | None = None,
-    insecure: bool = False,
-    client_certificate: Path | str | None = None,
-    client_key: Path | str | None = None,
-    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
-    timeout: float = 10.0,
-) -> Iterator["Share"]:
+def connect(url: SmbUrl | str, **options: Unpack[api.SessionOptions]) -> Iterator["Share"]:
     """See `smbquic.connect`."""
-    connecting = api.connect(
-        url,
-        password=password,
-        ca=ca,
-        insecure=insecure,
-        client_certificate=client_certificate,
-        client_key=client_key,
-        encryption=encryption,
-        timeout=timeout,
-    )
-    with _entered(connecting) as (share, loop):
+    with _entered(api.connect(url, **options)) as (share, loop):
         yield Share(share, loop)
 
 
-@contextmanager
-def serve(
-    shares: Mapping[str, Path | str | ServedShare],
-    users: UserStore | Mapping[str, str] | Path,
-    listen: Sequence[str] = ("quic://localhost", "tcp://localhost"),
-    *,
-    certificate: Path | str | None = None,
-    key: Path | str | None = None,
-    client_ca: Path | str | None = None,
-    guest: bool = False,
-    server_name: str | None = None,
-    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
-    signing_required: bool = False,
-    pipes_over_quic: bool = False,
-) -> Iterator[api.Serving]:
-    """See `smbquic.serve`."""
-    serving = api.serve(
-        shares,
-        users,
-        listen,
-        certificate=certificate,
-        key=key,
-        client_ca=client_ca,
-        guest=guest,
-        server_name=server_name,
-        encryption=encryption,
-        signing_required=signing_required,
-        pipes_over_quic=pipes_over_quic,
-    )
-    with _entered(serving) as (server, _):
-        yield server
+serve = _blocking(api.serve)
 
 
 def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Iterator[T]:

@@ -7,20 +7,22 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from smbquic import api
 from smbquic.cli.output import warn
+from smbquic.client.dial import PATIENCE, DialOptions
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
 from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.transport.quic.options import Congestion, EngineName
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
-TRUST_OPTIONS = (
+DIAL_OPTIONS = (
     click.option(
         "--ca",
         type=_FILE,
@@ -33,9 +35,23 @@ TRUST_OPTIONS = (
     ),
     click.option("--client-key", type=_FILE, help="The key of that certificate."),
     click.option(
+        "--engine",
+        type=click.Choice(get_args(EngineName)),
+        default="auto",
+        show_default=True,
+        help="The QUIC engine; auto is the fastest that can do what the other options ask for.",
+    ),
+    click.option(
+        "--congestion",
+        type=click.Choice(get_args(Congestion)),
+        default="cubic",
+        show_default=True,
+        help="Congestion control over QUIC; bbr is for paths that lose packets.",
+    ),
+    click.option(
         "--timeout",
         type=click.FloatRange(min=0.1),
-        default=10.0,
+        default=PATIENCE,
         show_default=True,
         help="Seconds until the server must have answered.",
     ),
@@ -59,7 +75,9 @@ class Client:
     insecure: bool = False
     client_cert: Path | None = None
     client_key: Path | None = None
-    timeout: float = 10.0
+    engine: EngineName = "auto"
+    congestion: Congestion = "cubic"
+    timeout: float = PATIENCE
     password_file: Any = None
     encrypt: bool = False
     as_json: bool = False
@@ -79,22 +97,24 @@ class Client:
         """The share of a URL."""
         return api.connect(url, **self._options(url))
 
-    def trust(self) -> dict[str, Any]:
-        """What `api.relay` takes: whom we believe, who we are, how long we wait."""
+    def dial_options(self) -> DialOptions:
+        """What `api.relay` takes: whom we believe, who we are, over which engine."""
         return {
             "ca": self.ca,
             "insecure": self.insecure,
             "client_certificate": self.client_cert,
             "client_key": self.client_key,
+            "engine": self.engine,
+            "congestion": self.congestion,
             "timeout": self.timeout,
         }
 
-    def connection_options(self) -> dict[str, Any]:
+    def connection_options(self) -> api.ConnectionOptions:
         """What `api.open_connection` takes: all but the logon."""
         policy = EncryptionPolicy.REQUIRED if self.encrypt else EncryptionPolicy.ALLOWED
-        return {**self.trust(), "encryption": policy}
+        return {**self.dial_options(), "encryption": policy}
 
-    def _options(self, url: SmbUrl) -> dict[str, Any]:
+    def _options(self, url: SmbUrl) -> api.SessionOptions:
         return {"password": self.password(url), **self.connection_options()}
 
     def password(self, url: SmbUrl) -> str:
@@ -130,7 +150,7 @@ def client_command(command: Callable[..., Any]) -> Callable[..., Any]:
         client = Client(**{name: options.pop(name) for name in names})
         return command(client, **options)
 
-    for option in reversed((*TRUST_OPTIONS, *_LOGON_OPTIONS)):
+    for option in reversed((*DIAL_OPTIONS, *_LOGON_OPTIONS)):
         with_client = option(with_client)
     return with_client
 

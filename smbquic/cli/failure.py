@@ -17,6 +17,7 @@ from smbquic.errors import (
     TransportError,
 )
 from smbquic.pki.files import PkiError
+from smbquic.transport.quic import EngineError
 
 
 class ExitCode(IntEnum):
@@ -45,7 +46,7 @@ def exit_code(error: BaseException) -> ExitCode:
         return ExitCode.TRANSPORT
     if isinstance(error, StatusError):
         return ExitCode.REFUSED
-    if isinstance(error, UrlError | UsersError | ConfigError):
+    if isinstance(error, UrlError | UsersError | ConfigError | EngineError):
         return ExitCode.USAGE
     if isinstance(error, SmbError):
         return ExitCode.TRANSPORT

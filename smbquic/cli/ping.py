@@ -16,6 +16,7 @@ from smbquic.client.connection import Connection
 from smbquic.client.url import SmbUrl
 from smbquic.pki.explain import EXPIRY_WARNING, days_left
 from smbquic.pki.verify import parse_der
+from smbquic.transport.quic.connection import QuicTransport
 
 
 @dataclass(slots=True)
@@ -33,14 +34,22 @@ class Ping:
 
     def document(self, url: SmbUrl) -> dict[str, Any]:
         """All of it, for programs."""
-        peer = self.connection.transport.peer
+        transport = self.connection.transport
+        peer = transport.peer
         negotiated = self.connection.protocol.negotiated
         assert negotiated is not None
+        quic = transport if isinstance(transport, QuicTransport) else None
+        round_trip = quic.round_trip if quic else None
         return {
             "url": str(url),
             "transport": peer.kind,
             "address": f"{peer.remote[0]}:{peer.remote[1]}",
-            "tls_cipher": peer.cipher,
+            "engine": peer.engine or None,
+            "engine_reason": peer.engine_reason or None,
+            "alpn": peer.alpn or None,
+            "tls_cipher": peer.cipher or None,
+            "datagram_size": quic.datagram_size if quic else None,
+            "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 3),
             "handshake_ms": round(peer.handshake_seconds * 1000, 2),
             "dialect": negotiated.dialect.name.removeprefix("SMB_").replace("_", "."),
             "signing": negotiated.signing_algorithm.name,
@@ -94,11 +103,12 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
 
 
 def _introduce(found: dict[str, Any]) -> None:
-    tls = f", {found['tls_cipher']}" if found["tls_cipher"] else ""
     click.echo(
-        f"{found['url']}: {found['transport'].upper()} to {found['address']}{tls},"
+        f"{found['url']}: {found['transport'].upper()} to {found['address']},"
         f" connected in {found['handshake_ms']:.1f} ms"
     )
+    if found["transport"] == "quic":
+        click.echo(_quic_line(found))
     if found["encryption_left_to_quic"]:
         encryption = "encryption left to QUIC"
     else:
@@ -108,6 +118,16 @@ def _introduce(found: dict[str, Any]) -> None:
         warn(f"the server's certificate ends in {days} days: have it renewed")
     logged_on = "logged on" if found["logged_on"] else "not logged on"
     click.echo(f"SMB {found['dialect']}, signing {found['signing']}, {encryption}, {logged_on}")
+
+
+def _quic_line(found: dict[str, Any]) -> str:
+    measured = [f"datagrams of {found['datagram_size']} bytes"]
+    if found["round_trip_ms"] is not None:
+        measured.append(f"round trip {found['round_trip_ms']:.2f} ms")
+    return (
+        f"engine {found['engine']} ({found['engine_reason']}), {found['tls_cipher']},"
+        f" ALPN {found['alpn']}, {', '.join(measured)}"
+    )
 
 
 COMMANDS = (ping,)

@@ -12,7 +12,7 @@ from smbquic.cli.output import emit, printable
 from smbquic.client.probe import Outcome, ProbeOptions, Result, Step, probe
 from smbquic.client.url import SmbUrl
 from smbquic.pki.verify import Trust
-from smbquic.transport.quic import ClientTls
+from smbquic.transport.quic import ClientTls, QuicOptions
 
 _MARKS = {
     Outcome.OK: "ok     ",
@@ -42,6 +42,7 @@ def command(client: Client, url: SmbUrl) -> None:
         insecure=client.insecure,
         client=ClientTls(certificate=client.client_cert, key=client.client_key),
         password=client.password(url) if url.user else None,
+        quic=QuicOptions(engine=client.engine, congestion=client.congestion),
         timeout=client.timeout,
     )
 

@@ -3,7 +3,7 @@
 import click
 
 from smbquic import api
-from smbquic.cli.client import TRUST_OPTIONS, URL, Client
+from smbquic.cli.client import DIAL_OPTIONS, URL, Client
 from smbquic.cli.loop import run, stop_signal
 from smbquic.cli.output import emit
 from smbquic.client.url import SmbUrl
@@ -19,7 +19,7 @@ from smbquic.client.url import SmbUrl
 )
 @click.argument("url", type=URL)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
-def relay(listen: str, url: SmbUrl, *, as_json: bool, **trust: object) -> None:
+def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None:
     """Carry local TCP connections to a server over QUIC, its certificate checked.
 
     \b
@@ -27,7 +27,7 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **trust: object) -> None:
     smbclient //127.0.0.1/data -p 4450 -U alice
     mount -t cifs //127.0.0.1/data /mnt -o port=4450,username=alice,vers=3.1.1
     """
-    options = Client(**trust).trust()  # type: ignore[arg-type]
+    options = Client(**dialing).dial_options()  # type: ignore[arg-type]
 
     async def work() -> None:
         async with api.relay(url, listen=listen, **options) as listener:
@@ -42,7 +42,7 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **trust: object) -> None:
     run(work())
 
 
-for _option in reversed(TRUST_OPTIONS):
+for _option in reversed(DIAL_OPTIONS):
     relay = _option(relay)
 
 COMMANDS = (relay,)

@@ -24,7 +24,7 @@ from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.server.limits import DEFAULT_LIMITS
 from smbquic.server.share import Share
 from smbquic.storage.local import LocalStorage
-from smbquic.transport.quic.options import EngineName
+from smbquic.transport.quic.options import Congestion, EngineName
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _OPEN_FILES = 32_768
@@ -138,7 +138,12 @@ def _allow_many_files() -> None:
 @click.option("--require-signing", is_flag=True, help="Demand that clients sign.")
 @click.option("--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too.")
 @click.option(
-    "--engine", type=click.Choice(get_args(EngineName)), help="The QUIC engine.  [default: aioquic]"
+    "--engine", type=click.Choice(get_args(EngineName)), help="The QUIC engine.  [default: auto]"
+)
+@click.option(
+    "--congestion",
+    type=click.Choice(get_args(Congestion)),
+    help="Congestion control over QUIC; bbr is for paths that lose packets.  [default: cubic]",
 )
 @click.option(
     "--audit",
@@ -165,6 +170,7 @@ def serve(
     require_signing: bool,
     pipes_over_quic: bool,
     engine: EngineName | None,
+    congestion: Congestion | None,
     audit: Path | None,
     as_json: bool,
 ) -> None:
@@ -216,6 +222,7 @@ def serve(
             certificates=certificates,
             limits=base.limits if base else DEFAULT_LIMITS,
             engine=engine or (base.engine if base else "auto"),
+            congestion=congestion or (base.congestion if base else "cubic"),
             audit=options.open() if options else None,
         ) as serving:
             with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):

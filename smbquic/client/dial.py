@@ -1,14 +1,67 @@
 """From a URL to a connected transport: which one, to where, and whom it has to be."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from smbquic.client.url import SmbUrl
 from smbquic.pki.authority import Purpose
 from smbquic.pki.verify import Trust, verify
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls
+from smbquic.transport.quic import ClientTls, QuicOptions
+from smbquic.transport.quic.options import Congestion, EngineName
+
+PATIENCE = 10.0
+"""Default `timeout`, in seconds."""
+
+
+class DialOptions(TypedDict, total=False):
+    """How a server is reached and trusted.
+
+    Over QUIC its certificate has to come from `ca` (a PEM file; by default the system's
+    authorities) and carry the URL's host name; `insecure` trusts anybody. `client_certificate` (a
+    PEM chain) and `client_key` are for servers that demand them.
+
+    `engine` is the QUIC engine, by default the fastest that can do the rest ("auto"). `congestion`
+    is how a sender finds out how much the path carries, by default "cubic"; "bbr" is for
+    paths that lose packets.
+
+    `timeout` (seconds, `PATIENCE`) is for the connection to come about.
+    """
+
+    ca: Path | str | None
+    insecure: bool
+    client_certificate: Path | str | None
+    client_key: Path | str | None
+    engine: EngineName
+    congestion: Congestion
+    timeout: float
+
+
+def dialer(
+    url: SmbUrl, **options: Unpack[DialOptions]
+) -> Callable[[], Awaitable[MessageTransport]]:
+    """What connects to the server of a URL each time it is called, as `dial` does.
+
+    Raises `PkiError` for a `ca` that is none, ValueError for a certificate without its key and
+    for an engine or a congestion control that does not exist.
+    """
+    tls = client_tls(
+        ca=options.get("ca"),
+        insecure=options.get("insecure", False),
+        certificate=options.get("client_certificate"),
+        key=options.get("client_key"),
+    )
+    quic_options = QuicOptions(
+        engine=options.get("engine", "auto"), congestion=options.get("congestion", "cubic")
+    )
+
+    async def connect() -> MessageTransport:
+        timeout = options.get("timeout", PATIENCE)
+        return await dial(url, tls=tls, timeout=timeout, options=quic_options)
+
+    return connect
 
 
 def client_tls(
@@ -45,12 +98,16 @@ async def dial(
     url: SmbUrl,
     *,
     tls: ClientTls | None = None,
-    timeout: float = 10.0,  # noqa: ASYNC109 (it covers a whole connection attempt)
+    timeout: float = PATIENCE,  # noqa: ASYNC109 (it covers a whole connection attempt)
+    options: QuicOptions | None = None,
 ) -> MessageTransport:
     """Connect to the server of a URL, with the transport that the URL says, within `timeout` s.
 
-    Raises `ConnectError` where nobody answers, `HandshakeError` where the answer is no.
+    `tls` and `options` count over QUIC only. Raises `ConnectError` where nobody answers,
+    `HandshakeError` where the answer is no, `EngineError` for options that do not go together.
     """
     if url.transport == "tcp":
         return await tcp.connect(url.host, url.port, timeout=timeout)
-    return await quic.connect(url.host, url.port, trust=tls or ClientTls(), timeout=timeout)
+    return await quic.connect(
+        url.host, url.port, trust=tls or ClientTls(), timeout=timeout, options=options
+    )

@@ -33,7 +33,7 @@ from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic, tcp
 from smbquic.transport.addresses import Address, resolve
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls
+from smbquic.transport.quic import ClientTls, QuicOptions
 
 QUIC_VERSIONS = {1: "1", 0x6B3343CF: "2"}
 # Reserved to make servers tell which versions they speak ([RFC9000] 15).
@@ -89,6 +89,7 @@ class ProbeOptions:
     trust: Trust | None = None
     insecure: bool = False
     client: ClientTls = field(default_factory=ClientTls)
+    quic: QuicOptions = field(default_factory=QuicOptions)
     password: str | None = None
     timeout: float = 10.0
 
@@ -183,7 +184,9 @@ class _Prober:
         yield Result(
             Step.TLS,
             Outcome.OK,
-            f"TLS 1.3 with {peer.cipher}, in {peer.handshake_seconds * 1000:.0f} ms",
+            f"TLS 1.3 with {peer.cipher}, in {peer.handshake_seconds * 1000:.0f} ms,"
+            f" on the engine {peer.engine} ({peer.engine_reason})",
+            details={"engine": peer.engine, "engine_reason": peer.engine_reason},
         )
         yield Result(Step.ALPN, Outcome.OK, f"the server speaks {peer.alpn}")
         yield self._judge()
@@ -221,7 +224,11 @@ class _Prober:
         url = self._url
         try:
             return await quic.connect(
-                url.host, url.port, trust=trust, timeout=self._options.timeout
+                url.host,
+                url.port,
+                trust=trust,
+                timeout=self._options.timeout,
+                options=self._options.quic,
             )
         except HandshakeError as error:
             raise self._refused(error) from error

@@ -181,6 +181,19 @@ class TestFiles:
         assert result.returncode == 0, result.stderr
         assert "not logged on" in result.stdout
 
+    def test_ping_says_which_engine_and_why(self, served: Served, transport: str) -> None:
+        url = served.url(transport=transport)
+        found = json.loads(served.run("ping", "--json", "-c", "1", url).stdout)
+        quic = transport == "quic"
+        assert found["engine"] == ("qh3" if quic else None)
+        assert found["engine_reason"] == ("the fastest" if quic else None)
+        assert found["alpn"] == ("smb" if quic else None)
+        assert found["tls_cipher"] == ("AES_128_GCM_SHA256" if quic else None)
+        assert (found["datagram_size"] or 0) >= (1200 if quic else 0)
+        assert (found["round_trip_ms"] or 0) > 0 or not quic
+        said = served.run("ping", "-c", "1", "--congestion", "bbr", url).stdout
+        assert ("engine aioquic (qh3 has no congestion control bbr)" in said) is quic
+
     def test_a_failure_among_several(self, served: Served, transport: str) -> None:
         (served.folder / f"{transport}-there").write_text("x")
         urls = [served.url(f"{transport}-{name}", transport) for name in ("there", "missing")]
@@ -191,6 +204,18 @@ class TestFiles:
 
 
 class TestWhatGoesWrong:
+    @pytest.mark.parametrize("command", ["ls", "ping", "probe", "relay"])
+    def test_an_engine_that_cannot_do_it(self, served: Served, command: str) -> None:
+        options = ("--engine", "qh3", "--congestion", "bbr")
+        result = served.run(command, *options, served.url())
+        is_one_line(result, 2, "qh3 has no congestion control bbr", "use the engine aioquic")
+
+    def test_a_server_whose_engine_cannot_do_it(self, tmp_path: Path, pki: PkiDirectory) -> None:
+        files = (pki.server.certificate, pki.server.key)
+        arguments = serve_arguments(tmp_path, *files, "quic://127.0.0.1:0")
+        result = smbquic(*arguments, "--engine", "qh3", "--congestion", "reno")
+        is_one_line(result, 2, "qh3 has no congestion control reno", "use the engine aioquic")
+
     def test_wrong_password(self, served: Served) -> None:
         result = served.run("ls", served.url(), password="wrong")
         is_one_line(result, 3, "refuses the logon", "password")

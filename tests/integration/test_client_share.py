@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import smbquic
 from smbquic.pki import PkiDirectory
 from smbquic.server.share import Share as ServedShare
 from smbquic.storage.local import LocalStorage
+from smbquic.transport.quic.options import EngineName
 from smbquic.wire.fscc.attributes import FileAttributes
 
 
@@ -48,6 +50,46 @@ def url(listeners: list[str], request: pytest.FixtureRequest) -> str:
 async def share(url: str, pki: PkiDirectory) -> AsyncIterator[smbquic.Share]:
     async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
         yield share
+
+
+@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+async def test_the_engine_of_each_end_is_logged_once(
+    root: Path, pki: PkiDirectory, engine: EngineName, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "smbquic.transport.quic")
+    async with smbquic.serve(
+        {"data": root},
+        {"alice": "secret"},
+        ["quic://127.0.0.1:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+        congestion="reno",
+    ) as serving:
+        [listener] = serving.listeners
+        url = listener.replace("quic://127.0.0.1", "smb+quic://alice@localhost") + "/data"
+        for _ in range(2):
+            async with smbquic.connect(url, password="secret", ca=pki.ca, engine=engine) as share:
+                assert share.peer.engine == engine
+    port = listener.rpartition(":")[2]
+    chosen = [line for line in caplog.messages if "the QUIC engine is" in line]
+    assert chosen == [
+        f"{listener}: the QUIC engine is aioquic: qh3 has no congestion control reno",
+        *[f"quic://localhost:{port}: the QUIC engine is {engine}: as asked for"] * 2,
+    ]
+
+
+async def test_options_that_no_engine_has_are_refused(root: Path, pki: PkiDirectory) -> None:
+    serving = smbquic.serve(
+        {"data": root},
+        {"alice": "secret"},
+        ["quic://127.0.0.1:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+        client_ca=pki.ca,
+        engine="qh3",
+    )
+    with pytest.raises(smbquic.EngineError, match="no client certificates: use the engine aioquic"):
+        await serving.__aenter__()
 
 
 def digest(path: Path) -> str:

@@ -92,6 +92,19 @@ def test_names(share: sync.Share) -> None:
     assert not share.exists("a")
 
 
+def test_the_engine_is_chosen_and_told(url: str, pki: PkiDirectory) -> None:
+    with sync.connect(url, ca=pki.ca) as share:
+        assert (share.peer.engine, share.peer.engine_reason) == ("qh3", "the fastest")
+    with sync.connect(url, ca=pki.ca, congestion="bbr") as share:
+        assert share.peer.engine == "aioquic"
+        assert share.peer.engine_reason == "qh3 has no congestion control bbr"
+    with (
+        pytest.raises(smbquic.EngineError),
+        sync.connect(url, ca=pki.ca, engine="qh3", congestion="reno"),
+    ):
+        pytest.fail("there is no such engine")
+
+
 def test_listings_that_are_left_early(url: str, pki: PkiDirectory) -> None:
     with sync.connect(url, ca=pki.ca) as share:
         share.write_bytes("x", b"")

@@ -40,6 +40,7 @@ guest = true
 require_signing = true
 encrypt = true
 engine = "aioquic"
+congestion = "bbr"
 private_names = ["fs.local"]
 
 [users]
@@ -85,7 +86,8 @@ def test_everything_at_once(place: Path) -> None:
     assert found.listen == ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
     assert (found.server_name, found.guest, found.require_signing) == ("FS", True, True)
     assert found.encryption is EncryptionPolicy.REQUIRED
-    assert (found.engine, found.private_names) == ("aioquic", ("fs.local",))
+    assert (found.engine, found.congestion) == ("aioquic", "bbr")
+    assert found.private_names == ("fs.local",)
     assert sorted(found.users.names()) == ["alice", "bob"]
     data, spaced = found.shares
     assert (data.name, data.path, data.read_only) == ("data", place / "data", True)
@@ -151,6 +153,7 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ('listen = ["http://x"]', 1, "listen", "listen on quic://HOST:PORT"),
         ("guest = 1", 1, "guest", "write true or false"),
         ('engine = "quiche"', 1, "engine", "none of auto, aioquic, qh3"),
+        ('congestion = "vegas"', 1, "congestion", "none of cubic, bbr, reno"),
         ('users_file = "none.txt"', 1, "users_file", "paths are relative to this file"),
         ('private_names = ["a b"]', 1, "private_names", "neither a DNS name"),
         ("[users]\n\nalice = 7", 3, "users.alice", 'write NAME = "password"'),

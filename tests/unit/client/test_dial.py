@@ -1,9 +1,10 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from smbquic.client.dial import client_tls, dial, optional_path
+from smbquic.client.dial import client_tls, dial, dialer, optional_path
 from smbquic.client.url import SmbUrl
 from smbquic.errors import HandshakeError
 from smbquic.pki import FaultyPki, PkiDirectory
@@ -11,6 +12,7 @@ from smbquic.pki.faults import Fault
 from smbquic.pki.files import PkiError, load_certificates
 from smbquic.pki.verify import Trust
 from smbquic.transport import quic, tcp
+from smbquic.transport.quic import EngineError, QuicOptions
 
 
 def chain_of(path: Path) -> list[bytes]:
@@ -84,10 +86,44 @@ async def test_the_url_says_which_transport(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(tcp, "connect", connect)
     monkeypatch.setattr(quic, "connect", connect)
-    tls = client_tls(insecure=True)
-    await dial(SmbUrl.parse("smb://h/s"), timeout=3)
-    await dial(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4)
+    tls, options = client_tls(insecure=True), QuicOptions(engine="qh3")
+    await dial(SmbUrl.parse("smb://h/s"), timeout=3, options=options)
+    await dial(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4, options=options)
     assert called == [
         ("h", 445, {"timeout": 3}),
-        ("h", 9, {"trust": tls, "timeout": 4}),
+        ("h", 9, {"trust": tls, "timeout": 4, "options": options}),
     ]
+
+
+async def test_a_dialer_passes_on_what_it_was_told(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[dict[str, Any]] = []
+
+    async def connect(host: str, port: int, **options: Any) -> None:
+        called.append(options)
+
+    monkeypatch.setattr(quic, "connect", connect)
+    url, files = SmbUrl.parse("smb+quic://h"), pki.client
+    await dialer(url)()
+    await dialer(
+        url,
+        insecure=True,
+        client_certificate=files.certificate,
+        client_key=str(files.key),
+        engine="aioquic",
+        congestion="bbr",
+        timeout=3,
+    )()
+    plain, told = called
+    assert (plain["options"], plain["timeout"]) == (QuicOptions(), 10)
+    assert not plain["trust"].insecure
+    assert told["options"] == QuicOptions(engine="aioquic", congestion="bbr")
+    assert told["trust"] == client_tls(insecure=True, certificate=files.certificate, key=files.key)
+    assert told["timeout"] == 3
+
+
+async def test_what_no_engine_can_do_is_said_before_anything_is_sent() -> None:
+    connect = dialer(SmbUrl.parse("smb+quic://nowhere.invalid"), engine="qh3", congestion="bbr")
+    with pytest.raises(EngineError, match="no congestion control bbr: use the engine aioquic"):
+        await connect()
