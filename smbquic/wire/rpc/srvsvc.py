@@ -8,6 +8,7 @@ from uuid import UUID
 from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.flags import Flags
+from smbquic.wire.rpc.get_info import GetInfoRequest, GetInfoResponse
 from smbquic.wire.rpc.ndr import SIZED_OCTETS, STRING, U32, Layout, NdrReader, NdrWriter
 from smbquic.wire.rpc.syntax import SyntaxId
 
@@ -254,34 +255,11 @@ class NetrShareGetInfoRequest:
 
 
 @dataclass(slots=True)
-class NetrShareGetInfoResponse:
-    """Results of NetrShareGetInfo; `status` compares with `NetStatus`. [MS-SRVS] 3.1.4.10"""
+class NetrShareGetInfoResponse(GetInfoResponse[ShareInfo]):
+    """Results of NetrShareGetInfo. [MS-SRVS] 3.1.4.10"""
 
-    level: int
-    share: ShareInfo | None = None
-    status: int = NetStatus.NERR_Success
-
-    @classmethod
-    def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a response. Raises `WireError`."""
-        reader = NdrReader(stub)
-        level, share = reader.aligned_u32(), None
-        if reader.pointer():
-            layout, share = SHARE_LEVELS.get(level), ShareInfo()
-            if layout is None:
-                raise WireError(f"a share of the unknown level {level}")
-            layout.read(reader, share)()
-        return cls(level, share, reader.aligned_u32())
-
-    def encode(self) -> bytes:
-        """The stub of a response."""
-        writer = NdrWriter()
-        writer.u32(self.level)
-        writer.pointer(null=self.share is None)
-        if self.share is not None:
-            SHARE_LEVELS[self.level].write(writer, self.share)()
-        writer.u32(self.status)
-        return bytes(writer.data)
+    layouts = SHARE_LEVELS
+    structure = ShareInfo
 
 
 @dataclass(slots=True)
@@ -330,56 +308,16 @@ SERVER_LEVELS: dict[int, Layout] = {
 
 
 @dataclass(slots=True)
-class NetrServerGetInfoRequest:
+class NetrServerGetInfoRequest(GetInfoRequest):
     """Arguments of NetrServerGetInfo. [MS-SRVS] 3.1.4.17"""
-
-    level: int
-    server_name: str | None = None
-
-    @classmethod
-    def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a request. Raises `WireError`."""
-        reader = NdrReader(stub)
-        server_name = reader.optional_string()
-        return cls(reader.aligned_u32(), server_name)
-
-    def encode(self) -> bytes:
-        """The stub of a request."""
-        writer = NdrWriter()
-        writer.optional_string(self.server_name)
-        writer.u32(self.level)
-        return bytes(writer.data)
 
 
 @dataclass(slots=True)
-class NetrServerGetInfoResponse:
-    """Results of NetrServerGetInfo; `status` compares with `NetStatus`. [MS-SRVS] 3.1.4.17"""
+class NetrServerGetInfoResponse(GetInfoResponse[ServerInfo]):
+    """Results of NetrServerGetInfo. [MS-SRVS] 3.1.4.17"""
 
-    level: int
-    server: ServerInfo | None = None
-    status: int = NetStatus.NERR_Success
-
-    @classmethod
-    def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a response. Raises `WireError`."""
-        reader = NdrReader(stub)
-        level, server = reader.aligned_u32(), None
-        if reader.pointer():
-            layout, server = SERVER_LEVELS.get(level), ServerInfo()
-            if layout is None:
-                raise WireError(f"a server of the unknown level {level}")
-            layout.read(reader, server)()
-        return cls(level, server, reader.aligned_u32())
-
-    def encode(self) -> bytes:
-        """The stub of a response."""
-        writer = NdrWriter()
-        writer.u32(self.level)
-        writer.pointer(null=self.server is None)
-        if self.server is not None:
-            SERVER_LEVELS[self.level].write(writer, self.server)()
-        writer.u32(self.status)
-        return bytes(writer.data)
+    layouts = SERVER_LEVELS
+    structure = ServerInfo
 
 
 @dataclass(slots=True)

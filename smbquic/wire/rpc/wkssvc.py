@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
 from uuid import UUID
 
-from smbquic.errors import WireError
-from smbquic.wire.cursor import Buffer
-from smbquic.wire.rpc.ndr import STRING, U32, Layout, NdrReader, NdrWriter
-from smbquic.wire.rpc.srvsvc import PLATFORM_ID_NT, NetStatus
+from smbquic.wire.rpc.get_info import GetInfoRequest, GetInfoResponse
+from smbquic.wire.rpc.ndr import STRING, U32, Layout
+from smbquic.wire.rpc.srvsvc import PLATFORM_ID_NT
 from smbquic.wire.rpc.syntax import SyntaxId
 
 WKSSVC = SyntaxId(UUID("6bffd098-a112-3610-9833-46c3f87e345a"), 1)
@@ -51,53 +49,13 @@ WKSTA_LEVELS: dict[int, Layout] = {
 
 
 @dataclass(slots=True)
-class NetrWkstaGetInfoRequest:
+class NetrWkstaGetInfoRequest(GetInfoRequest):
     """Arguments of NetrWkstaGetInfo. [MS-WKST] 3.2.4.1"""
-
-    level: int
-    server_name: str | None = None
-
-    @classmethod
-    def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a request. Raises `WireError`."""
-        reader = NdrReader(stub)
-        server_name = reader.optional_string()
-        return cls(reader.aligned_u32(), server_name)
-
-    def encode(self) -> bytes:
-        """The stub of a request."""
-        writer = NdrWriter()
-        writer.optional_string(self.server_name)
-        writer.u32(self.level)
-        return bytes(writer.data)
 
 
 @dataclass(slots=True)
-class NetrWkstaGetInfoResponse:
-    """Results of NetrWkstaGetInfo; `status` compares with `NetStatus`. [MS-WKST] 3.2.4.1"""
+class NetrWkstaGetInfoResponse(GetInfoResponse[WkstaInfo]):
+    """Results of NetrWkstaGetInfo. [MS-WKST] 3.2.4.1"""
 
-    level: int
-    workstation: WkstaInfo | None = None
-    status: int = NetStatus.NERR_Success
-
-    @classmethod
-    def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a response. Raises `WireError`."""
-        reader = NdrReader(stub)
-        level, workstation = reader.aligned_u32(), None
-        if reader.pointer():
-            layout, workstation = WKSTA_LEVELS.get(level), WkstaInfo()
-            if layout is None:
-                raise WireError(f"a workstation of the unknown level {level}")
-            layout.read(reader, workstation)()
-        return cls(level, workstation, reader.aligned_u32())
-
-    def encode(self) -> bytes:
-        """The stub of a response."""
-        writer = NdrWriter()
-        writer.u32(self.level)
-        writer.pointer(null=self.workstation is None)
-        if self.workstation is not None:
-            WKSTA_LEVELS[self.level].write(writer, self.workstation)()
-        writer.u32(self.status)
-        return bytes(writer.data)
+    layouts = WKSTA_LEVELS
+    structure = WkstaInfo

@@ -117,10 +117,10 @@ def test_one_share(call: Call) -> None:
         stub = NetrShareGetInfoRequest(name, level).encode()
         return NetrShareGetInfoResponse.decode(call(SrvsvcOpnum.NetrShareGetInfo, stub))
 
-    share = ask("DATA", 502).share
+    share = ask("DATA", 502).info
     assert share is not None
     assert (share.netname, share.remark, share.security_descriptor) == ("data", "All of it", None)
-    flags = ask("data", 1005).share
+    flags = ask("data", 1005).info
     assert flags is not None
     assert flags.flags == 0
     assert ask("nope", 1).status == NetStatus.NERR_NetNameNotFound
@@ -133,7 +133,7 @@ def test_the_server(call: Call) -> None:
         return NetrServerGetInfoResponse.decode(call(SrvsvcOpnum.NetrServerGetInfo, stub))
 
     for level in (100, 101, 102):
-        answer = ask(level).server
+        answer = ask(level).info
         assert answer is not None
         assert answer.name == "SMBQUIC"
     assert ask(103).status == NetStatus.ERROR_INVALID_LEVEL
@@ -157,7 +157,7 @@ def test_the_workstation(server: Server) -> None:
         return NetrWkstaGetInfoResponse.decode(call(0, NetrWkstaGetInfoRequest(level).encode()))
 
     for level in (100, 101, 102):
-        answer = ask(level).workstation
+        answer = ask(level).info
         assert answer is not None
         assert (answer.computername, answer.langroup) == ("SMBQUIC", "WORKGROUP")
     assert ask(502).status == NetStatus.ERROR_INVALID_LEVEL
