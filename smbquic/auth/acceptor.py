@@ -49,6 +49,8 @@ _ALWAYS = (
 _PROOF_SIZE = 16
 _NTLMV1_SIZE = 24
 _MAX_NETBIOS_NAME = 15
+_NOBODYS_KEY = bytes(ntlm_keys.KEY_SIZE)
+"""SessionBaseKey of a client that gives no name. [MS-NLMP] 3.2.5.1.2"""
 
 
 class Authenticator:
@@ -114,8 +116,8 @@ class Authenticator:
 class Acceptor:
     """One logon: `step` takes the client's tokens in turn until `complete`.
 
-    Then `identity` tells whose it is and `session_key` holds 16 bytes, or none for a guest and
-    for nobody. A failed logon stays failed.
+    Then `identity` tells whose it is and `session_key` holds 16 bytes, or none for a guest; that of
+    nobody is no secret. A failed logon stays failed.
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
@@ -144,7 +146,7 @@ class Acceptor:
 
     @property
     def session_key(self) -> bytes:
-        """ExportedSessionKey, 16 bytes; empty for a guest, for nobody, and until `complete`."""
+        """ExportedSessionKey, 16 bytes; empty for a guest, and until `complete`."""
         return self._session_key
 
     def step(self, token: bytes) -> bytes:
@@ -210,7 +212,7 @@ class Acceptor:
         message = AuthenticateMessage.decode(response.response_token or b"")
         identity, session_key = self._verify(message)
         answer = NegTokenResp(NegState.ACCEPT_COMPLETED)
-        if session_key:
+        if session_key and not identity.anonymous:
             answer.mech_list_mic = self._exchange_mech_list_mic(response, session_key)
         self._identity, self._session_key = identity, session_key
         return answer.encode()
@@ -236,7 +238,10 @@ class Acceptor:
         if self._is_anonymous(message):
             if not self._authenticator.guest:
                 raise AuthenticationError("the client gives no name, and nobody is let in unnamed")
-            return Identity("", "", anonymous=True), b""
+            self._flags &= message.flags
+            chosen = message.encrypted_random_session_key
+            key = self._export_key(message, _NOBODYS_KEY) if chosen else _NOBODYS_KEY
+            return Identity("", "", anonymous=True), key
         self._flags &= message.flags
         _check_strength(self._flags)
         if len(message.nt_challenge_response) <= _NTLMV1_SIZE:

@@ -129,14 +129,16 @@ class Logon:
         acceptor, session.acceptor = session.acceptor, None
         identity = acceptor.identity
         if session.is_valid:
-            if identity != session.identity:
+            if identity != session.owner and not identity.anonymous:
                 self.drop(session)
                 raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+            session.identity = identity
             session.expired = False
             response = SessionSetupResponse(self._session_flags(session), token)
             return SessionSetupOutcome(NtStatus.SUCCESS, response, session, repeated=True)
-        session.identity = identity
-        if not (identity.guest or identity.anonymous):
+        session.identity = session.owner = identity
+        if not session.is_strangers:
+            self._state.constrained = False
             self._protect(session, acceptor.session_key)
             request.protection = session.protection
             # The client checks this signature: it covers the whole negotiation.
@@ -154,6 +156,9 @@ class Logon:
         ):
             self.drop(session)  # a guest has no key to sign or encrypt with
             raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
+        elif identity.anonymous:
+            # Everybody knows the key, so nothing has to be signed with it; but it may be.
+            self._protect(session, acceptor.session_key)
         session.negotiated = self._state.negotiated
         session.client_guid = self._state.client_guid
         session.state = SessionState.VALID
@@ -204,7 +209,7 @@ class Logon:
         if previous_id in (0, session.id):
             return None
         previous = self._table.get(previous_id)
-        if previous is None or not previous.is_valid or previous.identity != session.identity:
+        if previous is None or not previous.is_valid or previous.owner != session.owner:
             return None
         self.drop(previous)
         return previous
@@ -277,7 +282,7 @@ class Logon:
                 refusal = NtStatus.NETWORK_SESSION_EXPIRED
             elif session.id in self._state.sessions:
                 refusal = NtStatus.REQUEST_NOT_ACCEPTED
-            elif session.protection is None:  # a guest's
+            elif session.is_strangers:
                 refusal = NtStatus.NOT_SUPPORTED
             elif session.channels >= _MAX_CHANNELS:
                 refusal = NtStatus.INSUFFICIENT_RESOURCES
@@ -294,6 +299,7 @@ class Logon:
         signer = Signer(negotiated.signing_algorithm, key)
         self._state.protections[session.id] = session.protection.rekeyed(signer)
         self._state.sessions[session.id] = session
+        self._state.constrained = False
         session.channels += 1
 
     # --- the end ----------------------------------------------------------------------------

@@ -51,6 +51,8 @@ class Receiver:
             protection = self._state.protections.get(session_id)
             if session is None or protection is None:
                 raise RemoteProtocolError(f"encrypted for the unknown session {session_id:#x}")
+            if self._state.constrained:
+                raise RemoteProtocolError("encrypted before anybody has said who he is")
             return self._take_apart(protection.unseal(message), session)
         if smb1.is_smb1(message):
             return [self._multi_protocol_request(message)]

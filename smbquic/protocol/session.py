@@ -26,6 +26,7 @@ _NOBODY = Identity("", "", anonymous=True)
 class Session:
     """One logon. `identity` and what follows it are there once `state` is VALID.
 
+    `owner` is whose the first logon was; `identity` differs from that while he is nobody.
     `acceptor` runs while a logon, or a repeated one, is under way. `protection` is that of the
     connection that the session began on; `channels` counts the connections that it is bound to.
     `expired` demands a repeated logon before anything else but putting things away; who counts
@@ -37,6 +38,7 @@ class Session:
     preauth: PreauthHash = field(default_factory=PreauthHash)
     state: SessionState = SessionState.IN_PROGRESS
     identity: Identity = _NOBODY
+    owner: Identity = _NOBODY
     protection: Protection | None = None
     application_key: bytes = b""
     signing_required: bool = False
@@ -51,6 +53,11 @@ class Session:
     def is_valid(self) -> bool:
         """Whether the logon succeeded and was not ended."""
         return self.state is SessionState.VALID
+
+    @property
+    def is_strangers(self) -> bool:
+        """Whether nobody has proved whose it is: a guest's, or nobody's."""
+        return self.identity.guest or self.identity.anonymous
 
 
 class SessionTable:

@@ -18,7 +18,7 @@ class ConnectionState:
 
     `protections` holds this connection's keys by session id, `outstanding` the requests that were
     not answered by message id, `pending` those among them that had an interim response by async
-    id. `max_message` is in bytes.
+    id. `constrained` until somebody has proved who he is. `max_message` is in bytes.
     """
 
     window: CommandWindow
@@ -30,6 +30,7 @@ class ConnectionState:
     protections: dict[int, Protection] = field(default_factory=dict)
     outstanding: dict[int, Request] = field(default_factory=dict)
     pending: dict[int, Request] = field(default_factory=dict)
+    constrained: bool = True
     max_message: int = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
 
     @property

@@ -95,10 +95,11 @@ class Pair:
     ) -> None:
         self.random = Random()
         self.table = SessionTable(self.random)
+        self.authenticator = Authenticator(identity)
         self.server = ServerConnection(
             server,
             self.table,
-            Authenticator(identity),  # type: ignore[arg-type]
+            self.authenticator,  # type: ignore[arg-type]
             quic=quic,
             random=self.random,
         )

@@ -14,6 +14,7 @@ from smbquic.errors import (
 )
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession
+from smbquic.protocol.protection import Protection
 from smbquic.protocol.session import SessionState
 from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.wire.close import CloseRequest
@@ -26,7 +27,7 @@ from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.logoff import LogoffRequest, LogoffResponse
 from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
-from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
+from smbquic.wire.session_setup import SessionFlags, SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
 
 NO_FLAGS = SessionSetupFlags(0)
@@ -44,6 +45,7 @@ def setup(token: bytes, flags: SessionSetupFlags = NO_FLAGS) -> SessionSetupRequ
 
 
 GUEST = SimpleNamespace(user="Guest", domain="", guest=True, anonymous=False)
+NOBODY = SimpleNamespace(user="", domain="", guest=False, anonymous=True)
 
 
 @pytest.mark.parametrize("dialect", [d for d in Dialect if d != Dialect.WILDCARD])
@@ -283,7 +285,7 @@ class TestLogon:
 
     def test_somebody_elses_session_is_not_replaced(self, make_session: Callable) -> None:
         pair, former = make_session()
-        pair.server.sessions[former.id].identity = SimpleNamespace(
+        pair.server.sessions[former.id].owner = SimpleNamespace(
             user="bob", domain="", guest=False, anonymous=False
         )
         _, outcome = pair.log_on(previous_session_id=former.id)
@@ -331,11 +333,50 @@ class TestLogon:
         assert outcome.repeated
         assert pair.ask(TreeConnectRequest(r"\\fs\data"), session).failure is None
 
+    def test_its_owner_may_be_nobody_for_a_while(self, make_session: Callable) -> None:
+        pair, session = make_session()
+        alice = pair.server.sessions[session.id].identity
+        for identity, flags in [(NOBODY, SessionFlags.IS_NULL), (alice, SessionFlags(0))]:
+            pair.authenticator.identity = identity
+            for token in (b"hello", b"secret"):
+                request = pair.ask(setup(token), session)
+                outcome = pair.server.session_setup(request, now=2.0)
+                pair.take(pair.server.respond(request, outcome.response, outcome.status))
+            assert outcome.response.session_flags == flags
+            assert outcome.session.identity == identity
+            assert pair.ask(EchoRequest(), session).signed
+
+    def test_nobody_does_not_become_somebody(self, make_pair: Callable) -> None:
+        """His keys are no secret, and would stay."""
+        pair = make_pair(identity=NOBODY, client_signing_required=False)
+        pair.negotiate()
+        session, _ = pair.log_on()
+        pair.authenticator.identity = GUEST
+        request = pair.ask(setup(b"hello"), session)
+        pair.server.session_setup(request, now=2.0)
+        pair.server.fail(request, NtStatus.SUCCESS)
+        with pytest.raises(StatusError) as refusal:
+            pair.server.session_setup(pair.ask(setup(b"secret"), session), now=2.0)
+        assert refusal.value.status == NtStatus.ACCESS_DENIED
+
+    def test_nobody_may_sign_but_not_encrypt(self, make_pair: Callable) -> None:
+        pair = make_pair(identity=NOBODY, client_signing_required=False)
+        pair.negotiate()
+        session, outcome = pair.log_on()
+        assert not outcome.session.signing_required
+        keys = outcome.session.protection
+        session.protection = Protection(keys._signer, keys._sealing, server=False)
+        session.guest, session.signing_required = False, True
+        assert pair.ask(EchoRequest(), session).signed
+        session.encrypt_data = True
+        with pytest.raises(RemoteProtocolError, match="encrypted before"):
+            pair.ask(EchoRequest(), session)
+
     def test_logging_on_again_as_somebody_else_ends_the_session(
         self, make_session: Callable
     ) -> None:
         pair, session = make_session()
-        pair.server.sessions[session.id].identity = GUEST
+        pair.server.sessions[session.id].owner = GUEST
         request = pair.ask(setup(b"hello"), session)
         pair.server.session_setup(request, now=2.0)
         pair.server.fail(request, NtStatus.SUCCESS)

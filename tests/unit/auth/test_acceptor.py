@@ -444,7 +444,15 @@ def test_nobody_is_let_in_as_nobody(open_house: Authenticator, lm_response: byte
     acceptor, _ = challenged(open_house)
     acceptor.step(Authenticate(int(FLAGS), lm_response, b"", "", "").pack())
     assert acceptor.identity == Identity("", "", anonymous=True)
-    assert acceptor.session_key == b""
+    assert acceptor.session_key == bytes(16)
+
+
+def test_nobody_may_choose_a_key_that_everybody_knows(open_house: Authenticator) -> None:
+    acceptor, _ = challenged(open_house)
+    chosen = bytes(range(16))
+    sent = ntlm_keys.exported_session_key(bytes(16), chosen)  # RC4 is its own inverse
+    acceptor.step(Authenticate(int(FLAGS), b"", b"", "", "", encrypted_session_key=sent).pack())
+    assert acceptor.session_key == chosen
 
 
 def test_an_account_stays_itself_in_an_open_house(open_house: Authenticator) -> None:
