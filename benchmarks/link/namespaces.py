@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -349,7 +350,7 @@ class Namespace:
                 time.sleep(0.005)
 
 
-class NamespacePair:
+class NamespacePair(ABC):
     """A context manager: a client's and a server's namespace, with something between them."""
 
     client: Namespace
@@ -359,9 +360,9 @@ class NamespacePair:
         self._stack: ExitStack | None = None
         self._signals = ExitStack()
 
+    @abstractmethod
     def _connect(self, stack: ExitStack) -> None:
         """Put a device into each."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         if self._stack is not None:

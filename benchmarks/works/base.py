@@ -1,5 +1,6 @@
 """What a work is: a request to the client, a look at what came of it, and its main figure."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ class Metric:
     digits: int = 1
 
 
-class Work:
+class Work(ABC):
     """One kind of work."""
 
     name: str
@@ -33,9 +34,9 @@ class Work:
     metrics: ClassVar[tuple[Metric, ...]]
     """The first is the main one, which is compared."""
 
+    @abstractmethod
     def request(self, place: Place, seed: int) -> dict[str, Any]:
         """What the client is told."""
-        raise NotImplementedError
 
     def run(self, perform: Perform, place: Place, link: Link, seed: int) -> Figures:
         """Have it done."""

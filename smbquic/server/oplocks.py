@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -95,7 +96,7 @@ class Break:
     done: asyncio.Future[None]
 
 
-class Holder:
+class Holder(ABC):
     """Whoever may cache something of a file: `caching` are the bits of `LeaseState`.
 
     `opens` are those that it serves; while `breaking`, `caching` is what it was before.
@@ -112,28 +113,28 @@ class Holder:
         state.holders.append(self)
 
     @property
+    @abstractmethod
     def level(self) -> int:
         """How a response to CREATE calls it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def left_after(self, cause: Cause) -> int:
         """What the holder may still cache when that has happened."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_waited_for(self, cause: Cause) -> bool:
         """Whether that has to wait until the client has given up what it loses."""
-        raise NotImplementedError
 
+    @abstractmethod
     def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
         """Tells the client what it is left with; `further` if it has just acknowledged more.
 
         False if there is no connection to tell it on.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def must_acknowledge(self) -> bool:
         """Whether the client has something to do before it can give up what it has."""
-        raise NotImplementedError
 
     def reduce(self, left: int, *, further: bool = False) -> bool:
         """Has the client give up everything but `left`.

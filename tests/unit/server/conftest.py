@@ -290,9 +290,13 @@ class Client:
         return file_id
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Hangs up. Raises what the server failed with, or that somebody cancelled it."""
         self.transport.close()
-        await asyncio.wait_for(self.served, 10)
+        # Not by awaiting the task: its cancellation would be taken for the test's own.
+        done, _ = await asyncio.wait([self.served], timeout=10)
+        assert done, "the server goes on after its client has hung up"
+        assert not self.served.cancelled(), "the server was cancelled"
+        self.served.result()
 
 
 def create(name: str, **fields: Any) -> CreateRequest:
@@ -364,8 +368,9 @@ async def connect(server: Server) -> AsyncIterator[Connect]:
         return client
 
     yield connected
-    for client in clients:
-        await client.close()
+    outcomes = await asyncio.gather(*(each.close() for each in clients), return_exceptions=True)
+    for failure in filter(None, outcomes):
+        raise failure
 
 
 @pytest.fixture
