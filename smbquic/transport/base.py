@@ -15,7 +15,8 @@ class Peer:
     `encrypted` says that the channel itself hides the messages, `authenticated` that the peer
     proved its name to us with a certificate. `handshake_seconds` is the time from the first
     packet to a usable connection. `engine` is the QUIC library that this end uses, and
-    `engine_reason` why it is this one; both are empty over TCP.
+    `engine_reason` why it is this one; both are empty over TCP. `resumed` says that the session is
+    an earlier one, taken up again: the certificates were shown then, and judged once more now.
     """
 
     kind: Literal["quic", "tcp"]
@@ -30,6 +31,7 @@ class Peer:
     handshake_seconds: float = 0.0
     engine: str = ""
     engine_reason: str = ""
+    resumed: bool = False
 
 
 class MessageTransport(Protocol):

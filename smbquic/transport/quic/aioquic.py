@@ -31,10 +31,12 @@ from smbquic.transport.quic.engine import (
     ConnectionIds,
     DatagramSizes,
     Ending,
+    ResetToken,
     Security,
     Verify,
 )
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
     ALPN,
     ClientTls,
@@ -166,7 +168,9 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguratio
 def by_name(names: ServerNames, options: QuicOptions) -> Pick:
     """What finds the certificate for a name. Raises as `server_configuration` does."""
     made = {
-        id(identity): Shown(server_configuration(identity, options), identity.verify)
+        id(identity): Shown(
+            server_configuration(identity, options), identity.verify, identity.ticket_store()
+        )
         for identity in names.all
     }
 
@@ -204,7 +208,8 @@ class AioquicEngine:
     """An `Engine` on aioquic's `QuicConnection`.
 
     `verify` judges the peer's certificate; on a server it also makes a client show one. `pick`
-    finds a server's certificate by the name that is asked for.
+    finds a server's certificate by the name that is asked for. `tickets` are a server's,
+    `resumption` is a client's way to its own.
     """
 
     def __init__(
@@ -215,9 +220,12 @@ class AioquicEngine:
         *,
         verify: Verify | None = None,
         pick: Pick | None = None,
+        tickets: TicketStore | None = None,
+        resumption: Resumption | None = None,
         original_id: bytes | None = None,
         retry_id: bytes | None = None,
         first_datagram: int = 0,
+        reset_token: ResetToken | None = None,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -237,6 +245,9 @@ class AioquicEngine:
             retry_source_connection_id=retry_id,
             verify=verify,
             pick=pick,
+            tickets=tickets,
+            resumption=resumption,
+            reset_token=reset_token,
         )
         self.connection_id: bytes = self._quic.host_cid
         control = self._quic._loss._cc
@@ -311,6 +322,11 @@ class AioquicEngine:
         """See `Engine`."""
         for start in range(0, len(run), size):
             self.receive(run[start : start + size], path, now)
+
+    def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
+        """See `Engine`."""
+        self._quic.receive_stray(datagram, now)
+        self._take_events()
 
     def read(self) -> list[bytes]:
         """See `Engine`."""
@@ -429,6 +445,7 @@ class AioquicEngine:
                 cipher=cipher.name,
                 server_name=context.asked_name or self._quic.configuration.server_name or "",
                 certificates=context.peer_chain,
+                resumed=context.session_resumed,
             )
 
     def _is_confirmed(self) -> bool:

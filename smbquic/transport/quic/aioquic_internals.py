@@ -18,14 +18,21 @@ from aioquic.quic.congestion.base import (
     register_congestion_control,
 )
 from aioquic.quic.connection import QuicConnection
-from aioquic.quic.packet import pull_quic_transport_parameters
+from aioquic.quic.events import ConnectionTerminated
+from aioquic.quic.packet import (
+    QuicErrorCode,
+    QuicProtocolVersion,
+    pull_quic_transport_parameters,
+)
 from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketPacer, QuicPacketSpace
 from aioquic.quic.stream import QuicStream
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.bbr import Bbr
-from smbquic.transport.quic.engine import Verify
+from smbquic.transport.quic.engine import STATELESS_RESET, ResetToken, Verify
+from smbquic.transport.quic.resets import is_reset
+from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import alert_of
 from smbquic.wire.cursor import Buffer
 
@@ -39,10 +46,14 @@ register_congestion_control("bbr", cast(QuicCongestionControlFactory, Bbr))
 
 
 class Shown(NamedTuple):
-    """A server's certificate and key, in a configuration, and who judges clients for it."""
+    """A server's certificate and key, in a configuration, and who judges clients for it.
+
+    `tickets` are None where clients have to show a certificate, every time.
+    """
 
     configuration: QuicConfiguration
     verify: Verify | None
+    tickets: TicketStore | None
 
 
 Pick = Callable[[str], Shown | None]
@@ -69,6 +80,8 @@ class Context(tls.Context):
     peer_chain: tuple[bytes, ...]
     asked_name: str
     verdict: HandshakeError | None
+    _wants_early_data: bool
+    _tickets: TicketStore | None
 
     @classmethod
     def adopt(
@@ -78,22 +91,46 @@ class Context(tls.Context):
         *,
         is_client: bool,
         pick: Pick | None = None,
+        tickets: TicketStore | None = None,
+        chain: tuple[bytes, ...] = (),
     ) -> None:
-        """Turn a context that has not begun yet into one of this class."""
+        """Turn a context that has not begun yet into one of this class.
+
+        `chain` is the peer's, if it shows none because it remembers us.
+        """
         context.__class__ = cls
         adopted = cast(Context, context)
         adopted.verify = verify
         adopted.pick = pick
-        adopted.peer_chain = ()
+        adopted.peer_chain = chain
         adopted.asked_name = ""
         adopted.verdict = None
         adopted._request_client_certificate = verify is not None and not is_client
+        # Data ahead of the handshake can be replayed: it is neither offered nor taken.
+        adopted._max_early_data = None
+        adopted._wants_early_data = False
+        if tickets is not None:
+            adopted._remember_in(tickets)
+
+    def _remember_in(self, tickets: TicketStore | None) -> None:
+        """Where a server's sessions are kept, if they are."""
+        self._tickets = tickets
+        self.get_session_ticket_cb = self._recall if tickets is not None else None
+        self.new_session_ticket_cb = tickets.keep if tickets is not None else None
+
+    def _recall(self, identity: bytes) -> tls.SessionTicket | None:
+        if self._tickets is None or self._wants_early_data:
+            return None
+        session: tls.SessionTicket | None = self._tickets.take(identity)
+        return session
 
     def _server_handle_hello(
         self, input_buf: QuicBuffer, initial_buf: QuicBuffer, handshake_buf: QuicBuffer
     ) -> None:
         start = input_buf.tell()
-        self.asked_name = tls.pull_client_hello(input_buf).server_name or ""
+        hello = tls.pull_client_hello(input_buf)
+        self.asked_name = hello.server_name or ""
+        self._wants_early_data = hello.early_data
         input_buf.seek(start)
         if self.pick is not None:
             self._show(self.pick(self.asked_name))
@@ -114,6 +151,7 @@ class Context(tls.Context):
         self.certificate_private_key = shown.configuration.private_key
         self.verify = shown.verify
         self._request_client_certificate = shown.verify is not None
+        self._remember_in(shown.tickets)
 
     def _set_peer_certificate(self, certificate: tls.Certificate) -> None:
         super()._set_peer_certificate(certificate)
@@ -156,16 +194,28 @@ class Connection(QuicConnection):
         retry_source_connection_id: bytes | None,
         verify: Verify | None,
         pick: Pick | None = None,
+        tickets: TicketStore | None = None,
+        resumption: Resumption | None = None,
+        reset_token: ResetToken | None = None,
     ) -> None:
         super().__init__(
             configuration=configuration,
             original_destination_connection_id=original_destination_connection_id,
             retry_source_connection_id=retry_source_connection_id,
+            session_ticket_handler=self._keep_ticket if resumption is not None else None,
         )
         # Nothing is known of the peer yet, and the first datagrams are padded to the full size.
         self._max_datagram_size = SMALLEST_MAX_DATAGRAM_SIZE
         self._verify = verify
         self._pick = pick
+        self._tickets = tickets
+        self._resumption = resumption
+        self._offered = resumption.take() if resumption is not None else None
+        if self._offered is not None:
+            configuration.session_ticket = self._offered.session
+        self._reset_token = reset_token
+        if reset_token is not None:
+            self._host_cids[0].stateless_reset_token = reset_token(self.host_cid)
         self._loss._pacer = Pacer(self._loss._cc, max_datagram_size=configuration.max_datagram_size)
         for limit, streams in (
             (self._local_max_streams_bidi, 0 if configuration.is_client else 1),
@@ -175,13 +225,40 @@ class Connection(QuicConnection):
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)
-        Context.adopt(self.tls, self._verify, is_client=self._is_client, pick=self._pick)
+        Context.adopt(
+            self.tls,
+            self._verify,
+            is_client=self._is_client,
+            pick=self._pick,
+            # Sessions are not carried from one version to another ([RFC9369] 4.1).
+            tickets=self._tickets if self._version == QuicProtocolVersion.VERSION_1 else None,
+            chain=self._offered.chain if self._offered is not None else (),
+        )
 
     def _parse_transport_parameters(self, data: bytes, from_session_ticket: bool = False) -> None:
         super()._parse_transport_parameters(data, from_session_ticket)
         most = pull_quic_transport_parameters(QuicBuffer(data=data)).max_udp_payload_size
         wanted = self._configuration.max_datagram_size
         self._max_datagram_size = wanted if most is None else min(wanted, most)
+
+    def _keep_ticket(self, session: tls.SessionTicket) -> None:
+        if self._resumption is not None and self._version == QuicProtocolVersion.VERSION_1:
+            session.max_early_data_size = None
+            self._resumption.keep(session, cast(Context, self.tls).peer_chain)
+
+    def _replenish_connection_ids(self) -> None:
+        super()._replenish_connection_ids()
+        if self._reset_token is not None:
+            for each in self._host_cids:
+                each.stateless_reset_token = self._reset_token(each.cid)
+
+    def receive_stray(self, datagram: bytes, now: float) -> None:
+        """Fall silent if a datagram for an unknown connection id says that the peer is no more."""
+        if self._close_event is None and is_reset(datagram, self._peer_cid.stateless_reset_token):
+            self._close_event = ConnectionTerminated(
+                error_code=QuicErrorCode.NO_ERROR, frame_type=None, reason_phrase=STATELESS_RESET
+            )
+            self._close_begin(is_initiator=False, now=now)
 
     # The library doubles a limit as soon as half of it is used. With nothing used in its eyes it
     # does not, and still announces what we changed. It comes by for every packet, hence the test.

@@ -14,7 +14,7 @@ from smbquic.transport.quic.engines import MakeEngine, client_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
-from smbquic.transport.quic.udp import UdpEndpoint
+from smbquic.transport.quic.udp import Path, UdpEndpoint
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ async def connect(
     name = server_name or host
     judge = trust.verify
     verify = None if judge is None or trust.insecure else lambda chain: judge(chain, name)
-    choice, make_engine = client_engine(trust, name, options, verify)
+    choice, make_engine = client_engine(trust, name, options, verify, port=port)
     logger.info("%s: the QUIC engine is %s", url("quic", (host, port)), choice)
 
     async def attempt(address: Address) -> QuicTransport:
@@ -72,7 +72,7 @@ class _Attempt:
         verified: bool,
     ) -> None:
         self._name = url("quic", address.endpoint)
-        self._router = Router()
+        self._router = Router(on_stray=self._take_stray)
         try:
             self._endpoint = UdpEndpoint(self._router, remote=address)
         except OSError as error:
@@ -103,6 +103,9 @@ class _Attempt:
         except asyncio.CancelledError:
             self._transport.abort(ConnectionClosed("the attempt was given up"))
             raise
+
+    def _take_stray(self, datagram: bytes, path: Path, now: float) -> None:
+        self._transport.stray_received(datagram, path, now)
 
     def issued(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""

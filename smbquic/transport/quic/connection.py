@@ -210,6 +210,11 @@ class QuicTransport:
         self._refused_since = None
         self._engine.receive_run(run, size, path, now)
 
+    def stray_received(self, datagram: bytes, path: Path, now: float) -> None:
+        """Take a datagram for an unknown connection id: the peer may have lost its memory."""
+        self._engine.receive_stray(datagram, path, now)
+        self._advance(now)
+
     def batch_received(self, now: float) -> None:
         """Act on the datagrams that came, and answer."""
         if self._closed.done():
@@ -316,6 +321,7 @@ class QuicTransport:
             encrypted=True,
             authenticated=self._verified and bool(security.certificates),
             handshake_seconds=now - self._started,
+            resumed=security.resumed,
             engine=self._choice.engine,
             engine_reason=self._choice.reason,
         )

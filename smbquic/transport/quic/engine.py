@@ -46,12 +46,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """What the handshake settled; `certificates` is the peer's chain in DER, leaf first."""
+    """What the handshake settled; `certificates` is the peer's chain in DER, leaf first.
+
+    Where the session was `resumed`, the peer showed them when it began.
+    """
 
     alpn: str
     cipher: str
     server_name: str
     certificates: tuple[bytes, ...]
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,12 @@ class Engine(Protocol):
     def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
         """Take datagrams of `size` bytes each, the last one may be shorter; never raises."""
 
+    def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
+        """Take a datagram for a connection id that is none of ours, as a client.
+
+        It may be how the peer says that it has lost its memory ([RFC9000] 10.3); never raises.
+        """
+
     def read(self) -> list[bytes]:
         """What arrived on the stream since the last call, in order."""
 
@@ -171,5 +181,7 @@ class ConnectionIds(Protocol):
         """The peer will not use this one any more."""
 
 
+ResetToken = Callable[[bytes], bytes]
+"""What a server proves by that it issued a connection id ([RFC9000] 10.3)."""
 Verify = Callable[[list[bytes]], object]
 """Judges the peer's chain (DER, leaf first); raises `HandshakeError` to refuse it."""

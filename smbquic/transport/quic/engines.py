@@ -4,10 +4,18 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Protocol
 
-from smbquic.errors import SmbError
+from smbquic.errors import HandshakeError, SmbError
 from smbquic.transport.quic import aioquic
-from smbquic.transport.quic.engine import Choice, ConnectionIds, DatagramSizes, Engine, Verify
+from smbquic.transport.quic.engine import (
+    Choice,
+    ConnectionIds,
+    DatagramSizes,
+    Engine,
+    ResetToken,
+    Verify,
+)
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
 
@@ -26,25 +34,55 @@ class MakeEngine(Protocol):
         original_id: bytes | None = None,
         retry_id: bytes | None = None,
         first_datagram: int = 0,
+        reset_token: ResetToken | None = None,
     ) -> Engine:
         """`first_datagram` is the size of the client's first one, in bytes, on a server."""
 
 
 def client_engine(
-    trust: ClientTls, server_name: str, options: QuicOptions, verify: Verify | None
+    trust: ClientTls,
+    server_name: str,
+    options: QuicOptions,
+    verify: Verify | None,
+    *,
+    port: int | None = None,
 ) -> tuple[Choice, MakeEngine]:
-    """Which engine it is, and what makes one. Raises `EngineError`, and as files may."""
+    """Which engine it is, and what makes one. Raises `EngineError`, and as files may.
+
+    Without the server's `port` no session is taken up again.
+    """
     choice = choose(options)
+    resumption = None if port is None else _resumption(trust, verify, choice, server_name, port)
     if choice.engine == "qh3":
         from smbquic.transport.quic import qh3
 
         configuration = qh3.client_configuration(trust, server_name, options)
-        return choice, partial(qh3.Qh3Engine, configuration, verify=verify)
+        return choice, partial(qh3.Qh3Engine, configuration, verify=verify, resumption=resumption)
     return choice, partial(
         aioquic.AioquicEngine,
         aioquic.client_configuration(trust, server_name, options),
         verify=verify,
+        resumption=resumption,
     )
+
+
+def _resumption(
+    trust: ClientTls, verify: Verify | None, choice: Choice, server_name: str, port: int
+) -> Resumption | None:
+    """A client's way to its tickets; None where nothing here could judge a server again."""
+    if verify is None and not trust.insecure:
+        return None
+
+    def accepts(chain: tuple[bytes, ...]) -> bool:
+        try:
+            if verify is not None:
+                verify(list(chain))
+        except HandshakeError:
+            return False
+        return True
+
+    key = (choice.engine, server_name, port, trust.fingerprint())
+    return Resumption(trust.tickets, key, accepts)
 
 
 def server_engine(
@@ -57,11 +95,16 @@ def server_engine(
     if choice.engine == "qh3":
         from smbquic.transport.quic import qh3
 
-        return choice, partial(qh3.Qh3Engine, qh3.server_configuration(identity, options))
+        return choice, partial(
+            qh3.Qh3Engine,
+            qh3.server_configuration(identity, options),
+            tickets=identity.ticket_store(),
+        )
     return choice, partial(
         aioquic.AioquicEngine,
         aioquic.server_configuration(identity, options),
         verify=identity.verify,
+        tickets=identity.ticket_store(),
     )
 
 

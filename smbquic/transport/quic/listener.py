@@ -8,12 +8,13 @@ from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import OnConnection
-from smbquic.transport.quic.aioquic import AddressCheck
+from smbquic.transport.quic.aioquic import CONNECTION_ID_SIZE, AddressCheck
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engines import server_engine
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.resets import StatelessResets
 from smbquic.transport.quic.router import Destination, Router
-from smbquic.transport.quic.tls import ServerNames, ServerTls
+from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections
 
@@ -69,9 +70,10 @@ class QuicListener:
         self._closing = False
         self._crowded = False
         self._retry = AddressCheck()
-        self._router = Router(self._accept, self._reply)
+        self._router = Router(self._accept, self._reply, self._answer_stray)
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
+        self._resets = StatelessResets(_secret(certificate), self.url)
         logger.info("%s: the QUIC engine is %s", self.url, self.engine)
 
     def reload(self, certificate: ServerTls | ServerNames | None = None) -> None:
@@ -86,6 +88,7 @@ class QuicListener:
             logger.info("%s: the QUIC engine is %s now", self.url, self.engine)
         self._certificate = certificate
         self._judges_clients = _judges_clients(certificate)
+        self._resets = StatelessResets(_secret(certificate), self.url)
 
     async def close(self) -> None:
         """Stop accepting, end the connections that were accepted, and wait for both."""
@@ -148,6 +151,7 @@ class QuicListener:
             original_id=original_id or connection_id,
             retry_id=connection_id if original_id else None,
             first_datagram=len(datagram),
+            reset_token=self._resets.token,
         )
         host, port = endpoint(path[0])
         transport = QuicTransport(
@@ -168,6 +172,12 @@ class QuicListener:
         self._ids[transport] = ids
         self._half_open.add(transport)
         return transport
+
+    def _answer_stray(self, datagram: bytes, path: Path, now: float) -> None:
+        """Tell a client that its connection is gone, which only we can."""
+        reset = self._resets.answer(datagram, datagram[1 : 1 + CONNECTION_ID_SIZE], now)
+        if reset is not None:
+            self._reply(reset, path)
 
     def _is_crowded(self) -> bool:
         """Whether many handshakes are half done; the log hears of it once for each time."""
@@ -190,6 +200,13 @@ class QuicListener:
 def _judges_clients(certificate: ServerTls | ServerNames) -> bool:
     all_ = certificate.all if isinstance(certificate, ServerNames) else (certificate,)
     return any(each.verify is not None for each in all_)
+
+
+def _secret(certificate: ServerTls | ServerNames) -> bytes:
+    """A private key that is there again when the server is."""
+    if isinstance(certificate, ServerNames):
+        certificate = certificate.default or certificate.all[0]
+    return pem(certificate.key)
 
 
 class _Ids:

@@ -30,6 +30,7 @@ from smbquic.transport.quic.engine import (
     ConnectionIds,
     DatagramSizes,
     Ending,
+    ResetToken,
     Security,
     Verify,
 )
@@ -41,6 +42,7 @@ from smbquic.transport.quic.qh3_internals import (
     Connection,
     Context,
 )
+from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
     ALPN,
     ClientTls,
@@ -140,7 +142,11 @@ class _Trial:
 
 
 class Qh3Engine:
-    """An `Engine` on qh3's `QuicConnection`. `verify` judges the server's certificate."""
+    """An `Engine` on qh3's `QuicConnection`.
+
+    `verify` judges the server's certificate. `tickets` are a server's, `resumption` is a client's
+    way to its own.
+    """
 
     def __init__(
         self,
@@ -149,9 +155,12 @@ class Qh3Engine:
         ids: ConnectionIds,
         *,
         verify: Verify | None = None,
+        tickets: TicketStore | None = None,
+        resumption: Resumption | None = None,
         original_id: bytes | None = None,
         retry_id: bytes | None = None,
         first_datagram: int = 0,
+        reset_token: ResetToken | None = None,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -180,6 +189,9 @@ class Qh3Engine:
             largest_datagram=sizes.most,
             probing=sizes.start < sizes.most,
             verify=verify,
+            tickets=tickets,
+            resumption=resumption,
+            reset_token=reset_token,
             configuration=replace(configuration, max_datagram_size=self.datagram_size),
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
@@ -279,6 +291,10 @@ class Qh3Engine:
         """See `Engine`."""
         self._begin(path)
         self._hear(path, len(run), self._quic.receive_gro_buffer, run, size, now=now)
+
+    def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
+        """See `Engine`: the core knows."""
+        self.receive(datagram, path, now)
 
     def _hear(
         self,
@@ -494,6 +510,7 @@ class Qh3Engine:
             cipher=CipherSuite(cipher).name if cipher is not None else "",
             server_name=self._tls.asked_name or self._quic.configuration.server_name or "",
             certificates=self._tls.peer_chain,
+            resumed=self._tls.session_resumed,
         )
         core: Any = self._quic._core
         self.datagram_size = core.active_path[5]

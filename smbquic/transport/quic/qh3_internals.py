@@ -12,12 +12,17 @@ from qh3._hazmat import Buffer as QuicBuffer
 from qh3._hazmat import QuicConnectionCore, SelfSignedCertificateError
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnection
-from qh3.quic.packet import pull_quic_transport_parameters, push_quic_transport_parameters
+from qh3.quic.packet import (
+    QuicProtocolVersion,
+    pull_quic_transport_parameters,
+    push_quic_transport_parameters,
+)
 from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.addresses import is_ip_address
-from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending, Verify
+from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending, ResetToken, Verify
+from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import ALPN, alert_of
 
 _OWN_ADDRESS = ("192.0.2.2", 1)
@@ -110,21 +115,45 @@ class Context(tls.Context):
     verify: Verify | None
     asked_name: str
     verdict: HandshakeError | None
+    _resumed_chain: tuple[bytes, ...]
+    _wants_early_data: bool
+    _tickets: TicketStore | None
 
     @classmethod
-    def adopt(cls, context: tls.Context, verify: Verify | None) -> None:
-        """Turn a context that has not begun yet into one of this class."""
+    def adopt(
+        cls, context: tls.Context, verify: Verify | None, chain: tuple[bytes, ...] = ()
+    ) -> None:
+        """Turn a context that has not begun yet into one of this class.
+
+        `chain` is the peer's, if it shows none because it remembers us.
+        """
         context.__class__ = cls
         adopted = cast(Context, context)
         adopted.verify = verify
         adopted.asked_name = ""
         adopted.verdict = None
-        # Early data can be replayed, so none is asked for.
+        adopted._resumed_chain = chain
+        # Data ahead of the handshake can be replayed: it is neither offered nor taken.
         adopted._max_early_data = None
+        adopted._wants_early_data = False
+
+    def remember_in(self, tickets: TicketStore) -> None:
+        """Where a server's sessions are kept."""
+        self._tickets = tickets
+        self.get_session_ticket_cb = self._recall
+        self.new_session_ticket_cb = tickets.keep
+
+    def _recall(self, identity: bytes) -> tls.SessionTicket | None:
+        if self._tickets is None or self._wants_early_data:
+            return None
+        session: tls.SessionTicket | None = self._tickets.take(identity)
+        return session
 
     @property
     def peer_chain(self) -> tuple[bytes, ...]:
         """The peer's certificates in DER, leaf first."""
+        if self.session_resumed:
+            return self._resumed_chain
         leaf = self.peer_certificate
         chain = [leaf, *self.peer_certificate_chain] if leaf is not None else []
         return tuple(bytes(certificate.public_bytes()) for certificate in chain)
@@ -142,6 +171,7 @@ class Context(tls.Context):
         hello = tls.pull_client_hello(input_buf)
         input_buf.seek(start)
         self.asked_name = hello.server_name or ""
+        self._wants_early_data = hello.early_data
         if ALPN not in (hello.alpn_protocols or ()):
             raise Refused(120, "No common ALPN protocols")
         super()._server_handle_hello(input_buf, *buffers)
@@ -190,8 +220,12 @@ class Bridge(QuicTlsBridge):
         self, configuration: QuicConfiguration, verify: Verify | None, **more: Any
     ) -> None:
         self._largest = more.pop("largest_datagram")
+        chain = more.pop("resumed_chain")
+        tickets: TicketStore | None = more.pop("tickets")
         super().__init__(configuration, **more)
-        Context.adopt(self.tls, verify)
+        Context.adopt(self.tls, verify, chain)
+        if tickets is not None:
+            cast(Context, self.tls).remember_in(tickets)
 
     def serialize_transport_parameters(self) -> bytes:
         """What we ask of the peer."""
@@ -226,9 +260,20 @@ class Connection(QuicConnection):
         largest_datagram: int,
         probing: bool,
         verify: Verify | None,
+        tickets: TicketStore | None = None,
+        resumption: Resumption | None = None,
+        reset_token: ResetToken | None = None,
         **more: Any,
     ) -> None:
-        super().__init__(**more)
+        super().__init__(
+            session_ticket_handler=self._keep_ticket if resumption is not None else None, **more
+        )
+        self._tickets = tickets
+        self._resumption = resumption
+        self._offered = resumption.take() if resumption is not None else None
+        if self._offered is not None:
+            self._configuration.session_ticket = self._offered.session
+        self._reset_token = reset_token
         self._unread_limit = unread_limit
         self._largest_datagram = largest_datagram
         self._probing = probing
@@ -276,6 +321,12 @@ class Connection(QuicConnection):
             self._configuration,
             self._verify,
             largest_datagram=self._largest_datagram,
+            resumed_chain=self._offered.chain if self._offered is not None else (),
+            # Sessions are not carried from one version to another ([RFC9369] 4.1).
+            tickets=self._tickets if self._version == QuicProtocolVersion.VERSION_1 else None,
+            stateless_reset_token=(
+                self._reset_token(self.host_cid) if self._reset_token is not None else None
+            ),
             version=self._version,
             local_initial_source_connection_id=self.host_cid,
             remote_initial_source_connection_id=remote_source_cid,
@@ -287,6 +338,11 @@ class Connection(QuicConnection):
             version_change_handler=self._set_version,
         )
         return self._tls
+
+    def _keep_ticket(self, session: tls.SessionTicket) -> None:
+        if self._resumption is not None and self._version == QuicProtocolVersion.VERSION_1:
+            session.max_early_data_size = None
+            self._resumption.keep(session, cast(Context, cast(Bridge, self._tls).tls).peer_chain)
 
     def shrink(self, size: int) -> None:
         """Send datagrams of at most `size` bytes from now on; the core never grows again.

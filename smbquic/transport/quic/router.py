@@ -32,18 +32,27 @@ Accept = Callable[[bytes, bytes, Path, float], Destination | None]
 """Called with a new client's first datagram, the connection id it chose, the path and the time;
 None turns it away."""
 Reply = Callable[[bytes, Path], None]
+OnStray = Callable[[bytes, Path, float], None]
+"""Called with a datagram of a connection that nobody here knows, the path and the time."""
 
 
 class Router:
     """Receives the datagrams of a socket and hands them to the connections on it.
 
     Without `accept`, only the connections that were added are heard. Datagrams that belong to
-    nobody are dropped, but a client with a version that is not spoken here is told so.
+    nobody are dropped, but a client with a version that is not spoken here is told so, and
+    `on_stray` gets what looks like part of a connection.
     """
 
-    def __init__(self, accept: Accept | None = None, reply: Reply | None = None) -> None:
+    def __init__(
+        self,
+        accept: Accept | None = None,
+        reply: Reply | None = None,
+        on_stray: OnStray | None = None,
+    ) -> None:
         self._accept = accept
         self._reply = reply
+        self._on_stray = on_stray
         self._owners: dict[bytes, Destination] = {}
         self._touched: dict[Destination, None] = {}
 
@@ -68,6 +77,8 @@ class Router:
             )
         else:
             owner = self._owners.get(datagram[1 : 1 + CONNECTION_ID_SIZE])
+            if owner is None and self._on_stray is not None:
+                self._on_stray(datagram, path, now)
         if owner is not None:
             owner.datagram_received(datagram, path, now)
             self._touched[owner] = None

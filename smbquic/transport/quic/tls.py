@@ -4,6 +4,7 @@ TLS 1.3 and ALPN `smb` are not negotiable. Files are read when a connection or a
 so that renewed ones are found.
 """
 
+import hashlib
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from smbquic.errors import ConnectError, HandshakeError, TransportError
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
+from smbquic.transport.quic.tickets import TicketCache, TicketStore
 
 ALPN = "smb"
 
@@ -33,6 +35,10 @@ class ClientTls:
     the engine's own check of chain, dates and name, and raises `HandshakeError` to refuse.
     `insecure` accepts any certificate. `certificate` is a PEM file of a chain, leaf first, and
     `key` its private key in PEM without a password.
+
+    `tickets` are what servers have given for a shorter handshake next time: whoever connects
+    again with the same `ClientTls` uses them, provided that `verify` accepts again what the server
+    had shown. Where the engine does the checking there are none.
     """
 
     ca: Path | None = None
@@ -40,10 +46,19 @@ class ClientTls:
     certificate: Path | None = None
     key: Path | None = None
     verify: VerifyServer | None = None
+    tickets: TicketCache = field(default_factory=TicketCache, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("a client certificate and its key come together")
+
+    def fingerprint(self) -> bytes:
+        """What changes where other servers are trusted, or another certificate is shown.
+
+        Raises `OSError`.
+        """
+        parts = [b"" if path is None else pem(path) for path in (self.ca, self.certificate)]
+        return b"".join(hashlib.sha256(part).digest() for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,13 @@ class ServerTls:
     def __post_init__(self) -> None:
         if self.client_ca is not None and self.verify is None:
             raise ValueError("client_ca needs verify, which holds the chain against it")
+
+    def ticket_store(self) -> TicketStore | None:
+        """For the sessions that begin with this certificate, if clients may take them up again.
+
+        Where they have to show a certificate, they have to each time.
+        """
+        return TicketStore() if self.verify is None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,3 +221,16 @@ def test_a_run_for_several_connections_is_taken_apart() -> None:
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_any_run_is_taken(run: bytes, size: int) -> None:
     Server().router.run_received(run, size, PATH, 1.0)
+
+
+def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
+    strays: list[Any] = []
+    router = Router(on_stray=lambda *stray: strays.append(stray))
+    router.add(ID, Owner())
+    other = b"\x40" + bytes(8) + b"unknown"
+    router.datagram_received(b"\x40" + ID + b"known", PATH, 1.0)
+    router.datagram_received(long_header(), PATH, 1.0)
+    router.datagram_received(b"", PATH, 1.0)
+    router.run_received(other + other, len(other), PATH, 2.0)
+
+    assert strays == [(other, PATH, 2.0)] * 2

@@ -1,0 +1,168 @@
+"""A server that was restarted, and clients of its former life."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectionClosed
+from smbquic.pki import PkiDirectory, init
+from smbquic.transport import quic
+from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic.engine import STATELESS_RESET
+from smbquic.transport.quic.resets import StatelessResets
+
+HOST = "127.0.0.1"
+FOREVER = quic.QuicOptions(idle_timeout=600.0)
+"""Longer than a test may take: whoever waits for the time-out does not pass."""
+
+
+class Lives:
+    """A server that can be killed without a word, and comes back on the same port."""
+
+    def __init__(self, pairing: Any, pki: PkiDirectory) -> None:
+        self.pairing = pairing
+        self.pki = pki
+        self.port = 0
+        self.listeners: list[quic.QuicListener] = []
+
+    async def serve(self, transport: MessageTransport) -> None:
+        while True:
+            await transport.send(await transport.receive())
+
+    async def start(self, pki: PkiDirectory | None = None) -> quic.QuicListener:
+        own = (pki or self.pki).server
+        listener: quic.QuicListener = await self.pairing.listen(
+            HOST,
+            self.port,
+            self.serve,
+            certificate=quic.ServerTls(own.certificate, own.key),
+            options=FOREVER,
+        )
+        self.port = int(listener.url.rpartition(":")[2])
+        self.listeners.append(listener)
+        return listener
+
+    def kill(self) -> None:
+        """What a client sees of a process that was killed: nothing."""
+        listener = self.listeners[-1]
+        listener._endpoint.close()
+        for transport in list(listener._ids):
+            transport.abort(ConnectionClosed("killed"))
+
+    async def connect(self) -> MessageTransport:
+        """A client that has been served once."""
+        transport: MessageTransport = await self.pairing.connect(
+            HOST, self.port, trust=quic.ClientTls(ca=self.pki.ca), options=FOREVER
+        )
+        await transport.send(b"\xfeSMB")
+        await asyncio.wait_for(transport.receive(), 20)
+        return transport
+
+
+@pytest.fixture
+async def lives(pairing: Any, pki: PkiDirectory) -> AsyncIterator[Lives]:
+    made = Lives(pairing, pki)
+    yield made
+    for listener in made.listeners:
+        await listener.close()
+
+
+async def test_a_restarted_server_ends_the_connections_it_does_not_know(lives: Lives) -> None:
+    await lives.start()
+    client = await lives.connect()
+    lives.kill()
+    await lives.start()
+    await client.send(b"\xfeSMB are you there?")
+
+    with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
+        await asyncio.wait_for(client.receive(), 20)
+    await asyncio.wait_for(client.wait_closed(), 20)
+
+
+async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
+    lives: Lives,
+) -> None:
+    await lives.start()
+    client: Any = await lives.connect()
+    waiting = asyncio.create_task(client.receive())
+    lives.kill()
+    await lives.start()
+    client._ping()
+
+    with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
+        await asyncio.wait_for(waiting, 20)
+
+
+async def test_a_new_address_does_not_hide_it(lives: Lives) -> None:
+    await lives.start()
+    client: Any = await lives.connect()
+    client.rebind()
+    await client.send(b"\xfeSMB")
+    await asyncio.wait_for(client.receive(), 20)
+    lives.kill()
+    await lives.start()
+    await client.send(b"\xfeSMB")
+
+    with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
+        await asyncio.wait_for(client.receive(), 20)
+
+
+async def test_the_next_connection_is_served(lives: Lives) -> None:
+    await lives.start()
+    await lives.connect()
+    lives.kill()
+    await lives.start()
+    again = await lives.connect()
+
+    again.close()
+    await asyncio.wait_for(again.wait_closed(), 20)
+
+
+async def test_nobody_else_can_end_a_connection(
+    lives: Lives, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server with another key on the same port is not believed."""
+    await lives.start()
+    client: Any = await lives.connect()
+    lives.kill()
+    await lives.start(init(tmp_path / "other"))
+    told = asyncio.Event()
+    take = client.stray_received
+
+    def note(*stray: Any) -> None:
+        take(*stray)
+        told.set()
+
+    monkeypatch.setattr(client, "stray_received", note)
+    await client.send(b"\xfeSMB")
+    await asyncio.wait_for(told.wait(), 20)
+
+    assert client._engine.ending is None
+    client.abort(ConnectionClosed("the test is over"))
+
+
+async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:
+    listener = await lives.start()
+    loop = asyncio.get_running_loop()
+    noise = b"\x40" + bytes(range(8)) + bytes(60)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.setblocking(False)
+        stranger.connect((HOST, lives.port))
+        await loop.sock_sendall(stranger, noise)
+        answer = await asyncio.wait_for(loop.sock_recv(stranger, 2048), 20)
+
+        assert len(answer) < len(noise)
+        own = lives.pki.server.key.read_bytes()
+        assert answer.endswith(StatelessResets(own, listener.url).token(bytes(range(8))))
+
+        # Two ends that have forgotten each other fall silent: each answer is smaller.
+        exchanged = 0
+        while len(answer) > 21:
+            await loop.sock_sendall(stranger, answer)
+            answer, former = await asyncio.wait_for(loop.sock_recv(stranger, 2048), 20), answer
+            assert len(answer) < len(former)
+            exchanged += 1
+        assert exchanged <= len(noise)

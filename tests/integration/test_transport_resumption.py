@@ -1,0 +1,310 @@
+"""Handshakes that build on an earlier one, and whom they must not let in."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aioquic.asyncio.client import connect as foreign_connect
+from aioquic.quic.configuration import QuicConfiguration
+
+from smbquic.errors import HandshakeError
+from smbquic.pki import PkiDirectory, Purpose, Trust, init, verify
+from smbquic.transport import quic
+from smbquic.transport.base import MessageTransport, Peer
+from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketStore
+
+certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
+"""For a server that asks for a client's certificate, which qh3 cannot."""
+one_server = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=True)
+"""For a server whose client is none of ours."""
+
+
+class Ends:
+    """A listener that sends back what it gets, and a client that connects again and again."""
+
+    def __init__(self, pairing: Any, pki: PkiDirectory) -> None:
+        self.pairing = pairing
+        self.pki = pki
+        self.judged: list[str] = []
+        self.refusal: HandshakeError | None = None
+        self.trust = self.make_trust()
+        self.accepted: list[Peer] = []
+        self.listener: quic.QuicListener
+
+    def make_trust(self, **more: Any) -> quic.ClientTls:
+        roots = Trust.load(self.pki.ca)
+
+        def judge(chain: list[bytes], name: str) -> None:
+            self.judged.append(name)
+            if self.refusal is not None:
+                raise self.refusal
+            verify(chain, Purpose.SERVER, roots, name=name)
+
+        return quic.ClientTls(ca=self.pki.ca, verify=judge, **more)
+
+    @property
+    def identity(self) -> quic.ServerTls:
+        return quic.ServerTls(self.pki.server.certificate, self.pki.server.key)
+
+    @property
+    def demanding(self) -> quic.ServerTls:
+        roots = Trust.load(self.pki.ca)
+        return replace(self.identity, verify=lambda chain: verify(chain, Purpose.CLIENT, roots))
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.url.rpartition(":")[2])
+
+    async def serve(self, transport: MessageTransport) -> None:
+        self.accepted.append(transport.peer)
+        while True:
+            await transport.send(await transport.receive())
+
+    async def listen(self, certificate: quic.ServerTls | quic.ServerNames | None = None) -> None:
+        self.listener = await self.pairing.listen(
+            "127.0.0.1", 0, self.serve, certificate=certificate or self.identity
+        )
+
+    async def visit(self, host: str = "localhost", trust: quic.ClientTls | None = None) -> Peer:
+        """Connect, be answered, and leave; the client's view of the server."""
+        transport = await self.pairing.connect(host, self.port, trust=trust or self.trust)
+        await transport.send(b"\xfeSMB")
+        assert await asyncio.wait_for(transport.receive(), 20) == b"\xfeSMB"
+        transport.close()
+        await transport.wait_closed()
+        peer: Peer = transport.peer
+        return peer
+
+
+@pytest.fixture
+async def ends(pairing: Any, pki: PkiDirectory) -> AsyncIterator[Ends]:
+    made = Ends(pairing, pki)
+    yield made
+    if hasattr(made, "listener"):
+        await made.listener.close()
+
+
+@pytest.fixture
+def stores(monkeypatch: pytest.MonkeyPatch) -> list[TicketStore]:
+    """What the servers of a test remember, in the order in which they began to."""
+    made: list[TicketStore] = []
+    original = TicketStore.__init__
+
+    def note(self: TicketStore, *arguments: Any) -> None:
+        original(self, *arguments)
+        made.append(self)
+
+    monkeypatch.setattr(TicketStore, "__init__", note)
+    return made
+
+
+async def test_the_second_handshake_builds_on_the_first(ends: Ends) -> None:
+    await ends.listen()
+    first, second, third = [await ends.visit() for _ in range(3)]
+
+    assert [first.resumed, second.resumed, third.resumed] == [False, True, True]
+    assert [peer.resumed for peer in ends.accepted] == [False, True, True]
+    assert second.certificates == first.certificates
+    assert len(second.certificates) == 2
+    assert second.authenticated
+    assert second.server_name == "localhost"
+    assert second.cipher == first.cipher
+
+
+async def test_the_certificate_is_judged_each_time(ends: Ends) -> None:
+    await ends.listen()
+    await ends.visit()
+    await ends.visit()
+    assert ends.judged == ["localhost", "localhost"]
+
+    ends.refusal = HandshakeError("it was revoked meanwhile", "revoked")
+    with pytest.raises(HandshakeError, match="it was revoked meanwhile") as caught:
+        await ends.visit()
+    assert caught.value.reason == "revoked"
+
+
+async def test_another_name_is_another_server(ends: Ends) -> None:
+    await ends.listen()
+    await ends.visit("localhost")
+
+    assert not (await ends.visit("127.0.0.1")).resumed
+    assert (await ends.visit("localhost")).resumed
+
+
+async def test_others_do_not_get_the_tickets(ends: Ends) -> None:
+    await ends.listen()
+    await ends.visit()
+
+    assert not (await ends.visit(trust=ends.make_trust())).resumed
+    assert (await ends.visit()).resumed
+
+
+async def test_another_client_certificate_begins_anew(
+    ends: Ends, pki: PkiDirectory, tmp_path: Path
+) -> None:
+    shown = tmp_path / "client.pem"
+    shown.write_bytes(pki.client.certificate.read_bytes())
+    trust = ends.make_trust(certificate=shown, key=pki.client.key)
+    await ends.listen()
+    await ends.visit(trust=trust)
+    assert (await ends.visit(trust=trust)).resumed
+
+    leaf, mark, _ = shown.read_text().partition("-----END CERTIFICATE-----\n")
+    shown.write_text(leaf + mark)
+    assert not (await ends.visit(trust=trust)).resumed
+
+
+async def test_where_the_engine_does_the_checking_nothing_is_resumed(
+    ends: Ends, pki: PkiDirectory
+) -> None:
+    trust = quic.ClientTls(ca=pki.ca)
+    await ends.listen()
+
+    assert [(await ends.visit(trust=trust)).resumed for _ in range(2)] == [False, False]
+
+
+def forget(store: TicketStore, clock: list[float]) -> None:
+    store._sessions.clear()
+
+
+def grow_old(store: TicketStore, clock: list[float]) -> None:
+    clock[0] += SERVER_LIFETIME
+
+
+def expire(store: TicketStore, clock: list[float]) -> None:
+    for _, session in store._sessions.values():
+        session.not_valid_after -= timedelta(days=2)
+
+
+@pytest.mark.parametrize("lose", [forget, grow_old, expire])
+async def test_a_ticket_that_the_server_will_not_take_costs_nothing_but_time(
+    ends: Ends, stores: list[TicketStore], lose: Callable[[TicketStore, list[float]], None]
+) -> None:
+    clock = [1000.0]
+    await ends.listen()
+    (store,) = stores
+    store._clock = lambda: clock[0]
+    await ends.visit()
+    lose(store, clock)
+    again = await ends.visit()
+
+    assert not again.resumed
+    assert again.authenticated
+    assert len(again.certificates) == 2
+    assert (await ends.visit()).resumed
+
+
+async def test_a_ticket_that_was_tampered_with_is_unknown(ends: Ends) -> None:
+    await ends.listen()
+    await ends.visit()
+    session = ends.trust.tickets._tickets[0][1].session
+    session.ticket = bytes([session.ticket[0] ^ 1]) + session.ticket[1:]
+
+    assert not (await ends.visit()).resumed
+
+
+async def test_a_ticket_without_its_secret_is_refused(ends: Ends) -> None:
+    await ends.listen()
+    await ends.visit()
+    session = ends.trust.tickets._tickets[0][1].session
+    session.resumption_secret = bytes(len(session.resumption_secret))
+
+    with pytest.raises(HandshakeError):
+        await ends.visit()
+    assert not (await ends.visit()).resumed
+
+
+async def test_a_new_certificate_makes_the_server_forget(
+    ends: Ends, stores: list[TicketStore], tmp_path: Path
+) -> None:
+    await ends.listen()
+    await ends.visit()
+    other = init(tmp_path / "other")
+    ends.listener.reload(quic.ServerTls(other.server.certificate, other.server.key))
+
+    with pytest.raises(HandshakeError) as caught:
+        await ends.visit()
+    assert caught.value.reason == "unknown-ca"
+    assert len(stores) == 2
+
+
+# Clients that have to show a certificate.
+
+
+@certifying
+async def test_whoever_must_show_a_certificate_must_show_it_each_time(
+    ends: Ends, pki: PkiDirectory
+) -> None:
+    trust = ends.make_trust(certificate=pki.client.certificate, key=pki.client.key)
+    await ends.listen(ends.demanding)
+    peers = [await ends.visit(trust=trust) for _ in range(2)]
+
+    assert [peer.resumed for peer in peers] == [False, False]
+    assert len(trust.tickets) == 0
+    assert all(len(peer.certificates) == 2 for peer in ends.accepted)
+
+
+@certifying
+async def test_a_ticket_from_before_does_not_get_around_the_demand(ends: Ends) -> None:
+    await ends.listen()
+    await ends.visit()
+    assert len(ends.trust.tickets) == 1
+    ends.listener.reload(ends.demanding)
+
+    with pytest.raises(HandshakeError) as caught:
+        await ends.visit()
+    assert caught.value.reason == "no-certificate"
+    assert len(ends.accepted) == 1
+
+
+@certifying
+async def test_a_ticket_for_one_name_does_not_open_another(
+    ends: Ends, stores: list[TicketStore]
+) -> None:
+    names = {"localhost": ends.identity, "127.0.0.1": ends.identity}
+    await ends.listen(quic.ServerNames({**names, "inner.test": ends.demanding}))
+    await ends.visit()
+    trust = ends.trust
+    (key, ticket) = trust.tickets._tickets[0]
+    engine, _, *rest = key
+    ticket.session.server_name = "inner.test"
+    trust.tickets._tickets[0] = ((engine, "inner.test", *rest), replace(ticket))
+    lenient = quic.ClientTls(ca=trust.ca, verify=lambda chain, name: None)
+    lenient.tickets._tickets.extend(trust.tickets._tickets)
+
+    with pytest.raises(HandshakeError) as caught:
+        await ends.pairing.connect("127.0.0.1", ends.port, trust=lenient, server_name="inner.test")
+    assert caught.value.reason == "no-certificate"
+    assert len(lenient.tickets) == 0
+
+
+# Data ahead of the handshake.
+
+
+@one_server
+async def test_data_ahead_of_the_handshake_is_not_taken(ends: Ends) -> None:
+    await ends.listen()
+    tickets: list[Any] = []
+    configuration = QuicConfiguration(alpn_protocols=["smb"], server_name="localhost")
+    configuration.load_verify_locations(cafile=str(ends.pki.ca))
+    async with foreign_connect(
+        "127.0.0.1",
+        ends.port,
+        configuration=configuration,
+        session_ticket_handler=tickets.append,
+    ) as stranger:
+        await stranger.ping()
+    (ticket,) = tickets
+    assert ticket.max_early_data_size is None
+
+    # As an eager client would have it: it offers what it was not promised.
+    ticket.max_early_data_size = 0xFFFFFFFF
+    configuration.session_ticket = ticket
+    async with foreign_connect("127.0.0.1", ends.port, configuration=configuration) as stranger:
+        await stranger.ping()
+        assert not stranger._quic.tls.early_data_accepted
+        assert not stranger._quic.tls.session_resumed

@@ -1,0 +1,81 @@
+"""What says that a connection is unknown, and to whom it is said."""
+
+import pytest
+
+from smbquic.transport.quic.resets import (
+    RATE,
+    SMALLEST,
+    TOKEN_SIZE,
+    USUAL,
+    StatelessResets,
+    is_reset,
+)
+
+ID = b"12345678"
+PACKET = b"\x40" + ID + bytes(100)
+
+
+@pytest.fixture
+def resets() -> StatelessResets:
+    return StatelessResets(b"a private key", "quic://127.0.0.1:443")
+
+
+def test_a_token_outlives_the_server_and_is_for_one_connection_id(resets: StatelessResets) -> None:
+    again = StatelessResets(b"a private key", "quic://127.0.0.1:443")
+
+    assert len(resets.token(ID)) == TOKEN_SIZE
+    assert again.token(ID) == resets.token(ID)
+    assert resets.token(b"87654321") != resets.token(ID)
+
+
+@pytest.mark.parametrize(
+    ("secret", "place"),
+    [(b"another key", "quic://127.0.0.1:443"), (b"a private key", "quic://127.0.0.1:444")],
+)
+def test_nobody_else_knows_a_token(resets: StatelessResets, secret: bytes, place: str) -> None:
+    assert StatelessResets(secret, place).token(ID) != resets.token(ID)
+
+
+def test_a_reset_looks_like_a_packet_and_ends_in_the_token(resets: StatelessResets) -> None:
+    first = resets.answer(PACKET, ID, 1.0)
+    second = resets.answer(PACKET, ID, 1.0)
+
+    assert first is not None
+    assert second is not None
+    assert len(first) == USUAL
+    assert first[0] & 0xC0 == 0x40
+    assert first[-TOKEN_SIZE:] == second[-TOKEN_SIZE:] == resets.token(ID)
+    assert first[1:-TOKEN_SIZE] != second[1:-TOKEN_SIZE]
+
+
+@pytest.mark.parametrize("size", [SMALLEST, SMALLEST + 1, USUAL, USUAL + 1, 1200])
+def test_a_reset_is_smaller_than_what_it_answers_or_is_not_sent(
+    resets: StatelessResets, size: int
+) -> None:
+    reset = resets.answer(PACKET.ljust(size, b"\0")[:size], ID, 1.0)
+
+    if size == SMALLEST:
+        assert reset is None
+    else:
+        assert reset is not None
+        assert SMALLEST <= len(reset) < size
+
+
+def test_strangers_get_so_many_answers_a_second_and_no_more(resets: StatelessResets) -> None:
+    answers = [resets.answer(PACKET, ID, 5.0) for _ in range(RATE + 2)]
+
+    assert answers[RATE - 1] is not None
+    assert answers[RATE:] == [None, None]
+    assert resets.answer(PACKET, ID, 6.0) is not None
+
+
+def test_only_the_announced_token_is_believed(resets: StatelessResets) -> None:
+    token = resets.token(ID)
+    reset = resets.answer(PACKET, ID, 1.0)
+    assert reset is not None
+
+    assert is_reset(reset, token)
+    assert not is_reset(reset, resets.token(b"87654321"))
+    assert not is_reset(reset, b"")
+    assert not is_reset(reset, None)
+    assert not is_reset(token, token)

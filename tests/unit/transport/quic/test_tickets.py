@@ -1,0 +1,147 @@
+"""What is remembered of TLS sessions, and for how long."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from smbquic.transport.quic.tickets import (
+    LONGEST,
+    SERVER_LIFETIME,
+    Resumption,
+    Ticket,
+    TicketCache,
+    TicketStore,
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@dataclass
+class Session:
+    ticket: bytes
+    not_valid_before: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    lifetime: timedelta = timedelta(days=1)
+
+    @property
+    def not_valid_after(self) -> datetime:
+        return self.not_valid_before + self.lifetime
+
+
+HERE, THERE = ("aioquic", "here", 443), ("aioquic", "there", 443)
+
+
+def ticket(name: str, expires: float = 2000.0) -> Ticket:
+    return Ticket(name, (), expires)
+
+
+def taken(cache: TicketCache, key: Any = HERE) -> Any:
+    found = cache.take(key)
+    return found and found.session
+
+
+# The client.
+
+
+def test_each_ticket_is_used_once_and_the_newest_first(clock: Clock) -> None:
+    cache = TicketCache(clock=clock)
+    cache.put(HERE, ticket("first"))
+    cache.put(HERE, ticket("second"))
+
+    assert [taken(cache), taken(cache), taken(cache)] == ["second", "first", None]
+
+
+def test_a_ticket_is_for_one_server_only(clock: Clock) -> None:
+    cache = TicketCache(clock=clock)
+    cache.put(HERE, ticket("here"))
+
+    assert taken(cache, THERE) is None
+    assert taken(cache, HERE) == "here"
+
+
+def test_a_ticket_that_has_expired_is_forgotten(clock: Clock) -> None:
+    cache = TicketCache(clock=clock)
+    cache.put(HERE, ticket("short", 1001.0))
+    cache.put(THERE, ticket("long"))
+    clock.now = 1001.0
+
+    assert taken(cache) is None
+    assert len(cache) == 1
+
+
+def test_the_oldest_tickets_go_where_there_are_too_many(clock: Clock) -> None:
+    cache = TicketCache(2, clock)
+    for name in ("a", "b", "c"):
+        cache.put(HERE, ticket(name))
+
+    assert [taken(cache), taken(cache), taken(cache)] == ["c", "b", None]
+
+
+@pytest.mark.parametrize(
+    ("promised", "kept"), [(timedelta(hours=1), 3600.0), (timedelta(days=99), LONGEST)]
+)
+def test_a_server_cannot_make_a_client_keep_a_ticket_for_long(
+    promised: timedelta, kept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbquic.transport.quic.tickets.time.time", lambda: 500.0)
+    cache = TicketCache(clock=lambda: 500.0)
+    resumption = Resumption(cache, HERE, lambda chain: True)
+    resumption.keep(Session(b"1", lifetime=promised), (b"leaf",))
+    found = resumption.take()
+
+    assert found is not None
+    assert found.expires == 500.0 + kept
+    assert found.chain == (b"leaf",)
+
+
+def test_a_ticket_whose_certificates_will_not_do_any_more_is_lost() -> None:
+    cache = TicketCache()
+    refusing = Resumption(cache, HERE, lambda chain: chain != (b"revoked",))
+    refusing.keep(Session(b"1"), (b"revoked",))
+
+    assert refusing.take() is None
+    assert len(cache) == 0
+
+
+# The server.
+
+
+def test_a_server_takes_each_ticket_once(clock: Clock) -> None:
+    store = TicketStore(clock=clock)
+    session = Session(b"1")
+    store.keep(session)
+
+    assert [store.take(b"1"), store.take(b"1"), store.take(b"2")] == [session, None, None]
+
+
+def test_a_server_forgets_what_is_too_old(clock: Clock) -> None:
+    store = TicketStore(clock=clock)
+    store.keep(Session(b"1"))
+    store.keep(Session(b"2"))
+    clock.now += SERVER_LIFETIME
+
+    assert store.take(b"1") is None
+    store.keep(Session(b"3"))
+    assert len(store) == 1
+
+
+def test_a_server_forgets_the_oldest_where_there_are_too_many(clock: Clock) -> None:
+    store = TicketStore(2, clock)
+    for name in (b"1", b"2", b"3"):
+        store.keep(Session(name))
+
+    assert len(store) == 2
+    assert store.take(b"1") is None
+    assert store.take(b"3") is not None
