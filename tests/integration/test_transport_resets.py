@@ -27,6 +27,7 @@ class Lives:
         self.pki = pki
         self.port = 0
         self.listeners: list[quic.QuicListener] = []
+        self.clients: list[Any] = []
 
     async def serve(self, transport: MessageTransport) -> None:
         while True:
@@ -52,13 +53,14 @@ class Lives:
         for transport in list(listener._ids):
             transport.abort(ConnectionClosed("killed"))
 
-    async def connect(self) -> MessageTransport:
+    async def connect(self) -> Any:
         """A client that has been served once."""
-        transport: MessageTransport = await self.pairing.connect(
+        transport: Any = await self.pairing.connect(
             HOST, self.port, trust=quic.ClientTls(ca=self.pki.ca), options=FOREVER
         )
         await transport.send(b"\xfeSMB")
         await asyncio.wait_for(transport.receive(), 20)
+        self.clients.append(transport)
         return transport
 
 
@@ -66,6 +68,8 @@ class Lives:
 async def lives(pairing: Any, pki: PkiDirectory) -> AsyncIterator[Lives]:
     made = Lives(pairing, pki)
     yield made
+    for client in made.clients:
+        client.abort(ConnectionClosed("the test is over"))
     for listener in made.listeners:
         await listener.close()
 
@@ -86,7 +90,7 @@ async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
     lives: Lives,
 ) -> None:
     await lives.start()
-    client: Any = await lives.connect()
+    client = await lives.connect()
     waiting = asyncio.create_task(client.receive())
     lives.kill()
     await lives.start()
@@ -98,7 +102,7 @@ async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
 
 async def test_a_new_address_does_not_hide_it(lives: Lives) -> None:
     await lives.start()
-    client: Any = await lives.connect()
+    client = await lives.connect()
     client.rebind()
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(client.receive(), 20)
@@ -126,7 +130,7 @@ async def test_nobody_else_can_end_a_connection(
 ) -> None:
     """A server with another key on the same port is not believed."""
     await lives.start()
-    client: Any = await lives.connect()
+    client = await lives.connect()
     lives.kill()
     await lives.start(init(tmp_path / "other"))
     told = asyncio.Event()
@@ -141,7 +145,6 @@ async def test_nobody_else_can_end_a_connection(
     await asyncio.wait_for(told.wait(), 20)
 
     assert client._engine.ending is None
-    client.abort(ConnectionClosed("the test is over"))
 
 
 async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:
