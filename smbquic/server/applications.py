@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server import access
+from smbquic.server.rights import granted
 from smbquic.storage.names import fold
 from smbquic.wire.create_contexts import (
     CREATE_APP_INSTANCE_ID,
@@ -83,7 +85,8 @@ class ApplicationTable:
     def take_over(self, context: Context, application: Application, name: str) -> None:
         """Closes what the application has open of that name from another machine.
 
-        StatusError FILE_FORCED_CLOSED if that is a newer one, or may be.
+        But not what the user may not read: an id is no password. StatusError FILE_FORCED_CLOSED if
+        that is a newer one, or may be.
         """
         for entry in list(self._opens.get(application.instance_id, ())):
             former = entry.application
@@ -98,4 +101,11 @@ class ApplicationTable:
                 application.version is None or former.version >= application.version
             ):
                 raise StatusError(NtStatus.FILE_FORCED_CLOSED, "CREATE", name)
-            entry.close()
+            if _may_read(context, entry):
+                entry.close()
+
+
+def _may_read(context: Context, entry: Open) -> bool:
+    descriptor = context.server.descriptors.effective(entry.tree.storage, entry.file)
+    rights = access.ALL if descriptor is None else granted(descriptor, context.session.token)
+    return rights & access.READ == access.READ
