@@ -6,7 +6,7 @@ Every message is preceded by a zero byte and its length in 3 bytes, big-endian
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from smbquic.errors import LocalProtocolError, RemoteProtocolError
 from smbquic.wire.cursor import Buffer
@@ -18,6 +18,7 @@ MAX_MESSAGE_SIZE = (8 << 20) + (64 << 10)
 """Default limit on messages from the peer: 8 MiB of payload and room for the headers."""
 QUEUE_LIMIT = 4 << 20
 """Bytes of whole messages that wait to be fetched before a transport stops reading."""
+JOIN_LIMIT = 16 << 10
 MESSAGE_COST = 256
 """What a queued message costs besides its bytes, so that many tiny ones are counted fairly."""
 
@@ -30,6 +31,16 @@ def prefix(length: int) -> bytes:
     if length > LARGEST_MESSAGE:
         raise LocalProtocolError(f"a message of {length} bytes is too long for its prefix")
     return length.to_bytes(PREFIX_SIZE, "big")
+
+
+def framed(buffers: Sequence[Buffer]) -> Sequence[Buffer]:
+    """A message behind its prefix; raises what `prefix` does.
+
+    A small message comes in one piece, because a copy of it is cheaper than a few calls more.
+    """
+    length = sum(map(len, buffers))
+    head = prefix(length)
+    return (b"".join((head, *buffers)),) if length <= JOIN_LIMIT else (head, *buffers)
 
 
 def message_length(head: Buffer, limit: int) -> int:

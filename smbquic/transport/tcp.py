@@ -152,17 +152,17 @@ class TcpTransport(asyncio.BufferedProtocol):
         """Send one message if there is room; see `MessageTransport.send_now`."""
         if self._writable is not None or self._closing:
             return False
-        self._transport.writelines([framing.prefix(sum(map(len, buffers))), *buffers])
+        self._transport.writelines(framing.framed(buffers))
         return True
 
     async def send(self, *buffers: Buffer) -> None:
         """Send one message; see `MessageTransport.send`."""
-        prefix = framing.prefix(sum(map(len, buffers)))
+        message = framing.framed(buffers)
         while self._writable is not None and not self._closing:
             await asyncio.shield(self._writable)
         if self._closing:
             raise ConnectionClosed(self._closing)
-        self._transport.writelines([prefix, *buffers])
+        self._transport.writelines(message)
         if self._writable is not None:
             await asyncio.shield(self._writable)
 

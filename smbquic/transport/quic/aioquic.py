@@ -55,8 +55,6 @@ CONNECTION_ID_SIZE = 8
 STREAM = 0
 KEY_LIFETIME = 1 << 22
 """Packets sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6), about 10 GB."""
-SMALL = 8 << 10
-"""Buffers below this are joined, so that a message is not scattered over many chunks."""
 
 _CIPHERS = [
     tls.CipherSuite.AES_128_GCM_SHA256,
@@ -351,23 +349,12 @@ class AioquicEngine:
             # The client opens the stream, so a server that speaks first has to wait.
             self._early.extend(buffers)
             return
-        small: list[Buffer] = []
+        # The sender takes anything that has the few operations of SendBuffer.
+        sender: Any = self._quic._get_or_create_stream_for_send(STREAM).sender
+        if not isinstance(sender._buffer, SendBuffer):
+            sender._buffer = SendBuffer()
         for buffer in buffers:
-            if len(buffer) < SMALL:
-                small.append(buffer)
-                continue
-            self._write(b"".join(small))
-            self._write(buffer)
-            small.clear()
-        self._write(b"".join(small))
-
-    def _write(self, data: Buffer) -> None:
-        if data:
-            # The sender takes anything that has the few operations of SendBuffer.
-            sender: Any = self._quic._get_or_create_stream_for_send(STREAM).sender
-            if not isinstance(sender._buffer, SendBuffer):
-                sender._buffer = SendBuffer()
-            sender.write(data)
+            sender.write(buffer)
 
     def ping(self) -> None:
         """See `Engine`."""

@@ -156,18 +156,18 @@ class QuicTransport:
         """Send one message if there is room; see `MessageTransport.send_now`."""
         if self._closing is not None or self._senders or self._engine.unsent >= SEND_LIMIT:
             return False
-        self._engine.write(framing.prefix(sum(map(len, buffers))), *buffers)
+        self._engine.write(*framing.framed(buffers))
         self._schedule_flush()
         return True
 
     async def send(self, *buffers: Buffer) -> None:
         """Send one message; see `MessageTransport.send`."""
-        prefix = framing.prefix(sum(map(len, buffers)))
+        message = framing.framed(buffers)
         if self._senders or self._engine.unsent >= SEND_LIMIT:
             await self._wait_for_room()
         if self._closing is not None:
             raise ConnectionClosed(str(self._closing))
-        self._engine.write(prefix, *buffers)
+        self._engine.write(*message)
         self._schedule_flush()
         self._wake_sender()
 

@@ -59,6 +59,7 @@ from smbquic.wire.cursor import Buffer
 STREAM = 0
 KEY_LIFETIME = 1 << 22
 """Datagrams sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6)."""
+LONG_HEADER = 0x80
 CORE_ADDRESS = {4: ("192.0.2.1", 1), 6: ("2001:db8::1", 1)}
 """Where the core takes its peer to be, always. A core forgets no address and is deaf to what comes
 from a fifth one; `Ways` knows better."""
@@ -168,13 +169,13 @@ class Qh3Engine:
         self.narrowed: tuple[int, int] | None = None
         self._ids = ids
         self._is_client = configuration.is_client
-        self._pieces: list[bytes] = []
         self._early: list[Buffer] = []
         self._handshake: events.HandshakeCompleted | None = None
         self._sent = 0
         self._next_key_update = KEY_LIFETIME
         self._stream_is_open = configuration.is_client
-        self._ip_version = 4
+        self._straight = False
+        self._core_address = CORE_ADDRESS[4]
         self._ways = Ways()
         self._proof_due = False
         self._trial: _Trial | None = None
@@ -232,8 +233,10 @@ class Qh3Engine:
     @property
     def unsent(self) -> int:
         """See `Engine`."""
-        waiting = sum(map(len, self._early))
-        return waiting + int(self._quic.get_send_buffer_size(STREAM))
+        core: Any = self._quic._core
+        whose = core.core if self._straight else self._quic
+        waiting: int = whose.get_send_buffer_size(STREAM)
+        return waiting + sum(map(len, self._early))
 
     @property
     def unacknowledged(self) -> int:
@@ -268,10 +271,6 @@ class Qh3Engine:
     def _tls(self) -> Context:
         return cast(Context, self._quic.tls)
 
-    @property
-    def _core_address(self) -> tuple[str, int]:
-        return CORE_ADDRESS[self._ip_version]
-
     def connect(self, path: Path, now: float) -> None:
         """See `Engine`."""
         self._begin(path)
@@ -279,18 +278,28 @@ class Qh3Engine:
 
     def _begin(self, path: Path) -> None:
         if self._ways.current is None:
-            self._ip_version = 6 if ":" in str(path[0][0]) else 4
+            self._core_address = CORE_ADDRESS[6 if ":" in str(path[0][0]) else 4]
             self._ways.heard(path, 0)
 
     def receive(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`."""
-        self._begin(path)
-        self._hear(path, len(datagram), self._quic.receive_datagram, datagram, now=now)
+        if self._straight and not datagram[0] & LONG_HEADER:
+            self.receive_run(datagram, len(datagram), path, now)
+        else:
+            self._begin(path)
+            self._hear(path, len(datagram), self._quic.receive_datagram, datagram, now=now)
 
     def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
         """See `Engine`."""
         self._begin(path)
-        self._hear(path, len(run), self._quic.receive_gro_buffer, run, size, now=now)
+        receive = self._receive_straight if self._straight else self._quic.receive_gro_buffer
+        self._hear(path, len(run), receive, run, size, now=now)
+
+    def _receive_straight(self, run: bytes, size: int, address: object, now: float) -> None:
+        """What the library does once the handshake is over, but for looking at each datagram."""
+        core: Any = self._quic._core
+        core.receive_gro_buffer(run, size, address, now)
+        self._quic._drain_core()
 
     def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`: the core knows."""
@@ -326,8 +335,8 @@ class Qh3Engine:
 
     def read(self) -> list[bytes]:
         """See `Engine`."""
-        pieces, self._pieces = self._pieces, []
-        return pieces
+        core: Any = self._quic._core
+        return core.take() if core is not None else []
 
     def release(self, count: int) -> bool:
         """See `Engine`."""
@@ -346,8 +355,10 @@ class Qh3Engine:
             # The client opens the stream, so a server that speaks first has to wait.
             self._early.extend(buffers)
         elif self.ending is None:
+            core: Any = self._quic._core
+            send = core.core.send_stream if self._straight else self._quic.send_stream_data
             for buffer in buffers:
-                self._quic.send_stream_data(STREAM, buffer)
+                send(STREAM, buffer)
 
     def ping(self) -> None:
         """See `Engine`."""
@@ -372,10 +383,11 @@ class Qh3Engine:
 
     def datagrams(self, now: float) -> list[tuple[bytes, Path]]:
         """See `Engine`."""
-        core: Any = self._quic._core
         path = self._ways.current
-        if core is None or path is None or self.terminated:
+        metered: Any = self._quic._core
+        if metered is None or path is None or self.terminated:
             return []
+        core = metered.core
         datagrams: list[bytes] = []
         self._poll(core, now, datagrams)
         if datagrams and self.ending is not None and self._closed_until is None:
@@ -418,8 +430,9 @@ class Qh3Engine:
 
     def timer(self) -> float | None:
         """See `Engine`."""
-        at: float | None = self._closed_until or self._quic.get_timer()
-        return at
+        core: Any = self._quic._core
+        timer = core.core.get_timer() if core is not None else None
+        return self._closed_until or (None if timer is None else timer[1])
 
     def tick(self, now: float) -> None:
         """See `Engine`."""
@@ -471,12 +484,11 @@ class Qh3Engine:
     # What the engine has to tell.
 
     def _take_events(self) -> None:
+        core: Any = self._quic._core
+        if core is not None and core.pieces:
+            self._stream_is_open, self.finished = True, core.finished
         while (event := self._quic.next_event()) is not None:
             match event:
-                case events.StreamDataReceived(stream_id=0):
-                    self._stream_is_open = True
-                    self._pieces.append(event.data)
-                    self.finished = self.finished or event.end_stream
                 case events.HandshakeCompleted():
                     self._handshake = event
                 case events.PingAcknowledged(uid=uid):
@@ -497,12 +509,13 @@ class Qh3Engine:
         if self._early and self._stream_is_open:
             early, self._early = self._early, []
             self.write(*early)
-        if self.ending is None:
+        if self.security is None:
             self._notice_handshake()
+        if self.ending is None:
             self._notice_ending()
 
     def _notice_handshake(self) -> None:
-        if self.security is not None or self._handshake is None or not self._is_confirmed():
+        if self._handshake is None or self.ending is not None or not self._is_confirmed():
             return
         cipher = self._quic.get_cipher()
         self.security = Security(
@@ -514,6 +527,8 @@ class Qh3Engine:
         )
         core: Any = self._quic._core
         self.datagram_size = core.active_path[5]
+        # With a trace, the library has to see everything.
+        self._straight = self._quic._quic_logger is None
 
     def _is_confirmed(self) -> bool:
         """Whether the handshake is over for both, as in `AioquicEngine`."""

@@ -41,18 +41,22 @@ class MeteredCore:
 
     The core moves its windows as its data is taken, so that what is left in it holds the peer
     back. Events come in order: whatever is behind the data waits with it, but not the end of the
-    connection. That is taken out of the events, because the library logs it as a warning.
+    connection. That is taken out of the events, because the library logs it as a warning. What
+    came on the one stream is taken out too, into `pieces`, because it is nearly all there is.
+    `core` itself is for those who are in a hurry.
     """
 
     def __init__(self, core: Any, limit: int) -> None:
-        self._core = core
+        self.core = core
         self._limit = limit
         self.unread = 0
         self.authenticated = 0
+        self.pieces: list[bytes] = []
+        self.finished = False
         self.ending: Ending | None = None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._core, name)
+        return getattr(self.core, name)
 
     @property
     def full(self) -> bool:
@@ -61,14 +65,15 @@ class MeteredCore:
 
     def next_event(self) -> Any:
         """The core's next event, unless it would be too much."""
-        while not self.full or self._core.state in _OVER:
-            event = self._core.next_event()
+        while not self.full or self.core.state in _OVER:
+            event = self.core.next_event()
             if event is None:
                 return None
             match event:
-                case ("stream_data", _, data, _):
+                case ("stream_data", 0, data, finished):
                     self.unread += len(data)
-                    return event
+                    self.pieces.append(data)
+                    self.finished = self.finished or finished
                 case ("peer_closed", application, code, _, reason):
                     self._end(Ending(code, reason.decode(errors="replace"), application))
                 case ("protocol_error", code, _, reason):
@@ -77,6 +82,11 @@ class MeteredCore:
                     return event
         return None
 
+    def take(self) -> list[bytes]:
+        """What arrived on the stream since the last call, in order."""
+        pieces, self.pieces = self.pieces, []
+        return pieces
+
     def _end(self, ending: Ending) -> None:
         self.ending = self.ending or ending
 
@@ -84,19 +94,19 @@ class MeteredCore:
 
     def receive_datagram(self, *arguments: Any) -> Any:
         """One packet of a datagram."""
-        report = self._core.receive_datagram(*arguments)
+        report = self.core.receive_datagram(*arguments)
         self.authenticated += report[2]
         return report
 
     def receive_many_datagrams(self, *arguments: Any) -> Any:
         """A list of datagrams."""
-        report = self._core.receive_many_datagrams(*arguments)
+        report = self.core.receive_many_datagrams(*arguments)
         self.authenticated += report[2]
         return report
 
     def receive_gro_buffer(self, *arguments: Any) -> Any:
         """A run of datagrams."""
-        report = self._core.receive_gro_buffer(*arguments)
+        report = self.core.receive_gro_buffer(*arguments)
         self.authenticated += report[2]
         return report
 

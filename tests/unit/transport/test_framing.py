@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smbquic.errors import ConnectionClosed, LocalProtocolError, RemoteProtocolError
 from smbquic.transport import framing
-from smbquic.transport.framing import Assembler, Inbox, message_length, prefix
+from smbquic.transport.framing import JOIN_LIMIT, Assembler, Inbox, framed, message_length, prefix
 
 LIMIT = 1 << 20
 
@@ -19,6 +19,15 @@ def test_a_prefix_is_a_zero_byte_and_three_bytes_of_length() -> None:
     assert prefix(0xFFFFFF) == b"\0\xff\xff\xff"
     with pytest.raises(LocalProtocolError, match="16777216 bytes"):
         prefix(0x1000000)
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(0, 1), (JOIN_LIMIT - 3, 1), (JOIN_LIMIT, 3)])
+def test_a_small_message_is_framed_in_one_piece(size: int, pieces: int) -> None:
+    payload = memoryview(bytes(size))
+    parts = framed([b"abc", payload])
+    assert len(parts) == pieces
+    assert b"".join(parts) == prefix(3 + size) + b"abc" + payload
+    assert pieces == 1 or parts[-1] is payload
 
 
 @given(st.binary(min_size=4, max_size=8), st.integers(0, 0xFFFFFF))

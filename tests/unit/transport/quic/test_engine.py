@@ -492,7 +492,7 @@ def test_an_engine_that_fails_ends_its_connection_only(
 
     monkeypatch.setattr(simulation.server._quic, "receive_datagram", fail)
     with caplog.at_level(logging.ERROR):
-        simulation.server.receive(b"x", PATH, simulation.now)
+        simulation.server.receive(b"\xff", PATH, simulation.now)
 
     assert simulation.server.ending.code == 1
     assert "a bug in the library" in caplog.text
