@@ -13,6 +13,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 from time import monotonic
 from typing import Protocol
 
@@ -245,6 +246,7 @@ class UdpEndpoint:
         try:
             sock.setblocking(False)
             _configure(sock, family)
+            _check_buffers(sock, logging.INFO if local is None else logging.WARNING)
             if local is not None:
                 if is_wildcard(local.socket_address):
                     _report_own_address(sock, family)
@@ -273,6 +275,33 @@ def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
             _try_option(sock, socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
         else:
             _try_option(sock, socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+
+
+def _check_buffers(sock: socket.socket, level: int) -> None:
+    """Say how to have larger buffers where the system keeps them small."""
+    for option, direction, limit in (
+        (socket.SO_RCVBUF, "receive", "net.core.rmem_max"),
+        (socket.SO_SNDBUF, "send", "net.core.wmem_max"),
+    ):
+        # Linux reckons twice the size, for its own needs.
+        size = sock.getsockopt(socket.SOL_SOCKET, option) // (2 if LINUX else 1)
+        if size < SOCKET_BUFFER:
+            _advise(level, direction, size, limit if LINUX else "kern.ipc.maxsockbuf")
+
+
+@cache
+def _advise(level: int, direction: str, size: int, limit: str) -> None:
+    """Once: the next socket will fare no better."""
+    logger.log(
+        level,
+        "the system holds the buffer to %s datagrams at %d KiB, which can cost speed: allow %d KiB"
+        " with sysctl -w %s=%d",
+        direction,
+        size >> 10,
+        SOCKET_BUFFER >> 10,
+        limit,
+        SOCKET_BUFFER,
+    )
 
 
 def _report_own_address(sock: socket.socket, family: socket.AddressFamily) -> None:

@@ -326,3 +326,38 @@ async def test_options_the_kernel_does_not_know_are_done_without(
     await ear.hear(5)
 
     assert ear.datagrams == [bytes(1200)] * 5
+
+
+@pytest.mark.parametrize(("where", "level"), [("local", "WARNING"), ("remote", "INFO")])
+async def test_small_buffers_are_explained_once(
+    open_endpoint: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+    level: str,
+) -> None:
+    udp._advise.cache_clear()
+    caplog.set_level("INFO", udp.__name__)
+    # More than Linux gives to anybody, and a request that takes it at its limit.
+    monkeypatch.setattr(udp, "SOCKET_BUFFER", 1 << 29)
+    monkeypatch.setattr(udp, "SO_RCVBUFFORCE", 9999)
+    monkeypatch.setattr(udp, "SO_SNDBUFFORCE", 9999)
+    address = Address(socket.AF_INET, ("127.0.0.1", 0 if where == "local" else 9))
+    for _ in range(2):
+        open_endpoint(Ear(), **{where: address})
+
+    assert [record.levelname for record in caplog.records] == [level, level]
+    receive, send = (record.getMessage() for record in caplog.records)
+    assert f"sysctl -w net.core.rmem_max={1 << 29}" in receive
+    assert f"sysctl -w net.core.wmem_max={1 << 29}" in send
+
+
+async def test_large_buffers_need_no_word(
+    open_endpoint: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    udp._advise.cache_clear()
+    caplog.set_level("INFO", udp.__name__)
+    monkeypatch.setattr(udp, "SOCKET_BUFFER", 32 << 10)
+    open_endpoint(Ear(), local=LOOPBACK)
+
+    assert caplog.records == []
