@@ -26,7 +26,7 @@ STRANGER = {"client_guid": b"another client!!"}
 GUID, OTHER_GUID = b"the create guid.", b"some other guid."
 KEY, OTHER_KEY = b"K" * 16, b"O" * 16
 DUPLICATE = NtStatus.DUPLICATE_OBJECTID
-NO_SHARING = {"share_access": 0}
+NO_SHARING: dict[str, Any] = {"share_access": 0}
 
 
 def batch(guid: bytes = GUID, **fields: Any) -> dict[str, Any]:
