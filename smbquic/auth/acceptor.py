@@ -256,7 +256,8 @@ class Acceptor:
             raise AuthenticationError(f"{message.user_name}: wrong name or password")
         session_key = self._export_key(message, base_key)
         self._check_mic(message, challenge, session_key)
-        return Identity(account.name, self._authenticator.domain), session_key
+        identity = Identity(account.name, self._authenticator.domain, groups=account.groups)
+        return identity, session_key
 
     @staticmethod
     def _is_anonymous(message: AuthenticateMessage) -> bool:

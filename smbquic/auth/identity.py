@@ -9,12 +9,14 @@ class Identity:
 
     Two sessions of one account have equal identities, however the client spelled its name: `user`
     and `domain` are the server's own, except for a guest, whose names are what the client said.
+    `groups` are the names of those that the account is in.
     """
 
     user: str
     domain: str
     guest: bool = False
     anonymous: bool = False
+    groups: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.anonymous:

@@ -3,11 +3,12 @@
 The file is text, one account to a line, and meant to be read and edited by an administrator::
 
     # Paris office
-    alice:8846F7EAEE8FB117AD06BDD830B7586C
+    alice:8846F7EAEE8FB117AD06BDD830B7586C:editors,paris
     bob:32ED87BDB5FDC5E9CBA88547376818D4
 
 A line is a name, a colon and the NT hash of the password (MD4 of its UTF-16, [MS-NLMP] 3.3.1) in
-32 hexadecimal digits; empty lines and lines that start with ``#`` are comments and are kept.
+32 hexadecimal digits; after another colon the groups that the user is in, if any, with commas
+between them. Empty lines and lines that start with ``#`` are comments and are kept.
 Samba's ``pdbedit -Lw`` and ``smbquic user add`` print such hashes.
 
 NT hashes are **password-equivalent**: NTLM proves knowledge of the hash, so who reads the file can
@@ -20,6 +21,7 @@ import logging
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -41,10 +43,11 @@ class UsersError(SmbError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A name, spelled as it was added, and the NT hash (16 bytes) of its password."""
+    """A name, spelled as it was added, the NT hash (16 bytes) of its password, and its groups."""
 
     name: str
     nt_hash: bytes = field(repr=False)
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class UserStore:
         lines: list[str] = []
         for entry in self._entries.values():
             lines += entry.comments
-            lines.append(f"{entry.account.name}:{entry.account.nt_hash.hex().upper()}")
+            lines.append(_line(entry.account))
         lines += self._tail
         target = path.resolve()  # a link stays one
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -123,6 +126,15 @@ class UserStore:
         """Change an account's password. Raises `KeyError` if there is none of that name."""
         entry = self._entries[_key(name)]
         account = replace(entry.account, nt_hash=nt_hash(password))
+        self._entries[_key(name)] = replace(entry, account=account)
+
+    def set_groups(self, name: str, groups: Iterable[str]) -> None:
+        """Put an account into these groups and no others; their case means nothing.
+
+        Raises `KeyError` if there is none of that name, `UsersError` for an impossible group.
+        """
+        entry = self._entries[_key(name)]
+        account = replace(entry.account, groups=_groups(groups))
         self._entries[_key(name)] = replace(entry, account=account)
 
     def remove(self, name: str) -> None:
@@ -154,19 +166,35 @@ def _key(name: str) -> str:
     return name.casefold()
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, owner: str = "user") -> None:
     if not name:
-        raise UsersError("a user needs a name")
+        raise UsersError(f"a {owner} needs a name")
     if len(name) > _MAX_NAME:
-        raise UsersError(f"a user's name of {len(name)} characters is too long")
+        raise UsersError(f"a {owner}'s name of {len(name)} characters is too long")
     if name != name.strip() or name.startswith("#") or not name.isprintable():
-        raise UsersError(f"{name!r} cannot be a user's name")
+        raise UsersError(f"{name!r} cannot be a {owner}'s name")
     if forbidden := _FORBIDDEN.intersection(name):
-        raise UsersError(f"{name!r} cannot be a user's name: it holds {min(forbidden)!r}")
+        raise UsersError(f"{name!r} cannot be a {owner}'s name: it holds {min(forbidden)!r}")
+
+
+def _groups(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of groups in the one way to write them."""
+    groups = {_key(name) for name in names}
+    for name in groups:
+        _check_name(name, "group")
+        if "," in name:
+            raise UsersError(f"{name!r} cannot be a group's name: it holds ','")
+    return tuple(sorted(groups))
+
+
+def _line(account: Account) -> str:
+    line = f"{account.name}:{account.nt_hash.hex().upper()}"
+    return f"{line}:{','.join(account.groups)}" if account.groups else line
 
 
 def _parse(line: str) -> Account:
-    name, colon, digits = line.partition(":")
+    name, colon, rest = line.partition(":")
+    digits, more, groups = rest.partition(":")
     if not colon:
         raise UsersError("it is not NAME:HASH")
     try:
@@ -175,4 +203,4 @@ def _parse(line: str) -> Account:
         hashed = b""
     if len(hashed) != _HASH_SIZE:
         raise UsersError(f"the NT hash of {name!r} is not 32 hexadecimal digits")
-    return Account(name, hashed)
+    return Account(name, hashed, _groups(groups.split(",")) if more else ())

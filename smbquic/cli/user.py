@@ -7,6 +7,7 @@ import click
 
 from smbquic.auth.users import UserStore
 from smbquic.cli.output import emit
+from smbquic.server.accounts import account_of, group_sid, sid_of
 
 _users_option = click.option(
     "--users",
@@ -69,6 +70,37 @@ def remove(name: str, path: Path) -> None:
     store = _load_with(path, name)
     store.remove(name)
     store.save(path)
+
+
+@group.command("groups")
+@click.argument("name")
+@click.argument("groups", nargs=-1)
+@_users_option
+def groups_command(name: str, groups: tuple[str, ...], path: Path) -> None:
+    """Put a user into groups, and no others: smbquic user groups alice editors --users users.txt
+
+    Security descriptors can speak of groups; smbquic user show says by which SIDs.
+    """
+    store = _load_with(path, name)
+    store.set_groups(name, groups)
+    store.save(path)
+
+
+@group.command("show")
+@click.argument("name")
+@_users_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def show(name: str, path: Path, *, as_json: bool) -> None:
+    """Say which SIDs a user and his groups have: smbquic user show alice --users users.txt"""
+    account = _load_with(path, name).find(name)
+    assert account is not None
+    sid = str(sid_of(account_of(account.name)))
+    groups = {group: str(group_sid(group)) for group in account.groups}
+    if as_json:
+        emit({"user": account.name, "sid": sid, "groups": groups})
+        return
+    for label, number in {account.name: sid, **groups}.items():
+        click.echo(f"{number}  {label}")
 
 
 @group.command("list")

@@ -1,9 +1,9 @@
 """Who somebody is to security descriptors: SIDs of users and groups. [MS-DTYP] 2.4.2, 2.5.2
 
-A user's SID is made from nothing but the account's name. So it is the same after a restart, on a
-machine that was renamed, in a container whose host name changes every day, and on another server
-that the disk has moved to; and it is another user's only if two names of one server collide in
-some 31 bits.
+The SID of a user or of a group is made from nothing but its name. So it is the same after a
+restart, on a machine that was renamed, in a container whose host name changes every day, and on
+another server that the disk has moved to; and it is somebody else's only if two names of one
+server collide in some 31 bits.
 """
 
 from dataclasses import dataclass
@@ -60,11 +60,22 @@ def token_of(identity: Identity) -> Token:
     account = account_of(identity.user)
     user = sid_of(account)
     groups = {PRIMARY_GROUP, BUILTIN_USERS, EVERYONE, AUTHENTICATED_USERS, NETWORK}
+    groups.update(map(group_sid, identity.groups))
     return Token(user, PRIMARY_GROUP, frozenset({user, *groups}), account)
 
 
 def account_of(name: str) -> int:
     """The number of an account, by its name in any case."""
+    return _number(name)
+
+
+def group_sid(name: str) -> Sid:
+    """The SID of a group, by its name in any case; another one than that of a user so named."""
+    # No name holds a colon.
+    return sid_of(_number(f"group:{name}"))
+
+
+def _number(name: str) -> int:
     digest = sha256(name.casefold().encode()).digest()
     return _FIRST_USER + int.from_bytes(digest[:8], "big") % (2**31 - _FIRST_USER)
 

@@ -462,6 +462,13 @@ def test_an_account_stays_itself_in_an_open_house(open_house: Authenticator) -> 
     assert acceptor.session_key == client.session_key
 
 
+def test_an_account_brings_its_groups(users: UserStore, authenticator: Authenticator) -> None:
+    users.set_groups("alice", ["staff", "Paris"])
+    client, acceptor = negotiate_client(), authenticator.new_acceptor()
+    log_on(client, acceptor)
+    assert acceptor.identity == Identity("Alice", "WORK", groups=("paris", "staff"))
+
+
 # --- the challenge -----------------------------------------------------------------------------
 
 

@@ -53,6 +53,8 @@ def test_unknown_names_raise_key_error() -> None:
         store.set_password("nobody", "x")
     with pytest.raises(KeyError):
         store.remove("nobody")
+    with pytest.raises(KeyError):
+        store.set_groups("nobody", ["staff"])
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,34 @@ def test_keeps_comments_and_order(users_file: Path) -> None:
     )
 
 
+def test_groups_are_kept_in_one_way_to_write_them(users_file: Path) -> None:
+    users_file.write_text(f"alice:{PASSWORD_HASH}:Paris,editors,PARIS\nbob:{PASSWORD_HASH}\n")
+    store = UserStore.load(users_file)
+    assert store.find("alice") == Account(
+        "alice", bytes.fromhex(PASSWORD_HASH), ("editors", "paris")
+    )
+    store.set_groups("Bob", ["Night shift"])
+    store.set_password("bob", "password")
+    store.save(users_file)
+    assert users_file.read_text() == (
+        f"alice:{PASSWORD_HASH}:editors,paris\nbob:{PASSWORD_HASH}:night shift\n"
+    )
+    store.set_groups("alice", [])
+    store.save(users_file)
+    assert users_file.read_text().startswith(f"alice:{PASSWORD_HASH}\n")
+
+
+@pytest.mark.parametrize("name", ["", "a,b", "a:b", " a", "#a", "a" * 257])
+def test_impossible_groups_are_refused(name: str) -> None:
+    store = UserStore()
+    store.add("alice", "x")
+    with pytest.raises(UsersError, match="group"):
+        store.set_groups("alice", ["staff", name])
+    account = store.find("alice")
+    assert account is not None
+    assert account.groups == ()
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -103,6 +133,8 @@ def test_keeps_comments_and_order(users_file: Path) -> None:
         (b":" + PASSWORD_HASH.encode(), "needs a name"),
         (b"a\\b:" + PASSWORD_HASH.encode(), "holds"),
         (b"BOB:" + PASSWORD_HASH.encode(), "already a user 'BOB'"),
+        (b"alice:" + PASSWORD_HASH.encode() + b":", "a group needs a name"),
+        (b"alice:" + PASSWORD_HASH.encode() + b":a,,b", "a group needs a name"),
         (b"z\xff:" + PASSWORD_HASH.encode(), "not UTF-8"),
     ],
 )

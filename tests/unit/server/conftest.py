@@ -60,6 +60,7 @@ class Identity:
     domain: str = ""
     guest: bool = False
     anonymous: bool = False
+    groups: tuple[str, ...] = ()
 
 
 class Acceptor:
@@ -75,7 +76,8 @@ class Acceptor:
         user, _, password = token.decode().partition(":")
         if password != "secret":
             raise AuthenticationError("wrong password")
-        self.identity = Identity(user, guest=user == "guest")
+        groups = ("staff",) if user == "bob" else ()
+        self.identity = Identity(user, guest=user == "guest", groups=groups)
         self.complete = True
         return b"welcome"
 

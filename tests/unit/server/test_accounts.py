@@ -1,5 +1,5 @@
 from smbquic.auth.identity import Identity
-from smbquic.server.accounts import PRIMARY_GROUP, account_of, sid_of, token_of
+from smbquic.server.accounts import PRIMARY_GROUP, account_of, group_sid, sid_of, token_of
 from smbquic.wire.dtyp.sid import (
     ANONYMOUS,
     AUTHENTICATED_USERS,
@@ -45,6 +45,16 @@ def test_users_are_in_some_groups() -> None:
     }
     assert token.user == sid_of(token.account)
     assert token.primary_group == PRIMARY_GROUP
+
+
+def test_groups_have_sids_that_last_too() -> None:
+    token = token_of(Identity("alice", "", groups=("alice", "staff")))
+
+    assert str(group_sid("Staff")) == "S-1-5-21-1397572177-1430864689-1280262977-467470641"
+    assert token.sids >= {group_sid("staff"), group_sid("ALICE")}
+    assert token.user not in {group_sid("alice"), group_sid("staff")}
+    assert token.primary_group == PRIMARY_GROUP
+    assert group_sid("staff") not in token_of(Identity("alice", "")).sids
 
 
 def test_guests_are_nobody_in_particular() -> None:

@@ -9,7 +9,7 @@ import pytest
 from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
 from smbquic.server import access
-from smbquic.server.accounts import PRIMARY_GROUP, token_of
+from smbquic.server.accounts import PRIMARY_GROUP, group_sid, token_of
 from smbquic.storage import xattrs
 from smbquic.wire.access_mask import AccessMask as A
 from smbquic.wire.close import CloseRequest
@@ -361,6 +361,14 @@ async def test_moving_something_somewhere(alice: Any, bob: Any, structure: Any) 
     assert await move("folder\\new") == NtStatus.SUCCESS
     await secure(alice, folder, dacl(allow(BOB, A.FILE_ADD_FILE | A.FILE_DELETE_CHILD)))
     assert await move("folder\\file") == NtStatus.SUCCESS
+
+
+async def test_what_a_group_may_its_members_may(alice: Any, bob: Any) -> None:
+    await made(alice, "theirs", dacl(allow(group_sid("Staff"), READ)))
+    await made(alice, "others", dacl(allow(group_sid("paris"), READ)))
+    assert await status_of(bob, "theirs", A.FILE_READ_DATA) == NtStatus.SUCCESS
+    assert await status_of(bob, "theirs", A.FILE_WRITE_DATA) == DENIED
+    assert await status_of(bob, "others", A.FILE_READ_DATA) == DENIED
 
 
 async def test_guests_are_held_to_it_too(server_with: Any, connect: Any) -> None:
