@@ -217,7 +217,7 @@ and copy the ca.pem that it names to the clients. Then
     Windows   certutil -addstore Root ca.pem
               net use X: \\\\fs.example\\data /user:alice /transport:quic
     Samba     smbclient //fs.example/data -U alice --option='client smb transports=quic'
-              --option='tls cafile=ca.pem'                      (smbclient 4.23 or newer)
+              --option="tls cafile=$PWD/ca.pem"                 (smbclient 4.23 or newer)
 """
 
 

@@ -17,6 +17,7 @@ from smbquic.cli.output import emit, warn
 from smbquic.config import DEFAULT_LISTEN
 from smbquic.errors import SmbError
 from smbquic.pki.access import Rules
+from smbquic.pki.authority import general_name
 from smbquic.pki.directory import CertificateFiles
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
@@ -77,9 +78,32 @@ def _certificate(
         return CertificateFiles(cert, key), None
     if not quic:
         return None, None
-    own_names = {socket.gethostname(), socket.getfqdn(), *names}
-    pki = ensure_private_ca(user_data_directory(), sorted(own_names))
+    pki = ensure_private_ca(user_data_directory(), _names(names))
     return pki.server, pki.ca
+
+
+def _names(given: tuple[str, ...]) -> list[str]:
+    """What a certificate made here is for: the names that were given, and the machine's own.
+
+    A machine may call itself what is no DNS name, and then nobody finds it by that.
+    """
+    for name in given:
+        if not _is_name(name):
+            raise click.UsageError(f"--name {name}: this is neither a DNS name nor an IP address")
+    machine = {socket.gethostname(), socket.getfqdn()}
+    own = set(filter(_is_name, machine))
+    if not own and not given:
+        called = " or ".join(sorted(machine))
+        warn(f"this machine is called {called}, which is no DNS name: add --name NAME")
+    return sorted(own.union(given))
+
+
+def _is_name(name: str) -> bool:
+    try:
+        general_name(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _explain(error: OSError, listen: tuple[str, ...]) -> str:

@@ -1,0 +1,64 @@
+"""`smbquic serve`: what it makes of its options, in process."""
+
+import socket
+from pathlib import Path
+
+import click
+import pytest
+
+from smbquic.cli import serve
+from smbquic.pki.authority import subject_names
+from smbquic.pki.directory import CertificateFiles, PkiDirectory
+from smbquic.pki.files import load_certificates
+
+
+@pytest.fixture(autouse=True)
+def data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "user_data_directory", lambda: tmp_path)
+
+
+def call_it(monkeypatch: pytest.MonkeyPatch, host: str, full: str) -> None:
+    """Has the machine go by these names."""
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    monkeypatch.setattr(socket, "getfqdn", lambda: full)
+
+
+def names_of(*given: str) -> list[str]:
+    files, ca = serve._certificate(None, None, given, quic=True)
+    assert files is not None
+    assert ca is not None
+    return subject_names(load_certificates(files.certificate)[0])
+
+
+def test_the_certificate_is_for_the_machine_and_for_what_was_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_it(monkeypatch, "fs", "fs.home.example")
+    assert {"localhost", "fs", "fs.home.example", "files.example"} <= set(names_of("files.example"))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("odd", ["Anna's laptop", "", "(none)", "a..b"])
+def test_a_machine_whose_name_is_no_dns_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], odd: str
+) -> None:
+    call_it(monkeypatch, odd, odd)
+    names = names_of()
+    assert "localhost" in names
+    assert odd not in names
+    assert "no DNS name: add --name NAME" in capsys.readouterr().err
+    assert "fs.example" in names_of("fs.example")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_name_that_is_asked_for_has_to_be_one() -> None:
+    with pytest.raises(click.UsageError, match="--name not a name: this is neither"):
+        names_of("not a name")
+
+
+def test_a_certificate_that_is_given_is_taken(pki: PkiDirectory) -> None:
+    files = CertificateFiles(pki.server.certificate, pki.server.key)
+    given = serve._certificate(files.certificate, files.key, (), quic=True)
+    assert given == (files, None)
+    with pytest.raises(click.UsageError, match="go together"):
+        serve._certificate(files.certificate, None, (), quic=True)
