@@ -48,6 +48,7 @@ class Ping:
             "engine_reason": peer.engine_reason or None,
             "alpn": peer.alpn or None,
             "tls_cipher": peer.cipher or None,
+            "resumed": peer.resumed if quic else None,
             "datagram_size": quic.datagram_size if quic else None,
             "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 3),
             "handshake_ms": round(peer.handshake_seconds * 1000, 2),
@@ -121,7 +122,8 @@ def _introduce(found: dict[str, Any]) -> None:
 
 
 def _quic_line(found: dict[str, Any]) -> str:
-    measured = [f"datagrams of {found['datagram_size']} bytes"]
+    measured = ["session resumed"] if found["resumed"] else []
+    measured.append(f"datagrams of {found['datagram_size']} bytes")
     if found["round_trip_ms"] is not None:
         measured.append(f"round trip {found['round_trip_ms']:.2f} ms")
     return (
