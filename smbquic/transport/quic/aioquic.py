@@ -228,7 +228,7 @@ class AioquicEngine:
         self.security: Security | None = None
         self.ending: Ending | None = None
         self.finished = False
-        self.narrowed: tuple[int, int] | None = None
+        self.resized: tuple[int, int] | None = None
         self.capacity = configuration.max_data
         self._ids = ids
         self._pieces: list[bytes] = []
@@ -241,6 +241,8 @@ class AioquicEngine:
             configuration=replace(configuration, max_datagram_size=sizes.start),
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
+            sizes=sizes,
+            on_resize=self._note_size,
             verify=verify,
             pick=pick,
             tickets=tickets,
@@ -250,6 +252,9 @@ class AioquicEngine:
         self.connection_id: bytes = self._quic.host_cid
         control = self._quic._loss._cc
         self._control = control if isinstance(control, Bbr) else None
+
+    def _note_size(self, before: int, now: int) -> None:
+        self.resized = (before, now)
 
     @property
     def datagram_size(self) -> int:

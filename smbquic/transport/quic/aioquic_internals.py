@@ -1,7 +1,7 @@
 """Where aioquic has to be other than it is: the parts of it that SMB cannot live with.
 
-Private names of the library are used, and only here and in `aioquic.py`; the tests of both fail
-loudly where an update moves them.
+Private names of the library are used, and only here, in `aioquic_mtu.py` and in `aioquic.py`; the
+tests of them fail loudly where an update moves them.
 """
 
 import logging
@@ -11,26 +11,23 @@ from typing import NamedTuple, NoReturn, cast
 
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
-from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE, QuicConfiguration
+from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.congestion.base import (
     QuicCongestionControl,
     QuicCongestionControlFactory,
     register_congestion_control,
 )
-from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated
-from aioquic.quic.packet import (
-    QuicErrorCode,
-    QuicProtocolVersion,
-    pull_quic_transport_parameters,
-)
+from aioquic.quic.packet import QuicErrorCode, QuicProtocolVersion
 from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketPacer, QuicPacketSpace
 from aioquic.quic.stream import QuicStream
 
 from smbquic.errors import HandshakeError
+from smbquic.transport.quic.aioquic_mtu import ProbingConnection
 from smbquic.transport.quic.bbr import Bbr
-from smbquic.transport.quic.engine import STATELESS_RESET, ResetToken, Verify
+from smbquic.transport.quic.engine import STATELESS_RESET, DatagramSizes, ResetToken, Verify
+from smbquic.transport.quic.mtu import OnSettled
 from smbquic.transport.quic.resets import is_reset
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import alert_of
@@ -183,7 +180,7 @@ class Context(tls.Context):
         raise Refused(alert_of(error), str(error)) from error
 
 
-class Connection(QuicConnection):
+class Connection(ProbingConnection):
     """A connection with one stream, and windows that move only when they are moved."""
 
     def __init__(
@@ -192,6 +189,8 @@ class Connection(QuicConnection):
         configuration: QuicConfiguration,
         original_destination_connection_id: bytes | None,
         retry_source_connection_id: bytes | None,
+        sizes: DatagramSizes,
+        on_resize: OnSettled,
         verify: Verify | None,
         pick: Pick | None = None,
         tickets: TicketStore | None = None,
@@ -204,8 +203,7 @@ class Connection(QuicConnection):
             retry_source_connection_id=retry_source_connection_id,
             session_ticket_handler=self._keep_ticket if resumption is not None else None,
         )
-        # Nothing is known of the peer yet, and the first datagrams are padded to the full size.
-        self._max_datagram_size = SMALLEST_MAX_DATAGRAM_SIZE
+        self.search_path(sizes, on_resize)
         self._verify = verify
         self._pick = pick
         self._tickets = tickets
@@ -234,12 +232,6 @@ class Connection(QuicConnection):
             tickets=self._tickets if self._version == QuicProtocolVersion.VERSION_1 else None,
             chain=self._offered.chain if self._offered is not None else (),
         )
-
-    def _parse_transport_parameters(self, data: bytes, from_session_ticket: bool = False) -> None:
-        super()._parse_transport_parameters(data, from_session_ticket)
-        most = pull_quic_transport_parameters(QuicBuffer(data=data)).max_udp_payload_size
-        wanted = self._configuration.max_datagram_size
-        self._max_datagram_size = wanted if most is None else min(wanted, most)
 
     def _keep_ticket(self, session: tls.SessionTicket) -> None:
         if self._resumption is not None and self._version == QuicProtocolVersion.VERSION_1:

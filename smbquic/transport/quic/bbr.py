@@ -94,7 +94,7 @@ class Bbr:
     ssthresh: int | None = None
 
     def __init__(self, *, max_datagram_size: int) -> None:
-        self._datagram = max_datagram_size
+        self._max_datagram_size = max_datagram_size
         self.congestion_window = INITIAL_DATAGRAMS * max_datagram_size
         self.bytes_in_flight = 0
         self.state = State.STARTUP
@@ -128,14 +128,14 @@ class Bbr:
     def target_window(self, gain: float) -> int:
         """`gain` times the bandwidth-delay product, with room for bursts of a few datagrams."""
         if not self.bandwidth or math.isinf(self.min_rtt):
-            return INITIAL_DATAGRAMS * self._datagram
+            return INITIAL_DATAGRAMS * self._max_datagram_size
         product = gain * self.bandwidth * self.min_rtt
-        return max(int(product) + 3 * self._quantum, MIN_DATAGRAMS * self._datagram)
+        return max(int(product) + 3 * self._quantum, MIN_DATAGRAMS * self._max_datagram_size)
 
     @property
     def _quantum(self) -> int:
         """What is sent in one burst: a millisecond's worth, within limits."""
-        return int(min(max(self.pacing_rate * 0.001, 2 * self._datagram), 64 * 1024))
+        return int(min(max(self.pacing_rate * 0.001, 2 * self._max_datagram_size), 64 * 1024))
 
     # --- events -----------------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class Bbr:
 
     def on_persistent_congestion(self) -> None:
         """Nothing arrived for several round trips: begin again from almost nothing."""
-        self.congestion_window = MIN_DATAGRAMS * self._datagram
+        self.congestion_window = MIN_DATAGRAMS * self._max_datagram_size
 
     def on_rtt_measurement(self, *, now: float, rtt: float) -> None:
         """A round trip was measured."""
@@ -283,7 +283,7 @@ class Bbr:
 
     def _leave_probe_rtt(self, now: float) -> None:
         if self._probe_rtt_done is None:
-            if self.bytes_in_flight <= MIN_DATAGRAMS * self._datagram:
+            if self.bytes_in_flight <= MIN_DATAGRAMS * self._max_datagram_size:
                 self._probe_rtt_done = now + max(PROBE_RTT_TIME, min(self.min_rtt, 1.0))
         elif now >= self._probe_rtt_done:
             self._min_rtt_time = now
@@ -297,11 +297,13 @@ class Bbr:
 
     def _set_window(self, acked: int) -> None:
         if self.state is State.PROBE_RTT:
-            self.congestion_window = MIN_DATAGRAMS * self._datagram
+            self.congestion_window = MIN_DATAGRAMS * self._max_datagram_size
             return
         target = self.target_window(self.window_gain)
         if self._full:
             self.congestion_window = min(self.congestion_window + acked, target)
         elif self.congestion_window < target or self._round_count < FULL_ROUNDS:
             self.congestion_window += acked
-        self.congestion_window = max(self.congestion_window, MIN_DATAGRAMS * self._datagram)
+        self.congestion_window = max(
+            self.congestion_window, MIN_DATAGRAMS * self._max_datagram_size
+        )

@@ -300,12 +300,26 @@ class QuicTransport:
         engine = self._engine
         for piece in engine.read():
             self._take(piece)
+        if engine.resized is not None:
+            self._report_size(*engine.resized)
+            engine.resized = None
         if not self._up and engine.security is not None:
             self._establish(engine.security, now)
         if self._closing is None and engine.ending is not None:
             self._end(self._error_of(engine.ending))
         elif self._closing is None and engine.finished:
             self._end(self._closed_by_peer(""))
+
+    def _report_size(self, before: int, now: int) -> None:
+        if now < before:
+            logger.warning(
+                "%s: the path carries less than it did: datagrams of %d bytes instead of %d",
+                self._name,
+                now,
+                before,
+            )
+        else:
+            logger.info("%s: datagrams of %d bytes instead of %d", self._name, now, before)
 
     def _establish(self, security: Security, now: float) -> None:
         self._up = True

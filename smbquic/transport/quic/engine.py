@@ -32,6 +32,14 @@ class DatagramSizes:
     ethernet: int = 1472
     private: bool = False
 
+    @property
+    def jumbo(self) -> bool:
+        """Whether a client dares to begin with jumbo frames, and falls back if they are lost.
+
+        A server that cannot search for larger sizes takes them for an invitation.
+        """
+        return self.private and self.most > self.ethernet
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -89,8 +97,9 @@ class Engine(Protocol):
     """Whether the peer has ended its side of the stream."""
     capacity: int
     """How many bytes may wait for the application, which limits the size of a message."""
-    narrowed: tuple[int, int] | None
-    """Set when the path turned out to carry less than it did: the former size, and the new one."""
+    resized: tuple[int, int] | None
+    """Set when another size of datagrams has been settled on: the former one, and the new one.
+    Whoever has taken note clears it."""
 
     @property
     def connection_id(self) -> bytes:

@@ -6,7 +6,8 @@ is for whoever needs those.
 The core decides about the size of its datagrams. A client's looks for larger ones when it has
 nothing to send, up to what an Ethernet carries; a server's keeps the size that it began with.
 Neither notices a path that carries less than it did, so that is looked out for here; once
-told to send smaller datagrams, a core does not grow again.
+told to send smaller datagrams, a core does not grow again. So jumbo frames are had only from the
+beginning, on a private network whose client has an interface for them.
 """
 
 import logging
@@ -65,6 +66,10 @@ CORE_ADDRESS = {4: ("192.0.2.1", 1), 6: ("2001:db8::1", 1)}
 from a fifth one; `Ways` knows better."""
 TIMEOUTS = 2
 """After so many time-outs in a row the size of the datagrams is under suspicion."""
+SECOND_TRIAL = 4
+"""Probe time-outs within which a suspicion is confirmed, or was none."""
+SEARCH_STEP = 1.0
+"""Seconds without a step after which a core's search for larger datagrams counts as over."""
 CLOSED_FOR = 3
 """Probe time-outs that a closed connection stays to tell a peer who has not noticed
 ([RFC9000] 10.2)."""
@@ -166,7 +171,7 @@ class Qh3Engine:
         self.security: Security | None = None
         self.ending: Ending | None = None
         self.finished = False
-        self.narrowed: tuple[int, int] | None = None
+        self.resized: tuple[int, int] | None = None
         self._ids = ids
         self._is_client = configuration.is_client
         self._early: list[Buffer] = []
@@ -180,11 +185,14 @@ class Qh3Engine:
         self._proof_due = False
         self._trial: _Trial | None = None
         self._trials = TRIAL
+        self._second_trial_until = 0.0
+        self._heard_at = 0.0
         self._closed_until: float | None = None
         self._sizes = sizes
         # More than the largest message, of which all has to be here before any of it goes.
         self.capacity = configuration.max_data * 3 // 4
-        self.datagram_size = self._first_size(first_datagram)
+        self.datagram_size = self._reported_size = self._first_size(first_datagram)
+        self._grown_at = 0.0
         self._quic = Connection(
             unread_limit=self.capacity,
             largest_datagram=sizes.most,
@@ -202,13 +210,12 @@ class Qh3Engine:
     def _first_size(self, first_datagram: int) -> int:
         """The size of the first datagrams, for a server the size of all.
 
-        A server that cannot know hopes for an Ethernet; two answers that are lost show that it
-        was none. A client dares to begin with jumbo frames on a private network only, and falls
-        back if its first datagram is lost; its server takes them for an invitation.
+        A server that was not invited to more hopes for an Ethernet; two answers that are lost
+        show that it was none.
         """
         sizes = self._sizes
         if self._is_client:
-            return sizes.most if sizes.private and sizes.most > sizes.ethernet else sizes.start
+            return sizes.most if sizes.jumbo else sizes.start
         if sizes.start == sizes.most or first_datagram > sizes.ethernet:
             return sizes.most
         return min(sizes.most, sizes.ethernet)
@@ -313,6 +320,7 @@ class Qh3Engine:
         *arguments: object,
         now: float,
     ) -> None:
+        self._heard_at = now
         core: Any = self._quic._core
         before = 0 if core is None else core.authenticated
         self._guarded(receive, *arguments, self._core_address, now)
@@ -393,7 +401,7 @@ class Qh3Engine:
         if datagrams and self.ending is not None and self._closed_until is None:
             # The core counts from when it was last spoken to, and so forgets everything at once.
             self._closed_until = now + CLOSED_FOR * _probe_timeout(core)
-        if self._proof_due or self._suspects(core):
+        if self._proof_due or self._suspects(core, now):
             # It goes alone: whatever else could be sent has been taken already.
             core.send_ping(PROOF if self._proof_due else self._trials)
             self._proof_due = False
@@ -441,14 +449,28 @@ class Qh3Engine:
         self._guarded(self._quic.handle_timer, now)
         core = self._quic._core
         if self._is_client and core is not None:
-            self.datagram_size = core.active_path[5]
+            self._notice_growth(core, now)
 
-    # Paths that carry less than they did.
+    # How large datagrams may be.
 
-    def _suspects(self, core: Any) -> bool:
+    def _notice_growth(self, core: Any, now: float) -> None:
+        """A core goes from one size to the next, and does not say when it is done."""
+        size = core.active_path[5]
+        if size != self.datagram_size:
+            self.datagram_size, self._grown_at = size, now
+        elif size > self._reported_size and now > self._grown_at + SEARCH_STEP:
+            self._report_size()
+
+    def _report_size(self) -> None:
+        self.resized = (self._reported_size, self.datagram_size)
+        self._reported_size = self.datagram_size
+
+    def _suspects(self, core: Any, now: float) -> bool:
         """Whether to try if small datagrams arrive where large ones do not."""
         size, timeouts = self.datagram_size, core.pto_count
-        if size <= INTERNET_DATAGRAM or timeouts < TIMEOUTS or self.ending is not None:
+        if size <= INTERNET_DATAGRAM or not timeouts or self.ending is not None:
+            return False
+        if timeouts < TIMEOUTS and now > self._second_trial_until:
             return False
         if self._trial is not None and self._trial.timeouts == timeouts:
             return False
@@ -466,20 +488,31 @@ class Qh3Engine:
         return True
 
     def _judge(self, trial: _Trial) -> None:
-        """The small datagram arrived; did any of the large ones before it?"""
+        """The small datagram arrived; did any of the large ones before it?
+
+        If not, it may have been the first one after an outage. So it takes a second trial, of
+        what was sent after the first.
+        """
         core: Any = self._quic._core
         self._trial = None
         waiting = {number for number, _, _ in core.outstanding_application_packets}
         unheard_of = sum(number in waiting for number in trial.large)
-        if unheard_of + core.loss_total - trial.lost >= len(trial.large):
+        if unheard_of + core.loss_total - trial.lost < len(trial.large):
+            return
+        if self._heard_at <= self._second_trial_until:
+            self._second_trial_until = 0.0
             self._shrink()
+        else:
+            self._second_trial_until = self._heard_at + SECOND_TRIAL * _probe_timeout(core)
 
     def _shrink(self) -> None:
+        """From jumbo frames to an Ethernet's, from there to what every path carries."""
         core: Any = self._quic._core
-        before = self.datagram_size
-        self._quic.shrink(INTERNET_DATAGRAM)
+        ethernet = self._sizes.ethernet
+        self._quic.shrink(ethernet if self.datagram_size > ethernet else INTERNET_DATAGRAM)
+        self._reported_size = self.datagram_size
         self.datagram_size = core.active_path[5]
-        self.narrowed = (before, self.datagram_size)
+        self._report_size()
 
     # What the engine has to tell.
 
@@ -526,7 +559,7 @@ class Qh3Engine:
             resumed=self._tls.session_resumed,
         )
         core: Any = self._quic._core
-        self.datagram_size = core.active_path[5]
+        self.datagram_size = self._reported_size = core.active_path[5]
         # With a trace, the library has to see everything.
         self._straight = self._quic._quic_logger is None
 

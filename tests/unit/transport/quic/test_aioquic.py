@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aioquic.quic.packet import QuicProtocolVersion, pull_quic_transport_parameters
+from aioquic.quic.packet import QuicProtocolVersion
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,24 +69,14 @@ def test_large_datagrams_wait_for_the_peers_consent(simulate: Simulate) -> None:
     assert max(simulation.sent["client"]) == 8900
 
 
-def test_a_peer_that_wants_small_datagrams_gets_them(
-    simulate: Simulate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_peer_that_wants_small_datagrams_gets_them(simulate: Simulate) -> None:
     simulation = simulate(sizes=DatagramSizes(8900, 8900))
-    monkeypatch.setattr(
-        "smbquic.transport.quic.aioquic_internals.pull_quic_transport_parameters",
-        lambda buffer: changed(pull_quic_transport_parameters(buffer)),
-    )
+    simulation.sizes = DatagramSizes(1350, 1350)
     simulation.establish()
     simulation.client.write(bytes(100_000))
     simulation.run(lambda: len(simulation.received["server"]) == 100_000)
 
     assert max(simulation.sent["client"]) == 1350
-
-
-def changed(parameters: Any) -> Any:
-    parameters.max_udp_payload_size = 1350
-    return parameters
 
 
 # Certificates.

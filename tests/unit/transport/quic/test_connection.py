@@ -35,7 +35,7 @@ class FakeEngine:
         self.capacity = 16 << 20
         self.datagram_size = 1200
         self.round_trip = 0.04
-        self.narrowed: tuple[int, int] | None = None
+        self.resized: tuple[int, int] | None = None
         self.connection_id = bytes(8)
         self.pieces: list[bytes] = []
         self.written = b""

@@ -525,3 +525,99 @@ def test_nothing_is_logged_about_a_connection_that_lives_and_ends(
     simulation.run(lambda: simulation.client.terminated and simulation.server.terminated)
 
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+# How large datagrams may be.
+
+
+ETHERNET, JUMBO = DatagramSizes(1200, 1472), DatagramSizes(1200, 8972, private=True)
+
+
+def quiet_while(simulation: Any, seconds: float = 3) -> None:
+    """Let both ends look around, as they do beside a little traffic."""
+    for _ in range(round(seconds * 20)):
+        simulation.client.ping()
+        simulation.server.ping()
+        simulation.advance(0.05)
+
+
+@pytest.mark.parametrize(("sizes", "mtu"), [(ETHERNET, 1472), (JUMBO, 8972)])
+def test_both_ends_find_what_the_path_carries(
+    simulate: Simulate, engines: str, sizes: DatagramSizes, mtu: int
+) -> None:
+    simulation = simulate(engines=engines, sizes=sizes, mtu=mtu)
+    simulation.establish()
+    quiet_while(simulation)
+    for name in ("client", "server"):
+        simulation.sent[name].clear()
+        simulation.engine(name).write(bytes(200_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
+
+    assert simulation.client.datagram_size == simulation.server.datagram_size == mtu
+    # qh3 leaves a few bytes empty.
+    assert mtu - 40 <= max(simulation.sent["client"]) <= mtu
+    assert mtu - 40 <= max(simulation.sent["server"]) <= mtu
+
+
+@pytest.mark.parametrize("mtu", [1200, 1300, 1472])
+def test_an_interface_may_promise_too_much(simulate: Simulate, engines: str, mtu: int) -> None:
+    simulation = simulate(engines=engines, sizes=JUMBO, mtu=mtu)
+    simulation.establish()
+    quiet_while(simulation)
+    simulation.client.write(bytes(200_000))
+    simulation.server.write(bytes(200_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
+
+    assert simulation.client.datagram_size <= mtu
+    assert simulation.server.datagram_size <= mtu
+    assert simulation.client.ending is simulation.server.ending is None
+
+
+@pytest.mark.parametrize("sender", ["client", "server"])
+@pytest.mark.parametrize(
+    ("sizes", "before", "after"),
+    [(ETHERNET, 1472, 1272), (JUMBO, 8972, 1472), (JUMBO, 8972, 1272)],
+)
+def test_a_path_may_shrink_under_a_transfer(
+    simulate: Simulate, engines: str, sender: str, sizes: DatagramSizes, before: int, after: int
+) -> None:
+    simulation = simulate(engines=engines, sizes=sizes, mtu=before)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    engine = simulation.engine(sender)
+    received = simulation.received["client" if sender == "server" else "server"]
+    received.clear()
+    data = random.Random(3).randbytes(2_000_000)
+    engine.write(data)
+    simulation.run(lambda: len(received) > 300_000)
+    assert engine.datagram_size == before
+    engine.resized = None
+    simulation.mtu = after
+    simulation.run(lambda: len(received) == len(data))
+    quiet_while(simulation)
+
+    assert received == data
+    former, size = engine.resized
+    assert (former, size) == (before, engine.datagram_size) or former == sizes.ethernet
+    assert 1200 <= size <= after
+    assert simulation.client.ending is simulation.server.ending is None
+
+
+def test_an_outage_is_no_narrow_path(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, sizes=ETHERNET, mtu=1472)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    simulation.client.resized = simulation.server.resized = None
+    simulation.client.write(bytes(500_000))
+    simulation.server.write(bytes(500_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) > 100_000)
+    simulation.loss = 1
+    simulation.advance(4)
+    simulation.loss = 0
+    simulation.run(lambda: min(map(len, simulation.received.values())) >= 500_000)
+    quiet_while(simulation)
+
+    assert simulation.client.datagram_size == simulation.server.datagram_size == 1472
+    assert simulation.client.resized is simulation.server.resized is None
