@@ -139,7 +139,7 @@ class Responder:
                 message_id=request.header.message_id,
                 credit_charge=request.header.credit_charge,
                 status=answer.status,
-                credits=self._grant(request, pending=pending),
+                credits=self._grant(request, answer.status),
                 flags=flags,
                 next_command=size,
                 tree_id=request.tree_id,
@@ -153,10 +153,13 @@ class Responder:
             header[48:64] = request.header.signature
         return [header, *body]
 
-    def _grant(self, request: Request, *, pending: bool) -> int:
-        if request.async_id and not pending:
+    def _grant(self, request: Request, status: NtStatus) -> int:
+        if request.async_id and status != NtStatus.PENDING:
             return 0  # granted with the interim response already
-        return self._state.window.grant(request.header.credits)
+        credits = request.header.credits
+        if request.header.command == Command.SESSION_SETUP and status != NtStatus.SUCCESS:
+            credits = min(credits, 1)  # as Windows: more come with the logon
+        return self._state.window.grant(credits)
 
     @staticmethod
     def _sealing(request: Request) -> Protection | None:

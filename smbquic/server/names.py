@@ -5,6 +5,7 @@ another colon its type. The types that can be had are $DATA, which is what every
 $INDEX_ALLOCATION, which is how the content of a folder is called.
 """
 
+import re
 from typing import NamedTuple
 
 from smbquic.errors import StatusError
@@ -17,6 +18,7 @@ _INDEX_NAMES = frozenset({"", "$I30"})
 _VIEW_INDEXES = frozenset({"$Q", "$O", "$R"})
 _FOLDER_SUFFIXES = frozenset({"$I30", f":{_INDEX}", f"$I30:{_INDEX}"})
 _WILDCARDS = frozenset('*?<>"')
+_SEPARATORS = re.compile(r"[\\/]+")
 
 
 class Name(NamedTuple):
@@ -39,11 +41,10 @@ class Name(NamedTuple):
 def parse(name: str) -> Name:
     """Take a name apart; StatusError OBJECT_NAME_INVALID, OBJECT_PATH_SYNTAX_BAD.
 
-    What a disk cannot hold is for the storage to refuse. As with Samba, a slash parts folders too:
-    Windows knows no such names, and so there is nothing else that it could mean.
+    What a disk cannot hold is for the storage to refuse.
     """
     path, colon, rest = name.partition(":")
-    name = path.replace("/", "\\") + colon + rest
+    name = separated(path) + colon + rest
     if not colon:
         _check_path(name)
         return Name(name)
@@ -68,6 +69,16 @@ def parse(name: str) -> Name:
     if kind not in ("", DATA) or "/" in stream:
         raise _invalid(name)
     return Name(joined, stream, directory=False)
+
+
+def separated(path: str) -> str:
+    """A path with one backslash between its parts.
+
+    As with Samba, a slash parts folders too, and several do as one: nothing else could be meant.
+    """
+    if "/" in path or "\\\\" in path:
+        return _SEPARATORS.sub(r"\\", path)
+    return path
 
 
 def parse_stream(name: str) -> str:

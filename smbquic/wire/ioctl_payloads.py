@@ -15,6 +15,7 @@ _COPYCHUNK = Struct("<QQII")
 _COPYCHUNK_RESPONSE = Struct("<III")
 _RESUME_KEY = Struct("<24sI")
 _SNAPSHOTS = Struct("<III")
+_SNAPSHOTS_MINIMUM = 16
 _RESILIENCY = Struct("<II")
 _INTERFACE = Struct("<IIIIQ128s")
 _FAMILY = Struct("<H")
@@ -140,7 +141,9 @@ class SrvSnapshotArray:
         fixed = _SNAPSHOTS.pack(
             self.number_of_snap_shots, len(self.snap_shots), self.snap_shot_array_size
         )
-        return fixed + (_snapshot_array(self.snap_shots) if self.snap_shots else b"")
+        array = _snapshot_array(self.snap_shots) if self.snap_shots else b""
+        # Clients have room for 16 bytes at first, and Samba's takes no fewer either.
+        return (fixed + array).ljust(_SNAPSHOTS_MINIMUM, b"\0")
 
 
 def _snapshot_array(snap_shots: Sequence[str]) -> bytes:

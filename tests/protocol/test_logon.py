@@ -291,6 +291,16 @@ class TestLogon:
         _, outcome = pair.log_on(previous_session_id=former.id)
         assert outcome.replaced is None
 
+    def test_credits_come_with_the_success(self, make_pair: Callable) -> None:
+        pair = make_pair(client_credits_wanted=100)
+        pair.negotiate()
+        pair.client._pool.available = 10
+        pair.log_on()
+        first, last = (Header.decode(memoryview(message)) for message in pair.to_client[-2:])
+        assert (first.status, first.credits) == (NtStatus.MORE_PROCESSING_REQUIRED, 1)
+        assert last.status == NtStatus.SUCCESS
+        assert last.credits > 90
+
     def test_logging_on_again_keeps_the_keys(self, make_session: Callable) -> None:
         pair, session = make_session()
         protection = pair.server.sessions[session.id].protection

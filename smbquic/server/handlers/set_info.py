@@ -11,6 +11,7 @@ from smbquic.server import security
 from smbquic.server.context import Context
 from smbquic.server.eas import decode_eas, store
 from smbquic.server.moving import link, rename
+from smbquic.server.names import separated
 from smbquic.server.notify import (
     ATTRIBUTES,
     CREATION,
@@ -326,6 +327,8 @@ def _rename(context: Context, entry: Open, buffer: Buffer) -> None:
 
 def _link(context: Context, entry: Open, buffer: Buffer) -> None:
     wanted = _decode(LinkInformation, buffer)
+    # Samba's client starts this name, other than that of a rename, at the root.
+    wanted.file_name = wanted.file_name.removeprefix("\\")
     link(context, entry, _target(wanted), replace=wanted.replace_if_exists)
 
 
@@ -333,7 +336,7 @@ def _target(wanted: RenameInformation) -> str:
     """The new name; on a network it is always one from the share's root on."""
     name = wanted.file_name
     if not name.startswith(":"):
-        name = name.replace("/", "\\")
+        name = separated(name)
     if wanted.root_directory or not name or name.startswith("\\"):
         raise _refusal(NtStatus.INVALID_PARAMETER)
     return name

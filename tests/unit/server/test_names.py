@@ -13,6 +13,8 @@ from smbquic.server.names import Name, parent_of, parse, parse_stream
         ("", Name("")),
         (r"a\b", Name(r"a\b")),
         ("a/b", Name(r"a\b")),
+        (r"a\\b", Name(r"a\b")),
+        (r"a/\/b:s", Name(r"a\b", "s", False)),
         (r"a\b:s", Name(r"a\b", "s", False)),
         ("a/b:s", Name(r"a\b", "s", False)),
         (r"a\b:S:$dAtA", Name(r"a\b", "S", False)),

@@ -354,6 +354,15 @@ async def test_rename(client: Any, root: Path, file_id: FileId) -> None:
     assert content(root) == {"sub/again": b"file", "sub/other": b"sub/other"}
 
 
+async def test_a_name_from_the_root_on_is_for_links(
+    client: Any, root: Path, file_id: FileId
+) -> None:
+    refused = await change(client, file_id, RenameInformation("\\new"))
+    assert refused == NtStatus.INVALID_PARAMETER
+    assert await change(client, file_id, LinkInformation("\\new")) == NtStatus.SUCCESS
+    assert content(root) == {"file": b"file", "new": b"file"}
+
+
 async def test_rename_to_the_same_name_or_another_case(
     client: Any, root: Path, file_id: FileId
 ) -> None:
@@ -417,7 +426,6 @@ async def test_what_is_not_replaced(
         ("a*", NtStatus.OBJECT_NAME_INVALID),
         ("..\\x", NtStatus.OBJECT_NAME_INVALID),
         ("", NtStatus.INVALID_PARAMETER),
-        ("\\x", NtStatus.INVALID_PARAMETER),
     ],
 )
 async def test_names_that_cannot_be_given(

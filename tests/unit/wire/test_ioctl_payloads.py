@@ -43,7 +43,7 @@ PAYLOADS: list[tuple[Any, list[Any]]] = [
         SrvSnapshotArray(2, TOKENS, 102),
         [(4, 2), (4, 2), (4, 102), "\0".join(TOKENS), bytes(2), bytes(2)],
     ),
-    (SrvSnapshotArray(2, [], 102), [(4, 2), (4, 0), (4, 102)]),
+    (SrvSnapshotArray(2, [], 102), [(4, 2), (4, 0), (4, 102), bytes(4)]),
 ]
 IDS = [type(payload).__name__ for payload, _ in PAYLOADS]
 
@@ -92,7 +92,7 @@ def test_snapshots_that_do_not_fit() -> None:
 
 
 def test_no_snapshots(lay: Lay) -> None:
-    assert SrvSnapshotArray.of([], 16).encode() == lay((4, 0), (4, 0), (4, 2))
+    assert SrvSnapshotArray.of([], 16).encode() == lay((4, 0), (4, 0), (4, 2), bytes(4))
 
 
 def test_interfaces_layout(lay: Lay) -> None:
