@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ class Running:
         }
 
 
-class Arm:
+class Arm(ABC):
     """One way to the files."""
 
     name: str
@@ -63,9 +64,9 @@ class Arm:
         """Programs, with their packages."""
         return self.programs
 
+    @abstractmethod
     def start(self, link: Link, place: Place) -> AbstractContextManager[Running]:
         """Start it on a link; it is ended with the block, or at the latest with the link."""
-        raise NotImplementedError
 
 
 def cpu_seconds(process: int) -> float:
