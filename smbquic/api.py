@@ -329,14 +329,16 @@ def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]
 async def _listen(
     server: Server, address: ListenAddress, shown: ServerCertificates | None, options: QuicOptions
 ) -> Listener:
+    most = server.limits.connections
     if address.transport == "tcp":
-        return await tcp.listen(address.host, address.port, server.serve)
+        return await tcp.listen(address.host, address.port, server.serve, max_connections=most)
     assert shown is not None
     return await quic.listen(
         address.host,
         address.port,
         server.serve,
         certificate=shown.names,
+        max_connections=most,
         options=options,
     )
 

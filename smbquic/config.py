@@ -61,6 +61,7 @@ class Section:
 
 
 _LIMIT_TEXTS = {
+    "connections": "Connections of one listener.",
     "sessions": "Sessions of one connection.",
     "trees": "Shares that one session may be connected to.",
     "opens": "Files that one session may have open.",
@@ -180,7 +181,7 @@ SECTIONS = (
     Section(
         "limits",
         "[limits]",
-        "How much one client may hold.",
+        "How much one client may hold, and how many may come.",
         tuple(
             Key(
                 each.name,

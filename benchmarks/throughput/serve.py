@@ -22,7 +22,7 @@ from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
 from smbquic.transport.quic import QuicOptions, ServerTls
 
-MAX_CONNECTIONS = 4096
+MAX_CONNECTIONS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

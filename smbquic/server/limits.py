@@ -1,13 +1,16 @@
-"""How much one client may hold."""
+"""How much one client may hold, and how many may come."""
 
 from dataclasses import dataclass
 from math import inf
 
+from smbquic.transport.serving import MAX_CONNECTIONS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds on what one connection costs the server.
+    """Bounds on what one connection costs the server, and on their number.
 
+    `connections` counts those of one listener; whoever comes then is turned away.
     `watches` counts the opens of folders that are told of changes, `pipes` the open pipes of one
     session.
     `pending` counts the requests of one connection that may wait for good (for a lock, for a
@@ -21,6 +24,7 @@ class Limits:
     together, `disconnected` opens may wait.
     """
 
+    connections: int = MAX_CONNECTIONS
     sessions: int = 64
     trees: int = 256
     opens: int = 16_384

@@ -15,6 +15,7 @@ from smbquic.pki import FaultyPki, PkiDirectory, init
 from smbquic.pki.directory import CertificateFiles
 from smbquic.pki.faults import Fault
 from smbquic.pki.files import PkiError
+from smbquic.server.limits import Limits
 
 LOOPBACK = ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
 
@@ -98,6 +99,28 @@ async def test_an_unknown_share(service: Service, transport: str) -> None:
     assert isinstance(error, smbquic.NotFoundError)
     assert error.status == NtStatus.BAD_NETWORK_NAME
     assert "nowhere" in str(error)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "quic"])
+async def test_one_connection_too_many(
+    pki: PkiDirectory, tmp_path: Path, transport: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    async with smbquic.serve(
+        {"data": tmp_path},
+        {"alice": "secret"},
+        LOOPBACK,
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+        limits=Limits(connections=1),
+    ) as serving:
+        service = Service(serving, tmp_path, pki.ca)
+        url = service.url(transport)
+        async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
+            error = await refused(url, ca=pki.ca)
+            assert isinstance(error, smbquic.ConnectionClosed)
+            assert await share.read_bytes("file") == b"content"
+    assert "was turned away: 1 connections are open already" in caplog.text
 
 
 async def test_a_ca_that_is_missing(service: Service, tmp_path: Path) -> None:
