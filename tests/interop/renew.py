@@ -16,7 +16,7 @@ def main() -> None:
         pki = init(Path(folder) / "pki")
         with running_server(Path(folder), pki) as server:
             for suite in torture.SUITES:
-                verdicts |= torture.run(suite, server)[0]
+                verdicts |= torture.run(suite, server.ports["tcp"], server.share)[0]
     before = torture.expected() if torture.EXPECTED.exists() else {}
     for name in sorted({*before, *verdicts}):
         was, now = before.get(name, "nothing"), verdicts.get(name, "nothing")

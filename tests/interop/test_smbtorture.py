@@ -26,7 +26,7 @@ def has_attributes(folder: Path) -> bool:
 def test_the_verdicts_are_the_expected_ones(server: ServerProcess, suite: str) -> None:
     if suite in torture.NEED_ATTRIBUTES and not has_attributes(server.share):
         pytest.skip("the disk of the temporary folder has no extended attributes")
-    verdicts, text = torture.run(suite, server)
+    verdicts, text = torture.run(suite, server.ports["tcp"], server.share)
     assert verdicts, text
     expected = {
         name: verdict
