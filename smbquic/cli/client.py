@@ -19,6 +19,7 @@ from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
 from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.transport.resolver import DnsMode, Resolver
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -49,6 +50,18 @@ DIAL_OPTIONS = (
         help="Congestion control over QUIC; bbr is for paths that lose packets.",
     ),
     click.option(
+        "--dns",
+        type=click.Choice(get_args(DnsMode)),
+        default="system",
+        show_default=True,
+        help="Who resolves the host's name; doh asks --doh-url first, doh-only nobody else.",
+    ),
+    click.option(
+        "--doh-url",
+        metavar="URL",
+        help="A server for DNS over HTTPS, as in https://dns.example/dns-query.",
+    ),
+    click.option(
         "--timeout",
         type=click.FloatRange(min=0.1),
         default=PATIENCE,
@@ -77,6 +90,8 @@ class Client:
     client_key: Path | None = None
     engine: EngineName = "auto"
     congestion: Congestion = "cubic"
+    dns: DnsMode = "system"
+    doh_url: str | None = None
     timeout: float = PATIENCE
     password_file: Any = None
     encrypt: bool = False
@@ -88,6 +103,10 @@ class Client:
             warn("--insecure: the server's certificate is not checked, anybody may answer")
         if bool(self.client_cert) != bool(self.client_key):
             raise click.UsageError("--client-cert and --client-key go together")
+        try:
+            Resolver(self.dns, self.doh_url)
+        except ValueError as error:
+            raise click.UsageError(f"--dns, --doh-url: {error}") from error
 
     def session(self, url: SmbUrl) -> AbstractAsyncContextManager[Session]:
         """A logon at the server of a URL."""
@@ -106,6 +125,8 @@ class Client:
             "client_key": self.client_key,
             "engine": self.engine,
             "congestion": self.congestion,
+            "dns": self.dns,
+            "doh_url": self.doh_url,
             "timeout": self.timeout,
         }
 

@@ -17,6 +17,7 @@ from smbquic.client.url import SmbUrl
 from smbquic.pki.explain import EXPIRY_WARNING, days_left
 from smbquic.pki.verify import parse_der
 from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.resolver import SYSTEM
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Ping:
             "url": str(url),
             "transport": peer.kind,
             "address": f"{peer.remote[0]}:{peer.remote[1]}",
+            "resolved_by": peer.resolved_by,
             "engine": peer.engine or None,
             "engine_reason": peer.engine_reason or None,
             "alpn": peer.alpn or None,
@@ -108,6 +110,8 @@ def _introduce(found: dict[str, Any]) -> None:
         f"{found['url']}: {found['transport'].upper()} to {found['address']},"
         f" connected in {found['handshake_ms']:.1f} ms"
     )
+    if found["resolved_by"] != SYSTEM:
+        click.echo(f"the name was resolved by {found['resolved_by']}")
     if found["transport"] == "quic":
         click.echo(_quic_line(found))
     if found["encryption_left_to_quic"]:

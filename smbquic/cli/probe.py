@@ -13,6 +13,7 @@ from smbquic.client.probe import Outcome, ProbeOptions, Result, Step, probe
 from smbquic.client.url import SmbUrl
 from smbquic.pki.verify import Trust
 from smbquic.transport.quic import ClientTls, QuicOptions
+from smbquic.transport.resolver import Resolver
 
 _MARKS = {
     Outcome.OK: "ok     ",
@@ -43,6 +44,7 @@ def command(client: Client, url: SmbUrl) -> None:
         client=ClientTls(certificate=client.client_cert, key=client.client_key),
         password=client.password(url) if url.user else None,
         quic=QuicOptions(engine=client.engine, congestion=client.congestion),
+        resolver=Resolver(client.dns, client.doh_url),
         timeout=client.timeout,
     )
 

@@ -11,6 +11,7 @@ from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions
 from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.transport.resolver import DnsMode, Resolver
 
 PATIENCE = 10.0
 """Default `timeout`, in seconds."""
@@ -27,6 +28,10 @@ class DialOptions(TypedDict, total=False):
     is how a sender finds out how much the path carries, by default "cubic"; "bbr" is for
     paths that lose packets.
 
+    `dns` is who is asked for the addresses of the host: "system"; "doh", which is the server of
+    `doh_url` (https://dns.example/dns-query) and, where that does not answer, the system; or
+    "doh-only".
+
     `timeout` (seconds, `PATIENCE`) is for the connection to come about.
     """
 
@@ -36,6 +41,8 @@ class DialOptions(TypedDict, total=False):
     client_key: Path | str | None
     engine: EngineName
     congestion: Congestion
+    dns: DnsMode
+    doh_url: str | None
     timeout: float
 
 
@@ -45,7 +52,7 @@ def dialer(
     """What connects to the server of a URL each time it is called, as `dial` does.
 
     Raises `PkiError` for a `ca` that is none, ValueError for a certificate without its key and
-    for an engine or a congestion control that does not exist.
+    for an engine, a congestion control or a way to resolve names that does not exist.
     """
     tls = client_tls(
         ca=options.get("ca"),
@@ -56,10 +63,11 @@ def dialer(
     quic_options = QuicOptions(
         engine=options.get("engine", "auto"), congestion=options.get("congestion", "cubic")
     )
+    resolver = Resolver(options.get("dns", "system"), options.get("doh_url"))
 
     async def connect() -> MessageTransport:
         timeout = options.get("timeout", PATIENCE)
-        return await dial(url, tls=tls, timeout=timeout, options=quic_options)
+        return await dial(url, tls=tls, timeout=timeout, options=quic_options, resolver=resolver)
 
     return connect
 
@@ -100,6 +108,7 @@ async def dial(
     tls: ClientTls | None = None,
     timeout: float = PATIENCE,  # noqa: ASYNC109 (it covers a whole connection attempt)
     options: QuicOptions | None = None,
+    resolver: Resolver | None = None,
 ) -> MessageTransport:
     """Connect to the server of a URL, with the transport that the URL says, within `timeout` s.
 
@@ -107,7 +116,12 @@ async def dial(
     `HandshakeError` where the answer is no, `EngineError` for options that do not go together.
     """
     if url.transport == "tcp":
-        return await tcp.connect(url.host, url.port, timeout=timeout)
+        return await tcp.connect(url.host, url.port, timeout=timeout, resolver=resolver)
     return await quic.connect(
-        url.host, url.port, trust=tls or ClientTls(), timeout=timeout, options=options
+        url.host,
+        url.port,
+        trust=tls or ClientTls(),
+        timeout=timeout,
+        options=options,
+        resolver=resolver,
     )

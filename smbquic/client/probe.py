@@ -31,9 +31,10 @@ from smbquic.pki.explain import Finding, Verdict, describe, explain
 from smbquic.pki.verify import CertificateError, Trust, parse_der, verify
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic, tcp
-from smbquic.transport.addresses import Address, resolve
+from smbquic.transport.addresses import Address
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions
+from smbquic.transport.resolver import Resolution, Resolver
 
 QUIC_VERSIONS = {1: "1", 0x6B3343CF: "2"}
 # Reserved to make servers tell which versions they speak ([RFC9000] 15).
@@ -90,6 +91,7 @@ class ProbeOptions:
     insecure: bool = False
     client: ClientTls = field(default_factory=ClientTls)
     quic: QuicOptions = field(default_factory=QuicOptions)
+    resolver: Resolver = field(default_factory=Resolver)
     password: str | None = None
     timeout: float = 10.0
 
@@ -130,9 +132,15 @@ class _Prober:
             await self._transport.wait_closed()
 
     async def run(self) -> AsyncIterator[Result]:
-        addresses = await self._resolve()
-        shown = [address.endpoint[0] for address in addresses]
-        yield Result(Step.NAME, Outcome.OK, f"{self._url.host} is {', '.join(shown)}")
+        found = await self._resolve()
+        addresses = found.addresses
+        shown = ", ".join(address.endpoint[0] for address in addresses)
+        yield Result(
+            Step.NAME,
+            Outcome.OK,
+            f"{self._url.host} is {shown}, says {found.by}",
+            details={"resolved_by": found.by},
+        )
         yield _families(addresses)
         if self._url.transport == "tcp":
             self._transport = await self._connect_tcp()
@@ -144,20 +152,27 @@ class _Prober:
         async for result in self._session_steps():
             yield result
 
-    async def _resolve(self) -> list[Address]:
+    async def _resolve(self) -> Resolution:
         try:
-            return await resolve(self._url.host, self._url.port, socket.SOCK_DGRAM)
+            return await self._options.resolver.resolve(
+                self._url.host, self._url.port, socket.SOCK_DGRAM
+            )
         except ConnectError as error:
             raise _Failed(
                 Step.NAME,
-                f"the name {self._url.host!r} has no address",
+                str(error),
                 "check the name, and that this machine asks the right name server",
                 error,
             ) from error
 
     async def _connect_tcp(self) -> MessageTransport:
         try:
-            return await tcp.connect(self._url.host, self._url.port, timeout=self._options.timeout)
+            return await tcp.connect(
+                self._url.host,
+                self._url.port,
+                timeout=self._options.timeout,
+                resolver=self._options.resolver,
+            )
         except TransportError as error:
             raise _Failed(
                 Step.REACHABILITY,
@@ -229,6 +244,7 @@ class _Prober:
                 trust=trust,
                 timeout=self._options.timeout,
                 options=self._options.quic,
+                resolver=self._options.resolver,
             )
         except HandshakeError as error:
             raise self._refused(error) from error

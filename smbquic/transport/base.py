@@ -17,6 +17,7 @@ class Peer:
     packet to a usable connection. `engine` is the QUIC library that this end uses, and
     `engine_reason` why it is this one; both are empty over TCP. `resumed` says that the session is
     an earlier one, taken up again: the certificates were shown then, and judged once more now.
+    `resolved_by` is who gave the address of the name that was connected to: `system`, or a URL.
     """
 
     kind: Literal["quic", "tcp"]
@@ -32,6 +33,7 @@ class Peer:
     engine: str = ""
     engine_reason: str = ""
     resumed: bool = False
+    resolved_by: str = ""
 
 
 class MessageTransport(Protocol):

@@ -18,6 +18,7 @@ from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, race, resolve, url
 from smbquic.transport.base import Listener, MessageTransport, OnConnection, Peer
+from smbquic.transport.resolver import Resolver
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections
 from smbquic.wire.cursor import Buffer
 
@@ -42,6 +43,7 @@ async def connect(
     *,
     timeout: float = 10.0,  # noqa: ASYNC109 (the contract of both transports)
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
+    resolver: Resolver | None = None,
 ) -> MessageTransport:
     """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
 
@@ -62,13 +64,15 @@ async def connect(
     started = monotonic()
     try:
         async with asyncio.timeout(timeout):
-            addresses = await resolve(host, port, socket.SOCK_STREAM)
-            transport = await race(addresses, attempt)
+            found = await (resolver or Resolver()).resolve(host, port, socket.SOCK_STREAM)
+            transport = await race(found.addresses, attempt)
     except TimeoutError as error:
         raise ConnectError(
             f"{host}:{port} did not answer within {timeout:g} s: is a firewall in the way?"
         ) from error
-    transport.peer = replace(transport.peer, handshake_seconds=monotonic() - started)
+    transport.peer = replace(
+        transport.peer, handshake_seconds=monotonic() - started, resolved_by=found.by
+    )
     return transport
 
 

@@ -176,6 +176,11 @@ class TestFiles:
         assert document["encryption_left_to_quic"] is (transport == "quic")
         assert len(document["echo_ms"]) == 3
 
+    def test_ping_says_who_resolved_the_name(self, served: Served, transport: str) -> None:
+        url = served.url(transport=transport)
+        found = json.loads(served.run("ping", "--json", "-c", "1", url).stdout)
+        assert found["resolved_by"] == "system"
+
     def test_ping_without_a_logon(self, served: Served, transport: str) -> None:
         result = served.run("ping", served.url(transport=transport).replace("alice@", ""))
         assert result.returncode == 0, result.stderr

@@ -25,6 +25,8 @@ from smbquic.pki.identities import IdentityFiles
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls
+from smbquic.transport.resolver import Resolver
+from tests.nameserver import running_name_server
 
 PASSWORD = "correct horse"
 
@@ -96,7 +98,32 @@ async def test_all_is_well_over_tcp(pki: PkiDirectory, ground: Ground) -> None:
 
 
 async def test_a_name_that_does_not_exist(pki: PkiDirectory) -> None:
-    fails_at(await probed(pki, "smb+quic://nowhere.invalid"), Step.NAME, "has no address")
+    fails_at(await probed(pki, "smb+quic://nowhere.invalid"), Step.NAME, "cannot be resolved")
+
+
+@pytest.mark.parametrize("scheme", ["smb", "smb+quic"])
+async def test_a_name_that_is_asked_for_over_https(
+    pki: PkiDirectory, ground: Ground, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
+    listen = f"{'tcp' if scheme == 'smb' else 'quic'}://127.0.0.1:0"
+    where = await ground.serve(identity(pki.server, default=True), listen=listen)
+    port = where.rpartition(":")[2]
+    async with running_name_server(pki) as names:
+        names.addresses["fs.example"] = ["127.0.0.1"]
+        asked = Resolver("doh-only", names.url)
+
+        results = await probed(
+            pki, f"{scheme}://alice@fs.example:{port}/data", password=PASSWORD, resolver=asked
+        )
+        fails_at(
+            await probed(pki, f"{scheme}://other.example:{port}", resolver=asked),
+            Step.NAME,
+            f"has no address, says {names.url}",
+        )
+
+    assert results[0].details == {"resolved_by": names.url}
+    assert (results[-1].step, results[-1].outcome) == (Step.SHARE, Outcome.OK)
 
 
 @pytest.mark.parametrize("scheme", ["smb", "smb+quic"])

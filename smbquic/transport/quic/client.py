@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import socket
+from dataclasses import replace
 
 from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport import framing
-from smbquic.transport.addresses import Address, race, resolve, url
+from smbquic.transport.addresses import Address, race, url
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import Choice
@@ -15,6 +16,7 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
 from smbquic.transport.quic.udp import Path, UdpEndpoint
+from smbquic.transport.resolver import Resolver
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ async def connect(
     timeout: float = 10.0,  # noqa: ASYNC109 (the contract of both transports)
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     options: QuicOptions | None = None,
+    resolver: Resolver | None = None,
 ) -> MessageTransport:
     """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
 
@@ -49,13 +52,15 @@ async def connect(
 
     try:
         async with asyncio.timeout(timeout):
-            addresses = await resolve(host, port, socket.SOCK_DGRAM)
-            return await race(addresses, attempt)
+            found = await (resolver or Resolver()).resolve(host, port, socket.SOCK_DGRAM)
+            transport = await race(found.addresses, attempt)
     except TimeoutError as error:
         raise ConnectError(
             f"{host}:{port} did not answer within {timeout:g} s: is UDP port {port} open"
             " on the way? Firewalls often let only TCP through"
         ) from error
+    transport.peer = replace(transport.peer, resolved_by=found.by)
+    return transport
 
 
 class _Attempt:

@@ -1,0 +1,158 @@
+"""Names over HTTPS, from a server that runs here."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import dns.rcode
+import pytest
+
+from smbquic.errors import ConnectError
+from smbquic.pki import PkiDirectory, init
+from smbquic.transport.resolver import Resolver
+from tests.nameserver import NameServer, running_name_server
+
+NAME = "fs.example"
+
+
+@pytest.fixture
+async def names(pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NameServer]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
+    async with running_name_server(pki) as serving:
+        yield serving
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the system is asked; it knows where fs.example is."""
+    asked: list[str] = []
+    real = asyncio.BaseEventLoop.getaddrinfo
+
+    async def getaddrinfo(
+        loop: asyncio.BaseEventLoop, host: str, *rest: Any, **more: Any
+    ) -> list[Any]:
+        asked.append(host)
+        if host == NAME:
+            host = "198.51.100.7"
+        return await real(loop, host, *rest, **more)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+async def addresses(resolver: Resolver, host: str = NAME) -> tuple[list[str], str]:
+    found = await resolver.resolve(host, 443, socket.SOCK_DGRAM)
+    assert all(each.endpoint[1] == 443 for each in found.addresses)
+    return [each.endpoint[0] for each in found.addresses], found.by
+
+
+async def test_the_server_answers_and_is_named(names: NameServer, system: list[str]) -> None:
+    names.addresses[NAME] = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"]
+
+    (first, *others), by = await addresses(Resolver("doh-only", names.url))
+
+    # Of one name's addresses in one family, DNS keeps no order.
+    assert (first, sorted(others)) == ("2001:db8::1", ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
+    assert by == names.url
+    assert sorted(names.asked) == [(NAME, "A"), (NAME, "AAAA")]
+    assert names.ids == {0}
+    assert NAME not in system
+
+
+async def test_an_alias_is_followed(names: NameServer) -> None:
+    names.alias[NAME] = "host.example"
+    names.addresses["host.example"] = ["192.0.2.9"]
+
+    assert (await addresses(Resolver("doh", names.url)))[0] == ["192.0.2.9"]
+
+
+async def test_one_family_is_enough(names: NameServer) -> None:
+    names.addresses[NAME] = ["192.0.2.1"]
+    names.failing = {"AAAA"}
+
+    assert (await addresses(Resolver("doh-only", names.url)))[0] == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize("mode", ["doh", "doh-only"])
+@pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
+async def test_no_is_an_answer(names: NameServer, system: list[str], mode: Any, rcode: dns.rcode.Rcode) -> None:
+    names.rcode = rcode
+
+    with pytest.raises(ConnectError, match=f"'{NAME}' has no address, says https://localhost"):
+        await addresses(Resolver(mode, names.url))
+
+    assert NAME not in system
+
+
+@pytest.mark.parametrize("fault", ["status", "rcode", "certificate", "closed"])
+async def test_a_server_that_cannot_say(
+    names: NameServer,
+    system: list[str],
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+    bad_authority: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    names.addresses[NAME] = ["192.0.2.1"]
+    url = names.url
+    if fault == "status":
+        names.status = "500 Internal Server Error"
+    elif fault == "rcode":
+        names.rcode = dns.rcode.REFUSED
+    elif fault == "certificate":
+        monkeypatch.setenv("SSL_CERT_FILE", bad_authority)
+    else:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            url = f"https://localhost:{taken.getsockname()[1]}/dns-query"
+
+    with pytest.raises(ConnectError, match=rf"{url} did not answer .*nobody else"):
+        await addresses(Resolver("doh-only", url))
+    assert NAME not in system
+
+    with caplog.at_level(logging.WARNING):
+        assert await addresses(Resolver("doh", url)) == (["198.51.100.7"], "system")
+    assert "so the system is asked" in caplog.text
+
+
+@pytest.fixture
+def bad_authority(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An authority that has not signed the server's certificate."""
+    return str(init(tmp_path_factory.mktemp("other") / "pki").ca)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "LOCALHOST"])
+async def test_what_is_here_is_nobodys_business(names: NameServer, host: str) -> None:
+    found, by = await addresses(Resolver("doh-only", names.url), host)
+
+    assert found[0] in ("127.0.0.1", "::1")
+    assert by == "system"
+    assert names.asked == []
+
+
+async def test_the_system_by_default(system: list[str]) -> None:
+    assert await addresses(Resolver()) == (["198.51.100.7"], "system")
+
+
+@pytest.mark.parametrize(
+    ("mode", "url", "reason"),
+    [
+        ("doh", None, "needs the URL"),
+        ("doh-only", "http://dns.example/dns-query", "is no URL"),
+        ("doh", "https://", "is no URL"),
+        ("dot", None, "dns is one of system, doh, doh-only"),
+    ],
+)
+def test_what_makes_no_sense(mode: Any, url: str | None, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Resolver(mode, url)
+
+
+async def test_without_dnspython(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dns.rdatatype", None)
+
+    with pytest.raises(ConnectError, match=r"pip install 'smbquic\[doh\]'"):
+        await addresses(Resolver("doh", "https://dns.example/dns-query"))
