@@ -27,6 +27,13 @@ _password_option = click.option(
     help="The password of an encrypted key or PKCS #12 file, on the first line; - for standard"
     " input. SMBQUIC_KEY_PASSWORD does as well.",
 )
+_key_type_option = click.option(
+    "--key-type",
+    type=click.Choice([kind.value for kind in KeyType]),
+    default=KeyType.EC_P256.value,
+    show_default=True,
+    help="The kind of key.",
+)
 _directory_argument = click.argument(
     "directory", type=click.Path(path_type=Path, file_okay=False, exists=True)
 )
@@ -40,13 +47,7 @@ def group() -> None:
 @group.command("init")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", "names", multiple=True, help="A name or address of the server; repeatable.")
-@click.option(
-    "--key-type",
-    type=click.Choice([kind.value for kind in KeyType]),
-    default=KeyType.EC_P256.value,
-    show_default=True,
-    help="The kind of key.",
-)
+@_key_type_option
 @click.option("--encrypt-ca", is_flag=True, help="Encrypt the authorities' keys with a password.")
 @_password_option
 @_json_option
@@ -86,13 +87,7 @@ def init_command(
 @click.option("--name", "names", multiple=True, help="A DNS name or address; repeatable.")
 @click.option("--subject", help="The common name; by default the first name.")
 @click.option("--days", type=click.IntRange(1), default=LEAF_DAYS, show_default=True)
-@click.option(
-    "--key-type",
-    type=click.Choice([kind.value for kind in KeyType]),
-    default=KeyType.EC_P256.value,
-    show_default=True,
-    help="The kind of key.",
-)
+@_key_type_option
 @_password_option
 @_json_option
 def issue_command(

@@ -12,7 +12,6 @@ from typing import Any
 from smbquic.auth.initiator import Initiator
 from smbquic.crypto.keys import derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
-from smbquic.crypto.signing import Signer
 from smbquic.errors import (
     AuthenticationError,
     LocalProtocolError,
@@ -26,7 +25,7 @@ from smbquic.protocol import negotiation
 from smbquic.protocol.credits import CreditPool, credit_charge
 from smbquic.protocol.message import UNSOLICITED, elements, padding, total
 from smbquic.protocol.negotiation import Negotiated
-from smbquic.protocol.protection import Protection, Sealing
+from smbquic.protocol.protection import Protection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings, EncryptionPolicy
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.cursor import HEADER_SIZE, Buffer
@@ -511,17 +510,14 @@ class ClientConnection:
             cipher=negotiated.cipher,
             preauth_hash=session.preauth.value,
         )
-        sealing = None
-        if negotiated.cipher is not None:
-            sealing = Sealing(
-                session.id,
-                negotiated.cipher,
-                outgoing=keys.encryption,
-                incoming=keys.decryption,
-                random=self._random,
-            )
-        signer = Signer(negotiated.signing_algorithm, keys.signing)
-        session.protection = Protection(signer, sealing, server=False)
+        session.protection = Protection.of_session(
+            session.id,
+            keys,
+            negotiated.signing_algorithm,
+            negotiated.cipher,
+            server=False,
+            random=self._random,
+        )
         session.signing_required = negotiated.signing_required
         session.encrypt_data = bool(flags & SessionFlags.ENCRYPT_DATA) or (
             self.settings.encryption is EncryptionPolicy.REQUIRED

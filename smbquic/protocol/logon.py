@@ -12,7 +12,7 @@ from smbquic.crypto.preauth import PreauthHash
 from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.protection import Protection, Sealing
+from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request
 from smbquic.protocol.session import Session, SessionState, SessionTable
 from smbquic.protocol.settings import EncryptionPolicy, ServerSettings
@@ -180,17 +180,14 @@ class Logon:
             preauth_hash=session.preauth.value,
         )
         session.application_key = keys.application
-        sealing = None
-        if negotiated.cipher is not None:
-            sealing = Sealing(
-                session.id,
-                negotiated.cipher,
-                outgoing=keys.decryption,
-                incoming=keys.encryption,
-                random=self._random,
-            )
-        signer = Signer(negotiated.signing_algorithm, keys.signing)
-        session.protection = Protection(signer, sealing, server=True)
+        session.protection = Protection.of_session(
+            session.id,
+            keys,
+            negotiated.signing_algorithm,
+            negotiated.cipher,
+            server=True,
+            random=self._random,
+        )
         self._state.protections[session.id] = session.protection
 
     @staticmethod

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+from smbquic.crypto.keys import SessionKeys
 from smbquic.crypto.sealing import Sealer
 from smbquic.crypto.signing import Signer
 from smbquic.errors import SecurityError
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command, Header
-from smbquic.wire.negotiate_contexts import Cipher
+from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 
 
 class Sealing:
@@ -57,6 +58,29 @@ class Protection:
         self._signer = signer
         self._sealing = sealing
         self._server = server
+
+    @classmethod
+    def of_session(
+        cls,
+        session_id: int,
+        keys: SessionKeys,
+        algorithm: SigningAlgorithm,
+        cipher: Cipher | None,
+        *,
+        server: bool,
+        random: Callable[[int], bytes],
+    ) -> "Protection":
+        """That of a session whose logon these keys came of."""
+        sealing = None
+        if cipher is not None:
+            sealing = Sealing(
+                session_id,
+                cipher,
+                outgoing=keys.decryption if server else keys.encryption,
+                incoming=keys.encryption if server else keys.decryption,
+                random=random,
+            )
+        return cls(Signer(algorithm, keys.signing), sealing, server=server)
 
     def rekeyed(self, signer: Signer) -> "Protection":
         """The same session on another connection, which signs with a key of its own."""

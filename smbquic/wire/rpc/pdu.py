@@ -1,5 +1,6 @@
 """The PDUs of connection-oriented RPC. [MS-RPCE] 2.2.2, [C706] 12.6"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from struct import Struct
@@ -365,17 +366,9 @@ def response_fragments(
     call_id: int, context_id: int, stub: bytes, max_fragment: int
 ) -> list[bytes]:
     """The PDUs of an answer, none longer than `max_fragment` bytes."""
-    room = max_fragment - RESPONSE_SIZE
-    starts = range(0, max(len(stub), 1), room)
     return [
-        Response(
-            call_id,
-            stub[start : start + room],
-            context_id,
-            len(stub) - start,
-            _place(start == 0, start + room >= len(stub)),
-        ).encode()
-        for start in starts
+        Response(call_id, part, context_id, left, place).encode()
+        for part, left, place in _cut(stub, max_fragment - RESPONSE_SIZE)
     ]
 
 
@@ -383,19 +376,17 @@ def request_fragments(
     call_id: int, context_id: int, opnum: int, stub: bytes, max_fragment: int
 ) -> list[bytes]:
     """The PDUs of a call, none longer than `max_fragment` bytes."""
-    room = max_fragment - REQUEST_SIZE
-    starts = range(0, max(len(stub), 1), room)
     return [
-        Request(
-            call_id,
-            opnum,
-            stub[start : start + room],
-            context_id,
-            len(stub) - start,
-            _place(start == 0, start + room >= len(stub)),
-        ).encode()
-        for start in starts
+        Request(call_id, opnum, part, context_id, left, place).encode()
+        for part, left, place in _cut(stub, max_fragment - REQUEST_SIZE)
     ]
+
+
+def _cut(stub: bytes, size: int) -> Iterator[tuple[bytes, int, int]]:
+    """Parts of up to `size` bytes: each, how much is left from there on, and its flags."""
+    for start in range(0, max(len(stub), 1), size):
+        left = len(stub) - start
+        yield stub[start : start + size], left, _place(start == 0, left <= size)
 
 
 def _place(first: bool, last: bool) -> int:
