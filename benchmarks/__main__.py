@@ -5,6 +5,7 @@
     python -m benchmarks report DIR
     python -m benchmarks compare A B
     python -m benchmarks table DIR [--readme README.md]
+    python -m benchmarks claims DIR ... >docs/quic-or-vpn.md
     python -m benchmarks link --rate 20mbit --delay 50ms -- COMMAND ...
 
 `run` takes up where an interrupted run of the same folder ended. Exit codes: 0 done, 1 something
@@ -27,7 +28,7 @@ from benchmarks.link.__main__ import main as link_main
 from benchmarks.links import LinkChoice
 from benchmarks.plan import Visit
 from benchmarks.profiles import Leg, Profile
-from benchmarks.report import readme, write
+from benchmarks.report import claims, readme, write
 from benchmarks.results import Folder, ResultsError, load, too_few
 
 INTERRUPTED = 130
@@ -59,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     table = commands.add_parser("table", help="the short table of a result, or put it into README")
     table.add_argument("folder", type=Path)
     table.add_argument("--readme", type=Path, help="replace the table between its two marks there")
+    said = commands.add_parser("claims", help="what is said of QUIC, and what results say to it")
+    said.add_argument("results", type=Path, nargs="+", help="folders, or their result.json")
     commands.add_parser("link", help="two programs on an emulated link", add_help=False)
     return main
 
@@ -126,6 +129,10 @@ def main(arguments: Sequence[str]) -> int:
             return 0 if whole else 1
         if options.command == "compare":
             print(compare.compare(load(options.first), load(options.second)))
+            return 0
+        if options.command == "claims":
+            results = [load(path) for path in options.results]
+            print(claims.page(results, [str(path) for path in options.results]), end="")
             return 0
         result = load(options.folder)
         if options.command == "report":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from benchmarks.link import Link, Loss
 from benchmarks.link.units import format_rate, parse_rate, parse_share, parse_time
 
-QUIC_PORT, TCP_PORT, VPN_PORT = 443, 445, 51820
+QUIC_PORT, TCP_PORT, VPN_PORT, COMPETITOR_PORT = 443, 445, 51820, 5445
 BURST = 4.0
 """Packets in a row that the burst model loses on average."""
 RATED = ("20ms-100mbit", "50ms-50mbit", "100ms-20mbit", "200ms-10mbit")

@@ -72,15 +72,15 @@ class Folder:
         """Put everything into one file, which says that the run is over."""
         description = json.loads((self.path / RUN).read_text())
         result = {**description, **more, "visits": self.visits()}
-        replace(self.path / RESULT, result)
+        replace(self.path / RESULT, result, indent=None)
         return result
 
 
-def replace(file: Path, document: Any) -> None:
+def replace(file: Path, document: Any, *, indent: int | None = 1) -> None:
     """Write a file so that it is there whole or not at all."""
     new = file.with_name(f".{file.name}.new")
     with new.open("w") as stream:
-        json.dump(document, stream, indent=1)
+        json.dump(document, stream, indent=indent)
         stream.write("\n")
         stream.flush()
         os.fsync(stream.fileno())

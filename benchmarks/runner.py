@@ -22,6 +22,7 @@ from benchmarks.results import FORMAT, Folder
 from benchmarks.works import ALL as WORKS
 from benchmarks.works import Work
 
+SNMP = "/proc/self/net/snmp"
 Progress = Callable[[int, int, Visit | None], None]
 """Called with how many visits are done, how many there are in all, and which one is next."""
 
@@ -123,6 +124,7 @@ def make(visit: Visit, leg: Leg, files: Place, seed: int) -> dict[str, Any]:
 
 def perform(work: Work, running: Running, files: Place, link: Link, seed: int) -> dict[str, Any]:
     """One work: its figures, and what was wrong."""
+    again = sent_again(link, running)
     before, cpu = link.statistics(), running.cpu_seconds()
     try:
         figures = work.run(running.perform, files, link, seed)
@@ -130,13 +132,29 @@ def perform(work: Work, running: Running, files: Place, link: Link, seed: int) -
         return {"figures": {}, "problems": [f"{work.name}: {error}"]}
     used = {role: seconds - cpu[role] for role, seconds in running.cpu_seconds().items()}
     after = link.statistics()
+    more = {end: count - again[end] for end, count in sent_again(link, running).items()}
+    more["client"] += figures.pop("client_lost", 0)
     if "client_cpu" in figures:
         used["client"] = figures.pop("client_cpu")
     used["emulator"] = (after.cpu_ns - before.cpu_ns) / 1e9
     return {
         "problems": work.check(figures, files),
-        "figures": {**figures, "cpu": used, "wire": wire(before, after)},
+        "figures": {**figures, "cpu": used, "wire": wire(before, after), "sent_again": more},
     }
+
+
+def sent_again(link: Link, running: Running) -> dict[str, int]:
+    """What each end has sent again so far: segments of its kernel's TCP, packets of its QUIC."""
+    ends = {"client": link.client, "server": link.server}
+    found = {role: retransmitted(end.run(["cat", SNMP]).stdout) for role, end in ends.items()}
+    found["server"] += running.server_lost()
+    return found
+
+
+def retransmitted(snmp: str) -> int:
+    """TCP's retransmitted segments in the text of the kernel's counters."""
+    names, numbers = (line.split() for line in snmp.splitlines() if line.startswith("Tcp:"))
+    return int(numbers[names.index("RetransSegs")])
 
 
 def wire(before: Statistics, after: Statistics) -> dict[str, dict[str, int]]:

@@ -1,6 +1,8 @@
 """The ways to the files that are compared."""
 
 from benchmarks.arms.base import Arm, ArmError, Running
+from benchmarks.arms.ipsec import StrongSwan
+from benchmarks.arms.openvpn import OpenVpn
 from benchmarks.arms.raw import RawQuic, RawTcp
 from benchmarks.arms.samba import SambaTcp
 from benchmarks.arms.smb import SmbArm
@@ -17,13 +19,6 @@ _ARMS: tuple[Arm, ...] = (
     SmbArm("tcp-bbr", "SMB over TCP, encrypted, BBR", transport="tcp", encrypt=True, tcp="bbr"),
     SmbArm("quic-aioquic", "SMB over QUIC (aioquic, cubic)", transport="quic", engine="aioquic"),
     SmbArm("quic-qh3", "SMB over QUIC (qh3, cubic)", transport="quic", engine="qh3"),
-    SmbArm(
-        "quic-1452",
-        "SMB over QUIC (qh3, cubic, datagrams of 1452 bytes)",
-        transport="quic",
-        engine="qh3",
-        datagram_size=1452,
-    ),
     SmbArm(
         "quic-bbr",
         "SMB over QUIC (aioquic, BBR)",
@@ -47,6 +42,13 @@ _ARMS: tuple[Arm, ...] = (
         transport="tcp",
         tcp="bbr",
         tunnel=WireGuard(),
+    ),
+    SmbArm("openvpn", "SMB over TCP in OpenVPN over UDP", transport="tcp", tunnel=OpenVpn()),
+    SmbArm(
+        "ipsec",
+        "SMB over TCP in IPsec (strongSwan in user space)",
+        transport="tcp",
+        tunnel=StrongSwan(),
     ),
     SmbArm("vpn-model", "SMB over TCP in a model of IPsec (ours)", transport="tcp", tunnel=Model()),
     SambaTcp(),

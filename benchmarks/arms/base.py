@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmarks.headers import Headers, message_headers
 from benchmarks.link import Link
 from benchmarks.place import Place
 from benchmarks.works import Work
@@ -25,10 +26,14 @@ class ArmError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An arm in action on a link. `processes` is whose processor time is counted, by role."""
+    """An arm in action on a link. `processes` is whose processor time is counted, by role.
+
+    `server_lost` says how many packets the server's QUIC has taken for lost so far.
+    """
 
     perform: Perform
     processes: dict[str, list["subprocess.Popen[Any]"]] = field(default_factory=dict)
+    server_lost: Callable[[], int] = lambda: 0
 
     def cpu_seconds(self) -> dict[str, float]:
         """Processor seconds so far, by role."""
@@ -47,10 +52,21 @@ class Arm(ABC):
     """What has to be installed, with the package that Debian has it in."""
     works: ClassVar[Collection[str] | None] = None
     """The names of the works that it can do; None: all."""
+    headers: Headers
+    """What a full packet of it is made of."""
+    smb = True
+    """Whether files are in SMB's messages, not only on a stream."""
+    encrypted = False
+    """Whether these messages are encrypted."""
 
     def can(self, work: Work) -> bool:
         """Whether it is made for this work."""
         return self.works is None or work.name in self.works
+
+    def header_share(self, work: str) -> float:
+        """What its headers leave of a link for the files in ``bulk-read`` or ``bulk-write``."""
+        message = message_headers(work, encrypted=self.encrypted) if self.smb else 0
+        return self.headers.share(message)
 
     def missing(self) -> list[str]:
         """What this machine lacks for it, as sentences."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from benchmarks.arms import congestion
 from benchmarks.arms.base import Arm, ArmError, Running, end
+from benchmarks.headers import Headers
 from benchmarks.link import Link, Namespace
 from benchmarks.links import TCP_PORT
 from benchmarks.place import Place
@@ -23,6 +24,7 @@ class RawTcp(Arm):
     """One connection, as many bytes as the large file has."""
 
     name, title = "raw-tcp", "TCP without SMB (cubic)"
+    headers, smb = Headers.tcp(), False
     works: ClassVar[tuple[str, ...]] = ("bulk-read", "bulk-write")
 
     @contextmanager
@@ -48,6 +50,7 @@ class RawQuic(Arm):
     name, title = "raw-quic", "QUIC without SMB (qh3, cubic)"
     works: ClassVar[tuple[str, ...]] = ("bulk-write",)
     engine = "qh3"
+    headers, smb = Headers.quic(DATAGRAM, "qh3"), False
 
     @contextmanager
     def start(self, link: Link, place: Place) -> Iterator[Running]:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from benchmarks.arms import congestion
 from benchmarks.arms.base import SEARCH_PATH, Arm, ArmError, Running, end
 from benchmarks.ends.options import SHARE
+from benchmarks.headers import Headers
 from benchmarks.link import Link
 from benchmarks.links import TCP_PORT
 from benchmarks.place import Place
@@ -45,6 +46,7 @@ class SambaTcp(Arm):
     """The outside check: Samba at both ends, encrypted as the reference is."""
 
     name, title = "samba-tcp", "Samba's smbclient and smbd over TCP, encrypted"
+    headers, encrypted = Headers.tcp(), True
     programs: ClassVar[dict[str, str]] = {
         "smbd": "samba",
         "smbpasswd": "samba",

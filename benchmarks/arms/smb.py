@@ -12,10 +12,12 @@ from benchmarks.arms import congestion as tcp_congestion
 from benchmarks.arms.base import Arm, ArmError, Running, end
 from benchmarks.arms.tunnels import Tunnel
 from benchmarks.ends import EndOptions
+from benchmarks.headers import IPV4, MTU, UDP, Headers
 from benchmarks.link import Link, Namespace
 from benchmarks.links import QUIC_PORT, TCP_PORT
 from benchmarks.place import Place
 from benchmarks.works import Figures
+from smbquic.transport.quic.options import INTERNET_DATAGRAM
 
 STARTING = 20.0
 """Seconds that a program may take until it is ready."""
@@ -38,13 +40,21 @@ class SmbArm(Arm):
         double: bool = False,
         engine: Literal["aioquic", "qh3"] = "qh3",
         congestion: Literal["cubic", "bbr", "reno"] = "cubic",
-        datagram_size: int = 0,
     ) -> None:
         self.name, self.title = name, title
         self.transport: Literal["quic", "tcp"] = transport
         self.tcp, self.tunnel = tcp, tunnel
         self.encrypt, self.double, self.engine = encrypt, double, engine
-        self.congestion, self.datagram_size = congestion, datagram_size
+        self.congestion = congestion
+        self.encrypted = encrypt or double
+        if tunnel:
+            self.headers = tunnel.headers
+        elif transport == "tcp":
+            self.headers = Headers.tcp()
+        else:
+            # aioquic keeps to what every path carries; qh3 finds out what this one does.
+            found = MTU - IPV4 - UDP if engine == "qh3" else INTERNET_DATAGRAM
+            self.headers = Headers.quic(found, engine)
 
     def needs(self) -> dict[str, str]:
         return self.tunnel.programs if self.tunnel else {}
@@ -66,7 +76,6 @@ class SmbArm(Arm):
             "double": self.double,
             "engine": self.engine,
             "congestion": self.congestion,
-            "datagram_size": self.datagram_size,
         }
 
     @contextmanager
@@ -75,7 +84,7 @@ class SmbArm(Arm):
             processes: dict[str, list[subprocess.Popen[Any]]] = {}
             host = link.server.address
             if self.tunnel:
-                host, processes["vpn"] = stack.enter_context(self.tunnel.between(link))
+                host, processes["vpn"] = stack.enter_context(self.tunnel.between(link, place))
             common = self.options(place, host)
             server_options = EndOptions(
                 **common,
@@ -93,7 +102,7 @@ class SmbArm(Arm):
             for program in (server, client):
                 program.answer(STARTING)
             processes["server"] = [server.process]
-            yield Running(client.perform, processes)
+            yield Running(client.perform, processes, server.lost)
 
 
 class Program:
@@ -124,6 +133,14 @@ class Program:
         if "error" in document:
             raise ArmError(document["error"])
         return document
+
+    def lost(self) -> int:
+        """How many packets the server's QUIC has taken for lost. Raises `ArmError`."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("lost\n")
+        self.process.stdin.flush()
+        found: int = self.answer(STARTING)["lost"]
+        return found
 
     def perform(self, request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
         """Have a work done. Raises `ArmError`."""

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, Protocol
 
+from benchmarks import tunnel
 from benchmarks.arms.base import ArmError, end
+from benchmarks.headers import IPV4, UDP, Headers
 from benchmarks.link import Link, LinkError, Namespace
 from benchmarks.links import VPN_PORT
-from benchmarks.place import WIREGUARD_PREFIX, WIREGUARD_SOCKETS
+from benchmarks.place import WIREGUARD_PREFIX, WIREGUARD_SOCKETS, Place
 
 CLIENT, SERVER = "198.19.0.2", "198.19.0.1"
 WIREGUARD_MTU = 1420
@@ -24,11 +26,13 @@ class Tunnel(Protocol):
     """Carries what is sent to the server's inner address."""
 
     programs: ClassVar[dict[str, str]]
+    headers: Headers
+    """Of a full packet outside of the tunnel, which holds one of TCP."""
 
     def lacking(self) -> list[str]:
         """What this machine has not got for it, besides programs."""
 
-    def between(self, link: Link) -> Any:
+    def between(self, link: Link, place: Place) -> Any:
         """A context manager: the server's inner address, and the processes that are the tunnel."""
 
 
@@ -39,6 +43,8 @@ class WireGuard:
         "wireguard-go": "wireguard-go",
         "wg": "wireguard-tools",
     }
+    # Type, receiver and counter take 16 bytes, the tag 16.
+    headers = Headers.tunnelled(WIREGUARD_MTU, around=IPV4 + UDP + 32)
 
     def lacking(self) -> list[str]:
         """See `Tunnel`."""
@@ -47,7 +53,7 @@ class WireGuard:
         return [] if allowed else [f"wireguard-go needs to write to {place}: run it as root"]
 
     @contextmanager
-    def between(self, link: Link) -> Iterator[tuple[str, Processes]]:
+    def between(self, link: Link, place: Place) -> Iterator[tuple[str, Processes]]:
         """See `Tunnel`."""
         number = next(_serial)
         keys = [_output("wg", "genkey") for _ in range(2)]
@@ -91,13 +97,17 @@ class Model:
     """Our own tunnel in `benchmarks.tunnel`: what ESP in UDP adds to each packet, and AES-GCM."""
 
     programs: ClassVar[dict[str, str]] = {}
+    # Two bytes of trailer fill the padding up: none is left in a full packet.
+    headers = Headers.tunnelled(
+        tunnel.MTU, around=tunnel.UDP_AND_IP + tunnel.HEADER.size + tunnel.TAG + 2
+    )
 
     def lacking(self) -> list[str]:
         """See `Tunnel`."""
         return []
 
     @contextmanager
-    def between(self, link: Link) -> Iterator[tuple[str, Processes]]:
+    def between(self, link: Link, place: Place) -> Iterator[tuple[str, Processes]]:
         """See `Tunnel`."""
         key = secrets.token_hex(16)
         processes: Processes = []

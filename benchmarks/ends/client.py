@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ends import losses
 from benchmarks.ends.options import SHARE, USER, EndOptions
 from benchmarks.statistics import jain, quantile
 from smbquic.auth.initiator import Credentials
@@ -57,6 +58,7 @@ class Client:
         self.options = options
         self.folder = Path(options.folder)
         self.abandoned: list[asyncio.Task[None]] = []
+        self.lost = 0
 
     async def transport(self) -> MessageTransport:
         """A fresh connection of the arm's kind."""
@@ -68,11 +70,7 @@ class Client:
             options.port,
             trust=ClientTls(Path(options.certificate)),
             server_name=NAME,
-            options=QuicOptions(
-                engine=options.engine,
-                congestion=options.congestion,
-                datagram_size=options.datagram_size or None,
-            ),
+            options=QuicOptions(engine=options.engine, congestion=options.congestion),
         )
 
     @asynccontextmanager
@@ -100,6 +98,7 @@ class Client:
             yield Share(tree)
             await session.logoff()
         finally:
+            self.lost += losses.lost_packets(transport)
             await connection.close()
 
     # --- works ------------------------------------------------------------------------------
@@ -235,6 +234,17 @@ class Client:
             "landed": [str(file) for file in files],
         }
 
+    async def against_tcp(self, request: Request) -> Figures:
+        """Read a file, and say when that begins and ends: meanwhile somebody competes."""
+        target = self.folder / "against"
+        async with self.connected() as share:
+            emit(event="begin")
+            started = time.monotonic()
+            await share.get(request["path"], target)
+            emit(event="end")
+            seconds = time.monotonic() - started
+        return {"seconds": seconds, "bytes": target.stat().st_size, "landed": [str(target)]}
+
     async def address_change(self, request: Request) -> Figures:
         """Read a file; when a part of it has come, say so: then our address changes."""
         target = self.folder / "moved"
@@ -283,19 +293,21 @@ async def main() -> None:
     """Do what is asked until nothing more is."""
     client = Client(EndOptions(**json.loads(sys.argv[1])))
     loop = asyncio.get_running_loop()
+    losses.count()
     # What is imported when the first connection is made is not a part of it.
     client_engine(ClientTls(insecure=True), NAME, QuicOptions(engine=client.options.engine), None)
     emit(ready=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         request = json.loads(line)
         work = getattr(client, request["work"].replace("-", "_"))
-        cpu = time.process_time()
+        cpu, lost = time.process_time(), client.lost
         try:
             figures = await work(request)
         except Exception as error:
             emit(error=f"{type(error).__name__}: {error}")
         else:
-            emit(**figures, client_cpu=time.process_time() - cpu)
+            used = time.process_time() - cpu
+            emit(**figures, client_cpu=used, client_lost=client.lost - lost)
 
 
 if __name__ == "__main__":

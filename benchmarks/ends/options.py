@@ -10,7 +10,7 @@ USER = "alice"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndOptions:
-    """`datagram_size` 0 leaves it to the transport; `double` encrypts SMB inside QUIC too."""
+    """`double` encrypts SMB inside QUIC too."""
 
     transport: Literal["quic", "tcp"]
     host: str
@@ -20,7 +20,6 @@ class EndOptions:
     double: bool = False
     engine: Literal["aioquic", "qh3"] = "qh3"
     congestion: Literal["cubic", "bbr", "reno"] = "cubic"
-    datagram_size: int = 0
     folder: str = ""
     """The server's share; at the client, where it may write."""
     certificate: str = ""

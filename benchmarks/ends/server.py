@@ -1,13 +1,17 @@
 """Our server: ``python -m benchmarks.ends.server OPTIONS``, a JSON object; see `EndOptions`.
 
-Prints {"ready": URL}, and serves until SIGTERM.
+Prints {"ready": URL}, and serves until SIGTERM. For each line on its standard input it prints
+{"lost": PACKETS}: how many its QUIC connections have taken for lost so far.
 """
 
+import asyncio
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+from benchmarks.ends import losses
 from benchmarks.ends.options import SHARE, USER, EndOptions
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.users import UserStore
@@ -16,8 +20,13 @@ from smbquic.protocol.settings import EncryptionPolicy, ServerSettings
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
-from smbquic.transport.base import Listener
+from smbquic.transport.base import Listener, MessageTransport
 from smbquic.transport.quic import QuicOptions, ServerTls
+
+
+def emit(**document: Any) -> None:
+    """One line for whoever started us."""
+    print(json.dumps(document), flush=True)
 
 
 async def serve(options: EndOptions) -> None:
@@ -33,22 +42,33 @@ async def serve(options: EndOptions) -> None:
     )
     storage = LocalStorage(Path(options.folder))
     server = Server([Share(SHARE, storage)], Authenticator(users, server_name="bench"), settings)
+    taken: list[MessageTransport] = []
+
+    async def on_connection(transport: MessageTransport) -> None:
+        taken.append(transport)
+        await server.serve(transport)
+
+    def tell() -> None:
+        if os.read(sys.stdin.fileno(), 64):
+            emit(lost=sum(map(losses.lost_packets, taken)))
+        else:
+            loop.remove_reader(sys.stdin.fileno())
+
+    losses.count()
     listener: Listener
     if options.transport == "tcp":
-        listener = await tcp.listen(options.host, options.port, server.serve)
+        listener = await tcp.listen(options.host, options.port, on_connection)
     else:
         listener = await quic.listen(
             options.host,
             options.port,
-            server.serve,
+            on_connection,
             certificate=ServerTls(Path(options.certificate), Path(options.key)),
-            options=QuicOptions(
-                engine=options.engine,
-                congestion=options.congestion,
-                datagram_size=options.datagram_size or None,
-            ),
+            options=QuicOptions(engine=options.engine, congestion=options.congestion),
         )
-    print(json.dumps({"ready": listener.url}), flush=True)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), tell)
+    emit(ready=listener.url)
     await stop_signal()
     await server.close()
     await listener.close()

@@ -92,13 +92,10 @@ def dots(found: Table) -> str:
             )
     better = "More is better." if metric.more_is_better else "Less is better."
     group = "bulk" if found.work in _BULK else "latency" if metric.key == "p50" else "small"
-    noise = ""
-    if found.noise is not None:
-        noise = f" Two runs of the same arm were up to {found.noise:.1%} apart: less is noise."
     return figure(
         f"{text.sentence(found.title)}",
         svg.dots(found.title, bars, metric.unit),
-        f"{text.LEGEND[group]} {better}{noise}",
+        f"{text.LEGEND[group]} {better} {found.noise_verdict}".rstrip(),
     )
 
 
@@ -218,6 +215,12 @@ def page(summary: Summary) -> str:
             " know nothing of the emulator; a link without loss was given 1 % for this alone.</p>"
             + table(text.CALIBRATION, lines)
         )
+    expected = ""
+    if summary.expectations:
+        lines = [text.expectation_line(found) for found in summary.expectations]
+        expected = f"<h2>What headers allow</h2><p>{escape(text.EXPECTED)}</p>" + table(
+            text.EXPECTATIONS, lines
+        )
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
         for name, value in text.machine(description)
@@ -232,6 +235,7 @@ def page(summary: Summary) -> str:
         f"<p class=key>{key}</p>"
         + (f"<h2>Across links</h2><div class=plots>{''.join(curves)}</div>" if curves else "")
         + "".join(sections)
+        + expected
         + calibration
         + "<h2>Method</h2>"
         + "".join(f"<p>{escape(line)}</p>" for line in text.HOW)

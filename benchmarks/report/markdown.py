@@ -24,10 +24,12 @@ def page(summary: Summary) -> str:
         if found.link != link:
             link = found.link
             parts.append(f"## {link_title(link)}")
-        noise = "" if found.noise is None else f" A/A noise floor: {found.noise:.1%}."
-        parts.append(f"### {text.sentence(found.title)}\n\n{noise.strip()}".rstrip())
+        parts.append(f"### {text.sentence(found.title)}\n\n{found.noise_verdict}".rstrip())
         headings = text.columns(found.rows, found.metrics)
         parts.append(table(headings, [text.line(r, found.metrics, headings) for r in found.rows]))
+    if summary.expectations:
+        lines = [text.expectation_line(found) for found in summary.expectations]
+        parts += ["## What headers allow", text.EXPECTED, table(text.EXPECTATIONS, lines)]
     if summary.calibration:
         lines = [text.calibration_line(found) for found in summary.calibration]
         parts += ["## Calibration", table(text.CALIBRATION, lines)]

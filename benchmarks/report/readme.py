@@ -1,5 +1,6 @@
 """The short table for the README, put between two marks there."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,26 @@ BEGIN = "<!-- made by `python -m benchmarks table`: begin -->"
 END = "<!-- end -->"
 
 
-def short_table(result: dict[str, Any]) -> str:
-    """Bulk in both directions of every link, and connecting; else the first that there are."""
+SHOWN = (
+    "tcp-encrypted",
+    "tcp-bbr",
+    "quic-qh3",
+    "quic-aioquic",
+    "quic-bbr",
+    "wireguard",
+    "wireguard-bbr",
+    "openvpn",
+    "ipsec",
+    "samba-tcp",
+)
+"""The arms that README has room for; the report has all."""
+
+
+def short_table(result: dict[str, Any], shown: Collection[str] | None = None) -> str:
+    """Bulk in both directions of every link, and connecting; else the first that there are.
+
+    With `shown`, only these arms.
+    """
     summary = summarize(result)
     parts = []
     for leg in summary.description["links"]:
@@ -25,6 +44,7 @@ def short_table(result: dict[str, Any]) -> str:
         lines = [
             [arm, *(cell(r.get(arm), f.metrics[0]) for r, f in zip(rows, wanted, strict=True))]
             for arm in summary.description["arms"]
+            if (shown is None or arm in shown) and any(arm in r for r in rows)
         ]
         parts.append(f"{link_title(leg)}:\n\n{table(headings, lines)}")
     return "\n\n".join([*parts, origin(summary)])
@@ -52,4 +72,4 @@ def put(result: dict[str, Any], file: Path) -> None:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ResultsError(f"{file} has no place for the table: add the lines {BEGIN} and {END}")
-    file.write_text(f"{before}{BEGIN}\n\n{short_table(result)}\n\n{END}{after}")
+    file.write_text(f"{before}{BEGIN}\n\n{short_table(result, SHOWN)}\n\n{END}{after}")

@@ -6,20 +6,13 @@ from typing import Any
 from benchmarks.arms import AGAIN, REFERENCE
 from benchmarks.arms import ALL as ARMS
 from benchmarks.links import LinkChoice
+from benchmarks.report.checks import CPU_BOUND, Expectation, expectations, noise_verdict
 from benchmarks.results import Cell, cells, is_valid
 from benchmarks.statistics import Estimate, estimate, noise_floor, paired_ratio, quantile
 from benchmarks.works import ALL as WORKS
 from benchmarks.works import Metric
 
-CPU_BOUND = 0.9
 GIB = 1 << 30
-HEADERS = {
-    "tcp": 0.965,
-    "quic": 0.949,
-    "quic-1452": 0.957,
-    "wireguard": 0.924,
-}
-"""What is left of a link for the files, by header cost alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +28,8 @@ class Row:
     """Processor seconds for a GiB, by role, in the median."""
     wire_per_payload: float | None
     link_share: float | None
+    sent_again: dict[str, float]
+    """Segments of TCP and packets of QUIC, by end, in the median."""
     busy: float
     invalid: list[str]
 
@@ -56,6 +51,11 @@ class Table:
     noise: float | None
     """The largest deviation from 1 that the A/A pair's ratio may have."""
 
+    @property
+    def noise_verdict(self) -> str:
+        """What that means, for people; empty where there is no such pair."""
+        return noise_verdict(self.link, self.work, self.noise)
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -64,6 +64,7 @@ class Summary:
     description: dict[str, Any]
     calibration: list[dict[str, Any]]
     tables: list[Table]
+    expectations: list[Expectation]
     visits: int
     invalid_visits: int
     bystanders: tuple[float, float]
@@ -75,6 +76,7 @@ class Summary:
             "description": self.description,
             "calibration": self.calibration,
             "tables": [asdict(table) for table in self.tables],
+            "expectations": [asdict(found) for found in self.expectations],
             "visits": self.visits,
             "invalid_visits": self.invalid_visits,
             "bystanders": self.bystanders,
@@ -115,6 +117,7 @@ def summarize(result: dict[str, Any]) -> Summary:
         description,
         calibration,
         tables,
+        expectations(found, calibration),
         len(result["visits"]),
         invalid,
         (quantile(others, 0.5), others[-1]),
@@ -139,6 +142,7 @@ def row(cell: Cell, reference: Cell | None) -> Row:
         cpu_per_gib=cpu_per_gib(cell),
         wire_per_payload=wire_per_payload(cell),
         link_share=goodput.median / rate if goodput and rate else None,
+        sent_again=sent_again(cell) if goodput else {},
         busy=cell.busy if goodput else 0.0,
         invalid=cell.invalid,
     )
@@ -152,6 +156,15 @@ def cpu_per_gib(cell: Cell) -> dict[str, float]:
             for role, seconds in figures["cpu"].items():
                 found.setdefault(role, []).append(seconds * GIB / size)
     return {role: estimate(values).median for role, values in found.items()}
+
+
+def sent_again(cell: Cell) -> dict[str, float]:
+    """What each end sent again, in the median."""
+    found: dict[str, list[float]] = {}
+    for figures in cell.samples.values():
+        for end, count in figures.get("sent_again", {}).items():
+            found.setdefault(end, []).append(count)
+    return {end: estimate(counts).median for end, counts in found.items()}
 
 
 def wire_per_payload(cell: Cell) -> float | None:

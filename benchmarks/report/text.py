@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmarks.report.checks import Expectation
 from benchmarks.report.summary import Row, Summary
 from benchmarks.statistics import Estimate
 from benchmarks.works import Metric
@@ -83,6 +84,8 @@ def columns(summary_rows: list[Row], metrics: tuple[Metric, ...]) -> list[str]:
         more.append("share of the link")
     if any(row.wire_per_payload for row in summary_rows):
         more += ["wire/payload", "CPU s/GiB"]
+    if any(row.sent_again for row in summary_rows):
+        more.append("sent again")
     return ["arm", *units, *more, "notes"]
 
 
@@ -98,6 +101,9 @@ def line(row: Row, metrics: tuple[Metric, ...], headings: list[str]) -> list[str
         found.append("-" if wire is None else f"{wire:.3f}")
         cpu = [f"{role} {number(seconds)}" for role, seconds in sorted(row.cpu_per_gib.items())]
         found.append(", ".join(cpu) or "-")
+    if "sent again" in headings:
+        again = [f"{end} {count:g}" for end, count in sorted(row.sent_again.items())]
+        found.append(", ".join(again) or "-")
     return [*found, notes(row)]
 
 
@@ -145,6 +151,42 @@ def calibration_line(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def expectation_line(found: Expectation) -> list[str]:
+    """An arm beside what its headers allow."""
+    goodput = found.goodput
+    steady, difference = found.steady, found.steady_difference
+    after = (
+        "-" if steady is None or difference is None else f"{steady / 1e6:.1f} ({difference:+.1%})"
+    )
+    return [
+        found.arm,
+        found.work,
+        f"{found.allowed / 1e6:.1f}",
+        f"{goodput.median / 1e6:.1f} ({goodput.low / 1e6:.1f} to {goodput.high / 1e6:.1f})",
+        f"{found.difference:+.1%}",
+        after,
+        found.explanation or "within 3 %",
+        found.formula,
+    ]
+
+
+EXPECTATIONS = [
+    "arm",
+    "work",
+    "headers allow, Mbit/s",
+    "goodput, Mbit/s",
+    "difference",
+    "after the start-up",
+    "why",
+    "a full packet's bytes",
+]
+EXPECTED = (
+    "What an arm can reach at most is what its headers leave of the link, whose rate counts IP"
+    " packets (Ethernet's frames are no part of it): bytes of a full packet that belong to SMB's"
+    " stream, less SMB's own headers in front of each MiB. A goodput further off than 3 % is"
+    " explained by what the link saw: how long it was idle, how much it carried between a quarter"
+    " and nearly all of the bytes (after the start-up), and what was dropped."
+)
 CALIBRATION = [
     "link",
     "RTT in ms, set / ping",

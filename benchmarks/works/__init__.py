@@ -3,7 +3,7 @@
 from benchmarks.works.base import Figures, Metric, Work
 from benchmarks.works.connecting import AddressChange, Connect
 from benchmarks.works.moving import BulkRead, BulkWrite, SmallRead, SmallWrite
-from benchmarks.works.sharing import Competing, LoadedLatency
+from benchmarks.works.sharing import AgainstTcp, Competing, LoadedLatency
 from benchmarks.works.small import Listing, RandomRead, StatStorm
 
 DEPTHS = (1, 4, 16)
@@ -22,6 +22,7 @@ ALL: dict[str, Work] = {
         *(RandomRead(depth) for depth in DEPTHS),
         LoadedLatency(),
         Competing(),
+        AgainstTcp(),
         AddressChange(),
     )
 }

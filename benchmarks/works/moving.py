@@ -2,8 +2,9 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from benchmarks import pace
 from benchmarks.link import Link
 from benchmarks.place import Place, hash_of
 from benchmarks.works.base import Figures, Metric, Perform, Work
@@ -21,11 +22,24 @@ class _Moving(Work):
         return figures
 
 
-class BulkRead(_Moving):
+class _Bulk(_Moving):
+    """One large file. `way` is the direction that it moves in."""
+
+    metrics = (GOODPUT,)
+    way: Literal["up", "down"]
+
+    def run(self, perform: Perform, place: Place, link: Link, seed: int) -> Figures:
+        with pace.watched(link, self.way) as looks:
+            figures = super().run(perform, place, link, seed)
+        if rate := pace.steady(looks):
+            figures["steady_wire"] = rate
+        return figures
+
+
+class BulkRead(_Bulk):
     """One large file from the server."""
 
-    name, title = "bulk-read", "read one large file"
-    metrics = (GOODPUT,)
+    name, title, way = "bulk-read", "read one large file", "down"
 
     def request(self, place: Place, seed: int) -> dict[str, Any]:
         return {"path": "big"}
@@ -37,11 +51,10 @@ class BulkRead(_Moving):
         return place.compare(Path(landed), place.share / "big")
 
 
-class BulkWrite(_Moving):
+class BulkWrite(_Bulk):
     """One large file to the server."""
 
-    name, title = "bulk-write", "write one large file"
-    metrics = (GOODPUT,)
+    name, title, way = "bulk-write", "write one large file", "up"
 
     def request(self, place: Place, seed: int) -> dict[str, Any]:
         return {"source": str(place.source / "big"), "path": "put"}

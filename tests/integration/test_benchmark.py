@@ -17,6 +17,7 @@ from benchmarks.link import remove_leftovers
 from benchmarks.place import Place, Sizes
 from benchmarks.plan import Visit
 from benchmarks.profiles import Leg
+from benchmarks.report import checks
 from benchmarks.results import SAMPLES, cells, load
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
@@ -74,7 +75,11 @@ def test_a_killed_run_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert (out / "report.html").exists()
 
 
-LEG = Leg("2ms-unlimited", ("connect", "bulk-write", "bulk-read"), Sizes(bulk=1 << 20))
+LEG = Leg(
+    "5ms-100mbit",
+    ("connect", "bulk-write", "bulk-read", "against-tcp"),
+    Sizes(bulk=2 << 20, listings=()),
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +103,16 @@ def test_every_other_arm_works(name: str, files: Place) -> None:
         assert work["problems"] == []
         passed = sum(way["delivered_bytes"] for way in work["figures"]["wire"].values())
         assert passed > work["figures"].get("bytes", 500)
+        assert set(work["figures"]["sent_again"]) == {"client", "server"}
+    for work, way in checks.BULK.items():
+        if work in visit["works"]:
+            figures = visit["works"][work]["figures"]
+            carried = figures["wire"][way]["delivered_bytes"]
+            # Some packets are not full, and what was sent again counts twice.
+            assert figures["bytes"] / carried == pytest.approx(arm.header_share(work), rel=0.05)
+            assert figures["bytes"] / carried < arm.header_share(work)
+    if arm.works is None:
+        assert 0 < visit["works"]["against-tcp"]["figures"]["share"] < 1
 
 
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:

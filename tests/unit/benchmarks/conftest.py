@@ -18,12 +18,14 @@ def _visit(link: str, block: int, arm: str) -> dict[str, Any]:
         "up": {**way, "lost": 0, "queue_drops": 0},
         "down": {**way, "lost": 0, "queue_drops": 0},
     }
+    sent_again = {"client": 0, "server": 3}
     bulk = {
         "bytes": 2_000_000,
         "seconds": seconds,
         "goodput": 16e6 / seconds,
         "cpu": cpu,
         "wire": wire,
+        "sent_again": sent_again,
     }
     stages = {"transport": 0.02, "negotiate": 0.02, "session": 0.04, "tree": 0.02}
     connect = {**stages, "total": 0.1, "round_trips": 5, "cpu": cpu, "wire": wire}

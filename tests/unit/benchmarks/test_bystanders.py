@@ -18,7 +18,7 @@ def test_what_our_commands_do_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(bystanders, "_busy", bystanders._ours)
     seen = Bystanders()
     subprocess.run([sys.executable, "-c", work], check=True)
-    assert seen.share() == 0
+    assert seen.share() < 0.01
 
 
 def test_what_others_do_is(monkeypatch: pytest.MonkeyPatch) -> None:
