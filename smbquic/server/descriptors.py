@@ -8,12 +8,14 @@ a moment, and forgotten when this server changes something about it.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from smbquic.server import security
 from smbquic.server.inheritance import inherit
 from smbquic.server.names import parent_of
 from smbquic.storage.base import FileStat, Storage, StorageFile
+from smbquic.wire.dtyp.acl import AceFlags, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityDescriptorControl
 
 LIFETIME = 1.0
@@ -21,6 +23,7 @@ LIFETIME = 1.0
 CAPACITY = 10_000
 """Folders that are remembered of one storage."""
 
+_INHERITED = int(AceFlags.INHERITED_ACE)
 _PRESENT = int(SecurityDescriptorControl.DP)
 
 
@@ -70,7 +73,7 @@ class Descriptors:
         if own is None or not own.control & _PRESENT:
             inherited = self.effective(storage, file)
             if inherited is not None:
-                made_up.dacl, made_up.control = inherited.dacl, inherited.control
+                made_up.dacl, made_up.control = _marked(inherited.dacl), inherited.control
             if own is not None:
                 made_up.owner = own.owner or made_up.owner
                 made_up.group = own.group or made_up.group
@@ -96,6 +99,14 @@ class Descriptors:
             return None
         parent = self.folder(storage, parent_of(name))
         return None if parent is None else _inherited(parent, own, storage.stat(name))
+
+
+def _marked(dacl: Acl | None) -> Acl | None:
+    """Says of the entries that they are inherited: clients that pass changes on, as Explorer and
+    smbcacls do, replace such entries and no others."""
+    if dacl is None:
+        return None
+    return Acl([replace(ace, ace_flags=ace.ace_flags | _INHERITED) for ace in dacl.aces])
 
 
 def _inherited(

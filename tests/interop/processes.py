@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +61,11 @@ def _read_line(process: "subprocess.Popen[str]", log: Path) -> str:
 
 
 @contextlib.contextmanager
-def _smbquic(log: Path, *arguments: "str | Path") -> Iterator[tuple[int, list[str]]]:
+def _smbquic(
+    log: Path, *arguments: "str | Path", within: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
     """Run a command that announces its listeners; gives its process id and their addresses."""
-    command = [sys.executable, "-m", "smbquic", "-v", *map(str, arguments), "--json"]
+    command = [*within, sys.executable, "-m", "smbquic", "-v", *map(str, arguments), "--json"]
     with log.open("w") as errors:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=_ROOT
@@ -111,6 +113,24 @@ def running_server(folder: Path, pki: PkiDirectory, *options: str) -> Iterator[S
     ) as (pid, listeners):
         ports = {url.partition(":")[0]: int(url.rpartition(":")[2]) for url in listeners}
         yield ServerProcess(pid, ports, share, log, pki)
+
+
+@contextlib.contextmanager
+def running_alone(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Serve ``folder/share`` as ``data`` on TCP's own port, in a network of its own.
+
+    Gives the process whose network that is, and the folder. Takes root.
+    """
+    share, users = folder / "share", folder / "users.txt"
+    share.mkdir()
+    store = UserStore()
+    store.add(USER, PASSWORD)
+    store.save(users)
+    network = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    arguments = ("serve", "--users", users, "--share", f"{SHARE}={share}")
+    listen = ("--listen", "tcp://127.0.0.1:445")
+    with _smbquic(folder / "server.log", *arguments, *listen, within=network) as (pid, _):
+        yield pid, share
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ class Acl:
         """The list at the beginning of `data`. Raises `WireError`."""
         reader = Reader(data)
         revision, _, size, count, _ = reader.unpack(_ACL)
-        if revision not in (ACL_REVISION, ACL_REVISION_DS) or size < _ACL.size:
+        if not ACL_REVISION <= revision <= ACL_REVISION_DS or size < _ACL.size:
             raise WireError(f"ACL: revision {revision} with {size} bytes")
         entries = Reader(reader.take(size - _ACL.size))
         return cls([_read_ace(entries) for _ in range(count)], revision)

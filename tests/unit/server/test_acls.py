@@ -254,7 +254,8 @@ async def test_local_programs_files_are_as_if_they_had_inherited(
     assert await status_of(bob, "folder\\sub\\new", ALL, create_disposition=D.FILE_CREATE) == DENIED
     assert await status_of(alice, "folder\\sub\\file", ALL) == NtStatus.SUCCESS
     opened = await alice.open("folder\\sub\\file")
-    assert (await shown(alice, opened)).dacl == Acl([allow(ALICE, ALL)])
+    inherited = allow(ALICE, ALL, AceFlags.INHERITED_ACE)
+    assert (await shown(alice, opened)).dacl == Acl([inherited])
 
 
 async def test_a_folder_that_is_made_anew_starts_anew(alice: Any, bob: Any) -> None:

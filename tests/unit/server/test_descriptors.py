@@ -197,7 +197,7 @@ def test_what_is_shown(all_of_them: Descriptors, storage: LocalStorage) -> None:
     assert (shown().owner, shown().group, shown().dacl) == (EVERYONE, made_up.group, made_up.dacl)
     restrict(storage, "outer", ace(BOTH))
     all_of_them.forget(storage)
-    assert shown().dacl == Acl([ace()])
+    assert shown().dacl == Acl([ace(AceFlags.INHERITED_ACE)])
     own = restrict(storage, FILE, ace(0, 8))
     assert shown() == own
 

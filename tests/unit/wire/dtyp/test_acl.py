@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.errors import WireError
-from smbquic.wire.dtyp.acl import ACL_REVISION_DS, Ace, AceFlags, AceType, Acl, OtherAce
+from smbquic.wire.dtyp.acl import (
+    ACL_REVISION,
+    ACL_REVISION_DS,
+    Ace,
+    AceFlags,
+    AceType,
+    Acl,
+    OtherAce,
+)
 from smbquic.wire.dtyp.sid import EVERYONE
 
 Lay = Callable[..., bytes]
@@ -34,9 +42,10 @@ def test_layout(lay: Lay) -> None:
 
 
 def test_empty(lay: Lay) -> None:
-    wire = lay((1, 4), (1, 0), (2, 8), (2, 0), (2, 0))
-    assert Acl.decode(wire) == Acl([], ACL_REVISION_DS)
-    assert Acl([], ACL_REVISION_DS).encode() == wire
+    for revision in (ACL_REVISION, 3, ACL_REVISION_DS):
+        wire = lay((1, revision), (1, 0), (2, 8), (2, 0), (2, 0))
+        assert Acl.decode(wire) == Acl([], revision)
+        assert Acl([], revision).encode() == wire
 
 
 def test_entries_are_padded() -> None:
@@ -46,7 +55,8 @@ def test_entries_are_padded() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param([(1, 3), (1, 0), (2, 8), (2, 0), (2, 0)], id="revision"),
+        pytest.param([(1, 1), (1, 0), (2, 8), (2, 0), (2, 0)], id="revision"),
+        pytest.param([(1, 5), (1, 0), (2, 8), (2, 0), (2, 0)], id="later revision"),
         pytest.param([(1, 2), (1, 0), (2, 7), (2, 0), (2, 0)], id="too small"),
         pytest.param([(1, 2), (1, 0), (2, 12), (2, 0), (2, 0)], id="cut short"),
         pytest.param([(1, 2), (1, 0), (2, 8), (2, 1), (2, 0)], id="no entry"),
