@@ -42,7 +42,7 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None
     run(work())
 
 
-for _option in reversed(DIAL_OPTIONS):
+for _option in DIAL_OPTIONS:
     relay = _option(relay)
 
 COMMANDS = (relay,)
