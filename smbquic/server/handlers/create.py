@@ -3,7 +3,7 @@
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import durable, security
+from smbquic.server import apple, durable, security
 from smbquic.server.applications import named
 from smbquic.server.context import Context, Wait
 from smbquic.server.creations import create_guid_of
@@ -15,6 +15,7 @@ from smbquic.server.open import Open
 from smbquic.server.opening import Wish, open_file, wish_of
 from smbquic.server.oplocks import grant_oplock, level_of
 from smbquic.storage.base import Action, FileStat
+from smbquic.wire.aapl import AAPL
 from smbquic.wire.create import CreateOptions, CreateRequest, CreateResponse, OplockLevel
 from smbquic.wire.create_contexts import (
     CREATE_ALLOCATION_SIZE,
@@ -178,6 +179,8 @@ def _answers(entry: Open, stat: FileStat, contexts: Contexts, level: int) -> lis
     if CREATE_QUERY_ON_DISK_ID in contexts:
         serial = entry.tree.storage.volume().serial
         answers.append(QueryOnDiskIdResponse(stat.file_id, serial).context())
+    if AAPL in contexts:
+        answers.append(apple.answer(contexts[AAPL]))
     if isinstance(entry.holder, Lease):
         answers.append(entry.holder.response())
     if entry.durable is not None and level in _DURABLE:

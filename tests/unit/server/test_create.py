@@ -121,6 +121,11 @@ async def test_dispositions(
         ({"contexts": [CreateContext(b"SecD", b"short")]}, NtStatus.INVALID_PARAMETER),
         ({"contexts": [CreateContext(b"AlSi", b"short")]}, NtStatus.INVALID_PARAMETER),
         ({"contexts": [CreateContext(b"MxAc", b"short")]}, NtStatus.INVALID_PARAMETER),
+        ({"contexts": [CreateContext(b"AAPL", b"short")]}, NtStatus.INVALID_PARAMETER),
+        (
+            {"contexts": [CreateContext(b"AAPL", b"\2" + bytes(23))]},
+            NtStatus.INVALID_PARAMETER,
+        ),
     ],
 )
 async def test_what_cannot_be_asked_for(

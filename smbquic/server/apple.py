@@ -1,0 +1,35 @@
+"""What macOS asks with its first CREATE, and is told as Samba's vfs_fruit tells it.
+
+Apple documents it nowhere but in its own client. The answer promises nothing that would change
+the meaning of other messages: no finder information in listings, no copies with resource forks in
+one step, no UNIX modes in descriptors.
+"""
+
+from smbquic.wire.aapl import (
+    AaplBitmap,
+    AaplServerCaps,
+    AaplServerQueryRequest,
+    AaplServerQueryResponse,
+    AaplVolumeCaps,
+)
+from smbquic.wire.create_contexts import CreateContext
+
+MODEL = "MacSamba"
+"""What Finder picks an icon by; the one that it knows servers like this one by."""
+
+_NOTHING = int(AaplServerCaps(0))
+# FLUSH reaches the disk, which Time Machine insists on.
+_VOLUME = int(AaplVolumeCaps.SUPPORTS_FULL_SYNC)
+
+
+def answer(data: bytes) -> CreateContext:
+    """The answer to the data of an AAPL context: those parts that it asks for.
+
+    Raises `WireError`, also for a query that is not about the server.
+    """
+    wanted = AaplServerQueryRequest.decode(data).request_bitmap
+    return AaplServerQueryResponse(
+        _NOTHING if wanted & AaplBitmap.SERVER_CAPS else None,
+        _VOLUME if wanted & AaplBitmap.VOLUME_CAPS else None,
+        MODEL if wanted & AaplBitmap.MODEL_INFO else None,
+    ).context()
