@@ -70,7 +70,8 @@ class Context:
     SESSION_SETUP, ECHO, CANCEL; LOGOFF and TREE_CONNECT have no tree). `entry` is the open that
     `request` is about, once that is known. `file_id` is what a related
     request inherits from the one before it, `failed` how that one failed, `held` how many bytes of
-    answers wait for the rest of the compound.
+    answers wait for the rest of the compound. A request that had to wait and is tried again finds
+    in `waiting_since` the last FileId of the time when it came.
     """
 
     __slots__ = (
@@ -84,6 +85,7 @@ class Context:
         "related",
         "request",
         "server",
+        "waiting_since",
     )
 
     def __init__(self, server: Server, connection: Connection) -> None:
@@ -95,6 +97,7 @@ class Context:
         self.file_id: FileId | None = None
         self.failed: NtStatus | None = None
         self.held = 0
+        self.waiting_since: int | None = None
         self._session: UserSession | None = None
         self._tree: Tree | None = None
 

@@ -69,25 +69,32 @@ def _handle(context: Context, request: Request) -> Any:
         return command.handle(context, request)
     except Wait as wait:
         assert command is not None
-        work = _try_again(context, request, command, wait)
+        # Ids count up: what is opened from now on has a larger one.
+        since = context.server.next_file_id().persistent
+        work = _try_again(context, request, command, wait, since)
         return Endless(work, anywhere=True, lasts=wait.meanwhile is not None)
     except Exception as error:
         return _failure(context, request, error)
 
 
-async def _try_again(context: Context, request: Request, command: Entry, wait: Wait) -> Any:
+async def _try_again(
+    context: Context, request: Request, command: Entry, wait: Wait, since: int
+) -> Any:
     """Calls a handler until it has nothing to wait for any more."""
     with wait.meanwhile or nullcontext():
         while True:
             await asyncio.wait(wait.futures)
             # The session may be gone by now, or the tree.
             context.begin(request, session=command.session, tree=command.tree)
+            context.waiting_since = since
             try:
                 result = command.handle(context, request)
             except Wait as again:
                 wait = again
             else:
                 return await result if type(result) is CoroutineType else result
+            finally:
+                context.waiting_since = None
 
 
 def _failure(context: Context, request: Request, error: BaseException) -> StatusError:

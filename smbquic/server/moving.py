@@ -106,7 +106,8 @@ def _is_busy(context: Context, entry: Open) -> bool:
     """Whether something in the folder, or a stream of the file, is open, and stays so when its
     holders are asked to close it.
 
-    [MS-FSA] 2.1.4.2
+    Nobody is asked to close in a folder what he has opened while others were asked: as on Windows
+    that ends it. [MS-FSA] 2.1.4.2
     """
     if entry.state.streams:
         state: FileState | None = entry.state.streams[0]
@@ -116,7 +117,9 @@ def _is_busy(context: Context, entry: Open) -> bool:
         state = None
     if state is None:
         return False
-    make_way(state, Cause.MOVE)
+    since = context.waiting_since
+    if since is None or any(other.file_id.persistent <= since for other in state.opens):
+        make_way(state, Cause.MOVE)
     return True
 
 

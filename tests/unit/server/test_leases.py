@@ -521,6 +521,24 @@ async def test_a_folder_moves_once_what_is_in_it_is_closed(
     assert (root / "moved").exists() == closes
 
 
+async def test_a_folder_stays_if_more_is_opened_in_it_meanwhile(
+    client: Any, connect: Any, root: Path
+) -> None:
+    (root / "folder").mkdir()
+    mine = await held(client, ONE, RH, r"folder\file")
+    other = await connect(**OTHER_CLIENT)
+    folder = await other.open("folder", create_options=FOLDER)
+    message_id = other.send(rename(folder, "moved"))
+    await client.notice()
+    await held(client, TWO, RH, r"folder\another")
+    await client.call(CloseRequest(mine))
+    assert (await other.answer(message_id)).status == NtStatus.ACCESS_DENIED
+    assert await client.is_quiet()
+    # Whoever tries anew has it asked for like everything else.
+    other.send(rename(folder, "moved"))
+    assert (await client.notice()).lease_key == TWO
+
+
 async def test_a_folder_moves_once_a_batch_oplock_in_it_is_given_up(
     client: Any, connect: Any, root: Path
 ) -> None:
