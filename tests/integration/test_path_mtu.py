@@ -1,0 +1,168 @@
+"""The size of datagrams on a real path: found, and found anew when the path carries less.
+
+A server that is slow to answer, on a busy machine, looks to a client like a path that does not
+carry its jumbo frames; so what was found is looked at again, a bounded number of times.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.link import Link
+from benchmarks.link.counters import Count
+from benchmarks.link.namespaces import SERVER_ADDRESSES
+from smbquic.auth.users import UserStore
+from smbquic.pki import PkiDirectory, init
+
+pytestmark = pytest.mark.usefixtures("network_namespaces")
+
+PAIRINGS = ["aioquic", "qh3", "aioquic-qh3", "qh3-aioquic"]
+"""The engines of client and server; one name stands for both."""
+HOST = SERVER_ADDRESSES[0][0]
+PASSWORD = "correct horse"
+PROGRAM = (sys.executable, "-m", "smbquic", "--verbose")
+TIMEOUT = 120
+ATTEMPTS = 3
+SAID = "the path carries less than it did"
+
+
+@pytest.fixture(scope="module")
+def far_pki(tmp_path_factory: pytest.TempPathFactory) -> PkiDirectory:
+    """Certificates for the server at the other end of a link."""
+    return init(tmp_path_factory.mktemp("pki") / "far", names=[HOST])
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return random.Random(6).randbytes(10 << 20)
+
+
+@dataclass
+class Ends:
+    """A server and a client with a link between them, and the same file at both."""
+
+    link: Link
+    directory: Path
+    pki: PkiDirectory
+    client_engine: str
+
+    def client(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A command of the client; its log is in what it prints as errors."""
+        environment = {**os.environ, "SMBQUIC_PASSWORD": PASSWORD, "SMBQUIC_CA": str(self.pki.ca)}
+        return self.link.client.popen(
+            [*PROGRAM, *arguments, "--engine", self.client_engine],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, verb: str) -> "subprocess.Popen[str]":
+        """Begin to put the client's file as ``put``, or to get the server's as ``get``."""
+        url = f"smb+quic://alice@{HOST}/data"
+        if verb == "put":
+            return self.client("put", str(self.directory / "source"), f"{url}/put")
+        return self.client("get", f"{url}/source", str(self.directory / "get"))
+
+    def finish(self, verb: str, process: "subprocess.Popen[str]", content: bytes) -> str:
+        """Wait for the end, and see that the file is whole; the sender's log."""
+        _, log = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, log
+        folder = self.directory / "share" if verb == "put" else self.directory
+        assert (folder / verb).read_bytes() == content
+        return log if verb == "put" else (self.directory / "log").read_text()
+
+    def carried(self, verb: str) -> Count:
+        """What has arrived so far at who receives the file."""
+        statistics = self.link.statistics()
+        return (statistics.up if verb == "put" else statistics.down).quic.delivered
+
+    def dropped(self, verb: str) -> int:
+        """How many of the file's packets were too large."""
+        statistics = self.link.statistics()
+        return (statistics.up if verb == "put" else statistics.down).quic.mtu.packets
+
+    @property
+    def connections(self) -> int:
+        """How many the server has seen."""
+        lines = (self.directory / "audit").read_text().splitlines()
+        return sum(json.loads(line)["event"] == "connection" for line in lines)
+
+
+@pytest.fixture(params=PAIRINGS)
+def engines(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def mtu() -> int:
+    return 1500
+
+
+@pytest.fixture
+def ends(
+    tmp_path: Path, far_pki: PkiDirectory, content: bytes, engines: str, mtu: int
+) -> Iterator[Ends]:
+    client, _, server = engines.partition("-")
+    users = UserStore()
+    users.add("alice", PASSWORD)
+    users.save(tmp_path / "users")
+    (tmp_path / "share").mkdir()
+    for folder in (tmp_path, tmp_path / "share"):
+        (folder / "source").write_bytes(content)
+    with Link(rate="50mbit", delay="2ms", mtu=mtu) as link, (tmp_path / "log").open("w") as log:
+        process: Any = link.server.popen(
+            [
+                *(*PROGRAM, "serve", "--json", "--listen", f"quic://{HOST}:443"),
+                *("--share", f"data={tmp_path / 'share'}", "--users", str(tmp_path / "users")),
+                *("--cert", str(far_pki.server.certificate), "--key", str(far_pki.server.key)),
+                *("--engine", server or client, "--audit", str(tmp_path / "audit")),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        with process.stdout:
+            assert json.loads(process.stdout.readline())["event"] == "ready"
+            yield Ends(link, tmp_path, far_pki, client)
+
+
+@pytest.mark.parametrize(("mtu", "mean"), [(1500, 1350), (9000, 6000)])
+def test_both_ends_find_the_paths_size(ends: Ends, content: bytes, mean: int) -> None:
+    """The mean packet is smaller than the largest: there are acknowledgements among them."""
+    for verb in ("put", "get"):
+        means = []
+        for _ in range(ATTEMPTS):
+            before = ends.carried(verb)
+            ends.finish(verb, ends.start(verb), content)
+            carried = ends.carried(verb) - before
+            means.append(carried.bytes / carried.packets)
+            if means[-1] > mean:
+                break
+
+        assert max(means) > mean, means
+
+
+@pytest.mark.parametrize("verb", ["put", "get"])
+def test_a_path_may_shrink_in_mid_transfer(ends: Ends, content: bytes, verb: str) -> None:
+    transfer = ends.start(verb)
+    deadline = time.monotonic() + TIMEOUT
+    while ends.carried(verb).bytes < len(content) // 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ends.link.set(path_mtu=1300)
+    assert transfer.poll() is None
+    log = ends.finish(verb, transfer, content)
+
+    assert ends.dropped(verb) > 0
+    assert SAID in log
+    assert ends.connections == 1
