@@ -114,6 +114,22 @@ async def test_a_new_address_does_not_hide_it(lives: Lives) -> None:
         await asyncio.wait_for(client.receive(), 20)
 
 
+@pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
+async def test_a_new_connection_id_does_not_hide_it(lives: Lives) -> None:
+    """For aioquic's servers: qh3's core makes up the tokens for all ids but the first."""
+    await lives.start()
+    client = await lives.connect()
+    client._engine._quic.change_connection_id()
+    await client.send(b"\xfeSMB")
+    await asyncio.wait_for(client.receive(), 20)
+    lives.kill()
+    await lives.start()
+    await client.send(b"\xfeSMB")
+
+    with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
+        await asyncio.wait_for(client.receive(), 20)
+
+
 async def test_the_next_connection_is_served(lives: Lives) -> None:
     await lives.start()
     await lives.connect()

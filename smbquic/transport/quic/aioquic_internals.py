@@ -244,6 +244,16 @@ class Connection(ProbingConnection):
             for each in self._host_cids:
                 each.stateless_reset_token = self._reset_token(each.cid)
 
+    def _discard_epoch(self, epoch: tls.Epoch) -> None:
+        """Let go of what the handshake was written to: 48 KiB, half of an idle connection."""
+        super()._discard_epoch(epoch)
+        done = [epoch]
+        if epoch is tls.Epoch.HANDSHAKE:
+            # What came last, a ticket, is on its way; TLS never speaks again.
+            done.append(tls.Epoch.ONE_RTT)
+        for each in done:
+            self._crypto_buffers[each] = QuicBuffer(capacity=0)
+
     def receive_stray(self, datagram: bytes, now: float) -> None:
         """Fall silent if a datagram for an unknown connection id says that the peer is no more."""
         if self._close_event is None and is_reset(datagram, self._peer_cid.stateless_reset_token):

@@ -1,6 +1,8 @@
 """The parts of aioquic that are other than they were."""
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 from aioquic.quic.congestion.cubic import CubicCongestionControl
 from hypothesis import given
@@ -77,3 +79,14 @@ def test_the_pacer_does_not_shorten_the_bursts_of_a_slow_path() -> None:
         sent += 1
 
     assert abs(sent - 16) <= 1
+
+
+def test_what_the_handshake_was_written_to_is_let_go_of(simulate: Callable[..., Any]) -> None:
+    simulation = simulate()
+    simulation.establish()
+    simulation.advance(1)
+
+    for engine in (simulation.client, simulation.server):
+        buffers = engine._quic._crypto_buffers
+        assert len(buffers) == 3
+        assert {buffer.capacity for buffer in buffers.values()} == {0}
