@@ -1,8 +1,8 @@
 """From a URL to a connected transport: which one, to where, and whom it has to be."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from smbquic.client.url import SmbUrl
 from smbquic.pki.authority import Purpose
@@ -48,7 +48,7 @@ class DialOptions(TypedDict, total=False):
 
 def dialer(
     url: SmbUrl, **options: Unpack[DialOptions]
-) -> Callable[[], Awaitable[MessageTransport]]:
+) -> Callable[[], Coroutine[Any, Any, MessageTransport]]:
     """What connects to the server of a URL each time it is called, as `dial` does.
 
     Raises `PkiError` for a `ca` that is none, ValueError for a certificate without its key and

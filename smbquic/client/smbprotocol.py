@@ -7,8 +7,7 @@ finds the connection in smbclient's cache, where one over TCP would be.
 
 import uuid
 from concurrent.futures import CancelledError, Future
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from smbclient._pool import _SMB_CONNECTIONS, ClientConfig  # type: ignore[import-untyped]
 from smbprotocol.connection import Connection  # type: ignore[import-untyped]
@@ -17,11 +16,10 @@ from smbprotocol.session import Session  # type: ignore[import-untyped]
 from smbprotocol.transport import Tcp  # type: ignore[import-untyped]
 
 from smbquic.client.background import LoopThread
-from smbquic.client.dial import client_tls, dial
+from smbquic.client.dial import PATIENCE, DialOptions, dialer
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls
 
 KEEP_ALIVE = 10
 """Seconds of silence after which smbprotocol sends an ECHO for each session."""
@@ -30,12 +28,12 @@ KEEP_ALIVE = 10
 class QuicTransport:
     """What smbprotocol expects of a transport, riding on ours, whose loop runs on a thread."""
 
-    def __init__(self, host: str, port: int, tls: ClientTls, timeout: float) -> None:
+    def __init__(self, host: str, port: int, timeout: float, options: DialOptions) -> None:
         self.server = host
         self.port = port
         self.timeout = timeout
         self.alive = False
-        self._tls = tls
+        self._options = options
         self._loop: LoopThread | None = None
         self._transport: MessageTransport | None = None
         self._receiving: Future[memoryview] | None = None
@@ -51,11 +49,13 @@ class QuicTransport:
         return True
 
     def connect(self) -> None:
-        """Connect. Raises `ConnectError` or `HandshakeError`."""
-        self._loop = LoopThread(f"smbquic-{self.server}:{self.port}")
+        """Connect. Raises `PkiError`, `ConnectError`, `HandshakeError`, `EngineError`."""
         url = SmbUrl("quic", self.server, self.port)
+        options: DialOptions = {**self._options, "timeout": self.timeout}
+        dial = dialer(url, **options)
+        self._loop = LoopThread(f"smbquic-{self.server}:{self.port}")
         try:
-            self._transport = self._loop.run(dial(url, tls=self._tls, timeout=self.timeout))
+            self._transport = self._loop.run(dial())
         except BaseException:
             self._loop.stop()
             raise
@@ -115,9 +115,9 @@ class QuicConnection(Connection):  # type: ignore[misc]
         port: int = 443,
         require_signing: bool = True,
         *,
-        tls: ClientTls,
+        options: DialOptions,
     ) -> None:
-        self._tls = tls
+        self._options = options
         self._transport: Any = None
         super().__init__(guid, server_name, port, require_signing=require_signing)
         # smbprotocol's own keep-alive: QUIC connections do not survive ten minutes of silence.
@@ -131,7 +131,7 @@ class QuicConnection(Connection):  # type: ignore[misc]
     @transport.setter
     def transport(self, value: Any) -> None:
         if isinstance(value, Tcp):
-            value = QuicTransport(value.server, value.port, self._tls, value.timeout)
+            value = QuicTransport(value.server, value.port, value.timeout, self._options)
         self._transport = value
 
     def disconnect(self, close: bool = True, timeout: float | None = None) -> None:
@@ -152,26 +152,21 @@ def register(
     *,
     username: str | None = None,
     password: str | None = None,
-    ca: Path | str | None = None,
-    insecure: bool = False,
-    client_certificate: Path | str | None = None,
-    client_key: Path | str | None = None,
     encrypt: bool = False,
-    timeout: float = 10.0,
     connection_cache: "dict[str, Any] | None" = None,
+    **options: Unpack[DialOptions],
 ) -> QuicConnection:
     r"""Connect and log on, so that smbclient's functions use this connection for ``\\host\...``.
 
     It stands in `connection_cache` (smbclient's own by default) both for `port` and for 445,
-    which smbclient's functions assume. Trust as with `smbquic.connect`. Raises `TransportError`
-    or `PkiError` of ours, `SMBException` of smbprotocol's where the logon fails. Call it again
-    after the connection was lost.
+    which smbclient's functions assume. The options are those of `DialOptions`. Raises
+    `TransportError`, `PkiError` or `EngineError` of ours, `SMBException` of smbprotocol's where the
+    logon fails. Call it again after the connection was lost.
     """
-    tls = client_tls(ca=ca, insecure=insecure, certificate=client_certificate, key=client_key)
     cache = _SMB_CONNECTIONS if connection_cache is None else connection_cache
     guid = ClientConfig().client_guid
-    connection = QuicConnection(guid, host, port, tls=tls)
-    connection.connect(timeout=timeout)
+    connection = QuicConnection(guid, host, port, options=options)
+    connection.connect(timeout=options.get("timeout", PATIENCE))
     try:
         Session(connection, username, password, require_encryption=encrypt).connect()
     except BaseException:

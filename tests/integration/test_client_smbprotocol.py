@@ -14,8 +14,7 @@ from smbprotocol.exceptions import (  # type: ignore[import-untyped]
     SMBConnectionClosed,
 )
 
-from smbquic import HandshakeError, sync
-from smbquic.client.dial import client_tls
+from smbquic import EngineError, HandshakeError, sync
 from smbquic.client.smbprotocol import QuicConnection, QuicTransport, register
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.client import ClientConnection
@@ -127,7 +126,7 @@ def test_registering_again_takes_the_place(
 
 def test_a_message_is_not_lost_by_waiting_in_vain(port: int, pki: PkiDirectory) -> None:
     """smbprotocol sends an ECHO when `recv` raises TimeoutError, and then calls it again."""
-    transport = QuicTransport("localhost", port, client_tls(ca=pki.ca), 10.0)
+    transport = QuicTransport("localhost", port, 10.0, {"ca": pki.ca})
     transport.connect()
     with pytest.raises(TimeoutError):
         transport.recv(0)
@@ -146,6 +145,8 @@ def test_refusals(port: int, pki: PkiDirectory) -> None:
         register("localhost", port, username="alice", password="wrong", ca=pki.ca)
     with pytest.raises(HandshakeError):
         register("localhost", port, username="alice", password="secret")
+    with pytest.raises(EngineError, match="use the engine aioquic"):
+        register("localhost", port, ca=pki.ca, engine="qh3", congestion="bbr")
     assert threading.active_count() == before
 
 
