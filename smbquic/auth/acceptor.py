@@ -8,8 +8,10 @@ import hmac
 import os
 import time
 from collections.abc import Callable
+from copy import copy
 
 from smbquic.auth import ntlm_keys
+from smbquic.auth.guard import Watch
 from smbquic.auth.identity import Identity
 from smbquic.auth.ntlm_messages import (
     CHALLENGE_SIZE,
@@ -76,6 +78,7 @@ class Authenticator:
     ) -> None:
         self.users = users
         self.guest = guest
+        self.watch: Watch | None = None
         self._clock = clock
         self._random = random
         label, _, parent = server_name.partition(".")
@@ -97,6 +100,12 @@ class Authenticator:
     def new_acceptor(self) -> "Acceptor":
         """The acceptor of one logon."""
         return Acceptor(self)
+
+    def watched(self, watch: Watch) -> "Authenticator":
+        """The same for one connection, whose logons are watched."""
+        watched = copy(self)
+        watched.watch = watch
+        return watched
 
     def make_challenge(self, wanted: NegotiateFlags) -> ChallengeMessage:
         """A fresh challenge for a client that asks for these flags. [MS-NLMP] 3.2.5.1.1."""
@@ -247,15 +256,22 @@ class Acceptor:
         if len(message.nt_challenge_response) <= _NTLMV1_SIZE:
             raise AuthenticationError(f"{message.user_name}: only NTLMv2 responses are accepted")
         challenge = ClientChallenge.decode(message.nt_challenge_response[_PROOF_SIZE:])
+        watch = self._authenticator.watch
+        if watch is not None:
+            watch.admit(message.user_name)
         account = self._authenticator.users.find(message.user_name)
         if account is None and self._authenticator.guest:
             return Identity(message.user_name, message.domain_name, guest=True), b""
         hashed = self._authenticator.stand_in_hash() if account is None else account.nt_hash
         base_key = self._check_proof(message, hashed)
         if account is None or base_key is None:
+            if watch is not None:
+                watch.failed(message.user_name)
             raise AuthenticationError(f"{message.user_name}: wrong name or password")
         session_key = self._export_key(message, base_key)
         self._check_mic(message, challenge, session_key)
+        if watch is not None:
+            watch.succeeded(message.user_name)
         identity = Identity(account.name, self._authenticator.domain, groups=account.groups)
         return identity, session_key
 

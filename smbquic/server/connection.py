@@ -42,10 +42,11 @@ class Connection:
         peer = transport.peer
         self.trail = server.audit.begin(peer)
         self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
+        certificate = peer.certificates[0] if peer.certificates else b""
         self.protocol = ServerConnection(
             server.settings,
             server.session_table,
-            server.authenticator,
+            server.authenticator.watched(server.guard.watch(peer.remote[0], certificate)),
             quic=peer.kind == "quic",
             random=server.random,
         )

@@ -18,7 +18,8 @@ class Limits:
     beyond it, the former are refused, and for the latter the connection is read no further. Who
     has not logged on after `logon_seconds` is hung up on; a failed logon is answered after
     `failed_logon_delay` seconds, and what takes longer than `interim_delay` seconds is announced
-    to the client. A session has to log on again after `session_seconds`; nothing in NTLM ends by
+    to the client. After `failed_logons` of a user or `failed_logons_of_address` within
+    `lockout_seconds`, no more are looked at for as long; see `auth/guard.py` for whom that spares. A session has to log on again after `session_seconds`; nothing in NTLM ends by
     itself. Whoever is asked to give up what it caches has `break_seconds` for that.
     A durable open waits for `durable_seconds`, unless its client says for how long; of all clients
     together, `disconnected` opens may wait.
@@ -34,6 +35,9 @@ class Limits:
     pending: int = 511
     logon_seconds: float = 45.0
     failed_logon_delay: float = 2.0
+    failed_logons: int = 10
+    failed_logons_of_address: int = 50
+    lockout_seconds: float = 600.0
     interim_delay: float = 0.005
     session_seconds: float = inf
     break_seconds: float = 35.0

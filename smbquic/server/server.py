@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.guard import GuardLimits, LogonGuard
 from smbquic.observe.audit import AuditLog, Event
 from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
@@ -55,6 +56,13 @@ class Server:
         self.pipes_over_quic = pipes_over_quic
         self.audit = audit or AuditLog()
         self.authenticator = authenticator
+        self.guard = LogonGuard(
+            GuardLimits(
+                per_user=limits.failed_logons,
+                per_address=limits.failed_logons_of_address,
+                seconds=limits.lockout_seconds,
+            )
+        )
         self.settings = settings
         self.limits = limits
         self.random = random

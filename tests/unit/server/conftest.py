@@ -89,6 +89,9 @@ class Authenticator:
     def new_acceptor(self) -> Acceptor:
         return Acceptor()
 
+    def watched(self, watch: object) -> "Authenticator":
+        return self
+
 
 @dataclass
 class Initiator:

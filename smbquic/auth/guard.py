@@ -1,0 +1,148 @@
+"""Who has guessed passwords too often to guess another one.
+
+Failed logons count against the client's address, against the user's name, whether or not there is
+such a user, and against the client's certificate. Whoever has had too many is refused for a while,
+with the right password too, which tells a guesser nothing.
+
+That must not let anybody lock others out. So where a user has logged on from an address before, or
+shows a certificate, only what comes from there, or with that certificate, counts for or against
+them: a stranger's guesses lock the user's name for strangers only.
+"""
+
+import hashlib
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from smbquic.errors import AuthenticationError
+from smbquic.ntstatus import NtStatus
+
+REMEMBERED = 16_384
+"""Keys of each kind that are remembered; then the longest unused one is forgotten."""
+
+Key = tuple[str, ...]
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardLimits:
+    """Failures that are borne within `seconds`, and for how many more it is then said no."""
+
+    per_user: int = 10
+    per_address: int = 50
+    seconds: float = 600.0
+
+
+@dataclass(slots=True)
+class _Count:
+    failures: int
+    since: float
+    until: float = 0.0
+
+
+class LogonGuard:
+    """Keeps count for one server. `clock` gives seconds that never go back."""
+
+    def __init__(
+        self, limits: GuardLimits | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limits = limits or GuardLimits()
+        self._clock = clock
+        self._counts: OrderedDict[Key, _Count] = OrderedDict()
+        self._known: OrderedDict[Key, None] = OrderedDict()
+
+    def watch(self, address: str, certificate: bytes = b"") -> "Watch":
+        """What is to be asked about the logons of one connection.
+
+        `certificate` is a verified client certificate in DER.
+        """
+        digest = hashlib.sha256(certificate).hexdigest() if certificate else ""
+        return Watch(self, network(address), digest)
+
+    def locked(self, keys: list[Key]) -> float:
+        """For how many seconds more one of these is refused; 0 for none."""
+        now = self._clock()
+        return max(
+            (self._counts[key].until - now for key in keys if key in self._counts), default=0.0
+        )
+
+    def count(self, key: Key) -> None:
+        """One more failure."""
+        now = self._clock()
+        count = self._counts.get(key)
+        if count is None or now - count.since > self._limits.seconds:
+            count = _Count(0, now)
+        count.failures += 1
+        per_address = key[0] == "address"
+        if count.failures >= (self._limits.per_address if per_address else self._limits.per_user):
+            count.until = now + self._limits.seconds
+        _remember(self._counts, key, count)
+
+    def knows(self, key: Key) -> bool:
+        """Whether this user has logged on from there before."""
+        return key in self._known
+
+    def learn(self, key: Key) -> None:
+        """This user has logged on from there, and starts with a clean slate."""
+        self._counts.pop(key, None)
+        _remember(self._known, key, None)
+
+
+class Watch:
+    """The guard's eye on one connection."""
+
+    def __init__(self, guard: LogonGuard, place: str, certificate: str) -> None:
+        self._guard = guard
+        self._place = place
+        self._certificate = certificate
+
+    def admit(self, user: str) -> None:
+        """Raises `AuthenticationError` (ACCOUNT_LOCKED_OUT) where there were too many failures."""
+        seconds = self._guard.locked(self._keys(user))
+        if seconds > 0:
+            raise AuthenticationError(
+                f"{user}: too many failed logons, no more from here for {seconds:.0f} s",
+                NtStatus.ACCOUNT_LOCKED_OUT,
+            )
+
+    def failed(self, user: str) -> None:
+        """A logon had the wrong password, or there is no such user."""
+        for key in self._keys(user):
+            self._guard.count(key)
+
+    def succeeded(self, user: str) -> None:
+        """A user has proved who they are."""
+        self._guard.learn(self._own(user))
+
+    def _own(self, user: str) -> Key:
+        """What nobody else can spoil."""
+        if self._certificate:
+            return ("certificate", self._certificate)
+        return ("place", self._place, user.casefold())
+
+    def _keys(self, user: str) -> list[Key]:
+        """What counts for and against a logon."""
+        own = self._own(user)
+        if self._certificate or self._guard.knows(own):
+            return [own]
+        return [("user", user.casefold()), ("address", self._place)]
+
+
+def network(address: str) -> str:
+    """What stands for a client's address: an IPv6 host has a whole /64 at its disposal."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _remember(table: OrderedDict[Key, V], key: Key, value: V) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > REMEMBERED:
+        table.popitem(last=False)
