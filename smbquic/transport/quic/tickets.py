@@ -2,7 +2,7 @@
 
 A ticket is good for one handshake, and for no data ahead of it: SMB requests must not be replayed.
 What a server remembers is forgotten with its certificate, and nothing is remembered of
-clients that have to show one. docs/decisions/0016-resumption-and-resets.md
+clients that have to show one. docs/decisions/0017-resumption-and-resets.md
 """
 
 import time
