@@ -88,11 +88,18 @@ class ServerProcess:
     log: Path
     pki: PkiDirectory
 
+    def memory(self) -> int:
+        """The memory that it has resident, in bytes."""
+        return self._status("VmRSS")
+
     def peak_memory(self) -> int:
         """The most memory that it has had resident so far, in bytes."""
+        return self._status("VmHWM")
+
+    def _status(self, key: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-        return int(peak) * 1024
+        [value] = [line.split()[1] for line in status.splitlines() if line.startswith(key)]
+        return int(value) * 1024
 
 
 @contextlib.contextmanager

@@ -1,0 +1,109 @@
+"""A client that caches and comes back: leases, durable opens and sessions of before, over sockets.
+
+What `smbquic.connect` gives does none of that, so requests are made one by one here.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from smbquic.auth.initiator import Credentials
+from smbquic.client.connection import Connection
+from smbquic.client.dial import client_tls, dial
+from smbquic.client.requests import SHARE_ALL
+from smbquic.client.session import Session, Tree
+from smbquic.client.url import SmbUrl
+from smbquic.errors import SmbError
+from smbquic.protocol.client import Response
+from smbquic.protocol.message import UNSOLICITED
+from smbquic.protocol.settings import ClientSettings
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import (
+    CreateDisposition,
+    CreateRequest,
+    ImpersonationLevel,
+    OplockLevel,
+)
+from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.message import Message
+
+PASSWORD = "secret"
+
+
+class Listening(Connection):
+    """Keeps what the server sends unasked."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.notices: asyncio.Queue[Any] = asyncio.Queue()
+
+    def _deliver(self, response: Response) -> None:
+        if response.message_id == UNSOLICITED:
+            self.notices.put_nowait(response.body)
+        else:
+            super()._deliver(response)
+
+
+class Caching:
+    """A client with a tree of its own."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        assert isinstance(tree.connection, Listening)
+        self.connection = tree.connection
+
+    @property
+    def session_id(self) -> int:
+        """What to name when coming back."""
+        return self.tree.session.state.id
+
+    async def notice(self) -> Any:
+        """The next of what the server sends unasked, or has sent."""
+        return await asyncio.wait_for(self.connection.notices.get(), 20)
+
+    async def call(self, body: Message) -> Response:
+        """Whatever comes of a request."""
+        return await self.connection.request(body, self.tree.target)
+
+    async def create(self, name: str, *contexts: CreateContext, **fields: Any) -> Response:
+        """A CREATE of what is made where it is missing; with contexts, it asks for a lease."""
+        level = OplockLevel.OPLOCK_LEVEL_LEASE if contexts else OplockLevel.OPLOCK_LEVEL_NONE
+        values: dict[str, Any] = {
+            "requested_oplock_level": level,
+            "impersonation_level": ImpersonationLevel.Impersonation,
+            "desired_access": AccessMask.MAXIMUM_ALLOWED,
+            "file_attributes": 0,
+            "share_access": SHARE_ALL,
+            "create_disposition": CreateDisposition.FILE_OPEN_IF,
+            "create_options": 0,
+            "name": name,
+            "contexts": list(contexts),
+        }
+        return await self.call(CreateRequest(**{**values, **fields}))
+
+
+@asynccontextmanager
+async def caching(
+    url: str, ca: Path, client_guid: bytes | None = None, *, previous_session_id: int = 0
+) -> AsyncIterator[Caching]:
+    """Connect to a share, as a client that may have been there before."""
+    where = SmbUrl.parse(url)
+    transport = await dial(where, tls=client_tls(ca=ca))
+    settings = ClientSettings(client_guid=client_guid or os.urandom(16))
+    connection = await Listening.open(transport, settings, server_name=where.host)
+    try:
+        protocol: Any = connection.protocol
+        protocol.session_setup = partial(
+            protocol.session_setup, previous_session_id=previous_session_id
+        )
+        assert where.user is not None
+        credentials = Credentials(where.user, where.password or PASSWORD)
+        session = await Session.logon(connection, credentials, host=where.host)
+        yield Caching(await session.tree(where.share))
+    finally:
+        with suppress(SmbError):
+            await connection.close()
