@@ -13,6 +13,7 @@ from smbquic.pki.files import PkiError, load_certificates
 from smbquic.pki.verify import Trust
 from smbquic.transport import quic, tcp
 from smbquic.transport.quic import EngineError, QuicOptions
+from smbquic.transport.resolver import Resolver
 
 
 def chain_of(path: Path) -> list[bytes]:
@@ -87,11 +88,12 @@ async def test_the_url_says_which_transport(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(tcp, "connect", connect)
     monkeypatch.setattr(quic, "connect", connect)
     tls, options = client_tls(insecure=True), QuicOptions(engine="qh3")
-    await dial(SmbUrl.parse("smb://h/s"), timeout=3, options=options)
-    await dial(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4, options=options)
+    more: dict[str, Any] = {"options": options, "resolver": Resolver()}
+    await dial(SmbUrl.parse("smb://h/s"), timeout=3, **more)
+    await dial(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4, **more)
     assert called == [
-        ("h", 445, {"timeout": 3}),
-        ("h", 9, {"trust": tls, "timeout": 4, "options": options}),
+        ("h", 445, {"timeout": 3, "resolver": more["resolver"]}),
+        ("h", 9, {"trust": tls, "timeout": 4, **more}),
     ]
 
 
