@@ -124,10 +124,15 @@ class Connection:
         await self._credits(sum(charges))
         return await self._answers(self._post_compound(bodies, charges, target))
 
-    async def logon(self, initiator: Initiator) -> ClientSession:
-        """Authenticate. Raises `AuthenticationError`. [MS-SMB2] 3.2.4.2.3"""
+    async def logon(
+        self, initiator: Initiator, session: ClientSession | None = None
+    ) -> ClientSession:
+        """Authenticate, for a new session or once more. [MS-SMB2] 3.2.4.2.3
+
+        Raises `AuthenticationError`.
+        """
         await self._credits(1)
-        session, sent = self.protocol.session_setup(initiator)
+        session, sent = self.protocol.session_setup(initiator, session=session)
         while True:
             response = await self._single(sent)
             await self._credits(1)

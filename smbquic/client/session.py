@@ -1,6 +1,8 @@
 """A logon on a connection, and the shares that it reaches."""
 
-from collections.abc import Container, Sequence
+import asyncio
+from collections.abc import Callable, Container, Sequence
+from functools import partial
 
 from smbquic.auth.initiator import Credentials, Initiator
 from smbquic.client.connection import Connection, Target
@@ -25,12 +27,24 @@ def check(response: Response, path: str = "", accept: Container[NtStatus] = _NOT
 
 
 class Session:
-    """A logon of one user. [MS-SMB2] 3.2.1.3"""
+    """A logon of one user. [MS-SMB2] 3.2.1.3
 
-    def __init__(self, connection: Connection, state: ClientSession, host: str) -> None:
+    `initiator` makes what logs on again when the server wants that; without, it is an error.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        state: ClientSession,
+        host: str,
+        initiator: Callable[[], Initiator] | None = None,
+    ) -> None:
         self.connection = connection
         self.state = state
         self.host = host
+        self._initiator = initiator
+        self._logons = 1
+        self._logging_on = asyncio.Lock()
         self._validated = False
 
     @classmethod
@@ -41,8 +55,29 @@ class Session:
 
         Raises `AuthenticationError`.
         """
-        state = await connection.logon(Initiator(credentials, host=host))
-        return cls(connection, state, host)
+        initiator = partial(Initiator, credentials, host=host)
+        state = await connection.logon(initiator())
+        return cls(connection, state, host, initiator)
+
+    async def compound(self, bodies: Sequence[Message], target: Target) -> list[Response]:
+        """Related requests in one message; an expired session logs on again before them.
+
+        [MS-SMB2] 3.2.5.1.6
+        """
+        logons = self._logons
+        responses = await self.connection.compound(bodies, target)
+        if responses[0].status != NtStatus.NETWORK_SESSION_EXPIRED or self._initiator is None:
+            return responses
+        async with self._logging_on:
+            if self._logons == logons:
+                await self.connection.logon(self._initiator(), self.state)
+                self._logons += 1
+        return await self.connection.compound(bodies, target)
+
+    async def request(self, body: Message, target: Target) -> Response:
+        """One request alone."""
+        [response] = await self.compound([body], target)
+        return response
 
     async def logoff(self) -> None:
         """End the session, and all that was open in it. [MS-SMB2] 2.2.7"""
@@ -59,7 +94,7 @@ class Session:
     async def tree(self, share: str) -> "Tree":
         """Connect to a share. Raises `NotFoundError`, `DeniedError`. [MS-SMB2] 2.2.9"""
         path = rf"\\{_unc_host(self.host)}\{share}"
-        response = await self.connection.request(TreeConnectRequest(path), Target(self.state))
+        response = await self.request(TreeConnectRequest(path), Target(self.state))
         check(response, path)
         body: TreeConnectResponse = response.body
         target = Target(
@@ -70,9 +105,7 @@ class Session:
         tree = Tree(self, share, target, body)
         protocol = self.connection.protocol
         if protocol.must_validate and not self._validated:
-            protocol.check_validation(
-                await self.connection.request(protocol.validate_negotiate(), target)
-            )
+            protocol.check_validation(await self.request(protocol.validate_negotiate(), target))
             self._validated = True
         return tree
 
@@ -99,13 +132,13 @@ class Tree:
 
         `path` is what the error calls it.
         """
-        response = await self.connection.request(body, self.target)
+        response = await self.session.request(body, self.target)
         check(response, path, accept)
         return response
 
     async def compound(self, bodies: Sequence[Message]) -> list[Response]:
         """Related requests in one message; the caller looks at what became of each."""
-        return await self.connection.compound(bodies, self.target)
+        return await self.session.compound(bodies, self.target)
 
     async def disconnect(self) -> None:
         """Give the share up, and close all that is open in it. [MS-SMB2] 2.2.11"""

@@ -443,11 +443,17 @@ class ClientConnection:
     # --- SESSION_SETUP, LOGOFF --------------------------------------------------------------
 
     def session_setup(
-        self, initiator: Initiator, *, previous_session_id: int = 0
+        self,
+        initiator: Initiator,
+        *,
+        previous_session_id: int = 0,
+        session: ClientSession | None = None,
     ) -> tuple[ClientSession, Sent]:
-        """Begin a logon. [MS-SMB2] 3.2.4.2.3"""
+        """Begin a logon, or a repeated one of a session that there is. [MS-SMB2] 3.2.4.2.3"""
         assert self.server is not None
-        session = ClientSession(initiator, self._preauth.copy(), previous_session_id)
+        if session is None:
+            session = ClientSession(initiator, self._preauth.copy(), previous_session_id)
+        session.initiator = initiator
         token = initiator.step(bytes(self.server.security_buffer) or None)
         return session, self._session_setup(session, token)
 
@@ -469,7 +475,8 @@ class ClientConnection:
             return self._session_setup(session, token)
         if not session.initiator.complete or body.security_buffer:
             session.initiator.step(bytes(body.security_buffer))
-        self._establish(session, body.session_flags, response)
+        if not session.established:  # a repeated logon changes no keys
+            self._establish(session, body.session_flags, response)
         return None
 
     def _session_setup(self, session: ClientSession, token: bytes) -> Sent:
