@@ -29,6 +29,7 @@ ETHERNET_MTU = 1500
 HEADERS = {socket.AF_INET: 20 + 8, socket.AF_INET6: 40 + 8}
 """Bytes of IP and UDP before the payload."""
 SOCKET_BUFFER = 4 << 20
+RUN_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
 LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
 ANCILLARY_SIZE = 128
@@ -85,6 +86,12 @@ def _interface_mtu(family: socket.AddressFamily, address: SocketAddress) -> int:
         except OSError as error:
             logger.debug("the interface to %s is not known: %s", address[0], error)
     return ETHERNET_MTU
+
+
+def _exceeds_interface(datagram: tuple[bytes, Path]) -> bool:
+    """Whether a datagram was made for a larger MTU than its interface has by now."""
+    data, (address, _) = datagram
+    return len(data) > largest_payload(address)
 
 
 class UdpEndpoint:
@@ -157,10 +164,12 @@ class UdpEndpoint:
                 self._loop.add_writer(self._socket.fileno(), self._writable)
                 return
             except OSError as error:
-                if end - start > 1 and error.errno in (errno.EIO, errno.EINVAL, errno.EMSGSIZE):
-                    logger.info("the kernel refuses UDP_SEGMENT (%s): sending one by one", error)
-                    self._segmentation = False
-                    continue
+                if end - start > 1 and error.errno in RUN_REFUSED:
+                    if not _exceeds_interface(datagrams[start]):
+                        logger.info("the kernel refuses UDP_SEGMENT (%s): sending singly", error)
+                        self._segmentation = False
+                        continue
+                    error = OSError(errno.EMSGSIZE, "larger than the interface carries")
                 self._receiver.error_received(error)
             start = end
 

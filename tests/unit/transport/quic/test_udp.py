@@ -169,6 +169,21 @@ async def test_where_the_kernel_refuses_runs_datagrams_go_one_by_one(
     assert ear.errors == []
 
 
+async def test_an_interface_that_carries_less_by_now_is_no_reason_for_that(
+    open_endpoint: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(udp, "largest_payload", lambda address: 1272)
+    ear = Ear()
+    endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = stubborn(endpoint, OSError(errno.EINVAL, "more than the MTU"))
+    path = (("127.0.0.1", 9), b"")
+    endpoint.send([(bytes(1472), path)] * 3)
+    endpoint.send([(bytes(1200), path)] * 2)
+
+    assert [error.errno for error in ear.errors] == [errno.EMSGSIZE]
+    assert sock.taken == [[bytes(1200)] * 2]
+
+
 async def test_a_datagram_that_fails_is_lost_and_reported(open_endpoint: Open) -> None:
     ear = Ear()
     endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
