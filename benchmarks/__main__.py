@@ -15,6 +15,7 @@ is not as it should be, 2 usage, 125 no link on this machine, 130 interrupted.
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +28,7 @@ from benchmarks.link.__main__ import NO_LINK
 from benchmarks.link.__main__ import main as link_main
 from benchmarks.links import LinkChoice
 from benchmarks.plan import Visit
-from benchmarks.profiles import Leg, Profile
+from benchmarks.profiles import Profile
 from benchmarks.report import claims, readme, write
 from benchmarks.results import Folder, ResultsError, load, too_few
 
@@ -73,7 +74,7 @@ def chosen_profile(options: argparse.Namespace) -> Profile:
         return profile
     first = profile.legs[0]
     names = [LinkChoice.parse(name).name for name in options.links.split(",")]
-    legs = tuple(Leg(name, first.works, first.sizes) for name in names)
+    legs = tuple(replace(first, link=name) for name in names)
     return Profile(profile.name, profile.about, profile.blocks, legs, profile.calibration_seconds)
 
 

@@ -1,7 +1,7 @@
 """In which order the arms take their turns."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 DISCARDED = 0
@@ -25,16 +25,16 @@ class Visit:
         return Visit(self.link, self.block, self.arm, self.attempt + 1)
 
 
-def visits(links: Sequence[str], arms: Sequence[str], blocks: int, seed: int) -> list[Visit]:
-    """All turns: on each link in blocks, and in each block every arm once, in random order.
+def visits(arms: Mapping[str, Sequence[str]], blocks: int, seed: int) -> list[Visit]:
+    """All turns: on each link in blocks, and in each block every one of its arms, in random order.
 
     Block 0 comes in addition, and is discarded.
     """
     pick = random.Random(seed)
     found = []
-    for link in links:
+    for link, names in arms.items():
         for block in range(blocks + 1):
-            order = list(arms)
+            order = list(names)
             pick.shuffle(order)
             found += [Visit(link, block, arm) for arm in order]
     return found

@@ -7,7 +7,7 @@ from benchmarks.place import Sizes
 from benchmarks.works import ALL as WORKS
 
 MIB = 1 << 20
-CONNECT = ("connect", "connect-again")
+CONNECT = ("connect", "connect-again", "connect-resumed")
 BULK = ("bulk-write", "bulk-read")
 SMALL = ("small-write", "small-read", "list-100", "stat-storm", "random-read-16")
 
@@ -19,6 +19,8 @@ class Leg:
     link: str
     works: tuple[str, ...]
     sizes: Sizes
+    arms: tuple[str, ...] = ()
+    """Only these; none: all that the run has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +48,54 @@ QUICK = Profile(
     calibration_seconds=2,
 )
 
+# Under loss the congestion control decides: each on its own, with each transport, is enough.
+LOSS_ARMS = (
+    "tcp-encrypted",
+    "tcp-encrypted-again",
+    "tcp-bbr",
+    "quic-aioquic",
+    "quic-qh3",
+    "quic-bbr",
+    "wireguard",
+    "wireguard-bbr",
+    "raw-tcp",
+)
 HEADLINE = Profile(
     "headline",
-    "a clean link, a lossy one and the machine's limit, ten times; within an hour",
+    "a clean link, a lossy one and the machine's limit, ten times; 40 minutes",
     blocks=10,
     legs=(
         Leg(
             "20ms-100mbit",
-            (*CONNECT, *BULK, *SMALL, "loaded-latency", "competing"),
-            Sizes(bulk=8 * MIB, small_files=50, listings=(100,), stats=20, random_reads=32),
+            (*CONNECT, *BULK, *SMALL, "loaded-latency", "against-tcp"),
+            Sizes(bulk=8 * MIB, small_files=40, listings=(100,), stats=15, random_reads=32),
         ),
-        Leg("50ms-50mbit-1%", BULK, Sizes(bulk=3 * MIB // 2, listings=())),
-        Leg(LAN, BULK, Sizes(bulk=64 * MIB, listings=())),
+        Leg(
+            "50ms-50mbit-1%",
+            ("bulk-read", "loaded-latency"),
+            Sizes(bulk=MIB, listings=()),
+            LOSS_ARMS,
+        ),
+        Leg(LAN, BULK, Sizes(bulk=24 * MIB, listings=())),
     ),
+    calibration_seconds=4,
 )
 
 ROAMING = Profile(
     "roaming",
-    "whose transfers survive a new address of the client, three times; within ten minutes",
+    "whose transfers survive a new address of the client, three times; three minutes",
     blocks=3,
-    legs=(Leg("20ms-100mbit", ("address-change",), Sizes(bulk=8 * MIB, listings=())),),
+    legs=(
+        Leg(
+            "20ms-100mbit",
+            ("address-change",),
+            Sizes(bulk=8 * MIB, listings=()),
+            (
+                *("tcp-encrypted", "quic-aioquic", "quic-qh3", "quic-bbr"),
+                *("wireguard", "openvpn", "ipsec"),
+            ),
+        ),
+    ),
     calibration_seconds=2,
 )
 

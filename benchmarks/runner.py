@@ -60,8 +60,13 @@ def run(
     chosen = random.SystemRandom().getrandbits(31) if seed is None else seed
     description = folder.begin(describe(profile, arms, chosen))
     seed = description["seed"]
-    planned = plan.visits(description["links"], description["arms"], profile.blocks, seed)
     legs = {leg.link: leg for leg in profile.legs}
+    names = description["arms"]
+    planned = plan.visits(
+        {leg.link: [n for n in names if n in (leg.arms or names)] for leg in profile.legs},
+        profile.blocks,
+        seed,
+    )
     # What is invalid is made again once the rest is through.
     while todo := plan.remaining(planned, folder.done()):
         done = len(folder.visits())

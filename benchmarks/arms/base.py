@@ -52,6 +52,8 @@ class Arm(ABC):
     """What has to be installed, with the package that Debian has it in."""
     works: ClassVar[Collection[str] | None] = None
     """The names of the works that it can do; None: all."""
+    quic = False
+    """Whether it is SMB over QUIC."""
     headers: Headers
     """What a full packet of it is made of."""
     smb = True
@@ -61,7 +63,7 @@ class Arm(ABC):
 
     def can(self, work: Work) -> bool:
         """Whether it is made for this work."""
-        return self.works is None or work.name in self.works
+        return (self.works is None or work.name in self.works) and (self.quic or not work.quic_only)
 
     def header_share(self, work: str) -> float:
         """What its headers leave of a link for the files in ``bulk-read`` or ``bulk-write``."""

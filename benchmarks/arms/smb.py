@@ -47,6 +47,7 @@ class SmbArm(Arm):
         self.encrypt, self.double, self.engine = encrypt, double, engine
         self.congestion = congestion
         self.encrypted = encrypt or double
+        self.quic = transport == "quic"
         if tunnel:
             self.headers = tunnel.headers
         elif transport == "tcp":

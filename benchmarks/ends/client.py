@@ -23,6 +23,7 @@ from benchmarks.statistics import jain, quantile
 from smbquic.auth.initiator import Credentials
 from smbquic.cli.loop import run
 from smbquic.client.connection import Connection
+from smbquic.client.dial import client_tls
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.errors import SmbError
@@ -59,8 +60,10 @@ class Client:
         self.folder = Path(options.folder)
         self.abandoned: list[asyncio.Task[None]] = []
         self.lost = 0
+        # Its sessions' tickets are kept with it.
+        self.trust = client_tls(ca=options.certificate)
 
-    async def transport(self) -> MessageTransport:
+    async def transport(self, trust: ClientTls) -> MessageTransport:
         """A fresh connection of the arm's kind."""
         options = self.options
         if options.transport == "tcp":
@@ -68,14 +71,19 @@ class Client:
         return await quic.connect(
             options.host,
             options.port,
-            trust=ClientTls(Path(options.certificate)),
+            trust=trust,
             server_name=NAME,
             options=QuicOptions(engine=options.engine, congestion=options.congestion),
         )
 
     @asynccontextmanager
-    async def connected(self, stages: list[float] | None = None) -> AsyncIterator[Share]:
-        """A share; `stages` gets the time before the first stage and after each of them."""
+    async def connected(
+        self, stages: list[float] | None = None, *, resume: bool = False
+    ) -> AsyncIterator[Share]:
+        """A share; `stages` gets the time before the first stage and after each of them.
+
+        The session of QUIC is a new one, unless it is to be taken up again.
+        """
         times = [] if stages is None else stages
         options = self.options
         encrypt = options.encrypt or options.double
@@ -84,8 +92,9 @@ class Client:
             encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
             skip_encryption_over_quic=not options.double,
         )
+        trust = self.trust if resume else client_tls(ca=options.certificate)
         times.append(time.monotonic())
-        transport = await self.transport()
+        transport = await self.transport(trust)
         times.append(time.monotonic())
         connection = await Connection.open(transport, settings, server_name=NAME)
         times.append(time.monotonic())
@@ -106,8 +115,9 @@ class Client:
     async def connect(self, request: Request) -> Figures:
         """Connect up to the tree: when each stage was over, by the monotonic clock."""
         stages: list[float] = []
-        async with self.connected(stages):
-            return {"stages": stages}
+        async with self.connected(stages, resume=request["resume"]) as share:
+            resumed = share.tree.connection.transport.peer.resumed
+            return {"stages": stages, "resumed": resumed}
 
     async def bulk_read(self, request: Request) -> Figures:
         """One file from the server."""

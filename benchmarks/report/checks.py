@@ -17,6 +17,9 @@ TOLERANCE = 0.03
 NOISE_LIMIT = 0.05
 """The A/A noise floor that bulk on a link with a rate and without loss may have."""
 CPU_BOUND = 0.9
+QUIET = 0.05
+"""The share of the machine that others may take without a warning on the page."""
+UNEXPLAINED = "not explained"
 _PAYING = 0.005
 """A share of bytes that is worth a word."""
 
@@ -48,22 +51,28 @@ class Expectation:
 
 
 def expectations(
-    cells: Mapping[tuple[str, str, str], Cell], calibration: Iterable[Mapping[str, Any]]
+    cells: Mapping[tuple[str, str, str], Cell],
+    calibration: Iterable[Mapping[str, Any]],
+    others: float = 0.0,
 ) -> list[Expectation]:
     """One for each arm and direction, on each link that has a rate and no loss.
 
-    The rate is the one that iperf3 measured with UDP, or the set one where nobody measured.
+    The rate is the one that iperf3 measured with UDP; the set one where it did not, or was itself
+    disturbed, which the calibration says. `others` is what other programs took of the machine.
     """
-    measured = {found["link"]: float(found["udp_rate"]) for found in calibration}
+    measured = {
+        found["link"]: float(found["udp_rate"]) for found in calibration if not found["wrong"]
+    }
     found = []
     for (link, work, arm), cell in cells.items():
         choice = LinkChoice.parse(link)
         if work in BULK and choice.rate and not choice.loss.mean and cell.samples and arm in ARMS:
-            found.append(expectation(cell, measured.get(link, float(choice.rate))))
+            rate = measured.get(link, float(choice.rate))
+            found.append(expectation(cell, rate, others))
     return found
 
 
-def expectation(cell: Cell, rate: float) -> Expectation:
+def expectation(cell: Cell, rate: float, others: float = 0.0) -> Expectation:
     """What a cell was to reach on a link of this rate, and what it reached."""
     arm = ARMS[cell.arm]
     allowed = arm.header_share(cell.work) * rate
@@ -77,6 +86,8 @@ def expectation(cell: Cell, rate: float) -> Expectation:
     explanation = ""
     if abs(goodput.median / allowed - 1) > TOLERANCE:
         explanation = explain(cell, rate, allowed, steady)
+        if others > QUIET:
+            explanation += f"; other programs took {others:.0%} of the machine"
     return Expectation(
         cell.link, cell.work, cell.arm, arm.headers.formula, allowed, goodput, steady, explanation
     )
@@ -110,7 +121,7 @@ def explain(cell: Cell, rate: float, allowed: float, steady: float | None) -> st
             f"its congestion control slowed down after the queue dropped {dropped:.0f} packets"
         )
     else:
-        parts.append(f"not explained; its busiest part used {cell.busy:.0%} of a core")
+        parts.append(f"{UNEXPLAINED}; its busiest part used {cell.busy:.0%} of a core")
     wasted = 1 - statistics.median(efficiency(cell.work, f) for f in samples) * rate / allowed
     if wasted > _PAYING:
         parts.append(f"{wasted:.1%} of what arrived was neither header nor new")

@@ -41,6 +41,8 @@ table { border-collapse: collapse; font-size: .85rem; } caption { text-align: le
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left;
   vertical-align: top; white-space: nowrap; }
 td { font-variant-numeric: tabular-nums; } dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
+.sentences td, .sentences th { white-space: normal; min-width: 4.5rem; } .sentences td:nth-last-child(-n+2)
+  { min-width: 17rem; }
 dt { color: var(--soft); font-size: .85rem; }
 """
 _BULK = ("bulk-write", "bulk-read")
@@ -48,20 +50,23 @@ _BULK = ("bulk-write", "bulk-read")
 
 def kind(arm: str) -> str:
     """The colour that an arm has everywhere."""
-    if arm.startswith(("wireguard", "vpn")):
+    if arm.startswith(("wireguard", "openvpn", "ipsec", "vpn")):
         return "vpn"
     if arm.startswith("quic"):
         return "quic"
     return "tcp" if arm.startswith("tcp") else "other"
 
 
-def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls in its own frame."""
+def table(
+    headings: Sequence[str], lines: Sequence[Sequence[str]], *, sentences: bool = False
+) -> str:
+    """A table that scrolls in its own frame. Where cells hold sentences, they are broken."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in headings)
+    kind = ' class="sentences"' if sentences else ""
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines
     )
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+    return f'<div class="scroll"><table{kind}><tr>{head}</tr>{body}</table></div>'
 
 
 def figure(title: str, drawing: str, caption: str) -> str:
@@ -90,12 +95,10 @@ def dots(found: Table) -> str:
                     kind=kind(row.arm),
                 )
             )
-    better = "More is better." if metric.more_is_better else "Less is better."
-    group = "bulk" if found.work in _BULK else "latency" if metric.key == "p50" else "small"
     return figure(
         f"{text.sentence(found.title)}",
         svg.dots(found.title, bars, metric.unit),
-        f"{text.LEGEND[group]} {better} {found.noise_verdict}".rstrip(),
+        f"{text.legend(found.work, metric)} {found.noise_verdict}".rstrip(),
     )
 
 
@@ -105,7 +108,8 @@ def connect(found: Table) -> str:
     return figure(
         f"{text.sentence(found.title)}",
         svg.stages(found.title, rows, "ms"),
-        f"{text.LEGEND['connect']} In order: transport (QUIC: with TLS), negotiate, session, tree.",
+        f"{text.LEGEND['connect']} Colours are stages here, in order:"
+        " transport (QUIC: with TLS), negotiate, session, tree.",
     )
 
 
@@ -168,7 +172,7 @@ def _curves(points: list[tuple[float, Table]], by: str, work: str) -> str:
     return figure(title, drawing, "Bars are 95 % intervals; point at a curve for its arm.")
 
 
-def section(link: str, tables: Sequence[Table]) -> str:
+def section(link: str, tables: Sequence[Table], only: str) -> str:
     """All figures of a link."""
     plots = []
     details = []
@@ -184,8 +188,9 @@ def section(link: str, tables: Sequence[Table]) -> str:
             f"<details><summary>{escape(found.title)}</summary>{table(headings, lines)}"
             f"{f'<p>Invalid:</p><ul>{listed}</ul>' if listed else ''}</details>"
         )
+    said = f"<p>{escape(only)}</p>" if only else ""
     return (
-        f"<h2>{escape(link_title(link))}</h2><div class=plots>{''.join(plots)}</div>"
+        f"<h2>{escape(link_title(link))}</h2>{said}<div class=plots>{''.join(plots)}</div>"
         f"<h3>The figures</h3>{''.join(details)}"
     )
 
@@ -196,7 +201,10 @@ def page(summary: Summary) -> str:
     title = f"SMB over QUIC, TCP and VPNs: {description['profile']}"
     curves = [*against(summary, "loss"), *against(summary, "round trip")]
     links = dict.fromkeys(found.link for found in summary.tables)
-    sections = [section(link, [t for t in summary.tables if t.link == link]) for link in links]
+    sections = [
+        section(link, [t for t in summary.tables if t.link == link], text.only(summary, link))
+        for link in links
+    ]
     key = "".join(
         f'<span class="{name}"><svg width="12" height="12"><circle cx="6" cy="6" r="5"/></svg>'
         f" {words}</span>"
@@ -219,7 +227,7 @@ def page(summary: Summary) -> str:
     if summary.expectations:
         lines = [text.expectation_line(found) for found in summary.expectations]
         expected = f"<h2>What headers allow</h2><p>{escape(text.EXPECTED)}</p>" + table(
-            text.EXPECTATIONS, lines
+            text.EXPECTATIONS, lines, sentences=True
         )
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
@@ -231,7 +239,10 @@ def page(summary: Summary) -> str:
         '<link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>"
-        f"<p>{escape(text.sentence(description['about']))}. {escape(text.counted(summary))}</p>"
+        f"<p>{escape(text.sentence(description['about']))}.</p>"
+        "<h2>Can it be trusted?</h2><ul>"
+        + "".join(f"<li>{escape(line)}</li>" for line in text.trust(summary))
+        + "</ul>"
         f"<p class=key>{key}</p>"
         + (f"<h2>Across links</h2><div class=plots>{''.join(curves)}</div>" if curves else "")
         + "".join(sections)

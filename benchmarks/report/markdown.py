@@ -17,13 +17,15 @@ def page(summary: Summary) -> str:
     description = summary.description
     parts = [
         f"# SMB over QUIC, TCP and VPNs: {description['profile']}",
-        f"{text.sentence(description['about'])}. {text.counted(summary)}",
+        f"{text.sentence(description['about'])}.",
+        "## Can it be trusted?",
+        "\n".join(f"- {line}" for line in text.trust(summary)),
     ]
     link = None
     for found in summary.tables:
         if found.link != link:
             link = found.link
-            parts.append(f"## {link_title(link)}")
+            parts.append(f"## {link_title(link)}\n\n{text.only(summary, link)}".rstrip())
         parts.append(f"### {text.sentence(found.title)}\n\n{found.noise_verdict}".rstrip())
         headings = text.columns(found.rows, found.metrics)
         parts.append(table(headings, [text.line(r, found.metrics, headings) for r in found.rows]))

@@ -113,14 +113,15 @@ def summarize(result: dict[str, Any]) -> Summary:
     calibration = description.pop("calibration", [])
     invalid = sum(not is_valid(visit) for visit in result["visits"])
     others = sorted(visit["bystanders"] for visit in result["visits"]) or [0.0]
+    typical = quantile(others, 0.5)
     return Summary(
         description,
         calibration,
         tables,
-        expectations(found, calibration),
+        expectations(found, calibration, typical),
         len(result["visits"]),
         invalid,
-        (quantile(others, 0.5), others[-1]),
+        (typical, others[-1]),
     )
 
 

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from benchmarks.report.checks import Expectation
-from benchmarks.report.summary import Row, Summary
+from benchmarks.report.checks import BULK, QUIET, UNEXPLAINED, Expectation
+from benchmarks.report.summary import Row, Summary, link_title
 from benchmarks.statistics import Estimate
 from benchmarks.works import Metric
 
-QUIET = 0.05
-"""The share of the machine that others may take without a warning on the page."""
 HOW = (
     "Two network namespaces are joined by an emulator that forwards single packets between TUN"
     " devices: a rate, a queue, a delay and losses, the same for every arm. Each visit has a fresh"
@@ -23,19 +21,73 @@ LIMITS = (
     " it says how fast the program is, not what the link gives.",
     "An emulated link has no other traffic, and its losses are independent of the load unless the"
     " name says bursts.",
+    "WireGuard makes its handshake when the first packet comes, so it is in the figures of"
+    " connecting. OpenVPN and strongSwan have made theirs before; it is not.",
+    "What was sent again is counted by each kernel for TCP, by each engine for QUIC (aioquic counts"
+    " probes among it), and for a VPN as what TCP inside of it sent again.",
     "Under loss the congestion control decides, not the transport: compare quic-bbr with tcp-bbr,"
     " and cubic with cubic. SMB over QUIC uses one stream, so there is no head-of-line advantage"
     " to be had.",
     "vpn-model is a model: it has ESP's bytes and AES-GCM, and nothing else of IPsec.",
 )
 LEGEND = {
-    "bulk": "Goodput of one large file. A dot is the median, the bar its 95 % interval; where the"
-    " bars of two arms overlap, this run does not tell them apart.",
+    "bulk": "Goodput of one large file, opening and closing included. A dot is the median, the bar"
+    " its 95 % interval; where the bars of two arms overlap, this run does not tell them apart.",
     "small": "What many small operations take: round trips decide, not the rate.",
     "connect": "Up to a usable share. The stages are medians; the round trips are"
     " counted in the packets on the wire.",
-    "latency": "How long one operation takes.",
+    "latency": "How long one operation takes, in the median; the table has the slow ones.",
+    "loaded-latency": "How long a small request takes that waits behind a large file on the same"
+    " connection, in the median: mostly the queue in front of the link, and how much the sender"
+    " has put ahead of it.",
+    "against-tcp": "What a reader gets of the bytes beside one plain TCP connection (cubic) that"
+    " reads as well. Half is fair: more is not better. The transfer is short, so starting up"
+    " quickly counts too.",
+    "competing": "Two readers of the same kind: 1 means that both got the same.",
+    "address-change": "Transfers that went on after the client's address had changed: 1 is all.",
 }
+
+
+def legend(work: str, metric: Metric) -> str:
+    """What a drawing of a work's main figure shows, and which way is better."""
+    group = "latency" if metric.key == "p50" else "bulk" if work in BULK else "small"
+    words = LEGEND.get(work, LEGEND[group])
+    if work == "against-tcp":
+        return words
+    return f"{words} {'More' if metric.more_is_better else 'Less'} is better."
+
+
+def trust(summary: Summary) -> list[str]:
+    """What to look at before believing anything."""
+    found = [counted(summary)]
+    for one in summary.tables:
+        if one.work in BULK and one.noise is not None:
+            found.append(f"{sentence(one.title)}, {link_title(one.link)}: {one.noise_verdict}")
+    if summary.calibration:
+        wrong = [f"{one['link']}: {', '.join(one['wrong'])}" for one in summary.calibration]
+        wrong = [line for line, one in zip(wrong, summary.calibration, strict=True) if one["wrong"]]
+        found.append(
+            f"Not as it was set: {'; '.join(wrong)}."
+            if wrong
+            else "Every calibrated link was as it was set: see the calibration."
+        )
+    if expected := summary.expectations:
+        near = sum(not one.explanation for one in expected)
+        open_ = [f"{o.arm} ({o.work})" for o in expected if UNEXPLAINED in o.explanation]
+        found.append(
+            f"On clean links {near} of {len(expected)} goodputs are within 3 % of what headers"
+            " allow. The table of what headers allow says why the others are not"
+            + (f"; not explained: {', '.join(open_)}." if open_ else ".")
+        )
+    return found
+
+
+def only(summary: Summary, link: str) -> str:
+    """Which arms a link was limited to; empty where it was not."""
+    for leg in summary.description["legs"]:
+        if leg["link"] == link and leg.get("arms"):
+            return f"On this link only these were run, to save time: {', '.join(leg['arms'])}."
+    return ""
 
 
 def sentence(words: str) -> str:
@@ -161,6 +213,7 @@ def expectation_line(found: Expectation) -> list[str]:
     return [
         found.arm,
         found.work,
+        found.link,
         f"{found.allowed / 1e6:.1f}",
         f"{goodput.median / 1e6:.1f} ({goodput.low / 1e6:.1f} to {goodput.high / 1e6:.1f})",
         f"{found.difference:+.1%}",
@@ -173,6 +226,7 @@ def expectation_line(found: Expectation) -> list[str]:
 EXPECTATIONS = [
     "arm",
     "work",
+    "link",
     "headers allow, Mbit/s",
     "goodput, Mbit/s",
     "difference",

@@ -13,6 +13,7 @@ ALL: dict[str, Work] = {
     for work in (
         Connect("connect", "connect for the first time"),
         Connect("connect-again", "connect once more (not resumed)"),
+        Connect("connect-resumed", "connect once more (session resumed)", resumed=True),
         BulkWrite(),
         BulkRead(),
         SmallWrite(),

@@ -33,6 +33,8 @@ class Work(ABC):
     title: str
     metrics: ClassVar[tuple[Metric, ...]]
     """The first is the main one, which is compared."""
+    quic_only = False
+    """Whether only QUIC can do it."""
 
     @abstractmethod
     def request(self, place: Place, seed: int) -> dict[str, Any]:

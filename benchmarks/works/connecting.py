@@ -17,9 +17,9 @@ class Connect(Work):
     """Connect up to the tree, split into stages; QUIC's first includes TLS.
 
     Round trips are counted in the packets on the wire, up to the moment when the last stage's
-    answer had come, from the first packet on, so a VPN's handshake is among them. The first
-    connection of both processes also pays for what the QUIC engine sets up once; a later one is
-    not resumed either, for our QUIC keeps no session tickets.
+    answer had come, from the first packet on, so a handshake that a VPN makes then is among them.
+    The first connection of both processes also pays for what the QUIC engine sets up once. One
+    that is resumed has a ticket of a connection before it, which is not measured.
     """
 
     metrics = (
@@ -28,13 +28,16 @@ class Connect(Work):
         *(Metric(stage, stage, "ms", 1e3) for stage in STAGES),
     )
 
-    def __init__(self, name: str, title: str) -> None:
+    def __init__(self, name: str, title: str, *, resumed: bool = False) -> None:
         self.name, self.title = name, title
+        self.quic_only = resumed
 
     def request(self, place: Place, seed: int) -> dict[str, Any]:
-        return {"work": "connect"}
+        return {"work": "connect", "resume": self.quic_only}
 
     def run(self, perform: Perform, place: Place, link: Link, seed: int) -> Figures:
+        if self.quic_only:
+            super().run(perform, place, link, seed)
         with roundtrips.captured(link.client) as packets:
             figures = super().run(perform, place, link, seed)
         begun, *ends = figures.pop("stages")
@@ -49,6 +52,11 @@ class Connect(Work):
             "round_trips_after": dict(zip(STAGES, trips, strict=True)),
             "packets": len(packets),
         }
+
+    def check(self, figures: Figures, place: Place) -> list[str]:
+        if figures["resumed"] == self.quic_only:
+            return []
+        return ["the session was not resumed" if self.quic_only else "the session was resumed"]
 
 
 class AddressChange(Work):

@@ -60,6 +60,12 @@ def test_what_else_it_may_be(more: dict[str, Any], words: str) -> None:
     assert words in expectation(cell(1.0, steady=RATE * 0.8, **more), RATE).explanation
 
 
+def test_other_programs_are_told_of() -> None:
+    assert "other programs" not in expectation(cell(1.0), RATE, 0.04).explanation
+    found = expectation(cell(1.0), RATE, 0.67).explanation
+    assert found.endswith("other programs took 67% of the machine")
+
+
 def test_bytes_that_arrived_twice_are_told() -> None:
     slow = cell(1.0)
     slow.samples[1]["wire"]["down"]["delivered_bytes"] = 11_000_000

@@ -181,3 +181,32 @@ def test_results_of_nothing_in_common(make_result: MakeResult) -> None:
     other = make_result()
     other["legs"], other["visits"] = [], []
     assert "no cell in common" in compare(make_result(), other)
+
+
+@pytest.mark.parametrize("page", [html.page, markdown.page])
+def test_the_page_begins_with_why_to_trust_it_or_not(
+    page: Callable[..., str], make_result: MakeResult
+) -> None:
+    result = make_result()
+    result["legs"][1]["arms"] = ["tcp-encrypted", "quic-qh3"]
+    text = page(summarize(result))
+    assert "Can it be trusted?" in text
+    assert "NOT below the limit of 5%" in text
+    assert "Every calibrated link was as it was set" in text
+    assert "0 of 8 goodputs are within 3 %" in text
+    assert "On this link only these were run, to save time: tcp-encrypted, quic-qh3." in text
+    result["calibration"][0]["wrong"] = ["rate"]
+    assert "Not as it was set: 20ms-100mbit: rate." in page(summarize(result))
+
+
+def test_half_is_fair_beside_another(make_result: MakeResult) -> None:
+    result = make_result()
+    for leg in result["legs"]:
+        leg["works"] = ["against-tcp"]
+    for visit in result["visits"]:
+        figures = {"share": 0.4, "jain": 0.96, "cpu": {}, "wire": {}}
+        visit["works"] = {"against-tcp": {"figures": figures, "problems": []}}
+    text = html.page(summarize(result))
+    assert "Half is fair: more is not better." in text
+    assert "More is better" not in text
+    assert "40.0 (40.0 to 40.0)" in text
