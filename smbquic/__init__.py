@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from smbquic.ntstatus import NtStatus
     from smbquic.protocol.settings import EncryptionPolicy
-    from smbquic.transport.quic import EngineError
+    from smbquic.transport.quic import EngineError, TicketCache
 
 __all__ = [
     "AuthenticationError",
@@ -71,6 +71,7 @@ __all__ = [
     "SmbUrl",
     "Stat",
     "StatusError",
+    "TicketCache",
     "TransportError",
     "TreeResult",
     "UrlError",
@@ -96,7 +97,7 @@ _HOMES = {
     "smbquic.client.url": ("SmbUrl", "UrlError"),
     "smbquic.ntstatus": ("NtStatus",),
     "smbquic.protocol.settings": ("EncryptionPolicy",),
-    "smbquic.transport.quic": ("EngineError",),
+    "smbquic.transport.quic": ("EngineError", "TicketCache"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

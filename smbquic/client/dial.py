@@ -9,7 +9,7 @@ from smbquic.pki.authority import Purpose
 from smbquic.pki.verify import Trust, verify
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls, QuicOptions
+from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache
 from smbquic.transport.quic.options import Congestion, EngineName
 from smbquic.transport.resolver import DnsMode, Resolver
 
@@ -32,6 +32,9 @@ class DialOptions(TypedDict, total=False):
     `doh_url` (https://dns.example/dns-query) and, where that does not answer, the system; or
     "doh-only".
 
+    `tickets` lets connections that share it take up the TLS sessions of earlier ones, with the same
+    server and the same trust.
+
     `timeout` (seconds, `PATIENCE`) is for the connection to come about.
     """
 
@@ -43,6 +46,7 @@ class DialOptions(TypedDict, total=False):
     congestion: Congestion
     dns: DnsMode
     doh_url: str | None
+    tickets: TicketCache
     timeout: float
 
 
@@ -59,6 +63,7 @@ def dialer(
         insecure=options.get("insecure", False),
         certificate=options.get("client_certificate"),
         key=options.get("client_key"),
+        tickets=options.get("tickets"),
     )
     quic_options = QuicOptions(
         engine=options.get("engine", "auto"), congestion=options.get("congestion", "cubic")
@@ -78,23 +83,28 @@ def client_tls(
     insecure: bool = False,
     certificate: Path | str | None = None,
     key: Path | str | None = None,
+    tickets: TicketCache | None = None,
 ) -> ClientTls:
     """How a client judges a server's certificate, and which one it shows itself.
 
     `ca` is a PEM file of the roots to trust, by default those of the system. `insecure` trusts
-    anybody. `certificate` (a PEM chain) and `key` are for servers that demand them. Raises
-    `PkiError` for a `ca` that is none, ValueError for a certificate without its key.
+    anybody. `certificate` (a PEM chain) and `key` are for servers that demand them. `tickets` are
+    of its own unless given. Raises `PkiError` for a `ca` that is none, ValueError for a certificate
+    without its key.
     """
+    tickets = TicketCache() if tickets is None else tickets
     shown = (optional_path(certificate), optional_path(key))
     if insecure:
-        return ClientTls(insecure=True, certificate=shown[0], key=shown[1])
+        return ClientTls(insecure=True, certificate=shown[0], key=shown[1], tickets=tickets)
     given = None if ca is None else Trust.load(Path(ca))
 
     def judge(chain: Sequence[bytes], name: str) -> None:
         # The system has many authorities: they are only read when there is something to judge.
         verify(chain, Purpose.SERVER, given or Trust.system(), name=name)
 
-    return ClientTls(optional_path(ca), certificate=shown[0], key=shown[1], verify=judge)
+    return ClientTls(
+        optional_path(ca), certificate=shown[0], key=shown[1], verify=judge, tickets=tickets
+    )
 
 
 def optional_path(path: Path | str | None) -> Path | None:

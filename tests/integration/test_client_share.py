@@ -52,6 +52,16 @@ async def share(url: str, pki: PkiDirectory) -> AsyncIterator[smbquic.Share]:
         yield share
 
 
+async def test_sessions_are_resumed_by_those_who_share_tickets(url: str, pki: PkiDirectory) -> None:
+    mine, other = smbquic.TicketCache(), smbquic.TicketCache()
+    resumed = []
+    for tickets in (mine, mine, other):
+        async with smbquic.connect(url, password="secret", ca=pki.ca, tickets=tickets) as share:
+            resumed.append(share.peer.resumed)
+
+    assert resumed == [False, url.startswith("smb+quic"), False]
+
+
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])
 async def test_the_engine_of_each_end_is_logged_once(
     root: Path, pki: PkiDirectory, engine: EngineName, caplog: pytest.LogCaptureFixture

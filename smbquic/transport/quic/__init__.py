@@ -4,6 +4,7 @@ from smbquic.transport.quic.client import connect
 from smbquic.transport.quic.engines import EngineError
 from smbquic.transport.quic.listener import QuicListener, listen
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tickets import TicketCache
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "QuicOptions",
     "ServerNames",
     "ServerTls",
+    "TicketCache",
     "connect",
     "listen",
 ]

@@ -36,9 +36,9 @@ class ClientTls:
     `insecure` accepts any certificate. `certificate` is a PEM file of a chain, leaf first, and
     `key` its private key in PEM without a password.
 
-    `tickets` are what servers have given for a shorter handshake next time: whoever connects
-    again with the same `ClientTls` uses them, provided that `verify` accepts again what the server
-    had shown. Where the engine does the checking there are none.
+    `tickets` are what servers have given for a shorter handshake next time. They are used by
+    whoever has the same settings and the same cache, provided that `verify` accepts again what
+    the server had shown. Where the engine does the checking there are none.
     """
 
     ca: Path | None = None
@@ -46,7 +46,7 @@ class ClientTls:
     certificate: Path | None = None
     key: Path | None = None
     verify: VerifyServer | None = None
-    tickets: TicketCache = field(default_factory=TicketCache, init=False, repr=False, compare=False)
+    tickets: TicketCache = field(default_factory=TicketCache, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -58,7 +58,7 @@ class ClientTls:
         Raises `OSError`.
         """
         parts = [b"" if path is None else pem(path) for path in (self.ca, self.certificate)]
-        return b"".join(hashlib.sha256(part).digest() for part in parts)
+        return b"".join(hashlib.sha256(part).digest() for part in parts) + bytes([self.insecure])
 
 
 @dataclass(frozen=True, slots=True)
