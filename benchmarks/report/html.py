@@ -41,8 +41,8 @@ table { border-collapse: collapse; font-size: .85rem; } caption { text-align: le
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left;
   vertical-align: top; white-space: nowrap; }
 td { font-variant-numeric: tabular-nums; } dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
-.sentences td, .sentences th { white-space: normal; min-width: 4.5rem; } .sentences td:nth-last-child(-n+2)
-  { min-width: 17rem; }
+.sentences td, .sentences th { white-space: normal; min-width: 4.5rem; }
+.sentences td:nth-last-child(-n+2) { min-width: 17rem; }
 dt { color: var(--soft); font-size: .85rem; }
 """
 _BULK = ("bulk-write", "bulk-read")
