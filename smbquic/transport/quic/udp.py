@@ -170,6 +170,8 @@ class UdpEndpoint:
                         self._segmentation = False
                         continue
                     error = OSError(errno.EMSGSIZE, "larger than the interface carries")
+                    if not _exceeds_interface(datagrams[end - 1]):
+                        end -= 1  # the last of a run may be short enough
                 self._receiver.error_received(error)
             start = end
 

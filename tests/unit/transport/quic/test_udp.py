@@ -177,11 +177,11 @@ async def test_an_interface_that_carries_less_by_now_is_no_reason_for_that(
     endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
     sock = stubborn(endpoint, OSError(errno.EINVAL, "more than the MTU"))
     path = (("127.0.0.1", 9), b"")
-    endpoint.send([(bytes(1472), path)] * 3)
+    endpoint.send([(bytes(1472), path), (bytes(1472), path), (bytes(40), path)])
     endpoint.send([(bytes(1200), path)] * 2)
 
     assert [error.errno for error in ear.errors] == [errno.EMSGSIZE]
-    assert sock.taken == [[bytes(1200)] * 2]
+    assert sock.taken == [[bytes(40)], [bytes(1200)] * 2]
 
 
 async def test_a_datagram_that_fails_is_lost_and_reported(open_endpoint: Open) -> None:
