@@ -19,7 +19,7 @@ import pytest
 
 from benchmarks.link import Link
 from benchmarks.link.counters import Count
-from benchmarks.link.namespaces import SERVER_ADDRESSES
+from benchmarks.link.namespaces import DEVICE, SERVER_ADDRESSES
 from smbquic.auth.users import UserStore
 from smbquic.pki import PkiDirectory, init
 
@@ -72,6 +72,12 @@ class Ends:
         if verb == "put":
             return self.client("put", str(self.directory / "source"), f"{url}/put")
         return self.client("get", f"{url}/source", str(self.directory / "get"))
+
+    def await_quarter(self, verb: str, content: bytes) -> None:
+        """Wait until so much of the file has arrived."""
+        deadline = time.monotonic() + TIMEOUT
+        while self.carried(verb).bytes < len(content) // 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def finish(self, verb: str, process: "subprocess.Popen[str]", content: bytes) -> str:
         """Wait for the end, and see that the file is whole; the sender's log."""
@@ -156,13 +162,27 @@ def test_both_ends_find_the_paths_size(ends: Ends, content: bytes, mean: int) ->
 @pytest.mark.parametrize("verb", ["put", "get"])
 def test_a_path_may_shrink_in_mid_transfer(ends: Ends, content: bytes, verb: str) -> None:
     transfer = ends.start(verb)
-    deadline = time.monotonic() + TIMEOUT
-    while ends.carried(verb).bytes < len(content) // 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    ends.await_quarter(verb, content)
     ends.link.set(path_mtu=1300)
     assert transfer.poll() is None
     log = ends.finish(verb, transfer, content)
 
     assert ends.dropped(verb) > 0
+    assert SAID in log
+    assert ends.connections == 1
+
+
+@pytest.mark.parametrize("engines", ["aioquic", "qh3"])
+@pytest.mark.parametrize("verb", ["put", "get"])
+def test_an_interface_may_shrink_in_mid_transfer(ends: Ends, content: bytes, verb: str) -> None:
+    """The kernel refuses what is too large, in place of a network that swallows it."""
+    transfer = ends.start(verb)
+    ends.await_quarter(verb, content)
+    sender = ends.link.client if verb == "put" else ends.link.server
+    sender.ip(f"link set {DEVICE} mtu 1300")
+    assert transfer.poll() is None
+    log = ends.finish(verb, transfer, content)
+
+    assert ends.dropped(verb) == 0
     assert SAID in log
     assert ends.connections == 1
