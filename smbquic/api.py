@@ -26,7 +26,13 @@ from smbquic.observe.audit import AuditLog, Sink
 from smbquic.pki.access import Decision
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.reload import ServerCertificates
-from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
+from smbquic.protocol.settings import (
+    DIALECTS,
+    ClientSettings,
+    EncryptionOverQuic,
+    EncryptionPolicy,
+    ServerSettings,
+)
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
@@ -35,6 +41,7 @@ from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
 from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.wire.negotiate import Dialect
 
 _log = logging.getLogger(__name__)
 
@@ -251,6 +258,8 @@ async def serve(
     guest: bool = False,
     server_name: str | None = None,
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP,
+    minimum_dialect: Dialect = Dialect.SMB_2_0_2,
     signing_required: bool = False,
     pipes_over_quic: bool = False,
     certificates: Sequence[IdentityFiles] = (),
@@ -266,6 +275,8 @@ async def serve(
     with `client_ca` they demand a client certificate from one of its authorities. `guest` lets
     anybody in as a guest. `server_name` is what the server calls itself in logons and
     listings; `pipes_over_quic` lets clients list the shares over QUIC too, as they can over TCP.
+    `encryption` is about SMB's own, `encryption_over_quic` about what becomes of that within QUIC;
+    no dialect older than `minimum_dialect` is spoken.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
     their files are read again when they change. `engine` and `congestion` are as in `DialOptions`.
     `audit` gets the audit records.
@@ -289,7 +300,9 @@ async def serve(
     authenticator = Authenticator(_users(users), server_name=name, guest=guest)
     settings = ServerSettings(
         guid=os.urandom(16),
+        dialects=tuple(dialect for dialect in DIALECTS if dialect >= minimum_dialect),
         encryption=encryption,
+        encryption_over_quic=encryption_over_quic,
         signing_required=signing_required,
         capabilities=CAPABILITIES,
     )

@@ -21,9 +21,10 @@ from smbquic.observe.audit import KEEP, MAX_BYTES, RotatingFile, Sink, StandardO
 from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
-from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.wire.negotiate import Dialect
 
 DEFAULT_LISTEN = ("quic://0.0.0.0:443",)
 
@@ -103,7 +104,27 @@ SECTIONS = (
             Key("guest", "boolean", "false", "Let unknown users in, to read."),
             Key("require_signing", "boolean", "false", "Demand that clients sign."),
             Key("pipes_over_quic", "boolean", "false", "List the shares over QUIC too."),
-            Key("encrypt", "boolean", "false", "Demand SMB encryption (over QUIC TLS counts)."),
+            Key(
+                "encrypt",
+                "boolean",
+                "false",
+                "Demand SMB encryption. What QUIC encrypts counts where both ends skip it there.",
+            ),
+            Key(
+                "smb_encryption_over_quic",
+                "string",
+                '"skip"',
+                "SMB encryption within QUIC: skip leaves it out with clients that want that too,"
+                " allow has it as over TCP, require demands it.",
+                tuple(each.value for each in EncryptionOverQuic),
+            ),
+            Key(
+                "minimum_dialect",
+                "string",
+                '"2.0.2"',
+                "The oldest SMB dialect that is spoken; over QUIC it is always 3.1.1.",
+                tuple(DIALECT_NAMES),
+            ),
             Key("engine", "string", '"auto"', "The QUIC engine.", get_args(EngineName)),
             Key(
                 "congestion",
@@ -127,6 +148,12 @@ SECTIONS = (
         (
             Key("path", "folder", "", "The folder.", required=True),
             Key("read_only", "boolean", "false", "Nobody may write."),
+            Key(
+                "encrypt",
+                "boolean",
+                "false",
+                "Demand SMB encryption for this share. What QUIC encrypts counts as above.",
+            ),
             Key("comment", "string", '""', "What a listing of shares shows."),
         ),
     ),
@@ -217,6 +244,7 @@ class ShareFolder:
     name: str
     path: Path
     read_only: bool = False
+    encrypt: bool = False
     comment: str = ""
 
 
@@ -246,6 +274,8 @@ class Configuration:
     require_signing: bool = False
     pipes_over_quic: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
+    encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP
+    minimum_dialect: Dialect = Dialect.SMB_2_0_2
     engine: EngineName = "auto"
     congestion: Congestion = "cubic"
     private_names: tuple[str, ...] = ()
@@ -303,6 +333,8 @@ class _Reader:
             require_signing=values.get("require_signing", False),
             pipes_over_quic=values.get("pipes_over_quic", False),
             encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
+            encryption_over_quic=EncryptionOverQuic(values.get("smb_encryption_over_quic", "skip")),
+            minimum_dialect=DIALECT_NAMES[values.get("minimum_dialect", "2.0.2")],
             engine=values.get("engine", "auto"),
             congestion=values.get("congestion", "cubic"),
             private_names=values.get("private_names", ()),

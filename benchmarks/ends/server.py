@@ -16,7 +16,7 @@ from benchmarks.ends.options import SHARE, USER, EndOptions
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.users import UserStore
 from smbquic.cli.loop import run, stop_signal
-from smbquic.protocol.settings import EncryptionPolicy, ServerSettings
+from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, ServerSettings
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
@@ -37,7 +37,9 @@ async def serve(options: EndOptions) -> None:
     settings = ServerSettings(
         guid=os.urandom(16),
         encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
-        skip_encryption_over_quic=not options.double,
+        encryption_over_quic=(
+            EncryptionOverQuic.ALLOW if options.double else EncryptionOverQuic.SKIP
+        ),
         capabilities=CAPABILITIES,
     )
     storage = LocalStorage(Path(options.folder))

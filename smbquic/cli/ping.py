@@ -54,7 +54,7 @@ class Ping:
             "datagram_size": quic.datagram_size if quic else None,
             "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 3),
             "handshake_ms": round(peer.handshake_seconds * 1000, 2),
-            "dialect": negotiated.dialect.name.removeprefix("SMB_").replace("_", "."),
+            "dialect": negotiated.dialect.label,
             "signing": negotiated.signing_algorithm.name,
             "smb_encryption": negotiated.cipher.name if negotiated.cipher else None,
             "encryption_left_to_quic": negotiated.transport_security,

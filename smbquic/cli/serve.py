@@ -21,7 +21,7 @@ from smbquic.pki.authority import general_name
 from smbquic.pki.directory import CertificateFiles
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
-from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.limits import DEFAULT_LIMITS
 from smbquic.server.share import Share
 from smbquic.storage.local import LocalStorage
@@ -158,7 +158,23 @@ def _allow_many_files() -> None:
 @click.option("--deny", multiple=True, metavar="RULE", help="Keep out those; repeatable.")
 @click.option("--name", "names", multiple=True, help="A name for the certificate made by default.")
 @click.option("--guest", is_flag=True, help="Let unknown users in, to read.")
-@click.option("--encrypt", is_flag=True, help="Demand SMB encryption (over QUIC TLS counts).")
+@click.option(
+    "--encrypt",
+    is_flag=True,
+    help="Demand SMB encryption. What QUIC encrypts counts where both ends skip it there.",
+)
+@click.option(
+    "--smb-encryption-over-quic",
+    "over_quic",
+    type=click.Choice([each.value for each in EncryptionOverQuic]),
+    help="Leave SMB encryption within QUIC out where the client wants that too, have it as over"
+    " TCP, or demand it.  [default: skip]",
+)
+@click.option(
+    "--minimum-dialect",
+    type=click.Choice(list(DIALECT_NAMES)),
+    help="The oldest SMB dialect that is spoken.  [default: 2.0.2]",
+)
 @click.option("--require-signing", is_flag=True, help="Demand that clients sign.")
 @click.option("--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too.")
 @click.option(
@@ -191,6 +207,8 @@ def serve(
     *,
     guest: bool,
     encrypt: bool,
+    over_quic: str | None,
+    minimum_dialect: str | None,
     require_signing: bool,
     pipes_over_quic: bool,
     engine: EngineName | None,
@@ -229,6 +247,7 @@ def serve(
         certificates = base.certificates
     encrypted = encrypt or (base is not None and base.encryption is EncryptionPolicy.REQUIRED)
 
+    settings = base or config.Configuration(users=store)
     options = base.audit if base else None
     if audit is not None:
         options = config.AuditOptions(file=None if str(audit) == "-" else audit)
@@ -241,6 +260,10 @@ def serve(
             guest=guest,
             server_name=base.server_name if base else None,
             encryption=EncryptionPolicy.REQUIRED if encrypted else EncryptionPolicy.ALLOWED,
+            encryption_over_quic=EncryptionOverQuic(over_quic or settings.encryption_over_quic),
+            minimum_dialect=(
+                DIALECT_NAMES[minimum_dialect] if minimum_dialect else settings.minimum_dialect
+            ),
             signing_required=require_signing or (base is not None and base.require_signing),
             pipes_over_quic=pipes_over_quic or (base is not None and base.pipes_over_quic),
             certificates=certificates,
@@ -269,6 +292,7 @@ def _shares(base: config.Configuration | None, options: tuple[str, ...]) -> dict
             LocalStorage(each.path, read_only=each.read_only),
             read_only=each.read_only,
             comment=each.comment,
+            encrypt=each.encrypt,
         )
         for each in (base.shares if base else ())
     ]

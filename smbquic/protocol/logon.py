@@ -15,7 +15,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request
 from smbquic.protocol.session import Session, SessionState, SessionTable
-from smbquic.protocol.settings import EncryptionPolicy, ServerSettings
+from smbquic.protocol.settings import ServerSettings
 from smbquic.protocol.state import ConnectionState
 from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
@@ -85,8 +85,8 @@ class Logon:
         body: SessionSetupRequest = request.body
         if body.flags & SessionSetupFlags.BINDING:
             return self._bind(request)
-        encrypts = self.settings.encryption is EncryptionPolicy.REQUIRED
-        if encrypts and self._state.negotiated.cipher is None:
+        negotiated = self._state.negotiated
+        if negotiated.encryption_required and negotiated.cipher is None:
             raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
         session = self._session_for(request, now)
         if not session.is_valid and self._state.dialect == Dialect.SMB_3_1_1:
@@ -146,14 +146,8 @@ class Logon:
             session.signing_required = self._state.negotiated.signing_required or bool(
                 request.body.security_mode & SecurityMode.SIGNING_REQUIRED
             )
-            session.encrypt_data = (
-                self.settings.encryption is EncryptionPolicy.REQUIRED
-                and self._state.negotiated.is_smb3
-                and not self._state.negotiated.transport_security
-            )
-        elif self.settings.encryption is EncryptionPolicy.REQUIRED or (
-            self.settings.signing_required
-        ):
+            session.encrypt_data = self._state.negotiated.encryption_required
+        elif self._state.negotiated.encryption_required or self.settings.signing_required:
             self.drop(session)  # a guest has no key to sign or encrypt with
             raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
         elif identity.anonymous:
@@ -281,6 +275,8 @@ class Logon:
                 refusal = NtStatus.REQUEST_NOT_ACCEPTED
             elif session.is_strangers:
                 refusal = NtStatus.NOT_SUPPORTED
+            elif here.encryption_required and not session.encrypt_data:
+                refusal = NtStatus.ACCESS_DENIED  # it was left to QUIC, which is not here
             elif session.channels >= _MAX_CHANNELS:
                 refusal = NtStatus.INSUFFICIENT_RESOURCES
         if refusal is not None:

@@ -12,6 +12,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import (
     SINGLE_CREDIT_SIZE,
     ClientSettings,
+    EncryptionOverQuic,
     EncryptionPolicy,
     ServerSettings,
 )
@@ -50,7 +51,7 @@ class Negotiated:
     """What holds on the connection from now on. Sizes in bytes.
 
     `transport_security`: both ends agreed that QUIC's encryption is enough, so that no SMB
-    message is sealed.
+    message is sealed. `encryption_required`: the server takes no session that is not sealed.
     """
 
     dialect: Dialect
@@ -58,6 +59,7 @@ class Negotiated:
     signing_required: bool
     cipher: Cipher | None = None
     transport_security: bool = False
+    encryption_required: bool = False
     multi_credit: bool = False
     max_transact_size: int = SINGLE_CREDIT_SIZE
     max_read_size: int = SINGLE_CREDIT_SIZE
@@ -142,6 +144,7 @@ def answer(
         or bool(request.security_mode & SecurityMode.SIGNING_REQUIRED),
         cipher=cipher,
         transport_security=transport_security,
+        encryption_required=not transport_security and _demands_encryption(settings, quic=quic),
         multi_credit=multi_credit,
         max_transact_size=max_size,
         max_read_size=max_size,
@@ -161,6 +164,12 @@ def answer(
         contexts=contexts,
     )
     return negotiated, response
+
+
+def _demands_encryption(settings: ServerSettings, *, quic: bool) -> bool:
+    if settings.encryption is EncryptionPolicy.REQUIRED:
+        return True
+    return quic and settings.encryption_over_quic is EncryptionOverQuic.REQUIRE
 
 
 def _announced(
@@ -254,7 +263,9 @@ def _answer_contexts(
     if transport is not None:
         accept = TransportCapability.ACCEPT_TRANSPORT_LEVEL_SECURITY
         transport_security = (
-            quic and settings.skip_encryption_over_quic and bool(transport.flags & accept)
+            quic
+            and settings.encryption_over_quic is EncryptionOverQuic.SKIP
+            and bool(transport.flags & accept)
         )
         contexts.append(
             TransportCapabilities(accept if transport_security else TransportCapability(0))

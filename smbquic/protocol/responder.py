@@ -70,15 +70,19 @@ class Responder:
         return self._assemble(answers)
 
     def unsolicited(self, session: Session, body: Message) -> list[Buffer]:
-        """A message that answers no request, such as an oplock break. [MS-SMB2] 3.3.4.6"""
+        """A message that answers no request, such as an oplock break. [MS-SMB2] 3.3.4.6
+
+        It may be about a file in any share, so one that demands encryption is enough for all.
+        """
         header = Header(
             body.command,
             message_id=UNSOLICITED,
             flags=_FROM_SERVER,
         )
         buffers: list[Buffer] = [header.encode(), *body.buffers()]
-        protection = self._state.protections.get(session.id)
-        if session.encrypt_data and protection is not None:
+        protection, negotiated = self._state.protections.get(session.id), self._state.negotiated
+        by_tree = session.encrypts_tree and not (negotiated and negotiated.transport_security)
+        if (session.encrypt_data or by_tree) and protection is not None:
             return protection.seal(buffers)
         return buffers
 

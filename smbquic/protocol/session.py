@@ -30,7 +30,8 @@ class Session:
     `acceptor` runs while a logon, or a repeated one, is under way. `protection` is that of the
     connection that the session began on; `channels` counts the connections that it is bound to.
     `expired` demands a repeated logon before anything else but putting things away; who counts
-    the time sets it, [MS-SMB2] 3.3.6.3.
+    the time sets it, [MS-SMB2] 3.3.6.3. `encrypts_tree` says that some share of it demands
+    encryption though the session does not.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Session:
     application_key: bytes = b""
     signing_required: bool = False
     encrypt_data: bool = False
+    encrypts_tree: bool = False
     negotiated: Negotiated | None = None
     client_guid: bytes = b""
     channels: int = 1

@@ -13,6 +13,8 @@ DIALECTS = (
     Dialect.SMB_3_0_2,
     Dialect.SMB_3_1_1,
 )
+DIALECT_NAMES = {dialect.label: dialect for dialect in DIALECTS}
+"""The dialects by how they are written, such as 3.1.1."""
 CIPHERS = (Cipher.AES_128_GCM, Cipher.AES_128_CCM, Cipher.AES_256_GCM, Cipher.AES_256_CCM)
 SIGNING_ALGORITHMS = (
     SigningAlgorithm.AES_GMAC,
@@ -40,15 +42,24 @@ class EncryptionPolicy(Enum):
     REQUIRED = "required"
 
 
+class EncryptionOverQuic(Enum):
+    """What a server makes of SMB encryption where QUIC encrypts already. [MS-SMB2] 3.3.1.5
+
+    SKIP lets a client that asks for it leave it out (DisableEncryptionOverSecureTransport); ALLOW
+    has it as over TCP; REQUIRE demands it of every session.
+    """
+
+    SKIP = "skip"
+    ALLOW = "allow"
+    REQUIRE = "require"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """What a server offers; the algorithms in its order of preference.
 
     `capabilities` are those of the server above that are announced to clients which can use
     them: LEASING, DIRECTORY_LEASING, MULTI_CHANNEL.
-
-    `skip_encryption_over_quic` lets a client that asks for it leave SMB encryption out, since
-    QUIC encrypts already ([MS-SMB2] 3.3.1.5, DisableEncryptionOverSecureTransport).
     """
 
     guid: bytes
@@ -57,7 +68,7 @@ class ServerSettings:
     signing_algorithms: tuple[SigningAlgorithm, ...] = SIGNING_ALGORITHMS
     signing_required: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
-    skip_encryption_over_quic: bool = True
+    encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP
     capabilities: Capabilities = _NO_CAPABILITIES
     max_size: int = MAX_SIZE
     max_credits: int = 8192
@@ -65,7 +76,10 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """What a client asks for; the algorithms in its order of preference."""
+    """What a client asks for; the algorithms in its order of preference.
+
+    `skip_encryption_over_quic` offers to leave SMB encryption out where QUIC encrypts already.
+    """
 
     client_guid: bytes
     dialects: tuple[Dialect, ...] = DIALECTS

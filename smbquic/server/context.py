@@ -105,8 +105,8 @@ class Context:
         """Turns to the next request and finds its session and tree, as far as it needs them.
 
         A related one goes on with those of its predecessor. Raises StatusError
-        USER_SESSION_DELETED, NETWORK_NAME_DELETED or INVALID_PARAMETER. [MS-SMB2] 3.3.5.2.7.2,
-        3.3.5.2.9, 3.3.5.2.11
+        USER_SESSION_DELETED, NETWORK_NAME_DELETED or INVALID_PARAMETER, or ACCESS_DENIED for what
+        should have been encrypted. [MS-SMB2] 3.3.5.2.7.2, 3.3.5.2.9, 3.3.5.2.11
         """
         self.request, self.entry = request, None
         self.related = request.related
@@ -130,6 +130,8 @@ class Context:
             raise StatusError.of(NtStatus.INVALID_PARAMETER)
         if self._tree is None:
             raise StatusError.of(NtStatus.NETWORK_NAME_DELETED)
+        if self._tree.encrypt and not (request.encrypted or self.transport_security):
+            raise StatusError.of(NtStatus.ACCESS_DENIED)
 
     @property
     def session(self) -> UserSession:
@@ -142,6 +144,12 @@ class Context:
         """The tree of the request."""
         assert self._tree is not None
         return self._tree
+
+    @property
+    def transport_security(self) -> bool:
+        """Whether QUIC's encryption was agreed to be enough."""
+        negotiated = self.connection.protocol.negotiated
+        return negotiated is not None and negotiated.transport_security
 
     def enter(self, tree: Tree) -> None:
         """Makes a new tree the one that related requests go on with."""

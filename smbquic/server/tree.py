@@ -22,6 +22,11 @@ class Tree:
     read_only: bool
 
     @property
+    def encrypt(self) -> bool:
+        """Whether its requests have to be encrypted. [MS-SMB2] 3.3.1.9, TreeConnect.Share"""
+        return self.share is not None and self.share.encrypt
+
+    @property
     def storage(self) -> Storage:
         """What the share stands on; IPC$ has none (StatusError INVALID_DEVICE_REQUEST)."""
         if self.share is None:

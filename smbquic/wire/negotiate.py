@@ -27,6 +27,11 @@ class Dialect(IntEnum):
     SMB_3_0_2 = 0x0302
     SMB_3_1_1 = 0x0311
 
+    @property
+    def label(self) -> str:
+        """As people write it: 3.1.1."""
+        return self.name.removeprefix("SMB_").replace("_", ".")
+
 
 class SecurityMode(Flags):
     """What a side says of signing. [MS-SMB2] 2.2.3"""

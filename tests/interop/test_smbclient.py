@@ -2,12 +2,14 @@
 
 import random
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from tests.interop.processes import READ_ONLY_SHARE, ServerProcess, Smbclient
+from smbquic.pki import PkiDirectory
+from tests.interop.processes import READ_ONLY_SHARE, ServerProcess, Smbclient, running_server
 
 pytestmark = pytest.mark.debian("smbclient")
 
@@ -285,3 +287,44 @@ def test_a_guest_cannot_sign(guest_server: ServerProcess, local: Path) -> None:
     code, output = smbclient("ls", "--client-protection=sign", user="stranger", password="x")
     assert code == 1
     assert "NT_STATUS_ACCESS_DENIED" in output
+
+
+@pytest.fixture(scope="module")
+def sealed(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server of dialects from 3.0 on, with a share `sealed` that demands encryption."""
+    folder = tmp_path_factory.mktemp("sealed")
+    configuration = folder / "smbquic.toml"
+    configuration.write_text(
+        'minimum_dialect = "3.0"\n[shares.sealed]\npath = "share"\nencrypt = true\n'
+    )
+    with running_server(folder, pki, "-c", str(configuration)) as server:
+        yield server
+
+
+@pytest.mark.parametrize("dialect", ENCRYPTING)
+def test_a_share_that_demands_encryption(sealed: ServerProcess, local: Path, dialect: str) -> None:
+    smbclient = Smbclient(sealed.ports["tcp"], local)
+    (sealed.share / "a").write_bytes(b"hello\n")
+    code, output = smbclient("get a -", "-m", dialect, share="sealed")
+    assert code == 0, output
+    assert "hello" in output
+
+
+def test_it_refuses_who_does_not_encrypt(sealed: ServerProcess, local: Path) -> None:
+    smbclient = Smbclient(sealed.ports["tcp"], local)
+    # It encrypts for a share that asks for that, whatever else it was told, if it has a cipher.
+    off = ("--client-protection=off", "--option=client smb3 encryption algorithms=none")
+    code, output = smbclient("ls", *off, share="sealed")
+    assert code == 1
+    assert "tree connect failed: NT_STATUS_ACCESS_DENIED" in output
+    code, output = smbclient("ls", *off)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize("dialect", ["SMB2_02", "SMB2_10"])
+def test_dialects_that_are_too_old_are_refused(
+    sealed: ServerProcess, local: Path, dialect: str
+) -> None:
+    code, output = Smbclient(sealed.ports["tcp"], local)("ls", "-m", dialect)
+    assert code == 1
+    assert "NT_STATUS_NOT_SUPPORTED" in output

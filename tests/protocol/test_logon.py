@@ -16,7 +16,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.session import SessionState
-from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
@@ -445,15 +445,61 @@ class TestTransportSecurity:
         assert request.signed
         assert request.failure is None
 
-    @pytest.mark.parametrize("end", ["client", "server"])
-    def test_either_end_may_insist_on_encryption(self, make_session: Callable, end: str) -> None:
-        settings = {f"{end}_skip_encryption_over_quic": False}
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"client_skip_encryption_over_quic": False},
+            {"server_encryption_over_quic": EncryptionOverQuic.ALLOW},
+        ],
+    )
+    def test_either_end_may_insist_on_encryption(
+        self, make_session: Callable, settings: dict[str, Any]
+    ) -> None:
         pair, session = make_session(
             quic=True, server_encryption=EncryptionPolicy.REQUIRED, **settings
         )
         assert not pair.server.negotiated.transport_security
         assert not pair.client.negotiated.transport_security
         assert pair.ask(EchoRequest(), session).encrypted
+
+    @pytest.mark.parametrize(
+        ("over_quic", "client", "encrypted"),
+        [
+            (over_quic, client, over_quic is EncryptionOverQuic.REQUIRE or client == "encrypts")
+            for over_quic in EncryptionOverQuic
+            for client in ("skips", "allows", "encrypts")
+        ],
+    )
+    def test_what_becomes_of_both_ends_wishes(
+        self, make_session: Callable, over_quic: EncryptionOverQuic, client: str, encrypted: bool
+    ) -> None:
+        policy = EncryptionPolicy.REQUIRED if client == "encrypts" else EncryptionPolicy.ALLOWED
+        pair, session = make_session(
+            quic=True,
+            server_encryption_over_quic=over_quic,
+            client_encryption=policy,
+            client_skip_encryption_over_quic=client == "skips",
+        )
+        skipped = over_quic is EncryptionOverQuic.SKIP and client == "skips"
+        assert pair.server.negotiated.transport_security is skipped
+        assert pair.client.negotiated.transport_security is skipped
+        request = pair.ask(EchoRequest(), session)
+        assert (request.failure, request.encrypted) == (None, encrypted)
+
+    def test_a_demand_over_quic_says_nothing_about_tcp(self, make_session: Callable) -> None:
+        pair, session = make_session(server_encryption_over_quic=EncryptionOverQuic.REQUIRE)
+        assert not pair.ask(EchoRequest(), session).encrypted
+
+    def test_who_cannot_encrypt_is_refused_where_it_is_demanded(
+        self, make_session: Callable
+    ) -> None:
+        with pytest.raises(StatusError) as refusal:
+            make_session(
+                quic=True,
+                server_encryption_over_quic=EncryptionOverQuic.REQUIRE,
+                client_encryption=EncryptionPolicy.OFF,
+            )
+        assert refusal.value.status == NtStatus.ACCESS_DENIED
 
     def test_an_old_dialect_is_refused_over_quic(self, make_pair: Callable) -> None:
         pair = make_pair(client_dialects=(Dialect.SMB_3_0_2,))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from smbquic import config
 from smbquic.auth.users import UserStore
 from smbquic.pki import PkiDirectory
-from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.limits import Limits
+from smbquic.wire.negotiate import Dialect
 
 
 @pytest.fixture
@@ -39,6 +40,8 @@ users_file = "users.txt"
 guest = true
 require_signing = true
 encrypt = true
+smb_encryption_over_quic = "require"
+minimum_dialect = "3.0"
 engine = "aioquic"
 congestion = "bbr"
 private_names = ["fs.local"]
@@ -56,6 +59,7 @@ path = 7
 
 [shares."with space"]
 path = "data"
+encrypt = true
 
 [[certificate]]
 file = "server.pem"
@@ -86,11 +90,14 @@ def test_everything_at_once(place: Path) -> None:
     assert found.listen == ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
     assert (found.server_name, found.guest, found.require_signing) == ("FS", True, True)
     assert found.encryption is EncryptionPolicy.REQUIRED
+    assert found.encryption_over_quic is EncryptionOverQuic.REQUIRE
+    assert found.minimum_dialect is Dialect.SMB_3_0
     assert (found.engine, found.congestion) == ("aioquic", "bbr")
     assert found.private_names == ("fs.local",)
     assert sorted(found.users.names()) == ["alice", "bob"]
     data, spaced = found.shares
     assert (data.name, data.path, data.read_only) == ("data", place / "data", True)
+    assert (data.encrypt, spaced.encrypt) == (False, True)
     assert (spaced.name, spaced.read_only, spaced.comment) == ("with space", False, "")
     first, second = found.certificates
     assert first.certificate == place / "server.pem"
@@ -115,6 +122,8 @@ def test_nothing_at_all(place: Path) -> None:
     assert found.listen == config.DEFAULT_LISTEN
     assert (found.shares, found.certificates, found.users.names()) == ((), (), [])
     assert found.encryption is EncryptionPolicy.ALLOWED
+    assert found.encryption_over_quic is EncryptionOverQuic.SKIP
+    assert found.minimum_dialect is Dialect.SMB_2_0_2
     assert found.limits == Limits()
     assert found.audit is None
 

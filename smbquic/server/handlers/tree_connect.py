@@ -33,6 +33,9 @@ def handle(context: Context, request: Request) -> TreeConnectResponse:
     trail, named = context.connection.trail, {"path": body.path, **who(identity)}
     try:
         share = _find(context, body.path)
+        sealed = share is not None and share.encrypt and not context.transport_security
+        if sealed:
+            _check_encryption(context, body.path)
         read_only = share is not None and (share.read_only or share.storage.read_only or stranger)
         tree = Tree(session.next_tree_id(), share, read_only)
         session.connect(tree)
@@ -40,14 +43,27 @@ def handle(context: Context, request: Request) -> TreeConnectResponse:
         trail.record(Event.SHARE_DENIAL, status=error.status.label, **named)
         raise
     trail.record(Event.SHARE_ACCESS, read_only=read_only, **named)
+    session.session.encrypts_tree |= sealed
     context.enter(tree)
     request.tree_id = tree.tree_id
+    caching = ShareFlags.NO_CACHING if share is None else ShareFlags.MANUAL_CACHING
     return TreeConnectResponse(
         share_type=ShareType.PIPE if share is None else ShareType.DISK,
-        share_flags=ShareFlags.NO_CACHING if share is None else ShareFlags.MANUAL_CACHING,
+        share_flags=caching | ShareFlags.ENCRYPT_DATA if sealed else caching,
         capabilities=ShareCapabilities(0),
         maximal_access=tree.maximal_access,
     )
+
+
+def _check_encryption(context: Context, path: str) -> None:
+    """Refuses who cannot encrypt. [MS-SMB2] 3.3.5.7
+
+    A guest has no key for it, and that of an anonymous session is known to everybody.
+    """
+    negotiated = context.connection.protocol.negotiated
+    assert negotiated is not None
+    if negotiated.cipher is None or context.session.session.is_strangers:
+        raise StatusError(NtStatus.ACCESS_DENIED, "TREE_CONNECT", path)
 
 
 def _find(context: Context, path: str) -> Share | None:

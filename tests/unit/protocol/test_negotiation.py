@@ -8,7 +8,13 @@ import pytest
 from smbquic.errors import RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol import negotiation
-from smbquic.protocol.settings import ClientSettings, EncryptionPolicy, ServerSettings
+from smbquic.protocol.settings import (
+    DIALECT_NAMES,
+    ClientSettings,
+    EncryptionOverQuic,
+    EncryptionPolicy,
+    ServerSettings,
+)
 from smbquic.wire.negotiate import (
     Capabilities,
     Dialect,
@@ -93,6 +99,10 @@ class TestDialect:
         with pytest.raises(StatusError) as refusal:
             ask(dialects=offered, quic=quic)
         assert refusal.value.status == status
+
+    def test_how_they_are_written(self) -> None:
+        assert list(DIALECT_NAMES) == ["2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"]
+        assert DIALECT_NAMES["3.0.2"] is Dialect.SMB_3_0_2
 
     def test_sizes(self) -> None:
         _, response = ask()
@@ -213,19 +223,20 @@ class TestContexts:
         assert (answer and answer.signing_algorithms) == (offered and [chosen])
 
     @pytest.mark.parametrize(
-        ("quic", "skip", "flags", "accepted"),
+        ("quic", "over_quic", "flags", "accepted"),
         [
-            (True, True, ACCEPT, True),
-            (True, True, TransportCapability(0), False),
-            (True, False, ACCEPT, False),
-            (False, True, ACCEPT, False),
+            (True, EncryptionOverQuic.SKIP, ACCEPT, True),
+            (True, EncryptionOverQuic.SKIP, TransportCapability(0), False),
+            (True, EncryptionOverQuic.ALLOW, ACCEPT, False),
+            (True, EncryptionOverQuic.REQUIRE, ACCEPT, False),
+            (False, EncryptionOverQuic.SKIP, ACCEPT, False),
         ],
     )
     def test_transport_security(
-        self, quic: bool, skip: bool, flags: TransportCapability, accepted: bool
+        self, quic: bool, over_quic: EncryptionOverQuic, flags: TransportCapability, accepted: bool
     ) -> None:
         negotiated, response = ask(
-            replace(SERVER, skip_encryption_over_quic=skip),
+            replace(SERVER, encryption_over_quic=over_quic),
             contexts=[PREAUTH, TransportCapabilities(flags)],
             quic=quic,
         )
