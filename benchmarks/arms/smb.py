@@ -17,7 +17,6 @@ from benchmarks.link import Link, Namespace
 from benchmarks.links import QUIC_PORT, TCP_PORT
 from benchmarks.place import Place
 from benchmarks.works import Figures
-from smbquic.transport.quic.options import INTERNET_DATAGRAM
 
 STARTING = 20.0
 """Seconds that a program may take until it is ready."""
@@ -53,9 +52,8 @@ class SmbArm(Arm):
         elif transport == "tcp":
             self.headers = Headers.tcp()
         else:
-            # aioquic keeps to what every path carries; qh3 finds out what this one does.
-            found = MTU - IPV4 - UDP if engine == "qh3" else INTERNET_DATAGRAM
-            self.headers = Headers.quic(found, engine)
+            # Both engines find out what the path carries.
+            self.headers = Headers.quic(MTU - IPV4 - UDP, engine)
 
     def needs(self) -> dict[str, str]:
         return self.tunnel.programs if self.tunnel else {}

@@ -43,7 +43,7 @@ def test_what_is_in_front_of_a_chunk(work: str, encrypted: bool, bytes_: int) ->
     [
         ("tcp", "bulk-read", 0.965256),
         ("tcp-encrypted", "bulk-write", 0.965179),
-        ("quic-aioquic", "bulk-read", 0.948621),
+        ("quic-aioquic", "bulk-read", 0.957923),
         ("quic-qh3", "bulk-read", 0.956590),
         ("wireguard", "bulk-read", 0.924250),
         ("openvpn", "bulk-read", 0.930592),
