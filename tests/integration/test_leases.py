@@ -176,3 +176,44 @@ async def test_a_folder_that_somebody_else_changes_is_not_cached(connect: Connec
     await opened(two, "folder\\other")
     notice = await one.notice()
     assert (notice.lease_key, notice.new_lease_state) == (FOLDER, NOTHING)
+
+
+TURNS = 8
+"""How often each of several clients counts up."""
+
+
+async def test_what_several_count_up_in_their_caches_is_counted(
+    connect: Connect, tmp_path: Path
+) -> None:
+    (tmp_path / "counter").write_bytes(bytes(8))
+    clients = [await connect() for _ in range(4)]
+    left = len(clients)
+
+    async def count(client: Caching, key: bytes) -> None:
+        nonlocal left
+        turns = 0
+        while turns < TURNS:
+            response = await client.create("counter", LeaseV2(key, RWH).context())
+            assert response.status == NtStatus.SUCCESS
+            data = find(response.body.contexts, CREATE_REQUEST_LEASE)
+            assert data is not None
+            file_id = response.body.file_id
+            if decode_lease(data).lease_state & WRITE:
+                value = int.from_bytes(await content(client, file_id), "little")
+                if left > 1:
+                    assert (await client.notice()).lease_key == key
+                changed = WriteRequest(0, file_id, (value + 1).to_bytes(8, "little"))
+                assert (await client.call(changed)).status == NtStatus.SUCCESS
+                turns += 1
+                # Whoever opens it next knows that nobody comes after him.
+                left -= turns == TURNS
+                if left > 1 and turns % 2:
+                    await give_up(client, key, RH)
+            await client.call(CloseRequest(file_id))
+            while not client.connection.notices.empty():
+                client.connection.notices.get_nowait()
+
+    keys = [bytes([number]) * 16 for number in range(1, 5)]
+    await asyncio.gather(*map(count, clients, keys))
+    value = int.from_bytes((tmp_path / "counter").read_bytes(), "little")
+    assert value == len(clients) * TURNS

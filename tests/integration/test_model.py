@@ -137,6 +137,18 @@ class ShareMachine(RuleBasedStateMachine):
     def read_streams(self, path: str) -> None:
         self.do(self.actor.read_streams(path))
 
+    @rule(path=PATHS, new_path=PATHS, data=DATA)
+    def write_renamed(self, path: str, new_path: str, data: bytes) -> None:
+        self.do(self.actor.write_renamed(path, new_path, data))
+
+    @rule(path=PATHS)
+    def read_removed(self, path: str) -> None:
+        self.do(self.actor.read_removed(path))
+
+    @rule(path=PATHS)
+    def hold_folder(self, path: str) -> None:
+        self.do(self.actor.hold_folder(path))
+
     @rule(path=PATHS, offset=OFFSETS, length=st.integers(1, 9))
     def contend(self, path: str, offset: int, length: int) -> None:
         self.do(self.actor.contend(path, offset, length))

@@ -251,6 +251,53 @@ class Actor:
 
         await self._both(f"lock {path} at {offset}", theirs, ours)
 
+    async def write_renamed(self, path: str, new_path: str, data: bytes) -> None:
+        """Write through an open of a file that gets another name meanwhile."""
+
+        def ours() -> None:
+            node = self.model.file(path)
+            self.model.rename(path, new_path, replace=False)
+            node.write(0, data)
+
+        async def theirs() -> None:
+            async with self.share.open(self._path(path), "r+") as file:
+                await self.share.rename(self._path(path), self._path(new_path))
+                await file.write_at(0, data)
+
+        await self._both(f"write {path}, which becomes {new_path}", theirs, ours)
+
+    async def read_removed(self, path: str) -> None:
+        """Read through an open of a file that is deleted meanwhile."""
+
+        def ours() -> tuple[NtStatus, bytes, NtStatus]:
+            content = self.model.file(path).content
+            self.model.remove(path)
+            return NtStatus.DELETE_PENDING, content, NtStatus.OBJECT_NAME_NOT_FOUND
+
+        async def theirs() -> tuple[NtStatus, bytes, NtStatus]:
+            place = self._path(path)
+            async with self.share.open(place) as file:
+                await self.share.remove(place)
+                pending = await _status(self.share.stat(place))
+                content = await file.read()
+            return pending, content, await _status(self.share.stat(place))
+
+        await self._both(f"read {path}, which is deleted", theirs, ours)
+
+    async def hold_folder(self, path: str) -> None:
+        """Try to move a folder while something in it is open."""
+
+        def ours() -> NtStatus:
+            self.model.file(f"{path}/inner")
+            return NtStatus.ACCESS_DENIED
+
+        async def theirs() -> NtStatus:
+            async with self.share.open(f"{self._path(path)}/inner"):
+                return await _status(self.share.rename(self._path(path), self._path("moved")))
+
+        await self.create(f"{path}/inner", "a", b"")
+        await self._both(f"move {path}, which is in use", theirs, ours)
+
     # --- everything ---------------------------------------------------------------------------
 
     async def compare(self, disk: Path | None = None) -> None:

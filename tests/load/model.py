@@ -111,8 +111,9 @@ class Model:
         """Something gets another name; what it replaces passes its spelling on."""
         node = self.find(path)
         entries, last = self._parent(new_path)
-        if self._leads_into(node, new_path):
-            raise Refused(NtStatus.ACCESS_DENIED, NtStatus.SHARING_VIOLATION)
+        if entries is node.entries:
+            # It is open for the move, and that keeps others from opening it as a target.
+            raise Refused(NtStatus.SHARING_VIOLATION)
         old_entries, old_last = self._parent(path)
         target = entries.get(fold(last))
         name = last
@@ -122,6 +123,8 @@ class Model:
             if node.entries is not None or target.entries is not None:
                 raise Refused(NtStatus.ACCESS_DENIED)
             name = target.name
+        if self._leads_into(node, new_path):
+            raise Refused(NtStatus.INVALID_PARAMETER)
         del old_entries[fold(old_last)]
         node.name = name
         entries[fold(last)] = node
