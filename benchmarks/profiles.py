@@ -76,7 +76,7 @@ HEADLINE = Profile(
             Sizes(bulk=MIB, listings=()),
             LOSS_ARMS,
         ),
-        Leg(LAN, BULK, Sizes(bulk=24 * MIB, listings=())),
+        Leg(LAN, BULK, Sizes(bulk=16 * MIB, listings=())),
     ),
     calibration_seconds=4,
 )
