@@ -20,7 +20,8 @@ from benchmarks.works import ALL as WORKS
 
 QUIC, QUIC_BBR = "quic-qh3", "quic-bbr"
 TCP, TCP_BBR = REFERENCE, "tcp-bbr"
-VPNS = ("wireguard", "openvpn", "ipsec", "vpn-model")
+VPNS = ("wireguard", "openvpn", "ipsec")
+"""The real ones: a model decides nothing."""
 BETTER, WORSE, SAME = "better", "worse", "not told apart"
 NOT_MEASURED = "Not measured in this result."
 
@@ -199,14 +200,11 @@ def round_trips(evidence: Evidence) -> Claim:
     )
     if vpn := trips.get("wireguard"):
         verdict += f"; TCP in WireGuard takes {vpn[0]:g} and {vpn[1]:g}"
-    saved = [
-        name
-        for name, total in (("TCP", their_total), ("WireGuard", vpn[1] if vpn else 0))
-        if total > our_total
-    ]
-    verdict += (
-        f". QUIC saves round trips against {joined(saved)}." if saved else ". None are saved."
-    )
+    others = {"TCP": their_total} | ({"WireGuard": vpn[1]} if vpn else {})
+    fewer = [name for name, total in others.items() if our_total < total]
+    more = [name for name, total in others.items() if our_total > total]
+    verdict += f". QUIC saves round trips against {joined(fewer)}" if fewer else ". None are saved"
+    verdict += f"; QUIC takes more than {joined(more)}." if more else "."
     headings = ("arm", "round trips to a connection", "to a share", "time, ms", "cell")
     return Claim(said, verdict, why, headings, lines)
 
