@@ -155,6 +155,13 @@ SECTIONS = (
                 "Demand SMB encryption for this share. What QUIC encrypts counts as above.",
             ),
             Key("comment", "string", '""', "What a listing of shares shows."),
+            Key(
+                "links",
+                "boolean",
+                "false",
+                "Show the symbolic links that stay within the share, and let clients make such."
+                " They follow them themselves; the server never does (Linux).",
+            ),
         ),
     ),
     Section(
@@ -246,6 +253,7 @@ class ShareFolder:
     read_only: bool = False
     encrypt: bool = False
     comment: str = ""
+    links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -289,7 +289,7 @@ def _shares(base: config.Configuration | None, options: tuple[str, ...]) -> dict
     shares = [
         Share(
             each.name,
-            LocalStorage(each.path, read_only=each.read_only),
+            LocalStorage(each.path, read_only=each.read_only, links=each.links),
             read_only=each.read_only,
             comment=each.comment,
             encrypt=each.encrypt,

@@ -48,6 +48,7 @@ _HIDDEN_OR_SYSTEM = int(FileAttributes.HIDDEN | FileAttributes.SYSTEM)
 _DIRECTORY = int(CreateOptions.FILE_DIRECTORY_FILE)
 _NON_DIRECTORY = int(CreateOptions.FILE_NON_DIRECTORY_FILE)
 _DELETE_ON_CLOSE = int(CreateOptions.FILE_DELETE_ON_CLOSE)
+_OPEN_LINK = int(CreateOptions.FILE_OPEN_REPARSE_POINT)
 _UNBUFFERED = int(CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING)
 _MAXIMUM_ALLOWED = int(AccessMask.MAXIMUM_ALLOWED)
 _OVERWRITES = frozenset({Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF})
@@ -248,6 +249,7 @@ class _Attempt:
             write=write,
             attributes=wish.attributes,
             account=self.context.session.token.account,
+            link=bool(wish.options & _OPEN_LINK),
             admit=self._admit,
             permit=self._permit,
         )
@@ -397,7 +399,7 @@ class _Attempt:
 
     def _check_pending(self) -> None:
         """A name that is about to go is not merely taken."""
-        file, _ = self.context.tree.storage.open(self.wish.name)
+        file, _ = self.context.tree.storage.open(self.wish.name, link=True)
         state = self.context.server.files.get(file.key)
         file.close()
         if state is not None and state.delete_pending:

@@ -80,6 +80,8 @@ def _attribute(context: Context, stat: VolumeStat) -> bytes:
             | FileSystemAttributes.FILE_NAMED_STREAMS
             | FileSystemAttributes.FILE_SUPPORTS_EXTENDED_ATTRIBUTES
         )
+    if stat.links:
+        attributes |= FileSystemAttributes.FILE_SUPPORTS_REPARSE_POINTS
     if stat.case_sensitive:
         attributes |= FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
     if context.tree.read_only:

@@ -26,6 +26,7 @@ TEMPORARY: Final = 0x0100
 OFFLINE: Final = 0x1000
 NOT_CONTENT_INDEXED: Final = 0x2000
 SPARSE: Final = 0x0200
+REPARSE_POINT: Final = 0x0400
 
 SETTABLE: Final = READONLY | HIDDEN | SYSTEM | ARCHIVE | TEMPORARY | OFFLINE | NOT_CONTENT_INDEXED
 """The FILE_ATTRIBUTE_ bits that a client may set; a storage ignores all others."""
@@ -61,6 +62,19 @@ class PathNotFound(FileNotFoundError):  # noqa: N818  (named like the builtin it
         super().__init__(errno.ENOENT, "no such folder on the way", name)
 
 
+class LinkMet(PathNotFound):
+    """A symbolic link has the name, or is on the way to it.
+
+    `target` is what it says, relative to its folder; `rest` what comes behind it in the name, with
+    the separator before it.
+    """
+
+    def __init__(self, name: str, target: str, rest: str) -> None:
+        super().__init__(name)
+        self.target = target
+        self.rest = rest
+
+
 class NameInvalid(OSError):  # noqa: N818  (named like the builtins beside it)
     """A name that this share can't hold; `errno` is EINVAL."""
 
@@ -78,6 +92,7 @@ class FileStat:
     `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the disk has them;
     `account` is what `Storage.open` was told when the file was made, or 0. `ea_size` is the size
     of the extended attributes that clients have set; what others set shows in `StorageFile` only.
+    `link` is where a symbolic link leads, relative to its folder; None for all else.
     """
 
     name: str
@@ -96,6 +111,7 @@ class FileStat:
     group: int | None = None
     mode: int = 0o777
     account: int = 0
+    link: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -112,7 +128,7 @@ class VolumeStat:
     `name_max` the longest component in UTF-16 units, `created` nanoseconds since 1970.
     `case_sensitive` tells whether names that differ only by case can exist side by side, as on
     NTFS: each is had by its real case. `extended` tells whether it can keep named streams,
-    extended attributes and descriptors."""
+    extended attributes and descriptors, `links` whether it shows symbolic links."""
 
     total_bytes: int
     available_bytes: int
@@ -125,6 +141,7 @@ class VolumeStat:
     file_system: str
     case_sensitive: bool
     extended: bool = False
+    links: bool = False
 
 
 class StorageFile(Protocol):
@@ -265,6 +282,14 @@ class StorageFile(Protocol):
         PermissionError for the root, FileNotFoundError if the file no longer has its name
         (a file that has since taken the name is left alone). The open goes on working."""
 
+    def become_link(self, target: str) -> None:
+        """Put a symbolic link in the place of this file, which goes on as one without a name.
+
+        `target` is relative to the file's folder. PermissionError for one that leads out of the
+        share, and for a file with content; `OSError` with ENOTEMPTY for a folder with anything in
+        it, and with ENOTSUP where links are not shown; NameInvalid; FileNotFoundError as `delete`.
+        """
+
     def scan(self) -> Iterator[FileStat]:
         """The entries of a folder, without ``.`` and ``..``, read from the disk as they are
         asked for. What comes or goes meanwhile may be in it or not."""
@@ -292,6 +317,7 @@ class Storage(Protocol):
         write: bool = False,
         attributes: int = 0,
         account: int = 0,
+        link: bool = False,
         admit: Callable[[StorageFile], None] | None = None,
         permit: Callable[[str], None] | None = None,
     ) -> tuple[StorageFile, Action]:
@@ -305,6 +331,9 @@ class Storage(Protocol):
         `admit` sees a file that existed already before anything about it is changed; if it
         raises, nothing is, the file is closed and the exception goes on to the caller. `permit`
         is told the name of the folder before something is made there, and stops it by raising.
+
+        A symbolic link is never followed, but raises LinkMet where links are shown; with `link` it
+        is opened itself, if it is the last part of the name.
 
         Raises FileNotFoundError (the last part is missing), PathNotFound, FileExistsError,
         NotADirectoryError, IsADirectoryError, NameInvalid, PermissionError; `OSError` with EROFS

@@ -14,6 +14,7 @@ from smbquic.storage.base import (
     Action,
     Disposition,
     FileStat,
+    LinkMet,
     PathNotFound,
     StorageFile,
     VolumeStat,
@@ -22,6 +23,7 @@ from smbquic.storage.case_index import Stamp
 from smbquic.storage.descriptor import open_directory
 from smbquic.storage.inotify import Inotify
 from smbquic.storage.local_file import LocalFile
+from smbquic.storage.local_link import LocalLink
 from smbquic.storage.names import MAX_UNITS, from_disk, join
 from smbquic.storage.tree import Link, Tree, is_served, key_of
 
@@ -33,6 +35,8 @@ _OVERWRITING: Final = {
 _NEVER_CREATES: Final = (Disposition.OPEN, Disposition.OVERWRITE)
 # A FIFO, a device or a socket that took a file's place since it was looked at must not hold us up.
 _FILE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# macOS has no O_PATH, and its way to open a link itself excludes O_NOFOLLOW: it has no links then.
+_LINK: Final = getattr(os, "O_PATH", 0)
 _RACES: Final = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
 _ATTEMPTS: Final = 100
 
@@ -53,8 +57,9 @@ class LocalStorage:
     folder's setgid bit and default ACL give them.
     """
 
-    def __init__(self, root: Path, *, read_only: bool = False) -> None:
-        self._tree = Tree(root, read_only=read_only)
+    def __init__(self, root: Path, *, read_only: bool = False, links: bool = False) -> None:
+        """With `links`, symbolic links that stay within the folder are shown and can be made."""
+        self._tree = Tree(root, read_only=read_only, links=links)
 
     @property
     def read_only(self) -> bool:
@@ -70,6 +75,7 @@ class LocalStorage:
         write: bool = False,
         attributes: int = 0,
         account: int = 0,
+        link: bool = False,
         admit: _Admit | None = None,
         permit: _Permit | None = None,
     ) -> tuple[LocalFile, Action]:
@@ -80,7 +86,16 @@ class LocalStorage:
         if directory and disposition in _OVERWRITING:
             raise OSError(errno.EINVAL, "a folder can't be overwritten", name)
         opening = _Opening(
-            self._tree, name, disposition, directory, write, attributes, account, admit, permit
+            self._tree,
+            name,
+            disposition,
+            directory,
+            write,
+            attributes,
+            account,
+            link,
+            admit,
+            permit,
         )
         return opening.run()
 
@@ -111,6 +126,7 @@ class LocalStorage:
             file_system="NTFS",
             case_sensitive=True,
             extended=self._tree.extended,
+            links=self._tree.links,
         )
 
     def watch(self) -> Inotify | None:
@@ -139,6 +155,7 @@ class _Opening:
         write: bool,
         attributes: int,
         account: int,
+        link: bool,
         admit: _Admit | None,
         permit: _Permit | None,
     ) -> None:
@@ -150,6 +167,7 @@ class _Opening:
         self._write = write
         self._attributes = attributes
         self._account = account
+        self._link = link
         self._admit = admit
         self._permit = permit
 
@@ -180,6 +198,9 @@ class _Opening:
     def _open_existing(
         self, parent: int, raw: bytes, status: os.stat_result, folders: list[str]
     ) -> tuple[LocalFile, Action]:
+        target = self._tree.target(parent, raw, status, len(folders))
+        if target is not None:
+            return self._open_link(parent, raw, folders, target)
         self._check(status)
         is_directory = stat.S_ISDIR(status.st_mode)
         access = os.O_RDONLY
@@ -190,6 +211,30 @@ class _Opening:
         fd = self._descriptor(parent, raw, access)
         file = self._attach(fd, parent, raw, folders, is_directory=is_directory)
         return self._admitted(file)
+
+    def _open_link(
+        self, parent: int, raw: bytes, folders: list[str], target: str
+    ) -> tuple[LocalFile, Action]:
+        """A link itself, of which nothing can be written."""
+        if self._disposition is Disposition.CREATE:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._name)
+        if not self._link:
+            raise LinkMet(self._name, target, "")
+        if self._directory:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._name)
+        if self._write or self._overwrites:
+            raise PermissionError(errno.EACCES, "a link has no content", self._name)
+        fd = self._descriptor(parent, raw, _LINK)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISLNK(status.st_mode):
+                raise _Raced
+            components = [*folders, from_disk(raw)]
+            link = self._tree.attach(key_of(status), os.dup(parent), raw, components)
+        except BaseException:
+            os.close(fd)
+            raise
+        return self._admitted(LocalLink(self._tree, fd, link, target))
 
     def _check(self, status: os.stat_result) -> None:
         """Raise what stands against opening what was found."""

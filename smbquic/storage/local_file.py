@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from smbquic.storage import attributes, extended, extents, streams, xattrs
+from smbquic.storage import attributes, extended, extents, links, streams, xattrs
 from smbquic.storage.attributes import Stored
 from smbquic.storage.base import (
     ARCHIVE,
@@ -29,7 +29,7 @@ from smbquic.storage.descriptor import (
 )
 from smbquic.storage.local_stream import open_stream
 from smbquic.storage.names import fold, from_disk, join, to_disk
-from smbquic.storage.tree import FileKey, Link, Tree, is_served, key_of, path_of
+from smbquic.storage.tree import FileKey, Link, Tree, key_of
 
 _MAX_VECTORS = 1024
 _OFFSET_END = 2**63
@@ -407,23 +407,38 @@ class LocalFile:
                 os.unlink(self._link.raw, dir_fd=parent)
             self._tree.index.update(parent, before)
 
+    def become_link(self, target: str) -> None:
+        """Put a symbolic link in the place of this file or folder, which is empty."""
+        self._tree.require_writable()
+        if not self._tree.links:
+            raise OSError(errno.ENOTSUP, "links are not shown here", self.name)
+        raw = links.spell(target, len(self._link.components) - 1)
+        with self.descriptor as fd, self._tree.lock:
+            parent = self._tree.verify(self._link)
+            if self._is_directory:
+                os.rmdir(self._link.raw, dir_fd=parent)
+            elif os.fstat(fd).st_size:
+                raise PermissionError(errno.EACCES, "a file with content cannot become a link")
+            else:
+                os.unlink(self._link.raw, dir_fd=parent)
+            os.symlink(raw, self._link.raw, dir_fd=parent)
+
     def scan(self) -> Iterator[FileStat]:
         """The entries of a folder, read from the disk as they are asked for."""
         with self._listing() as (listing, entries):
-            home = self._tree.home
+            depth = len(self._link.components)
             # A folder that is removed meanwhile ends here.
             with suppress(FileNotFoundError):
                 for entry in entries:
+                    raw = os.fsencode(entry.name)
                     try:
                         status = entry.stat(follow_symlinks=False)
+                        found = self._tree.stat_entry(listing, raw, status, depth)
                     except OSError:
                         # It has gone since, or the disk won't tell: nothing that could be opened.
                         continue
-                    if is_served(status):
-                        raw = os.fsencode(entry.name)
-                        path = path_of(listing, raw)
-                        stored = attributes.read(path)
-                        yield attributes.describe(from_disk(raw), status, stored, home, path)
+                    if found is not None:
+                        yield found
 
     def is_empty(self) -> bool:
         """Whether a folder could be deleted: entries that `scan` leaves out count too."""

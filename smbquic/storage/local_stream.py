@@ -263,6 +263,10 @@ class LocalStream:
             if not streams.remove(fd, self._slot.name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
 
+    def become_link(self, target: str) -> None:
+        """A stream cannot: `OSError` (ENOTSUP)."""
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), self.name)
+
     def scan(self) -> Iterator[FileStat]:
         """A stream has no entries: NotADirectoryError."""
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.name)

@@ -6,8 +6,9 @@ leads out of the share; the worst that a race can do is to make a step fail. A l
 moves a folder out of the share while a client is in it takes the client along, as he could with
 its files.
 
-A disk may be mounted below the root and is served; symbolic links, device nodes, sockets and
-FIFOs are not there for a client, except that their names are taken.
+A disk may be mounted below the root and is served; device nodes, sockets and FIFOs are not there
+for a client, except that their names are taken. So are symbolic links, unless the share shows those
+that stay within it (`links`).
 """
 
 import errno
@@ -17,11 +18,13 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from smbquic.storage import attributes, xattrs
-from smbquic.storage.base import FileStat, PathNotFound
+from smbquic.storage import attributes, links, xattrs
+from smbquic.storage.base import FileStat, LinkMet, PathNotFound
 from smbquic.storage.case_index import CaseIndex
 from smbquic.storage.descriptor import Descriptor, walk_into
 from smbquic.storage.names import from_disk, join, split, to_disk
+
+_NO_WAY: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 FileKey = tuple[int, int]
 """The device and inode numbers, which are nobody else's while the file is open."""
@@ -85,9 +88,10 @@ class StreamSlot:
 class Tree:
     """The folder that a share is, by its descriptor, and the names of what is open in it."""
 
-    def __init__(self, root: Path, *, read_only: bool) -> None:
+    def __init__(self, root: Path, *, read_only: bool, links: bool = False) -> None:
         self.label: Final = root.resolve().name
         self.read_only: Final = read_only
+        self.links: Final = links
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.root: Final = Descriptor(fd)
         self.home: Final = os.fstat(fd).st_dev
@@ -117,21 +121,44 @@ class Tree:
                 os.close(here)
                 here = following
                 real.append(from_disk(raw))
-        except (FileNotFoundError, NotADirectoryError):
-            os.close(here)
-            raise PathNotFound(join(components)) from None
         except OSError as error:
-            os.close(here)
-            if error.errno == errno.ELOOP:
-                raise PathNotFound(join(components)) from None
-            raise
+            try:
+                if error.errno in _NO_WAY:
+                    raise self._no_way(here, components, len(real)) from None
+                raise
+            finally:
+                os.close(here)
         return here, real
+
+    def _no_way(self, here: int, components: list[str], depth: int) -> PathNotFound:
+        """Why a component leads nowhere."""
+        name = join(components)
+        if self.links:
+            raw, status = self.look_up(here, components[depth])
+            target = None if status is None else self.target(here, raw, status, depth)
+            if target is not None:
+                return LinkMet(
+                    name, target, "".join(f"\\{part}" for part in components[depth + 1 :])
+                )
+        return PathNotFound(name)
 
     def walk_to_parent(self, name: str) -> tuple[int, list[str], str]:
         """The folder that holds `name` (not the root), as `walk`, and the last component."""
         *folders, last = split(name)
-        parent, real = self.walk(folders)
+        try:
+            parent, real = self.walk(folders)
+        except LinkMet as met:
+            raise LinkMet(name, met.target, f"{met.rest}\\{last}") from None
         return parent, real, last
+
+    def target(self, parent: int, raw: bytes, status: os.stat_result, depth: int) -> str | None:
+        """Where a folder's entry leads, if it is a link that is shown; see `links.read`."""
+        if self.links and stat.S_ISLNK(status.st_mode):
+            try:
+                return links.read(parent, raw, depth)
+            except OSError:
+                return None  # it has gone since
+        return None
 
     def look_up(self, parent: int, component: str) -> tuple[bytes, os.stat_result | None]:
         """The name on the disk and the status of what a component names, without following it.
@@ -149,19 +176,31 @@ class Tree:
         if not name:
             with self.root as root:
                 return self.stat_folder(root, "")
-        parent, _, last = self.walk_to_parent(name)
+        parent, folders, last = self.walk_to_parent(name)
         try:
             raw, status = self.look_up(parent, last)
-            if status is None or not is_served(status):
+            found = None
+            if status is not None:
+                found = self.stat_entry(parent, raw, status, len(folders))
+            if found is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-            return self.stat_entry(parent, raw, status)
+            return found
         finally:
             os.close(parent)
 
-    def stat_entry(self, parent: int, raw: bytes, status: os.stat_result) -> FileStat:
-        """What is known of a folder's entry that has been looked up."""
+    def stat_entry(
+        self, parent: int, raw: bytes, status: os.stat_result, depth: int
+    ) -> FileStat | None:
+        """What is known of a folder's entry that has been looked up; None if it is not there for
+        a client. `depth` is that of the folder."""
+        target = None
+        if not is_served(status):
+            target = self.target(parent, raw, status, depth)
+            if target is None:
+                return None
         path = path_of(parent, raw)
-        return attributes.describe(from_disk(raw), status, attributes.read(path), self.home, path)
+        found = attributes.describe(from_disk(raw), status, attributes.read(path), self.home, path)
+        return found if target is None else links.shown(found, target)
 
     def stat_folder(self, directory: int, name: str) -> FileStat:
         """What is known of a folder by a descriptor from `walk`."""
@@ -213,7 +252,7 @@ class Tree:
         a renamed folder gets its new name too.
         """
         depth = len(link.components)
-        for other in (other for links in self._links.values() for other in links):
+        for other in (other for group in self._links.values() for other in group):
             if len(other.components) > depth and other.components[:depth] == link.components:
                 other.components = components + other.components[depth:]
         link.parent, link.raw, link.components = parent, raw, components

@@ -10,13 +10,20 @@ from smbquic.server.creations import create_guid_of
 from smbquic.server.durable import Contexts
 from smbquic.server.eas import decode_eas
 from smbquic.server.leases import Lease, LeaseRequest, requested
+from smbquic.server.links import stopped
 from smbquic.server.notify import OVERWRITTEN
 from smbquic.server.open import Open
 from smbquic.server.opening import Wish, open_file, wish_of
 from smbquic.server.oplocks import grant_oplock, level_of
-from smbquic.storage.base import Action, FileStat
+from smbquic.storage.base import Action, FileStat, LinkMet
 from smbquic.wire.aapl import AAPL
-from smbquic.wire.create import CreateOptions, CreateRequest, CreateResponse, OplockLevel
+from smbquic.wire.create import (
+    CreateFlags,
+    CreateOptions,
+    CreateRequest,
+    CreateResponse,
+    OplockLevel,
+)
 from smbquic.wire.create_contexts import (
     CREATE_ALLOCATION_SIZE,
     CREATE_EA_BUFFER,
@@ -33,6 +40,7 @@ from smbquic.wire.create_contexts import (
 )
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
+_REPARSE_POINT = int(CreateFlags.REPARSEPOINT)
 _DURABLE = frozenset({OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_LEASE})
 
 
@@ -77,6 +85,8 @@ def handle(context: Context, request: Request) -> CreateResponse:
         if create_guid is not None:
             wait.meanwhile = creations.waiting(context, request, create_guid)
         raise
+    except LinkMet as met:
+        raise stopped(met) from met
     context.file_id = entry.file_id
     entry.channel_sequence = request.header.channel_sequence
     if action is Action.CREATED:
@@ -152,7 +162,7 @@ def _response(
     stat = entry.stat(found)
     return CreateResponse(
         oplock_level=level,
-        flags=0,
+        flags=0 if stat.link is None else _REPARSE_POINT,
         create_action=action.value,
         creation_time=from_unix_ns(stat.creation_time),
         last_access_time=from_unix_ns(stat.last_access_time),

@@ -7,7 +7,7 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import copying, sparse
+from smbquic.server import copying, links, sparse
 from smbquic.server.context import Context
 from smbquic.server.handlers import pipe
 from smbquic.server.interfaces import reachable, system_interfaces
@@ -91,10 +91,6 @@ def _snapshots(context: Context, entry: Open, body: IoctlRequest) -> IoctlRespon
     return IoctlResponse(body.ctl_code, entry.file_id, b"", array)
 
 
-def _no_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
-    raise StatusError(NtStatus.NOT_A_REPARSE_POINT, "IOCTL")
-
-
 def _network_interfaces(context: Context, body: IoctlRequest) -> IoctlResponse:
     """Where else a client that knows several channels can connect. [MS-SMB2] 3.3.5.15.11"""
     connection, server = context.connection, context.server
@@ -141,7 +137,8 @@ _BOUND: dict[int, Bound] = {
     Fsctl.GET_COMPRESSION: _get_compression,
     Fsctl.SET_COMPRESSION: _set_compression,
     Fsctl.SRV_ENUMERATE_SNAPSHOTS: _snapshots,
-    Fsctl.GET_REPARSE_POINT: _no_reparse_point,
-    Fsctl.DELETE_REPARSE_POINT: _no_reparse_point,
+    Fsctl.GET_REPARSE_POINT: links.get_reparse_point,
+    Fsctl.SET_REPARSE_POINT: links.set_reparse_point,
+    Fsctl.DELETE_REPARSE_POINT: links.delete_reparse_point,
 }
 """Those that are about one."""

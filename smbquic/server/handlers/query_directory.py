@@ -15,6 +15,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context
+from smbquic.server.links import tag_of
 from smbquic.server.open import Open
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
 from smbquic.storage.base import FileStat, NameInvalid, Storage, StorageFile
@@ -86,7 +87,7 @@ def _entry(stat: FileStat) -> DirectoryEntry:
         stat.allocation_size,
         stat.attributes,
         stat.ea_size,
-        0,
+        tag_of(stat),
         "",
         stat.file_id,
     )

@@ -10,6 +10,7 @@ from smbquic.protocol.request import Request
 from smbquic.server import security
 from smbquic.server.context import Answer, Context
 from smbquic.server.eas import encode_eas
+from smbquic.server.links import tag_of
 from smbquic.server.open import Open
 from smbquic.server.volume import VOLUME_CLASSES
 from smbquic.storage.base import FileStat
@@ -283,7 +284,8 @@ def _network_open(context: Context, entry: Open) -> bytes:
 
 
 def _attribute_tag(context: Context, entry: Open) -> bytes:
-    return AttributeTagInformation(entry.file.stat().attributes, 0).encode()
+    stat = entry.file.stat()
+    return AttributeTagInformation(stat.attributes, tag_of(stat)).encode()
 
 
 def _compression(context: Context, entry: Open) -> bytes:

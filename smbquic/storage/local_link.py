@@ -1,0 +1,91 @@
+"""One open symbolic link on this machine's disk: itself, not what it leads to."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from smbquic.storage import links
+from smbquic.storage.base import Action, Disposition, FileStat, NameInvalid, StorageFile, Stream
+from smbquic.storage.local_file import LocalFile
+from smbquic.storage.tree import Link, Tree
+
+
+class LocalLink(LocalFile):
+    """A `StorageFile` without content, on a descriptor that can do nothing but stand for it.
+
+    Disks keep nothing but times with a link: attributes that are set are dropped.
+    """
+
+    def __init__(self, tree: Tree, fd: int, link: Link, target: str) -> None:
+        super().__init__(tree, fd, link, is_directory=False)
+        self._target_name = target
+
+    def stat(self) -> FileStat:
+        """What is known of the link now."""
+        return links.shown(super().stat(), self._target_name)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Nothing."""
+        return b""
+
+    def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
+        """None."""
+        return iter(())
+
+    def set_times(
+        self,
+        *,
+        creation_time: int | None = None,
+        last_access_time: int | None = None,
+        last_write_time: int | None = None,
+        change_time: int | None = None,
+    ) -> None:
+        """Set the times that a disk can set."""
+        self._tree.require_writable()
+        now = self.stat()
+        times = (
+            now.last_access_time if last_access_time is None else last_access_time,
+            now.last_write_time if last_write_time is None else last_write_time,
+        )
+        with self._tree.lock:
+            parent = self._tree.verify(self._link)
+            os.utime(self._link.raw, ns=times, dir_fd=parent, follow_symlinks=False)
+
+    def set_attributes(self, attributes: int) -> None:
+        """Drop them."""
+
+    def set_sparse(self, *, sparse: bool) -> None:
+        """Drop it."""
+
+    def mark_changed(self) -> None:
+        """Drop it."""
+
+    def extended_attributes(self) -> list[tuple[str, bytes]]:
+        """None."""
+        return []
+
+    def set_extended_attributes(self, changes: Sequence[tuple[str, bytes]]) -> None:
+        """Refused."""
+        raise OSError(errno.ENOTSUP, "a link has no extended attributes", self.name)
+
+    def security(self) -> bytes | None:
+        """None."""
+        return None
+
+    def set_security(self, descriptor: bytes) -> None:
+        """Refused."""
+        raise OSError(errno.ENOTSUP, "a link has no descriptor of its own", self.name)
+
+    def streams(self) -> list[Stream]:
+        """None."""
+        return []
+
+    def open_stream(
+        self,
+        name: str,
+        disposition: Disposition = Disposition.OPEN,
+        *,
+        admit: Callable[[StorageFile], None] | None = None,
+    ) -> tuple[StorageFile, Action]:
+        """Refused."""
+        raise NameInvalid("a link has no streams", name)

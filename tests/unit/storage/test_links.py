@@ -1,0 +1,207 @@
+"""Symbolic links on a disk, as clients of a share that shows them see them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smbquic.storage.base import (
+    REPARSE_POINT,
+    Disposition,
+    LinkMet,
+    NameInvalid,
+    PathNotFound,
+)
+from smbquic.storage.local import LocalStorage
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="takes Linux")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A share with a folder and a file in it, and a secret beside it."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    root = tmp_path / "root"
+    (root / "folder" / "inner").mkdir(parents=True)
+    (root / "folder" / "file").write_bytes(b"content")
+    return root
+
+
+@pytest.fixture
+def storage(root: Path) -> Iterator[LocalStorage]:
+    """It shows links."""
+    storage = LocalStorage(root, links=True)
+    yield storage
+    storage.close()
+
+
+def names(storage: LocalStorage, folder: str) -> dict[str, str | None]:
+    file, _ = storage.open(folder)
+    found = {entry.name: entry.link for entry in file.scan()}
+    file.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "shown"),
+    [
+        ("link", "folder/file", "folder\\file"),
+        ("link", "folder//inner/", "folder\\inner"),
+        ("link", "nowhere", "nowhere"),
+        ("link", "./folder/../folder", ".\\folder\\..\\folder"),
+        ("folder/link", "../folder", "..\\folder"),
+        ("folder/inner/link", "../../folder", "..\\..\\folder"),
+        ("link", "a:b", "a\uf022b"),
+    ],
+)
+def test_a_link_says_where_it_leads(
+    storage: LocalStorage, root: Path, name: str, target: str, shown: str
+) -> None:
+    (root / name).symlink_to(target)
+    wire = name.replace("/", "\\")
+    folder, _, last = wire.rpartition("\\")
+    assert names(storage, folder)[last] == shown
+    stat = storage.stat(wire.upper())
+    assert (stat.link, stat.size, stat.is_directory) == (shown, 0, False)
+    assert stat.attributes & REPARSE_POINT
+    with pytest.raises(LinkMet) as caught:
+        storage.open(wire)
+    assert (caught.value.target, caught.value.rest) == (shown, "")
+    link, _ = storage.open(wire, link=True)
+    assert (link.stat().link, link.name) == (shown, wire)
+    link.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("link", "/etc/passwd"),
+        ("link", "../secret"),
+        ("link", ".."),
+        ("link", "folder/../../secret"),
+        ("folder/link", "../../secret"),
+        ("folder/link", "inner/../../../root/folder"),
+    ],
+)
+def test_a_link_that_leads_out_is_not_there(
+    storage: LocalStorage, root: Path, name: str, target: str
+) -> None:
+    (root / name).symlink_to(target)
+    wire = name.replace("/", "\\")
+    folder, _, last = wire.rpartition("\\")
+    assert last not in names(storage, folder)
+    for itself in (False, True):
+        with pytest.raises(FileNotFoundError) as missing:
+            storage.open(wire, link=itself)
+        assert not isinstance(missing.value, LinkMet)
+    with pytest.raises(FileNotFoundError):
+        storage.stat(wire)
+    with pytest.raises(PathNotFound) as caught:
+        storage.open(wire + "\\file")
+    assert not isinstance(caught.value, LinkMet)
+    with pytest.raises(PermissionError):
+        storage.open(wire, Disposition.OPEN_IF)
+
+
+def test_a_link_on_the_way(storage: LocalStorage, root: Path) -> None:
+    (root / "folder" / "Link").symlink_to("inner")
+    for name, rest in (
+        ("folder\\link\\x", "\\x"),
+        ("FOLDER\\LINK\\x\\y", "\\x\\y"),
+    ):
+        with pytest.raises(LinkMet) as caught:
+            storage.open(name)
+        assert (caught.value.target, caught.value.rest) == ("inner", rest)
+    with pytest.raises(PathNotFound):
+        storage.open("folder\\file\\x")
+
+
+def test_nothing_is_written_through_a_link(storage: LocalStorage, root: Path) -> None:
+    (root / "link").symlink_to("folder/file")
+    with pytest.raises(FileExistsError):
+        storage.open("link", Disposition.CREATE, link=True)
+    with pytest.raises(NotADirectoryError):
+        storage.open("link", directory=True, link=True)
+    for disposition in (Disposition.OVERWRITE_IF, Disposition.SUPERSEDE):
+        with pytest.raises(LinkMet):
+            storage.open("link", disposition)
+        with pytest.raises(PermissionError):
+            storage.open("link", disposition, link=True)
+    with pytest.raises(PermissionError):
+        storage.open("link", write=True, link=True)
+    assert (root / "folder" / "file").read_bytes() == b"content"
+
+
+def test_a_link_is_moved_dated_and_deleted_and_its_target_is_not(
+    storage: LocalStorage, root: Path
+) -> None:
+    (root / "link").symlink_to("folder/file")
+    before = (root / "folder" / "file").stat()
+    link, _ = storage.open("link", link=True)
+    link.set_times(last_write_time=1_000_000_000)
+    link.set_attributes(1)
+    link.mark_changed()
+    link.rename("moved", replace=False)
+    assert (root / "moved").lstat().st_mtime_ns == 1_000_000_000
+    assert (link.read(0, 10), list(link.allocated_ranges(0, 10))) == (b"", [])
+    assert (link.extended_attributes(), link.streams(), link.security()) == ([], [], None)
+    for refused in (
+        lambda: link.set_extended_attributes([("A", b"x")]),
+        lambda: link.set_security(b"x"),
+        lambda: link.open_stream("s", Disposition.CREATE),
+    ):
+        with pytest.raises(OSError):  # noqa: PT011  (of several kinds)
+            refused()
+    link.delete()
+    link.close()
+    assert not os.path.lexists(root / "moved")
+    after = (root / "folder" / "file").stat()
+    assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode)
+
+
+@pytest.mark.parametrize("directory", [False, True])
+def test_what_is_empty_becomes_a_link(storage: LocalStorage, root: Path, directory: bool) -> None:
+    file, _ = storage.open("folder\\new", Disposition.CREATE, directory=directory)
+    file.become_link("..\\folder\\inner")
+    file.close()
+    assert (root / "folder" / "new").readlink() == Path("../folder/inner")
+    assert storage.stat("folder\\new").link == "..\\folder\\inner"
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("..\\..\\secret", PermissionError),
+        ("..\\folder\\..\\..\\secret", PermissionError),
+        ("", NameInvalid),
+        ("a\\\\b", NameInvalid),
+        ("\\etc\\passwd", NameInvalid),
+        ("/etc/passwd", NameInvalid),
+        ("a\0b", NameInvalid),
+        ("\\".join(["x" * 200] * 21), NameInvalid),
+    ],
+)
+def test_links_that_are_not_made(
+    storage: LocalStorage, root: Path, target: str, error: type[OSError]
+) -> None:
+    file, _ = storage.open("folder\\new", Disposition.CREATE)
+    with pytest.raises(error):
+        file.become_link(target)
+    file.close()
+    assert (root / "folder" / "new").is_file()
+
+
+def test_what_does_not_become_a_link(storage: LocalStorage, root: Path) -> None:
+    for name in ("folder", "folder\\file"):
+        file, _ = storage.open(name)
+        with pytest.raises(OSError, match=r"not empty|content"):
+            file.become_link("x")
+        file.close()
+    plain = LocalStorage(root)
+    file, _ = plain.open("new", Disposition.CREATE)
+    with pytest.raises(OSError, match="not shown"):
+        file.become_link("folder")
+    file.close()
+    plain.close()
+    assert (root / "new").is_file()
