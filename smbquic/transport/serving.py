@@ -9,7 +9,8 @@ from smbquic.transport.base import MessageTransport, OnConnection
 MAX_CONNECTIONS = 4096
 """Default limit on connections of one listener at a time.
 
-An idle one that has logged on costs about 110 KB, so that these fit into half a GiB.
+An idle one that has logged on holds up to 80 KiB, so that these fit into a third of a GiB; what
+is left of one GiB is for those that work.
 """
 GRACE = 5.0
 """Seconds that a closing listener waits for its connections before it cancels them."""
