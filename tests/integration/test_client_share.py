@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import smbquic
+from smbquic.api import relay
 from smbquic.pki import PkiDirectory
 from smbquic.server.share import Share as ServedShare
 from smbquic.storage.local import LocalStorage
@@ -60,6 +61,25 @@ async def test_sessions_are_resumed_by_those_who_share_tickets(url: str, pki: Pk
             resumed.append(share.peer.resumed)
 
     assert resumed == [False, url.startswith("smb+quic"), False]
+
+
+@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+async def test_a_relay_resumes_sessions(root: Path, pki: PkiDirectory, engine: EngineName) -> None:
+    async with smbquic.serve(
+        {"data": root},
+        {"alice": "secret"},
+        ["quic://localhost:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+    ) as serving:
+        server = serving.listeners[0].rpartition(":")[2]
+        async with relay(f"smb+quic://localhost:{server}", ca=pki.ca, engine=engine) as local:
+            url = f"smb://alice@127.0.0.1:{local.rpartition(':')[2]}/data"
+            async with smbquic.connect(url, password="secret") as share:
+                await share.write_bytes("file", b"content")
+            async with smbquic.connect(url, password="secret"):
+                peers = [each.transport.peer for each in serving.server.connections]
+                assert any(peer.resumed for peer in peers)
 
 
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])
