@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import text
+from benchmarks.report.checks import QUIET
 from benchmarks.report.markdown import table
 from benchmarks.report.summary import Row, Summary, link_title, summarize
 from benchmarks.results import ResultsError
@@ -51,18 +52,23 @@ def short_table(result: dict[str, Any], shown: Collection[str] | None = None) ->
 
 
 def cell(row: Row | None, metric: Any) -> str:
-    """A figure."""
-    return text.shown(row.values.get(metric.key), metric) if row else "-"
+    """A figure, with a mark where it says more about the processor than about the link."""
+    if row is None:
+        return "-"
+    return text.shown(row.values.get(metric.key), metric) + (", CPU-bound" if row.cpu_bound else "")
 
 
 def origin(summary: Summary) -> str:
     """What made it."""
     found = summary.description
     machine = found["machine"]
+    median, _ = summary.bystanders
+    disturbed = f" Other programs took {median:.0%} of the machine: not to be cited."
     return (
         f"Medians with 95 % intervals of {found['blocks']} runs on {machine['cpu']},"
         f" {machine['cores']} cores, Linux {machine['kernel']}; made by"
         f" `python -m benchmarks run --profile {found['profile']}` on {found['started'][:10]}."
+        + (disturbed if median > QUIET else "")
     )
 
 

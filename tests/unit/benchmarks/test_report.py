@@ -45,6 +45,7 @@ def test_a_busy_arm_is_marked(make_result: MakeResult) -> None:
     assert all(row.cpu_bound for row in summary.of_work("bulk-read")[0].rows)
     assert "CPU-bound" in html.page(summary)
     assert "CPU-bound" in markdown.page(summary)
+    assert ", CPU-bound |" in readme.short_table(result)
 
 
 @pytest.mark.parametrize("page", [html.page, markdown.page])
@@ -67,6 +68,7 @@ def test_a_busy_machine_is_warned_of(make_result: MakeResult) -> None:
     for visit in result["visits"]:
         visit["bystanders"] *= 10
     assert "no good for citing" in markdown.page(summarize(result))
+    assert "Other programs took 15% of the machine: not to be cited." in readme.short_table(result)
 
 
 class _Tags(HTMLParser):
