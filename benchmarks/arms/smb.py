@@ -1,6 +1,7 @@
 """Our server and our client, over either transport, inside a tunnel or not."""
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -108,6 +109,7 @@ class Program:
     """One of `benchmarks.ends`, which speaks JSON, a line each."""
 
     def __init__(self, namespace: Namespace, module: str, options: EndOptions, tcp: str) -> None:
+        self._heard = b""
         self.process = namespace.popen(
             [sys.executable, "-m", module, options.to_json()],
             stdin=subprocess.PIPE,
@@ -120,14 +122,18 @@ class Program:
 
     def answer(self, patience: float) -> Figures:
         """The next line. Raises `ArmError`."""
-        stdout = self.process.stdout
-        assert stdout is not None
-        ready, _, _ = select.select([stdout], [], [], patience)
-        if not ready:
-            raise ArmError(f"no answer within {patience:g} s")
-        line = stdout.readline()
-        if not line:
-            raise ArmError(f"it ended with exit code {self.process.wait()}")
+        assert self.process.stdout is not None
+        stdout = self.process.stdout.fileno()
+        # Two lines may come at once: what was read of the second is kept here, where it is seen.
+        while b"\n" not in self._heard:
+            ready, _, _ = select.select([stdout], [], [], patience)
+            if not ready:
+                raise ArmError(f"no answer within {patience:g} s")
+            more = os.read(stdout, 1 << 16)
+            if not more:
+                raise ArmError(f"it ended with exit code {self.process.wait()}")
+            self._heard += more
+        line, _, self._heard = self._heard.partition(b"\n")
         document: Figures = json.loads(line)
         if "error" in document:
             raise ArmError(document["error"])

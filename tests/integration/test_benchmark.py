@@ -129,3 +129,39 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     assert "no such arm: pigeon" in fails("run", "--arms", "pigeon")
     assert "is no rate" in fails("run", "--links", "20ms-fast")
     assert "holds no result" in fails("report", str(tmp_path))
+
+
+ORDINARY_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+VISITS = """
+import json
+from benchmarks import place, runner
+from benchmarks.place import Sizes
+from benchmarks.plan import Visit
+from benchmarks.profiles import Leg
+
+leg = Leg("5ms-100mbit", ("connect", "bulk-read"), Sizes(bulk=1 << 20, listings=()))
+with place.made(leg.sizes, seed=1) as files:
+    visits = [Visit(leg.link, 1, arm) for arm in ("tcp", "quic-qh3", "vpn-model")]
+    print(json.dumps([runner.make(visit, leg, files, seed=1) for visit in visits]))
+"""
+
+
+def test_it_works_without_root_and_says_what_does_not() -> None:
+    possible = subprocess.run([*ORDINARY_USER, "unshare", "-Urn", "true"], capture_output=True)
+    if possible.returncode:
+        pytest.skip("ordinary users may not make user namespaces here")
+    done = subprocess.run(
+        [*ORDINARY_USER, sys.executable, "-c", VISITS], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    for visit in json.loads(done.stdout):
+        assert visit["problems"] == []
+        assert [work["problems"] for work in visit["works"].values()] == [[], []]
+    doctor = subprocess.run(
+        [*ORDINARY_USER, sys.executable, "-m", "benchmarks", "doctor"],
+        capture_output=True,
+        text=True,
+    )
+    assert "ok   link" in doctor.stdout
+    for arm in ("samba-tcp", "openvpn", "ipsec"):
+        assert f"NO   {arm}: " in doctor.stdout
