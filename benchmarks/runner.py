@@ -115,9 +115,10 @@ def make(visit: Visit, leg: Leg, files: Place, seed: int) -> dict[str, Any]:
     link = LinkChoice.parse(visit.link).make(seed)
     try:
         with link, arm.start(link, files) as running:
-            for name in leg.works:
-                if arm.can(WORKS[name]):
-                    document["works"][name] = perform(WORKS[name], running, files, link, seed)
+            again = SentAgain(link, running)
+            for work in map(WORKS.__getitem__, leg.works):
+                if arm.can(work):
+                    document["works"][work.name] = perform(work, running, files, link, seed, again)
             document["problems"] += link.statistics().problems
     except ArmError as error:
         document["problems"].append(f"{arm.name}: {error}")
@@ -127,9 +128,10 @@ def make(visit: Visit, leg: Leg, files: Place, seed: int) -> dict[str, Any]:
     return document
 
 
-def perform(work: Work, running: Running, files: Place, link: Link, seed: int) -> dict[str, Any]:
+def perform(
+    work: Work, running: Running, files: Place, link: Link, seed: int, again: "SentAgain"
+) -> dict[str, Any]:
     """One work: its figures, and what was wrong."""
-    again = sent_again(link, running)
     before, cpu = link.statistics(), running.cpu_seconds()
     try:
         figures = work.run(running.perform, files, link, seed)
@@ -137,23 +139,36 @@ def perform(work: Work, running: Running, files: Place, link: Link, seed: int) -
         return {"figures": {}, "problems": [f"{work.name}: {error}"]}
     used = {role: seconds - cpu[role] for role, seconds in running.cpu_seconds().items()}
     after = link.statistics()
-    more = {end: count - again[end] for end, count in sent_again(link, running).items()}
-    more["client"] += figures.pop("client_lost", 0)
+    resent = again.since()
+    resent["client"] += figures.pop("client_lost", 0)
     if "client_cpu" in figures:
         used["client"] = figures.pop("client_cpu")
     used["emulator"] = (after.cpu_ns - before.cpu_ns) / 1e9
     return {
         "problems": work.check(figures, files),
-        "figures": {**figures, "cpu": used, "wire": wire(before, after), "sent_again": more},
+        "figures": {**figures, "cpu": used, "wire": wire(before, after), "sent_again": resent},
     }
 
 
-def sent_again(link: Link, running: Running) -> dict[str, int]:
-    """What each end has sent again so far: segments of its kernel's TCP, packets of its QUIC."""
-    ends = {"client": link.client, "server": link.server}
-    found = {role: retransmitted(end.run(["cat", SNMP]).stdout) for role, end in ends.items()}
-    found["server"] += running.server_lost()
-    return found
+class SentAgain:
+    """What each end sends again: segments of its kernel's TCP, packets of the server's QUIC."""
+
+    def __init__(self, link: Link, running: Running) -> None:
+        self._ends = {"client": link.client, "server": link.server}
+        self._running = running
+        self._before = self._count()
+
+    def _count(self) -> dict[str, int]:
+        found = {
+            role: retransmitted(end.run(["cat", SNMP]).stdout) for role, end in self._ends.items()
+        }
+        found["server"] += self._running.server_lost()
+        return found
+
+    def since(self) -> dict[str, int]:
+        """Since it was made, or this was last asked for."""
+        before, self._before = self._before, self._count()
+        return {role: count - before[role] for role, count in self._before.items()}
 
 
 def retransmitted(snmp: str) -> int:
