@@ -69,7 +69,8 @@ def expectations(
         if work in BULK and choice.rate and not choice.loss.mean and cell.samples and arm in ARMS:
             rate = measured.get(link, float(choice.rate))
             found.append(expectation(cell, rate, others))
-    return found
+    order = list(ARMS)
+    return sorted(found, key=lambda one: (one.link, order.index(one.arm), one.work))
 
 
 def expectation(cell: Cell, rate: float, others: float = 0.0) -> Expectation:
