@@ -67,8 +67,11 @@ HEADLINE = Profile(
     legs=(
         Leg(
             "20ms-100mbit",
-            (*CONNECT, *BULK, *SMALL, "loaded-latency", "against-tcp"),
-            Sizes(bulk=8 * MIB, small_files=40, listings=(100,), stats=15, random_reads=32),
+            (
+                *(*CONNECT, *BULK, "small-write", "small-read", "list-100", "random-read-16"),
+                *("loaded-latency", "against-tcp"),
+            ),
+            Sizes(bulk=8 * MIB, small_files=40, listings=(100,), random_reads=32),
         ),
         Leg(
             "50ms-50mbit-1%",

@@ -1,0 +1,32 @@
+from benchmarks import profiles
+from benchmarks.arms import AGAIN, ALL, REFERENCE
+from benchmarks.links import LinkChoice
+from benchmarks.works import ALL as WORKS
+
+
+def test_every_profile_names_what_there_is() -> None:
+    for profile in profiles.ALL.values():
+        links = [leg.link for leg in profile.legs]
+        assert len(set(links)) == len(links)
+        for leg in profile.legs:
+            assert LinkChoice.parse(leg.link).name == leg.link
+            assert set(leg.works) <= set(WORKS)
+            assert set(leg.arms) <= set(ALL)
+
+
+def test_a_headline_has_ten_blocks_the_pair_and_each_congestion_control_under_loss() -> None:
+    headline = profiles.HEADLINE
+    assert headline.blocks >= 10
+    for leg in headline.legs:
+        arms = leg.arms or tuple(ALL)
+        assert {REFERENCE, AGAIN, "tcp-bbr", "quic-qh3", "quic-bbr", "wireguard"} <= set(arms)
+    [clean] = [leg for leg in headline.legs if leg.link == "20ms-100mbit"]
+    assert not clean.arms
+    # Without a rate every arm shows how much it could carry.
+    [ceiling] = [leg for leg in headline.legs if not LinkChoice.parse(leg.link).rate]
+    assert not ceiling.arms
+
+
+def test_quick_touches_every_arm_three_times() -> None:
+    assert profiles.QUICK.blocks == 3
+    assert not any(leg.arms for leg in profiles.QUICK.legs)
