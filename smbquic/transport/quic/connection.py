@@ -246,6 +246,8 @@ class QuicTransport:
             now = monotonic()
             if self._refused_since is None:
                 self._refused_since = now
+                # Time-outs double: by themselves the next words may be half a minute away.
+                self._loop.call_later(REFUSED_FOR, self._ping)
             elif now - self._refused_since > REFUSED_FOR:
                 self.abort(ConnectionClosed(f"{self._name} is gone: its UDP port is closed"))
         else:
