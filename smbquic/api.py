@@ -40,7 +40,7 @@ from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
-from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
 from smbquic.wire.negotiate import Dialect
 
 _log = logging.getLogger(__name__)
@@ -266,6 +266,8 @@ async def serve(
     limits: Limits = DEFAULT_LIMITS,
     engine: EngineName = "auto",
     congestion: Congestion = "cubic",
+    tls_ciphers: Sequence[str] = DEFAULT_CIPHERS,
+    tls_groups: Sequence[str] = (),
     audit: Sink | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
@@ -279,7 +281,7 @@ async def serve(
     no dialect older than `minimum_dialect` is spoken.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
     their files are read again when they change. `engine` and `congestion` are as in `DialOptions`.
-    `audit` gets the audit records.
+    `tls_ciphers` and `tls_groups` are as in `QuicOptions`. `audit` gets the audit records.
 
     Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`.
@@ -306,7 +308,12 @@ async def serve(
         signing_required=signing_required,
         capabilities=CAPABILITIES,
     )
-    options = QuicOptions(engine=engine, congestion=congestion)
+    options = QuicOptions(
+        engine=engine,
+        congestion=congestion,
+        ciphers=tuple(tls_ciphers),
+        groups=tuple(tls_groups),
+    )
     log = AuditLog(audit, decide=_decision_by(shown) if shown is not None else None)
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]

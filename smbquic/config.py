@@ -23,7 +23,13 @@ from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
 from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
-from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.transport.quic.options import (
+    CIPHERS,
+    DEFAULT_CIPHERS,
+    GROUPS,
+    Congestion,
+    EngineName,
+)
 from smbquic.wire.negotiate import Dialect
 
 DEFAULT_LISTEN = ("quic://0.0.0.0:443",)
@@ -132,6 +138,21 @@ SECTIONS = (
                 '"cubic"',
                 "Congestion control over QUIC; bbr is for paths that lose packets.",
                 get_args(Congestion),
+            ),
+            Key(
+                "tls_ciphers",
+                "strings",
+                '["AES-128-GCM", "AES-256-GCM"]',
+                "The cipher suites of QUIC, the preferred one first.",
+                tuple(CIPHERS),
+            ),
+            Key(
+                "tls_groups",
+                "strings",
+                "all that the engine has",
+                "The groups that QUIC's keys may be exchanged in. The post-quantum X25519MLKEM768"
+                " needs the engine qh3.",
+                tuple(GROUPS),
             ),
             Key(
                 "private_names",
@@ -286,6 +307,8 @@ class Configuration:
     minimum_dialect: Dialect = Dialect.SMB_2_0_2
     engine: EngineName = "auto"
     congestion: Congestion = "cubic"
+    tls_ciphers: tuple[str, ...] = DEFAULT_CIPHERS
+    tls_groups: tuple[str, ...] = ()
     private_names: tuple[str, ...] = ()
     shares: tuple[ShareFolder, ...] = ()
     certificates: tuple[IdentityFiles, ...] = ()
@@ -345,6 +368,8 @@ class _Reader:
             minimum_dialect=DIALECT_NAMES[values.get("minimum_dialect", "2.0.2")],
             engine=values.get("engine", "auto"),
             congestion=values.get("congestion", "cubic"),
+            tls_ciphers=values.get("tls_ciphers", DEFAULT_CIPHERS),
+            tls_groups=values.get("tls_groups", ()),
             private_names=values.get("private_names", ()),
             shares=shares,
             certificates=certificates,
@@ -452,12 +477,22 @@ class _Reader:
             if kind == "rules":
                 for each in value:
                     self._try(place, ValueError, Rules.parse, [each])
+            if key.choices:
+                self._some_of(place, key.choices, value)
             return tuple(value)
         if kind in ("string", "file", "folder") and isinstance(value, str):
             if key.choices and value not in key.choices:
                 raise self._error(place, f"{value!r} is none of {', '.join(key.choices)}")
             return value if kind == "string" else self._path_value(place, kind, value)
         raise self._error(place, f"{value!r} is of the wrong kind: write {wanted}")
+
+    def _some_of(
+        self, place: tuple[str | int, ...], choices: tuple[str, ...], value: list[str]
+    ) -> None:
+        strange = [each for each in value if each not in choices]
+        if strange or not value:
+            what = f"{strange[0]!r} is none" if strange else "name one or more"
+            raise self._error(place, f"{what} of {', '.join(choices)}")
 
     def _positive(self, place: tuple[str | int, ...], value: Any) -> Any:
         if not value >= 0:
@@ -558,6 +593,8 @@ def reference() -> str:
             lines += ["", "| key | value | default | |", "|---|---|---|---|"]
         for key in section.keys:
             value = ", ".join(f'"{each}"' for each in key.choices) or _KINDS[key.kind]
+            if key.choices and key.kind == "strings":
+                value = f"a list of {value}"
             default = "**required**" if key.required else key.default
             lines.append(f"| `{key.name}` | {value} | {default} | {key.text} |")
     return "\n".join(lines) + "\n"

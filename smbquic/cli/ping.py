@@ -50,6 +50,7 @@ class Ping:
             "engine_reason": peer.engine_reason or None,
             "alpn": peer.alpn or None,
             "tls_cipher": peer.cipher or None,
+            "tls_group": peer.group or None,
             "resumed": peer.resumed if quic else None,
             "datagram_size": quic.datagram_size if quic else None,
             "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 3),
@@ -132,7 +133,7 @@ def _quic_line(found: dict[str, Any]) -> str:
         measured.append(f"round trip {found['round_trip_ms']:.2f} ms")
     return (
         f"engine {found['engine']} ({found['engine_reason']}), {found['tls_cipher']},"
-        f" ALPN {found['alpn']}, {', '.join(measured)}"
+        f" {found['tls_group']}, ALPN {found['alpn']}, {', '.join(measured)}"
     )
 
 

@@ -270,6 +270,8 @@ def serve(
             limits=base.limits if base else DEFAULT_LIMITS,
             engine=engine or (base.engine if base else "auto"),
             congestion=congestion or (base.congestion if base else "cubic"),
+            tls_ciphers=settings.tls_ciphers,
+            tls_groups=settings.tls_groups,
             audit=options.open() if options else None,
         ) as serving:
             with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):

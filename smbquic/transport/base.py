@@ -17,7 +17,8 @@ class Peer:
     packet to a usable connection. `engine` is the QUIC library that this end uses, and
     `engine_reason` why it is this one; both are empty over TCP. `resumed` says that the session is
     an earlier one, taken up again: the certificates were shown then, and judged once more now.
-    `resolved_by` is who gave the address of the name that was connected to: `system`, or a URL.
+    `group` is the one that the keys were exchanged in. `resolved_by` is who gave the address of
+    the name that was connected to: `system`, or a URL.
     """
 
     kind: Literal["quic", "tcp"]
@@ -34,6 +35,7 @@ class Peer:
     engine_reason: str = ""
     resumed: bool = False
     resolved_by: str = ""
+    group: str = ""
 
 
 class MessageTransport(Protocol):

@@ -194,6 +194,7 @@ class TestFiles:
         assert found["engine_reason"] == ("the fastest" if quic else None)
         assert found["alpn"] == ("smb" if quic else None)
         assert found["tls_cipher"] == ("AES_128_GCM_SHA256" if quic else None)
+        assert found["tls_group"] == ("X25519MLKEM768" if quic else None)
         assert found["resumed"] is (False if quic else None)
         assert (found["datagram_size"] or 0) >= (1200 if quic else 0)
         assert (found["round_trip_ms"] or 0) > 0 or not quic

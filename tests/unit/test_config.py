@@ -44,6 +44,8 @@ smb_encryption_over_quic = "require"
 minimum_dialect = "3.0"
 engine = "aioquic"
 congestion = "bbr"
+tls_ciphers = ["AES-256-GCM"]
+tls_groups = ["P-384", "P-256"]
 private_names = ["fs.local"]
 
 [users]
@@ -93,6 +95,7 @@ def test_everything_at_once(place: Path) -> None:
     assert found.encryption_over_quic is EncryptionOverQuic.REQUIRE
     assert found.minimum_dialect is Dialect.SMB_3_0
     assert (found.engine, found.congestion) == ("aioquic", "bbr")
+    assert (found.tls_ciphers, found.tls_groups) == (("AES-256-GCM",), ("P-384", "P-256"))
     assert found.private_names == ("fs.local",)
     assert sorted(found.users.names()) == ["alice", "bob"]
     data, spaced = found.shares
@@ -163,6 +166,8 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ("guest = 1", 1, "guest", "write true or false"),
         ('engine = "quiche"', 1, "engine", "none of auto, aioquic, qh3"),
         ('congestion = "vegas"', 1, "congestion", "none of cubic, bbr, reno"),
+        ('tls_ciphers = ["RC4"]', 1, "tls_ciphers", "'RC4' is none of AES-128-GCM, AES-256-GCM,"),
+        ("tls_groups = []", 1, "tls_groups", "name one or more of X25519MLKEM768, X25519,"),
         ('users_file = "none.txt"', 1, "users_file", "paths are relative to this file"),
         ('private_names = ["a b"]', 1, "private_names", "neither a DNS name"),
         ("[users]\n\nalice = 7", 3, "users.alice", 'write NAME = "password"'),

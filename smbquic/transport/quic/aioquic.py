@@ -10,7 +10,6 @@ from typing import Any, cast
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
 from aioquic.quic import events
-from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnectionState
 from aioquic.quic.logger import QuicFileLogger
 from aioquic.quic.packet import (
@@ -24,7 +23,14 @@ from aioquic.quic.packet import (
 from aioquic.quic.retry import QuicRetryTokenHandler
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.quic.aioquic_internals import Connection, Context, Pick, SendBuffer, Shown
+from smbquic.transport.quic.aioquic_internals import (
+    Configuration,
+    Connection,
+    Context,
+    Pick,
+    SendBuffer,
+    Shown,
+)
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
@@ -35,7 +41,7 @@ from smbquic.transport.quic.engine import (
     Security,
     Verify,
 )
-from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions, group_name
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
     ALPN,
@@ -56,18 +62,12 @@ STREAM = 0
 KEY_LIFETIME = 1 << 22
 """Packets sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6), about 10 GB."""
 
-_CIPHERS = [
-    tls.CipherSuite.AES_128_GCM_SHA256,
-    tls.CipherSuite.AES_256_GCM_SHA384,
-    tls.CipherSuite.CHACHA20_POLY1305_SHA256,
-]
+_GROUPS = ("P-256", "P-384", "X25519")
 
 logger = logging.getLogger(__name__)
 
 
-def client_configuration(
-    trust: ClientTls, server_name: str, options: QuicOptions
-) -> QuicConfiguration:
+def client_configuration(trust: ClientTls, server_name: str, options: QuicOptions) -> Configuration:
     """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=True)
     configuration.server_name = server_name
@@ -82,7 +82,7 @@ def client_configuration(
     return configuration
 
 
-def server_configuration(identity: ServerTls, options: QuicOptions) -> QuicConfiguration:
+def server_configuration(identity: ServerTls, options: QuicOptions) -> Configuration:
     """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=False)
     _load_identity(configuration, identity.certificate, identity.key)
@@ -146,8 +146,8 @@ def _header(datagram: bytes) -> QuicHeader | None:
         return None
 
 
-def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguration:
-    configuration = QuicConfiguration(
+def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
+    configuration = Configuration(
         alpn_protocols=[ALPN],
         congestion_control_algorithm=options.congestion,
         connection_id_length=CONNECTION_ID_SIZE,
@@ -156,7 +156,8 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguratio
         max_data=options.window,
         max_stream_data=options.window,
         secrets_log_file=options.secrets_log,
-        cipher_suites=_CIPHERS,
+        cipher_suites=[tls.CipherSuite(CIPHERS[name]) for name in options.ciphers],
+        groups=tuple(tls.Group(GROUPS[name]) for name in options.groups or _GROUPS),
     )
     if options.qlog is not None:
         configuration.quic_logger = QuicFileLogger(str(options.qlog))
@@ -180,7 +181,7 @@ def by_name(names: ServerNames, options: QuicOptions) -> Pick:
 
 
 def _load_identity(
-    configuration: QuicConfiguration, certificate: FilePath | bytes, key: FilePath | bytes
+    configuration: Configuration, certificate: FilePath | bytes, key: FilePath | bytes
 ) -> None:
     where, key_where = place(certificate, "certificate"), place(key, "key")
     try:
@@ -212,7 +213,7 @@ class AioquicEngine:
 
     def __init__(
         self,
-        configuration: QuicConfiguration,
+        configuration: Configuration,
         sizes: DatagramSizes,
         ids: ConnectionIds,
         *,
@@ -438,6 +439,7 @@ class AioquicEngine:
                 server_name=context.asked_name or self._quic.configuration.server_name or "",
                 certificates=context.peer_chain,
                 resumed=context.session_resumed,
+                group=group_name(context.group),
             )
 
     def _is_confirmed(self) -> bool:

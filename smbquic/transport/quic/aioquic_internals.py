@@ -7,6 +7,7 @@ tests of them fail loudly where an update moves them.
 import logging
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple, NoReturn, cast
 
 from aioquic import tls
@@ -40,6 +41,13 @@ logger = logging.getLogger(__name__)
 
 
 register_congestion_control("bbr", cast(QuicCongestionControlFactory, Bbr))
+
+
+@dataclass
+class Configuration(QuicConfiguration):
+    """The library's, and the groups that keys may be exchanged in."""
+
+    groups: tuple[tls.Group, ...] = ()
 
 
 class Shown(NamedTuple):
@@ -76,6 +84,7 @@ class Context(tls.Context):
     pick: Pick | None
     peer_chain: tuple[bytes, ...]
     asked_name: str
+    group: int | None
     verdict: HandshakeError | None
     _wants_early_data: bool
     _tickets: TicketStore | None
@@ -87,6 +96,7 @@ class Context(tls.Context):
         verify: Verify | None,
         *,
         is_client: bool,
+        groups: tuple[tls.Group, ...],
         pick: Pick | None = None,
         tickets: TicketStore | None = None,
         chain: tuple[bytes, ...] = (),
@@ -101,6 +111,8 @@ class Context(tls.Context):
         adopted.pick = pick
         adopted.peer_chain = chain
         adopted.asked_name = ""
+        adopted.group = None
+        adopted._supported_groups = list(groups)
         adopted.verdict = None
         adopted._request_client_certificate = verify is not None and not is_client
         # Data ahead of the handshake can be replayed: it is neither offered nor taken.
@@ -129,9 +141,18 @@ class Context(tls.Context):
         self.asked_name = hello.server_name or ""
         self._wants_early_data = hello.early_data
         input_buf.seek(start)
+        shares = (group for group, _ in hello.key_share or ())
+        self.group = next((group for group in shares if group in self._supported_groups), None)
         if self.pick is not None:
             self._show(self.pick(self.asked_name))
         super()._server_handle_hello(input_buf, initial_buf, handshake_buf)
+
+    def _client_handle_hello(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:
+        start = input_buf.tell()
+        hello = tls.pull_server_hello(input_buf)
+        input_buf.seek(start)
+        self.group = hello.key_share[0] if hello.key_share is not None else None
+        super()._client_handle_hello(input_buf, output_buf)
 
     def _show(self, shown: Shown | None) -> None:
         if shown is None:
@@ -186,7 +207,7 @@ class Connection(ProbingConnection):
     def __init__(
         self,
         *,
-        configuration: QuicConfiguration,
+        configuration: Configuration,
         original_destination_connection_id: bytes | None,
         retry_source_connection_id: bytes | None,
         sizes: DatagramSizes,
@@ -204,6 +225,7 @@ class Connection(ProbingConnection):
             session_ticket_handler=self._keep_ticket if resumption is not None else None,
         )
         self.search_path(sizes, on_resize)
+        self._groups = configuration.groups
         self._verify = verify
         self._pick = pick
         self._tickets = tickets
@@ -227,6 +249,7 @@ class Connection(ProbingConnection):
             self.tls,
             self._verify,
             is_client=self._is_client,
+            groups=self._groups,
             pick=self._pick,
             # Sessions are not carried from one version to another ([RFC9369] 4.1).
             tickets=self._tickets if self._version == QuicProtocolVersion.VERSION_1 else None,

@@ -333,6 +333,7 @@ class QuicTransport:
             server_name=security.server_name,
             alpn=security.alpn,
             cipher=security.cipher,
+            group=security.group,
             certificates=security.certificates if self._verified else (),
             encrypted=True,
             authenticated=self._verified and bool(security.certificates),

@@ -56,7 +56,8 @@ class Choice:
 class Security:
     """What the handshake settled; `certificates` is the peer's chain in DER, leaf first.
 
-    Where the session was `resumed`, the peer showed them when it began.
+    Where the session was `resumed`, the peer showed them when it began. `group` is the one that the
+    keys were exchanged in.
     """
 
     alpn: str
@@ -64,6 +65,7 @@ class Security:
     server_name: str
     certificates: tuple[bytes, ...]
     resumed: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from smbquic.transport.quic.engine import (
     ResetToken,
     Verify,
 )
-from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.options import POST_QUANTUM, QuicOptions
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
@@ -138,6 +138,12 @@ def choose(options: QuicOptions, *, certificate: bool = False, names: bool = Fal
         obstacle = "qh3 is not installed"
     if options.engine == "qh3" and obstacle:
         raise EngineError(f"the engine {obstacle}: use the engine aioquic, or auto")
+    if POST_QUANTUM in options.groups and obstacle:
+        remedy = f"leave {POST_QUANTUM} out of the groups"
+        raise EngineError(f"{obstacle}, and aioquic has no {POST_QUANTUM}: {remedy}")
+    if POST_QUANTUM in options.groups and options.engine == "aioquic":
+        remedy = "use the engine qh3, or leave it out of the groups"
+        raise EngineError(f"the engine aioquic has no {POST_QUANTUM}: {remedy}")
     if options.engine != "auto":
         return Choice(options.engine, "as asked for")
     return Choice("aioquic", obstacle) if obstacle else Choice("qh3", "the fastest")

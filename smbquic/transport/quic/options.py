@@ -21,6 +21,20 @@ EngineName = Literal["auto", "aioquic", "qh3"]
 Congestion = Literal["cubic", "bbr", "reno"]
 """How the sender finds out how much the path carries. On lossy links BBR is far ahead."""
 
+CIPHERS = {"AES-128-GCM": 0x1301, "AES-256-GCM": 0x1302, "CHACHA20-POLY1305": 0x1303}
+"""The cipher suites that both engines have, by the numbers of TLS 1.3 ([RFC8446] B.4)."""
+DEFAULT_CIPHERS = ("AES-128-GCM", "AES-256-GCM")
+
+POST_QUANTUM = "X25519MLKEM768"
+GROUPS = {POST_QUANTUM: 0x11EC, "X25519": 0x001D, "P-256": 0x0017, "P-384": 0x0018}
+"""The groups that keys can be exchanged in ([RFC8446] 4.2.7); aioquic lacks the first."""
+_GROUP_NAMES = {number: name for name, number in GROUPS.items()}
+
+
+def group_name(number: int | None) -> str:
+    """What a group is called; empty for one that is not known."""
+    return _GROUP_NAMES.get(number or 0, "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuicOptions:
@@ -28,8 +42,10 @@ class QuicOptions:
 
     `datagram_size` is the UDP payload that is sent, 1200 to 16000; without it, what the path to
     the peer is found to carry. `window` is what the peer may send ahead of the application, on
-    the engine qh3 up to three quarters more. `secrets_log` gets the TLS secrets in the format of
-    SSLKEYLOGFILE, `qlog` names a folder for one qlog file per connection.
+    the engine qh3 up to three quarters more. `ciphers` and `groups` are names of `CIPHERS` and
+    `GROUPS`, the preferred first; without `groups` it is all that the engine has. `secrets_log`
+    gets the TLS secrets in the format of SSLKEYLOGFILE, `qlog` names a folder for one qlog file per
+    connection.
     """
 
     datagram_size: int | None = None
@@ -40,6 +56,8 @@ class QuicOptions:
     max_half_open: int = 256
     engine: EngineName = "auto"
     congestion: Congestion = "cubic"
+    ciphers: tuple[str, ...] = DEFAULT_CIPHERS
+    groups: tuple[str, ...] = ()
     secrets_log: TextIO | None = None
     qlog: Path | None = None
 
@@ -51,6 +69,10 @@ class QuicOptions:
             raise ValueError(f"engine is one of {', '.join(get_args(EngineName))}")
         if self.congestion not in get_args(Congestion):
             raise ValueError(f"congestion is one of {', '.join(get_args(Congestion))}")
+        if not self.ciphers or not CIPHERS.keys() >= set(self.ciphers):
+            raise ValueError(f"ciphers are some of {', '.join(CIPHERS)}")
+        if not GROUPS.keys() >= set(self.groups):
+            raise ValueError(f"groups are some of {', '.join(GROUPS)}")
         if self.window < 1 << 16:
             raise ValueError("window is at least 64 KiB")
 

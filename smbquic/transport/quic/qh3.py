@@ -18,11 +18,10 @@ from pathlib import Path as FilePath
 from typing import Any, cast
 
 from qh3.quic import events
-from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnectionState
 from qh3.quic.logger import QuicFileLogger
 from qh3.quic.packet import QuicErrorCode, QuicProtocolVersion
-from qh3.tls import CipherSuite
+from qh3.tls import CipherSuite, Group
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.engine import (
@@ -35,11 +34,18 @@ from smbquic.transport.quic.engine import (
     Security,
     Verify,
 )
-from smbquic.transport.quic.options import INTERNET_DATAGRAM, QuicOptions
+from smbquic.transport.quic.options import (
+    CIPHERS,
+    GROUPS,
+    INTERNET_DATAGRAM,
+    QuicOptions,
+    group_name,
+)
 from smbquic.transport.quic.qh3_internals import (
     CONNECTION_IDS,
     INITIAL_RTT,
     MAX_ACK_DELAY,
+    Configuration,
     Connection,
     Context,
 )
@@ -79,9 +85,7 @@ KEEP_ALIVE, PROOF, TRIAL = 0, 1, 2
 logger = logging.getLogger(__name__)
 
 
-def client_configuration(
-    trust: ClientTls, server_name: str, options: QuicOptions
-) -> QuicConfiguration:
+def client_configuration(trust: ClientTls, server_name: str, options: QuicOptions) -> Configuration:
     """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=True)
     configuration.server_name = server_name
@@ -97,7 +101,7 @@ def client_configuration(
     return configuration
 
 
-def server_configuration(identity: ServerTls, options: QuicOptions) -> QuicConfiguration:
+def server_configuration(identity: ServerTls, options: QuicOptions) -> Configuration:
     """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=False)
     _load_identity(configuration, identity.certificate, identity.key)
@@ -105,7 +109,7 @@ def server_configuration(identity: ServerTls, options: QuicOptions) -> QuicConfi
 
 
 def _load_identity(
-    configuration: QuicConfiguration, certificate: FilePath | bytes, key: FilePath | bytes
+    configuration: Configuration, certificate: FilePath | bytes, key: FilePath | bytes
 ) -> None:
     try:
         configuration.load_cert_chain(certificates_in(certificate), pem(key))
@@ -117,11 +121,15 @@ def _load_identity(
         ) from error
 
 
-def _configuration(options: QuicOptions, *, is_client: bool) -> QuicConfiguration:
-    configuration = QuicConfiguration(
+def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
+    configuration = Configuration(
         active_connection_id_limit=CONNECTION_IDS,
         alpn_protocols=[ALPN],
+        cipher_suites=[CipherSuite(CIPHERS[name]) for name in options.ciphers],
+        groups=tuple(Group(GROUPS[name]) for name in options.groups),
         idle_timeout=options.idle_timeout,
+        # A share for each group that was chosen, and not for two only: nobody asks again.
+        offer_ec_key_shares=bool(options.groups),
         is_client=is_client,
         max_data=options.window,
         max_stream_data=options.window,
@@ -156,7 +164,7 @@ class Qh3Engine:
 
     def __init__(
         self,
-        configuration: QuicConfiguration,
+        configuration: Configuration,
         sizes: DatagramSizes,
         ids: ConnectionIds,
         *,
@@ -557,6 +565,7 @@ class Qh3Engine:
             server_name=self._tls.asked_name or self._quic.configuration.server_name or "",
             certificates=self._tls.peer_chain,
             resumed=self._tls.session_resumed,
+            group=group_name(self._tls.group),
         )
         core: Any = self._quic._core
         self.datagram_size = self._reported_size = core.active_path[5]

@@ -5,6 +5,7 @@ loudly where an update moves them.
 """
 
 import time
+from dataclasses import dataclass
 from typing import Any, cast
 
 from qh3 import tls
@@ -34,6 +35,24 @@ ACK_DELAY_EXPONENT = 3
 CONNECTION_IDS = 8
 
 _OVER = ("closing", "draining", "terminated")
+
+
+_KNOWN_GROUPS = frozenset(
+    {
+        tls.Group.X25519ML768,
+        tls.Group.X25519,
+        tls.Group.SECP256R1,
+        tls.Group.SECP384R1,
+        tls.Group.SECP521R1,
+    }
+)
+
+
+@dataclass
+class Configuration(QuicConfiguration):
+    """The library's, and the groups that keys may be exchanged in; none stands for all."""
+
+    groups: tuple[tls.Group, ...] = ()
 
 
 class MeteredCore:
@@ -124,6 +143,7 @@ class Context(tls.Context):
 
     verify: Verify | None
     asked_name: str
+    group: int | None
     verdict: HandshakeError | None
     _resumed_chain: tuple[bytes, ...]
     _wants_early_data: bool
@@ -131,16 +151,24 @@ class Context(tls.Context):
 
     @classmethod
     def adopt(
-        cls, context: tls.Context, verify: Verify | None, chain: tuple[bytes, ...] = ()
+        cls,
+        context: tls.Context,
+        verify: Verify | None,
+        chain: tuple[bytes, ...] = (),
+        groups: tuple[tls.Group, ...] = (),
     ) -> None:
         """Turn a context that has not begun yet into one of this class.
 
-        `chain` is the peer's, if it shows none because it remembers us.
+        `chain` is the peer's, if it shows none because it remembers us. Without `groups` a client
+        offers the library's own.
         """
         context.__class__ = cls
         adopted = cast(Context, context)
         adopted.verify = verify
         adopted.asked_name = ""
+        adopted.group = None
+        if groups:
+            adopted._supported_groups = list(groups)
         adopted.verdict = None
         adopted._resumed_chain = chain
         # Data ahead of the handshake can be replayed: it is neither offered nor taken.
@@ -176,6 +204,13 @@ class Context(tls.Context):
         super()._client_send_hello(output_buf)
         self._server_name = name
 
+    def _client_handle_hello(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:
+        start = input_buf.tell()
+        hello = tls.pull_server_hello(input_buf)
+        input_buf.seek(start)
+        self.group = hello.key_share[0] if hello.key_share is not None else None
+        super()._client_handle_hello(input_buf, output_buf)
+
     def _server_handle_hello(self, input_buf: QuicBuffer, *buffers: QuicBuffer) -> None:
         start = input_buf.tell()
         hello = tls.pull_client_hello(input_buf)
@@ -184,6 +219,11 @@ class Context(tls.Context):
         self._wants_early_data = hello.early_data
         if ALPN not in (hello.alpn_protocols or ()):
             raise Refused(120, "No common ALPN protocols")
+        # The library takes the first share that it knows, whatever it is to support.
+        shares = (group for group, _ in hello.key_share or ())
+        self.group = next((group for group in shares if group in _KNOWN_GROUPS), None)
+        if self.group not in self._supported_groups:
+            raise Refused(40, "no common group to exchange keys in")
         super()._server_handle_hello(input_buf, *buffers)
 
     def _client_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
@@ -226,14 +266,12 @@ class Context(tls.Context):
 class Bridge(QuicTlsBridge):
     """The TLS half of a connection with one stream."""
 
-    def __init__(
-        self, configuration: QuicConfiguration, verify: Verify | None, **more: Any
-    ) -> None:
+    def __init__(self, configuration: Configuration, verify: Verify | None, **more: Any) -> None:
         self._largest = more.pop("largest_datagram")
         chain = more.pop("resumed_chain")
         tickets: TicketStore | None = more.pop("tickets")
         super().__init__(configuration, **more)
-        Context.adopt(self.tls, verify, chain)
+        Context.adopt(self.tls, verify, chain, configuration.groups)
         if tickets is not None:
             cast(Context, self.tls).remember_in(tickets)
 
@@ -328,7 +366,7 @@ class Connection(QuicConnection):
 
     def _create_tls(self, remote_source_cid: bytes | None) -> QuicTlsBridge:
         self._tls = Bridge(
-            self._configuration,
+            cast(Configuration, self._configuration),
             self._verify,
             largest_datagram=self._largest_datagram,
             resumed_chain=self._offered.chain if self._offered is not None else (),

@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 from smbquic.errors import HandshakeError
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport.quic import aioquic, qh3
-from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.engines import server_engine
-from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.engine import CRYPTO_ERROR, DatagramSizes
+from smbquic.transport.quic.engines import EngineError, server_engine
+from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 
 Simulate = Callable[..., Any]
@@ -49,6 +50,65 @@ def test_both_ends_learn_what_was_settled(simulate: Simulate, engines: str) -> N
     assert server.certificates == ()
     assert simulation.client.begun
     assert simulation.client.idle_timeout == simulation.server.idle_timeout == 30
+
+
+def test_keys_are_exchanged_with_post_quantum_security_where_both_can(
+    simulate: Simulate, engines: str
+) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+
+    expected = {
+        "qh3": "X25519MLKEM768",  # both offer and take it
+        "qh3-aioquic": "X25519",  # the only other share that is sent
+    }.get(engines, "P-256")
+    assert simulation.client.security.group == simulation.server.security.group == expected
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+def test_cipher_suites_are_those_that_were_chosen(
+    simulate: Simulate, engines: str, cipher: str
+) -> None:
+    simulation = simulate(engines=engines, options=QuicOptions(ciphers=(cipher,)))
+    simulation.establish()
+
+    name = simulation.server.security.cipher
+    assert name == simulation.client.security.cipher
+    assert name.replace("_", "-").startswith(cipher)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_groups_are_those_that_were_chosen(simulate: Simulate, engines: str, group: str) -> None:
+    options = QuicOptions(groups=(group,))
+    if group == "X25519MLKEM768" and engines != "qh3":
+        with pytest.raises(EngineError, match="aioquic has no X25519MLKEM768: use the engine qh3"):
+            simulate(engines=engines, options=options).establish()
+        return
+    simulation = simulate(engines=engines, options=options)
+    simulation.establish()
+
+    assert simulation.client.security.group == simulation.server.security.group == group
+
+
+@pytest.mark.parametrize(
+    ("offered", "allowed"),
+    [
+        ({"groups": ("X25519",)}, {"groups": ("P-256", "P-384")}),
+        ({"groups": ("P-384",)}, {"groups": ("P-256",)}),
+        ({"ciphers": ("AES-128-GCM",)}, {"ciphers": ("AES-256-GCM",)}),
+    ],
+)
+def test_a_server_insists_on_its_choice(
+    simulate: Simulate, engines: str, offered: dict[str, Any], allowed: dict[str, Any]
+) -> None:
+    simulation = simulate(engines=engines, options=QuicOptions(**offered))
+    simulation.server_options = replace(
+        QuicOptions(**allowed), engine=simulation.server_options.engine
+    )
+    simulation.run(lambda: simulation.client.ending)
+
+    assert simulation.client.ending.code == CRYPTO_ERROR + 40
+    assert simulation.client.security is None
 
 
 def test_an_address_is_no_name_to_ask_for(simulate: Simulate, engines: str) -> None:

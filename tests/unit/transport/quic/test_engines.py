@@ -1,6 +1,8 @@
 """Which engine a connection gets."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,22 @@ def test_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         choose(QuicOptions(engine="qh3"))
 
 
+@pytest.mark.parametrize(
+    ("engine", "names", "words"),
+    [
+        ("aioquic", False, "use the engine qh3, or leave it out of the groups"),
+        ("auto", True, "qh3 has no certificates by name, and aioquic has no X25519MLKEM768: leave"),
+    ],
+)
+def test_post_quantum_keys_need_the_engine_that_has_them(
+    engine: str, names: bool, words: str
+) -> None:
+    options = QuicOptions(engine=engine, groups=("P-256", "X25519MLKEM768"))  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match=words):
+        choose(options, names=names)
+    assert choose(replace(options, engine="auto")).engine == "qh3"
+
+
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])
 def test_each_is_named(engine: str, pki: object) -> None:
     options = QuicOptions(engine=engine)  # type: ignore[arg-type]
@@ -63,7 +81,16 @@ def test_each_is_named(engine: str, pki: object) -> None:
     assert client_engine(ClientTls(insecure=True), "localhost", options, None)[0].engine == engine
 
 
-@pytest.mark.parametrize("wrong", [{"engine": "other"}, {"congestion": "vegas"}])
-def test_unknown_names_are_refused(wrong: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="is one of"):
-        QuicOptions(**wrong)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"engine": "other"},
+        {"congestion": "vegas"},
+        {"ciphers": ()},
+        {"ciphers": ("AES-128-GCM", "RC4")},
+        {"groups": ("X448",)},
+    ],
+)
+def test_unknown_names_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"is one of|are some of"):
+        QuicOptions(**wrong)
