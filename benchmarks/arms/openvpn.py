@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.arms.base import SEARCH_PATH, ArmError, end
-from benchmarks.arms.tunnels import CLIENT, SERVER, Processes
+from benchmarks.arms.tunnels import SERVER, Processes
 from benchmarks.headers import IPV4, MTU, UDP, Headers
 from benchmarks.link import Link, Namespace
 from benchmarks.links import VPN_PORT
@@ -20,6 +20,8 @@ from benchmarks.place import Place
 AROUND = IPV4 + UDP + 4 + 4 + 16
 INNER_MTU = MTU - AROUND
 """The largest packet whose datagram fills the outer MTU: nothing is fragmented."""
+NETWORK = ("198.19.0.0", "255.255.255.0")
+"""The server has its first address, which is that of all tunnels."""
 PATIENCE = 20.0
 READY = b"Initialization Sequence Completed"
 
@@ -38,16 +40,17 @@ class OpenVpn:
     def between(self, link: Link, place: Place) -> Iterator[tuple[str, Processes]]:
         """See `Tunnel`."""
         pki = place.pki
-        remote = ["--remote", link.server.address, str(VPN_PORT)]
+        # A server of many knows its clients by numbers, so that their addresses may change.
+        serve = ["--server", *NETWORK, "--topology", "subnet", "--dh", "none"]
+        join = ["--client", "--remote", link.server.address, str(VPN_PORT)]
         with ExitStack() as stack:
             processes = []
-            for namespace, role, files, addresses, peer in (
-                (link.server, "--tls-server", pki.server, (SERVER, CLIENT), ["--dh", "none"]),
-                (link.client, "--tls-client", pki.client, (CLIENT, SERVER), remote),
+            for namespace, files, role in (
+                (link.server, pki.server, serve),
+                (link.client, pki.client, join),
             ):
                 credentials = ["--cert", str(files.certificate), "--key", str(files.key)]
-                options = [role, *credentials, "--ifconfig", *addresses, *peer]
-                process = _start(namespace, pki.ca, options)
+                process = _start(namespace, pki.ca, [*role, *credentials])
                 stack.callback(end, process)
                 processes.append(process)
             for process in processes:
@@ -58,7 +61,7 @@ class OpenVpn:
 def _start(namespace: Namespace, ca: Path, options: list[str]) -> "subprocess.Popen[bytes]":
     return namespace.popen(
         [
-            *("openvpn", "--dev", "vpn0", "--dev-type", "tun", "--disable-dco", "--float"),
+            *("openvpn", "--dev", "vpn0", "--dev-type", "tun", "--disable-dco"),
             *("--proto", "udp4", "--port", str(VPN_PORT), "--ca", str(ca)),
             *("--data-ciphers", "AES-128-GCM", "--tun-mtu", str(INNER_MTU), "--mssfix", "0"),
             *("--txqueuelen", "10000", "--verb", "1", *options),
