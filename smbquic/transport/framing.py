@@ -90,19 +90,20 @@ class Assembler:
             self._cut(memoryview(data), limit)
 
     def _cut(self, data: memoryview, limit: int) -> None:
-        while data:
+        start, end = 0, len(data)
+        while start < end:
             if self._missing < 0:
-                lacking = PREFIX_SIZE - len(self._head)
-                self._head += data[:lacking]
-                data = data[lacking:]
-                if len(self._head) < PREFIX_SIZE:
+                body = start + PREFIX_SIZE - len(self._head)
+                self._head += data[start:body]
+                if body > end:
                     return
                 self._missing = message_length(self._head, limit)
                 self._head.clear()
-            piece = data[: self._missing]
-            data = data[len(piece) :]
-            self._message += piece
-            self._missing -= len(piece)
+                start = body
+            stop = min(start + self._missing, end)
+            self._message += data[start:stop]
+            self._missing -= stop - start
+            start = stop
             if self._missing == 0:
                 message, self._message = self._message, bytearray()
                 self._missing = -1

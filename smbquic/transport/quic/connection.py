@@ -409,12 +409,16 @@ class QuicTransport:
     def _schedule_answer(self) -> None:
         """Once the application has had its say: what it sends goes out with the acknowledgement.
 
-        It takes two turns of the event loop until whoever waits for a message, and then whoever
-        waits for what it says, have run.
+        A server answers in the turn of the event loop in which it gets the message. A client's
+        next request is made by somebody who waits for the answer, one turn later.
         """
-        if not self._flush_due:
-            self._flush_due = True
+        if self._flush_due:
+            return
+        self._flush_due = True
+        if self._is_client:
             self._loop.call_soon(self._loop.call_soon, self._flush_now)
+        else:
+            self._loop.call_soon(self._flush_now)
 
     def _flush_now(self) -> None:
         self._flush_due = False
