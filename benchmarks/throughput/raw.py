@@ -29,7 +29,7 @@ from smbquic.transport.quic.udp import Path as NetworkPath
 from smbquic.transport.quic.udp import UdpEndpoint
 
 BLOCK = bytes(1 << 20)
-AHEAD = 3 << 20
+AHEAD = 1 << 20
 """Unsent bytes that the sender keeps in the engine, as our transport does."""
 DONE = b"everything has arrived"
 

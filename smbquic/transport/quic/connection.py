@@ -4,7 +4,7 @@ Memory per connection that nobody fetches from: the peer may send `window` bytes
 the application, counted from the last message that was fetched; the window moves as messages are
 fetched, and never by itself. Of these at most `QUEUE_LIMIT` (4 MiB, 256 bytes extra counted for
 each message) wait as messages, the rest as plain bytes. What we send waits in memory until it is
-acknowledged: `SEND_LIMIT` (3 MiB) unsent and one message, and what is under way, for which the
+acknowledged: `SEND_LIMIT` (1 MiB) unsent and one message, and what is under way, for which the
 peer's window is the limit.
 """
 
@@ -32,7 +32,7 @@ from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.wire.cursor import Buffer
 
-SEND_LIMIT = 3 << 20
+SEND_LIMIT = 1 << 20
 """Bytes that were never sent before `send` makes its callers wait."""
 LINGER = 2.0
 """Seconds that a closing connection waits for what it sent to be acknowledged."""
