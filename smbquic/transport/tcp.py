@@ -9,10 +9,10 @@ been announced costs at most four times what has arrived of it.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing
@@ -170,9 +170,9 @@ class TcpTransport(asyncio.BufferedProtocol):
         if self._writable is not None:
             await asyncio.shield(self._writable)
 
-    async def receive(self) -> memoryview:
+    def receive(self) -> Coroutine[Any, Any, memoryview]:
         """Wait for one message; see `MessageTransport.receive`."""
-        return await self._inbox.get()
+        return self._inbox.get()
 
     def close(self, reason: str = "") -> None:
         """Begin an orderly end; see `MessageTransport.close`."""

@@ -12,8 +12,9 @@ import asyncio
 import errno
 import logging
 from collections import deque
+from collections.abc import Coroutine
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from smbquic.errors import (
     ConnectError,
@@ -171,9 +172,9 @@ class QuicTransport:
         self._schedule_flush()
         self._wake_sender()
 
-    async def receive(self) -> memoryview:
+    def receive(self) -> Coroutine[Any, Any, memoryview]:
         """Wait for one message; see `MessageTransport.receive`."""
-        return await self._inbox.get()
+        return self._inbox.get()
 
     def close(self, reason: str = "") -> None:
         """Begin an orderly end; see `MessageTransport.close`."""

@@ -19,6 +19,10 @@ from typing import Protocol
 
 from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
 
+if sys.platform == "linux":
+    from fcntl import ioctl
+    from termios import FIONREAD
+
 LINUX = sys.platform == "linux"
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
@@ -40,6 +44,8 @@ MAX_SEGMENTED = 64000
 Path = tuple[SocketAddress, bytes]
 """Where a datagram comes from or goes to: the peer's address, and by which of our own addresses
 (a control message for the kernel; empty where there is no choice)."""
+
+_NOTHING = bytes(4)
 
 logger = logging.getLogger(__name__)
 
@@ -243,7 +249,13 @@ class UdpEndpoint:
                 receiver.run_received(data, size, path, now)
             if self._closed:
                 return
+            if size >= len(data) and not self._more_waits():
+                break
         receiver.batch_received(now)
+
+    def _more_waits(self) -> bool:
+        """False if there is nothing to read for certain; to ask is cheaper than to try."""
+        return not LINUX or ioctl(self._socket, FIONREAD, _NOTHING) != _NOTHING
 
     def _forget_socket(self) -> None:
         self._loop.remove_reader(self._socket.fileno())
