@@ -4,7 +4,7 @@ A transport message holds one SMB2 element or a compound of several, each at a m
 bytes and pointing at the next. [MS-SMB2] 2.2.1, 3.3.4.1.3
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from smbquic.errors import WireError
 from smbquic.wire.cursor import HEADER_SIZE, Buffer
@@ -18,11 +18,16 @@ UNSOLICITED = (1 << 64) - 1
 """The message id of what a server sends unasked: oplock and lease breaks."""
 
 
-def elements(message: memoryview) -> Iterator[tuple[Header, memoryview]]:
+def elements(message: memoryview) -> Iterable[tuple[Header, memoryview]]:
     """Each element's header and bytes (header and padding included), in order.
 
     Raises `WireError` for a header that is none, or a chain that does not hold.
     """
+    header = Header.decode(message)
+    return _chain(message) if header.next_command else ((header, message),)
+
+
+def _chain(message: memoryview) -> Iterator[tuple[Header, memoryview]]:
     start = 0
     for _ in range(MAX_COMPOUND):
         header = Header.decode(message[start:])
