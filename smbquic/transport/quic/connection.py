@@ -220,7 +220,7 @@ class QuicTransport:
         """Act on the datagrams that came, and answer."""
         if self._closed.done():
             self._repeat_farewell()
-        elif self._is_client or self._engine.begun:
+        elif self._up or self._is_client or self._engine.begun:
             self._take_in(now)
             if self._inbox.waking:
                 self._schedule_answer()
