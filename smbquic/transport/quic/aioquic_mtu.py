@@ -35,12 +35,14 @@ class ProbingConnection(QuicConnection):
 
     mtu: PathMtu
     _largest: int
+    _certain: bool
     _searched: Any
 
     def search_path(self, sizes: DatagramSizes, on_settled: OnSettled) -> None:
         """Begin, before anything is sent."""
         self.mtu = PathMtu(sizes, on_settled)
         self._largest = sizes.most
+        self._certain = sizes.certain
         self._searched = None
         # The first datagrams are padded to the full size, and nothing is known of the peer yet.
         jumbo = self._is_client and sizes.jumbo
@@ -65,7 +67,8 @@ class ProbingConnection(QuicConnection):
         self._searched = path
         patience = 1 if self._state is QuicConnectionState.FIRSTFLIGHT else TIMEOUTS
         is_large = self._max_datagram_size > INTERNET_DATAGRAM
-        if moved or (is_large and self._loss._pto_count >= patience):
+        suspect = moved or (is_large and self._loss._pto_count >= patience)
+        if suspect and not self._certain:
             self.mtu.restart()
             self._use_found_size()
 

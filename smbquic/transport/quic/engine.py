@@ -24,13 +24,15 @@ class DatagramSizes:
     """How large datagrams may be, in bytes of UDP payload.
 
     `start` is safe, `most` is what could be found out to work; `ethernet` is what ordinary
-    networks carry, and `private` says that the peer is not across the internet.
+    networks carry, and `private` says that the peer is not across the internet. `certain` sizes
+    arrive whatever seems to be lost, as on this machine itself.
     """
 
     start: int
     most: int
     ethernet: int = 1472
     private: bool = False
+    certain: bool = False
 
     @property
     def jumbo(self) -> bool:

@@ -79,9 +79,10 @@ class QuicOptions:
     def sizes_to(self, address: SocketAddress) -> DatagramSizes:
         """The datagrams to a peer's address."""
         size, ethernet = self.datagram_size, ethernet_payload(address)
-        if size is None and is_loopback(address):
+        here = is_loopback(address)
+        if size is None and here:
             size = LOOPBACK_DATAGRAM
         if size is not None:
-            return DatagramSizes(size, size, ethernet)
+            return DatagramSizes(size, size, ethernet, certain=here)
         most = max(INTERNET_DATAGRAM, min(largest_payload(address), LARGEST_DATAGRAM))
         return DatagramSizes(INTERNET_DATAGRAM, most, ethernet, is_private(address))

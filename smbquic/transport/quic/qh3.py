@@ -476,7 +476,9 @@ class Qh3Engine:
     def _suspects(self, core: Any, now: float) -> bool:
         """Whether to try if small datagrams arrive where large ones do not."""
         size, timeouts = self.datagram_size, core.pto_count
-        if size <= INTERNET_DATAGRAM or not timeouts or self.ending is not None:
+        if self._sizes.certain or size <= INTERNET_DATAGRAM or not timeouts:
+            return False
+        if self.ending is not None:
             return False
         if timeouts < TIMEOUTS and now > self._second_trial_until:
             return False

@@ -78,7 +78,9 @@ async def test_one_family_is_enough(names: NameServer) -> None:
 
 @pytest.mark.parametrize("mode", ["doh", "doh-only"])
 @pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
-async def test_no_is_an_answer(names: NameServer, system: list[str], mode: Any, rcode: dns.rcode.Rcode) -> None:
+async def test_no_is_an_answer(
+    names: NameServer, system: list[str], mode: Any, rcode: dns.rcode.Rcode
+) -> None:
     names.rcode = rcode
 
     with pytest.raises(ConnectError, match=f"'{NAME}' has no address, says https://localhost"):

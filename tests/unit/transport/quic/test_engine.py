@@ -681,3 +681,23 @@ def test_an_outage_is_no_narrow_path(simulate: Simulate, engines: str) -> None:
 
     assert simulation.client.datagram_size == simulation.server.datagram_size == 1472
     assert simulation.client.resized is simulation.server.resized is None
+
+
+def test_within_a_machine_losses_are_never_the_datagrams_size(
+    simulate: Simulate, engines: str
+) -> None:
+    sizes = DatagramSizes(8972, 8972, certain=True)
+    simulation = simulate(engines=engines, sizes=sizes, mtu=8972)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    simulation.client.write(bytes(500_000))
+    simulation.server.write(bytes(500_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) > 100_000)
+    # As where a full buffer has room for small ones only.
+    simulation.mtu = 1200
+    simulation.advance(4)
+    simulation.mtu = 8972
+    simulation.run(lambda: min(map(len, simulation.received.values())) >= 500_000)
+
+    assert simulation.client.datagram_size == simulation.server.datagram_size == 8972
