@@ -19,8 +19,9 @@ class Limits:
     has not logged on after `logon_seconds` is hung up on; a failed logon is answered after
     `failed_logon_delay` seconds, and what takes longer than `interim_delay` seconds is announced
     to the client. After `failed_logons` of a user or `failed_logons_of_address` within
-    `lockout_seconds`, no more are looked at for as long; see `auth/guard.py` for whom that spares. A session has to log on again after `session_seconds`; nothing in NTLM ends by
-    itself. Whoever is asked to give up what it caches has `break_seconds` for that.
+    `lockout_seconds`, no more are looked at for as long; see `auth/guard.py` for whom that spares.
+    A session has to log on again after `session_seconds`; nothing in NTLM ends by itself.
+    Whoever is asked to give up what it caches has `break_seconds` for that.
     A durable open waits for `durable_seconds`, unless its client says for how long; of all clients
     together, `disconnected` opens may wait.
     """

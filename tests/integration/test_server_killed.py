@@ -10,4 +10,5 @@ def test_what_was_acknowledged_is_there(tmp_path: Path, pki: PkiDirectory) -> No
     tally = kill_many(tmp_path, pki, kills=2, seed=1)
 
     assert tally.wrong == []
-    assert tally.files and tally.records
+    assert tally.files
+    assert tally.records
