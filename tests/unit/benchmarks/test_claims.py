@@ -44,29 +44,39 @@ def test_a_verdict_needs_an_interval_and_less_noise(
 
 
 def test_the_answer_about_overhead_follows_the_figures(make_result: MakeResult) -> None:
-    # wireguard is slower in the made-up result; bytes and processor time are the same.
     result = make_result()
+    same = result["visits"][0]["works"]["bulk-read"]["figures"]["goodput"]
+    for visit in result["visits"]:
+        figures = visit["works"]["bulk-read"]["figures"]
+        if visit["arm"] != "wireguard":
+            figures["goodput"] = same
+    evidence = Evidence([result])
+    # wireguard is slower in the made-up result; bytes and processor time are the same.
+    assert claims.overhead(evidence).verdict == "QUIC is ahead of wireguard in goodput."
     for visit in result["visits"]:
         if visit["arm"] == "wireguard":
             visit["works"]["bulk-read"]["figures"]["cpu"] = {"client": 0.05}
-    # The A/A pair is far apart there, so that goodput says nothing.
-    answer = claims.overhead(Evidence([result]))
-    assert answer.verdict == ("Not so for processor time, where QUIC is behind at least one VPN.")
-    same = result["visits"][0]["works"]["bulk-read"]["figures"]["goodput"]
-    for visit in result["visits"]:
-        if visit["arm"].startswith("tcp"):
-            visit["works"]["bulk-read"]["figures"]["goodput"] = same
-        if visit["arm"] == "quic-qh3":
-            visit["works"]["bulk-read"]["figures"]["wire"] = {
-                "up": {"bytes": 1000},
-                "down": {"bytes": 2_000_000},
-            }
-    answer = claims.overhead(Evidence([result]))
-    assert "ahead of at least one VPN in bytes on the wire and goodput" in answer.verdict
-    changed(result, "quic-qh3", "bulk-read", "goodput", 0.5)
-    answer = claims.overhead(Evidence([result]))
-    assert "Not so for goodput and processor time" in answer.verdict
-    assert any(WORSE in line for line in answer.lines)
+            visit["works"]["bulk-read"]["figures"]["wire"] = {"down": {"bytes": 4_000_000}}
+    assert claims.overhead(evidence).verdict == (
+        "Not so: QUIC is behind wireguard in processor time."
+        " It is ahead of wireguard in bytes on the wire and goodput."
+    )
+    changed(result, "quic-qh3", "bulk-read", "goodput", 0.1)
+    answer = claims.overhead(evidence)
+    assert answer.verdict.startswith(
+        "Not so: QUIC is behind wireguard in goodput and processor time."
+    )
+    assert [line[2] for line in answer.lines] == [BETTER, WORSE, WORSE]
+
+
+def test_what_the_pair_cannot_tell_apart_is_not_told_apart(make_result: MakeResult) -> None:
+    # The pair is a fifth apart in the made-up result.
+    evidence = Evidence([make_result()])
+    link = evidence.link("bulk-read", lossy=False)
+    ratio = evidence.ratio(link, "bulk-read", "quic-qh3", "wireguard", "goodput")
+    assert ratio.estimate is not None
+    assert ratio.estimate.low > 1
+    assert ratio.verdict == SAME
 
 
 @pytest.mark.parametrize(
