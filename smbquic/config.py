@@ -107,6 +107,13 @@ SECTIONS = (
                 "What the server calls itself in logons.",
             ),
             Key("users_file", "file", "none", "Who may log on; see `smbquic user`."),
+            Key(
+                "run_as",
+                "string",
+                "whoever started it",
+                "USER or USER:GROUP to become once the ports are bound and the keys are read;"
+                " needs root. Files are served with that user's rights.",
+            ),
             Key("guest", "boolean", "false", "Let unknown users in, to read."),
             Key("require_signing", "boolean", "false", "Demand that clients sign."),
             Key("pipes_over_quic", "boolean", "false", "List the shares over QUIC too."),
@@ -298,6 +305,7 @@ class Configuration:
 
     listen: tuple[str, ...] = DEFAULT_LISTEN
     server_name: str | None = None
+    run_as: str | None = None
     users: UserStore
     guest: bool = False
     require_signing: bool = False
@@ -359,6 +367,7 @@ class _Reader:
         return Configuration(
             listen=values.get("listen", DEFAULT_LISTEN),
             server_name=values.get("server_name"),
+            run_as=values.get("run_as"),
             users=store,
             guest=values.get("guest", False),
             require_signing=values.get("require_signing", False),

@@ -1,7 +1,9 @@
 """Running a command's coroutine: on uvloop where there is one, ended in an orderly way."""
 
 import asyncio
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -32,6 +34,17 @@ async def stop_signal() -> None:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+def tell_ready() -> None:
+    """Say to systemd that the program is up, where it waits for that (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if sys.platform == "win32" or not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+        link.sendto(b"READY=1", address)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ import click
 from smbquic import api, config
 from smbquic.auth.users import UserStore
 from smbquic.cli.failure import ExitCode
-from smbquic.cli.loop import on_hangup, run, stop_signal
+from smbquic.cli.loop import on_hangup, run, stop_signal, tell_ready
 from smbquic.cli.output import emit, warn
+from smbquic.cli.privileges import Account, is_root, unreadable
 from smbquic.config import DEFAULT_LISTEN
 from smbquic.errors import SmbError
 from smbquic.pki.access import Rules
@@ -157,6 +158,11 @@ def _allow_many_files() -> None:
 )
 @click.option("--deny", multiple=True, metavar="RULE", help="Keep out those; repeatable.")
 @click.option("--name", "names", multiple=True, help="A name for the certificate made by default.")
+@click.option(
+    "--run-as",
+    metavar="USER[:GROUP]",
+    help="Become that user once the ports are bound and the keys are read; needs root.",
+)
 @click.option("--guest", is_flag=True, help="Let unknown users in, to read.")
 @click.option(
     "--encrypt",
@@ -205,6 +211,7 @@ def serve(
     deny: tuple[str, ...],
     names: tuple[str, ...],
     *,
+    run_as: str | None,
     guest: bool,
     encrypt: bool,
     over_quic: str | None,
@@ -248,6 +255,7 @@ def serve(
     encrypted = encrypt or (base is not None and base.encryption is EncryptionPolicy.REQUIRED)
 
     settings = base or config.Configuration(users=store)
+    account = _account(run_as or settings.run_as)
     options = base.audit if base else None
     if audit is not None:
         options = config.AuditOptions(file=None if str(audit) == "-" else audit)
@@ -274,8 +282,10 @@ def serve(
             tls_groups=settings.tls_groups,
             audit=options.open() if options else None,
         ) as serving:
+            _drop_privileges(account, certificates, config_file, options)
             with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):
                 _announce(serving.listeners, own_ca, as_json=as_json)
+                tell_ready()
                 await stop_signal()
         if as_json:
             emit({"event": "stopped"})
@@ -285,6 +295,35 @@ def serve(
         run(work())
     except OSError as error:
         raise _CannotListen(_explain(error, listen)) from error
+
+
+def _account(name: str | None) -> Account | None:
+    try:
+        return Account.parse(name) if name else None
+    except ValueError as error:
+        raise click.UsageError(f"--run-as {name}: {error}") from error
+
+
+def _drop_privileges(
+    account: Account | None,
+    certificates: tuple[IdentityFiles, ...],
+    config_file: Path | None,
+    audit: config.AuditOptions | None,
+) -> None:
+    """Become the account, and say what will not work as that one; or say that root serves."""
+    if account is not None:
+        if audit is not None and audit.file is not None:
+            account.own(audit.file)
+        account.become()
+        files = [path for each in certificates for path in each.watched]
+        for path in unreadable([*files, *([config_file] if config_file else [])]):
+            warn(f"{account.user} cannot read {path}: changes of it are not taken up")
+        if audit is not None and audit.file is not None:
+            folder = audit.file.absolute().parent
+            if not os.access(folder, os.W_OK | os.X_OK):
+                warn(f"{account.user} cannot write in {folder}: audit files are not rotated")
+    if is_root():
+        warn("files are served as root: add --run-as USER, a user that may use the shares only")
 
 
 def _shares(base: config.Configuration | None, options: tuple[str, ...]) -> dict[str, Share]:
