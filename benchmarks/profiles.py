@@ -60,16 +60,20 @@ LOSS_ARMS = (
     "wireguard-bbr",
     "raw-tcp",
 )
+FAIRNESS_ARMS = (
+    *("tcp-encrypted", "tcp-bbr", "quic-aioquic", "quic-qh3", "quic-bbr"),
+    "wireguard",
+)
 HEADLINE = Profile(
     "headline",
-    "a clean link, a lossy one and the machine's limit, ten times; 40 minutes",
+    "a clean link, a lossy one, one that is shared, and the machine's limit, ten times; 40 minutes",
     blocks=10,
     legs=(
         Leg(
             "20ms-100mbit",
             (
                 *(*CONNECT, *BULK, "small-write", "small-read", "list-100", "random-read-16"),
-                *("loaded-latency", "against-tcp"),
+                "loaded-latency",
             ),
             Sizes(bulk=8 * MIB, small_files=40, listings=(100,), random_reads=32),
         ),
@@ -79,6 +83,7 @@ HEADLINE = Profile(
             Sizes(bulk=MIB, listings=()),
             LOSS_ARMS,
         ),
+        Leg("20ms-50mbit", ("against-tcp",), Sizes(bulk=6 * MIB, listings=()), FAIRNESS_ARMS),
         Leg(LAN, BULK, Sizes(bulk=16 * MIB, listings=())),
     ),
     calibration_seconds=4,
