@@ -207,8 +207,6 @@ async def test_what_several_count_up_in_their_caches_is_counted(
                 turns += 1
                 # Whoever opens it next knows that nobody comes after him.
                 left -= turns == TURNS
-                if left > 1 and turns % 2:
-                    await give_up(client, key, RH)
             await client.call(CloseRequest(file_id))
             while not client.connection.notices.empty():
                 client.connection.notices.get_nowait()
