@@ -80,7 +80,7 @@ HEADLINE = Profile(
         Leg(
             "50ms-50mbit-1%",
             ("bulk-read", "loaded-latency"),
-            Sizes(bulk=MIB, listings=()),
+            Sizes(bulk=2 * MIB, listings=()),
             LOSS_ARMS,
         ),
         Leg("20ms-50mbit", ("against-tcp",), Sizes(bulk=6 * MIB, listings=()), FAIRNESS_ARMS),
