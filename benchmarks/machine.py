@@ -18,6 +18,8 @@ PROGRAMS = {
     "smbd": ("smbd", "--version"),
     "wireguard-go": ("wireguard-go", "--version"),
     "openssl": ("openssl", "version"),
+    "openvpn": ("openvpn", "--version"),
+    "strongswan": ("swanctl", "--version"),
 }
 SYSCTLS = (
     "net/core/rmem_max",
