@@ -19,7 +19,7 @@ PROGRAMS = {
     "wireguard-go": ("wireguard-go", "--version"),
     "openssl": ("openssl", "version"),
     "openvpn": ("openvpn", "--version"),
-    "strongswan": ("swanctl", "--version"),
+    "strongswan": ("/usr/lib/ipsec/charon", "--version"),
 }
 SYSCTLS = (
     "net/core/rmem_max",
