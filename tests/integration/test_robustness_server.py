@@ -28,8 +28,9 @@ from tests.interop.processes import PASSWORD, USER, ServerProcess, running_serve
 CONTENT = random.Random(4).randbytes(1_000_000)
 PATIENCE = 30.0
 MEMORY_LIMIT = 200 << 20
-MANY = 1100
-"""Connections, which is more than the server takes."""
+LIMIT = 1024
+"""Connections that the server takes."""
+MANY = LIMIT + 76
 USUAL_FILE_LIMIT = 1024
 """Descriptors that a process gets by default on most systems."""
 
@@ -52,8 +53,11 @@ def many_files() -> Iterator[None]:
 def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (USUAL_FILE_LIMIT, hard))
+    folder = tmp_path_factory.mktemp("robust")
+    limits = folder / "limits.toml"
+    limits.write_text(f"[limits]\nconnections = {LIMIT}\n")
     try:
-        starting = running_server(tmp_path_factory.mktemp("robust"), pki)
+        starting = running_server(folder, pki, "-c", str(limits))
         server = starting.__enter__()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
