@@ -701,3 +701,21 @@ def test_within_a_machine_losses_are_never_the_datagrams_size(
     simulation.run(lambda: min(map(len, simulation.received.values())) >= 500_000)
 
     assert simulation.client.datagram_size == simulation.server.datagram_size == 8972
+
+
+@pytest.mark.parametrize("sender", ["client", "server"])
+def test_a_transfer_goes_in_whole_datagrams(simulate: Simulate, engines: str, sender: str) -> None:
+    simulation = simulate(engines=engines, sizes=ETHERNET, mtu=1472)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    sent = simulation.sent[sender]
+    sent.clear()
+    received = simulation.received["client" if sender == "server" else "server"]
+    received.clear()
+    simulation.jitter = 0.002
+    simulation.engine(sender).write(bytes(3_000_000))
+    simulation.run(lambda: len(received) == 3_000_000)
+
+    # Beside them there are acknowledgements of what the other end has to say, which is little.
+    assert sum(sent) / len(sent) > 1400
