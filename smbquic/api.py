@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials
@@ -24,6 +24,7 @@ from smbquic.errors import ConnectError, HandshakeError, SmbError
 from smbquic.gateway.relay import Relay
 from smbquic.observe.audit import AuditLog, Sink
 from smbquic.pki.access import Decision
+from smbquic.pki.explain import days_left
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import (
@@ -36,6 +37,7 @@ from smbquic.protocol.settings import (
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
+from smbquic.server.session import UserSession
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, Peer
@@ -214,6 +216,39 @@ class Serving:
     certificates: ServerCertificates | None = None
     _quic: list[QuicListener] = field(default_factory=list)
 
+    def status(self) -> dict[str, Any]:
+        """What the server is doing now: listeners, certificates, shares and sessions.
+
+        Plain values, ready for JSON.
+        """
+        engines = {listener.url: listener.engine for listener in self._quic}
+        identities = self.certificates.identities if self.certificates is not None else []
+        sessions = [_session_status(session) for session in self.server.sessions.values()]
+        return {
+            "name": self.server.name,
+            "pid": os.getpid(),
+            "listeners": [
+                {
+                    "url": url,
+                    "engine": engines[url].engine if url in engines else None,
+                    "engine_reason": engines[url].reason if url in engines else None,
+                }
+                for url in self.listeners
+            ],
+            "certificates": [
+                {
+                    "names": list(identity.names),
+                    "file": str(identity.files.certificate),
+                    "days_left": days_left(identity.credential.certificate),
+                }
+                for identity in identities
+            ],
+            "shares": [share.name for share in self.server.shares.values()],
+            "connections": len(self.server.connections),
+            "opens": sum(each["opens"] for each in sessions),
+            "sessions": sessions,
+        }
+
     def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:
         """Read the certificates' files and rules anew, or take others.
 
@@ -244,6 +279,21 @@ class Serving:
                 refusal = decision.reason
             _log.warning("%s: closed by new access rules: %s", connection.name, refusal)
             connection.transport.close("access denied")
+
+
+def _session_status(session: UserSession) -> dict[str, Any]:
+    identity = session.session.identity
+    peer = session.channels[0].transport.peer
+    trees = (tree.share.name for tree in session.trees.values() if tree.share is not None)
+    return {
+        "user": identity.user if identity is not None else "",
+        "address": peer.remote[0],
+        "transport": peer.kind,
+        "engine": peer.engine or None,
+        "connections": len(session.channels),
+        "shares": sorted(set(trees)),
+        "opens": len(session.opens),
+    }
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from smbquic.cli import access, demo, files, listing, ping, pki, probe, relay, serve, user
+from smbquic.cli import access, demo, files, listing, ping, pki, probe, relay, serve, status, user
 from smbquic.cli.failure import ExitCode, describe, exit_code
 from smbquic.cli.output import warn
 from smbquic.errors import SmbError
@@ -28,7 +28,7 @@ def cli(verbose: int) -> None:
     logging.getLogger("quic").setLevel(logging.DEBUG if verbose > 1 else logging.ERROR)
 
 
-for group in (demo, serve, relay, listing, files, ping, probe, pki, access, user):
+for group in (demo, serve, relay, listing, files, ping, probe, status, pki, access, user):
     for command in group.COMMANDS:
         cli.add_command(command)
 

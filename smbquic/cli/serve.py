@@ -15,6 +15,7 @@ from smbquic.cli.failure import ExitCode
 from smbquic.cli.loop import on_hangup, run, stop_signal, tell_ready
 from smbquic.cli.output import emit, warn
 from smbquic.cli.privileges import Account, is_root, unreadable
+from smbquic.cli.status import answering
 from smbquic.config import DEFAULT_LISTEN
 from smbquic.errors import SmbError
 from smbquic.pki.access import Rules
@@ -283,10 +284,11 @@ def serve(
             audit=options.open() if options else None,
         ) as serving:
             _drop_privileges(account, certificates, config_file, options)
-            with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):
-                _announce(serving.listeners, own_ca, as_json=as_json)
-                tell_ready()
-                await stop_signal()
+            async with answering(serving):
+                with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):
+                    _announce(serving.listeners, own_ca, as_json=as_json)
+                    tell_ready()
+                    await stop_signal()
         if as_json:
             emit({"event": "stopped"})
 

@@ -1,0 +1,136 @@
+"""`smbquic status`: what the servers on this machine are doing.
+
+A server answers on a socket in the file system that only its user and root can open: who connects
+is told, as one JSON document, and is hung up on.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smbquic.api import Serving
+from smbquic.cli.output import emit, printable
+from smbquic.cli.privileges import is_root
+from smbquic.errors import ConnectError
+from smbquic.pki.private import user_data_directory
+
+SYSTEM = Path("/run/smbquic")
+"""Where the servers of the system have theirs."""
+PATIENCE = 5.0
+"""Seconds that a server may take to answer."""
+
+_log = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """Where this user's servers have their sockets, one each; for a systemd unit, what it says."""
+    if "RUNTIME_DIRECTORY" in os.environ:
+        return Path(os.environ["RUNTIME_DIRECTORY"])
+    if "XDG_RUNTIME_DIR" in os.environ:
+        return Path(os.environ["XDG_RUNTIME_DIR"]) / "smbquic"
+    return SYSTEM if is_root() else user_data_directory() / "run"
+
+
+@contextlib.asynccontextmanager
+async def answering(serving: Serving) -> AsyncIterator[None]:
+    """Tell whoever asks what the server is doing; without a socket, go on all the same."""
+    async with contextlib.AsyncExitStack() as stack:
+        if sys.platform != "win32":
+            try:
+                await stack.enter_async_context(_answering(serving))
+            except OSError as error:
+                _log.info("`smbquic status` will not find this server: %s", error)
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _answering(serving: Serving) -> AsyncIterator[None]:
+    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            writer.write(json.dumps(serving.status()).encode())
+            await writer.drain()
+        writer.close()
+
+    place = folder()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = place / f"{os.getpid()}.sock"
+    path.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(tell, path)
+    try:
+        path.chmod(0o600)
+        yield
+    finally:
+        server.close()
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _ask(path: Path) -> dict[str, Any] | None:
+    """What one server says; None where it has ended without taking its socket away."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(PATIENCE)
+        try:
+            link.connect(str(path))
+            answer = b"".join(iter(lambda: link.recv(1 << 16), b""))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return None
+    found: dict[str, Any] = json.loads(answer)
+    return found
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, a line for each server.")
+def status(*, as_json: bool) -> None:
+    """Say what this user's servers on this machine, and those of the system, are doing.
+
+    \b
+    smbquic status
+    smbquic status --json
+    """
+    places = dict.fromkeys((folder(), SYSTEM))
+    paths = [path for place in places for path in sorted(place.glob("*.sock"))]
+    found = [each for path in paths if (each := _ask(path)) is not None]
+    if not found:
+        where = " or ".join(map(str, places))
+        raise ConnectError(f"no server answers in {where}: is one running, as this user?")
+    for each in found:
+        if as_json:
+            emit(each)
+        else:
+            click.echo("\n".join(_lines(each)))
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"server {found['name']}, process {found['pid']}: {found['connections']} connections,"
+        f" {len(found['sessions'])} sessions, {found['opens']} opens"
+    )
+    for each in found["listeners"]:
+        engine = f", engine {each['engine']} ({each['engine_reason']})" if each["engine"] else ""
+        yield f"  listens on {each['url']}{engine}"
+    for each in found["certificates"]:
+        yield (
+            f"  certificate for {', '.join(each['names'])}: {each['days_left']} days left,"
+            f" {each['file']}"
+        )
+    yield f"  shares {', '.join(found['shares'])}"
+    for each in found["sessions"]:
+        engine = f", engine {each['engine']}" if each["engine"] else ""
+        shares = f", on {', '.join(each['shares'])}" if each["shares"] else ""
+        yield (
+            f"  {printable(each['user']) or 'nobody'} from {each['address']} over"
+            f" {each['transport'].upper()}{engine}{shares}: {each['opens']} opens"
+        )
+
+
+COMMANDS = (status,)

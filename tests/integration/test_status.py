@@ -1,0 +1,113 @@
+"""`smbquic status` finds the servers of this user, and tells what they do."""
+
+import asyncio
+import json
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import smbquic
+from smbquic.cli import status as module
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.main import cli, main
+from smbquic.pki import PkiDirectory
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this user's sockets are; the path of one must be short."""
+    runtime = tmp_path_factory.mktemp("run")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    monkeypatch.setattr(module, "SYSTEM", runtime / "system")
+    return runtime / "smbquic"
+
+
+@pytest.fixture
+async def urls(place: Path, pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[list[str]]:
+    async with (
+        smbquic.serve(
+            {"data": tmp_path, "more": tmp_path},
+            {"alice": "secret"},
+            ["quic://127.0.0.1:0", "tcp://127.0.0.1:0"],
+            certificate=pki.server.certificate,
+            key=pki.server.key,
+            server_name="fs",
+        ) as serving,
+        module.answering(serving),
+    ):
+        yield serving.listeners
+
+
+async def ask(*options: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, cli, ["status", *options])
+
+
+async def test_listeners_certificates_sessions_and_opens(
+    urls: list[str], pki: PkiDirectory
+) -> None:
+    quic, tcp = urls
+    url = quic.replace("quic://", "smb+quic://alice@")
+    async with (
+        smbquic.connect(f"{url}/data", password="secret", ca=pki.ca) as share,
+        share.open("file", "wb"),
+        smbquic.connect(tcp.replace("tcp://", "smb://alice@") + "/more", password="secret"),
+    ):
+        found = json.loads((await ask("--json")).output)
+        said = (await ask()).output
+
+    assert [each["url"] for each in found["listeners"]] == [quic, tcp]
+    assert [each["engine"] for each in found["listeners"]] == ["qh3", None]
+    assert [each["days_left"] > 0 for each in found["certificates"]] == [True]
+    assert "fs.example" in found["certificates"][0]["names"]
+    assert (found["name"], found["shares"]) == ("fs", ["data", "more"])
+    assert (found["connections"], found["opens"]) == (2, 1)
+    sessions = {each["transport"]: each for each in found["sessions"]}
+    assert sessions["quic"]["user"] == sessions["tcp"]["user"] == "alice"
+    assert (sessions["quic"]["engine"], sessions["tcp"]["engine"]) == ("qh3", None)
+    assert (sessions["quic"]["shares"], sessions["quic"]["opens"]) == (["data"], 1)
+    assert f"listens on {quic}, engine qh3 (the fastest)" in said
+    assert "alice from 127.0.0.1 over QUIC, engine qh3, on data: 1 opens" in said
+
+
+def modes(place: Path) -> list[int]:
+    """Who may do what with the folder, and with what is in it."""
+    return [stat.S_IMODE(path.stat().st_mode) for path in (place, *place.iterdir())]
+
+
+async def test_the_socket_is_its_users_alone(urls: list[str], place: Path) -> None:
+    assert modes(place) == [0o700, 0o600]
+
+
+def test_no_server(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == ExitCode.TRANSPORT
+    assert "no server answers" in capsys.readouterr().err
+
+
+async def test_what_a_killed_server_has_left_is_cleared_away(urls: list[str], place: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(place / "1.sock"))
+
+    assert json.loads((await ask("--json")).output)["name"] == "fs"
+    assert not (place / "1.sock").exists()
+
+
+@pytest.fixture
+def obstacle(place: Path) -> None:
+    place.write_text("in the way")
+
+
+async def test_without_a_place_for_its_socket_a_server_serves(
+    obstacle: None, tmp_path: Path
+) -> None:
+    async with (
+        smbquic.serve({"data": tmp_path}, {"alice": "secret"}, ["tcp://127.0.0.1:0"]) as serving,
+        module.answering(serving),
+    ):
+        url = serving.listeners[0].replace("tcp://", "smb://alice@") + "/data"
+        async with smbquic.connect(url, password="secret") as share:
+            assert await share.listdir() == []
