@@ -62,19 +62,20 @@ def captured(work: str, arm: str, files: Place, folder: Path) -> tuple[dict[str,
 
 
 class watching:
-    """tshark, from the moment it sees packets on."""
+    """tshark's own capture program, from the moment it sees packets on."""
 
     def __init__(self, link: Link, file: Path) -> None:
         self._process = link.client.popen(
-            ["tshark", "-q", "-i", DEVICE, "-w", str(file)], stderr=subprocess.PIPE, text=True
+            ["dumpcap", "-q", "-i", DEVICE, "-w", str(file)], stderr=subprocess.PIPE, text=True
         )
 
     def __enter__(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            if "Capture started" in line or "Capturing on" in line:
+            # The device is open by then; before, packets would be missed.
+            if line.startswith("File:"):
                 return
-        pytest.fail("tshark does not capture")
+        pytest.fail("dumpcap does not capture")
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
