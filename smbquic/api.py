@@ -142,9 +142,9 @@ async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> Async
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
     The options are those of `SessionOptions`: `password`, `ca`, `insecure`, `client_certificate`,
-    `client_key`, `encryption`, `engine`, `congestion`, `tickets` and `timeout`. Raises what
-    `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path of the URL
-    plays no part: paths are given to the share's methods.
+    `client_key`, `encryption`, `engine`, `congestion`, `dns`, `doh_url`, `tickets` and `timeout`.
+    Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
+    of the URL plays no part: paths are given to the share's methods.
     """
     url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
     async with open_session(url, **options) as session:

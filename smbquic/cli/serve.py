@@ -24,7 +24,6 @@ from smbquic.pki.directory import CertificateFiles
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
-from smbquic.server.limits import DEFAULT_LIMITS
 from smbquic.server.share import Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.quic.options import Congestion, EngineName
@@ -51,9 +50,9 @@ def parse_share(text: str) -> Share:
 
 
 def _user_store(
-    base: config.Configuration | None, users: tuple[str, ...], path: Path | None, *, guest: bool
+    base: config.Configuration, users: tuple[str, ...], path: Path | None, *, guest: bool
 ) -> UserStore:
-    store = UserStore.load(path) if path else base.users if base else UserStore()
+    store = UserStore.load(path) if path else base.users
     for text in users:
         name, colon, password = text.partition(":")
         if colon:
@@ -235,17 +234,15 @@ def serve(
     Certificates are read again when their files change. SIGHUP has the configuration file's
     certificates and access rules read again.
     """
-    base = config.load(config_file) if config_file else None
+    base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
     served = _shares(base, shares)
-    guest = guest or (base is not None and base.guest)
+    guest = guest or base.guest
     store = _user_store(base, users, users_file, guest=guest)
-    listen = listen or (base.listen if base else DEFAULT_LISTEN)
+    listen = listen or base.listen
     quic = any(address.startswith("quic:") for address in listen)
     own_ca: Path | None = None
-    if cert or key or not (base and base.certificates):
-        certificate, own_ca = _certificate(
-            cert, key, (*(base.private_names if base else ()), *names), quic=quic
-        )
+    if cert or key or not base.certificates:
+        certificate, own_ca = _certificate(cert, key, (*base.private_names, *names), quic=quic)
         certificates = _only(certificate, client_ca, client_crl, allow, deny)
     else:
         if client_ca or client_crl or allow or deny:
@@ -253,11 +250,10 @@ def serve(
                 f"{config_file} has certificates: say there which clients they let in"
             )
         certificates = base.certificates
-    encrypted = encrypt or (base is not None and base.encryption is EncryptionPolicy.REQUIRED)
+    encrypted = encrypt or base.encryption is EncryptionPolicy.REQUIRED
 
-    settings = base or config.Configuration(users=store)
-    account = _account(run_as or settings.run_as)
-    options = base.audit if base else None
+    account = _account(run_as or base.run_as)
+    options = base.audit
     if audit is not None:
         options = config.AuditOptions(file=None if str(audit) == "-" else audit)
 
@@ -267,20 +263,20 @@ def serve(
             store,
             listen,
             guest=guest,
-            server_name=base.server_name if base else None,
+            server_name=base.server_name,
             encryption=EncryptionPolicy.REQUIRED if encrypted else EncryptionPolicy.ALLOWED,
-            encryption_over_quic=EncryptionOverQuic(over_quic or settings.encryption_over_quic),
+            encryption_over_quic=EncryptionOverQuic(over_quic or base.encryption_over_quic),
             minimum_dialect=(
-                DIALECT_NAMES[minimum_dialect] if minimum_dialect else settings.minimum_dialect
+                DIALECT_NAMES[minimum_dialect] if minimum_dialect else base.minimum_dialect
             ),
-            signing_required=require_signing or (base is not None and base.require_signing),
-            pipes_over_quic=pipes_over_quic or (base is not None and base.pipes_over_quic),
+            signing_required=require_signing or base.require_signing,
+            pipes_over_quic=pipes_over_quic or base.pipes_over_quic,
             certificates=certificates,
-            limits=base.limits if base else DEFAULT_LIMITS,
-            engine=engine or (base.engine if base else "auto"),
-            congestion=congestion or (base.congestion if base else "cubic"),
-            tls_ciphers=settings.tls_ciphers,
-            tls_groups=settings.tls_groups,
+            limits=base.limits,
+            engine=engine or base.engine,
+            congestion=congestion or base.congestion,
+            tls_ciphers=base.tls_ciphers,
+            tls_groups=base.tls_groups,
             audit=options.open() if options else None,
         ) as serving:
             _drop_privileges(account, certificates, config_file, options)
@@ -328,7 +324,7 @@ def _drop_privileges(
         warn("files are served as root: add --run-as USER, a user that may use the shares only")
 
 
-def _shares(base: config.Configuration | None, options: tuple[str, ...]) -> dict[str, Share]:
+def _shares(base: config.Configuration, options: tuple[str, ...]) -> dict[str, Share]:
     shares = [
         Share(
             each.name,
@@ -337,7 +333,7 @@ def _shares(base: config.Configuration | None, options: tuple[str, ...]) -> dict
             comment=each.comment,
             encrypt=each.encrypt,
         )
-        for each in (base.shares if base else ())
+        for each in base.shares
     ]
     shares += map(parse_share, options)
     if not shares:
