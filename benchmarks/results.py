@@ -101,10 +101,12 @@ def too_few(result: dict[str, Any]) -> list[str]:
             whole[visit["arm"]].add((visit["link"], work))
             if visit["block"] != DISCARDED and not visit["problems"] and not outcome["problems"]:
                 seen[visit["arm"]].add((visit["link"], work, visit["block"]))
+    planned = {arm for leg in result["legs"] for arm in leg.get("arms") or result["arms"]}
     return [
         arm
         for arm in result["arms"]
-        if not whole[arm] or len(seen[arm]) < len(whole[arm]) * result["blocks"]
+        if arm in planned
+        and (not whole[arm] or len(seen[arm]) < len(whole[arm]) * result["blocks"])
     ]
 
 

@@ -14,6 +14,7 @@ BEGIN = "<!-- made by `python -m benchmarks table`: begin -->"
 END = "<!-- end -->"
 
 
+CONNECT = ("connect", "connect-again")
 SHOWN = (
     "tcp-encrypted",
     "tcp-bbr",
@@ -38,7 +39,7 @@ def short_table(result: dict[str, Any], shown: Collection[str] | None = None) ->
     parts = []
     for leg in summary.description["links"]:
         by_work = {found.work: found for found in summary.tables if found.link == leg}
-        wanted = [by_work[w] for w in ("bulk-write", "bulk-read", "connect") if w in by_work]
+        wanted = [by_work[w] for w in ("bulk-write", "bulk-read", *CONNECT) if w in by_work]
         wanted = wanted or list(by_work.values())[:3]
         headings = ["arm", *(f"{w.title}, {w.metrics[0].unit}" for w in wanted)]
         rows = [{row.arm: row for row in found.rows} for found in wanted]

@@ -32,6 +32,8 @@ def add(result: dict[str, Any], arm: str, like: str) -> None:
         (0.9, 1.2, 1.3, 0.0, SAME),
         # Two runs of the same arm are as far apart.
         (1.1, 1.2, 1.3, 0.2, SAME),
+        # Nobody would notice.
+        (1.002, 1.004, 1.006, 0.0, SAME),
     ],
 )
 def test_a_verdict_needs_an_interval_and_less_noise(

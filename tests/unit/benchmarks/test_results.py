@@ -117,3 +117,11 @@ def test_arms_with_too_few_samples_are_named(make_result: MakeResult) -> None:
     assert too_few(result) == []
     result["visits"] = [v for v in result["visits"] if v["arm"] != "quic-qh3"]
     assert too_few(result) == ["quic-qh3"]
+
+
+def test_an_arm_that_no_leg_has_lacks_nothing(make_result: MakeResult) -> None:
+    result = make_result()
+    result["visits"] = [v for v in result["visits"] if v["arm"] == "wireguard"]
+    assert "quic-qh3" in too_few(result)
+    result["legs"] = [{"link": "20ms-100mbit", "arms": ["wireguard"]}]
+    assert too_few(result) == []
