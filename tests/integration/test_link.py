@@ -146,8 +146,8 @@ def retried(measure: Callable[[], float], low: float, high: float, attempts: int
 
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_the_rate_is_kept_within_one_percent(way: str, flow: Callable[..., Flow]) -> None:
-    packets, gap = 300, 600_000  # 1500 bytes at 20 Mbit/s
-    with Link(rate="20mbit", queue="1mb") as link:
+    packets, gap = 900, 600_000  # 1500 bytes at 20 Mbit/s
+    with Link(rate="20mbit", queue="2mb") as link:
         ends = (link.client, link.server) if way == "up" else (link.server, link.client)
         packet_flow = flow(*ends)
         sent = 0
@@ -178,11 +178,28 @@ def test_a_new_rate_holds_for_what_is_queued(flow: Callable[..., Flow]) -> None:
         found = packets.arrivals()
         # The one that was being sent takes its 150 ms, the others 0.3 ms each.
         assert found[0].delay >= 150 * MS
-        assert (found[-1].arrived - found[1].arrived) >= 90 * 0.3 * MS - 2 * MS
+        for place, arrival in enumerate(found):
+            assert arrival.arrived - found[0].sent >= (150 + 0.3 * place) * MS
         assert (found[-1].arrived - found[0].sent) < 100 * 150 * MS
 
 
+def late(flow: Flow, link: Link) -> float:
+    """By how much this machine itself is late: a link without delay, and a sleep. Nanoseconds."""
+    flow.send(60, 200, gap=0.001)
+    settled(link, 60)
+    slept = []
+    for _ in range(60):
+        begun = time.monotonic_ns()
+        time.sleep(0.001)
+        slept.append(time.monotonic_ns() - begun - MS)
+    return statistics.median(arrival.delay for arrival in flow.arrivals()) + statistics.median(
+        slept
+    )
+
+
 def test_the_delay_is_kept_within_a_fifth_of_a_millisecond(flow: Callable[..., Flow]) -> None:
+    with Link() as link:
+        machine = late(flow(link.client, link.server), link)
     delay = 15 * MS
     with Link(delay="15ms") as link:
         packets = flow(link.client, link.server)
@@ -197,10 +214,10 @@ def test_the_delay_is_kept_within_a_fifth_of_a_millisecond(flow: Callable[..., F
             assert min(delays) >= delay
             return statistics.median(delays)
 
-        retried(median, delay, delay + 0.2 * MS)
+        retried(median, delay, delay + 0.2 * MS + machine)
         link.set(delay="3ms", way="up")
         delay = 3 * MS
-        retried(median, delay, delay + 0.2 * MS)
+        retried(median, delay, delay + 0.2 * MS + machine)
 
 
 def test_jitter_varies_the_delay_and_keeps_the_order(flow: Callable[..., Flow]) -> None:
@@ -267,8 +284,8 @@ def test_each_direction_may_be_of_its_own(flow: Callable[..., Flow]) -> None:
 
 
 def test_the_queue_drops_what_it_has_no_room_for(flow: Callable[..., Flow]) -> None:
-    # A packet takes 150 ms, so all of them come while the first is being sent.
-    with Link(rate="80kbit", queue=15_000) as link:
+    # A packet takes 600 ms, so all of them come while the first is being sent.
+    with Link(rate="20kbit", queue=15_000) as link:
         packets = flow(link.client, link.server)
         packets.send(10)
         packets.send(1, 1400)
@@ -528,7 +545,7 @@ def test_a_veth_pair_carries_its_mtu(mtu: int) -> None:
     with VethPair(mtu=mtu) as pair:
         for address in (pair.server.address, pair.server.address6):
             headers = 28 if "." in address else 48
-            ping = ["ping", "-c", "1", "-W", "0.2", "-M", "do", "-s"]
+            ping = ["ping", "-c", "1", "-W", "10", "-M", "do", "-s"]
             pair.client.run([*ping, str(mtu - headers), address])
             with pytest.raises(LinkError, match="too long"):
                 pair.client.run([*ping, str(mtu - headers + 1), address])

@@ -259,8 +259,8 @@ def test_ping_and_iperf3_measure_what_was_set(
     figures = tmp_path / "calibration.json"
     options = ["--rate", "20mbit", "--delay", "5ms", "--loss", "2%", "--seconds", "2"]
     seen = []
-    # Packets of other programs' making: a busy machine loses and delays some of them.
-    for _ in range(3):
+    # Packets of other programs' making: a busy machine delays them, and loses some.
+    for _ in range(5):
         code = main(["calibrate", *options, "--json", str(figures)])
         header, line = capsys.readouterr().out.splitlines()
         [found] = json.loads(figures.read_text())
@@ -268,8 +268,13 @@ def test_ping_and_iperf3_measure_what_was_set(
         assert line.split()[0] == "10ms"
         assert (found["rate"], found["round_trip"]) == (20_000_000, 10_000_000)
         assert code == (1 if found["wrong"] else 0)
+        # However slow the machine is, nothing comes early, and the rate is the most there is.
+        assert found["round_trip_measured"] >= found["round_trip"]
+        assert found["tcp_rate"] < 1.1 * found["rate"]
+        assert found["udp_rate"] < 1.04 * found["rate"]
+        low, high = found["loss_interval"]
         seen.append(line)
-        if code == 0 and 0.97 < found["tcp_rate"] / found["rate"] < 1.01:
+        if low <= found["lost"] <= high:
             return
     pytest.fail("\n".join(seen))
 

@@ -144,7 +144,7 @@ async def test_udp_is_filtered(pki: PkiDirectory, tcp_open: bool) -> None:
         if tcp_open:
             beside.bind(("127.0.0.1", port))
             beside.listen()
-        results = await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=0.5)
+        results = await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=2.0)
     words = "TCP on that port is open" if tcp_open else "it refuses TCP"
     fails_at(results, Step.REACHABILITY, "what a filter does", words)
 
@@ -174,7 +174,7 @@ async def test_another_quic(pki: PkiDirectory, versions: tuple[int, ...], step: 
         lambda: OldServer(*versions), local_addr=("127.0.0.1", 0)
     )
     port = transport.get_extra_info("sockname")[1]
-    fails_at(await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=0.5), step)
+    fails_at(await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=2.0), step)
     transport.close()
 
 
@@ -246,7 +246,7 @@ async def test_a_server_that_is_not_smb(pki: PkiDirectory, scheme: str) -> None:
         shown = quic.ServerTls(pki.server.certificate, pki.server.key)
         listener = await quic.listen("127.0.0.1", 0, deaf, certificate=shown)
     port = listener.url.rpartition(":")[2]
-    results = await probed(pki, f"{scheme}://localhost:{port}", timeout=1.0)
+    results = await probed(pki, f"{scheme}://localhost:{port}", timeout=3.0)
     fails_at(results, Step.NEGOTIATE, "there is no answer")
     await listener.close()
 
