@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -269,16 +269,24 @@ class Serving:
             peer = connection.transport.peer
             if peer.kind != "quic":
                 continue
-            try:
-                decision = self.certificates.decide(peer.server_name, peer.certificates)
-            except HandshakeError as error:
-                refusal = str(error)
-            else:
-                if decision is None or decision.granted:
-                    continue
-                refusal = decision.reason
-            _log.warning("%s: closed by new access rules: %s", connection.name, refusal)
-            connection.transport.close("access denied")
+            refusal = _refusal(self.certificates, peer, connection.users())
+            if refusal is not None:
+                _log.warning("%s: closed by new access rules: %s", connection.name, refusal.reason)
+                connection.trail.decided(refusal)
+                connection.transport.close("access denied")
+
+
+def _refusal(certificates: ServerCertificates, peer: Peer, users: Iterable[str]) -> Decision | None:
+    """Why a client, or one of the users it has logged on as, is not welcome; None if all are."""
+    name, chain = peer.server_name, peer.certificates
+    try:
+        decisions = [
+            certificates.decide(name, chain),
+            *(certificates.decide_logon(name, chain, user) for user in users),
+        ]
+    except HandshakeError as error:
+        return Decision(False, str(error))
+    return next((each for each in decisions if each is not None and not each.granted), None)
 
 
 def _session_status(session: UserSession) -> dict[str, Any]:
@@ -319,6 +327,7 @@ async def serve(
     tls_ciphers: Sequence[str] = DEFAULT_CIPHERS,
     tls_groups: Sequence[str] = (),
     audit: Sink | None = None,
+    audit_files: bool = False,
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
 
@@ -331,7 +340,8 @@ async def serve(
     no dialect older than `minimum_dialect` is spoken.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
     their files are read again when they change. `engine` and `congestion` are as in `DialOptions`.
-    `tls_ciphers` and `tls_groups` are as in `QuicOptions`. `audit` gets the audit records.
+    `tls_ciphers` and `tls_groups` are as in `QuicOptions`. `audit` gets the audit records, with
+    `audit_files` also those of every open, rename and deletion.
 
     Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`.
@@ -364,7 +374,8 @@ async def serve(
         ciphers=tuple(tls_ciphers),
         groups=tuple(tls_groups),
     )
-    log = AuditLog(audit, decide=_decision_by(shown) if shown is not None else None)
+    decide = _decision_by(shown) if shown is not None else None
+    log = AuditLog(audit, decide=decide, files=audit_files)
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
         server = Server(
@@ -375,6 +386,7 @@ async def serve(
             audit=log,
             name=name,
             pipes_over_quic=pipes_over_quic,
+            certificates=shown,
         )
         stack.push_async_callback(server.close)
         opened: list[QuicListener] = []

@@ -21,6 +21,7 @@ from smbquic.observe.audit import KEEP, MAX_BYTES, RotatingFile, Sink, StandardO
 from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
+from smbquic.pki.logons import Logons
 from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.transport.quic.options import (
@@ -201,7 +202,7 @@ SECTIONS = (
                 "file",
                 "file",
                 "",
-                "PEM, leaf first, then its intermediates; or PKCS #12 without a password.",
+                "PEM, leaf first, then its intermediates; or PKCS #12.",
                 required=True,
             ),
             Key(
@@ -209,6 +210,13 @@ SECTIONS = (
                 "file",
                 "in the PKCS #12 file",
                 "The private key, PEM; not readable by others.",
+            ),
+            Key(
+                "password_file",
+                "file",
+                "none",
+                "The password of the key or PKCS #12 file, on the first line; not readable by"
+                " others.",
             ),
             Key(
                 "names",
@@ -238,6 +246,20 @@ SECTIONS = (
                 " deny; an empty list lets nobody in.",
             ),
             Key("deny", "rules", "none", "Clients to keep out."),
+            Key(
+                "logons",
+                "logons",
+                "anybody",
+                "Whom clients may log on as: a rule as above, an arrow and users, or `*` for"
+                " anybody. `{}` in a user is what the `*` in the rule stands for. A client that no"
+                " rule is about may not log on.",
+            ),
+            Key(
+                "pipes",
+                "boolean",
+                "as pipes_over_quic",
+                "List the shares to clients that ask for these names.",
+            ),
         ),
     ),
     Section(
@@ -263,8 +285,19 @@ SECTIONS = (
         "Where audit records go; see audit.md. Without this table there are none.",
         (
             Key("file", "string", "", 'A file, or "-" for standard output.', required=True),
-            Key("max_bytes", "integer", str(MAX_BYTES), "A new file is begun before this size."),
+            Key(
+                "max_bytes",
+                "integer",
+                str(MAX_BYTES),
+                "A new file is begun before this size; 0 leaves that to others (logrotate).",
+            ),
             Key("keep", "integer", str(KEEP), "How many files to keep besides."),
+            Key(
+                "file_access",
+                "boolean",
+                "false",
+                "Record every open, rename, link and deletion of a file as well.",
+            ),
         ),
     ),
 )
@@ -291,6 +324,7 @@ class AuditOptions:
     file: Path | None
     max_bytes: int = MAX_BYTES
     keep: int = KEEP
+    file_access: bool = False
 
     def open(self) -> Sink:
         """Begin to write. Raises `OSError`."""
@@ -407,23 +441,24 @@ class _Reader:
             values = self._table(place, _BY_NAME["certificate"], table)
             for name in values.get("names", ()):
                 self._try((*place, "names"), ValueError, general_name, name)
-            rules = None
-            if "allow" in values or "deny" in values:
-                if "client_ca" not in values:
-                    raise self._error(
-                        (*place, "allow" if "allow" in values else "deny"),
-                        "rules are about clients' certificates: say with client_ca whose",
-                    )
-                rules = Rules.parse(values.get("allow", ()), values.get("deny", ()))
+            rules = next((key for key in ("allow", "deny", "logons") if key in values), None)
+            if rules is not None and "client_ca" not in values:
+                raise self._error(
+                    (*place, rules),
+                    "rules are about clients' certificates: say with client_ca whose",
+                )
             found.append(
                 IdentityFiles(
                     certificate=values["file"],
                     key=values.get("key"),
+                    password_file=values.get("password_file"),
                     names=values.get("names", ()),
                     default=values.get("default", len(tables) == 1),
                     client_ca=values.get("client_ca"),
                     client_crl=values.get("client_crl"),
-                    rules=rules,
+                    rules=_rules(values),
+                    logons=Logons.parse(values["logons"]) if "logons" in values else None,
+                    pipes=values.get("pipes"),
                 )
             )
         return tuple(found)
@@ -480,12 +515,12 @@ class _Reader:
             return self._positive(place, value)
         if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
             return self._positive(place, float(value))
-        if kind in ("strings", "rules") and isinstance(value, list):
+        if kind in ("strings", *_PARSERS) and isinstance(value, list):
             if not all(isinstance(each, str) for each in value):
                 raise self._error(place, f"every element is a text: write {wanted}")
-            if kind == "rules":
+            if kind in _PARSERS:
                 for each in value:
-                    self._try(place, ValueError, Rules.parse, [each])
+                    self._try(place, ValueError, _PARSERS[kind], [each])
             if key.choices:
                 self._some_of(place, key.choices, value)
             return tuple(value)
@@ -539,6 +574,12 @@ class _Reader:
         return ConfigError(f"{self._path}:{line}: {key}: {text}")
 
 
+def _rules(values: Mapping[str, Any]) -> Rules | None:
+    if "allow" not in values and "deny" not in values:
+        return None
+    return Rules.parse(values.get("allow", ()), values.get("deny", ()))
+
+
 def _positions(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
     """Where each key and table of a TOML text begins; of what is repeated, where it is last.
 
@@ -570,6 +611,8 @@ def _parts(dotted: str) -> tuple[str | int, ...]:
     return tuple(part.strip("\"'") for part in _PART.findall(dotted))
 
 
+_PARSERS = {"rules": Rules.parse, "logons": Logons.parse}
+
 _KINDS = {
     "boolean": "true or false",
     "integer": "a whole number",
@@ -577,6 +620,7 @@ _KINDS = {
     "string": 'a text in quotes, "like this"',
     "strings": 'a list of texts, ["like", "this"]',
     "rules": 'a list of rules, ["sha256:...", "san:*.example"]',
+    "logons": 'a list of rules, ["subject:* -> {}", "issuer:CN=Admin CA -> *"]',
     "file": "the path of a file, in quotes",
     "folder": "the path of a folder, in quotes",
 }

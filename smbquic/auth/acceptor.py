@@ -244,6 +244,9 @@ class Acceptor:
 
     def _verify(self, message: AuthenticateMessage) -> tuple[Identity, bytes]:
         """Check the client's proof: whose it is, and the session key. [MS-NLMP] 3.2.5.1.2."""
+        watch = self._authenticator.watch
+        if watch is not None:
+            watch.admit(message.user_name)
         if self._is_anonymous(message):
             if not self._authenticator.guest:
                 raise AuthenticationError("the client gives no name, and nobody is let in unnamed")
@@ -256,9 +259,6 @@ class Acceptor:
         if len(message.nt_challenge_response) <= _NTLMV1_SIZE:
             raise AuthenticationError(f"{message.user_name}: only NTLMv2 responses are accepted")
         challenge = ClientChallenge.decode(message.nt_challenge_response[_PROOF_SIZE:])
-        watch = self._authenticator.watch
-        if watch is not None:
-            watch.admit(message.user_name)
         account = self._authenticator.users.find(message.user_name)
         if account is None and self._authenticator.guest:
             return Identity(message.user_name, message.domain_name, guest=True), b""

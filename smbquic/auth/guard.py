@@ -24,6 +24,8 @@ REMEMBERED = 16_384
 """Keys of each kind that are remembered; then the longest unused one is forgotten."""
 
 Key = tuple[str, ...]
+Check = Callable[[str], object]
+"""Raises `AuthenticationError` for users who may not log on."""
 V = TypeVar("V")
 
 
@@ -54,13 +56,13 @@ class LogonGuard:
         self._counts: OrderedDict[Key, _Count] = OrderedDict()
         self._known: OrderedDict[Key, None] = OrderedDict()
 
-    def watch(self, address: str, certificate: bytes = b"") -> "Watch":
+    def watch(self, address: str, certificate: bytes = b"", check: Check | None = None) -> "Watch":
         """What is to be asked about the logons of one connection.
 
-        `certificate` is a verified client certificate in DER.
+        `certificate` is a verified client certificate in DER; `check` says who may log on with it.
         """
         digest = hashlib.sha256(certificate).hexdigest() if certificate else ""
-        return Watch(self, network(address), digest)
+        return Watch(self, network(address), digest, check)
 
     def locked(self, keys: list[Key]) -> float:
         """For how many seconds more one of these is refused; 0 for none."""
@@ -94,19 +96,27 @@ class LogonGuard:
 class Watch:
     """The guard's eye on one connection."""
 
-    def __init__(self, guard: LogonGuard, place: str, certificate: str) -> None:
+    def __init__(
+        self, guard: LogonGuard, place: str, certificate: str, check: Check | None
+    ) -> None:
         self._guard = guard
         self._place = place
         self._certificate = certificate
+        self._check = check
 
     def admit(self, user: str) -> None:
-        """Raises `AuthenticationError` (ACCOUNT_LOCKED_OUT) where there were too many failures."""
+        """Raises `AuthenticationError` for who may not even try.
+
+        Where there were too many failures it is ACCOUNT_LOCKED_OUT.
+        """
         seconds = self._guard.locked(self._keys(user))
         if seconds > 0:
             raise AuthenticationError(
                 f"{user}: too many failed logons, no more from here for {seconds:.0f} s",
                 NtStatus.ACCOUNT_LOCKED_OUT,
             )
+        if self._check is not None:
+            self._check(user)
 
     def failed(self, user: str) -> None:
         """A logon had the wrong password, or there is no such user."""

@@ -24,20 +24,30 @@ def group() -> None:
 @click.argument("certificate", type=_FILE)
 @click.option("-c", "--config", "config_file", type=_FILE, required=True, help="The server's file.")
 @click.option("--name", default="", help="The name of the server that the client asks for.")
+@click.option("--user", help="Whom the client wants to log on as.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def check(certificate: Path, config_file: Path, name: str, *, as_json: bool) -> None:
+def check(
+    certificate: Path, config_file: Path, name: str, user: str | None, *, as_json: bool
+) -> None:
     """Say whether a client with CERTIFICATE would be let in, by which rule, and why.
+
+    With --user also whether it might log on as that user, given the password.
 
     Exit code 0 if it would, else 4. CERTIFICATE is PEM or DER.
 
     \b
     smbquic access check alice.pem -c /etc/smbquic.toml
-    smbquic access check alice.pem -c /etc/smbquic.toml --name fs.example
+    smbquic access check alice.pem -c /etc/smbquic.toml --name fs.example --user alice
     """
-    chain = read_certificates(certificate)
+    chain = ders(read_certificates(certificate))
+    users: list[str] | None = None
     try:
         shown = ServerCertificates(config.load(config_file).certificates)
-        decision = _decide(shown, name, ders(chain))
+        decision = _decide(shown, name, chain)
+        if decision.granted:
+            users = shown.users(name, chain)
+            if user is not None:
+                decision = shown.decide_logon(name, chain, user) or decision
         reason = None
     except CertificateError as error:
         decision, reason = Decision(False, str(error)), error.reason
@@ -46,13 +56,16 @@ def check(certificate: Path, config_file: Path, name: str, *, as_json: bool) -> 
             {
                 "granted": decision.granted,
                 "why": decision.reason,
-                "rule": str(decision.rule) if decision.rule else None,
+                "rule": decision.rule,
                 "certificate": decision.certificate,
                 "invalid": reason,
+                "users": users,
             }
         )
     else:
         click.echo(printable(str(decision)))
+        if users is not None and user is None:
+            click.echo(printable(f"may log on as: {', '.join(users) or 'nobody'}"))
     if not decision.granted:
         raise click.exceptions.Exit(ExitCode.TRANSPORT)
 

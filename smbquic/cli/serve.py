@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,9 +19,9 @@ from smbquic.cli.privileges import Account, is_root, unreadable
 from smbquic.cli.status import answering
 from smbquic.config import DEFAULT_LISTEN
 from smbquic.errors import SmbError
+from smbquic.observe.audit import RotatingFile, Sink
 from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
-from smbquic.pki.directory import CertificateFiles
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
@@ -70,17 +71,22 @@ def _user_store(
 
 
 def _certificate(
-    cert: Path | None, key: Path | None, names: tuple[str, ...], *, quic: bool
-) -> tuple[CertificateFiles | None, Path | None]:
+    cert: Path | None,
+    key: Path | None,
+    password_file: Path | None,
+    names: tuple[str, ...],
+    *,
+    quic: bool,
+) -> tuple[IdentityFiles | None, Path | None]:
     """The server's certificate, and the CA to trust where it is our own."""
-    if bool(cert) != bool(key):
-        raise click.UsageError("--cert and --key go together")
-    if cert and key:
-        return CertificateFiles(cert, key), None
+    if cert:
+        return IdentityFiles(certificate=cert, key=key, password_file=password_file), None
+    if key or password_file:
+        raise click.UsageError("--key and --key-password-file are about a certificate: add --cert")
     if not quic:
         return None, None
     pki = ensure_private_ca(user_data_directory(), _names(names))
-    return pki.server, pki.ca
+    return IdentityFiles(certificate=pki.server.certificate, key=pki.server.key), pki.ca
 
 
 def _names(given: tuple[str, ...]) -> list[str]:
@@ -145,8 +151,17 @@ def _allow_many_files() -> None:
 )
 @click.option("--user", "users", multiple=True, metavar="NAME[:PASSWORD]", help="Who may log on.")
 @click.option("--users", "users_file", type=_FILE, help="A file of users: see smbquic user.")
-@click.option("--cert", type=_FILE, help="The server's certificate: PEM, then its intermediates.")
+@click.option(
+    "--cert",
+    type=_FILE,
+    help="The server's certificate: PEM, then its intermediates; or PKCS #12 with its key.",
+)
 @click.option("--key", type=_FILE, help="The certificate's key.")
+@click.option(
+    "--key-password-file",
+    type=_FILE,
+    help="The password of the key or PKCS #12 file, on the first line.",
+)
 @click.option("--client-ca", type=_FILE, help="Demand client certificates from these authorities.")
 @click.option("--client-crl", type=_FILE, help="Revocation lists for client certificates.")
 @click.option(
@@ -205,6 +220,7 @@ def serve(
     users_file: Path | None,
     cert: Path | None,
     key: Path | None,
+    key_password_file: Path | None,
     client_ca: Path | None,
     client_crl: Path | None,
     allow: tuple[str, ...],
@@ -232,7 +248,7 @@ def serve(
 
     Without --cert a private CA is made and kept; the clients have to be told to trust it.
     Certificates are read again when their files change. SIGHUP has the configuration file's
-    certificates and access rules read again.
+    certificates and access rules read again, and the audit file begun anew.
     """
     base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
     served = _shares(base, shares)
@@ -241,8 +257,10 @@ def serve(
     listen = listen or base.listen
     quic = any(address.startswith("quic:") for address in listen)
     own_ca: Path | None = None
-    if cert or key or not base.certificates:
-        certificate, own_ca = _certificate(cert, key, (*base.private_names, *names), quic=quic)
+    if cert or key or key_password_file or not base.certificates:
+        certificate, own_ca = _certificate(
+            cert, key, key_password_file, (*base.private_names, *names), quic=quic
+        )
         certificates = _only(certificate, client_ca, client_crl, allow, deny)
     else:
         if client_ca or client_crl or allow or deny:
@@ -255,7 +273,10 @@ def serve(
     account = _account(run_as or base.run_as)
     options = base.audit
     if audit is not None:
-        options = config.AuditOptions(file=None if str(audit) == "-" else audit)
+        options = replace(
+            options or config.AuditOptions(file=None), file=None if str(audit) == "-" else audit
+        )
+    sink = _open(options) if options is not None else None
 
     async def work() -> None:
         async with api.serve(
@@ -277,11 +298,12 @@ def serve(
             congestion=congestion or base.congestion,
             tls_ciphers=base.tls_ciphers,
             tls_groups=base.tls_groups,
-            audit=options.open() if options else None,
+            audit=sink,
+            audit_files=options is not None and options.file_access,
         ) as serving:
             _drop_privileges(account, certificates, config_file, options)
             async with answering(serving):
-                with on_hangup(lambda: _reload(serving, config_file, as_json=as_json)):
+                with on_hangup(lambda: _reload(serving, config_file, sink, as_json=as_json)):
                     _announce(serving.listeners, own_ca, as_json=as_json)
                     tell_ready()
                     await stop_signal()
@@ -293,6 +315,13 @@ def serve(
         run(work())
     except OSError as error:
         raise _CannotListen(_explain(error, listen)) from error
+
+
+def _open(options: config.AuditOptions) -> Sink:
+    try:
+        return options.open()
+    except OSError as error:
+        raise click.UsageError(f"{options.file}: cannot be written to: {error.strerror}") from error
 
 
 def _account(name: str | None) -> Account | None:
@@ -345,7 +374,7 @@ def _shares(base: config.Configuration, options: tuple[str, ...]) -> dict[str, S
 
 
 def _only(
-    files: CertificateFiles | None,
+    files: IdentityFiles | None,
     client_ca: Path | None,
     client_crl: Path | None,
     allow: tuple[str, ...],
@@ -360,20 +389,21 @@ def _only(
         rules = Rules.parse(allow, deny) if allow or deny else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    return (
-        IdentityFiles(
-            certificate=files.certificate,
-            key=files.key,
-            default=True,
-            client_ca=client_ca,
-            client_crl=client_crl,
-            rules=rules,
-        ),
-    )
+    return (replace(files, default=True, client_ca=client_ca, client_crl=client_crl, rules=rules),)
 
 
-def _reload(serving: api.Serving, config_file: Path | None, *, as_json: bool) -> None:
-    """Certificates and access rules as their files have them now, or as before if they are bad."""
+def _reload(
+    serving: api.Serving, config_file: Path | None, sink: Sink | None, *, as_json: bool
+) -> None:
+    """Certificates and access rules as their files have them now, or as before if they are bad.
+
+    The audit file may have been moved away, so that another one is to be begun.
+    """
+    if isinstance(sink, RotatingFile):
+        try:
+            sink.reopen()
+        except OSError as error:
+            warn(f"{error.filename}: audit records go where they went before: {error.strerror}")
     try:
         base = config.load(config_file) if config_file else None
         serving.reload(base.certificates if base and base.certificates else None)

@@ -4,13 +4,14 @@
 no name can begin a line of its own or steer a terminal, and no secret is ever a field.
 """
 
+import contextlib
 import hashlib
 import itertools
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,12 +20,13 @@ from typing import Any, Protocol
 from smbquic.auth.identity import Identity
 from smbquic.errors import HandshakeError
 from smbquic.pki.access import AccessDenied, Decision
-from smbquic.transport.base import Peer
+from smbquic.transport.base import Introduction, Peer
 
 MAX_BYTES = 16 << 20
 KEEP = 8
 _MODE = 0o600
 _TEXT_LIMIT = 1024
+_CHAIN_LIMIT = 16
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,10 @@ class Event(StrEnum):
     LOGON_FAILURE = "logon-failure"
     SHARE_ACCESS = "share-access"
     SHARE_DENIAL = "share-denial"
+    OPEN = "open"
+    RENAME = "rename"
+    LINK = "link"
+    DELETE = "delete"
 
 
 class Sink(Protocol):
@@ -52,7 +58,8 @@ class Sink(Protocol):
 class RotatingFile:
     """Lines in a file that only its owner can read: `path`, and `path`.1 to `path`.`keep` before.
 
-    A new file is begun when this one would become larger than `max_bytes`.
+    A new file is begun when this one would become larger than `max_bytes`, unless that is 0, and in
+    `reopen`, for whoever has moved this one away.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
@@ -64,9 +71,15 @@ class RotatingFile:
     def write(self, line: str) -> None:
         """See `Sink`."""
         data = line.encode()
-        if self._size and self._size + len(data) > self._max_bytes:
+        if self._max_bytes and self._size and self._size + len(data) > self._max_bytes:
             self._rotate()
         self._size += os.write(self._descriptor, data)
+
+    def reopen(self) -> None:
+        """Go on in the file that has the name now, made where there is none. Raises `OSError`."""
+        before = self._descriptor
+        self._open()
+        os.close(before)
 
     def close(self) -> None:
         """Take no more."""
@@ -84,10 +97,12 @@ class RotatingFile:
                 older = self._numbered(number)
                 if older.exists():
                     older.replace(self._numbered(number + 1))
-            if self._keep:
-                self._path.replace(self._numbered(1))
-            else:
-                self._path.unlink()
+            # Somebody else may have moved it away already.
+            with contextlib.suppress(FileNotFoundError):
+                if self._keep:
+                    self._path.replace(self._numbered(1))
+                else:
+                    self._path.unlink()
         finally:
             self._open()
 
@@ -107,8 +122,9 @@ class StandardOutput:
 class AuditLog:
     """Makes records and hands them to `sink`; without one nothing is recorded.
 
-    `decide` tells which access rule let a connection's client in. A record that cannot be written
-    is counted in `lost` and does not end what it is about; the log says so once.
+    `decide` tells which access rule let a connection's client in. With `files`, every open, rename
+    and deletion is recorded as well. A record that cannot be written is counted in `lost` and does
+    not end what it is about; the log says so once.
     """
 
     def __init__(
@@ -116,9 +132,11 @@ class AuditLog:
         sink: Sink | None = None,
         *,
         decide: Callable[[Peer], Decision | None] | None = None,
+        files: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.decide = decide
+        self.files = files and sink is not None
         self.lost = 0
         self._sink = sink
         self._clock = clock
@@ -138,8 +156,8 @@ class AuditLog:
         if peer.kind == "quic":
             details |= {"server_name": peer.server_name, "cipher": peer.cipher}
             if peer.certificates:
-                common["client_certificate"] = hashlib.sha256(peer.certificates[0]).hexdigest()
-                details["chain"] = [hashlib.sha256(der).hexdigest() for der in peer.certificates]
+                details["chain"] = _fingerprints(peer.certificates)
+                common["client_certificate"] = details["chain"][0]
         trail.record(Event.CONNECTION, **details)
         if self.decide is not None and peer.certificates:
             try:
@@ -147,12 +165,19 @@ class AuditLog:
             except HandshakeError as error:
                 decision = Decision(False, str(error))
             if decision is not None:
-                trail.record(Event.ACCESS_DECISION, **_decision(decision))
+                trail.decided(decision)
         return trail
 
-    def handshake_failed(self, address: str, error: Exception) -> None:
-        """Record a connection that came to nothing."""
-        common = {"transport": "quic", "address": address}
+    def handshake_failed(self, address: str, error: Exception, client: Introduction) -> None:
+        """Record a connection that came to nothing, and what its client had said until then."""
+        if self._sink is None:
+            return
+        common: dict[str, Any] = {"transport": "quic", "address": address}
+        if client.server_name:
+            common["server_name"] = client.server_name
+        if client.certificates:
+            common["chain"] = _fingerprints(client.certificates)
+            common["client_certificate"] = common["chain"][0]
         denied = error.__cause__
         if isinstance(denied, AccessDenied):
             self.record(Event.ACCESS_DECISION, **common, **_decision(denied.decision))
@@ -187,6 +212,10 @@ class Trail:
         """Write one record about this connection."""
         self._log.record(event, **self._common, **fields)
 
+    def decided(self, decision: Decision, user: str | None = None) -> None:
+        """Record what was decided about the client, or about its logon as `user`."""
+        self.record(Event.ACCESS_DECISION, **_decision(decision), user=user)
+
 
 def who(identity: Identity) -> dict[str, Any]:
     """How a record names a user."""
@@ -202,10 +231,15 @@ def _address(address: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _fingerprints(chain: Sequence[bytes]) -> list[str]:
+    """A chain, of which a peer may have sent any length."""
+    return [hashlib.sha256(der).hexdigest() for der in chain[:_CHAIN_LIMIT]]
+
+
 def _decision(decision: Decision) -> dict[str, Any]:
     return {
         "granted": decision.granted,
-        "rule": str(decision.rule) if decision.rule is not None else None,
+        "rule": decision.rule,
         "matched_certificate": decision.certificate,
         "message": decision.reason,
     }

@@ -7,28 +7,20 @@ that open, and a rule that silently does nothing helps nobody.
 """
 
 import logging
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Self
 
 from cryptography import x509
 
 from smbquic.errors import HandshakeError
 from smbquic.pki.authority import Purpose
+from smbquic.pki.conditions import Condition
 from smbquic.pki.explain import fingerprint
-from smbquic.pki.verify import Trust, find_extension, shown, verify
+from smbquic.pki.verify import Trust, shown, verify
 
 _log = logging.getLogger(__name__)
-
-# The user's name in the certificates of Active Directory.
-_PRINCIPAL_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
-_UTF8_STRING = 0x0C
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
-# People and Windows write a space after the commas of a name; RFC 4514 does not.
-_SPACED_COMMA = re.compile(r"(?<!\\),\s+(?=[A-Za-z0-9.]+=)")
 
 
 class Effect(StrEnum):
@@ -38,59 +30,36 @@ class Effect(StrEnum):
     DENY = "deny"
 
 
-class Property(StrEnum):
-    """What of a certificate a rule looks at."""
-
-    SHA256 = "sha256"
-    ISSUER = "issuer"
-    SUBJECT = "subject"
-    SAN = "san"
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: ``allow sha256:0f3a...``, ``deny issuer:CN=Old CA,O=Example``.
-
-    `issuer` and `subject` take a whole name as RFC 4514 writes it, or a pattern for the common
-    name; `san` takes a pattern for a DNS name, address, e-mail address, URI or user principal
-    name. In a pattern ``*`` stands for any characters. Case counts nowhere.
-    """
+    """One rule: ``allow sha256:0f3a...``, ``deny issuer:CN=Old CA,O=Example``."""
 
     effect: Effect
-    property: Property
-    value: str
-    _matches: Callable[[x509.Certificate], bool]
+    condition: Condition
 
     @classmethod
     def parse(cls, effect: Effect, text: str) -> Self:
-        """A rule from ``PROPERTY:VALUE``. Raises `ValueError` with what to write instead."""
-        kind, colon, value = text.partition(":")
-        value = value.strip()
-        try:
-            prop = Property(kind.strip().lower())
-        except ValueError:
-            prop = None
-        if prop is None or not colon or not value:
-            raise ValueError(
-                f"{text!r} is no rule: write sha256:HEX, issuer:NAME, subject:NAME or san:PATTERN"
-            )
-        return cls(effect, prop, value, _MATCHERS[prop](value))
+        """A rule from the text of its condition. Raises `ValueError`."""
+        return cls(effect, Condition.parse(text))
 
     def matches(self, certificate: x509.Certificate) -> bool:
-        """Whether the certificate has the property."""
-        return self._matches(certificate)
+        """Whether the rule is about the certificate."""
+        return self.condition.matches(certificate)
 
     def __str__(self) -> str:
-        return f"{self.effect} {self.property}:{self.value}"
+        return f"{self.effect} {self.condition}"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a client may connect, and why. `rule` is what decided, on that `certificate`."""
+    """Whether a client may do something, and why.
+
+    `rule` is what decided, as it is written, `certificate` the fingerprint of what it matched.
+    """
 
     granted: bool
     reason: str
-    rule: Rule | None = None
+    rule: str | None = None
     certificate: str | None = None
 
     def __str__(self) -> str:
@@ -133,8 +102,8 @@ class Rules:
                 rule, certificate = found[effect]
                 return Decision(
                     effect is Effect.ALLOW,
-                    f"the rule '{rule}' matches {_place(path, certificate)}",
-                    rule,
+                    f"the rule '{rule}' matches {place_of(path, certificate)}",
+                    str(rule),
                     fingerprint(certificate),
                 )
         if not self.entries:
@@ -157,12 +126,16 @@ class ClientAccess:
     trust: Trust
     rules: Rules | None = None
 
-    def decide(self, chain: Sequence[bytes]) -> Decision:
-        """Verify a client's chain (DER, the leaf first) and decide about it.
+    def path(self, chain: Sequence[bytes]) -> list[x509.Certificate]:
+        """A client's chain (DER, the leaf first), verified: the path to a trust anchor.
 
         Raises `CertificateError` for a chain that does not hold.
         """
-        path = verify(chain, Purpose.CLIENT, self.trust)
+        return verify(chain, Purpose.CLIENT, self.trust)
+
+    def decide(self, chain: Sequence[bytes]) -> Decision:
+        """Verify a client's chain (DER, the leaf first) and decide about it; raises as `path`."""
+        path = self.path(chain)
         if self.rules is None:
             return Decision(True, "the certificate is valid, and there are no rules beyond that")
         return self.rules.decide(path)
@@ -186,7 +159,8 @@ class ClientAccess:
         return decision
 
 
-def _place(path: Sequence[x509.Certificate], certificate: x509.Certificate) -> str:
+def place_of(path: Sequence[x509.Certificate], certificate: x509.Certificate) -> str:
+    """What a certificate of a verified path is to the client, in words."""
     position = path.index(certificate)
     if position == 0:
         what = "the client's certificate"
@@ -195,76 +169,3 @@ def _place(path: Sequence[x509.Certificate], certificate: x509.Certificate) -> s
     else:
         what = "the intermediate"
     return f"{what} {shown(certificate.subject)}"
-
-
-def _by_fingerprint(value: str) -> Callable[[x509.Certificate], bool]:
-    wanted = re.sub(r"[:\s]", "", value).lower()
-    if not _FINGERPRINT.fullmatch(wanted):
-        raise ValueError(
-            f"{value!r} is no SHA-256 fingerprint, which has 64 hexadecimal digits"
-            + (" (40 are a SHA-1 thumbprint)" if len(wanted) == 40 else "")
-        )
-    return lambda certificate: fingerprint(certificate) == wanted
-
-
-def _by_name(
-    name_of: Callable[[x509.Certificate], x509.Name],
-) -> Callable[[str], Callable[[x509.Certificate], bool]]:
-    def make(value: str) -> Callable[[x509.Certificate], bool]:
-        if "=" in value:
-            try:
-                wanted = _folded(x509.Name.from_rfc4514_string(_SPACED_COMMA.sub(",", value)))
-            except ValueError as error:
-                raise ValueError(f"{value!r} is no name such as CN=Example CA,O=Example") from error
-            return lambda certificate: _folded(name_of(certificate)) == wanted
-        pattern = _pattern(value)
-        return lambda certificate: any(
-            pattern(str(each.value))
-            for each in name_of(certificate).get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        )
-
-    return make
-
-
-def _folded(name: x509.Name) -> list[tuple[str, str]]:
-    return [(each.oid.dotted_string, str(each.value).casefold()) for each in name]
-
-
-def _by_alternative_name(value: str) -> Callable[[x509.Certificate], bool]:
-    pattern = _pattern(value)
-    return lambda certificate: any(map(pattern, alternative_names(certificate)))
-
-
-def _pattern(value: str) -> Callable[[str], bool]:
-    # Brackets mean something to fnmatch, and nothing to people who write names.
-    pattern = value.casefold().replace("[", "[[]")
-    return lambda text: fnmatchcase(text.casefold(), pattern)
-
-
-_MATCHERS: dict[Property, Callable[[str], Callable[[x509.Certificate], bool]]] = {
-    Property.SHA256: _by_fingerprint,
-    Property.ISSUER: _by_name(lambda certificate: certificate.issuer),
-    Property.SUBJECT: _by_name(lambda certificate: certificate.subject),
-    Property.SAN: _by_alternative_name,
-}
-
-
-def alternative_names(certificate: x509.Certificate) -> list[str]:
-    """What a certificate is for besides its subject, as text: hosts, addresses, people."""
-    names = []
-    for each in find_extension(certificate, x509.SubjectAlternativeName) or ():
-        if isinstance(each, x509.OtherName):
-            if each.type_id == _PRINCIPAL_NAME:
-                names += _principal_name(each.value)
-        elif not isinstance(each, x509.DirectoryName | x509.RegisteredID):
-            names.append(str(each.value))
-    return names
-
-
-def _principal_name(value: bytes) -> list[str]:
-    """The user of a DER UTF8String; none where it is not one."""
-    if value[:1] != bytes([_UTF8_STRING]):
-        return []
-    # The length is one byte, or 0x80 and more, which count the bytes that hold it.
-    size = value[1] & 0x7F if value[1] & 0x80 else 0
-    return [value[2 + size :].decode("utf-8", "replace")]

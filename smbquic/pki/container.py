@@ -99,7 +99,7 @@ def _open_pkcs12(
         key, certificate, others = pkcs12.load_key_and_certificates(data, secret)
     except ValueError as error:
         hint = "its password is another one" if password else "it may need a password"
-        raise PkiError(f"{path}: this is no PKCS #12 file that can be opened; {hint}") from error
+        raise PkiError(f"{path}: cannot be opened: {hint}, or it is no PKCS #12 file") from error
     if key is not None and not isinstance(key, PrivateKey):
         raise PkiError(f"{path}: the private key is neither ECDSA nor RSA")
     return key, certificate, others

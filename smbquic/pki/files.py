@@ -71,6 +71,20 @@ def load_key(path: Path, password: str | None = None) -> PrivateKey:
     return key
 
 
+def read_password(path: Path) -> str:
+    """The password on the first line of a file. Raises `PkiError`."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise PkiError(f"{path}: cannot read the password: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PkiError(f"{path}: this is not UTF-8 text, and no password") from error
+    password = text.partition("\n")[0]
+    if not password:
+        raise PkiError(f"{path}: the first line is empty, where the password should be")
+    return password
+
+
 def is_encrypted(path: Path) -> bool:
     """Whether the private key of a PEM file needs a password. Raises `PkiError`."""
     with _naming(path, "private key"):

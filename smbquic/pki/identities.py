@@ -17,7 +17,8 @@ from smbquic.pki.access import ClientAccess, Rules
 from smbquic.pki.authority import Credential, Purpose, general_name, subject_names
 from smbquic.pki.container import read_credential
 from smbquic.pki.explain import Finding, Verdict, explain
-from smbquic.pki.files import PkiError
+from smbquic.pki.files import PkiError, read_password
+from smbquic.pki.logons import Logons
 from smbquic.pki.verify import Trust
 
 
@@ -25,24 +26,35 @@ from smbquic.pki.verify import Trust
 class IdentityFiles:
     """Where a server's certificate is, the names it is for, and whom it lets in.
 
-    Without `key`, `certificate` is a PKCS #12 file without a password. Without `names`, those that
-    the certificate carries count. `default` is for clients that ask for another name, or for none.
-    With `client_ca` a client has to show a certificate from one of these authorities, and with
-    `rules` it has to be let in by them.
+    Without `key`, `certificate` is a PKCS #12 file. The first line of `password_file` is the
+    password of whichever of the two is encrypted. Without `names`, those that the certificate
+    carries count. `default` is for clients that ask for another name, or for none. With
+    `client_ca` a client has to show a certificate from one of these authorities, with `rules` it
+    has to be let in by them, and with `logons` they say whom it may log on as. `pipes` lets
+    clients open named pipes; None leaves that to the server.
     """
 
     certificate: Path
     key: Path | None = None
+    password_file: Path | None = None
     names: tuple[str, ...] = ()
     default: bool = False
     client_ca: Path | None = None
     client_crl: Path | None = None
     rules: Rules | None = None
+    logons: Logons | None = None
+    pipes: bool | None = None
 
     @property
     def watched(self) -> tuple[Path, ...]:
         """The files whose change means something."""
-        files = (self.certificate, self.key, self.client_ca, self.client_crl)
+        files = (
+            self.certificate,
+            self.key,
+            self.password_file,
+            self.client_ca,
+            self.client_crl,
+        )
         return tuple(path for path in files if path is not None)
 
 
@@ -59,9 +71,10 @@ class Identity:
     @classmethod
     def load(cls, files: IdentityFiles) -> Self:
         """Read the files. Raises `PkiError` for what cannot be used, `ValueError` for a name."""
-        _check_permissions(files.key or files.certificate)
-        credential = read_credential(files.certificate, files.key)
-        if files.client_ca is None and (files.rules is not None or files.client_crl is not None):
+        _check_permissions(files.key or files.certificate, "private key")
+        credential = read_credential(files.certificate, files.key, _password(files))
+        about_clients = (files.rules, files.logons, files.client_crl)
+        if files.client_ca is None and any(each is not None for each in about_clients):
             raise PkiError(
                 f"{files.certificate}: access rules and revocation lists are about clients'"
                 " certificates, and client_ca has to say whose"
@@ -115,8 +128,15 @@ def _missing_names(certificate: x509.Certificate, names: Iterable[str]) -> list[
     return found
 
 
-def _check_permissions(path: Path) -> None:
-    """Refuse a key that anybody on the machine can read; a group is somebody's decision."""
+def _password(files: IdentityFiles) -> str | None:
+    if files.password_file is None:
+        return None
+    _check_permissions(files.password_file, "password")
+    return read_password(files.password_file)
+
+
+def _check_permissions(path: Path, what: str) -> None:
+    """Refuse a secret that anybody on the machine can read; a group is somebody's decision."""
     if sys.platform == "win32":
         return
     try:
@@ -124,4 +144,4 @@ def _check_permissions(path: Path) -> None:
     except OSError as error:
         raise PkiError(f"{path}: cannot be read: {error.strerror}") from error
     if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
-        raise PkiError(f"{path}: others can read or change this private key; run: chmod 600 {path}")
+        raise PkiError(f"{path}: others can read or change this {what}; run: chmod 600 {path}")

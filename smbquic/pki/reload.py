@@ -60,13 +60,37 @@ class ServerCertificates:
         """
         identity = self.find(server_name)
         if identity is None:
-            return Decision(False, f"there is no certificate for the name {server_name!r} any more")
+            return _gone(server_name)
         if identity.access is None:
             return None
         try:
             return identity.access.judge(chain)
         except AccessDenied as denied:
             return denied.decision
+
+    def decide_logon(self, server_name: str, chain: Sequence[bytes], user: str) -> Decision | None:
+        """Whether a client that is connected may log on as `user`; None where anybody may.
+
+        Raises `HandshakeError` for a chain that does not hold any more.
+        """
+        identity = self.find(server_name)
+        if identity is None:
+            return _gone(server_name)
+        if identity.access is None or identity.files.logons is None:
+            return None
+        return identity.files.logons.decide(identity.access.path(chain), user)
+
+    def users(self, server_name: str, chain: Sequence[bytes]) -> list[str] | None:
+        """Whom a client may log on as; None where that is anybody. Raises `HandshakeError`."""
+        identity = self.find(server_name)
+        if identity is None or identity.access is None or identity.files.logons is None:
+            return None
+        return identity.files.logons.names(identity.access.path(chain))
+
+    def allows_pipes(self, server_name: str) -> bool | None:
+        """Whether clients of that name may open named pipes; None where nothing is said of it."""
+        identity = self.find(server_name)
+        return identity.files.pipes if identity is not None else None
 
     def reload(self, files: Sequence[IdentityFiles] | None = None) -> None:
         """Read the files anew, or other ones; `PkiError` or `ValueError` where they will not do.
@@ -112,6 +136,10 @@ class ServerCertificates:
             left = identity.credential.certificate.not_valid_after_utc - now
             if left < EXPIRY_WARNING:
                 _log.warning("%s ends in %d days", identity.files.certificate, left.days)
+
+
+def _gone(server_name: str) -> Decision:
+    return Decision(False, f"there is no certificate for the name {server_name!r} any more")
 
 
 def _load(files: Sequence[IdentityFiles]) -> list[Identity]:

@@ -6,10 +6,18 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from smbquic.errors import ConnectionClosed, RemoteProtocolError
+from smbquic.errors import (
+    AuthenticationError,
+    ConnectionClosed,
+    HandshakeError,
+    RemoteProtocolError,
+)
+from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event, who
+from smbquic.pki.access import Decision
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.context import Context
@@ -18,9 +26,11 @@ from smbquic.server.session import UserSession
 from smbquic.wire.oplock_break import LeaseBreakNotification
 
 if TYPE_CHECKING:
+    from smbquic.observe.audit import Trail
+    from smbquic.pki.reload import ServerCertificates
     from smbquic.protocol.session import Session
     from smbquic.server.server import Server
-    from smbquic.transport.base import MessageTransport
+    from smbquic.transport.base import MessageTransport, Peer
     from smbquic.wire.cursor import Buffer
     from smbquic.wire.message import Message
 
@@ -43,10 +53,14 @@ class Connection:
         self.trail = server.audit.begin(peer)
         self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
         certificate = peer.certificates[0] if peer.certificates else b""
+        check = None
+        if server.certificates is not None and peer.kind == "quic":
+            check = partial(_check_user, server.certificates, peer, self.trail)
+        watch = server.guard.watch(peer.remote[0], certificate, check)
         self.protocol = ServerConnection(
             server.settings,
             server.session_table,
-            server.authenticator.watched(server.guard.watch(peer.remote[0], certificate)),
+            server.authenticator.watched(watch),
             quic=peer.kind == "quic",
             random=server.random,
         )
@@ -59,6 +73,11 @@ class Connection:
         self.closed = False
         self.opens = 0
         self.watches = 0
+
+    def users(self) -> set[str]:
+        """Whose sessions it carries."""
+        sessions = self.protocol.sessions.values()
+        return {session.identity.user for session in sessions if session.is_valid}
 
     async def run(self) -> None:
         """Serves the client until the connection ends, then closes all it held."""
@@ -204,3 +223,16 @@ class Connection:
                 self.server.notify(self.protocol.client_guid, body)
             elif user_session is not None:
                 user_session.notify(body)
+
+
+def _check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:
+    """Raises `AuthenticationError` if the client's certificate is not for this user."""
+    try:
+        decision = certificates.decide_logon(peer.server_name, peer.certificates, user)
+    except HandshakeError as error:
+        decision = Decision(False, str(error))
+    if decision is None:
+        return
+    trail.decided(decision, user)
+    if not decision.granted:
+        raise AuthenticationError(f"{user}: {decision.reason}", NtStatus.ACCESS_DENIED)

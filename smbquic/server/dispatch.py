@@ -101,13 +101,12 @@ def _failure(context: Context, request: Request, error: BaseException) -> Status
     """The one place where an exception becomes an NTSTATUS; raises what ends the connection."""
     if isinstance(error, StatusError):
         return error
-    if isinstance(error, WireError):
-        # Something inside of a body; that the message itself was sound has been seen before.
-        return StatusError(error.status)
+    # A WireError is about something inside of a body; that the message itself was sound has been
+    # seen before.
+    if isinstance(error, OSError | WireError):
+        return StatusError(status_of(error))
     if isinstance(error, RemoteProtocolError):
         raise error
-    if isinstance(error, OSError):
-        return StatusError(status_of(error))
     context.server.failures += 1
     command = request.header.command
     _log.error(
@@ -116,7 +115,7 @@ def _failure(context: Context, request: Request, error: BaseException) -> Status
         getattr(command, "name", command),
         exc_info=error,
     )
-    return StatusError(NtStatus.INTERNAL_ERROR)
+    return StatusError(status_of(error))
 
 
 def _answer(context: Context, request: Request, result: Any) -> list[Buffer] | None:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.observe.audit import Event
 from smbquic.server.locks import Locks
 from smbquic.server.notify import Notifier
 from smbquic.server.oplocks import Cause, take_back
+from smbquic.server.status import status_of
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
 
 if TYPE_CHECKING:
     from smbquic.server.applications import ApplicationTable
+    from smbquic.server.auditing import Witness
     from smbquic.server.creations import CreationTable
     from smbquic.server.durable import DurableTable
     from smbquic.server.leases import LeaseTable
@@ -45,8 +48,9 @@ class FileState:
     It lives as long as one of them does, a file's also as long as its streams' do: those are in
     `streams`, and have their file in `whole`. `holders` are those who may cache something of it.
     `delete_pending` may be set and cleared by SET_INFO; what it is about goes when its last open
-    closes. `deleter` is the `parent_key` of the open that wants it so. `reserved` is how many bytes
-    of the disk a client has asked for: they are only said to be there, until the file is closed.
+    closes. `deleter` is the `parent_key` of the open that wants it so, and `witness` is its own.
+    `reserved` is how many bytes of the disk a client has asked for: they are only said to be there,
+    until the file is closed.
     """
 
     key: Hashable
@@ -57,6 +61,7 @@ class FileState:
     locks: Locks = field(default_factory=Locks)
     delete_pending: bool = False
     deleter: bytes | None = None
+    witness: Witness | None = None
     reserved: int = 0
     # The open file whose name is to go, if the open that asked for it is closed already.
     doomed: StorageFile | None = None
@@ -177,6 +182,7 @@ class FileTable:
             entry.holder.drop(entry)
         if entry.delete_on_close:
             state.delete_pending, state.deleter = True, entry.parent_key
+            state.witness = entry.witness
         if entry.wrote:
             self.leases.entry_changed(entry.file, entry.parent_key)
         if state.delete_pending:
@@ -200,7 +206,8 @@ class FileTable:
         if state.doomed is not None:
             # Who asked for it and who makes it come true may be two; then both leases suffer.
             same = parent_key if parent_key == state.deleter else None
-            self._delete(state.doomed, same, state.storage, really=state.delete_pending)
+            witness = state.witness if state.delete_pending else None
+            self._delete(state.doomed, same, state.storage, witness, really=state.delete_pending)
         if state.whole is not None:
             self._finish(state.whole, parent_key)
 
@@ -209,9 +216,11 @@ class FileTable:
         file: StorageFile,
         parent_key: bytes | None,
         storage: Storage | None,
+        witness: Witness | None,
         *,
         really: bool,
     ) -> None:
+        status = NtStatus.SUCCESS
         try:
             if really:
                 file.delete()
@@ -219,10 +228,13 @@ class FileTable:
                 self.notifier.removed(storage, file.name, is_directory=file.is_directory)
                 self.leases.entry_changed(file, parent_key)
         except OSError as error:
+            status = status_of(error)
             # The CLOSE has no way to say so ([MS-FSA] 2.1.5.5): a folder that was filled meanwhile.
             _log.info("%r stays, though it was to be deleted on close: %s", file.name, error)
         finally:
             _close(file)
+        if witness is not None:
+            witness.record(Event.DELETE, file.name, status)
 
 
 def _close(file: StorageFile) -> None:

@@ -15,6 +15,7 @@ from smbquic.server.times import Times
 if TYPE_CHECKING:
     from smbquic.protocol.request import Request
     from smbquic.server.applications import Application
+    from smbquic.server.auditing import Witness
     from smbquic.server.creations import Creation
     from smbquic.server.durable import Durability
     from smbquic.server.files import FileState, FileTable
@@ -39,6 +40,7 @@ class Open:
     `durable` open waits for its owner's return. `creation`, `channel_sequence`, how often that has
     changed, how many requests are outstanding and `lock_sequences` are for requests that are
     repeated, see `creations` and `replay`. What is in `on_close` is called once the open is gone.
+    `witness` records what becomes of the file through this open, if somebody wants to know.
     """
 
     file_id: FileId
@@ -69,6 +71,7 @@ class Open:
     wrote: bool = False
     watch: Watch | None = None
     renamed: bool = False
+    witness: Witness | None = None
     on_close: list[Callable[[], None]] = field(default_factory=list)
 
     @property

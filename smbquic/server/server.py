@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.guard import GuardLimits, LogonGuard
 from smbquic.observe.audit import AuditLog, Event
+from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
 from smbquic.server.applications import ApplicationTable
@@ -18,7 +19,7 @@ from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.session import UserSession
 from smbquic.server.share import PIPE_SHARE, Share
-from smbquic.transport.base import MessageTransport
+from smbquic.transport.base import MessageTransport, Peer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Capabilities
@@ -33,6 +34,7 @@ class Server:
     """Serves `shares` to whom `authenticator` lets in, over any number of connections.
 
     `name` is what it calls itself; `pipes_over_quic` lets clients list the shares over QUIC too.
+    `certificates` know better for their names, and say whom a client may log on as.
 
     `serve` is what a listener calls for each of them; `listeners` are the URLs of those.
     `failures` counts requests that failed for reasons nobody thought of; `notified` tells that
@@ -51,9 +53,11 @@ class Server:
         audit: AuditLog | None = None,
         name: str = "SMBQUIC",
         pipes_over_quic: bool = False,
+        certificates: ServerCertificates | None = None,
     ) -> None:
         self.name = name
         self.pipes_over_quic = pipes_over_quic
+        self.certificates = certificates
         self.audit = audit or AuditLog()
         self.authenticator = authenticator
         self.guard = LogonGuard(
@@ -108,6 +112,13 @@ class Server:
     def share(self, name: str) -> Share | None:
         """The share of that name, in any case; None for what does not exist, and for IPC$."""
         return self.shares.get(name.casefold())
+
+    def allows_pipes(self, peer: Peer) -> bool:
+        """Whether a client may open named pipes. [MS-SMB2] 3.3.5.9"""
+        if peer.kind != "quic":
+            return True
+        allowed = self.certificates.allows_pipes(peer.server_name) if self.certificates else None
+        return self.pipes_over_quic if allowed is None else allowed
 
     def next_file_id(self) -> FileId:
         """A FileId that no open of this server has had."""

@@ -1,7 +1,8 @@
-"""Which NTSTATUS an operating system error becomes; the only place that decides it."""
+"""Which NTSTATUS an error becomes; the only place that decides it."""
 
 import errno
 
+from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.storage.base import NameInvalid, PathNotFound
 
@@ -35,8 +36,16 @@ _BY_ERRNO = {
 }
 
 
-def status_of(error: OSError) -> NtStatus:
-    """The NTSTATUS for an error of the storage; UNSUCCESSFUL where nothing fits better."""
+def status_of(error: BaseException) -> NtStatus:
+    """The NTSTATUS for what a request failed with.
+
+    UNSUCCESSFUL for an error of the storage that nothing fits better; INTERNAL_ERROR for what
+    nobody thought of.
+    """
+    if isinstance(error, StatusError | RemoteProtocolError):
+        return error.status
+    if not isinstance(error, OSError):
+        return NtStatus.INTERNAL_ERROR
     if isinstance(error, PathNotFound):
         return NtStatus.OBJECT_PATH_NOT_FOUND
     if isinstance(error, NameInvalid):

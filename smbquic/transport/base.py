@@ -38,6 +38,18 @@ class Peer:
     group: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a client has said of itself in a handshake so far, true or not.
+
+    `server_name` is the one that it asked for. `certificates` are those that it showed, in DER,
+    leaf first; nobody need have verified them, nor has it proved that they are its own.
+    """
+
+    server_name: str = ""
+    certificates: tuple[bytes, ...] = ()
+
+
 class MessageTransport(Protocol):
     """One connection that carries whole SMB messages both ways.
 

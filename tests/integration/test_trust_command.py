@@ -1,5 +1,6 @@
 """`smbquic serve -c FILE` as people run it: ready, reloaded by SIGHUP, told what is wrong."""
 
+import itertools
 import json
 import os
 import shutil
@@ -10,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
+import smbquic.sync
 from smbquic.pki import PkiDirectory, Purpose
+from smbquic.pki.container import read_credential
+from smbquic.pki.files import write_file
 from smbquic.pki.issuing import issue
 
 TIMEOUT = 60
@@ -92,6 +97,80 @@ def test_ping_warns_of_a_certificate_that_is_about_to_end(
     finally:
         server.kill()
         server.communicate()
+
+
+def visit(url: str) -> None:
+    with smbquic.sync.connect(url, password="correct horse") as share:
+        share.listdir("")
+
+
+def records(path: Path) -> list[tuple[str, int]]:
+    found = map(json.loads, path.read_text().splitlines())
+    return [(record["event"], record["connection"]) for record in found]
+
+
+def test_no_record_is_lost_when_logs_are_moved_away(config_file: Path, tmp_path: Path) -> None:
+    log, moved = tmp_path / "audit.jsonl", tmp_path / "audit.jsonl-20260102"
+    good = config_file.read_text() + f"[audit]\nfile = '{log}'\nmax_bytes = 0\n"
+    config_file.write_text(good)
+    process = start("serve", "-c", str(config_file), "--json")
+    try:
+        port = event(process)["listeners"][1].rpartition(":")[2]
+        url = f"smb://alice@localhost:{port}/data"
+        visit(url)
+        log.rename(moved)
+        visit(url)
+        process.send_signal(signal.SIGHUP)
+        assert event(process) == {"event": "reloaded"}
+        visit(url)
+        # A configuration that is refused is no reason to go on in the old file.
+        again = moved.with_suffix(".jsonl-20260103")
+        log.rename(again)
+        config_file.write_text(good.replace("file =", "fiel ="))
+        process.send_signal(signal.SIGHUP)
+        assert event(process)["event"] == "reload-refused"
+        visit(url)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    found = [records(path) for path in (moved, again, log)]
+    events = ["connection", "logon", "share-access", "disconnection"]
+    everything = [(name, number) for number in (1, 2, 3, 4) for name in events]
+    assert sorted(itertools.chain(*found)) == sorted(everything)
+    connected = [[number for name, number in each if name == "connection"] for each in found]
+    assert connected == [[1, 2], [3], [4]]
+
+
+def test_a_pkcs12_file_with_a_password(pki: PkiDirectory, tmp_path: Path) -> None:
+    credential = read_credential(pki.server.certificate, pki.server.key)
+    container, secret = tmp_path / "fs.pfx", tmp_path / "secret"
+    encryption = BestAvailableEncryption(b"battery staple")
+    data = pkcs12.serialize_key_and_certificates(
+        None, credential.key, credential.certificate, credential.chain, encryption
+    )
+    write_file(container, data, 0o600)
+    write_file(secret, b"battery staple\n", 0o600)
+    (tmp_path / "data").mkdir()
+    arguments = ["serve", "--guest", "--share", f"data={tmp_path / 'data'}", "--json"]
+    arguments += ["--listen", "quic://127.0.0.1:0", "--cert", str(container)]
+    arguments += ["--key-password-file", str(secret)]
+    process = start(*arguments)
+    try:
+        port = event(process)["listeners"][0].rpartition(":")[2]
+        ping = start("ping", f"smb+quic://localhost:{port}", "-c", "1", "--ca", str(pki.ca))
+        ping.communicate(timeout=TIMEOUT)
+        assert ping.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
+    secret.write_text("wrong")
+    process = start(*arguments)
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 4
+    assert "its password is another one" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(

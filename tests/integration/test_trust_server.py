@@ -17,14 +17,22 @@ from cryptography import x509
 import smbquic
 from smbquic import api
 from smbquic.client.share import Share
-from smbquic.errors import AuthenticationError, ConnectionClosed, HandshakeError, NotFoundError
-from smbquic.pki import CertificateFiles, PkiDirectory, PkiError, Purpose
+from smbquic.errors import (
+    AuthenticationError,
+    ConnectionClosed,
+    DeniedError,
+    HandshakeError,
+    NotFoundError,
+)
+from smbquic.ntstatus import NtStatus
+from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, PkiError, Purpose
 from smbquic.pki.access import Rules
 from smbquic.pki.container import read_certificates
 from smbquic.pki.explain import fingerprint
 from smbquic.pki.files import load_certificates
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.issuing import issue, renew, revoke
+from smbquic.pki.logons import Logons
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.limits import Limits
 from smbquic.transport import quic
@@ -52,7 +60,6 @@ def serving(
         {"alice": PASSWORD},
         ["quic://127.0.0.1:0"],
         certificates=certificates,
-        engine="auto",
         **more,
     )
 
@@ -305,3 +312,125 @@ async def test_the_audit_tells_it_all(own: PkiDirectory, tmp_path: Path) -> None
     assert (denial["status"], denial["user"]) == ("STATUS_BAD_NETWORK_NAME", "alice")
     assert len(sink.of("disconnection")) == 3
     assert PASSWORD not in json.dumps(sink.records)
+
+
+async def test_a_client_logs_on_as_whom_its_certificate_is_for(
+    own: PkiDirectory, tmp_path: Path
+) -> None:
+    sink = Records()
+    alices, bobs = (issue(own, name, Purpose.CLIENT) for name in ("alice", "bob"))
+    logons = Logons.parse(["subject:* -> {}"])
+    files = identity(own.server, default=True, client_ca=own.ca, logons=logons)
+    limits = Limits(failed_logon_delay=0, failed_logons=1)
+    async with serving(tmp_path, files, audit=sink, limits=limits) as running:
+        for _ in range(2):
+            with pytest.raises(AuthenticationError) as refused:
+                async with connect(running, own, bobs):
+                    pass
+            assert refused.value.status is NtStatus.ACCESS_DENIED
+        async with connect(running, own, alices) as share:
+            assert await share.listdir("") == []
+    decisions = [each for each in sink.of("access-decision") if "user" in each]
+    assert [(each["user"], each["granted"], each["rule"]) for each in decisions] == [
+        ("alice", False, "subject:* -> {}"),
+        ("alice", False, "subject:* -> {}"),
+        ("alice", True, "subject:* -> {}"),
+    ]
+    assert "may log on as bob, but not as alice" in decisions[0]["message"]
+    assert decisions[0]["matched_certificate"] == print_of(bobs)
+    failure = sink.of("logon-failure")[0]
+    assert failure["status"] == "STATUS_ACCESS_DENIED"
+    assert failure["connection"] == decisions[0]["connection"]
+
+
+async def test_a_certificate_that_is_for_others_now_ends_connections(
+    own: PkiDirectory, tmp_path: Path
+) -> None:
+    def files(*rules: str) -> IdentityFiles:
+        logons = Logons.parse(rules)
+        return identity(own.server, default=True, client_ca=own.ca, logons=logons)
+
+    async with (
+        serving(tmp_path, files("issuer:* -> alice, bob")) as running,
+        connect(running, own, own.client) as share,
+    ):
+        await share.listdir("")
+        running.reload([files("issuer:* -> Alice")])
+        await share.listdir("")
+        running.reload([files("issuer:* -> bob")])
+        async with asyncio.timeout(60):
+            with pytest.raises(ConnectionClosed):
+                await until_it_ends(share)
+
+
+@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+async def test_a_handshake_that_fails_is_recorded_with_the_name_asked_for(
+    own: PkiDirectory, tmp_path: Path, engine: str
+) -> None:
+    sink = Records()
+    files = identity(own.server, default=True)
+    async with serving(tmp_path, files, audit=sink, engine=engine) as running:
+        with pytest.raises(HandshakeError):
+            await quic.connect(
+                "127.0.0.1", port(running), trust=quic.ClientTls(), server_name="fs.example"
+            )
+        await eventually(lambda: bool(sink.of("handshake-failure")))
+    (failure,) = sink.of("handshake-failure")
+    assert (failure["server_name"], failure["reason"]) == ("fs.example", "unknown-ca")
+    assert "client_certificate" not in failure
+
+
+async def test_a_certificate_that_is_refused_is_in_the_record(
+    own: PkiDirectory, bad_pki: FaultyPki, tmp_path: Path
+) -> None:
+    sink = Records()
+    files = bad_pki.client(Fault.EXPIRED)
+    required = identity(own.server, client_ca=own.ca)
+    async with serving(tmp_path, required, audit=sink) as running:
+        with pytest.raises(HandshakeError):
+            async with connect(running, own, files):
+                pass
+        with pytest.raises(HandshakeError):
+            await shown(running, own, "other.example")
+        await eventually(lambda: len(sink.of("handshake-failure")) == 2)
+    expired, unknown = sink.of("handshake-failure")
+    assert (expired["reason"], expired["server_name"]) == ("expired", "localhost")
+    assert expired["client_certificate"] == expired["chain"][0] == print_of(files)
+    assert (unknown["reason"], unknown["server_name"]) == ("unrecognized-name", "other.example")
+    assert "chain" not in unknown
+
+
+async def test_pipes_are_a_matter_of_the_name(own: PkiDirectory, tmp_path: Path) -> None:
+    second = issue(own, "second.example", Purpose.SERVER, ["127.0.0.1"])
+    files = (identity(own.server, names=("localhost",)), identity(second, default=True, pipes=True))
+    async with serving(tmp_path, *files) as running:
+        assert await shares_at(running, own, "127.0.0.1") == ["data"]
+        with pytest.raises(DeniedError):
+            await shares_at(running, own, "localhost")
+
+
+async def shares_at(running: api.Serving, own: PkiDirectory, host: str) -> list[str]:
+    """The disk shares that a server lists to who comes by this name."""
+    url = f"smb+quic://alice@{host}:{port(running)}"
+    async with api.open_session(url, password=PASSWORD, ca=own.ca) as session:
+        return [each.name for each in await session.shares() if not each.name.endswith("$")]
+
+
+async def test_files_are_in_the_audit_where_asked_for(own: PkiDirectory, tmp_path: Path) -> None:
+    sink = Records()
+    files = identity(own.server, default=True)
+    async with (
+        serving(tmp_path, files, audit=sink, audit_files=True) as running,
+        connect(running, own) as share,
+    ):
+        await share.write_bytes("a", b"x")
+        await share.rename("a", "b")
+        await share.remove("b")
+    renamed = sink.of("rename")[-1]
+    assert (renamed["path"], renamed["new_path"]) == ("a", "b")
+    (deleted,) = sink.of("delete")
+    assert (deleted["path"], deleted["status"]) == ("b", "STATUS_SUCCESS")
+    opened = sink.of("open")
+    assert {each["share"] for each in opened} == {"data"}
+    assert {each["user"] for each in (*opened, renamed, deleted)} == {"alice"}
+    assert len({each["connection"] for each in (*opened, renamed, deleted)}) == 1

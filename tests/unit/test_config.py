@@ -72,10 +72,13 @@ client_ca = "ca.pem"
 client_crl = "crl.pem"
 allow = ["san:*.clients.example", "issuer:Example CA"]
 deny = []
+logons = ["subject:* -> {}"]
+pipes = true
 
 [[certificate]]
 file = "server.pem"
 key = "server.key"
+password_file = "users.txt"
 
 [limits]
 opens = 7
@@ -84,6 +87,7 @@ failed_logon_delay = 1
 [audit]
 file = "audit.jsonl"
 keep = 2
+file_access = true
 """
 
 
@@ -111,11 +115,16 @@ def test_everything_at_once(place: Path) -> None:
         "allow san:*.clients.example",
         "allow issuer:Example CA",
     ]
-    assert second.rules is None
+    assert first.logons is not None
+    assert [str(rule) for rule in first.logons.entries] == ["subject:* -> {}"]
+    assert (second.rules, second.logons) == (None, None)
+    assert (first.pipes, second.pipes) == (True, None)
+    assert (first.password_file, second.password_file) == (None, place / "users.txt")
     assert (found.limits.opens, found.limits.failed_logon_delay) == (7, 1.0)
     assert found.limits.trees == Limits().trees
     assert found.audit is not None
     assert (found.audit.file, found.audit.keep) == (place / "audit.jsonl", 2)
+    assert found.audit.file_access
     found.audit.open().write("x\n")
     assert (place / "audit.jsonl").read_text() == "x\n"
 
@@ -204,6 +213,18 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         (
             '[[certificate]]\nfile = "server.pem"\ndeny = ["san:x"]',
             3, "certificate[1].deny", "say with client_ca whose",
+        ),
+        (
+            '[[certificate]]\nfile = "server.pem"\nlogons = []',
+            3, "certificate[1].logons", "say with client_ca whose",
+        ),
+        (
+            '[[certificate]]\nfile = "server.pem"\nlogons = ["san:x"]',
+            3, "certificate[1].logons", "write RULE -> USER",
+        ),
+        (
+            '[[certificate]]\nfile = "server.pem"\nlogons = "san:x -> y"',
+            3, "certificate[1].logons", "a list of rules",
         ),
         ("[limits]\nopens = true", 2, "limits.opens", "write a whole number"),
         ("[limits]\nopens = 1.5", 2, "limits.opens", "write a whole number"),

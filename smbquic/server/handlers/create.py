@@ -2,9 +2,11 @@
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
 from smbquic.server import apple, durable, security
 from smbquic.server.applications import named
+from smbquic.server.auditing import refusals
 from smbquic.server.context import Context, Wait
 from smbquic.server.creations import create_guid_of
 from smbquic.server.durable import Contexts
@@ -46,6 +48,28 @@ _DURABLE = frozenset({OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_L
 
 def handle(context: Context, request: Request) -> CreateResponse:
     """Opens what the request names, or finds what was open already."""
+    if not context.server.audit.files:
+        return _create(context, request)
+    body: CreateRequest = request.body
+    asked = f"{body.desired_access:#010x}"
+    with refusals(context, Event.OPEN, body.name, access=asked) as seen:
+        response = _create(context, request)
+    entry = context.session.opens[response.file_id.volatile]
+    entry.witness = seen
+    if seen is not None:
+        seen.record(
+            Event.OPEN,
+            entry.file.name,
+            NtStatus.SUCCESS,
+            access=asked,
+            granted=f"{entry.granted_access:#010x}",
+            action=Action(response.create_action).name.lower(),
+            folder=entry.is_directory or None,
+        )
+    return response
+
+
+def _create(context: Context, request: Request) -> CreateResponse:
     body: CreateRequest = request.body
     # Whatever comes of it, this is what related requests are about.
     context.file_id = None

@@ -40,7 +40,7 @@ def require_pipes(context: Context, command: str) -> None:
 
     Strangers on the internet are not to look for shares. [MS-SMB2] 3.3.5.9
     """
-    if context.connection.protocol.quic and not context.server.pipes_over_quic:
+    if not context.server.allows_pipes(context.connection.transport.peer):
         raise StatusError(NtStatus.ACCESS_DENIED, command)
 
 

@@ -2,12 +2,14 @@
 
 import errno
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
+from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
 from smbquic.server import security
+from smbquic.server.auditing import recorded, refusals
 from smbquic.server.context import Context
 from smbquic.server.eas import decode_eas, store
 from smbquic.server.moving import link, rename
@@ -266,7 +268,7 @@ def _valid_data_length(context: Context, entry: Open, buffer: Buffer) -> None:
 
 def _disposition(context: Context, entry: Open, buffer: Buffer) -> None:
     delete = _decode(DispositionInformation, buffer).delete_pending
-    _mark(entry, delete=delete, despite_readonly=False)
+    _mark(context, entry, delete=delete, despite_readonly=False)
 
 
 def _disposition_ex(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -279,23 +281,28 @@ def _disposition_ex(context: Context, entry: Open, buffer: Buffer) -> None:
         raise _refusal(NtStatus.NOT_SUPPORTED)
     may_ignore = entry.granted_access & _WRITE_ATTRIBUTES
     ignore = flags & DispositionFlags.IGNORE_READONLY_ATTRIBUTE
-    _mark(entry, delete=delete, despite_readonly=bool(ignore and may_ignore))
+    _mark(context, entry, delete=delete, despite_readonly=bool(ignore and may_ignore))
 
 
-def _mark(entry: Open, *, delete: bool, despite_readonly: bool) -> None:
+def _mark(context: Context, entry: Open, *, delete: bool, despite_readonly: bool) -> None:
     """Has the file deleted when the last open of it is closed, or not."""
     if delete:
-        if not entry.file.name:
-            raise _refusal(NtStatus.CANNOT_DELETE)
-        if entry.file.stat().attributes & READONLY and not despite_readonly:
-            raise _refusal(NtStatus.CANNOT_DELETE)
-        if entry.is_directory and not entry.file.is_empty():
-            raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
-        entry.make_way(Cause.DELETE)
+        with refusals(context, Event.DELETE, entry.file.name):
+            _check_deletion(entry, despite_readonly=despite_readonly)
+            entry.make_way(Cause.DELETE)
     entry.state.delete_pending = delete
     if delete:
         entry.state.end_watches()
-    entry.state.deleter = entry.parent_key
+    entry.state.deleter, entry.state.witness = entry.parent_key, entry.witness
+
+
+def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:
+    if not entry.file.name:
+        raise _refusal(NtStatus.CANNOT_DELETE)
+    if entry.file.stat().attributes & READONLY and not despite_readonly:
+        raise _refusal(NtStatus.CANNOT_DELETE)
+    if entry.is_directory and not entry.file.is_empty():
+        raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
 
 
 def _position(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -322,14 +329,21 @@ def _mode(context: Context, entry: Open, buffer: Buffer) -> None:
 
 def _rename(context: Context, entry: Open, buffer: Buffer) -> None:
     wanted = _decode(RenameInformation, buffer)
-    rename(context, entry, _target(wanted), replace=wanted.replace_if_exists)
+    with recorded(context, Event.RENAME, entry.file.name, **_asked(wanted)):
+        rename(context, entry, _target(wanted), replace=wanted.replace_if_exists)
 
 
 def _link(context: Context, entry: Open, buffer: Buffer) -> None:
     wanted = _decode(LinkInformation, buffer)
     # Samba's client starts this name, other than that of a rename, at the root.
     wanted.file_name = wanted.file_name.removeprefix("\\")
-    link(context, entry, _target(wanted), replace=wanted.replace_if_exists)
+    with recorded(context, Event.LINK, entry.file.name, **_asked(wanted)):
+        link(context, entry, _target(wanted), replace=wanted.replace_if_exists)
+
+
+def _asked(wanted: RenameInformation) -> dict[str, Any]:
+    """What a record says of it."""
+    return {"new_path": wanted.file_name, "replace": wanted.replace_if_exists or None}
 
 
 def _target(wanted: RenameInformation) -> str:

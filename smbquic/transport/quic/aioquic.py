@@ -23,6 +23,7 @@ from aioquic.quic.packet import (
 from aioquic.quic.retry import QuicRetryTokenHandler
 
 from smbquic.errors import HandshakeError
+from smbquic.transport.base import Introduction
 from smbquic.transport.quic.aioquic_internals import (
     Configuration,
     Connection,
@@ -256,6 +257,14 @@ class AioquicEngine:
 
     def _note_size(self, before: int, now: int) -> None:
         self.resized = (before, now)
+
+    @property
+    def introduction(self) -> Introduction:
+        """See `Engine`."""
+        context: Context | None = getattr(self._quic, "tls", None)
+        if context is None:
+            return Introduction()
+        return Introduction(context.asked_name, context.peer_chain)
 
     @property
     def datagram_size(self) -> int:

@@ -26,7 +26,7 @@ from smbquic.errors import (
 )
 from smbquic.transport import framing
 from smbquic.transport.addresses import endpoint as endpoint_of
-from smbquic.transport.base import Peer
+from smbquic.transport.base import Introduction, Peer
 from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Security
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
@@ -125,6 +125,11 @@ class QuicTransport:
     def name(self) -> str:
         """How messages for people call the peer."""
         return self._name
+
+    @property
+    def introduction(self) -> Introduction:
+        """What the client has said of itself so far."""
+        return self._engine.introduction
 
     @property
     def datagram_size(self) -> int:

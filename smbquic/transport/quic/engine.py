@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from smbquic.transport.base import Introduction
 from smbquic.transport.quic.udp import Path
 from smbquic.wire.cursor import Buffer
 
@@ -104,6 +105,10 @@ class Engine(Protocol):
     resized: tuple[int, int] | None
     """Set when another size of datagrams has been settled on: the former one, and the new one.
     Whoever has taken note clears it."""
+
+    @property
+    def introduction(self) -> Introduction:
+        """What the peer has said of itself, as a client."""
 
     @property
     def connection_id(self) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
-from smbquic.transport.base import OnConnection
+from smbquic.transport.base import Introduction, OnConnection
 from smbquic.transport.quic.aioquic import CONNECTION_ID_SIZE, AddressCheck
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engines import server_engine
@@ -20,8 +20,8 @@ from smbquic.transport.serving import MAX_CONNECTIONS, Connections
 
 logger = logging.getLogger(__name__)
 
-OnFailed = Callable[[str, TransportError], object]
-"""Hears of each handshake that came to nothing: the client's address, and why."""
+OnFailed = Callable[[str, TransportError, Introduction], object]
+"""Hears of each handshake that came to nothing: the client's address, why, and what it has said."""
 
 
 async def listen(
@@ -113,7 +113,7 @@ class QuicListener:
         self._half_open.discard(transport)
         logger.info("a handshake failed: %s", error)
         if self.on_failed is not None:
-            self.on_failed(transport.name, error)
+            self.on_failed(transport.name, error, transport.introduction)
 
     def closed(self, transport: QuicTransport) -> None:
         """See `Owner`."""

@@ -24,6 +24,7 @@ from qh3.quic.packet import QuicErrorCode, QuicProtocolVersion
 from qh3.tls import CipherSuite, Group
 
 from smbquic.errors import HandshakeError
+from smbquic.transport.base import Introduction
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     STATELESS_RESET,
@@ -227,6 +228,13 @@ class Qh3Engine:
         if sizes.start == sizes.most or first_datagram > sizes.ethernet:
             return sizes.most
         return min(sizes.most, sizes.ethernet)
+
+    @property
+    def introduction(self) -> Introduction:
+        """See `Engine`."""
+        if self._quic.tls is None:
+            return Introduction()
+        return Introduction(self._tls.asked_name, self._tls.peer_chain)
 
     @property
     def key_phase(self) -> int:

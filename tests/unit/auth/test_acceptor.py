@@ -18,6 +18,7 @@ from spnego._ntlm_raw.messages import Authenticate, Challenge, Negotiate
 
 from smbquic.auth import ntlm_keys
 from smbquic.auth.acceptor import Acceptor, Authenticator
+from smbquic.auth.guard import LogonGuard
 from smbquic.auth.identity import Identity
 from smbquic.auth.ntlm_messages import (
     AvId,
@@ -445,6 +446,16 @@ def test_nobody_is_let_in_as_nobody(open_house: Authenticator, lm_response: byte
     acceptor.step(Authenticate(int(FLAGS), lm_response, b"", "", "").pack())
     assert acceptor.identity == Identity("", "", anonymous=True)
     assert acceptor.session_key == bytes(16)
+
+
+def test_nobody_is_watched_too(open_house: Authenticator) -> None:
+    def check(user: str) -> None:
+        raise AuthenticationError(f"not {user!r}", NtStatus.ACCESS_DENIED)
+
+    watched = open_house.watched(LogonGuard().watch("192.0.2.1", b"one", check))
+    acceptor, _ = challenged(watched)
+    message = Authenticate(int(FLAGS), b"", b"", "", "").pack()
+    refused(acceptor, message, NtStatus.ACCESS_DENIED, "not ''")
 
 
 def test_nobody_may_choose_a_key_that_everybody_knows(open_house: Authenticator) -> None:

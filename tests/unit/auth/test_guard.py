@@ -148,3 +148,21 @@ def test_memory_is_bounded(guard: LogonGuard, monkeypatch: pytest.MonkeyPatch) -
 )
 def test_what_stands_for_an_address(address: str, place: str) -> None:
     assert network(address) == place
+
+
+def test_who_may_not_log_on_at_all_is_not_counted(guard: LogonGuard) -> None:
+    asked = []
+
+    def check(user: str) -> None:
+        asked.append(user)
+        if user != "alice":
+            raise AuthenticationError(f"{user}: not with this certificate")
+
+    watch = guard.watch("192.0.2.1", b"one", check)
+    for _ in range(5):
+        with pytest.raises(AuthenticationError, match="not with this"):
+            watch.admit("bob")
+    assert not refused(watch)
+    fail(watch, "alice", 3)
+    assert refused(watch)
+    assert asked == ["bob"] * 5 + ["alice"] * 4

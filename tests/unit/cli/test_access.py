@@ -24,6 +24,7 @@ key = "{pki.server.key}"
 names = ["fs.example"]
 client_ca = "{pki.ca}"
 allow = ["sha256:{own}"]
+logons = ["sha256:{own} -> alice, bob"]
 
 [[certificate]]
 file = "{pki.server.certificate}"
@@ -62,6 +63,20 @@ def test_decisions(pki: PkiDirectory, bad_pki: FaultyPki, config_file: Path) -> 
     expired = bad_pki.client(Fault.EXPIRED).certificate
     document = json.loads(check(4, expired, "-c", config_file, "--name", "fs.example", "--json"))
     assert document["invalid"] == "expired"
+
+
+def test_users(pki: PkiDirectory, config_file: Path) -> None:
+    mine = (pki.client.certificate, "-c", config_file, "--name", "fs.example")
+    assert check(0, *mine).splitlines()[1] == "may log on as: alice, bob"
+    granted = check(0, *mine, "--user", "Bob")
+    assert "granted: the rule 'sha256:" in granted
+    assert "may log on" not in granted
+    assert "may log on as alice, bob, but not as carol" in check(4, *mine, "--user", "carol")
+    document = json.loads(check(4, *mine, "--user", "carol", "--json"))
+    assert (document["granted"], document["users"]) == (False, ["alice", "bob"])
+    assert document["rule"].endswith("-> alice, bob")
+    anybody = (pki.client.certificate, "-c", config_file, "--name", "127.0.0.1", "--user", "carol")
+    assert json.loads(check(0, *anybody, "--json"))["users"] is None
 
 
 def test_a_bad_file_is_a_usage_error(

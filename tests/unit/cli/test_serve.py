@@ -8,8 +8,9 @@ import pytest
 
 from smbquic.cli import serve
 from smbquic.pki.authority import subject_names
-from smbquic.pki.directory import CertificateFiles, PkiDirectory
+from smbquic.pki.directory import PkiDirectory
 from smbquic.pki.files import load_certificates
+from smbquic.pki.identities import IdentityFiles
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def call_it(monkeypatch: pytest.MonkeyPatch, host: str, full: str) -> None:
 
 
 def names_of(*given: str) -> list[str]:
-    files, ca = serve._certificate(None, None, given, quic=True)
+    files, ca = serve._certificate(None, None, None, given, quic=True)
     assert files is not None
     assert ca is not None
     return subject_names(load_certificates(files.certificate)[0])
@@ -57,8 +58,11 @@ def test_a_name_that_is_asked_for_has_to_be_one() -> None:
 
 
 def test_a_certificate_that_is_given_is_taken(pki: PkiDirectory) -> None:
-    files = CertificateFiles(pki.server.certificate, pki.server.key)
-    given = serve._certificate(files.certificate, files.key, (), quic=True)
-    assert given == (files, None)
-    with pytest.raises(click.UsageError, match="go together"):
-        serve._certificate(files.certificate, None, (), quic=True)
+    cert, key, secret = pki.server.certificate, pki.server.key, pki.path / "secret"
+    files = IdentityFiles(certificate=cert, key=key, password_file=secret)
+    assert serve._certificate(cert, key, secret, (), quic=True) == (files, None)
+    container = IdentityFiles(certificate=cert)
+    assert serve._certificate(cert, None, None, (), quic=True) == (container, None)
+    for one, other in ((key, None), (None, secret)):
+        with pytest.raises(click.UsageError, match="add --cert"):
+            serve._certificate(None, one, other, (), quic=True)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from smbquic.auth.identity import Identity
 from smbquic.errors import ConnectError, HandshakeError
 from smbquic.observe.audit import AuditLog, Event, RotatingFile, StandardOutput, who
-from smbquic.pki.access import AccessDenied, Decision, Effect, Rule
-from smbquic.transport.base import Peer
+from smbquic.pki.access import AccessDenied, Decision
+from smbquic.transport.base import Introduction, Peer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PEER = Peer("quic", ("::1", 443), ("192.0.2.1", 7), "fs.example", "smb", "AES", (b"leaf", b"up"))
@@ -38,8 +38,7 @@ def log(sink: Lines, **more: Any) -> AuditLog:
 
 def test_a_connection_and_what_belongs_to_it() -> None:
     sink = Lines()
-    rule = Rule.parse(Effect.ALLOW, "san:*")
-    audit = log(sink, decide=lambda peer: Decision(True, "so", rule, "ab"))
+    audit = log(sink, decide=lambda peer: Decision(True, "so", "allow san:*", "ab"))
     trail = audit.begin(PEER)
     trail.record(Event.LOGON, **who(Identity("alice", "")))
     audit.begin(Peer("tcp", ("127.0.0.1", 445), ("127.0.0.1", 9)))
@@ -76,21 +75,36 @@ def test_no_rules_no_decision() -> None:
 def test_handshakes_that_failed() -> None:
     sink = Lines()
     audit = log(sink)
-    audit.handshake_failed("192.0.2.1:7", ConnectError("fell silent"))
+    audit.handshake_failed("192.0.2.1:7", ConnectError("fell silent"), Introduction())
     denied = HandshakeError("no", "access-denied")
     denied.__cause__ = AccessDenied(Decision(False, "because"))
-    audit.handshake_failed("192.0.2.1:8", denied)
+    client = Introduction("fs.example", (b"leaf", b"up", *[b"more"] * 100))
+    audit.handshake_failed("192.0.2.1:8", denied, client)
     silent, decision, failure = sink.records
     assert (silent["reason"], silent["message"]) == ("no-handshake", "fell silent")
+    assert silent.keys().isdisjoint({"server_name", "chain", "client_certificate"})
     assert (decision["event"], decision["granted"]) == ("access-decision", False)
     assert (failure["event"], failure["reason"]) == ("handshake-failure", "access-denied")
+    for record in (decision, failure):
+        assert record["server_name"] == "fs.example"
+        assert record["client_certificate"] == record["chain"][0] != record["chain"][1]
+        assert len(record["chain"]) == 16
 
 
 def test_without_a_sink_nothing_happens() -> None:
     audit = AuditLog()
     audit.begin(PEER).record(Event.LOGON, user="alice")
-    audit.handshake_failed("x", ConnectError("y"))
+    audit.handshake_failed("x", ConnectError("y"), Introduction())
     assert audit.lost == 0
+    assert not AuditLog(files=True).files
+
+
+def test_a_decision_about_a_user() -> None:
+    sink = Lines()
+    log(sink).begin(PEER).decided(Decision(False, "because", "san:* -> {}"), "bob")
+    record = sink.records[1]
+    assert (record["event"], record["granted"]) == ("access-decision", False)
+    assert (record["user"], record["rule"]) == ("bob", "san:* -> {}")
 
 
 @given(st.text(max_size=2000))
@@ -130,6 +144,54 @@ def test_files_rotate(tmp_path: Path, keep: int) -> None:
     assert len(kept) == keep + 1
     if keep:
         assert (tmp_path / "audit.jsonl.1").read_text() == "line 5\n"
+
+
+def test_who_moves_a_file_away_gets_another_one(tmp_path: Path) -> None:
+    path, moved = tmp_path / "audit.jsonl", tmp_path / "audit.jsonl-1"
+    file = RotatingFile(path)
+    file.write("1\n")
+    path.replace(moved)
+    file.write("2\n")
+    file.reopen()
+    file.write("3\n")
+    file.reopen()
+    file.write("4\n")
+    file.close()
+    assert (moved.read_text(), path.read_text()) == ("1\n2\n", "3\n4\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_begun_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    file = RotatingFile(folder / "audit")
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError):
+        file.reopen()
+    file.write("x\n")
+    file.close()
+    assert (tmp_path / "moved" / "audit").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("keep", [0, 2])
+def test_a_file_that_was_moved_away_rotates_all_the_same(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "audit"
+    file = RotatingFile(path, max_bytes=4, keep=keep)
+    file.write("1\n")
+    path.replace(tmp_path / "moved")
+    file.write("2\n")
+    file.write("3\n")
+    file.close()
+    assert (tmp_path / "moved").read_text() == "1\n2\n"
+    assert path.read_text() == "3\n"
+
+
+def test_a_file_without_a_limit(tmp_path: Path) -> None:
+    file = RotatingFile(tmp_path / "audit", max_bytes=0)
+    for _ in range(3):
+        file.write("x" * 1000)
+    file.close()
+    assert [each.name for each in tmp_path.iterdir()] == ["audit"]
 
 
 def test_a_new_file_is_private(tmp_path: Path) -> None:

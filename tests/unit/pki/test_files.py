@@ -6,7 +6,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from smbquic.pki import PkiDirectory, PkiError
-from smbquic.pki.files import load_certificates, load_crls, load_key, write_file
+from smbquic.pki.files import (
+    load_certificates,
+    load_crls,
+    load_key,
+    read_password,
+    write_file,
+)
 
 PASSWORD = b"secret"
 
@@ -87,3 +93,15 @@ def test_a_key_that_windows_would_not_take_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(PkiError, match=r"ed\.key: the private key is neither ECDSA nor RSA"):
         load_key(path)
+
+
+def test_a_password_is_on_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_bytes("sécret \r\nmore\n".encode())
+    assert read_password(path) == "sécret "
+    for data, words in ((b"", "first line is empty"), (b"\nx", "first line"), (b"\xff", "UTF-8")):
+        path.write_bytes(data)
+        with pytest.raises(PkiError, match=words):
+            read_password(path)
+    with pytest.raises(PkiError, match="cannot read the password: No such file"):
+        read_password(tmp_path / "missing")

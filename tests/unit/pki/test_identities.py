@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
+from smbquic.errors import HandshakeError
 from smbquic.pki import CertificateFiles, PkiDirectory, PkiError, Purpose
 from smbquic.pki import reload as reload_module
 from smbquic.pki.access import Rules
-from smbquic.pki.container import ders, read_certificates
+from smbquic.pki.authority import key_pem
+from smbquic.pki.container import ders, read_certificates, read_credential
+from smbquic.pki.files import write_file
 from smbquic.pki.identities import Identity, IdentityFiles
 from smbquic.pki.issuing import issue
+from smbquic.pki.logons import Logons
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem, place
 
@@ -57,7 +62,7 @@ def test_keys_that_others_can_read_are_refused(own: PkiDirectory) -> None:
 
 
 def test_rules_need_an_authority(own: PkiDirectory) -> None:
-    for more in ({"rules": Rules()}, {"client_crl": own.crl}):
+    for more in ({"rules": Rules()}, {"logons": Logons()}, {"client_crl": own.crl}):
         with pytest.raises(PkiError, match="client_ca has to say whose"):
             Identity.load(files(own.server, **more))
 
@@ -99,6 +104,74 @@ async def test_a_reminder_comes_once_a_day(
     watching.cancel()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "ends in 6 days" in caplog.text
+
+
+def test_whom_a_client_may_log_on_as_by_name(own: PkiDirectory) -> None:
+    client = ders(read_certificates(own.client.certificate))
+    logons = Logons.parse(["issuer:* -> alice"])
+    shown = ServerCertificates(
+        [
+            files(own.server, names=("fs.example",), client_ca=own.ca, logons=logons, pipes=True),
+            files(own.server, names=("localhost",), client_ca=own.ca),
+        ]
+    )
+    decisions = [shown.decide_logon("fs.example", client, user) for user in ("alice", "bob")]
+    assert [each.granted for each in decisions if each is not None] == [True, False]
+    assert shown.users("fs.example", client) == ["alice"]
+    assert shown.decide_logon("localhost", client, "bob") is None
+    assert shown.users("localhost", client) is None
+    gone = shown.decide_logon("other.example", client, "alice")
+    assert gone is not None
+    assert not gone.granted
+    with pytest.raises(HandshakeError):
+        shown.decide_logon("fs.example", ders(read_certificates(own.ca)), "alice")
+    assert [shown.allows_pipes(name) for name in ("fs.example", "localhost", "x")] == [
+        True,
+        None,
+        None,
+    ]
+
+
+def password_file(folder: Path, password: str) -> Path:
+    path = folder / "password"
+    path.write_text(f"{password}\nwhatever else\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["pkcs12", "pem"])
+def test_keys_with_a_password(own: PkiDirectory, tmp_path: Path, kind: str) -> None:
+    credential = read_credential(own.server.certificate, own.server.key)
+    container, key = own.server.certificate, None
+    if kind == "pkcs12":
+        container = tmp_path / "fs.p12"
+        write_file(
+            container,
+            pkcs12.serialize_key_and_certificates(
+                None,
+                credential.key,
+                credential.certificate,
+                credential.chain,
+                BestAvailableEncryption("pässword".encode()),
+            ),
+            0o600,
+        )
+    else:
+        key = tmp_path / "fs.key"
+        write_file(key, key_pem(credential.key, "pässword"), 0o600)
+    secret = password_file(tmp_path, "pässword")
+    identity = IdentityFiles(certificate=container, key=key, password_file=secret)
+    assert Identity.load(identity).credential.key_pem == credential.key_pem
+    assert secret in identity.watched
+    password_file(tmp_path, "wrong")
+    with pytest.raises(PkiError, match=r"its password is another one|the password is wrong") as no:
+        Identity.load(identity)
+    assert "\n" not in str(no.value)
+    with pytest.raises(PkiError, match="password"):
+        Identity.load(IdentityFiles(certificate=container, key=key))
+    secret.chmod(0o644)
+    with pytest.raises(PkiError, match="others can read or change this password"):
+        Identity.load(identity)
 
 
 def test_finding_a_name() -> None:

@@ -1,6 +1,7 @@
 """Named pipes in IPC$: opened, written, read, and refused over QUIC."""
 
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -344,6 +345,18 @@ async def test_strangers_on_the_internet_see_no_pipes(connect: Connect, server: 
     server.pipes_over_quic = True
     assert (await client.create("srvsvc")).status == NtStatus.SUCCESS
     assert await wait_for(client, "srvsvc") == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_the_name_asked_for_knows_better(
+    connect: Connect, server: Any, allowed: bool
+) -> None:
+    server.pipes_over_quic = not allowed
+    server.certificates = SimpleNamespace(allows_pipes=lambda name: allowed)
+    status = NtStatus.SUCCESS if allowed else NtStatus.ACCESS_DENIED
+    client = await connect(kind="quic", share="IPC$")
+    assert (await client.create("srvsvc")).status == status
+    assert await wait_for(client, "srvsvc") == status
 
 
 async def test_a_pipe_is_no_file_of_another_tree(client: Client, pipe: FileId) -> None:

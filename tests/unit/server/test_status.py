@@ -4,6 +4,7 @@ import errno
 
 import pytest
 
+from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.status import status_of
 from smbquic.storage.base import NameInvalid, PathNotFound
@@ -30,6 +31,16 @@ def test_errno(number: int, status: NtStatus) -> None:
 def test_classes_win_over_their_errno() -> None:
     assert status_of(PathNotFound("a\\b")) is NtStatus.OBJECT_PATH_NOT_FOUND
     assert status_of(NameInvalid("too long", "a")) is NtStatus.OBJECT_NAME_INVALID
+
+
+def test_what_has_a_status_keeps_it() -> None:
+    missing = StatusError.of(NtStatus.NO_SUCH_FILE)
+    assert isinstance(missing, OSError)
+    assert status_of(missing) is NtStatus.NO_SUCH_FILE
+    assert status_of(WireError("odd", NtStatus.INFO_LENGTH_MISMATCH)) is (
+        NtStatus.INFO_LENGTH_MISMATCH
+    )
+    assert status_of(ZeroDivisionError()) is NtStatus.INTERNAL_ERROR
 
 
 def test_an_error_without_errno_is_unsuccessful() -> None:

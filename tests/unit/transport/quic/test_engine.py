@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from smbquic.errors import HandshakeError
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
+from smbquic.transport.base import Introduction
 from smbquic.transport.quic import aioquic, qh3
 from smbquic.transport.quic.engine import CRYPTO_ERROR, DatagramSizes
 from smbquic.transport.quic.engines import EngineError, server_engine
@@ -410,6 +411,7 @@ def test_a_verdict_reaches_the_other_side(
     assert simulation.server.ending.code == 0x100 + 45
     assert not simulation.server.ending.ours
     assert simulation.server.security is None
+    assert simulation.server.introduction == Introduction("localhost")
 
 
 @pytest.mark.parametrize("engines", CERTIFYING)
@@ -464,6 +466,9 @@ def test_reasons_have_alerts(
     assert simulation.client.ending.code == 0x100 + alert
     assert isinstance(simulation.server.ending.cause, HandshakeError)
     assert simulation.server.ending.cause.reason == reason
+    introduction = simulation.server.introduction
+    assert introduction.server_name == "localhost"
+    assert len(introduction.certificates) == 2
 
 
 @pytest.mark.parametrize(("reason", "alert"), [("revoked", 44), ("weak-key", 42)])
@@ -501,6 +506,13 @@ def fresh(pki: PkiDirectory) -> Callable[[str], Any]:
     return lambda name: makers[name](
         DatagramSizes(1200, 1200), NoIds(), original_id=bytes(8), first_datagram=1200
     )
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_client_that_has_not_been_heard_has_said_nothing(
+    fresh: Callable[[str], Any], name: str
+) -> None:
+    assert fresh(name).introduction == Introduction()
 
 
 @given(data=st.binary(max_size=1500), name=st.sampled_from(ENGINES))

@@ -1,0 +1,124 @@
+"""Which users a client may log on as, by its certificate.
+
+A rule says what it looks for in a certificate, as an access rule does, and whom a client with such
+a one may log on as: ``san:*@corp.example -> {}``, ``sha256:0f3a... -> alice, backup``,
+``issuer:CN=Admin CA -> *``. What one rule permits is permitted; whom no rule is about may not log
+on at all.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography import x509
+
+from smbquic.pki.access import Decision, place_of
+from smbquic.pki.conditions import Condition
+from smbquic.pki.explain import fingerprint
+from smbquic.pki.verify import shown
+
+ANYBODY = "*"
+"""In place of users: all of them."""
+_STAR = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogonRule:
+    """One rule. In its users, ``{}`` is what the ``*`` of its pattern stands for.
+
+    The rules are tried for every certificate of the chain. Only that of the client itself says who
+    it is, so that those with ``{}`` are not tried for its authorities.
+    """
+
+    condition: Condition
+    users: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A rule from ``PROPERTY:VALUE -> USER, USER``. Raises `ValueError`."""
+        value, arrow, right = text.rpartition("->")
+        users = tuple(user.strip() for user in right.split(","))
+        if not arrow or not all(users):
+            raise ValueError(f"{text!r} is no rule: write RULE -> USER, as in san:a@b.example -> a")
+        rule = cls(Condition.parse(value.strip()), users)
+        if rule.takes_name and not rule.condition.has_star:
+            raise ValueError(f"{text!r}: with {_STAR} there has to be one * in a pattern before it")
+        return rule
+
+    @property
+    def takes_name(self) -> bool:
+        """Whether a part of the certificate's name is the user's."""
+        return any(_STAR in user for user in self.users)
+
+    def find(self, path: Sequence[x509.Certificate]) -> x509.Certificate | None:
+        """The first certificate of a verified path that the rule is about."""
+        looked_at = path[:1] if self.takes_name else path
+        return next(filter(self.condition.matches, looked_at), None)
+
+    def names(self, certificate: x509.Certificate) -> list[str]:
+        """Whom the client may log on as, where this is the certificate that was found."""
+        if not self.takes_name:
+            return list(self.users)
+        found = self.condition.star(certificate)
+        return [user.replace(_STAR, name) for user in self.users for name in found]
+
+    def permits(self, certificate: x509.Certificate, user: str) -> bool:
+        """Whether that is so for a user, whose name may be written in any case."""
+        if ANYBODY in self.users:
+            return True
+        wanted = user.casefold()
+        return any(name.casefold() == wanted for name in self.names(certificate))
+
+    def __str__(self) -> str:
+        return f"{self.condition} -> {', '.join(self.users)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Logons:
+    """All rules of one certificate of the server."""
+
+    entries: tuple[LogonRule, ...] = ()
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Self:
+        """Rules from their texts. Raises `ValueError`."""
+        return cls(tuple(map(LogonRule.parse, texts)))
+
+    def names(self, path: Sequence[x509.Certificate]) -> list[str] | None:
+        """Whom a client with this verified path may log on as; None for anybody."""
+        found = self._find(path)
+        if any(ANYBODY in rule.users for rule, _ in found):
+            return None
+        return list(dict.fromkeys(name for rule, each in found for name in rule.names(each)))
+
+    def decide(self, path: Sequence[x509.Certificate], user: str) -> Decision:
+        """Decide about a logon as `user` over a connection with this verified path."""
+        found = self._find(path)
+        for rule, certificate in found:
+            if rule.permits(certificate, user):
+                return Decision(
+                    True,
+                    f"the rule '{rule}' matches {place_of(path, certificate)}",
+                    str(rule),
+                    fingerprint(certificate),
+                )
+        client = shown(path[0].subject)
+        if not found:
+            return Decision(
+                False,
+                f"no rule says whom {client} may log on as; "
+                f"its fingerprint is sha256:{fingerprint(path[0])}",
+            )
+        rule, certificate = found[0]
+        names = ", ".join(self.names(path) or ["nobody"])
+        return Decision(
+            False,
+            f"{client} may log on as {names}, but not as {user}: the rule '{rule}' matches "
+            f"{place_of(path, certificate)}",
+            str(rule),
+            fingerprint(certificate),
+        )
+
+    def _find(self, path: Sequence[x509.Certificate]) -> list[tuple[LogonRule, x509.Certificate]]:
+        found = ((rule, rule.find(path)) for rule in self.entries)
+        return [(rule, certificate) for rule, certificate in found if certificate is not None]
