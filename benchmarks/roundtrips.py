@@ -4,10 +4,10 @@ import contextlib
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from benchmarks.clock import ClockError, WallClock
 from benchmarks.link import Namespace
 from benchmarks.link.namespaces import DEVICE
 
@@ -53,16 +53,20 @@ def count(packets: Sequence[Packet], round_trip: float, until: float) -> int:
 
 @contextlib.contextmanager
 def captured(namespace: Namespace) -> Iterator[list[Packet]]:
-    """All packets on the link's device of a namespace, in order, while the block runs."""
+    """All packets on the link's device of a namespace, in order, while the block runs.
+
+    Raises `ClockError` at its end if the clock that stamps them was set meanwhile.
+    """
     packets: list[Packet] = []
     ended = threading.Event()
+    clock, was_set = WallClock(), False
     with namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as watcher:
         watcher.bind((DEVICE, _ETH_P_ALL))
         watcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         watcher.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        behind = time.time() - time.monotonic()
 
         def watch() -> None:
+            nonlocal was_set
             while not ended.is_set():
                 try:
                     data, control, _, address = watcher.recvmsg(2048, 128)
@@ -71,7 +75,10 @@ def captured(namespace: Namespace) -> Iterator[list[Packet]]:
                 sent = address[_PACKET_TYPE] == _OUTGOING
                 [(_, _, stamp)] = control
                 seconds, nanoseconds = struct.unpack("qq", stamp)
-                packets.append(Packet(seconds + nanoseconds / 1e9 - behind, sent, len(data)))
+                at = clock.monotonic(seconds * 10**9 + nanoseconds)
+                packets.append(Packet(at, sent, len(data)))
+                # For each of them: it may be set back again before the end.
+                was_set = was_set or clock.was_set()
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -80,3 +87,5 @@ def captured(namespace: Namespace) -> Iterator[list[Packet]]:
         finally:
             ended.set()
             thread.join()
+    if was_set or clock.was_set():
+        raise ClockError("the wall clock, which stamps packets, was set during the capture")

@@ -12,6 +12,7 @@ from benchmarks import doctor, machine, place, plan
 from benchmarks.arms import ALL as ARMS
 from benchmarks.arms import Arm, ArmError, Running
 from benchmarks.bystanders import Bystanders
+from benchmarks.clock import ClockError
 from benchmarks.link import Link, LinkError, Loss, Statistics, remove_leftovers
 from benchmarks.link.calibrate import calibrate
 from benchmarks.links import LinkChoice
@@ -135,7 +136,7 @@ def perform(
     before, cpu = link.statistics(), running.cpu_seconds()
     try:
         figures = work.run(running.perform, files, link, seed)
-    except (ArmError, LinkError, BrokenPipeError) as error:
+    except (ArmError, ClockError, LinkError, BrokenPipeError) as error:
         return {"figures": {}, "problems": [f"{work.name}: {error}"]}
     used = {role: seconds - cpu[role] for role, seconds in running.cpu_seconds().items()}
     after = link.statistics()

@@ -1,6 +1,7 @@
 """The round trips of the report against what tshark, which knows nothing of it, has captured."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,22 +9,23 @@ from typing import Any
 
 import pytest
 
-from benchmarks import place
+from benchmarks import place, roundtrips
 from benchmarks.arms import ALL as ARMS
-from benchmarks.link import Link
+from benchmarks.clock import ClockError
+from benchmarks.link import Link, VethPair
 from benchmarks.link.namespaces import DEVICE
 from benchmarks.links import LinkChoice
 from benchmarks.place import Place, Sizes
 from benchmarks.report.summary import row
 from benchmarks.results import Cell
 from benchmarks.works import ALL as WORKS
+from tests.clock import again_if_the_clock_is_set
 
 pytestmark = [
     pytest.mark.usefixtures("network_namespaces"),
     pytest.mark.debian("tshark", "wireguard-go"),
 ]
-LINK = LinkChoice.parse("200ms-100mbit")
-ROUND_TRIP = LINK.round_trip / 10**9
+LINKS = [LinkChoice.parse(f"{delay}-100mbit") for delay in ("200ms", "400ms", "800ms")]
 FIELDS = (
     *("frame.time_epoch", "ip.src", "udp.srcport", "udp.dstport"),
     *("tcp.flags.syn", "smb2.flags.response", "wg.type"),
@@ -50,10 +52,11 @@ def files() -> Iterator[Place]:
         yield made
 
 
-def captured(work: str, arm: str, files: Place, folder: Path) -> tuple[dict[str, Any], list[Frame]]:
+def captured(
+    choice: LinkChoice, work: str, arm: str, files: Place, file: Path
+) -> tuple[dict[str, Any], list[Frame]]:
     """A work's figures, and the frames on the client's device meanwhile."""
-    file = folder / "seen.pcapng"
-    link = LINK.make(1)
+    link = choice.make(1)
     with link, ARMS[arm].start(link, files) as running:
         with watching(link, file):
             figures = WORKS[work].run(running.perform, files, link, 1)
@@ -99,17 +102,17 @@ def frames(file: Path) -> list[Frame]:
     return found
 
 
-def flights(seen: list[Frame], seconds: float) -> int:
-    """How often the server has spoken after a pause, up to so long after the first packet."""
-    begun = next(frame.at for frame in seen if frame.source != SERVER)
-    heard = [
-        frame.at
-        for frame in seen
-        if frame.source == SERVER and begun < frame.at < begun + seconds + ROUND_TRIP / 2
-    ]
-    return sum(
-        now - before > ROUND_TRIP / 2 for before, now in zip([begun, *heard], heard, strict=False)
-    )
+def flights(seen: list[Frame], round_trip: float, seconds: float) -> int:
+    """In how many flights the server has spoken, up to so long after the first packet.
+
+    One may last for nearly a round trip, since the next one is an answer to it.
+    """
+    count, begun = 0, next(frame.at for frame in seen if frame.source != SERVER)
+    end = begun + seconds
+    for frame in seen:
+        if frame.source == SERVER and begun + 0.98 * round_trip <= frame.at <= end:
+            count, begun = count + 1, frame.at
+    return count
 
 
 @pytest.mark.parametrize(
@@ -122,14 +125,20 @@ def flights(seen: list[Frame], seconds: float) -> int:
         ("wireguard", "connect", 6),
     ],
 )
+@again_if_the_clock_is_set
 def test_as_many_as_the_table_has(
     arm: str, work: str, trips: int, files: Place, tmp_path: Path
 ) -> None:
-    figures, seen = captured(work, arm, files, tmp_path)
+    for link in LINKS:
+        round_trip = link.round_trip / 10**9
+        figures, seen = captured(link, work, arm, files, tmp_path / "seen.pcapng")
+        # A machine that takes a round trip to think is in need of longer ones.
+        if figures["total"] < (trips + 0.9) * round_trip:
+            break
     # The connection that gave the ticket came first, from another port.
     seen = [frame for frame in seen if frame.udp_port == seen[-1].udp_port]
-    in_table = row(Cell(LINK.name, work, arm, {1: figures}, []), None).values["round_trips"]
-    assert in_table.median == flights(seen, figures["total"]) == trips
+    in_table = row(Cell(link.name, work, arm, {1: figures}, []), None).values["round_trips"]
+    assert in_table.median == flights(seen, round_trip, figures["total"]) == trips
     assert figures["round_trips_after"]["transport"] == trips - 4
     if arm == "tcp":
         assert sum(frame.syn and frame.source == SERVER for frame in seen) == 1
@@ -137,3 +146,26 @@ def test_as_many_as_the_table_has(
         assert sum(frame.smb_response for frame in seen) >= 4
     if arm == "wireguard":
         assert [frame.wireguard for frame in seen if frame.wireguard in ("1", "2")] == ["1", "2"]
+
+
+def capture_with_a_step(step: int, *, back: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture of a ping in the midst of which the clock is set, and perhaps set back again."""
+    now = time.time_ns
+    with VethPair() as pair, roundtrips.captured(pair.client) as packets:
+        monkeypatch.setattr(time, "time_ns", lambda: now() + step)
+        pair.client.run(["ping", "-n", "-c", "1", pair.server.address])
+        deadline = time.monotonic() + 60
+        while len(packets) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        if back:
+            monkeypatch.setattr(time, "time_ns", now)
+
+
+@pytest.mark.parametrize("step", [-(10**9), 10**9])
+@pytest.mark.parametrize("back", [False, True])
+def test_nothing_is_counted_by_a_clock_that_was_set(
+    step: int, back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ClockError):
+        capture_with_a_step(step, back=back, monkeypatch=monkeypatch)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import pytest
 
 from benchmarks.link import Link, LinkError, Loss, Namespace, Statistics, VethPair
+from tests.clock import again_if_the_clock_is_set
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
 
@@ -145,6 +146,7 @@ def retried(measure: Callable[[], float], low: float, high: float, attempts: int
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
+@again_if_the_clock_is_set
 def test_the_rate_is_kept_within_one_percent(way: str, flow: Callable[..., Flow]) -> None:
     packets, gap = 900, 600_000  # 1500 bytes at 20 Mbit/s
     with Link(rate="20mbit", queue="2mb") as link:
@@ -167,6 +169,7 @@ def test_the_rate_is_kept_within_one_percent(way: str, flow: Callable[..., Flow]
         retried(rate, 19.8e6, 20.2e6)
 
 
+@again_if_the_clock_is_set
 def test_a_new_rate_holds_for_what_is_queued(flow: Callable[..., Flow]) -> None:
     with Link(rate="80kbit", queue="1mb") as link:
         packets = flow(link.client, link.server)
@@ -197,6 +200,7 @@ def late(flow: Flow, link: Link) -> float:
     )
 
 
+@again_if_the_clock_is_set
 def test_the_delay_is_kept_within_a_fifth_of_a_millisecond(flow: Callable[..., Flow]) -> None:
     with Link() as link:
         machine = late(flow(link.client, link.server), link)
@@ -220,6 +224,7 @@ def test_the_delay_is_kept_within_a_fifth_of_a_millisecond(flow: Callable[..., F
         retried(median, delay, delay + 0.2 * MS + machine)
 
 
+@again_if_the_clock_is_set
 def test_jitter_varies_the_delay_and_keeps_the_order(flow: Callable[..., Flow]) -> None:
     with Link(delay="2ms", jitter="8ms", seed=3) as link:
         packets = flow(link.client, link.server)

@@ -1,4 +1,13 @@
-from benchmarks.runner import retransmitted
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.clock import ClockError
+from benchmarks.link import Link
+from benchmarks.place import Place
+from benchmarks.results import is_valid
+from benchmarks.runner import perform, retransmitted
+from benchmarks.works import Figures, Work
+from benchmarks.works.base import Perform
 
 SNMP = """\
 Ip: Forwarding DefaultTTL
@@ -12,3 +21,22 @@ Udp: 5 0
 
 def test_the_kernel_says_what_tcp_sent_again() -> None:
     assert retransmitted(SNMP) == 17
+
+
+def test_a_work_during_which_the_clock_was_set_is_invalid() -> None:
+    class Timed(Work):
+        name = "timed"
+        metrics = ()
+
+        def request(self, place: Place, seed: int) -> dict[str, Any]:
+            return {}
+
+        def run(self, perform: Perform, place: Place, link: Link, seed: int) -> Figures:
+            raise ClockError("the clock was set")
+
+    link: Any = SimpleNamespace(statistics=lambda: None)
+    running: Any = SimpleNamespace(cpu_seconds=dict, perform=None)
+    unused: Any = None
+    outcome = perform(Timed(), running, unused, link, 1, unused)
+    assert outcome == {"figures": {}, "problems": ["timed: the clock was set"]}
+    assert not is_valid({"problems": [], "works": {"timed": outcome}})
