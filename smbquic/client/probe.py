@@ -26,6 +26,7 @@ from smbquic.errors import (
     StatusError,
     TransportError,
 )
+from smbquic.ntstatus import NtStatus
 from smbquic.pki.authority import Purpose
 from smbquic.pki.explain import Finding, Verdict, describe, explain
 from smbquic.pki.verify import CertificateError, Trust, parse_der, verify
@@ -369,9 +370,7 @@ class _Prober:
             raise _Failed(
                 Step.LOGON,
                 f"{url.user} cannot log on: {str(error) or 'there is no answer'}",
-                "check the user's name, domain and password"
-                if isinstance(error, AuthenticationError)
-                else "look into the server's log",
+                _logon_advice(error),
                 error,
             ) from error
         yield Result(Step.LOGON, Outcome.OK, f"{url.user} is logged on")
@@ -410,6 +409,17 @@ _CERTIFICATE_ADVICE = {
     "wrong-name": "use a name that is in the certificate, or have the name put into it",
     "wrong-usage": "issue a certificate with the extended key usage serverAuth",
 }
+
+
+def _logon_advice(error: Exception) -> str:
+    if not isinstance(error, AuthenticationError):
+        return "look into the server's log"
+    if error.status is NtStatus.ACCESS_DENIED:
+        return (
+            "ask the server's administrator: there `smbquic access check --user` says whom our"
+            " certificate is for, and the audit why somebody was refused"
+        )
+    return "check the user's name, domain and password"
 
 
 def _families(addresses: Sequence[Address]) -> Result:

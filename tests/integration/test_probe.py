@@ -22,6 +22,7 @@ from smbquic.client.url import SmbUrl
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, Trust
 from smbquic.pki.access import Rules
 from smbquic.pki.identities import IdentityFiles
+from smbquic.pki.logons import Logons
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls
@@ -249,6 +250,16 @@ async def test_a_server_that_is_not_smb(pki: PkiDirectory, scheme: str) -> None:
     results = await probed(pki, f"{scheme}://localhost:{port}", timeout=3.0)
     fails_at(results, Step.NEGOTIATE, "there is no answer")
     await listener.close()
+
+
+async def test_a_certificate_of_another_user(pki: PkiDirectory, ground: Ground) -> None:
+    logons = Logons.parse(["issuer:* -> bob"])
+    files = identity(pki.server, default=True, client_ca=pki.ca, logons=logons)
+    url = f"smb+quic://alice@{await ground.serve(files)}/data"
+    own = ClientTls(certificate=pki.client.certificate, key=pki.client.key)
+    results = await probed(pki, url, password=PASSWORD, client=own, timeout=60.0)
+    fails_at(results, Step.LOGON, "alice cannot log on", "access is denied")
+    assert "whom our certificate is for" in results[-1].advice
 
 
 async def test_a_wrong_password_and_a_missing_share(pki: PkiDirectory, ground: Ground) -> None:
