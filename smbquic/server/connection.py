@@ -55,7 +55,7 @@ class Connection:
         certificate = peer.certificates[0] if peer.certificates else b""
         check = None
         if server.certificates is not None and peer.kind == "quic":
-            check = partial(_check_user, server.certificates, peer, self.trail)
+            check = partial(check_user, server.certificates, peer, self.trail)
         watch = server.guard.watch(peer.remote[0], certificate, check)
         self.protocol = ServerConnection(
             server.settings,
@@ -225,7 +225,7 @@ class Connection:
                 user_session.notify(body)
 
 
-def _check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:
+def check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:
     """Raises `AuthenticationError` if the client's certificate is not for this user."""
     try:
         decision = certificates.decide_logon(peer.server_name, peer.certificates, user)

@@ -222,6 +222,7 @@ async def test_pipes_are_no_files(client: Any, records: Records) -> None:
 async def test_nobody_wants_to_know(client: Any, server: Any, records: Records) -> None:
     server.audit = AuditLog(records)
     file_id = await client.open("file")
+    assert await rename(client, file_id, "") == NtStatus.INVALID_PARAMETER
     assert await rename(client, file_id, "other") == NtStatus.SUCCESS
     assert await mark(client, file_id) == NtStatus.SUCCESS
     await close(client, file_id)

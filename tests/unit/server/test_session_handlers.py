@@ -1,15 +1,21 @@
 """NEGOTIATE to TREE_DISCONNECT: who gets in, and what ends when."""
 
 import asyncio
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from smbquic.errors import AuthenticationError
+from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
+from smbquic.observe.audit import AuditLog
+from smbquic.pki.access import Decision
 from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
+from smbquic.server.connection import check_user
 from smbquic.server.limits import Limits
+from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
@@ -38,6 +44,21 @@ async def test_a_wrong_password_is_refused_and_the_connection_lives(connect: Any
     assert caught.value.status is NtStatus.LOGON_FAILURE
     await client.log_on("alice:secret")
     assert (await client.connect()).status == NtStatus.SUCCESS
+
+
+def test_a_certificate_that_holds_no_more_is_for_nobody() -> None:
+    class Certificates:
+        def decide_logon(self, name: str, chain: Any, user: str) -> Decision:
+            raise HandshakeError("it expired just now", "expired")
+
+    lines: list[str] = []
+    peer = Peer("quic", ("127.0.0.1", 443), ("127.0.0.1", 50000))
+    trail = AuditLog(SimpleNamespace(write=lines.append)).begin(peer)
+    with pytest.raises(AuthenticationError, match="alice: it expired just now") as refused:
+        check_user(Certificates(), peer, trail, "alice")  # type: ignore[arg-type]
+    assert refused.value.status is NtStatus.ACCESS_DENIED
+    record = json.loads(lines[1])
+    assert (record["user"], record["granted"]) == ("alice", False)
 
 
 async def test_a_failed_logon_waits_and_others_on_the_connection_wait_behind_it(
