@@ -342,8 +342,8 @@ def page(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
         "# QUIC or a VPN? What is said, and what was measured",
         "Ratios are paired, block by block, and medians have bootstrapped 95 % intervals; a"
         " difference counts where its interval does not hold 1 and it is larger than 1 % and than"
-        " what two runs of the same arm are apart. Client, server and VPN shared one machine with the emulated"
-        " link. The wording of each answer follows from the figures by a program.",
+        " what two runs of the same arm are apart. Client, server and VPN shared one machine with"
+        " the emulated link. The wording of each answer follows from the figures by a program.",
     ]
     for claim in (make(evidence) for make in CLAIMS):
         parts += [f'## "{claim.said}"', f"**{claim.verdict}** {claim.why}"]
