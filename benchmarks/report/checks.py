@@ -138,4 +138,4 @@ def noise_verdict(link: str, work: str, noise: float | None) -> str:
     if work in BULK and choice.rate and not choice.loss.mean:
         good = noise < NOISE_LIMIT
         said += f", {'below' if good else 'NOT below'} the limit of {NOISE_LIMIT:.0%}"
-    return f"{said}: smaller differences in this cell mean nothing."
+    return f"{said}: smaller differences mean nothing between arms that vary as much here."
