@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,8 +20,20 @@ settings.load_profile("smbquic")
 # a program smbclient.py, which hides smbprotocol's package of that name.
 sys.path[:] = [place for place in sys.path if place != sysconfig.get_path("scripts")]
 
+TESTS = Path(__file__).parent
 # Debian keeps smbd where only root's PATH looks.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`-n`, `--dist loadgroup`), what uses the machine stays together.
+
+    Tests that start servers or make links would disturb each other; those of units cannot.
+    """
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in ("integration", "interop"):
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
