@@ -31,7 +31,7 @@ from smbquic.transport.quic.engine import STATELESS_RESET, DatagramSizes, ResetT
 from smbquic.transport.quic.mtu import OnSettled
 from smbquic.transport.quic.resets import is_reset
 from smbquic.transport.quic.tickets import Resumption, TicketStore
-from smbquic.transport.quic.tls import alert_of
+from smbquic.transport.quic.tls import alert_of, reason_phrase, unreadable, without_key
 from smbquic.wire.cursor import Buffer
 
 BURST = 0.0005
@@ -172,8 +172,12 @@ class Context(tls.Context):
         self._remember_in(shown.tickets)
 
     def _set_peer_certificate(self, certificate: tls.Certificate) -> None:
-        super()._set_peer_certificate(certificate)
         self.peer_chain = tuple(der for der, _ in certificate.certificates)
+        try:
+            super()._set_peer_certificate(certificate)
+        except Exception as error:
+            # The parser has its own errors for some bytes, and the library knows only one of them.
+            self._refuse(unreadable(error))
 
     def _server_handle_certificate(self, input_buf: QuicBuffer) -> None:
         super()._server_handle_certificate(input_buf)
@@ -181,11 +185,17 @@ class Context(tls.Context):
             self._refuse(HandshakeError("the client showed no certificate", "no-certificate"))
 
     def _server_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
-        super()._server_handle_certificate_verify(input_buf)
+        try:
+            super()._server_handle_certificate_verify(input_buf)
+        except tls.AlertDecryptError as error:
+            self._refuse(without_key(error))
         self._judge()
 
     def _client_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
-        super()._client_handle_certificate_verify(input_buf)
+        try:
+            super()._client_handle_certificate_verify(input_buf)
+        except tls.AlertDecryptError as error:
+            self._refuse(without_key(error))
         self._judge()
 
     def _judge(self) -> None:
@@ -198,7 +208,7 @@ class Context(tls.Context):
 
     def _refuse(self, error: HandshakeError) -> NoReturn:
         self.verdict = error
-        raise Refused(alert_of(error), str(error)) from error
+        raise Refused(alert_of(error), reason_phrase(error)) from error
 
 
 class Connection(ProbingConnection):

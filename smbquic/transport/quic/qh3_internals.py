@@ -6,7 +6,7 @@ loudly where an update moves them.
 
 import time
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from qh3 import tls
 from qh3._hazmat import Buffer as QuicBuffer
@@ -24,7 +24,7 @@ from smbquic.errors import HandshakeError
 from smbquic.transport.addresses import is_ip_address
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending, ResetToken, Verify
 from smbquic.transport.quic.tickets import Resumption, TicketStore
-from smbquic.transport.quic.tls import ALPN, alert_of
+from smbquic.transport.quic.tls import ALPN, alert_of, reason_phrase, unreadable, without_key
 
 _OWN_ADDRESS = ("192.0.2.2", 1)
 """Any will do: the core compares it only."""
@@ -145,6 +145,7 @@ class Context(tls.Context):
     asked_name: str
     group: int | None
     verdict: HandshakeError | None
+    _failed: bool
     _resumed_chain: tuple[bytes, ...]
     _wants_early_data: bool
     _tickets: TicketStore | None
@@ -171,9 +172,26 @@ class Context(tls.Context):
             adopted._supported_groups = list(groups)
         adopted.verdict = None
         adopted._resumed_chain = chain
+        adopted._failed = False
         # Data ahead of the handshake can be replayed: it is neither offered nor taken.
         adopted._max_early_data = None
         adopted._wants_early_data = False
+
+    def handle_message(
+        self, input_data: bytes, output_buf: dict[tls.Epoch, QuicBuffer], epoch: int = -1
+    ) -> None:
+        """Take what the peer says; after an alert, nothing more.
+
+        The library goes on with whatever else has arrived, and would complete a handshake with
+        somebody whose certificate was refused.
+        """
+        if self._failed:
+            return
+        try:
+            super().handle_message(input_data, output_buf, epoch)
+        except tls.Alert:
+            self._failed = True
+            raise
 
     def remember_in(self, tickets: TicketStore) -> None:
         """Where a server's sessions are kept."""
@@ -226,18 +244,31 @@ class Context(tls.Context):
             raise Refused(40, "no common group to exchange keys in")
         super()._server_handle_hello(input_buf, *buffers)
 
+    def _process_certificate(self, certificate: tls.Certificate) -> None:
+        if not certificate.certificates:
+            raise Refused(50, "Certificate message is empty")
+        try:
+            super()._process_certificate(certificate)
+        except Exception as error:
+            self._refuse(unreadable(error))
+
     def _client_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
         try:
             super()._client_handle_certificate_verify(input_buf)
         except tls.AlertBadCertificate as error:
             raise self._explained(error) from error
+        except tls.AlertDecryptError as error:
+            self._refuse(without_key(error))
         if self.verify is None:
             return
         try:
             self.verify(list(self.peer_chain))
         except HandshakeError as error:
-            self.verdict = error
-            raise Refused(alert_of(error), str(error)) from error
+            self._refuse(error)
+
+    def _refuse(self, error: HandshakeError) -> NoReturn:
+        self.verdict = error
+        raise Refused(alert_of(error), reason_phrase(error)) from error
 
     def _explained(self, error: tls.AlertBadCertificate) -> Refused:
         """The library's verdict on a certificate, which is the same for most faults."""

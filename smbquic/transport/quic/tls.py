@@ -150,6 +150,8 @@ _ALERTS = {
     46: ("bad-certificate", "the certificate was refused"),
     48: ("unknown-ca", "the certificate comes from an authority that is not trusted"),
     49: ("access-denied", "the certificate is valid, but the access rules deny it"),
+    50: ("handshake", "the other side cannot make sense of what it was sent"),
+    51: ("wrong-key", "the certificate was shown without its key"),
     70: ("no-tls13", "the other side does not speak TLS 1.3"),
     71: ("handshake", "the other side asks for stronger cryptography"),
     80: ("handshake", "the other side failed to complete the handshake; its log says why"),
@@ -168,10 +170,14 @@ _ALERTS_BY_REASON = {
     "revoked": 44,
     "unknown-ca": 48,
     "unrecognized-name": 112,
+    "unsupported-key": 43,
+    "wrong-key": 51,
 }
 _BAD_CERTIFICATE = 42
+_PHRASE_LIMIT = 300
 
 _PHRASES = (
+    ("certificate message is empty", "no-certificate", "is missing: it showed none"),
     ("not valid yet", "not-yet-valid", "is not valid yet: check the clock"),
     ("no longer valid", "expired", "has expired: the server needs a new one"),
     ("has expired", "expired", "has expired, or its authority's has: it needs a new one"),
@@ -186,6 +192,25 @@ _PHRASES = (
 def alert_of(error: HandshakeError) -> int:
     """The TLS alert ([RFC8446] 6) that tells the peer why its certificate was refused."""
     return _ALERTS_BY_REASON.get(error.reason, _BAD_CERTIFICATE)
+
+
+def unreadable(error: Exception) -> HandshakeError:
+    """For bytes that are no certificate, whatever an engine makes of them."""
+    return HandshakeError(
+        f"a certificate was sent that cannot be read: {error.__cause__ or error}", "malformed"
+    )
+
+
+def without_key(error: Exception) -> HandshakeError:
+    """For a handshake that was signed with another key than that of the certificate."""
+    return HandshakeError(
+        f"whoever showed the certificate does not have its key: {error}", "wrong-key"
+    )
+
+
+def reason_phrase(error: HandshakeError) -> str:
+    """What the peer is told: it has to fit into a small datagram, up to three times."""
+    return str(error).encode()[:_PHRASE_LIMIT].decode(errors="ignore")
 
 
 def handshake_failure(ending: Ending, peer: str) -> TransportError:

@@ -487,6 +487,52 @@ def test_a_client_has_a_verdict_of_its_own(
     assert simulation.client.ending.cause.reason == reason
 
 
+def test_after_a_verdict_qh3_hears_nothing(simulate: Simulate) -> None:
+    def judge(chain: list[bytes], name: str) -> None:
+        raise HandshakeError("no", "weak-key")
+
+    simulation = simulate(engines="qh3", trust=ClientTls(verify=judge))
+    simulation.run(lambda: simulation.client.ending)
+    # The core hands on what else has arrived, a Finished message say; to read this one would fail.
+    simulation.client._tls.handle_message(b"\x14\0\0\x20" + bytes(32), {})
+
+    assert simulation.client.security is None
+
+
+@pytest.mark.parametrize("length", [250, 700, 3000])
+def test_a_verdict_arrives_however_long_it_is(
+    simulate: Simulate, engines: str, length: int
+) -> None:
+    def judge(chain: list[bytes], name: str) -> None:
+        raise HandshakeError("x" * length, "weak-key")
+
+    simulation = simulate(engines=engines, trust=ClientTls(verify=judge))
+    simulation.run(lambda: simulation.server and simulation.server.ending)
+
+    assert simulation.server.ending.code == 0x12A
+    assert simulation.server.ending.reason == "x" * min(length, 300)
+
+
+@pytest.mark.parametrize("engines", CERTIFYING)
+@pytest.mark.parametrize("length", [250, 700, 3000])
+def test_so_does_a_verdict_on_a_client(
+    simulate: Simulate, engines: str, pki: PkiDirectory, length: int
+) -> None:
+    def judge(chain: list[bytes]) -> None:
+        raise HandshakeError("x" * length, "weak-key")
+
+    files = pki.client
+    simulation = simulate(
+        engines=engines,
+        identity=ServerTls(pki.server.certificate, pki.server.key, verify=judge),
+        trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
+    )
+    simulation.run(lambda: simulation.client.ending)
+
+    assert simulation.client.ending.code == 0x12A
+    assert simulation.client.ending.reason == "x" * min(length, 300)
+
+
 # Whatever arrives.
 
 

@@ -12,6 +12,7 @@ from smbquic.transport.quic.tls import (
     ServerTls,
     certificates_in,
     handshake_failure,
+    reason_phrase,
     system_trust,
 )
 
@@ -29,6 +30,8 @@ PEER = "quic://192.0.2.1:443"
         (46, "bad-certificate", "refused"),
         (48, "unknown-ca", "not trusted"),
         (49, "access-denied", "access rules"),
+        (50, "handshake", "make sense"),
+        (51, "wrong-key", "without its key"),
         (70, "no-tls13", "TLS 1.3"),
         (71, "handshake", "stronger"),
         (80, "handshake", "failed"),
@@ -65,6 +68,7 @@ def test_other_refusals_of_the_peer() -> None:
         ("hostname 'a' doesn't match 'b'", "wrong-name"),
         ("hostname 'a' doesn't match either of 'b', 'c'", "wrong-name"),
         ("Certificate does not contain any `subjectAltName`s.", "wrong-name"),
+        ("Certificate message is empty", "no-certificate"),
         ("unable to get local issuer certificate", "unknown-ca"),
         ("unable to get issuer certificate", "unknown-ca"),
         ("self-signed certificate", "unknown-ca"),
@@ -104,6 +108,13 @@ def test_the_verdict_of_a_hook_is_told_as_it_is() -> None:
     assert isinstance(error, HandshakeError)
     assert error.reason == "weak-key"
     assert str(error) == f"{PEER}: the key is weak"
+
+
+def test_a_peer_is_told_no_more_than_fits() -> None:
+    assert reason_phrase(HandshakeError("the key is weak")) == "the key is weak"
+    long = reason_phrase(HandshakeError("x" + "\N{EURO SIGN}" * 1000))
+    assert long == "x" + "\N{EURO SIGN}" * 99
+    assert len(long.encode()) <= 300
 
 
 def test_silence_is_no_answer() -> None:
