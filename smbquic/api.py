@@ -141,8 +141,9 @@ async def _leave(session: Session) -> None:
 async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> AsyncIterator[Share]:
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
-    The options are those of `SessionOptions`: `password`, `ca`, `insecure`, `client_certificate`,
-    `client_key`, `encryption`, `engine`, `congestion`, `dns`, `doh_url`, `tickets` and `timeout`.
+    The options are those of `SessionOptions`: `password`, `ca`, `crl`, `insecure`,
+    `client_certificate`, `client_key`, `encryption`, `engine`, `congestion`, `dns`, `doh_url`,
+    `tickets` and `timeout`.
     Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
     of the URL plays no part: paths are given to the share's methods.
     """

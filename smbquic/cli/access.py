@@ -8,9 +8,9 @@ from smbquic import config
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.output import emit, printable
 from smbquic.pki.access import Decision
+from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates
 from smbquic.pki.reload import ServerCertificates
-from smbquic.pki.verify import CertificateError
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 

@@ -30,6 +30,12 @@ DIAL_OPTIONS = (
         envvar="SMBQUIC_CA",
         help="Trust the authorities of this PEM file instead of the system's (or SMBQUIC_CA).",
     ),
+    click.option(
+        "--crl",
+        type=_FILE,
+        envvar="SMBQUIC_CRL",
+        help="Refuse what is on these revocation lists, PEM (or SMBQUIC_CRL).",
+    ),
     click.option("--insecure", is_flag=True, help="Trust any certificate. Not for real data."),
     click.option(
         "--client-cert", type=_FILE, help="Our certificate, where the server asks for one."
@@ -85,6 +91,7 @@ class Client:
     """The options of one command line, put to use."""
 
     ca: Path | None = None
+    crl: Path | None = None
     insecure: bool = False
     client_cert: Path | None = None
     client_key: Path | None = None
@@ -120,6 +127,7 @@ class Client:
         """What `api.relay` takes: whom we believe, who we are, over which engine."""
         return {
             "ca": self.ca,
+            "crl": self.crl,
             "insecure": self.insecure,
             "client_certificate": self.client_cert,
             "client_key": self.client_key,

@@ -11,10 +11,11 @@ from smbquic.cli.failure import ExitCode
 from smbquic.cli.output import emit, printable
 from smbquic.pki import issuing
 from smbquic.pki.authority import KeyType, Purpose
+from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates, read_credential
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
 from smbquic.pki.explain import Finding, Verdict, describe, explain, usable
-from smbquic.pki.verify import CertificateError, Trust, verify
+from smbquic.pki.verify import Trust, verify
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _PURPOSES = click.Choice([purpose.value for purpose in Purpose])
@@ -180,8 +181,11 @@ def revoke_command(
 ) -> None:
     """Put CERTIFICATE on the revocation list of the PKI in DIRECTORY, its crl.pem.
 
+    Revoking the intermediate, which takes the root's key (ca.key), revokes all that it issued.
+
     \b
     smbquic pki revoke ./pki pki/alice.pem
+    smbquic pki revoke ./pki pki/intermediate.pem
     """
     pki = PkiDirectory(directory)
     password = _issuer_password(pki, password_file)

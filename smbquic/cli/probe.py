@@ -9,9 +9,9 @@ from smbquic.cli.client import URL, Client, client_command
 from smbquic.cli.failure import ExitCode, exit_code
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable
+from smbquic.client.dial import given_trust
 from smbquic.client.probe import Outcome, ProbeOptions, Result, Step, probe
 from smbquic.client.url import SmbUrl
-from smbquic.pki.verify import Trust
 from smbquic.transport.quic import ClientTls, QuicOptions
 from smbquic.transport.resolver import Resolver
 
@@ -39,7 +39,7 @@ def command(client: Client, url: SmbUrl) -> None:
     smbquic probe smb+quic://alice@fs.example/data      all of it
     """
     options = ProbeOptions(
-        trust=Trust.load(client.ca) if client.ca else None,
+        trust=given_trust(client.ca, client.crl),
         insecure=client.insecure,
         client=ClientTls(certificate=client.client_cert, key=client.client_key),
         password=client.password(url) if url.user else None,

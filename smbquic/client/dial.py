@@ -21,8 +21,9 @@ class DialOptions(TypedDict, total=False):
     """How a server is reached and trusted.
 
     Over QUIC its certificate has to come from `ca` (a PEM file; by default the system's
-    authorities) and carry the URL's host name; `insecure` trusts anybody. `client_certificate` (a
-    PEM chain) and `client_key` are for servers that demand them.
+    authorities), carry the URL's host name, and be on none of the revocation lists in `crl` (a PEM
+    file), where its issuer has to have one then; `insecure` trusts anybody. `client_certificate`
+    (a PEM chain) and `client_key` are for servers that demand them.
 
     `engine` is the QUIC engine, by default the fastest that can do the rest ("auto"). `congestion`
     is how a sender finds out how much the path carries, by default "cubic"; "bbr" is for
@@ -39,6 +40,7 @@ class DialOptions(TypedDict, total=False):
     """
 
     ca: Path | str | None
+    crl: Path | str | None
     insecure: bool
     client_certificate: Path | str | None
     client_key: Path | str | None
@@ -55,11 +57,12 @@ def dialer(
 ) -> Callable[[], Coroutine[Any, Any, MessageTransport]]:
     """What connects to the server of a URL each time it is called, as `dial` does.
 
-    Raises `PkiError` for a `ca` that is none, ValueError for a certificate without its key and
-    for an engine, a congestion control or a way to resolve names that does not exist.
+    Raises `PkiError` for a `ca` or `crl` that is none, ValueError for a certificate without its
+    key and for an engine, a congestion control or a way to resolve names that does not exist.
     """
     tls = client_tls(
         ca=options.get("ca"),
+        crl=options.get("crl"),
         insecure=options.get("insecure", False),
         certificate=options.get("client_certificate"),
         key=options.get("client_key"),
@@ -80,6 +83,7 @@ def dialer(
 def client_tls(
     *,
     ca: Path | str | None = None,
+    crl: Path | str | None = None,
     insecure: bool = False,
     certificate: Path | str | None = None,
     key: Path | str | None = None,
@@ -87,16 +91,16 @@ def client_tls(
 ) -> ClientTls:
     """How a client judges a server's certificate, and which one it shows itself.
 
-    `ca` is a PEM file of the roots to trust, by default those of the system. `insecure` trusts
-    anybody. `certificate` (a PEM chain) and `key` are for servers that demand them. `tickets` are
-    of its own unless given. Raises `PkiError` for a `ca` that is none, ValueError for a certificate
-    without its key.
+    `ca` is a PEM file of the roots to trust, by default those of the system, `crl` one of
+    revocation lists. `insecure` trusts anybody. `certificate` (a PEM chain) and `key` are for
+    servers that demand them. `tickets` are of its own unless given. Raises `PkiError` for a `ca` or
+    `crl` that is none, ValueError for a certificate without its key.
     """
     tickets = TicketCache() if tickets is None else tickets
     shown = (optional_path(certificate), optional_path(key))
     if insecure:
         return ClientTls(insecure=True, certificate=shown[0], key=shown[1], tickets=tickets)
-    given = None if ca is None else Trust.load(Path(ca))
+    given = given_trust(optional_path(ca), optional_path(crl))
 
     def judge(chain: Sequence[bytes], name: str) -> None:
         # The system has many authorities: they are only read when there is something to judge.
@@ -105,6 +109,13 @@ def client_tls(
     return ClientTls(
         optional_path(ca), certificate=shown[0], key=shown[1], verify=judge, tickets=tickets
     )
+
+
+def given_trust(ca: Path | None, crl: Path | None) -> Trust | None:
+    """What a user said whom to trust; None where that is left to the system. Raises `PkiError`."""
+    if ca is not None:
+        return Trust.load(ca, crl)
+    return Trust.of_system(crl) if crl is not None else None
 
 
 def optional_path(path: Path | str | None) -> Path | None:

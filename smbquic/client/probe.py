@@ -28,8 +28,9 @@ from smbquic.errors import (
 )
 from smbquic.ntstatus import NtStatus
 from smbquic.pki.authority import Purpose
+from smbquic.pki.checks import CertificateError
 from smbquic.pki.explain import Finding, Verdict, describe, explain
-from smbquic.pki.verify import CertificateError, Trust, parse_der, verify
+from smbquic.pki.verify import Trust, parse_der, verify
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic, tcp
 from smbquic.transport.addresses import Address

@@ -6,11 +6,12 @@ when it was given none, `write_faults` makes the certificates that nobody should
 """
 
 from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Validity
+from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
 from smbquic.pki.faults import Fault, FaultyPki, write_faults
 from smbquic.pki.files import PkiError
 from smbquic.pki.private import ensure_private_ca, user_data_directory
-from smbquic.pki.verify import CertificateError, Reason, Trust, verify
+from smbquic.pki.verify import Trust, verify
 
 __all__ = [
     "Authority",

@@ -16,9 +16,10 @@ from cryptography import x509
 
 from smbquic.errors import HandshakeError
 from smbquic.pki.authority import Purpose
+from smbquic.pki.checks import shown
 from smbquic.pki.conditions import Condition
 from smbquic.pki.explain import fingerprint
-from smbquic.pki.verify import Trust, shown, verify
+from smbquic.pki.verify import Trust, verify
 
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Self
 
 from cryptography import x509
 
+from smbquic.pki.checks import find_extension
 from smbquic.pki.explain import fingerprint
-from smbquic.pki.verify import find_extension
 
 # The user's name in the certificates of Active Directory.
 _PRINCIPAL_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")

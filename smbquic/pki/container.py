@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from smbquic.pki.authority import Credential
+from smbquic.pki.checks import find_issuer
 from smbquic.pki.files import PkiError, PrivateKey, load_key
-from smbquic.pki.verify import find_issuer
 
 _PEM = b"-----BEGIN "
 _DER_SEQUENCE = b"\x30"
@@ -54,7 +54,11 @@ def read_credential(
         leaf, *chain = read_certificates(certificate, password)
         private_key = load_key(key, password)
         if leaf.public_key() != private_key.public_key():
-            raise PkiError(f"{key} is not the key of the first certificate in {certificate}")
+            is_later = any(each.public_key() == private_key.public_key() for each in chain)
+            raise PkiError(
+                f"{key} is not the key of the first certificate in {certificate}"
+                + (", but of a later one: put that first" if is_later else "")
+            )
         return Credential(leaf, private_key, tuple(chain))
     data = _read(certificate)
     if _PEM in data:

@@ -26,6 +26,7 @@ from smbquic.pki.files import (
     PRIVATE,
     PUBLIC,
     PkiError,
+    PrivateKey,
     is_encrypted,
     load_certificates,
     load_key,
@@ -66,7 +67,7 @@ class PkiDirectory:
 
     @property
     def ca_key(self) -> Path:
-        """The root's key. It is needed for a new intermediate only, and better kept elsewhere."""
+        """The root's key, for a new intermediate and to revoke one: better kept elsewhere."""
         return self.path / "ca.key"
 
     @property
@@ -113,13 +114,25 @@ class PkiDirectory:
         """Whether the key that issues leaves needs a password. Raises `PkiError`."""
         return is_encrypted(self.intermediate_key)
 
+    def root(self, password: str | None = None) -> Authority:
+        """The authority above that one; `password` opens its key. Raises `PkiError`."""
+        certificate = load_certificates(self.ca)[0]
+        return Authority(certificate, _key_of(certificate, self.ca, self.ca_key, password))
+
     def issuer(self, password: str | None = None) -> Authority:
         """The authority that issues leaves; `password` opens its key. Raises `PkiError`."""
         certificate = load_certificates(self.intermediate)[0]
-        key = load_key(self.intermediate_key, password)
-        if certificate.public_key() != key.public_key():
-            raise PkiError(f"{self.intermediate_key} is not the key of {self.intermediate}")
+        key = _key_of(certificate, self.intermediate, self.intermediate_key, password)
         return Authority(certificate, key, (certificate,))
+
+
+def _key_of(
+    certificate: x509.Certificate, path: Path, key_path: Path, password: str | None
+) -> PrivateKey:
+    key = load_key(key_path, password)
+    if certificate.public_key() != key.public_key():
+        raise PkiError(f"{key_path} is not the key of {path}")
+    return key
 
 
 def init(

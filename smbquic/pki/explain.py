@@ -16,29 +16,24 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from smbquic.pki.authority import Purpose, general_name, now_utc, subject_names
-from smbquic.pki.verify import (
+from smbquic.pki.checks import (
+    AUTHORITY_CURVES,
     CertificateError,
+    check_authority,
     check_dates,
+    check_leaf,
     check_name,
     check_signature,
     check_strength,
     check_usage,
     find_extension,
+    usage_names,
 )
 
 EXPIRY_WARNING = timedelta(days=30)
 """How long before its end a certificate is warned about."""
-
-_USAGE_NAMES = {
-    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
-    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
-    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "any",
-    ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
-    ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
-}
 
 
 class Verdict(StrEnum):
@@ -60,7 +55,6 @@ class Finding:
 
 def describe(certificate: x509.Certificate) -> dict[str, Any]:
     """What a certificate says about itself, as plain values for people and programs."""
-    usages = find_extension(certificate, x509.ExtendedKeyUsage)
     constraints = find_extension(certificate, x509.BasicConstraints)
     return {
         "subject": certificate.subject.rfc4514_string(),
@@ -76,7 +70,7 @@ def describe(certificate: x509.Certificate) -> dict[str, Any]:
             else certificate.signature_algorithm_oid.dotted_string
         ),
         "names": subject_names(certificate),
-        "usages": [_USAGE_NAMES.get(each, each.dotted_string) for each in usages or ()],
+        "usages": usage_names(certificate),
         "authority": constraints is not None and constraints.ca,
     }
 
@@ -126,8 +120,10 @@ def explain(
     findings.append(_subject(leaf))
     if purpose is Purpose.SERVER:
         findings.append(_names(leaf, name))
-    findings.append(_is_leaf(leaf))
-    findings.append(_chain(chain))
+    findings.append(
+        _held("leaf", lambda: check_leaf(leaf), "the first certificate is not an authority's")
+    )
+    findings.append(_chain(chain, purpose, at))
     return findings
 
 
@@ -180,19 +176,8 @@ def _names(leaf: x509.Certificate, name: str | None) -> Finding:
     return found
 
 
-def _is_leaf(leaf: x509.Certificate) -> Finding:
-    constraints = find_extension(leaf, x509.BasicConstraints)
-    if constraints is not None and constraints.ca:
-        return Finding(
-            "leaf",
-            Verdict.PROBLEM,
-            "the first certificate is an authority's: put the certificate of this end first",
-        )
-    return Finding("leaf", Verdict.OK, "the first certificate is not an authority's")
-
-
-def _chain(chain: Sequence[x509.Certificate]) -> Finding:
-    """Whether each certificate signs the one before it, and an intermediate is there."""
+def _chain(chain: Sequence[x509.Certificate], purpose: Purpose, at: datetime) -> Finding:
+    """Whether each certificate signs the one before it and may, and an intermediate is there."""
     leaf = chain[0]
     if leaf.subject == leaf.issuer:
         return Finding(
@@ -200,9 +185,12 @@ def _chain(chain: Sequence[x509.Certificate]) -> Finding:
             Verdict.WARNING,
             "self-signed: the other end has to trust this very certificate",
         )
-    for lower, upper in itertools.pairwise(chain):
+    for below, (lower, upper) in enumerate(itertools.pairwise(chain)):
         try:
             lower.verify_directly_issued_by(upper)
+            _check_above(upper, purpose, below, at)
+        except CertificateError as error:
+            return Finding("chain", Verdict.PROBLEM, str(error))
         except (InvalidSignature, TypeError, ValueError):
             return Finding(
                 "chain",
@@ -221,3 +209,12 @@ def _chain(chain: Sequence[x509.Certificate]) -> Finding:
             f"no intermediate: right only if the other end trusts {end} itself",
         )
     return Finding("chain", Verdict.OK, f"{len(chain)} certificates in order, up to {end}")
+
+
+def _check_above(authority: x509.Certificate, purpose: Purpose, below: int, at: datetime) -> None:
+    """Raise `CertificateError` for an authority whose chain nobody will accept."""
+    check_dates(authority, at)
+    check_strength(authority, AUTHORITY_CURVES)
+    check_authority(authority, purpose, below)
+    if authority.subject != authority.issuer:
+        check_signature(authority)

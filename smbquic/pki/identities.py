@@ -70,7 +70,7 @@ class Identity:
 
     @classmethod
     def load(cls, files: IdentityFiles) -> Self:
-        """Read the files. Raises `PkiError` for what cannot be used, `ValueError` for a name."""
+        """Read the files. Raises `PkiError` for what cannot be used."""
         _check_permissions(files.key or files.certificate, "private key")
         credential = read_credential(files.certificate, files.key, _password(files))
         about_clients = (files.rules, files.logons, files.client_crl)
@@ -82,16 +82,15 @@ class Identity:
         access = None
         if files.client_ca is not None:
             access = ClientAccess(Trust.load(files.client_ca, files.client_crl), files.rules)
-        names = files.names or subject_names(credential.certificate)
-        normal = dict.fromkeys(str(general_name(name).value) for name in names)
+        names = _names(files, credential.certificate)
         chain = (credential.certificate, *credential.chain)
         wrong = [
             finding
             for finding in explain(chain, Purpose.SERVER)
             if finding.verdict is not Verdict.OK
         ]
-        wrong += _missing_names(credential.certificate, normal)
-        return cls(files, tuple(normal), credential, access, tuple(wrong))
+        wrong += _missing_names(credential.certificate, names)
+        return cls(files, names, credential, access, tuple(wrong))
 
     def check(self) -> None:
         """Raise `PkiError` if clients will refuse the certificate."""
@@ -114,6 +113,15 @@ def check_distinct(identities: Iterable[Identity]) -> None:
             if default is not None:
                 raise PkiError(f"{default} and {path} cannot both be the default")
             default = path
+
+
+def _names(files: IdentityFiles, certificate: x509.Certificate) -> tuple[str, ...]:
+    """The names that it is for, each once and in one spelling."""
+    names = files.names or subject_names(certificate)
+    try:
+        return tuple(dict.fromkeys(str(general_name(name).value) for name in names))
+    except ValueError as error:
+        raise PkiError(f"{files.certificate}: {error}") from error
 
 
 def _missing_names(certificate: x509.Certificate, names: Iterable[str]) -> list[Finding]:

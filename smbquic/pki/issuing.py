@@ -76,7 +76,7 @@ def renew(
     if current.public_key() != key.public_key():
         raise PkiError(f"{files.key} is not the key of {files.certificate}")
     issuer = pki.issuer(password)
-    if not _issued_by(current, issuer):
+    if not _issued_by(current, issuer.certificate):
         raise PkiError(f"{files.certificate} was not issued by {pki.intermediate}")
     if new_key:
         key = generate_key(KeyType.of(key))
@@ -108,28 +108,26 @@ def revoke(
     password: str | None = None,
     now: datetime | None = None,
 ) -> bool:
-    """Put a certificate on the issuer's revocation list; False if it was there already.
+    """Put a certificate on its issuer's revocation list; False if it was there already.
 
-    The list of the root in the same file stays as it is. Raises `PkiError` for a certificate that
-    this PKI did not issue, and `OSError`.
+    Revoking the intermediate, for which the root's key has to be there, revokes all that it
+    issued. The list of the other authority in the same file stays as it is. `password` opens the
+    issuer's key. Raises `PkiError` for a certificate that this PKI did not issue, and `OSError`.
     """
-    issuer = pki.issuer(password)
-    if not _issued_by(certificate, issuer):
-        raise PkiError(
-            f"the certificate with serial number {certificate.serial_number:x} was not issued by "
-            f"{pki.intermediate}; who issued it has to revoke it"
-        )
+    issuer = _issuer_of(pki, certificate, password)
     lists = load_crls(pki.crl)
-    own = [each for each in lists if each.issuer == issuer.certificate.subject]
-    others = [each for each in lists if each.issuer != issuer.certificate.subject]
     revoked = {
-        entry.serial_number: entry.revocation_date_utc for each in own for entry in list(each)
+        entry.serial_number: entry.revocation_date_utc
+        for each in lists
+        if each.issuer == issuer.certificate.subject
+        for entry in list(each)
     }
     if certificate.serial_number in revoked:
         return False
     now = now or now_utc()
     revoked[certificate.serial_number] = now
-    write_file(pki.crl, crls_pem([issuer.revocation_list(revoked, now), *others]), PUBLIC)
+    new = {each.issuer: each for each in [*lists, issuer.revocation_list(revoked, now)]}
+    write_file(pki.crl, crls_pem(new.values()), PUBLIC)
     return True
 
 
@@ -140,9 +138,9 @@ def files_of(pki: PkiDirectory, stem: str) -> CertificateFiles:
     return CertificateFiles(pki.path / f"{stem}.pem", pki.path / f"{stem}.key")
 
 
-def _issued_by(certificate: x509.Certificate, issuer: Authority) -> bool:
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(issuer.certificate)
+        certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True
@@ -151,3 +149,17 @@ def _issued_by(certificate: x509.Certificate, issuer: Authority) -> bool:
 def _purpose(certificate: x509.Certificate) -> Purpose:
     usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     return next(purpose for purpose in Purpose if purpose.usage in usages)
+
+
+def _issuer_of(pki: PkiDirectory, certificate: x509.Certificate, password: str | None) -> Authority:
+    intermediate, root = (load_certificates(path)[0] for path in (pki.intermediate, pki.ca))
+    if certificate == root:
+        raise PkiError(f"{pki.ca} cannot be revoked: whoever trusts it has to be told to stop")
+    if _issued_by(certificate, intermediate):
+        return pki.issuer(password)
+    if _issued_by(certificate, root):
+        return pki.root(password)
+    raise PkiError(
+        f"the certificate with serial number {certificate.serial_number:x} was not issued by "
+        f"{pki.intermediate} or {pki.ca}; who issued it has to revoke it"
+    )

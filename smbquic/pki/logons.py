@@ -13,9 +13,9 @@ from typing import Self
 from cryptography import x509
 
 from smbquic.pki.access import Decision, place_of
+from smbquic.pki.checks import shown
 from smbquic.pki.conditions import Condition
 from smbquic.pki.explain import fingerprint
-from smbquic.pki.verify import shown
 
 ANYBODY = "*"
 """In place of users: all of them."""

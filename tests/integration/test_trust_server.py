@@ -36,6 +36,7 @@ from smbquic.pki.logons import Logons
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.limits import Limits
 from smbquic.transport import quic
+from tests.integration.auditing import Records
 
 PASSWORD = "correct horse"
 
@@ -75,11 +76,13 @@ def connect(
     *,
     share: str = "data",
     password: str = PASSWORD,
+    crl: Path | None = None,
 ) -> AbstractAsyncContextManager[Share]:
     return smbquic.connect(
         f"smb+quic://alice@localhost:{port(running)}/{share}",
         password=password,
         ca=own.ca,
+        crl=crl,
         client_certificate=certificate.certificate if certificate else None,
         client_key=certificate.key if certificate else None,
     )
@@ -253,6 +256,24 @@ async def test_a_new_revocation_ends_connections(own: PkiDirectory, tmp_path: Pa
                 await until_it_ends(bobs)
 
 
+async def test_a_revoked_intermediate_ends_connections_and_allows_none(
+    own: PkiDirectory, tmp_path: Path
+) -> None:
+    files = identity(own.server, default=True, client_ca=own.ca, client_crl=own.crl)
+    async with serving(tmp_path, files) as running:
+        async with connect(running, own, own.client, crl=own.crl) as share:
+            await share.listdir("")
+            revoke(own, load_certificates(own.intermediate)[0])
+            async with asyncio.timeout(60):
+                with pytest.raises(ConnectionClosed):
+                    await until_it_ends(share)
+        for crl, whose in ((None, "client"), (own.crl, "server")):
+            with pytest.raises(HandshakeError, match=r"'smbquic issuer .*' was revoked") as refused:
+                async with connect(running, own, own.client, crl=crl):
+                    pass
+            assert refused.value.reason == "revoked", whose
+
+
 @pytest.mark.parametrize("name", ["other", "both"])
 async def test_certificates_that_contradict_each_other(
     own: PkiDirectory, tmp_path: Path, name: str
@@ -265,19 +286,6 @@ async def test_certificates_that_contradict_each_other(
     with pytest.raises(PkiError, match=r"are both for localhost|both be the default"):
         async with serving(tmp_path, *pair):
             pass
-
-
-class Records:
-    """An audit sink that keeps its records."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-
-    def write(self, line: str) -> None:
-        self.records.append(json.loads(line))
-
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [record for record in self.records if record["event"] == event]
 
 
 async def test_the_audit_tells_it_all(own: PkiDirectory, tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ def test_the_life_of_a_certificate(tmp_path: Path) -> None:
     assert "before" in pki_command("revoke", place, place / "alice.pem")
     assert json.loads(pki_command("revoke", place, place / "alice.pem", "--json"))["new"] is False
     assert "refused (revoked)" in pki_command("verify", place / "alice.pem", *accept, code=4)
+    assert "revoked" in pki_command("revoke", place, place / "intermediate.pem")
+    said = pki_command("verify", place / "client.pem", *accept, code=4)
+    assert "refused (revoked)" in said
 
 
 def test_an_encrypted_authority(tmp_path: Path) -> None:

@@ -72,6 +72,30 @@ def test_a_ca_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     with pytest.raises(PkiError, match=r"ca\.pem"):
         client_tls(ca=tmp_path / "ca.pem")
+    with pytest.raises(PkiError, match="revocation list"):
+        client_tls(crl=tmp_path / "ca.pem")
+
+
+def test_what_is_revoked_is_refused(pki: PkiDirectory, bad_pki: FaultyPki) -> None:
+    revoked = chain_of(bad_pki.server(Fault.REVOKED).certificate)
+    careless, careful = client_tls(ca=pki.ca), client_tls(ca=pki.ca, crl=str(bad_pki.crl))
+    assert careless.verify is not None
+    assert careful.verify is not None
+    careless.verify(revoked, "localhost")
+    with pytest.raises(HandshakeError) as caught:
+        careful.verify(revoked, "localhost")
+    assert caught.value.reason == "revoked"
+
+
+def test_the_systems_authorities_may_have_revocation_lists(
+    pki: PkiDirectory, bad_pki: FaultyPki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
+    tls = client_tls(crl=bad_pki.crl)
+    assert tls.verify is not None
+    with pytest.raises(HandshakeError) as caught:
+        tls.verify(chain_of(bad_pki.server(Fault.REVOKED).certificate), "localhost")
+    assert caught.value.reason == "revoked"
 
 
 def test_optional_paths() -> None:

@@ -98,3 +98,16 @@ def test_the_order_of_a_chain(pki: PkiDirectory) -> None:
     assert order_chain(leaf, [root, intermediate]) == [intermediate]
     assert order_chain(leaf, [root]) == []
     assert order_chain(root, [root]) == []
+
+
+def test_files_that_were_put_together_the_wrong_way_round(
+    pki: PkiDirectory, tmp_path: Path
+) -> None:
+    reversed_chain = tmp_path / "reversed.pem"
+    leaf, intermediate = load_certificates(pki.client.certificate)
+    encoded = [each.public_bytes(serialization.Encoding.PEM) for each in (intermediate, leaf)]
+    reversed_chain.write_bytes(b"".join(encoded))
+    with pytest.raises(PkiError, match="but of a later one: put that first"):
+        read_credential(reversed_chain, pki.client.key)
+    with pytest.raises(PkiError, match=r"is not the key of the first certificate in \S+$"):
+        read_credential(pki.client.certificate, pki.server.key)

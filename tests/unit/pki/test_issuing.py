@@ -5,10 +5,10 @@ import pytest
 
 from smbquic.pki import KeyType, PkiDirectory, PkiError, Purpose, Trust, init, verify
 from smbquic.pki.authority import subject_names
+from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.container import ders
 from smbquic.pki.files import load_certificates, load_crls, load_key
 from smbquic.pki.issuing import due, files_of, issue, renew, revoke
-from smbquic.pki.verify import CertificateError, Reason
 
 
 @pytest.fixture
@@ -121,3 +121,37 @@ def test_revoked_ones_are_refused(own: PkiDirectory) -> None:
 def test_others_certificates_are_not_ours_to_revoke(own: PkiDirectory, pki: PkiDirectory) -> None:
     with pytest.raises(PkiError, match="who issued it has to revoke it"):
         revoke(own, load_certificates(pki.client.certificate)[0])
+
+
+def test_a_revoked_intermediate_takes_all_that_it_issued_with_it(own: PkiDirectory) -> None:
+    (intermediate,) = load_certificates(own.intermediate)
+    alice = load_certificates(issue(own, "alice", Purpose.CLIENT).certificate)
+    revoke(own, alice[0])
+    assert revoke(own, intermediate)
+    assert not revoke(own, intermediate)
+    trust = Trust.load(own.ca, own.crl)
+    for files, purpose in ((own.server, Purpose.SERVER), (own.client, Purpose.CLIENT)):
+        with pytest.raises(CertificateError, match=r"'smbquic issuer .*' was revoked") as refused:
+            verify(ders(load_certificates(files.certificate)), purpose, trust)
+        assert refused.value.reason == Reason.REVOKED
+    # The other list in the file is as it was, and still the first.
+    assert [len(list(each)) for each in load_crls(own.crl)] == [1, 1]
+    assert load_crls(own.crl)[0].issuer == intermediate.subject
+
+
+def test_an_intermediate_is_revoked_with_the_key_of_the_root(tmp_path: Path) -> None:
+    locked = init(tmp_path / "locked", password="secret")
+    (intermediate,) = load_certificates(locked.intermediate)
+    with pytest.raises(PkiError, match=r"ca\.key: the password is wrong"):
+        revoke(locked, intermediate, password="wrong")
+    assert revoke(locked, intermediate, password="secret")
+    locked.ca_key.unlink()
+    (client, _) = load_certificates(locked.client.certificate)
+    assert revoke(locked, client, password="secret")
+    with pytest.raises(PkiError, match=r"ca\.key"):
+        revoke(locked, intermediate, password="secret")
+
+
+def test_a_root_cannot_be_revoked(own: PkiDirectory) -> None:
+    with pytest.raises(PkiError, match="whoever trusts it has to be told to stop"):
+        revoke(own, load_certificates(own.ca)[0])

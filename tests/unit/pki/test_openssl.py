@@ -10,8 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, KeyType, PkiDirectory, Purpose, init
+from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.files import load_certificates
-from smbquic.pki.verify import CertificateError, Reason, Trust, verify
+from smbquic.pki.verify import Trust, verify
 
 PROFILE = Path(__file__).parents[3] / "certs" / "profile.cnf"
 
