@@ -7,6 +7,7 @@ import click
 import pytest
 
 from smbquic.cli import serve
+from smbquic.config import AuditOptions
 from smbquic.pki.authority import subject_names
 from smbquic.pki.directory import PkiDirectory
 from smbquic.pki.files import load_certificates
@@ -66,3 +67,9 @@ def test_a_certificate_that_is_given_is_taken(pki: PkiDirectory) -> None:
     for one, other in ((key, None), (None, secret)):
         with pytest.raises(click.UsageError, match="add --cert"):
             serve._certificate(None, one, other, (), quic=True)
+
+
+def test_an_audit_file_that_cannot_be_written(tmp_path: Path) -> None:
+    options = AuditOptions(file=tmp_path / "nowhere" / "audit")
+    with pytest.raises(click.UsageError, match="audit: cannot be written to: No such file"):
+        serve._open(options)
