@@ -5,12 +5,13 @@ Decoders give a valid object or raise `WireError`, on any bytes.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer, Reader, text, unpack, utf16
+from smbquic.wire.flags import Flags
 
 SIGNATURE = b"NTLMSSP\x00"
 """What every NTLM message begins with."""
@@ -23,7 +24,7 @@ _AV_PAIR = Struct("<HH")
 _AV_FLAGS = Struct("<I")
 
 
-class NegotiateFlags(IntFlag):
+class NegotiateFlags(Flags):
     """NEGOTIATE. [MS-NLMP] 2.2.2.5; the names without NTLMSSP_ and NEGOTIATE_."""
 
     UNICODE = 0x00000001
@@ -58,7 +59,7 @@ class AvId(IntEnum):
     TIMESTAMP = 7
 
 
-class AvFlags(IntFlag):
+class AvFlags(Flags):
     """MsvAvFlags. [MS-NLMP] 2.2.2.1."""
 
     MIC_PROVIDED = 0x2

@@ -12,6 +12,7 @@ from smbquic.errors import DeniedError, RemoteProtocolError, SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateResponse
+from smbquic.wire.error import ErrorResponse
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
 from smbquic.wire.read import ReadResponse
@@ -174,6 +175,8 @@ class ServicePipe:
 
     async def _ask(self, body: Message) -> Any:
         response = await self._tree.request(body, self._name, _MORE)
+        if isinstance(response.body, ErrorResponse):
+            raise RemoteProtocolError(f"{self._name}: there is more, and nothing of it")
         return response.body
 
 

@@ -7,9 +7,10 @@ from functools import partial
 from smbquic.auth.initiator import Credentials, Initiator
 from smbquic.client.connection import Connection, Target
 from smbquic.client.pipes import ShareEntry, list_shares
-from smbquic.errors import StatusError
+from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession, Response
+from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
@@ -20,10 +21,17 @@ _NOTHING: frozenset[NtStatus] = frozenset()
 
 
 def check(response: Response, path: str = "", accept: Container[NtStatus] = _NOTHING) -> None:
-    """Raise `StatusError.of` what the server answered, unless it is a success or in `accept`."""
+    """Raise `StatusError.of` what the server answered, unless it is a success or in `accept`.
+
+    Raises `RemoteProtocolError` for an error that is called a success.
+    """
     status = response.status
-    if (status.is_error or status.is_warning) and status not in accept:
+    if status in accept:
+        return
+    if status.is_error or status.is_warning:
         raise StatusError.of(status, Command(response.header.command).name, path)
+    if isinstance(response.body, ErrorResponse):
+        raise RemoteProtocolError(f"an error with the status {status.label}")
 
 
 class Session:

@@ -210,6 +210,8 @@ class Context:
         Not cancelled with the request: a thread cannot be.
         """
         future = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+        # A request that was cancelled never hears of a failure, which is no news for the log then.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(future)
 
 

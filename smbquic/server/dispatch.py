@@ -7,9 +7,9 @@ connection goes on with the next message.
 
 import asyncio
 import logging
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smbquic.errors import RemoteProtocolError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
@@ -19,6 +19,9 @@ from smbquic.server.context import Answer, Context, Endless, Wait
 from smbquic.server.status import status_of
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
+
+if TYPE_CHECKING:
+    from smbquic.server.connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -156,11 +159,19 @@ def _postpone(
             return StatusError(refusal)
         connection.endless += 1
     task = asyncio.ensure_future(work)
-    connection.pending[requests[index].header.message_id] = task
+    request = requests[index]
+    connection.pending[request.header.message_id] = task
     lasts = endless and result.lasts
-    answering = connection.spawn(
-        _finish(context, requests, index, task, endless=endless, lasts=lasts)
-    )
+    answering = connection.spawn(_finish(context, requests, index, task, endless=endless))
+
+    def left(_: asyncio.Future[None]) -> None:
+        # Here, because a task that is cancelled before its first step takes none at all.
+        if connection.pending.pop(request.header.message_id, None) is not None:
+            connection.endless -= endless
+            if not (lasts and connection.closed and _hand_over(context, request, task)):
+                _give_up(context, request, task)
+
+    answering.add_done_callback(left)
     if context.entry is not None:
         answering.add_done_callback(context.entry.begin_request())
     return None
@@ -173,23 +184,18 @@ async def _finish(
     task: asyncio.Future[Any],
     *,
     endless: bool,
-    lasts: bool,
 ) -> None:
     """Sees postponed work through, answers it, and goes on with the rest of its compound."""
     request = requests[index]
     connection = context.connection
-    try:
-        if request.header.command not in _NO_INTERIM:
-            grace = 0.0 if endless else context.server.limits.interim_delay
-            done, _ = await asyncio.wait([task], timeout=grace)
-            if not done:
-                await connection.send(connection.protocol.interim(request))
-        await asyncio.wait([task])
-    finally:
-        del connection.pending[request.header.message_id]
-        connection.endless -= endless
-        if not (lasts and connection.closed and _hand_over(context, request, task)):
-            task.cancel()
+    if request.header.command not in _NO_INTERIM:
+        grace = 0.0 if endless else context.server.limits.interim_delay
+        done, _ = await asyncio.wait([task], timeout=grace)
+        if not done:
+            await connection.send(connection.protocol.interim(request))
+    await asyncio.wait([task])
+    del connection.pending[request.header.message_id]
+    connection.endless -= endless
     message = _answer(context, request, _outcome(context, request, task))
     if message is not None:
         await connection.send(message)
@@ -202,23 +208,42 @@ def _hand_over(context: Context, request: Request, task: asyncio.Future[Any]) ->
     limit = context.server.limits.pending
     for connection in context.session.channels:
         if not connection.closed and connection.endless < limit:
-            connection.endless += 1
-            context.connection = connection
-            connection.spawn(_see_through(context, request, task))
+            _see_to(connection, context, request, task)
             return True
     return False
 
 
+def _see_to(
+    connection: "Connection", context: Context, request: Request, task: asyncio.Future[Any]
+) -> None:
+    """Keeps work up as long as a connection lasts, or another one after it."""
+    connection.endless += 1
+    context.connection = connection
+    seeing = connection.spawn(_see_through(context, request, task))
+
+    def left(_: asyncio.Future[None]) -> None:
+        connection.endless -= 1
+        if seeing.cancelled() and not (connection.closed and _hand_over(context, request, task)):
+            _give_up(context, request, task)
+
+    seeing.add_done_callback(left)
+
+
 async def _see_through(context: Context, request: Request, task: asyncio.Future[Any]) -> None:
     """Waits for work that nobody expects an answer of any more."""
-    connection = context.connection
-    try:
-        await asyncio.wait([task])
-    finally:
-        connection.endless -= 1
-        if not (connection.closed and _hand_over(context, request, task)):
-            task.cancel()
+    await asyncio.wait([task])
     _outcome(context, request, task)
+
+
+def _give_up(context: Context, request: Request, task: asyncio.Future[Any]) -> None:
+    """Ends work that nobody waits for; what it fails with is looked at all the same."""
+
+    def look(task: asyncio.Future[Any]) -> None:
+        with suppress(RemoteProtocolError):
+            _outcome(context, request, task)
+
+    task.cancel()
+    task.add_done_callback(look)
 
 
 def _outcome(context: Context, request: Request, task: asyncio.Future[Any]) -> Any:

@@ -49,7 +49,7 @@ class DirectoryEntry:
 
     @property
     def _short_name_length(self) -> int:
-        return 2 * len(self.short_name)
+        return len(self._short_name) if self.short_name else 0
 
     @property
     def _short_name(self) -> bytes:

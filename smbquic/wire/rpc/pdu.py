@@ -237,14 +237,14 @@ class BindAck:
         reader.align(4)
         (count,) = reader.unpack(_RESULTS)
         results = [ContextResult(*reader.unpack(_RESULT)) for _ in range(count)]
-        return cls(
-            header.call_id, results, max_xmit, max_recv, group, address.decode("ascii", "replace")
-        )
+        return cls(header.call_id, results, max_xmit, max_recv, group, address.decode("latin-1"))
 
     def encode(self) -> bytes:
         """The PDU."""
         fixed = _BIND_ACK.pack(self.max_xmit_frag, self.max_recv_frag, self.assoc_group_id)
-        address = self.secondary_address.encode("ascii") + b"\0" if self.secondary_address else b""
+        address = (
+            self.secondary_address.encode("latin-1") + b"\0" if self.secondary_address else b""
+        )
         length = _LENGTH.pack(len(address))
         gap = padding(_HEADER.size + len(fixed) + len(length) + len(address), 4)
         results = [_RESULT.pack(r.result, r.reason, r.transfer_syntax) for r in self.results]

@@ -19,6 +19,7 @@ from smbquic.auth.ntlm_messages import (
 )
 from smbquic.auth.spnego_tokens import NegTokenInit, NegTokenResp
 from smbquic.errors import WireError
+from smbquic.wire.flags import Flags
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max_size=20)
 VALUES = st.binary(max_size=40)
@@ -192,3 +193,10 @@ def test_a_client_challenge_without_flags() -> None:
 def test_a_bad_client_challenge_is_refused(data: bytes) -> None:
     with pytest.raises(WireError):
         ClientChallenge.decode(data)
+
+
+@pytest.mark.parametrize("flags", [NegotiateFlags, AvFlags])
+def test_what_peers_send_is_not_remembered_for_ever(flags: type[Flags]) -> None:
+    for value in range(5000):
+        assert flags(value << 8) == value << 8
+    assert len(flags._value2member_map_) < 1100

@@ -12,6 +12,7 @@ from smbquic.errors import DeniedError, NotFoundError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.rpc import Association, Interface
 from smbquic.transport.base import Peer
+from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlResponse
 from smbquic.wire.read import ReadResponse
@@ -192,6 +193,13 @@ async def test_services_that_lie(
     with pytest.raises(RemoteProtocolError, match=message):
         await session.shares()
     assert server.commands()[-2:] == ["CLOSE", "TREE_DISCONNECT"]
+
+
+async def test_more_of_an_error(session: Session, server: FakeServer) -> None:
+    serving(server, listing(DATA))
+    server.handlers[Command.IOCTL] = lambda request: (NtStatus.BUFFER_OVERFLOW, ErrorResponse())
+    with pytest.raises(RemoteProtocolError, match="nothing of it"):
+        await session.shares()
 
 
 async def test_answers_are_not_taken_without_end(session: Session, server: FakeServer) -> None:

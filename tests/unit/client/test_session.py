@@ -4,7 +4,7 @@ import pytest
 
 from smbquic.client.connection import Connection, Target
 from smbquic.client.session import Session, check
-from smbquic.errors import NotFoundError, SecurityError, StatusError
+from smbquic.errors import NotFoundError, RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.error import ErrorResponse
@@ -128,4 +128,13 @@ async def test_checking_responses(transport: FakeTransport) -> None:
     check(response, "x", (NtStatus.NO_MORE_FILES,))
     with pytest.raises(StatusError, match=r"ECHO: x: .*NO_MORE_FILES"):
         check(response, "x")
+    await connection.close()
+
+
+async def test_an_error_that_is_called_a_success(transport: FakeTransport) -> None:
+    connection = connection_over(transport, credits=3)
+    task = asyncio.create_task(connection.request(EchoRequest(), Target()))
+    transport.reply(await transport.next(), ErrorResponse(), NtStatus.of(0x00000105))
+    with pytest.raises(RemoteProtocolError, match="0x00000105"):
+        check(await task)
     await connection.close()

@@ -1,7 +1,10 @@
 """Compounds, requests that take their time, and what goes wrong."""
 
 import asyncio
+import errno
+import gc
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -464,3 +467,24 @@ async def test_the_negotiation_is_confirmed(connect: Any) -> None:
     response = await client.call(client.protocol.validate_negotiate())
     assert response.status == NtStatus.SUCCESS
     client.protocol.check_validation(response)
+
+
+async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
+    client: Any, until: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def fail(file: LocalFile) -> None:
+        begun.set()
+        assert release.wait(60)
+        raise OSError(errno.EBADF, "the file is closed")
+
+    client.send(FlushRequest(await client.open("x")))
+    monkeypatch.setattr(LocalFile, "flush", fail)
+    await asyncio.to_thread(begun.wait, 60)
+    await client.close()
+    release.set()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []

@@ -1,7 +1,9 @@
 """NEGOTIATE to TREE_DISCONNECT: who gets in, and what ends when."""
 
 import asyncio
+import gc
 import json
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -285,3 +287,19 @@ async def test_encryption_required(connect: Any, server_with: Any) -> None:
     client = await connect(to=server)
     assert client.session.encrypt_data
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize("moments", range(8))
+async def test_a_failed_logon_that_nobody_waits_for(
+    connect: Any, moments: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await connect(token="")
+    initiator = type((await connect()).session.initiator)
+    _, sent = client.protocol.session_setup(initiator(b"alice:wrong"))
+    client.deliver(sent.buffers)
+    for _ in range(moments):
+        await asyncio.sleep(0)
+    await client.close()
+    del client
+    gc.collect()
+    assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []

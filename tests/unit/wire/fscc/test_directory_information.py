@@ -172,6 +172,13 @@ def test_short_name_of_odd_size() -> None:
         decode_entries(Class.FileBothDirectoryInformation, wire)
 
 
+def test_short_name_of_two_units_a_character() -> None:
+    entry = replace(ENTRY, short_name="\U0001f600~1")
+    wire = encode_entry(Class.FileBothDirectoryInformation, entry)
+    [decoded] = decode_entries(Class.FileBothDirectoryInformation, wire)
+    assert decoded.short_name == "\U0001f600~1"
+
+
 def test_name_outside() -> None:
     wire = encode_entry(Class.FileDirectoryInformation, ENTRY)
     with pytest.raises(WireError, match="its name ends at"):

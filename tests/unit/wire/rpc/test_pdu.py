@@ -37,7 +37,7 @@ SYNTAX = st.builds(SyntaxId, st.uuids(), U16, U16)
 CONTEXT = st.builds(PresentationContext, U16, SYNTAX, st.lists(SYNTAX, max_size=3))
 RESULT = st.builds(ContextResult, U16, U16, st.binary(min_size=20, max_size=20))
 STUB = st.binary(max_size=64)
-ADDRESS = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=20)
+ADDRESS = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=20)
 PDUS: list[Any] = [
     st.builds(Bind, U32, st.lists(CONTEXT, max_size=3), U16, U16, U32),
     st.builds(AlterContext, U32, st.lists(CONTEXT, max_size=3), U16, U16, U32),
@@ -172,3 +172,10 @@ def test_we_read_impackets_requests() -> None:
     theirs["op_num"], theirs["ctx_id"], theirs["pduData"] = 15, 3, b"stub"
     theirs["alloc_hint"], theirs["call_id"], theirs["flags"] = 4, 7, 3
     assert Request.decode(theirs.get_packet()) == Request(7, 15, b"stub", 3, 4)
+
+
+def test_an_address_that_is_not_ascii() -> None:
+    ack = BindAck(9, [], 100, 200, 5, "pipe")
+    answered = BindAck.decode(ack.encode().replace(b"pipe", b"p\xefpe"))
+    assert answered.secondary_address == "p\xefpe"
+    assert BindAck.decode(answered.encode()) == answered

@@ -1,0 +1,266 @@
+"""The real server in a process of its own, and scripts played to it over both transports.
+
+What guides the scripts is the corpus of the target `server`, which reads them in the same way:
+those are mixed and changed. The server is watched from outside: its log, its memory, its files, and
+whether honest clients are served all the time.
+"""
+
+import asyncio
+import contextlib
+import random
+import resource
+import socket
+import tempfile
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import smbquic
+from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.cli import status
+from smbquic.client.dial import client_tls
+from smbquic.errors import SmbError, TransportError
+from smbquic.pki import init
+from smbquic.transport import quic, tcp
+from smbquic.transport.base import MessageTransport
+from tests.fuzz.findings import Findings
+from tests.fuzz.place import KNOWN, LARGEST, Place, Trespass
+from tests.fuzz.player import PATIENCE, Misbehaviour, Player
+from tests.fuzz.rows import Row
+from tests.fuzz.servers import MANY
+from tests.fuzz.source import Source, spoiled
+from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
+
+KINDS = tuple((kind, when) for kind in ("tcp", "quic") for when in ("before", "after"))
+NAMES = tuple(f"live-{kind}-{when}" for kind, when in KINDS)
+GROWTH = 64
+"""MiB by which the server may grow after its first quarter of the time."""
+FILES = 32
+"""Files that it may have open in the end, more than in the beginning."""
+_LONGEST = 1024
+_PROBE = 5.0
+_RECENT = 64
+_BAD_WORDS = ("Traceback", "failed unexpectedly", "the server failed", "never retrieved")
+_CONFIG = f"""
+[limits]
+failed_logons = {MANY}
+failed_logons_of_address = {MANY}
+failed_logon_delay = 0.001
+break_seconds = 1
+durable_seconds = 1
+"""
+
+
+class _Scripts:
+    """Scripts by chance: kept ones, put together anew and changed."""
+
+    def __init__(self, chance: random.Random, kept: Sequence[bytes]) -> None:
+        self._chance = chance
+        self._kept = kept or [b""]
+
+    def next(self) -> bytes:
+        """Another one."""
+        chance = self._chance
+        if chance.random() < 0.2:
+            return chance.randbytes(chance.randrange(_LONGEST))
+        one, other = (chance.choice(self._kept) for _ in range(2))
+        script = one[: chance.randrange(len(one) + 1)] + other[chance.randrange(len(other) + 1) :]
+        if chance.random() < 0.5:
+            script += chance.randbytes(chance.randrange(200))
+        return spoiled(script, Source(chance.randbytes(64)))[:_LONGEST]
+
+
+@dataclass
+class Live:
+    """One server, four players and somebody honest."""
+
+    server: ServerProcess
+    place: Place
+    findings: Findings
+    until: float
+    rows: dict[str, Row]
+    recent: deque[tuple[str, bytes]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    probes: int = 0
+    slowest: float = 0.0
+    _log_read: int = 0
+
+    async def run(self, seed: int, kept: Sequence[bytes]) -> None:
+        """Until the time is over, or the server is."""
+        beginning = time.monotonic()
+        files = self._files()
+        async with asyncio.TaskGroup() as tasks:
+            for name, row in self.rows.items():
+                scripts = _Scripts(random.Random(f"{seed} {name}"), kept)
+                tasks.create_task(self._play(name, row, scripts))
+            tasks.create_task(self._watch(beginning))
+        await self._rest(files)
+        for row in self.rows.values():
+            row.seconds = time.monotonic() - beginning
+
+    @property
+    def _over(self) -> bool:
+        return time.monotonic() >= self.until or not self._alive()
+
+    def _alive(self) -> bool:
+        try:
+            text = Path(f"/proc/{self.server.pid}/status").read_text()
+        except OSError:
+            return False
+        return "State:\tZ" not in text
+
+    def _files(self) -> int:
+        try:
+            return sum(1 for _ in Path(f"/proc/{self.server.pid}/fd").iterdir())
+        except OSError:
+            return 0
+
+    # --- playing ----------------------------------------------------------------------------
+
+    async def _play(self, name: str, row: Row, scripts: _Scripts) -> None:
+        kind, after = name.split("-")[1], name.endswith("after")
+        password = PASSWORD if after else "wrong"
+        initiator = partial(Initiator, Credentials(USER, password), host="localhost")
+        dial = self._dialer(kind)
+        while not (row.executions and self._over):
+            script = scripts.next()
+            self.recent.append((name, script))
+            try:
+                transport = await dial()
+                await Player(transport, Source(script), initiator, after=after).play()
+                await transport.wait_closed()
+                if kind == "quic" and not after:
+                    self._send_datagrams(scripts)
+            except (Misbehaviour, Trespass, TransportError) as error:
+                self.findings.note(script, error)
+            row.executions += 1
+
+    def _dialer(self, kind: str) -> Callable[[], Awaitable[MessageTransport]]:
+        port = self.server.ports[kind]
+        if kind == "tcp":
+            return partial(tcp.connect, "127.0.0.1", port, timeout=PATIENCE)
+        trust = client_tls(ca=self.server.pki.ca)
+        return partial(quic.connect, "127.0.0.1", port, trust=trust, timeout=PATIENCE)
+
+    def _send_datagrams(self, scripts: _Scripts) -> None:
+        """Something that is no QUIC, or looks like its beginning."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+            data = scripts.next()
+            start = b"\xc0\0\0\0\1\x08" if len(data) % 2 else b""
+            for datagram in (data, (start + data).ljust(1200, b"\0")):
+                link.sendto(datagram, ("127.0.0.1", self.server.ports["quic"]))
+
+    # --- watching ---------------------------------------------------------------------------
+
+    async def _watch(self, beginning: float) -> None:
+        """Somebody honest comes by again and again; and everything is looked at from outside."""
+        warm = beginning + (self.until - beginning) / 4
+        while True:
+            await self._probe("quic" if self.probes % 2 else "tcp")
+            self._look()
+            if time.monotonic() >= warm:
+                for row in self.rows.values():
+                    row.memory.sample(self.server.pid)
+            self.place.fill()
+            if self._over:
+                break
+            await asyncio.sleep(min(_PROBE, max(self.until - time.monotonic(), 0)))
+
+    async def _probe(self, kind: str) -> None:
+        scheme = {"tcp": "smb", "quic": "smb+quic"}[kind]
+        url = f"{scheme}://{USER}@localhost:{self.server.ports[kind]}/steady"
+        started = time.monotonic()
+        try:
+            async with (
+                asyncio.timeout(PATIENCE),
+                smbquic.connect(url, password=PASSWORD, ca=self.server.pki.ca) as share,
+            ):
+                names = await share.listdir()
+                content = await share.read_bytes("known")
+        except (SmbError, TimeoutError) as error:
+            self._note(f"an honest client is not served over {kind}", repr(error))
+            return
+        self.probes += 1
+        self.slowest = max(self.slowest, time.monotonic() - started)
+        if "known" not in names or content != KNOWN:
+            self._note("an honest client finds something else", repr(names))
+
+    def _look(self) -> None:
+        if not self._alive():
+            self._note("the server has ended", self.server.log.read_text()[-8000:])
+        with self.server.log.open() as log:
+            log.seek(self._log_read)
+            new = log.read()
+            self._log_read = log.tell()
+        for word in _BAD_WORDS:
+            if word in new:
+                at = new.index(word)
+                self._note(
+                    f"in the log: {new[at:].splitlines()[0]}", new[max(at - 500, 0) : at + 4000]
+                )
+        try:
+            self.place.check()
+        except Trespass as error:
+            self._note("outside of the share", str(error))
+
+    def _note(self, what: str, text: str) -> None:
+        """With the scripts of the last moments: one of them did it."""
+        scripts = "\n".join(f"{name} {script.hex()}" for name, script in self.recent)
+        self.findings.note_end(b"", what, f"{text}\n\nThe scripts before it:\n{scripts}")
+
+    # --- the end ----------------------------------------------------------------------------
+
+    async def _rest(self, files: int) -> None:
+        """The clients have gone; nothing of them may be left."""
+        end = time.monotonic() + PATIENCE
+        while self._left(files) and time.monotonic() < end:  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(0.5)
+        if left := self._left(files):
+            self._note("the server keeps what its clients had", left)
+        self._look()
+        for row in self.rows.values():
+            row.memory.sample(self.server.pid)
+        growth = next(iter(self.rows.values())).memory.growth
+        if growth > GROWTH:
+            self._note("the memory of the server grows", f"by {growth} MiB")
+
+    def _left(self, files: int) -> str:
+        found = status._ask(status.folder() / f"{self.server.pid}.sock")
+        if found is None:
+            return "it does not tell"
+        if found["connections"] or found["sessions"]:
+            return f"{found['connections']} connections, {found['sessions']}"
+        more = self._files() - files
+        return f"{more} files more than in the beginning" if more > FILES else ""
+
+
+@contextlib.contextmanager
+def _server(folder: Path) -> Iterator[tuple[ServerProcess, Place]]:
+    steady = folder / "steady"
+    steady.mkdir()
+    (steady / "known").write_bytes(KNOWN)
+    config = folder / "config.toml"
+    config.write_text(_CONFIG)
+    pki = init(folder / "pki")
+    options = ("-c", str(config), "--share", f"steady={steady}:ro", "--pipes-over-quic")
+    with running_server(folder, pki, *options) as server:
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
+        yield server, Place(folder)
+
+
+async def fuzz(rows: dict[str, Row], seconds: float, seed: int, kept: Sequence[bytes]) -> str:
+    """Let players loose on a server for so long; what to say of the honest clients."""
+    until = time.monotonic() + seconds
+    with tempfile.TemporaryDirectory(prefix="fuzz") as name:
+        folder = Path(name)
+        findings = Findings("live", folder / "findings")
+        (folder / "server").mkdir()
+        with _server(folder / "server") as (server, place):
+            live = Live(server, place, findings, until, rows)
+            await live.run(seed, kept)
+        for row in rows.values():
+            row.findings = findings.all()
+            break
+    return f"{live.probes} visits of honest clients, the slowest took {live.slowest:.1f} s"

@@ -1,0 +1,115 @@
+"""Whatever else reads bytes from outside: frames, first datagrams, certificates, lists of users."""
+
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from smbquic.auth.users import UsersError, UserStore
+from smbquic.client.probe import _parse_versions
+from smbquic.client.url import SmbUrl, UrlError
+from smbquic.errors import RemoteProtocolError
+from smbquic.pki import CertificateError, PkiError, Purpose, Trust, init, verify
+from smbquic.pki.container import ders, read_certificates
+from smbquic.pki.files import load_certificates, load_crls
+from smbquic.transport.framing import Assembler
+from smbquic.transport.quic.options import INTERNET_DATAGRAM
+from smbquic.transport.quic.router import Router
+from tests.fuzz.decoders import Decoder, Group
+from tests.fuzz.source import Source
+
+_LIMIT = 4096
+
+
+class _Stream:
+    """What an assembler made of a stream."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.refused = False
+        self._assembler = Assembler(lambda message: self.messages.append(bytes(message)))
+
+    def feed(self, data: bytes) -> None:
+        """The next piece; after an error, nothing more."""
+        if not self.refused:
+            try:
+                self._assembler.feed(data, _LIMIT)
+            except RemoteProtocolError:
+                self.refused = True
+
+
+def _frames(data: memoryview) -> None:
+    """A stream is the same in whatever pieces it comes."""
+    source = Source(bytes(data))
+    pieces = [source.short(16) for _ in range(source.below(16))]
+    pieces.append(source.blob(_LIMIT))
+    whole, cut = _Stream(), _Stream()
+    whole.feed(b"".join(pieces))
+    for piece in pieces:
+        cut.feed(piece)
+    if (whole.messages, whole.refused) != (cut.messages, cut.refused):
+        raise AssertionError(f"{whole.messages} in one piece, and {cut.messages} in {pieces}")
+
+
+def _datagram(data: memoryview) -> None:
+    """The first datagram of a client; the engines come behind it."""
+    router = Router(accept=lambda *_: None, reply=lambda *_: None, on_stray=lambda *_: None)
+    path: Any = None
+    router.datagram_received(bytes(data), path, 0.0)
+    router.datagram_received(bytes(data).ljust(INTERNET_DATAGRAM, b"\0"), path, 0.0)
+    if data:
+        router.run_received(bytes(data), 1 + len(data) // 2, path, 0.0)
+    router.batch_received(0.0)
+
+
+@cache
+def _chain() -> tuple[Trust, list[bytes]]:
+    """An authority of this run, and the chain of its server."""
+    with tempfile.TemporaryDirectory() as folder:
+        pki = init(Path(folder) / "pki")
+        return Trust.load(pki.ca), ders(read_certificates(pki.server.certificate))
+
+
+def _certificate(data: memoryview) -> None:
+    """What somebody shows in place of a certificate, before its intermediate."""
+    trust, (_, *others) = _chain()
+    for purpose in Purpose:
+        verify([bytes(data), *others], purpose, trust, name="localhost")
+
+
+def _file(load: Callable[[Path], object]) -> Callable[[memoryview], None]:
+    def decode(data: memoryview) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            load(Path(file.name))
+
+    return decode
+
+
+def _url(data: memoryview) -> None:
+    SmbUrl.parse(bytes(data).decode("utf-8", "replace"))
+
+
+class Others(Group):
+    """These, and a real certificate to begin with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            [
+                Decoder("transport.framing", _frames),
+                Decoder("transport.quic.router", _datagram),
+                Decoder("client.probe.versions", lambda data: _parse_versions(bytes(data))),
+                Decoder("pki.verify", _certificate, refusals=(CertificateError,)),
+                Decoder("pki.certificates", _file(load_certificates), refusals=(PkiError,)),
+                Decoder("pki.revocations", _file(load_crls), refusals=(PkiError,)),
+                Decoder("auth.users", _file(UserStore.load), refusals=(UsersError,)),
+                Decoder("client.url", _url, refusals=(UrlError,)),
+            ]
+        )
+
+    def seeds(self) -> list[bytes]:
+        """As of any group, and the server's certificate."""
+        [judge] = [each for each in self.decoders if each.name == "pki.verify"]
+        return [*super().seeds(), judge.selector + _chain()[1][0]]

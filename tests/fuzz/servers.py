@@ -1,0 +1,153 @@
+"""A whole server in this process, and a client that plays scripts with it."""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.protocol.settings import ServerSettings
+from smbquic.server.limits import Limits
+from smbquic.server.server import CAPABILITIES, Server, Share
+from smbquic.storage.local import LocalStorage
+from tests.fuzz import logons
+from tests.fuzz.memory import pair
+from tests.fuzz.place import Place, small_files
+from tests.fuzz.player import PATIENCE, Misbehaviour, Player
+from tests.fuzz.source import Source
+
+MANY = 1 << 30
+LIMITS = Limits(
+    failed_logon_delay=0.0,
+    failed_logons=MANY,
+    failed_logons_of_address=MANY,
+    interim_delay=0.0,
+    break_seconds=0.05,
+)
+_DESCRIPTORS = Path("/proc/self/fd")
+KINDS: tuple[Literal["tcp", "quic"], ...] = ("tcp", "quic")
+
+
+def wrong() -> Initiator:
+    """A logon that fails."""
+    return Initiator(Credentials(logons.USER, "wrong"), host="localhost")
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner(loop_factory=asyncio.new_event_loop)
+
+
+def close() -> None:
+    """End the event loop that all inputs share."""
+    _runner().close()
+    _runner.cache_clear()
+
+
+def run_until_quiet(work: Coroutine[Any, Any, None]) -> None:
+    """Run it, and raise what it raises, what is logged as a failure, and what it leaves behind."""
+    runner = _runner()
+    runner.get_loop()
+    before = _descriptors()
+    with failures() as failed:
+        runner.run(_quietly(work, failed))
+    if failed:
+        raise failed[0]
+    if _descriptors() > before:
+        raise Misbehaviour(f"{_descriptors() - before} files were left open")
+
+
+async def _quietly(work: Coroutine[Any, Any, None], failed: list[BaseException]) -> None:
+    def take(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        failed.append(context.get("exception") or Misbehaviour(context["message"]))
+
+    asyncio.get_running_loop().set_exception_handler(take)
+    await work
+    if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+        _, pending = await asyncio.wait(rest, timeout=PATIENCE)
+        if pending:
+            raise Misbehaviour(f"tasks were left: {pending}")
+
+
+def _descriptors() -> int:
+    return sum(1 for _ in _DESCRIPTORS.iterdir()) if _DESCRIPTORS.exists() else 0
+
+
+@contextmanager
+def failures() -> Iterator[list[BaseException]]:
+    """What the package logs as an error, and nothing else of what it logs."""
+    found: list[BaseException] = []
+
+    class Taking(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            found.append(error or Misbehaviour(record.getMessage()))
+
+    logger, handler = logging.getLogger("smbquic"), Taking(logging.ERROR)
+    before = logger.propagate, logger.level
+    logger.propagate = False
+    logger.setLevel(logging.ERROR)
+    logger.addHandler(handler)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate, level = before
+        logger.setLevel(level)
+
+
+@contextmanager
+def serving(make: Callable[..., Server] = Server) -> Iterator[tuple[Server, Place]]:
+    """A server of a fresh folder; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="fuzz") as folder, small_files():
+        place = Place(Path(folder))
+        storage = LocalStorage(place.share)
+        shares = [Share("data", storage), Share("readonly", storage, read_only=True)]
+        settings = ServerSettings(guid=bytes(range(16)), capabilities=CAPABILITIES)
+        try:
+            yield (
+                make(
+                    shares,
+                    logons.authenticator(),
+                    settings,
+                    limits=LIMITS,
+                    pipes_over_quic=True,
+                ),
+                place,
+            )
+        finally:
+            storage.close()
+        place.check()
+
+
+async def hung_up(server: Server, connection: asyncio.Task[None]) -> None:
+    """Wait for the end of a server whose only client has gone, and look at what it kept."""
+    done, _ = await asyncio.wait([connection], timeout=PATIENCE)
+    if not done:
+        raise Misbehaviour("the server goes on after its client has hung up")
+    connection.result()
+    await server.close()
+    for what in ("connections", "sessions", "files"):
+        if getattr(server, what):
+            raise Misbehaviour(f"the server keeps {what} of a client that has gone")
+
+
+def run(data: bytes) -> None:
+    """One script, before or after a logon."""
+    run_until_quiet(_play(Source(data)))
+
+
+async def _play(source: Source) -> None:
+    kind, after = source.pick(KINDS), source.below(4) != 0
+    mine, theirs = pair(kind)
+    with serving() as (server, _):
+        connection = asyncio.create_task(server.serve(theirs))
+        initiator = logons.initiator if after else wrong
+        try:
+            await Player(mine, source, initiator, after=after).play()
+        finally:
+            await hung_up(server, connection)

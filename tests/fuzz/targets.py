@@ -1,0 +1,65 @@
+"""What is fuzzed in a process of its own under atheris, and replayed by the tests without it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.fuzz.decoders import Group, group
+
+WEIGHTS = {
+    "server": 6,
+    "client": 4,
+    "messages": 3,
+    "structures": 2,
+    "rpc": 2,
+    "auth": 2,
+    "others": 1,
+}
+"""All targets, and the parts of the time that they get."""
+
+_STRUCTURES = ("wire.fscc", "wire.dtyp")
+_RPC = ("wire.rpc",)
+_BEGINNINGS = (b"", bytes(64), bytes(range(256)))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`run` takes one input and raises what is wrong; `seeds` are inputs to begin with.
+
+    `longest` is the size of an input in bytes.
+    """
+
+    run: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+    longest: int
+
+
+def load(name: str) -> Target:
+    """A target by its name; nothing is imported that others need."""
+    if name == "server":
+        from tests.fuzz import servers
+
+        return Target(servers.run, lambda: list(_BEGINNINGS), 1024)
+    if name == "client":
+        from tests.fuzz import clients
+
+        return Target(clients.run, lambda: list(_BEGINNINGS), 640)
+    decoders = load_group(name)
+    return Target(decoders.run, decoders.seeds, {"auth": 640, "others": 1024}.get(name, 320))
+
+
+def load_group(name: str) -> Group:
+    """The decoders of a target."""
+    if name == "auth":
+        from tests.fuzz import logons
+
+        return logons.decoders()
+    if name == "others":
+        from tests.fuzz import others
+
+        return others.Others()
+    if name == "structures":
+        return group(*_STRUCTURES)
+    if name == "rpc":
+        return group(*_RPC)
+    wire = group("wire.", "protocol.").decoders
+    return Group([each for each in wire if not each.name.startswith((*_STRUCTURES, *_RPC))])
