@@ -50,7 +50,7 @@ def issue(
     names = tuple(names)
     if purpose is Purpose.SERVER and not names:
         names = (stem,)
-    issuer = pki.issuer(password)
+    issuer = _open_issuer(pki, password)
     validity = Validity.starting(now or now_utc(), days).within(issuer.certificate)
     subject = common_name or (names[0] if names else stem)
     files.write(issuer.issue(purpose, subject, generate_key(key_type), validity, names))
@@ -75,7 +75,7 @@ def renew(
     key = load_key(files.key)
     if current.public_key() != key.public_key():
         raise PkiError(f"{files.key} is not the key of {files.certificate}")
-    issuer = pki.issuer(password)
+    issuer = _open_issuer(pki, password)
     if not _issued_by(current, issuer.certificate):
         raise PkiError(f"{files.certificate} was not issued by {pki.intermediate}")
     if new_key:
@@ -149,6 +149,21 @@ def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 def _purpose(certificate: x509.Certificate) -> Purpose:
     usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     return next(purpose for purpose in Purpose if purpose.usage in usages)
+
+
+def _open_issuer(pki: PkiDirectory, password: str | None) -> Authority:
+    """The authority that issues leaves, unless it is revoked."""
+    issuer = pki.issuer(password)
+    certificate = issuer.certificate
+    for each in load_crls(pki.crl) if pki.crl.exists() else ():
+        if (
+            each.issuer == certificate.issuer
+            and each.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+        ):
+            raise PkiError(
+                f"{pki.intermediate} is revoked, and with it whatever it issues: make a new PKI"
+            )
+    return issuer
 
 
 def _issuer_of(pki: PkiDirectory, certificate: x509.Certificate, password: str | None) -> Authority:

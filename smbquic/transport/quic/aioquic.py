@@ -199,9 +199,22 @@ def _load_identity(
             f"the key in {key_where} does not belong to the certificate in {where}",
             "certificate-file",
         )
+    if not _can_sign(private_key):
+        raise HandshakeError(
+            f"the key in {key_where} is of a kind that handshakes cannot be signed with here: "
+            "use ECDSA on P-256 or P-384, or RSA",
+            "unsupported-key",
+        )
     configuration.certificate = leaf
     configuration.certificate_chain = chain
     configuration.private_key = private_key
+
+
+def _can_sign(key: Any) -> bool:
+    """Without it the library's client shows no certificate at all, and says nothing."""
+    context = tls.Context(is_client=True)
+    context.certificate_private_key = key
+    return bool(context._signature_algorithms_for_private_key())
 
 
 class AioquicEngine:

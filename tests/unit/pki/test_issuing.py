@@ -134,6 +134,10 @@ def test_a_revoked_intermediate_takes_all_that_it_issued_with_it(own: PkiDirecto
         with pytest.raises(CertificateError, match=r"'smbquic issuer .*' was revoked") as refused:
             verify(ders(load_certificates(files.certificate)), purpose, trust)
         assert refused.value.reason == Reason.REVOKED
+    with pytest.raises(PkiError, match=r"intermediate\.pem is revoked"):
+        issue(own, "bob", Purpose.CLIENT)
+    with pytest.raises(PkiError, match=r"intermediate\.pem is revoked"):
+        renew(own, "alice")
     # The other list in the file is as it was, and still the first.
     assert [len(list(each)) for each in load_crls(own.crl)] == [1, 1]
     assert load_crls(own.crl)[0].issuer == intermediate.subject

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from aioquic.quic.packet import QuicProtocolVersion
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.errors import HandshakeError
-from smbquic.pki import PkiDirectory
+from smbquic.pki import PkiDirectory, Purpose, Validity
+from smbquic.pki.authority import now_utc, self_signed
 from smbquic.transport.quic import aioquic
 from smbquic.transport.quic.aioquic import (
     AddressCheck,
@@ -90,6 +92,15 @@ def test_a_key_must_belong_to_its_certificate(pki: PkiDirectory) -> None:
         server_configuration(ServerTls(pki.server.certificate, pki.client.key), QuicOptions())
 
     assert caught.value.reason == "certificate-file"
+
+
+def test_a_key_must_be_able_to_sign() -> None:
+    key = ec.generate_private_key(ec.SECP521R1())
+    made = self_signed(Purpose.CLIENT, "large", key, Validity.starting(now_utc(), 1))
+    with pytest.raises(HandshakeError, match="use ECDSA on P-256 or P-384, or RSA") as caught:
+        server_configuration(ServerTls(made.certificate_pem, made.key_pem), QuicOptions())
+
+    assert caught.value.reason == "unsupported-key"
 
 
 @pytest.mark.parametrize(
