@@ -400,6 +400,7 @@ _CLIENT_REASONS = {
     "unknown-ca": "have the server trust the authority of our certificate (client_ca)",
     "expired": "renew our certificate",
     "revoked": "get a new certificate",
+    "wrong-key": "give the key that belongs to our certificate",
     "bad-certificate": "see what is wrong with it: smbquic pki inspect FILE --for client",
 }
 _CERTIFICATE_ADVICE = {
@@ -409,6 +410,8 @@ _CERTIFICATE_ADVICE = {
     "not-yet-valid": "check the clocks of both machines",
     "wrong-name": "use a name that is in the certificate, or have the name put into it",
     "wrong-usage": "issue a certificate with the extended key usage serverAuth",
+    "not-a-leaf": "put the server's own certificate first into its file",
+    "revoked": "issue a new one, and find out why the other was revoked",
 }
 
 

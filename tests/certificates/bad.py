@@ -14,6 +14,7 @@ from tests.certificates.faults import (
     UNKNOWN,
     authority_as_leaf,
     by_a_leaf,
+    by_one_trusted_for_itself,
     constrained,
     from_a_namesake,
     from_a_weakly_signed_issuer,
@@ -435,6 +436,15 @@ BAD = (
         "'insider' signed a certificate and is no authority",
         "invalid CA certificate",
         at_start="'insider' signed a certificate and is no authority",
+    ),
+    Bad(
+        "signed by one that is trusted for itself only",
+        by_one_trusted_for_itself,
+        Reason.NOT_AN_AUTHORITY,
+        "'alone {end}' signed a certificate and is no authority",
+        "invalid CA certificate",
+        at_start="no intermediate: right only if the other end trusts",
+        warns=True,
     ),
     Bad(
         "an intermediate without basic constraints",

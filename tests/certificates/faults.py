@@ -62,6 +62,12 @@ def by_a_leaf(w: World, p: Purpose) -> Shown:
     return w.leaf(p, impostor, key=ec_key("victim"))
 
 
+def by_one_trusted_for_itself(w: World, p: Purpose) -> Shown:
+    """Whoever trusts a self-signed certificate trusts nobody else for that."""
+    alone = x509.load_der_x509_certificate(w.alone[p].chain[0])
+    return w.leaf(p, Authority(alone, w.alone[p].key), key=ec_key("victim"))
+
+
 def without_basic_constraints(w: World, p: Purpose) -> Shown:
     """The issuer never says that it is one."""
     return w.leaf(p, w.authority("plain", without=BASIC))
