@@ -53,11 +53,15 @@ class ConnectError(TransportError):
 
 
 class HandshakeError(TransportError):
-    """The peer was reached, but TLS or ALPN failed. `reason` is a machine-readable word for it."""
+    """The peer was reached, but TLS or ALPN failed. `reason` is a machine-readable word for it.
 
-    def __init__(self, message: str, reason: str = "handshake") -> None:
+    `by_peer` says that it was the peer who refused us, with a TLS alert.
+    """
+
+    def __init__(self, message: str, reason: str = "handshake", *, by_peer: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
+        self.by_peer = by_peer
 
 
 class ConnectionClosed(TransportError):  # noqa: N818  (an end, not always an error)

@@ -59,6 +59,8 @@ def describe(error: BaseException) -> str:
         return _describe_os_error(error)
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, HandshakeError) and error.reason in {"unknown-ca", "self-signed"}:
+        if error.by_peer:
+            return f"{text}; have the server trust the authority of our certificate"
         text += "; name the authority's certificate with --ca FILE"
     return text
 

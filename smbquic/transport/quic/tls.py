@@ -143,21 +143,23 @@ def system_trust() -> tuple[str | None, str | None]:
 
 _ALERTS = {
     40: ("handshake", "the two sides have no TLS parameters in common"),
-    42: ("bad-certificate", "the certificate was refused"),
-    43: ("bad-certificate", "the certificate is of a kind that is not supported"),
-    44: ("revoked", "the certificate is revoked: issue a new one"),
-    45: ("expired", "the certificate has expired: renew it, and check the clock"),
-    46: ("bad-certificate", "the certificate was refused"),
-    48: ("unknown-ca", "the certificate comes from an authority that is not trusted"),
-    49: ("access-denied", "the certificate is valid, but the access rules deny it"),
     50: ("handshake", "the other side cannot make sense of what it was sent"),
-    51: ("wrong-key", "the certificate was shown without its key"),
     70: ("no-tls13", "the other side does not speak TLS 1.3"),
     71: ("handshake", "the other side asks for stronger cryptography"),
     80: ("handshake", "the other side failed to complete the handshake; its log says why"),
     112: ("unrecognized-name", "the server has no certificate for this name"),
     116: ("no-certificate", "the server demands a client certificate: give one, with its key"),
     120: ("alpn", "the other side does not speak SMB over QUIC (ALPN smb) on this port"),
+}
+_CERTIFICATE_ALERTS = {
+    42: ("bad-certificate", "was refused"),
+    43: ("bad-certificate", "is of a kind that is not supported"),
+    44: ("revoked", "is revoked: issue a new one"),
+    45: ("expired", "has expired: renew it, and check the clock"),
+    46: ("bad-certificate", "was refused"),
+    48: ("unknown-ca", "comes from an authority that is not trusted"),
+    49: ("access-denied", "is valid, but the access rules deny it"),
+    51: ("wrong-key", "was shown without its key"),
 }
 
 _ALERTS_BY_REASON = {
@@ -224,11 +226,12 @@ def handshake_failure(ending: Ending, peer: str) -> TransportError:
     alert = ending.code - CRYPTO_ERROR
     if ending.ours:
         return _refused_here(ending, peer, alert)
-    reason, meaning = _ALERTS.get(
-        alert, ("refused", f"the other side refused the connection (error 0x{ending.code:x})")
+    reason, meaning = _meaning(alert, "our") or (
+        "refused",
+        f"the other side refused the connection (error 0x{ending.code:x})",
     )
     said = f" ({ending.reason})" if ending.reason else ""
-    return HandshakeError(f"{peer}: {meaning}{said}", reason)
+    return HandshakeError(f"{peer}: {meaning}{said}", reason, by_peer=True)
 
 
 def _refused_here(ending: Ending, peer: str, alert: int) -> HandshakeError:
@@ -240,6 +243,14 @@ def _refused_here(ending: Ending, peer: str, alert: int) -> HandshakeError:
             return HandshakeError(
                 f"the certificate of {peer} {meaning}{help_} ({ending.reason})", reason
             )
-    reason, meaning = _ALERTS.get(alert, ("handshake", "the handshake failed"))
+    reason, meaning = _meaning(alert, "its") or ("handshake", "the handshake failed")
     said = ending.reason or f"error 0x{ending.code:x}"
     return HandshakeError(f"{peer}: {meaning} ({said})", reason)
+
+
+def _meaning(alert: int, whose: str) -> tuple[str, str] | None:
+    """What a TLS alert says about somebody's certificate, or about the rest."""
+    if alert in _CERTIFICATE_ALERTS:
+        reason, predicate = _CERTIFICATE_ALERTS[alert]
+        return reason, f"{whose} certificate {predicate}"
+    return _ALERTS.get(alert)

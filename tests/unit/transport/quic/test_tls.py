@@ -23,7 +23,7 @@ PEER = "quic://192.0.2.1:443"
     ("code", "reason", "words"),
     [
         (40, "handshake", "no TLS parameters in common"),
-        (42, "bad-certificate", "the certificate was refused"),
+        (42, "bad-certificate", "our certificate was refused"),
         (43, "bad-certificate", "not supported"),
         (44, "revoked", "revoked"),
         (45, "expired", "expired"),
@@ -46,6 +46,7 @@ def test_alerts_of_the_peer(code: int, reason: str, words: str) -> None:
 
     assert isinstance(error, HandshakeError)
     assert error.reason == reason
+    assert error.by_peer
     assert str(error).startswith(PEER)
     assert words in str(error)
     assert "(said the peer)" in str(error)
@@ -87,7 +88,7 @@ def test_the_engines_own_verdict(phrase: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("code", "phrase", "reason", "words"),
     [
-        (0x12A, "something new", "bad-certificate", "something new"),
+        (0x12A, "something new", "bad-certificate", "its certificate was refused (something new)"),
         (0x178, "No common ALPN protocols", "alpn", "ALPN smb"),
         (0x7, "Failed to parse frame", "handshake", "the handshake failed"),
         (0x1, "", "handshake", "error 0x1"),
@@ -107,6 +108,7 @@ def test_the_verdict_of_a_hook_is_told_as_it_is() -> None:
 
     assert isinstance(error, HandshakeError)
     assert error.reason == "weak-key"
+    assert not error.by_peer
     assert str(error) == f"{PEER}: the key is weak"
 
 
