@@ -8,8 +8,8 @@ SMB carries a chunk of the file behind headers of its own. Acknowledgements trav
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from smbquic.client.file import CHUNK
-
+CHUNK = 1 << 20
+"""Bytes of a file that each READ or WRITE of our client moves; a test holds this to it."""
 MTU = 1500
 IPV4, UDP, TCP, TIMESTAMPS = 20, 8, 20, 12
 # [RFC9001] 5.3, and a short header ([RFC9000] 17.3.1) before its packet number.

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smbquic.pki.directory import PkiDirectory, init
+from benchmarks.link.namespaces import SERVER_ADDRESSES
+from smbquic.pki import PkiDirectory, init
 
 PREFIX = "smbquic-benchmark-"
 LOCK = "in-use"
@@ -113,7 +114,7 @@ def made(sizes: Sizes, seed: int) -> Iterator[Place]:
         with (folder / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             password = secrets.token_urlsafe(12)
-            place = Place(folder, init(folder / "pki"), password, sizes)
+            place = Place(folder, init(folder / "pki", names=SERVER_ADDRESSES[0]), password, sizes)
             _fill(place, random.Random(seed))
             yield place
     finally:

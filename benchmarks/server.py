@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from smbquic.auth.users import UserStore
-from smbquic.pki.directory import PkiDirectory, init
+from smbquic import UserStore
+from smbquic.pki import PkiDirectory, init
 
 USER = "alice"
 

@@ -8,13 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smbquic import sync
-    from smbquic.api import Serving, SessionOptions, connect, open_session, serve
+    from smbquic import pki, sync
+    from smbquic.api import Serving, SessionOptions, connect, open_session, serve, stop_signal
     from smbquic.auth.users import UserStore
     from smbquic.client.file import File
     from smbquic.client.pipes import NotListedError, ShareEntry
     from smbquic.client.session import Session
     from smbquic.client.share import Share
+    from smbquic.client.stages import Stages
     from smbquic.client.stat import Stat, Volume
     from smbquic.client.tree import TreeResult, Usage
     from smbquic.client.url import SmbUrl, UrlError
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
         WireError,
     )
     from smbquic.ntstatus import NtStatus
-    from smbquic.protocol.settings import EncryptionPolicy
+    from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
+    from smbquic.server.limits import Limits
+    from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic import EngineError, TicketCache
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "ConnectionClosed",
     "DeniedError",
     "DirectoryExpectedError",
+    "EncryptionOverQuic",
     "EncryptionPolicy",
     "EngineError",
     "ExistsError",
@@ -55,10 +59,13 @@ __all__ = [
     "FileExpectedError",
     "HandshakeError",
     "IdleTimeout",
+    "Limits",
     "LocalProtocolError",
     "NotFoundError",
     "NotListedError",
     "NtStatus",
+    "PathStatistics",
+    "Peer",
     "ProtocolError",
     "RemoteProtocolError",
     "SecurityError",
@@ -69,6 +76,7 @@ __all__ = [
     "ShareEntry",
     "SmbError",
     "SmbUrl",
+    "Stages",
     "Stat",
     "StatusError",
     "TicketCache",
@@ -81,24 +89,30 @@ __all__ = [
     "WireError",
     "connect",
     "open_session",
+    "pki",
     "serve",
+    "stop_signal",
     "sync",
 ]
 
 _HOMES = {
-    "smbquic.api": ("Serving", "SessionOptions", "connect", "open_session", "serve"),
+    "smbquic.api": ("Serving", "SessionOptions", "connect", "open_session", "serve", "stop_signal"),
     "smbquic.auth.users": ("UserStore",),
     "smbquic.client.file": ("File",),
     "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
     "smbquic.client.session": ("Session",),
     "smbquic.client.share": ("Share",),
+    "smbquic.client.stages": ("Stages",),
     "smbquic.client.stat": ("Stat", "Volume"),
     "smbquic.client.tree": ("TreeResult", "Usage"),
     "smbquic.client.url": ("SmbUrl", "UrlError"),
     "smbquic.ntstatus": ("NtStatus",),
-    "smbquic.protocol.settings": ("EncryptionPolicy",),
+    "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy"),
+    "smbquic.server.limits": ("Limits",),
+    "smbquic.transport.base": ("PathStatistics", "Peer"),
     "smbquic.transport.quic": ("EngineError", "TicketCache"),
 }
+_MODULES = ("pki", "sync")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
@@ -106,8 +120,8 @@ def __getattr__(name: str) -> object:
     """Load a public name from where it lives."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "sync":
-        return import_module("smbquic.sync")
+    if name in _MODULES:
+        return import_module(f"smbquic.{name}")
     value = getattr(import_module(_HOME_OF.get(name, "smbquic.errors")), name)
     globals()[name] = value
     return value

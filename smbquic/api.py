@@ -5,6 +5,7 @@ server are put together; nothing else does that.
 import asyncio
 import logging
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from smbquic.client.connection import Connection
 from smbquic.client.dial import PATIENCE, DialOptions, dialer, optional_path
 from smbquic.client.session import Session
 from smbquic.client.share import Share
+from smbquic.client.stages import Stages
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
 from smbquic.errors import ConnectError, HandshakeError, SmbError
 from smbquic.gateway.relay import Relay
@@ -85,7 +87,10 @@ async def open_connection(
     url = SmbUrl.parse(url) if isinstance(url, str) else url
     settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
     timeout = options.get("timeout", PATIENCE)
-    transport = await dialer(url, **options)()
+    dial = dialer(url, **options)
+    stages = Stages()
+    transport = await dial()
+    stages.end("transport")
     try:
         async with asyncio.timeout(timeout):
             connection = await Connection.open(transport, settings, server_name=url.host)
@@ -94,6 +99,8 @@ async def open_connection(
             f"{url.host}:{url.port} takes connections, but did not answer within {timeout:g} s:"
             " is it an SMB server?"
         ) from error
+    stages.end("negotiate")
+    connection.stages = stages
     try:
         yield connection
     finally:
@@ -121,6 +128,7 @@ async def open_session(
     credentials = Credentials(url.user, password, url.domain)
     async with open_connection(url, **options) as connection:
         session = await Session.logon(connection, credentials, host=url.host)
+        connection.stages.end("session")
         try:
             yield session
         finally:
@@ -142,14 +150,16 @@ async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> Async
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
     The options are those of `SessionOptions`: `password`, `ca`, `crl`, `insecure`,
-    `client_certificate`, `client_key`, `encryption`, `engine`, `congestion`, `dns`, `doh_url`,
-    `tickets` and `timeout`.
+    `client_certificate`, `client_key`, `encryption`, `engine`, `congestion`, `datagram_size`,
+    `dns`, `doh_url`, `tickets` and `timeout`. How long each stage took is in the share's `stages`.
     Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
     of the URL plays no part: paths are given to the share's methods.
     """
     url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
     async with open_session(url, **options) as session:
-        yield Share(await session.tree(url.share))
+        tree = await session.tree(url.share)
+        session.connection.stages.end("tree")
+        yield Share(tree)
 
 
 # --- relay --------------------------------------------------------------------------------------
@@ -222,20 +232,13 @@ class Serving:
 
         Plain values, ready for JSON.
         """
-        engines = {listener.url: listener.engine for listener in self._quic}
+        over_quic = {listener.url: listener for listener in self._quic}
         identities = self.certificates.identities if self.certificates is not None else []
         sessions = [_session_status(session) for session in self.server.sessions.values()]
         return {
             "name": self.server.name,
             "pid": os.getpid(),
-            "listeners": [
-                {
-                    "url": url,
-                    "engine": engines[url].engine if url in engines else None,
-                    "engine_reason": engines[url].reason if url in engines else None,
-                }
-                for url in self.listeners
-            ],
+            "listeners": [_listener_status(url, over_quic.get(url)) for url in self.listeners],
             "certificates": [
                 {
                     "names": list(identity.names),
@@ -290,15 +293,27 @@ def _refusal(certificates: ServerCertificates, peer: Peer, users: Iterable[str])
     return next((each for each in decisions if each is not None and not each.granted), None)
 
 
+def _listener_status(url: str, over_quic: QuicListener | None) -> dict[str, Any]:
+    return {
+        "url": url,
+        "engine": over_quic and over_quic.engine.engine,
+        "engine_reason": over_quic and over_quic.engine.reason,
+        "lost_packets": over_quic and over_quic.lost_packets,
+    }
+
+
 def _session_status(session: UserSession) -> dict[str, Any]:
     identity = session.session.identity
-    peer = session.channels[0].transport.peer
+    transport = session.channels[0].transport
+    peer, path = transport.peer, transport.statistics()
     trees = (tree.share.name for tree in session.trees.values() if tree.share is not None)
     return {
         "user": identity.user if identity is not None else "",
         "address": peer.remote[0],
         "transport": peer.kind,
         "engine": peer.engine or None,
+        "round_trip_ms": path.round_trip and round(path.round_trip * 1000, 3),
+        "lost_packets": path.lost_packets,
         "connections": len(session.channels),
         "shares": sorted(set(trees)),
         "opens": len(session.opens),
@@ -325,6 +340,7 @@ async def serve(
     limits: Limits = DEFAULT_LIMITS,
     engine: EngineName = "auto",
     congestion: Congestion = "cubic",
+    datagram_size: int | None = None,
     tls_ciphers: Sequence[str] = DEFAULT_CIPHERS,
     tls_groups: Sequence[str] = (),
     audit: Sink | None = None,
@@ -340,9 +356,9 @@ async def serve(
     `encryption` is about SMB's own, `encryption_over_quic` about what becomes of that within QUIC;
     no dialect older than `minimum_dialect` is spoken.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
-    their files are read again when they change. `engine` and `congestion` are as in `DialOptions`.
-    `tls_ciphers` and `tls_groups` are as in `QuicOptions`. `audit` gets the audit records, with
-    `audit_files` also those of every open, rename and deletion.
+    their files are read again when they change. `engine`, `congestion` and `datagram_size` are as
+    in `DialOptions`, `tls_ciphers` and `tls_groups` as in `QuicOptions`. `audit` gets the audit
+    records, with `audit_files` also those of every open, rename and deletion.
 
     Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`.
@@ -372,6 +388,7 @@ async def serve(
     options = QuicOptions(
         engine=engine,
         congestion=congestion,
+        datagram_size=datagram_size,
         ciphers=tuple(tls_ciphers),
         groups=tuple(tls_groups),
     )
@@ -403,6 +420,20 @@ async def serve(
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
         yield serving
+
+
+async def stop_signal() -> None:
+    """Wait until somebody asks the program to end: Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await stop.wait()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
 
 
 def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]:

@@ -19,11 +19,12 @@ from smbquic import api
 from smbquic.client import file as client_file
 from smbquic.client import share as client_share
 from smbquic.client.background import LoopThread
+from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, Volume
 from smbquic.client.transfer import Progress
 from smbquic.client.tree import TreeProgress, TreeResult, Usage
 from smbquic.client.url import SmbUrl
-from smbquic.transport.base import Peer
+from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.attributes import FileAttributes
 
@@ -178,6 +179,19 @@ class Share:
     def peer(self) -> Peer:
         """Who is at the other end, and over which transport."""
         return self._share.peer
+
+    @property
+    def stages(self) -> Stages:
+        """How long it took to get here, stage by stage."""
+        return self._share.stages
+
+    def statistics(self) -> PathStatistics:
+        """See `smbquic.Share.statistics`."""
+
+        async def asked() -> PathStatistics:
+            return self._share.statistics()
+
+        return self._loop.run(asked())
 
     def stat(self, path: str) -> Stat:
         """See `smbquic.Share.stat`."""

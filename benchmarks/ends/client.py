@@ -8,7 +8,6 @@ come to a point where something is to happen: {"event": NAME}.
 
 import asyncio
 import json
-import os
 import random
 import sys
 import time
@@ -17,27 +16,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ends import losses
+import uvloop
+
 from benchmarks.ends.options import SHARE, USER, EndOptions
 from benchmarks.statistics import jain, quantile
-from smbquic.auth.initiator import Credentials
-from smbquic.cli.loop import run
-from smbquic.client.connection import Connection
-from smbquic.client.dial import client_tls
-from smbquic.client.session import Session
-from smbquic.client.share import Share
-from smbquic.errors import SmbError
-from smbquic.protocol.settings import ClientSettings, EncryptionPolicy
-from smbquic.transport import quic, tcp
-from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls, QuicOptions
-from smbquic.transport.quic.engines import client_engine
+from smbquic import EncryptionPolicy, Share, SmbError, TicketCache, connect
+
+# Loaded when the first connection is made, if it was not before; that is no part of connecting.
+from smbquic.transport.quic import qh3  # noqa: F401
 
 BLOCK = 4096
 Figures = dict[str, Any]
 Request = dict[str, Any]
-NAME = "localhost"
-"""What the server's certificate is for."""
 
 
 def emit(**document: Any) -> None:
@@ -60,64 +50,35 @@ class Client:
         self.folder = Path(options.folder)
         self.abandoned: list[asyncio.Task[None]] = []
         self.lost = 0
-        # Its sessions' tickets are kept with it.
-        self.trust = client_tls(ca=options.certificate)
-
-    async def transport(self, trust: ClientTls) -> MessageTransport:
-        """A fresh connection of the arm's kind."""
-        options = self.options
-        if options.transport == "tcp":
-            return await tcp.connect(options.host, options.port)
-        return await quic.connect(
-            options.host,
-            options.port,
-            trust=trust,
-            server_name=NAME,
-            options=QuicOptions(engine=options.engine, congestion=options.congestion),
-        )
+        self.tickets = TicketCache()
 
     @asynccontextmanager
-    async def connected(
-        self, stages: list[float] | None = None, *, resume: bool = False
-    ) -> AsyncIterator[Share]:
-        """A share; `stages` gets the time before the first stage and after each of them.
-
-        The session of QUIC is a new one, unless it is to be taken up again.
-        """
-        times = [] if stages is None else stages
+    async def connected(self, *, resume: bool = False) -> AsyncIterator[Share]:
+        """A share. The session of QUIC is a new one, unless it is to be taken up again."""
         options = self.options
-        encrypt = options.encrypt or options.double
-        settings = ClientSettings(
-            client_guid=os.urandom(16),
-            encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
-            skip_encryption_over_quic=not options.double,
-        )
-        trust = self.trust if resume else client_tls(ca=options.certificate)
-        times.append(time.monotonic())
-        transport = await self.transport(trust)
-        times.append(time.monotonic())
-        connection = await Connection.open(transport, settings, server_name=NAME)
-        times.append(time.monotonic())
-        try:
-            credentials = Credentials(USER, options.password)
-            session = await Session.logon(connection, credentials, host=NAME)
-            times.append(time.monotonic())
-            tree = await session.tree(SHARE)
-            times.append(time.monotonic())
-            yield Share(tree)
-            await session.logoff()
-        finally:
-            self.lost += losses.lost_packets(transport)
-            await connection.close()
+        scheme = "smb" if options.transport == "tcp" else "smb+quic"
+        sealed = options.encrypt or options.double
+        async with connect(
+            f"{scheme}://{USER}@{options.host}:{options.port}/{SHARE}",
+            password=options.password,
+            ca=options.certificate,
+            engine=options.engine,
+            congestion=options.congestion,
+            encryption=EncryptionPolicy.REQUIRED if sealed else EncryptionPolicy.ALLOWED,
+            tickets=self.tickets if resume else TicketCache(),
+        ) as share:
+            try:
+                yield share
+            finally:
+                self.lost += share.statistics().lost_packets or 0
 
     # --- works ------------------------------------------------------------------------------
 
     async def connect(self, request: Request) -> Figures:
         """Connect up to the tree: when each stage was over, by the monotonic clock."""
-        stages: list[float] = []
-        async with self.connected(stages, resume=request["resume"]) as share:
-            resumed = share.tree.connection.transport.peer.resumed
-            return {"stages": stages, "resumed": resumed}
+        async with self.connected(resume=request["resume"]) as share:
+            stages = [share.stages.begun, *share.stages.over.values()]
+            return {"stages": stages, "resumed": share.peer.resumed}
 
     async def bulk_read(self, request: Request) -> Figures:
         """One file from the server."""
@@ -303,9 +264,6 @@ async def main() -> None:
     """Do what is asked until nothing more is."""
     client = Client(EndOptions(**json.loads(sys.argv[1])))
     loop = asyncio.get_running_loop()
-    losses.count()
-    # What is imported when the first connection is made is not a part of it.
-    client_engine(ClientTls(insecure=True), NAME, QuicOptions(engine=client.options.engine), None)
     emit(ready=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         request = json.loads(line)
@@ -321,4 +279,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main())
+    uvloop.run(main())

@@ -8,20 +8,12 @@ import asyncio
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
-from benchmarks.ends import losses
+import uvloop
+
 from benchmarks.ends.options import SHARE, USER, EndOptions
-from smbquic.auth.acceptor import Authenticator
-from smbquic.auth.users import UserStore
-from smbquic.cli.loop import run, stop_signal
-from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, ServerSettings
-from smbquic.server.server import CAPABILITIES, Server, Share
-from smbquic.storage.local import LocalStorage
-from smbquic.transport import quic, tcp
-from smbquic.transport.base import Listener, MessageTransport
-from smbquic.transport.quic import QuicOptions, ServerTls
+from smbquic import EncryptionOverQuic, EncryptionPolicy, serve, stop_signal
 
 
 def emit(**document: Any) -> None:
@@ -29,53 +21,35 @@ def emit(**document: Any) -> None:
     print(json.dumps(document), flush=True)
 
 
-async def serve(options: EndOptions) -> None:
+async def main(options: EndOptions) -> None:
     """Serve the folder until somebody asks for the end."""
-    users = UserStore()
-    users.add(USER, options.password)
-    encrypt = options.encrypt or options.double
-    settings = ServerSettings(
-        guid=os.urandom(16),
-        encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
+    sealed = options.encrypt or options.double
+    async with serve(
+        {SHARE: options.folder},
+        {USER: options.password},
+        [f"{options.transport}://{options.host}:{options.port}"],
+        certificate=options.certificate,
+        key=options.key,
+        server_name="bench",
+        encryption=EncryptionPolicy.REQUIRED if sealed else EncryptionPolicy.ALLOWED,
         encryption_over_quic=(
             EncryptionOverQuic.ALLOW if options.double else EncryptionOverQuic.SKIP
         ),
-        capabilities=CAPABILITIES,
-    )
-    storage = LocalStorage(Path(options.folder))
-    server = Server([Share(SHARE, storage)], Authenticator(users, server_name="bench"), settings)
-    taken: list[MessageTransport] = []
+        engine=options.engine,
+        congestion=options.congestion,
+    ) as serving:
 
-    async def on_connection(transport: MessageTransport) -> None:
-        taken.append(transport)
-        await server.serve(transport)
+        def tell() -> None:
+            if os.read(sys.stdin.fileno(), 64):
+                emit(lost=serving.status()["listeners"][0]["lost_packets"] or 0)
+            else:
+                loop.remove_reader(sys.stdin.fileno())
 
-    def tell() -> None:
-        if os.read(sys.stdin.fileno(), 64):
-            emit(lost=sum(map(losses.lost_packets, taken)))
-        else:
-            loop.remove_reader(sys.stdin.fileno())
-
-    losses.count()
-    listener: Listener
-    if options.transport == "tcp":
-        listener = await tcp.listen(options.host, options.port, on_connection)
-    else:
-        listener = await quic.listen(
-            options.host,
-            options.port,
-            on_connection,
-            certificate=ServerTls(Path(options.certificate), Path(options.key)),
-            options=QuicOptions(engine=options.engine, congestion=options.congestion),
-        )
-    loop = asyncio.get_running_loop()
-    loop.add_reader(sys.stdin.fileno(), tell)
-    emit(ready=listener.url)
-    await stop_signal()
-    await server.close()
-    await listener.close()
-    storage.close()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin.fileno(), tell)
+        emit(ready=serving.listeners[0])
+        await stop_signal()
 
 
 if __name__ == "__main__":
-    run(serve(EndOptions(**json.loads(sys.argv[1]))))
+    uvloop.run(main(EndOptions(**json.loads(sys.argv[1]))))

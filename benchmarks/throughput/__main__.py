@@ -37,7 +37,7 @@ from benchmarks.throughput.bench import MEBIBYTE, Bench, WrongBytesError, make_f
 from benchmarks.throughput.place import CommandError, place
 from benchmarks.throughput.report import NOISE, Results, Sample, targets
 from benchmarks.throughput.usage import Neighbours
-from smbquic.pki.directory import init
+from smbquic.pki import init
 
 MEMORY = Path("/dev/shm")
 LOOK = 0.5

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from benchmarks.throughput import serve, work
 from benchmarks.throughput.place import Place
 from benchmarks.throughput.usage import peak_memory, tree_cpu_seconds
-from smbquic.pki.directory import PkiDirectory
+from smbquic.pki import PkiDirectory
 
 MEBIBYTE = 1 << 20
 GIBIBYTE = 1 << 30

@@ -18,8 +18,9 @@ from pathlib import Path
 from socket import SOCK_DGRAM
 from typing import Any, cast
 
+import uvloop
+
 from benchmarks.throughput.usage import Usage
-from smbquic.cli.loop import run
 from smbquic.transport.addresses import resolve
 from smbquic.transport.quic import ClientTls, QuicOptions, ServerTls
 from smbquic.transport.quic.engine import DatagramSizes, Engine
@@ -231,11 +232,11 @@ def main() -> None:
         certificate, key = map(Path, rest)
         if engine == "stock":
             asyncio.run(stock_serve(int(size), host, total, certificate, key))
-        run(serve(engine, int(size), host, total, certificate, key))
+        uvloop.run(serve(engine, int(size), host, total, certificate, key))
     elif engine == "stock":
         print(json.dumps(asyncio.run(stock_send(int(size), host, total, int(rest[0]))).report()))
     else:
-        print(json.dumps(run(send(engine, int(size), host, total, int(rest[0]))).report()))
+        print(json.dumps(uvloop.run(send(engine, int(size), host, total, int(rest[0]))).report()))
 
 
 if __name__ == "__main__":

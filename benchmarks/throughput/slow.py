@@ -11,9 +11,10 @@ import os
 import sys
 from typing import Any
 
+import uvloop
+
+from benchmarks.headers import CHUNK
 from benchmarks.throughput.work import Options, connected
-from smbquic.cli.loop import run
-from smbquic.client.file import CHUNK
 
 PACE = 1e6
 """Bytes per second."""
@@ -48,7 +49,7 @@ async def work(options: Options, seconds: float) -> None:
 
 def main() -> None:
     """See the module's docstring."""
-    run(work(Options(**json.loads(sys.argv[1])), float(sys.argv[2])))
+    uvloop.run(work(Options(**json.loads(sys.argv[1])), float(sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -6,26 +6,19 @@ Prints its figures as JSON.
 """
 
 import json
-import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import uvloop
+
 from benchmarks.throughput.usage import Usage
-from smbquic.auth.initiator import Credentials
-from smbquic.cli.loop import run
-from smbquic.client.connection import Connection
-from smbquic.client.session import Session
-from smbquic.client.share import Share
-from smbquic.protocol.settings import ClientSettings
-from smbquic.transport import quic, tcp
-from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls, QuicOptions
+from smbquic import Share, connect
 
 SMALL = 4096
 WARM_UP = 200
@@ -53,28 +46,16 @@ class Options:
     count: int = 0
 
 
-@asynccontextmanager
-async def connected(options: Options) -> AsyncIterator[Share]:
-    """A share, as `smbquic.connect` gives one; that has no options for QUIC."""
-    transport: MessageTransport
-    if options.transport == "tcp":
-        transport = await tcp.connect(options.host, options.port)
-    else:
-        transport = await quic.connect(
-            options.host,
-            options.port,
-            trust=ClientTls(Path(options.ca)),
-            options=QuicOptions(engine=options.engine, datagram_size=options.datagram_size or None),
-        )
-    settings = ClientSettings(client_guid=os.urandom(16))
-    connection = await Connection.open(transport, settings, server_name=options.host)
-    try:
-        credentials = Credentials(options.user, options.password)
-        session = await Session.logon(connection, credentials, host=options.host)
-        yield Share(await session.tree("data"))
-        await session.logoff()
-    finally:
-        await connection.close()
+def connected(options: Options) -> AbstractAsyncContextManager[Share]:
+    """A share, once it is entered."""
+    scheme = "smb" if options.transport == "tcp" else "smb+quic"
+    return connect(
+        f"{scheme}://{options.user}@{options.host}:{options.port}/data",
+        password=options.password,
+        ca=options.ca,
+        engine=options.engine,
+        datagram_size=options.datagram_size or None,
+    )
 
 
 async def bulk(share: Share, options: Options) -> dict[str, Any]:
@@ -145,7 +126,7 @@ async def work(options: Options) -> dict[str, Any]:
 
 def main() -> None:
     """See the module's docstring."""
-    print(json.dumps(run(work(Options(**json.loads(sys.argv[1]))))))
+    print(json.dumps(uvloop.run(work(Options(**json.loads(sys.argv[1]))))))
 
 
 if __name__ == "__main__":

@@ -22,20 +22,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-async def stop_signal() -> None:
-    """Wait until somebody asks the program to end: Ctrl-C or SIGTERM."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        await stop.wait()
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-
 def tell_ready() -> None:
     """Say to systemd that the program is up, where it waits for that (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")

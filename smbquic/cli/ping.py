@@ -16,7 +16,6 @@ from smbquic.client.connection import Connection
 from smbquic.client.url import SmbUrl
 from smbquic.pki.explain import EXPIRY_WARNING, days_left
 from smbquic.pki.verify import parse_der
-from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.resolver import SYSTEM
 
 
@@ -36,11 +35,10 @@ class Ping:
     def document(self, url: SmbUrl) -> dict[str, Any]:
         """All of it, for programs."""
         transport = self.connection.transport
-        peer = transport.peer
+        peer, path = transport.peer, transport.statistics()
         negotiated = self.connection.protocol.negotiated
         assert negotiated is not None
-        quic = transport if isinstance(transport, QuicTransport) else None
-        round_trip = quic.round_trip if quic else None
+        seconds = self.connection.stages.seconds()
         return {
             "url": str(url),
             "transport": peer.kind,
@@ -51,9 +49,11 @@ class Ping:
             "alpn": peer.alpn or None,
             "tls_cipher": peer.cipher or None,
             "tls_group": peer.group or None,
-            "resumed": peer.resumed if quic else None,
-            "datagram_size": quic.datagram_size if quic else None,
-            "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 3),
+            "resumed": peer.resumed if peer.kind == "quic" else None,
+            "datagram_size": path.datagram_size,
+            "round_trip_ms": path.round_trip and round(path.round_trip * 1000, 3),
+            "lost_packets": path.lost_packets,
+            "stages_ms": {stage: round(each * 1000, 2) for stage, each in seconds.items()},
             "handshake_ms": round(peer.handshake_seconds * 1000, 2),
             "dialect": negotiated.dialect.label,
             "signing": negotiated.signing_algorithm.name,
@@ -98,18 +98,22 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
             if client.as_json:
                 emit(Ping(connection, bool(url.user), milliseconds).document(url))
             else:
+                lost = connection.transport.statistics().lost_packets
                 click.echo(
                     f"min/median/max {min(milliseconds):.2f}/{median(milliseconds):.2f}"
                     f"/{max(milliseconds):.2f} ms"
+                    + ("" if lost is None else f", {lost} packets lost")
                 )
 
     run(work())
 
 
 def _introduce(found: dict[str, Any]) -> None:
+    stages = found["stages_ms"]
+    each = ", ".join(f"{stage} {milliseconds:.1f}" for stage, milliseconds in stages.items())
     click.echo(
         f"{found['url']}: {found['transport'].upper()} to {found['address']},"
-        f" connected in {found['handshake_ms']:.1f} ms"
+        f" connected in {sum(stages.values()):.1f} ms ({each})"
     )
     if found["resolved_by"] != SYSTEM:
         click.echo(f"the name was resolved by {found['resolved_by']}")

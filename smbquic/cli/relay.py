@@ -4,7 +4,7 @@ import click
 
 from smbquic import api
 from smbquic.cli.client import DIAL_OPTIONS, URL, Client
-from smbquic.cli.loop import run, stop_signal
+from smbquic.cli.loop import run
 from smbquic.cli.output import emit
 from smbquic.client.url import SmbUrl
 
@@ -35,7 +35,7 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None
                 emit({"event": "ready", "listeners": [listener]})
             else:
                 click.echo(f"relaying {listener} to {url}, Ctrl-C ends")
-            await stop_signal()
+            await api.stop_signal()
         if as_json:
             emit({"event": "stopped"})
 

@@ -13,7 +13,7 @@ import click
 from smbquic import api, config
 from smbquic.auth.users import UserStore
 from smbquic.cli.failure import ExitCode
-from smbquic.cli.loop import on_hangup, run, stop_signal, tell_ready
+from smbquic.cli.loop import on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
 from smbquic.cli.privileges import Account, is_root, unreadable
 from smbquic.cli.status import answering
@@ -306,7 +306,7 @@ def serve(
                 with on_hangup(lambda: _reload(serving, config_file, sink, as_json=as_json)):
                     _announce(serving.listeners, own_ca, as_json=as_json)
                     tell_ready()
-                    await stop_signal()
+                    await api.stop_signal()
         if as_json:
             emit({"event": "stopped"})
 

@@ -116,7 +116,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         f" {len(found['sessions'])} sessions, {found['opens']} opens"
     )
     for each in found["listeners"]:
-        engine = f", engine {each['engine']} ({each['engine_reason']})" if each["engine"] else ""
+        engine = _engine(each) if each["engine"] else ""
         yield f"  listens on {each['url']}{engine}"
     for each in found["certificates"]:
         yield (
@@ -131,6 +131,13 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             f"  {printable(each['user']) or 'nobody'} from {each['address']} over"
             f" {each['transport'].upper()}{engine}{shares}: {each['opens']} opens"
         )
+
+
+def _engine(listener: dict[str, Any]) -> str:
+    return (
+        f", engine {listener['engine']} ({listener['engine_reason']}),"
+        f" {listener['lost_packets']} packets lost"
+    )
 
 
 COMMANDS = (status,)

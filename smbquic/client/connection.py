@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbquic.auth.initiator import Initiator
+from smbquic.client.stages import Stages
 from smbquic.errors import ConnectionClosed, IdleTimeout, LocalProtocolError, SmbError
 from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
 from smbquic.protocol.credits import CREDIT_SIZE
@@ -66,6 +67,8 @@ class Connection:
     def __init__(self, transport: MessageTransport, protocol: ClientConnection) -> None:
         self.transport = transport
         self.protocol = protocol
+        self.stages = Stages()
+        """How long it took to get here, as far as whoever made it has noted."""
         self.credit_limit = 1
         """The most credits that the server has let us hold so far, spent or not."""
         self._loop = asyncio.get_running_loop()

@@ -29,6 +29,9 @@ class DialOptions(TypedDict, total=False):
     is how a sender finds out how much the path carries, by default "cubic"; "bbr" is for
     paths that lose packets.
 
+    `datagram_size` is the UDP payload that is sent, in bytes, 1200 to 16000: for a path that is
+    known to carry so much, or no more. By default what it carries is found out.
+
     `dns` is who is asked for the addresses of the host: "system"; "doh", which is the server of
     `doh_url` (https://dns.example/dns-query) and, where that does not answer, the system; or
     "doh-only".
@@ -46,6 +49,7 @@ class DialOptions(TypedDict, total=False):
     client_key: Path | str | None
     engine: EngineName
     congestion: Congestion
+    datagram_size: int | None
     dns: DnsMode
     doh_url: str | None
     tickets: TicketCache
@@ -58,7 +62,8 @@ def dialer(
     """What connects to the server of a URL each time it is called, as `dial` does.
 
     Raises `PkiError` for a `ca` or `crl` that is none, ValueError for a certificate without its
-    key and for an engine, a congestion control or a way to resolve names that does not exist.
+    key and for an engine, a congestion control, a size or a way to resolve names that does not
+    exist.
     """
     tls = client_tls(
         ca=options.get("ca"),
@@ -69,7 +74,9 @@ def dialer(
         tickets=options.get("tickets"),
     )
     quic_options = QuicOptions(
-        engine=options.get("engine", "auto"), congestion=options.get("congestion", "cubic")
+        engine=options.get("engine", "auto"),
+        congestion=options.get("congestion", "cubic"),
+        datagram_size=options.get("datagram_size"),
     )
     resolver = Resolver(options.get("dns", "system"), options.get("doh_url"))
 

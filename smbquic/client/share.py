@@ -12,13 +12,14 @@ from smbquic.client import requests, transfer, tree
 from smbquic.client.file import WINDOW, File, Opening, parse_mode
 from smbquic.client.names import check_listed, join, parent, to_wire
 from smbquic.client.session import Session, Tree, check
+from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, Volume
 from smbquic.client.transfer import Progress
 from smbquic.client.tree import TreeProgress, TreeResult, Usage
 from smbquic.errors import NotFoundError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
-from smbquic.transport.base import Peer
+from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import (
     CreateDisposition,
@@ -79,6 +80,15 @@ class Share:
     def peer(self) -> Peer:
         """Who is at the other end, and over which transport."""
         return self._tree.connection.transport.peer
+
+    @property
+    def stages(self) -> Stages:
+        """How long it took to get here, stage by stage."""
+        return self._tree.connection.stages
+
+    def statistics(self) -> PathStatistics:
+        """What the connection has seen of its path so far, losses too."""
+        return self._tree.connection.transport.statistics()
 
     async def once(self, opening: CreateRequest, *middle: Message, path: str) -> list[Response]:
         """Open something, do something to it and close it, all in one message.

@@ -50,6 +50,20 @@ class Introduction:
     certificates: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PathStatistics:
+    """What a connection has seen of its path so far. Over TCP only the kernel knows: all is None.
+
+    `round_trip` is in seconds, smoothed, and None before anything was measured. `datagram_size` is
+    the UDP payload of a full datagram in bytes. `lost_packets` were sent and taken for lost, so
+    that what they carried was sent again.
+    """
+
+    round_trip: float | None = None
+    datagram_size: int | None = None
+    lost_packets: int | None = None
+
+
 class MessageTransport(Protocol):
     """One connection that carries whole SMB messages both ways.
 
@@ -86,6 +100,9 @@ class MessageTransport(Protocol):
 
     def close(self, reason: str = "") -> None:
         """Begin an orderly end: what was sent still goes out, nothing more is received."""
+
+    def statistics(self) -> PathStatistics:
+        """What it has seen of its path so far; it may be asked after its end too."""
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone."""

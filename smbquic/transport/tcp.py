@@ -17,7 +17,7 @@ from typing import Any, cast
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, race, resolve, url
-from smbquic.transport.base import Listener, MessageTransport, OnConnection, Peer
+from smbquic.transport.base import Listener, MessageTransport, OnConnection, PathStatistics, Peer
 from smbquic.transport.resolver import Resolver
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections
 from smbquic.wire.cursor import Buffer
@@ -179,6 +179,10 @@ class TcpTransport(asyncio.BufferedProtocol):
         if not self._closing:
             self._end(ConnectionClosed(reason or "the connection was closed"))
             self._transport.close()
+
+    def statistics(self) -> PathStatistics:
+        """Only the kernel knows."""
+        return PathStatistics()
 
     async def wait_closed(self) -> None:
         """Wait until the socket is closed."""

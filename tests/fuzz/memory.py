@@ -4,7 +4,7 @@ import asyncio
 from typing import Literal
 
 from smbquic.errors import ConnectionClosed
-from smbquic.transport.base import Peer
+from smbquic.transport.base import PathStatistics, Peer
 from smbquic.transport.framing import MAX_MESSAGE_SIZE
 from smbquic.wire.cursor import Buffer
 
@@ -44,6 +44,10 @@ class Memory:
             if not end._closed:
                 end._closed = reason or "closed"
                 end._inbox.put_nowait(None)
+
+    def statistics(self) -> PathStatistics:
+        """See `MessageTransport`."""
+        return PathStatistics()
 
     async def wait_closed(self) -> None:
         """See `MessageTransport`."""

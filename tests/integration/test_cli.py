@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -175,6 +176,9 @@ class TestFiles:
         assert document["logged_on"] is True
         assert document["encryption_left_to_quic"] is (transport == "quic")
         assert len(document["echo_ms"]) == 3
+        assert list(document["stages_ms"]) == ["transport", "negotiate", "session"]
+        assert all(each > 0 for each in document["stages_ms"].values())
+        assert document["lost_packets"] == (0 if transport == "quic" else None)
 
     def test_ping_says_who_resolved_the_name(self, served: Served, transport: str) -> None:
         url = served.url(transport=transport)
@@ -185,6 +189,10 @@ class TestFiles:
         result = served.run("ping", served.url(transport=transport).replace("alice@", ""))
         assert result.returncode == 0, result.stderr
         assert "not logged on" in result.stdout
+        assert re.search(
+            r"connected in [\d.]+ ms \(transport [\d.]+, negotiate [\d.]+\)", result.stdout
+        )
+        assert ("0 packets lost" in result.stdout) is (transport == "quic")
 
     def test_ping_says_which_engine_and_why(self, served: Served, transport: str) -> None:
         url = served.url(transport=transport)

@@ -53,6 +53,17 @@ async def share(url: str, pki: PkiDirectory) -> AsyncIterator[smbquic.Share]:
         yield share
 
 
+async def test_how_long_each_stage_took_is_told(share: smbquic.Share, url: str) -> None:
+    stages = share.stages.seconds()
+    assert list(stages) == ["transport", "negotiate", "session", "tree"]
+    assert all(seconds > 0 for seconds in stages.values())
+    assert stages["transport"] >= share.peer.handshake_seconds
+    path = share.statistics()
+    assert (path.lost_packets, path.round_trip is None) == (
+        (0, False) if url.startswith("smb+quic") else (None, True)
+    )
+
+
 async def test_sessions_are_resumed_by_those_who_share_tickets(url: str, pki: PkiDirectory) -> None:
     mine, other = smbquic.TicketCache(), smbquic.TicketCache()
     resumed = []

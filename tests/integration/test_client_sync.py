@@ -98,6 +98,8 @@ def test_the_engine_is_chosen_and_told(url: str, pki: PkiDirectory) -> None:
     with sync.connect(url, ca=pki.ca, congestion="bbr") as share:
         assert share.peer.engine == "aioquic"
         assert share.peer.engine_reason == "qh3 has no congestion control bbr"
+        assert list(share.stages.over) == ["transport", "negotiate", "session", "tree"]
+        assert share.statistics().lost_packets == 0
     with (
         pytest.raises(smbquic.EngineError),
         sync.connect(url, ca=pki.ca, engine="qh3", congestion="reno"),

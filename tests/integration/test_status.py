@@ -15,6 +15,8 @@ from smbquic.cli import status as module
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.main import cli, main
 from smbquic.pki import PkiDirectory
+from smbquic.transport.base import PathStatistics
+from smbquic.transport.quic.connection import QuicTransport
 
 
 @pytest.fixture
@@ -70,8 +72,24 @@ async def test_listeners_certificates_sessions_and_opens(
     assert sessions["quic"]["user"] == sessions["tcp"]["user"] == "alice"
     assert (sessions["quic"]["engine"], sessions["tcp"]["engine"]) == ("qh3", None)
     assert (sessions["quic"]["shares"], sessions["quic"]["opens"]) == (["data"], 1)
-    assert f"listens on {quic}, engine qh3 (the fastest)" in said
+    assert [each["lost_packets"] for each in found["listeners"]] == [0, None]
+    assert (sessions["quic"]["lost_packets"], sessions["tcp"]["lost_packets"]) == (0, None)
+    assert sessions["quic"]["round_trip_ms"] > 0
+    assert f"listens on {quic}, engine qh3 (the fastest), 0 packets lost" in said
     assert "alice from 127.0.0.1 over QUIC, engine qh3, on data: 1 opens" in said
+
+
+async def test_what_was_lost_on_connections_that_are_over_counts(
+    urls: list[str], pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QuicTransport, "statistics", lambda self: PathStatistics(lost_packets=3))
+    url = urls[0].replace("quic://", "smb+quic://alice@") + "/data"
+    for _ in range(2):
+        async with smbquic.connect(url, password="secret", ca=pki.ca):
+            pass
+    async with smbquic.connect(url, password="secret", ca=pki.ca):
+        found = json.loads((await ask("--json")).output)
+    assert found["listeners"][0]["lost_packets"] == 9
 
 
 def modes(place: Path) -> list[int]:

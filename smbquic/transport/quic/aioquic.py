@@ -29,6 +29,7 @@ from smbquic.transport.quic.aioquic_internals import (
     Connection,
     Context,
     Pick,
+    Recovery,
     SendBuffer,
     Shown,
 )
@@ -323,6 +324,11 @@ class AioquicEngine:
         """See `Engine`."""
         recovery = self._quic._loss
         return recovery._rtt_smoothed if recovery._rtt_initialized else None
+
+    @property
+    def lost_packets(self) -> int:
+        """See `Engine`: among them what was sent again to probe a silent peer."""
+        return cast(Recovery, self._quic._loss).lost_packets
 
     @property
     def idle_timeout(self) -> float:

@@ -6,9 +6,9 @@ tests of them fail loudly where an update moves them.
 
 import logging
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
@@ -20,7 +20,7 @@ from aioquic.quic.congestion.base import (
 )
 from aioquic.quic.events import ConnectionTerminated
 from aioquic.quic.packet import QuicErrorCode, QuicProtocolVersion
-from aioquic.quic.packet_builder import QuicPacketBuilder
+from aioquic.quic.packet_builder import QuicPacketBuilder, QuicSentPacket
 from aioquic.quic.recovery import QuicPacketPacer, QuicPacketRecovery, QuicPacketSpace
 from aioquic.quic.stream import QuicStream
 
@@ -321,11 +321,19 @@ class Connection(ProbingConnection):
 
 
 class Recovery(QuicPacketRecovery):
-    """Keeps what is left of the congestion window for a whole datagram.
+    """Keeps what is left of the congestion window for a whole datagram, and counts what is lost.
 
     The library fills the window to the last byte. With a peer that acknowledges every packet, each
     full datagram is then followed by a scrap, and costs nearly twice as much.
     """
+
+    lost_packets = 0
+
+    def _on_packets_lost(self, *, packets: Iterable[QuicSentPacket], **more: Any) -> None:
+        lost = list(packets)
+        # A search for the path MTU carries nothing that could be missed.
+        self.lost_packets += sum(packet.in_flight for packet in lost)
+        super()._on_packets_lost(packets=lost, **more)
 
     @property
     def congestion_window(self) -> int:

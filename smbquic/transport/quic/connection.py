@@ -26,7 +26,7 @@ from smbquic.errors import (
 )
 from smbquic.transport import framing
 from smbquic.transport.addresses import endpoint as endpoint_of
-from smbquic.transport.base import Introduction, Peer
+from smbquic.transport.base import Introduction, PathStatistics, Peer
 from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Security
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
@@ -131,15 +131,10 @@ class QuicTransport:
         """What the client has said of itself so far."""
         return self._engine.introduction
 
-    @property
-    def datagram_size(self) -> int:
-        """Bytes of UDP payload in a full datagram, as the path is known now."""
-        return self._engine.datagram_size
-
-    @property
-    def round_trip(self) -> float | None:
-        """Seconds to the peer and back, smoothed; None before anything was measured."""
-        return self._engine.round_trip
+    def statistics(self) -> PathStatistics:
+        """What it has seen of its path; see `MessageTransport.statistics`."""
+        engine = self._engine
+        return PathStatistics(engine.round_trip, engine.datagram_size, engine.lost_packets)
 
     @property
     def keep_alive(self) -> bool:

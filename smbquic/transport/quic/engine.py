@@ -143,6 +143,10 @@ class Engine(Protocol):
         """Seconds to the peer and back, smoothed; None before anything was measured."""
 
     @property
+    def lost_packets(self) -> int:
+        """Packets taken for lost so far, whose contents were sent again."""
+
+    @property
     def idle_timeout(self) -> float:
         """After how many quiet seconds either end gives up."""
 

@@ -68,6 +68,7 @@ class QuicListener:
         self._ids: dict[QuicTransport, _Ids] = {}
         self._half_open: set[QuicTransport] = set()
         self._closing = False
+        self._lost_before = 0
         self._crowded = False
         self._retry = AddressCheck()
         self._router = Router(self._accept, self._reply, self._answer_stray)
@@ -75,6 +76,11 @@ class QuicListener:
         self.url = url("quic", endpoint(self._endpoint.local))
         self._resets = StatelessResets(_secret(certificate), self.url)
         logger.info("%s: the QUIC engine is %s", self.url, self.engine)
+
+    @property
+    def lost_packets(self) -> int:
+        """How many packets its connections have taken for lost, those that are over too."""
+        return self._lost_before + sum(map(_lost, self._ids))
 
     def reload(self, certificate: ServerTls | ServerNames | None = None) -> None:
         """Read the certificate anew; connections from now on see it, those that live go on.
@@ -123,6 +129,7 @@ class QuicListener:
         """See `Owner`."""
         ids = self._ids.pop(transport, None)
         if ids is not None:
+            self._lost_before += _lost(transport)
             ids.forget()
 
     # What the router asks for.
@@ -195,6 +202,10 @@ class QuicListener:
 
     def _reply(self, datagram: bytes, path: Path) -> None:
         self._endpoint.send([(datagram, path)])
+
+
+def _lost(transport: QuicTransport) -> int:
+    return transport.statistics().lost_packets or 0
 
 
 def _judges_clients(certificate: ServerTls | ServerNames) -> bool:

@@ -281,6 +281,12 @@ class Qh3Engine:
         return core.smoothed_rtt or None if core is not None else None
 
     @property
+    def lost_packets(self) -> int:
+        """See `Engine`."""
+        core = self._quic._core
+        return int(core.loss_total) if core is not None else 0
+
+    @property
     def idle_timeout(self) -> float:
         """See `Engine`."""
         own: float = self._quic.configuration.idle_timeout

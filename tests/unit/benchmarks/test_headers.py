@@ -1,7 +1,9 @@
 import pytest
 
+from benchmarks import headers
 from benchmarks.arms import ALL
 from benchmarks.headers import Headers, message_headers
+from smbquic.client import file
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,7 @@ def test_every_arm_says_what_its_packets_are_made_of() -> None:
     for arm in ALL.values():
         assert 0.9 < arm.header_share("bulk-read") < 0.97
         assert arm.headers.size <= 1500
+
+
+def test_a_chunk_is_what_our_client_moves_at_a_time() -> None:
+    assert headers.CHUNK == file.CHUNK

@@ -14,7 +14,7 @@ from smbquic.protocol.client import ClientConnection
 from smbquic.protocol.message import elements
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.settings import ClientSettings
-from smbquic.transport.base import Peer
+from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.close import CloseResponse
 from smbquic.wire.create import CreateRequest, CreateResponse
@@ -89,6 +89,9 @@ class FakeTransport:
     def close(self, reason: str = "") -> None:
         self.closed_with = reason
         self.fail(ConnectionClosed(reason))
+
+    def statistics(self) -> PathStatistics:
+        return PathStatistics()
 
     async def wait_closed(self) -> None:
         assert self.closed_with is not None

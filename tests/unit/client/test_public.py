@@ -10,8 +10,9 @@ def test_every_public_name_is_there(name: str) -> None:
     assert getattr(smbquic, name) is not None
 
 
-def test_sync_is_the_module() -> None:
-    assert smbquic.sync is importlib.import_module("smbquic.sync")
+@pytest.mark.parametrize("name", ["pki", "sync"])
+def test_some_are_modules(name: str) -> None:
+    assert getattr(smbquic, name) is importlib.import_module(f"smbquic.{name}")
 
 
 def test_nothing_else_is() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.gateway.relay import Relay
-from smbquic.transport.base import Peer
+from smbquic.transport.base import PathStatistics, Peer
 from smbquic.transport.framing import LARGEST_MESSAGE
 
 
@@ -54,6 +54,9 @@ class End:
     def close(self, reason: str = "") -> None:
         self.reasons.append(reason)
         self.say(ConnectionClosed(reason))
+
+    def statistics(self) -> PathStatistics:
+        return PathStatistics()
 
     async def wait_closed(self) -> None:
         pass

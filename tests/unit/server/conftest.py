@@ -18,7 +18,7 @@ from smbquic.protocol.settings import ClientSettings, ServerSettings
 from smbquic.server.limits import Limits
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
-from smbquic.transport.base import Peer
+from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import (
     CreateDisposition,
@@ -136,6 +136,9 @@ class MemoryTransport:
         if not self.closed:
             self.closed = reason or "closed"
             self.to_server.put_nowait(ConnectionClosed(self.closed))
+
+    def statistics(self) -> PathStatistics:
+        return PathStatistics()
 
     async def wait_closed(self) -> None:
         assert self.closed

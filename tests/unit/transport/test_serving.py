@@ -8,7 +8,7 @@ import pytest
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport import serving
-from smbquic.transport.base import Peer
+from smbquic.transport.base import PathStatistics, Peer
 from smbquic.transport.serving import Connections
 
 
@@ -36,6 +36,9 @@ class Accepted:
     def close(self, reason: str = "") -> None:
         self.reasons.append(reason)
         self.closed.set()
+
+    def statistics(self) -> PathStatistics:
+        return PathStatistics()
 
     async def wait_closed(self) -> None:
         await self.closed.wait()

@@ -10,6 +10,7 @@ import pytest
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing
+from smbquic.transport.base import PathStatistics
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.connection import QuicTransport
@@ -35,6 +36,7 @@ class FakeEngine:
         self.capacity = 16 << 20
         self.datagram_size = 1200
         self.round_trip = 0.04
+        self.lost_packets = 3
         self.resized: tuple[int, int] | None = None
         self.connection_id = bytes(8)
         self.pieces: list[bytes] = []
@@ -181,7 +183,7 @@ async def test_the_peer_is_described() -> None:
     assert (peer.engine, peer.engine_reason) == ("aioquic", "it is a test")
     assert peer.encrypted
     assert peer.authenticated
-    assert (bench.transport.datagram_size, bench.transport.round_trip) == (1200, 0.04)
+    assert bench.transport.statistics() == PathStatistics(0.04, 1200, 3)
 
 
 async def test_what_comes_before_the_end_is_received_before_it(bench: Bench) -> None:

@@ -191,6 +191,19 @@ def test_nothing_counts_as_acknowledged_that_was_lost(simulate: Simulate, engine
     simulation.run(lambda: simulation.client.unacknowledged == 0)
 
 
+def test_packets_that_were_lost_are_counted(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.write(bytes(100_000))
+    simulation.run(lambda: len(simulation.received["server"]) == 100_000)
+    assert simulation.client.lost_packets == 0
+    simulation.loss = 0.2
+    simulation.client.write(bytes(200_000))
+    simulation.run(lambda: len(simulation.received["server"]) == 300_000)
+    # About a fifth of some 170, and of those that were sent again.
+    assert 10 < simulation.client.lost_packets < 100
+
+
 def test_unsent_and_unacknowledged_bytes_are_counted(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines)
     simulation.establish()
