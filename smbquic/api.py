@@ -396,6 +396,8 @@ async def serve(
     log = AuditLog(audit, decide=decide, files=audit_files)
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
+        for share in served:
+            stack.callback(share.storage.begin())
         server = Server(
             served,
             authenticator,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from smbquic.client.names import part_name
+from smbquic.storage.passing import passing_name
 from smbquic.wire.cursor import Buffer
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ class Part:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         self.target = target
-        self._path = target.with_name(part_name())
+        self._path = target.with_name(passing_name())
         self._descriptor = os.open(
             self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
         )

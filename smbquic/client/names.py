@@ -6,12 +6,8 @@ through `check_listed`, so that no name leads out of the folder that the caller 
 """
 
 import os
-import secrets
 
 from smbquic.errors import LocalProtocolError, SecurityError
-
-PART_PREFIX = ".smbquic-"
-PART_SUFFIX = ".part"
 
 
 class PathError(LocalProtocolError, ValueError):
@@ -59,8 +55,3 @@ def check_listed(name: str) -> str:
     if name in ("", ".", "..") or any(character in name for character in forbidden):
         raise SecurityError(f"the server lists the name {name!r}, which no file can have")
     return name
-
-
-def part_name() -> str:
-    """A fresh name for a file that is not whole yet; short, so that it fits beside any name."""
-    return f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"

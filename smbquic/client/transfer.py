@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from smbquic.client import requests
 from smbquic.client.file import WINDOW, File, chunk_size
 from smbquic.client.local import Disk, Part, Source, in_thread, sync_folder
-from smbquic.client.names import join, parent, part_name, to_wire
+from smbquic.client.names import join, parent, to_wire
 from smbquic.client.session import check
 from smbquic.client.window import each
 from smbquic.errors import NotFoundError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
+from smbquic.storage.passing import passing_name
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateResponse, ShareAccess
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import to_unix_ns
@@ -145,7 +146,7 @@ class RemotePart:
     def __init__(self, share: "Share", path: str) -> None:
         self._share = share
         self._path = path
-        self._part = join(parent(path), part_name())
+        self._part = join(parent(path), passing_name())
         self._file: File | None = None
 
     async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
@@ -188,7 +189,10 @@ class RemotePart:
         check(closed, self._path)
 
     async def discard(self) -> None:
-        """Remove it after a failure, as far as the connection still works."""
+        """Remove it after a failure, as far as the connection still works.
+
+        Where it does not, a server of this package does so by itself; others leave it there.
+        """
         if self._file is None:
             return
         try:
@@ -200,7 +204,11 @@ class RemotePart:
         except NotFoundError:
             return
         except SmbError as error:
-            log.warning("%s is left behind on the share: %s", self._part, error)
+            log.warning(
+                "%s is left behind on the share, unless its server removes it: %s",
+                self._part,
+                error,
+            )
 
     def _check(self, responses: Sequence[Response]) -> None:
         for response in responses:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.accounts import Token, token_of
+from smbquic.storage.passing import is_passing
+from smbquic.wire.access_mask import AccessMask
 
 if TYPE_CHECKING:
     from smbquic.protocol.session import Session
@@ -96,7 +98,7 @@ class UserSession:
         """Ends a tree and every open in it."""
         del self.trees[tree.tree_id]
         for entry in [entry for entry in self.opens.values() if entry.tree is tree]:
-            entry.close()
+            _abandon(entry)
         for pipe in [pipe for pipe in self.pipes.values() if pipe.tree is tree]:
             self.close_pipe(pipe)
 
@@ -122,7 +124,15 @@ class UserSession:
             if keep and self.server.durables.keep(entry):
                 entry.detach()
             else:
-                entry.close()
+                _abandon(entry)
         for pipe in list(self.pipes.values()):
             self.close_pipe(pipe)
         self.trees.clear()
+
+
+def _abandon(entry: Open) -> None:
+    """Closes what a client has left open; what by its name will never be whole now goes."""
+    last = entry.file.name.rpartition("\\")[2]
+    if entry.granted_access & AccessMask.DELETE and is_passing(last):
+        entry.delete_on_close = True
+    entry.close()

@@ -351,3 +351,7 @@ class Storage(Protocol):
 
     def watch(self) -> ChangeSource | None:
         """What tells of changes by others, to be closed by the caller; None if nothing does."""
+
+    def begin(self) -> Callable[[], None]:
+        """Called before the first client is served: takes away what a server that was killed has
+        left. What it gives is called after the last one."""

@@ -22,6 +22,7 @@ from smbquic.storage.base import (
 from smbquic.storage.case_index import Stamp
 from smbquic.storage.descriptor import open_directory
 from smbquic.storage.inotify import Inotify
+from smbquic.storage.leftovers import Sweep
 from smbquic.storage.local_file import LocalFile
 from smbquic.storage.local_link import LocalLink
 from smbquic.storage.names import MAX_UNITS, from_disk, join
@@ -137,6 +138,12 @@ class LocalStorage:
         except OSError as error:
             _log.warning("local changes in %r will go unnoticed: %s", self._tree.label, error)
             return None
+
+    def begin(self) -> Callable[[], None]:
+        """Look for what a server that was killed has left, while clients are served."""
+        if self._tree.read_only:
+            return lambda: None
+        return Sweep(self._tree).end
 
     def close(self) -> None:
         """Let go of the root. What is open stays open."""

@@ -2,7 +2,7 @@
 
 Each user of them has names of its own, told apart here, so that none shows or overwrites what
 belongs to another: `attributes` (DOS attributes and times), `streams`, `extended` (the
-attributes of clients) and security descriptors. Python reaches them on Linux only.
+attributes of clients), security descriptors, and `leftovers`. Python reaches them on Linux only.
 """
 
 import errno
@@ -18,6 +18,7 @@ PREFIX: Final = "user."
 DOS_ATTRIBUTES: Final = "user.DOSATTRIB"
 STREAM: Final = "user.DosStream."
 SECURITY: Final = "user.smbquic.sd"
+SERVED: Final = "user.smbquic.served"
 
 MAX_VALUE: Final = 65_536
 """Bytes of one value that Linux takes at most; most disks take less."""

@@ -1,4 +1,4 @@
-"""A server killed in the middle of writes has kept what it said was on the disk."""
+"""A server killed in the middle of writes has kept what it said was on the disk, and no more."""
 
 from pathlib import Path
 

@@ -106,7 +106,7 @@ class ServerProcess:
 def running_server(folder: Path, pki: PkiDirectory, *options: str) -> Iterator[ServerProcess]:
     """Serve ``folder/share`` over both transports to alice; ends with the block."""
     share, users, log = folder / "share", folder / "users.txt", folder / "server.log"
-    share.mkdir()
+    share.mkdir(exist_ok=True)
     store = UserStore()
     store.add(USER, PASSWORD)
     store.save(users)

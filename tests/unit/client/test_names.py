@@ -65,10 +65,3 @@ def test_a_checked_name_stays_in_its_folder(name: str) -> None:
         return
     joined = os.path.normpath(f"/base/folder/{checked}")
     assert joined == f"/base/folder/{checked}"
-
-
-def test_part_names_are_fresh_and_short() -> None:
-    first, second = names.part_name(), names.part_name()
-    assert first != second
-    assert len(first) < 40
-    assert names.check_listed(first) == first

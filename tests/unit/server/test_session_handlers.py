@@ -17,8 +17,10 @@ from smbquic.pki.access import Decision
 from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
 from smbquic.server.connection import check_user
 from smbquic.server.limits import Limits
+from smbquic.storage.passing import passing_name
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import HeaderFlags
@@ -303,3 +305,23 @@ async def test_a_failed_logon_that_nobody_waits_for(
     del client
     gc.collect()
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("ending", [LogoffRequest(), TreeDisconnectRequest(), None])
+async def test_what_will_never_be_whole_goes_with_its_client(
+    client: Any, listing: Any, ending: Any
+) -> None:
+    """A file under a passing name is deleted if it is left open, and nothing else is."""
+    finished, other = passing_name(), passing_name()
+    for name in (finished, "x"):
+        await client.call(CloseRequest(await client.open(name)))
+    await client.open(passing_name())
+    await client.open(other, desired_access=AccessMask.FILE_READ_DATA)
+    await client.open("x")
+
+    if ending is None:
+        await client.close()
+    else:
+        assert (await client.call(ending)).status == NtStatus.SUCCESS
+
+    assert listing() == sorted([finished, other, "x"])

@@ -1,0 +1,101 @@
+"""Files that will never be whole, because the server that had them open was killed.
+
+While a folder is served a note on it says so. Where one is found at the beginning, nobody has taken
+it away: the last server was killed, or its machine. Then what that one left (`passing`) is looked
+for beside serving, on a thread. A folder that takes no note is looked through each time.
+
+Only Linux tells whether a program has a file open; elsewhere nothing is removed.
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import stat
+import threading
+from contextlib import suppress
+from typing import Final
+
+from smbquic.storage import xattrs
+from smbquic.storage.passing import is_passing
+from smbquic.storage.tree import Tree
+
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_SET_LEASE: Final[int | None] = getattr(fcntl, "F_SETLEASE", None)
+
+_log = logging.getLogger(__name__)
+
+
+class Sweep:
+    """One time of serving a folder, from its beginning to `end`."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._ending = threading.Event()
+        self._done = True
+        self._thread: threading.Thread | None = None
+        if _SET_LEASE is not None and _left_a_note(tree):
+            self._done = False
+            self._thread = threading.Thread(target=self._run, name=f"sweep {tree.label}")
+            self._thread.start()
+
+    def _run(self) -> None:
+        removed = 0
+        with suppress(OSError), self._tree.root as root:
+            for _, _, files, folder in os.fwalk(".", dir_fd=root):
+                removed += sum(_remove(name, folder) for name in files if is_passing(name))
+                if self._ending.is_set():
+                    return
+            self._done = True
+        if removed:
+            _log.info("%r: removed %d files that would never be whole", self._tree.label, removed)
+
+    def end(self) -> None:
+        """Nobody is served any more; what was not looked through is left to the next time."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._done:
+            with suppress(OSError), self._tree.root as root:
+                xattrs.remove(root, xattrs.SERVED)
+
+
+def _left_a_note(tree: Tree) -> bool:
+    """Leave a note; true if there is one already, or cannot be."""
+    try:
+        with tree.root as root:
+            if xattrs.get(root, xattrs.SERVED) is not None:
+                return True
+            xattrs.put(root, xattrs.SERVED, b"1")
+    except OSError:
+        return True
+    return False
+
+
+def _remove(name: str, folder: int) -> bool:
+    """Remove a file that nobody has open; true if it was one."""
+    with suppress(OSError):
+        fd = os.open(name, _FILE, dir_fd=folder)
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode) and _is_unused(fd):
+                os.unlink(name, dir_fd=folder)
+                return True
+        finally:
+            os.close(fd)
+    return False
+
+
+def _is_unused(fd: int) -> bool:
+    """Whether no program has a file open, this one not either but for `fd`.
+
+    A lease to write is had only then, and lasts until the file is closed. False where that
+    cannot be known: on other people's files, and on most networks.
+    """
+    assert _SET_LEASE is not None
+    try:
+        # Who opens the file meanwhile is told of by a signal. The usual one would end the program.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, _SET_LEASE, fcntl.F_WRLCK)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,169 @@
+"""What a server that was killed has left goes, and nothing else does."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.storage import leftovers, xattrs
+from smbquic.storage.base import Disposition
+from smbquic.storage.local import LocalStorage
+from smbquic.storage.passing import passing_name
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is removed elsewhere")
+
+
+def killed(root: Path) -> None:
+    """Let a server have been killed while it served."""
+    os.setxattr(root, xattrs.SERVED, b"1")
+
+
+def served(root: Path) -> bool:
+    return xattrs.SERVED in os.listxattr(root)
+
+
+@contextmanager
+def looked_through(storage: LocalStorage) -> Iterator[None]:
+    """Serve a folder; in the block, what was looked for has been found."""
+    sweep = leftovers.Sweep(storage._tree)
+    try:
+        if sweep._thread is not None:
+            sweep._thread.join()
+        yield
+    finally:
+        sweep.end()
+
+
+def make(folder: Path, name: str = "") -> Path:
+    path = folder / (name or passing_name())
+    path.write_bytes(b"half of")
+    return path
+
+
+def test_a_note_says_that_a_folder_is_served(storage: LocalStorage, root: Path) -> None:
+    end = storage.begin()
+    assert served(root)
+
+    end()
+    assert not served(root)
+
+
+def test_what_a_killed_server_left_is_removed_wherever_it_is(
+    storage: LocalStorage, root: Path
+) -> None:
+    killed(root)
+    deep = root / "a" / "b"
+    deep.mkdir(parents=True)
+    left = [make(root), make(deep)]
+    wanted = [make(root, "report.pdf"), make(deep, ".smbquic-mine.part")]
+
+    with looked_through(storage):
+        assert not any(path.exists() for path in left)
+        assert all(path.exists() for path in wanted)
+        assert served(root)
+    assert not served(root)
+
+
+def test_nothing_is_looked_for_where_the_last_server_had_an_end(
+    storage: LocalStorage, root: Path
+) -> None:
+    left = make(root)
+
+    with looked_through(storage):
+        assert left.exists()
+
+
+def test_what_a_client_is_at_stays(storage: LocalStorage, root: Path) -> None:
+    killed(root)
+    name = passing_name()
+    file, _ = storage.open(name, Disposition.CREATE, write=True)
+
+    with looked_through(storage):
+        assert (root / name).exists()
+    file.close()
+
+
+@pytest.mark.parametrize("mode", ["rb", "ab"])
+def test_what_a_local_program_is_at_stays(storage: LocalStorage, root: Path, mode: str) -> None:
+    killed(root)
+    left = make(root)
+
+    with left.open(mode), looked_through(storage):
+        assert left.exists()
+
+
+def test_only_files_of_the_share_are_removed(
+    storage: LocalStorage, root: Path, outside: Path
+) -> None:
+    killed(root)
+    beyond = make(outside)
+    (root / passing_name()).mkdir()
+    (root / passing_name()).symlink_to(beyond)
+    (root / "link").symlink_to(outside)
+    os.mkfifo(root / passing_name())
+
+    with looked_through(storage):
+        assert beyond.exists()
+        assert len(list(root.iterdir())) == 4
+
+
+def test_a_folder_that_takes_no_note_is_looked_through_each_time(
+    storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xattrs, "SUPPORTED", False)
+    left = make(root)
+
+    with looked_through(storage):
+        assert not left.exists()
+
+
+def test_an_end_that_comes_early_leaves_the_rest_to_the_next_time(
+    storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(root)
+    (root / "a").mkdir()
+    left = make(root / "a")
+
+    walk, ended = os.fwalk, threading.Event()
+
+    def late(*arguments: Any, **more: Any) -> Iterator[Any]:
+        assert ended.wait(60)
+        yield from walk(*arguments, **more)
+
+    monkeypatch.setattr(os, "fwalk", late)
+    sweep = leftovers.Sweep(storage._tree)
+    sweep._ending.set()
+    ended.set()
+    sweep.end()
+    assert left.exists()
+    assert served(root)
+
+    with looked_through(storage):
+        assert not left.exists()
+
+
+def test_a_system_that_cannot_tell_removes_nothing(
+    storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "_SET_LEASE", None)
+    killed(root)
+    left = make(root)
+
+    with looked_through(storage):
+        assert left.exists()
+
+
+def test_a_read_only_share_is_left_alone(read_only: LocalStorage, root: Path) -> None:
+    killed(root)
+    left = make(root)
+
+    end = read_only.begin()
+    end()
+
+    assert left.exists()
+    assert served(root)
