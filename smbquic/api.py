@@ -150,8 +150,9 @@ async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> Async
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
     The options are those of `SessionOptions`: `password`, `ca`, `crl`, `insecure`,
-    `client_certificate`, `client_key`, `encryption`, `engine`, `congestion`, `datagram_size`,
-    `dns`, `doh_url`, `tickets` and `timeout`. How long each stage took is in the share's `stages`.
+    `client_certificate`, `client_key`, `encryption`, `engine`, `congestion`, `tls_ciphers`,
+    `tls_groups`, `datagram_size`, `dns`, `doh_url`, `tickets` and `timeout`. How long each stage
+    took is in the share's `stages`.
     Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
     of the URL plays no part: paths are given to the share's methods.
     """

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -18,10 +18,34 @@ from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
 from smbquic.protocol.settings import EncryptionPolicy
-from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.transport.quic.options import (
+    CIPHERS,
+    DEFAULT_CIPHERS,
+    GROUPS,
+    Congestion,
+    EngineName,
+)
 from smbquic.transport.resolver import DnsMode, Resolver
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class NamesType(click.ParamType[tuple[str, ...]]):
+    """Some of a few names, parted by commas, the preferred first."""
+
+    name = "name,..."
+
+    def __init__(self, known: Collection[str]) -> None:
+        self._known = known
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Take them apart; one that is not known is a usage error."""
+        names = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        for name in names:
+            if name not in self._known:
+                self.fail(f"{name!r} is none of {', '.join(self._known)}", param, ctx)
+        return names
+
 
 DIAL_OPTIONS = (
     click.option(
@@ -54,6 +78,20 @@ DIAL_OPTIONS = (
         default="cubic",
         show_default=True,
         help="Congestion control over QUIC; bbr is for paths that lose packets.",
+    ),
+    click.option(
+        "--tls-ciphers",
+        type=NamesType(CIPHERS),
+        default=",".join(DEFAULT_CIPHERS),
+        show_default=True,
+        help=f"The cipher suites to offer over QUIC, the preferred first: {', '.join(CIPHERS)}.",
+    ),
+    click.option(
+        "--tls-groups",
+        type=NamesType(GROUPS),
+        show_default="all that the engine has",
+        help="The groups to offer for QUIC's keys to be exchanged in, the preferred first:"
+        f" {', '.join(GROUPS)}.",
     ),
     click.option(
         "--dns",
@@ -97,6 +135,8 @@ class Client:
     client_key: Path | None = None
     engine: EngineName = "auto"
     congestion: Congestion = "cubic"
+    tls_ciphers: tuple[str, ...] = DEFAULT_CIPHERS
+    tls_groups: tuple[str, ...] | None = None
     dns: DnsMode = "system"
     doh_url: str | None = None
     timeout: float = PATIENCE
@@ -133,6 +173,8 @@ class Client:
             "client_key": self.client_key,
             "engine": self.engine,
             "congestion": self.congestion,
+            "tls_ciphers": self.tls_ciphers,
+            "tls_groups": self.tls_groups or (),
             "dns": self.dns,
             "doh_url": self.doh_url,
             "timeout": self.timeout,

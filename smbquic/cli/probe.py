@@ -9,10 +9,11 @@ from smbquic.cli.client import URL, Client, client_command
 from smbquic.cli.failure import ExitCode, exit_code
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable
-from smbquic.client.dial import given_trust
-from smbquic.client.probe import Outcome, ProbeOptions, Result, Step, probe
+from smbquic.client.dial import given_trust, quic_options
+from smbquic.client.probe import failure, probe
+from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step
 from smbquic.client.url import SmbUrl
-from smbquic.transport.quic import ClientTls, QuicOptions
+from smbquic.transport.quic import ClientTls
 from smbquic.transport.resolver import Resolver
 
 _MARKS = {
@@ -31,8 +32,9 @@ def command(client: Client, url: SmbUrl) -> None:
     """Try each step of a connection, and say which one fails, why, and what to do.
 
     The steps: name, addresses, reachability, quic-version, tls, alpn, certificate,
-    client-certificate, negotiate, logon, share. Works with any server of SMB over QUIC. The exit
-    code is 4 up to negotiate, 3 for the logon, 5 for the share.
+    client-certificate, negotiate, logon, share. A name with addresses of IPv6 and IPv4 is tried
+    over each, up to negotiate. Works with any server of SMB over QUIC. The exit code is 4 up to
+    negotiate, 3 for the logon, 5 for the share, and 1 if only one of IPv6 and IPv4 works.
 
     \b
     smbquic probe smb+quic://fs.example                 without a logon
@@ -43,7 +45,7 @@ def command(client: Client, url: SmbUrl) -> None:
         insecure=client.insecure,
         client=ClientTls(certificate=client.client_cert, key=client.client_key),
         password=client.password(url) if url.user else None,
-        quic=QuicOptions(engine=client.engine, congestion=client.congestion),
+        quic=quic_options(client.dial_options()),
         resolver=Resolver(client.dns, client.doh_url),
         timeout=client.timeout,
     )
@@ -58,8 +60,7 @@ def command(client: Client, url: SmbUrl) -> None:
         return results
 
     results = run(work())
-    last = results[-1]
-    failed = last if last.outcome is Outcome.FAILED else None
+    failed = failure(results)
     if client.as_json:
         emit(
             {
@@ -70,6 +71,8 @@ def command(client: Client, url: SmbUrl) -> None:
         )
     if failed is not None:
         raise click.exceptions.Exit(_code(failed))
+    if any(each.outcome is Outcome.FAILED for each in results):
+        raise click.exceptions.Exit(ExitCode.PARTLY)
 
 
 def _code(failed: Result) -> ExitCode:
@@ -82,6 +85,7 @@ def _code(failed: Result) -> ExitCode:
 def _document(result: Result) -> dict[str, Any]:
     return {
         "step": result.step,
+        "family": result.family or None,
         "outcome": result.outcome,
         "text": result.text,
         "advice": result.advice or None,
@@ -90,7 +94,8 @@ def _document(result: Result) -> dict[str, Any]:
 
 
 def _print(result: Result) -> None:
-    click.echo(f"{_MARKS[result.outcome]}  {result.step}: {printable(result.text)}")
+    where = f" over {result.family}" if result.family else ""
+    click.echo(f"{_MARKS[result.outcome]}  {result.step}{where}: {printable(result.text)}")
     if result.advice:
         click.echo(f"         what to do: {printable(result.advice)}")
 

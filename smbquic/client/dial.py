@@ -10,7 +10,7 @@ from smbquic.pki.verify import Trust, verify
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache
-from smbquic.transport.quic.options import Congestion, EngineName
+from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
 from smbquic.transport.resolver import DnsMode, Resolver
 
 PATIENCE = 10.0
@@ -27,7 +27,8 @@ class DialOptions(TypedDict, total=False):
 
     `engine` is the QUIC engine, by default the fastest that can do the rest ("auto"). `congestion`
     is how a sender finds out how much the path carries, by default "cubic"; "bbr" is for
-    paths that lose packets.
+    paths that lose packets. `tls_ciphers` and `tls_groups` are offered, the preferred first; see
+    `ciphers` and `groups` of `QuicOptions`.
 
     `datagram_size` is the UDP payload that is sent, in bytes, 1200 to 16000: for a path that is
     known to carry so much, or no more. By default what it carries is found out.
@@ -49,6 +50,8 @@ class DialOptions(TypedDict, total=False):
     client_key: Path | str | None
     engine: EngineName
     congestion: Congestion
+    tls_ciphers: Sequence[str]
+    tls_groups: Sequence[str]
     datagram_size: int | None
     dns: DnsMode
     doh_url: str | None
@@ -62,8 +65,8 @@ def dialer(
     """What connects to the server of a URL each time it is called, as `dial` does.
 
     Raises `PkiError` for a `ca` or `crl` that is none, ValueError for a certificate without its
-    key and for an engine, a congestion control, a size or a way to resolve names that does not
-    exist.
+    key and for an engine, a congestion control, a cipher suite, a group, a size or a way to resolve
+    names that does not exist.
     """
     tls = client_tls(
         ca=options.get("ca"),
@@ -73,18 +76,25 @@ def dialer(
         key=options.get("client_key"),
         tickets=options.get("tickets"),
     )
-    quic_options = QuicOptions(
-        engine=options.get("engine", "auto"),
-        congestion=options.get("congestion", "cubic"),
-        datagram_size=options.get("datagram_size"),
-    )
+    tuned = quic_options(options)
     resolver = Resolver(options.get("dns", "system"), options.get("doh_url"))
 
     async def connect() -> MessageTransport:
         timeout = options.get("timeout", PATIENCE)
-        return await dial(url, tls=tls, timeout=timeout, options=quic_options, resolver=resolver)
+        return await dial(url, tls=tls, timeout=timeout, options=tuned, resolver=resolver)
 
     return connect
+
+
+def quic_options(options: DialOptions) -> QuicOptions:
+    """What of it is about QUIC alone. Raises ValueError for what does not exist."""
+    return QuicOptions(
+        engine=options.get("engine", "auto"),
+        congestion=options.get("congestion", "cubic"),
+        datagram_size=options.get("datagram_size"),
+        ciphers=tuple(options.get("tls_ciphers", DEFAULT_CIPHERS)),
+        groups=tuple(options.get("tls_groups", ())),
+    )
 
 
 def client_tls(

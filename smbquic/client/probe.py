@@ -1,158 +1,99 @@
 """Why there is no connection: one step after the other, up to the first that fails.
 
-Works against any server of SMB over QUIC (and over TCP). A password is sent only to a server
-whose certificate was accepted.
+Works against any server of SMB over QUIC (and over TCP). A name that has addresses of both
+families is walked to over each of them, as a client that races them would hide that one is broken.
+A password is sent only to a server whose certificate was accepted, and once.
 """
 
 import asyncio
-import os
 import socket
-import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 from smbquic.auth.initiator import Credentials
 from smbquic.client.connection import Connection
+from smbquic.client.probe_steps import Failed, Outcome, ProbeOptions, Result, Step
+from smbquic.client.probe_way import Way, obstacle
 from smbquic.client.session import Session
 from smbquic.client.url import SmbUrl
-from smbquic.errors import (
-    AuthenticationError,
-    ConnectError,
-    HandshakeError,
-    SmbError,
-    StatusError,
-    TransportError,
-)
+from smbquic.errors import AuthenticationError, ConnectError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.pki.authority import Purpose
-from smbquic.pki.checks import CertificateError
-from smbquic.pki.explain import Finding, Verdict, describe, explain
-from smbquic.pki.verify import Trust, parse_der, verify
-from smbquic.protocol.settings import ClientSettings
-from smbquic.transport import quic, tcp
 from smbquic.transport.addresses import Address
-from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls, QuicOptions
-from smbquic.transport.resolver import Resolution, Resolver
+from smbquic.transport.resolver import Resolution
 
-QUIC_VERSIONS = {1: "1", 0x6B3343CF: "2"}
-# Reserved to make servers tell which versions they speak ([RFC9000] 15).
-_NO_VERSION = 0x1A2A3A4A
-_DATAGRAM = 1200
-_UDP_TRIES = 3
-
-
-class Step(StrEnum):
-    """What is looked at, in this order."""
-
-    NAME = "name"
-    ADDRESSES = "addresses"
-    REACHABILITY = "reachability"
-    VERSION = "quic-version"
-    TLS = "tls"
-    ALPN = "alpn"
-    CERTIFICATE = "certificate"
-    CLIENT_CERTIFICATE = "client-certificate"
-    NEGOTIATE = "negotiate"
-    LOGON = "logon"
-    SHARE = "share"
-
-
-class Outcome(StrEnum):
-    """How a step went."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How one step went, in words; `advice` is what to do, `error` what ended the probe."""
-
-    step: Step
-    outcome: Outcome
-    text: str
-    advice: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeOptions:
-    """Whom to believe and who we are. Without `password` there is no logon.
-
-    Without `trust` the system's authorities count; `insecure` believes anybody.
-    """
-
-    trust: Trust | None = None
-    insecure: bool = False
-    client: ClientTls = field(default_factory=ClientTls)
-    quic: QuicOptions = field(default_factory=QuicOptions)
-    resolver: Resolver = field(default_factory=Resolver)
-    password: str | None = None
-    timeout: float = 10.0
-
-
-class _Failed(Exception):  # noqa: N818
-    def __init__(
-        self, step: Step, text: str, advice: str, error: Exception | None = None, **details: Any
-    ) -> None:
-        super().__init__(text)
-        self.result = Result(step, Outcome.FAILED, text, advice, details, error)
+_FAMILIES = {socket.AF_INET6: "IPv6", socket.AF_INET: "IPv4"}
 
 
 async def probe(url: SmbUrl, options: ProbeOptions) -> AsyncGenerator[Result, None]:
-    """The result of each step as it is known; after one that failed there are no more."""
+    """The result of each step as it is known; there are none after one that failed on all ways."""
     prober = _Prober(url, options)
     try:
         async for result in prober.run():
             yield result
-    except _Failed as failed:
+    except Failed as failed:
         yield failed.result
     finally:
         await prober.close()
+
+
+def failure(results: Sequence[Result]) -> Result | None:
+    """What kept a probe from its end; None if it got there, be it on one of two ways.
+
+    Of ways that all failed, it is the failure of the one that led furthest.
+    """
+    if results[-1].outcome is not Outcome.FAILED:
+        return None
+    order = list(Step)
+    failures = [each for each in results if each.outcome is Outcome.FAILED]
+    return max(failures, key=lambda each: order.index(each.step))
 
 
 class _Prober:
     def __init__(self, url: SmbUrl, options: ProbeOptions) -> None:
         self._url = url
         self._options = options
-        self._chain: list[bytes] = []
-        self._transport: MessageTransport | None = None
-        self._connection: Connection | None = None
+        self._ways: list[Way] = []
 
     async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-        elif self._transport is not None:
-            self._transport.close()
-            await self._transport.wait_closed()
+        for way in self._ways:
+            await way.close()
 
     async def run(self) -> AsyncIterator[Result]:
         found = await self._resolve()
-        addresses = found.addresses
-        shown = ", ".join(address.endpoint[0] for address in addresses)
+        shown = ", ".join(address.endpoint[0] for address in found.addresses)
         yield Result(
             Step.NAME,
             Outcome.OK,
             f"{self._url.host} is {shown}, says {found.by}",
             details={"resolved_by": found.by},
         )
-        yield _families(addresses)
-        if self._url.transport == "tcp":
-            self._transport = await self._connect_tcp()
-            yield Result(Step.REACHABILITY, Outcome.OK, f"TCP port {self._url.port} is open")
-        else:
-            async for result in self._quic_steps(addresses):
+        families = _by_family(found.addresses)
+        obstacles = {family: obstacle(rows) for family, rows in families.items()}
+        if all(obstacles.values()):
+            raise _cut_off(obstacles)
+        yield Result(Step.ADDRESSES, Outcome.OK, " and ".join(families))
+        for family, error in obstacles.items():
+            if error is not None:
+                text = f"this machine has no way there: {error.strerror}"
+                yield Result(Step.ADDRESSES, Outcome.SKIPPED, text, family=family)
+        for family, addresses in families.items():
+            if obstacles[family] is None:
+                async for result in self._walk(Resolution(addresses, found.by)):
+                    yield replace(result, family=family if len(families) > 1 else "")
+        connection = next((way.connection for way in self._ways if way.connection), None)
+        if connection is not None:
+            async for result in self._session_steps(connection):
                 yield result
-        yield await self._negotiate()
-        async for result in self._session_steps():
-            yield result
+
+    async def _walk(self, found: Resolution) -> AsyncIterator[Result]:
+        """Each step over some of the addresses."""
+        way = Way(self._url, self._options, found)
+        self._ways.append(way)
+        try:
+            async for result in way.walk():
+                yield result
+        except Failed as failed:
+            yield failed.result
 
     async def _resolve(self) -> Resolution:
         try:
@@ -160,215 +101,25 @@ class _Prober:
                 self._url.host, self._url.port, socket.SOCK_DGRAM
             )
         except ConnectError as error:
-            raise _Failed(
+            raise Failed(
                 Step.NAME,
                 str(error),
                 "check the name, and that this machine asks the right name server",
                 error,
             ) from error
 
-    async def _connect_tcp(self) -> MessageTransport:
-        try:
-            return await tcp.connect(
-                self._url.host,
-                self._url.port,
-                timeout=self._options.timeout,
-                resolver=self._options.resolver,
-            )
-        except TransportError as error:
-            raise _Failed(
-                Step.REACHABILITY,
-                str(error),
-                "is the server running, and is the port open on the way?",
-                error,
-            ) from error
-
-    # QUIC.
-
-    async def _quic_steps(self, addresses: Sequence[Address]) -> AsyncIterator[Result]:
-        versions = await self._reach(addresses)
-        if versions is None:
-            # Not every server answers what it does not know; the handshake will tell.
-            yield Result(
-                Step.REACHABILITY, Outcome.WARNING, "no answer to an unknown QUIC version yet"
-            )
-        else:
-            port = self._url.port
-            yield Result(Step.REACHABILITY, Outcome.OK, f"UDP port {port} answers, with QUIC")
-            yield _versions(versions)
-        self._transport = await self._handshake(addresses, reached=versions is not None)
-        peer = self._transport.peer
-        yield Result(
-            Step.TLS,
-            Outcome.OK,
-            f"TLS 1.3 with {peer.cipher}, in {peer.handshake_seconds * 1000:.0f} ms,"
-            f" on the engine {peer.engine} ({peer.engine_reason})",
-            details={"engine": peer.engine, "engine_reason": peer.engine_reason},
-        )
-        yield Result(Step.ALPN, Outcome.OK, f"the server speaks {peer.alpn}")
-        yield self._judge()
-        if self._options.client.certificate is not None:
-            yield Result(Step.CLIENT_CERTIFICATE, Outcome.OK, "our certificate was not refused")
-
-    async def _reach(self, addresses: Sequence[Address]) -> list[int] | None:
-        """The QUIC versions of the first address that tells; None if none does, by time."""
-        refused: OSError | None = None
-        wait = min(self._options.timeout, 3.0)
-        for address in addresses:
-            try:
-                found = await _ask_versions(address, wait)
-            except OSError as error:
-                refused = error
-                continue
-            if found is not None:
-                return found
-            refused = None
-        if refused is not None:
-            raise _Failed(
-                Step.REACHABILITY,
-                f"nobody listens on UDP port {self._url.port}: {refused.strerror or refused}",
-                "start the server, or use the port that it listens on (--listen quic://...)",
-                refused,
-            )
-        return None
-
-    async def _handshake(self, addresses: Sequence[Address], *, reached: bool) -> MessageTransport:
-        def look(chain: list[bytes], name: str) -> None:
-            self._chain = chain
-
-        mine = self._options.client
-        trust = ClientTls(verify=look, certificate=mine.certificate, key=mine.key)
-        url = self._url
-        try:
-            return await quic.connect(
-                url.host,
-                url.port,
-                trust=trust,
-                timeout=self._options.timeout,
-                options=self._options.quic,
-                resolver=self._options.resolver,
-            )
-        except HandshakeError as error:
-            raise self._refused(error) from error
-        except TransportError as error:
-            if reached:
-                raise _Failed(
-                    Step.TLS,
-                    f"the server answers, but no handshake comes of it: {error}",
-                    "look into the server's log; large datagrams may be lost on the way (MTU)",
-                    error,
-                ) from error
-            raise _Failed(
-                Step.REACHABILITY,
-                f"UDP port {url.port} is silent, which is what a filter does"
-                + await self._tcp_hint(addresses),
-                "let UDP through on every firewall on the way, the server's own too",
-                error,
-            ) from error
-
-    async def _tcp_hint(self, addresses: Sequence[Address]) -> str:
-        """Whether the host is there at all: TCP tells where UDP does not."""
-        for address in addresses:
-            try:
-                async with asyncio.timeout(2):
-                    _, writer = await asyncio.open_connection(*address.endpoint)
-            except ConnectionRefusedError:
-                return "; the host is up, since it refuses TCP on that port"
-            except (OSError, TimeoutError):
-                continue
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-            return "; the host is up, since TCP on that port is open"
-        return "; the host may as well be down"
-
-    def _refused(self, error: HandshakeError) -> _Failed:
-        reason = error.reason
-        if reason == "alpn":
-            return _Failed(
-                Step.ALPN,
-                str(error),
-                "something else than SMB has this port (a web server has 443, too)",
-                error,
-            )
-        if reason == "unrecognized-name":
-            return _Failed(
-                Step.TLS,
-                str(error),
-                f"use a name that the server has a certificate for, or give it one for"
-                f" {self._url.host}",
-                error,
-            )
-        mine = self._options.client.certificate is not None
-        if reason in _CLIENT_REASONS and (mine or reason == "no-certificate"):
-            return _Failed(Step.CLIENT_CERTIFICATE, str(error), _CLIENT_REASONS[reason], error)
-        return _Failed(Step.TLS, str(error), "look into the server's log", error)
-
-    def _judge(self) -> Result:
-        chain = [parse_der(der) for der in self._chain]
-        findings = explain(chain, Purpose.SERVER, name=self._url.host)
-        details = {
-            "certificate": describe(chain[0]),
-            "findings": [_finding(each) for each in findings],
-        }
-        warnings = [each.text for each in findings if each.verdict is not Verdict.OK]
-        if self._options.insecure:
-            text = "; ".join(["not checked (--insecure)", *warnings])
-            return Result(Step.CERTIFICATE, Outcome.WARNING, text, "", details)
-        trust = self._options.trust or Trust.system()
-        try:
-            path = verify(self._chain, Purpose.SERVER, trust, name=self._url.host)
-        except CertificateError as error:
-            others = [text for text in warnings if text != str(error)]
-            raise _Failed(
-                Step.CERTIFICATE,
-                "; ".join([str(error), *others]),
-                _CERTIFICATE_ADVICE.get(error.reason, "give the server another certificate"),
-                error,
-                **details,
-            ) from error
-        outcome = Outcome.WARNING if warnings else Outcome.OK
-        text = f"accepted, from {path[-1].subject.rfc4514_string()}"
-        return Result(Step.CERTIFICATE, outcome, "; ".join([text, *warnings]), "", details)
-
-    # SMB.
-
-    async def _negotiate(self) -> Result:
-        assert self._transport is not None
-        settings = ClientSettings(client_guid=os.urandom(16))
-        try:
-            async with asyncio.timeout(self._options.timeout):
-                self._connection = await Connection.open(
-                    self._transport, settings, server_name=self._url.host
-                )
-        except (SmbError, TimeoutError) as error:
-            what = "there is no answer" if isinstance(error, TimeoutError) else str(error)
-            raise _Failed(
-                Step.NEGOTIATE,
-                f"the server does not agree on a dialect of SMB: {what}",
-                "is it an SMB server, and is SMB 3.1.1 allowed there?",
-                error,
-            ) from error
-        negotiated = self._connection.protocol.negotiated
-        assert negotiated is not None
-        cipher = negotiated.cipher.name if negotiated.cipher else "none"
-        text = f"{negotiated.dialect.name}, signing {negotiated.signing_algorithm.name}"
-        text += ", encryption left to QUIC" if negotiated.transport_security else f", {cipher}"
-        return Result(Step.NEGOTIATE, Outcome.OK, text)
-
-    async def _session_steps(self) -> AsyncIterator[Result]:
+    async def _session_steps(self, connection: Connection) -> AsyncIterator[Result]:
         url, password = self._url, self._options.password
         if not url.user or password is None:
             yield Result(Step.LOGON, Outcome.SKIPPED, "the URL names no user")
             return
-        assert self._connection is not None
         try:
             async with asyncio.timeout(self._options.timeout):
                 session = await Session.logon(
-                    self._connection, Credentials(url.user, password, url.domain), host=url.host
+                    connection, Credentials(url.user, password, url.domain), host=url.host
                 )
         except (SmbError, TimeoutError) as error:
-            raise _Failed(
+            raise Failed(
                 Step.LOGON,
                 f"{url.user} cannot log on: {str(error) or 'there is no answer'}",
                 _logon_advice(error),
@@ -382,7 +133,7 @@ class _Prober:
             async with asyncio.timeout(self._options.timeout):
                 await session.tree(url.share)
         except (SmbError, TimeoutError) as error:
-            raise _Failed(
+            raise Failed(
                 Step.SHARE,
                 str(error) or "there is no answer",
                 "check the name of the share, and who may use it"
@@ -391,28 +142,6 @@ class _Prober:
                 error,
             ) from error
         yield Result(Step.SHARE, Outcome.OK, f"{url.share} can be used")
-
-
-_CLIENT_REASONS = {
-    "no-certificate": "show one with --client-cert and --client-key",
-    "access-denied": "have the server's administrator allow this certificate; there"
-    " `smbquic access check` says which rule decided",
-    "unknown-ca": "have the server trust the authority of our certificate (client_ca)",
-    "expired": "renew our certificate",
-    "revoked": "get a new certificate",
-    "wrong-key": "give the key that belongs to our certificate",
-    "bad-certificate": "see what is wrong with it: smbquic pki inspect FILE --for client",
-}
-_CERTIFICATE_ADVICE = {
-    "unknown-ca": "name the authority's certificate with --ca, or send the intermediates",
-    "self-signed": "if it is the right one, trust it with --ca",
-    "expired": "renew it, and check this machine's clock",
-    "not-yet-valid": "check the clocks of both machines",
-    "wrong-name": "use a name that is in the certificate, or have the name put into it",
-    "wrong-usage": "issue a certificate with the extended key usage serverAuth",
-    "not-a-leaf": "put the server's own certificate first into its file",
-    "revoked": "issue a new one, and find out why the other was revoked",
-}
 
 
 def _logon_advice(error: Exception) -> str:
@@ -426,73 +155,19 @@ def _logon_advice(error: Exception) -> str:
     return "check the user's name, domain and password"
 
 
-def _families(addresses: Sequence[Address]) -> Result:
-    found = {address.family for address in addresses}
-    names = [
-        name
-        for name, family in (("IPv6", socket.AF_INET6), ("IPv4", socket.AF_INET))
-        if family in found
-    ]
-    return Result(Step.ADDRESSES, Outcome.OK, " and ".join(names))
+def _by_family(addresses: Sequence[Address]) -> dict[str, list[Address]]:
+    """The addresses of each family, the one that the system prefers first."""
+    families: dict[str, list[Address]] = {}
+    for address in addresses:
+        families.setdefault(_FAMILIES[address.family], []).append(address)
+    return families
 
 
-def _versions(versions: Sequence[int]) -> Result:
-    known = [QUIC_VERSIONS[each] for each in versions if each in QUIC_VERSIONS]
-    if not known:
-        shown = ", ".join(f"0x{each:08x}" for each in versions[:8])
-        raise _Failed(
-            Step.VERSION,
-            f"the server speaks QUIC in versions that are not spoken here: {shown}",
-            "update the server; version 1 is the standard",
-        )
-    return Result(Step.VERSION, Outcome.OK, f"QUIC version {' and '.join(sorted(known))}")
-
-
-def _finding(finding: Finding) -> dict[str, str]:
-    return {"check": finding.check, "verdict": finding.verdict, "text": finding.text}
-
-
-class _VersionQuestion(asyncio.DatagramProtocol):
-    """Waits for a Version Negotiation packet ([RFC9000] 17.2.1)."""
-
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        versions = _parse_versions(data)
-        if versions is not None and not self.answer.done():
-            self.answer.set_result(versions)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(exc)
-
-
-async def _ask_versions(address: Address, wait: float) -> list[int] | None:
-    """The versions that a server speaks; None if it does not say. Raises `OSError`."""
-    transport, question = await asyncio.get_running_loop().create_datagram_endpoint(
-        _VersionQuestion, remote_addr=address.endpoint, family=address.family
+def _cut_off(obstacles: Mapping[str, OSError | None]) -> Failed:
+    error = next(filter(None, obstacles.values()))
+    return Failed(
+        Step.ADDRESSES,
+        f"this machine has no way to {' and '.join(obstacles)} addresses: {error.strerror}",
+        "connect it to a network that leads there",
+        error,
     )
-    ids = b"\x08" + os.urandom(8) + b"\x08" + os.urandom(8)
-    datagram = (b"\xc0" + struct.pack(">I", _NO_VERSION) + ids).ljust(_DATAGRAM, b"\0")
-    try:
-        for _ in range(_UDP_TRIES):
-            transport.sendto(datagram)
-            done, _ = await asyncio.wait([question.answer], timeout=wait / _UDP_TRIES)
-            if done:
-                return question.answer.result()
-        return None
-    finally:
-        question.answer.cancel()
-        transport.close()
-
-
-def _parse_versions(data: bytes) -> list[int] | None:
-    if len(data) < 7 or not data[0] & 0x80 or data[1:5] != bytes(4):
-        return None
-    at = 6 + data[5]
-    at += 1 + data[at] if at < len(data) else 1
-    rest = data[at:]
-    if not rest or len(rest) % 4:
-        return None
-    return [version for (version,) in struct.iter_unpack(">I", rest)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smbquic.auth.users import UsersError, UserStore
-from smbquic.client.probe import _parse_versions
+from smbquic.client.probe_way import _parse_versions
 from smbquic.client.url import SmbUrl, UrlError
 from smbquic.errors import RemoteProtocolError
 from smbquic.pki import CertificateError, PkiError, Purpose, Trust, init, verify

@@ -206,6 +206,10 @@ class TestFiles:
         assert found["resumed"] is (False if quic else None)
         assert (found["datagram_size"] or 0) >= (1200 if quic else 0)
         assert (found["round_trip_ms"] or 0) > 0 or not quic
+        chosen = ("--tls-ciphers", "AES-256-GCM", "--tls-groups", "P-384,P-256")
+        found = json.loads(served.run("ping", "-c", "1", "--json", *chosen, url).stdout)
+        assert found["tls_cipher"] == ("AES_256_GCM_SHA384" if quic else None)
+        assert found["tls_group"] == ("P-384" if quic else None)
         said = served.run("ping", "-c", "1", "--congestion", "bbr", url).stdout
         assert ("engine aioquic (qh3 has no congestion control bbr)" in said) is quic
 
@@ -224,6 +228,15 @@ class TestWhatGoesWrong:
         options = ("--engine", "qh3", "--congestion", "bbr")
         result = served.run(command, *options, served.url())
         is_one_line(result, 2, "qh3 has no congestion control bbr", "use the engine aioquic")
+
+    def test_a_cipher_suite_that_the_server_does_not_allow(self, served: Served) -> None:
+        result = served.run("ls", "--tls-ciphers", "CHACHA20-POLY1305", served.url())
+        is_one_line(result, 4, "no TLS cipher suite", "tls_ciphers")
+
+    def test_a_group_that_does_not_exist(self, served: Served) -> None:
+        result = served.run("ls", "--tls-groups", "P-384,P-521", served.url())
+        assert result.returncode == 2
+        assert "'P-521' is none of X25519MLKEM768, X25519, P-256, P-384" in result.stderr
 
     def test_a_server_whose_engine_cannot_do_it(self, tmp_path: Path, pki: PkiDirectory) -> None:
         files = (pki.server.certificate, pki.server.key)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from smbquic import api
 from smbquic.cli.main import cli
-from smbquic.client.probe import Outcome, ProbeOptions, Result, Step, _parse_versions, probe
+from smbquic.client.probe import failure, probe
+from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step
+from smbquic.client.probe_way import _parse_versions
 from smbquic.client.url import SmbUrl
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, Trust
 from smbquic.pki.access import Rules
@@ -25,15 +27,25 @@ from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.logons import Logons
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import ClientTls
-from smbquic.transport.resolver import Resolver
+from smbquic.transport.quic import ClientTls, QuicOptions
+from smbquic.transport.resolver import Resolution, Resolver
 from tests.nameserver import running_name_server
 
 PASSWORD = "correct horse"
 
 
+class OnlyIPv4(Resolver):
+    """Where `localhost` has both families, a server on one of them is half of one."""
+
+    async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> Resolution:
+        found = await super().resolve(host, port, kind)
+        rows = [each for each in found.addresses if each.family is socket.AF_INET]
+        return Resolution(rows, found.by)
+
+
 async def probed(pki: PkiDirectory, url: str, **more: Any) -> list[Result]:
     more.setdefault("trust", Trust.load(pki.ca))
+    more.setdefault("resolver", OnlyIPv4())
     options = ProbeOptions(**{"timeout": 3.0, **more})
     async with aclosing(probe(SmbUrl.parse(url), options)) as steps:
         return [step async for step in steps]
@@ -59,9 +71,11 @@ class Ground:
         self.folder = folder
         self.stack: list[Any] = []
 
-    async def serve(self, *files: IdentityFiles, listen: str = "quic://127.0.0.1:0") -> str:
+    async def serve(
+        self, *files: IdentityFiles, listen: str = "quic://127.0.0.1:0", **more: Any
+    ) -> str:
         context = api.serve(
-            {"data": self.folder}, {"alice": PASSWORD}, [listen], certificates=files
+            {"data": self.folder}, {"alice": PASSWORD}, [listen], certificates=files, **more
         )
         running = await context.__aenter__()
         self.stack.append(context)
@@ -189,6 +203,22 @@ async def test_a_web_server(pki: PkiDirectory) -> None:
     server.close()
 
 
+@pytest.mark.parametrize(
+    ("allowed", "offered"),
+    [
+        ({"tls_ciphers": ["AES-256-GCM"]}, {"ciphers": ("CHACHA20-POLY1305", "AES-128-GCM")}),
+        ({"tls_groups": ["P-384"]}, {"groups": ("X25519", "P-256")}),
+    ],
+)
+async def test_nothing_in_common(
+    pki: PkiDirectory, ground: Ground, allowed: Any, offered: Any
+) -> None:
+    where = await ground.serve(identity(pki.server, default=True), **allowed)
+    results = await probed(pki, f"smb+quic://{where}", quic=QuicOptions(**offered))
+    fails_at(results, Step.TLS, "no TLS cipher suite, or no key exchange, in common")
+    assert "--tls-groups" in results[-1].advice
+
+
 async def test_a_name_without_a_certificate(pki: PkiDirectory, ground: Ground) -> None:
     where = await ground.serve(identity(pki.server, names=("fs.example",)))
     fails_at(await probed(pki, f"smb+quic://{where}"), Step.TLS, "no certificate for this name")
@@ -281,6 +311,7 @@ async def command(*arguments: str, code: int) -> str:
 
 async def test_the_command(pki: PkiDirectory, ground: Ground) -> None:
     where = await ground.serve(identity(pki.server, default=True))
+    where = where.replace("localhost", "127.0.0.1")
     ca = ("--ca", str(pki.ca))
     assert "ok       share: data can be used" in await command(
         f"smb+quic://alice@{where}/data", *ca, code=0
@@ -300,3 +331,103 @@ async def test_the_command(pki: PkiDirectory, ground: Ground) -> None:
 def test_any_datagram_is_an_answer_or_none(data: bytes) -> None:
     versions = _parse_versions(data)
     assert versions is None or versions
+
+
+@pytest.fixture
+async def both(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., Resolver]]:
+    """Gives the name fs.example addresses."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
+    async with running_name_server(pki) as names:
+
+        def called(*addresses: str) -> Resolver:
+            names.addresses["fs.example"] = list(addresses)
+            return Resolver("doh-only", names.url)
+
+        yield called
+
+
+def steps_of(results: list[Result], family: str) -> dict[Step, Outcome]:
+    return {each.step: each.outcome for each in results if each.family == family}
+
+
+def silent_beside(port: int) -> socket.socket:
+    """Takes what comes to the same port over IPv6, and says nothing."""
+    silent = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    silent.bind(("::1", port))
+    return silent
+
+
+async def test_one_family_is_filtered(
+    pki: PkiDirectory, ground: Ground, both: Callable[..., Resolver]
+) -> None:
+    port = int((await ground.serve(identity(pki.server, default=True))).rpartition(":")[2])
+    url = f"smb+quic://alice@fs.example:{port}/data"
+    asked = both("::1", "127.0.0.1")
+    with silent_beside(port):
+        results = await probed(pki, url, password=PASSWORD, resolver=asked, timeout=2.0)
+        command_said = await command(
+            *(url, "--ca", str(pki.ca), "--json", "--timeout", "2"),
+            *("--dns", "doh-only", "--doh-url", str(asked.url)),
+            code=1,
+        )
+
+    assert steps_of(results, "IPv6") == {Step.REACHABILITY: Outcome.FAILED}
+    failed = next(each for each in results if each.outcome is Outcome.FAILED)
+    assert "what a filter does" in failed.text
+    assert set(steps_of(results, "IPv4").values()) == {Outcome.OK}
+    assert Step.NEGOTIATE in steps_of(results, "IPv4")
+    assert list(steps_of(results, ""))[-2:] == [Step.LOGON, Step.SHARE]
+    assert failure(results) is None
+    document = json.loads(command_said)
+    assert document["failed"] is None
+    assert [
+        (each["family"], each["step"]) for each in document["steps"] if each["outcome"] == "failed"
+    ] == [("IPv6", "reachability")]
+
+
+async def test_nobody_listens_on_one_family_over_tcp(
+    pki: PkiDirectory, ground: Ground, both: Callable[..., Resolver]
+) -> None:
+    port = (await ground.serve(listen="tcp://127.0.0.1:0")).rpartition(":")[2]
+    url = f"smb://alice@fs.example:{port}/data"
+    results = await probed(pki, url, password=PASSWORD, resolver=both("127.0.0.1", "::1"))
+
+    assert steps_of(results, "IPv6") == {Step.REACHABILITY: Outcome.FAILED}
+    assert (results[-1].step, results[-1].outcome) == (Step.SHARE, Outcome.OK)
+
+
+async def test_both_families_fail_each_at_its_own_step(
+    pki: PkiDirectory, bad_pki: FaultyPki, ground: Ground, both: Callable[..., Resolver]
+) -> None:
+    files = identity(bad_pki.server(Fault.EXPIRED), default=True)
+    port = int((await ground.serve(files)).rpartition(":")[2])
+    with silent_beside(port):
+        results = await probed(
+            pki, f"smb+quic://fs.example:{port}", resolver=both("127.0.0.1", "::1"), timeout=2.0
+        )
+
+    failures = {each.family: each.step for each in results if each.outcome is Outcome.FAILED}
+    assert failures == {"IPv4": Step.CERTIFICATE, "IPv6": Step.REACHABILITY}
+    furthest = failure(results)
+    assert furthest is not None
+    assert furthest.step is Step.CERTIFICATE
+
+
+# A link's address that does not say of which link: no machine has a way to it.
+NOWHERE = "fe80::1"
+
+
+async def test_a_family_that_this_machine_has_no_way_to(
+    pki: PkiDirectory, ground: Ground, both: Callable[..., Resolver]
+) -> None:
+    port = (await ground.serve(identity(pki.server, default=True))).rpartition(":")[2]
+    url = f"smb+quic://fs.example:{port}"
+    results = await probed(pki, url, resolver=both(NOWHERE, "127.0.0.1"))
+
+    assert steps_of(results, "IPv6") == {Step.ADDRESSES: Outcome.SKIPPED}
+    assert Step.NEGOTIATE in steps_of(results, "IPv4")
+    assert failure(results) is None
+    alone = await probed(pki, f"smb+quic://[{NOWHERE}]:{port}", resolver=Resolver())
+    fails_at(alone, Step.ADDRESSES, "no way to IPv6")

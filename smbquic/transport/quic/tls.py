@@ -142,7 +142,11 @@ def system_trust() -> tuple[str | None, str | None]:
 
 
 _ALERTS = {
-    40: ("handshake", "the two sides have no TLS parameters in common"),
+    40: (
+        "nothing-in-common",
+        "the two sides have no TLS cipher suite, or no key exchange, in common (tls_ciphers,"
+        " tls_groups)",
+    ),
     50: ("handshake", "the other side cannot make sense of what it was sent"),
     70: ("no-tls13", "the other side does not speak TLS 1.3"),
     71: ("handshake", "the other side asks for stronger cryptography"),

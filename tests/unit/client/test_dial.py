@@ -139,13 +139,21 @@ async def test_a_dialer_passes_on_what_it_was_told(
         client_key=str(files.key),
         engine="aioquic",
         congestion="bbr",
+        tls_ciphers=["AES-256-GCM"],
+        tls_groups=["P-384", "P-256"],
         datagram_size=1300,
         timeout=3,
     )()
     plain, told = called
     assert (plain["options"], plain["timeout"]) == (QuicOptions(), 10)
     assert not plain["trust"].insecure
-    assert told["options"] == QuicOptions(engine="aioquic", congestion="bbr", datagram_size=1300)
+    assert told["options"] == QuicOptions(
+        engine="aioquic",
+        congestion="bbr",
+        datagram_size=1300,
+        ciphers=("AES-256-GCM",),
+        groups=("P-384", "P-256"),
+    )
     assert told["trust"] == client_tls(insecure=True, certificate=files.certificate, key=files.key)
     assert told["timeout"] == 3
 

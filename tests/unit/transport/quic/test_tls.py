@@ -22,7 +22,7 @@ PEER = "quic://192.0.2.1:443"
 @pytest.mark.parametrize(
     ("code", "reason", "words"),
     [
-        (40, "handshake", "no TLS parameters in common"),
+        (40, "nothing-in-common", "no TLS cipher suite, or no key exchange, in common"),
         (42, "bad-certificate", "our certificate was refused"),
         (43, "bad-certificate", "not supported"),
         (44, "revoked", "revoked"),
