@@ -6,20 +6,9 @@ from smbquic.auth import guard as module
 from smbquic.auth.guard import GuardLimits, LogonGuard, Watch, network
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
+from tests.unit.clock import Clock
 
 LIMITS = GuardLimits(per_user=3, per_address=5, seconds=100.0)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -16,22 +16,11 @@ from smbquic.wire.dtyp.acl import Ace, AceFlags, AceType, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptorControl as Control
 from smbquic.wire.dtyp.sid import BUILTIN_USERS, CREATOR_OWNER, EVERYONE
+from tests.unit.clock import Clock
 
 ALICE = token_of(Identity("alice", ""))
 BOTH = int(AceFlags.CONTAINER_INHERIT_ACE | AceFlags.OBJECT_INHERIT_ACE)
 PRESENT = int(Control.DP)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -6,21 +6,7 @@ import pytest
 
 from smbquic.storage import case_index
 from smbquic.storage.case_index import LIFETIME, CaseIndex, Stamp
-
-
-class Clock:
-    """Stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.unit.clock import Clock
 
 
 @pytest.fixture

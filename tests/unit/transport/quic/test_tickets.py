@@ -14,19 +14,7 @@ from smbquic.transport.quic.tickets import (
     TicketCache,
     TicketStore,
 )
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.unit.clock import Clock
 
 
 @dataclass

@@ -1,0 +1,11 @@
+"""A clock for what is told the time."""
+
+
+class Clock:
+    """Stands still until it is set; `now` is in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
