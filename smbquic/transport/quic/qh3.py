@@ -1,19 +1,13 @@
 """The qh3 engine behind `Engine`: a core in Rust, several times as fast as aioquic.
 
 As a server it cannot ask for a certificate, and its congestion control is its own; `aioquic.py`
-is for whoever needs those.
-
-The core decides about the size of its datagrams. A client's looks for larger ones when it has
-nothing to send, up to what an Ethernet carries; a server's keeps the size that it began with.
-Neither notices a path that carries less than it did, so that is looked out for here; once
-told to send smaller datagrams, a core does not grow again. So jumbo frames are had only from the
-beginning, on a private network whose client has an interface for them.
+is for whoever needs those. How large its datagrams are is in `qh3_mtu.py`.
 """
 
 import logging
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, cast
 
@@ -35,21 +29,14 @@ from smbquic.transport.quic.engine import (
     Security,
     Verify,
 )
-from smbquic.transport.quic.options import (
-    CIPHERS,
-    GROUPS,
-    INTERNET_DATAGRAM,
-    QuicOptions,
-    group_name,
-)
+from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions, group_name
 from smbquic.transport.quic.qh3_internals import (
     CONNECTION_IDS,
-    INITIAL_RTT,
-    MAX_ACK_DELAY,
     Configuration,
     Connection,
     Context,
 )
+from smbquic.transport.quic.qh3_mtu import PathWatch, first_size, probe_timeout
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
     ALPN,
@@ -71,17 +58,11 @@ LONG_HEADER = 0x80
 CORE_ADDRESS = {4: ("192.0.2.1", 1), 6: ("2001:db8::1", 1)}
 """Where the core takes its peer to be, always. A core forgets no address and is deaf to what comes
 from a fifth one; `Ways` knows better."""
-TIMEOUTS = 2
-"""After so many time-outs in a row the size of the datagrams is under suspicion."""
-SECOND_TRIAL = 4
-"""Probe time-outs within which a suspicion is confirmed, or was none."""
-SEARCH_STEP = 1.0
-"""Seconds without a step after which a core's search for larger datagrams counts as over."""
 CLOSED_FOR = 3
 """Probe time-outs that a closed connection stays to tell a peer who has not noticed
 ([RFC9000] 10.2)."""
-KEEP_ALIVE, PROOF, TRIAL = 0, 1, 2
-"""What a PING is for; there are many trials, which count on from the last number."""
+KEEP_ALIVE, PROOF = 0, 1
+"""What a PING is for, if it is none of a trial of the path's."""
 
 logger = logging.getLogger(__name__)
 
@@ -143,19 +124,6 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
     return configuration
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """A small datagram was sent after large ones that nobody acknowledges.
-
-    `large` holds their packet numbers, `lost` how many packets had ever been lost by then.
-    """
-
-    uid: int
-    timeouts: int
-    large: tuple[int, ...]
-    lost: int
-
-
 class Qh3Engine:
     """An `Engine` on qh3's `QuicConnection`.
 
@@ -192,16 +160,11 @@ class Qh3Engine:
         self._core_address = CORE_ADDRESS[4]
         self._ways = Ways()
         self._proof_due = False
-        self._trial: _Trial | None = None
-        self._trials = TRIAL
-        self._second_trial_until = 0.0
         self._heard_at = 0.0
         self._closed_until: float | None = None
-        self._sizes = sizes
         # More than the largest message, of which all has to be here before any of it goes.
         self.capacity = configuration.max_data * 3 // 4
-        self.datagram_size = self._reported_size = self._first_size(first_datagram)
-        self._grown_at = 0.0
+        size = first_size(sizes, is_client=self._is_client, first_datagram=first_datagram)
         self._quic = Connection(
             unread_limit=self.capacity,
             largest_datagram=sizes.most,
@@ -210,24 +173,20 @@ class Qh3Engine:
             tickets=tickets,
             resumption=resumption,
             reset_token=reset_token,
-            configuration=replace(configuration, max_datagram_size=self.datagram_size),
+            configuration=replace(configuration, max_datagram_size=size),
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
         )
         self.connection_id: bytes = self._quic.host_cid
+        self._watch = PathWatch(self._quic, sizes, size, self._settled)
 
-    def _first_size(self, first_datagram: int) -> int:
-        """The size of the first datagrams, for a server the size of all.
+    def _settled(self, before: int, now: int) -> None:
+        self.resized = (before, now)
 
-        A server that was not invited to more hopes for an Ethernet; two answers that are lost
-        show that it was none.
-        """
-        sizes = self._sizes
-        if self._is_client:
-            return sizes.most if sizes.jumbo else sizes.start
-        if sizes.start == sizes.most or first_datagram > sizes.ethernet:
-            return sizes.most
-        return min(sizes.most, sizes.ethernet)
+    @property
+    def datagram_size(self) -> int:
+        """See `Engine`."""
+        return self._watch.size
 
     @property
     def introduction(self) -> Introduction:
@@ -422,10 +381,10 @@ class Qh3Engine:
         self._poll(core, now, datagrams)
         if datagrams and self.ending is not None and self._closed_until is None:
             # The core counts from when it was last spoken to, and so forgets everything at once.
-            self._closed_until = now + CLOSED_FOR * _probe_timeout(core)
+            self._closed_until = now + CLOSED_FOR * probe_timeout(core)
         if self._proof_due or self._suspects(core, now):
             # It goes alone: whatever else could be sent has been taken already.
-            core.send_ping(PROOF if self._proof_due else self._trials)
+            core.send_ping(PROOF if self._proof_due else self._watch.trial)
             self._proof_due = False
             self._poll(core, now, datagrams)
         self._sent += len(datagrams)
@@ -434,6 +393,11 @@ class Qh3Engine:
         if self._ways.proven:
             return [(datagram, path) for datagram in datagrams]
         return [(each, path) for each in datagrams if self._ways.may_send(len(each))]
+
+    def _suspects(self, core: Any, now: float) -> bool:
+        return self.ending is None and self._watch.suspects(
+            core, now, established=self.security is not None
+        )
 
     def _renew_keys(self) -> None:
         try:
@@ -469,74 +433,8 @@ class Qh3Engine:
         if self._closed_until is not None and now >= self._closed_until:
             self._terminate()
         self._guarded(self._quic.handle_timer, now)
-        core = self._quic._core
-        if self._is_client and core is not None:
-            self._notice_growth(core, now)
-
-    # How large datagrams may be.
-
-    def _notice_growth(self, core: Any, now: float) -> None:
-        """A core goes from one size to the next, and does not say when it is done."""
-        size = core.active_path[5]
-        if size != self.datagram_size:
-            self.datagram_size, self._grown_at = size, now
-        elif size > self._reported_size and now > self._grown_at + SEARCH_STEP:
-            self._report_size()
-
-    def _report_size(self) -> None:
-        self.resized = (self._reported_size, self.datagram_size)
-        self._reported_size = self.datagram_size
-
-    def _suspects(self, core: Any, now: float) -> bool:
-        """Whether to try if small datagrams arrive where large ones do not."""
-        size, timeouts = self.datagram_size, core.pto_count
-        if self._sizes.certain or size <= INTERNET_DATAGRAM or not timeouts:
-            return False
-        if self.ending is not None:
-            return False
-        if timeouts < TIMEOUTS and now > self._second_trial_until:
-            return False
-        if self._trial is not None and self._trial.timeouts == timeouts:
-            return False
-        if self.security is None:
-            # Nothing is known of the path yet, and much else may be why nobody answers.
-            if self._quic._transport_parameters_applied:
-                self._shrink()
-            return False
-        outstanding = core.outstanding_application_packets
-        large = tuple(number for number, size, _ in outstanding if size > INTERNET_DATAGRAM)
-        if not large:
-            return False
-        self._trials += 1
-        self._trial = _Trial(self._trials, timeouts, large, core.loss_total)
-        return True
-
-    def _judge(self, trial: _Trial) -> None:
-        """The small datagram arrived; did any of the large ones before it?
-
-        If not, it may have been the first one after an outage. So it takes a second trial, of
-        what was sent after the first.
-        """
-        core: Any = self._quic._core
-        self._trial = None
-        waiting = {number for number, _, _ in core.outstanding_application_packets}
-        unheard_of = sum(number in waiting for number in trial.large)
-        if unheard_of + core.loss_total - trial.lost < len(trial.large):
-            return
-        if self._heard_at <= self._second_trial_until:
-            self._second_trial_until = 0.0
-            self._shrink()
-        else:
-            self._second_trial_until = self._heard_at + SECOND_TRIAL * _probe_timeout(core)
-
-    def _shrink(self) -> None:
-        """From jumbo frames to an Ethernet's, from there to what every path carries."""
-        core: Any = self._quic._core
-        ethernet = self._sizes.ethernet
-        self._quic.shrink(ethernet if self.datagram_size > ethernet else INTERNET_DATAGRAM)
-        self._reported_size = self.datagram_size
-        self.datagram_size = core.active_path[5]
-        self._report_size()
+        if self._is_client and self._quic._core is not None:
+            self._watch.notice_growth(now)
 
     # What the engine has to tell.
 
@@ -551,8 +449,8 @@ class Qh3Engine:
                 case events.PingAcknowledged(uid=uid):
                     if uid == PROOF:
                         self._ways.prove()
-                    elif self._trial is not None and self._trial.uid == uid:
-                        self._judge(self._trial)
+                    else:
+                        self._watch.acknowledged(uid, self._heard_at)
                 case events.ConnectionIdIssued():
                     self._ids.issued(event.connection_id)
                 case events.ConnectionIdRetired():
@@ -583,8 +481,7 @@ class Qh3Engine:
             resumed=self._tls.session_resumed,
             group=group_name(self._tls.group),
         )
-        core: Any = self._quic._core
-        self.datagram_size = self._reported_size = core.active_path[5]
+        self._watch.established()
         # With a trace, the library has to see everything.
         self._straight = self._quic._quic_logger is None
 
@@ -618,8 +515,3 @@ class Qh3Engine:
 
     def _end(self, ending: Ending) -> None:
         self.ending = self.ending or ending
-
-
-def _probe_timeout(core: Any) -> float:
-    """About how long an answer may take, in seconds ([RFC9002] 6.2.1)."""
-    return 2 * (core.smoothed_rtt or INITIAL_RTT) + MAX_ACK_DELAY
