@@ -199,6 +199,28 @@ def revoke_command(
         click.echo(f"serial number {leaf.serial_number:x} was revoked before")
 
 
+@group.command("replace-intermediate")
+@_directory_argument
+@_password_option
+@_json_option
+def replace_intermediate_command(
+    directory: Path, password_file: IO[str] | None, *, as_json: bool
+) -> None:
+    """Make a new intermediate in DIRECTORY, under the same root, and revoke the old one.
+
+    For when its key is lost, or its end is near. This takes the root's key (ca.key). The
+    certificates that are in DIRECTORY with their keys are issued anew, with the same keys; a
+    running server takes them up by itself. All others that the old one issued are revoked with it.
+    Carry them and crl.pem to where they are needed.
+
+    \b
+    smbquic pki replace-intermediate ./pki
+    """
+    pki = PkiDirectory(directory)
+    password = _issuer_password(pki, password_file)
+    _report("issued", issuing.replace_intermediate(pki, password=password), as_json=as_json)
+
+
 @group.command("inspect")
 @click.argument("certificate", type=_FILE)
 @click.option("--for", "purpose", type=_PURPOSES, help="Look at it for one end only.")

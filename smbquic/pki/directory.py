@@ -92,7 +92,7 @@ class PkiDirectory:
 
     @property
     def crl(self) -> Path:
-        """The revocation lists: the intermediate's first, then the root's."""
+        """The revocation lists of the intermediate, the root, and former intermediates."""
         return self.path / "crl.pem"
 
     @property

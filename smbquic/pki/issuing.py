@@ -1,6 +1,7 @@
 """The life of a certificate from a PKI in a directory: issued, renewed, revoked."""
 
 import errno
+import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -9,15 +10,33 @@ from cryptography.exceptions import InvalidSignature
 
 from smbquic.pki.authority import (
     Authority,
+    Credential,
     KeyType,
     Purpose,
     Validity,
+    certificate_pem,
     generate_key,
+    key_pem,
     now_utc,
     subject_names,
 )
-from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, crls_pem
-from smbquic.pki.files import PUBLIC, PkiError, load_certificates, load_crls, load_key, write_file
+from smbquic.pki.directory import (
+    AUTHORITY_DAYS,
+    LEAF_DAYS,
+    CertificateFiles,
+    PkiDirectory,
+    crls_pem,
+)
+from smbquic.pki.files import (
+    PRIVATE,
+    PUBLIC,
+    PkiError,
+    PrivateKey,
+    load_certificates,
+    load_crls,
+    load_key,
+    write_file,
+)
 
 RENEW_WITHIN_DAYS = 30
 """How many days before its end a certificate is due, unless somebody says otherwise."""
@@ -81,9 +100,7 @@ def renew(
     if new_key:
         key = generate_key(KeyType.of(key))
     validity = Validity.starting(now or now_utc(), days).within(issuer.certificate)
-    common_name = current.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
-    purpose = _purpose(current)
-    files.write(issuer.issue(purpose, str(common_name), key, validity, subject_names(current)))
+    files.write(_anew(current, key, issuer, validity))
     return files
 
 
@@ -93,11 +110,18 @@ def due(
     """The stems of the certificates in the directory that end within so many days."""
     limit = (now or now_utc()) + timedelta(days=within)
     return [
-        path.stem
+        files.certificate.stem
+        for files in _issued_files(pki)
+        if load_certificates(files.certificate)[0].not_valid_after_utc <= limit
+    ]
+
+
+def _issued_files(pki: PkiDirectory) -> list[CertificateFiles]:
+    """The certificates in the directory that have their keys there."""
+    return [
+        CertificateFiles(path, path.with_suffix(".key"))
         for path in sorted(pki.path.glob("*.pem"))
-        if path.stem not in _RESERVED
-        and path.with_suffix(".key").exists()
-        and load_certificates(path)[0].not_valid_after_utc <= limit
+        if path.stem not in _RESERVED and path.with_suffix(".key").exists()
     ]
 
 
@@ -131,6 +155,37 @@ def revoke(
     return True
 
 
+def replace_intermediate(
+    pki: PkiDirectory, *, password: str | None = None, now: datetime | None = None
+) -> list[CertificateFiles]:
+    """A new intermediate under the same root; what the old one issued is issued anew, or revoked.
+
+    Issued anew is what is in the directory with its key, and keeps that; the rest goes with the old
+    intermediate, which is revoked last. So no server in between shows what its clients refuse.
+    `password` opens the keys of both authorities, and the new one's. Raises `PkiError`, `OSError`.
+    """
+    now = now or now_utc()
+    root, old = pki.root(password), load_certificates(pki.intermediate)[0]
+    affected = [
+        (files, current, load_key(files.key))
+        for files in _issued_files(pki)
+        if _issued_by(current := load_certificates(files.certificate)[0], old)
+    ]
+    validity = Validity.starting(now, AUTHORITY_DAYS).within(root.certificate)
+    name = f"smbquic issuer {secrets.token_hex(4)}"
+    new = root.intermediate(name, generate_key(KeyType.of(root.key)), validity)
+    lists = [new.revocation_list({}, now), *load_crls(pki.crl)]
+    encrypted_with = password if pki.is_encrypted() else None
+    write_file(pki.crl, crls_pem(lists), PUBLIC)
+    write_file(pki.intermediate_key, key_pem(new.key, encrypted_with), PRIVATE)
+    write_file(pki.intermediate, certificate_pem(new.certificate), PUBLIC)
+    short_lived = Validity.starting(now, LEAF_DAYS).within(new.certificate)
+    for files, current, key in affected:
+        files.write(_anew(current, key, new, short_lived))
+    revoke(pki, old, password=password, now=now)
+    return [files for files, _, _ in affected]
+
+
 def files_of(pki: PkiDirectory, stem: str) -> CertificateFiles:
     """Where the certificate of that stem is, or would be. Raises `ValueError`."""
     if stem in _RESERVED or stem.startswith(".") or "/" in stem or "\\" in stem or not stem:
@@ -144,6 +199,15 @@ def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True
+
+
+def _anew(
+    current: x509.Certificate, key: PrivateKey, issuer: Authority, validity: Validity
+) -> Credential:
+    """The certificate again, with the same subject, names and purpose."""
+    common_name = current.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+    names = subject_names(current)
+    return issuer.issue(_purpose(current), str(common_name), key, validity, names)
 
 
 def _purpose(certificate: x509.Certificate) -> Purpose:
@@ -161,7 +225,8 @@ def _open_issuer(pki: PkiDirectory, password: str | None) -> Authority:
             and each.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
         ):
             raise PkiError(
-                f"{pki.intermediate} is revoked, and with it whatever it issues: make a new PKI"
+                f"{pki.intermediate} is revoked, and with it whatever it issues;"
+                f" run: smbquic pki replace-intermediate {pki.path}"
             )
     return issuer
 

@@ -31,7 +31,7 @@ from smbquic.pki.container import read_certificates
 from smbquic.pki.explain import fingerprint
 from smbquic.pki.files import load_certificates
 from smbquic.pki.identities import IdentityFiles
-from smbquic.pki.issuing import issue, renew, revoke
+from smbquic.pki.issuing import issue, renew, replace_intermediate, revoke
 from smbquic.pki.logons import Logons
 from smbquic.pki.reload import ServerCertificates
 from smbquic.server.limits import Limits
@@ -107,7 +107,7 @@ def print_of(files: CertificateFiles) -> str:
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         # The files are polled, so there is no event to wait for.
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -254,6 +254,30 @@ async def test_a_new_revocation_ends_connections(own: PkiDirectory, tmp_path: Pa
         async with asyncio.timeout(10):
             with pytest.raises(ConnectionClosed):
                 await until_it_ends(bobs)
+
+
+async def test_another_intermediate_takes_over_while_the_server_runs(
+    own: PkiDirectory, tmp_path: Path
+) -> None:
+    stolen = issue(own, "stolen", Purpose.CLIENT)
+    stolen = CertificateFiles(
+        stolen.certificate.rename(tmp_path / "stolen.pem"),
+        stolen.key.rename(tmp_path / "stolen.key"),
+    )
+    files = identity(own.server, default=True, client_ca=own.ca, client_crl=own.crl)
+    async with serving(tmp_path, files) as running:
+        certificates = running.certificates
+        assert certificates is not None
+        async with connect(running, own, stolen) as share:
+            replace_intermediate(own)
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(until_it_ends(share), 60)
+        await eventually(partial(shows, certificates, load_certificates(own.server.certificate)[0]))
+        async with connect(running, own, own.client, crl=own.crl) as share:
+            await share.listdir("")
+        with pytest.raises(HandshakeError, match="was revoked"):
+            async with connect(running, own, stolen):
+                pass
 
 
 async def test_a_revoked_intermediate_ends_connections_and_allows_none(

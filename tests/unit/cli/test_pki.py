@@ -41,6 +41,8 @@ def test_the_life_of_a_certificate(tmp_path: Path) -> None:
     assert "revoked" in pki_command("revoke", place, place / "intermediate.pem")
     said = pki_command("verify", place / "client.pem", *accept, code=4)
     assert "refused (revoked)" in said
+    assert "client.pem" in pki_command("replace-intermediate", place)
+    assert "accepted" in pki_command("verify", place / "client.pem", *accept)
 
 
 def test_an_encrypted_authority(tmp_path: Path) -> None:

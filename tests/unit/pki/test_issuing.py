@@ -8,7 +8,7 @@ from smbquic.pki.authority import subject_names
 from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.container import ders
 from smbquic.pki.files import load_certificates, load_crls, load_key
-from smbquic.pki.issuing import due, files_of, issue, renew, revoke
+from smbquic.pki.issuing import due, files_of, issue, renew, replace_intermediate, revoke
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_revoked_intermediate_takes_all_that_it_issued_with_it(own: PkiDirecto
         with pytest.raises(CertificateError, match=r"'smbquic issuer .*' was revoked") as refused:
             verify(ders(load_certificates(files.certificate)), purpose, trust)
         assert refused.value.reason == Reason.REVOKED
-    with pytest.raises(PkiError, match=r"intermediate\.pem is revoked"):
+    with pytest.raises(PkiError, match="run: smbquic pki replace-intermediate"):
         issue(own, "bob", Purpose.CLIENT)
     with pytest.raises(PkiError, match=r"intermediate\.pem is revoked"):
         renew(own, "alice")
@@ -159,3 +159,48 @@ def test_an_intermediate_is_revoked_with_the_key_of_the_root(tmp_path: Path) -> 
 def test_a_root_cannot_be_revoked(own: PkiDirectory) -> None:
     with pytest.raises(PkiError, match="whoever trusts it has to be told to stop"):
         revoke(own, load_certificates(own.ca)[0])
+
+
+def test_another_intermediate_takes_over(own: PkiDirectory, pki: PkiDirectory) -> None:
+    alice = issue(own, "alice", Purpose.CLIENT)
+    strange = files_of(own, "strange")
+    strange.certificate.write_bytes(pki.server.certificate.read_bytes())
+    strange.key.write_bytes(pki.server.key.read_bytes())
+    gone = load_certificates(issue(own, "gone", Purpose.CLIENT).certificate)
+    files_of(own, "gone").key.unlink()
+    before = load_certificates(own.server.certificate)
+    root = own.ca.read_bytes()
+
+    replaced = replace_intermediate(own)
+
+    assert replaced == [alice, own.client, own.server]
+    assert own.ca.read_bytes() == root
+    assert strange.certificate.read_bytes() == pki.server.certificate.read_bytes()
+    trust = Trust.load(own.ca, own.crl)
+    for files, purpose in zip(replaced, ("client", "client", "server"), strict=True):
+        chain = load_certificates(files.certificate)
+        path = verify(ders(chain), Purpose(purpose), trust)
+        assert chain[1] == path[1] == load_certificates(own.intermediate)[0]
+        assert load_key(files.key).public_key() == chain[0].public_key()
+    after = load_certificates(own.server.certificate)
+    assert (after[0].subject, subject_names(after[0])) == (
+        before[0].subject,
+        subject_names(before[0]),
+    )
+    for former, purpose in ((before, Purpose.SERVER), (gone, Purpose.CLIENT)):
+        with pytest.raises(CertificateError, match="was revoked"):
+            verify(ders(former), purpose, trust)
+    # It issues, renews and revokes as the old one did.
+    renew(own, "alice")
+    assert revoke(own, load_certificates(alice.certificate)[0])
+
+
+def test_a_locked_intermediate_is_replaced_by_one(tmp_path: Path) -> None:
+    locked = init(tmp_path / "locked", password="secret")
+    before = locked.intermediate_key.read_bytes()
+    with pytest.raises(PkiError, match="the password is wrong"):
+        replace_intermediate(locked, password="wrong")
+    assert locked.intermediate_key.read_bytes() == before
+    replace_intermediate(locked, password="secret")
+    assert b"ENCRYPTED" in locked.intermediate_key.read_bytes()
+    assert issue(locked, "alice", Purpose.CLIENT, password="secret").key.exists()
