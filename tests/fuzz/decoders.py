@@ -18,20 +18,22 @@ from zlib import crc32
 import smbquic.auth
 import smbquic.wire
 from smbquic.auth import ntlm_messages
+from smbquic.auth.ntlm_messages import AvId
 from smbquic.errors import WireError
 from smbquic.protocol.message import elements
 from smbquic.wire import create_contexts, negotiate_contexts, oplock_break
 from smbquic.wire.cursor import HEADER_SIZE, Buffer
-from smbquic.wire.error import ErrorResponse
+from smbquic.wire.error import ErrorContext, ErrorResponse
 from smbquic.wire.fscc import directory_information as listing
 from smbquic.wire.fscc.chain import encode_chain
 from smbquic.wire.fscc.fixed import FixedStructure
-from smbquic.wire.fscc.reparse import reparse_tag
+from smbquic.wire.fscc.reparse import SymbolicLinkReparseData, reparse_tag
 from smbquic.wire.header import Header
 from smbquic.wire.message import EmptyMessage, Message
-from smbquic.wire.messages import decode_request, decode_response
+from smbquic.wire.messages import REQUESTS, RESPONSES, decode_request, decode_response
 from smbquic.wire.rpc.get_info import GetInfoResponse
-from smbquic.wire.rpc.pdu import PduFlags, Request
+from smbquic.wire.rpc.pdu import PduFlags, PduHeader, Request
+from tests.fuzz.samples import returned, sample
 
 _BASES = (EmptyMessage, FixedStructure, GetInfoResponse)
 """What others are derived from, and no structure by itself."""
@@ -45,12 +47,14 @@ class Decoder:
     """`decode` gives an object or raises one of `refusals`; `encode` writes what it gave.
 
     `name` begins with the module. Without `encode`, what was decoded is not written again.
+    `samples` are well-formed.
     """
 
     name: str
     decode: Callable[[memoryview], Any]
     encode: Callable[[Any], bytes] | None = None
     refusals: tuple[type[Exception], ...] = (WireError,)
+    samples: Callable[[], list[bytes]] = list
 
     @property
     def selector(self) -> bytes:
@@ -91,9 +95,8 @@ class Group:
         return found or self.decoders[number % len(self.decoders)]
 
     def seeds(self) -> list[bytes]:
-        """Inputs to begin with: for each decoder nothing, and some zeros."""
-        sizes = (0, 16, 96)
-        return [each.selector + bytes(size) for each in self.decoders for size in sizes]
+        """Inputs to begin with: for each decoder nothing, and what is well-formed."""
+        return [each.selector + data for each in self.decoders for data in (b"", *each.samples())]
 
 
 # --- adapters --------------------------------------------------------------------------------
@@ -155,6 +158,18 @@ def _encode_error_contexts(contexts: list[Any]) -> bytes:
     return bytes([len(contexts)]) + response.error_data
 
 
+def _any_samples(bodies: dict[int, type[Message]]) -> list[bytes]:
+    """A message of every command."""
+    return [
+        Header(command).encode() + _encode_body(sample(body)) for command, body in bodies.items()
+    ]
+
+
+def _written(encode: Callable[[Any], bytes], kind: Any) -> list[bytes]:
+    """One of a kind, as it is written."""
+    return [encode(sample(kind))]
+
+
 def _decode_call(data: memoryview) -> Request:
     """A call; the object that it may name is not kept, so it is not written either."""
     call = Request.decode(data)
@@ -166,45 +181,91 @@ def _decode_call(data: memoryview) -> Request:
 _ADAPTERS: dict[str, Decoder] = {
     each.name: each
     for each in (
-        Decoder("wire.messages.decode_request", partial(_decode_any, decode_request), _encode_any),
         Decoder(
-            "wire.messages.decode_response", partial(_decode_any, decode_response), _encode_any
+            "wire.messages.decode_request",
+            partial(_decode_any, decode_request),
+            _encode_any,
+            samples=lambda: _any_samples(REQUESTS),
+        ),
+        Decoder(
+            "wire.messages.decode_response",
+            partial(_decode_any, decode_response),
+            _encode_any,
+            samples=lambda: _any_samples(RESPONSES),
         ),
         Decoder(
             "wire.oplock_break.decode_acknowledgment",
             partial(_behind_header, oplock_break.decode_acknowledgment),
             _encode_body,
+            samples=lambda: _written(_encode_body, oplock_break.LeaseBreakAcknowledgment),
         ),
         Decoder(
             "wire.oplock_break.decode_break",
             partial(_behind_header, oplock_break.decode_break),
             _encode_body,
+            samples=lambda: _written(_encode_body, oplock_break.LeaseBreakNotification),
         ),
         Decoder(
             "wire.create_contexts.decode_lease",
             create_contexts.decode_lease,
             lambda lease: cast(bytes, lease.encode()),
+            samples=lambda: _written(create_contexts.LeaseV2.encode, create_contexts.LeaseV2),
         ),
         Decoder(
             "wire.negotiate_contexts.decode_contexts",
             _decode_negotiate_contexts,
             _encode_negotiate_contexts,
+            samples=lambda: [
+                _encode_negotiate_contexts([sample(kind)])
+                for kind in negotiate_contexts._CONTEXTS.values()
+            ],
         ),
-        Decoder("wire.fscc.directory_information.decode_entries", _decode_listing, _encode_listing),
-        Decoder("wire.rpc.pdu.Request", _decode_call, Request.encode),
+        Decoder(
+            "wire.fscc.directory_information.decode_entries",
+            _decode_listing,
+            _encode_listing,
+            samples=lambda: [
+                _encode_listing((kind, [sample(listing.DirectoryEntry)] * 2)) for kind in _CLASSES
+            ],
+        ),
+        Decoder(
+            "wire.rpc.pdu.Request",
+            _decode_call,
+            Request.encode,
+            samples=lambda: _written(Request.encode, Request),
+        ),
+        Decoder(
+            "wire.rpc.pdu.PduHeader",
+            PduHeader.decode,
+            samples=lambda: _written(Request.encode, Request),
+        ),
         Decoder(
             "auth.ntlm_messages.decode_av_pairs",
             ntlm_messages.decode_av_pairs,
             lambda pairs: ntlm_messages.encode_av_pairs(pairs.items()),
+            samples=lambda: [ntlm_messages.encode_av_pairs([(AvId.FLAGS, bytes(4))])],
         ),
     )
 }
 """How to call, or to compare, what is not like the others."""
 
 _UNNAMED = (
-    Decoder("wire.error.contexts", _decode_error_contexts, _encode_error_contexts),
-    Decoder("wire.fscc.reparse.reparse_tag", reparse_tag),
-    Decoder("protocol.message.elements", lambda data: list(elements(data))),
+    Decoder(
+        "wire.error.contexts",
+        _decode_error_contexts,
+        _encode_error_contexts,
+        samples=lambda: _written(_encode_error_contexts, list[ErrorContext]),
+    ),
+    Decoder(
+        "wire.fscc.reparse.reparse_tag",
+        reparse_tag,
+        samples=lambda: _written(SymbolicLinkReparseData.encode, SymbolicLinkReparseData),
+    ),
+    Decoder(
+        "protocol.message.elements",
+        lambda data: list(elements(data)),
+        samples=lambda: [Header(1, next_command=64).encode() + Header(2).encode()],
+    ),
 )
 """Decoders that are not called so."""
 
@@ -264,19 +325,27 @@ def _of_module(module: ModuleType) -> Iterator[Decoder]:
 
 def _of_class(name: str, cls: type[Any]) -> Decoder:
     if issubclass(cls, Message):
-        return Decoder(name, partial(_behind_header, cls.decode), _encode_body)
+        decode = partial(_behind_header, cls.decode)
+        return Decoder(name, decode, _encode_body, samples=lambda: _written(_encode_body, cls))
     encode: Callable[[Any], bytes] | None = getattr(cls, "encode", None)
     if encode is None and hasattr(cls, "buffers"):
         encode = lambda value: b"".join(value.buffers())  # noqa: E731
+    samples: Callable[[], list[bytes]] = list
+    if encode is not None:
+        samples = partial(_written, encode, cls)
     if name in _READ_ONLY:
         encode = None
     if name in _WIDENED:
-        return Decoder(name, lambda data: cls.decode(cls.decode(data).encode()), encode)
-    return Decoder(name, cls.decode, encode)
+        return Decoder(
+            name, lambda data: cls.decode(cls.decode(data).encode()), encode, samples=samples
+        )
+    return Decoder(name, cls.decode, encode, samples=samples)
 
 
 def _of_function(name: str, module: ModuleType, decode: Callable[..., Any]) -> Decoder:
     if len(inspect.signature(decode).parameters) != 1:
         raise LookupError(f"{name} takes more than bytes: say in {__name__} how to call it")
     encode = getattr(module, decode.__name__.replace("decode_", "encode_"), None)
-    return Decoder(name, decode, encode)
+    if encode is None:
+        return Decoder(name, decode)
+    return Decoder(name, decode, encode, samples=partial(_written, encode, returned(decode)))

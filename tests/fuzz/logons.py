@@ -1,9 +1,12 @@
 """Logons whose tokens are changed on their way, and tokens that nobody made."""
 
+from dataclasses import replace
 from functools import cache
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.ntlm_messages import AuthenticateMessage
+from smbquic.auth.spnego_tokens import NegTokenInit, NegTokenResp
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from tests.fuzz.decoders import Decoder, Group, group
@@ -11,6 +14,7 @@ from tests.fuzz.source import Source, spoiled
 
 USER, PASSWORD = "alice", "secret"
 _TOKENS = 4
+_PROOF_SIZE = 16
 
 
 @cache
@@ -59,6 +63,27 @@ def _to_initiator(data: memoryview) -> None:
         client.step(source.short(256) or None)
 
 
+def _honest() -> dict[str, bytes]:
+    """What is said in a logon, by the name of its structure."""
+    client, acceptor = initiator(), authenticator().new_acceptor()
+    init = client.step(authenticator().hint())
+    response = client.step(acceptor.step(init))
+    message = NegTokenResp.decode(response).response_token or b""
+    challenge = AuthenticateMessage.decode(message).nt_challenge_response[_PROOF_SIZE:]
+    return {
+        "NegTokenInit": init,
+        "NegTokenResp": response,
+        "NegotiateMessage": NegTokenInit.decode(init).mech_token or b"",
+        "AuthenticateMessage": message,
+        "ClientChallenge": challenge,
+    }
+
+
+def _with_sample(decoder: Decoder, honest: dict[str, bytes]) -> Decoder:
+    sample = honest.get(decoder.name.rpartition(".")[2])
+    return decoder if sample is None else replace(decoder, samples=lambda: [sample])
+
+
 def decoders() -> Group:
     """The structures of SPNEGO and NTLM, and both ends of a logon."""
     refusals = (AuthenticationError,)
@@ -67,4 +92,5 @@ def decoders() -> Group:
         Decoder("auth.to_acceptor", _to_acceptor, refusals=refusals),
         Decoder("auth.to_initiator", _to_initiator, refusals=refusals),
     ]
-    return Group([*group("auth.").decoders, *ends])
+    honest = _honest()
+    return Group([*(_with_sample(each, honest) for each in group("auth.").decoders), *ends])

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,18 +65,21 @@ def _datagram(data: memoryview) -> None:
 
 
 @cache
-def _chain() -> tuple[Trust, list[bytes]]:
-    """An authority of this run, and the chain of its server."""
+def _pki() -> tuple[Trust, list[bytes], bytes, bytes]:
+    """An authority of this run, the chain of its server, and both as PEM with its revocations."""
     with tempfile.TemporaryDirectory() as folder:
         pki = init(Path(folder) / "pki")
-        return Trust.load(pki.ca), ders(read_certificates(pki.server.certificate))
+        chain = ders(read_certificates(pki.server.certificate))
+        return Trust.load(pki.ca), chain, pki.server.certificate.read_bytes(), pki.crl.read_bytes()
 
 
 def _certificate(data: memoryview) -> None:
     """What somebody shows in place of a certificate, before its intermediate."""
-    trust, (_, *others) = _chain()
-    for purpose in Purpose:
-        verify([bytes(data), *others], purpose, trust, name="localhost")
+    trust, (_, *others), _, _ = _pki()
+    chain = [bytes(data), *others]
+    with suppress(CertificateError):
+        verify(chain, Purpose.CLIENT, trust)
+    verify(chain, Purpose.SERVER, trust, name="localhost")
 
 
 def _file(load: Callable[[Path], object]) -> Callable[[memoryview], None]:
@@ -92,24 +96,42 @@ def _url(data: memoryview) -> None:
     SmbUrl.parse(bytes(data).decode("utf-8", "replace"))
 
 
-class Others(Group):
-    """These, and a real certificate to begin with."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            [
-                Decoder("transport.framing", _frames),
-                Decoder("transport.quic.router", _datagram),
-                Decoder("client.probe.versions", lambda data: _parse_versions(bytes(data))),
-                Decoder("pki.verify", _certificate, refusals=(CertificateError,)),
-                Decoder("pki.certificates", _file(load_certificates), refusals=(PkiError,)),
-                Decoder("pki.revocations", _file(load_crls), refusals=(PkiError,)),
-                Decoder("auth.users", _file(UserStore.load), refusals=(UsersError,)),
-                Decoder("client.url", _url, refusals=(UrlError,)),
-            ]
-        )
-
-    def seeds(self) -> list[bytes]:
-        """As of any group, and the server's certificate."""
-        [judge] = [each for each in self.decoders if each.name == "pki.verify"]
-        return [*super().seeds(), judge.selector + _chain()[1][0]]
+def decoders() -> Group:
+    """All of these."""
+    return Group(
+        [
+            Decoder("transport.framing", _frames),
+            Decoder("transport.quic.router", _datagram),
+            Decoder("client.probe.versions", lambda data: _parse_versions(bytes(data))),
+            Decoder(
+                "pki.verify",
+                _certificate,
+                refusals=(CertificateError,),
+                samples=lambda: [_pki()[1][0]],
+            ),
+            Decoder(
+                "pki.certificates",
+                _file(load_certificates),
+                refusals=(PkiError,),
+                samples=lambda: [_pki()[2]],
+            ),
+            Decoder(
+                "pki.revocations",
+                _file(load_crls),
+                refusals=(PkiError,),
+                samples=lambda: [_pki()[3]],
+            ),
+            Decoder(
+                "auth.users",
+                _file(UserStore.load),
+                refusals=(UsersError,),
+                samples=lambda: [b"alice:" + b"0" * 32 + b":staff,admins\n# nobody\n"],
+            ),
+            Decoder(
+                "client.url",
+                _url,
+                refusals=(UrlError,),
+                samples=lambda: [b"smb+quic://HOME;alice:x@[::1]:443/data/a%20b"],
+            ),
+        ]
+    )

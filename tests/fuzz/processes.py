@@ -16,7 +16,7 @@ from tests.fuzz.targets import load
 from tests.fuzz.worker import SECONDS
 
 LANES = 2
-GROWTH = 160
+GROWTH = 64
 """MiB by which a process may grow once it has read its corpus."""
 _ENDING = 30.0
 """Seconds that a process may take to end, besides what an input may take."""

@@ -62,7 +62,7 @@ class Row:
             f"{rate:.0f}",
             f"{self.edges or '-'}",
             f"{self.features or '-'}",
-            f"{self.corpus}",
+            f"{self.corpus or '-'}",
             f"{memory.first} {memory.last} {memory.peak}",
             f"{len(self.findings)}",
         )

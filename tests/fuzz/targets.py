@@ -44,7 +44,7 @@ def load(name: str) -> Target:
 
         return Target(clients.run, lambda: list(_BEGINNINGS), 640)
     decoders = load_group(name)
-    return Target(decoders.run, decoders.seeds, {"auth": 640, "others": 1024}.get(name, 320))
+    return Target(decoders.run, decoders.seeds, {"auth": 640, "others": 4096}.get(name, 320))
 
 
 def load_group(name: str) -> Group:
@@ -56,7 +56,7 @@ def load_group(name: str) -> Group:
     if name == "others":
         from tests.fuzz import others
 
-        return others.Others()
+        return others.decoders()
     if name == "structures":
         return group(*_STRUCTURES)
     if name == "rpc":

@@ -70,6 +70,15 @@ def test_adapters_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         decoders.find.__wrapped__()
 
 
+@pytest.mark.parametrize("name", DECODING)
+def test_samples_are_well_formed(name: str) -> None:
+    for decoder in load_group(name).decoders:
+        if decoder.name not in decoders._READ_ONLY:
+            for sample in decoder.samples():
+                decoder.decode(memoryview(sample))
+                decoder.check(sample)
+
+
 def test_requests_of_all_commands() -> None:
     made = {body.command for body in Bodies(Source(b""), Known()).of_every_command()}
     assert made == REQUESTS.keys()
