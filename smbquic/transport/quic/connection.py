@@ -149,9 +149,8 @@ class QuicTransport:
 
     def start(self) -> None:
         """Begin the handshake, as a client."""
-        now = monotonic()
-        self._engine.connect(self._path, now)
-        self._flush(now)
+        self._engine.connect(self._path, monotonic())
+        self._flush()
 
     def send_now(self, *buffers: Buffer) -> bool:
         """Send one message if there is room; see `MessageTransport.send_now`."""
@@ -191,7 +190,7 @@ class QuicTransport:
         """End the connection at once, for a reason the peer need not know."""
         self._end(error)
         self._engine.close(NO_ERROR, "")
-        self._flush(monotonic())
+        self._flush()
 
     def abandon(self) -> None:
         """Forget the connection: nothing is sent and nothing is waited for any more."""
@@ -225,7 +224,7 @@ class QuicTransport:
             if self._inbox.waking:
                 self._schedule_answer()
             else:
-                self._flush(now)
+                self._flush()
         else:
             self.abandon()
             self._over([])
@@ -296,7 +295,7 @@ class QuicTransport:
     def _advance(self, now: float) -> None:
         """Take what the engine has, and send what it wants sent."""
         self._take_in(now)
-        self._flush(now)
+        self._flush()
 
     def _take_in(self, now: float) -> None:
         """Take what the engine has."""
@@ -429,11 +428,16 @@ class QuicTransport:
             # An engine may have held back data until there was room for it.
             self._advance(monotonic())
 
-    def _flush(self, now: float) -> None:
+    def _flush(self) -> None:
+        """Send what is to be sent now.
+
+        The clock is read anew: making a packet may take long, the first key of a process 30 ms, and
+        one that counts as sent before would make the round trip longer than it is.
+        """
         if self._endpoint.blocked:
             self._endpoint.when_writable(self._flush_now)
         else:
-            engine = self._engine
+            engine, now = self._engine, monotonic()
             datagrams = engine.datagrams(now)
             if self._closing is not None and engine.ending is None and not engine.unacknowledged:
                 self._endpoint.send(datagrams)
@@ -492,7 +496,7 @@ class QuicTransport:
 
     def _linger_no_more(self) -> None:
         self._engine.close(NO_ERROR, self._reason)
-        self._flush(monotonic())
+        self._flush()
 
     def _over(self, farewell: list[tuple[bytes, Path]]) -> None:
         if not self._closed.done():

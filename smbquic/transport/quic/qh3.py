@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, cast
 
+from qh3._hazmat import X25519KeyExchange
 from qh3.quic import events
 from qh3.quic.connection import QuicConnectionState
 from qh3.quic.logger import QuicFileLogger
@@ -87,6 +88,9 @@ def server_configuration(identity: ServerTls, options: QuicOptions) -> Configura
     """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=False)
     _load_identity(configuration, identity.certificate, identity.key)
+    # The first key of a process takes 30 ms, in which its random numbers are seeded: no client is
+    # to wait for that.
+    X25519KeyExchange()
     return configuration
 
 

@@ -47,11 +47,15 @@ class FakeEngine:
         self.due: float | None = None
         self.ticks: list[float] = []
         self.outgoing: list[bytes] = []
+        self.sent_at: list[float] = []
+        self.takes: Callable[[], None] = lambda: None
 
     def connect(self, path: Any, now: float) -> None:
+        self.takes()
         self.outgoing.append(b"hello")
 
     def receive(self, datagram: bytes, path: Any, now: float) -> None:
+        self.takes()
         self.pieces.append(datagram)
 
     def read(self) -> list[bytes]:
@@ -78,6 +82,7 @@ class FakeEngine:
         self.terminated = True
 
     def datagrams(self, now: float) -> list[tuple[bytes, Any]]:
+        self.sent_at.append(now)
         outgoing, self.outgoing = self.outgoing, []
         return [(datagram, PATH) for datagram in outgoing]
 
@@ -184,6 +189,25 @@ async def test_the_peer_is_described() -> None:
     assert peer.encrypted
     assert peer.authenticated
     assert bench.transport.statistics() == PathStatistics(0.04, 1200, 3)
+
+
+async def test_how_long_an_engine_thinks_is_no_part_of_a_round_trip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+
+    def think() -> None:
+        nonlocal now
+        now += 0.03
+
+    monkeypatch.setattr(connection, "monotonic", lambda: now)
+    client, server = Bench(), Bench(is_client=False)
+    client.engine.takes = server.engine.takes = think
+    client.transport.start()
+    assert client.engine.sent_at == [100.03]
+    server.transport.datagram_received(b"hello", PATH, 100.03)
+    server.transport.batch_received(100.03)
+    assert server.engine.sent_at == [100.06]
 
 
 async def test_what_comes_before_the_end_is_received_before_it(bench: Bench) -> None:

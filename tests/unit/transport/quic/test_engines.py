@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from smbquic.transport.quic import engines
+from smbquic.pki import PkiDirectory
+from smbquic.transport.quic import engines, qh3
 from smbquic.transport.quic.engines import EngineError, choose, client_engine, server_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerTls
@@ -79,6 +80,15 @@ def test_each_is_named(engine: str, pki: object) -> None:
     key: Path = pki.server.key  # type: ignore[attr-defined]
     assert server_engine(ServerTls(server, key), options)[0].engine == engine
     assert client_engine(ClientTls(insecure=True), "localhost", options, None)[0].engine == engine
+
+
+def test_no_client_has_to_wait_for_the_first_key_of_a_server(
+    pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(qh3, "X25519KeyExchange", lambda: made.append(True))
+    server_engine(ServerTls(pki.server.certificate, pki.server.key), QuicOptions(engine="qh3"))
+    assert made == [True]
 
 
 @pytest.mark.parametrize(
