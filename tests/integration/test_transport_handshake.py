@@ -340,6 +340,61 @@ async def test_a_client_of_another_protocol_is_turned_away(
     assert server.accepted.empty()
 
 
+class Nameless(QuicConnectionProtocol):
+    """A client without a connection id.
+
+    aioquic would give the server none either, and tell it of further ones that are empty.
+    """
+
+    def __init__(self, connection: QuicConnection, **more: Any) -> None:
+        first = bytes(range(8))
+        connection._peer_cid.cid = connection._original_destination_connection_id = first
+        connection._replenish_connection_ids = lambda: None  # type: ignore[method-assign]
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+        super().__init__(connection, **more)
+
+    def quic_event_received(self, event: Any) -> None:
+        if type(event).__name__ == "StreamDataReceived":
+            self.heard.put_nowait(event.data)
+
+
+@pytest.mark.parametrize("pairing", ["aioquic", "auto"], indirect=True)
+async def test_a_client_without_a_connection_id_of_its_own(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(identity)
+    configuration = foreign_configuration(pki, ["smb"], connection_id_length=0)
+    async with foreign_connect(
+        "127.0.0.1", server.port, configuration=configuration, create_protocol=Nameless
+    ) as nameless:
+        assert isinstance(nameless, Nameless)
+        nameless._quic.send_stream_data(0, b"\0\0\0\1a")
+        nameless.transmit()
+        assert await asyncio.wait_for(nameless.heard.get(), 60) == b"\0\0\0\1a"
+        transport = await server.connection()
+
+    assert transport.peer.engine == "aioquic"
+
+
+@pytest.mark.parametrize("pairing", ["qh3"], indirect=True)
+async def test_an_engine_that_was_asked_for_turns_away_whom_it_cannot_answer(
+    server: Server,
+    identity: quic.ServerTls,
+    pki: PkiDirectory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    await server.start(identity)
+    configuration = foreign_configuration(pki, ["smb"], connection_id_length=0, idle_timeout=1.0)
+    with pytest.raises(ConnectionError):
+        async with foreign_connect(
+            "127.0.0.1", server.port, configuration=configuration, create_protocol=Nameless
+        ):
+            pass
+
+    assert "turned away, as qh3 cannot answer clients without connection ids" in caplog.text
+
+
 @one_client
 @pytest.mark.parametrize("alpn", [["h3"], None])
 async def test_a_server_of_another_protocol_is_recognized(

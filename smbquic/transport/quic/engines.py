@@ -1,5 +1,6 @@
 """Which engine a connection gets: `auto` takes the fastest that can do what is asked for."""
 
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Protocol
@@ -17,6 +18,9 @@ from smbquic.transport.quic.engine import (
 from smbquic.transport.quic.options import POST_QUANTUM, QuicOptions
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+
+NAMELESS = "qh3 cannot answer clients without connection ids"
+"""Why some clients of a server get another engine than most."""
 
 
 class EngineError(SmbError, ValueError):
@@ -91,7 +95,7 @@ def server_engine(
     """Which engine it is, and what makes one. Raises `EngineError`, and as files may."""
     if isinstance(identity, ServerNames):
         return _named_engine(identity, options)
-    choice = choose(options, certificate=identity.verify is not None)
+    choice = choose(options, certificate=identity.verify is not None, server=True)
     if choice.engine == "qh3":
         from smbquic.transport.quic import qh3
 
@@ -108,23 +112,54 @@ def server_engine(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ServerEngines:
+    """The engine that clients of a server get, and the one for `nameless` clients, if any.
+
+    Those have no connection id of their own, as many do that use a socket for one connection only
+    (OpenSSL, MsQuic, quic-go). What qh3 sends them is never for them: it takes the id that they
+    chose for the server for theirs.
+    """
+
+    usual: tuple[Choice, MakeEngine]
+    nameless: tuple[Choice, MakeEngine] | None
+
+
+def server_engines(identity: ServerTls | ServerNames, options: QuicOptions) -> ServerEngines:
+    """Which engines there are. Raises `EngineError`, and as files may.
+
+    Nameless clients have none where qh3 was asked for, or only what it alone has may be agreed on.
+    """
+    usual = server_engine(identity, options)
+    if usual[0].engine == "aioquic":
+        return ServerEngines(usual, usual)
+    groups = tuple(group for group in options.groups if group != POST_QUANTUM)
+    if options.engine == "qh3" or (options.groups and not groups):
+        return ServerEngines(usual, None)
+    _, make = server_engine(identity, replace(options, engine="aioquic", groups=groups))
+    return ServerEngines(usual, (Choice("aioquic", NAMELESS), make))
+
+
 def _named_engine(names: ServerNames, options: QuicOptions) -> tuple[Choice, MakeEngine]:
     """As `server_engine`; an only certificate that is shown to everybody needs no choice."""
     if len(names.all) == 1 and names.default is not None:
         return server_engine(names.default, options)
     certificate = any(each.verify is not None for each in names.all)
-    choice = choose(options, certificate=certificate, names=True)
+    choice = choose(options, certificate=certificate, names=True, server=True)
     pick = aioquic.by_name(names, options)
     # What is common to all of them: the certificate is chosen when the client has asked.
     configuration = aioquic.server_configuration(names.all[0], options)
     return choice, partial(aioquic.AioquicEngine, configuration, pick=pick)
 
 
-def choose(options: QuicOptions, *, certificate: bool = False, names: bool = False) -> Choice:
+def choose(
+    options: QuicOptions, *, certificate: bool = False, names: bool = False, server: bool = False
+) -> Choice:
     """The engine for these options; `certificate` says that a server asks clients for theirs.
 
-    `names` says that a server chooses its certificate by the name it is asked for. Raises
-    `EngineError` where the one that was asked for cannot do it.
+    `names` says that a server chooses its certificate by the name it is asked for. Of a server's
+    groups, qh3 finds the one that a client sends a key share of first, and aioquic any. Raises
+    `EngineError` where the engine that was asked for cannot do it.
     """
     lacking = []
     if certificate:
@@ -146,4 +181,6 @@ def choose(options: QuicOptions, *, certificate: bool = False, names: bool = Fal
         raise EngineError(f"the engine aioquic has no {POST_QUANTUM}: {remedy}")
     if options.engine != "auto":
         return Choice(options.engine, "as asked for")
+    if not obstacle and server and options.groups and POST_QUANTUM not in options.groups:
+        obstacle = "qh3 takes no key share but a client's first"
     return Choice("aioquic", obstacle) if obstacle else Choice("qh3", "the fastest")

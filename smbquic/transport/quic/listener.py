@@ -10,10 +10,11 @@ from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import Introduction, OnConnection
 from smbquic.transport.quic.aioquic import CONNECTION_ID_SIZE, AddressCheck
 from smbquic.transport.quic.connection import QuicTransport
-from smbquic.transport.quic.engines import server_engine
+from smbquic.transport.quic.engine import Choice
+from smbquic.transport.quic.engines import NAMELESS, server_engines
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.resets import StatelessResets
-from smbquic.transport.quic.router import Destination, Router
+from smbquic.transport.quic.router import Destination, Router, client_id
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections
@@ -64,7 +65,7 @@ class QuicListener:
         self._max_message_size = max_message_size
         self._certificate = certificate
         self._judges_clients = _judges_clients(certificate)
-        self.engine, self._make_engine = server_engine(certificate, options)
+        self._engines = server_engines(certificate, options)
         self._ids: dict[QuicTransport, _Ids] = {}
         self._half_open: set[QuicTransport] = set()
         self._closing = False
@@ -78,6 +79,11 @@ class QuicListener:
         logger.info("%s: the QUIC engine is %s", self.url, self.engine)
 
     @property
+    def engine(self) -> Choice:
+        """The engine of most connections; `Peer.engine` tells each one's."""
+        return self._engines.usual[0]
+
+    @property
     def lost_packets(self) -> int:
         """How many packets its connections have taken for lost, those that are over too."""
         return self._lost_before + sum(map(_lost, self._ids))
@@ -89,7 +95,7 @@ class QuicListener:
         """
         certificate = certificate or self._certificate
         before = self.engine
-        self.engine, self._make_engine = server_engine(certificate, self._options)
+        self._engines = server_engines(certificate, self._options)
         if self.engine != before:
             logger.info("%s: the QUIC engine is %s now", self.url, self.engine)
         self._certificate = certificate
@@ -151,8 +157,13 @@ class QuicListener:
             if challenge is not None:
                 self._reply(challenge, path)
             return None
+        made = self._engines.usual if client_id(datagram) else self._engines.nameless
+        if made is None:
+            logger.info("%s: a client is turned away, as %s", self.url, NAMELESS)
+            return None
+        choice, make_engine = made
         ids = _Ids(self._router)
-        engine = self._make_engine(
+        engine = make_engine(
             self._options.sizes_to(path[0]),
             ids,
             original_id=original_id or connection_id,
@@ -167,7 +178,7 @@ class QuicListener:
             path,
             self._options,
             self,
-            choice=self.engine,
+            choice=choice,
             name=f"{host}:{port}",
             is_client=False,
             verified=self._judges_clients,

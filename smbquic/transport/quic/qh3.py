@@ -114,8 +114,9 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
         cipher_suites=[CipherSuite(CIPHERS[name]) for name in options.ciphers],
         groups=tuple(Group(GROUPS[name]) for name in options.groups),
         idle_timeout=options.idle_timeout,
-        # A share for each group that was chosen, and not for two only: nobody asks again.
-        offer_ec_key_shares=bool(options.groups),
+        # A share for each group, and not for two only: the library would not understand a server
+        # that asks for another (HelloRetryRequest).
+        offer_ec_key_shares=True,
         is_client=is_client,
         max_data=options.window,
         max_stream_data=options.window,

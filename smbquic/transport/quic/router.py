@@ -132,16 +132,21 @@ class Router:
         return None
 
 
+def client_id(datagram: bytes) -> bytes:
+    """The connection id that a client has for itself, in a datagram with a long header."""
+    at = 6 + datagram[5]
+    return datagram[at + 1 : at + 1 + datagram[at]]
+
+
 def version_negotiation(datagram: bytes, connection_id: bytes) -> bytes:
     """The answer to a client whose version is not spoken here ([RFC9000] 17.2.1)."""
-    at = 6 + len(connection_id)
-    client_id = datagram[at + 1 : at + 1 + datagram[at]]
+    theirs = client_id(datagram)
     return b"".join(
         (
             bytes([LONG_HEADER | os.urandom(1)[0]]),
             bytes(4),
-            bytes([len(client_id)]),
-            client_id,
+            bytes([len(theirs)]),
+            theirs,
             bytes([len(connection_id)]),
             connection_id,
             *(version.to_bytes(4, "big") for version in VERSIONS),

@@ -91,6 +91,17 @@ def test_groups_are_those_that_were_chosen(simulate: Simulate, engines: str, gro
     assert simulation.client.security.group == simulation.server.security.group == group
 
 
+@pytest.mark.parametrize("client", ["aioquic", "qh3"])
+@pytest.mark.parametrize("group", ["X25519", "P-256", "P-384"])
+def test_a_client_sends_a_share_of_every_group(simulate: Simulate, client: str, group: str) -> None:
+    """So a server that takes one group only has no need to ask for another share."""
+    simulation = simulate(engines=f"{client}-aioquic")
+    simulation.server_options = QuicOptions(engine="aioquic", groups=(group,))
+    simulation.establish()
+
+    assert simulation.client.security.group == simulation.server.security.group == group
+
+
 @pytest.mark.parametrize(
     ("offered", "allowed"),
     [

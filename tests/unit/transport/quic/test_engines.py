@@ -8,7 +8,15 @@ import pytest
 
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic import engines, qh3
-from smbquic.transport.quic.engines import EngineError, choose, client_engine, server_engine
+from smbquic.transport.quic.engine import Choice
+from smbquic.transport.quic.engines import (
+    NAMELESS,
+    EngineError,
+    choose,
+    client_engine,
+    server_engine,
+    server_engines,
+)
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 
@@ -29,6 +37,23 @@ def test_auto_takes_the_fastest_that_can(
     options: QuicOptions, certificate: bool, chosen: str
 ) -> None:
     assert choose(options, certificate=certificate).engine == chosen
+
+
+@pytest.mark.parametrize(
+    ("groups", "engine", "server", "chosen"),
+    [
+        (("P-256", "P-384"), "auto", True, "aioquic"),
+        (("P-256", "P-384"), "auto", False, "qh3"),
+        (("P-256", "P-384"), "qh3", True, "qh3"),
+        (("X25519MLKEM768", "P-256"), "auto", True, "qh3"),
+        ((), "auto", True, "qh3"),
+    ],
+)
+def test_a_server_with_groups_of_its_own_has_to_find_them(
+    groups: tuple[str, ...], engine: Any, server: bool, chosen: str
+) -> None:
+    options = QuicOptions(engine=engine, groups=groups)
+    assert choose(options, server=server).engine == chosen
 
 
 @pytest.mark.parametrize(
@@ -89,6 +114,23 @@ def test_no_client_has_to_wait_for_the_first_key_of_a_server(
     monkeypatch.setattr(qh3, "X25519KeyExchange", lambda: made.append(True))
     server_engine(ServerTls(pki.server.certificate, pki.server.key), QuicOptions(engine="qh3"))
     assert made == [True]
+
+
+@pytest.mark.parametrize(
+    ("options", "nameless"),
+    [
+        (QuicOptions(), str(Choice("aioquic", NAMELESS))),
+        (QuicOptions(groups=("X25519MLKEM768", "P-256")), str(Choice("aioquic", NAMELESS))),
+        (QuicOptions(groups=("X25519MLKEM768",)), "None"),
+        (QuicOptions(engine="qh3"), "None"),
+        (QuicOptions(engine="aioquic"), "aioquic: as asked for"),
+    ],
+)
+def test_clients_without_connection_ids_get_an_engine_that_can_answer_them(
+    options: QuicOptions, nameless: str, pki: PkiDirectory
+) -> None:
+    engines = server_engines(ServerTls(pki.server.certificate, pki.server.key), options)
+    assert str(engines.nameless and engines.nameless[0]) == nameless
 
 
 @pytest.mark.parametrize(
