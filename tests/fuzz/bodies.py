@@ -32,7 +32,11 @@ from smbquic.wire.negotiate_contexts import (
     TransportCapability,
     UnknownContext,
 )
-from smbquic.wire.oplock_break import LeaseBreakAcknowledgment, OplockBreakAcknowledgment
+from smbquic.wire.oplock_break import (
+    LeaseBreakAcknowledgment,
+    LeaseBreakNotification,
+    OplockBreakAcknowledgment,
+)
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.query_info import QueryInfoRequest
 from smbquic.wire.read import ReadRequest
@@ -126,6 +130,11 @@ class Bodies(Payloads):
         return CancelRequest()
 
     # --- files ------------------------------------------------------------------------------
+
+    def opening(self, name: str) -> Message:
+        """CREATE of something that clients need, for all that they may do with it."""
+        oplock = self.source.pick((0, 0, 1, 8, 9))
+        return CreateRequest(oplock, 2, _ALL, 0, 7, 3, 0, name)
 
     def create(self) -> Message:
         """CREATE, in any way."""
@@ -247,6 +256,11 @@ class Bodies(Payloads):
     def oplock_break(self) -> Message:
         """An acknowledgment of an oplock or a lease, asked for or not."""
         source = self.source
+        if self.known.breaks and source.often():
+            asked = self.known.breaks.pop()
+            if isinstance(asked, LeaseBreakNotification):
+                return LeaseBreakAcknowledgment(asked.lease_key, asked.new_lease_state)
+            return OplockBreakAcknowledgment(asked.oplock_level, asked.file_id)
         if source.below(2):
             return LeaseBreakAcknowledgment(source.pick(KEYS), source.below(8))
         return OplockBreakAcknowledgment(source.pick((0, 1, 8, 9, 0xFF)), self.file_id())

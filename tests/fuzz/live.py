@@ -38,7 +38,7 @@ KINDS = tuple((kind, when) for kind in ("tcp", "quic") for when in ("before", "a
 NAMES = tuple(f"live-{kind}-{when}" for kind, when in KINDS)
 GROWTH = 64
 """MiB by which the server may grow after its first quarter of the time."""
-FILES = 32
+FILES = 64
 """Files that it may have open in the end, more than in the beginning."""
 _LONGEST = 1024
 _PROBE = 5.0

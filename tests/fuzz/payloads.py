@@ -37,6 +37,7 @@ from smbquic.wire.fscc.reparse import SymbolicLinkReparseData
 from smbquic.wire.ioctl import ValidateNegotiateInfoRequest
 from smbquic.wire.ioctl_payloads import SrvCopychunk, SrvCopychunkCopy
 from smbquic.wire.negotiate import NegotiateRequest
+from smbquic.wire.oplock_break import LeaseBreakNotification, OplockBreakNotification
 from smbquic.wire.rpc.pdu import AlterContext, Bind, PresentationContext, Request
 from smbquic.wire.rpc.srvsvc import (
     SRVSVC,
@@ -50,6 +51,7 @@ from smbquic.wire.rpc.wkssvc import WKSSVC
 from tests.fuzz.source import Source
 
 NAMES = (
+    *("known", "dir", "a", "b", r"dir\c") * 6,
     *("", "known", "KNOWN", "a", "b", "dir", r"dir\c", r"dir\d", r"dir\d\e", r"a\b"),
     *("link", r"link\canary", "link2", "..", r"..\canary", r"dir\..\..\canary", r"\a", "a."),
     *("a:s", "a:s:$DATA", "a::$DATA", ":s", "dir:s", "dir::$INDEX_ALLOCATION", "CON", "NUL.txt"),
@@ -68,6 +70,7 @@ class Known:
     files: list[FileId] = field(default_factory=list)
     trees: list[int] = field(default_factory=list)
     sessions: list[int] = field(default_factory=list)
+    breaks: list[OplockBreakNotification | LeaseBreakNotification] = field(default_factory=list)
     asked: NegotiateRequest | None = None
 
 

@@ -45,6 +45,7 @@ from tests.fuzz.source import Source, spoiled
 PATIENCE = 60.0
 """Seconds within which a server that works has answered everything."""
 STEPS = 32
+_SHARES = (*("data",) * 6, "readonly", "IPC$")
 _KEEPS_SESSIONS = (NegotiateRequest, SessionSetupRequest, LogoffRequest)
 
 
@@ -152,7 +153,10 @@ class Player:
         self._known.asked = self._protocol._asked
         if self._after:
             await self._log_on()
-            await self._send([TreeConnectRequest(r"\\localhost\data")])
+            share = self._source.pick(_SHARES)
+            await self._send([TreeConnectRequest(rf"\\localhost\{share}")])
+            for name in ("srvsvc",) if share == "IPC$" else ("known", "dir", "a"):
+                await self._send([self._bodies.opening(name)])
 
     async def _begin_as_smb1(self) -> None:
         """[MS-SMB2] 3.3.5.3: the first of the two negotiations takes a message id."""
@@ -183,6 +187,11 @@ class Player:
 
     async def _send_one(self) -> None:
         await self._send([self._bodies.any()])
+
+    async def _send_acknowledgment(self) -> None:
+        """Of what the server has asked for, if it has."""
+        if self._known.breaks:
+            await self._send([self._bodies.oplock_break()])
 
     async def _send_sealed(self) -> None:
         await self._send([self._bodies.any()], encrypt=True)
@@ -320,6 +329,7 @@ class Player:
         if SECRET in bytes(response.raw):
             raise Trespass(f"{response.header} shows what is outside of the share")
         if response.message_id == UNSOLICITED:
+            self._known.breaks.append(response.body)
             return
         if response.pending:
             self._pending.add(response.message_id)
@@ -340,6 +350,7 @@ _STEPS = (
     *(Player._send_compound,) * 4,
     *(Player._send_altered,) * 6,
     *(Player._send_sealed,) * 2,
+    *(Player._send_acknowledgment,) * 2,
     *(Player._send_cancel,) * 2,
     *(Player._switch,) * 2,
     *(Player._send_spoiled,) * 2,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ LIMITS = Limits(
     failed_logons=MANY,
     failed_logons_of_address=MANY,
     interim_delay=0.0,
-    break_seconds=0.05,
+    break_seconds=0.005,
 )
 _DESCRIPTORS = Path("/proc/self/fd")
 KINDS: tuple[Literal["tcp", "quic"], ...] = ("tcp", "quic")
@@ -54,7 +55,10 @@ def run_until_quiet(work: Coroutine[Any, Any, None]) -> None:
     runner.get_loop()
     before = _descriptors()
     with failures() as failed:
-        runner.run(_quietly(work, failed))
+        with ThreadPoolExecutor() as threads:
+            runner.get_loop().set_default_executor(threads)
+            runner.run(_quietly(work, failed))
+        runner.run(asyncio.sleep(0))  # what the last threads have done is taken in
     if failed:
         raise failed[0]
     if _descriptors() > before:

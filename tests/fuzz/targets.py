@@ -1,5 +1,6 @@
 """What is fuzzed in a process of its own under atheris, and replayed by the tests without it."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ WEIGHTS = {
 
 _STRUCTURES = ("wire.fscc", "wire.dtyp")
 _RPC = ("wire.rpc",)
-_BEGINNINGS = (b"", bytes(64), bytes(range(256)))
+_SCRIPTS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,22 @@ class Target:
     longest: int
 
 
+def _scripts() -> list[bytes]:
+    """Chance gets further by itself than a fuzzer that begins with nothing."""
+    chance = random.Random(0)
+    return [b"", *(chance.randbytes(chance.randrange(32, 640)) for _ in range(_SCRIPTS))]
+
+
 def load(name: str) -> Target:
     """A target by its name; nothing is imported that others need."""
     if name == "server":
         from tests.fuzz import servers
 
-        return Target(servers.run, lambda: list(_BEGINNINGS), 1024)
+        return Target(servers.run, _scripts, 1024)
     if name == "client":
         from tests.fuzz import clients
 
-        return Target(clients.run, lambda: list(_BEGINNINGS), 640)
+        return Target(clients.run, _scripts, 640)
     decoders = load_group(name)
     return Target(decoders.run, decoders.seeds, {"auth": 640, "others": 4096}.get(name, 320))
 
