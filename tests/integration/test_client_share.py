@@ -74,6 +74,35 @@ async def test_sessions_are_resumed_by_those_who_share_tickets(url: str, pki: Pk
     assert resumed == [False, url.startswith("smb+quic"), False]
 
 
+@pytest.mark.parametrize(
+    ("offered", "allowed", "resumed"),
+    [
+        ([], ["P-256"], False),  # there is no room for its share with a ticket
+        ([], ["X25519"], True),
+        (["P-256", "X25519"], ["P-256"], True),
+        (["X25519MLKEM768", "X25519", "P-256", "P-384"], [], True),
+    ],
+)
+async def test_sessions_are_resumed_with_shares_that_the_server_takes(
+    root: Path, pki: PkiDirectory, offered: list[str], allowed: list[str], resumed: bool
+) -> None:
+    tickets = smbquic.TicketCache()
+    async with smbquic.serve(
+        {"data": root},
+        {"alice": "secret"},
+        ["quic://localhost:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+        tls_groups=allowed,
+    ) as serving:
+        url = f"smb+quic://alice@localhost:{serving.listeners[0].rpartition(':')[2]}/data"
+        for again in (False, True):
+            async with smbquic.connect(
+                url, password="secret", ca=pki.ca, tickets=tickets, engine="qh3", tls_groups=offered
+            ) as share:
+                assert share.peer.resumed is (again and resumed)
+
+
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])
 async def test_a_relay_resumes_sessions(root: Path, pki: PkiDirectory, engine: EngineName) -> None:
     async with smbquic.serve(

@@ -219,8 +219,23 @@ class Context(tls.Context):
         if name is not None and is_ip_address(name):
             # The name of a server is never an address ([RFC6066] 3).
             self._server_name = None
+        if self.session_ticket is not None and not self._has_room:
+            self._offer_ec_key_shares = False
         super()._client_send_hello(output_buf)
         self._server_name = name
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether a client may send shares of all groups with a ticket.
+
+        The library has 2 KiB for that message, which the post-quantum share nearly fills.
+        """
+        return tls.Group.X25519ML768 not in self._supported_groups
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a client would send the share that the server has taken with a ticket, too."""
+        return self._has_room or self.group in (tls.Group.X25519ML768, tls.Group.X25519)
 
     def _client_handle_hello(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:
         start = input_buf.tell()
@@ -419,9 +434,12 @@ class Connection(QuicConnection):
         return self._tls
 
     def _keep_ticket(self, session: tls.SessionTicket) -> None:
-        if self._resumption is not None and self._version == QuicProtocolVersion.VERSION_1:
+        if self._resumption is None or self._version != QuicProtocolVersion.VERSION_1:
+            return
+        context = cast(Context, cast(Bridge, self._tls).tls)
+        if context.resumable:
             session.max_early_data_size = None
-            self._resumption.keep(session, cast(Context, cast(Bridge, self._tls).tls).peer_chain)
+            self._resumption.keep(session, context.peer_chain)
 
     def shrink(self, size: int) -> None:
         """Send datagrams of at most `size` bytes from now on; the core never grows again.
