@@ -104,10 +104,10 @@ def main() -> int:
         run = Run(given.target, given.minutes * 60, given.seed, Path(folder))
         started = time.monotonic()
         asyncio.run(run.run())
-        took = time.monotonic() - started
+        code = _report(run, time.monotonic() - started, given.seed, given.json)
         if given.keep:
             run.keep()
-    return _report(run, took, given.seed, given.json)
+    return code
 
 
 def _report(run: Run, took: float, seed: int, path: Path | None) -> int:

@@ -41,11 +41,18 @@ def save(name: str, inputs: Iterable[bytes]) -> int:
 
 
 def minimised(run: Callable[[bytes], None], inputs: Iterable[bytes]) -> list[bytes]:
-    """Those that reach something which none before them does; the shortest are asked first."""
+    """Those that reach something which none before them does; the shortest are asked first.
+
+    An input that shows a fault is none of them: it belongs into a test.
+    """
     seen: _Arcs = set()
     kept = []
     for data in sorted(set(inputs), key=lambda each: (len(each), each)):
-        arcs = _traced(run, data)
+        try:
+            arcs = _traced(run, data)
+        except Exception as error:
+            print(f"not kept: {data.hex()}: {error!r}")
+            continue
         if not arcs <= seen:
             seen |= arcs
             kept.append(data)

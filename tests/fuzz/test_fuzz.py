@@ -174,6 +174,10 @@ def test_inputs_that_reach_nothing_new_are_not_kept() -> None:
     assert kept == [selector, good, bad]
 
 
+def test_inputs_that_show_a_fault_are_not_kept(group: Group) -> None:
+    assert corpus.minimised(group.run, [given(group, "careless", b"abc")]) == []
+
+
 # --- the rest -----------------------------------------------------------------------------------
 
 
