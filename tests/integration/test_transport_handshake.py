@@ -359,10 +359,12 @@ class Nameless(QuicConnectionProtocol):
 
 
 @pytest.mark.parametrize("pairing", ["aioquic", "auto"], indirect=True)
+@pytest.mark.parametrize("half_open", [256, 1])
 async def test_a_client_without_a_connection_id_of_its_own(
-    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, half_open: int
 ) -> None:
-    await server.start(identity)
+    """With one half-open handshake allowed, each client has to prove its address first."""
+    await server.start(identity, options=quic.QuicOptions(max_half_open=half_open))
     configuration = foreign_configuration(pki, ["smb"], connection_id_length=0)
     async with foreign_connect(
         "127.0.0.1", server.port, configuration=configuration, create_protocol=Nameless
