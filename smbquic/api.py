@@ -251,8 +251,19 @@ class Serving:
             "shares": [share.name for share in self.server.shares.values()],
             "connections": len(self.server.connections),
             "opens": sum(each["opens"] for each in sessions),
+            "memory": {
+                "limit": self.memory_limit,
+                "resident": resident(),
+                "waiting": self.server.patrol.waiting,
+            },
+            "refused": {str(why): count for why, count in self.server.refusals.counts.items()},
             "sessions": sessions,
         }
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes that the server may come to need, by its limits; what is open comes on top."""
+        return self.server.limits.memory(len(self.listeners))
 
     def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:
         """Read the certificates' files and rules anew, or take others.
@@ -301,6 +312,15 @@ def _listener_status(url: str, over_quic: QuicListener | None) -> dict[str, Any]
         "engine_reason": over_quic and over_quic.engine.reason,
         "lost_packets": over_quic and over_quic.lost_packets,
     }
+
+
+def resident() -> int | None:
+    """Bytes of memory that this process has resident; None where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _session_status(session: UserSession) -> dict[str, Any]:
@@ -387,6 +407,8 @@ async def serve(
         capabilities=CAPABILITIES,
     )
     options = QuicOptions(
+        max_half_open=limits.half_open,
+        max_half_open_of_address=limits.half_open_of_address,
         engine=engine,
         congestion=congestion,
         datagram_size=datagram_size,
@@ -448,7 +470,13 @@ async def _listen(
 ) -> Listener:
     most = server.limits.connections
     if address.transport == "tcp":
-        return await tcp.listen(address.host, address.port, server.serve, max_connections=most)
+        return await tcp.listen(
+            address.host,
+            address.port,
+            server.serve,
+            max_connections=most,
+            gate=server.admission,
+        )
     assert shown is not None
     return await quic.listen(
         address.host,
@@ -457,6 +485,7 @@ async def _listen(
         certificate=shown.names,
         max_connections=most,
         options=options,
+        gate=server.admission,
     )
 
 

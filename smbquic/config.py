@@ -70,6 +70,12 @@ class Section:
 
 _LIMIT_TEXTS = {
     "connections": "Connections of one listener.",
+    "connections_of_address": "Connections from one address; an IPv6 /64 counts as one.",
+    "strangers": "Connections that have not logged on yet.",
+    "strangers_of_address": "The same from one address.",
+    "strangers_share": "The part of the processor's time that they get while users have work.",
+    "half_open": "QUIC handshakes of one listener that are not over.",
+    "half_open_of_address": "The same of one address, once it is proven.",
     "sessions": "Sessions of one connection.",
     "trees": "Shares that one session may be connected to.",
     "opens": "Files that one session may have open.",
@@ -87,6 +93,10 @@ _LIMIT_TEXTS = {
     "break_seconds": "Seconds that a client has to give up what it caches.",
     "durable_seconds": "Seconds that a durable open waits for its client.",
     "disconnected": "Opens of all clients that may wait so.",
+    "slow_seconds": "Seconds within which a client has to get on with what it is sent, or sends.",
+    "slow_rate": "Bytes a second that it has to get on by.",
+    "buffers": "Bytes that may wait in memory, for all clients and in both directions.",
+    "threads": "Pieces of work on files (flushes, copies) that one user may have done at once.",
 }
 
 SECTIONS = (

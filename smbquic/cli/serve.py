@@ -304,7 +304,7 @@ def serve(
             _drop_privileges(account, certificates, config_file, options)
             async with answering(serving):
                 with on_hangup(lambda: _reload(serving, config_file, sink, as_json=as_json)):
-                    _announce(serving.listeners, own_ca, as_json=as_json)
+                    _announce(serving, own_ca, as_json=as_json)
                     tell_ready()
                     await api.stop_signal()
         if as_json:
@@ -418,14 +418,16 @@ def _reload(
         click.echo("reloaded certificates and access rules")
 
 
-def _announce(listeners: list[str], own_ca: Path | None, *, as_json: bool) -> None:
+def _announce(serving: api.Serving, own_ca: Path | None, *, as_json: bool) -> None:
+    listeners, memory = serving.listeners, serving.memory_limit
     if as_json:
-        event: dict[str, Any] = {"event": "ready", "listeners": listeners}
+        event: dict[str, Any] = {"event": "ready", "listeners": listeners, "memory": memory}
         if own_ca:
             event["ca"] = str(own_ca)
         emit(event)
         return
     click.echo("serving on " + " ".join(listeners) + ", Ctrl-C ends")
+    click.echo(f"memory: at most {memory >> 20} MiB by [limits], and what open files take")
     if own_ca:
         click.echo(f"the certificate comes from a private CA: {own_ca}")
         click.echo("  smbquic clients trust it with --ca and a copy of that file;")

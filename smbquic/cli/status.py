@@ -115,6 +115,15 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         f"server {found['name']}, process {found['pid']}: {found['connections']} connections,"
         f" {len(found['sessions'])} sessions, {found['opens']} opens"
     )
+    memory = found["memory"]
+    if memory["resident"] is not None:
+        yield (
+            f"  memory {memory['resident'] >> 20} MiB of at most {memory['limit'] >> 20},"
+            f" of which {memory['waiting'] >> 20} wait to be sent or handled"
+        )
+    if found["refused"]:
+        counts = (f"{count} {why}" for why, count in sorted(found["refused"].items()))
+        yield f"  refused: {', '.join(counts)}"
     for each in found["listeners"]:
         engine = _engine(each) if each["engine"] else ""
         yield f"  listens on {each['url']}{engine}"

@@ -36,6 +36,7 @@ class Event(StrEnum):
 
     CONNECTION = "connection"
     DISCONNECTION = "disconnection"
+    REFUSAL = "refusal"
     HANDSHAKE_FAILURE = "handshake-failure"
     ACCESS_DECISION = "access-decision"
     LOGON = "logon"

@@ -7,8 +7,10 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from smbquic.auth.guard import network
 from smbquic.errors import (
     AuthenticationError,
     ConnectionClosed,
@@ -22,13 +24,17 @@ from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.context import Context
 from smbquic.server.dispatch import dispatch
+from smbquic.server.patrol import Pace
 from smbquic.server.session import UserSession
+from smbquic.transport.serving import Refusal
 from smbquic.wire.oplock_break import LeaseBreakNotification
 
 if TYPE_CHECKING:
+    from smbquic.auth.identity import Identity
     from smbquic.observe.audit import Trail
     from smbquic.pki.reload import ServerCertificates
     from smbquic.protocol.session import Session
+    from smbquic.server.fairness import Party
     from smbquic.server.server import Server
     from smbquic.transport.base import MessageTransport, Peer
     from smbquic.wire.cursor import Buffer
@@ -42,8 +48,9 @@ class Connection:
 
     `tasks` are postponed requests, `endless` how many of them may never end by themselves;
     `pending` is what they wait for, by message id, for CANCEL. `logons` is held while a failed
-    logon is being made to wait. `notices` are messages that answer no request and were not sent
-    yet.
+    logon is being made to wait, and `failed_until` is when that ends. `notices` are messages that
+    answer no request and were not sent yet. `place` stands for the client's address, `party` is who
+    it shares the server as, `pace` how it gets on. `ended` says why the server hung up on it.
     """
 
     def __init__(self, server: Server, transport: MessageTransport) -> None:
@@ -68,6 +75,11 @@ class Connection:
         self.pending: dict[int, asyncio.Future[Any]] = {}
         self.endless = 0
         self.logons = asyncio.Lock()
+        self.failed_until = 0.0
+        self.place = network(peer.remote[0])
+        self.party: Party = server.fairness.strangers
+        self.pace = Pace()
+        self.ended: Refusal | None = None
         self.notices: deque[tuple[Session, Message]] = deque()
         self.notifying = False
         self.closed = False
@@ -107,19 +119,27 @@ class Connection:
             except RemoteProtocolError as error:
                 # The transport has said so in the log already.
                 raise ConnectionClosed(str(error)) from error
+            party = self.party
+            if party.must_wait():
+                await party.turn(self)
+            started = perf_counter()
             requests = protocol.receive(message)
             answers = dispatch(Context(server, self), requests)
+            party.spend(perf_counter() - started, answers)
+            # Megabytes, which a client that says nothing more would have kept here.
+            del message, requests
             if server.notified:
                 # Who has to know of something hears of it before it is said to have happened.
                 server.notified = False
                 await asyncio.sleep(0)
-            for answer in answers:
-                await send(*answer)
+            while answers:
+                await send(*answers.pop(0))
             while len(self.tasks) - self.endless > limit:
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def send(self, message: list[Buffer]) -> None:
         """Sends one message; waits while the client does not read."""
+        self.party.charge(message)
         await self.transport.send(*message)
 
     def notify(self, session: Session, body: Message) -> bool:
@@ -174,7 +194,15 @@ class Connection:
         if not any(session.is_valid for session in self.protocol.sessions.values()):
             seconds = self.server.limits.logon_seconds
             _log.warning("%s: closed, as nobody logged on within %g s", self.name, seconds)
+            self.ended = Refusal.NO_LOGON
+            self.server.refusals.counts[Refusal.NO_LOGON] += 1
             self.transport.close("nobody logged on")
+
+    def drop(self, why: Refusal) -> None:
+        """Hangs up at once, whatever still waits to be sent or handled."""
+        self.ended = why
+        self.server.refusals.note(why, self.name)
+        self.transport.drop(why.text)
 
     def logged_on(self, session: Session) -> None:
         """Takes in a session whose logon has just succeeded."""
@@ -189,7 +217,15 @@ class Connection:
         negotiated = self.protocol.negotiated
         assert negotiated is not None
         session.join(self)
+        self.server.admission.logged_on(self)
+        self.server.fairness.join(self, self._user_key(session.session.identity))
         self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD
+
+    def _user_key(self, identity: Identity) -> str:
+        """Who shares the server under one name: a user, or the guests from one address."""
+        if identity.guest or identity.anonymous:
+            return f"guest {self.place}"
+        return f"user {identity.domain}\\{identity.user}".casefold()
 
     def count_opens(self, change: int) -> None:
         """Notes that a session opened or closed a file; the connection is kept up for its opens."""

@@ -205,11 +205,14 @@ class Context:
         return negotiated.max_transact_size
 
     async def in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Runs what may block for long on another thread.
+        """Runs what may block for long on another thread, of which a user has only some.
 
         Not cancelled with the request: a thread cannot be.
         """
+        threads = self.connection.party.threads
+        await threads.acquire()
         future = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+        future.add_done_callback(lambda _: threads.release())
         # A request that was cancelled never hears of a failure, which is no news for the log then.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(future)

@@ -199,8 +199,11 @@ async def _finish(
     message = _answer(context, request, _outcome(context, request, task))
     if message is not None:
         await connection.send(message)
-    for message in dispatch(context, requests, index + 1):
-        await connection.send(message)
+    if index + 1 < len(requests):
+        if connection.party.must_wait():
+            await connection.party.turn(connection)
+        for message in dispatch(context, requests, index + 1):
+            await connection.send(message)
 
 
 def _hand_over(context: Context, request: Request, task: asyncio.Future[Any]) -> bool:

@@ -5,12 +5,22 @@ from math import inf
 
 from smbquic.transport.serving import MAX_CONNECTIONS
 
+PROGRAM = 128 << 20
+"""Bytes of the program itself, its libraries and its tables."""
+CONNECTION = 80 << 10
+"""Bytes of a connection that waits for nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds on what one connection costs the server, and on their number.
 
     `connections` counts those of one listener; whoever comes then is turned away.
+    `connections_of_address` counts those of one address on all listeners, where an IPv6 network of
+    64 bits is one. `strangers` are connections that have not logged on yet, `strangers_of_address`
+    those of one address; for another one, the oldest makes room. While users have work, strangers
+    get `strangers_share` of the processor's time. `half_open` QUIC handshakes of one listener may
+    be under way, `half_open_of_address` of one proven address.
     `watches` counts the opens of folders that are told of changes, `pipes` the open pipes of one
     session.
     `pending` counts the requests of one connection that may wait for good (for a lock, for a
@@ -24,9 +34,20 @@ class Limits:
     Whoever is asked to give up what it caches has `break_seconds` for that.
     A durable open waits for `durable_seconds`, unless its client says for how long; of all clients
     together, `disconnected` opens may wait.
+    Who has answers to take, or a message to finish, and gets on with it by less than `slow_rate`
+    bytes a second within `slow_seconds`, is hung up on. `buffers` bounds the bytes that wait in
+    memory for clients or for their turn: answers to all may take half of it, those to one user a
+    quarter; who holds the most is hung up on when it comes to more. `threads` is how many pieces
+    of work on files one user may have done beside all others'.
     """
 
     connections: int = MAX_CONNECTIONS
+    connections_of_address: int = 1_024
+    strangers: int = 1_024
+    strangers_of_address: int = 128
+    strangers_share: float = 0.1
+    half_open: int = 256
+    half_open_of_address: int = 64
     sessions: int = 64
     trees: int = 256
     opens: int = 16_384
@@ -44,6 +65,18 @@ class Limits:
     break_seconds: float = 35.0
     durable_seconds: float = 120.0
     disconnected: int = 16_384
+    slow_seconds: float = 30.0
+    slow_rate: int = 2_048
+    buffers: int = 256 << 20
+    threads: int = 4
+
+    def memory(self, listeners: int) -> int:
+        """Bytes that a server needs at most with so many listeners; files that are open are extra.
+
+        What an open costs is not bounded here, since who opens has logged on, and `opens` bounds
+        that.
+        """
+        return PROGRAM + listeners * self.connections * CONNECTION + self.buffers
 
 
 DEFAULT_LIMITS = Limits()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from time import perf_counter
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.guard import GuardLimits, LogonGuard
@@ -9,17 +10,21 @@ from smbquic.observe.audit import AuditLog, Event
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import ServerSettings
+from smbquic.server.admission import Admission
 from smbquic.server.applications import ApplicationTable
 from smbquic.server.connection import Connection
 from smbquic.server.creations import CreationTable
 from smbquic.server.descriptors import Descriptors
 from smbquic.server.durable import DurableTable
+from smbquic.server.fairness import Fairness
 from smbquic.server.files import FileTable
 from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.patrol import Patrol
 from smbquic.server.session import UserSession
 from smbquic.server.share import PIPE_SHARE, Share
 from smbquic.transport.base import MessageTransport, Peer
+from smbquic.transport.serving import Refusal, Refusals, tell
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Capabilities
@@ -36,7 +41,8 @@ class Server:
     `name` is what it calls itself; `pipes_over_quic` lets clients list the shares over QUIC too.
     `certificates` know better for their names, and say whom a client may log on as.
 
-    `serve` is what a listener calls for each of them; `listeners` are the URLs of those.
+    `serve` is what a listener calls for each of them, `admission` its gate; `listeners` are the
+    URLs of those. `refusals` counts who was refused, and why.
     `failures` counts requests that failed for reasons nobody thought of; `notified` tells that
     some client is to be sent what answers no request. Raises ValueError for a share name that is
     taken.
@@ -80,6 +86,10 @@ class Server:
         self.files = FileTable(self.leases, self.durables, self.applications, self.creations)
         self.descriptors = Descriptors()
         self.connections: dict[Connection, None] = {}
+        self.refusals = Refusals(self._tell)
+        self.fairness = Fairness(limits)
+        self.admission = Admission(limits, self.fairness, self.refusals)
+        self.patrol = Patrol(self)
         self.listeners: list[str] = []
         self.failures = 0
         self.notified = False
@@ -93,17 +103,29 @@ class Server:
 
     async def serve(self, transport: MessageTransport) -> None:
         """Runs one connection to its end."""
+        started = perf_counter()
         connection = Connection(self, transport)
         self.connections[connection] = None
+        self.admission.enter(connection)
+        self.fairness.join(connection)
+        self.patrol.begin()
+        self.admission.spend(perf_counter() - started)
         try:
             await connection.run()
         finally:
             del self.connections[connection]
-            connection.trail.record(Event.DISCONNECTION)
+            self.fairness.leave(connection)
+            self.admission.leave(connection)
+            connection.trail.record(Event.DISCONNECTION, reason=connection.ended)
+
+    def _tell(self, why: Refusal, who: str, count: int) -> None:
+        tell(why, who, count)
+        self.audit.record(Event.REFUSAL, address=who, reason=why, count=count)
 
     async def close(self) -> None:
         """Ends every connection, and waits for it; nobody can come back for what was open."""
         self.durables.close()
+        self.patrol.end()
         for connection in list(self.connections):
             connection.transport.close("the server is going down")
         for connection in list(self.connections):

@@ -64,6 +64,25 @@ class PathStatistics:
     lost_packets: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How far messages have got both ways, in bytes.
+
+    `sent` is all that was sent so far, `untaken` how much of it waits for the peer. That keeps
+    `kept` bytes of memory: more, as a message that was begun is kept as a whole.
+    `received` is all that came, `unfetched` how much of it waits in memory to be fetched.
+    `messages` counts those that are complete; `unfinished` says that the rest of one is awaited.
+    """
+
+    sent: int
+    untaken: int
+    kept: int
+    received: int
+    unfetched: int
+    messages: int
+    unfinished: bool
+
+
 class MessageTransport(Protocol):
     """One connection that carries whole SMB messages both ways.
 
@@ -104,8 +123,14 @@ class MessageTransport(Protocol):
     def statistics(self) -> PathStatistics:
         """What it has seen of its path so far; it may be asked after its end too."""
 
+    def drop(self, reason: str) -> None:
+        """End it now, with all that still waits for either side."""
+
     async def wait_closed(self) -> None:
         """Wait until the connection is gone."""
+
+    def flow(self) -> Flow:
+        """How far the messages have got."""
 
 
 class Listener(Protocol):

@@ -78,6 +78,11 @@ class Assembler:
         """Whether the stream stands in the middle of a message."""
         return self._missing >= 0 or bool(self._head)
 
+    @property
+    def held(self) -> int:
+        """Bytes of the message that is not complete yet."""
+        return len(self._message) + len(self._head)
+
     def feed(self, data: Buffer, limit: int) -> None:
         """Take the next piece; messages may be up to `limit` bytes long.
 
@@ -113,7 +118,8 @@ class Assembler:
 class Inbox:
     """Whole messages on their way to `receive()`, and the end of the connection behind them.
 
-    `on_fetch` is called with the size of each message that was fetched.
+    `on_fetch` is called with the size of each message that was fetched. `received` counts the bytes
+    of all messages so far, `count` these.
     """
 
     def __init__(self, on_fetch: Callable[[int], None], limit: int = QUEUE_LIMIT) -> None:
@@ -123,6 +129,13 @@ class Inbox:
         self._on_fetch = on_fetch
         self._waiter: asyncio.Future[None] | None = None
         self._end: Exception | None = None
+        self.received = 0
+        self.count = 0
+
+    @property
+    def cost(self) -> int:
+        """What the messages that wait cost, in bytes."""
+        return self._cost
 
     @property
     def full(self) -> bool:
@@ -142,7 +155,10 @@ class Inbox:
     def put(self, message: memoryview) -> None:
         """Queue a message."""
         self._messages.append(message)
-        self._cost += len(message) + MESSAGE_COST
+        size = len(message)
+        self._cost += size + MESSAGE_COST
+        self.received += size
+        self.count += 1
         self._wake()
 
     def end(self, error: Exception) -> None:

@@ -2,6 +2,11 @@
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from time import monotonic
+from typing import Protocol
 
 from smbquic.errors import RemoteProtocolError, TransportError
 from smbquic.transport.base import MessageTransport, OnConnection
@@ -14,29 +19,122 @@ is left of one GiB is for those that work.
 """
 GRACE = 5.0
 """Seconds that a closing listener waits for its connections before it cancels them."""
+QUIET = 10.0
+"""Seconds in which the same refusal is told once, however often it comes."""
 
 logger = logging.getLogger(__name__)
+
+
+class Refusal(StrEnum):
+    """Why somebody was not let in, was told to come again, or was hung up on."""
+
+    CONNECTIONS = "connections"
+    CONNECTIONS_OF_ADDRESS = "connections-of-address"
+    STRANGERS = "strangers"
+    STRANGERS_OF_ADDRESS = "strangers-of-address"
+    HALF_OPEN = "half-open"
+    HALF_OPEN_OF_ADDRESS = "half-open-of-address"
+    UNPROVEN = "unproven-address"
+    BUSY = "busy"
+    FAILED_LOGON = "failed-logon"
+    NO_LOGON = "no-logon"
+    SLOW_READER = "slow-reader"
+    SLOW_WRITER = "slow-writer"
+    MEMORY = "memory"
+
+    @property
+    def text(self) -> str:
+        """What happened, for people."""
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    Refusal.CONNECTIONS: "was turned away: the listener has as many connections as it may",
+    Refusal.CONNECTIONS_OF_ADDRESS: "was turned away: its address has too many connections",
+    Refusal.STRANGERS: "was hung up on: others wait to log on too",
+    Refusal.STRANGERS_OF_ADDRESS: "was hung up on: others of its address wait to log on too",
+    Refusal.HALF_OPEN: "was not answered: as many handshakes are half done as may be",
+    Refusal.HALF_OPEN_OF_ADDRESS: "was not answered: its address has too many handshakes half done",
+    Refusal.UNPROVEN: "has to prove its address: many handshakes are begun",
+    Refusal.BUSY: "was not answered: strangers have had their share of the processor for now",
+    Refusal.FAILED_LOGON: "did not log on",
+    Refusal.NO_LOGON: "was hung up on: nobody logged on",
+    Refusal.SLOW_READER: "was hung up on: it does not take its answers",
+    Refusal.SLOW_WRITER: "was hung up on: it does not go on with its message",
+    Refusal.MEMORY: "was hung up on: it holds the most of what waits in memory, which is too much",
+}
+
+
+class Refusals:
+    """Counts refusals. `tell` hears of each kind at once, and then of how many more every 10 s.
+
+    Whoever floods a server must not fill its disk with lines about that.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[Refusal, str, int], object],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.counts: Counter[Refusal] = Counter()
+        self._tell = tell
+        self._clock = clock
+        self._told: dict[Refusal, tuple[float, int]] = {}
+
+    def note(self, why: Refusal, who: str) -> None:
+        """One more; `who` is its address, or its whole endpoint."""
+        self.counts[why] += 1
+        now, count = self._clock(), self.counts[why]
+        before, told = self._told.get(why, (None, 0))
+        if before is None or now - before >= QUIET:
+            self._told[why] = now, count
+            self._tell(why, who, count - told)
+
+
+class Gate(Protocol):
+    """Decides who may come in before anything is kept for them; a server's, for its listeners."""
+
+    refusals: Refusals
+
+    @property
+    def busy(self) -> bool:
+        """Whether strangers have had their share of the processor for now."""
+
+    def admits(self, host: str) -> bool:
+        """Whether one more connection from this address may come; takes note if not."""
+
+    def expect(self, host: str) -> None:
+        """One that was admitted is about to be served."""
+
+    def spend(self, seconds: float) -> None:
+        """A stranger has cost so much of the processor's time."""
 
 
 class Connections:
     """Runs `on_connection` for each accepted transport, in a task of its own."""
 
-    def __init__(self, on_connection: OnConnection, limit: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self, on_connection: OnConnection, limit: int = MAX_CONNECTIONS, gate: Gate | None = None
+    ) -> None:
         self._on_connection = on_connection
         self._limit = limit
+        self._gate = gate
+        self._refusals = Refusals(tell) if gate is None else gate.refusals
         self._running: dict[asyncio.Task[None], MessageTransport] = {}
         self._closing = False
 
     def start(self, transport: MessageTransport) -> None:
-        """Serve an accepted connection, or turn it away where the limit is reached."""
+        """Serve an accepted connection, or turn it away where a limit is reached."""
+        host, port = transport.peer.remote
         if self._closing or len(self._running) >= self._limit:
-            logger.warning(
-                "%s:%d was turned away: %d connections are open already",
-                *transport.peer.remote,
-                len(self._running),
-            )
+            self._refusals.note(Refusal.CONNECTIONS, f"{host}:{port}")
             transport.close("too many connections")
             return
+        if self._gate is not None:
+            if not self._gate.admits(host):
+                transport.close("too many connections from this address")
+                return
+            self._gate.expect(host)
         task = asyncio.get_running_loop().create_task(self._serve(transport))
         self._running[task] = transport
         task.add_done_callback(self._running.pop)
@@ -69,3 +167,9 @@ class Connections:
             for task in hanging:
                 task.cancel()
             await asyncio.gather(*hanging, return_exceptions=True)
+
+
+def tell(why: Refusal, who: str, count: int) -> None:
+    """Say it in the log."""
+    more = f" (and {count - 1} others before it)" if count > 1 else ""
+    logger.warning("%s %s%s", who, why.text, more)

@@ -9,7 +9,7 @@ been announced costs at most four times what has arrived of it.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import Any, cast
@@ -17,9 +17,16 @@ from typing import Any, cast
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, race, resolve, url
-from smbquic.transport.base import Listener, MessageTransport, OnConnection, PathStatistics, Peer
+from smbquic.transport.base import (
+    Flow,
+    Listener,
+    MessageTransport,
+    OnConnection,
+    PathStatistics,
+    Peer,
+)
 from smbquic.transport.resolver import Resolver
-from smbquic.transport.serving import MAX_CONNECTIONS, Connections
+from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Gate
 from smbquic.wire.cursor import Buffer
 
 FIRST_BUFFER = 4 << 10
@@ -83,13 +90,14 @@ async def listen(
     *,
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     max_connections: int = MAX_CONNECTIONS,
+    gate: Gate | None = None,
 ) -> Listener:
     """Accept connections on the first address of `host`; port 0 picks one.
 
     Raises `OSError` where the address cannot be had, `ConnectError` where `host` has none.
     """
     address, *_ = await resolve(host, port, socket.SOCK_STREAM, passive=True)
-    connections = Connections(on_connection, max_connections)
+    connections = Connections(on_connection, max_connections, gate)
     server = await asyncio.get_running_loop().create_server(
         lambda: TcpTransport(max_message_size, connections.start),
         *address.endpoint,
@@ -133,6 +141,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         self._message_length = 0
         self._filled = 0
         self._reading = True
+        self._sent = self._last = 0
         self._writable: asyncio.Future[None] | None = None
         self._keep_alive = False
         self._closing = ""
@@ -156,7 +165,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         """Send one message if there is room; see `MessageTransport.send_now`."""
         if self._writable is not None or self._closing:
             return False
-        self._transport.writelines(framing.framed(buffers))
+        self._write(framing.framed(buffers))
         return True
 
     async def send(self, *buffers: Buffer) -> None:
@@ -166,9 +175,14 @@ class TcpTransport(asyncio.BufferedProtocol):
             await asyncio.shield(self._writable)
         if self._closing:
             raise ConnectionClosed(self._closing)
-        self._transport.writelines(message)
+        self._write(message)
         if self._writable is not None:
             await asyncio.shield(self._writable)
+
+    def _write(self, message: Sequence[Buffer]) -> None:
+        self._last = sum(map(len, message))
+        self._sent += self._last
+        self._transport.writelines(message)
 
     def receive(self) -> Coroutine[Any, Any, memoryview]:
         """Wait for one message; see `MessageTransport.receive`."""
@@ -184,9 +198,28 @@ class TcpTransport(asyncio.BufferedProtocol):
         """Only the kernel knows."""
         return PathStatistics()
 
+    def drop(self, reason: str) -> None:
+        """End it now; see `MessageTransport.drop`."""
+        self._end(ConnectionClosed(reason))
+        self._transport.abort()
+
     async def wait_closed(self) -> None:
         """Wait until the socket is closed."""
         await asyncio.shield(self._lost)
+
+    def flow(self) -> Flow:
+        """How far the messages have got; see `MessageTransport.flow`."""
+        begun = self._held if self._message is None else self._filled
+        inbox, untaken = self._inbox, self._transport.get_write_buffer_size()
+        return Flow(
+            sent=self._sent,
+            untaken=untaken,
+            kept=max(untaken, self._last) if untaken else 0,
+            received=inbox.received + begun,
+            unfetched=inbox.cost + begun,
+            messages=inbox.count,
+            unfinished=self._reading and (self._message is not None or self._held > 0),
+        )
 
     # What asyncio calls.
 

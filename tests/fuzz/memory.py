@@ -4,7 +4,7 @@ import asyncio
 from typing import Literal
 
 from smbquic.errors import ConnectionClosed
-from smbquic.transport.base import PathStatistics, Peer
+from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.transport.framing import MAX_MESSAGE_SIZE
 from smbquic.wire.cursor import Buffer
 
@@ -44,6 +44,16 @@ class Memory:
             if not end._closed:
                 end._closed = reason or "closed"
                 end._inbox.put_nowait(None)
+
+    def drop(self, reason: str) -> None:
+        """See `MessageTransport`."""
+        self.close(reason)
+
+    def flow(self) -> Flow:
+        """See `MessageTransport`; nothing waits here."""
+        return Flow(
+            sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
+        )
 
     def statistics(self) -> PathStatistics:
         """See `MessageTransport`."""

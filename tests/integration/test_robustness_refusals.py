@@ -120,7 +120,7 @@ async def test_one_connection_too_many(
             error = await refused(url, ca=pki.ca)
             assert isinstance(error, smbquic.ConnectionClosed)
             assert await share.read_bytes("file") == b"content"
-    assert "was turned away: 1 connections are open already" in caplog.text
+    assert "was turned away" in caplog.text
 
 
 async def test_a_ca_that_is_missing(service: Service, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from smbquic.cli import status as module
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.main import cli, main
 from smbquic.pki import PkiDirectory
+from smbquic.server.limits import Limits
 from smbquic.transport.base import PathStatistics
 from smbquic.transport.quic.connection import QuicTransport
 
@@ -39,6 +40,7 @@ async def urls(place: Path, pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[
             certificate=pki.server.certificate,
             key=pki.server.key,
             server_name="fs",
+            limits=Limits(failed_logon_delay=0.0),
         ) as serving,
         module.answering(serving),
     ):
@@ -75,6 +77,9 @@ async def test_listeners_certificates_sessions_and_opens(
     assert [each["lost_packets"] for each in found["listeners"]] == [0, None]
     assert (sessions["quic"]["lost_packets"], sessions["tcp"]["lost_packets"]) == (0, None)
     assert sessions["quic"]["round_trip_ms"] > 0
+    assert 0 < found["memory"]["resident"] < found["memory"]["limit"]
+    assert found["refused"] == {}
+    assert f"of at most {found['memory']['limit'] >> 20}, of which 0 wait" in said
     assert f"listens on {quic}, engine qh3 (the fastest), 0 packets lost" in said
     assert "alice from 127.0.0.1 over QUIC, engine qh3, on data: 1 opens" in said
 
@@ -90,6 +95,16 @@ async def test_what_was_lost_on_connections_that_are_over_counts(
     async with smbquic.connect(url, password="secret", ca=pki.ca):
         found = json.loads((await ask("--json")).output)
     assert found["listeners"][0]["lost_packets"] == 9
+
+
+async def test_who_was_refused(urls: list[str]) -> None:
+    url = urls[1].replace("tcp://", "smb://alice@") + "/data"
+    with pytest.raises(smbquic.AuthenticationError):
+        async with smbquic.connect(url, password="guess"):
+            pass
+
+    assert json.loads((await ask("--json")).output)["refused"] == {"failed-logon": 1}
+    assert "refused: 1 failed-logon" in (await ask()).output
 
 
 def modes(place: Path) -> list[int]:

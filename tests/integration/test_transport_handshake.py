@@ -21,6 +21,8 @@ from smbquic.errors import ConnectError, ConnectionClosed, HandshakeError
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic import listener
+from smbquic.transport.serving import Refusal, Refusals
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
 """For a server that asks for a client's certificate, which qh3 cannot."""
@@ -618,10 +620,91 @@ async def test_the_number_of_half_open_handshakes_is_limited(
     for _ in range(2):
         await ask(server, first_datagram(pki))
     half_open = server.listener._half_open
-    half_open.update(transport for transport in map(copy.copy, list(half_open)))
+    half_open.update({copy.copy(transport): each for transport, each in half_open.items()})
     with pytest.raises(ConnectError, match="did not answer"):
         await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
     half_open.clear()
+
+
+@one_server
+async def test_an_address_has_only_so_many_handshakes_half_done(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(
+        identity, options=quic.QuicOptions(max_half_open=2, max_half_open_of_address=0)
+    )
+    await ask(server, first_datagram(pki))
+    with pytest.raises(ConnectError, match="did not answer"):
+        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+
+    assert server.listener._refusals.counts[Refusal.HALF_OPEN_OF_ADDRESS] >= 1
+    assert len(server.listener._half_open) == 1
+
+
+@one_server
+async def test_a_handshake_that_takes_long_makes_room(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "PATIENCE", 0.0)
+    await server.start(identity, options=quic.QuicOptions(max_half_open=1))
+    server.listener._is_crowded = lambda: False  # type: ignore[method-assign]
+    await ask(server, first_datagram(pki))
+    [first] = server.listener._half_open
+    client = await server.connect(quic.ClientTls(ca=pki.ca))
+
+    assert first not in server.listener._half_open
+    await end(client)
+
+
+class StubGate:
+    """Lets in whom it is told to, and adds up what they cost."""
+
+    def __init__(self) -> None:
+        self.refusals = Refusals(lambda *_: None)
+        self.busy = False
+        self.open = True
+        self.cost: list[float] = []
+
+    def admits(self, host: str) -> bool:
+        return self.open
+
+    def expect(self, host: str) -> None:
+        pass
+
+    def spend(self, seconds: float) -> None:
+        self.cost.append(seconds)
+
+
+@one_server
+async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_answered(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    gate = StubGate()
+    await server.start(identity, gate=gate)
+    client = await server.connect(quic.ClientTls(ca=pki.ca))
+    assert len(gate.cost) >= 3
+    await end(client)
+    gate.busy = True
+    retry = await ask(server, first_datagram(pki))
+    with pytest.raises(ConnectError, match="did not answer"):
+        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+
+    assert retry[0] >> 4 == 0xF
+    assert gate.refusals.counts[Refusal.UNPROVEN] >= 2
+    assert gate.refusals.counts[Refusal.BUSY] >= 1
+    assert not server.listener._half_open
+
+
+@one_server
+async def test_whom_the_gate_does_not_admit_is_not_answered(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    gate = StubGate()
+    gate.open = False
+    await server.start(identity, gate=gate)
+    with pytest.raises(ConnectError, match="did not answer"):
+        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+    assert not server.listener._half_open
 
 
 async def test_too_many_connections_are_turned_away(

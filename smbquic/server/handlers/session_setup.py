@@ -10,6 +10,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context
+from smbquic.transport.serving import Refusal
 from smbquic.wire.session_setup import SessionSetupResponse
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
             context.connection.trail.record(
                 Event.LOGON_FAILURE, status=error.status.label, message=str(error.__cause__)
             )
+            _take_note(context)
             return _after_a_while(context, error)
         raise
 
@@ -61,6 +63,14 @@ def _step(context: Context, request: Request) -> Result:
     if outcome.status is NtStatus.SUCCESS:
         return outcome.response
     return Answer(outcome.status, outcome.response)
+
+
+def _take_note(context: Context) -> None:
+    """Counts a failed logon; its place is taken until the answer is due, even by who hangs up."""
+    connection, server = context.connection, context.server
+    server.refusals.counts[Refusal.FAILED_LOGON] += 1
+    delay = server.limits.failed_logon_delay
+    connection.failed_until = asyncio.get_running_loop().time() + delay
 
 
 async def _in_turn(context: Context, request: Request) -> Result:

@@ -12,7 +12,7 @@ import asyncio
 import errno
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from time import monotonic
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ from smbquic.errors import (
 )
 from smbquic.transport import framing
 from smbquic.transport.addresses import endpoint as endpoint_of
-from smbquic.transport.base import Introduction, PathStatistics, Peer
+from smbquic.transport.base import Flow, Introduction, PathStatistics, Peer
 from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Security
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
@@ -106,6 +106,7 @@ class QuicTransport:
         self._inbox = framing.Inbox(self._fetched)
         self._assembler = framing.Assembler(self._inbox.put)
         self._backlog = bytearray()
+        self._sent = 0
         self._senders: deque[asyncio.Future[None]] = deque()
         self._closing: SmbError | None = None
         self._reason = ""
@@ -156,8 +157,7 @@ class QuicTransport:
         """Send one message if there is room; see `MessageTransport.send_now`."""
         if self._closing is not None or self._senders or self._engine.unsent >= SEND_LIMIT:
             return False
-        self._engine.write(*framing.framed(buffers))
-        self._schedule_flush()
+        self._write(framing.framed(buffers))
         return True
 
     async def send(self, *buffers: Buffer) -> None:
@@ -167,9 +167,13 @@ class QuicTransport:
             await self._wait_for_room()
         if self._closing is not None:
             raise ConnectionClosed(str(self._closing))
+        self._write(message)
+        self._wake_sender()
+
+    def _write(self, message: Sequence[Buffer]) -> None:
+        self._sent += sum(map(len, message))
         self._engine.write(*message)
         self._schedule_flush()
-        self._wake_sender()
 
     def receive(self) -> Coroutine[Any, Any, memoryview]:
         """Wait for one message; see `MessageTransport.receive`."""
@@ -182,9 +186,28 @@ class QuicTransport:
             self._end(ConnectionClosed(reason or "the connection was closed"), reason)
             self._schedule_flush()
 
+    def drop(self, reason: str) -> None:
+        """End it now; see `MessageTransport.drop`."""
+        self._backlog.clear()
+        self.abort(ConnectionClosed(reason))
+
     async def wait_closed(self) -> None:
         """Wait until the peer was told, or told us, that the connection is over."""
         await asyncio.shield(self._closed)
+
+    def flow(self) -> Flow:
+        """How far the messages have got; see `MessageTransport.flow`."""
+        inbox, begun = self._inbox, self._assembler.held + len(self._backlog)
+        untaken = self._engine.unacknowledged
+        return Flow(
+            sent=self._sent,
+            untaken=untaken,
+            kept=untaken,
+            received=inbox.received + begun,
+            unfetched=inbox.cost + begun,
+            messages=inbox.count,
+            unfinished=self._assembler.unfinished and not self._backlog,
+        )
 
     def abort(self, error: TransportError) -> None:
         """End the connection at once, for a reason the peer need not know."""

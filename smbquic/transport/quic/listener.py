@@ -1,8 +1,18 @@
-"""The accepting end."""
+"""The accepting end.
+
+Whoever begins a handshake costs more than anybody who was there before: a state, the server's
+signature. So half-open handshakes are counted, those of proven addresses by address as well, and
+what they cost is put down to the strangers of a `Gate`. Where all places are taken, the oldest
+handshake makes room once it is `PATIENCE` old: a client needs two round trips, whoever only wants
+the place keeps it. A client that is not answered asks again by itself.
+"""
 
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
 
 from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
@@ -17,9 +27,12 @@ from smbquic.transport.quic.resets import StatelessResets
 from smbquic.transport.quic.router import Destination, Router, client_id
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
-from smbquic.transport.serving import MAX_CONNECTIONS, Connections
+from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Gate, Refusal, Refusals, tell
 
 logger = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds that a handshake may take before it may have to make room for another one."""
 
 OnFailed = Callable[[str, TransportError, Introduction], object]
 """Hears of each handshake that came to nothing: the client's address, why, and what it has said."""
@@ -34,6 +47,7 @@ async def listen(
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     max_connections: int = MAX_CONNECTIONS,
     options: QuicOptions | None = None,
+    gate: Gate | None = None,
 ) -> "QuicListener":
     """Accept connections on the first address of `host`; port 0 picks one.
 
@@ -42,10 +56,18 @@ async def listen(
     `EngineError` for options that no engine has together.
     """
     address, *_ = await resolve(host, port, socket.SOCK_DGRAM, passive=True)
-    connections = Connections(on_connection, max_connections)
+    connections = Connections(on_connection, max_connections, gate)
     return QuicListener(
-        address, certificate, connections, options or QuicOptions(), max_message_size
+        address, certificate, connections, options or QuicOptions(), max_message_size, gate
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _HalfOpen:
+    """A handshake that is not over; `host` is its client's address where that is proven."""
+
+    since: float
+    host: str
 
 
 class QuicListener:
@@ -58,19 +80,22 @@ class QuicListener:
         connections: Connections,
         options: QuicOptions,
         max_message_size: int,
+        gate: Gate | None = None,
     ) -> None:
         self.on_failed: OnFailed | None = None
         self._options = options
         self._connections = connections
+        self._gate = gate
+        self._refusals = Refusals(tell) if gate is None else gate.refusals
         self._max_message_size = max_message_size
         self._certificate = certificate
         self._judges_clients = _judges_clients(certificate)
         self._engines = server_engines(certificate, options)
         self._ids: dict[QuicTransport, _Ids] = {}
-        self._half_open: set[QuicTransport] = set()
+        self._half_open: dict[QuicTransport, _HalfOpen] = {}
+        self._half_open_of: Counter[str] = Counter()
         self._closing = False
         self._lost_before = 0
-        self._crowded = False
         self._retry = AddressCheck()
         self._router = Router(self._accept, self._reply, self._answer_stray)
         self._endpoint = UdpEndpoint(self._router, local=address)
@@ -117,19 +142,19 @@ class QuicListener:
 
     def established(self, transport: QuicTransport) -> None:
         """See `Owner`."""
-        self._half_open.discard(transport)
+        self._over(transport)
         self._connections.start(transport)
 
     def failed(self, transport: QuicTransport, error: TransportError) -> None:
         """See `Owner`."""
-        self._half_open.discard(transport)
+        self._over(transport)
         logger.info("a handshake failed: %s", error)
         if self.on_failed is not None:
             self.on_failed(transport.name, error, transport.introduction)
 
     def closed(self, transport: QuicTransport) -> None:
         """See `Owner`."""
-        self._half_open.discard(transport)
+        self._over(transport)
 
     def gone(self, transport: QuicTransport) -> None:
         """See `Owner`."""
@@ -138,6 +163,14 @@ class QuicListener:
             self._lost_before += _lost(transport)
             ids.forget()
 
+    def _over(self, transport: QuicTransport) -> None:
+        """A handshake has come to its end."""
+        half_open = self._half_open.pop(transport, None)
+        if half_open is not None and half_open.host:
+            self._half_open_of[half_open.host] -= 1
+            if not self._half_open_of[half_open.host]:
+                del self._half_open_of[half_open.host]
+
     # What the router asks for.
 
     def _accept(
@@ -145,16 +178,19 @@ class QuicListener:
     ) -> Destination | None:
         """A new connection, or None where its client is to come again or to stay away.
 
-        Where many handshakes are half done, the clients may not exist: from then on a client has
-        to show that it gets what is sent to its address, before anything is kept for it.
+        Where many handshakes are half done, or have cost much, the clients may not exist: from then
+        on a client has to show that it gets what is sent to its address, before anything is kept
+        for it.
         """
-        limit = self._options.max_half_open
-        if self._closing or len(self._half_open) >= limit:
+        if self._closing:
             return None
+        started = perf_counter()
+        host, port = endpoint(path[0])
         original_id = self._retry.original_id(datagram, path, now)
         if original_id is None and self._is_crowded():
             challenge = self._retry.challenge(datagram, path, now)
             if challenge is not None:
+                self._refusals.note(Refusal.UNPROVEN, f"{host}:{port}")
                 self._reply(challenge, path)
             return None
         made = self._engines.usual if client_id(datagram) else self._engines.nameless
@@ -162,6 +198,9 @@ class QuicListener:
             logger.info("%s: a client is turned away, as %s", self.url, NAMELESS)
             return None
         choice, make_engine = made
+        proven = host if original_id is not None else ""
+        if not self._has_room(host, proven, now):
+            return None
         ids = _Ids(self._router)
         engine = make_engine(
             self._options.sizes_to(path[0]),
@@ -171,7 +210,6 @@ class QuicListener:
             first_datagram=len(datagram),
             reset_token=self._resets.token,
         )
-        host, port = endpoint(path[0])
         transport = QuicTransport(
             engine,
             self._endpoint,
@@ -188,8 +226,33 @@ class QuicListener:
         ids.issued(connection_id)
         ids.issued(engine.connection_id)
         self._ids[transport] = ids
-        self._half_open.add(transport)
-        return transport
+        self._half_open[transport] = _HalfOpen(now, proven)
+        if proven:
+            self._half_open_of[proven] += 1
+        if self._gate is None:
+            return transport
+        self._gate.spend(perf_counter() - started)
+        return _Newcomer(transport, self._gate)
+
+    def _has_room(self, host: str, proven: str, now: float) -> bool:
+        """Whether one more handshake may begin, for which an old one may have to end."""
+        options, gate = self._options, self._gate
+        if proven and self._half_open_of[proven] >= options.max_half_open_of_address:
+            self._refusals.note(Refusal.HALF_OPEN_OF_ADDRESS, host)
+            return False
+        if gate is not None and gate.busy:
+            self._refusals.note(Refusal.BUSY, host)
+            return False
+        if gate is not None and not gate.admits(host):
+            return False
+        if len(self._half_open) < options.max_half_open:
+            return True
+        oldest, half_open = next(iter(self._half_open.items()))
+        if now - half_open.since < PATIENCE:
+            self._refusals.note(Refusal.HALF_OPEN, host)
+            return False
+        oldest.abort(ConnectionClosed("its place was needed for another handshake"))
+        return True
 
     def _answer_stray(self, datagram: bytes, path: Path, now: float) -> None:
         """Tell a client that its connection is gone, which only we can."""
@@ -198,18 +261,9 @@ class QuicListener:
             self._reply(reset, path)
 
     def _is_crowded(self) -> bool:
-        """Whether many handshakes are half done; the log hears of it once for each time."""
-        count, limit = len(self._half_open), self._options.max_half_open // 2
-        if count >= limit and not self._crowded:
-            self._crowded = True
-            logger.warning(
-                "%s: %d handshakes are half done, clients have to prove their address from now on",
-                self.url,
-                count,
-            )
-        elif count <= limit // 2:
-            self._crowded = False
-        return count >= limit
+        """Whether many handshakes are half done, or have cost much."""
+        busy = self._gate is not None and self._gate.busy
+        return busy or len(self._half_open) >= self._options.max_half_open // 2
 
     def _reply(self, datagram: bytes, path: Path) -> None:
         self._endpoint.send([(datagram, path)])
@@ -229,6 +283,34 @@ def _secret(certificate: ServerTls | ServerNames) -> bytes:
     if isinstance(certificate, ServerNames):
         certificate = certificate.default or certificate.all[0]
     return pem(certificate.key)
+
+
+class _Newcomer:
+    """A connection as long as its first datagram is worked on, which costs the most."""
+
+    def __init__(self, transport: QuicTransport, gate: Gate) -> None:
+        self._transport = transport
+        self._gate = gate
+
+    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
+        """See `Destination`."""
+        started = perf_counter()
+        self._transport.datagram_received(datagram, path, now)
+        self._gate.spend(perf_counter() - started)
+
+    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+        """See `Destination`."""
+        self._transport.run_received(run, size, path, now)
+
+    def batch_received(self, now: float) -> None:
+        """See `Destination`."""
+        started = perf_counter()
+        self._transport.batch_received(now)
+        self._gate.spend(perf_counter() - started)
+
+    def error_received(self, error: OSError) -> None:
+        """See `Destination`."""
+        self._transport.error_received(error)
 
 
 class _Ids:

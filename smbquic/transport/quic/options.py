@@ -45,7 +45,8 @@ class QuicOptions:
     the engine qh3 up to three quarters more. `ciphers` and `groups` are names of `CIPHERS` and
     `GROUPS`, the preferred first; without `groups` it is all that the engine has. `secrets_log`
     gets the TLS secrets in the format of SSLKEYLOGFILE, `qlog` names a folder for one qlog file per
-    connection.
+    connection. Of handshakes that are not over there are `max_half_open` at a time; half as many
+    have clients prove their addresses, of which each may have `max_half_open_of_address` then.
     """
 
     datagram_size: int | None = None
@@ -54,6 +55,7 @@ class QuicOptions:
     keep_alive_interval: float = 10.0
     handshake_timeout: float = 10.0
     max_half_open: int = 256
+    max_half_open_of_address: int = 64
     engine: EngineName = "auto"
     congestion: Congestion = "cubic"
     ciphers: tuple[str, ...] = DEFAULT_CIPHERS

@@ -14,7 +14,7 @@ from smbquic.protocol.client import ClientConnection
 from smbquic.protocol.message import elements
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.settings import ClientSettings
-from smbquic.transport.base import PathStatistics, Peer
+from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.close import CloseResponse
 from smbquic.wire.create import CreateRequest, CreateResponse
@@ -95,6 +95,14 @@ class FakeTransport:
 
     async def wait_closed(self) -> None:
         assert self.closed_with is not None
+
+    def drop(self, reason: str) -> None:
+        self.close(reason)
+
+    def flow(self) -> Flow:
+        return Flow(
+            sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
+        )
 
     def fail(self, error: Exception) -> None:
         """Let `receive` raise."""

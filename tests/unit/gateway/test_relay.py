@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.gateway.relay import Relay
-from smbquic.transport.base import PathStatistics, Peer
+from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.transport.framing import LARGEST_MESSAGE
 
 
@@ -60,6 +60,14 @@ class End:
 
     async def wait_closed(self) -> None:
         pass
+
+    def drop(self, reason: str) -> None:
+        self.close(reason)
+
+    def flow(self) -> Flow:
+        return Flow(
+            sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
+        )
 
 
 @pytest.fixture

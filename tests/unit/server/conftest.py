@@ -18,7 +18,7 @@ from smbquic.protocol.settings import ClientSettings, ServerSettings
 from smbquic.server.limits import Limits
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
-from smbquic.transport.base import PathStatistics, Peer
+from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import (
     CreateDisposition,
@@ -116,6 +116,9 @@ class MemoryTransport:
         self.writable = asyncio.Event()
         self.writable.set()
         self.closed = ""
+        self.waits = Flow(
+            sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
+        )
 
     def send_now(self, *buffers: Buffer) -> bool:
         return False
@@ -139,6 +142,13 @@ class MemoryTransport:
 
     def statistics(self) -> PathStatistics:
         return PathStatistics()
+
+    def drop(self, reason: str) -> None:
+        self.close(reason)
+        self.writable.set()
+
+    def flow(self) -> Flow:
+        return self.waits
 
     async def wait_closed(self) -> None:
         assert self.closed

@@ -8,8 +8,8 @@ import pytest
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport import serving
-from smbquic.transport.base import PathStatistics, Peer
-from smbquic.transport.serving import Connections
+from smbquic.transport.base import Flow, PathStatistics, Peer
+from smbquic.transport.serving import Connections, Refusal, Refusals
 
 
 class Accepted:
@@ -42,6 +42,14 @@ class Accepted:
 
     async def wait_closed(self) -> None:
         await self.closed.wait()
+
+    def drop(self, reason: str) -> None:
+        self.close(reason)
+
+    def flow(self) -> Flow:
+        return Flow(
+            sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
+        )
 
 
 async def until_served(connections: Connections) -> None:
@@ -102,7 +110,7 @@ async def test_above_the_limit_connections_are_turned_away(
         connections.start(transport)
 
     assert [transport.reasons for transport in transports] == [[], [], ["too many connections"]]
-    assert "192.0.2.7:50000 was turned away: 2 connections are open already" in caplog.text
+    assert "192.0.2.7:50000 was turned away" in caplog.text
     await connections.close()
     assert transports[0].reasons == ["the server is stopping", ""]
     late = Accepted()
@@ -137,3 +145,60 @@ async def test_closing_nothing_is_nothing() -> None:
     await connections.close()
 
     assert not connections._running
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_flood_of_refusals_is_told_of_now_and_then() -> None:
+    told: list[tuple[Refusal, str, int]] = []
+    clock = Clock()
+    refusals = Refusals(lambda *what: told.append(what), clock)
+    for number in range(1000):
+        refusals.note(Refusal.BUSY, str(number))
+        clock.now += 0.015
+    refusals.note(Refusal.HALF_OPEN, "somebody")
+
+    assert refusals.counts == {Refusal.BUSY: 1000, Refusal.HALF_OPEN: 1}
+    assert [count for _, _, count in told] == [1, 667, 1]
+    assert told[0] == (Refusal.BUSY, "0", 1)
+    assert all(why.text for why in Refusal)
+
+
+class Closed:
+    """A gate that nobody gets through."""
+
+    busy = False
+
+    def __init__(self) -> None:
+        self.refusals = Refusals(lambda *_: None)
+        self.expected: list[str] = []
+        self.open = False
+
+    def admits(self, host: str) -> bool:
+        return self.open
+
+    def expect(self, host: str) -> None:
+        self.expected.append(host)
+
+    def spend(self, seconds: float) -> None:
+        raise AssertionError
+
+
+async def test_a_gate_decides_who_is_served() -> None:
+    async def serve(transport: Any) -> None:
+        pass
+
+    gate, transport = Closed(), Accepted()
+    connections = Connections(serve, gate=gate)
+    connections.start(transport)
+    assert transport.reasons == ["too many connections from this address"]
+    gate.open = True
+    connections.start(Accepted())
+    await until_served(connections)
+
+    assert gate.expected == ["192.0.2.7"]

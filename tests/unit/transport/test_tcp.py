@@ -20,6 +20,7 @@ class Wire:
     def __init__(self, protocol: TcpTransport) -> None:
         self.protocol = protocol
         self.written: list[bytes] = []
+        self.untaken = 0
         self.reading = True
         self.events: list[str] = []
         self.aborted = asyncio.Event()
@@ -31,6 +32,9 @@ class Wire:
 
     def writelines(self, buffers: list[bytes]) -> None:
         self.written.append(b"".join(buffers))
+
+    def get_write_buffer_size(self) -> int:
+        return self.untaken
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -86,6 +90,39 @@ def test_messages_survive_any_division(shapes: list[Any], cuts: list[int]) -> No
         return received
 
     assert asyncio.run(run()) == messages
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+async def test_how_far_messages_have_got(size: int) -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    await wire.protocol.send(b"12345")
+    wire.untaken = 7
+    wire.feed_all(prefix(3) + b"abc" + prefix(size) + bytes(500))
+    before = wire.protocol.flow()
+    wire.feed_all(bytes(size - 500))
+    await wire.protocol.receive()
+    after = wire.protocol.flow()
+
+    assert (before.sent, before.untaken, before.kept) == (9, 7, 9)
+    assert (before.messages, before.unfinished) == (1, True)
+    assert 503 <= before.received <= 503 + framing.PREFIX_SIZE
+    assert (after.messages, after.unfinished, after.received) == (2, False, 3 + size)
+    assert after.unfetched == size + framing.MESSAGE_COST
+    wire.lose()
+
+
+async def test_whoever_is_dropped_is_not_waited_for() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.pause_writing()
+    sending = asyncio.create_task(wire.protocol.send(b"never"))
+    await asyncio.sleep(0)
+    wire.protocol.drop("enough")
+    with pytest.raises(ConnectionClosed, match="enough"):
+        await sending
+
+    assert wire.events == ["abort"]
+    assert wire.written == []
+    wire.lose()
 
 
 async def test_announced_messages_cost_little_before_they_arrive() -> None:

@@ -267,6 +267,39 @@ async def test_a_message_larger_than_the_window_is_refused() -> None:
         await bench.transport.receive()
 
 
+async def test_how_far_messages_have_got(bench: Bench) -> None:
+    await bench.transport.send(b"12345")
+    bench.engine.unacknowledged = 7
+    bench.feed(prefix(3) + b"abc" + prefix(9) + b"1234")
+    flow = bench.transport.flow()
+
+    assert (flow.sent, flow.untaken) == (9, 7)
+    assert (flow.received, flow.messages, flow.unfinished) == (7, 1, True)
+    assert flow.unfetched == 3 + framing.MESSAGE_COST + 4
+    bench.feed(b"56789")
+    assert not bench.transport.flow().unfinished
+
+
+async def test_a_peer_whose_messages_wait_for_us_is_not_said_to_be_late(bench: Bench) -> None:
+    count = 2 * framing.QUEUE_LIMIT // framing.MESSAGE_COST
+    bench.feed(prefix(0) * count + prefix(3) + b"br")
+
+    assert bench.transport._backlog
+    assert not bench.transport.flow().unfinished
+
+
+async def test_whoever_is_dropped_is_not_waited_for(bench: Bench) -> None:
+    bench.engine.unsent = bench.engine.unacknowledged = connection.SEND_LIMIT
+    sending = asyncio.create_task(bench.transport.send(b"never"))
+    await asyncio.sleep(0)
+    bench.transport.drop("enough")
+    with pytest.raises(ConnectionClosed, match="enough"):
+        await sending
+
+    assert bench.endpoint.sent == [b"bye 0 "]
+    await bench.transport.wait_closed()
+
+
 async def test_senders_take_turns(bench: Bench) -> None:
     bench.engine.unsent = connection.SEND_LIMIT
     waiting = [asyncio.create_task(bench.transport.send(b"%d" % index)) for index in range(3)]

@@ -1,0 +1,60 @@
+"""One attack, in a process of its own: `attack.py OPTIONS`, where OPTIONS is a `Target` as JSON.
+
+Prints a line once it is prepared, begins when it is told to by a line, and ends by itself: with
+what it did and what came of it, as JSON.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from tests.flood import guesses, handshakes, slow
+from tests.flood.common import Counts, Target
+
+ATTACKS: dict[str, Callable[[Target, Counts, Callable[[], Awaitable[None]]], Awaitable[None]]] = {
+    "handshakes": handshakes.begun,
+    "proven-handshakes": handshakes.proven,
+    "tls": handshakes.completed,
+    "connects": handshakes.connects,
+    "passwords": guesses.guesses,
+    "slow-readers": slow.readers,
+    "slow-writers": slow.writers,
+}
+
+
+async def run(target: Target) -> Counts:
+    """Let the attack go on for its time."""
+    counts: Counts = Counter()
+    loop = asyncio.get_running_loop()
+
+    async def begin() -> None:
+        print("ready", flush=True)
+        await loop.run_in_executor(None, sys.stdin.readline)
+        loop.call_later(target.seconds, attacking.cancel)
+
+    attacking = asyncio.ensure_future(ATTACKS[target.attack](target, counts, begin))
+    with contextlib.suppress(asyncio.CancelledError):
+        await attacking
+    return counts
+
+
+def main() -> None:
+    """See the module's docstring."""
+    target = Target(**json.loads(sys.argv[1]))
+    os.nice(target.nice)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with asyncio.Runner() as runner:
+        counts = runner.run(run(target))
+        print(json.dumps(counts), flush=True)
+        # Connections that were left need no farewell.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

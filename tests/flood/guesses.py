@@ -1,0 +1,87 @@
+"""Wrong passwords, as many as possible: each on a TCP connection that is hung up at once."""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.protocol.client import ClientConnection
+from smbquic.protocol.settings import ClientSettings
+from tests.flood.common import HOST, Counts, Target, TcpLink, again_and_again, connected
+from tests.flood.handshakes import Begin
+
+SESSION_ID = slice(40, 48)
+"""Where a message has it ([MS-SMB2] 2.2.1.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a client says that has a wrong password: once made with care, then said by rote.
+
+    The challenge is another one each time, which the answer does not care about: it is wrong.
+    """
+
+    negotiate: bytes
+    first: bytes
+    second: bytes
+
+    @classmethod
+    async def write(cls, port: int, user: str) -> Self:
+        """Listen to a client of ours."""
+        link = TcpLink(await connected(port))
+        client = ClientConnection(
+            ClientSettings(client_guid=os.urandom(16)),
+            quic=False,
+            server_name=HOST,
+            random=os.urandom,
+        )
+        said = []
+        sent = client.negotiate()
+        said.append(b"".join(sent.buffers))
+        await link.send(said[-1])
+        (response,) = client.receive(await link.receive())
+        client.negotiate_answer(response)
+        session, sent = client.session_setup(
+            Initiator(Credentials(user, "not the password"), host=HOST)
+        )
+        said.append(b"".join(sent.buffers))
+        await link.send(said[-1])
+        (response,) = client.receive(await link.receive())
+        following = client.session_setup_answer(session, response)
+        assert following is not None
+        said.append(b"".join(following.buffers))
+        link.sock.close()
+        return cls(*said)
+
+    def last(self, challenge: memoryview) -> bytes:
+        """The answer to the server's challenge, as far as that matters."""
+        message = bytearray(self.second)
+        message[SESSION_ID] = challenge[SESSION_ID]
+        return bytes(message)
+
+
+async def guesses(target: Target, counts: Counts, begin: Begin) -> None:
+    """Guesses the victim's password."""
+    script = await Script.write(target.tcp, target.victim)
+
+    async def one() -> None:
+        counts["connections"] += 1
+        try:
+            sock = await connected(target.tcp)
+        except OSError:
+            counts["not connected"] += 1
+            return
+        with sock:
+            link = TcpLink(sock)
+            try:
+                await link.send(script.negotiate)
+                await link.receive()
+                await link.send(script.first)
+                challenge = await link.receive()
+                await link.send(script.last(challenge))
+                counts["guesses"] += 1
+            except OSError:
+                counts["hung up on"] += 1
+
+    await begin()
+    await again_and_again(target, one)

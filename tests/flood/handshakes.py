@@ -1,0 +1,179 @@
+"""Handshakes that are begun and left, over QUIC and TCP, or completed for nothing."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aioquic._buffer import Buffer
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
+from aioquic.quic.crypto import CryptoPair
+from aioquic.quic.packet import QuicProtocolVersion, pull_quic_header
+
+from smbquic.errors import SmbError
+from smbquic.transport import quic
+from smbquic.transport.addresses import Address
+from smbquic.transport.quic import client
+from smbquic.transport.quic.udp import UdpEndpoint
+from tests.flood.common import HOST, Counts, Target, again_and_again, connected, paced, source
+
+Begin = Callable[[], Awaitable[None]]
+
+PORTS = 256
+DATAGRAM = 1200
+NUMBER_SIZE, TAG_SIZE = 4, 16
+VERSION = QuicProtocolVersion.VERSION_1
+HALF_A_NEGOTIATE = b"\0\0\0\xb0\xfeSMB\x40\0"
+
+
+class Initials:
+    """First datagrams of clients, which differ in their connection ids and are all well-formed.
+
+    [RFC9001] 5.2: the keys follow from the id that the client gives the server.
+    """
+
+    def __init__(self) -> None:
+        configuration = QuicConfiguration(
+            is_client=True,
+            alpn_protocols=["smb"],
+            server_name="localhost",
+            verify_mode=ssl.CERT_NONE,
+        )
+        first = QuicConnection(configuration=configuration)
+        first.connect((HOST, 1), now=0.0)
+        datagram: bytes = first.datagrams_to_send(now=0.0)[0][0]
+        buffer = Buffer(data=datagram)
+        header = pull_quic_header(buffer, host_cid_length=8)
+        crypto = CryptoPair()
+        crypto.setup_initial(header.destination_cid, is_client=False, version=VERSION)
+        _, payload, _ = crypto.decrypt_packet(
+            datagram[: header.packet_length], buffer.tell(), expected_packet_number=0
+        )
+        self._source: bytes = header.source_cid
+        self._payload = _without_padding(payload)
+
+    def make(self, destination: bytes, token: bytes = b"") -> bytes:
+        """A datagram that begins a connection."""
+        crypto = CryptoPair()
+        crypto.setup_initial(destination, is_client=True, version=VERSION)
+        head = b"".join(
+            (
+                bytes([0xC0 | NUMBER_SIZE - 1]),
+                VERSION.to_bytes(4, "big"),
+                bytes([len(destination)]) + destination,
+                bytes([len(self._source)]) + self._source,
+                (0x4000 | len(token)).to_bytes(2, "big") + token,
+            )
+        )
+        size = DATAGRAM - len(head) - 2
+        head += (0x4000 | size).to_bytes(2, "big") + bytes(NUMBER_SIZE)
+        padded = self._payload.ljust(size - NUMBER_SIZE - TAG_SIZE, b"\0")
+        packet: bytes = crypto.encrypt_packet(head, padded, 0)
+        return packet
+
+
+def _without_padding(payload: bytes) -> bytes:
+    """The CRYPTO frame alone ([RFC9000] 19.6)."""
+    buffer = Buffer(data=payload)
+    assert buffer.pull_uint_var() == 0x06
+    buffer.pull_uint_var()
+    size = buffer.pull_uint_var()
+    return payload[: buffer.tell() + size]
+
+
+def _retry(datagram: bytes) -> tuple[bytes, bytes]:
+    """The server's connection id and token in a Retry packet ([RFC9000] 17.2.5)."""
+    at = 6 + datagram[5]
+    end = at + 1 + datagram[at]
+    return datagram[at + 1 : end], datagram[end:-TAG_SIZE]
+
+
+async def _begin_many(target: Target, counts: Counts, begin: Begin, *, prove: bool) -> None:
+    initials = Initials()
+    loop = asyncio.get_running_loop()
+
+    def hear(sock: socket.socket) -> None:
+        datagram = sock.recv(2048)
+        if datagram[0] & 0xF0 == 0xF0:
+            counts["asked to prove their address"] += 1
+            if prove:
+                counts["proven"] += 1
+                sock.send(initials.make(*_retry(datagram)))
+        else:
+            counts["datagrams of answers"] += 1
+
+    sockets = []
+    for _ in range(PORTS):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.bind((source(), 0))
+        sock.connect((HOST, target.quic))
+        loop.add_reader(sock, hear, sock)
+        sockets.append(sock)
+    await begin()
+    async for number in paced(target.rate):
+        sockets[number % PORTS].send(initials.make(os.urandom(8)))
+        counts["begun"] += 1
+
+
+async def begun(target: Target, counts: Counts, begin: Begin) -> None:
+    """QUIC handshakes, each a first datagram and nothing more."""
+    await _begin_many(target, counts, begin, prove=False)
+
+
+async def proven(target: Target, counts: Counts, begin: Begin) -> None:
+    """The same by clients that prove their addresses, and leave then."""
+    await _begin_many(target, counts, begin, prove=True)
+
+
+def from_elsewhere(receiver: Any, *, remote: Address) -> UdpEndpoint:
+    """An endpoint of a client at one of the attackers' addresses."""
+    return UdpEndpoint(receiver, local=Address(remote.family, (source(), 0)), remote=remote)
+
+
+async def completed(target: Target, counts: Counts, begin: Begin) -> None:
+    """QUIC handshakes that are completed, by clients that say nothing then."""
+    vars(client)["UdpEndpoint"] = from_elsewhere
+    trust = quic.ClientTls(insecure=True)
+
+    async def one() -> None:
+        counts["begun"] += 1
+        try:
+            transport = await quic.connect(HOST, target.quic, trust=trust, server_name="localhost")
+        except SmbError:
+            counts["not answered"] += 1
+            return
+        counts["completed"] += 1
+        transport.keep_alive = True
+        await transport.wait_closed()
+        counts["hung up on"] += 1
+
+    await begin()
+    await again_and_again(target, one)
+
+
+async def connects(target: Target, counts: Counts, begin: Begin) -> None:
+    """TCP connections whose first message stops in the middle; they stay, as long as they may."""
+    loop = asyncio.get_running_loop()
+
+    async def one() -> None:
+        try:
+            sock = await connected(target.tcp)
+        except OSError:
+            counts["not connected"] += 1
+            return
+        counts["begun"] += 1
+        with sock:
+            try:
+                await loop.sock_sendall(sock, HALF_A_NEGOTIATE)
+                while await loop.sock_recv(sock, 64):
+                    pass
+            except OSError:
+                pass
+        counts["hung up on"] += 1
+
+    await begin()
+    await again_and_again(target, one)

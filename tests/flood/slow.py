@@ -1,0 +1,178 @@
+"""Clients that have logged on and then take their time: to read, or to finish a message."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.client import requests
+from smbquic.errors import SmbError
+from smbquic.protocol.client import ClientConnection, Response, Sent
+from smbquic.protocol.settings import ClientSettings
+from smbquic.transport import quic
+from smbquic.transport.quic import client as quic_client
+from smbquic.wire.message import Message
+from smbquic.wire.tree_connect import TreeConnectRequest
+from tests.flood.common import HOST, Counts, Target, TcpLink, connected
+from tests.flood.handshakes import HALF_A_NEGOTIATE, Begin, from_elsewhere
+
+MIB = 1 << 20
+SIP = 1024
+"""Bytes that a slow reader takes in a second."""
+CREDITS = 480
+AT_ONCE = 8
+"""Logons under way, so that the attack is slow reading and not logging on."""
+
+
+class Talker:
+    """A client that does only what it is told, over whatever sends and receives messages."""
+
+    def __init__(self, link: Any, *, is_quic: bool) -> None:
+        self.link = link
+        self._protocol = ClientConnection(
+            ClientSettings(client_guid=os.urandom(16)),
+            quic=is_quic,
+            server_name="localhost",
+            random=os.urandom,
+        )
+        self._session: Any = None
+        self._tree_id = 0
+
+    async def _answer(self, sent: Sent) -> Response:
+        await self.link.send(*sent.buffers)
+        while True:
+            for response in self._protocol.receive(await self.link.receive()):
+                if response.message_id == sent.message_id and not response.pending:
+                    return response
+
+    async def log_on(self, user: str, password: str) -> None:
+        protocol = self._protocol
+        protocol.negotiate_answer(await self._answer(protocol.negotiate()))
+        initiator = Initiator(Credentials(user, password), host="localhost")
+        session, sent = protocol.session_setup(initiator)
+        following: Sent | None = sent
+        while following is not None:
+            response = await self._answer(following)
+            following = protocol.session_setup_answer(session, response)
+        self._session = session
+
+    def request(self, body: Message) -> Sent:
+        return self._protocol.request(body, session=self._session, tree_id=self._tree_id)
+
+    async def open(self, share: str, name: str) -> Any:
+        response = await self._answer(self.request(TreeConnectRequest(rf"\\localhost\{share}")))
+        self._tree_id = response.header.tree_id
+        response = await self._answer(self.request(requests.create(name, requests.READ)))
+        return response.body.file_id
+
+
+Connect = Callable[[Target], Awaitable[Talker]]
+BeSlow = Callable[[Talker, Any], Awaitable[None]]
+
+
+async def _tcp(target: Target) -> Talker:
+    return Talker(TcpLink(await connected(target.tcp)), is_quic=False)
+
+
+async def _quic(target: Target) -> Talker:
+    """With a small window, so that little of what is sent gets off the server."""
+    transport = await quic.connect(
+        HOST,
+        target.quic,
+        trust=quic.ClientTls(insecure=True),
+        server_name="localhost",
+        options=quic.QuicOptions(window=64 << 10),
+    )
+    return Talker(transport, is_quic=True)
+
+
+async def _dawdle(
+    target: Target,
+    counts: Counts,
+    begin: Begin,
+    *kinds: tuple[Connect, BeSlow],
+) -> None:
+    """Has `count` clients of these kinds log on, then be slow; who is hung up on comes again."""
+    vars(quic_client)["UdpEndpoint"] = from_elsewhere
+    logons = asyncio.Semaphore(AT_ONCE)
+    told = asyncio.Event()
+    connected_all = asyncio.Semaphore(0)
+
+    async def one(number: int) -> None:
+        connect, be_slow = kinds[number % len(kinds)]
+        while True:
+            try:
+                async with logons:
+                    talker = await connect(target)
+                    await talker.log_on(target.user, target.password)
+                    file_id = await talker.open(target.share, target.file)
+                counts["logged on"] += 1
+                connected_all.release()
+                await told.wait()
+                await be_slow(talker, file_id)
+            except (OSError, SmbError):
+                pass
+            counts["hung up on"] += 1
+            await asyncio.sleep(1)
+
+    tasks = [asyncio.create_task(one(number)) for number in range(target.count)]
+    for _ in range(target.count):
+        await connected_all.acquire()
+    await begin()
+    told.set()
+    await asyncio.gather(*tasks)
+
+
+async def _ask_for_a_lot(talker: Talker, file_id: Any) -> None:
+    for number in range(CREDITS // 16):
+        await talker.link.send(*talker.request(requests.read(number * MIB, MIB, file_id)).buffers)
+
+
+async def _sip(talker: Talker, file_id: Any) -> None:
+    """Over TCP: 1 KiB a second."""
+    loop = asyncio.get_running_loop()
+    asking = asyncio.create_task(_ask_for_a_lot(talker, file_id))
+    try:
+        with talker.link.sock as sock:
+            while await loop.sock_recv(sock, SIP):  # noqa: ASYNC110 (sleeping is the point)
+                await asyncio.sleep(1)
+    finally:
+        asking.cancel()
+
+
+async def _take_nothing(talker: Talker, file_id: Any) -> None:
+    """Over QUIC: nothing is let go on, and the window stays shut."""
+    talker.link._assembler.feed = lambda *_: None
+    asking = asyncio.create_task(_ask_for_a_lot(talker, file_id))
+    try:
+        talker.link.keep_alive = True
+        await talker.link.wait_closed()
+    finally:
+        asking.cancel()
+
+
+async def readers(target: Target, counts: Counts, begin: Begin) -> None:
+    """Ask for 30 MiB and take 1 KiB of it in a second (TCP), or none of it (QUIC)."""
+    await _dawdle(target, counts, begin, (_tcp, _sip), (_quic, _take_nothing))
+
+
+async def _drip_tcp(talker: Talker, _: Any) -> None:
+    loop = asyncio.get_running_loop()
+    with talker.link.sock as sock:
+        await loop.sock_sendall(sock, HALF_A_NEGOTIATE)
+        while True:
+            await loop.sock_sendall(sock, b"\0")
+            await asyncio.sleep(1)
+
+
+async def _drip_quic(talker: Talker, _: Any) -> None:
+    talker.link._write((HALF_A_NEGOTIATE,))
+    while not talker.link._closed.done():
+        talker.link._write((b"\0",))
+        await asyncio.sleep(1)
+
+
+async def writers(target: Target, counts: Counts, begin: Begin) -> None:
+    """Begin a message, and go on with a byte in a second."""
+    await _dawdle(target, counts, begin, (_tcp, _drip_tcp), (_quic, _drip_quic))
