@@ -57,7 +57,7 @@ def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iter
     limits = folder / "limits.toml"
     limits.write_text(
         f"[limits]\nconnections = {LIMIT}\nconnections_of_address = {2 * LIMIT}\n"
-        f"strangers = {2 * LIMIT}\nstrangers_of_address = {2 * LIMIT}\n"
+        f"strangers = {2 * LIMIT}\nstrangers_of_address = {2 * LIMIT}\nstrangers_share = 1.0\n"
     )
     try:
         starting = running_server(folder, pki, "-c", str(limits))
