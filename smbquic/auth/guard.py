@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from smbquic.errors import AuthenticationError
@@ -141,6 +142,7 @@ class Watch:
         return [("user", user.casefold()), ("address", self._place)]
 
 
+@lru_cache(REMEMBERED)
 def network(address: str) -> str:
     """What stands for a client's address: an IPv6 host has a whole /64 at its disposal."""
     parsed = ipaddress.ip_address(address.partition("%")[0])

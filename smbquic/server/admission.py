@@ -37,6 +37,7 @@ class Admission:
         self._fairness = fairness
         self._connections: Counter[str] = Counter()
         self._strangers: dict[Connection, float] = {}
+        self._strangers_of: dict[str, dict[Connection, None]] = {}
         self._strange: Counter[str] = Counter()
         self._places = 0
         self._expected: Counter[str] = Counter()
@@ -57,7 +58,7 @@ class Admission:
             self.refusals.note(Refusal.CONNECTIONS_OF_ADDRESS, host)
             return False
         if self._strange[place] >= self._limits.strangers_of_address:
-            own = (each for each in self._strangers if each.place == place)
+            own = self._strangers_of.get(place, {})
             return self._make_room(own, host, Refusal.STRANGERS_OF_ADDRESS)
         if self._places >= self._limits.strangers:
             return self._make_room(self._strangers, host, Refusal.STRANGERS)
@@ -88,6 +89,7 @@ class Admission:
         else:
             self._count(place)
         self._strangers[connection] = asyncio.get_running_loop().time()
+        self._strangers_of.setdefault(place, {})[connection] = None
 
     def _count(self, place: str) -> None:
         self._connections[place] += 1
@@ -109,6 +111,10 @@ class Admission:
     def _log_off(self, connection: Connection, seconds: float = 0.0) -> None:
         """Gives a stranger's place to others, now or in some seconds."""
         del self._strangers[connection]
+        own = self._strangers_of[connection.place]
+        del own[connection]
+        if not own:
+            del self._strangers_of[connection.place]
         if seconds:
             asyncio.get_running_loop().call_later(seconds, self._free, connection.place)
         else:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 SLICE = 0.001
 """Seconds that a user may take before the others have their turn."""
-BURST = 0.5
-"""Seconds that strangers may save up, which is some hundred logons."""
+BURST = 0.1
+"""Seconds that strangers may save up, which is about a hundred logons."""
 WORK = 0.002
 """Seconds of users' work within about one second, from which on they count as having some. Little,
 since it is little that is left to whoever has to wait for strangers."""
