@@ -31,7 +31,7 @@ HOST = SERVER_ADDRESSES[0][0]
 PASSWORD = "correct horse"
 PROGRAM = (sys.executable, "-m", "smbquic", "--verbose")
 TIMEOUT = 120
-ATTEMPTS = 3
+ATTEMPTS = 8
 SAID = "the path carries less than it did"
 
 
