@@ -13,7 +13,7 @@ from typing import Any
 import smbquic
 
 FOLDER = Path(__file__).parent / "corpus"
-LIMIT = 24 << 10
+LIMIT = 64 << 10
 """Bytes of a file."""
 
 _PACKAGE = str(Path(smbquic.__file__).parent)
