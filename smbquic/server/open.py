@@ -153,6 +153,7 @@ class Open:
             self.files.notifier.modified(self, ATTRIBUTES | CREATION)
         if self.session is not None:
             self.session.remove(self)
+        self.search = None  # it holds the folder open until it is read to its end
         self.files.remove(self)
         for call in self.on_close:
             call()

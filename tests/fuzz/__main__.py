@@ -93,7 +93,9 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="of the whole, by the clock")
-    parser.add_argument("--target", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument(
+        "--target", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names)
+    )
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--json", type=Path, help="write the figures and findings to this file")
     parser.add_argument("--keep", action="store_true", help="renew tests/fuzz/corpus afterwards")

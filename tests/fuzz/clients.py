@@ -21,6 +21,7 @@ from smbquic.server.server import Server
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.header import Command
 from smbquic.wire.message import Message
 from tests.fuzz import logons
 from tests.fuzz.memory import pair
@@ -74,7 +75,15 @@ class _Liar(Server):
                 status = self.source.pick(_STATUSES)
             return honest(request, response, status)
 
-        connection.protocol.respond = respond
+        patient = connection.protocol.interim
+
+        def interim(request: Request) -> list[Buffer]:
+            if request.header.command == Command.READ:
+                # Of a pipe, for the rest of what was said to be longer than it is: it never comes.
+                transport.close("there is nothing more")
+            return patient(request)
+
+        connection.protocol.respond, connection.protocol.interim = respond, interim
         self.connections[connection] = None
         try:
             await connection.run()

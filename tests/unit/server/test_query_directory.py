@@ -360,3 +360,24 @@ async def test_attributes_that_were_set_are_listed(client: Any, root: Path, fold
     (entry,) = await listing(client, folder, "new")
 
     assert entry.file_attributes == FileAttributes.HIDDEN | FileAttributes.ARCHIVE
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing tells what is open")
+async def test_a_listing_that_is_not_finished_is_let_go_of_at_once(
+    client: Any, server: Any, root: Path
+) -> None:
+    for number in range(20):
+        (root / f"file{number}").touch()
+    before = open_files()
+    file_id = await client.open("", create_options=FOLDER)
+    assert (await client.call(query(file_id, room=512))).status == NtStatus.SUCCESS
+    [session] = server.sessions.values()
+    [kept] = session.opens.values()  # as by somebody who has not heard yet that it is closed
+    assert open_files() > before
+    assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
+    assert open_files() == before
+    assert kept.search is None
