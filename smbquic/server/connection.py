@@ -121,7 +121,7 @@ class Connection:
                 raise ConnectionClosed(str(error)) from error
             party = self.party
             if party.must_wait():
-                await party.turn(self)
+                await self._turn(party)
             started = perf_counter()
             requests = protocol.receive(message)
             answers = dispatch(Context(server, self), requests)
@@ -136,6 +136,21 @@ class Connection:
                 await send(*answers.pop(0))
             while len(self.tasks) - self.endless > limit:
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _turn(self, party: Party) -> None:
+        """Waits for a turn; `ConnectionClosed` if the client is gone before that comes."""
+        if not party.waits_long():
+            await party.turn(self)
+            return
+        turn = asyncio.ensure_future(party.turn(self))
+        gone = asyncio.ensure_future(self.transport.wait_closed())
+        try:
+            await asyncio.wait((turn, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not turn.done():
+                raise ConnectionClosed("the client did not wait for its turn")
+        finally:
+            turn.cancel()
+            gone.cancel()
 
     async def send(self, message: list[Buffer]) -> None:
         """Sends one message; waits while the client does not read."""

@@ -57,7 +57,13 @@ class Party:
 
     def must_wait(self) -> bool:
         """Whether others come first, or its answers have to be taken first."""
+        if self.left <= 0.0 and self._fairness.is_alone(self):
+            self.left = SLICE
         return self.left <= 0.0 or self._has_enough()
+
+    def waits_long(self) -> bool:
+        """Whether it is more than a turn of the others that it has to wait for."""
+        return self._has_enough()
 
     def _has_enough(self) -> bool:
         fairness = self._fairness
@@ -69,8 +75,7 @@ class Party:
         async with self._line:
             while self.must_wait():
                 if self.left <= 0.0:
-                    if not self._fairness.is_alone(self):
-                        await asyncio.sleep(0)
+                    await asyncio.sleep(0)
                     self.left = SLICE
                 elif not self._fairness.look():
                     await asyncio.sleep(PAUSE)
@@ -107,6 +112,10 @@ class Strangers(Party):
             self._refill()
         return self.left <= 0.0
 
+    def waits_long(self) -> bool:
+        """See `Party`."""
+        return True
+
     def must_wait(self) -> bool:
         """See `Party`."""
         return bool(self._lines) or self.busy or self._has_enough()
@@ -140,12 +149,14 @@ class Strangers(Party):
             asyncio.get_running_loop().call_later(delay, self._go_on)
 
     def _call_next(self) -> None:
-        place, line = self._lines.popitem(last=False)
-        turn = line.popleft()
-        if line:
-            self._lines[place] = line
-        if not turn.done():
-            turn.set_result(None)
+        while self._lines:
+            place, line = self._lines.popitem(last=False)
+            turn = line.popleft()
+            if line:
+                self._lines[place] = line
+            if not turn.done():
+                turn.set_result(None)
+                return
 
     def _refill(self) -> None:
         now, worked = self._clock(), self._fairness.worked

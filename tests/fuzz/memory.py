@@ -19,6 +19,7 @@ class Memory:
         self.other = self
         self._inbox: asyncio.Queue[memoryview | None] = asyncio.Queue()
         self._closed = ""
+        self._over = asyncio.Event()
 
     def send_now(self, *buffers: Buffer) -> bool:
         """See `MessageTransport`."""
@@ -43,6 +44,7 @@ class Memory:
         for end in (self, self.other):
             if not end._closed:
                 end._closed = reason or "closed"
+                end._over.set()
                 end._inbox.put_nowait(None)
 
     def drop(self, reason: str) -> None:
@@ -61,6 +63,7 @@ class Memory:
 
     async def wait_closed(self) -> None:
         """See `MessageTransport`."""
+        await self._over.wait()
 
 
 def pair(kind: Literal["quic", "tcp"]) -> tuple[Memory, Memory]:

@@ -685,6 +685,7 @@ async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_an
     assert len(gate.cost) >= 3
     await end(client)
     gate.busy = True
+    server.listener._half_open_of["127.0.0.1"] += 1
     retry = await ask(server, first_datagram(pki))
     with pytest.raises(ConnectError, match="did not answer"):
         await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)

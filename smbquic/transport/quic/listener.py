@@ -2,9 +2,10 @@
 
 Whoever begins a handshake costs more than anybody who was there before: a state, the server's
 signature. So half-open handshakes are counted, those of proven addresses by address as well, and
-what they cost is put down to the strangers of a `Gate`. Where all places are taken, the oldest
-handshake makes room once it is `PATIENCE` old: a client needs two round trips, whoever only wants
-the place keeps it. A client that is not answered asks again by itself.
+what they cost is put down to the strangers of a `Gate`; where that is too much, an address has one
+at a time. Where all places are taken, the address with the most makes room for others, and else the
+oldest handshake once it is `PATIENCE` old: a client needs two round trips, whoever only wants the
+place keeps it. A client that is not answered asks again by itself.
 """
 
 import logging
@@ -12,6 +13,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from time import perf_counter
 
 from smbquic.errors import ConnectionClosed, TransportError
@@ -240,19 +242,27 @@ class QuicListener:
         if proven and self._half_open_of[proven] >= options.max_half_open_of_address:
             self._refusals.note(Refusal.HALF_OPEN_OF_ADDRESS, host)
             return False
-        if gate is not None and gate.busy:
+        if gate is not None and gate.busy and self._half_open_of[proven]:
             self._refusals.note(Refusal.BUSY, host)
             return False
         if gate is not None and not gate.admits(host):
             return False
         if len(self._half_open) < options.max_half_open:
             return True
-        oldest, half_open = next(iter(self._half_open.items()))
-        if now - half_open.since < PATIENCE:
+        leaving = self._who_makes_room(proven, now)
+        if leaving is None:
             self._refusals.note(Refusal.HALF_OPEN, host)
             return False
-        oldest.abort(ConnectionClosed("its place was needed for another handshake"))
+        leaving.abort(ConnectionClosed("its place was needed for another handshake"))
         return True
+
+    def _who_makes_room(self, proven: str, now: float) -> QuicTransport | None:
+        """The first handshake of the address that has the most, or one that takes long."""
+        most, count = max(self._half_open_of.items(), key=itemgetter(1), default=("", 0))
+        if count > self._half_open_of[proven] + 1:
+            return next(one for one, each in self._half_open.items() if each.host == most)
+        oldest, half_open = next(iter(self._half_open.items()))
+        return oldest if now - half_open.since >= PATIENCE else None
 
     def _answer_stray(self, datagram: bytes, path: Path, now: float) -> None:
         """Tell a client that its connection is gone, which only we can."""

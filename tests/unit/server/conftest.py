@@ -115,6 +115,7 @@ class MemoryTransport:
         self.to_client: asyncio.Queue[memoryview] = asyncio.Queue()
         self.writable = asyncio.Event()
         self.writable.set()
+        self.over = asyncio.Event()
         self.closed = ""
         self.waits = Flow(
             sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
@@ -138,6 +139,7 @@ class MemoryTransport:
     def close(self, reason: str = "") -> None:
         if not self.closed:
             self.closed = reason or "closed"
+            self.over.set()
             self.to_server.put_nowait(ConnectionClosed(self.closed))
 
     def statistics(self) -> PathStatistics:
@@ -151,7 +153,7 @@ class MemoryTransport:
         return self.waits
 
     async def wait_closed(self) -> None:
-        assert self.closed
+        await self.over.wait()
 
 
 class Protocol(ClientConnection):

@@ -149,6 +149,19 @@ async def test_a_user_whose_answers_wait_gets_no_more_of_them(
     assert (await greedy.answer(message_id)).status == NtStatus.SUCCESS
 
 
+async def test_who_is_gone_waits_for_nothing(
+    connect: Any, server_with: Callable[..., Any], until: Until
+) -> None:
+    server = server_with(Limits(strangers_share=0.0))
+    stranger = await connect(to=server, token="")
+    server.fairness.strangers.left = float("-inf")
+    stranger.send(EchoRequest())
+    await until(lambda: server.fairness.strangers.must_wait())
+    await stranger.close()
+
+    assert not server.connections
+
+
 async def test_where_all_hold_much_a_little_is_enough(
     connect: Any, server_with: Callable[..., Any]
 ) -> None:
@@ -161,6 +174,8 @@ async def test_where_all_hold_much_a_little_is_enough(
     server.fairness._looked = 0.0
     assert server.fairness.look()
     parties = [client_party(server, client) for client in (*clients, third)]
+    for party in parties:
+        party.left = 1.0  # it is not for want of time that they wait
 
     assert [party.must_wait() for party in parties] == [False, False, False]
     server.fairness.answered = server.fairness.of_all
