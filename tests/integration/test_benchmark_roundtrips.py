@@ -1,5 +1,6 @@
 """The round trips of the report against what tshark, which knows nothing of it, has captured."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ FIELDS = (
     *("tcp.flags.syn", "smb2.flags.response", "wg.type"),
 )
 SERVER = "198.18.0.1"
+DISCARD = 9
+LAST = b"nothing more is to be captured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,10 @@ def captured(
 
 
 class watching:
-    """tshark's own capture program, from the moment it sees packets on."""
+    """tshark's own capture program, from the moment it sees packets on, up to the last one."""
 
     def __init__(self, link: Link, file: Path) -> None:
+        self._link, self._file = link, file
         self._process = link.client.popen(
             ["dumpcap", "-q", "-i", DEVICE, "-w", str(file)], stderr=subprocess.PIPE, text=True
         )
@@ -81,6 +85,12 @@ class watching:
         pytest.fail("dumpcap does not capture")
 
     def __exit__(self, *error: object) -> None:
+        # What it has not read yet is lost when it ends.
+        with self._link.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(LAST, (SERVER, DISCARD))
+        deadline = time.monotonic() + 60
+        while LAST not in self._file.read_bytes() and time.monotonic() < deadline:
+            time.sleep(0.01)
         self._process.terminate()
         self._process.communicate(timeout=20)
 
@@ -88,7 +98,7 @@ class watching:
 def frames(file: Path) -> list[Frame]:
     fields = [option for field in FIELDS for option in ("-e", field)]
     done = subprocess.run(
-        ["tshark", "-r", str(file), "-T", "fields", *fields],
+        ["tshark", "-r", str(file), "-Y", f"not udp.port == {DISCARD}", "-T", "fields", *fields],
         capture_output=True,
         text=True,
         check=True,
