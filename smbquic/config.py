@@ -82,6 +82,7 @@ _LIMIT_TEXTS = {
     "locks": "Byte ranges that may be locked in one open.",
     "watches": "Folders that one connection may watch.",
     "pipes": "Pipes that one session may have open.",
+    "pipe_bytes": "Bytes that may wait to be read of a pipe before it takes no more.",
     "pending": "Requests of one connection that may wait.",
     "logon_seconds": "Seconds until somebody must have logged on.",
     "failed_logon_delay": "Seconds until the answer to a failed logon.",

@@ -22,7 +22,8 @@ class Limits:
     get `strangers_share` of the processor's time. `half_open` QUIC handshakes of one listener may
     be under way, `half_open_of_address` of one proven address.
     `watches` counts the opens of folders that are told of changes, `pipes` the open pipes of one
-    session.
+    session; where more than `pipe_bytes` wait to be read of one of them, it takes no more. A folder
+    is listed by an open, so that `opens` bounds the listings too.
     `pending` counts the requests of one connection that may wait for good (for a lock, for a
     change in a folder), and again those that merely take their time (an fsync, a slow logon):
     beyond it, the former are refused, and for the latter the connection is read no further. Who
@@ -54,6 +55,7 @@ class Limits:
     locks: int = 4_096
     watches: int = 1_024
     pipes: int = 4_096
+    pipe_bytes: int = 64 << 10
     pending: int = 511
     logon_seconds: float = 45.0
     failed_logon_delay: float = 2.0

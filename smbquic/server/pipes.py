@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     from smbquic.wire.cursor import Buffer
     from smbquic.wire.file_id import FileId
 
-QUOTA = 1 << 20
-"""Bytes that may wait to be read before nothing more is taken."""
-
 
 @dataclass(slots=True, eq=False)
 class Pipe:
     """A client's end of a pipe of message type, with a service at the other end.
 
-    `read_mode` compares with `PipeMode`, `completion_mode` is 1 if nothing is to block.
+    `read_mode` compares with `PipeMode`, `completion_mode` is 1 if nothing is to block. When more
+    than `quota` bytes wait to be read, nothing more is taken.
     """
 
     file_id: FileId
@@ -36,6 +34,7 @@ class Pipe:
     name: str
     association: Association
     granted_access: int
+    quota: int
     read_mode: int = PipeMode.MESSAGE
     completion_mode: int = 0
     closed: bool = False
@@ -64,7 +63,7 @@ class Pipe:
         """
         if self.association.failed:
             raise StatusError.of(NtStatus.PIPE_DISCONNECTED)
-        if self.available > QUOTA:
+        if self.available > self.quota:
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         self._messages += map(memoryview, self.association.receive(data))
         while self._messages and self._readable:

@@ -7,7 +7,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import access, services
 from smbquic.server.context import Answer, Context, Endless
-from smbquic.server.pipes import QUOTA, Pipe
+from smbquic.server.pipes import Pipe
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import CreateAction, CreateRequest, CreateResponse, OplockLevel
@@ -61,7 +61,8 @@ def create(context: Context, request: Request) -> CreateResponse:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
     if len(session.pipes) >= server.limits.pipes:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CREATE", body.name)
-    pipe = Pipe(server.next_file_id(), context.tree, body.name, association, granted)
+    quota = server.limits.pipe_bytes
+    pipe = Pipe(server.next_file_id(), context.tree, body.name, association, granted, quota)
     session.pipes[pipe.file_id.volatile] = pipe
     context.file_id = pipe.file_id
     return CreateResponse(
@@ -205,10 +206,10 @@ def query_info(context: Context, request: Request) -> QueryInfoResponse:
             named_pipe_configuration=PipeConfiguration.FULL_DUPLEX,
             maximum_instances=_UNLIMITED,
             current_instances=1,
-            inbound_quota=QUOTA,
+            inbound_quota=pipe.quota,
             read_data_available=pipe.available,
-            outbound_quota=QUOTA,
-            write_quota_available=QUOTA,
+            outbound_quota=pipe.quota,
+            write_quota_available=pipe.quota,
             named_pipe_state=PipeState.CONNECTED_STATE,
             named_pipe_end=0,
         ).encode()

@@ -8,7 +8,6 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.limits import Limits
-from smbquic.server.pipes import QUOTA
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseFlags, CloseRequest
@@ -183,14 +182,20 @@ async def test_what_waits_to_be_read_keeps_others_from_asking(client: Client, pi
     assert (await client.call(transceive(pipe, LISTING))).status == NtStatus.PIPE_BUSY
 
 
-async def test_who_never_reads_is_not_served_for_ever(client: Client, pipe: FileId) -> None:
-    await client.call(write(pipe, BIND))
-    status = NtStatus.SUCCESS
-    written = 0
-    while status == NtStatus.SUCCESS and written < QUOTA:
-        status = (await client.call(write(pipe, LISTING * 100))).status
-        written += 100 * len(LISTING)
-    assert status == NtStatus.INSUFFICIENT_RESOURCES
+async def test_who_never_reads_is_not_served_for_ever(
+    server_with: Callable[..., Any], connect: Connect
+) -> None:
+    served = []
+    for limit in (1 << 10, 1 << 14):
+        client = await connect(to=server_with(Limits(pipe_bytes=limit)), share="IPC$")
+        pipe = await client.open("srvsvc")
+        await client.call(write(pipe, BIND))
+        served.append(0)
+        while (status := (await client.call(write(pipe, LISTING))).status) == NtStatus.SUCCESS:
+            served[-1] += 1
+            assert served[-1] < limit
+        assert status == NtStatus.INSUFFICIENT_RESOURCES
+    assert 0 < served[0] < served[1]
 
 
 async def test_who_breaks_the_protocol_is_hung_up_on(client: Client, pipe: FileId) -> None:
