@@ -99,7 +99,12 @@ def parse_der(certificate: bytes) -> x509.Certificate:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        return x509.load_der_x509_certificate(certificate)
+        parsed = x509.load_der_x509_certificate(certificate)
+    try:
+        _ = parsed.subject, parsed.issuer
+    except TypeError as error:
+        raise ValueError(f"a name in it is of no known form: {error}") from error
+    return parsed
 
 
 def _parse_anchor(anchor: bytes) -> x509.Certificate | None:

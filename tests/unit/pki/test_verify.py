@@ -1,3 +1,4 @@
+import base64
 import ssl
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -377,3 +378,22 @@ def test_damaged_certificates_are_refused_and_nothing_else(
     # Every byte of a certificate is signed, and the signature is checked.
     with pytest.raises(CertificateError):
         verify([bytes(each) for each in chain], Purpose.SERVER, trust, at=NOW)
+
+
+# Found by fuzzing: the common name is a BIT STRING.
+BIT_STRING_NAME = base64.b64decode(
+    "MIICADCCAaegAwIBAgIUfv9iiV7caOFC3YRK7Jo43rhr6cUwCgYIKoZIzj0EAwIwNDEQMA4GA1UECgwHc21icXVp"
+    "YzEgMB4GA1UEAwwXc21icXVpYyBpc3N1ZXIgZmUzNDZlNWQwHhcNMjYxMTI3MTgwMDI4WhcNMjcxMjI5MTgxMDI4"
+    "WjAmMRAwDgYDVQQKDAdzbWJxdWljMRIwEAYDVQQMAwlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC"
+    "AASKq35HIHR5a/EfDtpmgq4fUxUNYsy/UlUsX2ZUc9vSCzyO6bUUyWx0/WknYvD7Kxro2wFi5qsYumX3S09jZ/ib"
+    "o4GkMIGhMB0GA1UdDgQWBBRuzPgxr3QTnf54l2NT0xsmPhuwOjAfBgNVHSMEGDAWgBTsB1WeJeF2S0i/kGum4cfd"
+    "QbP2RjAMBgNVHRMBAf8EAjAAMA4GA1UdDwEB/wQEAwIHgDATBgNVHSUEDDAKBggrBgEFBQcDATAsBgNVHREEJTAj"
+    "gglsb2NhbGhvc3SHBH8AAAGHEAAAAAAAAAAAAAAAAAAAAAEwCgYIKoZIzj0EAwIDRwAwRAIgbcwmfAroB800TASk"
+    "bTc1VrvwkRK/2aybbj0tU9FdoWECIDbra6DROyU29HfFCjf2Ew+5pw/TQj9l/FTCbhZSnExk"
+)
+
+
+def test_a_name_of_no_known_form_is_malformed() -> None:
+    with pytest.raises(CertificateError) as failed:
+        verify([BIT_STRING_NAME], Purpose.CLIENT, Trust(()))
+    assert failed.value.reason == Reason.MALFORMED
