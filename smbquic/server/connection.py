@@ -79,6 +79,7 @@ class Connection:
         self.place = network(peer.remote[0])
         self.party: Party = server.fairness.strangers
         self.pace = Pace()
+        self.last_message: memoryview | None = None
         self.ended: Refusal | None = None
         self.notices: deque[tuple[Session, Message]] = deque()
         self.notifying = False
@@ -126,7 +127,8 @@ class Connection:
             requests = protocol.receive(message)
             answers = dispatch(Context(server, self), requests)
             party.spend(perf_counter() - started, answers)
-            # Megabytes, which a client that says nothing more would have kept here.
+            # Megabytes, whose memory the next message can have; the patrol lets go of them.
+            self.last_message = message
             del message, requests
             if server.notified:
                 # Who has to know of something hears of it before it is said to have happened.

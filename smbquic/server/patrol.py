@@ -98,6 +98,7 @@ class Patrol:
         for connection in list(self._server.connections):
             flow = connection.transport.flow()
             complaint = connection.pace.judge(flow, now, limits)
+            connection.last_message = None
             if complaint is not None:
                 connection.drop(complaint)
             else:
