@@ -5,7 +5,9 @@ import hashlib
 import logging
 import os
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,15 +28,24 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-async def listeners(root: Path, pki: PkiDirectory) -> AsyncIterator[list[str]]:
-    async with smbquic.serve(
+def served(
+    root: Path, pki: PkiDirectory, *listen: str, **options: Any
+) -> AbstractAsyncContextManager[smbquic.Serving]:
+    """A server of that folder for alice, with the certificate of `pki`."""
+    server = pki.server
+    return smbquic.serve(
         {"data": root},
         {"alice": "secret"},
-        ["quic://localhost:0", "tcp://localhost:0"],
-        certificate=pki.server.certificate,
-        key=pki.server.key,
-    ) as serving:
+        listen,
+        certificate=server.certificate,
+        key=server.key,
+        **options,
+    )
+
+
+@pytest.fixture
+async def listeners(root: Path, pki: PkiDirectory) -> AsyncIterator[list[str]]:
+    async with served(root, pki, "quic://localhost:0", "tcp://localhost:0") as serving:
         yield serving.listeners
 
 
@@ -87,14 +98,7 @@ async def test_sessions_are_resumed_with_shares_that_the_server_takes(
     root: Path, pki: PkiDirectory, offered: list[str], allowed: list[str], resumed: bool
 ) -> None:
     tickets = smbquic.TicketCache()
-    async with smbquic.serve(
-        {"data": root},
-        {"alice": "secret"},
-        ["quic://localhost:0"],
-        certificate=pki.server.certificate,
-        key=pki.server.key,
-        tls_groups=allowed,
-    ) as serving:
+    async with served(root, pki, "quic://localhost:0", tls_groups=allowed) as serving:
         url = f"smb+quic://alice@localhost:{serving.listeners[0].rpartition(':')[2]}/data"
         for again in (False, True):
             async with smbquic.connect(
@@ -105,13 +109,7 @@ async def test_sessions_are_resumed_with_shares_that_the_server_takes(
 
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])
 async def test_a_relay_resumes_sessions(root: Path, pki: PkiDirectory, engine: EngineName) -> None:
-    async with smbquic.serve(
-        {"data": root},
-        {"alice": "secret"},
-        ["quic://localhost:0"],
-        certificate=pki.server.certificate,
-        key=pki.server.key,
-    ) as serving:
+    async with served(root, pki, "quic://localhost:0") as serving:
         server = serving.listeners[0].rpartition(":")[2]
         async with relay(f"smb+quic://localhost:{server}", ca=pki.ca, engine=engine) as local:
             url = f"smb://alice@127.0.0.1:{local.rpartition(':')[2]}/data"
@@ -127,14 +125,7 @@ async def test_the_engine_of_each_end_is_logged_once(
     root: Path, pki: PkiDirectory, engine: EngineName, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "smbquic.transport.quic")
-    async with smbquic.serve(
-        {"data": root},
-        {"alice": "secret"},
-        ["quic://127.0.0.1:0"],
-        certificate=pki.server.certificate,
-        key=pki.server.key,
-        congestion="reno",
-    ) as serving:
+    async with served(root, pki, "quic://127.0.0.1:0", congestion="reno") as serving:
         [listener] = serving.listeners
         url = listener.replace("quic://127.0.0.1", "smb+quic://alice@localhost") + "/data"
         for _ in range(2):
@@ -149,15 +140,7 @@ async def test_the_engine_of_each_end_is_logged_once(
 
 
 async def test_options_that_no_engine_has_are_refused(root: Path, pki: PkiDirectory) -> None:
-    serving = smbquic.serve(
-        {"data": root},
-        {"alice": "secret"},
-        ["quic://127.0.0.1:0"],
-        certificate=pki.server.certificate,
-        key=pki.server.key,
-        client_ca=pki.ca,
-        engine="qh3",
-    )
+    serving = served(root, pki, "quic://127.0.0.1:0", client_ca=pki.ca, engine="qh3")
     with pytest.raises(smbquic.EngineError, match="no client certificates: use the engine aioquic"):
         await serving.__aenter__()
 
@@ -431,14 +414,7 @@ async def test_a_port_that_is_taken_lets_the_others_go(root: Path) -> None:
 
 
 async def test_client_certificates(root: Path, pki: PkiDirectory) -> None:
-    async with smbquic.serve(
-        {"data": root},
-        {"alice": "secret"},
-        ["quic://localhost:0"],
-        certificate=pki.server.certificate,
-        key=pki.server.key,
-        client_ca=pki.ca,
-    ) as serving:
+    async with served(root, pki, "quic://localhost:0", client_ca=pki.ca) as serving:
         port = serving.listeners[0].rpartition(":")[2]
         url = f"smb+quic://alice:secret@localhost:{port}/data"
         with pytest.raises(smbquic.TransportError):
