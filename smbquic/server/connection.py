@@ -50,7 +50,8 @@ class Connection:
     `pending` is what they wait for, by message id, for CANCEL. `logons` is held while a failed
     logon is being made to wait, and `failed_until` is when that ends. `notices` are messages that
     answer no request and were not sent yet. `place` stands for the client's address, `party` is who
-    it shares the server as, `pace` how it gets on. `ended` says why the server hung up on it.
+    it shares the server as, `pace` how it gets on. `last_message` is the latest one, if it
+    came since the patrol's last look. `ended` says why the server hung up on it.
     """
 
     def __init__(self, server: Server, transport: MessageTransport) -> None:

@@ -3,7 +3,8 @@
 Nothing of this is done for each packet or each message; what counts is how far a client has got
 since the last look. A client that has answers to take, or the rest of a message to send, has to get
 on with it: `slow_rate` bytes a second, seen over `slow_seconds`. And what waits in memory, of all
-clients, in both directions, is at most `buffers` bytes, or those go who hold the most.
+clients, in both directions, is at most `buffers` bytes, or those go who hold the most. The memory
+of a client's last message, which the next one can have, is not kept for one that says no more.
 """
 
 from __future__ import annotations

@@ -145,3 +145,14 @@ async def test_the_patrol_walks_as_long_as_there_is_somebody(
     await client.served
 
     assert client.transport.closed == Refusal.SLOW_READER.text
+
+
+async def test_the_last_message_is_kept_for_the_next_one_only(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(LIMITS)
+    await connect(to=server)
+    [connection] = server.connections
+    assert connection.last_message is not None
+    server.patrol.look(1.0)
+    assert connection.last_message is None
