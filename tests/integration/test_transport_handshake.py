@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -565,6 +566,9 @@ async def test_the_server_gives_up_on_half_open_handshakes(
         loop = asyncio.get_running_loop()
         while "did not complete the handshake" not in caplog.text:
             await asyncio.wait_for(loop.sock_recv(sock, 2000), 20)
+    # Whoever goes through with it is welcome; let him have the time that this machine takes.
+    patient = replace(server.listener._options, handshake_timeout=60)
+    server.listener._options = patient
     client = await server.connect(quic.ClientTls(ca=pki.ca))
     await end(client)
 
@@ -580,6 +584,22 @@ def first_datagram(pki: PkiDirectory) -> bytes:
     connection.connect(("127.0.0.1", 1), 0.0)
     datagram: bytes = connection.datagrams_to_send(0.0)[0][0]
     return datagram
+
+
+async def ignored(server: Server, pki: PkiDirectory, refusals: Refusals, why: Refusal) -> None:
+    """A client comes, is refused for that reason, and goes on waiting for an answer."""
+    patient = quic.QuicOptions(handshake_timeout=600)
+    connecting = asyncio.create_task(
+        server.connect(quic.ClientTls(ca=pki.ca), timeout=600, options=patient)
+    )
+    try:
+        async with asyncio.timeout(60):
+            while not refusals.counts[why] and not connecting.done():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not connecting.done()
+    finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
 
 
 async def ask(server: Server, datagram: bytes) -> bytes:
@@ -607,8 +627,8 @@ async def test_where_many_handshakes_are_half_done_a_client_must_prove_its_addre
     await client.send(b"proven")
 
     assert [answer[0] >> 4 for answer in (first, second, third)] == [0xC, 0xF, 0xF]
-    assert len(server.listener._half_open) == 1
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"proven"
+    assert len(server.listener._half_open) == 1
     await end(client)
 
 
@@ -634,10 +654,8 @@ async def test_an_address_has_only_so_many_handshakes_half_done(
         identity, options=quic.QuicOptions(max_half_open=2, max_half_open_of_address=0)
     )
     await ask(server, first_datagram(pki))
-    with pytest.raises(ConnectError, match="did not answer"):
-        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+    await ignored(server, pki, server.listener._refusals, Refusal.HALF_OPEN_OF_ADDRESS)
 
-    assert server.listener._refusals.counts[Refusal.HALF_OPEN_OF_ADDRESS] >= 1
     assert len(server.listener._half_open) == 1
 
 
@@ -687,12 +705,10 @@ async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_an
     gate.busy = True
     server.listener._half_open_of["127.0.0.1"] += 1
     retry = await ask(server, first_datagram(pki))
-    with pytest.raises(ConnectError, match="did not answer"):
-        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+    await ignored(server, pki, gate.refusals, Refusal.BUSY)
 
     assert retry[0] >> 4 == 0xF
     assert gate.refusals.counts[Refusal.UNPROVEN] >= 2
-    assert gate.refusals.counts[Refusal.BUSY] >= 1
     assert not server.listener._half_open
 
 
