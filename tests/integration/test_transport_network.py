@@ -14,6 +14,7 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import connection, udp
+from smbquic.transport.quic.engine import STATELESS_RESET
 
 MIB = 1 << 20
 
@@ -198,23 +199,34 @@ async def test_silence_ends_a_connection(server: Server, pki: PkiDirectory, pair
 async def test_keep_alive_keeps_a_quiet_connection_up(
     server: Server, pki: PkiDirectory, pairing: Any
 ) -> None:
+    # On a machine that stands still for so long nobody says anything: then with more time.
+    for idle_timeout in (1.5, 6.0, 24.0):
+        if await stays_up(server, pki, pairing, idle_timeout):
+            return
+    pytest.fail("it was given up each time")
+
+
+async def stays_up(server: Server, pki: PkiDirectory, pairing: Any, idle_timeout: float) -> bool:
+    """A connection does for longer than its time-out; and not without signs of life."""
     network = Network(server.port)
-    options = quic.QuicOptions(idle_timeout=1.5, keep_alive_interval=10)
+    options = quic.QuicOptions(idle_timeout=idle_timeout, keep_alive_interval=60)
     client = await pairing.connect(
         "127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca), options=options
     )
+    closed = asyncio.ensure_future(client.wait_closed())
     client.keep_alive = True
     passed = network.passed
-    while network.passed < passed + 8:
-        assert not (await asyncio.wait({asyncio.ensure_future(client.wait_closed())}, timeout=0.1))[
-            0
-        ]
-    await client.send(b"still up")
-    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"still up"
-    client.keep_alive = False
+    while network.passed < passed + 8 and not closed.done():
+        await asyncio.wait({closed}, timeout=0.1)
+    if stayed := not closed.done():
+        await client.send(b"still up")
+        assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"still up"
+        client.keep_alive = False
     with pytest.raises(IdleTimeout):
-        await asyncio.wait_for(client.receive(), 20)
+        await asyncio.wait_for(client.receive(), 60)
+    await closed
     network.close()
+    return stayed
 
 
 async def test_a_server_that_is_gone_is_missed_soon(
@@ -230,19 +242,24 @@ async def test_a_server_that_is_gone_is_missed_soon(
 
 
 async def test_a_lost_farewell_is_repeated(server: Server, pki: PkiDirectory, pairing: Any) -> None:
-    network = Network(server.port)
-    client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
-    accepted = await server.accepted.get()
-    await client.send(b"x")
-    await client.receive()
-    network.loss = 1
-    accepted.close("goodbye")
-    await asyncio.wait_for(accepted.wait_closed(), 20)
-    network.loss = 0
-    await client.send(b"are you there?")
-    with pytest.raises(ConnectionClosed, match="goodbye"):
-        await asyncio.wait_for(client.receive(), 20)
-    network.close()
+    # It is for a tenth of a second, which may pass before a busy machine lets the client ask.
+    for _ in range(5):
+        network = Network(server.port)
+        client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
+        accepted = await server.accepted.get()
+        await client.send(b"x")
+        await client.receive()
+        network.loss = 1
+        accepted.close("goodbye")
+        await asyncio.wait_for(accepted.wait_closed(), 20)
+        network.loss = 0
+        await client.send(b"are you there?")
+        with pytest.raises(ConnectionClosed) as caught:
+            await asyncio.wait_for(client.receive(), 20)
+        network.close()
+        if STATELESS_RESET not in str(caught.value):
+            break
+    assert "goodbye" in str(caught.value)
 
 
 async def test_a_message_that_breaks_off_is_told(
