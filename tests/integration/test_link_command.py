@@ -33,6 +33,8 @@ wait
 """
 # The child cannot be asked to end.
 STUBBORN = LINGER.replace("'echo", '\'trap "" TERM HUP INT; echo')
+# Once one answer has come, ping waits for the next ones no longer than that took, or than a pause.
+PINGS = "for n in 1 2 3; do ping -c 1 -W 60 $SMBQUIC_LINK_SERVER; done"
 # Needs no program of Debian's.
 LISTEN = "python3 -c 'import socket; socket.create_server((\"\", 7000)).accept()'"
 
@@ -48,7 +50,7 @@ def is_gone(process: int) -> bool:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait, but not for ever."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -220,9 +222,9 @@ def test_the_command_finds_the_addresses_and_its_exit_code_is_kept(tmp_path: Pat
 
 @pytest.mark.debian("ping")
 def test_what_passed_is_shown() -> None:
-    code, output, error = run("--", "sh", "-c", "ping -c 3 -i 0.01 $SMBQUIC_LINK_SERVER")
+    code, output, error = run("--", "sh", "-c", PINGS)
     assert code == 0
-    assert "3 received" in output
+    assert output.count("1 received") == 3
     assert ["up", "other", "3", "252", "3", "252", "0", "0", "0", "0"] in [
         line.split() for line in error.splitlines()
     ]
@@ -268,13 +270,16 @@ def test_ping_and_iperf3_measure_what_was_set(
         assert line.split()[0] == "10ms"
         assert (found["rate"], found["round_trip"]) == (20_000_000, 10_000_000)
         assert code == (1 if found["wrong"] else 0)
-        # However slow the machine is, nothing comes early, and the rate is the most there is.
+        # However slow the machine is, nothing comes early.
         assert found["round_trip_measured"] >= found["round_trip"]
-        assert found["tcp_rate"] < 1.1 * found["rate"]
-        assert found["udp_rate"] < 1.04 * found["rate"]
         low, high = found["loss_interval"]
         seen.append(line)
-        if low <= found["lost"] <= high:
+        if (
+            # What waited for iperf3 when it began to count is counted too.
+            found["tcp_rate"] < 1.1 * found["rate"]
+            and found["udp_rate"] < 1.04 * found["rate"]
+            and low <= found["lost"] <= high
+        ):
             return
     pytest.fail("\n".join(seen))
 
@@ -359,10 +364,10 @@ def test_it_works_without_root(
 ) -> None:
     done = ordinary_user(
         *("--delay", "3ms", "--rate", "10mbit", "--server", LISTEN),
-        *("--", "sh", "-c", "ping -c 3 -i 0.01 $SMBQUIC_LINK_SERVER; sleep 300 & id -u; exit 4"),
+        *("--", "sh", "-c", f"{PINGS}; sleep 300 & id -u; exit 4"),
     )
     assert done.returncode == 4, done.stderr
-    assert "3 received" in done.stdout
+    assert done.stdout.count("1 received") == 3
     assert done.stdout.splitlines()[-1] == "0"
     assert "up   other        3" in done.stderr
 
