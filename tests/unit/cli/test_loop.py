@@ -18,7 +18,7 @@ def test_systemd_hears_that_the_program_is_up(
     name = f"{'@' if abstract else ''}{tmp_path}/notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind(name.replace("@", "\0", 1))
-        link.settimeout(10)
+        link.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", name)
         tell_ready()
         assert link.recv(64) == b"READY=1"

@@ -476,13 +476,13 @@ async def test_an_answer_that_never_comes_is_noticed(transport: FakeTransport, m
     forgotten = ask(connection)
     await transport.next()
     [waiter] = connection._waiting.values()
-    waiter.since -= module.GIVE_UP - 1
+    waiter.since -= module.GIVE_UP / 2
     later = ask(connection)
     transport.reply(await transport.next())
     await later
     connection._tick()
     assert not connection.closed  # the other one is not so much later
-    waiter.since -= 1
+    waiter.since -= module.GIVE_UP / 2
     connection._tick()
     with pytest.raises(IdleTimeout, match="not what it was asked first"):
         await forgotten

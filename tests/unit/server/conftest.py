@@ -192,7 +192,7 @@ class Client:
 
     async def fetch(self) -> list[Response]:
         """The responses in the server's next message."""
-        message = await asyncio.wait_for(self.transport.to_client.get(), 10)
+        message = await asyncio.wait_for(self.transport.to_client.get(), 60)
         responses = self.protocol.receive(message)
         for response in responses:
             if response.message_id == UNSOLICITED:
@@ -313,7 +313,7 @@ class Client:
         """Hangs up. Raises what the server failed with, or that somebody cancelled it."""
         self.transport.close()
         # Not by awaiting the task: its cancellation would be taken for the test's own.
-        done, _ = await asyncio.wait([self.served], timeout=10)
+        done, _ = await asyncio.wait([self.served], timeout=60)
         assert done, "the server goes on after its client has hung up"
         assert not self.served.cancelled(), "the server was cancelled"
         self.served.result()
@@ -419,11 +419,10 @@ def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     """Lets everybody else run until something holds."""
 
     async def wait(condition: Callable[[], bool]) -> None:
-        for _ in range(100_000):
-            if condition():
-                return
-            await asyncio.sleep(0)
-        raise AssertionError("it never came to that")
+        async with asyncio.timeout(60):
+            # Conditions are of all kinds, threads' and files' too.
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0)
 
     return wait
 

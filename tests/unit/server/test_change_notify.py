@@ -576,8 +576,9 @@ def _event(source: Any, mask: int, cookie: int, name: bytes) -> tuple[int, int, 
 
 @local
 async def test_a_watch_that_ends_while_a_move_is_pending(
-    client: Client, root: Path, server: Any, until: Until
+    client: Client, root: Path, server: Any, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("smbquic.server.notify._MOVE_SECONDS", 3600.0)
     (root / "a").touch()
     folder = await watched(client, what=NAMES)
     (station,) = server.notifier._stations.values()

@@ -159,7 +159,7 @@ class Gate:
         real = LocalFile.flush
 
         def flush(file: LocalFile) -> None:
-            assert self.open.wait(10)
+            assert self.open.wait(60)
             real(file)
             self.flushed += 1
 

@@ -226,14 +226,14 @@ def test_a_change_time_that_was_set_is_kept_until_the_next_change(
     opened: Make, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = opened("file")
-    now = time.time_ns()
+    now, hour = time.time_ns(), 3600 * 10**9
     # As if it had been set some time ago.
-    monkeypatch.setattr(time, "time_ns", lambda: now - 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: now - hour)
     file.set_times(change_time=10**18)
     disk = (root / "file").stat().st_ctime_ns
     assert file.stat().change_time == disk
 
-    monkeypatch.setattr(time, "time_ns", lambda: now + 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: now + hour)
     file.set_times(change_time=10**18)
     assert file.stat().change_time == 10**18
     file.set_attributes(base.HIDDEN)
