@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pwd
+import random
 import select
 import shutil
 import signal
@@ -226,10 +227,12 @@ _SMB_CONF = """
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """One that nobody gets who asks the kernel for any, until smbd has it."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def _await_listener(port: int) -> None:

@@ -176,7 +176,7 @@ def test_smbclient_is_told_of_local_changes(server: ServerProcess) -> None:
             (server.share / "sub" / f"new{number}").touch()
             if select.select([terminal], [], [], 0.1)[0]:
                 told += os.read(terminal, 65536)
-            if b"new" in told:
+            if b"0001 new" in told:
                 break
     finally:
         stop(process)
