@@ -46,7 +46,7 @@ class OnlyIPv4(Resolver):
 async def probed(pki: PkiDirectory, url: str, **more: Any) -> list[Result]:
     more.setdefault("trust", Trust.load(pki.ca))
     more.setdefault("resolver", OnlyIPv4())
-    options = ProbeOptions(**{"timeout": 3.0, **more})
+    options = ProbeOptions(**{"timeout": 60.0, **more})
     async with aclosing(probe(SmbUrl.parse(url), options)) as steps:
         return [step async for step in steps]
 
@@ -154,10 +154,10 @@ async def test_nobody_listens(pki: PkiDirectory, scheme: str) -> None:
 @pytest.mark.parametrize("tcp_open", [True, False])
 async def test_udp_is_filtered(pki: PkiDirectory, tcp_open: bool) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, socket.socket() as beside:
-        silent.bind(("127.0.0.1", 0))
-        port = silent.getsockname()[1]
+        beside.bind(("127.0.0.1", 0))
+        port = beside.getsockname()[1]
+        silent.bind(("127.0.0.1", port))
         if tcp_open:
-            beside.bind(("127.0.0.1", port))
             beside.listen()
         results = await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=2.0)
     words = "TCP on that port is open" if tcp_open else "it refuses TCP"

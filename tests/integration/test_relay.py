@@ -48,7 +48,7 @@ async def setup(pki: PkiDirectory) -> AsyncIterator[Setup]:
     port = int(listener.url.rpartition(":")[2])
 
     async def upstream() -> MessageTransport:
-        return await quic.connect("127.0.0.1", port, trust=quic.ClientTls(ca=pki.ca), timeout=5)
+        return await quic.connect("127.0.0.1", port, trust=quic.ClientTls(ca=pki.ca), timeout=60)
 
     relay = await Relay.start("127.0.0.1", 0, upstream, max_connections=3)
     yield Setup(server, listener, relay)

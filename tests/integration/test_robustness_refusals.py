@@ -59,7 +59,7 @@ async def service(pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[Service]:
 
 async def refused(url: str, **options: object) -> Exception:
     """The error that an attempt to connect ends with."""
-    arguments: dict[str, object] = {"password": "secret", "timeout": 10.0, **options}
+    arguments: dict[str, object] = {"password": "secret", "timeout": 60.0, **options}
     with pytest.raises(smbquic.SmbError) as caught:
         async with smbquic.connect(url, **arguments):  # type: ignore[arg-type]
             pass

@@ -81,7 +81,7 @@ async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]
         following = client.session_setup_answer(session, response)
 
     async def ask() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             sent = client.request(EchoRequest(), session=session)
             await transport.send(*sent.buffers)
             (response,) = client.receive(await transport.receive())
@@ -97,7 +97,7 @@ Ask = Callable[[], Awaitable[None]]
 
 async def ended(reader: asyncio.StreamReader) -> None:
     """Returns when the server has hung up."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with suppress(ConnectionError):
             while await reader.read(65536):
                 pass
