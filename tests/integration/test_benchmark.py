@@ -24,6 +24,7 @@ from benchmarks.works import ALL as WORKS
 pytestmark = pytest.mark.usefixtures("network_namespaces")
 
 ARMS = ("tcp-encrypted", "quic-aioquic")
+MTU = 1500
 
 
 def start(out: Path) -> "subprocess.Popen[str]":
@@ -42,7 +43,7 @@ def start(out: Path) -> "subprocess.Popen[str]":
 def test_a_killed_run_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with start(out) as killed:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (out / SAMPLES).exists() and killed.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -51,7 +52,7 @@ def test_a_killed_run_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     first = (out / SAMPLES).read_text().splitlines()[0]
 
     with start(out) as again:
-        output, errors = again.communicate(timeout=120)
+        output, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
     assert "removed what a killed run had left" in errors
     assert "tcp-encrypted |" in output
@@ -111,9 +112,10 @@ def test_every_other_arm_works(name: str, files: Place) -> None:
         if work in visit["works"]:
             figures = visit["works"][work]["figures"]
             carried = figures["wire"][way]["delivered_bytes"]
-            # Some packets are not full, and what was sent again counts twice.
-            assert figures["bytes"] / carried == pytest.approx(arm.header_share(work), rel=0.05)
             assert figures["bytes"] / carried < arm.header_share(work)
+            # Some packets are not full; and a busy machine has more of them sent again.
+            again = figures["sent_again"]["client" if way == "up" else "server"] * MTU
+            assert figures["bytes"] / (carried - again) > 0.95 * arm.header_share(work)
     if arm.works is None:
         assert 0 < visit["works"]["against-tcp"]["figures"]["share"] < 1
 
@@ -151,7 +153,7 @@ def test_it_works_without_root_and_says_what_does_not() -> None:
     if possible.returncode:
         pytest.skip("ordinary users may not make user namespaces here")
     done = subprocess.run(
-        [*ORDINARY_USER, sys.executable, "-c", VISITS], capture_output=True, text=True, timeout=120
+        [*ORDINARY_USER, sys.executable, "-c", VISITS], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     for visit in json.loads(done.stdout):

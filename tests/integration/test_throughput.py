@@ -21,7 +21,7 @@ def test_a_small_run_measures_and_checks_every_arm(tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(file.read_text())
