@@ -26,7 +26,7 @@ from smbquic.transport import quic
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
 
 CONTENT = random.Random(4).randbytes(1_000_000)
-PATIENCE = 30.0
+PATIENCE = 60.0
 MEMORY_LIMIT = 200 << 20
 LIMIT = 1024
 """Connections that the server takes."""
@@ -58,6 +58,7 @@ def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iter
     limits.write_text(
         f"[limits]\nconnections = {LIMIT}\nconnections_of_address = {2 * LIMIT}\n"
         f"strangers = {2 * LIMIT}\nstrangers_of_address = {2 * LIMIT}\nstrangers_share = 1.0\n"
+        "logon_seconds = 600.0\n"  # longer than it takes to come in such numbers
     )
     try:
         starting = running_server(folder, pki, "-c", str(limits))
@@ -101,7 +102,7 @@ def server(_server: ServerProcess, log: Log) -> Iterator[ServerProcess]:
 async def connected(server: ServerProcess, transport: str) -> AsyncIterator[smbquic.Share]:
     scheme = {"tcp": "smb", "quic": "smb+quic"}[transport]
     url = f"{scheme}://{USER}@localhost:{server.ports[transport]}/data"
-    async with smbquic.connect(url, password=PASSWORD, ca=server.pki.ca, timeout=20) as share:
+    async with smbquic.connect(url, password=PASSWORD, ca=server.pki.ca, timeout=PATIENCE) as share:
         yield share
 
 
