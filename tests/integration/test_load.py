@@ -8,7 +8,7 @@ from tests.load.run import Plan, run
 
 
 def test_nothing_differs(tmp_path: Path, pki: PkiDirectory) -> None:
-    plan = Plan(clients=20, operations=15, seed=7)
+    plan = Plan(clients=20, operations=15, seconds=600.0, seed=7)
     with running_server(tmp_path, pki) as server:
         outcome = run(plan, server)
     assert outcome.differences == []
