@@ -100,7 +100,8 @@ class End:
         if self.endpoint.blocked:
             self.endpoint.when_writable(self.flush)
         else:
-            self.endpoint.send(self.engine.datagrams(time.monotonic()))
+            for datagrams, path in self.engine.datagrams(time.monotonic()):
+                self.endpoint.send(datagrams, path)
         self._flushing = False
         if self._timer is not None:
             self._timer.cancel()

@@ -88,9 +88,17 @@ class Assembler:
 
         Raises `RemoteProtocolError` as `message_length` does; the stream is lost from there on.
         """
-        if 0 <= len(data) < self._missing:
+        size = len(data)
+        if size < self._missing:
             self._message += data
-            self._missing -= len(data)
+            self._missing -= size
+        elif (
+            size >= PREFIX_SIZE
+            and not self.unfinished
+            and message_length(data, limit) == size - PREFIX_SIZE
+        ):
+            # A small message mostly comes alone and whole.
+            self._deliver(memoryview(bytearray(data))[PREFIX_SIZE:])
         else:
             self._cut(memoryview(data), limit)
 

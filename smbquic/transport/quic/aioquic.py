@@ -4,6 +4,8 @@ import logging
 import os
 import ssl
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path as FilePath
 from typing import Any, cast
 
@@ -55,7 +57,7 @@ from smbquic.transport.quic.tls import (
     place,
     system_trust,
 )
-from smbquic.transport.quic.udp import Path
+from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
 VERSIONS = (int(QuicProtocolVersion.VERSION_1), int(QuicProtocolVersion.VERSION_2))
@@ -403,18 +405,22 @@ class AioquicEngine:
         )
         self._notice_ending()
 
-    def datagrams(self, now: float) -> list[tuple[bytes, Path]]:
+    def datagrams(self, now: float) -> list[Batch]:
         """See `Engine`."""
         if not self._quic._network_paths:
             return []
         datagrams: list[tuple[bytes, Path]] = self._quic.datagrams_to_send(now)
+        batches = [
+            ([datagram for datagram, _ in each], path)
+            for path, each in groupby(datagrams, key=itemgetter(1))
+        ]
         if self._control is not None and self.unsent == 0:
             self._control.on_nothing_to_send()
         if self._quic._packet_number >= self._next_key_update:
             self._next_key_update = self._quic._packet_number + KEY_LIFETIME
             self._quic.request_key_update()
         self._take_events()
-        return datagrams
+        return batches
 
     def timer(self) -> float | None:
         """See `Engine`."""

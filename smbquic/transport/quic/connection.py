@@ -30,7 +30,7 @@ from smbquic.transport.base import Flow, Introduction, PathStatistics, Peer
 from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Security
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
-from smbquic.transport.quic.udp import Path, UdpEndpoint
+from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
 from smbquic.wire.cursor import Buffer
 
 SEND_LIMIT = 1 << 20
@@ -112,6 +112,8 @@ class QuicTransport:
         self._reason = ""
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._flush_due = False
+        # The engine may have held back data until there was room for it.
+        self._more_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._keep_alive = False
@@ -119,7 +121,7 @@ class QuicTransport:
         self._patience = self._loop.call_later(options.handshake_timeout, self._too_late)
         self._refused_since: float | None = None
         self._rebound_at = 0.0
-        self._farewell: list[tuple[bytes, Path]] = []
+        self._farewell: list[Batch] = []
         self._farewells = 0
 
     @property
@@ -401,6 +403,7 @@ class QuicTransport:
         if self._backlog and self._inbox.has_room:
             self._work_off_backlog()
         if self._engine.release(size + framing.PREFIX_SIZE):
+            self._more_due = True
             self._schedule_flush()
 
     # Messages out.
@@ -448,8 +451,10 @@ class QuicTransport:
         if self._closed.done():
             self._arm()
         else:
-            # An engine may have held back data until there was room for it.
-            self._advance(monotonic())
+            if self._more_due:
+                self._more_due = False
+                self._take_in(monotonic())
+            self._flush()
 
     def _flush(self) -> None:
         """Send what is to be sent now.
@@ -461,23 +466,28 @@ class QuicTransport:
             self._endpoint.when_writable(self._flush_now)
         else:
             engine, now = self._engine, monotonic()
-            datagrams = engine.datagrams(now)
+            batches = engine.datagrams(now)
+            for datagrams, path in batches:
+                self._endpoint.send(datagrams, path)
             if self._closing is not None and engine.ending is None and not engine.unacknowledged:
-                self._endpoint.send(datagrams)
                 engine.close(NO_ERROR, self._reason)
-                datagrams = engine.datagrams(now)
-            self._endpoint.send(datagrams)
+                self._flush()
+                return
             if engine.ending is not None:
-                self._over(datagrams)
-        self._wake_sender()
+                if self._closing is None:
+                    self._end(self._error_of(engine.ending))
+                self._over(batches)
+        if self._senders:
+            self._wake_sender()
         self._arm()
 
     def _arm(self) -> None:
         """See that `_tick` runs in time; a timer that is early does no harm."""
-        if self._engine.terminated:
+        engine = self._engine
+        if engine.ending is not None and engine.terminated:
             self._owner.gone(self)
             return
-        due = self._engine.timer()
+        due = engine.timer()
         if due is None or (self._timer is not None and self._timer_at <= due):
             return
         if self._timer is not None:
@@ -521,7 +531,7 @@ class QuicTransport:
         self._engine.close(NO_ERROR, self._reason)
         self._flush()
 
-    def _over(self, farewell: list[tuple[bytes, Path]]) -> None:
+    def _over(self, farewell: list[Batch]) -> None:
         if not self._closed.done():
             self._patience.cancel()
             self._farewell = farewell
@@ -532,7 +542,8 @@ class QuicTransport:
         """Tell a peer that has not noticed once more that it is over ([RFC9000] 10.2.1)."""
         self._farewells += 1
         if self._farewells <= MAX_FAREWELLS:
-            self._endpoint.send(self._farewell)
+            for datagrams, path in self._farewell:
+                self._endpoint.send(datagrams, path)
 
     def _error_of(self, ending: Ending) -> TransportError | RemoteProtocolError:
         if not self._up:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from smbquic.transport.base import Introduction
-from smbquic.transport.quic.udp import Path
+from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
 NO_ERROR = 0x0
@@ -183,7 +183,7 @@ class Engine(Protocol):
     def abandon(self) -> None:
         """Drop everything; nothing is sent any more."""
 
-    def datagrams(self, now: float) -> list[tuple[bytes, Path]]:
+    def datagrams(self, now: float) -> list[Batch]:
         """What is to be sent now."""
 
     def timer(self) -> float | None:

@@ -276,7 +276,7 @@ class QuicListener:
         return busy or len(self._half_open) >= self._options.max_half_open // 2
 
     def _reply(self, datagram: bytes, path: Path) -> None:
-        self._endpoint.send([(datagram, path)])
+        self._endpoint.send([datagram], path)
 
 
 def _lost(transport: QuicTransport) -> int:

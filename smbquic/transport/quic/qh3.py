@@ -6,8 +6,10 @@ is for whoever needs those. How large its datagrams are is in `qh3_mtu.py`.
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from operator import itemgetter
 from pathlib import Path as FilePath
 from typing import Any, cast
 
@@ -38,6 +40,7 @@ from smbquic.transport.quic.qh3_internals import (
     Context,
 )
 from smbquic.transport.quic.qh3_mtu import PathWatch, first_size, probe_timeout
+from smbquic.transport.quic.qh3_runs import ACKNOWLEDGE, STREAM, Runs
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
     ALPN,
@@ -48,11 +51,10 @@ from smbquic.transport.quic.tls import (
     place,
     system_trust,
 )
-from smbquic.transport.quic.udp import Path
+from smbquic.transport.quic.udp import Batch, Path
 from smbquic.transport.quic.ways import Ways
 from smbquic.wire.cursor import Buffer
 
-STREAM = 0
 KEY_LIFETIME = 1 << 22
 """Datagrams sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6)."""
 LONG_HEADER = 0x80
@@ -62,8 +64,13 @@ from a fifth one; `Ways` knows better."""
 CLOSED_FOR = 3
 """Probe time-outs that a closed connection stays to tell a peer who has not noticed
 ([RFC9000] 10.2)."""
+PATIENCE = 0.004
+"""Seconds that a server's acknowledgement may wait longer than the core would have it: it mostly
+goes out with an answer by then, and a timer for every second request costs more than that gives."""
 KEEP_ALIVE, PROOF = 0, 1
 """What a PING is for, if it is none of a trial of the path's."""
+
+_PAYLOAD = itemgetter(0)
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +172,9 @@ class Qh3Engine:
         self._core_address = CORE_ADDRESS[4]
         self._ways = Ways()
         self._proof_due = False
+        self._runs = Runs()
+        self._ahead: list[bytes] = []
+        self._now = 0.0
         self._heard_at = 0.0
         self._closed_until: float | None = None
         # More than the largest message, of which all has to be here before any of it goes.
@@ -223,7 +233,7 @@ class Qh3Engine:
         core: Any = self._quic._core
         whose = core.core if self._straight else self._quic
         waiting: int = whose.get_send_buffer_size(STREAM)
-        return waiting + sum(map(len, self._early))
+        return waiting + sum(map(len, self._early)) if self._early else waiting
 
     @property
     def unacknowledged(self) -> int:
@@ -277,22 +287,36 @@ class Qh3Engine:
     def receive(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`."""
         if self._straight and not datagram[0] & LONG_HEADER:
-            self.receive_run(datagram, len(datagram), path, now)
+            self._receive_straight(datagram, len(datagram), path, now)
         else:
             self._begin(path)
             self._hear(path, len(datagram), self._quic.receive_datagram, datagram, now=now)
 
     def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
         """See `Engine`."""
-        self._begin(path)
-        receive = self._receive_straight if self._straight else self._quic.receive_gro_buffer
-        self._hear(path, len(run), receive, run, size, now=now)
+        if self._straight:
+            self._receive_straight(run, size, path, now)
+        else:
+            self._begin(path)
+            self._hear(path, len(run), self._quic.receive_gro_buffer, run, size, now=now)
 
-    def _receive_straight(self, run: bytes, size: int, address: object, now: float) -> None:
+    def _receive_straight(self, run: bytes, size: int, path: Path, now: float) -> None:
         """What the library does once the handshake is over, but for looking at each datagram."""
+        self._now = self._heard_at = now
         core: Any = self._quic._core
-        core.receive_gro_buffer(run, size, address, now)
-        self._quic._drain_core()
+        before = core.authenticated
+        try:
+            core.receive_gro_buffer(run, size, self._core_address, now)
+            only_data = core.take_data()
+            if not only_data:
+                self._quic._drain_core()
+        except Exception:
+            self._fail()
+            only_data = False
+        if not (only_data and self._stream_is_open):
+            self._take_events()
+        if core.authenticated > before and (path != self._ways.current or not self._ways.proven):
+            self._follow(path, len(run))
 
     def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`: the core knows."""
@@ -306,26 +330,32 @@ class Qh3Engine:
         *arguments: object,
         now: float,
     ) -> None:
-        self._heard_at = now
+        self._now = self._heard_at = now
         core: Any = self._quic._core
         before = 0 if core is None else core.authenticated
         self._guarded(receive, *arguments, self._core_address, now)
         if (
-            not self._is_client
-            and self.security is not None
+            self.security is not None
             and (path != self._ways.current or not self._ways.proven)
             and core.authenticated > before
         ):
+            self._follow(path, size)
+
+    def _follow(self, path: Path, size: int) -> None:
+        if not self._is_client:
             self._proof_due = self._ways.heard(path, size)
 
     def _guarded(self, operation: Callable[..., object], *arguments: object) -> None:
         try:
             operation(*arguments)
         except Exception:
-            # Whatever a peer sends must not take the endpoint down with it.
-            logger.exception("the QUIC engine failed")
-            self.close(INTERNAL_ERROR, "", application=False)
+            self._fail()
         self._take_events()
+
+    def _fail(self) -> None:
+        """Whatever a peer sends must not take the endpoint down with it."""
+        logger.exception("the QUIC engine failed")
+        self.close(INTERNAL_ERROR, "", application=False)
 
     def read(self) -> list[bytes]:
         """See `Engine`."""
@@ -349,10 +379,24 @@ class Qh3Engine:
             # The client opens the stream, so a server that speaks first has to wait.
             self._early.extend(buffers)
         elif self.ending is None:
-            core: Any = self._quic._core
-            send = core.core.send_stream if self._straight else self._quic.send_stream_data
-            for buffer in buffers:
-                send(STREAM, buffer)
+            if self._straight:
+                self._write_straight(buffers)
+            else:
+                for buffer in buffers:
+                    self._quic.send_stream_data(STREAM, buffer)
+
+    def _write_straight(self, buffers: Sequence[Buffer]) -> None:
+        metered: Any = self._quic._core
+        core = metered.core
+        if len(buffers) == 1 and (
+            first := self._runs.first_part(core, buffers[0], self._watch.size, self._now)
+        ):
+            whole = memoryview(buffers[0])
+            core.send_stream(STREAM, whole[:first])
+            self._poll(core, self._now, self._ahead)
+            buffers = (whole[first:],)
+        for buffer in buffers:
+            core.send_stream(STREAM, buffer)
 
     def ping(self) -> None:
         """See `Engine`."""
@@ -375,19 +419,26 @@ class Qh3Engine:
         self._quic._state = QuicConnectionState.TERMINATED
         self._quic._end_trace()
 
-    def datagrams(self, now: float) -> list[tuple[bytes, Path]]:
+    def datagrams(self, now: float) -> list[Batch]:
         """See `Engine`."""
         path = self._ways.current
+        self._now = now
         metered: Any = self._quic._core
-        if metered is None or path is None or self.terminated:
+        if metered is None or path is None or (self.ending is not None and self.terminated):
             return []
         core = metered.core
-        datagrams: list[bytes] = []
+        datagrams, self._ahead = self._ahead, []
+        ahead = len(datagrams)
         self._poll(core, now, datagrams)
+        if ahead:
+            self._runs.learn(datagrams)
         if datagrams and self.ending is not None and self._closed_until is None:
             # The core counts from when it was last spoken to, and so forgets everything at once.
             self._closed_until = now + CLOSED_FOR * probe_timeout(core)
-        if self._proof_due or self._suspects(core, now):
+        if self._proof_due or (
+            self.ending is None
+            and self._watch.suspects(core, now, established=self.security is not None)
+        ):
             # It goes alone: whatever else could be sent has been taken already.
             core.send_ping(PROOF if self._proof_due else self._watch.trial)
             self._proof_due = False
@@ -395,14 +446,9 @@ class Qh3Engine:
         self._sent += len(datagrams)
         if self._sent >= self._next_key_update and self._quic._handshake_confirmed:
             self._renew_keys()
-        if self._ways.proven:
-            return [(datagram, path) for datagram in datagrams]
-        return [(each, path) for each in datagrams if self._ways.may_send(len(each))]
-
-    def _suspects(self, core: Any, now: float) -> bool:
-        return self.ending is None and self._watch.suspects(
-            core, now, established=self.security is not None
-        )
+        if not self._ways.proven:
+            datagrams = [each for each in datagrams if self._ways.may_send(len(each))]
+        return [(datagrams, path)] if datagrams else []
 
     def _renew_keys(self) -> None:
         try:
@@ -412,29 +458,32 @@ class Qh3Engine:
         self._next_key_update = self._sent + KEY_LIFETIME
 
     def _poll(self, core: Any, now: float, datagrams: list[bytes]) -> None:
-        poll = core.poll_transmit
-        trace = self._quic._quic_logger is not None
+        before = len(datagrams)
         try:
-            while (transmit := poll(now)) is not None:
-                datagrams.append(transmit[0])
-                if trace:
-                    self._quic._log_datagram("datagrams_sent", transmit[0])
-                    self._quic._log_packets("packet_sent", transmit[0])
+            datagrams.extend(map(_PAYLOAD, iter(partial(core.poll_transmit, now), None)))
         except RuntimeError as error:
             if self.security is not None:
                 logger.error("the QUIC engine cannot build a datagram: %s", error)
                 self.close(INTERNAL_ERROR, "", application=False)
             # Before the client's address is proven there may be no room for a datagram; it is
             # built when the client was heard again.
+        if self._quic._quic_logger is not None:
+            for datagram in datagrams[before:]:
+                self._quic._log_datagram("datagrams_sent", datagram)
+                self._quic._log_packets("packet_sent", datagram)
 
     def timer(self) -> float | None:
         """See `Engine`."""
         core: Any = self._quic._core
         timer = core.core.get_timer() if core is not None else None
-        return self._closed_until or (None if timer is None else timer[1])
+        if self._closed_until or timer is None:
+            return self._closed_until
+        due: float = timer[1]
+        return due if self._is_client or timer[0] != ACKNOWLEDGE else due + PATIENCE
 
     def tick(self, now: float) -> None:
         """See `Engine`."""
+        self._now = now
         if self._closed_until is not None and now >= self._closed_until:
             self._terminate()
         self._guarded(self._quic.handle_timer, now)

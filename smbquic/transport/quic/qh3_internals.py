@@ -68,6 +68,7 @@ class MeteredCore:
     def __init__(self, core: Any, limit: int) -> None:
         self.core = core
         self._limit = limit
+        self._event: Any = None
         self.unread = 0
         self.authenticated = 0
         self.pieces: list[bytes] = []
@@ -84,8 +85,12 @@ class MeteredCore:
 
     def next_event(self) -> Any:
         """The core's next event, unless it would be too much."""
-        while not self.full or self.core.state in _OVER:
-            event = self.core.next_event()
+        if self._event is not None:
+            event, self._event = self._event, None
+            return event
+        core = self.core
+        while self.unread < self._limit or core.state in _OVER:
+            event = core.next_event()
             if event is None:
                 return None
             match event:
@@ -100,6 +105,11 @@ class MeteredCore:
                 case _:
                     return event
         return None
+
+    def take_data(self) -> bool:
+        """Take what arrived on the stream; whether that is all there is to tell."""
+        self._event = self.next_event()
+        return self._event is None and self.ending is None and not self.finished
 
     def take(self) -> list[bytes]:
         """What arrived on the stream since the last call, in order."""

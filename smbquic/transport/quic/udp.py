@@ -8,20 +8,16 @@ network card refuses, one system call carries one datagram.
 import asyncio
 import errno
 import logging
+import select
 import socket
 import struct
 import sys
-from collections import deque
 from collections.abc import Callable
 from functools import cache
 from time import monotonic
 from typing import Protocol
 
 from smbquic.transport.addresses import Address, SocketAddress, is_wildcard
-
-if sys.platform == "linux":
-    from fcntl import ioctl
-    from termios import FIONREAD
 
 LINUX = sys.platform == "linux"
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
@@ -44,8 +40,11 @@ MAX_SEGMENTED = 64000
 Path = tuple[SocketAddress, bytes]
 """Where a datagram comes from or goes to: the peer's address, and by which of our own addresses
 (a control message for the kernel; empty where there is no choice)."""
+Batch = tuple[list[bytes], Path]
+"""Datagrams that go one way, in order."""
 
-_NOTHING = bytes(4)
+_SEGMENT_SIZE = struct.Struct("=H")
+_RUN_SIZE = struct.Struct("=i")
 
 logger = logging.getLogger(__name__)
 
@@ -94,12 +93,6 @@ def _interface_mtu(family: socket.AddressFamily, address: SocketAddress) -> int:
     return ETHERNET_MTU
 
 
-def _exceeds_interface(datagram: tuple[bytes, Path]) -> bool:
-    """Whether a datagram was made for a larger MTU than its interface has by now."""
-    data, (address, _) = datagram
-    return len(data) > largest_payload(address)
-
-
 class UdpEndpoint:
     """A non-blocking UDP socket on the event loop.
 
@@ -113,12 +106,11 @@ class UdpEndpoint:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._remote = remote
-        self._waiting: deque[tuple[bytes, Path]] = deque()
+        self._waiting: list[Batch] = []
         self._on_writable: dict[Callable[[], None], None] = {}
         self._segmentation = LINUX
         self._closed = False
-        self._socket = self._open(local, remote)
-        self._loop.add_reader(self._socket.fileno(), self._readable)
+        self._listen_to(self._open(local, remote))
 
     @property
     def local(self) -> SocketAddress:
@@ -142,8 +134,7 @@ class UdpEndpoint:
         """
         fresh = self._open(None, self._remote)
         self._forget_socket()
-        self._socket = fresh
-        self._loop.add_reader(fresh.fileno(), self._readable)
+        self._listen_to(fresh)
 
     def close(self) -> None:
         """Close the socket; what is still to be sent is lost."""
@@ -153,63 +144,61 @@ class UdpEndpoint:
             self._on_writable.clear()
             self._forget_socket()
 
-    def send(self, datagrams: list[tuple[bytes, Path]]) -> None:
+    def send(self, datagrams: list[bytes], path: Path) -> None:
         """Send datagrams, in order. What the kernel does not take now is sent later."""
         if self._closed:
             return
         if self._waiting:
-            self._waiting.extend(datagrams)
+            self._waiting.append((datagrams, path))
             return
         start = 0
         while start < len(datagrams):
             end = self._run(datagrams, start)
             try:
-                self._send_run(datagrams, start, end)
+                self._send_run(datagrams[start:end], path)
             except (BlockingIOError, InterruptedError):
-                self._waiting.extend(datagrams[start:])
+                self._waiting.append((datagrams[start:], path))
                 self._loop.add_writer(self._socket.fileno(), self._writable)
                 return
             except OSError as error:
                 if end - start > 1 and error.errno in RUN_REFUSED:
-                    if not _exceeds_interface(datagrams[start]):
+                    carried = largest_payload(path[0])
+                    if len(datagrams[start]) <= carried:
                         logger.info("the kernel refuses UDP_SEGMENT (%s): sending singly", error)
                         self._segmentation = False
                         continue
                     error = OSError(errno.EMSGSIZE, "larger than the interface carries")
-                    if not _exceeds_interface(datagrams[end - 1]):
+                    if len(datagrams[end - 1]) <= carried:
                         end -= 1  # the last of a run may be short enough
                 self._receiver.error_received(error)
             start = end
 
-    def _run(self, datagrams: list[tuple[bytes, Path]], start: int) -> int:
+    def _run(self, datagrams: list[bytes], start: int) -> int:
         """The end of the run of datagrams that one system call can carry.
 
-        All go the same way and have the size of the first; the last one may be shorter.
+        All have the size of the first; the last one may be shorter.
         """
         end = start + 1
         if not self._segmentation:
             return end
-        first, path = datagrams[start]
-        size = len(first)
+        size = len(datagrams[start])
         most = min(len(datagrams), start + MAX_SEGMENTS, start + max(1, MAX_SEGMENTED // size))
         while end < most:
-            datagram, way = datagrams[end]
-            if len(datagram) > size or way != path:
+            length = len(datagrams[end])
+            if length > size:
                 break
             end += 1
-            if len(datagram) < size:
+            if length < size:
                 break
         return end
 
-    def _send_run(self, datagrams: list[tuple[bytes, Path]], start: int, end: int) -> None:
-        address, source = datagrams[start][1]
+    def _send_run(self, run: list[bytes], path: Path) -> None:
+        address, source = path
         control: list[tuple[int, int, bytes]] = []
-        if end - start > 1:
-            size = struct.pack("=H", len(datagrams[start][0]))
-            control.append((SOL_UDP, UDP_SEGMENT, size))
+        if len(run) > 1:
+            control.append((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0]))))
         if source:
             control.append(_source_control(source))
-        run = [datagram for datagram, _ in datagrams[start:end]]
         if self._remote is None:
             self._socket.sendmsg(run, control, 0, address)
         else:
@@ -217,9 +206,9 @@ class UdpEndpoint:
 
     def _writable(self) -> None:
         self._loop.remove_writer(self._socket.fileno())
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        self.send(waiting)
+        waiting, self._waiting = self._waiting, []
+        for datagrams, path in waiting:
+            self.send(datagrams, path)
         if not self._waiting:
             callbacks, self._on_writable = self._on_writable, {}
             for callback in callbacks:
@@ -239,7 +228,7 @@ class UdpEndpoint:
             size, source = len(data), b""
             for level, kind, value in ancillary:
                 if level == SOL_UDP and kind == UDP_GRO:
-                    (size,) = struct.unpack_from("=i", value)
+                    (size,) = _RUN_SIZE.unpack_from(value)
                 else:
                     source = _source_of(level, kind, value)
             path = (self._remote.socket_address if self._remote else address, source)
@@ -249,13 +238,16 @@ class UdpEndpoint:
                 receiver.run_received(data, size, path, now)
             if self._closed:
                 return
-            if size >= len(data) and not self._more_waits():
+            # To ask whether more waits is cheaper than to try.
+            if not self._incoming.poll(0):
                 break
         receiver.batch_received(now)
 
-    def _more_waits(self) -> bool:
-        """False if there is nothing to read for certain; to ask is cheaper than to try."""
-        return not LINUX or ioctl(self._socket, FIONREAD, _NOTHING) != _NOTHING
+    def _listen_to(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._incoming = select.poll()
+        self._incoming.register(sock, select.POLLIN)
+        self._loop.add_reader(sock.fileno(), self._readable)
 
     def _forget_socket(self) -> None:
         self._loop.remove_reader(self._socket.fileno())

@@ -12,6 +12,7 @@ from smbquic.transport.quic.engine import DatagramSizes, Engine
 from smbquic.transport.quic.engines import client_engine, server_engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerTls
+from smbquic.transport.quic.udp import Path
 
 CLIENT = (("192.0.2.1", 50000), b"")
 SERVER = (("192.0.2.2", 443), b"")
@@ -80,11 +81,16 @@ class Simulation:
     def engine(self, name: str) -> Any:
         return self.client if name == "client" else self.server
 
+    def outgoing(self, name: str) -> list[tuple[bytes, Path]]:
+        """What an engine has to send now, one by one."""
+        engine: Engine = self.engine(name)
+        batches = engine.datagrams(self.now)
+        return [(datagram, path) for datagrams, path in batches for datagram in datagrams]
+
     def _send(self, name: str) -> None:
-        engine: Engine | None = self.engine(name)
-        if engine is None:
+        if self.engine(name) is None:
             return
-        for datagram, path in engine.datagrams(self.now):
+        for datagram, path in self.outgoing(name):
             self.sent[name].append(len(datagram))
             if name == "server":
                 self.destinations.append(path)

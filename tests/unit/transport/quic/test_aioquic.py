@@ -159,7 +159,7 @@ def first_datagram(pki: PkiDirectory) -> bytes:
     configuration = client_configuration(ClientTls(ca=pki.ca), "localhost", QuicOptions())
     engine = AioquicEngine(configuration, DatagramSizes(1200, 1200), NoIds())
     engine.connect(PATH, 0.0)
-    return engine.datagrams(0.0)[0][0]
+    return engine.datagrams(0.0)[0][0][0]
 
 
 def test_only_the_client_that_was_challenged_passes(pki: PkiDirectory) -> None:

@@ -49,6 +49,7 @@ class FakeEngine:
         self.outgoing: list[bytes] = []
         self.sent_at: list[float] = []
         self.takes: Callable[[], None] = lambda: None
+        self.makes: Callable[[], None] = lambda: None
 
     def connect(self, path: Any, now: float) -> None:
         self.takes()
@@ -81,10 +82,11 @@ class FakeEngine:
     def abandon(self) -> None:
         self.terminated = True
 
-    def datagrams(self, now: float) -> list[tuple[bytes, Any]]:
+    def datagrams(self, now: float) -> list[tuple[list[bytes], Any]]:
         self.sent_at.append(now)
+        self.makes()
         outgoing, self.outgoing = self.outgoing, []
-        return [(datagram, PATH) for datagram in outgoing]
+        return [(outgoing, PATH)] if outgoing else []
 
     def timer(self) -> float | None:
         return self.due
@@ -105,8 +107,8 @@ class FakeEndpoint:
         self.callbacks: list[Callable[[], None]] = []
         self.rebound = 0
 
-    def send(self, datagrams: list[tuple[bytes, Any]]) -> None:
-        self.sent += [datagram for datagram, _ in datagrams]
+    def send(self, datagrams: list[bytes], path: Any) -> None:
+        self.sent += datagrams
 
     def when_writable(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
@@ -444,6 +446,18 @@ async def test_the_farewell_is_repeated_but_not_forever(bench: Bench) -> None:
 
     assert len(bench.endpoint.sent) == sent + connection.MAX_FAREWELLS
     assert bench.endpoint.sent[-1] == b"bye 0 done"
+
+
+async def test_an_engine_that_fails_while_it_sends_ends_the_connection(bench: Bench) -> None:
+    waiting = asyncio.ensure_future(bench.transport.receive())
+    await asyncio.sleep(0)
+    bench.engine.makes = lambda: bench.engine.close(1, "", application=False)
+    await bench.transport.send(b"a message")
+
+    with pytest.raises(RemoteProtocolError):
+        async with asyncio.timeout(20):
+            await waiting
+    assert bench.owner.events == ["established", "closed"]
 
 
 async def test_the_owner_hears_when_all_is_over(bench: Bench) -> None:

@@ -174,7 +174,7 @@ def test_a_run_is_as_good_as_its_datagrams(simulate: Simulate, engines: str) -> 
     simulation.client.write(b"begin")
     simulation.advance(1)
     simulation.client.write(bytes(range(256)) * 40)
-    datagrams = [datagram for datagram, _ in simulation.client.datagrams(simulation.now)]
+    datagrams = [each for each, _ in simulation.outgoing("client")]
     size = max(map(len, datagrams))
     run = [datagram for datagram in datagrams if len(datagram) == size]
     assert len(run) > 2
@@ -405,7 +405,7 @@ def test_an_address_that_is_not_proven_gets_little(simulate: Simulate, engines: 
     # The client's packets seem to come from somebody who never asked for anything.
     victim: Any = (("198.51.100.7", 7), b"")
     simulation.client.ping()
-    sent = simulation.client.datagrams(simulation.now)
+    sent = simulation.outgoing("client")
     sizes = [len(datagram) for datagram, _ in sent]
     for datagram, _ in sent:
         simulation.server.receive(datagram, victim, simulation.now)
@@ -413,7 +413,7 @@ def test_an_address_that_is_not_proven_gets_little(simulate: Simulate, engines: 
     for _ in range(50):
         simulation.now += 0.05
         simulation.server.tick(simulation.now)
-        for datagram, path in simulation.server.datagrams(simulation.now):
+        for datagram, path in simulation.outgoing("server"):
             received += len(datagram) if path == victim else 0
 
     assert 0 < received <= 3 * sum(sizes)
@@ -607,7 +607,7 @@ def test_a_connection_survives_any_change_of_a_datagram(
     simulation = simulate(engines=name)
     simulation.establish()
     simulation.client.write(bytes(3000))
-    for datagram, _ in simulation.client.datagrams(simulation.now):
+    for datagram, _ in simulation.outgoing("client"):
         bad = bytearray(datagram)
         bad[where % len(bad)] ^= change
         if run:

@@ -1,0 +1,102 @@
+"""The datagrams of an answer have the size of the first, so that they go in one run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.qh3 import PATIENCE
+from smbquic.transport.quic.qh3_runs import (
+    ACKNOWLEDGE,
+    ROOM_FOR_HEADERS,
+    USUAL_ACKNOWLEDGEMENT,
+    Runs,
+)
+
+Simulate = Callable[..., Any]
+
+SIZE = 1472
+DATA = SIZE - ROOM_FOR_HEADERS
+
+
+class Core:
+    """Has nothing but a timer."""
+
+    def __init__(self, timer: tuple[str, float] | None) -> None:
+        self._timer = timer
+
+    def get_timer(self) -> tuple[str, float] | None:
+        return self._timer
+
+
+DUE = Core((ACKNOWLEDGE, 10.0))
+
+
+@pytest.mark.parametrize("length", [0, 100, DATA, 2 * DATA])
+def test_two_datagrams_make_a_run_as_they_are(length: int) -> None:
+    assert Runs().first_part(DUE, bytes(length), SIZE, 10.0) == 0
+
+
+@pytest.mark.parametrize("timer", [None, (ACKNOWLEDGE, 10.5), ("loss_detection", 9.0)])
+def test_where_no_acknowledgement_is_due_all_are_alike(timer: tuple[str, float] | None) -> None:
+    assert Runs().first_part(Core(timer), bytes(5000), SIZE, 10.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "room"),
+    [((1443, 1443, 100), 0), ((1445, 1443, 100), 2), ((1441, 1443, 100), -2)],
+)
+def test_the_first_part_leaves_room_for_the_acknowledgement(
+    sizes: tuple[int, ...], room: int
+) -> None:
+    runs = Runs()
+    assert runs.first_part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT
+    runs.learn(list(map(bytes, sizes)))
+    assert runs.first_part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT - room
+
+
+@pytest.mark.parametrize("sizes", [(1200, 1100), (40, 1443, 1443), (1443, 60, 50)])
+def test_what_is_no_such_run_teaches_nothing(sizes: tuple[int, ...]) -> None:
+    runs = Runs()
+    runs.learn(list(map(bytes, sizes)))
+    assert runs.first_part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT
+
+
+def test_an_answer_that_acknowledges_two_packets_goes_in_one_run(simulate: Simulate) -> None:
+    simulation = simulate(engines="qh3", sizes=DatagramSizes(SIZE, SIZE, certain=True))
+    simulation.establish()
+    client, server = simulation.client, simulation.server
+    answer = bytes(range(209)) * 20
+    shapes = []
+    for _ in range(20):
+        simulation.advance(0.1)
+        for _ in range(2):
+            client.write(bytes(100))
+            [(datagram, there)] = simulation.outgoing("client")
+            server.receive(datagram, simulation.client_path, simulation.now)
+        assert sum(map(len, server.read())) == 200
+        server.write(answer)
+        sent = simulation.outgoing("server")
+        for datagram, _ in sent:
+            client.receive(datagram, there, simulation.now)
+        assert b"".join(client.read()) == answer
+        shapes.append([len(datagram) for datagram, _ in sent])
+
+    # How long the acknowledgement is shows in the first answers.
+    assert [shape for shape in shapes[5:] if shape != [1443, 1443, 1404]] == []
+
+
+def test_an_acknowledgement_may_wait_for_the_answer(simulate: Simulate) -> None:
+    simulation = simulate(engines="qh3")
+    simulation.establish()
+    simulation.advance(1)
+    simulation.client.write(b"one packet")
+    simulation.run(lambda: simulation.received["server"])
+    kind, due = simulation.server._quic._core.core.get_timer()
+
+    assert kind == ACKNOWLEDGE
+    assert simulation.server.timer() == due + PATIENCE
+    simulation.run(lambda: simulation.client.unacknowledged == 0)
+    # Five milliseconds on the way.
+    assert due + PATIENCE < simulation.now < due + PATIENCE + 0.006
