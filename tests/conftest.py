@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from benchmarks.link import Link, LinkUnavailable
 from smbquic.pki import FaultyPki, PkiDirectory, init, write_faults
@@ -31,18 +33,25 @@ TESTS = Path(__file__).parent
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`-n`, `--dist loadgroup`), what uses the machine stays together.
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """With several processes (`-n`), each takes a file's tests, in the order of the files.
 
-    Tests that start servers or make links would disturb each other; those of units cannot.
+    Whoever makes a link removes what killed runs have left, and that is a test's business: so all
+    files that make links count as one.
     """
-    for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        if folder in ("integration", "interop"):
-            # Who makes a link removes what killed runs have left, and that is a test's business.
-            if isinstance(item, pytest.Function) and "network_namespaces" in item.fixturenames:
-                folder = "integration"
-            item.add_marker(pytest.mark.xdist_group(folder))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        makes_links = "network_namespaces" in (TESTS.parent / file).read_text()
+        return "links" if makes_links else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Called by pytest-xdist."""
+    # Those with the most tests are not those that take longest.
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
