@@ -44,7 +44,7 @@ async def serve(options: Options) -> None:
         key=options.key,
         server_name="bench",
         encryption=EncryptionPolicy.REQUIRED if options.encrypt else EncryptionPolicy.ALLOWED,
-        limits=Limits(connections=MAX_CONNECTIONS),
+        limits=Limits(connections=MAX_CONNECTIONS, connections_of_address=MAX_CONNECTIONS),
         engine=options.engine,
         datagram_size=options.datagram_size or None,
     ) as serving:
