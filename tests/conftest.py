@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,13 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        makes_links = "network_namespaces" in (TESTS.parent / file).read_text()
-        return "links" if makes_links else file
+        return "links" if makes_links(file) else file
+
+
+@cache
+def makes_links(file: str) -> bool:
+    """Whether a file of tests names the fixture without which there are no links."""
+    return "network_namespaces" in (TESTS.parent / file).read_text()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -477,17 +477,15 @@ class QuicTransport:
                 if self._closing is None:
                     self._end(self._error_of(engine.ending))
                 self._over(batches)
-        if self._senders:
-            self._wake_sender()
+        self._wake_sender()
         self._arm()
 
     def _arm(self) -> None:
         """See that `_tick` runs in time; a timer that is early does no harm."""
-        engine = self._engine
-        if engine.ending is not None and engine.terminated:
+        if self._engine.terminated:
             self._owner.gone(self)
             return
-        due = engine.timer()
+        due = self._engine.timer()
         if due is None or (self._timer is not None and self._timer_at <= due):
             return
         if self._timer is not None:

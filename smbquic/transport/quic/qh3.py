@@ -40,7 +40,7 @@ from smbquic.transport.quic.qh3_internals import (
     Context,
 )
 from smbquic.transport.quic.qh3_mtu import PathWatch, first_size, probe_timeout
-from smbquic.transport.quic.qh3_runs import ACKNOWLEDGE, STREAM, Runs
+from smbquic.transport.quic.qh3_runs import ACKNOWLEDGE, Runs
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
     ALPN,
@@ -55,6 +55,7 @@ from smbquic.transport.quic.udp import Batch, Path
 from smbquic.transport.quic.ways import Ways
 from smbquic.wire.cursor import Buffer
 
+STREAM = 0
 KEY_LIFETIME = 1 << 22
 """Datagrams sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6)."""
 LONG_HEADER = 0x80
@@ -233,7 +234,7 @@ class Qh3Engine:
         core: Any = self._quic._core
         whose = core.core if self._straight else self._quic
         waiting: int = whose.get_send_buffer_size(STREAM)
-        return waiting + sum(map(len, self._early)) if self._early else waiting
+        return waiting + sum(map(len, self._early))
 
     @property
     def unacknowledged(self) -> int:
@@ -315,7 +316,7 @@ class Qh3Engine:
             only_data = False
         if not (only_data and self._stream_is_open):
             self._take_events()
-        if core.authenticated > before and (path != self._ways.current or not self._ways.proven):
+        if core.authenticated > before:
             self._follow(path, len(run))
 
     def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
@@ -334,15 +335,12 @@ class Qh3Engine:
         core: Any = self._quic._core
         before = 0 if core is None else core.authenticated
         self._guarded(receive, *arguments, self._core_address, now)
-        if (
-            self.security is not None
-            and (path != self._ways.current or not self._ways.proven)
-            and core.authenticated > before
-        ):
+        if self.security is not None and core.authenticated > before:
             self._follow(path, size)
 
     def _follow(self, path: Path, size: int) -> None:
-        if not self._is_client:
+        """Note where genuine and new packets came from, after the handshake."""
+        if not self._is_client and (path != self._ways.current or not self._ways.proven):
             self._proof_due = self._ways.heard(path, size)
 
     def _guarded(self, operation: Callable[..., object], *arguments: object) -> None:
@@ -424,7 +422,7 @@ class Qh3Engine:
         path = self._ways.current
         self._now = now
         metered: Any = self._quic._core
-        if metered is None or path is None or (self.ending is not None and self.terminated):
+        if metered is None or path is None or self.terminated:
             return []
         core = metered.core
         datagrams, self._ahead = self._ahead, []

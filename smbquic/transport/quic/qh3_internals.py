@@ -88,9 +88,8 @@ class MeteredCore:
         if self._event is not None:
             event, self._event = self._event, None
             return event
-        core = self.core
-        while self.unread < self._limit or core.state in _OVER:
-            event = core.next_event()
+        while not self.full or self.core.state in _OVER:
+            event = self.core.next_event()
             if event is None:
                 return None
             match event:

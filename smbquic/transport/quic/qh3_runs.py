@@ -9,7 +9,6 @@ from typing import Any
 
 from smbquic.wire.cursor import Buffer
 
-STREAM = 0
 ACKNOWLEDGE = "ack_application"
 """The core's name for the timer of an acknowledgement."""
 ROOM_FOR_HEADERS = 64
