@@ -288,3 +288,12 @@ def running_smbd(folder: Path) -> Iterator[Smbd]:
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             stop(process)
+            _stop_pipes(state)
+
+
+def _stop_pipes(state: Path) -> None:
+    """End what smbd has started to serve named pipes: it is in a session of its own."""
+    noted = state / "samba-dcerpcd.pid"
+    if noted.exists():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int(noted.read_text()), signal.SIGTERM)

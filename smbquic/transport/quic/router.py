@@ -94,12 +94,14 @@ class Router:
             self.datagram_received(run[start : start + size], path, now)
 
     def _owner_of_run(self, run: bytes, size: int) -> Destination | None:
-        connection_id = run[1 : 1 + CONNECTION_ID_SIZE]
-        for start in range(0, len(run), size):
-            at = start + 1
-            if run[start] & LONG_HEADER or run[at : at + CONNECTION_ID_SIZE] != connection_id:
+        # A byte of all datagrams at once, which is several times as fast as one after the other.
+        first = run[::size]
+        if not first or max(first) & LONG_HEADER:
+            return None
+        for at in range(1, 1 + CONNECTION_ID_SIZE):
+            if run[at::size].count(run[at : at + 1]) != len(first):
                 return None
-        return self._owners.get(connection_id)
+        return self._owners.get(run[1 : 1 + CONNECTION_ID_SIZE])
 
     def batch_received(self, now: float) -> None:
         """Let the connections that got something answer, each once."""
