@@ -259,16 +259,3 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
     file.write_text(text)
     with contextlib.suppress(config.ConfigError):
         config.load(file)
-
-
-def test_the_reference_page_is_that_of_the_code() -> None:
-    page = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
-    assert page.read_text("utf-8") == config.reference(), (
-        "run: python -m smbquic.config > docs/reference/configuration.md"
-    )
-
-
-def test_every_key_says_what_it_is_for() -> None:
-    for section in config.SECTIONS:
-        for key in section.keys:
-            assert key.text, f"{section.name}.{key.name}"
