@@ -17,17 +17,21 @@ T = TypeVar("T")
 STALL = 0.005
 
 
-async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+async def in_thread(
+    function: Callable[..., T], *arguments: Any, undo: Callable[[T], object] | None = None
+) -> T:
     """Call what may wait for the disk without holding up the event loop.
 
     When the task is cancelled, the call is still waited for: it uses descriptors that whoever
-    cleans up is about to close.
+    cleans up is about to close. What it gave then, which nobody gets, is handed to `undo`.
     """
     work = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         await asyncio.wait([work])
+        if work.exception() is None and undo is not None:
+            undo(work.result())
         raise
 
 
@@ -125,12 +129,17 @@ class Part:
         os.utime(self._descriptor, ns=(modified, modified))
         os.fsync(self._descriptor)
         self._path.replace(self.target)
-        os.close(self._descriptor)
+        self._close()
 
     def discard(self) -> None:
-        """Forget it, after a failure."""
-        os.close(self._descriptor)
-        self._path.unlink(missing_ok=True)
+        """Forget it, after a failure; nothing happens once it has taken its place."""
+        if self._descriptor >= 0:
+            self._close()
+            self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
     @classmethod
     def store(cls, target: Path, data: Buffer, modified: int) -> None:
@@ -139,7 +148,7 @@ class Part:
         try:
             part.write_at(0, data)
             part.commit(modified)
-        except OSError:
+        except BaseException:
             part.discard()
             raise
 

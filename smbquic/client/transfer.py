@@ -116,7 +116,7 @@ async def _get_open(share: "Share", file: File, target: Path, progress: Progress
     size: int = file.opened.end_of_file
     step = read_step(share)
     tally = _Tally(progress, size)
-    part = await in_thread(Part, target)
+    part = await in_thread(Part, target, undo=Part.discard)
     disk = Disk()
 
     async def fetch(offset: int) -> None:
@@ -218,7 +218,7 @@ class RemotePart:
 async def put(share: "Share", source: Path, path: str, *, progress: Progress | None = None) -> None:
     """See `Share.put`."""
     async with share.slots:
-        loaded = await in_thread(Source.load, source, write_step(share))
+        loaded = await in_thread(Source.load, source, write_step(share), undo=_let_go)
         if not isinstance(loaded, Source):
             data, modified = loaded
             await _put_small(share, data, path, modified)
@@ -228,6 +228,11 @@ async def put(share: "Share", source: Path, path: str, *, progress: Progress | N
         await _put_large(share, loaded, path, progress)
     finally:
         await in_thread(loaded.close)
+
+
+def _let_go(loaded: Source | tuple[bytes, int]) -> None:
+    if isinstance(loaded, Source):
+        loaded.close()
 
 
 async def put_bytes(share: "Share", data: Buffer, path: str) -> None:

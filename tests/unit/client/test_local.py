@@ -147,3 +147,32 @@ async def test_a_fast_disk_is_used_at_once_and_a_slow_one_from_threads(
     assert await disk.call(threading.get_ident) != here
     assert await disk.call(threading.get_ident) == here
     assert await disk.call(int, "7") == 7
+
+
+def test_a_part_that_has_taken_its_place_stays(tmp_path: Path) -> None:
+    part = Part(tmp_path / "x")
+    part.write_at(0, b"abc")
+    part.commit(0)
+    with (tmp_path / "y").open("w") as other:  # gets the number of the part's descriptor
+        part.discard()
+        other.write("z")
+    assert (tmp_path / "x").read_bytes() == b"abc"
+
+
+async def test_what_nobody_waits_for_any_more_is_undone() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    undone: list[str] = []
+
+    def begin() -> str:
+        begun.set()
+        go_on.wait(60)
+        return "a part"
+
+    task = asyncio.create_task(in_thread(begin, undo=undone.append))
+    await asyncio.to_thread(begun.wait, 60)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert undone == ["a part"]
