@@ -17,9 +17,6 @@ from tests.interop.processes import running_relay, running_server
 
 Verdicts = dict[str, str]
 
-SUITE_SECONDS = 400.0
-"""`smb2.notify` takes more than half of that through the relay."""
-
 
 def take(*, relay: bool) -> Verdicts:
     """Run every suite over TCP, or over QUIC through the relay."""
@@ -33,7 +30,7 @@ def take(*, relay: bool) -> Verdicts:
         if relay:
             port = stack.enter_context(running_relay(folder, server))
         for suite in (*torture.SUITES, *torture.FURTHER_SUITES):
-            found, _ = torture.run(suite, port, server.share, SUITE_SECONDS)
+            found, _ = torture.run(suite, port, server.share)
             print(f"{suite}: {_count(found.values())}", flush=True)
             verdicts |= found
     return verdicts
