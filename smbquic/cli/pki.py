@@ -7,14 +7,16 @@ from typing import IO, Any
 
 import click
 
+from smbquic.cli import failure
 from smbquic.cli.failure import ExitCode
-from smbquic.cli.output import emit, printable
+from smbquic.cli.output import emit, printable, warn
 from smbquic.pki import issuing
 from smbquic.pki.authority import KeyType, Purpose
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates, read_credential
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
 from smbquic.pki.explain import Finding, Verdict, describe, explain, usable
+from smbquic.pki.files import PkiError, RevokedError
 from smbquic.pki.verify import Trust, verify
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -85,7 +87,12 @@ def init_command(
 @_directory_argument
 @click.argument("stem", metavar="NAME")
 @click.option("--for", "purpose", type=_PURPOSES, required=True, help="Which end it is for.")
-@click.option("--name", "names", multiple=True, help="A DNS name or address; repeatable.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    help="A DNS name or address; for a client, an e-mail address too. Repeatable.",
+)
 @click.option("--subject", help="The common name; by default the first name.")
 @click.option("--days", type=click.IntRange(1), default=LEAF_DAYS, show_default=True)
 @_key_type_option
@@ -107,7 +114,7 @@ def issue_command(
 
     \b
     smbquic pki issue ./pki fs2.example --for server
-    smbquic pki issue ./pki alice --for client
+    smbquic pki issue ./pki alice --for client --name alice@corp.example
     """
     pki = PkiDirectory(directory)
     password = _issuer_password(pki, password_file)
@@ -139,6 +146,7 @@ def issue_command(
 )
 @click.option("--days", type=click.IntRange(1), default=LEAF_DAYS, show_default=True)
 @click.option("--new-key", is_flag=True, help="Make a new key, too.")
+@click.option("--force", is_flag=True, help="Renew what is revoked, too.")
 @_password_option
 @_json_option
 def renew_command(
@@ -149,26 +157,74 @@ def renew_command(
     password_file: IO[str] | None,
     *,
     new_key: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Issue certificates of DIRECTORY anew, into the same files: those named, or those due.
 
-    A running server takes the new files up by itself.
+    A running server takes the new files up by itself. What is revoked stays as it is without
+    --force: with a NAME that is an error, else it is said and the others are renewed. The exit
+    code is 1 if only some of them could be.
 
     \b
     smbquic pki renew ./pki server
     smbquic pki renew ./pki --within 60
     """
     pki = PkiDirectory(directory)
+    try:
+        for stem in stems:
+            issuing.files_of(pki, stem)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     chosen = stems or issuing.due(pki, within=within)
     password = _issuer_password(pki, password_file) if chosen else None
-    renewed = []
+    renewed: list[CertificateFiles] = []
+    revoked: list[str] = []
+    failures: list[tuple[str, Exception]] = []
     for stem in chosen:
         try:
-            renewed.append(issuing.renew(pki, stem, days=days, new_key=new_key, password=password))
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-    _report("renewed", renewed, as_json=as_json)
+            renewed.append(
+                issuing.renew(pki, stem, days=days, new_key=new_key, force=force, password=password)
+            )
+        except RevokedError as error:
+            revoked.append(str(issuing.files_of(pki, stem).certificate))
+            if stems:
+                failures.append((stem, error))
+        except (PkiError, OSError) as error:
+            failures.append((stem, error))
+    if len(chosen) == 1 and failures:
+        raise failures[0][1]
+    _report_renewed(renewed, revoked, failures, named=bool(stems), as_json=as_json)
+
+
+def _report_renewed(
+    renewed: list[CertificateFiles],
+    revoked: list[str],
+    failures: list[tuple[str, Exception]],
+    *,
+    named: bool,
+    as_json: bool,
+) -> None:
+    """Say what became of each certificate. Raises `PartialFailure` if any could not be renewed."""
+    if as_json:
+        emit(
+            {
+                "renewed": _documents(renewed),
+                "revoked": revoked,
+                "failures": [
+                    {"name": stem, "error": failure.describe(error)} for stem, error in failures
+                ],
+            }
+        )
+    else:
+        if renewed or not (revoked or failures):
+            _report("renewed", renewed, as_json=False)
+        for path in [] if named else revoked:
+            click.echo(f"{path} is revoked, and is not renewed without --force")
+    for _, error in failures:
+        warn(failure.describe(error))
+    if failures:
+        raise failure.PartialFailure(f"{len(failures)} not renewed, {len(renewed)} renewed")
 
 
 @group.command("revoke")
@@ -209,9 +265,9 @@ def replace_intermediate_command(
     """Make a new intermediate in DIRECTORY, under the same root, and revoke the old one.
 
     For when its key is lost, or its end is near. This takes the root's key (ca.key). The
-    certificates that are in DIRECTORY with their keys are issued anew, with the same keys; a
-    running server takes them up by itself. All others that the old one issued are revoked with it.
-    Carry them and crl.pem to where they are needed.
+    certificates that are in DIRECTORY with their keys, and are not revoked, are issued anew, with
+    the same keys; a running server takes them up by itself. All others that the old one issued are
+    revoked with it. Carry them and crl.pem to where they are needed.
 
     \b
     smbquic pki replace-intermediate ./pki
@@ -363,9 +419,13 @@ def _issuer_password(pki: PkiDirectory, password_file: IO[str] | None) -> str | 
     return _need_password(password_file) if pki.is_encrypted() else None
 
 
+def _documents(made: list[CertificateFiles]) -> list[dict[str, str]]:
+    return [{"certificate": str(each.certificate), "key": str(each.key)} for each in made]
+
+
 def _report(what: str, made: list[CertificateFiles], *, as_json: bool) -> None:
     if as_json:
-        emit({what: [{"certificate": str(f.certificate), "key": str(f.key)} for f in made]})
+        emit({what: _documents(made)})
         return
     for files in made:
         click.echo(f"{what} {files.certificate}, with the key {files.key}")

@@ -9,7 +9,7 @@ from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Valid
 from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
 from smbquic.pki.faults import Fault, FaultyPki, write_faults
-from smbquic.pki.files import PkiError
+from smbquic.pki.files import PkiError, RevokedError
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.pki.verify import Trust, verify
 
@@ -25,6 +25,7 @@ __all__ = [
     "PkiError",
     "Purpose",
     "Reason",
+    "RevokedError",
     "Trust",
     "Validity",
     "ensure_private_ca",

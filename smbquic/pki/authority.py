@@ -127,8 +127,9 @@ class Authority:
     ) -> Credential:
         """A leaf for one end of a connection; `names` are DNS names and IP addresses.
 
+        A client's may be e-mail addresses too, which access rules and logons are about.
         `validity` is taken as it is: cut it with `Validity.within` if it must not outlive this
-        authority. Raises `ValueError` for what is neither a DNS name nor an address.
+        authority. Raises `ValueError` for what is none of these.
         """
         builder = self._builder(_subject(common_name), key, validity)
         builder = _leaf_extensions(builder, purpose, names)
@@ -211,6 +212,15 @@ def subject_names(certificate: x509.Certificate) -> list[str]:
     ]
 
 
+def mail_addresses(certificate: x509.Certificate) -> list[str]:
+    """The e-mail addresses that a certificate carries."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return extension.value.get_values_for_type(x509.RFC822Name)
+
+
 def now_utc() -> datetime:
     """The time to the second, which is what a certificate can hold."""
     return datetime.now(UTC).replace(microsecond=0)
@@ -232,6 +242,18 @@ def general_name(name: str) -> x509.DNSName | x509.IPAddress:
             "nor an IP address"
         )
     return x509.DNSName(name.lower())
+
+
+def _alternative_name(name: str, purpose: Purpose) -> x509.GeneralName:
+    """A subject alternative name for one end. Raises `ValueError`."""
+    if "@" not in name:
+        return general_name(name)
+    if purpose is not Purpose.CLIENT:
+        raise ValueError(f"{name!r} is an e-mail address, and a server is reached by a DNS name")
+    try:
+        return x509.RFC822Name(name)
+    except ValueError as error:
+        raise ValueError(f"{name!r} is not an e-mail address such as alice@corp.example") from error
 
 
 def _subject(common_name: str) -> x509.Name:
@@ -278,7 +300,7 @@ def _leaf_extensions(
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose.usage]), critical=False)
     )
-    alternatives = dict.fromkeys(general_name(name) for name in names)
+    alternatives = dict.fromkeys(_alternative_name(name, purpose) for name in names)
     if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     return builder

@@ -17,7 +17,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from smbquic.pki.authority import Purpose, general_name, now_utc, subject_names
+from smbquic.pki.authority import (
+    Purpose,
+    general_name,
+    mail_addresses,
+    now_utc,
+    subject_names,
+)
 from smbquic.pki.checks import (
     AUTHORITY_CURVES,
     CertificateError,
@@ -69,7 +75,7 @@ def describe(certificate: x509.Certificate) -> dict[str, Any]:
             if certificate.signature_hash_algorithm
             else certificate.signature_algorithm_oid.dotted_string
         ),
-        "names": subject_names(certificate),
+        "names": [*subject_names(certificate), *mail_addresses(certificate)],
         "usages": usage_names(certificate),
         "authority": constraints is not None and constraints.ca,
     }

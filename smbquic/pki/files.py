@@ -28,6 +28,10 @@ class PkiError(SmbError):
     """A file of the PKI is missing, damaged, or does not fit the others. The message names it."""
 
 
+class RevokedError(PkiError):
+    """A certificate that was revoked, and is not issued anew unless somebody insists."""
+
+
 def write_file(path: Path, data: bytes, mode: int) -> None:
     """Put `data` at `path` with permissions `mode`: a reader sees the old file or the new one.
 

@@ -17,6 +17,7 @@ from smbquic.pki.authority import (
     certificate_pem,
     generate_key,
     key_pem,
+    mail_addresses,
     now_utc,
     subject_names,
 )
@@ -32,6 +33,7 @@ from smbquic.pki.files import (
     PUBLIC,
     PkiError,
     PrivateKey,
+    RevokedError,
     load_certificates,
     load_crls,
     load_key,
@@ -58,11 +60,14 @@ def issue(
 ) -> CertificateFiles:
     """A new certificate with a new key, as ``STEM.pem`` and ``STEM.key`` in the directory.
 
-    `names` are the DNS names and addresses of a server; a server without any gets its stem for
-    one. `password` opens the issuer's key. Raises `FileExistsError` rather than replace a file,
+    `names` are the DNS names and addresses of a server, and the e-mail addresses of a client; a
+    server without any gets its stem for one. `password` opens the issuer's key. Raises
+    `FileExistsError` rather than replace a file, `RevokedError` where that one is revoked,
     `ValueError` for a name that is none, `PkiError`, and `OSError`.
     """
     files = files_of(pki, stem)
+    if files.certificate.exists():
+        _refuse_revoked(pki, files, load_certificates(files.certificate)[0])
     for path in (files.certificate, files.key):
         if path.exists():
             raise FileExistsError(errno.EEXIST, "it is there already; renew it instead", str(path))
@@ -82,15 +87,19 @@ def renew(
     *,
     days: int = LEAF_DAYS,
     new_key: bool = False,
+    force: bool = False,
     password: str | None = None,
     now: datetime | None = None,
 ) -> CertificateFiles:
     """Issue a certificate anew, with the same subject, names and purposes, in the same files.
 
-    The key stays unless `new_key` asks for another of its kind. Raises `PkiError` and `OSError`.
+    The key stays unless `new_key` asks for another of its kind. Raises `RevokedError` for a
+    certificate that is revoked, unless `force` is set, `PkiError` and `OSError`.
     """
     files = files_of(pki, stem)
     current = load_certificates(files.certificate)[0]
+    if not force:
+        _refuse_revoked(pki, files, current)
     key = load_key(files.key)
     if current.public_key() != key.public_key():
         raise PkiError(f"{files.key} is not the key of {files.certificate}")
@@ -114,6 +123,26 @@ def due(
         for files in _issued_files(pki)
         if load_certificates(files.certificate)[0].not_valid_after_utc <= limit
     ]
+
+
+def is_revoked(pki: PkiDirectory, certificate: x509.Certificate) -> bool:
+    """Whether a certificate is on the list of its issuer. Raises `PkiError` without the lists."""
+    serial = certificate.serial_number
+    return any(
+        each.issuer == certificate.issuer
+        and each.get_revoked_certificate_by_serial_number(serial) is not None
+        for each in load_crls(pki.crl)
+    )
+
+
+def _refuse_revoked(
+    pki: PkiDirectory, files: CertificateFiles, certificate: x509.Certificate
+) -> None:
+    if is_revoked(pki, certificate):
+        raise RevokedError(
+            f"{files.certificate} is revoked, and is not issued anew; where that is what you want:"
+            f" smbquic pki renew {pki.path} {files.certificate.stem} --new-key --force"
+        )
 
 
 def _issued_files(pki: PkiDirectory) -> list[CertificateFiles]:
@@ -160,9 +189,10 @@ def replace_intermediate(
 ) -> list[CertificateFiles]:
     """A new intermediate under the same root; what the old one issued is issued anew, or revoked.
 
-    Issued anew is what is in the directory with its key, and keeps that; the rest goes with the old
-    intermediate, which is revoked last. So no server in between shows what its clients refuse.
-    `password` opens the keys of both authorities, and the new one's. Raises `PkiError`, `OSError`.
+    Issued anew is what is in the directory with its key and is not revoked, and keeps that key; the
+    rest goes with the old intermediate, which is revoked last. So no server in between shows what
+    its clients refuse. `password` opens the keys of both authorities, and the new one's. Raises
+    `PkiError`, `OSError`.
     """
     now = now or now_utc()
     root, old = pki.root(password), load_certificates(pki.intermediate)[0]
@@ -170,6 +200,7 @@ def replace_intermediate(
         (files, current, load_key(files.key))
         for files in _issued_files(pki)
         if _issued_by(current := load_certificates(files.certificate)[0], old)
+        and not is_revoked(pki, current)
     ]
     validity = Validity.starting(now, AUTHORITY_DAYS).within(root.certificate)
     name = f"smbquic issuer {secrets.token_hex(4)}"
@@ -206,7 +237,7 @@ def _anew(
 ) -> Credential:
     """The certificate again, with the same subject, names and purpose."""
     common_name = current.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
-    names = subject_names(current)
+    names = (*subject_names(current), *mail_addresses(current))
     return issuer.issue(_purpose(current), str(common_name), key, validity, names)
 
 
@@ -218,16 +249,11 @@ def _purpose(certificate: x509.Certificate) -> Purpose:
 def _open_issuer(pki: PkiDirectory, password: str | None) -> Authority:
     """The authority that issues leaves, unless it is revoked."""
     issuer = pki.issuer(password)
-    certificate = issuer.certificate
-    for each in load_crls(pki.crl) if pki.crl.exists() else ():
-        if (
-            each.issuer == certificate.issuer
-            and each.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
-        ):
-            raise PkiError(
-                f"{pki.intermediate} is revoked, and with it whatever it issues;"
-                f" run: smbquic pki replace-intermediate {pki.path}"
-            )
+    if is_revoked(pki, issuer.certificate):
+        raise PkiError(
+            f"{pki.intermediate} is revoked, and with it whatever it issues;"
+            f" run: smbquic pki replace-intermediate {pki.path}"
+        )
     return issuer
 
 

@@ -10,7 +10,8 @@ from cryptography import x509
 
 from smbquic.pki.authority import Purpose, Validity, general_name, now_utc, subject_names
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
-from smbquic.pki.files import PkiError, load_certificates, load_key
+from smbquic.pki.files import PkiError, RevokedError, load_certificates, load_key
+from smbquic.pki.issuing import is_revoked
 
 RENEW_BEFORE = timedelta(days=30)
 """How long before its end a certificate of the private CA is replaced."""
@@ -36,8 +37,8 @@ def ensure_private_ca(
     The server's certificate is issued anew, with the same key, when it ends within `RENEW_BEFORE`
     or does not carry every one of `names`; names that it already carries stay. The root stays the
     same, so that whoever trusts it need not be told. Several processes may call this at once.
-    Raises `PkiError` for a directory that is damaged or too old, `ValueError` for a name that is
-    none, and `OSError`.
+    Raises `RevokedError` where the server's certificate is revoked, `PkiError` for a directory that
+    is damaged or too old, `ValueError` for a name that is none, and `OSError`.
     """
     now = now or now_utc()
     pki = PkiDirectory(data_directory / "pki")
@@ -55,6 +56,11 @@ def ensure_private_ca(
 def _renew_server(pki: PkiDirectory, names: tuple[str, ...], now: datetime) -> None:
     files: CertificateFiles = pki.server
     current = load_certificates(files.certificate)[0]
+    if is_revoked(pki, current):
+        raise RevokedError(
+            f"{files.certificate} is revoked: give the server a certificate with --cert, or make"
+            f" another here: smbquic pki renew {pki.path} server --new-key --force"
+        )
     key = load_key(files.key)
     present = subject_names(current)
     wanted = {general_name(name) for name in names}

@@ -1,13 +1,16 @@
 """`smbquic pki` and its words and exit codes, in process."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from smbquic.cli.main import cli
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.main import cli, main
 from smbquic.pki import Fault, FaultyPki, PkiDirectory
 from smbquic.pki.container import read_credential
 from smbquic.pki.files import load_certificates
@@ -17,6 +20,27 @@ def pki_command(*arguments: object, code: int = 0, **options: Any) -> str:
     result = CliRunner().invoke(cli, ["pki", *map(str, arguments)], **options)
     assert result.exit_code == code, (result.output, result.exception)
     return result.output
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the program ended, and what it said on both streams."""
+
+    code: int
+    said: str
+
+
+@pytest.fixture
+def run_main(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """The whole program, with its exit codes."""
+
+    def run(*arguments: str) -> Ended:
+        capsys.readouterr()
+        code = main(list(arguments))
+        captured = capsys.readouterr()
+        return Ended(code, captured.out + captured.err)
+
+    return run
 
 
 def test_the_life_of_a_certificate(tmp_path: Path) -> None:
@@ -30,7 +54,9 @@ def test_the_life_of_a_certificate(tmp_path: Path) -> None:
     assert renewed == {
         "renewed": [
             {"certificate": str(place / "alice.pem"), "key": str(place / "alice.key")},
-        ]
+        ],
+        "revoked": [],
+        "failures": [],
     }
     assert load_certificates(place / "alice.pem")[0] != before
     assert "nothing is due" in pki_command("renew", place)
@@ -56,6 +82,50 @@ def test_an_encrypted_authority(tmp_path: Path) -> None:
     assert "no password" in pki_command("issue", place, "a", "--for", "client", code=2)
     pki_command("issue", place, "a", "--for", "client", **secret)
     pki_command("renew", place, "a", "--password-file", "-", input="secret\n")
+
+
+def test_what_is_revoked_is_not_renewed_unless_forced(
+    tmp_path: Path, run_main: Callable[..., Ended]
+) -> None:
+    place = tmp_path / "pki"
+    pki_command("init", place)
+    pki_command("issue", place, "alice", "--for", "client")
+    pki_command("revoke", place, place / "alice.pem")
+    before = (place / "alice.pem").read_bytes()
+    # The daily run: the others are renewed, and this is no failure.
+    said = pki_command("renew", place, "--within", "400")
+    assert f"renewed {place / 'server.pem'}" in said
+    assert f"{place / 'alice.pem'} is revoked, and is not renewed without --force" in said
+    assert "nothing is due" not in said
+    document = json.loads(pki_command("renew", place, "--within", "400", "--json"))
+    assert document["revoked"] == [str(place / "alice.pem")]
+    assert len(document["renewed"]) == 2
+    # Named, it is one.
+    failed = run_main("pki", "renew", str(place), "alice")
+    assert failed.code == ExitCode.TRANSPORT
+    assert "alice.pem is revoked" in failed.said
+    failed = run_main("pki", "renew", str(place), "alice", "server")
+    assert failed.code == ExitCode.PARTLY
+    assert f"renewed {place / 'server.pem'}" in failed.said
+    assert "1 not renewed, 1 renewed" in failed.said
+    assert (place / "alice.pem").read_bytes() == before
+    assert "alice.pem" in pki_command("renew", place, "alice", "--force", "--new-key")
+    accept = ("--ca", place / "ca.pem", "--crl", place / "crl.pem", "--for", "client")
+    assert "accepted" in pki_command("verify", place / "alice.pem", *accept)
+
+
+def test_one_that_cannot_be_renewed_does_not_stop_the_others(
+    tmp_path: Path, pki: PkiDirectory, run_main: Callable[..., Ended]
+) -> None:
+    place = tmp_path / "pki"
+    pki_command("init", place)
+    for ending in ("pem", "key"):
+        source = pki.server.certificate if ending == "pem" else pki.server.key
+        (place / f"another.{ending}").write_bytes(source.read_bytes())
+    result = run_main("pki", "renew", str(place), "--within", "400")
+    assert result.code == ExitCode.PARTLY
+    assert "another.pem was not issued by" in result.said
+    assert f"renewed {place / 'server.pem'}" in result.said
 
 
 @pytest.mark.parametrize("stem", ["ca", "a/b"])

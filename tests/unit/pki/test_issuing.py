@@ -3,8 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.pki import KeyType, PkiDirectory, PkiError, Purpose, Trust, init, verify
-from smbquic.pki.authority import subject_names
+from smbquic.pki import (
+    KeyType,
+    PkiDirectory,
+    PkiError,
+    Purpose,
+    RevokedError,
+    Trust,
+    init,
+    verify,
+)
+from smbquic.pki.authority import mail_addresses, subject_names
 from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.container import ders
 from smbquic.pki.files import load_certificates, load_crls, load_key
@@ -94,6 +103,59 @@ def test_only_what_is_ours_and_whole_is_renewed(own: PkiDirectory, pki: PkiDirec
         renew(own, "strange")
 
 
+def test_a_client_is_named_by_an_e_mail_address(own: PkiDirectory) -> None:
+    files = issue(own, "alice", Purpose.CLIENT, ["alice@corp.example", "pc7.corp.example"])
+    renew(own, "alice")
+    chain = load_certificates(files.certificate)
+    verify(ders(chain), Purpose.CLIENT, Trust.load(own.ca, own.crl))
+    assert mail_addresses(chain[0]) == ["alice@corp.example"]
+    assert subject_names(chain[0]) == ["pc7.corp.example"]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "name", "words"),
+    [
+        (Purpose.SERVER, "alice@corp.example", "a server is reached by a DNS name"),
+        (Purpose.CLIENT, "älice@corp.example", "not an e-mail address such as"),
+        (Purpose.CLIENT, "Alice <alice@corp.example>", "not an e-mail address such as"),
+    ],
+)
+def test_addresses_that_are_none(
+    own: PkiDirectory, purpose: Purpose, name: str, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        issue(own, "alice", purpose, [name])
+    assert not files_of(own, "alice").certificate.exists()
+
+
+def test_a_revoked_certificate_is_not_renewed(own: PkiDirectory) -> None:
+    revoked = load_certificates(issue(own, "alice", Purpose.CLIENT).certificate)[0]
+    revoke(own, revoked)
+    for attempt in (renew, lambda pki, stem: issue(pki, stem, Purpose.CLIENT)):
+        with pytest.raises(RevokedError, match=r"alice\.pem is revoked.*renew .* --force"):
+            attempt(own, "alice")
+    assert load_certificates(files_of(own, "alice").certificate)[0] == revoked
+    files = renew(own, "alice", force=True, new_key=True)
+    verify(ders(load_certificates(files.certificate)), Purpose.CLIENT, Trust.load(own.ca, own.crl))
+    assert load_key(files.key).public_key() != revoked.public_key()
+
+
+def test_another_intermediate_does_not_issue_what_was_revoked(own: PkiDirectory) -> None:
+    alice = issue(own, "alice", Purpose.CLIENT)
+    before = alice.certificate.read_bytes()
+    revoke(own, load_certificates(alice.certificate)[0])
+    assert replace_intermediate(own) == [own.client, own.server]
+    assert alice.certificate.read_bytes() == before
+    with pytest.raises(RevokedError):
+        renew(own, "alice")
+
+
+def test_without_the_lists_nothing_is_renewed(own: PkiDirectory) -> None:
+    own.crl.unlink()
+    with pytest.raises(PkiError, match=r"crl\.pem: cannot read the revocation list"):
+        renew(own, "server")
+
+
 def test_what_is_due(own: PkiDirectory) -> None:
     assert due(own) == []
     issue(own, "short", Purpose.CLIENT, days=20)
@@ -137,7 +199,7 @@ def test_a_revoked_intermediate_takes_all_that_it_issued_with_it(own: PkiDirecto
     with pytest.raises(PkiError, match="run: smbquic pki replace-intermediate"):
         issue(own, "bob", Purpose.CLIENT)
     with pytest.raises(PkiError, match=r"intermediate\.pem is revoked"):
-        renew(own, "alice")
+        renew(own, "client")
     # The other list in the file is as it was, and still the first.
     assert [len(list(each)) for each in load_crls(own.crl)] == [1, 1]
     assert load_crls(own.crl)[0].issuer == intermediate.subject

@@ -13,6 +13,7 @@ from smbquic.pki import (
     PkiDirectory,
     PkiError,
     Purpose,
+    RevokedError,
     Trust,
     ensure_private_ca,
     init,
@@ -21,6 +22,7 @@ from smbquic.pki import (
 )
 from smbquic.pki.authority import now_utc
 from smbquic.pki.files import load_certificates
+from smbquic.pki.issuing import revoke
 
 NOW = now_utc()
 
@@ -80,6 +82,16 @@ def test_at_the_end_of_the_root_somebody_has_to_act(tmp_path: Path) -> None:
     ensure_private_ca(tmp_path, now=NOW)
     with pytest.raises(PkiError, match=r"ends on 20..-..-..; move it away, start again"):
         ensure_private_ca(tmp_path, now=NOW + timedelta(days=3630))
+
+
+def test_a_revoked_leaf_is_neither_served_nor_renewed(tmp_path: Path) -> None:
+    pki = ensure_private_ca(tmp_path, ["fs.example"], now=NOW)
+    leaf = load_certificates(pki.server.certificate)[0]
+    revoke(pki, leaf)
+    for later in (timedelta(), timedelta(days=390)):
+        with pytest.raises(RevokedError, match=r"pki renew .* server --new-key --force"):
+            ensure_private_ca(tmp_path, ["fs.example"], now=NOW + later)
+    assert load_certificates(pki.server.certificate)[0] == leaf
 
 
 def test_a_damaged_directory_is_told_and_left_alone(tmp_path: Path) -> None:
