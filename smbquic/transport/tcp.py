@@ -182,7 +182,11 @@ class TcpTransport(asyncio.BufferedProtocol):
     def _write(self, message: Sequence[Buffer]) -> None:
         self._last = sum(map(len, message))
         self._sent += self._last
-        self._transport.writelines(message)
+        # Once the peer's reset has been met, asyncio is about to say so: connection_lost() follows.
+        # Up to Python 3.13.5 writelines() would have the socket watched again, and whoever got its
+        # descriptor next would never be read from (gh-136234).
+        if not self._transport.is_closing():
+            self._transport.writelines(message)
 
     def receive(self) -> Coroutine[Any, Any, memoryview]:
         """Wait for one message; see `MessageTransport.receive`."""

@@ -45,8 +45,9 @@ class Service:
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     users = UserStore()
     users.add("alice", "secret")
+    storage = LocalStorage(tmp_path)
     server = Server(
-        [Share("data", LocalStorage(tmp_path))],
+        [Share("data", storage)],
         Authenticator(users, server_name="fs.example"),
         ServerSettings(guid=bytes(range(16))),
     )
@@ -55,6 +56,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     await listener.close()
     assert server.failures == 0
     assert not server.connections
+    storage.close()
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ async def smbclient(root: Path, tmp_path: Path) -> AsyncIterator[Run]:
     await listener.close()
     assert server.failures == 0
     assert server.sessions == {}
+    storage.close()
 
 
 DIALECTS = ["SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11"]

@@ -405,6 +405,27 @@ async def test_a_reset_is_the_end(tcp_server: tuple[int, asyncio.Queue[Any]]) ->
         await asyncio.wait_for(transport.receive(), 20)
 
 
+async def test_who_is_sent_to_after_a_reset_does_not_harm_the_next_connection(
+    tcp_server: tuple[int, asyncio.Queue[Any]],
+) -> None:
+    """asyncio's writelines() watched a descriptor that it was about to close, up to 3.13.5."""
+    port, accepted = tcp_server
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        transport = await accepted.get()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    transport.send_now(b"the first finds out")
+    transport.send_now(b"the second comes before the loop does")
+    await asyncio.wait_for(transport.wait_closed(), 20)
+
+    # Its two ends have the descriptors that the former connection had.
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    transport = await accepted.get()
+    writer.write(b"\0\0\0\5whole")
+    assert bytes(await asyncio.wait_for(transport.receive(), 20)) == b"whole"
+    writer.close()
+    await asyncio.wait_for(transport.wait_closed(), 20)
+
+
 async def test_a_message_may_come_byte_by_byte(
     tcp_server: tuple[int, asyncio.Queue[Any]],
 ) -> None:

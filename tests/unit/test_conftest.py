@@ -38,4 +38,4 @@ def test_missing_programs(variables: dict[str, str], summary: str, tmp_path: Pat
         check=False,
     )
     assert summary in done.stdout
-    assert "not installed: no-such-program (Debian: smbclient, samba" in done.stdout
+    assert "not installed: no-such-program (CONTRIBUTING.md names" in done.stdout

@@ -347,6 +347,13 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
     )
 
 
+async def close_server(server: Server) -> None:
+    """Ends a server, and closes what its shares stand on."""
+    await server.close()
+    for share in server.shares.values():
+        share.storage.close()
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """The folder under the shares."""
@@ -356,8 +363,22 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def server(root: Path) -> Server:
-    return make_server(root)
+async def server_with(root: Path) -> AsyncIterator[Callable[..., Server]]:
+    """Makes a server with other limits or settings on the same folder."""
+    servers = []
+
+    def made(limits: Limits = QUICK, **settings: Any) -> Server:
+        servers.append(make_server(root, limits, **settings))
+        return servers[-1]
+
+    yield made
+    for server in servers:
+        await close_server(server)
+
+
+@pytest.fixture
+async def server(server_with: Callable[..., Server]) -> Server:
+    return server_with()
 
 
 Connect = Callable[..., Awaitable[Client]]
@@ -405,16 +426,6 @@ def create_request() -> Callable[..., CreateRequest]:
 
 
 @pytest.fixture
-def server_with(root: Path) -> Callable[..., Server]:
-    """Makes a server with other limits or settings on the same folder."""
-
-    def made(limits: Limits = QUICK, **settings: Any) -> Server:
-        return make_server(root, limits, **settings)
-
-    return made
-
-
-@pytest.fixture
 def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     """Lets everybody else run until something holds."""
 
@@ -435,8 +446,14 @@ def listing(root: Path) -> Callable[[], list[str]]:
 
 @pytest.fixture(scope="session")
 def server_in() -> Callable[[Path], Server]:
-    """Makes a server on any folder."""
+    """Makes a server on any folder, which `closing` ends."""
     return make_server
+
+
+@pytest.fixture(scope="session")
+def closing() -> Callable[[Server], Awaitable[None]]:
+    """Ends a server, and closes what its shares stand on."""
+    return close_server
 
 
 @pytest.fixture(scope="session")

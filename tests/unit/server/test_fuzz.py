@@ -135,7 +135,9 @@ requests = st.one_of(
 
 @pytest.fixture(scope="session")
 def play(
-    server_in: Callable[[Path], Server], client_of: Callable[[Server], Any]
+    server_in: Callable[[Path], Server],
+    client_of: Callable[[Server], Any],
+    closing: Callable[[Server], Any],
 ) -> Callable[[list[Message]], None]:
     """Sends requests one by one, or in compounds, to a server of their own."""
 
@@ -158,6 +160,7 @@ def play(
             await client.close()
             assert server.sessions == {}
             assert not server.files
+            await closing(server)
 
     return lambda bodies: asyncio.run(run(bodies))
 

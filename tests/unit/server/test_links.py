@@ -1,6 +1,5 @@
 """Symbolic links on a share that shows them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,14 @@ ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 
 
 @pytest.fixture
-def linking(server: Any, root: Path) -> Iterator[Any]:
+def linking(server: Any, root: Path) -> Any:
     """A server with a share `links` besides, with a file, a folder and a link to each."""
     (root / "folder").mkdir()
     (root / "folder" / "file").write_bytes(b"content")
     (root / "to folder").symlink_to("folder")
     (root / "folder" / "to file").symlink_to("../folder/file")
-    storage = LocalStorage(root, links=True)
-    server.shares["links"] = Share("links", storage)
-    yield server
-    storage.close()
+    server.shares["links"] = Share("links", LocalStorage(root, links=True))
+    return server
 
 
 @pytest.fixture
