@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 import spnego
 
-from smbquic.auth.ntlm_keys import nt_hash
+from smbquic.auth.ntlm_keys import KEY_SIZE, nt_hash
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 
 _SERVICE = "cifs"
+_INITIAL_CONTEXT_TOKEN = 0x60  # the tag of what wraps a NegTokenInit, [RFC2743] 3.1
+_MAX_STEPS = 5
+"""Tokens of a server: its hint, a choice of mechanism, NTLM's challenge, the end; one to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +45,42 @@ class Initiator:
         self._context = spnego.client(
             credential, hostname=host, service=_SERVICE, protocol="negotiate"
         )
+        self._steps = 0
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more has to come from the server."""
-        return self._context.complete
+        """Whether both ends have said all, and there is a session key.
+
+        A server can claim the end of SPNEGO before NTLM has begun: pyspnego believes that, and
+        has no key then.
+        """
+        return self._context.complete and len(self.session_key) >= KEY_SIZE
 
     @property
     def session_key(self) -> bytes:
-        """The session key (16 bytes), once the last token is made."""
+        """The session key (16 bytes) once the client's proof is made, empty before."""
         return self._context.session_key
 
     def step(self, token: bytes | None) -> bytes:
         """Take the server's token, at first its hint or None; returns ours, empty if none is due.
 
-        Raises `AuthenticationError` if the server's token is malformed or refuses us.
+        Raises `AuthenticationError` if the server's token is malformed, is not the one that must
+        come now, or refuses us.
         """
+        self._steps += 1
+        if self._steps > 1 and not token:
+            raise _refusal("it is missing")  # pyspnego would begin once more
+        if self._steps == 1 and token and token[0] != _INITIAL_CONTEXT_TOKEN:
+            raise _refusal("it is no list of mechanisms")
+        if self._steps > _MAX_STEPS:
+            raise _refusal(f"a logon does not take more than {_MAX_STEPS}")
         try:
             return self._context.step(token or None) or b""
         except Exception as error:  # pyspnego's parsers raise what their bytes happen to run into
-            raise AuthenticationError(
-                f"the server's logon token is not right: {error}", NtStatus.INVALID_PARAMETER
-            ) from error
+            raise _refusal(str(error)) from error
+
+
+def _refusal(reason: str) -> AuthenticationError:
+    return AuthenticationError(
+        f"the server's logon token is not right: {reason}", NtStatus.INVALID_PARAMETER
+    )

@@ -7,7 +7,9 @@ from smbquic.errors import LocalProtocolError
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import Cipher
 
-_KEY_SIZE = 16
+SESSION_KEY_SIZE = 16
+"""Bytes that the key of an authentication has at least."""
+
 _KEY_BITS = 128
 _WIDE_CIPHERS = frozenset({Cipher.AES_256_CCM, Cipher.AES_256_GCM})
 
@@ -62,7 +64,8 @@ def derive_session_keys(
 ) -> SessionKeys:
     """Derive what a session signs and seals with. [MS-SMB2] 3.2.5.3.1, 3.3.5.5.3.
 
-    `session_key` is what the authentication gave, whole. `cipher` is the connection's, None if
+    `session_key` is what the authentication gave, whole: 16 bytes or more, else
+    LocalProtocolError. `cipher` is the connection's, None if
     it does not encrypt. `preauth_hash` is the session's value (64 bytes) in dialect 3.1.1 and
     not looked at in the others; LocalProtocolError if 3.1.1 misses it.
 
@@ -107,7 +110,17 @@ def _schedule(dialect: int) -> _Schedule:
 
 
 def _sixteen_bytes(session_key: bytes) -> bytes:
-    return session_key[:_KEY_SIZE].ljust(_KEY_SIZE, b"\x00")
+    """The part of a session key that every dialect uses.
+
+    The specification pads shorter ones with zeros, which only Kerberos with DES had. An empty one
+    is what an authentication gives that was not completed, and would make every key public.
+    """
+    if len(session_key) < SESSION_KEY_SIZE:
+        raise LocalProtocolError(
+            f"the authentication gave a session key of {len(session_key)} bytes; it takes"
+            f" {SESSION_KEY_SIZE}"
+        )
+    return session_key[:SESSION_KEY_SIZE]
 
 
 def _derive(key: bytes, derivation: _Derivation, preauth_hash: bytes | None, bits: int) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbquic.auth.initiator import Initiator
-from smbquic.crypto.keys import derive_session_keys
+from smbquic.crypto.keys import SESSION_KEY_SIZE, derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import (
     AuthenticationError,
@@ -468,16 +468,32 @@ class ClientConnection:
                 f"the server refuses the logon: {response.status.meaning}", response.status
             )
         body: SessionSetupResponse = response.body
+        if session.id not in (0, response.header.session_id):
+            raise SecurityError("the server changed the session's id in the middle of a logon")
         session.id = response.header.session_id
         if response.status == NtStatus.MORE_PROCESSING_REQUIRED:
             session.preauth.update(response.raw)
             token = session.initiator.step(bytes(body.security_buffer))
+            if not token:
+                raise SecurityError("the server asks for more after the client's last token")
             return self._session_setup(session, token)
-        if not session.initiator.complete or body.security_buffer:
-            session.initiator.step(bytes(body.security_buffer))
+        self._check_complete(session.initiator, bytes(body.security_buffer))
         if not session.established:  # a repeated logon changes no keys
             self._establish(session, body.session_flags, response)
         return None
+
+    @staticmethod
+    def _check_complete(initiator: Initiator, token: bytes) -> None:
+        """Raise `SecurityError` unless the server's last token completes the security context.
+
+        A server cannot know a key that depends on the client's proof before it has that proof.
+        """
+        if len(initiator.session_key) < SESSION_KEY_SIZE:
+            raise SecurityError("the server ended the logon before the client proved its password")
+        if token or not initiator.complete:
+            initiator.step(token)
+        if not initiator.complete:
+            raise SecurityError("the server ended the logon before the security context was ready")
 
     def _session_setup(self, session: ClientSession, token: bytes) -> Sent:
         body = SessionSetupRequest(
@@ -497,11 +513,12 @@ class ClientConnection:
         assert self.negotiated is not None
         session.guest = bool(flags & (SessionFlags.IS_GUEST | SessionFlags.IS_NULL))
         if session.guest:
-            if self.settings.signing_required or (
+            if not self.settings.guest_allowed or (
                 self.settings.encryption is EncryptionPolicy.REQUIRED
             ):
                 raise AuthenticationError(
-                    "the server knows the user only as a guest, whose session cannot be signed"
+                    "the server did not accept the password and offers a guest's session, which is"
+                    " neither signed nor encrypted: check the user's name"
                 )
         else:
             self._protect(session, flags, response)
@@ -529,15 +546,14 @@ class ClientConnection:
         session.encrypt_data = bool(flags & SessionFlags.ENCRYPT_DATA) or (
             self.settings.encryption is EncryptionPolicy.REQUIRED
         )
-        must_be_signed = session.signing_required or negotiated.dialect == Dialect.SMB_3_1_1
-        if response.header.is_signed:
-            if not session.protection.verify(response.raw, response.header):
-                raise SecurityError(
-                    "the signature of the logon's end is wrong: the negotiation was changed on its"
-                    " way, or the server does not know the password"
-                )
-        elif must_be_signed:
+        # Only the signature proves that the server knows the password. [MS-SMB2] 3.2.5.3.1
+        if not response.header.is_signed:
             raise SecurityError("the server did not sign the end of the logon")
+        if not session.protection.verify(response.raw, response.header):
+            raise SecurityError(
+                "the signature of the logon's end is wrong: the negotiation was changed on its"
+                " way, or the server does not know the password"
+            )
 
     def forget(self, session: ClientSession) -> None:
         """The session was logged off, or lost."""

@@ -79,6 +79,8 @@ class ClientSettings:
     """What a client asks for; the algorithms in its order of preference.
 
     `skip_encryption_over_quic` offers to leave SMB encryption out where QUIC encrypts already.
+    `guest_allowed` takes a session of a guest or of nobody, whose server has proved nothing: only
+    for who gives no password.
     """
 
     client_guid: bytes
@@ -86,6 +88,7 @@ class ClientSettings:
     ciphers: tuple[Cipher, ...] = CIPHERS
     signing_algorithms: tuple[SigningAlgorithm, ...] = SIGNING_ALGORITHMS
     signing_required: bool = True
+    guest_allowed: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     skip_encryption_over_quic: bool = True
     max_size: int = MAX_SIZE

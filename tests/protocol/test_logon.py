@@ -178,7 +178,7 @@ class TestPreauthIntegrity:
         assert changed == 1
 
     def test_the_end_of_the_logon_is_signed(self, make_pair: Callable) -> None:
-        pair = make_pair(client_signing_required=False)
+        pair = make_pair(client_signing_required=False, client_guest_allowed=True)
         pair.negotiate()
 
         def strip_signature(message: memoryview) -> None:
@@ -223,7 +223,7 @@ class TestLogon:
             pair.log_on()
 
     def test_a_guest_works_unsigned(self, make_pair: Callable) -> None:
-        pair = make_pair(identity=GUEST, client_signing_required=False)
+        pair = make_pair(identity=GUEST, client_signing_required=False, client_guest_allowed=True)
         pair.negotiate()
         session, outcome = pair.log_on()
         assert session.guest
@@ -237,7 +237,10 @@ class TestLogon:
 
     def test_a_guest_is_refused_by_a_server_that_signs(self, make_pair: Callable) -> None:
         pair = make_pair(
-            identity=GUEST, client_signing_required=False, server_signing_required=True
+            identity=GUEST,
+            client_signing_required=False,
+            client_guest_allowed=True,
+            server_signing_required=True,
         )
         pair.negotiate()
         with pytest.raises(StatusError) as refusal:
@@ -358,7 +361,7 @@ class TestLogon:
 
     def test_nobody_does_not_become_somebody(self, make_pair: Callable) -> None:
         """His keys are no secret, and would stay."""
-        pair = make_pair(identity=NOBODY, client_signing_required=False)
+        pair = make_pair(identity=NOBODY, client_signing_required=False, client_guest_allowed=True)
         pair.negotiate()
         session, _ = pair.log_on()
         pair.authenticator.identity = GUEST
@@ -370,7 +373,7 @@ class TestLogon:
         assert refusal.value.status == NtStatus.ACCESS_DENIED
 
     def test_nobody_may_sign_but_not_encrypt(self, make_pair: Callable) -> None:
-        pair = make_pair(identity=NOBODY, client_signing_required=False)
+        pair = make_pair(identity=NOBODY, client_signing_required=False, client_guest_allowed=True)
         pair.negotiate()
         session, outcome = pair.log_on()
         assert not outcome.session.signing_required

@@ -375,7 +375,9 @@ async def test_what_a_group_may_its_members_may(alice: Any, bob: Any) -> None:
 async def test_guests_are_held_to_it_too(server_with: Any, connect: Any) -> None:
     server = server_with()
     alice = await connect(to=server)
-    guest = await connect(to=server, token="guest:secret", signing_required=False)
+    guest = await connect(
+        to=server, token="guest:secret", signing_required=False, guest_allowed=True
+    )
     await made(alice, "open", None)
     await made(alice, "closed", dacl(allow(ALICE, ALL)))
 

@@ -73,7 +73,9 @@ async def test_who_cannot_encrypt_does_not_get_in(
 
 
 async def test_a_guest_does_not_get_in(connect: Any, sealed: Server) -> None:
-    client = await connect(to=sealed, token="guest:secret", share="", signing_required=False)
+    client = await connect(
+        to=sealed, token="guest:secret", share="", signing_required=False, guest_allowed=True
+    )
     assert (await client.connect("sealed")).status == NtStatus.ACCESS_DENIED
 
 

@@ -262,7 +262,7 @@ async def test_tree_disconnect_closes_its_opens_and_no_others(client: Any, listi
 
 
 async def test_an_unsigned_tree_connect_ends_a_311_connection(connect: Any) -> None:
-    client = await connect(share="", signing_required=False)
+    client = await connect(share="", signing_required=False, guest_allowed=True)
     sent = client.protocol.request(
         TreeConnectRequest(r"\\fs.example\data"), session=client.session, tree_id=0
     )
@@ -275,7 +275,9 @@ async def test_an_unsigned_tree_connect_ends_a_311_connection(connect: Any) -> N
 
 async def test_a_guest_only_reads(connect: Any, root: Path) -> None:
     (root / "there").write_bytes(b"x")
-    client = await connect(token="guest:secret", share="", signing_required=False)
+    client = await connect(
+        token="guest:secret", share="", signing_required=False, guest_allowed=True
+    )
     response = await client.connect()
     assert response.body.maximal_access == READ_ONLY
     await client.open("there", desired_access=AccessMask.GENERIC_READ)
