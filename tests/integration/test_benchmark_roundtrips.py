@@ -139,8 +139,8 @@ def flights(seen: list[Frame], round_trip: float, seconds: float) -> int:
 def test_as_many_as_the_table_has(
     arm: str, work: str, trips: int, files: Place, tmp_path: Path
 ) -> None:
-    if lacking := ARMS[arm].lacking():
-        pytest.skip("; ".join(lacking))
+    if missing := ARMS[arm].missing():
+        pytest.skip("; ".join(missing))
     for link in (link for link in LINKS for _ in range(2)):
         round_trip = link.round_trip / 10**9
         figures, seen = captured(link, work, arm, files, tmp_path / "seen.pcapng")

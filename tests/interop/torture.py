@@ -76,6 +76,8 @@ NEED_ATTRIBUTES = frozenset(
     }
 )
 """What they are about is kept in extended attributes, which not every disk has."""
+NEED_OPEN_FILES = {"smb2.credits": 2048}
+"""How many files the server must be allowed to have open, where that is more than usual."""
 EXPECTED = Path(__file__).with_name("smbtorture-expected.json")
 RENEW = "python -m tests.interop.renew"
 SUITE_SECONDS = 240.0
@@ -110,6 +112,8 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=seconds,
+            # It leaves folders where it is run.
+            cwd=share.parent,
         ).stdout
     except subprocess.TimeoutExpired as expired:
         printed = expired.stdout or b""
