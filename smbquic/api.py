@@ -256,6 +256,7 @@ class Serving:
                 "resident": resident(),
                 "waiting": self.server.patrol.waiting,
             },
+            "failed_deletions": self.server.files.failed_deletions,
             "refused": {str(why): count for why, count in self.server.refusals.counts.items()},
             "sessions": sessions,
         }

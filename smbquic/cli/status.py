@@ -124,6 +124,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["refused"]:
         counts = (f"{count} {why}" for why, count in sorted(found["refused"].items()))
         yield f"  refused: {', '.join(counts)}"
+    if found["failed_deletions"]:
+        yield f"  {found['failed_deletions']} files were to be deleted and stayed: see the log"
     for each in found["listeners"]:
         engine = _engine(each) if each["engine"] else ""
         yield f"  listens on {each['url']}{engine}"

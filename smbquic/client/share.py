@@ -101,7 +101,8 @@ class Share:
         if closing.status.is_error and isinstance(opened, CreateResponse):
             # Servers may fail the rest of a compound with the error of its first failure.
             await self._tree.connection.request(requests.close(opened.file_id), self._tree.target)
-        for response in done:
+        # A server that deletes or writes late may say only at the close that it could not.
+        for response in (*done, closing):
             check(response, path)
         return done
 

@@ -105,7 +105,8 @@ class FileState:
 class FileTable:
     """Every open file of the server, over all shares and connections.
 
-    What is deleted is told to `leases`, as it changes a folder.
+    What is deleted is told to `leases`, as it changes a folder. `failed_deletions` counts what was
+    to be deleted on its last close, and could not be.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class FileTable:
         self.creations = creations
         self._states: dict[Hashable, FileState] = {}
         self.notifier = Notifier()
+        self.failed_deletions = 0
 
     def __len__(self) -> int:
         return len(self._states)
@@ -167,8 +169,11 @@ class FileTable:
             None,
         )
 
-    def remove(self, entry: Open) -> None:
-        """Takes an open out, closes its file, and deletes that if it is time."""
+    def remove(self, entry: Open) -> OSError | None:
+        """Takes an open out, closes its file, and deletes that if it is time.
+
+        Returns what failed of it; the log has been told.
+        """
         state = entry.state
         state.opens.remove(entry)
         state.locks.remove_owner(entry)
@@ -187,29 +192,33 @@ class FileTable:
             self.leases.entry_changed(entry.file, entry.parent_key)
         if state.delete_pending:
             state.end_watches()
-        doomed = state.doomed
-        if state.delete_pending and doomed is None:
+        failed = None
+        if state.delete_pending and state.doomed is None:
             state.doomed, state.storage = entry.file, entry.tree.storage
         else:
-            _close(entry.file)
+            failed = _close(entry.file)
         if state.opens:
             if entry.delete_on_close:
                 take_back(state.holders, Cause.DELETE)
-            return
-        self._finish(state, entry.parent_key)
+            return failed
+        return self._finish(state, entry.parent_key) or failed
 
-    def _finish(self, state: FileState, parent_key: bytes | None) -> None:
+    def _finish(self, state: FileState, parent_key: bytes | None) -> OSError | None:
         """Lets go of a state once nobody needs it any more, and of its file if that is to go."""
         if state.opens or state.streams:
-            return
+            return None
         self.discard(state)
+        failed = None
         if state.doomed is not None:
             # Who asked for it and who makes it come true may be two; then both leases suffer.
             same = parent_key if parent_key == state.deleter else None
             witness = state.witness if state.delete_pending else None
-            self._delete(state.doomed, same, state.storage, witness, really=state.delete_pending)
+            failed = self._delete(
+                state.doomed, same, state.storage, witness, really=state.delete_pending
+            )
         if state.whole is not None:
-            self._finish(state.whole, parent_key)
+            failed = self._finish(state.whole, parent_key) or failed
+        return failed
 
     def _delete(
         self,
@@ -219,30 +228,36 @@ class FileTable:
         witness: Witness | None,
         *,
         really: bool,
-    ) -> None:
-        status = NtStatus.SUCCESS
+    ) -> OSError | None:
+        status, failed = NtStatus.SUCCESS, None
         try:
             if really:
                 file.delete()
                 assert storage is not None
                 self.notifier.removed(storage, file.name, is_directory=file.is_directory)
                 self.leases.entry_changed(file, parent_key)
-        except OSError as error:
+        except FileNotFoundError as error:
+            # A local program has removed or renamed it: the name that was to go is gone.
             status = status_of(error)
-            # The CLOSE has no way to say so ([MS-FSA] 2.1.5.5): a folder that was filled meanwhile.
-            _log.info("%r stays, though it was to be deleted on close: %s", file.name, error)
-        finally:
-            _close(file)
+        except OSError as error:
+            # A folder that was filled meanwhile, or rights that were changed since it was marked.
+            status, failed = status_of(error), error
+            self.failed_deletions += 1
+            _log.warning("%r was to be deleted on its last close, but stays: %s", file.name, error)
+        failed = _close(file) or failed
         if witness is not None:
             witness.record(Event.DELETE, file.name, status)
+        return failed
 
 
-def _close(file: StorageFile) -> None:
-    """A network file system may say only now that something did not reach its disk."""
+def _close(file: StorageFile) -> OSError | None:
+    """Close a file; a network file system may fail now with what did not reach its disk."""
     try:
         file.close()
     except OSError as error:
         _log.warning("closing %r failed: %s", file.name, error)
+        return error
+    return None
 
 
 def _conflict(held_access: int, held_share: int, wanted_access: int, wanted_share: int) -> bool:

@@ -146,14 +146,18 @@ class Open:
         self.channel_sequence = request.header.channel_sequence
         session.add(self)
 
-    def close(self) -> None:
-        """Ends the open: its locks, its share mode, and the file itself if that is to go."""
+    def close(self) -> OSError | None:
+        """Ends the open: its locks, its share mode, and the file itself if that is to go.
+
+        Returns what failed: a file that was to be deleted stays, or content did not reach the disk.
+        """
         if self.renamed:
             # As Windows, which gets around to the file's attributes only now.
             self.files.notifier.modified(self, ATTRIBUTES | CREATION)
         if self.session is not None:
             self.session.remove(self)
         self.search = None  # it holds the folder open until it is read to its end
-        self.files.remove(self)
+        failed = self.files.remove(self)
         for call in self.on_close:
             call()
+        return failed

@@ -320,6 +320,8 @@ class _Attempt:
 
     def _admit_stream(self, stream: StorageFile) -> None:
         """Looks at a stream that exists already; its file has been looked at."""
+        if self.wish.delete_on_close:
+            stream.check_deletion()
         state = self.context.server.files.get(stream.key)
         if state is not None:
             needed = self.wish.access | (_OVERWRITE if self.wish.overwrites else 0)
@@ -354,6 +356,10 @@ class _Attempt:
                 self._grant(_DELETE)
         self._grant(wish.access | (_DELETE if wish.delete_on_close else 0))
         self.granted &= self.maximal
+        if wish.delete_on_close and not wish.stream:
+            if not file.name:
+                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+            file.check_deletion()
         return needed
 
     def _grant(self, needed: int) -> None:

@@ -282,6 +282,10 @@ class StorageFile(Protocol):
         PermissionError for the root, FileNotFoundError if the file no longer has its name
         (a file that has since taken the name is left alone). The open goes on working."""
 
+    def check_deletion(self) -> None:
+        """Raise what `delete` would raise because of rights and of a read-only disk: `OSError`
+        (EROFS), PermissionError. It may still fail for what changes until then."""
+
     def become_link(self, target: str) -> None:
         """Put a symbolic link in the place of this file, which goes on as one without a name.
 

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 import struct
 import threading
 from collections.abc import Callable
@@ -82,6 +83,29 @@ def walk_into(raw: bytes, directory: int) -> int:
 def open_directory(raw: bytes, directory: int) -> int:
     """A descriptor of a folder in `directory` that can be listed and synchronised."""
     return os.open(raw, _LIST, dir_fd=directory)
+
+
+def check_access(raw: bytes, mode: int, directory: int) -> None:
+    """Raise `OSError` (EROFS or EACCES) unless this program may use an entry of a folder so.
+
+    `mode` is as for `os.access`.
+    """
+    # Whom the kernel judges by default is the real user, who need not be the one that acts.
+    effective = os.access in os.supports_effective_ids
+    if os.access(raw, mode, dir_fd=directory, effective_ids=effective):
+        return
+    read_only = mode & os.W_OK and os.fstatvfs(directory).f_flag & os.ST_RDONLY
+    code = errno.EROFS if read_only else errno.EACCES
+    raise OSError(code, os.strerror(code), raw)
+
+
+def check_removal(folder: int, entry: os.stat_result) -> None:
+    """Raise `OSError` unless this program may remove an entry of a folder: EROFS, EACCES, EPERM."""
+    check_access(b".", os.W_OK | os.X_OK, folder)
+    status, user = os.fstat(folder), os.geteuid()
+    if status.st_mode & stat.S_ISVTX and user not in (0, status.st_uid, entry.st_uid):
+        # As in /tmp: everybody may make files, and remove his own.
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def synchronise(fd: int) -> None:

@@ -23,6 +23,8 @@ from smbquic.storage.base import (
 from smbquic.storage.case_index import Stamp
 from smbquic.storage.descriptor import (
     Descriptor,
+    check_access,
+    check_removal,
     open_directory,
     rename_exclusive,
     synchronise,
@@ -406,6 +408,24 @@ class LocalFile:
             else:
                 os.unlink(self._link.raw, dir_fd=parent)
             self._tree.index.update(parent, before)
+
+    def check_deletion(self) -> None:
+        """Raise `OSError` if the folder is on a read-only disk, or lets nobody remove the file."""
+        self._tree.require_writable()
+        with self.descriptor as fd, self._tree.lock:
+            if self._link.parent is None:
+                raise PermissionError(errno.EACCES, "the root of a share has no name")
+            check_removal(self._link.parent, os.fstat(fd))
+
+    def check_change(self) -> None:
+        """Raise `OSError` if the content, or what is kept with it, may not be changed."""
+        self._tree.require_writable()
+        with self.descriptor as fd, self._tree.lock:
+            parent = self._link.parent
+            if parent is None:
+                check_access(b".", os.W_OK, fd)
+            else:
+                check_access(self._link.raw, os.W_OK, parent)
 
     def become_link(self, target: str) -> None:
         """Put a symbolic link in the place of this file or folder, which is empty."""

@@ -263,6 +263,10 @@ class LocalStream:
             if not streams.remove(fd, self._slot.name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
 
+    def check_deletion(self) -> None:
+        """Raise `OSError` if the file may not be changed."""
+        self._file.check_change()
+
     def become_link(self, target: str) -> None:
         """A stream cannot: `OSError` (ENOTSUP)."""
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), self.name)

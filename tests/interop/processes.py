@@ -104,8 +104,13 @@ class ServerProcess:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, pki: PkiDirectory, *options: str) -> Iterator[ServerProcess]:
-    """Serve ``folder/share`` over both transports to alice; ends with the block."""
+def running_server(
+    folder: Path, pki: PkiDirectory, *options: str, within: Sequence[str] = ()
+) -> Iterator[ServerProcess]:
+    """Serve ``folder/share`` over both transports to alice; ends with the block.
+
+    `within` is a command that runs the one which follows it.
+    """
     share, users, log = folder / "share", folder / "users.txt", folder / "server.log"
     share.mkdir(exist_ok=True)
     store = UserStore()
@@ -118,6 +123,7 @@ def running_server(folder: Path, pki: PkiDirectory, *options: str) -> Iterator[S
         *("--cert", pki.server.certificate, "--key", pki.server.key),
         *("--listen", "quic://127.0.0.1:0", "--listen", "tcp://127.0.0.1:0"),
         *options,
+        within=within,
     ) as (pid, listeners):
         ports = {url.partition(":")[0]: int(url.rpartition(":")[2]) for url in listeners}
         yield ServerProcess(pid, ports, share, log, pki)

@@ -10,7 +10,10 @@ _POSTQUERY = int(CloseFlags.POSTQUERY_ATTRIB)
 
 
 def handle(context: Context, request: Request) -> CloseResponse:
-    """Closes the open, and tells what became of the file if the client wants to know."""
+    """Closes the open, and tells what became of the file if the client wants to know.
+
+    What fails at the end is answered with its status, as by Samba; the open is closed all the same.
+    """
     body: CloseRequest = request.body
     entry = context.open(body.file_id)
     response = _NOTHING
@@ -26,5 +29,7 @@ def handle(context: Context, request: Request) -> CloseResponse:
             end_of_file=stat.size,
             file_attributes=stat.attributes,
         )
-    entry.close()
+    failed = entry.close()
+    if failed is not None:
+        raise failed
     return response

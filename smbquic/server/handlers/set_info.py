@@ -303,6 +303,8 @@ def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:
         raise _refusal(NtStatus.CANNOT_DELETE)
     if entry.is_directory and not entry.file.is_empty():
         raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
+    # When the last open is closed, the one who asked for it can no longer be told for sure.
+    entry.file.check_deletion()
 
 
 def _position(context: Context, entry: Open, buffer: Buffer) -> None:

@@ -20,6 +20,7 @@ from smbquic.storage.base import (
 )
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.tree import Tree
+from tests.unit.privileges import as_nobody
 
 ALL = list(Disposition)
 OVERWRITING = [Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF]
@@ -558,19 +559,6 @@ def test_reading_only(read_only: LocalStorage, root: Path) -> None:
     assert file.read(0, 10) == b"content"
     file.close()
     assert sorted(path.name for path in root.iterdir()) == ["file", "folder"]
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """As a user whom the disk may refuse something; root is refused nothing."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_what_the_disk_refuses(storage: LocalStorage, root: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from smbquic.storage import base, streams, xattrs
 from smbquic.storage.base import Action, Disposition, NameInvalid, StorageFile, Stream
 from smbquic.storage.local import LocalStorage
+from tests.unit.privileges import as_nobody
 
 D = Disposition
 Make = Callable[..., tuple[StorageFile, Action]]
@@ -382,3 +383,16 @@ def test_a_disk_without_room_for_streams(root: Path, monkeypatch: pytest.MonkeyP
     assert file.streams() == []
     file.close()
     storage.close()
+
+
+def test_a_stream_is_deleted_by_whoever_may_change_the_file(opened: Make, root: Path) -> None:
+    stream, of_root = opened("file", "strm")[0], opened("", "strm")[0]
+    stream.check_deletion()
+    of_root.check_deletion()
+
+    (root / "file").chmod(0o444)
+    root.chmod(0o555)
+    with as_nobody():
+        assert error_of(stream.check_deletion) == errno.EACCES
+        assert error_of(of_root.check_deletion) == errno.EACCES
+    root.chmod(0o755)

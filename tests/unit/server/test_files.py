@@ -1,0 +1,148 @@
+"""What becomes of a file that is to be deleted, and cannot be."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.close import CloseRequest
+from smbquic.wire.create import CreateDisposition, CreateOptions
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.file_information import (
+    DispositionFlags,
+    DispositionInformation,
+    DispositionInformationEx,
+)
+from smbquic.wire.query_info import InfoType
+from smbquic.wire.set_info import SetInfoRequest
+from tests.unit.privileges import as_nobody
+
+ON_CLOSE = CreateOptions.FILE_DELETE_ON_CLOSE
+DELETE = DispositionInformation(True)
+DELETE_EX = DispositionInformationEx(
+    int(DispositionFlags.DELETE | DispositionFlags.POSIX_SEMANTICS)
+)
+
+
+@pytest.fixture
+def locked(root: Path) -> Iterator[Path]:
+    """A folder that nobody may change, with a file and an empty folder in it."""
+    folder = root / "locked"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "file").write_bytes(b"content")
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+
+
+async def mark(client: Any, file_id: FileId, wanted: Any) -> NtStatus:
+    """Ask for a deletion on the last close."""
+    kind = 13 if isinstance(wanted, DispositionInformation) else 64
+    request = SetInfoRequest(InfoType.FILE, kind, file_id, wanted.encode())
+    status: NtStatus = (await client.call(request)).status
+    return status
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def set_mode(path: Path, mode: int) -> None:
+    path.chmod(mode)
+
+
+async def close(client: Any, file_id: FileId) -> NtStatus:
+    status: NtStatus = (await client.call(CloseRequest(file_id))).status
+    return status
+
+
+@pytest.mark.parametrize("name", ["locked\\file", "locked\\inner"])
+@pytest.mark.parametrize("wanted", [DELETE, DELETE_EX])
+async def test_who_asks_for_what_the_disk_refuses_is_told(
+    client: Any, locked: Path, name: str, wanted: Any
+) -> None:
+    file_id = await client.open(name)
+
+    with as_nobody():
+        assert await mark(client, file_id, wanted) == NtStatus.ACCESS_DENIED
+    assert await close(client, file_id) == NtStatus.SUCCESS
+    assert names(locked) == ["file", "inner"]
+
+
+async def test_a_folder_that_is_not_empty_is_called_so_first(client: Any, locked: Path) -> None:
+    (locked / "inner" / "file").touch()
+    file_id = await client.open("locked\\inner")
+
+    with as_nobody():
+        assert await mark(client, file_id, DELETE) == NtStatus.DIRECTORY_NOT_EMPTY
+
+
+async def test_a_create_that_would_delete_on_close_is_refused(client: Any, locked: Path) -> None:
+    with as_nobody():
+        for name in ("locked\\file", "locked\\inner"):
+            response = await client.create(name, create_options=ON_CLOSE)
+            assert response.status == NtStatus.ACCESS_DENIED
+    response = await client.create("", create_options=ON_CLOSE)
+    assert response.status == NtStatus.CANNOT_DELETE
+
+
+async def test_a_stream_is_deleted_where_its_file_cannot_be(client: Any, locked: Path) -> None:
+    stream = await client.open("locked\\file:s")
+    await close(client, stream)
+    (locked / "file").chmod(0o444)
+    with as_nobody():
+        response = await client.create("locked\\file:s", create_options=ON_CLOSE)
+    assert response.status == NtStatus.ACCESS_DENIED
+
+    (locked / "file").chmod(0o644)
+    stream = await client.open("locked\\file:s", create_options=ON_CLOSE)
+    assert await close(client, stream) == NtStatus.SUCCESS
+    gone = await client.create("locked\\file:s", create_disposition=CreateDisposition.FILE_OPEN)
+    assert gone.status == NtStatus.OBJECT_NAME_NOT_FOUND
+
+
+async def test_what_fails_at_the_last_close_is_told_logged_and_counted(
+    client: Any, server: Any, locked: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_mode(locked, 0o755)
+    first, last = await client.open("locked\\file"), await client.open("locked\\file")
+    assert await mark(client, first, DELETE) == NtStatus.SUCCESS
+    set_mode(locked, 0o555)
+
+    with as_nobody():
+        assert await close(client, first) == NtStatus.SUCCESS
+        assert await close(client, last) == NtStatus.ACCESS_DENIED
+    assert await close(client, last) == NtStatus.FILE_CLOSED
+    assert (locked / "file").exists()
+    assert server.files.failed_deletions == 1
+    (warning,) = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert "locked\\\\file" in warning.getMessage()
+    assert "Permission denied" in warning.getMessage()
+
+
+async def test_a_folder_that_was_filled_meanwhile_stays(
+    client: Any, server: Any, root: Path
+) -> None:
+    (root / "folder").mkdir()
+    folder = await client.open("folder")
+    assert await mark(client, folder, DELETE) == NtStatus.SUCCESS
+    (root / "folder" / "late").touch()
+
+    assert await close(client, folder) == NtStatus.DIRECTORY_NOT_EMPTY
+    assert server.files.failed_deletions == 1
+
+
+async def test_what_others_have_deleted_is_no_failure(
+    client: Any, server: Any, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "file").touch()
+    file_id = await client.open("file")
+    assert await mark(client, file_id, DELETE) == NtStatus.SUCCESS
+    (root / "file").unlink()
+
+    assert await close(client, file_id) == NtStatus.SUCCESS
+    assert server.files.failed_deletions == 0
+    assert not [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
