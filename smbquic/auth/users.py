@@ -80,7 +80,12 @@ class UserStore:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & (
                 stat.S_IRWXG | stat.S_IRWXO
             ):
-                _log.warning("%s holds password-equivalents and is not for its owner only", path)
+                _log.warning(
+                    "%s can be read by others, and its hashes are as good as passwords:"
+                    " chmod 600 %s",
+                    path,
+                    path,
+                )
             content = file.read()
         store = cls()
         comments: list[str] = []

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from smbquic import config
+from smbquic.cli.command import command_group, json_option, option
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.output import emit, printable
 from smbquic.pki.access import Decision
@@ -15,21 +16,23 @@ from smbquic.pki.reload import ServerCertificates
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.group("access")
+@command_group("access")
 def group() -> None:
     """Who gets in with which client certificate."""
 
 
 @group.command("check")
 @click.argument("certificate", type=_FILE)
-@click.option("-c", "--config", "config_file", type=_FILE, required=True, help="The server's file.")
-@click.option("--name", default="", help="The name of the server that the client asks for.")
-@click.option("--user", help="Whom the client wants to log on as.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@option("-c", "--config", "config_file", type=_FILE, required=True, help="The server's file.")
+@option(
+    "--name", default="", metavar="NAME", help="The name of the server that the client asks for."
+)
+@option("--user", metavar="NAME", help="Whom the client wants to log on as.")
+@json_option
 def check(
     certificate: Path, config_file: Path, name: str, user: str | None, *, as_json: bool
 ) -> None:
-    """Say whether a client with CERTIFICATE would be let in, by which rule, and why.
+    """Say whether a client would be let in, by which rule, and why.
 
     With --user also whether it might log on as that user, given the password.
 
@@ -37,7 +40,7 @@ def check(
 
     \b
     smbquic access check alice.pem -c /etc/smbquic.toml
-    smbquic access check alice.pem -c /etc/smbquic.toml --name fs.example --user alice
+    smbquic access check alice.pem -c /etc/smbquic.toml --user alice
     """
     chain = ders(read_certificates(certificate))
     users: list[str] | None = None

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from smbquic import api
+from smbquic.cli.command import CONNECTION, TLS, common_option, json_option, option
 from smbquic.cli.output import warn
 from smbquic.client.dial import PATIENCE, DialOptions
 from smbquic.client.session import Session
@@ -47,80 +48,84 @@ class NamesType(click.ParamType[tuple[str, ...]]):
         return names
 
 
+_connection = partial(option, heading=CONNECTION)
+_tls = partial(option, heading=TLS)
+
 DIAL_OPTIONS = (
-    click.option(
-        "--ca",
-        type=_FILE,
-        envvar="SMBQUIC_CA",
-        help="Trust the authorities of this PEM file instead of the system's (or SMBQUIC_CA).",
+    _connection(
+        "--timeout",
+        type=click.FloatRange(min=0.1),
+        default=PATIENCE,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait until the server has answered.",
     ),
-    click.option(
-        "--crl",
-        type=_FILE,
-        envvar="SMBQUIC_CRL",
-        help="Refuse what is on these revocation lists, PEM (or SMBQUIC_CRL).",
-    ),
-    click.option("--insecure", is_flag=True, help="Trust any certificate. Not for real data."),
-    click.option(
-        "--client-cert", type=_FILE, help="Our certificate, where the server asks for one."
-    ),
-    click.option("--client-key", type=_FILE, help="The key of that certificate."),
-    click.option(
+    _connection(
         "--engine",
         type=click.Choice(get_args(EngineName)),
         default="auto",
         show_default=True,
         help="The QUIC engine; auto is the fastest that can do what the other options ask for.",
     ),
-    click.option(
+    _connection(
         "--congestion",
         type=click.Choice(get_args(Congestion)),
         default="cubic",
         show_default=True,
         help="Congestion control over QUIC; bbr is for paths that lose packets.",
     ),
-    click.option(
-        "--tls-ciphers",
-        type=NamesType(CIPHERS),
-        default=",".join(DEFAULT_CIPHERS),
-        show_default=True,
-        help=f"The cipher suites to offer over QUIC, the preferred first: {', '.join(CIPHERS)}.",
-    ),
-    click.option(
-        "--tls-groups",
-        type=NamesType(GROUPS),
-        show_default="all that the engine has",
-        help="The groups to offer for QUIC's keys to be exchanged in, the preferred first:"
-        f" {', '.join(GROUPS)}.",
-    ),
-    click.option(
+    _connection(
         "--dns",
         type=click.Choice(get_args(DnsMode)),
         default="system",
         show_default=True,
         help="Who resolves the host's name; doh asks --doh-url first, doh-only nobody else.",
     ),
-    click.option(
+    _connection(
         "--doh-url",
         metavar="URL",
         help="A server for DNS over HTTPS, as in https://dns.example/dns-query.",
     ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0.1),
-        default=PATIENCE,
+    _tls(
+        "--ca",
+        type=_FILE,
+        envvar="SMBQUIC_CA",
+        help="Trust the authorities of this PEM file instead of the system's (or SMBQUIC_CA).",
+    ),
+    _tls(
+        "--crl",
+        type=_FILE,
+        envvar="SMBQUIC_CRL",
+        help="Refuse what is on these revocation lists, PEM (or SMBQUIC_CRL).",
+    ),
+    _tls("--insecure", is_flag=True, help="Trust any certificate. Not for real data."),
+    _tls("--client-cert", type=_FILE, help="Our certificate, where the server asks for one."),
+    _tls("--client-key", type=_FILE, help="The key of that certificate."),
+    _tls(
+        "--tls-ciphers",
+        type=NamesType(CIPHERS),
+        default=",".join(DEFAULT_CIPHERS),
         show_default=True,
-        help="Seconds until the server must have answered.",
+        help=f"The cipher suites to offer over QUIC, the preferred first: {', '.join(CIPHERS)}.",
+    ),
+    _tls(
+        "--tls-groups",
+        type=NamesType(GROUPS),
+        show_default="all that the engine has",
+        help="The groups to offer for QUIC's keys to be exchanged in, the preferred first:"
+        f" {', '.join(GROUPS)}.",
     ),
 )
 _LOGON_OPTIONS = (
-    click.option(
+    common_option(
         "--password-file",
         type=click.File(),
-        help="Read the password from the first line of a file, or - for standard input.",
+        metavar="FILE",
+        help="Read the password from the first line of a file, or - for standard input. Else it"
+        " comes from SMBQUIC_PASSWORD, or is asked for.",
     ),
-    click.option("--encrypt", is_flag=True, help="Insist on SMB encryption, over QUIC too."),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    json_option,
+    _connection("--encrypt", is_flag=True, help="Insist on SMB encryption, over QUIC too."),
 )
 
 
@@ -221,8 +226,8 @@ def client_command(command: Callable[..., Any]) -> Callable[..., Any]:
         client = Client(**{name: options.pop(name) for name in names})
         return command(client, **options)
 
-    for option in reversed((*DIAL_OPTIONS, *_LOGON_OPTIONS)):
-        with_client = option(with_client)
+    for add in reversed((*DIAL_OPTIONS, *_LOGON_OPTIONS)):
+        with_client = add(with_client)
     return with_client
 
 

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from smbquic import api
 from smbquic.auth.users import UserStore
+from smbquic.cli.command import command, json_option
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit
@@ -221,13 +222,16 @@ and copy the ca.pem that it names to the clients. Then
 """
 
 
-@click.command("demo")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@command("demo")
+@json_option
 def demo(*, as_json: bool) -> None:
     """See it work: a PKI, a server and a client on this machine.
 
     Copies a tree of real files and one large file up and down, over QUIC and over TCP, and
-    compares every hash. Needs no rights, no arguments and less than a minute: smbquic demo
+    compares every hash. Needs no rights, no arguments and less than a minute.
+
+    \b
+    smbquic demo
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smbquic-demo-") as name:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 import click
 
 from smbquic.cli.client import SHARE_URL, Client, client_command
+from smbquic.cli.command import command, option
 from smbquic.cli.failure import PartialFailure, describe
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable, size, warn
@@ -19,7 +20,7 @@ from smbquic.errors import SmbError
 
 Action = Callable[[Share, str], Awaitable[None]]
 
-_recursive = click.option("-r", "--recursive", is_flag=True, help="Folders with all below them.")
+_recursive = option("-r", "--recursive", is_flag=True, help="Folders with all below them.")
 
 
 class _Report:
@@ -77,7 +78,7 @@ def _one_file(count: int) -> TreeResult:
     return TreeResult(files=1, bytes=count)
 
 
-@click.command("get")
+@command("get")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
 @click.argument("target", type=click.Path(path_type=Path))
 @_recursive
@@ -114,7 +115,7 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: Path, *, recursive: bo
     report.end()
 
 
-@click.command("put")
+@command("put")
 @click.argument("sources", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
 @click.argument("url", type=SHARE_URL)
 @_recursive
@@ -175,13 +176,18 @@ def _same_share(source: SmbUrl, target: SmbUrl) -> None:
         raise click.UsageError("both URLs must be on one share; between shares use get and put")
 
 
-@click.command("cp")
+@command("cp")
 @click.argument("source", type=SHARE_URL)
 @click.argument("target", type=SHARE_URL)
 @_recursive
 @client_command
 def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> None:
-    """Copy within a share: smbquic cp smb+quic://u@fs/data/a smb+quic://u@fs/data/b"""
+    """Copy within a share.
+
+    \b
+    smbquic cp smb+quic://alice@fs.example/data/a.txt \\
+               smb+quic://alice@fs.example/data/b.txt
+    """
     _same_share(source, target)
     report = _Report(client, "copied")
 
@@ -204,13 +210,18 @@ def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> No
     report.end()
 
 
-@click.command("mv")
+@command("mv")
 @click.argument("source", type=SHARE_URL)
 @click.argument("target", type=SHARE_URL)
-@click.option("-f", "--force", is_flag=True, help="Replace a file that has the name already.")
+@option("-f", "--force", is_flag=True, help="Replace a file that has the name already.")
 @client_command
 def mv(client: Client, source: SmbUrl, target: SmbUrl, *, force: bool) -> None:
-    """Rename or move within a share: smbquic mv smb+quic://u@fs/data/a smb+quic://u@fs/data/b"""
+    """Rename or move within a share.
+
+    \b
+    smbquic mv smb+quic://alice@fs.example/data/a.txt \\
+               smb+quic://alice@fs.example/data/b.txt
+    """
     _same_share(source, target)
 
     async def work() -> str:
@@ -226,12 +237,16 @@ def mv(client: Client, source: SmbUrl, target: SmbUrl, *, force: bool) -> None:
         emit({"from": source.path, "to": moved})
 
 
-@click.command("rm")
+@command("rm")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
 @_recursive
 @client_command
 def rm(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:
-    """Delete files, or folders with -r: smbquic rm smb+quic://alice@fs.example/data/old.txt"""
+    """Delete files, or folders with -r.
+
+    \b
+    smbquic rm smb+quic://alice@fs.example/data/old.txt
+    """
 
     async def remove(share: Share, path: str) -> None:
         if recursive and (await share.stat(path)).is_directory:
@@ -242,12 +257,16 @@ def rm(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:
     _each(client, urls, "deleted", remove)
 
 
-@click.command("mkdir")
+@command("mkdir")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
-@click.option("-p", "--parents", is_flag=True, help="Make missing parents too; existing is fine.")
+@option("-p", "--parents", is_flag=True, help="Make missing parents too; existing is fine.")
 @client_command
 def mkdir(client: Client, urls: tuple[SmbUrl, ...], *, parents: bool) -> None:
-    """Make folders: smbquic mkdir -p smb+quic://alice@fs.example/data/a/b"""
+    """Make folders.
+
+    \b
+    smbquic mkdir -p smb+quic://alice@fs.example/data/a/b
+    """
 
     async def make(share: Share, path: str) -> None:
         await (share.makedirs(path) if parents else share.mkdir(path))
@@ -255,11 +274,15 @@ def mkdir(client: Client, urls: tuple[SmbUrl, ...], *, parents: bool) -> None:
     _each(client, urls, "made", make)
 
 
-@click.command("rmdir")
+@command("rmdir")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
 @client_command
 def rmdir(client: Client, urls: tuple[SmbUrl, ...]) -> None:
-    """Delete empty folders: smbquic rmdir smb+quic://alice@fs.example/data/a"""
+    """Delete empty folders.
+
+    \b
+    smbquic rmdir smb+quic://alice@fs.example/data/a
+    """
 
     async def remove(share: Share, path: str) -> None:
         await share.rmdir(path)

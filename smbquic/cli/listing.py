@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from smbquic.cli.client import SHARE_URL, URL, Client, client_command
+from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable, size
 from smbquic.client.names import join
@@ -62,12 +63,17 @@ def _line(entry: Stat) -> str:
     )
 
 
-@click.command("ls")
+@command("ls")
 @click.argument("url", type=SHARE_URL)
-@click.option("-l", "--long", is_flag=True, help="Attributes, sizes and times too.")
+@option("-l", "--long", is_flag=True, help="Attributes, sizes and times too.")
 @client_command
 def ls(client: Client, url: SmbUrl, *, long: bool) -> None:
-    """List a folder: smbquic ls smb+quic://alice@fs.example/data/reports"""
+    """List a folder.
+
+    \b
+    smbquic ls smb+quic://alice@fs.example/data/reports
+    smbquic ls -l --ca ca.pem smb+quic://alice@fs.example/data
+    """
 
     async def work() -> None:
         async with client.share(url) as share:
@@ -90,11 +96,14 @@ async def _entries(share: Share, path: str) -> list[tuple[str, Stat]]:
     return sorted(found, key=lambda pair: pair[1].name.casefold())
 
 
-@click.command("tree")
+@command("tree")
 @click.argument("url", type=SHARE_URL)
 @client_command
 def tree(client: Client, url: SmbUrl) -> None:
-    """Show a folder and all below it: smbquic tree smb+quic://alice@fs.example/data
+    """Show a folder and all below it.
+
+    \b
+    smbquic tree smb+quic://alice@fs.example/data
 
     With --json, one line for each entry.
     """
@@ -129,11 +138,15 @@ async def _show_tree(client: Client, share: Share, path: str, indent: str) -> tu
     return files, folders
 
 
-@click.command("stat")
+@command("stat")
 @click.argument("url", type=SHARE_URL)
 @client_command
 def stat(client: Client, url: SmbUrl) -> None:
-    """Show what is known of a file or folder: smbquic stat smb+quic://alice@fs.example/data/a"""
+    """Show what is known of a file or folder.
+
+    \b
+    smbquic stat smb+quic://alice@fs.example/data/report.pdf
+    """
 
     async def work() -> dict[str, Any]:
         async with client.share(url) as share:
@@ -148,11 +161,15 @@ def stat(client: Client, url: SmbUrl) -> None:
         click.echo(f"{name.replace('_', ' '):15} {printable(str(text))}")
 
 
-@click.command("cat")
+@command("cat")
 @click.argument("url", type=SHARE_URL)
 @client_command
 def cat(client: Client, url: SmbUrl) -> None:
-    """Write a file to standard output: smbquic cat smb+quic://alice@fs.example/data/a.txt"""
+    """Write a file to standard output.
+
+    \b
+    smbquic cat smb+quic://alice@fs.example/data/notes.txt
+    """
 
     async def work() -> None:
         async with client.share(url) as share, share.open(url.path, "rb") as file:
@@ -163,11 +180,14 @@ def cat(client: Client, url: SmbUrl) -> None:
     run(work())
 
 
-@click.command("shares")
+@command("shares")
 @click.argument("url", type=URL)
 @client_command
 def shares(client: Client, url: SmbUrl) -> None:
-    """List the shares of a server: smbquic shares smb://alice@fs.example
+    """List the shares of a server.
+
+    \b
+    smbquic shares smb://alice@fs.example
 
     Most servers do not tell over QUIC.
     """

@@ -1,36 +1,34 @@
 """The program `smbquic`: its commands, and the one place where an error becomes an exit code."""
 
-import logging
+import contextlib
+import errno
 import sys
 
 import click
 
 from smbquic.cli import access, demo, files, listing, ping, pki, probe, relay, serve, status, user
+from smbquic.cli.command import command_group
 from smbquic.cli.failure import ExitCode, describe, exit_code
-from smbquic.cli.output import warn
+from smbquic.cli.output import StandardOutput, warn
+from smbquic.config.reader import closest
 from smbquic.errors import SmbError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@command_group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="smbquic")
-@click.option("-v", "--verbose", count=True, help="Say more; twice for every detail.")
-def cli(verbose: int) -> None:
+def cli() -> None:
     """SMB 3.1.1 over QUIC: a file server, a client and a relay in user space.
 
     \b
-    smbquic demo                                   see it work on this machine
-    smbquic serve --share data=/srv/data --user alice
+    smbquic demo                                 see it work on this machine
+    smbquic serve . --guest                      share this folder
     smbquic ls smb+quic://alice@fs.example/data
     """
-    level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # What the QUIC library warns about ends in an error of ours, which says what to do.
-    logging.getLogger("quic").setLevel(logging.DEBUG if verbose > 1 else logging.ERROR)
 
 
-for group in (demo, serve, relay, listing, files, ping, probe, status, pki, access, user):
-    for command in group.COMMANDS:
-        cli.add_command(command)
+for module in (demo, serve, relay, listing, files, ping, probe, status, pki, access, user):
+    for each in module.COMMANDS:
+        cli.add_command(each)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,17 +39,42 @@ def main(arguments: list[str] | None = None) -> int:
     except click.exceptions.Abort:
         warn("interrupted")
         return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        if isinstance(error, click.UsageError):
-            error.show()
-        else:
-            warn(error.format_message())
+    except click.UsageError as error:
+        _show(error)
         return error.exit_code
+    except click.ClickException as error:
+        warn(error.format_message())
+        return error.exit_code
+    except SystemExit:
+        # How click ends where nobody reads standard output any more (EPIPE).
+        return ExitCode.PARTLY
     except (SmbError, OSError) as error:
         warn(describe(error))
         return exit_code(error)
 
 
+def _show(error: click.UsageError) -> None:
+    """Say what is wrong with the command line, and what was meant only if that is clear."""
+    guesses: list[str] | None = getattr(error, "possibilities", None)
+    if guesses:
+        given = getattr(error, "option_name", None) or getattr(error, "command_name", None)
+        by_word = {guess.lstrip("-"): guess for guess in guesses}
+        guesses[:] = [by_word[word] for word in closest(str(given).lstrip("-"), by_word)]
+    with contextlib.suppress(OSError):
+        error.show()
+
+
 def run() -> None:
     """The console script."""
-    sys.exit(main())
+    if sys.platform == "win32":
+        sys.exit(main())
+    output = StandardOutput.install()
+    code = main()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    if output.failure is not None and code == ExitCode.DONE:
+        # What was left until now, or what somebody took for the failure of one file.
+        code = ExitCode.PARTLY
+        if output.failure.errno != errno.EPIPE:
+            warn(describe(output.failure))
+    sys.exit(code)

@@ -1,6 +1,9 @@
 """Where results go: words for people, or JSON for programs, on standard output."""
 
+import contextlib
+import io
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -18,9 +21,67 @@ def emit(document: Mapping[str, Any] | list[Any]) -> None:
     sys.stdout.flush()
 
 
+def as_line(text: str) -> str:
+    """What the program says on standard error: one line."""
+    return f"smbquic: {' '.join(text.split())}"
+
+
 def warn(text: str) -> None:
-    """One line for people on standard error."""
-    click.echo(f"smbquic: {text}", err=True)
+    """One line for people on standard error; lost where nobody can read that."""
+    with contextlib.suppress(OSError):
+        click.echo(as_line(text), err=True)
+
+
+class StandardOutput(io.RawIOBase):
+    """Standard output whose first failure is an `OSError` that names it, and the only one.
+
+    Else the interpreter, when it ends, would try again to write what is left, and say that in its
+    own way.
+    """
+
+    NAME = "standard output"
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.failure: OSError | None = None
+        self._descriptor = descriptor
+
+    @classmethod
+    def install(cls) -> "StandardOutput":
+        """Put it in the place of `sys.stdout`, which is None where the caller has closed it."""
+        before = sys.stdout
+        output = cls(before.fileno() if before is not None else -1)
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(output),
+            encoding=before.encoding if before is not None else "utf-8",
+            errors=before.errors if before is not None else "strict",
+            line_buffering=output.isatty(),
+        )
+        return output
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        if self._descriptor < 0:
+            raise io.UnsupportedOperation("standard output is closed")
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Whether somebody looks at it."""
+        return self._descriptor >= 0 and os.isatty(self._descriptor)
+
+    def write(self, data: Any) -> int:
+        """Write some of it. Raises `OSError` the first time that this fails."""
+        if self.failure is not None:
+            return len(data)
+        try:
+            return os.write(self._descriptor, data)
+        except OSError as error:
+            self.failure = OSError(error.errno, error.strerror, self.NAME)
+            raise self.failure from None
 
 
 def size(count: float) -> str:

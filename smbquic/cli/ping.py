@@ -10,6 +10,7 @@ import click
 
 from smbquic import api
 from smbquic.cli.client import URL, Client, client_command
+from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, warn
 from smbquic.client.connection import Connection
@@ -65,9 +66,17 @@ class Ping:
         }
 
 
-@click.command("ping")
+@command("ping")
 @click.argument("url", type=URL)
-@click.option("-c", "--count", type=click.IntRange(1, 1000), default=4, show_default=True)
+@option(
+    "-c",
+    "--count",
+    type=click.IntRange(1, 1000),
+    default=4,
+    show_default=True,
+    metavar="NUMBER",
+    help="How many times to ask for an ECHO.",
+)
 @client_command
 def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     """Connect, say what was agreed on, and time some ECHOs.

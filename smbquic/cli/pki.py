@@ -8,6 +8,7 @@ from typing import IO, Any
 import click
 
 from smbquic.cli import failure
+from smbquic.cli.command import command_group, json_option, option
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.output import emit, printable, warn
 from smbquic.pki import issuing
@@ -23,37 +24,51 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _PURPOSES = click.Choice([purpose.value for purpose in Purpose])
 _MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.PROBLEM: "PROBLEM"}
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-_password_option = click.option(
+_password_option = option(
     "--password-file",
     type=click.File(),
+    metavar="FILE",
     help="The password of an encrypted key or PKCS #12 file, on the first line; - for standard"
     " input. SMBQUIC_KEY_PASSWORD does as well.",
 )
-_key_type_option = click.option(
+_key_type_option = option(
     "--key-type",
     type=click.Choice([kind.value for kind in KeyType]),
     default=KeyType.EC_P256.value,
     show_default=True,
     help="The kind of key.",
 )
+_days_option = option(
+    "--days",
+    type=click.IntRange(1),
+    default=LEAF_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help="How long it is valid.",
+)
 _directory_argument = click.argument(
     "directory", type=click.Path(path_type=Path, file_okay=False, exists=True)
 )
 
 
-@click.group("pki")
+@command_group("pki")
 def group() -> None:
     """Make certificates for SMB over QUIC."""
 
 
 @group.command("init")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--name", "names", multiple=True, help="A name or address of the server; repeatable.")
+@option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A name or address of the server; repeatable.",
+)
 @_key_type_option
-@click.option("--encrypt-ca", is_flag=True, help="Encrypt the authorities' keys with a password.")
+@option("--encrypt-ca", is_flag=True, help="Encrypt the authorities' keys with a password.")
 @_password_option
-@_json_option
+@json_option
 def init_command(
     directory: Path,
     names: tuple[str, ...],
@@ -63,11 +78,13 @@ def init_command(
     encrypt_ca: bool,
     as_json: bool,
 ) -> None:
-    """Make a root CA, an intermediate, a server and a client certificate in DIRECTORY.
+    """Make a CA and two certificates.
+
+    DIRECTORY gets a root, an intermediate, both certificates, their keys and a revocation list.
 
     \b
     smbquic pki init ./pki --name fs.example
-    smbquic serve --share data=/srv/data --user alice --cert pki/server.pem --key pki/server.key
+    smbquic serve . --guest --cert pki/server.pem --key pki/server.key
     """
     password = _need_password(password_file, confirm=True) if encrypt_ca else None
     try:
@@ -86,18 +103,19 @@ def init_command(
 @group.command("issue")
 @_directory_argument
 @click.argument("stem", metavar="NAME")
-@click.option("--for", "purpose", type=_PURPOSES, required=True, help="Which end it is for.")
-@click.option(
+@option("--for", "purpose", type=_PURPOSES, required=True, help="Which end it is for.")
+@option(
     "--name",
     "names",
     multiple=True,
+    metavar="NAME",
     help="A DNS name or address; for a client, an e-mail address too. Repeatable.",
 )
-@click.option("--subject", help="The common name; by default the first name.")
-@click.option("--days", type=click.IntRange(1), default=LEAF_DAYS, show_default=True)
+@option("--subject", metavar="NAME", help="The common name; by default the first name.")
+@_days_option
 @_key_type_option
 @_password_option
-@_json_option
+@json_option
 def issue_command(
     directory: Path,
     stem: str,
@@ -110,7 +128,9 @@ def issue_command(
     *,
     as_json: bool,
 ) -> None:
-    """Issue a certificate from the PKI in DIRECTORY, as NAME.pem and NAME.key there.
+    """Issue a certificate.
+
+    It comes from the CA in DIRECTORY, and is made as NAME.pem and NAME.key in DIRECTORY.
 
     \b
     smbquic pki issue ./pki fs2.example --for server
@@ -137,18 +157,19 @@ def issue_command(
 @group.command("renew")
 @_directory_argument
 @click.argument("stems", metavar="[NAME]...", nargs=-1)
-@click.option(
+@option(
     "--within",
     type=click.IntRange(0),
     default=issuing.RENEW_WITHIN_DAYS,
     show_default=True,
-    help="Without a NAME: renew what ends within so many days.",
+    metavar="DAYS",
+    help="Without a NAME: renew what ends within that time.",
 )
-@click.option("--days", type=click.IntRange(1), default=LEAF_DAYS, show_default=True)
-@click.option("--new-key", is_flag=True, help="Make a new key, too.")
-@click.option("--force", is_flag=True, help="Renew what is revoked, too.")
+@_days_option
+@option("--new-key", is_flag=True, help="Make a new key, too.")
+@option("--force", is_flag=True, help="Renew what is revoked, too.")
 @_password_option
-@_json_option
+@json_option
 def renew_command(
     directory: Path,
     stems: tuple[str, ...],
@@ -160,11 +181,12 @@ def renew_command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Issue certificates of DIRECTORY anew, into the same files: those named, or those due.
+    """Issue certificates anew, into the same files.
 
-    A running server takes the new files up by itself. What is revoked stays as it is without
-    --force: with a NAME that is an error, else it is said and the others are renewed. The exit
-    code is 1 if only some of them could be.
+    Those of DIRECTORY that are named, or else those that are due. A running server takes the new
+    files up by itself. What is revoked stays as it is without --force: with a NAME that is an
+    error, else it is said and the others are renewed. The exit code is 1 if only some of them could
+    be.
 
     \b
     smbquic pki renew ./pki server
@@ -231,13 +253,14 @@ def _report_renewed(
 @_directory_argument
 @click.argument("certificate", type=_FILE)
 @_password_option
-@_json_option
+@json_option
 def revoke_command(
     directory: Path, certificate: Path, password_file: IO[str] | None, *, as_json: bool
 ) -> None:
-    """Put CERTIFICATE on the revocation list of the PKI in DIRECTORY, its crl.pem.
+    """Revoke a certificate.
 
-    Revoking the intermediate, which takes the root's key (ca.key), revokes all that it issued.
+    CERTIFICATE is put on the revocation list of the PKI in DIRECTORY, its crl.pem. Revoking the
+    intermediate, which takes the root's key (ca.key), revokes all that it issued.
 
     \b
     smbquic pki revoke ./pki pki/alice.pem
@@ -258,16 +281,17 @@ def revoke_command(
 @group.command("replace-intermediate")
 @_directory_argument
 @_password_option
-@_json_option
+@json_option
 def replace_intermediate_command(
     directory: Path, password_file: IO[str] | None, *, as_json: bool
 ) -> None:
-    """Make a new intermediate in DIRECTORY, under the same root, and revoke the old one.
+    """Make a new intermediate, and revoke the old one.
 
-    For when its key is lost, or its end is near. This takes the root's key (ca.key). The
-    certificates that are in DIRECTORY with their keys, and are not revoked, are issued anew, with
-    the same keys; a running server takes them up by itself. All others that the old one issued are
-    revoked with it. Carry them and crl.pem to where they are needed.
+    It is made in DIRECTORY, under the same root, for when its key is lost, or its end is near. This
+    takes the root's key (ca.key). The certificates that are in DIRECTORY with their keys, and are
+    not revoked, are issued anew, with the same keys; a running server takes them up by itself. All
+    others that the old one issued are revoked with it. Carry them and crl.pem to where they are
+    needed.
 
     \b
     smbquic pki replace-intermediate ./pki
@@ -279,10 +303,10 @@ def replace_intermediate_command(
 
 @group.command("inspect")
 @click.argument("certificate", type=_FILE)
-@click.option("--for", "purpose", type=_PURPOSES, help="Look at it for one end only.")
-@click.option("--name", help="The name that a server is reached by.")
+@option("--for", "purpose", type=_PURPOSES, help="Look at it for one end only.")
+@option("--name", metavar="NAME", help="The name that a server is reached by.")
 @_password_option
-@_json_option
+@json_option
 def inspect_command(
     certificate: Path,
     purpose: str | None,
@@ -291,7 +315,7 @@ def inspect_command(
     *,
     as_json: bool,
 ) -> None:
-    """Say what a certificate is, and whether SMB over QUIC can use it, for which end.
+    """Say what a certificate is good for.
 
     CERTIFICATE is PEM, DER or PKCS #12.
 
@@ -320,12 +344,19 @@ def inspect_command(
 
 @group.command("verify")
 @click.argument("certificate", type=_FILE)
-@click.option("--ca", type=_FILE, help="The trusted roots, PEM; by default the system's.")
-@click.option("--crl", type=_FILE, help="Revocation lists, PEM.")
-@click.option("--for", "purpose", type=_PURPOSES, default="server", show_default=True)
-@click.option("--name", help="The name that a server is reached by.")
+@option("--ca", type=_FILE, help="The trusted roots, PEM; by default the system's.")
+@option("--crl", type=_FILE, help="Revocation lists, PEM.")
+@option(
+    "--for",
+    "purpose",
+    type=_PURPOSES,
+    default="server",
+    show_default=True,
+    help="Which end it is for.",
+)
+@option("--name", metavar="NAME", help="The name that a server is reached by.")
 @_password_option
-@_json_option
+@json_option
 def verify_command(
     certificate: Path,
     ca: Path | None,
@@ -336,11 +367,13 @@ def verify_command(
     *,
     as_json: bool,
 ) -> None:
-    """Decide about a certificate as the other end would: exit code 0 if it is accepted, else 4.
+    """Decide about a certificate as the peer would.
+
+    The exit code is 0 if it is accepted, else 4.
 
     \b
     smbquic pki verify pki/server.pem --ca pki/ca.pem --name fs.example
-    smbquic pki verify pki/client.pem --ca pki/ca.pem --crl pki/crl.pem --for client
+    smbquic pki verify pki/client.pem --ca pki/ca.pem --for client
     """
     chain = read_certificates(certificate, _given_password(password_file))
     end = Purpose(purpose)
@@ -378,7 +411,9 @@ def verify_command(
 def convert_command(
     source: Path, certificate: Path, key: Path, password_file: IO[str] | None
 ) -> None:
-    """Make CERTIFICATE and KEY, in PEM, of a PKCS #12 file (.p12, .pfx).
+    """Make PEM files of a PKCS #12 file (.p12, .pfx).
+
+    SOURCE becomes CERTIFICATE and KEY.
 
     \b
     smbquic pki convert fs.pfx fs.pem fs.key --password-file secret

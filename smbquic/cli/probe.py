@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from smbquic.cli.client import URL, Client, client_command
+from smbquic.cli.command import command
 from smbquic.cli.failure import ExitCode, exit_code
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable
@@ -25,11 +26,11 @@ _MARKS = {
 _EXIT_CODES = {Step.LOGON: ExitCode.AUTHENTICATION, Step.SHARE: ExitCode.REFUSED}
 
 
-@click.command("probe")
+@command("probe")
 @click.argument("url", type=URL)
 @client_command
-def command(client: Client, url: SmbUrl) -> None:
-    """Try each step of a connection, and say which one fails, why, and what to do.
+def probe_command(client: Client, url: SmbUrl) -> None:
+    """Say which step of a connection fails, why, and what to do.
 
     The steps: name, addresses, reachability, quic-version, tls, alpn, certificate,
     client-certificate, negotiate, logon, share. A name with addresses of IPv6 and IPv4 is tried
@@ -100,4 +101,4 @@ def _print(result: Result) -> None:
         click.echo(f"         what to do: {printable(result.advice)}")
 
 
-COMMANDS = (command,)
+COMMANDS = (probe_command,)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from smbquic.cli.command import COMMON, CONNECTION, OWN, TLS, sections
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.main import cli
 
@@ -22,9 +23,16 @@ _EXAMPLE = "\b\n"
 """What click puts before a paragraph that is not to be wrapped."""
 
 
+_CLIENT_HEADINGS = (COMMON, CONNECTION, TLS)
+
+Records = list[tuple[str, str]]
+
+
 def page() -> str:
     """The whole page."""
-    common = _common_options()
+    root = click.Context(cli, info_name="smbquic", **cli.context_settings)
+    # `ls` and all its like have the same: those of `client_command`.
+    client = _sections(click.Context(cli.commands["stat"], parent=root))
     lines = [
         "# The command line",
         "",
@@ -34,18 +42,19 @@ def page() -> str:
         "Exit codes:",
         "",
         *_table(("code", ""), ((str(int(code)), text) for code, text in _EXIT_CODES.items())),
+        "",
+        "`-v` and `-h` may follow every command, and `--json` most of them.",
     ]
-    root = click.Context(cli, info_name="smbquic")
     for context in _commands(root):
-        lines += ["", *_section(context, common)]
+        lines += ["", *_section(context, client)]
     lines += [
         "",
         "## The client options",
         "",
         "Every command that is a client takes them; what is about QUIC has no effect over TCP.",
-        "",
-        *_table(("option", ""), common),
     ]
+    for heading in _CLIENT_HEADINGS:
+        lines += ["", f"{heading}:", "", *_table(("option", ""), client[heading])]
     return "\n".join(lines) + "\n"
 
 
@@ -62,22 +71,11 @@ def _commands(parent: click.Context) -> Iterator[click.Context]:
             yield context
 
 
-def _common_options() -> list[tuple[str, str]]:
-    """The options that `ls` and all its like have: they are those of `client_command`."""
-    command = cli.commands["stat"]
-    return _options(click.Context(command, info_name="stat"))
+def _sections(context: click.Context) -> dict[str, Records]:
+    return sections(context.command, context)
 
 
-def _options(context: click.Context) -> list[tuple[str, str]]:
-    records = [
-        option.get_help_record(context)
-        for option in context.command.params
-        if isinstance(option, click.Option)
-    ]
-    return [record for record in records if record is not None]
-
-
-def _section(context: click.Context, common: list[tuple[str, str]]) -> Iterator[str]:
+def _section(context: click.Context, client: dict[str, Records]) -> Iterator[str]:
     usage = " ".join(context.command.collect_usage_pieces(context))
     yield f"## `{context.command_path} {usage}`"
     for paragraph in inspect.cleandoc(context.command.help or "").split("\n\n"):
@@ -88,25 +86,28 @@ def _section(context: click.Context, common: list[tuple[str, str]]) -> Iterator[
             yield "```"
         else:
             yield paragraph
-    options = _options(context)
-    # One or two that another command happens to have in the same words make it no client.
-    shared = [option for option in options if option in common] if common[0] in options else []
-    own = [option for option in options if option not in shared]
-    if own:
-        yield ""
-        yield from _table(("option", ""), own)
-    if shared == common:
-        yield ""
-        yield "And [the client options](#the-client-options)."
-    elif shared:
-        names = ", ".join(f"`{name.split()[0]}`" for name, _ in shared)
-        yield ""
-        yield f"And of [the client options](#the-client-options) {names}."
+    found = _sections(context)
+    for heading, records in found.items():
+        if heading not in _CLIENT_HEADINGS:
+            yield ""
+            if heading != OWN:
+                yield f"{heading}:"
+                yield ""
+            yield from _table(("option", ""), records)
+    if CONNECTION not in found:
+        return
+    yield ""
+    missing = [
+        f"`{names.split()[0]}`"
+        for heading in _CLIENT_HEADINGS
+        for names, text in client[heading]
+        if (names, text) not in found[heading]
+    ]
+    without = f", without {', '.join(missing)}" if missing else ""
+    yield f"And [the client options](#the-client-options){without}."
 
 
-def _table(
-    head: tuple[str, str], rows: Iterator[tuple[str, str]] | list[tuple[str, str]]
-) -> Iterator[str]:
+def _table(head: tuple[str, str], rows: Iterator[tuple[str, str]] | Records) -> Iterator[str]:
     yield f"| {head[0]} | {head[1]} |"
     yield "|---|---|"
     for name, text in rows:

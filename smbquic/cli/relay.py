@@ -4,13 +4,14 @@ import click
 
 from smbquic import api
 from smbquic.cli.client import DIAL_OPTIONS, URL, Client
+from smbquic.cli.command import command, json_option, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit
 from smbquic.client.url import SmbUrl
 
 
-@click.command("relay")
-@click.option(
+@command("relay")
+@option(
     "--listen",
     default="tcp://127.0.0.1:4450",
     show_default=True,
@@ -18,9 +19,11 @@ from smbquic.client.url import SmbUrl
     help="Where local clients connect. Port 0 picks a free one.",
 )
 @click.argument("url", type=URL)
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
+@json_option
 def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None:
-    """Carry local TCP connections to a server over QUIC, its certificate checked.
+    """Carry local TCP connections to a server over QUIC.
+
+    The server's certificate is checked.
 
     \b
     smbquic relay --listen tcp://127.0.0.1:4450 smb+quic://fs.example

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ import click
 
 from smbquic import api, config
 from smbquic.auth.users import UserStore
+from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.loop import on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
@@ -140,78 +142,99 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-@click.command("serve")
-@click.option("-c", "--config", "config_file", type=_FILE, help="A configuration file, TOML.")
-@click.option("--share", "shares", multiple=True, metavar="NAME=PATH[:ro]")
-@click.option(
+_certificate_option = partial(option, heading=CERTIFICATE)
+_protocol_option = partial(option, heading=PROTOCOL)
+
+
+@command("serve")
+@option("-c", "--config", "config_file", type=_FILE, help="A configuration file, TOML.")
+@option(
+    "--share",
+    "shares",
+    multiple=True,
+    metavar="NAME=PATH[:ro]",
+    help="Share a folder under a name, :ro to read only; repeatable.",
+)
+@option(
     "--listen",
     multiple=True,
-    metavar="quic://HOST:PORT|tcp://HOST:PORT",
-    help=f"Where to listen; repeatable. Port 0 picks a free one.  [default: {DEFAULT_LISTEN[0]}]",
+    metavar="URL",
+    help="Where to listen: quic://HOST:PORT or tcp://HOST:PORT; repeatable. Port 0 picks a free"
+    f" one.  [default: {DEFAULT_LISTEN[0]}]",
 )
-@click.option("--user", "users", multiple=True, metavar="NAME[:PASSWORD]", help="Who may log on.")
-@click.option("--users", "users_file", type=_FILE, help="A file of users: see smbquic user.")
-@click.option(
+@option("--user", "users", multiple=True, metavar="NAME[:PASSWORD]", help="Who may log on.")
+@option("--users", "users_file", type=_FILE, help="A file of users: see smbquic user.")
+@_certificate_option(
     "--cert",
     type=_FILE,
     help="The server's certificate: PEM, then its intermediates; or PKCS #12 with its key.",
 )
-@click.option("--key", type=_FILE, help="The certificate's key.")
-@click.option(
+@_certificate_option("--key", type=_FILE, help="The certificate's key.")
+@_certificate_option(
     "--key-password-file",
     type=_FILE,
     help="The password of the key or PKCS #12 file, on the first line.",
 )
-@click.option("--client-ca", type=_FILE, help="Demand client certificates from these authorities.")
-@click.option("--client-crl", type=_FILE, help="Revocation lists for client certificates.")
-@click.option(
+@_certificate_option(
+    "--client-ca", type=_FILE, help="Demand client certificates from these authorities."
+)
+@_certificate_option("--client-crl", type=_FILE, help="Revocation lists for client certificates.")
+@_certificate_option(
     "--allow",
     multiple=True,
     metavar="RULE",
     help="Let in clients whose certificate matches, and no others; repeatable. RULE is sha256:HEX,"
     " issuer:NAME, subject:NAME or san:PATTERN.",
 )
-@click.option("--deny", multiple=True, metavar="RULE", help="Keep out those; repeatable.")
-@click.option("--name", "names", multiple=True, help="A name for the certificate made by default.")
-@click.option(
+@_certificate_option("--deny", multiple=True, metavar="RULE", help="Keep out those; repeatable.")
+@_certificate_option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A name for the certificate made by default.",
+)
+@option(
     "--run-as",
     metavar="USER[:GROUP]",
     help="Become that user once the ports are bound and the keys are read; needs root.",
 )
-@click.option("--guest", is_flag=True, help="Let unknown users in, to read.")
-@click.option(
+@option("--guest", is_flag=True, help="Let unknown users in, to read.")
+@_protocol_option(
     "--encrypt",
     is_flag=True,
     help="Demand SMB encryption. What QUIC encrypts counts where both ends skip it there.",
 )
-@click.option(
+@_protocol_option(
     "--smb-encryption-over-quic",
     "over_quic",
     type=click.Choice([each.value for each in EncryptionOverQuic]),
     help="Leave SMB encryption within QUIC out where the client wants that too, have it as over"
     " TCP, or demand it.  [default: skip]",
 )
-@click.option(
+@_protocol_option(
     "--minimum-dialect",
     type=click.Choice(list(DIALECT_NAMES)),
     help="The oldest SMB dialect that is spoken.  [default: 2.0.2]",
 )
-@click.option("--require-signing", is_flag=True, help="Demand that clients sign.")
-@click.option("--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too.")
-@click.option(
+@_protocol_option("--require-signing", is_flag=True, help="Demand that clients sign.")
+@_protocol_option(
+    "--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too."
+)
+@_protocol_option(
     "--engine", type=click.Choice(get_args(EngineName)), help="The QUIC engine.  [default: auto]"
 )
-@click.option(
+@_protocol_option(
     "--congestion",
     type=click.Choice(get_args(Congestion)),
     help="Congestion control over QUIC; bbr is for paths that lose packets.  [default: cubic]",
 )
-@click.option(
+@option(
     "--audit",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write audit records to this file, or - for standard output.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each event.")
+@json_option
 def serve(
     config_file: Path | None,
     shares: tuple[str, ...],
@@ -243,7 +266,7 @@ def serve(
 
     \b
     smbquic serve --share data=/srv/data --user alice
-    smbquic serve --share pub=/srv/pub:ro --users users.txt --cert fs.pem --key fs.key
+    smbquic serve --share pub=/srv/pub:ro --users users.txt --cert fs.pfx
     smbquic serve -c /etc/smbquic.toml
 
     Without --cert a private CA is made and kept; the clients have to be told to trust it.

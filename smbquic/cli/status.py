@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from smbquic.api import Serving
+from smbquic.cli.command import command, json_option
 from smbquic.cli.output import emit, printable
 from smbquic.cli.privileges import is_root
 from smbquic.errors import ConnectError
@@ -88,10 +89,12 @@ def _ask(path: Path) -> dict[str, Any] | None:
     return found
 
 
-@click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, a line for each server.")
+@command("status")
+@json_option
 def status(*, as_json: bool) -> None:
-    """Say what this user's servers on this machine, and those of the system, are doing.
+    """Say what the servers on this machine are doing.
+
+    Those of this user are asked, and those of the system.
 
     \b
     smbquic status

@@ -6,24 +6,26 @@ from typing import IO
 import click
 
 from smbquic.auth.users import UserStore
+from smbquic.cli.command import command_group, json_option, option
 from smbquic.cli.output import emit
 from smbquic.server.accounts import account_of, group_sid, sid_of
 
-_users_option = click.option(
+_users_option = option(
     "--users",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     help="The file that holds the users.",
 )
-_password_option = click.option(
+_password_option = option(
     "--password-file",
     type=click.File(),
+    metavar="FILE",
     help="Read the password from the first line of a file, or - for standard input.",
 )
 
 
-@click.group("user")
+@command_group("user")
 def group() -> None:
     """Manage the users of a server.
 
@@ -43,7 +45,11 @@ def _password(file: IO[str] | None) -> str:
 @_users_option
 @_password_option
 def add(name: str, path: Path, password_file: IO[str] | None) -> None:
-    """Add a user: smbquic user add alice --users users.txt"""
+    """Add a user.
+
+    \b
+    smbquic user add alice --users users.txt
+    """
     store = UserStore.load(path) if path.exists() else UserStore()
     if name in store:
         raise click.UsageError(f"{name} is in {path} already; use: smbquic user passwd")
@@ -56,7 +62,11 @@ def add(name: str, path: Path, password_file: IO[str] | None) -> None:
 @_users_option
 @_password_option
 def passwd(name: str, path: Path, password_file: IO[str] | None) -> None:
-    """Change a user's password: smbquic user passwd alice --users users.txt"""
+    """Change a user's password.
+
+    \b
+    smbquic user passwd alice --users users.txt
+    """
     store = _load_with(path, name)
     store.set_password(name, _password(password_file))
     store.save(path)
@@ -66,7 +76,11 @@ def passwd(name: str, path: Path, password_file: IO[str] | None) -> None:
 @click.argument("name")
 @_users_option
 def remove(name: str, path: Path) -> None:
-    """Remove a user: smbquic user remove alice --users users.txt"""
+    """Remove a user.
+
+    \b
+    smbquic user remove alice --users users.txt
+    """
     store = _load_with(path, name)
     store.remove(name)
     store.save(path)
@@ -77,7 +91,10 @@ def remove(name: str, path: Path) -> None:
 @click.argument("groups", nargs=-1)
 @_users_option
 def groups_command(name: str, groups: tuple[str, ...], path: Path) -> None:
-    """Put a user into groups, and no others: smbquic user groups alice editors --users users.txt
+    """Put a user into groups, and no others.
+
+    \b
+    smbquic user groups alice editors --users users.txt
 
     Security descriptors can speak of groups; smbquic user show says by which SIDs.
     """
@@ -89,9 +106,13 @@ def groups_command(name: str, groups: tuple[str, ...], path: Path) -> None:
 @group.command("show")
 @click.argument("name")
 @_users_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def show(name: str, path: Path, *, as_json: bool) -> None:
-    """Say which SIDs a user and his groups have: smbquic user show alice --users users.txt"""
+    """Say which SIDs a user and his groups have.
+
+    \b
+    smbquic user show alice --users users.txt
+    """
     account = _load_with(path, name).find(name)
     assert account is not None
     sid = str(sid_of(account_of(account.name)))
@@ -105,9 +126,13 @@ def show(name: str, path: Path, *, as_json: bool) -> None:
 
 @group.command("list")
 @_users_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def list_command(path: Path, *, as_json: bool) -> None:
-    """List the users: smbquic user list --users users.txt"""
+    """List the users.
+
+    \b
+    smbquic user list --users users.txt
+    """
     names = UserStore.load(path).names()
     if as_json:
         emit({"users": names})

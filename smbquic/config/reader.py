@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -226,7 +226,7 @@ class _Reader:
         values = {}
         for name, value in table.items():
             if name not in known:
-                close = difflib.get_close_matches(name, (*known, *others), 1)
+                close = closest(name, (*known, *others))
                 hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 raise self._error((*place, name), f"there is no such key; {hint}")
             values[name] = self._value((*place, name), known[name], value)
@@ -296,6 +296,11 @@ class _Reader:
             f"[{part + 1}]" if isinstance(part, int) else part for part in place
         ).replace(".[", "[")
         return ConfigError(f"{self._path}:{line}: {key}: {text}")
+
+
+def closest(given: str, known: Iterable[str]) -> list[str]:
+    """The one known word that was probably meant by another; none if that is a guess."""
+    return difflib.get_close_matches(given, known, 1, 0.75)
 
 
 def _rules(values: Mapping[str, Any]) -> Rules | None:

@@ -1,0 +1,120 @@
+"""What all commands have in common: -v wherever it is written, and options under headings."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+from smbquic.cli import logs
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OWN = "Options"
+"""The heading of the options that a command shares with no other; they come first."""
+COMMON = "Common options"
+CONNECTION = "Connection options"
+TLS = "TLS options"
+CERTIFICATE = "Certificate options"
+PROTOCOL = "Protocol options"
+_HEADINGS = (OWN, CERTIFICATE, PROTOCOL, COMMON, CONNECTION, TLS)
+
+
+class Option(click.Option):
+    """An option that stands under a heading of its command's help."""
+
+    def __init__(self, *arguments: Any, heading: str = OWN, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.heading = heading
+
+
+def option(*names: str, heading: str = OWN, **attributes: Any) -> Callable[[F], F]:
+    """An option under a heading, for a command."""
+    return click.option(*names, cls=Option, heading=heading, **attributes)
+
+
+common_option = partial(option, heading=COMMON)
+json_option = common_option(
+    "--json", "as_json", is_flag=True, help="Print JSON: one document, or a line for each event."
+)
+
+
+def _more_verbose(context: click.Context, parameter: click.Parameter, count: int) -> None:
+    """The program's -v counts, then the command's: the context's `meta` is common to both."""
+    before: int | None = context.meta.get(__name__)
+    if before is None or count:
+        context.meta[__name__] = (before or 0) + count
+        logs.configure(context.meta[__name__], again=before is not None)
+
+
+def _verbose_option() -> Option:
+    return Option(
+        ["-v", "--verbose"],
+        heading=COMMON,
+        count=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_more_verbose,
+        help="Say more, with the time; twice for every detail.",
+    )
+
+
+def sections(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """The options of a command and what they do, by heading, in the order of the help."""
+    found: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _HEADINGS}
+    of_click = command.get_help_option(context)
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is None or not isinstance(parameter, click.Option):
+            continue
+        heading = parameter.heading if isinstance(parameter, Option) else OWN
+        found[COMMON if parameter is of_click else heading].append(record)
+    return {heading: records for heading, records in found.items() if records}
+
+
+def _write_options(
+    command: click.Command, context: click.Context, formatter: click.HelpFormatter
+) -> None:
+    for heading, records in sections(command, context).items():
+        with formatter.section(heading):
+            formatter.write_dl(records)
+
+
+class Command(click.Command):
+    """A command with -v, whose options stand under headings."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.params.append(_verbose_option())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, a section for each heading."""
+        _write_options(self, ctx, formatter)
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.params.append(_verbose_option())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options as a command does, then the commands."""
+        _write_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], Command]:
+    """Make a command of a function."""
+    return click.command(name, cls=Command)
+
+
+def command_group(
+    name: str | None = None, **attributes: Any
+) -> Callable[[Callable[..., Any]], Group]:
+    """Make a group of commands of a function."""
+    return click.group(name, cls=Group, **attributes)
