@@ -101,7 +101,7 @@ class DurableTable:
             or holder is None
             or holder.breaking is not None
             or not holder.caching & HANDLE
-            or (not holder.caching & WRITE and entry.state.locks.is_owner(entry))
+            or (not holder.caching & WRITE and entry.state.locks.count_of(entry))
             or self._waiting >= self._limits.disconnected
         ):
             return False

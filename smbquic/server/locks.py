@@ -1,10 +1,18 @@
-"""Byte-range locks of one file ([MS-FSA] 2.1.4.10, 2.1.5.8)."""
+"""Byte-range locks of one file ([MS-FSA] 2.1.4.10, 2.1.5.8).
+
+Clients choose how many locks they take, so every question here is answered in logarithmic time:
+whether a range collides with locks is a matter of counting how many begin before its end and how
+many end before its beginning.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedList
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -13,7 +21,7 @@ if TYPE_CHECKING:
     from smbquic.server.open import Open
 
 
-@dataclass(slots=True, frozen=True, eq=False)
+@dataclass(slots=True, frozen=True)
 class ByteRange:
     """One lock: `length` may be 0, and `offset + length` at most 2**64."""
 
@@ -22,11 +30,66 @@ class ByteRange:
     length: int
     exclusive: bool
 
-    def overlaps(self, offset: int, length: int) -> bool:
-        """Whether two ranges collide; an empty one collides strictly inside another."""
-        if (offset == 0 and length == 0) or (self.offset == 0 and self.length == 0):
-            return False
-        return self.offset <= offset + length - 1 and offset <= self.offset + self.length - 1
+
+class RangeSet:
+    """Byte ranges, some of which may be equal, and how many of them overlap another one."""
+
+    __slots__ = ("_empty", "_firsts", "_lasts")
+
+    def __init__(self) -> None:
+        # The first bytes of all ranges that are not empty, and their last bytes; each sorted.
+        self._firsts = SortedList()
+        self._lasts = SortedList()
+        # Where the empty ranges are.
+        self._empty = SortedList()
+
+    def __len__(self) -> int:
+        return len(self._firsts) + len(self._empty)
+
+    @property
+    def lowest(self) -> int | None:
+        """The smallest offset of a range; None if there is none."""
+        return min((each[0] for each in (self._firsts, self._empty) if each), default=None)
+
+    def add(self, offset: int, length: int) -> None:
+        """Add one range."""
+        if length:
+            self._firsts.add(offset)
+            self._lasts.add(offset + length - 1)
+        else:
+            self._empty.add(offset)
+
+    def remove(self, offset: int, length: int) -> None:
+        """Remove one of the ranges that are equal to this one; ValueError if there is none."""
+        if length:
+            self._firsts.remove(offset)
+            self._lasts.remove(offset + length - 1)
+        else:
+            self._empty.remove(offset)
+
+    def count_overlapping(self, offset: int, length: int) -> int:
+        """Return how many ranges share a byte with this one.
+
+        An empty range overlaps what it is strictly inside of, and no other empty range.
+        """
+        if not length:
+            # Those that begin before it, less those that also end before it.
+            return int(self._firsts.bisect_left(offset) - self._lasts.bisect_left(offset))
+        last = offset + length - 1
+        # Those that begin up to its last byte, less those that end before its first one.
+        touching = self._firsts.bisect_right(last) - self._lasts.bisect_left(offset)
+        inside = self._empty.bisect_right(last) - self._empty.bisect_right(offset)
+        return int(touching + inside)
+
+
+@dataclass(slots=True)
+class _OwnLocks:
+    """The locks that one open holds: how many of each range, exclusive and shared."""
+
+    exclusive: dict[tuple[int, int], int] = field(default_factory=dict)
+    shared: dict[tuple[int, int], int] = field(default_factory=dict)
+    exclusive_ranges: RangeSet = field(default_factory=RangeSet)
+    count: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -35,88 +98,152 @@ class _Waiter:
     woken: asyncio.Future[None]
 
 
-@dataclass(slots=True, eq=False)
 class Locks:
-    """Every byte-range lock on one file, and who waits for one."""
+    """Every byte-range lock on one file, and the requests that wait for one."""
 
-    ranges: list[ByteRange] = field(default_factory=list)
-    waiters: list[_Waiter] = field(default_factory=list)
+    __slots__ = ("_exclusive", "_owners", "_shared", "waiters")
+
+    def __init__(self) -> None:
+        self._exclusive = RangeSet()
+        self._shared = RangeSet()
+        self._owners: dict[Open, _OwnLocks] = {}
+        self.waiters: dict[_Waiter, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._exclusive) + len(self._shared)
+
+    @property
+    def lowest_offset(self) -> int | None:
+        """The offset of the first locked byte; None without locks."""
+        lowest = (self._exclusive.lowest, self._shared.lowest)
+        return min((offset for offset in lowest if offset is not None), default=None)
+
+    def count_of(self, owner: Open) -> int:
+        """Return how many locks an open holds."""
+        own = self._owners.get(owner)
+        return own.count if own else 0
 
     def add(self, wanted: ByteRange) -> None:
-        """Takes a lock; StatusError LOCK_NOT_GRANTED if another one is in the way."""
-        if any(_excludes(held, wanted) for held in self.ranges):
+        """Take a lock; StatusError LOCK_NOT_GRANTED if another one is in the way."""
+        offset, length = wanted.offset, wanted.length
+        if self._foreign_exclusive(wanted.owner, offset, length) or (
+            # An exclusive lock also excludes what its owner holds.
+            wanted.exclusive
+            and (
+                self._exclusive.count_overlapping(offset, length)
+                or self._shared.count_overlapping(offset, length)
+            )
+        ):
             raise StatusError.of(NtStatus.LOCK_NOT_GRANTED)
-        self.ranges.append(wanted)
+        own = self._owners.setdefault(wanted.owner, _OwnLocks())
+        own.count += 1
+        key = (offset, length)
+        if wanted.exclusive:
+            own.exclusive[key] = own.exclusive.get(key, 0) + 1
+            own.exclusive_ranges.add(offset, length)
+            self._exclusive.add(offset, length)
+        else:
+            own.shared[key] = own.shared.get(key, 0) + 1
+            self._shared.add(offset, length)
 
     def remove(self, owner: Open, offset: int, length: int) -> None:
-        """Gives up one lock of exactly this range; StatusError RANGE_NOT_LOCKED if there is none.
+        """Release one lock of exactly this range; StatusError RANGE_NOT_LOCKED without one.
 
         Of several, an exclusive one goes first: it was taken first, as a shared one can be
         stacked on it but not the other way round.
         """
-        for held in self.ranges:
-            if held.owner is owner and held.offset == offset and held.length == length:
-                self.ranges.remove(held)
-                self._wake()
-                return
-        raise StatusError.of(NtStatus.RANGE_NOT_LOCKED)
+        own = self._owners.get(owner)
+        key = (offset, length)
+        if own is None or (key not in own.exclusive and key not in own.shared):
+            raise StatusError.of(NtStatus.RANGE_NOT_LOCKED)
+        self._release(ByteRange(owner, offset, length, key in own.exclusive))
+        self._wake()
 
-    def undo(self, taken: list[ByteRange]) -> None:
-        """Gives up locks that have just been added."""
+    def undo(self, taken: Iterable[ByteRange]) -> None:
+        """Release locks that have just been added."""
         for held in taken:
-            self.ranges.remove(held)
-        if taken:
-            self._wake()
+            self._release(held)
+        self._wake()
 
-    def is_owner(self, entry: Open) -> bool:
-        """Whether an open holds a lock."""
-        return any(held.owner is entry for held in self.ranges)
+    def remove_some(self, owner: Open, most: int) -> bool:
+        """Release up to `most` locks of an open; True once it holds none."""
+        for _ in range(most):
+            own = self._owners.get(owner)
+            if own is None:
+                break
+            exclusive = bool(own.exclusive)
+            offset, length = next(iter(own.exclusive or own.shared))
+            self._release(ByteRange(owner, offset, length, exclusive))
+        self._wake()
+        return owner not in self._owners
 
     def remove_owner(self, owner: Open) -> None:
-        """Gives up everything that an open holds or waits for: it is being closed."""
+        """Release everything that an open holds or waits for: it is being closed."""
         for waiter in [waiter for waiter in self.waiters if waiter.owner is owner]:
-            self.waiters.remove(waiter)
+            del self.waiters[waiter]
             if not waiter.woken.done():
                 waiter.woken.set_exception(StatusError.of(NtStatus.RANGE_NOT_LOCKED))
-        kept = [held for held in self.ranges if held.owner is not owner]
-        if len(kept) != len(self.ranges):
-            self.ranges = kept
+        own = self._owners.get(owner)
+        if own is None:
+            return
+        if len(self._owners) == 1:
+            # The usual case, and the one with the most locks: there is nothing to keep.
+            self._exclusive, self._shared = RangeSet(), RangeSet()
+            self._owners = {}
             self._wake()
+        else:
+            self.remove_some(owner, own.count)
 
     async def wait(self, owner: Open) -> None:
-        """Returns when some lock on the file has been given up."""
+        """Return when some lock on the file has been released."""
         waiter = _Waiter(owner, asyncio.get_running_loop().create_future())
-        self.waiters.append(waiter)
+        self.waiters[waiter] = None
         try:
             await waiter.woken
         finally:
-            if waiter in self.waiters:
-                self.waiters.remove(waiter)
+            self.waiters.pop(waiter, None)
 
     def check_read(self, reader: Open, offset: int, length: int) -> None:
         """StatusError FILE_LOCK_CONFLICT if another open has an exclusive lock in the range."""
-        if length and any(
-            held.exclusive and held.owner is not reader and held.overlaps(offset, length)
-            for held in self.ranges
-        ):
+        if length and self._foreign_exclusive(reader, offset, length):
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
     def check_write(self, writer: Open, offset: int, length: int) -> None:
         """StatusError FILE_LOCK_CONFLICT if a lock forbids it; its owner can write under it only
         if it is exclusive."""
-        if length and any(
-            not (held.exclusive and held.owner is writer) and held.overlaps(offset, length)
-            for held in self.ranges
+        if length and (
+            self._foreign_exclusive(writer, offset, length)
+            or self._shared.count_overlapping(offset, length)
         ):
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
+    def _foreign_exclusive(self, owner: Open, offset: int, length: int) -> int:
+        """How many exclusive locks of other opens overlap a range."""
+        count = self._exclusive.count_overlapping(offset, length)
+        own = self._owners.get(owner)
+        if count and own is not None:
+            count -= own.exclusive_ranges.count_overlapping(offset, length)
+        return count
+
+    def _release(self, held: ByteRange) -> None:
+        own = self._owners[held.owner]
+        counts = own.exclusive if held.exclusive else own.shared
+        key = (held.offset, held.length)
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+        if held.exclusive:
+            own.exclusive_ranges.remove(held.offset, held.length)
+            self._exclusive.remove(held.offset, held.length)
+        else:
+            self._shared.remove(held.offset, held.length)
+        own.count -= 1
+        if not own.count:
+            del self._owners[held.owner]
+
     def _wake(self) -> None:
-        for waiter in self.waiters:
+        # Each is woken once: requests with thousands of elements come here for every one of them.
+        waiters, self.waiters = self.waiters, {}
+        for waiter in waiters:
             if not waiter.woken.done():
                 waiter.woken.set_result(None)
-
-
-def _excludes(held: ByteRange, wanted: ByteRange) -> bool:
-    if not wanted.exclusive and (not held.exclusive or held.owner is wanted.owner):
-        return False
-    return held.overlaps(wanted.offset, wanted.length)

@@ -383,11 +383,8 @@ def may_cache(entry: Open, caching: int, mine: Holder | None = None) -> bool:
         )
     if _holds(others, WRITE) or (caching & HANDLE and any(map(_is_level_two, others))):
         return False
-    ranges = state.locks.ranges
-    if not ranges:
-        return True
-    allocated = entry.file.stat().allocation_size
-    return all(held.offset >= allocated for held in ranges)
+    lowest = state.locks.lowest_offset
+    return lowest is None or lowest >= entry.file.stat().allocation_size
 
 
 def _holds(holders: Iterable[Holder], caching: int) -> bool:

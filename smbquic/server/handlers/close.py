@@ -1,15 +1,24 @@
 """CLOSE. [MS-SMB2] 3.3.5.10"""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.open import Open
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
 _NOTHING = CloseResponse()
 _POSTQUERY = int(CloseFlags.POSTQUERY_ATTRIB)
+_SLICE: Final = 128
+"""Locks that are released before other connections have their turn; about a millisecond."""
 
 
-def handle(context: Context, request: Request) -> CloseResponse:
+def handle(
+    context: Context, request: Request
+) -> CloseResponse | Coroutine[Any, Any, CloseResponse]:
     """Closes the open, and tells what became of the file if the client wants to know.
 
     What fails at the end is answered with its status, as by Samba; the open is closed all the same.
@@ -29,7 +38,23 @@ def handle(context: Context, request: Request) -> CloseResponse:
             end_of_file=stat.size,
             file_attributes=stat.attributes,
         )
+    if entry.state.locks.count_of(entry) > _SLICE:
+        return _release_and_close(entry, response)
+    return _close(entry, response)
+
+
+def _close(entry: Open, response: CloseResponse) -> CloseResponse:
     failed = entry.close()
     if failed is not None:
         raise failed
+    return response
+
+
+async def _release_and_close(entry: Open, response: CloseResponse) -> CloseResponse:
+    """Releases many locks in slices first."""
+    # The open may be closed meanwhile, with its session.
+    while entry in entry.state.opens:
+        if entry.state.locks.remove_some(entry, _SLICE):
+            return _close(entry, response)
+        await asyncio.sleep(0)
     return response

@@ -1,5 +1,9 @@
 """LOCK: byte ranges are locked and unlocked. [MS-SMB2] 3.3.5.14"""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
@@ -18,9 +22,13 @@ _IMMEDIATELY = int(LockFlags.FAIL_IMMEDIATELY)
 _KINDS = (_SHARED, _EXCLUSIVE, _SHARED | _IMMEDIATELY, _EXCLUSIVE | _IMMEDIATELY)
 _RESPONSE = LockResponse()
 _END = 1 << 64
+_SLICE: Final = 128
+"""Elements that are handled before other connections have their turn; about a millisecond."""
 
 
-def handle(context: Context, request: Request) -> LockResponse | Endless:
+def handle(
+    context: Context, request: Request
+) -> LockResponse | Endless | Coroutine[Any, Any, LockResponse]:
     """Unlocks or locks every range, as the first element says; a single lock may wait."""
     body: LockRequest = request.body
     entry = context.open(body.file_id)
@@ -31,24 +39,51 @@ def handle(context: Context, request: Request) -> LockResponse | Endless:
     if sequence.is_done():
         return _RESPONSE
     if body.locks[0].flags == _UNLOCK:
+        if len(body.locks) > _SLICE:
+            return _unlock_many(entry, body.locks, sequence)
         _unlock(entry, body.locks)
         sequence.note()
         return _RESPONSE
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
     locks = entry.state.locks
-    if len(locks.ranges) + len(ranges) > context.server.limits.locks:
+    if locks.count_of(entry) + len(ranges) > context.server.limits.locks:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
     entry.make_way(Cause.CHANGE)
-    taken: list[ByteRange] = []
+    if len(ranges) > _SLICE:
+        return _lock_many(entry, ranges, sequence)
     try:
-        for wanted in ranges:
-            locks.add(wanted)
-            taken.append(wanted)
+        _lock(entry, ranges)
     except StatusError:
-        locks.undo(taken)
         if waits:
             return Endless(_wait(entry, ranges[0], sequence))
+        raise
+    sequence.note()
+    return _RESPONSE
+
+
+def _lock(entry: Open, ranges: list[ByteRange]) -> None:
+    """Takes all of the locks, or raises StatusError and takes none."""
+    locks = entry.state.locks
+    for index, wanted in enumerate(ranges):
+        try:
+            locks.add(wanted)
+        except StatusError:
+            locks.undo(ranges[:index])
+            raise
+
+
+async def _lock_many(entry: Open, ranges: list[ByteRange], sequence: LockSequence) -> LockResponse:
+    """Does the same in slices; others may see the first of the locks before the last is taken."""
+    taken = 0
+    try:
+        for taken in range(0, len(ranges), _SLICE):
+            _check_open(entry)
+            _lock(entry, ranges[taken : taken + _SLICE])
+            await asyncio.sleep(0)
+    except BaseException:
+        if entry in entry.state.opens:
+            entry.state.locks.undo(ranges[:taken])
         raise
     sequence.note()
     return _RESPONSE
@@ -60,6 +95,24 @@ def _unlock(entry: Open, elements: list[LockElement]) -> None:
         if element.flags != _UNLOCK:
             raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
         entry.state.locks.remove(entry, element.offset, element.length)
+
+
+async def _unlock_many(
+    entry: Open, elements: list[LockElement], sequence: LockSequence
+) -> LockResponse:
+    """Does the same in slices."""
+    for begin in range(0, len(elements), _SLICE):
+        _check_open(entry)
+        _unlock(entry, elements[begin : begin + _SLICE])
+        await asyncio.sleep(0)
+    sequence.note()
+    return _RESPONSE
+
+
+def _check_open(entry: Open) -> None:
+    """Between two steps of a task, anything may have happened; RANGE_NOT_LOCKED if it closed."""
+    if entry not in entry.state.opens:
+        raise StatusError(NtStatus.RANGE_NOT_LOCKED, "LOCK")
 
 
 def _check(elements: list[LockElement]) -> bool:
@@ -83,9 +136,7 @@ async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence) -> LockR
     """Tries whenever some lock has gone, until the open goes itself."""
     locks = entry.state.locks
     while True:
-        # Between two steps of a task, anything may have happened.
-        if entry not in entry.state.opens:
-            raise StatusError(NtStatus.RANGE_NOT_LOCKED, "LOCK")
+        _check_open(entry)
         try:
             locks.add(wanted)
         except StatusError:

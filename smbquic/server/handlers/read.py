@@ -21,7 +21,7 @@ def handle(context: Context, request: Request) -> ReadResponse:
     if length > context.max_size or offset + length > MAX_OFFSET or body.channel:
         raise StatusError(NtStatus.INVALID_PARAMETER, "READ")
     locks = entry.state.locks
-    if locks.ranges:
+    if locks:
         locks.check_read(entry, offset, length)
     data = entry.file.read(offset, length) if length else b""
     size = len(data)

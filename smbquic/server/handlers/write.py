@@ -30,7 +30,7 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
     if size > context.max_size or offset + size > MAX_OFFSET or body.channel:
         raise StatusError(NtStatus.INVALID_PARAMETER, "WRITE")
     locks = entry.state.locks
-    if locks.ranges:
+    if locks:
         locks.check_write(entry, offset, size)
     if size:
         if entry.state.holders:

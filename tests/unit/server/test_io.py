@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -267,13 +268,77 @@ async def test_unlocking_stops_at_what_is_none(client: Any) -> None:
     assert (await client.call(lock(file_id, (1, 1, UNLOCK)))).status == NtStatus.SUCCESS
 
 
-async def test_locks_of_a_file_are_counted(connect: Any, server_with: Any) -> None:
+async def test_locks_of_an_open_are_counted(connect: Any, server_with: Any) -> None:
     client = await connect(to=server_with(Limits(locks=2)))
-    file_id = await client.open("x")
+    file_id, other = await client.open("x"), await client.open("x")
     for offset in (0, 1):
         await client.call(lock(file_id, (offset, 1, EXCLUSIVE)))
     response = await client.call(lock(file_id, (2, 1, EXCLUSIVE)))
     assert response.status == NtStatus.INSUFFICIENT_RESOURCES
+    assert (await client.call(lock(other, (2, 1, EXCLUSIVE)))).status == NtStatus.SUCCESS
+
+
+class Turns:
+    """Counts how often the event loop gets around to others."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            self.count += 1
+            await asyncio.sleep(0)
+
+    async def end(self) -> int:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        return self.count
+
+
+MANY = 4096
+
+
+async def test_others_have_turns_while_thousands_of_ranges_are_locked(connect: Any) -> None:
+    client, other = await connect(), await connect()
+    mine, theirs = await client.open("x"), await other.open("x")
+    elements = [(offset * 10, 5, EXCLUSIVE | NOW) for offset in range(MANY)]
+    requests = [
+        lock(mine, *elements),
+        lock(mine, *((offset, length, UNLOCK) for offset, length, _ in elements)),
+        lock(mine, *elements),
+        CloseRequest(mine),
+    ]
+    for request in requests:
+        turns = Turns()
+        assert (await client.call(request)).status == NtStatus.SUCCESS
+        # At most 128 elements in each.
+        assert await turns.end() >= MANY // 128
+    assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
+
+
+async def test_of_thousands_of_ranges_none_stays_locked_if_the_last_is_not_to_be_had(
+    connect: Any,
+) -> None:
+    client, other = await connect(), await connect()
+    mine, theirs = await client.open("x"), await other.open("x")
+    last = (MANY * 10, 5, EXCLUSIVE | NOW)
+    assert (await other.call(lock(theirs, last))).status == NtStatus.SUCCESS
+    elements = [(offset * 10, 5, EXCLUSIVE | NOW) for offset in range(MANY - 1)]
+    assert (await client.call(lock(mine, *elements, last))).status == NtStatus.LOCK_NOT_GRANTED
+    assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
+
+
+async def test_a_file_may_be_closed_while_thousands_of_its_ranges_are_locked(connect: Any) -> None:
+    client, other = await connect(), await connect()
+    mine, theirs = await client.open("x"), await other.open("x")
+    elements = [(offset * 10, 5, EXCLUSIVE | NOW) for offset in range(MANY)]
+    locking = client.send(lock(mine, *elements))
+    closing = client.send(CloseRequest(mine))
+    assert (await client.answer(locking)).status == NtStatus.RANGE_NOT_LOCKED
+    assert (await client.answer(closing)).status == NtStatus.SUCCESS
+    assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 
 async def test_a_lock_waits_for_another_to_go(connect: Any) -> None:
