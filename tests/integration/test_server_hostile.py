@@ -14,6 +14,7 @@ import pytest
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials, Initiator
 from smbquic.auth.users import UserStore
+from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, Sent
 from smbquic.protocol.settings import ClientSettings, ServerSettings
 from smbquic.server.server import Server, Share
@@ -21,6 +22,7 @@ from smbquic.storage.local import LocalStorage
 from smbquic.transport import tcp
 from smbquic.transport.base import Listener
 from smbquic.wire.echo import EchoRequest
+from smbquic.wire.header import Header
 
 NEGOTIATE = bytes.fromhex(
     "fe534d4240000000000000000000000000000000000000000000000000000000"
@@ -97,40 +99,61 @@ async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]
 Ask = Callable[[], Awaitable[None]]
 
 
-async def ended(reader: asyncio.StreamReader) -> None:
-    """Returns when the server has hung up."""
+async def ended(reader: asyncio.StreamReader) -> bytes:
+    """What still comes until the server has hung up."""
+    received = bytearray()
     async with asyncio.timeout(60):
         with suppress(ConnectionError):
-            while await reader.read(65536):
-                pass
+            while more := await reader.read(65536):
+                received += more
+    return bytes(received)
 
 
 @pytest.mark.parametrize(
-    "garbage",
+    ("garbage", "said"),
     [
-        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="another protocol"),
-        pytest.param(b"\0\xff\xff\xff", id="16 MiB announced"),
-        pytest.param(b"\0\x10\0\0" + bytes(65536), id="1 MiB announced before a logon"),
-        pytest.param(b"\0\0\0\4\xfeSMB", id="half a header"),
-        pytest.param(b"\0\0\0\4\xfdSMB", id="half a transform header"),
-        pytest.param(b"\0\0\0\4\xfcSMB", id="half a compression header"),
-        pytest.param(b"\0\0\0\x40" + b"\xffSMB" + bytes(60), id="SMB1 without dialects"),
-        pytest.param(b"\0\0\0\0", id="nothing at all"),
-        pytest.param(b"\0\0\0\x40" + NEGOTIATE[:64], id="a header without a body"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", "first byte 0x47", id="another protocol"),
+        pytest.param(b"\0\xff\xff\xff", "of 16777215 bytes, more than", id="16 MiB announced"),
+        pytest.param(
+            b"\0\x10\0\0" + bytes(65536),
+            "of 1048576 bytes, more than",
+            id="1 MiB announced before a logon",
+        ),
+        pytest.param(b"\0\0\0\4\xfeSMB", "64 bytes are needed", id="half a header"),
+        pytest.param(b"\0\0\0\4\xfdSMB", "52 bytes are needed", id="half a transform header"),
+        pytest.param(b"\0\0\0\4\xfcSMB", "fc534d42", id="half a compression header"),
+        pytest.param(
+            b"\0\0\0\x40" + b"\xffSMB" + bytes(60), "not an SMB1", id="SMB1 without dialects"
+        ),
+        pytest.param(b"\0\0\0\0", "a message that starts with", id="nothing at all"),
     ],
 )
 async def test_garbage_is_hung_up_on_with_one_line_in_the_log(
-    service: Service, friend: Ask, garbage: bytes, caplog: pytest.LogCaptureFixture
+    service: Service, friend: Ask, garbage: bytes, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader, writer = await service.dial()
+    port = writer.get_extra_info("sockname")[1]
     writer.write(garbage)
-    writer.write_eof()
-    await ended(reader)
+    assert await ended(reader) == b""
     writer.close()
     await friend()
-    lines = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
-    assert len(lines) <= 1
-    assert all(entry.exc_info is None for entry in lines)
+    [line] = [entry for entry in caplog.records if entry.levelno >= logging.INFO]
+    assert (line.levelno, line.exc_info) == (logging.WARNING, None)
+    assert f"127.0.0.1:{port}: " in line.getMessage()
+    assert said in line.getMessage()
+
+
+async def test_a_header_without_a_body_is_answered(
+    service: Service, friend: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await service.dial()
+    writer.write(b"\0\0\0\x40" + NEGOTIATE[:64])
+    writer.write_eof()
+    answer = await ended(reader)
+    writer.close()
+    await friend()
+    assert Header.decode(memoryview(answer)[4:]).status == NtStatus.INVALID_PARAMETER
+    assert not [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
 
 
 async def test_random_bytes_in_and_behind_the_frame(service: Service, friend: Ask) -> None:

@@ -31,6 +31,8 @@ one_client = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=Tru
 """For a client whose server is none of ours."""
 one_server = one_client
 """For a server whose client is none of ours."""
+INITIAL, RETRY = 0xC, 0xF
+"""The first four bits of these packets. [RFC 9000] 17.2"""
 
 
 class Server:
@@ -659,6 +661,76 @@ async def test_an_address_has_only_so_many_handshakes_half_done(
     assert len(server.listener._half_open) == 1
 
 
+class Stopped:
+    """A client that proves its address, hears the server's first answer, and says no more."""
+
+    def __init__(self, configuration: QuicConfiguration, port: int, host: str) -> None:
+        self._server = ("127.0.0.1", port)
+        self._quic = QuicConnection(configuration=configuration)
+        self._quic.connect(self._server, 0.0)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((host, 0))
+        self._socket.setblocking(False)
+
+    def send(self) -> None:
+        """Say what is due."""
+        for datagram, _ in self._quic.datagrams_to_send(0.0):
+            self._socket.sendto(datagram, self._server)
+
+    async def hear(self) -> int:
+        """The type of the next packet that comes, which the client takes in."""
+        datagram = await asyncio.get_running_loop().sock_recv(self._socket, 2000)
+        self._quic.receive_datagram(datagram, self._server, 0.0)
+        return datagram[0] >> 4
+
+    async def begin(self) -> None:
+        """Ask, prove the address if that is demanded, and hear the server's first answer."""
+        self.send()
+        if await self.hear() == RETRY:
+            self.send()
+            assert await self.hear() == INITIAL
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@one_server
+async def test_the_address_with_two_handshakes_more_makes_room(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    """And none does for an address that would then have as many as the one with the most."""
+    await server.start(identity, options=quic.QuicOptions(max_half_open=6))
+    half_open, refusals = server.listener._half_open, server.listener._refusals
+    clients = [
+        Stopped(foreign_configuration(pki, ["smb"]), server.port, f"127.0.0.{number}")
+        for number in (1, 1, 1, 2, 2, 3, 4, 5)
+    ]
+    try:
+        # The first three are not asked for a proof, and so are of no address.
+        for client in clients[:6]:
+            await asyncio.wait_for(client.begin(), 60)
+        first_of_the_most = list(half_open)[3]
+        hosts = [each.host for each in half_open.values()]
+        assert hosts == ["", "", "", "127.0.0.2", "127.0.0.2", "127.0.0.3"]
+
+        await asyncio.wait_for(clients[6].begin(), 60)
+        hosts = [each.host for each in half_open.values()]
+        assert hosts == ["", "", "", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
+        assert first_of_the_most not in half_open
+        assert not refusals.counts[Refusal.HALF_OPEN]
+
+        clients[7].send()
+        assert await asyncio.wait_for(clients[7].hear(), 60) == RETRY
+        clients[7].send()
+        async with asyncio.timeout(60):
+            while not refusals.counts[Refusal.HALF_OPEN]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert [each.host for each in half_open.values()] == hosts
+    finally:
+        for client in clients:
+            client.close()
+
+
 @one_server
 async def test_a_handshake_that_takes_long_makes_room(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
@@ -681,9 +753,11 @@ class StubGate:
         self.refusals = Refusals(lambda *_: None)
         self.busy = False
         self.open = True
+        self.asked: list[str] = []
         self.cost: list[float] = []
 
     def admits(self, host: str) -> bool:
+        self.asked.append(host)
         return self.open
 
     def expect(self, host: str) -> None:
@@ -716,12 +790,26 @@ async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_an
 async def test_whom_the_gate_does_not_admit_is_not_answered(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory
 ) -> None:
+    """Until it is admitted: a client that is not answered asks again by itself."""
     gate = StubGate()
     gate.open = False
     await server.start(identity, gate=gate)
-    with pytest.raises(ConnectError, match="did not answer"):
-        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
+    patient = quic.QuicOptions(handshake_timeout=600)
+    connecting = asyncio.create_task(
+        server.connect(quic.ClientTls(ca=pki.ca), timeout=600, options=patient)
+    )
+    async with asyncio.timeout(60):
+        while len(gate.asked) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert set(gate.asked) == {"127.0.0.1"}
+    assert not connecting.done()
     assert not server.listener._half_open
+    assert server.accepted.empty()
+    gate.open = True
+    client = await asyncio.wait_for(connecting, 60)
+    await client.send(b"admitted")
+    assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"admitted"
+    await end(client)
 
 
 async def test_too_many_connections_are_turned_away(

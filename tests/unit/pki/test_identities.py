@@ -94,16 +94,29 @@ async def test_a_reminder_comes_once_a_day(
     own: PkiDirectory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = ServerCertificates([files(own.server)])
-    now = datetime.now(UTC) + timedelta(days=390)
-    monkeypatch.setattr(reload_module, "now_utc", lambda: now)
+    start = datetime.now(UTC) + timedelta(days=390)
+    day = timedelta(days=1)
+    told: list[int] = []
+    # What the clock says each time that it is looked at, and how often was reminded by then.
+    times = [start, start, start + day - timedelta(seconds=1), start + day, start + day]
+    asked = iter(times)
+    finished = asyncio.Event()
+
+    def now() -> datetime:
+        told.append(len(caplog.records))
+        try:
+            return next(asked)
+        except StopIteration:
+            finished.set()
+            return times[-1]
+
+    monkeypatch.setattr(reload_module, "now_utc", now)
     watching = asyncio.create_task(shown.watch(lambda: None, interval=0.001))
-    async with asyncio.timeout(60):
-        while not caplog.records:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(finished.wait(), 60)
     watching.cancel()
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "ends in 6 days" in caplog.text
+    assert told[: len(times) + 1] == [0, 1, 1, 1, 2, 2]
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    assert [text.rpartition(" ends")[2] for text in caplog.messages] == [" in 6 days", " in 5 days"]
 
 
 def test_whom_a_client_may_log_on_as_by_name(own: PkiDirectory) -> None:

@@ -307,6 +307,22 @@ async def test_named_streams(client: Client) -> None:
     ]
 
 
+async def test_streams_come_and_go_without_a_change_of_their_file(client: Client) -> None:
+    await make(client, "a")
+    await make(client, "b:t")
+    folder = await watched(client)
+    await make(client, "a:s")
+    await make(client, "c")
+    await remove(client, "b:t")
+    await make(client, "d")
+    assert changes(await client.call(notify(folder))) == [
+        (NotifyAction.FILE_ACTION_ADDED_STREAM, "a:s"),
+        (ADDED, "c"),
+        (NotifyAction.FILE_ACTION_REMOVED_STREAM, "b:t"),
+        (ADDED, "d"),
+    ]
+
+
 async def test_streams_have_filters_of_their_own(client: Client) -> None:
     stream = await client.open("a:s")
     names = await watched(client, what=CompletionFilter.FILE_NOTIFY_CHANGE_STREAM_NAME)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.limits import Limits
 from smbquic.server.oplocks import HANDLE, READ, WRITE
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, OplockLevel
@@ -163,6 +164,24 @@ async def test_while_the_first_waits_it_is_not_there_yet(connect: Any, owner: An
     assert first.status == NtStatus.SUCCESS
     second = await again(owner, **batch())
     assert second.body.file_id == first.body.file_id
+
+
+async def test_one_that_waits_goes_on_as_long_as_its_session_has_a_connection(
+    connect: Any, server_with: Any, until: Any
+) -> None:
+    # Nobody stops to wait for the stranger before the test is over.
+    server = server_with(Limits(interim_delay=30.0, break_seconds=600.0))
+    stranger = await connect(to=server, **STRANGER)
+    await stranger.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
+    owner = await connect(to=server, **OWNER)
+    channel = await connect(to=server, token="", **OWNER)
+    await channel.bind(owner)
+    await owner.interim(owner.begin("file", **batch()))
+    await owner.close()
+    assert (await again(channel, **batch())).status == NtStatus.FILE_NOT_AVAILABLE
+    assert len(server.creations) == 1
+    await channel.close()
+    await until(lambda: not len(server.creations))
 
 
 async def test_what_failed_may_be_tried_again(owner: Any, root: Path) -> None:

@@ -254,6 +254,8 @@ async def test_what_cannot_be_duplicated(client: Client, connect: Connect) -> No
         (NtStatus.INVALID_PARAMETER, source, target, 1 << 63, 0, 1),
         (NtStatus.INVALID_PARAMETER, source, target, 0, 1 << 63, 1),
         (NtStatus.NOT_SUPPORTED, target, target, 0, 2, 3),
+        (NtStatus.NOT_SUPPORTED, source, source, 2, 4, 3),
+        (NtStatus.NOT_SUPPORTED, source, source, 4, 2, 3),
         (NtStatus.INVALID_HANDLE, wrong, target, 0, 0, 1),
         (NtStatus.INVALID_HANDLE, FileId(99, 99), target, 0, 0, 1),
         (NtStatus.INVALID_HANDLE, folder, target, 0, 0, 1),

@@ -129,19 +129,30 @@ def test_an_end_that_comes_early_leaves_the_rest_to_the_next_time(
     (root / "a").mkdir()
     left = make(root / "a")
 
-    walk, ended = os.fwalk, threading.Event()
+    walk, walks, enough = os.fwalk, threading.Event(), threading.Event()
 
-    def late(*arguments: Any, **more: Any) -> Iterator[Any]:
-        assert ended.wait(60)
-        yield from walk(*arguments, **more)
+    def endless(*arguments: Any, **more: Any) -> Iterator[Any]:
+        """A tree whose first folder comes again and again."""
+        folders = walk(*arguments, **more)
+        first = next(folders)
+        while not enough.is_set():
+            yield first
+            walks.set()
+        yield from folders
 
-    monkeypatch.setattr(os, "fwalk", late)
+    monkeypatch.setattr(os, "fwalk", endless)
     sweep = leftovers.Sweep(storage._tree)
-    sweep._ending.set()
-    ended.set()
-    sweep.end()
+    assert walks.wait(60)
+    ending = threading.Thread(target=sweep.end)
+    ending.start()
+    ending.join(60)
+    ended = not ending.is_alive()
+    enough.set()
+    ending.join()
+    assert ended
     assert left.exists()
     assert served(root)
+    monkeypatch.undo()
 
     with looked_through(storage):
         assert not left.exists()

@@ -1,5 +1,6 @@
 """Symbolic links on a disk, as clients of a share that shows them see them."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,6 +191,21 @@ def test_links_that_are_not_made(
         file.become_link(target)
     file.close()
     assert (root / "folder" / "new").is_file()
+
+
+@pytest.mark.parametrize("name", ["folder\\new", "folder\\inner"])
+def test_nothing_becomes_a_link_on_a_read_only_share(root: Path, name: str) -> None:
+    (root / "folder" / "new").touch()
+    before = sorted((root / "folder").iterdir())
+    read_only = LocalStorage(root, read_only=True, links=True)
+    file, _ = read_only.open(name)
+    with pytest.raises(OSError, match="Read-only") as caught:
+        file.become_link("file")
+    assert caught.value.errno == errno.EROFS
+    file.close()
+    read_only.close()
+    assert sorted((root / "folder").iterdir()) == before
+    assert not any(path.is_symlink() for path in before)
 
 
 def test_what_does_not_become_a_link(storage: LocalStorage, root: Path) -> None:

@@ -164,6 +164,14 @@ def test_what_is_too_large(opened: Make) -> None:
     assert bytes(stream.read(0, 10)) == b"kept"
 
 
+def test_a_stream_has_room_for_what_linux_takes_but_one_byte(opened: Make) -> None:
+    """The disk may take less: then it is full, and the stream is not too large."""
+    stream, _ = opened("file", "s")
+
+    assert error_of(lambda: stream.write(65_534, [b"x"])) in (None, errno.ENOSPC)
+    assert error_of(lambda: stream.write(65_535, [b"x"])) == errno.EFBIG
+
+
 def test_a_full_disk_leaves_what_was_there(opened: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     stream, _ = opened("file", "s")
     stream.write(0, [b"kept"])

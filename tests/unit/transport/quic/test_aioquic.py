@@ -60,6 +60,26 @@ def test_connection_ids_are_reported(simulate: Simulate) -> None:
     assert len(simulation.client_ids.known) >= 7
 
 
+def test_connection_ids_are_reported_before_the_peer_can_have_them(simulate: Simulate) -> None:
+    """A peer may use one in its next datagram, which has to find its way to the connection."""
+    simulation = simulate()
+    reported = {"client": 0, "server": 0}
+    take = simulation.outgoing
+
+    def outgoing(name: str) -> Any:
+        before = len(simulation.server_ids.known)
+        sent = take(name)
+        reported[name] += len(simulation.server_ids.known) - before
+        return sent
+
+    simulation.outgoing = outgoing
+    simulation.establish()
+    simulation.advance(1)
+
+    assert reported == {"client": 0, "server": 7}
+    assert len(simulation.server_ids.known) == 7
+
+
 def test_large_datagrams_wait_for_the_peers_consent(simulate: Simulate) -> None:
     simulation = simulate(sizes=DatagramSizes(8900, 8900))
     simulation.step()

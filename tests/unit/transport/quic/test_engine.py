@@ -640,6 +640,42 @@ def test_an_engine_that_fails_ends_its_connection_only(
     assert "a bug in the library" in caplog.text
 
 
+class FailingCore:
+    """qh3's core in Rust, whose next datagram cannot be built."""
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+        self.failures = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._core, name)
+
+    def poll_transmit(self, now: float) -> Any:
+        if self.failures:
+            return self._core.poll_transmit(now)
+        self.failures += 1
+        raise RuntimeError("no key for this packet")
+
+
+def test_a_datagram_that_cannot_be_built_ends_the_connection_of_qh3(
+    simulate: Simulate, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulation = simulate(engines="qh3")
+    simulation.establish()
+    metered = simulation.server._quic._core
+    metered.core = FailingCore(metered.core)
+    with caplog.at_level(logging.INFO):
+        simulation.run(lambda: simulation.client.ending)
+
+    assert metered.core.failures == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "the QUIC engine cannot build a datagram: no key for this packet"
+    ]
+    for name in ("server", "client"):
+        ending = simulation.engine(name).ending
+        assert (ending.code, ending.application, ending.ours) == (1, False, name == "server")
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_abandoning_is_immediate(
     simulate: Simulate, name: str, fresh: Callable[[str], Any]
