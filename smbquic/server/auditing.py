@@ -11,6 +11,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event, Trail, who
 from smbquic.server.context import Context, Wait
 from smbquic.server.status import status_of
+from smbquic.storage.base import ScanRequired
 
 if TYPE_CHECKING:
     from smbquic.auth.identity import Identity
@@ -49,7 +50,7 @@ def refusals(context: Context, event: Event, path: str, **more: Any) -> Iterator
     seen = witness(context)
     try:
         yield seen
-    except Wait:
+    except (Wait, ScanRequired):
         raise
     except Exception as error:
         if seen is not None:

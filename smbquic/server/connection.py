@@ -126,11 +126,19 @@ class Connection:
                 await self._turn(party)
             started = perf_counter()
             requests = protocol.receive(message)
-            answers = dispatch(Context(server, self), requests)
+            context = Context(server, self)
+            answers, following = dispatch(context, requests)
             party.spend(perf_counter() - started, answers)
+            while following < len(requests):
+                # The answers of a compound are one message, unless something in it has to wait.
+                await self.take_turn()
+                started = perf_counter()
+                more, following = dispatch(context, requests, following)
+                party.spend(perf_counter() - started, more)
+                answers += more
             # Megabytes, whose memory the next message can have; the patrol lets go of them.
             self.last_message = message
-            del message, requests
+            del message, requests, context
             if server.notified:
                 # Who has to know of something hears of it before it is said to have happened.
                 server.notified = False
@@ -154,6 +162,13 @@ class Connection:
         finally:
             turn.cancel()
             gone.cancel()
+
+    async def take_turn(self) -> None:
+        """Lets others have their turn, in the middle of a message."""
+        if self.party.must_wait():
+            await self.party.turn(self)
+        else:
+            await asyncio.sleep(0)
 
     async def send(self, message: list[Buffer]) -> None:
         """Sends one message; waits while the client does not read."""

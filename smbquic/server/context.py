@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.replay import check, is_ordinary
+from smbquic.storage.base import ScanRequired
 from smbquic.wire.file_id import FileId
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Wait(Exception):  # noqa: N818  (no error: the reason to try again later)
         super().__init__(f"{len(futures)} things to wait for")
         self.futures = futures
         self.meanwhile: AbstractContextManager[None] | None = None
+
+
+def wait_for_scan(context: Context, scan: ScanRequired) -> Wait:
+    """Have a large folder read on a thread; what a handler raises until that is done."""
+    return Wait([asyncio.ensure_future(context.in_thread(scan.prepare))])
 
 
 class Context:

@@ -8,6 +8,7 @@ connection goes on with the next message.
 import asyncio
 import logging
 from contextlib import nullcontext, suppress
+from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from smbquic.errors import RemoteProtocolError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.commands import COMMANDS, Entry
-from smbquic.server.context import Answer, Context, Endless, Wait
+from smbquic.server.context import Answer, Context, Endless, Wait, wait_for_scan
 from smbquic.server.status import status_of
+from smbquic.storage.base import ScanRequired
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from smbquic.server.connection import Connection
 
 _log = logging.getLogger(__name__)
+
+TIME_SLICE = 0.002
+"""Seconds in which the requests of one compound are handled before others have their turn."""
 
 _MAX_HELD = 4 << 20
 """Bytes of answers in a compound, beyond which its further requests fail.
@@ -34,13 +39,22 @@ With the largest answer on top, 8 MiB, they still fit into one message.
 _NO_INTERIM = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP, Command.SET_INFO})
 
 
-def dispatch(context: Context, requests: list[Request], first: int = 0) -> list[list[Buffer]]:
+def dispatch(
+    context: Context, requests: list[Request], first: int = 0
+) -> tuple[list[list[Buffer]], int]:
     """Handles a message's requests from `first` on; gives the messages that can be sent now.
 
-    Raises `RemoteProtocolError` if the connection has to end.
+    Of a compound, only as many as `TIME_SLICE` allows, since all other clients wait meanwhile. The
+    second result is the index of the request to go on with, in another call; it is the number
+    of requests once there is nothing left to do. Raises `RemoteProtocolError` if the connection
+    has to end.
     """
-    messages = []
-    for index in range(first, len(requests)):
+    messages: list[list[Buffer]] = []
+    count = len(requests)
+    deadline = perf_counter() + TIME_SLICE if count > 1 else 0.0
+    for index in range(first, count):
+        if index > first and perf_counter() >= deadline:
+            return messages, index
         request = requests[index]
         result = _handle(context, request)
         kind = type(result)
@@ -52,7 +66,7 @@ def dispatch(context: Context, requests: list[Request], first: int = 0) -> list[
             message = _answer(context, request, result)
             if message is not None:
                 messages.append(message)
-    return messages
+    return messages, count
 
 
 def _handle(context: Context, request: Request) -> Any:
@@ -70,8 +84,9 @@ def _handle(context: Context, request: Request) -> Any:
         if command.tree and context.tree.share is None:
             return command.pipe(context, request)
         return command.handle(context, request)
-    except Wait as wait:
+    except (Wait, ScanRequired) as reason:
         assert command is not None
+        wait = reason if isinstance(reason, Wait) else wait_for_scan(context, reason)
         # Ids count up: what is opened from now on has a larger one.
         since = context.server.next_file_id().persistent
         work = _try_again(context, request, command, wait, since)
@@ -94,6 +109,8 @@ async def _try_again(
                 result = command.handle(context, request)
             except Wait as again:
                 wait = again
+            except ScanRequired as again:
+                wait = wait_for_scan(context, again)
             else:
                 return await result if type(result) is CoroutineType else result
             finally:
@@ -199,10 +216,11 @@ async def _finish(
     message = _answer(context, request, _outcome(context, request, task))
     if message is not None:
         await connection.send(message)
-    if index + 1 < len(requests):
-        if connection.party.must_wait():
-            await connection.party.turn(connection)
-        for message in dispatch(context, requests, index + 1):
+    following = index + 1
+    while following < len(requests):
+        await connection.take_turn()
+        messages, following = dispatch(context, requests, following)
+        for message in messages:
             await connection.send(message)
 
 

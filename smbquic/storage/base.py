@@ -75,6 +75,18 @@ class LinkMet(PathNotFound):
         self.rest = rest
 
 
+class ScanRequired(Exception):  # noqa: N818  (no error: the reason to try again later)
+    """A folder is too large to be searched at once.
+
+    Whoever called runs `prepare` on a thread, which raises nothing, and calls again. Nothing has
+    been changed so far.
+    """
+
+    def __init__(self, prepare: Callable[[], None]) -> None:
+        super().__init__("the folder has to be read on a thread first")
+        self.prepare = prepare
+
+
 class NameInvalid(OSError):  # noqa: N818  (named like the builtins beside it)
     """A name that this share can't hold; `errno` is EINVAL."""
 

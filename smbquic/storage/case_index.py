@@ -5,24 +5,40 @@ thousands of entries, and every file that a client adds needs it, to be sure tha
 the name is there. So the names are kept for a moment. What is kept is believed while the folder's
 change time stands still, or moves by what this storage itself did there, and never for longer
 than `LIFETIME`: a local process's change that hides behind one of ours is missed until then.
+
+Nobody waits for the names of a large folder to be read: `find` raises `ScanRequired` then, and
+whoever called reads them on a thread and calls again. Names that were read so are believed for
+`GRACE` even if the folder has changed since. A folder that changes faster than it can be read could
+not be searched otherwise.
 """
 
 import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from smbquic.storage.descriptor import open_directory
+from smbquic.storage.base import ScanRequired
+from smbquic.storage.descriptor import Descriptor, open_directory
 from smbquic.storage.names import fold, from_disk
 
 LIFETIME: Final = 1.0
 """Seconds that a folder's names are believed at most."""
-CAPACITY: Final = 200_000
-"""Names that are kept at most, of all folders together (some 40 MB)."""
+GRACE: Final = 0.25
+"""Seconds that they are believed after a scan on a thread, whatever has changed."""
+AT_ONCE: Final = 500
+"""Names that are read without a thread: about a millisecond."""
+CAPACITY: Final = 128 << 20
+"""Bytes of names that are kept at most, of all folders together: some four million names.
+
+A larger folder is read again for each name that is searched."""
+
+_BUCKETS: Final = 4096
+_ENTRY: Final = 2
+"""Separators of one name in a bucket."""
 
 
 class Stamp(NamedTuple):
@@ -38,12 +54,69 @@ class Stamp(NamedTuple):
         return cls((status.st_dev, status.st_ino), status.st_ctime_ns)
 
 
+class NameTable:
+    r"""Names on the disk by their folded names, in little memory.
+
+    A bucket is a row of ``NUL folded / raw``, so that a name is found by one search for bytes;
+    where both are the same, the second is left out. Neither NUL nor ``/`` is in any name. `size` is
+    in bytes.
+    """
+
+    __slots__ = ("_buckets", "size")
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, bytearray] = {}
+        self.size = 0
+
+    def add(self, raw: bytes) -> None:
+        """Add a name as it is on the disk."""
+        folded = _encode(fold(from_disk(raw)))
+        bucket = self._buckets.setdefault(hash(folded) % _BUCKETS, bytearray())
+        spelled = b"" if raw == folded else raw
+        bucket += b"\0%b/%b" % (folded, spelled)
+        self.size += len(folded) + len(spelled) + _ENTRY
+
+    def find(self, folded: str) -> list[bytes]:
+        """Return the names on the disk that fold to this one, in byte order and each once."""
+        wanted = _encode(folded)
+        bucket = self._buckets.get(hash(wanted) % _BUCKETS)
+        if bucket is None:
+            return []
+        pattern = b"\0%b/" % wanted
+        found = set()
+        position = bucket.find(pattern)
+        while position >= 0:
+            begin = position + len(pattern)
+            end = bucket.find(b"\0", begin)
+            found.add(bytes(bucket[begin : end if end >= 0 else None]) or wanted)
+            position = bucket.find(pattern, begin)
+        return sorted(found)
+
+
+def _encode(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
+
+
 @dataclass(slots=True)
 class _Listing:
+    """The names of a folder as of its change time `changed`; the failure to read them, if any.
+
+    Of a folder with too many it has only the names that fold to `only`.
+    """
+
     changed: int
     expires: float
-    names: dict[str, tuple[bytes, ...]]
-    size: int
+    table: NameTable = field(default_factory=NameTable)
+    only: str | None = None
+    believed_until: float = 0.0
+    failure: OSError | None = None
+
+    def counts(self, stamp: Stamp, folded: str, now: float) -> bool:
+        if self.only not in (None, folded):
+            return False
+        if now < self.believed_until:
+            return True
+        return self.changed == stamp.changed and now < self.expires
 
 
 class CaseIndex:
@@ -53,15 +126,22 @@ class CaseIndex:
         self._clock = clock
         self._lock = threading.Lock()
         self._listings: OrderedDict[tuple[int, int], _Listing] = OrderedDict()
+        self._scanning: dict[tuple[int, int], tuple[threading.Lock, int]] = {}
         self._size = 0
 
     def find(self, directory: int, name: str) -> tuple[bytes, os.stat_result] | None:
         """An entry whose name is `name` but for its case: its name on the disk and its status.
 
-        Of several, the first in byte order. A folder that may not be listed has no matches.
+        Of several, the first in byte order. A folder that may not be listed has no matches. Raises
+        `ScanRequired` for a large folder whose names are not known.
         """
-        folded = fold(name)
-        for raw in self._candidates(directory, folded):
+        folded, stamp = fold(name), Stamp.of(directory)
+        listing = self._known(stamp, folded) or self._scan(directory, stamp, folded, AT_ONCE)
+        if listing is None:
+            raise ScanRequired(_Preparation(self, directory, folded))
+        if listing.failure is not None:
+            raise listing.failure
+        for raw in listing.table.find(folded):
             with suppress(FileNotFoundError):
                 return raw, os.stat(raw, dir_fd=directory, follow_symlinks=False)
         return None
@@ -76,55 +156,77 @@ class CaseIndex:
             listing = self._listings.get(before.folder)
             if listing is None:
                 return
-            if listing.changed != before.changed:
+            if listing.changed != before.changed and self._clock() >= listing.believed_until:
                 self._drop(before.folder)
                 return
             listing.changed = changed
             if added:
-                folded = fold(from_disk(added))
-                listing.names[folded] = tuple(sorted({*listing.names.get(folded, ()), added}))
-                listing.size += 1
-                self._size += 1
+                size = listing.table.size
+                listing.table.add(added)
+                self._size += listing.table.size - size
                 self._trim()
 
-    def _candidates(self, directory: int, folded: str) -> tuple[bytes, ...]:
-        before = Stamp.of(directory)
-        now = self._clock()
+    def prepare(self, directory: int, folded: str) -> None:
+        """Read a folder's names, on any thread, for a search that needs them."""
+        stamp = Stamp.of(directory)
+        with self._alone(stamp.folder):
+            # Somebody else may have read them meanwhile.
+            if self._known(stamp, folded) is None:
+                self._scan(directory, stamp, folded, None)
+
+    def _known(self, stamp: Stamp, folded: str) -> _Listing | None:
         with self._lock:
-            listing = self._listings.get(before.folder)
-            if listing and listing.changed == before.changed and now < listing.expires:
-                self._listings.move_to_end(before.folder)
-                return listing.names.get(folded, ())
-        names: dict[str, tuple[bytes, ...]] = {}
-        size = 0
-        found: list[bytes] = []
-        # A folder that is gone, or that may be crossed but not listed, has nothing to find.
-        with suppress(FileNotFoundError, PermissionError):
+            listing = self._listings.get(stamp.folder)
+            if listing is None or not listing.counts(stamp, folded, self._clock()):
+                return None
+            self._listings.move_to_end(stamp.folder)
+            return listing
+
+    @contextmanager
+    def _alone(self, folder: tuple[int, int]) -> Iterator[None]:
+        """Has those who want the names of one folder read them one after the other."""
+        with self._lock:
+            lock, waiting = self._scanning.get(folder, (threading.Lock(), 0))
+            self._scanning[folder] = lock, waiting + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, waiting = self._scanning[folder]
+                self._scanning[folder] = lock, waiting - 1
+                if waiting == 1:
+                    del self._scanning[folder]
+
+    def _scan(self, directory: int, stamp: Stamp, folded: str, most: int | None) -> _Listing | None:
+        """Read and keep a folder's names; None if there are more than `most`."""
+        listing = _Listing(stamp.changed, self._clock() + LIFETIME)
+        try:
             listable = open_directory(b".", directory)
             try:
                 with os.scandir(listable) as entries:
-                    for entry in entries:
-                        raw = os.fsencode(entry.name)
-                        size += 1
-                        key = fold(from_disk(raw))
-                        if key == folded:
-                            found.append(raw)
-                        if size <= CAPACITY:
-                            names[key] = (*names.get(key, ()), raw)
+                    for count, entry in enumerate(entries):
+                        if count == most:
+                            return None
+                        _take_in(listing, os.fsencode(entry.name), folded)
             finally:
                 os.close(listable)
-        found.sort()
-        if size <= CAPACITY:
-            self._keep(before, now, names, size)
-        return tuple(found)
+        except (FileNotFoundError, PermissionError):
+            # A folder that is gone, or that may be crossed but not listed, has nothing to find.
+            listing.table = NameTable()
+        except OSError as error:
+            listing.failure = error
+        if most is None:
+            done = self._clock()
+            listing.expires, listing.believed_until = done + LIFETIME, done + GRACE
+        self._keep(stamp.folder, listing)
+        return listing
 
-    def _keep(
-        self, stamp: Stamp, now: float, names: dict[str, tuple[bytes, ...]], size: int
-    ) -> None:
+    def _keep(self, folder: tuple[int, int], listing: _Listing) -> None:
         with self._lock:
-            self._drop(stamp.folder)
-            self._listings[stamp.folder] = _Listing(stamp.changed, now + LIFETIME, names, size)
-            self._size += size
+            self._drop(folder)
+            self._listings[folder] = listing
+            self._size += listing.table.size
             self._trim()
 
     def _trim(self) -> None:
@@ -134,4 +236,37 @@ class CaseIndex:
     def _drop(self, folder: tuple[int, int]) -> None:
         listing = self._listings.pop(folder, None)
         if listing is not None:
-            self._size -= listing.size
+            self._size -= listing.table.size
+
+
+def _take_in(listing: _Listing, raw: bytes, folded: str) -> None:
+    """Add a name to a listing, or only if it folds to `folded` once there are too many."""
+    if listing.only is None:
+        listing.table.add(raw)
+        if listing.table.size > CAPACITY:
+            everything, listing.table = listing.table, NameTable()
+            for match in everything.find(folded):
+                listing.table.add(match)
+            listing.only = folded
+    elif fold(from_disk(raw)) == folded:
+        listing.table.add(raw)
+
+
+class _Preparation:
+    """Reads the names of a folder for a search, with a descriptor of its own until it is done."""
+
+    __slots__ = ("_descriptor", "_folded", "_index")
+
+    def __init__(self, index: CaseIndex, directory: int, folded: str) -> None:
+        self._index = index
+        self._folded = folded
+        self._descriptor = Descriptor(os.dup(directory))
+
+    def __call__(self) -> None:
+        with self._descriptor as directory:
+            self._index.prepare(directory, self._folded)
+        self._descriptor.close()
+
+    def __del__(self) -> None:
+        # Nobody may want it any more: a request is cancelled before a thread is free.
+        self._descriptor.close()

@@ -7,7 +7,7 @@ from smbquic.protocol.request import Request
 from smbquic.server import apple, durable, security
 from smbquic.server.applications import named
 from smbquic.server.auditing import refusals
-from smbquic.server.context import Context, Wait
+from smbquic.server.context import Context, Wait, wait_for_scan
 from smbquic.server.creations import create_guid_of
 from smbquic.server.durable import Contexts
 from smbquic.server.eas import decode_eas
@@ -17,7 +17,7 @@ from smbquic.server.notify import OVERWRITTEN
 from smbquic.server.open import Open
 from smbquic.server.opening import Wish, open_file, wish_of
 from smbquic.server.oplocks import grant_oplock, level_of
-from smbquic.storage.base import Action, FileStat, LinkMet
+from smbquic.storage.base import Action, FileStat, LinkMet, ScanRequired
 from smbquic.wire.aapl import AAPL
 from smbquic.wire.create import (
     CreateFlags,
@@ -105,10 +105,11 @@ def _create(context: Context, request: Request) -> CreateResponse:
         context.server.applications.take_over(context, application, wish.full_name)
     try:
         entry, action = open_file(context, wish)
-    except Wait as wait:
+    except (Wait, ScanRequired) as reason:
+        wait = reason if isinstance(reason, Wait) else wait_for_scan(context, reason)
         if create_guid is not None:
             wait.meanwhile = creations.waiting(context, request, create_guid)
-        raise
+        raise wait from None
     except LinkMet as met:
         raise stopped(met) from met
     context.file_id = entry.file_id

@@ -18,7 +18,7 @@ from smbquic.server.context import Answer, Context
 from smbquic.server.links import tag_of
 from smbquic.server.open import Open
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
-from smbquic.storage.base import FileStat, NameInvalid, Storage, StorageFile
+from smbquic.storage.base import FileStat, NameInvalid, ScanRequired, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.fscc.directory_information import FIXED_SIZES, DirectoryEntry, entry_encoder
@@ -34,8 +34,8 @@ _SINGLE_ENTRY = int(QueryDirectoryFlags.RETURN_SINGLE_ENTRY)
 _NEXT_ENTRY_OFFSET = Struct("<I")
 _ALIGNMENT = 8
 
-# Entries to look at before other requests get a turn: some milliseconds.
-_BATCH = 512
+# Entries to look at before other requests get a turn: about two milliseconds.
+_BATCH = 128
 
 _Response = QueryDirectoryResponse | Answer
 
@@ -171,9 +171,13 @@ def handle(context: Context, request: Request) -> _Response | Coroutine[Any, Any
     search = _search(context, entry, body)
     encode = entry_encoder(body.file_information_class)
     listing = Listing(search, encode, room, bool(body.flags & _SINGLE_ENTRY))
-    if listing.fill(_BATCH):
-        return listing.response()
-    return _go_on(listing)
+    try:
+        complete = listing.fill(_BATCH)
+    except ScanRequired:
+        # A generator that has raised gives nothing more.
+        entry.search = None
+        raise
+    return listing.response() if complete else _go_on(listing)
 
 
 async def _go_on(listing: Listing) -> _Response:

@@ -4,15 +4,19 @@ import asyncio
 import errno
 import gc
 import logging
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
-from smbquic.server import commands
+from smbquic.server import commands, dispatch
 from smbquic.server.limits import Limits
+from smbquic.storage import case_index
+from smbquic.storage.case_index import CaseIndex
 from smbquic.storage.local_file import LocalFile
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.change_notify import ChangeNotifyRequest
@@ -26,10 +30,12 @@ from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import LeaseBreakAcknowledgment, OplockBreakAcknowledgment
+from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.clock import Clock
 
 RELATED = FileId.RELATED
 MISSING = {"create_disposition": 1}
@@ -489,3 +495,75 @@ async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
     await asyncio.sleep(0)
     gc.collect()
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
+
+
+async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = await connect(), await connect()
+    file_id = await client.open("x")
+    await client.call(WriteRequest(0, file_id, b"12345"))
+    clock = Clock()
+    monkeypatch.setattr(dispatch, "perf_counter", clock)
+    seen: list[int] = []
+    handled = commands.COMMANDS[Command.READ]
+
+    def slow(context: Any, request: Any) -> Any:
+        clock.now += dispatch.TIME_SLICE * 0.6
+        seen.append(len(others))
+        return handled.handle(context, request)
+
+    others: list[int] = []
+
+    async def count() -> None:
+        while True:
+            others.append(1)
+            await asyncio.sleep(0)
+
+    monkeypatch.setitem(commands.COMMANDS, Command.READ, handled._replace(handle=slow))
+    counting = asyncio.create_task(count())
+    responses = await client.compound(*[ReadRequest(5, 0, file_id)] * 8)
+    counting.cancel()
+
+    assert labels(responses) == ["SUCCESS"] * 8
+    # Two of them fill a slice, and others have their turn after each.
+    assert len(set(seen)) == 4
+    assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_requests_wait_for_a_large_folder_to_be_read(
+    client: Any, root: Path, create_request: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = create_request
+    monkeypatch.setattr(case_index, "AT_ONCE", 2)
+    threads: set[int] = set()
+    real = CaseIndex.prepare
+
+    def prepare(index: CaseIndex, directory: int, folded: str) -> None:
+        threads.add(threading.get_ident())
+        real(index, directory, folded)
+
+    monkeypatch.setattr(CaseIndex, "prepare", prepare)
+    for name in ("A", "B", "C", "D"):
+        (root / name).write_bytes(name.encode())
+        (root / f"folder{name}").mkdir()
+
+    async def other_case(body: Any) -> Any:
+        # Nothing is remembered of the folder.
+        os.utime(root, ns=(0, 0))
+        await asyncio.sleep(0)
+        threads.clear()
+        response = await client.call(body)
+        assert threads
+        assert threading.get_ident() not in threads
+        return response
+
+    monkeypatch.setattr(case_index, "GRACE", 0.0)
+    assert (await other_case(request(name="b", **MISSING))).status == NtStatus.SUCCESS
+    assert (await other_case(request(name="FOLDERa\\new"))).status == (NtStatus.SUCCESS)
+    missing = await other_case(request(name="e", **MISSING))
+    assert missing.status == NtStatus.OBJECT_NAME_NOT_FOUND
+    folder = await client.open("", **DIRECTORY)
+    listed = await other_case(QueryDirectoryRequest(12, folder, "folderb", 4096))
+    assert listed.status == NtStatus.SUCCESS
+    assert (root / "folderA" / "new").exists()

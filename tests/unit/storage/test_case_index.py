@@ -1,11 +1,18 @@
+import errno
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smbquic.storage import case_index
-from smbquic.storage.case_index import LIFETIME, CaseIndex, Stamp
+from smbquic.storage.base import ScanRequired
+from smbquic.storage.case_index import GRACE, LIFETIME, CaseIndex, NameTable, Stamp
+from smbquic.storage.names import fold, from_disk
 from tests.unit.clock import Clock
 
 
@@ -34,6 +41,12 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(os, "scandir", scan)
     return seen
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets more than two names be too many to be read at once."""
+    monkeypatch.setattr(case_index, "AT_ONCE", 2)
 
 
 def found(index: CaseIndex, folder: int, name: str) -> bytes | None:
@@ -191,7 +204,8 @@ def test_a_folder_that_is_gone_or_closed_to_us_has_nothing(
 def test_what_is_kept_is_bounded(
     root: Path, index: CaseIndex, scans: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(case_index, "CAPACITY", 5)
+    # Each of these names takes four bytes: itself, and two separators.
+    monkeypatch.setattr(case_index, "CAPACITY", 5 * 4)
     fds = []
     for name, count in (("one", 3), ("two", 2), ("three", 3), ("huge", 6)):
         (root / name).mkdir()
@@ -209,8 +223,10 @@ def test_what_is_kept_is_bounded(
         assert len(scans) == 3
         assert found(index, one, "f1") == b"F1"
         assert len(scans) == 4
-        # Too large to be kept, yet searched.
+        # Too large to be kept whole, yet searched; only what was searched is kept.
         assert found(index, huge, "f5") == found(index, huge, "f5") == b"F5"
+        assert len(scans) == 5
+        assert found(index, huge, "f4") == b"F4"
         assert len(scans) == 6
 
         before = Stamp.of(one)
@@ -223,3 +239,99 @@ def test_what_is_kept_is_bounded(
     finally:
         for fd in fds:
             os.close(fd)
+
+
+NAMES = st.lists(st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1))
+
+
+@given(NAMES, st.integers(0, 40))
+def test_a_table_finds_every_spelling_of_a_name(names: list[str], searched: int) -> None:
+    table = NameTable()
+    spellings = [*names, *map(str.upper, names)]
+    for name in spellings:
+        table.add(name.encode())
+
+    def folded(raw: bytes) -> str:
+        return fold(from_disk(raw))
+
+    for name in spellings[searched:]:
+        wanted = folded(name.encode())
+        expected = {one.encode() for one in spellings if folded(one.encode()) == wanted}
+        assert table.find(wanted) == sorted(expected)
+    assert table.find(fold("no name of these")) == []
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_folder_is_read_on_a_thread_first(
+    root: Path, folder: int, index: CaseIndex, clock: Clock, scans: list[int]
+) -> None:
+    for name in ("A", "B", "C"):
+        (root / name).touch()
+
+    with pytest.raises(ScanRequired) as raised:
+        index.find(folder, "c")
+    thread = threading.Thread(target=raised.value.prepare)
+    thread.start()
+    thread.join()
+
+    assert found(index, folder, "c") == b"C"
+    assert found(index, folder, "d") is None
+    assert len(scans) == 2
+    # What it has read is believed for a moment, though the folder changes all the time.
+    os.utime(root, ns=(0, 0))
+    assert found(index, folder, "a") == b"A"
+    clock.now += GRACE * 1.01
+    with pytest.raises(ScanRequired):
+        index.find(folder, "a")
+
+
+@pytest.mark.usefixtures("large")
+def test_of_those_who_wait_for_a_large_folder_one_reads_it(
+    root: Path, folder: int, index: CaseIndex, scans: list[int]
+) -> None:
+    for name in ("A", "B", "C"):
+        (root / name).touch()
+    preparations = []
+    for _ in range(3):
+        with pytest.raises(ScanRequired) as raised:
+            index.find(folder, "c")
+        preparations.append(raised.value.prepare)
+    scans.clear()
+
+    for prepare in preparations:
+        prepare()
+
+    assert len(scans) == 1
+
+
+@pytest.mark.usefixtures("large")
+def test_a_search_that_nobody_waits_for_any_more_leaves_no_descriptor(
+    root: Path, folder: int, index: CaseIndex
+) -> None:
+    for name in ("A", "B", "C"):
+        (root / name).touch()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    with suppress(ScanRequired):
+        index.find(folder, "c")
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.usefixtures("large")
+def test_a_failure_to_read_a_large_folder_is_told(
+    root: Path, folder: int, index: CaseIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("A", "B", "C"):
+        (root / name).touch()
+    with pytest.raises(ScanRequired) as raised:
+        index.find(folder, "c")
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "bad disk")
+
+    monkeypatch.setattr(case_index, "open_directory", fail)
+    raised.value.prepare()
+
+    with pytest.raises(OSError, match="bad disk"):
+        index.find(folder, "c")
