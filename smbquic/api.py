@@ -7,8 +7,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Unpack
@@ -22,7 +22,7 @@ from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.stages import Stages
 from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
-from smbquic.errors import ConnectError, HandshakeError, SmbError
+from smbquic.errors import ConnectError, HandshakeError, ListenError, SmbError
 from smbquic.gateway.relay import Relay
 from smbquic.observe.audit import AuditLog, Sink
 from smbquic.pki.access import Decision
@@ -42,6 +42,7 @@ from smbquic.server.server import Share as ServedShare
 from smbquic.server.session import UserSession
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
+from smbquic.transport.addresses import url as url_of
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
 from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
@@ -177,7 +178,7 @@ async def relay(
 
     The server is tried once before anything is listened for, so that a wrong name or certificate
     shows at once. The options are those of `DialOptions`. Raises what `open_connection` does, and
-    `OSError` for an address that cannot be had.
+    `ListenError` for an address that cannot be had.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
     address = ListenAddress.parse(listen)
@@ -187,7 +188,8 @@ async def relay(
     trial = await upstream()
     trial.close("only looking whether the server is there")
     await trial.wait_closed()
-    running = await Relay.start(address.host, address.port, upstream)
+    with _listening_on(address):
+        running = await Relay.start(address.host, address.port, upstream)
     try:
         yield running.url
     finally:
@@ -217,6 +219,20 @@ class ListenAddress:
             raise UrlError(f"{text!r}: listen on quic://HOST:PORT or tcp://HOST:PORT")
         host, port = host_and_port(rest.rstrip("/"), PORTS[transport], lowest=0)
         return cls(transport, host, port)
+
+    def __str__(self) -> str:
+        return url_of(self.transport, (self.host, self.port))
+
+
+@contextmanager
+def _listening_on(address: ListenAddress) -> Iterator[None]:
+    """Turn the system's refusal of an address into a `ListenError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ListenError(str(address), error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +451,8 @@ async def serve(
         stack.push_async_callback(server.close)
         opened: list[QuicListener] = []
         for address in addresses:
-            listener = await _listen(server, address, shown, options)
+            with _listening_on(address):
+                listener = await _listen(server, address, shown, options)
             stack.push_async_callback(listener.close)
             if isinstance(listener, QuicListener):
                 listener.on_failed = server.audit.handshake_failed

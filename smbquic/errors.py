@@ -7,6 +7,8 @@ refused (`AuthenticationError`), or a server that understood the request and sai
 ``except FileNotFoundError`` works).
 """
 
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
+
 from smbquic.ntstatus import NtStatus
 
 
@@ -50,6 +52,28 @@ class TransportError(SmbError):
 
 class ConnectError(TransportError):
     """No connection could be made: name, network, port."""
+
+
+class ListenError(TransportError, OSError):
+    """An address that cannot be listened on. `address` is its URL, `errno` the system's reason."""
+
+    def __init__(self, address: str, cause: OSError) -> None:
+        super().__init__(cause.errno, cause.strerror)
+        self.address = address
+
+    def __str__(self) -> str:
+        place = self.address.rpartition(":")[0]
+        return f"cannot listen on {self.address}: " + {
+            EADDRINUSE: "another program has the port; end that one, or use another port,"
+            f" such as {place}:{EXAMPLE_PORT}",
+            EACCES: "ports below 1024 need the right to (CAP_NET_BIND_SERVICE); use a higher port,"
+            f" such as {place}:{EXAMPLE_PORT}",
+            EADDRNOTAVAIL: "this machine does not have that address",
+        }.get(self.errno or 0, str(self.strerror))
+
+
+EXAMPLE_PORT = 8443
+"""What is proposed where port 443 cannot be had."""
 
 
 class HandshakeError(TransportError):

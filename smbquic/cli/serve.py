@@ -1,6 +1,5 @@
 """`smbquic serve`: share folders."""
 
-import errno
 import os
 import socket
 import sys
@@ -14,7 +13,6 @@ import click
 from smbquic import api, config
 from smbquic.auth.users import UserStore
 from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
-from smbquic.cli.failure import ExitCode
 from smbquic.cli.loop import on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
 from smbquic.cli.privileges import Account, is_root, unreadable
@@ -27,17 +25,13 @@ from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
-from smbquic.server.share import Share
+from smbquic.server.share import Share, check_share_name
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.quic.options import Congestion, EngineName
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _OPEN_FILES = 32_768
 """Descriptors that a server can do with: one for each connection, and one for each open."""
-
-
-class _CannotListen(click.ClickException):
-    exit_code = ExitCode.TRANSPORT
 
 
 def parse_share(text: str) -> Share:
@@ -47,6 +41,10 @@ def parse_share(text: str) -> Share:
     folder = Path(path.removesuffix(":ro"))
     if not (name and equals and path):
         raise click.UsageError(f"--share {text}: write NAME=PATH, or NAME=PATH:ro")
+    try:
+        check_share_name(name)
+    except ValueError as error:
+        raise click.UsageError(f"--share {text}: {error}") from error
     if not folder.is_dir():
         raise click.UsageError(f"--share {text}: {folder} is not a folder")
     return Share(name, LocalStorage(folder, read_only=read_only), read_only=read_only)
@@ -113,21 +111,6 @@ def _is_name(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _explain(error: OSError, listen: tuple[str, ...]) -> str:
-    where = " ".join(listen)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return (
-            f"cannot listen on {where}: ports below 1024 need the right to; use a higher port"
-            " (--listen quic://0.0.0.0:4433), or give Python CAP_NET_BIND_SERVICE"
-        )
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"cannot listen on {where}: another program has the port; end that one or use another"
-            " port (--listen quic://0.0.0.0:4433)"
-        )
-    return f"cannot listen on {where}: {error.strerror or error}"
 
 
 def _allow_many_files() -> None:
@@ -334,10 +317,7 @@ def serve(
             emit({"event": "stopped"})
 
     _allow_many_files()
-    try:
-        run(work())
-    except OSError as error:
-        raise _CannotListen(_explain(error, listen)) from error
+    run(work())
 
 
 def _open(options: config.AuditOptions) -> Sink:

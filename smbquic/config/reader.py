@@ -21,6 +21,7 @@ from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.logons import Logons
 from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.share import check_share_name
 from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
 from smbquic.wire.negotiate import Dialect
 
@@ -154,6 +155,7 @@ class _Reader:
             raise self._error(("shares",), "shares are tables: write [shares.NAME]")
         shares: dict[str, ShareFolder] = {}
         for name, table in tables.items():
+            self._try(("shares", name), ValueError, check_share_name, name)
             values = self._table(("shares", name), section, table)
             if name.casefold() in shares:
                 raise self._error(("shares", name), "two shares have this name; case is the same")

@@ -62,7 +62,10 @@ def read_credential(
         return Credential(leaf, private_key, tuple(chain))
     data = _read(certificate)
     if _PEM in data:
-        raise PkiError(f"{certificate} is PEM: its key is a file of its own, and has to be named")
+        raise PkiError(
+            f"{certificate} is PEM, and its key is in a file of its own: name that too"
+            " (--key FILE, or key in the configuration)"
+        )
     found_key, found, others = _open_pkcs12(certificate, data, password)
     if found_key is None or found is None:
         raise PkiError(f"{certificate}: there is no certificate with its key in it")

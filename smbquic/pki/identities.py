@@ -71,8 +71,8 @@ class Identity:
     @classmethod
     def load(cls, files: IdentityFiles) -> Self:
         """Read the files. Raises `PkiError` for what cannot be used."""
-        _check_permissions(files.key or files.certificate, "private key")
         credential = read_credential(files.certificate, files.key, _password(files))
+        _check_permissions(files.key or files.certificate, "private key")
         about_clients = (files.rules, files.logons, files.client_crl)
         if files.client_ca is None and any(each is not None for each in about_clients):
             raise PkiError(

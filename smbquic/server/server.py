@@ -22,7 +22,7 @@ from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.patrol import Patrol
 from smbquic.server.session import UserSession
-from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.server.share import Share, check_share_name
 from smbquic.transport.base import MessageTransport, Peer
 from smbquic.transport.serving import Refusal, Refusals, tell
 from smbquic.wire.file_id import FileId
@@ -96,8 +96,9 @@ class Server:
         self.notifier = self.files.notifier
         self._last_file_id = 0
         for share in shares:
+            check_share_name(share.name)
             key = share.name.casefold()
-            if key in self.shares or key == PIPE_SHARE.casefold():
+            if key in self.shares:
                 raise ValueError(f"there is a share named {share.name} already")
             self.shares[key] = share
 

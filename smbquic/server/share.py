@@ -21,3 +21,27 @@ class Share:
 
 PIPE_SHARE = "IPC$"
 """The share that every server has; it holds named pipes."""
+
+_RESERVED = frozenset({PIPE_SHARE.casefold(), "pipe", "mailslot", ".", ".."})
+"""What clients take for something else than a share."""
+_ILLEGAL = frozenset('"\\/[]:|<>+=;,*?') | frozenset(map(chr, range(0x20)))
+_LONGEST = 80
+
+
+def check_share_name(name: str) -> None:
+    """Raise `ValueError` for a name that no share can have. [MS-FSCC] 2.1.6"""
+    if not name:
+        raise ValueError("a share needs a name")
+    if name.casefold() in _RESERVED:
+        raise ValueError(f"{name!r} cannot be the name of a share: it is reserved")
+    illegal = sorted(_ILLEGAL.intersection(name))
+    if illegal:
+        raise ValueError(f"{name!r} cannot be the name of a share: it holds {illegal[0]!r}")
+    try:
+        length = len(name.encode("utf-16-le")) // 2
+    except UnicodeEncodeError:
+        raise ValueError(f"{name!r} cannot be the name of a share: it is not Unicode") from None
+    if length > _LONGEST:
+        raise ValueError(
+            f"the name of a share has at most {_LONGEST} characters, and {name!r} has {length}"
+        )

@@ -3,11 +3,14 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smbquic.errors import ConnectionClosed
+import smbquic
+from smbquic import api
+from smbquic.errors import ConnectionClosed, ListenError
 from smbquic.gateway.relay import Relay
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
@@ -154,3 +157,22 @@ async def test_closing_the_relay_ends_everything(setup: Setup) -> None:
         await asyncio.wait_for(client.receive(), 20)
     with pytest.raises(ConnectionClosed):
         await asyncio.wait_for(server.receive(), 20)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "quic"])
+async def test_a_port_that_is_taken_is_named(
+    pki: PkiDirectory, tmp_path: Path, transport: str
+) -> None:
+    users = {"alice": "secret"}
+    given = {"certificate": pki.server.certificate, "key": pki.server.key}
+    async with smbquic.serve(
+        {"data": tmp_path}, users, [f"{transport}://127.0.0.1:0"], **given
+    ) as serving:
+        (taken,) = serving.listeners
+        again = smbquic.serve({"data": tmp_path}, users, [taken], **given)
+        with pytest.raises(ListenError, match=f"cannot listen on {taken}: another program"):
+            await again.__aenter__()
+        if transport == "tcp":
+            url = taken.replace("tcp", "smb")
+            with pytest.raises(ListenError, match=f"cannot listen on {taken}: another program"):
+                await api.relay(url, listen=taken).__aenter__()

@@ -168,6 +168,7 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
     [
         ('\nlisen = ["x"]', 2, "lisen", "did you mean listen?"),
         ("zzz = 1", 1, "zzz", "there are listen,"),
+        ("bogus = 1", 1, "bogus", "there are listen,"),
         ('share = "x"', 1, "share", "did you mean shares?"),
         ('listen = "quic://x"', 1, "listen", "a list of texts"),
         ("listen = [1]", 1, "listen", "every element is a text"),
@@ -186,6 +187,7 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ("shares = 7", 1, "shares", "write [shares.NAME]"),
         ("[shares]\ndata = 7", 2, "shares.data", "write [shares.NAME]"),
         ("[shares.data]\n", 1, "shares.data", "path is missing"),
+        ('[shares."a/b"]\npath = "data"', 1, "shares.a/b", "cannot be the name of a share"),
         ('[shares.data]\npath = "nowhere"', 2, "shares.data.path", "is not a folder"),
         ('[shares.data]\npath = 7', 2, "shares.data.path", "wrong kind"),
         ('shares.data.path = "nowhere"', 1, "shares.data.path", "is not a folder"),

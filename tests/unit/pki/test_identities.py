@@ -31,6 +31,14 @@ def files(which: CertificateFiles, **more: Any) -> IdentityFiles:
     return IdentityFiles(certificate=which.certificate, key=which.key, **more)
 
 
+def test_a_pem_file_without_its_key_is_not_about_permissions(own: PkiDirectory) -> None:
+    with pytest.raises(
+        PkiError, match=r"server\.pem is PEM, .* name that too \(--key FILE"
+    ) as error:
+        Identity.load(IdentityFiles(certificate=own.server.certificate))
+    assert "chmod" not in str(error.value)
+
+
 def test_names_come_from_the_certificate_unless_given(own: PkiDirectory) -> None:
     assert Identity.load(files(own.server)).names == (
         "localhost",
