@@ -398,7 +398,7 @@ async def serve(
     in `DialOptions`, `tls_ciphers` and `tls_groups` as in `QuicOptions`. `audit` gets the audit
     records, with `audit_files` also those of every open, rename and deletion.
 
-    Raises `UrlError`, `ValueError`, `OSError` for an address that cannot be had, `PkiError`,
+    Raises `UrlError`, `ValueError`, `ListenError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`.
     """
     addresses = [ListenAddress.parse(text) for text in listen]

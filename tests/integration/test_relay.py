@@ -164,7 +164,7 @@ async def test_a_port_that_is_taken_is_named(
     pki: PkiDirectory, tmp_path: Path, transport: str
 ) -> None:
     users = {"alice": "secret"}
-    given = {"certificate": pki.server.certificate, "key": pki.server.key}
+    given: dict[str, Any] = {"certificate": pki.server.certificate, "key": pki.server.key}
     async with smbquic.serve(
         {"data": tmp_path}, users, [f"{transport}://127.0.0.1:0"], **given
     ) as serving:

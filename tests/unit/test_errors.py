@@ -14,7 +14,10 @@ from smbquic.errors import ListenError, TransportError
             EADDRINUSE,
             "another program has the port; end that one, .* such as quic://\\[::\\]:8443$",
         ),
-        (EACCES, "need the right to .*; use a higher port, such as quic://\\[::\\]:8443$"),
+        (
+            EACCES,
+            "ports below 1024 need the right to .*; use a higher port, such as quic://\\[::\\]:8443$",
+        ),
         (EADDRNOTAVAIL, "this machine does not have that address$"),
         (EMFILE, "Too many open files$"),
     ],

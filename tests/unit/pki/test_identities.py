@@ -65,7 +65,7 @@ def test_keys_that_others_can_read_are_refused(own: PkiDirectory) -> None:
         with pytest.raises(PkiError, match="chmod 600"):
             Identity.load(files(own.server))
     own.server.key.unlink()
-    with pytest.raises(PkiError, match="cannot be read"):
+    with pytest.raises(PkiError, match="cannot read the private key"):
         Identity.load(files(own.server))
 
 
