@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         WireError,
     )
     from smbquic.ntstatus import NtStatus
-    from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
+    from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
     from smbquic.server.limits import Limits
     from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic import EngineError, TicketCache
@@ -76,6 +76,7 @@ __all__ = [
     "SessionOptions",
     "Share",
     "ShareEntry",
+    "SigningPolicy",
     "SmbError",
     "SmbUrl",
     "Stages",
@@ -109,7 +110,7 @@ _HOMES = {
     "smbquic.client.tree": ("TreeResult", "Usage"),
     "smbquic.client.url": ("SmbUrl", "UrlError"),
     "smbquic.ntstatus": ("NtStatus",),
-    "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy"),
+    "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
     "smbquic.server.limits": ("Limits",),
     "smbquic.transport.base": ("PathStatistics", "Peer"),
     "smbquic.transport.quic": ("EngineError", "TicketCache"),

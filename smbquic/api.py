@@ -30,11 +30,13 @@ from smbquic.pki.explain import days_left
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import (
-    DIALECTS,
+    MINIMUM_DIALECT,
     ClientSettings,
     EncryptionOverQuic,
     EncryptionPolicy,
     ServerSettings,
+    SigningPolicy,
+    dialects_from,
 )
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.server import CAPABILITIES, Server
@@ -371,8 +373,8 @@ async def serve(
     server_name: str | None = None,
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
     encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP,
-    minimum_dialect: Dialect = Dialect.SMB_2_0_2,
-    signing_required: bool = False,
+    minimum_dialect: Dialect = MINIMUM_DIALECT,
+    signing: SigningPolicy = SigningPolicy.REQUIRED,
     pipes_over_quic: bool = False,
     certificates: Sequence[IdentityFiles] = (),
     limits: Limits = DEFAULT_LIMITS,
@@ -392,7 +394,8 @@ async def serve(
     anybody in as a guest. `server_name` is what the server calls itself in logons and
     listings; `pipes_over_quic` lets clients list the shares over QUIC too, as they can over TCP.
     `encryption` is about SMB's own, `encryption_over_quic` about what becomes of that within QUIC;
-    no dialect older than `minimum_dialect` is spoken.
+    no dialect older than `minimum_dialect` is spoken. `signing` demands signatures, of all but
+    guests, or leaves them to the clients.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
     their files are read again when they change. `engine`, `congestion` and `datagram_size` are as
     in `DialOptions`, `tls_ciphers` and `tls_groups` as in `QuicOptions`. `audit` gets the audit
@@ -417,10 +420,10 @@ async def serve(
     authenticator = Authenticator(_users(users), server_name=name, guest=guest)
     settings = ServerSettings(
         guid=os.urandom(16),
-        dialects=tuple(dialect for dialect in DIALECTS if dialect >= minimum_dialect),
+        dialects=dialects_from(minimum_dialect),
         encryption=encryption,
         encryption_over_quic=encryption_over_quic,
-        signing_required=signing_required,
+        signing_required=signing is SigningPolicy.REQUIRED,
         capabilities=CAPABILITIES,
     )
     options = QuicOptions(

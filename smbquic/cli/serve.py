@@ -24,7 +24,13 @@ from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
-from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
+from smbquic.protocol.settings import (
+    DIALECT_NAMES,
+    MINIMUM_DIALECT,
+    EncryptionOverQuic,
+    EncryptionPolicy,
+    SigningPolicy,
+)
 from smbquic.server.share import Share, check_share_name
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.quic.options import Congestion, EngineName
@@ -198,9 +204,14 @@ _protocol_option = partial(option, heading=PROTOCOL)
 @_protocol_option(
     "--minimum-dialect",
     type=click.Choice(list(DIALECT_NAMES)),
-    help="The oldest SMB dialect that is spoken.  [default: 2.0.2]",
+    help=f"The oldest SMB dialect that is spoken.  [default: {MINIMUM_DIALECT.label}]",
 )
-@_protocol_option("--require-signing", is_flag=True, help="Demand that clients sign.")
+@_protocol_option(
+    "--signing",
+    type=click.Choice([each.value for each in SigningPolicy]),
+    help="Demand that every session but a guest's is signed or encrypted, or leave that to the"
+    " clients.  [default: required]",
+)
 @_protocol_option(
     "--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too."
 )
@@ -238,7 +249,7 @@ def serve(
     encrypt: bool,
     over_quic: str | None,
     minimum_dialect: str | None,
-    require_signing: bool,
+    signing: str | None,
     pipes_over_quic: bool,
     engine: EngineName | None,
     congestion: Congestion | None,
@@ -296,7 +307,7 @@ def serve(
             minimum_dialect=(
                 DIALECT_NAMES[minimum_dialect] if minimum_dialect else base.minimum_dialect
             ),
-            signing_required=require_signing or base.require_signing,
+            signing=SigningPolicy(signing or base.signing),
             pipes_over_quic=pipes_over_quic or base.pipes_over_quic,
             certificates=certificates,
             limits=base.limits,

@@ -19,7 +19,13 @@ from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.logons import Logons
-from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic, EncryptionPolicy
+from smbquic.protocol.settings import (
+    DIALECT_NAMES,
+    MINIMUM_DIALECT,
+    EncryptionOverQuic,
+    EncryptionPolicy,
+    SigningPolicy,
+)
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.share import check_share_name
 from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
@@ -71,11 +77,11 @@ class Configuration:
     run_as: str | None = None
     users: UserStore
     guest: bool = False
-    require_signing: bool = False
+    signing: SigningPolicy = SigningPolicy.REQUIRED
     pipes_over_quic: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP
-    minimum_dialect: Dialect = Dialect.SMB_2_0_2
+    minimum_dialect: Dialect = MINIMUM_DIALECT
     engine: EngineName = "auto"
     congestion: Congestion = "cubic"
     tls_ciphers: tuple[str, ...] = DEFAULT_CIPHERS
@@ -133,11 +139,11 @@ class _Reader:
             run_as=values.get("run_as"),
             users=store,
             guest=values.get("guest", False),
-            require_signing=values.get("require_signing", False),
+            signing=SigningPolicy(values.get("signing", SigningPolicy.REQUIRED)),
             pipes_over_quic=values.get("pipes_over_quic", False),
             encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,
             encryption_over_quic=EncryptionOverQuic(values.get("smb_encryption_over_quic", "skip")),
-            minimum_dialect=DIALECT_NAMES[values.get("minimum_dialect", "2.0.2")],
+            minimum_dialect=DIALECT_NAMES[values.get("minimum_dialect", MINIMUM_DIALECT.label)],
             engine=values.get("engine", "auto"),
             congestion=values.get("congestion", "cubic"),
             tls_ciphers=values.get("tls_ciphers", DEFAULT_CIPHERS),

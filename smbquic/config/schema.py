@@ -6,7 +6,12 @@ from dataclasses import dataclass, fields
 from typing import get_args
 
 from smbquic.observe.audit import KEEP, MAX_BYTES
-from smbquic.protocol.settings import DIALECT_NAMES, EncryptionOverQuic
+from smbquic.protocol.settings import (
+    DIALECT_NAMES,
+    MINIMUM_DIALECT,
+    EncryptionOverQuic,
+    SigningPolicy,
+)
 from smbquic.server.limits import Limits
 from smbquic.transport.quic.options import (
     CIPHERS,
@@ -112,7 +117,14 @@ SECTIONS = (
                 " needs root. Files are served with that user's rights.",
             ),
             Key("guest", "boolean", "false", "Let unknown users in, to read."),
-            Key("require_signing", "boolean", "false", "Demand that clients sign."),
+            Key(
+                "signing",
+                "string",
+                f'"{SigningPolicy.REQUIRED.value}"',
+                "required demands that every session but a guest's is signed or encrypted;"
+                " negotiated leaves that to the clients, which lets others relay their logons.",
+                tuple(each.value for each in SigningPolicy),
+            ),
             Key("pipes_over_quic", "boolean", "false", "List the shares over QUIC too."),
             Key(
                 "encrypt",
@@ -131,7 +143,7 @@ SECTIONS = (
             Key(
                 "minimum_dialect",
                 "string",
-                '"2.0.2"',
+                f'"{MINIMUM_DIALECT.label}"',
                 "The oldest SMB dialect that is spoken; over QUIC it is always 3.1.1.",
                 tuple(DIALECT_NAMES),
             ),

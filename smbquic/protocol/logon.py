@@ -147,8 +147,8 @@ class Logon:
                 request.body.security_mode & SecurityMode.SIGNING_REQUIRED
             )
             session.encrypt_data = self._state.negotiated.encryption_required
-        elif self._state.negotiated.encryption_required or self.settings.signing_required:
-            self.drop(session)  # a guest has no key to sign or encrypt with
+        elif self._state.negotiated.encryption_required:
+            self.drop(session)  # a guest has no key to encrypt with
             raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
         elif identity.anonymous:
             # Everybody knows the key, so nothing has to be signed with it; but it may be.

@@ -190,7 +190,8 @@ def multi_protocol_answer(
 ) -> NegotiateResponse:
     """The answer to an SMB1 negotiate: "SMB 2.???" leads to a second, SMB2, NEGOTIATE.
 
-    [MS-SMB2] 3.3.5.3.1, 3.3.5.3.2. Raises `RemoteProtocolError` if the client knows no SMB2.
+    [MS-SMB2] 3.3.5.3.1, 3.3.5.3.2. Raises `RemoteProtocolError` if the client knows no dialect
+    that is spoken here.
     """
     if "SMB 2.???" in dialects:
         dialect, size = Dialect.WILDCARD, settings.max_size
@@ -199,7 +200,9 @@ def multi_protocol_answer(
         dialect, size = Dialect.SMB_2_0_2, SINGLE_CREDIT_SIZE
         capabilities = Capabilities(0)
     else:
-        raise RemoteProtocolError("the client speaks SMB1 only", NtStatus.NOT_SUPPORTED)
+        raise RemoteProtocolError(
+            "the client speaks no dialect that is new enough", NtStatus.NOT_SUPPORTED
+        )
     return NegotiateResponse(
         security_mode=security_mode(settings.signing_required),
         dialect_revision=dialect,

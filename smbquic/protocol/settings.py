@@ -13,6 +13,8 @@ DIALECTS = (
     Dialect.SMB_3_0_2,
     Dialect.SMB_3_1_1,
 )
+MINIMUM_DIALECT = Dialect.SMB_3_0
+"""The oldest dialect that a server speaks by default: those before have weaker signatures."""
 DIALECT_NAMES = {dialect.label: dialect for dialect in DIALECTS}
 """The dialects by how they are written, such as 3.1.1."""
 CIPHERS = (Cipher.AES_128_GCM, Cipher.AES_128_CCM, Cipher.AES_256_GCM, Cipher.AES_256_CCM)
@@ -32,6 +34,13 @@ MESSAGE_OVERHEAD = 65536
 
 
 _NO_CAPABILITIES = Capabilities(0)
+
+
+class SigningPolicy(Enum):
+    """Whether a server demands signatures, or leaves that to its clients."""
+
+    REQUIRED = "required"
+    NEGOTIATED = "negotiated"
 
 
 class EncryptionPolicy(Enum):
@@ -54,19 +63,27 @@ class EncryptionOverQuic(Enum):
     REQUIRE = "require"
 
 
+def dialects_from(minimum: Dialect) -> tuple[Dialect, ...]:
+    """The dialects that are not older than `minimum`."""
+    return tuple(dialect for dialect in DIALECTS if dialect >= minimum)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """What a server offers; the algorithms in its order of preference.
+
+    `signing_required` demands that every session is signed or encrypted, except a guest's, which
+    has no key; without, clients decide.
 
     `capabilities` are those of the server above that are announced to clients which can use
     them: LEASING, DIRECTORY_LEASING, MULTI_CHANNEL.
     """
 
     guid: bytes
-    dialects: tuple[Dialect, ...] = DIALECTS
+    dialects: tuple[Dialect, ...] = dialects_from(MINIMUM_DIALECT)
     ciphers: tuple[Cipher, ...] = CIPHERS
     signing_algorithms: tuple[SigningAlgorithm, ...] = SIGNING_ALGORITHMS
-    signing_required: bool = False
+    signing_required: bool = True
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP
     capabilities: Capabilities = _NO_CAPABILITIES

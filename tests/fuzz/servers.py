@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from smbquic.auth.initiator import Credentials, Initiator
-from smbquic.protocol.settings import ServerSettings
+from smbquic.protocol.settings import DIALECTS, ServerSettings
 from smbquic.server.limits import Limits
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
@@ -112,7 +112,12 @@ def serving(make: Callable[..., Server] = Server) -> Iterator[tuple[Server, Plac
         place = Place(Path(folder))
         storage = LocalStorage(place.share)
         shares = [Share("data", storage), Share("readonly", storage, read_only=True)]
-        settings = ServerSettings(guid=bytes(range(16)), capabilities=CAPABILITIES)
+        settings = ServerSettings(
+            guid=bytes(range(16)),
+            dialects=DIALECTS,
+            signing_required=False,
+            capabilities=CAPABILITIES,
+        )
         try:
             yield (
                 make(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.pki import PkiDirectory
-from tests.interop.processes import ServerProcess, empty, running_relay, running_server
+from tests.interop.processes import OLD_CLIENTS, ServerProcess, empty, running_relay, running_server
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +17,20 @@ def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
+def _old_server(
+    pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    with running_server(tmp_path_factory.mktemp("old-server"), pki, *OLD_CLIENTS) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def _guest_server(
     pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    with running_server(tmp_path_factory.mktemp("guest-server"), pki, "--guest") as server:
+    with running_server(
+        tmp_path_factory.mktemp("guest-server"), pki, "--guest", *OLD_CLIENTS
+    ) as server:
         yield server
 
 
@@ -49,8 +59,15 @@ def server(_server: ServerProcess) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
+def old_server(_old_server: ServerProcess) -> Iterator[ServerProcess]:
+    """The same, but for clients that speak dialects before 3.0."""
+    with _unharmed(_old_server) as server:
+        yield server
+
+
+@pytest.fixture
 def guest_server(_guest_server: ServerProcess) -> Iterator[ServerProcess]:
-    """The same, but open to guests."""
+    """The same, but open to guests, and to clients that speak dialects before 3.0."""
     with _unharmed(_guest_server) as server:
         yield server
 

@@ -23,6 +23,8 @@ USER = "alice"
 PASSWORD = "correct horse 7"
 SHARE = "data"
 READ_ONLY_SHARE = "readonly"
+OLD_CLIENTS = ("--minimum-dialect", "2.0.2", "--signing", "negotiated")
+"""Options of a server that speaks the dialects before 3.0 too, and leaves signing to clients."""
 STARTING = 30.0
 """Seconds that a process may take to say that it is ready."""
 STOPPING = 10.0

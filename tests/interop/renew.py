@@ -6,7 +6,7 @@ from pathlib import Path
 
 from smbquic.pki import init
 from tests.interop import torture
-from tests.interop.processes import running_server
+from tests.interop.processes import OLD_CLIENTS, running_server
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
     verdicts: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         pki = init(Path(folder) / "pki")
-        with running_server(Path(folder), pki) as server:
+        with running_server(Path(folder), pki, *OLD_CLIENTS) as server:
             for suite in torture.SUITES:
                 verdicts |= torture.run(suite, server.ports["tcp"], server.share)[0]
     before = torture.expected() if torture.EXPECTED.exists() else {}

@@ -1,6 +1,7 @@
 """Takes the score of all of smbtorture's file suites, or prints scores side by side.
 
-``python -m tests.interop.score [--relay] here.json`` runs the suites, a quarter of an hour.
+``python -m tests.interop.score [--relay] [--old-clients] here.json`` runs the suites, a quarter of
+an hour; with `--old-clients` at a server that speaks every dialect and leaves signing to clients.
 ``python -m tests.interop.score --table smbd.json here.json ...`` prints what `conformance.md` has.
 """
 
@@ -13,18 +14,19 @@ from pathlib import Path
 
 from smbquic.pki import init
 from tests.interop import torture
-from tests.interop.processes import running_relay, running_server
+from tests.interop.processes import OLD_CLIENTS, running_relay, running_server
 
 Verdicts = dict[str, str]
 
 
-def take(*, relay: bool) -> Verdicts:
+def take(*, relay: bool, old_clients: bool) -> Verdicts:
     """Run every suite over TCP, or over QUIC through the relay."""
+    options = OLD_CLIENTS if old_clients else ()
     verdicts: Verdicts = {}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(
-            running_server(folder, init(folder / "pki"), "--pipes-over-quic")
+            running_server(folder, init(folder / "pki"), "--pipes-over-quic", *options)
         )
         port = server.ports["tcp"]
         if relay:
@@ -68,11 +70,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--relay", action="store_true")
+    parser.add_argument("--old-clients", action="store_true")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if not options.table:
         [path] = options.files
-        path.write_text(json.dumps(take(relay=options.relay), indent=0, sort_keys=True) + "\n")
+        verdicts = take(relay=options.relay, old_clients=options.old_clients)
+        path.write_text(json.dumps(verdicts, indent=0, sort_keys=True) + "\n")
         return
     reference, *scores = [json.loads(path.read_text()) for path in options.files]
     print("\n".join(table(reference, scores)))

@@ -43,14 +43,14 @@ def connection(server: ServerProcess) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("dialect", [*DIALECTS, None])
-def test_files_and_folders_in_every_dialect(server: ServerProcess, dialect: int | None) -> None:
-    connection = connect(server, dialect)
+def test_files_and_folders_in_every_dialect(old_server: ServerProcess, dialect: int | None) -> None:
+    connection = connect(old_server, dialect)
     connection.login(USER, PASSWORD)
     assert not connection.isGuestSession()
     assert connection.getDialect() == (dialect or SMB2_DIALECT_311)
     connection.createDirectory(SHARE, "folder")
     connection.putFile(SHARE, "folder/file", io.BytesIO(CONTENT).read)
-    assert (server.share / "folder" / "file").read_bytes() == CONTENT
+    assert (old_server.share / "folder" / "file").read_bytes() == CONTENT
     [entry] = [
         entry
         for entry in connection.listPath(SHARE, "folder/*")
@@ -64,7 +64,7 @@ def test_files_and_folders_in_every_dialect(server: ServerProcess, dialect: int 
     assert back.getvalue() == CONTENT
     connection.deleteFile(SHARE, "folder/renamed")
     connection.deleteDirectory(SHARE, "folder")
-    assert list(server.share.iterdir()) == []
+    assert list(old_server.share.iterdir()) == []
     connection.logoff()
     connection.close()
 

@@ -47,10 +47,10 @@ def copy_there_and_back(smbclient: Smbclient, share: Path, *options: str) -> Non
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_files_are_the_same_in_every_dialect_signed(
-    server: ServerProcess, local: Path, dialect: str
+    old_server: ServerProcess, local: Path, dialect: str
 ) -> None:
-    smbclient = Smbclient(server.ports["tcp"], local)
-    copy_there_and_back(smbclient, server.share, "--client-protection=sign", "-m", dialect)
+    smbclient = Smbclient(old_server.ports["tcp"], local)
+    copy_there_and_back(smbclient, old_server.share, "--client-protection=sign", "-m", dialect)
 
 
 @pytest.mark.parametrize("dialect", ENCRYPTING)

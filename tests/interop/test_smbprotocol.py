@@ -94,10 +94,10 @@ def use_files_and_folders(server: ServerProcess, way: Way) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_files_and_folders_in_every_dialect_signed(
-    server: ServerProcess, dialect: Dialects
+    old_server: ServerProcess, dialect: Dialects
 ) -> None:
-    way = over_tcp(server, dialect, encrypt=False)
-    use_files_and_folders(server, way)
+    way = over_tcp(old_server, dialect, encrypt=False)
+    use_files_and_folders(old_server, way)
     leave(way)
 
 

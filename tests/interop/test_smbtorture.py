@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from smbquic.pki import PkiDirectory
 from tests.interop import torture
-from tests.interop.processes import ServerProcess
+from tests.interop.processes import OLD_CLIENTS, ServerProcess, running_server
 
 KNOWN_FAILURES = Path(__file__).with_name("KNOWN_FAILURES.md")
 
@@ -25,6 +26,19 @@ def has_attributes(folder: Path) -> bool:
 @pytest.mark.debian("smbtorture")
 @pytest.mark.parametrize("suite", torture.SUITES)
 def test_the_verdicts_are_the_expected_ones(server: ServerProcess, suite: str) -> None:
+    _compare(server, suite, torture.expected(old_clients=False))
+
+
+@pytest.mark.debian("smbtorture")
+def test_the_verdicts_are_the_expected_ones_where_old_clients_are_let_in(
+    pki: PkiDirectory, tmp_path: Path
+) -> None:
+    with running_server(tmp_path, pki, *OLD_CLIENTS) as server:
+        _compare(server, "smb2.session", torture.expected())
+
+
+def _compare(server: ServerProcess, suite: str, known: dict[str, str]) -> None:
+    """Run a suite; its verdicts are those that are written down."""
     if suite in torture.NEED_ATTRIBUTES and not has_attributes(server.share):
         pytest.skip("the disk of the temporary folder has no extended attributes")
     # The server raises its limit as far as it may.
@@ -35,7 +49,7 @@ def test_the_verdicts_are_the_expected_ones(server: ServerProcess, suite: str) -
     assert verdicts, text
     expected = {
         name: verdict
-        for name, verdict in torture.expected().items()
+        for name, verdict in known.items()
         if name == suite or name.startswith(f"{suite}.")
     }
     worse: list[str] = []

@@ -12,7 +12,7 @@ from smbquic.protocol.logon import SessionSetupOutcome
 from smbquic.protocol.request import Request
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.session import SessionTable
-from smbquic.protocol.settings import ClientSettings, ServerSettings
+from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.message import Message
 
@@ -185,7 +185,8 @@ def make_pair() -> MakePair:
             }
 
         client = ClientSettings(**{"client_guid": GUID, **of("client_")})  # type: ignore[arg-type]
-        server = ServerSettings(guid=GUID[::-1], **of("server_"))  # type: ignore[arg-type]
+        offered = {"dialects": DIALECTS, **of("server_")}
+        server = ServerSettings(guid=GUID[::-1], **offered)  # type: ignore[arg-type]
         return Pair(client, server, quic=quic, identity=identity or Identity())
 
     return make

@@ -81,7 +81,7 @@ class TestOneRequest:
     def test_a_tree_connect_is_signed_in_3_1_1_even_where_nothing_else_is(
         self, make_session: Callable
     ) -> None:
-        pair, session = make_session(client_signing_required=False)
+        pair, session = make_session(client_signing_required=False, server_signing_required=False)
         assert not pair.ask(EchoRequest(), session).signed
         assert pair.ask(TreeConnectRequest(path=r"\\fs.example\data"), session).signed
 

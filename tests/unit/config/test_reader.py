@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from smbquic import config
 from smbquic.auth.users import UserStore
 from smbquic.pki import PkiDirectory
-from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
+from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
 from smbquic.server.limits import Limits
 from smbquic.wire.negotiate import Dialect
 
@@ -38,10 +38,10 @@ listen = ["quic://127.0.0.1:0", "tcp://127.0.0.1:0"]
 server_name = "FS"
 users_file = "users.txt"
 guest = true
-require_signing = true
+signing = "negotiated"
 encrypt = true
 smb_encryption_over_quic = "require"
-minimum_dialect = "3.0"
+minimum_dialect = "2.1"
 engine = "aioquic"
 congestion = "bbr"
 tls_ciphers = ["AES-256-GCM"]
@@ -94,10 +94,11 @@ file_access = true
 def test_everything_at_once(place: Path) -> None:
     found = load(place, WHOLE)
     assert found.listen == ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
-    assert (found.server_name, found.guest, found.require_signing) == ("FS", True, True)
+    assert (found.server_name, found.guest) == ("FS", True)
+    assert found.signing is SigningPolicy.NEGOTIATED
     assert found.encryption is EncryptionPolicy.REQUIRED
     assert found.encryption_over_quic is EncryptionOverQuic.REQUIRE
-    assert found.minimum_dialect is Dialect.SMB_3_0
+    assert found.minimum_dialect is Dialect.SMB_2_1
     assert (found.engine, found.congestion) == ("aioquic", "bbr")
     assert (found.tls_ciphers, found.tls_groups) == (("AES-256-GCM",), ("P-384", "P-256"))
     assert found.private_names == ("fs.local",)
@@ -135,7 +136,8 @@ def test_nothing_at_all(place: Path) -> None:
     assert (found.shares, found.certificates, found.users.names()) == ((), (), [])
     assert found.encryption is EncryptionPolicy.ALLOWED
     assert found.encryption_over_quic is EncryptionOverQuic.SKIP
-    assert found.minimum_dialect is Dialect.SMB_2_0_2
+    assert found.minimum_dialect is Dialect.SMB_3_0
+    assert found.signing is SigningPolicy.REQUIRED
     assert found.limits == Limits()
     assert found.audit is None
 

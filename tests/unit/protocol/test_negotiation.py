@@ -10,6 +10,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol import negotiation
 from smbquic.protocol.settings import (
     DIALECT_NAMES,
+    DIALECTS,
     ClientSettings,
     EncryptionOverQuic,
     EncryptionPolicy,
@@ -36,7 +37,7 @@ from smbquic.wire.negotiate_contexts import (
     UnknownContext,
 )
 
-SERVER = ServerSettings(guid=bytes(16))
+SERVER = ServerSettings(guid=bytes(16), dialects=DIALECTS, signing_required=False)
 CLIENT = ClientSettings(client_guid=bytes(16))
 PREAUTH = PreauthIntegrityCapabilities([HashAlgorithm.SHA_512], bytes(32))
 ACCEPT = TransportCapability.ACCEPT_TRANSPORT_LEVEL_SECURITY
@@ -261,7 +262,7 @@ class TestMultiProtocol:
 
     @pytest.mark.parametrize("dialects", [[], ["NT LM 0.12"]])
     def test_smb1_is_not_spoken(self, dialects: list[str]) -> None:
-        with pytest.raises(RemoteProtocolError, match="SMB1 only"):
+        with pytest.raises(RemoteProtocolError, match="new enough"):
             negotiation.multi_protocol_answer(SERVER, dialects, hint=b"", system_time=0)
 
 

@@ -14,7 +14,7 @@ from smbquic.errors import AuthenticationError, ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
 from smbquic.protocol.message import UNSOLICITED
-from smbquic.protocol.settings import ClientSettings, ServerSettings
+from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.server.limits import Limits
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
@@ -341,7 +341,14 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
     return Server(
         [Share("data", storage), Share("ro", storage, read_only=True)],
         Authenticator(),  # type: ignore[arg-type]
-        ServerSettings(**{"guid": bytes(range(16)), "capabilities": CAPABILITIES, **settings}),
+        ServerSettings(
+            **{
+                "guid": bytes(range(16)),
+                "dialects": DIALECTS,
+                "capabilities": CAPABILITIES,
+                **settings,
+            }
+        ),
         limits=limits,
         random=Random(),
     )

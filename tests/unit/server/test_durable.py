@@ -133,7 +133,7 @@ async def test_folders_and_guests_get_none(connect: Any, owner: Any, version: in
     folder = leased(asks(version), create_options=CreateOptions.FILE_DIRECTORY_FILE)
     assert not is_durable(await owner.create("folder", **folder), version)
     assert (await owner.call(CloseRequest(await owner.open("file")))).status == NtStatus.SUCCESS
-    guest = await connect(token="guest:secret", signing_required=False)
+    guest = await connect(token="guest:secret", signing_required=False, guest_allowed=True)
     assert not is_durable(await guest.create("file", **batch(asks(version))), version)
 
 

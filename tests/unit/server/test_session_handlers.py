@@ -261,8 +261,11 @@ async def test_tree_disconnect_closes_its_opens_and_no_others(client: Any, listi
     assert response.status == NtStatus.NETWORK_NAME_DELETED
 
 
-async def test_an_unsigned_tree_connect_ends_a_311_connection(connect: Any) -> None:
-    client = await connect(share="", signing_required=False, guest_allowed=True)
+async def test_an_unsigned_tree_connect_ends_a_311_connection(
+    connect: Any, server_with: Any
+) -> None:
+    server = server_with(signing_required=False)
+    client = await connect(to=server, share="", signing_required=False)
     sent = client.protocol.request(
         TreeConnectRequest(r"\\fs.example\data"), session=client.session, tree_id=0
     )
