@@ -67,15 +67,15 @@ async def smbclient(root: Path, tmp_path: Path) -> AsyncIterator[Run]:
     storage.close()
 
 
-DIALECTS = ["SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11"]
+DIALECT_NAMES = ["SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11"]
 
 
 @pytest.mark.parametrize(
     ("protection", "dialect"),
     [
-        *(("sign", dialect) for dialect in DIALECTS),
+        *(("sign", dialect) for dialect in DIALECT_NAMES),
         # Encryption came with SMB 3.0.
-        *(("encrypt", dialect) for dialect in DIALECTS if dialect.startswith("SMB3")),
+        *(("encrypt", dialect) for dialect in DIALECT_NAMES if dialect.startswith("SMB3")),
     ],
 )
 async def test_a_file_comes_back_as_it_went(

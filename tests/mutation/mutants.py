@@ -1,0 +1,156 @@
+"""Chooses small changes to the package, which its tests have to notice.
+
+The changes are those of cosmic-ray, and the removal of a statement that is only a call.
+"""
+
+import ast
+import random
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+from parso.python.tree import Keyword
+
+from tests.mutation.trial import PROJECT, ROOMS, Mutant, shares
+
+
+class RemoveCall:
+    """Replaces a statement that is only a call by `pass`; an operator as cosmic-ray has them."""
+
+    def mutation_positions(self, node: Any) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+        """Where the operator applies to a node: nowhere, or once."""
+        if node.type == "simple_stmt" and _is_call(node.children[0]):
+            yield node.start_pos, node.end_pos
+
+    def mutate(self, node: Any, index: int) -> Any:
+        """The node without its call."""
+        first = node.get_first_leaf()
+        node.children[0] = Keyword("pass", first.start_pos, first.prefix)
+        return node
+
+
+def mutated(mutant: Mutant) -> str:
+    """The module's text with the change."""
+    text = (PROJECT / mutant.module).read_text()
+    changed: str = mutate_code(text, _operators()[mutant.operator], mutant.occurrence)
+    return changed
+
+
+def sample(count: int, seed: int, rooms: tuple[str, ...] = ROOMS) -> list[Mutant]:
+    """So many different mutants, from each room in proportion to its lines of text."""
+    chance = random.Random(seed)
+    sizes = {room: sum(_modules(room).values()) for room in rooms}
+    return [
+        mutant
+        for room, share in shares(count, sizes).items()
+        for mutant in _of_room(room, share, chance)
+    ]
+
+
+def _of_room(room: str, count: int, chance: random.Random) -> list[Mutant]:
+    sizes = _modules(room)
+    found: dict[Mutant, None] = {}
+    while len(found) < count:
+        [module] = chance.choices(list(sizes), list(sizes.values()))
+        places = _places(module)
+        if not places:
+            continue
+        # A place counts once, and not once for each of the operators that fit it.
+        operator, occurrence, line = chance.choice(places[chance.choice(list(places))])
+        mutant = _mutant(room, module, operator, occurrence, line)
+        if mutant is not None:
+            found[mutant] = None
+    return list(found)
+
+
+def _modules(room: str) -> dict[str, int]:
+    """The modules of a room, as paths below the project, and how many lines each has."""
+    return {
+        str(path.relative_to(PROJECT)): len(path.read_text().splitlines())
+        for path in sorted((PROJECT / "smbquic" / room).rglob("*.py"))
+    }
+
+
+@cache
+def _operators() -> dict[str, Any]:
+    names = [name for name in operator_names() if not get_operator(name).arguments()]
+    operators = {name: get_operator(name)() for name in names if _is_meaningful(name)}
+    return {**operators, "RemoveCall": RemoveCall()}
+
+
+def _is_meaningful(name: str) -> bool:
+    """Leave out `==` for `is` and the like, which differ by chance, and orders of identities."""
+    family, *change = name.rpartition("/")[2].split("_")
+    if family != "ReplaceComparisonOperator":
+        return True
+    identities = [each in ("Is", "IsNot") for each in change]
+    return all(identities) or not any(identities)
+
+
+@cache
+def _places(module: str) -> dict[tuple[int, int], list[tuple[str, int, int]]]:
+    """By place in a module's text: each operator that fits, its occurrence, and the line."""
+    text = (PROJECT / module).read_text()
+    unused = _without_effect(text)
+    nodes = list(ast_nodes(get_ast(text)))
+    found: dict[tuple[int, int], list[tuple[str, int, int]]] = {}
+    for name, operator in _operators().items():
+        positions = [place for node in nodes for place, _ in operator.mutation_positions(node)]
+        for occurrence, place in enumerate(positions):
+            if place not in unused:
+                found.setdefault(place, []).append((name, occurrence, place[0]))
+    return found
+
+
+class _Ranges(list[tuple[tuple[int, int], tuple[int, int]]]):
+    """Parts of a text, from one position up to another one."""
+
+    def __contains__(self, place: object) -> bool:
+        return any(start <= place < end for start, end in self)  # type: ignore[operator]
+
+
+def _without_effect(text: str) -> _Ranges:
+    """Where a change means nothing when the program runs: types, and `slots` of dataclasses."""
+    found = _Ranges()
+    for node in ast.walk(ast.parse(text)):
+        parts: list[ast.AST | None] = []
+        match node:
+            case ast.arg() | ast.AnnAssign():
+                parts = [node.annotation]
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                parts = [node.returns]
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                parts = [node]
+            case ast.keyword(arg="slots"):
+                parts = [node.value]
+        for part in parts:
+            if isinstance(part, ast.expr | ast.stmt):
+                end = (part.end_lineno or 0, part.end_col_offset or 0)
+                found.append(((part.lineno, part.col_offset), end))
+    return found
+
+
+def _mutant(room: str, module: str, operator: str, occurrence: int, line: int) -> Mutant | None:
+    before = (PROJECT / module).read_text()
+    after = mutate_code(before, _operators()[operator], occurrence)
+    if after is None or after == before or not _is_valid(after):
+        return None
+    pairs = zip(before.splitlines(), after.splitlines(), strict=False)
+    old, new = next((one, other) for one, other in pairs if one != other)
+    return Mutant(room, module, line, operator, occurrence, old.strip(), new.strip())
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _is_call(node: Any) -> bool:
+    """Whether a statement is a call, awaited or not, whose result nobody uses."""
+    return bool(node.type == "atom_expr" and node.children[-1].get_first_leaf().value == "(")

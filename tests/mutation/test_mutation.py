@@ -1,0 +1,38 @@
+"""How a sample is divided, and which tests come first."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.trial import BEYOND, PROJECT, ROOMS, shares, stages
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes", "expected"),
+    [
+        (10, {"a": 1, "b": 1}, {"a": 5, "b": 5}),
+        (10, {"a": 2, "b": 1}, {"a": 7, "b": 3}),
+        (1, {"a": 1, "b": 3}, {"a": 0, "b": 1}),
+        (7, {"a": 1, "b": 1, "c": 1}, {"a": 3, "b": 2, "c": 2}),
+        (0, {"a": 1}, {"a": 0}),
+    ],
+)
+def test_a_sample_is_divided_by_size(
+    count: int, sizes: dict[str, int], expected: dict[str, int]
+) -> None:
+    assert shares(count, sizes) == expected
+
+
+def test_the_nearest_tests_come_first() -> None:
+    assert stages("smbquic/storage/local_file.py")[0] == ("tests/unit/storage/test_local_file.py",)
+    nearest, room, beyond = stages("smbquic/server/handlers/create.py")
+    assert nearest == ("tests/unit/server/test_create.py",)
+    assert room == ("tests/unit/server",)
+    assert "tests/integration/test_durable.py" in beyond
+    assert stages("smbquic/storage/watch.py")[0] == ("tests/unit/storage",)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_all_tests_that_are_named_exist(room: str) -> None:
+    for pattern in (f"smbquic/{room}/*.py", f"tests/unit/{room}/test_*.py", *BEYOND[room]):
+        assert list(Path(PROJECT).glob(pattern)), pattern

@@ -1,0 +1,170 @@
+"""Tries a mutant: the tests run on a copy of the project that has the change."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+PROJECT = Path(__file__).parents[2]
+ROOMS = ("wire", "crypto", "auth", "protocol", "storage", "transport", "pki", "server", "client")
+
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+_CLIENTS = "tests/integration/test_client_*.py"
+BEYOND = {
+    "wire": ("tests/protocol", "tests/unit/server", "tests/unit/client"),
+    "crypto": ("tests/protocol", "tests/unit/server"),
+    "auth": ("tests/protocol", "tests/integration/test_lockout.py", _CLIENTS),
+    "protocol": ("tests/protocol", "tests/unit/server", "tests/unit/client", _CLIENTS),
+    "storage": ("tests/unit/server", "tests/integration/test_model.py"),
+    "transport": ("tests/integration/test_transport_*.py", "tests/integration/test_path_mtu.py"),
+    "pki": (
+        "tests/unit/cli",
+        "tests/integration/test_certificates.py",
+        "tests/integration/test_trust_*.py",
+    ),
+    "server": (
+        "tests/integration/test_server_*.py",
+        "tests/integration/test_robustness_*.py",
+        "tests/integration/test_durable.py",
+        "tests/integration/test_leases.py",
+        "tests/integration/test_model.py",
+        "tests/integration/test_slow_clients.py",
+        "tests/integration/test_status.py",
+        _CLIENTS,
+    ),
+    "client": (
+        _CLIENTS,
+        "tests/integration/test_probe.py",
+        "tests/integration/test_robustness_*.py",
+        "tests/integration/test_cli.py",
+    ),
+}
+"""By room, the tests beyond its own that may notice a change."""
+_SLACK = 60.0
+"""Seconds that tests may take with a mutant beyond four times what they take without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change; `before` and `after` are the lines that differ."""
+
+    room: str
+    module: str
+    line: int
+    operator: str
+    occurrence: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a mutant; `tests` are those that it was killed by."""
+
+    outcome: str
+    tests: str
+    seconds: float
+
+
+class Tree:
+    """A copy of the project, in which one mutant lives at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "project"
+        self._temporary = folder / "temporary"
+        self._output = folder / "output"
+        shutil.copytree(PROJECT, self._folder, symlinks=True, ignore=_LEFT_OUT)
+
+    def measure(self, tests: tuple[str, ...]) -> float:
+        """Seconds that tests take without a mutant. RuntimeError if they fail."""
+        started = time.monotonic()
+        if self._run(tests, None) != 0:
+            said = "\n".join(self._output.read_text(errors="replace").splitlines()[-30:])
+            raise RuntimeError(f"{' '.join(tests)} fail without any mutant:\n{said}")
+        return time.monotonic() - started
+
+    def try_out(self, mutant: Mutant, changed: str, limits: dict[tuple[str, ...], float]) -> Result:
+        """Run the tests with the mutated text `changed`, the nearest first, until some fail."""
+        started = time.monotonic()
+        path = self._folder / mutant.module
+        original = path.read_text()
+        path.write_text(changed)
+        try:
+            for tests in stages(mutant.module):
+                seconds = limits.get(tests, limits[(f"tests/unit/{mutant.room}",)])
+                code = self._run(tests, seconds)
+                if code != 0:
+                    outcome = "timed out" if code is None else "killed"
+                    return Result(outcome, " ".join(tests), time.monotonic() - started)
+        finally:
+            path.write_text(original)
+        return Result("survived", "", time.monotonic() - started)
+
+    def _run(self, tests: tuple[str, ...], limit: float | None) -> int | None:
+        """The exit status of tests; None if they were ended because they took too long."""
+        files = [str(file) for each in tests for file in sorted(self._folder.glob(each))]
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        with self._output.open("wb") as output:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
+                    f"--basetemp={self._temporary}",
+                    *files,
+                ],
+                cwd=self._folder,
+                # What the tests start has to be the mutant, too.
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(self._folder),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "CI": "",
+                    "HYPOTHESIS_STORAGE_DIRECTORY": str(self._temporary / "hypothesis"),
+                },
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # Whatever the tests have started and left goes with them.
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def stages(module: str) -> list[tuple[str, ...]]:
+    """The tests that may notice a change of a module, the nearest first."""
+    room = module.split("/")[1]
+    nearest = tuple(_unit_tests(module)) or (f"tests/unit/{room}",)
+    return [nearest, (f"tests/unit/{room}",), BEYOND[room]]
+
+
+def limit(seconds: float) -> float:
+    """How long tests may take with a mutant that take so long without."""
+    return 4 * seconds + _SLACK
+
+
+def shares(count: int, sizes: dict[str, int]) -> dict[str, int]:
+    """Divide a number in proportion to sizes; what is left over goes to the largest remainders."""
+    total = sum(sizes.values())
+    exact = {name: count * size / total for name, size in sizes.items()}
+    found = {name: int(part) for name, part in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: found[name] - exact[name])
+    for name in by_remainder[: count - sum(found.values())]:
+        found[name] += 1
+    return found
+
+
+def _unit_tests(module: str) -> list[str]:
+    """The files of tests that carry the module's name."""
+    path = PurePath(module)
+    room = PROJECT / "tests" / "unit" / path.parts[1]
+    named = [*room.rglob(f"test_{path.stem}.py"), *room.rglob(f"test_{path.stem}_*.py")]
+    return sorted(str(each.relative_to(PROJECT)) for each in named)
