@@ -440,7 +440,8 @@ async def serve(
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
         for share in served:
-            stack.callback(share.storage.begin())
+            share.begin()
+            stack.callback(share.end)
         server = Server(
             served,
             authenticator,
@@ -514,9 +515,10 @@ def _served(name: str, what: Path | str | ServedShare, stack: AsyncExitStack) ->
     """A share; the storage of one that is made here is closed with `stack`."""
     if isinstance(what, ServedShare):
         return what
-    storage = LocalStorage(Path(what))
-    stack.callback(storage.close)
-    return ServedShare(name, storage)
+    share = ServedShare(name, LocalStorage(Path(what)))
+    # Not that storage's own method: another one may have taken its place by then.
+    stack.callback(lambda: share.storage.close())
+    return share
 
 
 def _users(users: UserStore | Mapping[str, str] | Path) -> UserStore:

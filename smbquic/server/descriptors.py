@@ -82,13 +82,10 @@ class Descriptors:
 
     def forget(self, storage: Storage, name: str | None = None) -> None:
         """Look anew for what holds for a folder that was just made, or for all of them."""
-        known = self._folders.get(storage)
-        if known is None:
-            return
         if name is None:
-            known.clear()
+            self._folders.pop(storage, None)
         else:
-            known.pop(name, None)
+            self._folders.get(storage, {}).pop(name, None)
 
     def _find(self, storage: Storage, name: str) -> SecurityDescriptor | None:
         stored = storage.security(name)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from smbquic.server.context import Context
     from smbquic.server.limits import Limits
     from smbquic.server.open import Open
+    from smbquic.server.share import Share
 
 Contexts = Mapping[bytes, bytes]
 
@@ -127,6 +128,12 @@ class DurableTable:
         """Forgets a durable open, as it is being closed."""
         self.reclaim(entry)
         del self._opens[entry.file_id.persistent]
+
+    def close_share(self, share: Share) -> None:
+        """Closes what waits for its owner in a share whose folder is gone."""
+        for entry in list(self._opens.values()):
+            if entry.session is None and entry.tree.share is share:
+                entry.close()
 
     def close(self) -> None:
         """Closes what waits for its owner, and lets nothing wait any more."""

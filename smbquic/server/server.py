@@ -1,11 +1,14 @@
 """The server as a whole: its shares, and what all its connections have in common."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.guard import GuardLimits, LogonGuard
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog, Event
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.session import Session, SessionTable
@@ -30,6 +33,8 @@ from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Capabilities
 
 __all__ = ["CAPABILITIES", "Server", "Share"]
+
+_log = logging.getLogger(__name__)
 
 CAPABILITIES = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING | Capabilities.MULTI_CHANNEL
 """What a server can do and need not be told to: for `ServerSettings.capabilities`."""
@@ -135,6 +140,46 @@ class Server:
     def share(self, name: str) -> Share | None:
         """The share of that name, in any case; None for what does not exist, and for IPC$."""
         return self.shares.get(name.casefold())
+
+    def renew(self, share: Share) -> None:
+        """Goes on with what was made in the place of a share's folder, if that was deleted.
+
+        Whoever is connected to the former has to connect anew. Raises StatusError BAD_NETWORK_NAME
+        if nothing was made there.
+        """
+        former = share.storage
+        try:
+            found = former.renewed()
+        except OSError as error:
+            if not share.missing:
+                _log.warning(
+                    "share %s: its folder was deleted, and cannot be opened again: %s; once it is"
+                    " there, clients can connect to it without a restart",
+                    share.name,
+                    error,
+                )
+            share.missing = True
+            raise StatusError.of(NtStatus.BAD_NETWORK_NAME, "TREE_CONNECT", share.name) from error
+        share.missing = False
+        if found is former:
+            return
+        trees = [
+            (session, tree)
+            for session in self.sessions.values()
+            for tree in session.trees.values()
+            if tree.share is share
+        ]
+        for session, tree in trees:
+            session.disconnect(tree)
+        self.durables.close_share(share)
+        self.descriptors.forget(former)
+        share.replace(found)
+        _log.warning(
+            "share %s: its folder was deleted and made again: the new one is served, and %d"
+            " connections to the former were ended",
+            share.name,
+            len(trees),
+        )
 
     def allows_pipes(self, peer: Peer) -> bool:
         """Whether a client may open named pipes. [MS-SMB2] 3.3.5.9"""

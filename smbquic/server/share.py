@@ -1,15 +1,17 @@
 """What the server offers under a name."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from smbquic.storage.base import Storage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Share:
     r"""One share, ``\\server\name``. `comment` is what a listing of shares shows.
 
     `encrypt` refuses what is neither sealed nor comes over QUIC with its encryption agreed on.
+    `missing` tells that its folder was deleted, and that nothing has taken the place yet.
     """
 
     name: str
@@ -17,6 +19,26 @@ class Share:
     read_only: bool = False
     comment: str = ""
     encrypt: bool = False
+    missing: bool = field(default=False, init=False)
+    _end: Callable[[], None] | None = field(default=None, init=False)
+
+    def begin(self) -> None:
+        """Clients are served from now on: see `Storage.begin`."""
+        self._end = self.storage.begin()
+
+    def end(self) -> None:
+        """No client is served any more."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+
+    def replace(self, storage: Storage) -> None:
+        """Go on with another storage; nobody uses the former one any more."""
+        begun = self._end is not None
+        self.end()
+        self.storage = storage
+        if begun:
+            self.begin()
 
 
 PIPE_SHARE = "IPC$"

@@ -4,7 +4,7 @@ import errno
 
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.storage.base import NameInvalid, PathNotFound
+from smbquic.storage.base import NameInvalid, PathNotFound, RootGone
 
 _BY_ERRNO = {
     errno.ENOENT: NtStatus.OBJECT_NAME_NOT_FOUND,
@@ -50,4 +50,7 @@ def status_of(error: BaseException) -> NtStatus:
         return NtStatus.OBJECT_PATH_NOT_FOUND
     if isinstance(error, NameInvalid):
         return NtStatus.OBJECT_NAME_INVALID
+    if isinstance(error, RootGone):
+        # As if an administrator had deleted the share: clients connect to it anew.
+        return NtStatus.NETWORK_NAME_DELETED
     return _BY_ERRNO.get(error.errno or 0, NtStatus.UNSUCCESSFUL)

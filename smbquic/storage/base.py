@@ -87,6 +87,13 @@ class ScanRequired(Exception):  # noqa: N818  (no error: the reason to try again
         self.prepare = prepare
 
 
+class RootGone(OSError):  # noqa: N818  (named like the builtins beside it)
+    """The folder that the storage stands on was deleted; `errno` is ESTALE."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(errno.ESTALE, "the folder of the share was deleted", label)
+
+
 class NameInvalid(OSError):  # noqa: N818  (named like the builtins beside it)
     """A name that this share can't hold; `errno` is EINVAL."""
 
@@ -353,7 +360,7 @@ class Storage(Protocol):
 
         Raises FileNotFoundError (the last part is missing), PathNotFound, FileExistsError,
         NotADirectoryError, IsADirectoryError, NameInvalid, PermissionError; `OSError` with EROFS
-        on a read-only storage, EINVAL for a disposition that folders don't have.
+        on a read-only storage, EINVAL for a disposition that folders don't have; RootGone.
         """
 
     def stat(self, name: str) -> FileStat:
@@ -368,6 +375,16 @@ class Storage(Protocol):
     def watch(self) -> ChangeSource | None:
         """What tells of changes by others, to be closed by the caller; None if nothing does."""
 
+    def renewed(self) -> "Storage":
+        """This storage; or, where its folder was deleted, another one on what has its path now.
+
+        Asked for when a client connects. `OSError` if there is nothing to go on with, else the
+        former lets go of its folder.
+        """
+
     def begin(self) -> Callable[[], None]:
         """Called before the first client is served: takes away what a server that was killed has
         left. What it gives is called after the last one."""
+
+    def close(self) -> None:
+        """Let go of the folder. What is open stays open."""

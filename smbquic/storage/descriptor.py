@@ -57,6 +57,11 @@ class Descriptor:
     ) -> None:
         self._release()
 
+    @property
+    def closed(self) -> bool:
+        """Whether its owner has let go of it."""
+        return self._closed
+
     def close(self) -> None:
         """Let go of it; the last user's leaving closes it. Closing twice is fine."""
         with self._lock:

@@ -54,13 +54,16 @@ class _Raced(Exception):  # noqa: N818  (no error: the reason to look again)
 class LocalStorage:
     """A `Storage` over the folder `root`, which is opened once and may be moved afterwards.
 
+    If it is deleted, everything raises RootGone, and `renewed` opens what has its path then.
     Files belong to the user that the program runs as, with the modes that its umask, the
     folder's setgid bit and default ACL give them.
     """
 
     def __init__(self, root: Path, *, read_only: bool = False, links: bool = False) -> None:
         """With `links`, symbolic links that stay within the folder are shown and can be made."""
+        self._path = root.absolute()
         self._tree = Tree(root, read_only=read_only, links=links)
+        self._told_replaced = False
 
     @property
     def read_only(self) -> bool:
@@ -111,6 +114,7 @@ class LocalStorage:
     def volume(self) -> VolumeStat:
         """The disk under the share's root. It is called NTFS, as everybody does: clients take
         other names for a reason to do without attributes and long names."""
+        self._tree.require_root()
         with self._tree.root as root:
             status = os.fstatvfs(root)
         unit = status.f_frsize
@@ -138,6 +142,33 @@ class LocalStorage:
         except OSError as error:
             _log.warning("local changes in %r will go unnoticed: %s", self._tree.label, error)
             return None
+
+    def renewed(self) -> "LocalStorage":
+        """This storage, or one on a folder that was made in the place of the deleted one."""
+        tree = self._tree
+        # Two shares may stand on it: what the first has let go of is gone for the second.
+        if tree.root.closed or tree.is_gone:
+            found = LocalStorage(self._path, read_only=tree.read_only, links=tree.links)
+            self.close()
+            return found
+        replaced = self._is_replaced()
+        if replaced and not self._told_replaced:
+            _log.warning(
+                "%s leads to another folder than the one that is served, which was moved, or has a"
+                " disk mounted over it: restart the server to serve what is there now",
+                self._path,
+            )
+        self._told_replaced = replaced
+        return self
+
+    def _is_replaced(self) -> bool:
+        """Whether something else has the path of the folder that is open."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        with self._tree.root as root:
+            return key_of(found) != key_of(os.fstat(root))
 
     def begin(self) -> Callable[[], None]:
         """Look for what a server that was killed has left, while clients are served."""
@@ -195,6 +226,7 @@ class _Opening:
         raise PermissionError(errno.EACCES, "the name changes all the time", self._name)
 
     def _open_root(self) -> tuple[LocalFile, Action]:
+        self._tree.require_root()
         with self._tree.root as root:
             status = os.fstat(root)
             self._check(status)

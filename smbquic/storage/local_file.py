@@ -445,6 +445,8 @@ class LocalFile:
 
     def scan(self) -> Iterator[FileStat]:
         """The entries of a folder, read from the disk as they are asked for."""
+        if self._link.parent is None:
+            self._tree.require_root()
         with self._listing() as (listing, entries):
             depth = len(self._link.components)
             # A folder that is removed meanwhile ends here.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from smbquic.storage import attributes, links, xattrs
-from smbquic.storage.base import FileStat, LinkMet, PathNotFound
+from smbquic.storage.base import FileStat, LinkMet, PathNotFound, RootGone
 from smbquic.storage.case_index import CaseIndex
 from smbquic.storage.descriptor import Descriptor, walk_into
 from smbquic.storage.names import from_disk, join, split, to_disk
@@ -94,7 +94,10 @@ class Tree:
         self.links: Final = links
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.root: Final = Descriptor(fd)
-        self.home: Final = os.fstat(fd).st_dev
+        status = os.fstat(fd)
+        self.home: Final = status.st_dev
+        # Some file systems count no links at all.
+        self._counts_links: Final = status.st_nlink > 0
         self.block_size: Final = os.fstatvfs(fd).f_frsize or 1
         self.extended: Final = xattrs.supported(fd)
         self.lock: Final = threading.Lock()
@@ -107,11 +110,28 @@ class Tree:
         if self.read_only:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the root was deleted: nothing can be in it, or made in it, any more."""
+        try:
+            with self.root as root:
+                return self._counts_links and not os.fstat(root).st_nlink
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            return True
+
+    def require_root(self) -> None:
+        """Raise RootGone if the root was deleted: it would look like an empty folder."""
+        if self.is_gone:
+            raise RootGone(self.label)
+
     def walk(self, components: list[str]) -> tuple[int, list[str]]:
         """A descriptor of the folder, to be closed by the caller, and its name in real case.
 
-        Raises PathNotFound, also for what is no folder.
+        Raises PathNotFound, also for what is no folder, and RootGone.
         """
+        self.require_root()
         with self.root as root:
             here = os.dup(root)
         real = []
@@ -174,6 +194,7 @@ class Tree:
     def stat(self, name: str) -> FileStat:
         """What is known of `name`; raises FileNotFoundError, PathNotFound and NameInvalid."""
         if not name:
+            self.require_root()
             with self.root as root:
                 return self.stat_folder(root, "")
         parent, folders, last = self.walk_to_parent(name)

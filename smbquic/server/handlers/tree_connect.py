@@ -77,4 +77,5 @@ def _find(context: Context, path: str) -> Share | None:
     share = context.server.share(name)
     if share is None:
         raise StatusError(NtStatus.BAD_NETWORK_NAME, "TREE_CONNECT", path)
+    context.server.renew(share)
     return share

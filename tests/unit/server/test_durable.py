@@ -3,6 +3,7 @@
 [MS-SMB2] 3.3.5.9.6, 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12, 3.3.7.1
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,12 @@ def is_durable(response: Response, version: int) -> bool:
     assert response.status == NtStatus.SUCCESS, response.status.label
     names = {1: CREATE_DURABLE_HANDLE_REQUEST, 2: CREATE_DURABLE_HANDLE_REQUEST_V2}
     return find(response.body.contexts, names[version]) is not None
+
+
+def replace(root: Path) -> None:
+    """Delete the share's folder, and make it again."""
+    shutil.rmtree(root)
+    root.mkdir()
 
 
 async def durable(client: Any, fields: dict[str, Any], version: int, name: str = "file") -> FileId:
@@ -505,3 +512,16 @@ async def test_what_is_being_given_up_does_not_wait(connect: Any, owner: Any, se
     await owner.close()
     assert (await stranger.answer(opens)).status == NtStatus.SUCCESS
     assert not len(server.durables)
+
+
+async def test_nothing_waits_in_a_folder_that_is_gone(
+    connect: Any, owner: Any, server: Any, root: Path
+) -> None:
+    await durable(owner, batch(asks(2)), 2)
+    await owner.close()
+    assert len(server.durables) == 1
+    replace(root)
+
+    await connect()
+    assert len(server.durables) == 0
+    assert len(server.files) == 0

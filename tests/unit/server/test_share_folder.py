@@ -1,0 +1,118 @@
+"""A share whose folder is deleted while it is served."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.ntstatus import NtStatus
+from smbquic.server.share import Share
+from smbquic.storage.local import LocalStorage
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.change_notify import ChangeNotifyRequest, CompletionFilter
+from smbquic.wire.create import CreateDisposition, OplockLevel
+from smbquic.wire.read import ReadRequest
+
+SECURITY = CompletionFilter.FILE_NOTIFY_CHANGE_SECURITY
+EXISTING = CreateDisposition.FILE_OPEN
+
+
+def replace(root: Path, *, again: bool = True) -> None:
+    """Delete the folder with all that is in it, and make one with the file `new`."""
+    for entry in root.iterdir():
+        entry.unlink()
+    root.rmdir()
+    if again:
+        root.mkdir()
+        (root / "new").write_bytes(b"new")
+
+
+def make(root: Path) -> None:
+    root.mkdir()
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
+
+
+async def test_whoever_is_connected_is_told(client: Any, root: Path) -> None:
+    replace(root)
+
+    for name in ("", "new"):
+        response = await client.create(name, create_disposition=EXISTING)
+        assert response.status == NtStatus.NETWORK_NAME_DELETED
+
+
+async def test_whoever_connects_gets_the_new_folder(
+    client: Any, connect: Any, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "file").write_bytes(b"old")
+    opened = await client.open("file", desired_access=AccessMask.GENERIC_READ)
+    replace(root)
+
+    other = await connect()
+    assert (await other.create("new", create_disposition=EXISTING)).status == NtStatus.SUCCESS
+    # The former trees are over, with what was open in them.
+    read = await client.call(ReadRequest(3, 0, opened))
+    assert read.status == NtStatus.NETWORK_NAME_DELETED
+    (warning,) = warnings(caplog)
+    assert "share data" in warning
+    assert "2 connections" in warning or "1 connections" in warning
+
+    assert (await client.connect()).status == NtStatus.SUCCESS
+    assert (await client.create("new", create_disposition=EXISTING)).status == NtStatus.SUCCESS
+    assert len(warnings(caplog)) == 1
+
+
+async def test_nobody_connects_where_nothing_is(
+    client: Any, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    replace(root, again=False)
+
+    for _ in range(3):
+        assert (await client.connect()).status == NtStatus.BAD_NETWORK_NAME
+    (warning,) = warnings(caplog)
+    assert "share data" in warning
+    assert str(root) in warning
+
+    make(root)
+    assert (await client.connect()).status == NtStatus.SUCCESS
+    assert (await client.create("", create_disposition=EXISTING)).status == NtStatus.SUCCESS
+
+
+async def test_what_waits_in_the_former_folder_is_over(
+    client: Any, connect: Any, server: Any, root: Path
+) -> None:
+    folder = await client.open("", create_disposition=EXISTING)
+    notify = client.send(ChangeNotifyRequest(0, 1000, folder, SECURITY))
+    await client.interim(notify)
+    (root / "file").write_bytes(b"old")
+    await client.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
+    replace(root)
+    await connect()
+
+    assert (await client.answer(notify)).status == NtStatus.NOTIFY_CLEANUP
+    assert len(server.files) == 0
+
+
+def test_a_share_that_has_begun_goes_on_so(root: Path, tmp_path: Path) -> None:
+    ended = []
+
+    class Storage(LocalStorage):
+        def begin(self) -> Any:
+            return lambda: ended.append(self)
+
+    first, second, third = (Storage(root) for _ in range(3))
+    share = Share("data", first)
+    share.replace(second)
+    share.end()
+    assert ended == []
+    share.begin()
+    share.replace(third)
+    assert ended == [second]
+    share.end()
+    share.end()
+    assert ended == [second, third]
+    for storage in (first, second, third):
+        storage.close()
