@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic import EngineError, TicketCache
 
+    __version__: str
+
 __all__ = [
     "AuthenticationError",
     "ConnectError",
@@ -90,6 +92,7 @@ __all__ = [
     "UserStore",
     "Volume",
     "WireError",
+    "__version__",
     "connect",
     "open_session",
     "pki",
@@ -125,6 +128,17 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _MODULES:
         return import_module(f"smbquic.{name}")
-    value = getattr(import_module(_HOME_OF.get(name, "smbquic.errors")), name)
+    value = _version() if name == "__version__" else _load(name)
     globals()[name] = value
     return value
+
+
+def _load(name: str) -> object:
+    return getattr(import_module(_HOME_OF.get(name, "smbquic.errors")), name)
+
+
+def _version() -> str:
+    # It costs more to import than the rest of this module, and few programs ask.
+    from importlib.metadata import version
+
+    return version("smbquic")

@@ -388,6 +388,30 @@ async def serve(
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
 
+    With a certificate authority of its own, whose ``ca.pem`` the clients get, in ``server/pki``:
+
+        import asyncio
+        from getpass import getpass
+        from pathlib import Path
+
+        import smbquic
+
+
+        async def main() -> None:
+            pki = smbquic.pki.ensure_private_ca(Path("server"), ["fs.example"])
+            async with smbquic.serve(
+                {"data": "/srv/data"},
+                {"alice": getpass()},
+                ["quic://0.0.0.0:8443"],
+                certificate=pki.server.certificate,
+                key=pki.server.key,
+            ) as serving:
+                print("serving on", *serving.listeners)
+                await smbquic.stop_signal()
+
+
+        asyncio.run(main())
+
     `shares` maps names to folders (or ready-made shares), `users` names to passwords (or is a
     `UserStore`, or a file of one). QUIC listeners need `certificate` (PEM, leaf first) and `key`;
     with `client_ca` they demand a client certificate from one of its authorities. `guest` lets

@@ -1,7 +1,13 @@
 """The same API without `await`, for programs that have no event loop.
 
-    with smbquic.sync.connect("smb+quic://alice@fs.example/data", password=...) as share:
-        share.put("report.pdf", "in/report.pdf")
+    from getpass import getpass
+
+    import smbquic
+
+    url = "smb+quic://alice@fs.example:8443/data"
+    with smbquic.sync.connect(url, password=getpass(), ca="ca.pem") as share:
+        share.put("report.pdf", "report.pdf")
+        print(share.listdir())
 
 The work is done on a thread of its own; every call waits for it. Arguments, results and errors
 are those of `smbquic`. A share may be used by several threads.

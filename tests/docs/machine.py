@@ -1,0 +1,208 @@
+"""A machine for the reader of a page: a home, a network and folders of its own.
+
+It is made of namespaces of Linux (`man 7 namespaces`), so that a page may say `fs.example`
+or `/srv/data` and be run word for word, by root and by ordinary users alike. The reader
+on it is an ordinary user with no capability, whoever runs the tests. The machine's own files can
+be read there, and not be written to; nothing leaves its network.
+"""
+
+import os
+import re
+import select
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+PASSWORD = "correct horse 7"
+"""What the reader types wherever a password is asked for."""
+PATIENCE = 120.0
+"""Seconds that a program may take before a test gives it up."""
+NAMES = "127.0.0.1 localhost fs.example\n::1 localhost\n"
+"""The machine's /etc/hosts."""
+_ASKED = re.compile(r"(?i)(password|passphrase|confirm)[^\n]*: ?$")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+
+_BOOT = r"""
+set -e
+mount --make-rprivate /
+mount -t proc proc /proc
+ip link set lo up
+mount --bind "$1/hosts" /etc/hosts
+mount --bind "$1/home" /home
+mount --bind "$1/srv" /srv
+mount --bind "$1/tmp" "$1/tmp"
+mount -o remount,bind,ro /
+echo ready
+exec cat
+"""
+# A block goes on where the one before it in the same terminal left off.
+_SHELL = r"""
+set -e -o pipefail
+. "$1"
+. "$2"
+{ export -p; printf 'cd %q\n' "$PWD"; } >"$1"
+"""
+
+
+class Machine:
+    """The machine; `home` and `srv` are its folders, as seen from outside."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.home = folder / "home" / "newcomer"
+        self.srv = folder / "srv"
+        for each in (self.home, self.srv / "data", folder / "tmp"):
+            each.mkdir(parents=True)
+        (folder / "hosts").write_text(NAMES)
+        self._environment = {
+            "HOME": "/home/newcomer",
+            "USER": "newcomer",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "COLUMNS": "200",
+            "TMPDIR": str(folder / "tmp"),
+            "XDG_RUNTIME_DIR": str(folder / "tmp"),
+            **environment,
+        }
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid"]
+        command += ["--fork", "--kill-child", "--", "sh", "-c", _BOOT, "boot", str(self.folder)]
+        try:
+            self._holder = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            pytest.skip("needs unshare (Debian: util-linux)")
+        assert self._holder.stdout is not None
+        assert self._holder.stderr is not None
+        self._stack.callback(self._holder.communicate)
+        if self._holder.stdout.readline() != "ready\n":
+            why = self._holder.stderr.read().strip()
+            self._stack.close()
+            pytest.skip(f"needs user, network and mount namespaces: {why}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def terminal(self, name: str) -> "Terminal":
+        """A terminal of the reader's, in the home folder."""
+        state = self.folder / "tmp" / f"{name}.state"
+        exports = "".join(f"export {key}='{value}'\n" for key, value in self._environment.items())
+        state.write_text(f"{exports}cd\n")
+        terminal = Terminal(self, name, state)
+        self._stack.callback(terminal.close)
+        return terminal
+
+    def command(self, *command: str) -> list[str]:
+        """The command that runs `command` on the machine, as the reader."""
+        process = self._holder.pid
+        enter = ["nsenter", f"--target={process}", "--user", "--net", "--mount"]
+        enter += [f"--pid=/proc/{process}/ns/pid_for_children", "--preserve-credentials", "--"]
+        reader = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+        return [*enter, *reader, *command]
+
+
+class Terminal:
+    """Where the reader types; one block after the other, and the answers to what is asked."""
+
+    def __init__(self, machine: Machine, name: str, state: Path) -> None:
+        self.machine = machine
+        self.name = name
+        self.output = ""
+        self._state = state
+        self._process: subprocess.Popen[bytes] | None = None
+        self._screen = -1
+        self._answered = 0
+
+    def start(self, script: str) -> None:
+        """Begin to run a script."""
+        assert self._process is None, f"something still runs in the terminal {self.name}"
+        path = self._state.with_suffix(".sh")
+        path.write_text(script)
+        self._screen, inside = os.openpty()
+        try:
+            shell = ["setsid", "--ctty", "--wait", "bash", "-c", _SHELL, "bash"]
+            self._process = subprocess.Popen(
+                self.machine.command(*shell, str(self._state), str(path)),
+                stdin=inside,
+                stdout=inside,
+                stderr=inside,
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+            )
+        finally:
+            os.close(inside)
+        self.output, self._answered = "", 0
+
+    def run(self, script: str) -> str:
+        """Run a script to its end, which has to be a good one; what it printed."""
+        self.start(script)
+        self._read_until(None)
+        code = self._end()
+        assert code == 0, f"exit code {code}:\n{script}\n{self.output}"
+        return self.output
+
+    def wait_for(self, text: str) -> str:
+        """Wait until the running script has printed `text` (a regular expression)."""
+        self._read_until(re.compile(text))
+        return self.output
+
+    def interrupt(self) -> str:
+        """Press Ctrl-C, and wait for the end; what was printed in all."""
+        os.write(self._screen, b"\x03")
+        self._read_until(None)
+        self._end()
+        return self.output
+
+    def close(self) -> None:
+        """Close the terminal; what runs in it is hung up."""
+        if self._process is not None:
+            self._process.kill()
+            self._end()
+
+    def _end(self) -> int:
+        assert self._process is not None
+        code = self._process.wait(PATIENCE)
+        os.close(self._screen)
+        self._process = None
+        return code
+
+    def _read_until(self, pattern: re.Pattern[str] | None) -> None:
+        """Read what is printed, and answer questions, until `pattern` or the end of the program."""
+        deadline = time.monotonic() + PATIENCE
+        while pattern is None or pattern.search(self.output) is None:
+            ready, _, _ = select.select([self._screen], [], [], deadline - time.monotonic())
+            assert ready, f"nothing more after {PATIENCE:g} s:\n{self.output}"
+            try:
+                data = os.read(self._screen, 65536)
+            except OSError:  # everybody at the other end has closed it
+                data = b""
+            if not data:
+                assert pattern is None, f"it ended without {pattern.pattern!r}:\n{self.output}"
+                return
+            self.output += _CONTROL.sub("", data.decode("utf-8", "replace"))
+            self._answer()
+
+    def _answer(self) -> None:
+        found = _ASKED.search(self.output, self._answered)
+        if found is not None:
+            self._answered = found.end()
+            os.write(self._screen, f"{PASSWORD}\n".encode())

@@ -1,0 +1,34 @@
+"""The page about the Python API, and its examples."""
+
+import pytest
+
+import smbquic
+from smbquic import pki
+from tests.docs import api_page
+from tests.docs.machine import Machine
+from tests.docs.pages import read
+from tests.docs.reading import Reader
+
+PAGE = "docs/reference/api.md"
+
+
+def test_the_page_is_that_of_the_code() -> None:
+    assert read(PAGE) == api_page.page(), f"run: python -m tests.docs > {PAGE}"
+
+
+@pytest.mark.parametrize("name", [*smbquic.__all__, *pki.__all__])
+def test_every_public_name_is_on_it(name: str) -> None:
+    assert f"`{name}`" in read(PAGE) or f"`smbquic.{name}`" in read(PAGE)
+
+
+def test_the_examples_run_as_pasted(machine: Machine) -> None:
+    server, client = machine.terminal("server"), machine.terminal("client")
+    (machine.home / "report.pdf").write_bytes(b"%PDF-1.7 It went well.")
+    with Reader(machine, PAGE) as reader:
+        reader.signatures()
+        reader.python("import asyncio", server, ready=r"serving on quic://0\.0\.0\.0:8443")
+        client.run("cp server/pki/ca.pem .")
+        reader.signatures()
+        assert "['report.pdf']" in reader.python("from getpass", client)
+        reader.signatures()
+    server.interrupt()

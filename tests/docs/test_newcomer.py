@@ -1,0 +1,78 @@
+"""A newcomer's way: README.md and the tutorial, word for word, by an ordinary user in a fresh home.
+
+Every code block is taken from the page as it stands there and is run in the order of the page, in
+the terminals and with the answers that its text speaks of.
+"""
+
+from tests.docs.machine import Machine
+from tests.docs.reading import Reader
+
+READY = "ca.pem"
+"""`serve` says last where the certificate authority is."""
+
+
+def test_readme(fresh_machine: Machine) -> None:
+    server = fresh_machine.terminal("server")
+    client = fresh_machine.terminal("client")
+    for terminal in (server, client):
+        terminal.run("cd ~/smbquic")
+    # What the reader has: folders to share, and a file to send.
+    for name in ("data/photos", "manuals"):
+        (fresh_machine.srv / name).mkdir()
+    (fresh_machine.srv / "data" / "photos" / "sea.jpg").write_bytes(b"waves")
+    (fresh_machine.home / "smbquic" / "report.pdf").write_bytes(b"%PDF-1.7 It went well.")
+
+    with Reader(fresh_machine, "README.md") as reader:
+        assert "done in" in reader.run("# See it work", client)
+        reader.leave_out("# Run the whole test suite", why=".ci/run does, word for word")
+        reader.run(". .venv/bin/activate", server, client)
+        reader.start("smbquic serve --share data=/srv/data --user alice", server, ready=READY)
+        server.interrupt()
+        reader.start("smbquic user add alice", server, ready=READY)
+        client.run("cp ~/.local/share/smbquic/pki/ca.pem .")  # the copy that the page speaks of
+        reader.run("export SMBQUIC_CA", client)
+        assert (fresh_machine.home / "smbquic" / "photos" / "sea.jpg").read_bytes() == b"waves"
+        assert (fresh_machine.srv / "data" / "in" / "report.pdf").is_file()
+
+        relay = fresh_machine.terminal("relay")
+        relay.run("cd ~/smbquic; . .venv/bin/activate")
+        reader.start("smbquic relay", relay, ready="4450")
+        listing = reader.run_with("smbclient", "smbclient //127.0.0.1", client)
+        assert listing is None or "report.pdf" in listing
+        reader.leave_out("smbclient //fs.example", why="takes Samba 4.23, which Debian 13 has not")
+        reader.leave_out("net use", why="for Windows")
+
+        assert "It went well" in reader.python("import asyncio", client)
+        assert "report.pdf 22" in reader.python("import getpass", client)
+
+
+def test_tutorial(fresh_machine: Machine) -> None:
+    first, second = fresh_machine.terminal("first"), fresh_machine.terminal("second")
+    with Reader(fresh_machine, "docs/tutorial/first-share.md") as reader:
+        assert "version" in reader.run("cd ~/smbquic", first)
+        assert "done in" in reader.run("smbquic demo", first)
+        reader.run("mkdir -p ~/shared/reports", first)
+        shown = reader.start("smbquic serve", first, ready=READY)
+        reader.compare("serving on", shown)
+
+        assert "ms" in reader.run("cd ~/smbquic", second)
+        reader.compare("Sales went up.", reader.run("smbquic ls", second))
+        reader.run("(umask 077", second)
+        reader.compare("Sales went down.", reader.run("echo", second))
+        assert "april.txt" in reader.run("ls -l ~/shared", second)
+        reader.compare("refused, with", reader.run("env -u SMBQUIC_CA", second))
+
+        reader.write("import os", second, file="first.py")
+        reader.compare("['april.txt'", reader.run("python first.py", second))
+
+        third = fresh_machine.terminal("third")
+        reader.start("cd ~/smbquic", third, ready="4450")
+        shown = reader.run_with("smbclient", "smbclient //127.0.0.1", second)
+        assert shown is None or "Nobody knows." in shown
+
+        third.interrupt()
+        first.interrupt()
+        reader.run("rm -r", second)
+    assert [path.name for path in fresh_machine.home.iterdir() if path.name != ".cache"] == [
+        "smbquic"
+    ]

@@ -1,0 +1,82 @@
+"""What holds for every page: its links lead somewhere, and its code blocks are run."""
+
+import re
+from pathlib import PurePosixPath
+from posixpath import normpath
+
+import pytest
+
+from tests.docs.pages import ROOT, anchors, blocks, pages, prose, read
+
+REPLAYED = {
+    "README.md": "test_newcomer.py",
+    "certs/README.md": "test_howto.py",
+    "docs/howto/certificates.md": "test_howto.py",
+    "docs/howto/systemd.md": "test_systemd.py",
+    "docs/reference/api.md": "test_api.py",
+    "docs/tutorial/first-share.md": "test_newcomer.py",
+}
+"""The pages whose blocks are all run, or left out there with a reason, and by which tests."""
+NOT_REPLAYED = {
+    "CONTRIBUTING.md": ".ci/run runs these commands; the rest installs, or runs for minutes",
+    "docs/explanation/benchmark-status.md": "runs for a minute or more, on links made by root",
+    "docs/reference/command-line.md": "made from the commands' own help",
+}
+"""The pages with blocks that no test runs, and why."""
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_ELSEWHERE = re.compile(r"[a-z]+:")
+
+
+def test_there_are_pages() -> None:
+    assert "README.md" in pages()
+    assert "docs/howto/certificates.md" in pages()
+
+
+@pytest.mark.parametrize("page", pages())
+def test_links_lead_somewhere(page: str) -> None:
+    for link in _LINK.findall(prose(page)):
+        if _ELSEWHERE.match(link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = normpath(PurePosixPath(page).parent / path) if path else page
+        assert (ROOT / target).exists(), f"{page} links to {link}, which is not there"
+        if anchor:
+            assert anchor in anchors(target), f"{page} links to {link}: no heading there is so"
+
+
+@pytest.mark.parametrize("page", pages())
+def test_blocks_are_run_or_said_not_to_be(page: str) -> None:
+    assert not blocks(page) or page in REPLAYED or page in NOT_REPLAYED, (
+        f"{page} has code blocks: let a test run them (tests/docs), or say here why none does"
+    )
+
+
+@pytest.mark.parametrize("page", [*REPLAYED, *NOT_REPLAYED])
+def test_those_lists_are_kept(page: str) -> None:
+    assert blocks(page), f"{page} has no code blocks any more"
+
+
+@pytest.mark.parametrize(("page", "module"), REPLAYED.items())
+def test_the_tests_that_are_named_read_the_page(page: str, module: str) -> None:
+    assert f'"{page}"' in (ROOT / "tests" / "docs" / module).read_text()
+
+
+@pytest.mark.parametrize("page", pages())
+def test_code_is_in_fenced_blocks_with_a_language(page: str) -> None:
+    for block in blocks(page):
+        assert block.language, f"{block}: say what this is: sh, python, toml, text ..."
+    # After a blank line, four spaces make a block of code, unless they go on with a list.
+    for paragraph in re.split(r"\n\n+", prose(page)):
+        assert not paragraph.startswith("    "), f"{page}: fence this:\n{paragraph}"
+
+
+def test_the_index_names_every_page() -> None:
+    index = read("docs/README.md")
+    for page in pages():
+        inside = page.removeprefix("docs/")
+        if (
+            page.startswith("docs/")
+            and inside != "README.md"
+            and not inside.startswith("decisions/")
+        ):
+            assert f"({inside})" in index, f"docs/README.md has no link to {inside}"
