@@ -19,6 +19,7 @@ written with mode 0600, and a warning is logged when one that others can read is
 import contextlib
 import logging
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable
@@ -104,7 +105,10 @@ class UserStore:
         return store
 
     def save(self, path: Path) -> None:
-        """Write the users file at once or not at all, readable by its owner only."""
+        """Write the users file at once or not at all, readable by its owner only.
+
+        A file that is there keeps its owner: root may add a user to one that a server reads.
+        """
         lines: list[str] = []
         for entry in self._entries.values():
             lines += entry.comments
@@ -114,6 +118,9 @@ class UserStore:
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
+                with contextlib.suppress(FileNotFoundError, PermissionError):
+                    owner = target.stat()
+                    shutil.chown(temporary, owner.st_uid, owner.st_gid)
                 file.write("".join(f"{line}\n" for line in lines).encode())
                 file.flush()
                 os.fsync(file.fileno())

@@ -22,8 +22,9 @@ _HEAD = """\
 This page is made from the code, and a test compares the two:
 `python -m tests.docs > docs/reference/api.md`.
 
-What `smbquic` exports is public, and so are `smbquic.sync` and `smbquic.pki`. `smbquic.__version__` is the version
-of the package. A name that is on this page keeps its meaning; everything else may change.
+What `smbquic` exports is public, and so are `smbquic.sync` and `smbquic.pki`.
+`smbquic.__version__` is the version of the package. A name that is on this page keeps its meaning;
+everything else may change.
 """
 _LINE = 90
 """A signature that is longer is shown with each parameter on a line of its own."""
@@ -149,7 +150,7 @@ def _members(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
     """What a class has that is public, with what it has from bases that are not public."""
     for base in node.bases:
         value = getattr(module, ast.unparse(base).partition("[")[0], None)
-        if _is_private_base(value):
+        if isinstance(value, type) and _is_unexported(value):
             inherited = _find(value.__name__, value)
             assert isinstance(inherited.node, ast.ClassDef)
             yield from _members(inherited.node, inherited.module)
@@ -165,13 +166,9 @@ def _members(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
         yield from _item(shown, text)
 
 
-def _is_private_base(value: object) -> bool:
-    return (
-        isinstance(value, type)
-        and value.__module__.startswith("smbquic.")
-        and value.__name__ not in smbquic.__all__
-        and not issubclass(value, BaseException)
-    )
+def _is_unexported(base: type) -> bool:
+    ours = base.__module__.startswith("smbquic.") and not issubclass(base, BaseException)
+    return ours and base.__name__ not in smbquic.__all__
 
 
 def _member(statement: ast.stmt) -> tuple[str, str]:

@@ -50,8 +50,26 @@ set -e -o pipefail
 """
 
 
+# What root installs and writes is gone with the machine.
+_ROOT_BOOT = r"""
+set -e
+mount -t tmpfs none "$1/changes"
+for place in /etc /opt /usr/local /var/log; do
+    changes="$1/changes/$(basename "$place")"
+    mkdir -p "$changes" "$changes.work"
+    mount -t overlay none -o "lowerdir=$place,upperdir=$changes,workdir=$changes.work" "$place"
+done
+mount -t tmpfs none /run
+"""
+
+
 class Machine:
     """The machine; `home` and `srv` are its folders, as seen from outside."""
+
+    _namespaces: tuple[str, ...] = ("--user", "--map-root-user", "--net", "--mount", "--pid")
+    _enter: tuple[str, ...] = ("--user", "--net", "--mount", "--preserve-credentials")
+    _become: tuple[str, ...] = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+    _boot = _BOOT
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
@@ -73,8 +91,8 @@ class Machine:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid"]
-        command += ["--fork", "--kill-child", "--", "sh", "-c", _BOOT, "boot", str(self.folder)]
+        command = ["unshare", *self._namespaces, "--fork", "--kill-child", "--"]
+        command += ["sh", "-c", self._boot, "boot", str(self.folder)]
         try:
             self._holder = subprocess.Popen(
                 command,
@@ -92,7 +110,7 @@ class Machine:
         if self._holder.stdout.readline() != "ready\n":
             why = self._holder.stderr.read().strip()
             self._stack.close()
-            pytest.skip(f"needs user, network and mount namespaces: {why}")
+            pytest.skip(f"needs namespaces of its own: {why}")
         return self
 
     def __exit__(
@@ -115,10 +133,27 @@ class Machine:
     def command(self, *command: str) -> list[str]:
         """The command that runs `command` on the machine, as the reader."""
         process = self._holder.pid
-        enter = ["nsenter", f"--target={process}", "--user", "--net", "--mount"]
-        enter += [f"--pid=/proc/{process}/ns/pid_for_children", "--preserve-credentials", "--"]
-        reader = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
-        return [*enter, *reader, *command]
+        pids = f"--pid=/proc/{process}/ns/pid_for_children"
+        enter = ["nsenter", f"--target={process}", *self._enter, pids, "--"]
+        return [*enter, *self._become, *command]
+
+
+class RootsMachine(Machine):
+    """A machine whose reader is root, and may install and change what a page says.
+
+    Only root can make one, since other users appear on it.
+    """
+
+    _namespaces = ("--net", "--mount", "--pid")
+    _enter = ("--net", "--mount")
+    _become = ()
+    _boot = _ROOT_BOOT + _BOOT
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("needs root")
+        super().__init__(folder, environment)
+        (folder / "changes").mkdir()
 
 
 class Terminal:

@@ -25,10 +25,9 @@ class Block:
 
 def pages() -> list[str]:
     """Every page of the project, as a path from its root."""
-    folders = [ROOT, *(ROOT / name for name in ("certs", "docs", "benchmarks", "tests"))]
-    found = [path for path in ROOT.glob("*.md")]
-    for folder in folders[1:]:
-        found += folder.rglob("*.md")
+    found = list(ROOT.glob("*.md"))
+    for folder in ("benchmarks", "certs", "docs", "tests"):
+        found += (ROOT / folder).rglob("*.md")
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 

@@ -1,4 +1,5 @@
 import logging
+import os
 import stat
 from pathlib import Path
 
@@ -171,6 +172,27 @@ def test_saves_for_the_owner_only(tmp_path: Path) -> None:
     UserStore().save(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["users"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_keeps_its_owner(users_file: Path) -> None:
+    os.chown(users_file, 65534, 65533)
+    UserStore().save(users_file)
+    saved = users_file.stat()
+    assert (saved.st_uid, saved.st_gid, stat.S_IMODE(saved.st_mode)) == (65534, 65533, 0o600)
+
+
+def test_a_file_of_somebody_else_is_saved_as_ones_own(
+    users_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("shutil.chown", refuse)
+    store = UserStore()
+    store.add("alice", "password")
+    store.save(users_file)
+    assert UserStore.load(users_file).names() == ["alice"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path, users_file: Path) -> None:

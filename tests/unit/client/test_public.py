@@ -1,4 +1,5 @@
 import importlib
+import importlib.metadata
 
 import pytest
 
@@ -18,3 +19,7 @@ def test_some_are_modules(name: str) -> None:
 def test_nothing_else_is() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         smbquic.nonsense  # noqa: B018
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert smbquic.__version__ == importlib.metadata.version("smbquic")

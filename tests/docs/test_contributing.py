@@ -1,0 +1,24 @@
+"""The pages for who works on smbquic: what their blocks do cannot be done within a test."""
+
+from tests.docs.machine import Machine
+from tests.docs.reading import Reader
+
+CI = ".ci/run does this, from the package index"
+LONG = "takes minutes"
+
+
+def test_contributing(machine: Machine) -> None:
+    with Reader(machine, "CONTRIBUTING.md") as reader:
+        reader.leave_out("python3.11 -m venv --upgrade-deps .venv", why=CI)
+        reader.leave_out(".venv/bin/ruff format .", why=CI)
+        reader.leave_out("@pytest.mark.debian", why="shows how a test is written")
+        reader.leave_out("apt install", why="needs root, and Debian's archive")
+        reader.leave_out(".venv/bin/pip install -e . --group test --group fuzz", why=LONG)
+        reader.leave_out(
+            "python3.11 -m venv --upgrade-deps /tmp/lock", why="asks the package index"
+        )
+
+
+def test_publishing_results(machine: Machine) -> None:
+    with Reader(machine, "docs/explanation/benchmark-status.md") as reader:
+        reader.leave_out("at=benchmarks/results", why=LONG)
