@@ -7,9 +7,10 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -44,6 +45,7 @@ from smbquic.server.server import Share as ServedShare
 from smbquic.server.session import UserSession
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
+from smbquic.transport.addresses import resolve
 from smbquic.transport.addresses import url as url_of
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
@@ -52,6 +54,8 @@ from smbquic.wire.negotiate import Dialect
 
 _log = logging.getLogger(__name__)
 
+GUEST = "guest"
+"""Whom a guest logs on as, unless the URL names somebody."""
 PARTING = 2.0
 """Seconds that a logoff may take before the connection is simply closed."""
 
@@ -63,10 +67,12 @@ class ConnectionOptions(DialOptions, total=False):
     """And how to speak SMB there.
 
     `encryption` is about SMB's own, which QUIC makes superfluous; by default the server has its
-    way. `timeout` counts once more for the server to answer the first message.
+    way. `guest` takes a guest's session, which SMB neither signs nor encrypts. `timeout` counts
+    once more for the server to answer the first message.
     """
 
     encryption: EncryptionPolicy
+    guest: bool
 
 
 class SessionOptions(ConnectionOptions, total=False):
@@ -80,6 +86,7 @@ async def open_connection(
     url: SmbUrl | str,
     *,
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    guest: bool = False,
     **options: Unpack[DialOptions],
 ) -> AsyncIterator[Connection]:
     """Connect to a server and negotiate, without a logon; disconnects at the end.
@@ -88,7 +95,9 @@ async def open_connection(
     `ConnectError`, `HandshakeError`, `StatusError`.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
-    settings = ClientSettings(client_guid=os.urandom(16), encryption=encryption)
+    settings = ClientSettings(
+        client_guid=os.urandom(16), encryption=encryption, guest_allowed=guest
+    )
     timeout = options.get("timeout", PATIENCE)
     dial = dialer(url, **options)
     stages = Stages()
@@ -119,10 +128,12 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
 
-    The options are those of `SessionOptions`. Raises what `open_connection` does, and
-    `AuthenticationError`.
+    The options are those of `SessionOptions`; a `guest` needs neither user nor password. Raises
+    what `open_connection` does, and `AuthenticationError`.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
+    if options.get("guest"):
+        url, password = replace(url, user=url.user or GUEST), ""
     if not url.user:
         raise UrlError(f"{url} names no user; write USER@ before the host")
     password = url.password if password is None else password
@@ -153,9 +164,9 @@ async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> Async
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
     The options are those of `SessionOptions`: `password`, `ca`, `crl`, `insecure`,
-    `client_certificate`, `client_key`, `encryption`, `engine`, `congestion`, `tls_ciphers`,
-    `tls_groups`, `datagram_size`, `dns`, `doh_url`, `tickets` and `timeout`. How long each stage
-    took is in the share's `stages`.
+    `client_certificate`, `client_key`, `encryption`, `guest`, `engine`, `congestion`,
+    `tls_ciphers`, `tls_groups`, `datagram_size`, `dns`, `doh_url`, `tickets` and `timeout`. How
+    long each stage took is in the share's `stages`.
     Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
     of the URL plays no part: paths are given to the share's methods.
     """
@@ -235,6 +246,19 @@ def _listening_on(address: ListenAddress) -> Iterator[None]:
         if error.filename is not None:
             raise
         raise ListenError(str(address), error) from error
+
+
+async def check_listen(listen: Sequence[str]) -> None:
+    """Raise `ListenError` for an address that cannot be listened on now; nothing is left open."""
+    for address in map(ListenAddress.parse, listen):
+        kind = socket.SOCK_DGRAM if address.transport == "quic" else socket.SOCK_STREAM
+        found, *_ = await resolve(address.host, address.port, kind, passive=True)
+        with _listening_on(address), socket.socket(found.family, kind) as trial:
+            if found.family == socket.AF_INET6:
+                trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind == socket.SOCK_STREAM and sys.platform != "win32":
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(found.socket_address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ _LOGON_OPTIONS = (
         help="Read the password from the first line of a file, or - for standard input. Else it"
         " comes from SMBQUIC_PASSWORD, or is asked for.",
     ),
+    common_option("--guest", is_flag=True, help="Log on as a guest, without a password."),
     json_option,
     _connection("--encrypt", is_flag=True, help="Insist on SMB encryption, over QUIC too."),
 )
@@ -146,6 +147,7 @@ class Client:
     doh_url: str | None = None
     timeout: float = PATIENCE
     password_file: Any = None
+    guest: bool = False
     encrypt: bool = False
     as_json: bool = False
     _passwords: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -155,6 +157,8 @@ class Client:
             warn("--insecure: the server's certificate is not checked, anybody may answer")
         if bool(self.client_cert) != bool(self.client_key):
             raise click.UsageError("--client-cert and --client-key go together")
+        if self.guest and self.encrypt:
+            raise click.UsageError("a guest has no key to encrypt with: leave out --encrypt")
         try:
             Resolver(self.dns, self.doh_url)
         except ValueError as error:
@@ -188,13 +192,18 @@ class Client:
     def connection_options(self) -> api.ConnectionOptions:
         """What `api.open_connection` takes: all but the logon."""
         policy = EncryptionPolicy.REQUIRED if self.encrypt else EncryptionPolicy.ALLOWED
-        return {**self.dial_options(), "encryption": policy}
+        return {**self.dial_options(), "encryption": policy, "guest": self.guest}
 
     def _options(self, url: SmbUrl) -> api.SessionOptions:
         return {"password": self.password(url), **self.connection_options()}
 
     def password(self, url: SmbUrl) -> str:
-        """From the URL, the file, the environment, or the keyboard; asked for once."""
+        """From the URL, the file, the environment, or the keyboard; asked for once.
+
+        A guest has none.
+        """
+        if self.guest:
+            return ""
         if not url.user:
             raise click.UsageError(f"{url} names no user; write USER@ before the host")
         key = (url.host, url.domain, url.user)

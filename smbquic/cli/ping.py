@@ -86,9 +86,11 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     smbquic ping smb+quic://alice@fs.example      log on too
     """
 
+    logged_on = bool(url.user) or client.guest
+
     async def work() -> None:
         async with AsyncExitStack() as stack:
-            if url.user:
+            if logged_on:
                 session = await stack.enter_async_context(client.session(url))
                 connection = session.connection
             else:
@@ -101,11 +103,11 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
                 await connection.echo()
                 milliseconds.append((time.perf_counter() - started) * 1000)
                 if number == 0 and not client.as_json:
-                    _introduce(Ping(connection, bool(url.user), milliseconds).document(url))
+                    _introduce(Ping(connection, logged_on, milliseconds).document(url))
                 if not client.as_json:
                     click.echo(f"echo {number + 1}: {milliseconds[-1]:.2f} ms")
             if client.as_json:
-                emit(Ping(connection, bool(url.user), milliseconds).document(url))
+                emit(Ping(connection, logged_on, milliseconds).document(url))
             else:
                 lost = connection.transport.statistics().lost_packets
                 click.echo(

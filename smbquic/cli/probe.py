@@ -41,6 +41,8 @@ def probe_command(client: Client, url: SmbUrl) -> None:
     smbquic probe smb+quic://fs.example                 without a logon
     smbquic probe smb+quic://alice@fs.example/data      all of it
     """
+    if client.guest:
+        raise click.UsageError("probe logs on with a password, and --guest has none: leave it out")
     options = ProbeOptions(
         trust=given_trust(client.ca, client.crl),
         insecure=client.insecure,

@@ -1,6 +1,8 @@
 """`smbquic serve`: share folders."""
 
+import contextlib
 import os
+import secrets
 import socket
 import sys
 from dataclasses import replace
@@ -12,18 +14,26 @@ import click
 
 from smbquic import api, config
 from smbquic.auth.users import UserStore
+from smbquic.cli.announcement import Announcement, names_of, outside_address
 from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
 from smbquic.cli.loop import on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
 from smbquic.cli.privileges import Account, is_root, unreadable
+from smbquic.cli.shares import collect
 from smbquic.cli.status import answering
+from smbquic.client.url import PORTS
 from smbquic.config import DEFAULT_LISTEN
-from smbquic.errors import SmbError
+from smbquic.errors import EXAMPLE_PORT, ListenError, SmbError
 from smbquic.observe.audit import RotatingFile, Sink
 from smbquic.pki.access import Rules
-from smbquic.pki.authority import general_name
+from smbquic.pki.authority import Purpose, general_name
+from smbquic.pki.checks import CertificateError
+from smbquic.pki.container import ders, read_certificates
+from smbquic.pki.directory import PkiDirectory
+from smbquic.pki.files import PkiError
 from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
+from smbquic.pki.verify import Trust, verify
 from smbquic.protocol.settings import (
     DIALECT_NAMES,
     MINIMUM_DIALECT,
@@ -31,34 +41,19 @@ from smbquic.protocol.settings import (
     EncryptionPolicy,
     SigningPolicy,
 )
-from smbquic.server.share import Share, check_share_name
-from smbquic.storage.local import LocalStorage
+from smbquic.transport.addresses import is_ip_address, is_wildcard
 from smbquic.transport.quic.options import Congestion, EngineName
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+_USER = "user"
+"""Who logs on with the password that is made up where nobody was named."""
+_WITHOUT_RIGHTS = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
 _OPEN_FILES = 32_768
 """Descriptors that a server can do with: one for each connection, and one for each open."""
 
 
-def parse_share(text: str) -> Share:
-    """``NAME=PATH`` or ``NAME=PATH:ro``. Raises a usage error."""
-    name, equals, path = text.partition("=")
-    read_only = path.endswith(":ro")
-    folder = Path(path.removesuffix(":ro"))
-    if not (name and equals and path):
-        raise click.UsageError(f"--share {text}: write NAME=PATH, or NAME=PATH:ro")
-    try:
-        check_share_name(name)
-    except ValueError as error:
-        raise click.UsageError(f"--share {text}: {error}") from error
-    if not folder.is_dir():
-        raise click.UsageError(f"--share {text}: {folder} is not a folder")
-    return Share(name, LocalStorage(folder, read_only=read_only), read_only=read_only)
-
-
-def _user_store(
-    base: config.Configuration, users: tuple[str, ...], path: Path | None, *, guest: bool
-) -> UserStore:
+def _user_store(base: config.Configuration, users: tuple[str, ...], path: Path | None) -> UserStore:
     store = UserStore.load(path) if path else base.users
     for text in users:
         name, colon, password = text.partition(":")
@@ -71,9 +66,32 @@ def _user_store(
                 f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True
             )
         store.add(name, password)
-    if not store.names() and not guest:
-        raise click.UsageError("nobody could log on: add --user NAME, or --users FILE")
     return store
+
+
+def _make_password() -> str:
+    """A password of 80 bits that is easily typed: without letters that look like others."""
+    letters = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16))
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))
+
+
+def _addresses(listen: tuple[str, ...]) -> list[str]:
+    """The addresses of this machine that are listened on by themselves."""
+    hosts = [(address.host, address.port) for address in map(api.ListenAddress.parse, listen)]
+    return [host[0] for host in hosts if is_ip_address(host[0]) and not is_wildcard(host)]
+
+
+def _find_port() -> tuple[str, ...]:
+    """Where to listen for QUIC: on port 443, else on another that can be had."""
+    try:
+        run(api.check_listen(DEFAULT_LISTEN))
+        return DEFAULT_LISTEN
+    except ListenError as error:
+        warn(f"port {PORTS['quic']}: {error.strerror}; clients have to name another, as below")
+    with contextlib.suppress(ListenError):
+        run(api.check_listen(_WITHOUT_RIGHTS))
+        return _WITHOUT_RIGHTS
+    return ("quic://0.0.0.0:0",)
 
 
 def _certificate(
@@ -84,15 +102,26 @@ def _certificate(
     *,
     quic: bool,
 ) -> tuple[IdentityFiles | None, Path | None]:
-    """The server's certificate, and the CA to trust where it is our own."""
+    """The server's certificate, and the CA to trust where it is one of our making."""
     if cert:
-        return IdentityFiles(certificate=cert, key=key, password_file=password_file), None
+        files = IdentityFiles(certificate=cert, key=key, password_file=password_file)
+        return files, _authority_beside(cert)
     if key or password_file:
         raise click.UsageError("--key and --key-password-file are about a certificate: add --cert")
     if not quic:
         return None, None
     pki = ensure_private_ca(user_data_directory(), _names(names))
     return IdentityFiles(certificate=pki.server.certificate, key=pki.server.key), pki.ca
+
+
+def _authority_beside(certificate: Path) -> Path | None:
+    """The root of the PKI in whose folder a certificate is, where that has issued it."""
+    root = PkiDirectory(certificate.parent).ca
+    try:
+        verify(ders(read_certificates(certificate)), Purpose.SERVER, Trust.load(root))
+    except (PkiError, CertificateError):
+        return None
+    return root.absolute()
 
 
 def _names(given: tuple[str, ...]) -> list[str]:
@@ -108,7 +137,8 @@ def _names(given: tuple[str, ...]) -> list[str]:
     if not own and not given:
         called = " or ".join(sorted(machine))
         warn(f"this machine is called {called}, which is no DNS name: add --name NAME")
-    return sorted(own.union(given))
+    addresses = map(outside_address, (socket.AF_INET, socket.AF_INET6))
+    return sorted(own.union(given, filter(None, addresses)))
 
 
 def _is_name(name: str) -> bool:
@@ -136,6 +166,7 @@ _protocol_option = partial(option, heading=PROTOCOL)
 
 
 @command("serve")
+@click.argument("folders", metavar="[FOLDER]...", type=_FOLDER, nargs=-1)
 @option("-c", "--config", "config_file", type=_FILE, help="A configuration file, TOML.")
 @option(
     "--share",
@@ -230,6 +261,7 @@ _protocol_option = partial(option, heading=PROTOCOL)
 )
 @json_option
 def serve(
+    folders: tuple[Path, ...],
     config_file: Path | None,
     shares: tuple[str, ...],
     listen: tuple[str, ...],
@@ -259,24 +291,39 @@ def serve(
     """Share folders over QUIC, and over TCP where asked for.
 
     \b
+    smbquic serve .
     smbquic serve --share data=/srv/data --user alice
     smbquic serve --share pub=/srv/pub:ro --users users.txt --cert fs.pfx
     smbquic serve -c /etc/smbquic.toml
+
+    A FOLDER is shared under its own name. Without users, one is made up and the
+    password shown once; without --listen, another port is taken where 443
+    cannot be had.
 
     Without --cert a private CA is made and kept; the clients have to be told to trust it.
     Certificates are read again when their files change. SIGHUP has the configuration file's
     certificates and access rules read again, and the audit file begun anew.
     """
     base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
-    served = _shares(base, shares)
+    served = collect(base, shares, folders)
     guest = guest or base.guest
-    store = _user_store(base, users, users_file, guest=guest)
-    listen = listen or base.listen
+    listen = listen or (_find_port() if folders and not config_file else base.listen)
+    # Before anybody types a password in vain.
+    run(api.check_listen(listen))
+    store = _user_store(base, users, users_file)
+    password: str | None = None
+    if not store.names() and not guest:
+        if not folders:
+            raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
+        password = _make_password()
+        store.add(_USER, password)
+    called = (*base.private_names, *names)
+    certified = cert is not None or bool(base.certificates)
     quic = any(address.startswith("quic:") for address in listen)
-    own_ca: Path | None = None
+    ca: Path | None = None
     if cert or key or key_password_file or not base.certificates:
-        certificate, own_ca = _certificate(
-            cert, key, key_password_file, (*base.private_names, *names), quic=quic
+        certificate, ca = _certificate(
+            cert, key, key_password_file, (*called, *_addresses(listen)), quic=quic
         )
         certificates = _only(certificate, client_ca, client_crl, allow, deny)
     else:
@@ -321,7 +368,16 @@ def serve(
             _drop_privileges(account, certificates, config_file, options)
             async with answering(serving):
                 with on_hangup(lambda: _reload(serving, config_file, sink, as_json=as_json)):
-                    _announce(serving, own_ca, as_json=as_json)
+                    announcement = Announcement(
+                        serving=serving,
+                        names=called or (names_of(serving) if certified else ()),
+                        users=store.names(),
+                        password=password,
+                        guest=guest,
+                        ca=ca,
+                        client_certificate=any(each.client_ca for each in certificates),
+                    )
+                    _announce(announcement, as_json=as_json)
                     tell_ready()
                     await api.stop_signal()
         if as_json:
@@ -365,26 +421,6 @@ def _drop_privileges(
                 warn(f"{account.user} cannot write in {folder}: audit files are not rotated")
     if is_root():
         warn("files are served as root: add --run-as USER, a user that may use the shares only")
-
-
-def _shares(base: config.Configuration, options: tuple[str, ...]) -> dict[str, Share]:
-    shares = [
-        Share(
-            each.name,
-            LocalStorage(each.path, read_only=each.read_only, links=each.links),
-            read_only=each.read_only,
-            comment=each.comment,
-            encrypt=each.encrypt,
-        )
-        for each in base.shares
-    ]
-    shares += map(parse_share, options)
-    if not shares:
-        raise click.UsageError("there is nothing to share: add --share NAME=PATH")
-    served = {share.name.casefold(): share for share in shares}
-    if len(served) < len(shares):
-        raise click.UsageError("two shares have the same name")
-    return {share.name: share for share in shares}
 
 
 def _only(
@@ -432,20 +468,25 @@ def _reload(
         click.echo("reloaded certificates and access rules")
 
 
-def _announce(serving: api.Serving, own_ca: Path | None, *, as_json: bool) -> None:
-    listeners, memory = serving.listeners, serving.memory_limit
-    if as_json:
-        event: dict[str, Any] = {"event": "ready", "listeners": listeners, "memory": memory}
-        if own_ca:
-            event["ca"] = str(own_ca)
-        emit(event)
+def _announce(announcement: Announcement, *, as_json: bool) -> None:
+    """Say that the server serves, and how it is used; a password never as an event."""
+    if not as_json:
+        for line in announcement.lines():
+            click.echo(line)
+        sys.stdout.flush()
         return
-    click.echo("serving on " + " ".join(listeners) + ", Ctrl-C ends")
-    click.echo(f"memory: at most {memory >> 20} MiB by [limits], and what open files take")
-    if own_ca:
-        click.echo(f"the certificate comes from a private CA: {own_ca}")
-        click.echo("  smbquic clients trust it with --ca and a copy of that file;")
-        click.echo("  Windows with: certutil -addstore Root ca.pem (as an administrator)")
+    serving = announcement.serving
+    event: dict[str, Any] = {
+        "event": "ready",
+        "listeners": serving.listeners,
+        "urls": [str(url) for url in announcement.urls()],
+        "memory": serving.memory_limit,
+    }
+    if announcement.ca:
+        event["ca"] = str(announcement.ca)
+    emit(event)
+    if announcement.password is not None:
+        warn(f"log on as {announcement.users[0]} with the password {announcement.password}")
 
 
 COMMANDS = (serve,)

@@ -8,7 +8,8 @@ import pytest
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.users import UserStore
-from smbquic.protocol.settings import DIALECTS, ServerSettings
+from smbquic.protocol.settings import DIALECTS as ALL_DIALECTS
+from smbquic.protocol.settings import ServerSettings
 from smbquic.server.limits import Limits
 from smbquic.server.server import Server, Share
 from smbquic.storage.local import LocalStorage
@@ -36,7 +37,7 @@ async def smbclient(root: Path, tmp_path: Path) -> AsyncIterator[Run]:
     server = Server(
         [Share("data", storage), Share("ro", storage, read_only=True)],
         Authenticator(users, server_name="fs.example", guest=True),
-        ServerSettings(guid=bytes(range(16)), dialects=DIALECTS),
+        ServerSettings(guid=bytes(range(16)), dialects=ALL_DIALECTS),
         limits=Limits(failed_logon_delay=0.0),
     )
     listener = await tcp.listen("127.0.0.1", 0, server.serve)

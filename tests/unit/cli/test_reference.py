@@ -24,4 +24,7 @@ def test_what_clients_have_in_common_is_said_once() -> None:
     page = reference.page()
     assert page.count("| `--congestion [cubic\\|bbr\\|reno]` |") == 2  # clients, and serve
     relay = page.partition("## `smbquic relay")[2].partition("\n## ")[0]
-    assert "[the client options](#the-client-options), without `--password-file`, `--encr" in relay
+    assert (
+        "[the client options](#the-client-options), without `--password-file`, `--guest`, `--encr"
+        in relay
+    )

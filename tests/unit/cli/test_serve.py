@@ -1,17 +1,21 @@
 """`smbquic serve`: what it makes of its options, in process."""
 
+import re
+import shutil
 import socket
 from pathlib import Path
 
 import click
 import pytest
 
-from smbquic.cli import serve
+from smbquic.cli import announcement, serve
+from smbquic.cli.shares import parse_share, share_of
 from smbquic.config import AuditOptions
 from smbquic.pki.authority import subject_names
-from smbquic.pki.directory import PkiDirectory
+from smbquic.pki.directory import PkiDirectory, init
 from smbquic.pki.files import load_certificates
 from smbquic.pki.identities import IdentityFiles
+from smbquic.storage.local import LocalStorage
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +65,9 @@ def test_a_name_that_is_asked_for_has_to_be_one() -> None:
 def test_a_certificate_that_is_given_is_taken(pki: PkiDirectory) -> None:
     cert, key, secret = pki.server.certificate, pki.server.key, pki.path / "secret"
     files = IdentityFiles(certificate=cert, key=key, password_file=secret)
-    assert serve._certificate(cert, key, secret, (), quic=True) == (files, None)
+    assert serve._certificate(cert, key, secret, (), quic=True) == (files, pki.ca)
     container = IdentityFiles(certificate=cert)
-    assert serve._certificate(cert, None, None, (), quic=True) == (container, None)
+    assert serve._certificate(cert, None, None, (), quic=True) == (container, pki.ca)
     for one, other in ((key, None), (None, secret)):
         with pytest.raises(click.UsageError, match="add --cert"):
             serve._certificate(None, one, other, (), quic=True)
@@ -73,3 +77,50 @@ def test_an_audit_file_that_cannot_be_written(tmp_path: Path) -> None:
     options = AuditOptions(file=tmp_path / "nowhere" / "audit")
     with pytest.raises(click.UsageError, match="audit: cannot be written to: No such file"):
         serve._open(options)
+
+
+def test_the_authority_is_known_only_where_it_issued_the_certificate(
+    pki: PkiDirectory, tmp_path: Path
+) -> None:
+    assert serve._authority_beside(pki.server.certificate) == pki.ca
+    alone = Path(shutil.copy(pki.server.certificate, tmp_path))
+    assert serve._authority_beside(alone) is None
+    init(tmp_path / "other")
+    stranger = Path(shutil.copy(alone, tmp_path / "other" / "stranger.pem"))
+    assert serve._authority_beside(stranger) is None
+
+
+def test_folders_are_shares_of_their_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    monkeypatch.chdir(papers)
+    share = share_of(Path())
+    assert (share.name, share.read_only) == ("papers", False)
+    assert isinstance(share.storage, LocalStorage)
+    share.storage.close()
+
+
+def test_a_folder_whose_name_no_share_can_have(tmp_path: Path) -> None:
+    odd = tmp_path / "a;b"
+    odd.mkdir()
+    for folder in (odd, Path("/")):
+        with pytest.raises(click.UsageError, match="use --share NAME="):
+            share_of(folder)
+
+
+@pytest.mark.parametrize("text", ["data", "=x", "da/ta=.", "IPC$=.", "data=none"])
+def test_shares_that_are_none(text: str) -> None:
+    with pytest.raises(click.UsageError, match=f"^--share {re.escape(text)}: "):
+        parse_share(text)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_machine_without_a_network_has_no_outside_address(
+    family: socket.AddressFamily, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        announcement._ELSEWHERE, family, "127.0.0.1" if family == socket.AF_INET else "::1"
+    )
+    assert announcement.outside_address(family) is None

@@ -1,0 +1,126 @@
+"""What `smbquic serve` says once it serves: where, as whom, and what to type on a client."""
+
+import shlex
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smbquic.api import ListenAddress, Serving
+from smbquic.client.url import SmbUrl
+from smbquic.transport.addresses import is_ip_address, is_loopback, is_wildcard
+
+# Documentation's own networks ([RFC 5737], [RFC 3849]): which route is taken matters, not who
+# would answer. Connecting a UDP socket sends nothing.
+_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def outside_address(family: socket.AddressFamily) -> str | None:
+    """The address by which other machines reach this one; None without a network."""
+    with socket.socket(family, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.connect((_ELSEWHERE[family], 9))
+            address = trial.getsockname()
+        except OSError:
+            return None
+    return None if is_loopback(address) or is_wildcard(address) else str(address[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What the clients of a running server have to know.
+
+    `names` are what the operator calls the server, the best first, `users` who may log on;
+    `password` is set if it was made up. `ca` is the certificate of the authority that clients may
+    not know yet.
+    """
+
+    serving: Serving
+    names: Sequence[str]
+    users: Sequence[str]
+    password: str | None
+    guest: bool
+    ca: Path | None
+    client_certificate: bool
+
+    def urls(self) -> list[SmbUrl]:
+        """Every share's address, as a client would type it."""
+        user = self.users[0] if self.users else ""
+        return [
+            SmbUrl(
+                transport=address.transport,
+                host=self._host(address),
+                port=address.port,
+                share=share.name,
+                user=user,
+            )
+            for address in map(ListenAddress.parse, self.serving.listeners)
+            for share in self.serving.server.shares.values()
+        ]
+
+    def lines(self) -> Iterator[str]:
+        """All of it, for people."""
+        listeners, memory = self.serving.listeners, self.serving.memory_limit
+        yield f"serving on {' '.join(listeners)}, Ctrl-C ends"
+        urls = self.urls()
+        for url in urls:
+            yield f"  {url}"
+        yield f"memory: at most {memory >> 20} MiB by [limits], and what open files take"
+        if self.password is not None:
+            yield f"log on as {self.users[0]} with the password {self.password}"
+        if self.ca is not None:
+            yield f"clients trust the CA whose certificate is {self.ca}"
+            yield f"on another machine, with a copy of {self.ca.name}:"
+        else:
+            yield "on another machine:"
+        yield f"  {self.client_line(urls[0])}"
+        if self.ca is not None:
+            yield f"Windows trusts it with: certutil -addstore Root {self.ca.name}"
+
+    def client_line(self, url: SmbUrl) -> str:
+        """A command for a client that lists what is in a share."""
+        arguments = ["smbquic", "ls"]
+        if url.transport == "quic":
+            if self.ca is not None:
+                arguments += ["--ca", self.ca.name]
+            if self.client_certificate:
+                arguments += ["--client-cert", "client.pem", "--client-key", "client.key"]
+        if not self.users:
+            arguments.append("--guest")
+        return shlex.join([*arguments, str(url)])
+
+    def _host(self, address: ListenAddress) -> str:
+        """How clients call the server at one of its listeners."""
+        if not is_ip_address(address.host):
+            return address.host
+        bound = (address.host, address.port)
+        if is_loopback(bound):
+            return address.host
+        outside: str | None = address.host
+        if is_wildcard(bound):
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            outside = outside_address(family)
+        candidates = [*self.names, *([outside] if outside else []), socket.gethostname()]
+        if address.transport == "tcp":
+            return candidates[0]
+        return next(filter(self._is_certified, candidates), "localhost")
+
+    def _is_certified(self, name: str) -> bool:
+        """Whether one of the server's certificates is for a name."""
+        certificates = self.serving.certificates
+        return certificates is not None and any(
+            name.casefold() in identity.names for identity in certificates.identities
+        )
+
+
+def names_of(serving: Serving) -> list[str]:
+    """The DNS names of the server's certificates that mean more than this machine to itself."""
+    if serving.certificates is None:
+        return []
+    return [
+        name
+        for identity in serving.certificates.identities
+        for name in identity.names
+        if name not in _LOCAL and "*" not in name and not is_ip_address(name)
+    ]

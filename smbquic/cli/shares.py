@@ -1,0 +1,63 @@
+"""The shares of `smbquic serve`: from the configuration, --share, and folders by themselves."""
+
+from pathlib import Path
+
+import click
+
+from smbquic import config
+from smbquic.server.share import Share, check_share_name
+from smbquic.storage.local import LocalStorage
+
+
+def parse_share(text: str) -> Share:
+    """``NAME=PATH`` or ``NAME=PATH:ro``. Raises a usage error."""
+    name, equals, path = text.partition("=")
+    read_only = path.endswith(":ro")
+    folder = Path(path.removesuffix(":ro"))
+    if not (name and equals and path):
+        raise click.UsageError(f"--share {text}: write NAME=PATH, or NAME=PATH:ro")
+    try:
+        check_share_name(name)
+    except ValueError as error:
+        raise click.UsageError(f"--share {text}: {error}") from error
+    if not folder.is_dir():
+        raise click.UsageError(f"--share {text}: {folder} is not a folder")
+    return Share(name, LocalStorage(folder, read_only=read_only), read_only=read_only)
+
+
+def share_of(folder: Path) -> Share:
+    """The share of a folder, under the folder's own name. Raises a usage error."""
+    name = folder.resolve().name
+    try:
+        check_share_name(name)
+    except ValueError as error:
+        raise click.UsageError(f"{folder}: {error}: use --share NAME={folder}") from error
+    return Share(name, LocalStorage(folder))
+
+
+def collect(
+    base: config.Configuration, options: tuple[str, ...], folders: tuple[Path, ...]
+) -> dict[str, Share]:
+    """All of them by name. Raises a usage error if there are none, or two of one name."""
+    shares = [
+        Share(
+            each.name,
+            LocalStorage(each.path, read_only=each.read_only, links=each.links),
+            read_only=each.read_only,
+            comment=each.comment,
+            encrypt=each.encrypt,
+        )
+        for each in base.shares
+    ]
+    shares += map(parse_share, options)
+    shares += map(share_of, folders)
+    if not shares:
+        raise click.UsageError("there is nothing to share: name a FOLDER, or add --share NAME=PATH")
+    names: set[str] = set()
+    for share in shares:
+        if share.name.casefold() in names:
+            raise click.UsageError(
+                f"two shares have the name {share.name}: use --share NAME=PATH for one"
+            )
+        names.add(share.name.casefold())
+    return {share.name: share for share in shares}
