@@ -2,7 +2,8 @@
 
 Nothing of this is done for each packet or each message; what counts is how far a client has got
 since the last look. A client that has answers to take, or the rest of a message to send, has to get
-on with it: `slow_rate` bytes a second, seen over `slow_seconds`. And what waits in memory, of all
+on with it: `slow_rate` bytes a second, seen over `slow_seconds`; who has answers to take and sends
+as much is not idle either. And what waits in memory, of all
 clients, in both directions, is at most `buffers` bytes, or those go who hold the most. The memory
 of a client's last message, which the next one can have, is not kept for one that says no more.
 """
@@ -52,11 +53,14 @@ class Pace:
     def judge(self, flow: Flow, now: float, limits: Limits) -> Refusal | None:
         """What to hold against the client, `now` that it has got so far."""
         taken = flow.sent - flow.untaken
+        # Who sends is no slow reader: a client that is busy with a large upload may acknowledge
+        # little for minutes. What it could leave unread meanwhile is bounded by `buffers`.
+        progress = taken + flow.received
         if not flow.untaken:
             self._reading = None
         elif self._reading is None or taken >= self._reading.goal:
-            self._reading = Task(flow.sent, now, taken)
-        elif self._reading.is_slow(taken, now, limits):
+            self._reading = Task(flow.sent, now, progress)
+        elif self._reading.is_slow(progress, now, limits):
             return Refusal.SLOW_READER
         if not flow.unfinished:
             self._writing = None

@@ -59,6 +59,19 @@ def test_a_client_that_takes_enough_to_go_on() -> None:
     assert judge(*steps) == [None] * 5
 
 
+def test_a_client_that_is_busy_sending_may_leave_answers_unread() -> None:
+    steps = [
+        (30.0 * n, replace(answers(100_000, 90_000), received=n * ENOUGH, messages=n))
+        for n in range(7)
+    ]
+    assert judge(*steps) == [None] * 7
+
+
+def test_a_client_that_sends_next_to_nothing_and_takes_nothing() -> None:
+    steps = [(30.0 * n, replace(answers(100_000, 90_000), received=n * 100)) for n in range(2)]
+    assert judge(*steps)[-1] is Refusal.SLOW_READER
+
+
 def test_a_client_that_always_has_a_little_under_way() -> None:
     """Small answers on a long path: what was owed is taken, and by then there is more."""
     steps = [(float(now), answers(100 * now, 100)) for now in range(1, 100)]
