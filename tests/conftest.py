@@ -29,6 +29,8 @@ settings.load_profile("smbquic")
 # a program smbclient.py, which hides smbprotocol's package of that name.
 sys.path[:] = [place for place in sys.path if place != sysconfig.get_path("scripts")]
 
+pytest_plugins = ["pytester", "tests.skips"]
+
 TESTS = Path(__file__).parent
 # Debian keeps smbd where only root's PATH looks.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
@@ -58,6 +60,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     # Those with the most tests are not those that take longest.
     config.option.loadscopereorder = False
     return ByFile(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Called by pytest-xdist for `-n auto`. Tests wait most of the time: two for each core."""
+    return min(2 * (os.cpu_count() or 1), 16)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

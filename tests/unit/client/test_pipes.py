@@ -1,7 +1,7 @@
 """Listing shares through srvsvc, with a service that is ours and one that lies."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -76,9 +76,10 @@ class Service:
 
 
 @pytest.fixture
-async def session(transport: FakeTransport, server: FakeServer) -> Session:
+async def session(transport: FakeTransport, server: FakeServer) -> AsyncIterator[Session]:
     connection = connection_over(transport, credits=64)
-    return Session(connection, None, "server")  # type: ignore[arg-type]
+    yield Session(connection, None, "server")  # type: ignore[arg-type]
+    await connection.close()
 
 
 def serving(server: FakeServer, *stubs: bytes) -> Service:

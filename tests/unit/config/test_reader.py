@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from smbquic import config
 from smbquic.auth.users import UserStore
+from smbquic.observe.audit import RotatingFile
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
 from smbquic.server.limits import Limits
@@ -126,7 +127,10 @@ def test_everything_at_once(place: Path) -> None:
     assert found.audit is not None
     assert (found.audit.file, found.audit.keep) == (place / "audit.jsonl", 2)
     assert found.audit.file_access
-    found.audit.open().write("x\n")
+    audit = found.audit.open()
+    assert isinstance(audit, RotatingFile)
+    audit.write("x\n")
+    audit.close()
     assert (place / "audit.jsonl").read_text() == "x\n"
 
 

@@ -86,7 +86,10 @@ class Sender:
         if self._under_way.pop(packet.number, None) is None:
             return  # it was given up already
         # Packet threshold of three, as RFC 9002 has it.
-        lost = [p for p in self._under_way.values() if p.number < packet.number - 3]
+        early = itertools.takewhile(
+            lambda each: each.number < packet.number - 3, self._under_way.values()
+        )
+        lost = list(early)
         for each in lost:
             del self._under_way[each.number]
         if lost:
