@@ -1,12 +1,11 @@
 """How a QUIC connection comes about, and what is said when it does not."""
 
 import asyncio
-import copy
 import io
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -634,33 +633,6 @@ async def test_where_many_handshakes_are_half_done_a_client_must_prove_its_addre
     await end(client)
 
 
-@one_server
-async def test_the_number_of_half_open_handshakes_is_limited(
-    server: Server, identity: quic.ServerTls, pki: PkiDirectory
-) -> None:
-    await server.start(identity, options=quic.QuicOptions(max_half_open=4))
-    for _ in range(2):
-        await ask(server, first_datagram(pki))
-    half_open = server.listener._half_open
-    half_open.update({copy.copy(transport): each for transport, each in half_open.items()})
-    with pytest.raises(ConnectError, match="did not answer"):
-        await server.connect(quic.ClientTls(ca=pki.ca), timeout=0.3)
-    half_open.clear()
-
-
-@one_server
-async def test_an_address_has_only_so_many_handshakes_half_done(
-    server: Server, identity: quic.ServerTls, pki: PkiDirectory
-) -> None:
-    await server.start(
-        identity, options=quic.QuicOptions(max_half_open=2, max_half_open_of_address=0)
-    )
-    await ask(server, first_datagram(pki))
-    await ignored(server, pki, server.listener._refusals, Refusal.HALF_OPEN_OF_ADDRESS)
-
-    assert len(server.listener._half_open) == 1
-
-
 class Stopped:
     """A client that proves its address, hears the server's first answer, and says no more."""
 
@@ -679,7 +651,8 @@ class Stopped:
 
     async def hear(self) -> int:
         """The type of the next packet that comes, which the client takes in."""
-        datagram = await asyncio.get_running_loop().sock_recv(self._socket, 2000)
+        receiving = asyncio.get_running_loop().sock_recv(self._socket, 2000)
+        datagram = await asyncio.wait_for(receiving, 60)
         self._quic.receive_datagram(datagram, self._server, 0.0)
         return datagram[0] >> 4
 
@@ -694,52 +667,91 @@ class Stopped:
         self._socket.close()
 
 
+Stop = Callable[[str], Stopped]
+
+
+@pytest.fixture
+def stop(server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
+    """Makes such a client at an address; none has to make room because it takes long."""
+    monkeypatch.setattr(listener, "PATIENCE", 600.0)
+    made: list[Stopped] = []
+
+    def stopped(host: str) -> Stopped:
+        made.append(Stopped(foreign_configuration(pki, ["smb"]), server.port, host))
+        return made[-1]
+
+    yield stopped
+    for client in made:
+        client.close()
+
+
+@one_server
+async def test_the_number_of_half_open_handshakes_is_limited(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, stop: Stop
+) -> None:
+    await server.start(identity, options=quic.QuicOptions(max_half_open=4))
+    for number in (1, 1, 2, 3):
+        await stop(f"127.0.0.{number}").begin()
+    await ignored(server, pki, server.listener._refusals, Refusal.HALF_OPEN)
+
+    assert len(server.listener._half_open) == 4
+
+
+@one_server
+async def test_an_address_has_only_so_many_handshakes_half_done(
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+) -> None:
+    await server.start(
+        identity, options=quic.QuicOptions(max_half_open=2, max_half_open_of_address=0)
+    )
+    await ask(server, first_datagram(pki))
+    await ignored(server, pki, server.listener._refusals, Refusal.HALF_OPEN_OF_ADDRESS)
+
+    assert len(server.listener._half_open) == 1
+
+
 @one_server
 async def test_the_address_with_two_handshakes_more_makes_room(
-    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+    server: Server, identity: quic.ServerTls, stop: Stop
 ) -> None:
     """And none does for an address that would then have as many as the one with the most."""
     await server.start(identity, options=quic.QuicOptions(max_half_open=6))
     half_open, refusals = server.listener._half_open, server.listener._refusals
-    clients = [
-        Stopped(foreign_configuration(pki, ["smb"]), server.port, f"127.0.0.{number}")
-        for number in (1, 1, 1, 2, 2, 3, 4, 5)
-    ]
-    try:
-        # The first three are not asked for a proof, and so are of no address.
-        for client in clients[:6]:
-            await asyncio.wait_for(client.begin(), 60)
-        first_of_the_most = list(half_open)[3]
-        hosts = [each.host for each in half_open.values()]
-        assert hosts == ["", "", "", "127.0.0.2", "127.0.0.2", "127.0.0.3"]
+    # The first three are not asked for a proof, and so are of no address.
+    for number in (1, 1, 1, 2, 2, 3):
+        await stop(f"127.0.0.{number}").begin()
+    first_of_the_most = list(half_open)[3]
+    hosts = [each.host for each in half_open.values()]
+    assert hosts == ["", "", "", "127.0.0.2", "127.0.0.2", "127.0.0.3"]
 
-        await asyncio.wait_for(clients[6].begin(), 60)
-        hosts = [each.host for each in half_open.values()]
-        assert hosts == ["", "", "", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
-        assert first_of_the_most not in half_open
-        assert not refusals.counts[Refusal.HALF_OPEN]
+    await stop("127.0.0.4").begin()
+    hosts = [each.host for each in half_open.values()]
+    assert hosts == ["", "", "", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    assert first_of_the_most not in half_open
+    assert not refusals.counts[Refusal.HALF_OPEN]
 
-        clients[7].send()
-        assert await asyncio.wait_for(clients[7].hear(), 60) == RETRY
-        clients[7].send()
-        async with asyncio.timeout(60):
-            while not refusals.counts[Refusal.HALF_OPEN]:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        assert [each.host for each in half_open.values()] == hosts
-    finally:
-        for client in clients:
-            client.close()
+    last = stop("127.0.0.5")
+    last.send()
+    assert await last.hear() == RETRY
+    last.send()
+    async with asyncio.timeout(60):
+        while not refusals.counts[Refusal.HALF_OPEN]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert [each.host for each in half_open.values()] == hosts
 
 
 @one_server
 async def test_a_handshake_that_takes_long_makes_room(
-    server: Server, identity: quic.ServerTls, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
+    server: Server,
+    identity: quic.ServerTls,
+    pki: PkiDirectory,
+    stop: Stop,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listener, "PATIENCE", 0.0)
     await server.start(identity, options=quic.QuicOptions(max_half_open=1))
-    server.listener._is_crowded = lambda: False  # type: ignore[method-assign]
-    await ask(server, first_datagram(pki))
+    await stop("127.0.0.1").begin()
     [first] = server.listener._half_open
+    monkeypatch.setattr(listener, "PATIENCE", 0.0)
     client = await server.connect(quic.ClientTls(ca=pki.ca))
 
     assert first not in server.listener._half_open
@@ -769,21 +781,24 @@ class StubGate:
 
 @one_server
 async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_answered(
-    server: Server, identity: quic.ServerTls, pki: PkiDirectory
+    server: Server, identity: quic.ServerTls, pki: PkiDirectory, stop: Stop
 ) -> None:
+    """But for one of each address at a time."""
     gate = StubGate()
     await server.start(identity, gate=gate)
     client = await server.connect(quic.ClientTls(ca=pki.ca))
     assert len(gate.cost) >= 3
     await end(client)
     gate.busy = True
-    server.listener._half_open_of["127.0.0.1"] += 1
-    retry = await ask(server, first_datagram(pki))
+    first = stop("127.0.0.1")
+    first.send()
+    assert await first.hear() == RETRY
+    first.send()
+    assert await first.hear() == INITIAL
     await ignored(server, pki, gate.refusals, Refusal.BUSY)
 
-    assert retry[0] >> 4 == 0xF
     assert gate.refusals.counts[Refusal.UNPROVEN] >= 2
-    assert not server.listener._half_open
+    assert [each.host for each in server.listener._half_open.values()] == ["127.0.0.1"]
 
 
 @one_server
