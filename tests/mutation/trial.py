@@ -1,6 +1,7 @@
 """Tries a mutant: the tests run on a copy of the project that has the change."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -44,6 +45,7 @@ BEYOND = {
     ),
 }
 """By room, the tests beyond its own that may notice a change."""
+_NOTHING_TO_RUN = 5
 _SLACK = 60.0
 """Seconds that tests may take with a mutant beyond four times what they take without."""
 
@@ -79,49 +81,56 @@ class Tree:
         self._output = folder / "output"
         shutil.copytree(PROJECT, self._folder, symlinks=True, ignore=_LEFT_OUT)
 
-    def measure(self, tests: tuple[str, ...]) -> float:
-        """Seconds that tests take without a mutant. RuntimeError if they fail."""
+    def measure(self, tests: str) -> tuple[float, list[str]]:
+        """Seconds that tests take without a mutant, and those that fail already then."""
         started = time.monotonic()
-        if self._run(tests, None) != 0:
-            said = "\n".join(self._output.read_text(errors="replace").splitlines()[-30:])
-            raise RuntimeError(f"{' '.join(tests)} fail without any mutant:\n{said}")
-        return time.monotonic() - started
+        if self._run((tests,), "-rfE") == 0:
+            return time.monotonic() - started, []
+        said = self._output.read_text(errors="replace")
+        failing = re.findall(r"^(?:FAILED|ERROR) (tests/\S+)", said, re.MULTILINE)
+        if not failing:
+            raise RuntimeError(f"{tests} cannot be run:\n{said[-3000:]}")
+        return time.monotonic() - started, failing
 
-    def try_out(self, mutant: Mutant, changed: str, limits: dict[tuple[str, ...], float]) -> Result:
-        """Run the tests with the mutated text `changed`, the nearest first, until some fail."""
+    def try_out(
+        self, mutant: Mutant, changed: str, usual: dict[str, float], left_out: set[str]
+    ) -> Result:
+        """Run the tests with the mutated text `changed`, the nearest first, until some fail.
+
+        `usual` says how many seconds each of them takes without a mutant.
+        """
         started = time.monotonic()
+        options = ["-x", *(f"--deselect={each}" for each in sorted(left_out))]
         path = self._folder / mutant.module
         original = path.read_text()
         path.write_text(changed)
         try:
             for tests in stages(mutant.module):
-                seconds = limits.get(tests, limits[(f"tests/unit/{mutant.room}",)])
-                code = self._run(tests, seconds)
-                if code != 0:
+                # Those of a module take no longer than all of its room.
+                whole = usual[f"tests/unit/{mutant.room}"]
+                seconds = sum(usual.get(each, whole) for each in tests)
+                code = self._run(tests, *options, limit=4 * seconds + _SLACK)
+                if code not in (0, _NOTHING_TO_RUN):
                     outcome = "timed out" if code is None else "killed"
                     return Result(outcome, " ".join(tests), time.monotonic() - started)
         finally:
             path.write_text(original)
         return Result("survived", "", time.monotonic() - started)
 
-    def _run(self, tests: tuple[str, ...], limit: float | None) -> int | None:
+    def _run(self, tests: tuple[str, ...], *options: str, limit: float | None = None) -> int | None:
         """The exit status of tests; None if they were ended because they took too long."""
         files = [str(file) for each in tests for file in sorted(self._folder.glob(each))]
+        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         shutil.rmtree(self._temporary, ignore_errors=True)
         with self._output.open("wb") as output:
             process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
-                    f"--basetemp={self._temporary}",
-                    *files,
-                ],
+                [*pytest, f"--basetemp={self._temporary}", *options, *files],
                 cwd=self._folder,
                 # What the tests start has to be the mutant, too.
                 env={
                     **os.environ,
                     "PYTHONPATH": str(self._folder),
                     "PYTHONDONTWRITEBYTECODE": "1",
-                    "CI": "",
                     "HYPOTHESIS_STORAGE_DIRECTORY": str(self._temporary / "hypothesis"),
                 },
                 stdout=output,
@@ -144,11 +153,6 @@ def stages(module: str) -> list[tuple[str, ...]]:
     room = module.split("/")[1]
     nearest = tuple(_unit_tests(module)) or (f"tests/unit/{room}",)
     return [nearest, (f"tests/unit/{room}",), BEYOND[room]]
-
-
-def limit(seconds: float) -> float:
-    """How long tests may take with a mutant that take so long without."""
-    return 4 * seconds + _SLACK
 
 
 def shares(count: int, sizes: dict[str, int]) -> dict[str, int]:

@@ -460,6 +460,15 @@ async def test_only_so_many_wait(connect: Any, server_with: Any) -> None:
     assert len(server.durables) == 1
 
 
+async def test_a_server_that_goes_down_closes_what_waits(owner: Any, server: Any) -> None:
+    await durable(owner, batch(asks(2)), 2)
+    await owner.close()
+    assert len(server.files) == len(server.durables) == 1
+    await server.close()
+    assert not len(server.files)
+    assert not len(server.durables)
+
+
 async def test_a_server_that_goes_down_waits_for_nobody(owner: Any, server: Any) -> None:
     await durable(owner, batch(asks(2)), 2)
     await server.close()

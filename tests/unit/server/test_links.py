@@ -162,6 +162,11 @@ async def test_who_may_not_write_makes_none(client: Any, root: Path) -> None:
     assert (root / "folder" / "file").read_bytes() == b"content"
 
 
+async def test_a_stream_becomes_no_link(client: Any, root: Path) -> None:
+    assert await make_link(client, "folder\\new:s", relative("file")) == NtStatus.NOT_SUPPORTED
+    assert (root / "folder" / "new").is_file()
+
+
 async def test_deleting_a_link_leaves_what_it_leads_to(client: Any, root: Path) -> None:
     options = ITSELF | CreateOptions.FILE_DELETE_ON_CLOSE
     file_id = await client.open("to folder", create_options=options)

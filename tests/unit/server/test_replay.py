@@ -207,6 +207,13 @@ async def test_another_place_or_number_is_another_request(
     assert await lock(client, file_id, sequence) == REFUSED
 
 
+async def test_the_oldest_dialect_counts_no_locks(channels: None, connect: Any) -> None:
+    client = await connect(dialects=(Dialect.SMB_2_0_2,))
+    file_id = await client.open("file")
+    assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
+    assert await lock(client, file_id, place(1, 7)) == REFUSED
+
+
 async def test_a_lock_that_failed_is_tried_again(channels: None, client: Any) -> None:
     file_id, other = await client.open("file"), await client.open("file")
     assert await lock(client, other, 0) == NtStatus.SUCCESS

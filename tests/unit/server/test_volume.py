@@ -60,6 +60,28 @@ def test_whether_case_counts(case_sensitive: bool) -> None:
     assert bool(searched) is case_sensitive
 
 
+@pytest.mark.parametrize(
+    ("field", "flags"),
+    [
+        ("links", FileSystemAttributes.FILE_SUPPORTS_REPARSE_POINTS),
+        (
+            "extended",
+            FileSystemAttributes.FILE_PERSISTENT_ACLS
+            | FileSystemAttributes.FILE_NAMED_STREAMS
+            | FileSystemAttributes.FILE_SUPPORTS_EXTENDED_ATTRIBUTES,
+        ),
+    ],
+)
+def test_what_a_volume_can_keep(field: str, flags: FileSystemAttributes) -> None:
+    with_it, without = (
+        FsAttributeInformation.decode(told(5, replace(DISK, **cast(Any, {field: value}))))
+        for value in (True, False)
+    )
+
+    assert with_it.file_system_attributes == without.file_system_attributes | flags
+    assert not without.file_system_attributes & flags
+
+
 def test_another_volume_has_another_object_id() -> None:
     one, other = (
         FsObjectIdInformation.decode(told(8, stat)).object_id
