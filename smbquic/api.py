@@ -154,6 +154,7 @@ async def _leave(session: Session) -> None:
         return
     try:
         async with asyncio.timeout(PARTING):
+            await session.connection.settle()
             await session.logoff()
     except (SmbError, TimeoutError):
         return  # the server ends the session when the connection ends

@@ -134,6 +134,14 @@ class StatusError(SmbError):
         return _BY_STATUS.get(status, StatusError)(status, command, path, data)
 
 
+class SourceChangedError(SmbError):
+    """A file was changed while it was copied; the target is left as it was."""
+
+
+class NameCollisionError(SmbError, FileExistsError):
+    """Two files of one transfer have names that the target does not tell apart."""
+
+
 class NotFoundError(StatusError, FileNotFoundError):
     """The file, the folder, the share or the path to it does not exist."""
 

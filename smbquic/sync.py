@@ -14,7 +14,7 @@ are those of `smbquic`. A share may be used by several threads.
 """
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from functools import wraps
 from os import PathLike
@@ -25,6 +25,7 @@ from smbquic import api
 from smbquic.client import file as client_file
 from smbquic.client import share as client_share
 from smbquic.client.background import LoopThread
+from smbquic.client.local import Landed
 from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, Volume
 from smbquic.client.transfer import Progress
@@ -284,17 +285,39 @@ class Share:
         """See `smbquic.Share.rmtree`."""
         self._loop.run(self._share.rmtree(path))
 
-    def get(self, path: str, target: StrPath, *, progress: Progress | None = None) -> None:
+    def get(
+        self,
+        path: str,
+        target: StrPath,
+        *,
+        progress: Progress | None = None,
+        landed: Landed | None = None,
+    ) -> int:
         """See `smbquic.Share.get`. `progress` is called on the other thread."""
-        self._loop.run(self._share.get(path, target, progress=progress))
+        return self._loop.run(self._share.get(path, target, progress=progress, landed=landed))
 
-    def put(self, source: StrPath, path: str, *, progress: Progress | None = None) -> None:
+    def stream(self, path: str, *, progress: Progress | None = None) -> Iterator[memoryview]:
+        """See `smbquic.Share.stream`. `progress` is called on the other thread."""
+        return _iterate(self._share.stream(path, progress=progress), self._loop)
+
+    def put_stream(
+        self, chunks: Iterable[Buffer], path: str, *, progress: Progress | None = None
+    ) -> int:
+        """See `smbquic.Share.put_stream`. Both arguments are called on the other thread."""
+
+        async def each() -> AsyncGenerator[Buffer, None]:
+            for chunk in chunks:
+                yield chunk
+
+        return self._loop.run(self._share.put_stream(each(), path, progress=progress))
+
+    def put(self, source: StrPath, path: str, *, progress: Progress | None = None) -> int:
         """See `smbquic.Share.put`. `progress` is called on the other thread."""
-        self._loop.run(self._share.put(source, path, progress=progress))
+        return self._loop.run(self._share.put(source, path, progress=progress))
 
-    def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> None:
+    def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> int:
         """See `smbquic.Share.copy`. `progress` is called on the other thread."""
-        self._loop.run(self._share.copy(path, new_path, progress=progress))
+        return self._loop.run(self._share.copy(path, new_path, progress=progress))
 
     def get_tree(
         self, path: str, target: StrPath, *, progress: TreeProgress | None = None

@@ -6,13 +6,17 @@ from enum import IntEnum
 import click
 
 from smbquic.auth.users import UsersError
+from smbquic.cli.output import printable
+from smbquic.client.names import PathError
 from smbquic.client.url import UrlError
 from smbquic.config import ConfigError
 from smbquic.errors import (
     AuthenticationError,
     HandshakeError,
+    NameCollisionError,
     SecurityError,
     SmbError,
+    SourceChangedError,
     StatusError,
     TransportError,
 )
@@ -30,6 +34,7 @@ class ExitCode(IntEnum):
     TRANSPORT = 4
     REFUSED = 5
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class PartialFailure(click.ClickException):
@@ -46,8 +51,10 @@ def exit_code(error: BaseException) -> ExitCode:
         return ExitCode.TRANSPORT
     if isinstance(error, StatusError):
         return ExitCode.REFUSED
-    if isinstance(error, UrlError | UsersError | ConfigError | EngineError):
+    if isinstance(error, UrlError | PathError | UsersError | ConfigError | EngineError):
         return ExitCode.USAGE
+    if isinstance(error, SourceChangedError | NameCollisionError):
+        return ExitCode.PARTLY
     if isinstance(error, SmbError):
         return ExitCode.TRANSPORT
     return ExitCode.PARTLY
@@ -56,8 +63,8 @@ def exit_code(error: BaseException) -> ExitCode:
 def describe(error: BaseException) -> str:
     """One line for people: what is wrong, and what to do about it."""
     if isinstance(error, OSError) and not isinstance(error, SmbError):
-        return _describe_os_error(error)
-    text = " ".join(str(error).split()) or type(error).__name__
+        return printable(_describe_os_error(error))
+    text = printable(" ".join(str(error).split())) or type(error).__name__
     if isinstance(error, HandshakeError) and error.reason in {"unknown-ca", "self-signed"}:
         if error.by_peer:
             return f"{text}; have the server trust the authority of our certificate"

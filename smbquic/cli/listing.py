@@ -1,7 +1,6 @@
 """`smbquic ls`, `tree`, `stat`, `cat`, `shares`: looking at what a server holds."""
 
-import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,15 +9,16 @@ import click
 from smbquic.cli.client import SHARE_URL, URL, Client, client_command
 from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
-from smbquic.cli.output import emit, printable, size
+from smbquic.cli.output import counted, emit, printable, shown, size
+from smbquic.cli.transfers import write_out
 from smbquic.client.names import join
 from smbquic.client.pipes import ShareEntry
 from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
+from smbquic.storage.passing import is_passing
 from smbquic.wire.fscc.attributes import FileAttributes
 
-_CHUNK = 1 << 20
 _LETTERS = (
     (FileAttributes.READONLY, "r"),
     (FileAttributes.HIDDEN, "h"),
@@ -34,8 +34,8 @@ def _time(nanoseconds: int) -> str:
 
 def _document(entry: Stat, path: str) -> dict[str, Any]:
     return {
-        "name": entry.name,
-        "path": path,
+        "name": shown(entry.name),
+        "path": shown(path),
         "type": _kind(entry),
         "size": entry.size,
         "allocation_size": entry.allocation_size,
@@ -63,11 +63,17 @@ def _line(entry: Stat) -> str:
     )
 
 
+_all = option(
+    "-a", "--all", "everything", is_flag=True, help="The temporary files of transfers too."
+)
+
+
 @command("ls")
 @click.argument("url", type=SHARE_URL)
 @option("-l", "--long", is_flag=True, help="Attributes, sizes and times too.")
+@_all
 @client_command
-def ls(client: Client, url: SmbUrl, *, long: bool) -> None:
+def ls(client: Client, url: SmbUrl, *, long: bool, everything: bool) -> None:
     """List a folder.
 
     \b
@@ -77,7 +83,7 @@ def ls(client: Client, url: SmbUrl, *, long: bool) -> None:
 
     async def work() -> None:
         async with client.share(url) as share:
-            entries = await _entries(share, url.path)
+            entries = await _entries(share, url.path, everything=everything)
         if client.as_json:
             emit({"entries": [_document(entry, path) for path, entry in entries]})
             return
@@ -87,19 +93,27 @@ def ls(client: Client, url: SmbUrl, *, long: bool) -> None:
     run(work())
 
 
-async def _entries(share: Share, path: str) -> list[tuple[str, Stat]]:
-    """What a folder holds, or the one file that the path names, sorted by name."""
+async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[str, Stat]]:
+    """What a folder holds, or the one file that the path names, sorted by name.
+
+    Files that others copy right now, or that a killed client has left, only if `everything`.
+    """
     entry = await share.stat(path)
     if not entry.is_directory:
         return [(path, entry)]
-    found = [(join(path, inner.name), inner) async for inner in share.scandir(path)]
+    found = [
+        (join(path, inner.name), inner)
+        async for inner in share.scandir(path)
+        if everything or not is_passing(inner.name)
+    ]
     return sorted(found, key=lambda pair: pair[1].name.casefold())
 
 
 @command("tree")
 @click.argument("url", type=SHARE_URL)
+@_all
 @client_command
-def tree(client: Client, url: SmbUrl) -> None:
+def tree(client: Client, url: SmbUrl, *, everything: bool) -> None:
     """Show a folder and all below it.
 
     \b
@@ -110,32 +124,39 @@ def tree(client: Client, url: SmbUrl) -> None:
 
     async def work() -> None:
         async with client.share(url) as share:
-            files, folders = await _show_tree(client, share, url.path, "")
+            files, folders = await _Tree(client, share, everything=everything).show(url.path)
         if not client.as_json:
-            click.echo(f"{folders} folders, {files} files")
+            click.echo(f"{counted(folders, 'folder')}, {counted(files, 'file')}")
 
     run(work())
 
 
-async def _show_tree(client: Client, share: Share, path: str, indent: str) -> tuple[int, int]:
-    files = folders = 0
-    entries = await _entries(share, path)
-    for index, (inner, entry) in enumerate(entries):
-        last = index == len(entries) - 1
-        if client.as_json:
-            emit(_document(entry, inner))
-        else:
-            mark = "/" if entry.is_directory else f"  {size(entry.size)}"
-            branch = "`-- " if last else "|-- "
-            click.echo(f"{indent}{branch}{printable(entry.name)}{mark}")
-        if entry.is_directory and not entry.is_link:
-            folders += 1
-            below = indent + ("    " if last else "|   ")
-            more_files, more_folders = await _show_tree(client, share, inner, below)
-            files, folders = files + more_files, folders + more_folders
-        else:
-            files += 1
-    return files, folders
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    client: Client
+    share: Share
+    everything: bool
+
+    async def show(self, path: str, indent: str = "") -> tuple[int, int]:
+        """Print what is below a folder; how many files and folders that is."""
+        files = folders = 0
+        entries = await _entries(self.share, path, everything=self.everything)
+        for index, (inner, entry) in enumerate(entries):
+            last = index == len(entries) - 1
+            if self.client.as_json:
+                emit(_document(entry, inner))
+            else:
+                mark = "/" if entry.is_directory else f"  {size(entry.size)}"
+                branch = "`-- " if last else "|-- "
+                click.echo(f"{indent}{branch}{printable(entry.name)}{mark}")
+            if entry.is_directory and not entry.is_link:
+                folders += 1
+                below = indent + ("    " if last else "|   ")
+                more_files, more_folders = await self.show(inner, below)
+                files, folders = files + more_files, folders + more_folders
+            else:
+                files += 1
+        return files, folders
 
 
 @command("stat")
@@ -170,14 +191,7 @@ def cat(client: Client, url: SmbUrl) -> None:
     \b
     smbquic cat smb+quic://alice@fs.example/data/notes.txt
     """
-
-    async def work() -> None:
-        async with client.share(url) as share, share.open(url.path, "rb") as file:
-            while chunk := await file.read(_CHUNK):
-                sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-
-    run(work())
+    run(write_out(client, url))
 
 
 @command("shares")

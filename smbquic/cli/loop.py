@@ -12,14 +12,47 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Terminated(Exception):  # noqa: N818  (an end, not an error)
+    """SIGTERM or SIGHUP has ended the command, and it has cleaned up."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(f"ended by {number.name}")
+        self.exit_code = 128 + number
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; Ctrl-C cancels it and raises `KeyboardInterrupt` once it has cleaned up."""
+    """Run to the end; signals cancel it, and it cleans up.
+
+    Then Ctrl-C raises `KeyboardInterrupt`, and SIGTERM and SIGHUP `Terminated`.
+    """
     if sys.platform == "win32":
         return asyncio.run(work)
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+        return runner.run(_terminable(work))
+
+
+async def _terminable(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work; SIGTERM and SIGHUP cancel it, unless it has handlers of its own for them."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    received: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
+            loop.add_signal_handler(number, end, number)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if received:
+            raise Terminated(received[0]) from None
+        raise
 
 
 def tell_ready() -> None:

@@ -6,9 +6,23 @@ import sys
 
 import click
 
-from smbquic.cli import access, demo, files, listing, ping, pki, probe, relay, serve, status, user
+from smbquic.cli import (
+    access,
+    demo,
+    files,
+    listing,
+    ping,
+    pki,
+    probe,
+    relay,
+    serve,
+    status,
+    transfers,
+    user,
+)
 from smbquic.cli.command import command_group
 from smbquic.cli.failure import ExitCode, describe, exit_code
+from smbquic.cli.loop import Terminated
 from smbquic.cli.output import StandardOutput, warn
 from smbquic.config.reader import closest
 from smbquic.errors import SmbError
@@ -26,7 +40,20 @@ def cli() -> None:
     """
 
 
-for module in (demo, serve, relay, listing, files, ping, probe, status, pki, access, user):
+for module in (
+    demo,
+    serve,
+    relay,
+    listing,
+    transfers,
+    files,
+    ping,
+    probe,
+    status,
+    pki,
+    access,
+    user,
+):
     for each in module.COMMANDS:
         cli.add_command(each)
 
@@ -39,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
     except click.exceptions.Abort:
         warn("interrupted")
         return ExitCode.INTERRUPTED
+    except Terminated as error:
+        warn(str(error))
+        return error.exit_code
     except click.UsageError as error:
         _show(error)
         return error.exit_code

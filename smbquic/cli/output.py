@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +12,20 @@ from typing import Any
 import click
 from rich.console import Console
 
+from smbquic.storage.names import unescape
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 """For progress, warnings and failures: standard error."""
 
 
 def emit(document: Mapping[str, Any] | list[Any]) -> None:
     """One JSON document, or one event, on a line of its own."""
-    click.echo(json.dumps(document, ensure_ascii=False, default=str))
+    text = json.dumps(document, ensure_ascii=False, default=str)
+    if _SURROGATE.search(text):  # bytes of a name that are not UTF-8
+        text = json.dumps(document, default=str)
+    click.echo(text)
     sys.stdout.flush()
 
 
@@ -93,6 +101,22 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def counted(count: int, singular: str) -> str:
+    """A number of things: 1 file, 2 files."""
+    return f"{count} {singular}{'' if count == 1 else 's'}"
+
+
+def shown(name: str) -> str:
+    """A name on a share as it is on the server's disk, if that runs a POSIX system."""
+    return unescape(name)
+
+
 def printable(name: str) -> str:
     """A name from a server, with what would steer a terminal made visible."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
+    return "".join(c if c.isprintable() else _visible(c) for c in shown(name))
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    # U+DC80..DCFF stand for single bytes that are no UTF-8.
+    return f"\\x{code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code:02x}"

@@ -4,7 +4,7 @@ Any number of tasks may have requests under way. What a task sends waits, first 
 served, until the server has granted the credits for it; nothing is ever sent on credits that were
 not granted (servers hang up on that, and rightly so). A task that is cancelled while it waits for
 its response tells the server so with a CANCEL, and a file that the server opened all the same is
-closed again.
+closed again, or deleted if the request made it and may delete it.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbquic.auth.initiator import Initiator
+from smbquic.client import requests
 from smbquic.client.stages import Stages
 from smbquic.errors import ConnectionClosed, IdleTimeout, LocalProtocolError, SmbError
 from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
@@ -23,8 +24,9 @@ from smbquic.protocol.credits import CREDIT_SIZE
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport.base import MessageTransport
+from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateRequest, CreateResponse
+from smbquic.wire.create import CreateDisposition, CreateRequest, CreateResponse
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.message import Message
@@ -54,6 +56,7 @@ class _Waiter:
     target: Target
     charge: int
     leaves_open: bool = False  # a CREATE that nothing in its compound closes again
+    makes: bool = False  # such a CREATE makes a file, and has the right to delete it
     since: float = 0.0  # when it was put on its way
     pending: bool = False  # the server said that the answer takes time
 
@@ -86,6 +89,7 @@ class Connection:
         self._answered = 0.0  # when the latest of the requests that were answered was sent
         self._timer = self._loop.call_later(KEEP_ALIVE, self._tick)
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+        self._closing: set[asyncio.Task[None]] = set()  # they close what nobody waits for any more
 
     @classmethod
     async def open(
@@ -162,8 +166,14 @@ class Connection:
             message_id: _Waiter(self._loop.create_future(), target, charge)
             for message_id, charge in zip(sent.message_ids, charges, strict=True)
         }
-        if isinstance(bodies[0], CreateRequest) and not isinstance(bodies[-1], CloseRequest):
-            waiters[sent.message_ids[0]].leaves_open = True
+        opening = bodies[0]
+        if isinstance(opening, CreateRequest) and not isinstance(bodies[-1], CloseRequest):
+            waiter = waiters[sent.message_ids[0]]
+            waiter.leaves_open = True
+            waiter.makes = (
+                opening.create_disposition == CreateDisposition.FILE_CREATE
+                and opening.desired_access & AccessMask.DELETE != 0
+            )
         self._post(waiters, sent.buffers)
         return waiters
 
@@ -190,7 +200,11 @@ class Connection:
 
     async def _answers(self, waiters: dict[int, _Waiter]) -> list[Response]:
         try:
-            return [await waiter.future for waiter in waiters.values()]
+            # What is cancelled while it is awaited takes no result any more.
+            return [
+                await (asyncio.shield(waiter.future) if waiter.leaves_open else waiter.future)
+                for waiter in waiters.values()
+            ]
         except asyncio.CancelledError:
             self._abandon(waiters)
             raise
@@ -198,9 +212,36 @@ class Connection:
     def _abandon(self, waiters: dict[int, _Waiter]) -> None:
         """Nobody waits any more: ask the server to stop, and take note if it does not."""
         for message_id, waiter in waiters.items():
-            waiter.future.cancel()
+            if waiter.leaves_open:
+                # Its answer may be here already, or come in spite of the CANCEL.
+                task = asyncio.create_task(self._close_late(waiter))
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+            else:
+                waiter.future.cancel()
             if message_id in self._waiting:
                 self._send(self.protocol.cancel(message_id))
+
+    async def _close_late(self, waiter: _Waiter) -> None:
+        """Close what a CREATE has opened that nobody waits for any more."""
+        try:
+            opened = (await waiter.future).body
+            if not isinstance(opened, CreateResponse):
+                return
+            if waiter.makes:
+                bodies = [requests.delete(opened.file_id), requests.close()]
+                _, closed = await self.compound(bodies, waiter.target)
+                if not closed.status.is_error:
+                    return
+                # Some servers fail the rest of a compound after a failure.
+            await self.request(requests.close(opened.file_id), waiter.target)
+        except SmbError as error:
+            log.debug("what a cancelled request opened is left to the server: %s", error)
+
+    async def settle(self) -> None:
+        """Wait until everything that cancelled requests have opened is closed again."""
+        while self._closing:
+            await asyncio.wait(self._closing)
 
     # --- credits ----------------------------------------------------------------------------
 
@@ -313,8 +354,6 @@ class Connection:
         self._answered = max(self._answered, waiter.since)
         if not waiter.future.done():
             waiter.future.set_result(response)
-        elif waiter.leaves_open and isinstance(response.body, CreateResponse):
-            self._aside(CloseRequest(response.body.file_id), waiter.target)
 
     def _aside(self, body: Message, target: Target) -> None:
         """Send what nobody waits for, if there is a credit for it."""
@@ -355,9 +394,10 @@ class Connection:
     async def close(self) -> None:
         """End the connection; whatever is still waited for fails with `ConnectionClosed`."""
         self._fail(ConnectionClosed("the connection was closed"))
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._closing]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.transport.wait_closed()
 
     # --- staying alive ----------------------------------------------------------------------

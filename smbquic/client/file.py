@@ -7,9 +7,10 @@ from types import TracebackType
 from smbquic.client import requests
 from smbquic.client.session import Tree
 from smbquic.client.window import each
-from smbquic.errors import RemoteProtocolError, SmbError
+from smbquic.errors import RemoteProtocolError, SmbError, SourceChangedError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.close import CloseFlags, CloseResponse
 from smbquic.wire.create import CreateDisposition, CreateResponse
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
@@ -209,6 +210,13 @@ class File:
         """Have the server put the file on its disk."""
         await self._tree.request(requests.flush(self.file_id), self.path)
 
+    async def close_unchanged(self) -> None:
+        """Close the file; `SourceChangedError` if it was changed since it was opened."""
+        self.forget()
+        closing = requests.close(self.file_id, attributes=True)
+        response = await self._tree.request(closing, self.path)
+        verify_unchanged(self.path, self.opened, response.body)
+
     async def close(self) -> None:
         """Close the file; does nothing the second time."""
         if not self._closed:
@@ -234,6 +242,21 @@ class File:
         except SmbError:
             if error is None:
                 raise
+
+
+def verify_unchanged(path: str, opened: CreateResponse, closed: CloseResponse) -> None:
+    """Raise `SourceChangedError` if a file is not what it was when it was opened.
+
+    The change time counts too: a server may be late with the time of the last write.
+    """
+    if not closed.flags & CloseFlags.POSTQUERY_ATTRIB:
+        return  # the server does not say
+    before = (opened.end_of_file, opened.last_write_time, opened.change_time)
+    if before != (closed.end_of_file, closed.last_write_time, closed.change_time):
+        raise SourceChangedError(
+            f"{path}: the file was changed on the server while it was read;"
+            " this copy was given up, try again"
+        )
 
 
 class Opening:

@@ -4,17 +4,22 @@ import asyncio
 import errno
 import os
 import stat
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from smbquic.storage.passing import passing_name
+from smbquic.errors import NameCollisionError, SmbError, SourceChangedError
+from smbquic.storage.passing import passing_name, passing_name_for, remove_unused
 from smbquic.wire.cursor import Buffer
 
 T = TypeVar("T")
 
 STALL = 0.005
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 async def in_thread(
@@ -59,8 +64,23 @@ class Disk:
         return result
 
 
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def kind_of_file(mode: int) -> str:
+    """What a file is that is no regular one, in words."""
+    return _KINDS.get(stat.S_IFMT(mode), "a special file")
+
+
 class Source:
-    """A regular file that is read from. Raises `OSError`."""
+    """A regular file that is read from, or a FIFO (`is_stream`). Raises `OSError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,22 +88,44 @@ class Source:
         status = os.fstat(self._descriptor)
         self.size = status.st_size
         self.modified = status.st_mtime_ns
-        if not stat.S_ISREG(status.st_mode):
+        self._identity = _identity(status)
+        self.is_stream = stat.S_ISFIFO(status.st_mode)
+        if not (stat.S_ISREG(status.st_mode) or self.is_stream):
             self.close()
             code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
-            raise OSError(code, "not a regular file", str(path))
+            raise OSError(code, f"{kind_of_file(status.st_mode)}, not a file", str(path))
+
+    @property
+    def descriptor(self) -> int:
+        """Of the open file."""
+        return self._descriptor
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Exactly `size` bytes; an `OSError` if the file ends before."""
+        """Exactly `size` bytes; `SourceChangedError` if the file ends before."""
         data = os.pread(self._descriptor, size, offset)
         while len(data) < size:
             more = os.pread(self._descriptor, size - len(data), offset + len(data))
             if not more:
-                raise OSError(
-                    errno.EIO, "the file became shorter while it was read", str(self.path)
-                )
+                raise self._changed("became shorter")
             data += more
         return data
+
+    def verify(self) -> None:
+        """Raise `SourceChangedError` if the file is not what it was when it was opened."""
+        now = os.fstat(self._descriptor)
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.modified):
+            raise self._changed("was changed")
+        try:
+            there = _identity(self.path.stat())
+        except FileNotFoundError:
+            raise self._changed("was removed") from None
+        if there != self._identity:
+            raise self._changed("was replaced")
+
+    def _changed(self, how: str) -> SourceChangedError:
+        return SourceChangedError(
+            f"{self.path}: the file {how} while it was read; this copy was given up, try again"
+        )
 
     def close(self) -> None:
         """Let go of the file."""
@@ -93,43 +135,94 @@ class Source:
     def load(cls, path: Path, limit: int) -> "Source | tuple[bytes, int]":
         """The content and modification time of a file of up to `limit` bytes, else the file."""
         source = cls(path)
-        if source.size > limit:
+        if source.size > limit or source.is_stream:
             return source
         try:
-            return source.read_at(0, source.size), source.modified
+            data = source.read_at(0, source.size)
+            source.verify()
+            return data, source.modified
         finally:
             source.close()
 
 
-class Part:
-    """A file that is written under a passing name beside `target`, and then takes its place.
+class Landed:
+    """The files and folders that one transfer has put on the disk; safe for several threads.
 
-    Raises `OSError`.
+    A disk may take two names for one: most on macOS and Windows do not tell case apart. The
+    second file would silently replace the first. What counts is not how the disk compares
+    names, but whether the file that is about to be replaced is one of the transfer's own.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[int, int], str] = {}
+        self._lock = threading.Lock()
+
+    def place(self, part: Path, descriptor: int, target: Path) -> None:
+        """Give the file that is open as `descriptor` its name. Raises `NameCollisionError`."""
+        with self._lock:
+            self._check(target)
+            part.replace(target)
+            self._names[_identity(os.fstat(descriptor))] = target.name
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder; one that is there is fine, a link to one is a `FileExistsError`."""
+        with self._lock:
+            try:
+                path.mkdir()
+            except FileExistsError:
+                if not stat.S_ISDIR(path.lstat().st_mode):
+                    raise
+                self._check(path)
+            self._names[_identity(path.lstat())] = path.name
+
+    def _check(self, target: Path) -> None:
+        try:
+            other = self._names.get(_identity(target.lstat()))
+        except FileNotFoundError:
+            return
+        if other is not None:
+            raise NameCollisionError(
+                f"{target}: left out, this disk does not tell the name from {other!r},"
+                " which is there already; copy it to another folder"
+            )
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+class Part:
+    """A file that is written under a temporary name beside `target`, and then takes its place.
+
+    Raises `OSError`, which names the target.
     """
 
     def __init__(self, target: Path) -> None:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         self.target = target
-        self._path = target.with_name(passing_name())
-        self._descriptor = os.open(
-            self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666
-        )
+        with self._named():
+            self._path, self._descriptor = _open_part(target)
 
     def write_at(self, offset: int, data: Buffer) -> None:
         """Write all of `data` at `offset`."""
         view = memoryview(data)
-        while view:
-            count = os.pwrite(self._descriptor, view, offset)
-            offset += count
-            view = view[count:]
+        with self._named():
+            while view:
+                count = os.pwrite(self._descriptor, view, offset)
+                offset += count
+                view = view[count:]
 
-    def commit(self, modified: int) -> None:
-        """Put it on the disk, with this modification time (ns since 1970), under its name."""
-        os.utime(self._descriptor, ns=(modified, modified))
-        os.fsync(self._descriptor)
-        self._path.replace(self.target)
-        self._close()
+    def commit(self, modified: int, landed: Landed | None = None) -> None:
+        """Put it on the disk, with this modification time (ns since 1970), under its name.
+
+        `landed` knows the other files of the transfer. Raises `NameCollisionError`.
+        """
+        with self._named():
+            os.utime(self._descriptor, ns=(modified, modified))
+            os.fsync(self._descriptor)
+            (landed or Landed()).place(self._path, self._descriptor, self.target)
+            self._close()
 
     def discard(self) -> None:
         """Forget it, after a failure; nothing happens once it has taken its place."""
@@ -141,16 +234,46 @@ class Part:
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)
 
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let errors name the file that the user knows, and say what a bare number does not."""
+        try:
+            yield
+        except SmbError:
+            raise
+        except OSError as error:
+            text = error.strerror or str(error)
+            if error.errno in (errno.EINVAL, errno.EILSEQ):
+                text += "; this disk cannot hold a file of that name"
+            raise OSError(error.errno, text, str(self.target)) from error
+
     @classmethod
-    def store(cls, target: Path, data: Buffer, modified: int) -> None:
+    def store(cls, target: Path, data: Buffer, modified: int, landed: Landed | None = None) -> None:
         """All of it at once, for a small file."""
         part = cls(target)
         try:
             part.write_at(0, data)
-            part.commit(modified)
+            part.commit(modified, landed)
         except BaseException:
             part.discard()
             raise
+
+
+def _open_part(target: Path) -> tuple[Path, int]:
+    """Make the temporary file for `target`; its path and descriptor.
+
+    Its name follows from the target's, so that what a killed process left is found and removed.
+    If another process writes that file right now, this one takes a random name.
+    """
+    path = target.with_name(passing_name_for(target.name))
+    try:
+        return path, os.open(path, _CREATE, 0o666)
+    except FileExistsError:
+        if remove_unused(path):
+            with suppress(FileExistsError):
+                return path, os.open(path, _CREATE, 0o666)
+    path = target.with_name(passing_name())
+    return path, os.open(path, _CREATE, 0o666)
 
 
 def sync_folder(path: Path) -> None:

@@ -6,8 +6,10 @@ through `check_listed`, so that no name leads out of the folder that the caller 
 """
 
 import os
+import sys
 
-from smbquic.errors import LocalProtocolError, SecurityError
+from smbquic.errors import LocalProtocolError, NameCollisionError, SecurityError
+from smbquic.storage.names import escape, fold, unescape
 
 
 class PathError(LocalProtocolError, ValueError):
@@ -55,3 +57,41 @@ def check_listed(name: str) -> str:
     if name in ("", ".", "..") or any(character in name for character in forbidden):
         raise SecurityError(f"the server lists the name {name!r}, which no file can have")
     return name
+
+
+def from_local(name: str) -> str:
+    """The name that a file or folder of this machine gets on a share.
+
+    What no name may hold there is replaced as in docs/reference/names.md.
+    """
+    return name if sys.platform == "win32" or name in (".", "..") else escape(name)
+
+
+def to_local(name: str) -> str:
+    """The name that a listed file or folder gets on this machine: `from_local`, undone.
+
+    `SecurityError` for one that would lead out of its folder.
+    """
+    local = check_listed(name) if sys.platform == "win32" else unescape(check_listed(name))
+    if local in (".", ".."):
+        raise SecurityError(f"the server lists the name {name!r}, which stands for {local!r}")
+    return local
+
+
+class TargetNames:
+    """The names in a folder of a share that one transfer has written to, none of them twice.
+
+    Servers do not tell case apart: the second of two such files would replace the first.
+    """
+
+    def __init__(self) -> None:
+        self._sources: dict[str, str] = {}
+
+    def claim(self, name: str, source: str) -> None:
+        """Take a name, or a path, for the copy of `source`. Raises `NameCollisionError`."""
+        other = self._sources.setdefault(fold(name), source)
+        if other is not source:
+            raise NameCollisionError(
+                f"left out, its name {unescape(name)!r} is taken by {other}, and servers do not"
+                " tell upper and lower case apart; rename one of the two"
+            )

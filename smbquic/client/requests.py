@@ -1,7 +1,7 @@
 """The requests that the client is made of, with what it never varies filled in."""
 
 from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.close import CloseRequest
+from smbquic.wire.close import CloseFlags, CloseRequest
 from smbquic.wire.create import (
     CreateDisposition,
     CreateRequest,
@@ -58,9 +58,9 @@ def create(
     )
 
 
-def close(file_id: FileId = FileId.RELATED) -> CloseRequest:
-    """CLOSE, without asking for the attributes. [MS-SMB2] 2.2.15"""
-    return CloseRequest(file_id)
+def close(file_id: FileId = FileId.RELATED, *, attributes: bool = False) -> CloseRequest:
+    """CLOSE, which asks for what the attributes are then if `attributes`. [MS-SMB2] 2.2.15"""
+    return CloseRequest(file_id, CloseFlags.POSTQUERY_ATTRIB if attributes else 0)
 
 
 def read(offset: int, length: int, file_id: FileId = FileId.RELATED) -> ReadRequest:

@@ -4,12 +4,13 @@ Paths are relative to the share and separated by ``/`` (``\\`` works too); "" is
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from os import PathLike
 from pathlib import Path
 
 from smbquic.client import requests, transfer, tree
 from smbquic.client.file import WINDOW, File, Opening, parse_mode
+from smbquic.client.local import Landed
 from smbquic.client.names import check_listed, join, parent, to_wire
 from smbquic.client.session import Session, Tree, check
 from smbquic.client.stages import Stages
@@ -27,6 +28,7 @@ from smbquic.wire.create import (
     CreateRequest,
     CreateResponse,
 )
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import decode_entries
@@ -96,7 +98,14 @@ class Share:
         The responses, the close's left out. Raises the first error; what was opened is closed in
         any case.
         """
-        *done, closing = await self._tree.compound([opening, *middle, requests.close()])
+        *done, _ = await self.once_closed(opening, *middle, requests.close(), path=path)
+        return done
+
+    async def once_closed(
+        self, opening: CreateRequest, *others: Message, path: str
+    ) -> list[Response]:
+        """Do the same; the last of `others` is the CLOSE, and its response is the last, too."""
+        *done, closing = await self._tree.compound([opening, *others])
         opened = done[0].body
         if closing.status.is_error and isinstance(opened, CreateResponse):
             # Servers may fail the rest of a compound with the error of its first failure.
@@ -104,7 +113,7 @@ class Share:
         # A server that deletes or writes late may say only at the close that it could not.
         for response in (*done, closing):
             check(response, path)
-        return done
+        return [*done, closing]
 
     # --- looking ------------------------------------------------------------------------------
 
@@ -326,26 +335,55 @@ class Share:
     # --- whole files and trees ----------------------------------------------------------------
 
     async def get(
-        self, path: str, target: "str | PathLike[str]", *, progress: Progress | None = None
-    ) -> None:
-        """Copy a file from the share to this machine, with its modification time.
+        self,
+        path: str,
+        target: "str | PathLike[str]",
+        *,
+        progress: Progress | None = None,
+        landed: Landed | None = None,
+    ) -> int:
+        """Copy a file from the share to this machine, with its modification time; its size.
 
-        It appears as `target` only when it is whole and on the disk.
+        It appears as `target` only when it is whole and on the disk. Raises `SourceChangedError` if
+        it was changed meanwhile. Calls with the same `landed` do not overwrite each other's files:
+        that is a `NameCollisionError`.
         """
-        await transfer.get(self, path, Path(target), progress=progress)
+        return await transfer.get(self, path, Path(target), progress=progress, landed=landed)
+
+    def stream(
+        self, path: str, *, progress: Progress | None = None
+    ) -> AsyncGenerator[memoryview, None]:
+        """The content of a file from its start to its end, in chunks, with many READs under way.
+
+        Raises `SourceChangedError` at the end if the file was changed meanwhile.
+        """
+        return transfer.stream(self, path, progress=progress)
 
     async def put(
         self, source: "str | PathLike[str]", path: str, *, progress: Progress | None = None
-    ) -> None:
-        """Copy a file from this machine to the share, with its modification time.
+    ) -> int:
+        """Copy a file from this machine to the share, with its modification time; its size.
 
-        It appears as `path` only when it is whole and the server has it on its disk.
+        It appears as `path` only when it is whole and the server has it on its disk. Raises
+        `SourceChangedError` if it was changed meanwhile. A FIFO is read to its end.
         """
-        await transfer.put(self, Path(source), path, progress=progress)
+        return await transfer.put(self, Path(source), path, progress=progress)
 
-    async def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> None:
-        """Copy a file within the share, through this machine; it appears when it is whole."""
-        await transfer.copy(self, path, new_path, progress=progress)
+    async def put_stream(
+        self, chunks: AsyncIterator[Buffer], path: str, *, progress: Progress | None = None
+    ) -> int:
+        """Make a file of chunks that come one after the other; the number of bytes.
+
+        It appears as `path` only when all have come and the server has it on its disk.
+        """
+        return await transfer.put_stream(self, chunks, path, progress=progress)
+
+    async def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> int:
+        """Copy a file within the share, through this machine; its size.
+
+        It appears when it is whole. Raises `SourceChangedError` if it was changed meanwhile.
+        """
+        return await transfer.copy(self, path, new_path, progress=progress)
 
     async def get_tree(
         self,
@@ -354,9 +392,10 @@ class Share:
         *,
         progress: "TreeProgress | None" = None,
     ) -> TreeResult:
-        """Copy a folder and all that is in it to this machine; links are left out.
+        """Copy what is in a folder into `target`, which is made if it is missing.
 
-        What fails is in the result, and does not stop the rest.
+        Links and the temporary files of other transfers are left out. What fails is in the
+        result, and does not stop the rest.
         """
         return await tree.get(self, path, Path(target), progress=progress)
 
@@ -367,14 +406,16 @@ class Share:
         *,
         progress: "TreeProgress | None" = None,
     ) -> TreeResult:
-        """Copy a folder and all that is in it to the share; links are left out.
+        """Copy what is in a folder of this machine into `path`, which is made if it is missing.
 
-        What fails is in the result, and does not stop the rest.
+        Links and the temporary files of other transfers are left out, and of names that only
+        differ in case all but the first fail. What fails is in the result, and does not stop
+        the rest.
         """
         return await tree.put(self, Path(source), path, progress=progress)
 
     async def copy_tree(
         self, path: str, new_path: str, *, progress: "TreeProgress | None" = None
     ) -> TreeResult:
-        """Copy a folder and all that is in it within the share, as `copy` does."""
+        """Copy what is in a folder into `new_path` on the same share, as `put_tree` does."""
         return await tree.copy(self, path, new_path, progress=progress)

@@ -5,17 +5,21 @@ disk, so that nobody ever sees half a file under the name of a whole one. What f
 target as it was. All transfers of a share together have at most `WINDOW` chunks in memory.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smbquic.client import requests
-from smbquic.client.file import WINDOW, File, chunk_size
-from smbquic.client.local import Disk, Part, Source, in_thread, sync_folder
-from smbquic.client.names import join, parent, to_wire
+from smbquic.client.file import WINDOW, File, chunk_size, verify_unchanged
+from smbquic.client.local import Disk, Landed, Part, Source, in_thread, sync_folder
+from smbquic.client.names import PathError, join, parent, to_wire
 from smbquic.client.session import check
-from smbquic.client.window import each
+from smbquic.client.streams import read_chunks
+from smbquic.client.window import each, to_the_end
 from smbquic.errors import NotFoundError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
@@ -88,31 +92,38 @@ async def get(
     *,
     progress: Progress | None = None,
     expected: int | None = None,
-) -> None:
+    landed: Landed | None = None,
+) -> int:
     """See `Share.get`. A file of the `expected` size costs one round trip, if it is small.
 
-    With `expected`, the caller sees to it that the folder of `target` is on the disk.
+    With `expected`, the caller sees to it that the folder of `target` is on the disk. `landed`
+    knows the other files of the transfer.
     """
     if expected is not None and 0 < expected <= read_step(share):
         async with share.slots:
-            opened, reading = await share.once(
+            opened, reading, closed = await share.once_closed(
                 requests.create(to_wire(path), requests.READ, options=_FILE),
                 requests.read(0, expected),
+                requests.close(attributes=True),
                 path=path,
             )
             data: memoryview = reading.body.data
             if len(data) == opened.body.end_of_file:
+                verify_unchanged(path, opened.body, closed.body)
                 modified = to_unix_ns(opened.body.last_write_time)
-                await in_thread(Part.store, target, data, modified)
+                await in_thread(Part.store, target, data, modified, landed)
                 _Tally(progress, expected).add(expected)
-                return
+                return expected
     async with share.open(path) as file:
-        await _get_open(share, file, target, progress)
+        await _get_open(share, file, target, progress, landed)
     if expected is None:
         await in_thread(sync_folder, target.parent)
+    return file.opened.end_of_file
 
 
-async def _get_open(share: "Share", file: File, target: Path, progress: Progress | None) -> None:
+async def _get_open(
+    share: "Share", file: File, target: Path, progress: Progress | None, landed: Landed | None
+) -> None:
     size: int = file.opened.end_of_file
     step = read_step(share)
     tally = _Tally(progress, size)
@@ -127,10 +138,44 @@ async def _get_open(share: "Share", file: File, target: Path, progress: Progress
 
     try:
         await each(range(0, size, step), fetch, limit=_tasks(size, step))
-        await in_thread(part.commit, to_unix_ns(file.opened.last_write_time))
+        await file.close_unchanged()
+        await in_thread(part.commit, to_unix_ns(file.opened.last_write_time), landed)
     except BaseException:
         await in_thread(part.discard)
         raise
+
+
+async def stream(
+    share: "Share", path: str, *, progress: Progress | None = None
+) -> AsyncGenerator[memoryview, None]:
+    """See `Share.stream`."""
+    async with share.open(path) as file:
+        size, step = file.opened.end_of_file, read_step(share)
+        tally = _Tally(progress, size)
+
+        async def fetch(offset: int) -> memoryview:
+            async with share.slots:
+                return await read_exactly(file, offset, min(step, size - offset))
+
+        ahead: deque[asyncio.Task[memoryview]] = deque()
+        try:
+            for offset in range(0, size, step):
+                ahead.append(asyncio.create_task(fetch(offset)))
+                if len(ahead) == WINDOW:
+                    data = await ahead[0]
+                    ahead.popleft()
+                    tally.add(len(data))
+                    yield data
+            while ahead:
+                data = await ahead[0]
+                ahead.popleft()
+                tally.add(len(data))
+                yield data
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+        await file.close_unchanged()
 
 
 def _tasks(size: int, step: int) -> int:
@@ -144,6 +189,8 @@ class RemotePart:
     """A file on the share that is written under a passing name, and then takes its real one."""
 
     def __init__(self, share: "Share", path: str) -> None:
+        if path.endswith(("/", "\\")) or not path:
+            raise PathError(f"{path!r} is a folder: say what the file is to be called in it")
         self._share = share
         self._path = path
         self._part = join(parent(path), passing_name())
@@ -181,6 +228,10 @@ class RemotePart:
         Only ever sent when all that came before has succeeded: servers differ in whether a
         compound goes on after a failure in its middle.
         """
+        # Cancelled between the two, nobody would know what to delete: the part or the whole file.
+        await to_the_end(self._commit())
+
+    async def _commit(self) -> None:
         assert self._file is not None
         renaming = requests.rename(to_wire(self._path), replace=True, file_id=self._file.file_id)
         renamed, closed = await self._share.tree.compound([renaming, requests.close()])
@@ -193,16 +244,11 @@ class RemotePart:
 
         Where it does not, a server of this package does so by itself; others leave it there.
         """
-        if self._file is None:
-            return
+        if self._file is None or self._file.closed:
+            return  # a CREATE that was cancelled is the connection's to clean up after
+        self._file.forget()
         try:
-            await self._file.close()
-        except SmbError as error:
-            log.debug("%s: not closed: %s", self._part, error)
-        try:
-            await self._share.remove(self._part)
-        except NotFoundError:
-            return
+            await to_the_end(self._delete(self._file))
         except SmbError as error:
             log.warning(
                 "%s is left behind on the share, unless its server removes it: %s",
@@ -210,12 +256,26 @@ class RemotePart:
                 error,
             )
 
+    async def _delete(self, file: File) -> None:
+        deleted, closed = await self._share.tree.compound(
+            [requests.delete(file.file_id), requests.close()]
+        )
+        if NtStatus.FILE_CLOSED in (deleted.status, closed.status):
+            # It did not get its name, and a server that goes on after that has closed it.
+            with suppress(NotFoundError):
+                await self._share.remove(self._part)
+            return
+        if closed.status.is_error:
+            # Servers may fail the rest of a compound with the error of its first failure.
+            await self._share.tree.request(requests.close(file.file_id), self._part)
+        check(deleted, self._part)
+
     def _check(self, responses: Sequence[Response]) -> None:
         for response in responses:
             check(response, self._path)
 
 
-async def put(share: "Share", source: Path, path: str, *, progress: Progress | None = None) -> None:
+async def put(share: "Share", source: Path, path: str, *, progress: Progress | None = None) -> int:
     """See `Share.put`."""
     async with share.slots:
         loaded = await in_thread(Source.load, source, write_step(share), undo=_let_go)
@@ -223,9 +283,14 @@ async def put(share: "Share", source: Path, path: str, *, progress: Progress | N
             data, modified = loaded
             await _put_small(share, data, path, modified)
             _Tally(progress, len(data)).add(len(data))
-            return
+            return len(data)
     try:
+        if loaded.is_stream:
+            chunks = read_chunks(loaded.descriptor, write_step(share))
+            async with aclosing(chunks):
+                return await put_stream(share, chunks, path, progress=progress)
         await _put_large(share, loaded, path, progress)
+        return loaded.size
     finally:
         await in_thread(loaded.close)
 
@@ -286,6 +351,7 @@ async def _put_large(share: "Share", source: Source, path: str, progress: Progre
             tally.add(len(data))
 
         await each(range(0, size, step), store, limit=_tasks(size, step))
+        await in_thread(source.verify)
         await part.seal(source.modified)
         await part.commit()
     except BaseException:
@@ -293,12 +359,52 @@ async def _put_large(share: "Share", source: Source, path: str, progress: Progre
         raise
 
 
+async def put_stream(
+    share: "Share", chunks: AsyncIterator[Buffer], path: str, *, progress: Progress | None = None
+) -> int:
+    """See `Share.put_stream`."""
+    step = write_step(share)
+    part = RemotePart(share, path)
+    turn = asyncio.Lock()
+    rest = memoryview(b"")
+    ended = False
+    size = done = 0
+    try:
+        file, _ = await part.begin()
+
+        async def store(_: int) -> None:
+            nonlocal rest, ended, size, done
+            while True:
+                async with turn:
+                    while not (rest or ended):
+                        chunk = await anext(chunks, None)
+                        ended = chunk is None
+                        rest = memoryview(chunk or b"").cast("B")
+                    if not rest:
+                        return
+                    offset, data, rest = size, rest[:step], rest[step:]
+                    size += len(data)
+                async with share.slots:
+                    await file.write_at(offset, data)
+                done += len(data)
+                if progress is not None:
+                    progress(done, done)
+
+        await each(range(WINDOW), store, limit=WINDOW)
+        await file.flush()
+        await part.commit()
+    except BaseException:
+        await part.discard()
+        raise
+    return size
+
+
 # --- across -------------------------------------------------------------------------------------
 
 
 async def copy(
     share: "Share", path: str, new_path: str, *, progress: Progress | None = None
-) -> None:
+) -> int:
     """See `Share.copy`."""
     step = min(read_step(share), write_step(share))
     part = RemotePart(share, new_path)
@@ -315,8 +421,10 @@ async def copy(
                 tally.add(len(data))
 
             await each(range(0, size, step), move, limit=_tasks(size, step))
+            await source.close_unchanged()
             await part.seal(to_unix_ns(source.opened.last_write_time))
             await part.commit()
         except BaseException:
             await part.discard()
             raise
+    return size

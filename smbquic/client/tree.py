@@ -4,23 +4,42 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from smbquic.client import transfer
 from smbquic.client.jobs import Jobs
-from smbquic.client.local import in_thread, sync_folder
-from smbquic.client.names import PathError, join, split_path
+from smbquic.client.local import Landed, in_thread, kind_of_file, sync_folder
+from smbquic.client.names import (
+    PathError,
+    TargetNames,
+    from_local,
+    join,
+    split_path,
+    to_local,
+)
 from smbquic.client.stat import Stat
 from smbquic.client.window import each
-from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.errors import (
+    NameCollisionError,
+    RemoteProtocolError,
+    SourceChangedError,
+    StatusError,
+)
+from smbquic.storage.passing import is_passing
 
 if TYPE_CHECKING:
     from smbquic.client.share import Share
 
 CONCURRENCY = 16
 """Files that are under way at once."""
+
+OF_ONE_FILE = (StatusError, OSError, RemoteProtocolError, PathError, SourceChangedError)
+"""What fails for one file while others may still be copied."""
+
+_REMOTE_LINK = "a symbolic link, or another reparse point"
 
 TreeProgress = Callable[["TreeResult"], None]
 """Called with the state of things each time that it has changed."""
@@ -31,7 +50,8 @@ class TreeResult:
     """What became of a tree, or of what of it is done so far.
 
     `total_files` and `total_bytes` grow while folders are still being listed. `skipped` are
-    links, devices and the like; `failures` what could not be copied, with the reason.
+    links, devices and the like, each with what it is; `failures` what could not be copied, with
+    the reason.
     """
 
     files: int = 0
@@ -39,7 +59,7 @@ class TreeResult:
     folders: int = 0
     total_files: int = 0
     total_bytes: int = 0
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
     failures: list[tuple[str, Exception]] = field(default_factory=list)
 
 
@@ -65,14 +85,14 @@ class _Copy:
         if self._progress is not None:
             self._progress(self.result)
 
-    def skip(self, path: str) -> None:
-        self.result.skipped.append(path)
+    def skip(self, path: str, what: str) -> None:
+        self.result.skipped.append((path, what))
 
     async def attempt(self, path: str, work: Awaitable[None]) -> bool:
         """Do something that may fail without ending the whole."""
         try:
             await work
-        except (StatusError, OSError, RemoteProtocolError, PathError) as error:
+        except OF_ONE_FILE as error:
             self.fail(path, error)
             return False
         return True
@@ -116,17 +136,20 @@ async def get(
 ) -> TreeResult:
     """See `Share.get_tree`.
 
-    Names come from the server: `scandir` lets none pass that leads out of its folder, and a
+    Names come from the server: `to_local` lets none pass that leads out of its folder, and a
     link that lies where a folder should be is not followed.
     """
     copying = _Copy(progress)
+    landed = Landed()
 
     async def folder(source: str, local: Path) -> None:
-        await in_thread(_make_folder, local)
+        await in_thread(landed.make_folder, local)
         async for entry in share.scandir(source):
-            inner, beside = join(source, entry.name), local / entry.name
+            inner, beside = join(source, entry.name), local / to_local(entry.name)
+            if is_passing(entry.name):
+                continue
             if entry.is_link:
-                copying.skip(inner)
+                copying.skip(inner, _REMOTE_LINK)
             elif entry.is_directory:
                 copying.add_folder(inner, partial(folder, inner, beside))
             else:
@@ -134,7 +157,7 @@ async def get(
         folders.append(local)
 
     async def file(source: str, local: Path, size: int, count: transfer.Progress) -> None:
-        await transfer.get(share, source, local, progress=count, expected=size)
+        await transfer.get(share, source, local, progress=count, expected=size, landed=landed)
 
     folders: list[Path] = []
     root = await in_thread(_make_root, target)
@@ -147,14 +170,6 @@ def _make_root(path: Path) -> Path:
     """The folder that everything goes into; it may be reached over links, what is in it not."""
     path.mkdir(parents=True, exist_ok=True)
     return path.resolve()
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir()
-    except FileExistsError:
-        if not S_ISDIR(path.lstat().st_mode):
-            raise
 
 
 def _sync_folders(paths: list[Path]) -> None:
@@ -171,16 +186,24 @@ async def put(
     async def folder(local: Path, target: str) -> None:
         entries = await in_thread(_list, local)
         await share.makedirs(target)
+        names = TargetNames()
         for entry, status in entries:
-            beside, inner = local / entry, join(target, entry)
-            if "\\" in entry:
-                copying.fail(str(beside), PathError(f"{entry!r} cannot be a name on a share"))
-            elif S_ISDIR(status.st_mode):
-                copying.add_folder(str(beside), partial(folder, beside, inner))
-            elif S_ISREG(status.st_mode):
-                copying.add_file(str(beside), status.st_size, partial(file, beside, inner))
+            beside, name = str(local / entry), from_local(entry)
+            if is_passing(entry):
+                continue
+            if not S_ISDIR(status.st_mode) and not S_ISREG(status.st_mode):
+                copying.skip(beside, kind_of_file(status.st_mode))
+                continue
+            try:
+                names.claim(name, beside)
+            except NameCollisionError as error:
+                copying.fail(beside, error)
+                continue
+            inner = join(target, name)
+            if S_ISDIR(status.st_mode):
+                copying.add_folder(beside, partial(folder, local / entry, inner))
             else:
-                copying.skip(str(beside))
+                copying.add_file(beside, status.st_size, partial(file, local / entry, inner))
 
     async def file(local: Path, target: str, count: transfer.Progress) -> None:
         await transfer.put(share, local, target, progress=count)
@@ -191,7 +214,8 @@ async def put(
 
 def _list(folder: Path) -> list[tuple[str, os.stat_result]]:
     with os.scandir(folder) as entries:
-        return [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+        found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+    return sorted(found, key=itemgetter(0))
 
 
 async def copy(
@@ -205,11 +229,20 @@ async def copy(
 
     async def folder(old: str, new: str) -> None:
         await share.makedirs(new)
+        names = TargetNames()
         async for entry in share.scandir(old):
             inner, beside = join(old, entry.name), join(new, entry.name)
+            if is_passing(entry.name):
+                continue
             if entry.is_link:
-                copying.skip(inner)
-            elif entry.is_directory:
+                copying.skip(inner, _REMOTE_LINK)
+                continue
+            try:
+                names.claim(entry.name, inner)
+            except NameCollisionError as error:
+                copying.fail(inner, error)
+                continue
+            if entry.is_directory:
                 copying.add_folder(inner, partial(folder, inner, beside))
             else:
                 copying.add_file(inner, entry.size, partial(file, inner, beside))

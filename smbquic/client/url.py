@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import quote, unquote
 
-from smbquic.client.names import PathError, split_path
+from smbquic.client.names import PathError, from_local, split_path
 from smbquic.errors import SmbError
+from smbquic.storage.names import unescape
 
 _SCHEMES: dict[str, Literal["quic", "tcp"]] = {"smb+quic": "quic", "smb": "tcp"}
 _NAMES = {transport: scheme for scheme, transport in _SCHEMES.items()}
@@ -33,7 +34,9 @@ class SmbUrl:
     """Where something is: transport, server, and what on it.
 
     `share` and `path` may be empty, for a URL that names a server or a whole share. `path` is
-    separated by ``/``, whatever the URL used, and never starts or ends with one.
+    separated by ``/`` and never starts or ends with one; `folder` tells that the URL did, and so
+    means a folder. Names in URLs are those of POSIX: in `path`, what no name on a share may hold is
+    replaced as in docs/reference/names.md.
     """
 
     transport: Literal["quic", "tcp"]
@@ -44,6 +47,7 @@ class SmbUrl:
     user: str = ""
     domain: str = ""
     password: str | None = field(default=None, repr=False)
+    folder: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "SmbUrl":
@@ -68,6 +72,7 @@ class SmbUrl:
             user=user,
             domain=domain,
             password=password,
+            folder=tail.endswith("/"),
         )
 
     def __str__(self) -> str:
@@ -77,9 +82,13 @@ class SmbUrl:
             user = f"{quote(self.domain, safe='')};{user}"
         host = f"[{self.host.replace('%', '%25')}]" if ":" in self.host else self.host
         port = "" if self.port == PORTS[self.transport] else f":{self.port}"
-        where = "/".join(quote(part, safe=" #!$&'()+,;=@~") for part in self._parts())
+        where = "/".join(
+            quote(unescape(part), safe=" #!$&'()+,;=@~", errors="surrogateescape")
+            for part in self._parts()
+        )
         authority = f"{user}@{host}{port}" if user else f"{host}{port}"
-        return f"{_NAMES[self.transport]}://{authority}" + (f"/{where}" if where else "")
+        end = "/" if where and self.folder else ""
+        return f"{_NAMES[self.transport]}://{authority}" + (f"/{where}{end}" if where else "")
 
     def _parts(self) -> list[str]:
         return [part for part in (self.share, *self.path.split("/")) if part]
@@ -100,11 +109,11 @@ def _quiet(text: str) -> str:
     return re.sub(r":[^:/@]*@", ":***@", text)
 
 
-def _unescape(text: str, what: str) -> str:
+def _unescape(text: str, what: str, errors: str = "strict") -> str:
     if _LONE_PERCENT.search(text):
         raise UrlError(f"a lone % in the {what}; write %25 for the character itself")
     try:
-        return unquote(text, errors="strict")
+        return unquote(text, errors=errors)
     except UnicodeDecodeError:
         raise UrlError(f"the escapes in the {what} are not UTF-8") from None
 
@@ -161,11 +170,11 @@ def _share(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    parts = [_unescape(part, "path") for part in text.split("/")]
+    parts = [_unescape(part, "path", "surrogateescape") for part in text.split("/")]
     for part in parts:
-        if any(character in part for character in "/\\\0"):
+        if any(character in part for character in "/\0"):
             raise UrlError(f"{part!r} cannot be the name of a file or folder")
     try:
-        return "/".join(split_path("/".join(parts)))
+        return "/".join(split_path("/".join(map(from_local, parts))))
     except PathError as error:
         raise UrlError(str(error)) from None

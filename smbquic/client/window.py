@@ -1,8 +1,8 @@
-"""Doing many things at once, but not too many."""
+"""Many things at once, but not too many; and things that are not left half done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -25,3 +25,19 @@ async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, limi
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`, which goes on to its end even if this task is cancelled meanwhile.
+
+    The cancellation is raised once the work is done; a second one does not wait for that.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # the cancellation counts, and asyncio warns of no lost error
+        raise

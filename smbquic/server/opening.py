@@ -17,7 +17,7 @@ from smbquic.server.names import Name, parent_of, parse
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Holder, admit
 from smbquic.server.rights import granted, granted_by_folder
-from smbquic.storage.base import Action, Disposition, FileStat, StorageFile
+from smbquic.storage.base import Action, Disposition, FileStat, PathNotFound, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
@@ -178,10 +178,19 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", wish.name)
     if wish.access & ~tree.maximal_access:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+    makes_folder = wish.directory and wish.disposition is Disposition.OPEN_IF
     if tree.read_only:
         _forbid_changes(wish)
     attempt = _Attempt(context, wish)
-    file, action = attempt.run()
+    try:
+        file, action = attempt.run()
+    except PathNotFound:
+        raise
+    except FileNotFoundError:
+        if makes_folder and tree.read_only:
+            # As Samba, which says what keeps the client from it: folders cannot be made here.
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name) from None
+        raise
     state = server.files.state(file)
     entry = Open(
         file_id=server.next_file_id(),

@@ -7,21 +7,14 @@ for beside serving, on a thread. A folder that takes no note is looked through e
 Only Linux tells whether a program has a file open; elsewhere nothing is removed.
 """
 
-import fcntl
 import logging
 import os
-import signal
-import stat
 import threading
 from contextlib import suppress
-from typing import Final
 
-from smbquic.storage import xattrs
-from smbquic.storage.passing import is_passing
+from smbquic.storage import passing, xattrs
+from smbquic.storage.passing import is_passing, remove_unused
 from smbquic.storage.tree import Tree
-
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_SET_LEASE: Final[int | None] = getattr(fcntl, "F_SETLEASE", None)
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +27,7 @@ class Sweep:
         self._ending = threading.Event()
         self._done = True
         self._thread: threading.Thread | None = None
-        if _SET_LEASE is not None and _left_a_note(tree):
+        if passing.USE_IS_KNOWN and _left_a_note(tree):
             self._done = False
             self._thread = threading.Thread(target=self._run, name=f"sweep {tree.label}")
             self._thread.start()
@@ -43,7 +36,9 @@ class Sweep:
         removed = 0
         with suppress(OSError), self._tree.root as root:
             for _, _, files, folder in os.fwalk(".", dir_fd=root):
-                removed += sum(_remove(name, folder) for name in files if is_passing(name))
+                removed += sum(
+                    remove_unused(name, folder=folder) for name in files if is_passing(name)
+                )
                 if self._ending.is_set():
                     return
             self._done = True
@@ -70,32 +65,3 @@ def _left_a_note(tree: Tree) -> bool:
     except OSError:
         return True
     return False
-
-
-def _remove(name: str, folder: int) -> bool:
-    """Remove a file that nobody has open; true if it was one."""
-    with suppress(OSError):
-        fd = os.open(name, _FILE, dir_fd=folder)
-        try:
-            if stat.S_ISREG(os.fstat(fd).st_mode) and _is_unused(fd):
-                os.unlink(name, dir_fd=folder)
-                return True
-        finally:
-            os.close(fd)
-    return False
-
-
-def _is_unused(fd: int) -> bool:
-    """Whether no program has a file open, this one not either but for `fd`.
-
-    A lease to write is had only then, and lasts until the file is closed. False where that
-    cannot be known: on other people's files, and on most networks.
-    """
-    assert _SET_LEASE is not None
-    try:
-        # Who opens the file meanwhile is told of by a signal. The usual one would end the program.
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, _SET_LEASE, fcntl.F_WRLCK)
-    except OSError:
-        return False
-    return True

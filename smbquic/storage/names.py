@@ -98,13 +98,28 @@ def to_disk(component: str) -> bytes:
 
 def from_disk(raw: bytes) -> str:
     """The one spelling on the wire for a name on the disk."""
-    text = raw.decode("utf-8", "surrogateescape")
+    return escape(raw.decode("utf-8", "surrogateescape"))
+
+
+def escape(text: str) -> str:
+    """The same for a name on the disk as Python spells it, with U+DC80..DCFF for odd bytes."""
     if not _SPECIAL_ON_DISK.search(text):
         return text
     ending = _TRAILING.get(text[-1])
     if ending is None:
         return text.translate(_TO_WIRE)
     return text[:-1].translate(_TO_WIRE) + ending
+
+
+def unescape(component: str) -> str:
+    """The name that a spelling on the wire stands for, as Python spells it, character by character.
+
+    `escape` leads back to the spelling, if that is one of `escape`'s own. The result of any other
+    may hold or be anything that a name on a disk may not, but for NUL and ``/``.
+    """
+    if not _SPECIAL_ON_WIRE.search(component):
+        return component
+    return component.translate(_TO_DISK)
 
 
 def fold(component: str) -> str:

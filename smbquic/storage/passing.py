@@ -1,23 +1,76 @@
 """What files are called that are not whole yet.
 
-Whoever copies a whole file with this package writes it under a passing name beside the real one,
+Whoever copies a whole file with this package writes it under a temporary name beside the real one,
 and keeps it open until it takes the real one or is deleted. So a file of such a name that no
 program has open will never be whole: its writer was killed, or the server that had it open.
 """
 
+import fcntl
+import hashlib
+import os
 import re
 import secrets
+import signal
+import stat
+from contextlib import suppress
 from typing import Final
 
 PREFIX: Final = ".smbquic-"
 _NAME: Final = re.compile(r"\.smbquic-[0-9a-f]{16}\.part")
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_SET_LEASE: Final[int | None] = getattr(fcntl, "F_SETLEASE", None)
+USE_IS_KNOWN: Final = _SET_LEASE is not None
+"""Whether this system tells if a program has a file open. Only Linux does."""
 
 
 def passing_name() -> str:
-    """A fresh one; short, so that it fits beside any name."""
+    """Return a fresh one; short, so that it fits beside any name."""
     return f"{PREFIX}{secrets.token_hex(8)}.part"
+
+
+def passing_name_for(target: str) -> str:
+    """Return the one that follows from the name of the file that is to be written.
+
+    So whoever writes the same file next finds what a killed process has left.
+    """
+    digest = hashlib.sha256(os.fsencode(target)).hexdigest()
+    return f"{PREFIX}{digest[:16]}.part"
 
 
 def is_passing(component: str) -> bool:
     """Whether the last component of a name is one."""
     return _NAME.fullmatch(component) is not None
+
+
+def remove_unused(name: str | os.PathLike[str], *, folder: int | None = None) -> bool:
+    """Remove a regular file that no program has open; true if it was one.
+
+    `folder` is the descriptor of the folder that `name` is relative to. False where the system
+    cannot tell who uses a file: on other people's files, on most network file systems, and
+    everywhere but on Linux.
+    """
+    with suppress(OSError):
+        fd = os.open(name, _FILE, dir_fd=folder)
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode) and _is_unused(fd):
+                os.unlink(name, dir_fd=folder)
+                return True
+        finally:
+            os.close(fd)
+    return False
+
+
+def _is_unused(fd: int) -> bool:
+    """Whether no program has a file open, this one not either but for `fd`.
+
+    The kernel grants a lease to write only then; it lasts until the file is closed.
+    """
+    if _SET_LEASE is None:
+        return False
+    try:
+        # Who opens the file meanwhile is told of by a signal. The usual one would end the program.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, _SET_LEASE, fcntl.F_WRLCK)
+    except OSError:
+        return False
+    return True

@@ -7,6 +7,7 @@ import pytest
 
 from smbquic.client import local
 from smbquic.client.local import Disk, Part, Source, in_thread, sync_folder
+from smbquic.errors import SourceChangedError
 
 
 def test_a_part_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.size == 7
     assert source.modified == 7_000
     assert source.read_at(2, 3) == b"cde"
-    with pytest.raises(OSError, match="became shorter"):
+    with pytest.raises(SourceChangedError, match="became shorter"):
         source.read_at(2, 6)
     pread = os.pread
     monkeypatch.setattr(os, "pread", lambda fd, size, offset: pread(fd, min(size, 2), offset))
@@ -96,10 +97,14 @@ def test_loading_small_and_large(tmp_path: Path) -> None:
     source.close()
 
 
-def test_only_regular_files_are_sources(tmp_path: Path) -> None:
+def test_only_files_and_fifos_are_sources(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="not a regular file"):
-        Source(tmp_path / "pipe")
+    source = Source.load(tmp_path / "pipe", 10)
+    assert isinstance(source, Source)
+    assert source.is_stream
+    source.close()
+    with pytest.raises(OSError, match="a character device, not a file: '/dev/null'"):
+        Source(Path("/dev/null"))
     with pytest.raises(IsADirectoryError):
         Source(tmp_path)
     with pytest.raises(FileNotFoundError):

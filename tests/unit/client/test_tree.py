@@ -4,11 +4,19 @@ from typing import Any
 
 import pytest
 
+from smbquic.client import local
 from smbquic.client.names import PathError
 from smbquic.client.share import Share
 from smbquic.client.tree import TreeResult, Usage
-from smbquic.errors import ConnectionClosed, DeniedError, NotFoundError, SecurityError
+from smbquic.errors import (
+    ConnectionClosed,
+    DeniedError,
+    NameCollisionError,
+    NotFoundError,
+    SecurityError,
+)
 from smbquic.ntstatus import NtStatus
+from smbquic.storage.passing import passing_name
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.chain import encode_chain
@@ -138,7 +146,7 @@ async def test_a_tree_comes_down(share: Share, server: FakeServer, tmp_path: Pat
         "top", tmp_path / "t", progress=lambda state: states.append((state.files, state.bytes))
     )
     assert local_tree(tmp_path / "t") == {"x": b"x!", "empty": b"", "a/y": b"y!!"}
-    assert sorted(result.skipped) == ["top/a/b/l", "top/a/l"]
+    assert sorted(path for path, _ in result.skipped) == ["top/a/b/l", "top/a/l"]
     result.skipped = []
     assert result == TreeResult(files=3, bytes=5, folders=2, total_files=3, total_bytes=5)
     assert states[-1] == (3, 5)
@@ -259,27 +267,107 @@ async def test_a_tree_goes_up(share: Share, server: FakeServer, tmp_path: Path) 
     assert set(disk.folders) == {"", "top", "top/sub", "top/sub/a", "top/sub/a/b"}
     assert (result.files, result.bytes, result.folders) == (2, 5, 2)
     assert sorted(result.skipped) == [
-        str(tmp_path / "a" / "b" / "pipe"),
-        str(tmp_path / "a" / "link"),
+        (str(tmp_path / "a" / "b" / "pipe"), "a FIFO"),
+        (str(tmp_path / "a" / "link"), "a symbolic link"),
     ]
     assert result.failures == []
 
 
-async def test_a_local_name_that_a_share_cannot_hold(
+NAMES = {
+    "a:b": "a\uf022b",
+    r"..\evil": "..\uf026evil",
+    'what?*<>|"': "what\uf025\uf021\uf023\uf024\uf027\uf020",
+    "tab\there": "tab\uf009here",
+    "dot.": "dot\uf029",
+    "space ": "space\uf028",
+    "latin-\udce9": "latin-\uf0e9",
+}
+"""Names on a disk of POSIX, and on the wire."""
+
+
+async def test_names_that_windows_forbids_go_up_as_mapposix_has_them(
     share: Share, server: FakeServer, tmp_path: Path
 ) -> None:
-    (tmp_path / r"..\evil").write_bytes(b"")
-    (tmp_path / r"sub\dir").mkdir()
-    (tmp_path / "good").write_bytes(b"")
+    for name in NAMES:
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / r"sub\dir:").mkdir()
     disk = Disk(server, {"": {}})
     result = await share.put_tree(tmp_path, "top")
-    assert disk.renamed() == [r"top\good"]
-    assert sorted(path for path, _ in result.failures) == [
-        str(tmp_path / r"..\evil"),
-        str(tmp_path / r"sub\dir"),
-    ]
-    assert all(isinstance(error, PathError) for _, error in result.failures)
-    assert set(disk.folders) == {"", "top"}
+    assert result.failures == []
+    assert disk.renamed() == sorted(f"top\\{name}" for name in NAMES.values())
+    assert set(disk.folders) == {"", "top", "top/sub\uf026dir\uf022"}
+
+
+async def test_names_that_windows_forbids_come_down_as_they_are(
+    share: Share, server: FakeServer, tmp_path: Path
+) -> None:
+    Disk(server, {"": dict.fromkeys(NAMES.values(), (FILE, b"x"))})
+    result = await share.get_tree("", tmp_path)
+    assert result.failures == []
+    assert set(local_tree(tmp_path)) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", ["\uf029", "\uf029\uf029", ".\uf029"])
+async def test_no_name_that_stands_for_another_leads_out_of_the_folder(
+    share: Share, server: FakeServer, tmp_path: Path, name: str
+) -> None:
+    Disk(server, {"": {"a": (FOLDER, b"")}, "a": {name: (FOLDER, b"")}})
+    result = await share.get_tree("", tmp_path / "t")
+    [(path, error)] = result.failures
+    assert path == "a"
+    assert isinstance(error, SecurityError)
+
+
+async def test_names_that_only_differ_in_case_go_up_once(
+    share: Share, server: FakeServer, tmp_path: Path
+) -> None:
+    for name in ("Report.txt", "report.TXT", "REPORT.txt", "other", "Ärger", "äRGER"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "Other").mkdir()
+    (tmp_path / "Other" / "below").write_bytes(b"")
+    disk = Disk(server, {"": {}})
+    result = await share.put_tree(tmp_path, "top")
+    assert disk.renamed() == [r"top\Other\below", r"top\REPORT.txt", "top\\Ärger"]
+    assert sorted(path for path, _ in result.failures) == sorted(
+        str(tmp_path / name) for name in ("Report.txt", "report.TXT", "other", "äRGER")
+    )
+    assert all(isinstance(error, NameCollisionError) for _, error in result.failures)
+    assert result.files == 3
+
+
+async def test_names_that_the_disk_does_not_tell_apart_come_down_once(
+    share: Share, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of the test tells them apart, so it is made not to."""
+    folded = Path.with_name
+    monkeypatch.setattr(
+        local.Part,
+        "__init__",
+        lambda part, target, make=local.Part.__init__: make(
+            part, folded(target, target.name.lower())
+        ),
+    )
+    Disk(server, {"": {"A": (FILE, b"one"), "a": (FILE, b"two"), "b": (FILE, b"b")}})
+    result = await share.get_tree("", tmp_path)
+    assert sorted(local_tree(tmp_path)) == ["a", "b"]
+    [(path, error)] = result.failures
+    assert path in ("A", "a")
+    assert isinstance(error, NameCollisionError)
+    assert result.files == 2
+
+
+async def test_temporary_files_of_others_are_not_copied(
+    share: Share, server: FakeServer, tmp_path: Path
+) -> None:
+    part = passing_name()
+    disk = Disk(server, {"": {}, "old": {part: (FILE, b"half"), "x": (FILE, b"x")}})
+    await share.get_tree("old", tmp_path / "t")
+    assert local_tree(tmp_path / "t") == {"x": b"x"}
+    (tmp_path / "t" / passing_name()).write_bytes(b"half")
+    result = await share.put_tree(tmp_path / "t", "up")
+    assert (result.files, result.failures, result.skipped) == (1, [], [])
+    await share.copy_tree("old", "new")
+    assert disk.renamed() == [r"new\x", r"up\x"]
 
 
 async def test_a_local_tree_that_is_not_there(
@@ -304,7 +392,8 @@ async def test_a_tree_is_copied(share: Share, server: FakeServer) -> None:
     )
     result = await share.copy_tree("old", "new")
     assert disk.renamed() == [r"new\a\y", r"new\x"]
-    assert (result.files, result.folders, result.skipped) == (2, 1, ["old/l"])
+    assert (result.files, result.folders) == (2, 1)
+    assert result.skipped == [("old/l", "a symbolic link, or another reparse point")]
 
 
 @pytest.mark.parametrize(("old", "new"), [("a", "a"), ("a", "A/b"), ("", "x"), ("a/b", "a/B/c/d")])

@@ -204,6 +204,10 @@ async def test_a_read_only_share(connect: Any, root: Path) -> None:
     ):
         assert (await client.create(**fields)).status == NtStatus.ACCESS_DENIED
     assert (await client.create("new")).status == NtStatus.OBJECT_NAME_NOT_FOUND
+    folder = {"create_options": DIRECTORY, "create_disposition": OPEN_IF}
+    assert (await client.create("new", **folder)).status == NtStatus.ACCESS_DENIED
+    response = await client.create(r"new\deeper", **folder)
+    assert response.status == NtStatus.OBJECT_PATH_NOT_FOUND
     assert (root / "there").read_bytes() == b"content"
     assert not (root / "new").exists()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smbquic.storage import leftovers, xattrs
+from smbquic.storage import leftovers, passing, xattrs
 from smbquic.storage.base import Disposition
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.passing import passing_name
@@ -161,7 +161,7 @@ def test_an_end_that_comes_early_leaves_the_rest_to_the_next_time(
 def test_a_system_that_cannot_tell_removes_nothing(
     storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leftovers, "_SET_LEASE", None)
+    monkeypatch.setattr(passing, "USE_IS_KNOWN", False)
     killed(root)
     left = make(root)
 

@@ -1,0 +1,149 @@
+"""What a command did with each of its arguments, and what of it failed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+import click
+
+from smbquic.cli.client import Client
+from smbquic.cli.failure import ExitCode, PartialFailure, describe, exit_code
+from smbquic.cli.output import counted, emit, printable, shown, size, warn
+from smbquic.client.share import Share
+from smbquic.client.tree import TreeResult
+from smbquic.client.url import SmbUrl
+from smbquic.errors import SmbError
+
+Failures = list[tuple[str, Exception]]
+
+
+class Arguments:
+    """Works through the arguments of a command: what fails for one does not stop the others.
+
+    With a single argument its error is the command's.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.done: list[str] = []
+        self.failures: Failures = []
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """One argument, called `what`."""
+        try:
+            yield
+        except (SmbError, OSError, click.UsageError) as error:
+            if self._count == 1:
+                raise
+            self.fail(what, error)
+        else:
+            self.done.append(what)
+
+    def fail(self, what: str, error: Exception) -> None:
+        """Note that something failed, and say so."""
+        self.failures.append((what, error))
+        text = describe(error)
+        name = printable(what)
+        warn(text if f"{name}:" in text else f"{name}: {text}")
+
+    def failed(self) -> list[dict[str, str]]:
+        """The failures, ready for JSON."""
+        return [{"path": shown(path), "error": describe(error)} for path, error in self.failures]
+
+    def end(self) -> None:
+        """Raise `PartialFailure` if anything failed.
+
+        If nothing could even be begun, the exit code says whether it was the logon or the network.
+        """
+        if not self.failures:
+            return
+        rest = "the rest is done" if self.done else "nothing is done"
+        text = f"{counted(len(self.failures), 'failure')}, {rest}"
+        codes = {exit_code(error) for _, error in self.failures}
+        if codes in ({ExitCode.AUTHENTICATION}, {ExitCode.TRANSPORT}) and not self.done:
+            warn(text)
+            raise click.exceptions.Exit(codes.pop())
+        raise PartialFailure(text)
+
+
+class Report(Arguments):
+    """Counts files and bytes too, and ends with a summary in words or JSON."""
+
+    def __init__(self, client: Client, verb: str, count: int = 1) -> None:
+        super().__init__(count)
+        self._client = client
+        self._verb = verb
+        self._started = time.monotonic()
+        self._total = TreeResult()
+
+    def add(self, result: TreeResult) -> None:
+        """Take in what became of one argument, and say what failed."""
+        self._total.files += result.files
+        self._total.folders += result.folders
+        self._total.bytes += result.bytes
+        self._total.skipped += result.skipped
+        if result.files or result.folders:
+            self.done.append("")
+        for path, error in result.failures:
+            self.fail(path, error)
+        for path, what in result.skipped:
+            warn(f"{printable(path)}: left out, it is {what}")
+
+    def add_file(self, count: int) -> None:
+        """Take in one file of so many bytes."""
+        self.add(TreeResult(files=1, bytes=count))
+
+    def end(self) -> None:
+        """Say what was done. Raises `PartialFailure` if anything failed."""
+        seconds = time.monotonic() - self._started
+        total = self._total
+        if self._client.as_json:
+            emit(
+                {
+                    "files": total.files,
+                    "folders": total.folders,
+                    "bytes": total.bytes,
+                    "seconds": round(seconds, 3),
+                    "skipped": [
+                        {"path": shown(path), "reason": what} for path, what in total.skipped
+                    ],
+                    "failures": self.failed(),
+                }
+            )
+        else:
+            click.echo(
+                f"{self._verb} {counted(total.files, 'file')}, {size(total.bytes)}"
+                f" in {seconds:.2f} s ({size(total.bytes / max(seconds, 1e-6))}/s)"
+            )
+        super().end()
+
+
+class Shares(AsyncExitStack):
+    """The shares of the URLs of a command, each connected to once, until the ``async with`` ends.
+
+    A server that cannot be reached or refuses the logon is not asked again: each try would take
+    as long, and failed logons are counted.
+    """
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = client
+        self._shares: dict[tuple[str, ...], Share] = {}
+        self._refused: dict[tuple[str, ...], SmbError] = {}
+
+    async def connect(self, url: SmbUrl) -> Share:
+        """The share of a URL."""
+        server = (url.transport, url.host, str(url.port), url.domain, url.user)
+        share = (*server, url.share.casefold())
+        if server in self._refused:
+            raise self._refused[server]
+        if share not in self._shares:
+            try:
+                connected = await self.enter_async_context(self._client.share(url))
+            except SmbError as error:
+                if exit_code(error) in (ExitCode.AUTHENTICATION, ExitCode.TRANSPORT):
+                    self._refused[server] = error
+                raise
+            self._shares[share] = connected
+        return self._shares[share]

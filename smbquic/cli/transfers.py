@@ -1,0 +1,247 @@
+"""`smbquic get`, `put`, `cp`: copying files and folders.
+
+One rule for folders, as rclone's: what is in the source goes into the target, whether that is there
+already or not. A file goes into a target that is a folder, or ends with a slash.
+"""
+
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smbquic.cli.client import SHARE_URL, Client, client_command, is_url
+from smbquic.cli.command import command, option
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.files import MissingFolder, is_folder, last_name, same_share
+from smbquic.cli.loop import run
+from smbquic.cli.output import StandardOutput, printable
+from smbquic.cli.progress import Bar, progress_bar
+from smbquic.cli.report import Report, Shares
+from smbquic.client.local import Landed
+from smbquic.client.names import TargetNames, from_local, join, parent, to_local
+from smbquic.client.share import Share
+from smbquic.client.streams import read_chunks, write_all
+from smbquic.client.url import SmbUrl
+
+_STANDARD = "-"
+_CHUNK = 1 << 20
+
+_recursive = option(
+    "-r", "--recursive", is_flag=True, help="Copy what is in a folder, with all below it."
+)
+
+
+class LocalPath(click.ParamType[str]):
+    """A path on this machine, as it was written; ``-`` is standard input or output."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Take it; a URL is a usage error."""
+        text = str(value)
+        if is_url(text):
+            self.fail(
+                f"{printable(text)} is a URL, and a path on this machine belongs here;"
+                " cp copies within a share",
+                param,
+                ctx,
+            )
+        return text
+
+
+_LOCAL = LocalPath()
+
+
+@command("get")
+@click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
+@click.argument("target", type=_LOCAL)
+@_recursive
+@client_command
+def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: bool) -> None:
+    """Copy from a share to this machine.
+
+    \b
+    smbquic get smb+quic://alice@fs.example/data/report.pdf .
+    smbquic get -r smb+quic://alice@fs.example/data/reports ./reports
+    smbquic get smb+quic://alice@fs.example/data/backup.tar - | tar x
+
+    A file goes into TARGET if that is a folder, and is called TARGET otherwise; it appears under
+    its name only when it is whole. With -r, what is in the folder goes into TARGET, whether that is
+    there already or not. TARGET - is standard output.
+    """
+    if target == _STANDARD:
+        _get_to_output(client, urls, recursive=recursive)
+        return
+    folder = Path(target)
+    into = folder.is_dir()
+    if len(urls) > 1 and not into:
+        raise click.UsageError(f"{target} is not a folder, and there are several things to get")
+    if target.endswith("/") and not into and not recursive:
+        raise click.UsageError(f"there is no folder {target}; make it first")
+    report = Report(client, "got", len(urls))
+    landed = Landed()
+
+    async def copy(share: Share, url: SmbUrl) -> None:
+        entry = await share.stat(url.path)
+        with progress_bar(last_name(url), show=not client.as_json) as bar:
+            if not entry.is_directory:
+                place = folder / to_local(last_name(url)) if into else folder
+                report.add_file(await share.get(url.path, place, progress=bar.file, landed=landed))
+            elif len(urls) > 1:
+                raise click.UsageError(f"{url} is a folder; copy it with a command of its own")
+            elif recursive:
+                report.add(await share.get_tree(url.path, folder, progress=bar.tree))
+            else:
+                raise click.UsageError(f"{url} is a folder; use -r")
+
+    async def work() -> None:
+        async with Shares(client) as shares:
+            for url in urls:
+                with report.attempt(url.path or url.share):
+                    await copy(await shares.connect(url), url)
+
+    run(work())
+    report.end()
+
+
+def _get_to_output(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:
+    if len(urls) > 1 or recursive:
+        raise click.UsageError("only a single file can be written to standard output")
+    run(write_out(client, urls[0]))
+
+
+async def write_out(client: Client, url: SmbUrl) -> None:
+    """Write a file to standard output, and nothing else."""
+    sys.stdout.flush()
+    async with client.share(url) as share, aclosing(share.stream(url.path)) as chunks:
+        async for chunk in chunks:
+            try:
+                await write_all(sys.stdout.fileno(), chunk)
+            except BrokenPipeError:
+                # Nobody reads any more, as in `smbquic cat URL | head`: nothing to talk about.
+                raise click.exceptions.Exit(ExitCode.PARTLY) from None
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, StandardOutput.NAME) from error
+
+
+@command("put")
+@click.argument("sources", type=_LOCAL, nargs=-1, required=True)
+@click.argument("url", type=SHARE_URL)
+@_recursive
+@option("-p", "--parents", is_flag=True, help="Make the folders of URL that are missing.")
+@client_command
+def put(
+    client: Client, sources: tuple[str, ...], url: SmbUrl, *, recursive: bool, parents: bool
+) -> None:
+    """Copy from this machine to a share.
+
+    \b
+    smbquic put report.pdf smb+quic://alice@fs.example/data/in/
+    smbquic put -r ./reports smb+quic://alice@fs.example/data/reports
+    tar c . | smbquic put - smb+quic://alice@fs.example/data/backup.tar
+
+    A file goes into URL if that is a folder or ends with a slash, and is called URL otherwise; it
+    appears under its name only when it is whole and on the server's disk, in place of what had the
+    name. With -r, what is in the folder goes into URL, whether that is there already or not. SOURCE
+    - is standard input; a FIFO is read to its end.
+    """
+    several = len(sources) > 1
+    for source in sources:
+        if Path(source).is_dir() and several:
+            raise click.UsageError(f"{source} is a folder; copy it with a command of its own")
+        if Path(source).is_dir() and not recursive:
+            raise click.UsageError(f"{source} is a folder; use -r")
+    report = Report(client, "put", len(sources))
+    names = TargetNames()
+
+    async def copy(share: Share, source: str, *, into: bool) -> None:
+        name = from_local(Path(source).name)
+        if into and source == _STANDARD:
+            raise click.UsageError(f"standard input has no name; write {url}NAME")
+        place = join(url.path, name) if into else url.path
+        names.claim(place, source)
+        with progress_bar(source, show=not client.as_json) as bar:
+            await _put_one(share, source, place, bar, report)
+
+    async def work() -> None:
+        async with client.share(url) as share:
+            if recursive and Path(sources[0]).is_dir():
+                await copy(share, sources[0], into=False)
+                return
+            into = await _into(share, url, parents=parents)
+            if several and not into:
+                raise click.UsageError(
+                    f"{url} is not a folder, and there are several things to put;"
+                    " end it with / and use --parents to have it made"
+                )
+            for source in sources:
+                with report.attempt(source):
+                    await copy(share, source, into=into)
+
+    run(work())
+    report.end()
+
+
+async def _into(share: Share, url: SmbUrl, *, parents: bool = False) -> bool:
+    """Whether files go into the folder of that name; it is made if it has to be there.
+
+    Raises `MissingFolder`.
+    """
+    if await is_folder(share, url.path):
+        return True
+    if not parents and url.folder:
+        raise MissingFolder(url)
+    if parents and (url.folder or parent(url.path)):
+        await share.makedirs(url.path if url.folder else parent(url.path))
+    return url.folder
+
+
+async def _put_one(share: Share, source: str, place: str, bar: Bar, report: Report) -> None:
+    path = Path(source)
+    if source == _STANDARD:
+        async with aclosing(read_chunks(sys.stdin.fileno(), _CHUNK)) as chunks:
+            report.add_file(await share.put_stream(chunks, place))
+    elif path.is_dir():
+        report.add(await share.put_tree(path, place, progress=bar.tree))
+    else:
+        report.add_file(await share.put(path, place, progress=bar.file))
+
+
+@command("cp")
+@click.argument("source", type=SHARE_URL)
+@click.argument("target", type=SHARE_URL)
+@_recursive
+@client_command
+def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> None:
+    """Copy within a share.
+
+    \b
+    smbquic cp smb+quic://alice@fs.example/data/a.txt \\
+               smb+quic://alice@fs.example/data/b.txt
+
+    A file goes into TARGET if that is a folder or ends with a slash. With -r, what is in the folder
+    goes into TARGET, whether that is there already or not.
+    """
+    same_share(source, target)
+    report = Report(client, "copied")
+
+    async def work() -> None:
+        async with client.share(source) as share:
+            entry = await share.stat(source.path)
+            with progress_bar(entry.name, show=not client.as_json) as bar:
+                if entry.is_directory:
+                    if not recursive:
+                        raise click.UsageError(f"{source} is a folder; use -r")
+                    report.add(await share.copy_tree(source.path, target.path, progress=bar.tree))
+                    return
+                into = await _into(share, target)
+                place = join(target.path, last_name(source)) if into else target.path
+                report.add_file(await share.copy(source.path, place, progress=bar.file))
+
+    run(work())
+    report.end()
+
+
+COMMANDS = (get, put, cp)
