@@ -46,7 +46,7 @@ def test_a_commands_own_options_come_first() -> None:
     command = cli.commands["ls"]
     found = sections(command, click.Context(command, info_name="ls", parent=ROOT))
     assert list(found) == [OWN, COMMON, CONNECTION, TLS]
-    assert [names for names, _ in found[OWN]] == ["-l, --long"]
+    assert [names for names, _ in found[OWN]] == ["-l, --long", "-a, --all"]
     assert [names.split()[-1] for names, _ in found[COMMON]][-1] == "--help"
 
 
