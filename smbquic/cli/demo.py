@@ -189,10 +189,9 @@ class _Demo:
 
 def _show(steps: list[Step]) -> None:
     table = Table(title="the same files over both transports, every hash compared")
-    for column in ("transport", "", "files", "MB", "seconds", "MB/s", "handshake ms", "hashes"):
-        table.add_column(
-            column, justify="left" if column in ("transport", "", "hashes") else "right"
-        )
+    for column in ("transport", "copy", "files", "MB", "seconds", "MB/s", "hashes"):
+        words = column in ("transport", "copy", "hashes")
+        table.add_column(column, justify="left" if words else "right", no_wrap=True)
     for step in steps:
         table.add_row(
             step.transport,
@@ -201,24 +200,34 @@ def _show(steps: list[Step]) -> None:
             f"{step.bytes / 1e6:.1f}",
             f"{step.seconds:.2f}",
             f"{step.megabytes_per_second:.1f}",
-            f"{step.handshake_ms:.1f}",
             "equal" if step.equal else "DIFFERENT",
         )
     Console(highlight=False).print(table)
+    took = {step.transport: step.handshake_ms for step in steps}
+    click.echo(
+        "connecting took "
+        + " and ".join(f"{each:.1f} ms over {name.upper()}" for name, each in took.items())
+    )
 
 
 _NEXT = """\
-To use a share from another machine, start a server (port 443 needs the right to listen there):
+To share a folder with another machine:
+
+    smbquic serve FOLDER
+
+It says what to copy there, and what to type there. For good, with users of
+your own, and on port 443, which needs the right to listen there:
 
     smbquic serve --share data=/srv/data --user alice --name fs.example
 
-and copy the ca.pem that it names to the clients. Then
+and on a client, with a copy of the ca.pem that it names:
 
     smbquic   smbquic ls --ca ca.pem smb+quic://alice@fs.example/data
     Windows   certutil -addstore Root ca.pem
               net use X: \\\\fs.example\\data /user:alice /transport:quic
-    Samba     smbclient //fs.example/data -U alice --option='client smb transports=quic'
-              --option="tls cafile=$PWD/ca.pem"                 (smbclient 4.23 or newer)
+    Samba     smbclient //fs.example/data -U alice \\
+              --option='client smb transports=quic' \\
+              --option="tls cafile=$PWD/ca.pem"              (4.23 or newer)
 """
 
 

@@ -1,13 +1,18 @@
 """`smbquic relay`: QUIC for clients that only know TCP."""
 
+import shlex
+import sys
+
 import click
 
 from smbquic import api
+from smbquic.api import ListenAddress
 from smbquic.cli.client import DIAL_OPTIONS, URL, Client
 from smbquic.cli.command import command, json_option, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit
 from smbquic.client.url import SmbUrl
+from smbquic.transport.addresses import is_wildcard
 
 
 @command("relay")
@@ -37,12 +42,29 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None
             if as_json:
                 emit({"event": "ready", "listeners": [listener]})
             else:
-                click.echo(f"relaying {listener} to {url}, Ctrl-C ends")
+                _announce(listener, url)
             await api.stop_signal()
         if as_json:
             emit({"event": "stopped"})
 
     run(work())
+
+
+def _announce(listener: str, url: SmbUrl) -> None:
+    """Say where the relay is, what to type, and why a list of shares may stay empty."""
+    click.echo(f"relaying {listener} to {url}, Ctrl-C ends")
+    address = ListenAddress.parse(listener)
+    host = "127.0.0.1" if is_wildcard((address.host, address.port)) else address.host
+    share, user = url.share or "SHARE", url.user or "USER"
+    line = ["smbclient", f"//{host}/{share}", "-p", str(address.port), "-U", user]
+    click.echo(f"  {shlex.join(line)}")
+    if url.transport == "quic":
+        # Samba's client says nothing about a refusal.
+        click.echo(
+            "most servers do not list their shares over QUIC, and smbclient -L shows none then"
+            " (ours do with --pipes-over-quic)"
+        )
+    sys.stdout.flush()
 
 
 for _option in DIAL_OPTIONS:

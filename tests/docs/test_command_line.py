@@ -27,8 +27,6 @@ def _no_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_understood(example: str) -> None:
-    if example.startswith("smbquic serve ."):
-        pytest.xfail("serve has no such argument yet")
     _, *arguments = shlex.split(example.partition("   ")[0], comments=True)
     context, command = click.Context(cli, info_name="smbquic"), cli
     while isinstance(command, click.Group):

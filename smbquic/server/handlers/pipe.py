@@ -1,5 +1,6 @@
 """Commands in a tree of IPC$, where there are pipes and no files. [MS-SMB2] 3.3.5"""
 
+import logging
 from typing import Any
 
 from smbquic.errors import StatusError
@@ -29,6 +30,7 @@ from smbquic.wire.read import ReadRequest, ReadResponse
 from smbquic.wire.set_info import SetInfoRequest, SetInfoResponse
 from smbquic.wire.write import WriteRequest, WriteResponse
 
+_log = logging.getLogger(__name__)
 _READ, _WRITE = int(AccessMask.FILE_READ_DATA), int(AccessMask.FILE_WRITE_DATA)
 _ALLOCATION = 4096
 _UNLIMITED = 0xFFFF_FFFF
@@ -41,6 +43,11 @@ def require_pipes(context: Context, command: str) -> None:
     Strangers on the internet are not to look for shares. [MS-SMB2] 3.3.5.9
     """
     if not context.server.allows_pipes(context.connection.transport.peer):
+        _log.info(
+            "%s: named pipes, such as the list of shares, are refused over QUIC;"
+            " pipes_over_quic allows them",
+            context.connection.name,
+        )
         raise StatusError(NtStatus.ACCESS_DENIED, command)
 
 

@@ -343,9 +343,13 @@ async def test_there_are_not_more_pipes_than_allowed(
     await client.open("srvsvc")
 
 
-async def test_strangers_on_the_internet_see_no_pipes(connect: Connect, server: Any) -> None:
+async def test_strangers_on_the_internet_see_no_pipes(
+    connect: Connect, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     client = await connect(kind="quic", share="IPC$")
-    assert (await client.create("srvsvc")).status == NtStatus.ACCESS_DENIED
+    with caplog.at_level("INFO"):
+        assert (await client.create("srvsvc")).status == NtStatus.ACCESS_DENIED
+    assert any("the list of shares, are refused over QUIC" in line for line in caplog.messages)
     assert await wait_for(client, "srvsvc") == NtStatus.ACCESS_DENIED
     server.pipes_over_quic = True
     assert (await client.create("srvsvc")).status == NtStatus.SUCCESS
