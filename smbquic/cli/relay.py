@@ -39,11 +39,13 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None
 
     async def work() -> None:
         async with api.relay(url, listen=listen, **options) as listener:
-            if as_json:
-                emit({"event": "ready", "listeners": [listener]})
-            else:
-                _announce(listener, url)
-            await api.stop_signal()
+            # Who is told of the relay may end it at once.
+            with api.stop_event() as stop:
+                if as_json:
+                    emit({"event": "ready", "listeners": [listener]})
+                else:
+                    _announce(listener, url)
+                await stop.wait()
         if as_json:
             emit({"event": "stopped"})
 

@@ -367,7 +367,11 @@ def serve(
         ) as serving:
             _drop_privileges(account, certificates, config_file, options)
             async with answering(serving):
-                with on_hangup(lambda: _reload(serving, config_file, sink, as_json=as_json)):
+                # Who is told of the server may end it at once.
+                with (
+                    api.stop_event() as stop,
+                    on_hangup(lambda: _reload(serving, config_file, sink, as_json=as_json)),
+                ):
                     announcement = Announcement(
                         serving=serving,
                         names=called or (names_of(serving) if certified else ()),
@@ -379,7 +383,7 @@ def serve(
                     )
                     _announce(announcement, as_json=as_json)
                     tell_ready()
-                    await api.stop_signal()
+                    await stop.wait()
         if as_json:
             emit({"event": "stopped"})
 

@@ -154,3 +154,19 @@ def test_the_port_is_tried_before_a_password_is_asked_for(tmp_path: Path, transp
     assert done.returncode == ExitCode.TRANSPORT
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"smbquic: cannot listen on {url}: another program has the port")
+
+
+def test_who_reads_that_it_serves_may_end_it_at_once(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*SMBQUIC, "serve", str(tmp_path), "--guest", "--listen", "quic://127.0.0.1:0"],
+        env=environment(tmp_path / "home"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("serving on quic://127.0.0.1:")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0
+    assert "interrupted" not in errors
