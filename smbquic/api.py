@@ -294,6 +294,11 @@ class Serving:
             "shares": [share.name for share in self.server.shares.values()],
             "connections": len(self.server.connections),
             "opens": sum(each["opens"] for each in sessions),
+            "open_files": {
+                "used": self.server.open_files.used,
+                "limit": self.server.open_files.total,
+                "limit_of_user": self.server.open_files.of_user,
+            },
             "memory": {
                 "limit": self.memory_limit,
                 "resident": resident(),
@@ -555,7 +560,7 @@ async def _listen(
             address.host,
             address.port,
             server.serve,
-            max_connections=most,
+            max_connections=min(most, server.open_files.connections),
             gate=server.admission,
         )
     assert shown is not None

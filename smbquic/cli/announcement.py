@@ -67,6 +67,8 @@ class Announcement:
         for url in urls:
             yield f"  {url}"
         yield f"memory: at most {memory >> 20} MiB by [limits], and what open files take"
+        budget = self.serving.server.open_files
+        yield f"open files: at most {budget.total} of all clients, {budget.of_user} of one user"
         if self.password is not None:
             yield f"log on as {self.users[0]} with the password {self.password}"
         if self.ca is not None:

@@ -1,10 +1,10 @@
 """`smbquic serve`: share folders."""
 
-import contextlib
 import os
 import secrets
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,8 +49,6 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _USER = "user"
 """Who logs on with the password that is made up where nobody was named."""
 _WITHOUT_RIGHTS = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
-_OPEN_FILES = 32_768
-"""Descriptors that a server can do with: one for each connection, and one for each open."""
 
 
 def _user_store(base: config.Configuration, users: tuple[str, ...], path: Path | None) -> UserStore:
@@ -88,7 +86,7 @@ def _find_port() -> tuple[str, ...]:
         return DEFAULT_LISTEN
     except ListenError as error:
         warn(f"port {PORTS['quic']}: {error.strerror}; clients have to name another, as below")
-    with contextlib.suppress(ListenError):
+    with suppress(ListenError):
         run(api.check_listen(_WITHOUT_RIGHTS))
         return _WITHOUT_RIGHTS
     return ("quic://0.0.0.0:0",)
@@ -150,15 +148,16 @@ def _is_name(name: str) -> bool:
 
 
 def _allow_many_files() -> None:
-    """Shells let a program have 1,024 open files or fewer; more are its own to take."""
+    """Shells let a program have 1,024 descriptors or fewer; more are its own to take."""
     if sys.platform == "win32":
         return
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft != hard:
+        # macOS refuses what it calls no limit.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 _certificate_option = partial(option, heading=CERTIFICATE)

@@ -182,12 +182,13 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
     if tree.read_only:
         _forbid_changes(wish)
     attempt = _Attempt(context, wish)
+    release = server.open_files.acquire(context.connection.party.name)
     try:
         file, action = attempt.run()
-    except PathNotFound:
-        raise
-    except FileNotFoundError:
-        if makes_folder and tree.read_only:
+    except BaseException as error:
+        release()
+        missing = isinstance(error, FileNotFoundError) and not isinstance(error, PathNotFound)
+        if missing and makes_folder and tree.read_only:
             # As Samba, which says what keeps the client from it: folders cannot be made here.
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name) from None
         raise
@@ -205,6 +206,7 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         create_options=wish.options,
         delete_on_close=wish.delete_on_close,
         parent_key=wish.parent_key,
+        on_close=[release],
     )
     state.opens.append(entry)
     context.session.add(entry)

@@ -23,6 +23,7 @@ from smbquic.server.fairness import Fairness
 from smbquic.server.files import FileTable
 from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.open_files import OpenFileBudget, descriptor_limit
 from smbquic.server.patrol import Patrol
 from smbquic.server.session import UserSession
 from smbquic.server.share import Share, check_share_name
@@ -90,6 +91,7 @@ class Server:
         self.creations = CreationTable()
         self.files = FileTable(self.leases, self.durables, self.applications, self.creations)
         self.descriptors = Descriptors()
+        self.open_files = OpenFileBudget(descriptor_limit())
         self.connections: dict[Connection, None] = {}
         self.refusals = Refusals(self._tell)
         self.fairness = Fairness(limits)

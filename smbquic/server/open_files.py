@@ -1,0 +1,63 @@
+"""Descriptors for the files that clients have open, shared out among the users.
+
+The operating system lets a process have only so many descriptors, and sockets come out of the same
+number. Without a budget one client could take them all, and nobody else could open a file or
+connect.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+
+RESERVED: Final = 64
+"""Descriptors for the program itself: its files, listeners, threads and folders being read."""
+PER_OPEN: Final = 3
+"""Descriptors that an open takes at most: the file, the folder it is in, and a listing."""
+
+
+def descriptor_limit() -> int:
+    """Return how many descriptors this process may have (RLIMIT_NOFILE)."""
+    if sys.platform == "win32":
+        return 1 << 20
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+class OpenFileBudget:
+    """How many opens all clients may have together, and one user.
+
+    `descriptors` is what the process may have. A quarter of it is left to connections over TCP, the
+    rest is for opens, of which one user may have half.
+    """
+
+    def __init__(self, descriptors: int) -> None:
+        usable = max(descriptors - RESERVED, 0)
+        self.connections: Final = max(usable // 4, 1)
+        self.total: Final = max((usable - self.connections) // PER_OPEN, 1)
+        self.of_user: Final = max(self.total // 2, 1)
+        self._used: Counter[str] = Counter()
+        self.used = 0
+
+    def acquire(self, user: str) -> Callable[[], None]:
+        """Count an open of a user; call the result once it is closed.
+
+        StatusError TOO_MANY_OPENED_FILES if the user, or all users together, have too many.
+        """
+        if self.used >= self.total or self._used[user] >= self.of_user:
+            raise StatusError.of(NtStatus.TOO_MANY_OPENED_FILES)
+        self.used += 1
+        self._used[user] += 1
+
+        def release() -> None:
+            self.used -= 1
+            self._used[user] -= 1
+            if not self._used[user]:
+                del self._used[user]
+
+        return release
