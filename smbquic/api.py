@@ -16,6 +16,7 @@ from typing import Any, Literal, Unpack
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials
+from smbquic.auth.service_binding import ServerNames
 from smbquic.auth.users import UserStore
 from smbquic.client.connection import Connection
 from smbquic.client.dial import PATIENCE, DialOptions, dialer, optional_path
@@ -405,6 +406,8 @@ async def serve(
     encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP,
     minimum_dialect: Dialect = MINIMUM_DIALECT,
     signing: SigningPolicy = SigningPolicy.REQUIRED,
+    extended_protection: bool = True,
+    target_names: Sequence[str] = (),
     pipes_over_quic: bool = False,
     certificates: Sequence[IdentityFiles] = (),
     limits: Limits = DEFAULT_LIMITS,
@@ -449,7 +452,9 @@ async def serve(
     listings; `pipes_over_quic` lets clients list the shares over QUIC too, as they can over TCP.
     `encryption` is about SMB's own, `encryption_over_quic` about what becomes of that within QUIC;
     no dialect older than `minimum_dialect` is spoken. `signing` demands signatures, of all but
-    guests, or leaves them to the clients.
+    guests, or leaves them to the clients. With `extended_protection` a logon has to be meant for
+    this server and this connection, where the client says for which: for the server's name, the
+    machine's, those in its certificates and in `target_names`, or an address of the machine.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
     their files are read again when they change. `engine`, `congestion` and `datagram_size` are as
     in `DialOptions`, `tls_ciphers` and `tls_groups` as in `QuicOptions`. `audit` gets the audit
@@ -505,6 +510,7 @@ async def serve(
             name=name,
             pipes_over_quic=pipes_over_quic,
             certificates=shown,
+            names=_names(name, target_names, shown) if extended_protection else None,
         )
         stack.push_async_callback(server.close)
         opened: list[QuicListener] = []
@@ -545,6 +551,17 @@ async def stop_signal() -> None:
     """Wait until somebody asks the program to end: Ctrl-C or SIGTERM."""
     with stop_event() as stop:
         await stop.wait()
+
+
+def _names(
+    name: str, others: Sequence[str], certificates: ServerCertificates | None
+) -> ServerNames:
+    """Whom a logon may be meant for."""
+    own = (name, socket.gethostname())
+    labels = (each.partition(".")[0] for each in own)
+    if certificates is None:
+        return ServerNames((*own, *labels, *others))
+    return ServerNames((*own, *labels, *others), certificates.is_name)
 
 
 def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]:

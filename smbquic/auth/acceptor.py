@@ -25,6 +25,7 @@ from smbquic.auth.ntlm_messages import (
     NegotiateMessage,
     encode_av_pairs,
 )
+from smbquic.auth.service_binding import ServiceBinding
 from smbquic.auth.spnego_tokens import NTLMSSP, NegState, NegTokenInit, NegTokenResp, encode_hint
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError, WireError
@@ -79,6 +80,7 @@ class Authenticator:
         self.users = users
         self.guest = guest
         self.watch: Watch | None = None
+        self.binding: ServiceBinding | None = None
         self._clock = clock
         self._random = random
         label, _, parent = server_name.partition(".")
@@ -101,11 +103,16 @@ class Authenticator:
         """The acceptor of one logon."""
         return Acceptor(self)
 
-    def watched(self, watch: Watch) -> "Authenticator":
-        """The same for one connection, whose logons are watched."""
-        watched = copy(self)
-        watched.watch = watch
-        return watched
+    def for_connection(
+        self, watch: Watch, binding: ServiceBinding | None = None
+    ) -> "Authenticator":
+        """The same for one connection, whose logons are watched.
+
+        With `binding` they have to be meant for it.
+        """
+        bound = copy(self)
+        bound.watch, bound.binding = watch, binding
+        return bound
 
     def make_challenge(self, wanted: NegotiateFlags) -> ChallengeMessage:
         """A fresh challenge for a client that asks for these flags. [MS-NLMP] 3.2.5.1.1."""
@@ -268,8 +275,19 @@ class Acceptor:
             if watch is not None:
                 watch.failed(message.user_name)
             raise AuthenticationError(f"{message.user_name}: wrong name or password")
+        if not account.has_password:
+            raise AuthenticationError(
+                f"{account.name}: has an empty password, with which nobody logs on",
+                NtStatus.ACCOUNT_RESTRICTION,
+            )
         session_key = self._export_key(message, base_key)
         self._check_mic(message, challenge, session_key)
+        binding = self._authenticator.binding
+        if binding is not None:
+            try:
+                binding.check(challenge.target_name, challenge.channel_bindings)
+            except AuthenticationError as error:
+                raise AuthenticationError(f"{account.name}: {error}", error.status) from None
         if watch is not None:
             watch.succeeded(message.user_name)
         identity = Identity(account.name, self._authenticator.domain, groups=account.groups)

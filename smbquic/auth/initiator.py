@@ -8,6 +8,7 @@ gss-ntlmssp does; our acceptor refuses what a level below 3 makes of it.)
 from dataclasses import dataclass, field
 
 import spnego
+from spnego.channel_bindings import GssChannelBindings
 
 from smbquic.auth.ntlm_keys import KEY_SIZE, nt_hash
 from smbquic.errors import AuthenticationError
@@ -31,10 +32,11 @@ class Credentials:
 class Initiator:
     """One logon: `step` takes the server's tokens in turn until `complete`.
 
-    `host` is the server's name, which goes into the logon (``cifs/host``).
+    `host` is the server's name, which goes into the logon (``cifs/host``); `end_point` is the
+    application data of the channel's bindings, empty where there is no TLS below.
     """
 
-    def __init__(self, credentials: Credentials, *, host: str) -> None:
+    def __init__(self, credentials: Credentials, *, host: str, end_point: bytes = b"") -> None:
         user = credentials.user
         # A hash instead of the password keeps every mechanism but NTLM, and the operating
         # system's own NTLM, out of it.
@@ -42,8 +44,13 @@ class Initiator:
             username=f"{credentials.domain}\\{user}" if credentials.domain else user,
             nt_hash=nt_hash(credentials.password).hex(),
         )
+        bindings = GssChannelBindings(application_data=end_point) if end_point else None
         self._context = spnego.client(
-            credential, hostname=host, service=_SERVICE, protocol="negotiate"
+            credential,
+            hostname=host,
+            service=_SERVICE,
+            channel_bindings=bindings,
+            protocol="negotiate",
         )
         self._steps = 0
 

@@ -57,6 +57,8 @@ class AvId(IntEnum):
     DNS_DOMAIN_NAME = 4
     FLAGS = 6
     TIMESTAMP = 7
+    TARGET_NAME = 9
+    CHANNEL_BINDINGS = 10
 
 
 class AvFlags(Flags):
@@ -180,11 +182,16 @@ class AuthenticateMessage:
 
 @dataclass(slots=True)
 class ClientChallenge:
-    """NTLMv2_CLIENT_CHALLENGE: the second part of an NTLMv2 response. [MS-NLMP] 2.2.2.7."""
+    """NTLMv2_CLIENT_CHALLENGE: the second part of an NTLMv2 response. [MS-NLMP] 2.2.2.7.
+
+    `target_name` and `channel_bindings` are empty where the client says nothing of them.
+    """
 
     _FIXED: ClassVar = Struct("<BB6xQ8s4x")
 
     av_flags: AvFlags
+    target_name: str = ""
+    channel_bindings: bytes = b""
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
@@ -194,7 +201,10 @@ class ClientChallenge:
             raise WireError(f"an NTLM response of type {kind}, {highest}")
         pairs = decode_av_pairs(memoryview(data)[cls._FIXED.size :])
         (flags,) = unpack(_AV_FLAGS, pairs.get(AvId.FLAGS, bytes(4)))
-        return cls(AvFlags(flags))
+        target_name = text(pairs.get(AvId.TARGET_NAME, b""))
+        if not target_name.isprintable():
+            raise WireError("the name of a server in an NTLM message holds control characters")
+        return cls(AvFlags(flags), target_name, pairs.get(AvId.CHANNEL_BINDINGS, b""))
 
 
 def _check_type(data: Buffer, expected: int) -> None:

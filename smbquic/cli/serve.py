@@ -18,7 +18,7 @@ from smbquic.cli.announcement import Announcement, names_of, outside_address
 from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
 from smbquic.cli.loop import on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
-from smbquic.cli.privileges import Account, is_root, unreadable
+from smbquic.cli.privileges import Account, is_root, only_roots, unreadable
 from smbquic.cli.shares import collect
 from smbquic.cli.status import answering
 from smbquic.client.url import PORTS
@@ -243,6 +243,21 @@ _protocol_option = partial(option, heading=PROTOCOL)
     " clients.  [default: required]",
 )
 @_protocol_option(
+    "--target-name",
+    "target_names",
+    multiple=True,
+    metavar="NAME",
+    help="A further name or address by which clients reach this server; repeatable.",
+)
+@_protocol_option(
+    "--no-extended-protection",
+    "extended_protection",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Take logons that were meant for another server or another TLS connection.",
+)
+@_protocol_option(
     "--pipes-over-quic", is_flag=True, help="Let clients list the shares over QUIC too."
 )
 @_protocol_option(
@@ -281,6 +296,8 @@ def serve(
     over_quic: str | None,
     minimum_dialect: str | None,
     signing: str | None,
+    extended_protection: bool,
+    target_names: tuple[str, ...],
     pipes_over_quic: bool,
     engine: EngineName | None,
     congestion: Congestion | None,
@@ -339,7 +356,7 @@ def serve(
         options = replace(
             options or config.AuditOptions(file=None), file=None if str(audit) == "-" else audit
         )
-    sink = _open(options) if options is not None else None
+    sink = _open(options, account) if options is not None else None
 
     async def work() -> None:
         async with api.serve(
@@ -354,6 +371,8 @@ def serve(
                 DIALECT_NAMES[minimum_dialect] if minimum_dialect else base.minimum_dialect
             ),
             signing=SigningPolicy(signing or base.signing),
+            extended_protection=extended_protection and base.extended_protection,
+            target_names=(*base.target_names, *target_names, socket.getfqdn()),
             pipes_over_quic=pipes_over_quic or base.pipes_over_quic,
             certificates=certificates,
             limits=base.limits,
@@ -390,9 +409,21 @@ def serve(
     run(work())
 
 
-def _open(options: config.AuditOptions) -> Sink:
+def _open(options: config.AuditOptions, account: Account | None = None) -> Sink:
+    """Open the audit file, with root's rights only where nobody else can have put it there."""
     try:
-        return options.open()
+        if account is None or options.file is None or not is_root():
+            return options.open()
+        try:
+            with account.acting():
+                return options.open()
+        except PermissionError:
+            if not only_roots(options.file.absolute().parent):
+                raise
+        sink = options.open()
+        if isinstance(sink, RotatingFile):
+            sink.own(account.uid, account.gid)
+        return sink
     except OSError as error:
         raise click.UsageError(f"{options.file}: cannot be written to: {error.strerror}") from error
 
@@ -412,8 +443,6 @@ def _drop_privileges(
 ) -> None:
     """Become the account, and say what will not work as that one; or say that root serves."""
     if account is not None:
-        if audit is not None and audit.file is not None:
-            account.own(audit.file)
         account.become()
         files = [path for each in certificates for path in each.watched]
         for path in unreadable([*files, *([config_file] if config_file else [])]):

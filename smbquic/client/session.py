@@ -9,6 +9,7 @@ from smbquic.client.connection import Connection, Target
 from smbquic.client.pipes import ShareEntry, list_shares
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client import ClientSession, Response
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command
@@ -63,7 +64,9 @@ class Session:
 
         Raises `AuthenticationError`.
         """
-        initiator = partial(Initiator, credentials, host=host)
+        leaf = connection.transport.peer.leaf
+        end_point = server_end_point(leaf) if leaf else b""
+        initiator = partial(Initiator, credentials, host=host, end_point=end_point)
         state = await connection.logon(initiator())
         return cls(connection, state, host, initiator)
 

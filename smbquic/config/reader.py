@@ -78,6 +78,8 @@ class Configuration:
     users: UserStore
     guest: bool = False
     signing: SigningPolicy = SigningPolicy.REQUIRED
+    extended_protection: bool = True
+    target_names: tuple[str, ...] = ()
     pipes_over_quic: bool = False
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP
@@ -139,6 +141,8 @@ class _Reader:
             run_as=values.get("run_as"),
             users=store,
             guest=values.get("guest", False),
+            extended_protection=values.get("extended_protection", True),
+            target_names=values.get("target_names", ()),
             signing=SigningPolicy(values.get("signing", SigningPolicy.REQUIRED)),
             pipes_over_quic=values.get("pipes_over_quic", False),
             encryption=EncryptionPolicy.REQUIRED if encrypt else EncryptionPolicy.ALLOWED,

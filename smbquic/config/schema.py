@@ -76,8 +76,8 @@ _LIMIT_TEXTS = {
     "pending": "Requests of one connection that may wait.",
     "logon_seconds": "Seconds until somebody must have logged on.",
     "failed_logon_delay": "Seconds until the answer to a failed logon.",
-    "failed_logons": "Failed logons of one user, or with one certificate, that are borne.",
-    "failed_logons_of_address": "Failed logons from one address that are borne.",
+    "failed_logons": "Failed logons of one user that are borne.",
+    "failed_logons_of_address": "The same from one address, or with one certificate.",
     "lockout_seconds": "Seconds in which they count, and for which no more are borne.",
     "interim_delay": "Seconds until a client hears that an answer takes longer.",
     "session_seconds": "Seconds until a session must log on again, or inf.",
@@ -124,6 +124,20 @@ SECTIONS = (
                 "required demands that every session but a guest's is signed or encrypted;"
                 " negotiated leaves that to the clients, which lets others relay their logons.",
                 tuple(each.value for each in SigningPolicy),
+            ),
+            Key(
+                "extended_protection",
+                "boolean",
+                "true",
+                "Refuse logons that were meant for another server or another TLS connection, where"
+                " the client says for which: nobody can pass them on.",
+            ),
+            Key(
+                "target_names",
+                "strings",
+                "[]",
+                "Further names and addresses by which clients reach this server, such as one of a"
+                " router that forwards the port. It knows its own, and those in its certificates.",
             ),
             Key("pipes_over_quic", "boolean", "false", "List the shares over QUIC too."),
             Key(

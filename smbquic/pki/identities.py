@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Self
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.pki.access import ClientAccess, Rules
 from smbquic.pki.authority import Credential, Purpose, general_name, subject_names
+from smbquic.pki.channel import server_end_point
 from smbquic.pki.container import read_credential
 from smbquic.pki.explain import Finding, Verdict, explain
 from smbquic.pki.files import PkiError, read_password
@@ -91,6 +93,11 @@ class Identity:
         ]
         wrong += _missing_names(credential.certificate, names)
         return cls(files, names, credential, access, tuple(wrong))
+
+    @property
+    def end_point(self) -> bytes:
+        """What a client's logon may be bound to. [RFC 5929] 4.1"""
+        return server_end_point(self.credential.certificate.public_bytes(Encoding.DER))
 
     def check(self) -> None:
         """Raise `PkiError` if clients will refuse the certificate."""

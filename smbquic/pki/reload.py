@@ -53,6 +53,11 @@ class ServerCertificates:
         tls = self.names.find(server_name)
         return self._by_tls[id(tls)] if tls is not None else None
 
+    def is_name(self, host: str) -> bool:
+        """Whether one of the certificates is for this host."""
+        _, dot, rest = host.partition(".")
+        return host in self.names.by_name or f"*{dot}{rest}" in self.names.by_name
+
     def decide(self, server_name: str, chain: Sequence[bytes]) -> Decision | None:
         """Whether a client that is connected may be, by the rules of now; None without rules.
 

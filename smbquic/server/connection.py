@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from smbquic.auth.guard import network
+from smbquic.auth.service_binding import ServiceBinding
 from smbquic.errors import (
     AuthenticationError,
     ConnectionClosed,
@@ -68,7 +69,7 @@ class Connection:
         self.protocol = ServerConnection(
             server.settings,
             server.session_table,
-            server.authenticator.watched(watch),
+            server.authenticator.for_connection(watch, _service_binding(server, peer)),
             quic=peer.kind == "quic",
             random=server.random,
         )
@@ -292,6 +293,16 @@ class Connection:
                 self.server.notify(self.protocol.client_guid, body)
             elif user_session is not None:
                 user_session.notify(body)
+
+
+def _service_binding(server: Server, peer: Peer) -> ServiceBinding | None:
+    """What logons over this connection have to be meant for; None where nobody looks."""
+    if server.names is None:
+        return None
+    shown = None
+    if server.certificates is not None and peer.kind == "quic":
+        shown = server.certificates.find(peer.server_name)
+    return ServiceBinding(server.names, peer.local[0], shown.end_point if shown else b"")
 
 
 def check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.guard import GuardLimits, LogonGuard
+from smbquic.auth.service_binding import ServerNames
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog, Event
@@ -45,7 +46,8 @@ class Server:
     """Serves `shares` to whom `authenticator` lets in, over any number of connections.
 
     `name` is what it calls itself; `pipes_over_quic` lets clients list the shares over QUIC too.
-    `certificates` know better for their names, and say whom a client may log on as.
+    `certificates` know better for their names, and say whom a client may log on as. `names` are
+    those that a logon may be meant for; None leaves that unchecked.
 
     `serve` is what a listener calls for each of them, `admission` its gate; `listeners` are the
     URLs of those. `refusals` counts who was refused, and why.
@@ -66,8 +68,10 @@ class Server:
         name: str = "SMBQUIC",
         pipes_over_quic: bool = False,
         certificates: ServerCertificates | None = None,
+        names: ServerNames | None = None,
     ) -> None:
         self.name = name
+        self.names = names
         self.pipes_over_quic = pipes_over_quic
         self.certificates = certificates
         self.audit = audit or AuditLog()

@@ -11,7 +11,8 @@ from smbquic.wire.cursor import Buffer
 class Peer:
     """Who is at the other end, and by which channel.
 
-    `certificates` is the peer's chain in DER, leaf first, and only ever a verified one.
+    `certificates` is the peer's chain in DER, leaf first, and only ever a verified one; `leaf` is
+    its leaf, verified or not.
     `encrypted` says that the channel itself hides the messages, `authenticated` that the peer
     proved its name to us with a certificate. `handshake_seconds` is the time from the first
     packet to a usable connection. `engine` is the QUIC library that this end uses, and
@@ -36,6 +37,7 @@ class Peer:
     resumed: bool = False
     resolved_by: str = ""
     group: str = ""
+    leaf: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Somebody between a client and us passes the tokens of its logon on, and wants the session."""
 
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,16 @@ import pytest
 import smbquic
 from smbquic.api import Serving
 from smbquic.auth.initiator import Credentials, Initiator
-from smbquic.errors import ConnectionClosed, StatusError
+from smbquic.errors import AuthenticationError, ConnectionClosed, StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.pki import PkiDirectory
+from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
 from smbquic.protocol.settings import DIALECTS, ClientSettings
+from smbquic.server.limits import Limits
 from smbquic.transport import tcp
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic.options import EngineName
 from smbquic.wire.header import HeaderFlags
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
@@ -22,6 +27,7 @@ from smbquic.wire.session_setup import SessionSetupResponse
 from smbquic.wire.tree_connect import TreeConnectRequest
 
 ALICE = Credentials("alice", "a secret")
+NO_DELAY = Limits(failed_logon_delay=0.0)
 SUCCESS, MORE = NtStatus.SUCCESS, NtStatus.MORE_PROCESSING_REQUIRED
 
 
@@ -100,3 +106,97 @@ async def test_dialects_without_a_protected_negotiation_are_not_spoken(serving: 
     with pytest.raises(StatusError) as refusal:
         await Attacker.connect(serving, (Dialect.SMB_2_0_2, Dialect.SMB_2_1))
     assert refusal.value.status == NtStatus.NOT_SUPPORTED
+
+
+MEANT_FOR_US = ("127.0.0.1", "localhost", "FS.Example", "fs", "other.example", "[::1]")
+MEANT_FOR_OTHERS = ("evil.example", "10.0.0.1", "fs.example.evil.example", "example")
+
+
+@pytest.fixture
+async def named(tmp_path: Path) -> AsyncIterator[Serving]:
+    """The same, under names that are known."""
+    async with smbquic.serve(
+        {"data": tmp_path},
+        {ALICE.user: ALICE.password},
+        ["tcp://127.0.0.1:0"],
+        limits=NO_DELAY,
+        server_name="fs.example",
+        target_names=["other.example"],
+    ) as serving:
+        yield serving
+
+
+@pytest.mark.parametrize("host", MEANT_FOR_US)
+async def test_a_logon_that_is_meant_for_us_is_taken(named: Serving, host: str) -> None:
+    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    assert await attacker.relay(Initiator(ALICE, host=host)) == SUCCESS
+    attacker.transport.close()
+
+
+@pytest.mark.parametrize("host", MEANT_FOR_OTHERS)
+async def test_a_logon_that_is_meant_for_another_server_is_refused(
+    named: Serving, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    assert await attacker.relay(Initiator(ALICE, host=host)) == NtStatus.ACCESS_DENIED
+    assert f"'cifs/{host}', which is no name of this server" in caplog.text
+    attacker.transport.close()
+
+
+async def test_a_logon_at_another_service_is_refused(
+    named: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbquic.auth.initiator._SERVICE", "HTTP")
+    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    victim = Initiator(ALICE, host="fs.example")
+    assert await attacker.relay(victim) == NtStatus.ACCESS_DENIED
+    attacker.transport.close()
+
+
+async def test_a_logon_that_is_bound_to_tls_is_not_taken_over_tcp(named: Serving) -> None:
+    attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
+    victim = Initiator(ALICE, host="fs.example", end_point=b"tls-server-end-point:evil")
+    assert await attacker.relay(victim) == NtStatus.ACCESS_DENIED
+    attacker.transport.close()
+
+
+async def test_without_the_protection_it_is_taken(tmp_path: Path) -> None:
+    async with smbquic.serve(
+        {"data": tmp_path},
+        {ALICE.user: ALICE.password},
+        ["tcp://127.0.0.1:0"],
+        extended_protection=False,
+    ) as serving:
+        attacker = await Attacker.connect(serving, (Dialect.SMB_3_1_1,))
+        victim = Initiator(ALICE, host="evil.example", end_point=b"tls-server-end-point:evil")
+        assert await attacker.relay(victim) == SUCCESS
+        attacker.transport.close()
+
+
+@pytest.mark.parametrize("engine", ["aioquic", "qh3"])
+async def test_over_quic_a_logon_is_bound_to_the_servers_certificate(
+    tmp_path: Path, pki: PkiDirectory, engine: EngineName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is in between has another certificate, which a client with --insecure takes."""
+    (tmp_path / "data").mkdir()
+    async with smbquic.serve(
+        {"data": tmp_path / "data"},
+        {ALICE.user: ALICE.password},
+        ["quic://localhost:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+        engine=engine,
+        limits=NO_DELAY,
+    ) as serving:
+        port = serving.listeners[0].rpartition(":")[2]
+        url = f"smb+quic://alice@localhost:{port}/data"
+        async with smbquic.connect(url, password=ALICE.password, ca=pki.ca) as share:
+            assert await share.listdir() == []
+        async with smbquic.connect(url, password=ALICE.password, insecure=True) as share:
+            assert await share.listdir() == []
+        other = server_end_point(ssl.PEM_cert_to_DER_cert(pki.ca.read_text()))
+        monkeypatch.setattr("smbquic.client.session.server_end_point", lambda leaf: other)
+        with pytest.raises(AuthenticationError) as refusal:
+            async with smbquic.connect(url, password=ALICE.password, insecure=True):
+                pass
+        assert refusal.value.status == NtStatus.ACCESS_DENIED

@@ -360,6 +360,7 @@ class QuicTransport:
             cipher=security.cipher,
             group=security.group,
             certificates=security.certificates if self._verified else (),
+            leaf=security.certificates[0] if security.certificates else b"",
             encrypted=True,
             authenticated=self._verified and bool(security.certificates),
             handshake_seconds=now - self._started,

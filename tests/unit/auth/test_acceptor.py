@@ -452,7 +452,7 @@ def test_nobody_is_watched_too(open_house: Authenticator) -> None:
     def check(user: str) -> None:
         raise AuthenticationError(f"not {user!r}", NtStatus.ACCESS_DENIED)
 
-    watched = open_house.watched(LogonGuard().watch("192.0.2.1", b"one", check))
+    watched = open_house.for_connection(LogonGuard().watch("192.0.2.1", b"one", check))
     acceptor, _ = challenged(watched)
     message = Authenticate(int(FLAGS), b"", b"", "", "").pack()
     refused(acceptor, message, NtStatus.ACCESS_DENIED, "not ''")

@@ -89,7 +89,7 @@ class Authenticator:
     def new_acceptor(self) -> Acceptor:
         return Acceptor()
 
-    def watched(self, watch: object) -> "Authenticator":
+    def for_connection(self, watch: object, binding: object) -> "Authenticator":
         return self
 
 
