@@ -1,8 +1,10 @@
 """Root's rights: given up once the ports are bound and the keys are read."""
 
+import contextlib
 import os
+import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +51,39 @@ class Account:
         os.setgid(self.gid)
         os.setuid(self.uid)
 
-    def own(self, path: Path) -> None:
-        """Hand a file over, so that it can be written on. Raises `OSError`."""
-        if sys.platform != "win32" and os.geteuid() == 0:
-            os.chown(path, self.uid, self.gid)
+    @contextlib.contextmanager
+    def acting(self) -> Iterator[None]:
+        """Have no more rights than this user, for a while."""
+        if sys.platform == "win32" or os.geteuid() != 0:
+            yield
+            return
+        groups, gid = os.getgroups(), os.getegid()
+        try:
+            os.setgroups(self.groups)
+            os.setegid(self.gid)
+            os.seteuid(self.uid)
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(gid)
+            os.setgroups(groups)
+
+
+def only_roots(folder: Path) -> bool:
+    """Whether nobody but root can change what a path to this folder, and a name in it, leads to.
+
+    Others may make entries in a folder with the sticky bit, but not replace those of root. A path
+    with symbolic links is not looked into.
+    """
+    given, folder = Path(os.path.abspath(folder)), folder.resolve()  # noqa: PTH100 (with links)
+    if given != folder:
+        return False
+    for each in (folder, *folder.parents):
+        found = each.stat()
+        shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if found.st_uid != 0 or (shared and (each == folder or not found.st_mode & stat.S_ISVTX)):
+            return False
+    return True
 
 
 def is_root() -> bool:

@@ -5,11 +5,13 @@ no name can begin a line of its own or steer a terminal, and no secret is ever a
 """
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -25,6 +27,9 @@ from smbquic.transport.base import Introduction, Peer
 MAX_BYTES = 16 << 20
 KEEP = 8
 _MODE = 0o600
+# O_NONBLOCK: a pipe that nobody reads must not stop us.
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+_APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _TEXT_LIMIT = 1024
 _CHAIN_LIMIT = 16
 
@@ -82,14 +87,16 @@ class RotatingFile:
         self._open()
         os.close(before)
 
+    def own(self, uid: int, gid: int) -> None:
+        """Hand the file over to another user, by its descriptor. Raises `OSError`."""
+        os.fchown(self._descriptor, uid, gid)
+
     def close(self) -> None:
         """Take no more."""
         os.close(self._descriptor)
 
     def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self._descriptor = os.open(self._path, flags, _MODE)
-        self._size = os.fstat(self._descriptor).st_size
+        self._descriptor, self._size = _open_private(self._path)
 
     def _rotate(self) -> None:
         os.close(self._descriptor)
@@ -109,6 +116,28 @@ class RotatingFile:
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def _open_private(path: Path) -> tuple[int, int]:
+    """Open a file to append to it: its descriptor and its size. Raises `OSError`.
+
+    Whoever may write in its folder could have put something else in its place: a link to another
+    file, another name of one, a device or a pipe. None of them is written to.
+    """
+    try:
+        descriptor = os.open(path, _APPEND, _MODE)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a symbolic link", str(path)) from error
+        raise
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise OSError(errno.EINVAL, "it is no file of its own", str(path))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, found.st_size
 
 
 class StandardOutput:
