@@ -1,12 +1,16 @@
 """Who has guessed passwords too often to guess another one.
 
-Failed logons count against the client's address, against the user's name, whether or not there is
-such a user, and against the client's certificate. Whoever has had too many is refused for a while,
-with the right password too, which tells a guesser nothing.
+Failed logons count against the user's name, whether or not there is such a user, against the
+client's address or, where it shows one, its certificate, and against the two together. Whoever has
+had too many is refused for a while, with the right password too, which tells a guesser nothing.
 
 That must not let anybody lock others out. So where a user has logged on from an address before, or
-shows a certificate, only what comes from there, or with that certificate, counts for or against
-them: a stranger's guesses lock the user's name for strangers only.
+with a certificate, only what is tried under this name from there, or with that, counts for or
+against them. Who shows a certificate is counted apart from those who show none: strangers' guesses
+lock the user's name for strangers only.
+
+A success makes up for nothing but the failures of that user there: who has an account must not be
+able to wipe out guesses at others by logging on to it in between.
 """
 
 import hashlib
@@ -79,7 +83,7 @@ class LogonGuard:
         if count is None or now - count.since > self._limits.seconds:
             count = _Count(0, now)
         count.failures += 1
-        per_address = key[0] == "address"
+        per_address = key[0] in ("address", "certificate")
         if count.failures >= (self._limits.per_address if per_address else self._limits.per_user):
             count.until = now + self._limits.seconds
         _remember(self._counts, key, count)
@@ -130,16 +134,16 @@ class Watch:
 
     def _own(self, user: str) -> Key:
         """What nobody else can spoil."""
-        if self._certificate:
-            return ("certificate", self._certificate)
-        return ("place", self._place, user.casefold())
+        return ("user there", self._certificate or self._place, user.casefold())
 
     def _keys(self, user: str) -> list[Key]:
         """What counts for and against a logon."""
         own = self._own(user)
-        if self._certificate or self._guard.knows(own):
+        if self._guard.knows(own):
             return [own]
-        return [("user", user.casefold()), ("address", self._place)]
+        if self._certificate:
+            return [own, ("certified user", user.casefold()), ("certificate", self._certificate)]
+        return [own, ("user", user.casefold()), ("address", self._place)]
 
 
 @lru_cache(REMEMBERED)

@@ -33,6 +33,7 @@ from smbquic.errors import SmbError
 _log = logging.getLogger(__name__)
 
 _HASH_SIZE = 16
+_EMPTY = nt_hash("")
 _MAX_NAME = 256
 # What separates the parts of a line, or of DOMAIN\user and the ways to write it.
 _FORBIDDEN = frozenset(":\\/;")
@@ -49,6 +50,11 @@ class Account:
     name: str
     nt_hash: bytes = field(repr=False)
     groups: tuple[str, ...] = ()
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the password is not empty, as in a file that another program wrote."""
+        return self.nt_hash != _EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +137,19 @@ class UserStore:
             raise
 
     def add(self, name: str, password: str) -> None:
-        """Add an account. Raises `UsersError` if there is one already or the name is impossible."""
-        self._insert(Account(name, nt_hash(password)), ())
+        """Add an account.
+
+        Raises `UsersError` if there is one already, the name is impossible or the password empty.
+        """
+        self._insert(Account(name, _hashed(name, password)), ())
 
     def set_password(self, name: str, password: str) -> None:
-        """Change an account's password. Raises `KeyError` if there is none of that name."""
+        """Change an account's password.
+
+        Raises `KeyError` if there is none of that name, `UsersError` if the password is empty.
+        """
         entry = self._entries[_key(name)]
-        account = replace(entry.account, nt_hash=nt_hash(password))
+        account = replace(entry.account, nt_hash=_hashed(name, password))
         self._entries[_key(name)] = replace(entry, account=account)
 
     def set_groups(self, name: str, groups: Iterable[str]) -> None:
@@ -176,6 +188,12 @@ class UserStore:
 
 def _key(name: str) -> str:
     return name.casefold()
+
+
+def _hashed(name: str, password: str) -> bytes:
+    if not password:
+        raise UsersError(f"{name!r} needs a password: nobody logs on with an empty one")
+    return nt_hash(password)
 
 
 def _check_name(name: str, owner: str = "user") -> None:

@@ -168,8 +168,14 @@ class Receiver:
         return NtStatus.INVALID_PARAMETER if payload_size(request.body) > paid else None
 
     def find_pending(self, cancel: Request) -> Request | None:
-        """The request that a CANCEL names, if it is still to be answered. [MS-SMB2] 3.3.5.16"""
+        """The request that a CANCEL names, if it is still to be answered. [MS-SMB2] 3.3.5.16
+
+        It has to be of the same session, whose signature was looked at with the CANCEL: a message
+        without a session needs none, and must not end what others asked for.
+        """
         header = cancel.header
         if header.is_async:
-            return self._state.pending.get(header.async_id)
-        return self._state.outstanding.get(header.message_id)
+            target = self._state.pending.get(header.async_id)
+        else:
+            target = self._state.outstanding.get(header.message_id)
+        return target if target is not None and target.session is cancel.session else None
