@@ -9,6 +9,7 @@ be read there, and not be written to; nothing leaves its network.
 import os
 import re
 import select
+import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -20,10 +21,10 @@ from typing import Self
 import pytest
 
 PASSWORD = "correct horse 7"
-"""What the reader types wherever a password is asked for."""
+"""What the reader types where a password is asked for, unless told otherwise."""
 PATIENCE = 120.0
 """Seconds that a program may take before a test gives it up."""
-NAMES = "127.0.0.1 localhost fs.example\n::1 localhost\n"
+NAMES = f"127.0.0.1 localhost fs.example {socket.gethostname()}\n::1 localhost\n"
 """The machine's /etc/hosts."""
 _ASKED = re.compile(r"(?i)(password|passphrase|confirm)[^\n]*: ?$")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -162,6 +163,7 @@ class Terminal:
     def __init__(self, machine: Machine, name: str, state: Path) -> None:
         self.machine = machine
         self.name = name
+        self.password = PASSWORD
         self.output = ""
         self._state = state
         self._process: subprocess.Popen[bytes] | None = None
@@ -240,4 +242,4 @@ class Terminal:
         found = _ASKED.search(self.output, self._answered)
         if found is not None:
             self._answered = found.end()
-            os.write(self._screen, f"{PASSWORD}\n".encode())
+            os.write(self._screen, f"{self.password}\n".encode())
