@@ -19,7 +19,7 @@ from queue import Queue
 from typing import Any
 
 from tests.mutation.mutants import mutated, sample
-from tests.mutation.trial import ROOMS, Mutant, Result, Tree, stages
+from tests.mutation.trial import ROOMS, Mutant, Result, Tree, Usual
 
 _EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 _OUTCOMES = ("killed", "timed out", "survived", "equivalent")
@@ -56,26 +56,15 @@ def run(mutants: list[Mutant], jobs: int) -> list[dict[str, Any]]:
         ThreadPoolExecutor(jobs) as threads,
     ):
         trees: Queue[Tree] = Queue()
-        left_out: set[str] = set()
+        usual = Usual()
         for number in range(jobs):
             trees.put(Tree(Path(scratch) / str(number)))
 
-        def measure(tests: str) -> float:
-            tree = trees.get()
-            try:
-                seconds, failing = tree.measure(tests)
-            finally:
-                trees.put(tree)
-            for each in failing:
-                print(f"left out, as it fails without any mutant: {each}", flush=True)
-            left_out.update(failing)
-            return seconds
-
-        def try_out(mutant: Mutant) -> dict[str, Any]:
+        def try_out(mutant: Mutant, changed: str) -> dict[str, Any]:
             row = asdict(mutant)
             tree = trees.get()
             try:
-                result = tree.try_out(mutant, mutated(mutant), usual, left_out)
+                result = tree.try_out(mutant, changed, usual)
             finally:
                 trees.put(tree)
             if result.outcome == "survived" and _key(row) in known:
@@ -87,10 +76,9 @@ def run(mutants: list[Mutant], jobs: int) -> list[dict[str, Any]]:
             )
             return {**row, **asdict(result)}
 
-        every = (tests for mutant in mutants for tests in stages(mutant.module)[1:])
-        wanted = sorted({each for tests in every for each in tests})
-        usual = dict(zip(wanted, threads.map(measure, wanted), strict=True))
-        return list(threads.map(try_out, mutants))
+        # All at once, so that the project may be worked on meanwhile.
+        texts = list(map(mutated, mutants))
+        return list(threads.map(try_out, mutants, texts))
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -6,7 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -72,6 +75,31 @@ class Result:
     seconds: float
 
 
+class Usual:
+    """What tests do without a mutant: how long they take, and which fail already then.
+
+    Each file or folder is measured once, when a mutant gets as far as that.
+    """
+
+    def __init__(self) -> None:
+        self.failing: set[str] = set()
+        self._seconds: dict[str, float] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def seconds(
+        self, tests: tuple[str, ...], measure: Callable[[str], tuple[float, list[str]]]
+    ) -> float:
+        """How long tests take."""
+        for each in tests:
+            with self._locks[each]:
+                if each not in self._seconds:
+                    self._seconds[each], failing = measure(each)
+                    self.failing.update(failing)
+                    for name in failing:
+                        print(f"left out, as it fails without any mutant: {name}", flush=True)
+        return sum(self._seconds[each] for each in tests)
+
+
 class Tree:
     """A copy of the project, in which one mutant lives at a time."""
 
@@ -81,7 +109,25 @@ class Tree:
         self._output = folder / "output"
         shutil.copytree(PROJECT, self._folder, symlinks=True, ignore=_LEFT_OUT)
 
-    def measure(self, tests: str) -> tuple[float, list[str]]:
+    def try_out(self, mutant: Mutant, changed: str, usual: Usual) -> Result:
+        """Run the tests with the mutated text `changed`, the nearest first, until some fail."""
+        started = time.monotonic()
+        path = self._folder / mutant.module
+        original = path.read_text()
+        for tests in stages(mutant.module):
+            limit = 4 * usual.seconds(tests, self._measure) + _SLACK
+            options = ["-x", *(f"--deselect={each}" for each in sorted(usual.failing))]
+            path.write_text(changed)
+            try:
+                code = self._run(tests, *options, limit=limit)
+            finally:
+                path.write_text(original)
+            if code not in (0, _NOTHING_TO_RUN):
+                outcome = "timed out" if code is None else "killed"
+                return Result(outcome, " ".join(tests), time.monotonic() - started)
+        return Result("survived", "", time.monotonic() - started)
+
+    def _measure(self, tests: str) -> tuple[float, list[str]]:
         """Seconds that tests take without a mutant, and those that fail already then."""
         started = time.monotonic()
         if self._run((tests,), "-rfE") == 0:
@@ -91,31 +137,6 @@ class Tree:
         if not failing:
             raise RuntimeError(f"{tests} cannot be run:\n{said[-3000:]}")
         return time.monotonic() - started, failing
-
-    def try_out(
-        self, mutant: Mutant, changed: str, usual: dict[str, float], left_out: set[str]
-    ) -> Result:
-        """Run the tests with the mutated text `changed`, the nearest first, until some fail.
-
-        `usual` says how many seconds each of them takes without a mutant.
-        """
-        started = time.monotonic()
-        options = ["-x", *(f"--deselect={each}" for each in sorted(left_out))]
-        path = self._folder / mutant.module
-        original = path.read_text()
-        path.write_text(changed)
-        try:
-            for tests in stages(mutant.module):
-                # Those of a module take no longer than all of its room.
-                whole = usual[f"tests/unit/{mutant.room}"]
-                seconds = sum(usual.get(each, whole) for each in tests)
-                code = self._run(tests, *options, limit=4 * seconds + _SLACK)
-                if code not in (0, _NOTHING_TO_RUN):
-                    outcome = "timed out" if code is None else "killed"
-                    return Result(outcome, " ".join(tests), time.monotonic() - started)
-        finally:
-            path.write_text(original)
-        return Result("survived", "", time.monotonic() - started)
 
     def _run(self, tests: tuple[str, ...], *options: str, limit: float | None = None) -> int | None:
         """The exit status of tests; None if they were ended because they took too long."""
