@@ -1,10 +1,14 @@
-"""Where results go: words for people, or JSON for programs, on standard output."""
+"""Where results go: words for people, or JSON for programs, on standard output.
+
+What a peer chose can be in any of it: names, reasons, messages. So everything passes `visible`, or
+`emit`, on its way to a terminal: no character steers one, begins a line of its own, or turns the
+direction of the text around.
+"""
 
 import contextlib
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +18,6 @@ from rich.console import Console
 
 from smbquic.storage.names import unescape
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 """For progress, warnings and failures: standard error."""
 
@@ -23,15 +25,22 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 def emit(document: Mapping[str, Any] | list[Any]) -> None:
     """One JSON document, or one event, on a line of its own."""
     text = json.dumps(document, ensure_ascii=False, default=str)
-    if _SURROGATE.search(text):  # bytes of a name that are not UTF-8
-        text = json.dumps(document, default=str)
+    # JSON leaves most of it as it is: DEL, C1, the marks for the direction of text. Bytes of a name
+    # that are not UTF-8 are surrogates, which cannot be written at all.
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else _escaped(c) for c in text)
     click.echo(text)
     sys.stdout.flush()
 
 
+def _escaped(character: str) -> str:
+    """As JSON writes it in ASCII, which leaves DEL alone."""
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
+
+
 def as_line(text: str) -> str:
     """What the program says on standard error: one line."""
-    return f"smbquic: {' '.join(text.split())}"
+    return f"smbquic: {visible(' '.join(text.split()))}"
 
 
 def warn(text: str) -> None:
@@ -113,10 +122,17 @@ def shown(name: str) -> str:
 
 def printable(name: str) -> str:
     """A name from a server, with what would steer a terminal made visible."""
-    return "".join(c if c.isprintable() else _visible(c) for c in shown(name))
+    return visible(shown(name))
+
+
+def visible(text: str) -> str:
+    """A text on one line, with every character escaped that is not seen as itself."""
+    return text if text.isprintable() else "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
     code = ord(character)
     # U+DC80..DCFF stand for single bytes that are no UTF-8.
     return f"\\x{code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code:02x}"
