@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smbquic import pki, sync
     from smbquic.api import Serving, SessionOptions, connect, open_session, serve, stop_signal
-    from smbquic.auth.users import UserStore
+    from smbquic.auth.users import UsersError, UserStore
     from smbquic.client.file import File
     from smbquic.client.pipes import NotListedError, ShareEntry
     from smbquic.client.session import Session
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
         IdleTimeout,
         ListenError,
         LocalProtocolError,
+        NameCollisionError,
         NotFoundError,
         ProtocolError,
         RemoteProtocolError,
         SecurityError,
         SmbError,
+        SourceChangedError,
         StatusError,
         TransportError,
         WireError,
@@ -65,6 +67,7 @@ __all__ = [
     "Limits",
     "ListenError",
     "LocalProtocolError",
+    "NameCollisionError",
     "NotFoundError",
     "NotListedError",
     "NtStatus",
@@ -81,6 +84,7 @@ __all__ = [
     "SigningPolicy",
     "SmbError",
     "SmbUrl",
+    "SourceChangedError",
     "Stages",
     "Stat",
     "StatusError",
@@ -90,6 +94,7 @@ __all__ = [
     "UrlError",
     "Usage",
     "UserStore",
+    "UsersError",
     "Volume",
     "WireError",
     "__version__",
@@ -103,7 +108,7 @@ __all__ = [
 
 _HOMES = {
     "smbquic.api": ("Serving", "SessionOptions", "connect", "open_session", "serve", "stop_signal"),
-    "smbquic.auth.users": ("UserStore",),
+    "smbquic.auth.users": ("UserStore", "UsersError"),
     "smbquic.client.file": ("File",),
     "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
     "smbquic.client.session": ("Session",),

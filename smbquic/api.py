@@ -456,9 +456,9 @@ async def serve(
     this server and this connection, where the client says for which: for the server's name, the
     machine's, those in its certificates and in `target_names`, or an address of the machine.
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
-    their files are read again when they change. `engine`, `congestion` and `datagram_size` are as
-    in `DialOptions`, `tls_ciphers` and `tls_groups` as in `QuicOptions`. `audit` gets the audit
-    records, with `audit_files` also those of every open, rename and deletion.
+    their files are read again when they change. `engine`, `congestion`, `datagram_size`,
+    `tls_ciphers` and `tls_groups` are as in `SessionOptions`. `audit` gets the audit records, with
+    `audit_files` also those of every open, rename and deletion.
 
     Raises `UrlError`, `ValueError`, `ListenError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`.

@@ -27,8 +27,9 @@ class DialOptions(TypedDict, total=False):
 
     `engine` is the QUIC engine, by default the fastest that can do the rest ("auto"). `congestion`
     is how a sender finds out how much the path carries, by default "cubic"; "bbr" is for
-    paths that lose packets. `tls_ciphers` and `tls_groups` are offered, the preferred first; see
-    `ciphers` and `groups` of `QuicOptions`.
+    paths that lose packets. `tls_ciphers` and `tls_groups` are offered, the preferred first: some
+    of AES-128-GCM, AES-256-GCM and CHACHA20-POLY1305, and some of X25519MLKEM768, X25519, P-256 and
+    P-384.
 
     `datagram_size` is the UDP payload that is sent, in bytes, 1200 to 16000: for a path that is
     known to carry so much, or no more. By default what it carries is found out.

@@ -5,11 +5,14 @@ when it was given none, `write_faults` makes the certificates that nobody should
 `verify` says why a chain is refused.
 """
 
+from smbquic.pki.access import Rules
 from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Validity
 from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
 from smbquic.pki.faults import Fault, FaultyPki, write_faults
 from smbquic.pki.files import PkiError, RevokedError
+from smbquic.pki.identities import IdentityFiles
+from smbquic.pki.logons import Logons
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.pki.verify import Trust, verify
 
@@ -20,12 +23,15 @@ __all__ = [
     "Credential",
     "Fault",
     "FaultyPki",
+    "IdentityFiles",
     "KeyType",
+    "Logons",
     "PkiDirectory",
     "PkiError",
     "Purpose",
     "Reason",
     "RevokedError",
+    "Rules",
     "Trust",
     "Validity",
     "ensure_private_ca",

@@ -136,7 +136,7 @@ def _described(documented: Documented) -> Iterator[str]:
 
 def _class(documented: Documented, node: ast.ClassDef) -> Iterator[str]:
     yield from ("", f"#### `{documented.name}`", "")
-    yield from _paragraphs(_docstring(node))
+    yield from _paragraphs(_class_docstring(node, documented.module))
     members = list(_members(node, documented.module))
     if isinstance(documented.value, type) and issubclass(documented.value, Enum):
         values = [line for line in members if " = " in line.partition("`")[2]]
@@ -148,12 +148,9 @@ def _class(documented: Documented, node: ast.ClassDef) -> Iterator[str]:
 
 def _members(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
     """What a class has that is public, with what it has from bases that are not public."""
-    for base in node.bases:
-        value = getattr(module, ast.unparse(base).partition("[")[0], None)
-        if isinstance(value, type) and _is_unexported(value):
-            inherited = _find(value.__name__, value)
-            assert isinstance(inherited.node, ast.ClassDef)
-            yield from _members(inherited.node, inherited.module)
+    for base in _unexported_bases(node, module):
+        assert isinstance(base.node, ast.ClassDef)
+        yield from _members(base.node, base.module)
     body = node.body
     for position, statement in enumerate(body):
         name, shown = _member(statement)
@@ -164,6 +161,22 @@ def _members(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
         else:
             text = _docstring_after(body, position)
         yield from _item(shown, text)
+
+
+def _class_docstring(node: ast.ClassDef, module: ModuleType) -> list[str]:
+    """The text of a class, below that of its bases which are not on the page."""
+    lines: list[str] = []
+    for base in _unexported_bases(node, module):
+        assert isinstance(base.node, ast.ClassDef)
+        lines += [*_class_docstring(base.node, base.module), ""]
+    return [*lines, *_docstring(node)]
+
+
+def _unexported_bases(node: ast.ClassDef, module: ModuleType) -> Iterator[Documented]:
+    for base in node.bases:
+        value = getattr(module, ast.unparse(base).partition("[")[0], None)
+        if isinstance(value, type) and _is_unexported(value):
+            yield _find(value.__name__, value)
 
 
 def _is_unexported(base: type) -> bool:

@@ -1,5 +1,8 @@
 """The page about the Python API, and its examples."""
 
+import builtins
+import re
+
 import pytest
 
 import smbquic
@@ -19,6 +22,12 @@ def test_the_page_is_that_of_the_code() -> None:
 @pytest.mark.parametrize("name", [*smbquic.__all__, *pki.__all__])
 def test_every_public_name_is_on_it(name: str) -> None:
     assert f"`{name}`" in read(PAGE) or f"`smbquic.{name}`" in read(PAGE)
+
+
+def test_every_error_that_it_speaks_of_can_be_caught() -> None:
+    for name in set(re.findall(r"`(\w+Error)`", read(PAGE))):
+        public = name in smbquic.__all__ or name in pki.__all__
+        assert public or hasattr(builtins, name), f"{name} is raised and not exported"
 
 
 def test_the_examples_run_as_pasted(machine: Machine) -> None:
