@@ -11,12 +11,62 @@ from smbquic.errors import ConnectionClosed
 from smbquic.pki import PkiDirectory, init
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import STATELESS_RESET
 from smbquic.transport.quic.resets import StatelessResets
 
 HOST = "127.0.0.1"
 FOREVER = quic.QuicOptions(idle_timeout=600.0)
 """Longer than a test may take: whoever waits for the time-out does not pass."""
+
+
+class LossyPath(asyncio.DatagramProtocol):
+    """What lies between one client and a server: while `up` is false it loses everything.
+
+    The port of a server that is away tells its clients by itself, which a firewall would prevent.
+    """
+
+    def __init__(self) -> None:
+        self.up = True
+        self._left = 0
+        self._enough = asyncio.Event()
+        self.client: Any = None
+        self.front: Any = None
+        self.back: Any = None
+
+    async def open(self, server_port: int) -> int:
+        """Begin; the port to connect to."""
+        loop, path = asyncio.get_running_loop(), self
+
+        class Back(asyncio.DatagramProtocol):
+            def datagram_received(self, data: bytes, address: Any) -> None:
+                if path.up:
+                    path.front.sendto(data, path.client)
+
+        self.back, _ = await loop.create_datagram_endpoint(Back, remote_addr=(HOST, server_port))
+        self.front, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, 0))
+        port: int = self.front.get_extra_info("sockname")[1]
+        return port
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        """From the client."""
+        self.client = address
+        if self.up:
+            self.back.sendto(data)
+        else:
+            self._left -= 1
+            if not self._left:
+                self._enough.set()
+
+    async def has_lost(self, count: int) -> None:
+        """Return once so many datagrams more were lost."""
+        self._left = count
+        await self._enough.wait()
+
+    def close(self) -> None:
+        """End it."""
+        self.front.close()
+        self.back.close()
 
 
 class Lives:
@@ -53,10 +103,10 @@ class Lives:
         for transport in list(listener._ids):
             transport.abort(ConnectionClosed("killed"))
 
-    async def connect(self) -> Any:
+    async def connect(self, port: int = 0) -> Any:
         """A client that has been served once."""
         transport: Any = await self.pairing.connect(
-            HOST, self.port, trust=quic.ClientTls(ca=self.pki.ca), options=FOREVER
+            HOST, port or self.port, trust=quic.ClientTls(ca=self.pki.ca), options=FOREVER
         )
         await transport.send(b"\xfeSMB")
         await asyncio.wait_for(transport.receive(), 20)
@@ -98,6 +148,28 @@ async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
         await asyncio.wait_for(waiting, 20)
+
+
+@pytest.mark.parametrize("size", [100, 4_000_000])
+async def test_a_client_in_the_middle_of_something_goes_on_asking(
+    lives: Lives, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """However long the server was away: time-outs that double would have it wait for good."""
+    monkeypatch.setattr(connection, "SILENCE", 0.01)
+    await lives.start()
+    path = LossyPath()
+    client = await lives.connect(await path.open(lives.port))
+    path.up = False
+    lives.kill()
+    sending = asyncio.create_task(client.send(b"\xfeSMB" + bytes(size)))
+    await asyncio.wait_for(path.has_lost(100), 60)
+    await lives.start()
+    path.up = True
+
+    with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
+        await asyncio.wait_for(client.receive(), 20)
+    await asyncio.gather(sending, return_exceptions=True)
+    path.close()
 
 
 async def test_a_new_address_does_not_hide_it(lives: Lives) -> None:

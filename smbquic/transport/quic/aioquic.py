@@ -395,6 +395,8 @@ class AioquicEngine:
     def ping(self) -> None:
         """See `Engine`."""
         self._quic.send_ping(0)
+        # It is a probe, which a full congestion window must not hold back ([RFC9002] 7.5).
+        self._quic._send_probe()
 
     def close(self, code: int, reason: str, *, application: bool = True) -> None:
         """See `Engine`."""

@@ -39,6 +39,12 @@ LINGER = 2.0
 """Seconds that a closing connection waits for what it sent to be acknowledged."""
 REFUSED_FOR = 2.0
 """Seconds that the peer's port may be reported closed before we believe that it is gone."""
+SILENCE = 1.0
+"""Seconds without a word from a server that owes us one, until it is asked for a sign of life.
+
+Time-outs double, so that who was away for long is asked again late. A server that was restarted
+answers with a stateless reset at once, but has to be asked first.
+"""
 REBIND_INTERVAL = 1.0
 MAX_FAREWELLS = 16
 CLOCK_RESOLUTION = 1e-4
@@ -118,6 +124,8 @@ class QuicTransport:
         self._timer_at = 0.0
         self._keep_alive = False
         self._ping_timer: asyncio.TimerHandle | None = None
+        self._heard_at = self._pinged_at = self._started
+        self._silence = SILENCE
         self._patience = self._loop.call_later(options.handshake_timeout, self._too_late)
         self._refused_since: float | None = None
         self._rebound_at = 0.0
@@ -175,6 +183,9 @@ class QuicTransport:
     def _write(self, message: Sequence[Buffer]) -> None:
         self._sent += sum(map(len, message))
         self._engine.write(*message)
+        if self._is_client and (self._ping_timer is None or self._silence > SILENCE):
+            self._silence = SILENCE
+            self._schedule_ping()
         self._schedule_flush()
 
     def receive(self) -> Coroutine[Any, Any, memoryview]:
@@ -227,12 +238,12 @@ class QuicTransport:
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Take one datagram; any bytes."""
-        self._refused_since = None
+        self._refused_since, self._heard_at = None, now
         self._engine.receive(datagram, path, now)
 
     def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
         """Take several datagrams; any bytes."""
-        self._refused_since = None
+        self._refused_since, self._heard_at = None, now
         self._engine.receive_run(run, size, path, now)
 
     def stray_received(self, datagram: bytes, path: Path, now: float) -> None:
@@ -498,11 +509,30 @@ class QuicTransport:
         if self._ping_timer is not None:
             self._ping_timer.cancel()
             self._ping_timer = None
-        if self._keep_alive and self._closing is None:
-            interval = min(self._options.keep_alive_interval, self._engine.idle_timeout / 3)
-            self._ping_timer = self._loop.call_later(interval, self._ping)
+        waits = self._is_client and self._engine.unacknowledged
+        if (self._keep_alive or waits) and self._closing is None:
+            delay = max(self._until_ping(), CLOCK_RESOLUTION)
+            self._ping_timer = self._loop.call_later(delay, self._ping_if_silent)
+
+    def _until_ping(self) -> float:
+        """Seconds until the peer is asked for a sign of life, if nothing is heard until then."""
+        interval = min(self._options.keep_alive_interval, self._engine.idle_timeout / 3)
+        if self._is_client:
+            interval = min(self._silence, interval)
+        return interval - (monotonic() - max(self._heard_at, self._pinged_at))
+
+    def _ping_if_silent(self) -> None:
+        if self._until_ping() > CLOCK_RESOLUTION:
+            self._schedule_ping()
+            return
+        # Whoever answers and has merely nothing to say is asked ever less often.
+        answered = self._heard_at >= self._pinged_at
+        longest = self._options.keep_alive_interval
+        self._silence = min(2 * self._silence, longest) if answered else SILENCE
+        self._ping()
 
     def _ping(self) -> None:
+        self._pinged_at = monotonic()
         self._engine.ping()
         self._schedule_flush()
         self._schedule_ping()

@@ -1,6 +1,7 @@
 """The transport on an engine and an endpoint that the test plays itself."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable
 from time import monotonic
@@ -504,6 +505,96 @@ async def test_time_is_passed_on_when_it_has_come(bench: Bench) -> None:
 
     assert len(bench.engine.ticks) == 1
     assert loop.is_running()
+
+
+class Clock:
+    """Time that the test moves, for a transport and the timers that it sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = monotonic()
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        monkeypatch.setattr(connection, "monotonic", lambda: self.now)
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", self._call_later)
+
+    def _call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        entry = (self.now + delay, callback)
+        self.timers.append(entry)
+        loop = asyncio.get_running_loop()
+        clock = self
+
+        class Handle(asyncio.TimerHandle):
+            def cancel(self) -> None:
+                clock.timers = [each for each in clock.timers if each is not entry]
+
+        return Handle(entry[0], callback, [], loop)
+
+    def advance(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := [each for each in self.timers if each[0] <= end]:
+            first = min(due, key=lambda each: each[0])
+            self.timers.remove(first)
+            self.now = max(self.now, first[0])
+            first[1]()
+        self.now = end
+
+
+async def test_a_silent_server_that_owes_an_answer_is_asked_every_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    bench = Bench()
+    bench.establish()
+    clock.advance(5)
+    assert bench.engine.pings == 0
+    bench.engine.unacknowledged = 100
+    await bench.transport.send(b"request")
+    clock.advance(10)
+    assert 8 <= bench.engine.pings <= 10
+
+    bench.engine.unacknowledged = 0
+    clock.advance(2)
+    before = bench.engine.pings
+    clock.advance(60)
+    assert bench.engine.pings == before
+
+
+async def test_a_server_that_answers_is_asked_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    bench = Bench()
+    bench.establish()
+    bench.transport.keep_alive = True
+    asked = []
+    for _ in range(100):
+        before = bench.engine.pings
+        clock.advance(1)
+        if bench.engine.pings > before:
+            asked.append(clock.now)
+            bench.transport.datagram_received(b"", PATH, clock.now)
+    intervals = [round(later - now) for now, later in itertools.pairwise(asked)]
+    assert intervals[:4] == [2, 4, 8, 10]
+    assert set(intervals[4:]) == {10}
+
+    # Who wants something is told soon again whether the server is there.
+    bench.engine.unacknowledged = 100
+    await bench.transport.send(b"request")
+    before = bench.engine.pings
+    clock.advance(3)
+    assert bench.engine.pings >= before + 1
+
+
+async def test_a_server_asks_its_clients_at_ease(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    bench = Bench(is_client=False)
+    bench.establish()
+    bench.engine.unacknowledged = 100
+    await bench.transport.send(b"answer")
+    clock.advance(9)
+    assert bench.engine.pings == 0
+    bench.transport.keep_alive = True
+    clock.advance(25)
+    assert bench.engine.pings in (2, 3)
 
 
 async def test_pings_are_sent_only_while_they_are_wanted(bench: Bench) -> None:

@@ -355,6 +355,20 @@ def test_pings_keep_it_up(simulate: Simulate, engines: str) -> None:
     assert simulation.server.ending is None
 
 
+def test_a_ping_is_not_held_back_by_what_is_lost(simulate: Simulate, engines: str) -> None:
+    """A full congestion window and doubled time-outs are no reason not to ask a silent peer."""
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.write(bytes(10_000_000))
+    simulation.run(lambda: len(simulation.received["server"]) > 100_000)
+    simulation.loss = 1.0
+    simulation.advance(12)
+    for _ in range(5):
+        simulation.outgoing("client")
+        simulation.client.ping()
+        assert simulation.outgoing("client")
+
+
 def test_keys_are_renewed_before_they_wear_out(
     simulate: Simulate, engines: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
