@@ -180,7 +180,7 @@ class UserStore:
         return None if account is None else account.nt_hash
 
     def _insert(self, account: Account, comments: tuple[str, ...]) -> None:
-        _check_name(account.name)
+        check_name(account.name)
         if account.name in self:
             raise UsersError(f"there is already a user {account.name!r}")
         self._entries[_key(account.name)] = _Entry(account, comments)
@@ -196,7 +196,8 @@ def _hashed(name: str, password: str) -> bytes:
     return nt_hash(password)
 
 
-def _check_name(name: str, owner: str = "user") -> None:
+def check_name(name: str, owner: str = "user") -> None:
+    """Raise `UsersError` for a name that no user, or other owner, can have."""
     if not name:
         raise UsersError(f"a {owner} needs a name")
     if len(name) > _MAX_NAME:
@@ -211,7 +212,7 @@ def _groups(names: Iterable[str]) -> tuple[str, ...]:
     """Names of groups in the one way to write them."""
     groups = {_key(name) for name in names}
     for name in groups:
-        _check_name(name, "group")
+        check_name(name, "group")
         if "," in name:
             raise UsersError(f"{name!r} cannot be a group's name: it holds ','")
     return tuple(sorted(groups))

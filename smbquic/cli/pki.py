@@ -14,7 +14,7 @@ from smbquic.cli.output import emit, printable, warn
 from smbquic.pki import issuing
 from smbquic.pki.authority import KeyType, Purpose
 from smbquic.pki.checks import CertificateError
-from smbquic.pki.container import ders, read_certificates, read_credential
+from smbquic.pki.container import ders, is_pem, read_certificates, read_credential
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
 from smbquic.pki.explain import Finding, Verdict, describe, explain, usable
 from smbquic.pki.files import PkiError, RevokedError
@@ -198,6 +198,8 @@ def renew_command(
             issuing.files_of(pki, stem)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if not pki.intermediate.exists():
+        raise click.UsageError(f"{directory} is no PKI: smbquic pki init makes one")
     chosen = stems or issuing.due(pki, within=within)
     password = _issuer_password(pki, password_file) if chosen else None
     renewed: list[CertificateFiles] = []
@@ -418,6 +420,8 @@ def convert_command(
     \b
     smbquic pki convert fs.pfx fs.pem fs.key --password-file secret
     """
+    if is_pem(source):
+        raise click.UsageError(f"{source} is PEM already: there is nothing to convert")
     credential = read_credential(source, password=_given_password(password_file))
     CertificateFiles(certificate, key).write(credential)
     click.echo(f"made {certificate} and {key}")

@@ -13,11 +13,12 @@ from typing import Any, get_args
 import click
 
 from smbquic import api, config
-from smbquic.auth.users import UserStore
+from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, names_of, outside_address
 from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
 from smbquic.cli.loop import on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
+from smbquic.cli.passwords import ask_new
 from smbquic.cli.privileges import Account, is_root, only_roots, unreadable
 from smbquic.cli.shares import collect
 from smbquic.cli.status import answering
@@ -55,14 +56,13 @@ def _user_store(base: config.Configuration, users: tuple[str, ...], path: Path |
     store = UserStore.load(path) if path else base.users
     for text in users:
         name, colon, password = text.partition(":")
+        check_name(name)
         if colon:
             warn(f"--user {name}:...: a password on the command line can be seen by others")
         elif "SMBQUIC_PASSWORD" in os.environ:
             password = os.environ["SMBQUIC_PASSWORD"]
         else:
-            password = click.prompt(
-                f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True
-            )
+            password = ask_new(name, "SMBQUIC_PASSWORD, or --users FILE")
         store.add(name, password)
     return store
 

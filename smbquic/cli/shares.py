@@ -57,7 +57,7 @@ def collect(
     for share in shares:
         if share.name.casefold() in names:
             raise click.UsageError(
-                f"two shares have the name {share.name}: use --share NAME=PATH for one"
+                f"two shares have the same name, {share.name}: use --share NAME=PATH for one"
             )
         names.add(share.name.casefold())
     return {share.name: share for share in shares}

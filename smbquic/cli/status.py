@@ -19,7 +19,7 @@ import click
 
 from smbquic.api import Serving
 from smbquic.cli.command import command, json_option
-from smbquic.cli.output import emit, printable
+from smbquic.cli.output import emit, printable, warn
 from smbquic.cli.privileges import is_root
 from smbquic.errors import ConnectError
 from smbquic.pki.private import user_data_directory
@@ -82,10 +82,19 @@ def _ask(path: Path) -> dict[str, Any] | None:
         try:
             link.connect(str(path))
             answer = b"".join(iter(lambda: link.recv(1 << 16), b""))
+            found: dict[str, Any] = json.loads(answer)
         except (ConnectionRefusedError, FileNotFoundError):
             path.unlink(missing_ok=True)
             return None
-    found: dict[str, Any] = json.loads(answer)
+        except TimeoutError:
+            warn(f"{path}: the server does not answer within {PATIENCE:g} s")
+            return None
+        except OSError as error:
+            warn(f"{path}: the server cannot be asked: {error.strerror}")
+            return None
+        except ValueError:
+            warn(f"{path}: this is not the answer of a server")
+            return None
     return found
 
 
@@ -110,7 +119,10 @@ def status(*, as_json: bool) -> None:
         if as_json:
             emit(each)
         else:
-            click.echo("\n".join(_lines(each)))
+            try:
+                click.echo("\n".join(_lines(each)))
+            except (KeyError, TypeError):
+                warn("a server of another version answers: restart it, or use --json")
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

@@ -5,9 +5,11 @@ from typing import IO
 
 import click
 
-from smbquic.auth.users import UserStore
+from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.command import command_group, json_option, option
-from smbquic.cli.output import emit
+from smbquic.cli.output import emit, warn
+from smbquic.cli.passwords import ask_new, read_first_line
+from smbquic.cli.privileges import is_root
 from smbquic.server.accounts import account_of, group_sid, sid_of
 
 _users_option = option(
@@ -34,10 +36,10 @@ def group() -> None:
     """
 
 
-def _password(file: IO[str] | None) -> str:
+def _password(file: IO[str] | None, name: str) -> str:
     if file is not None:
-        return str(file.readline()).rstrip("\r\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+        return read_first_line(file, name)
+    return ask_new(name, "--password-file FILE, or - for standard input")
 
 
 @group.command("add")
@@ -50,11 +52,20 @@ def add(name: str, path: Path, password_file: IO[str] | None) -> None:
     \b
     smbquic user add alice --users users.txt
     """
-    store = UserStore.load(path) if path.exists() else UserStore()
+    is_new = not path.exists()
+    if is_new and not path.absolute().parent.is_dir():
+        raise click.UsageError(f"{path}: there is no folder {path.parent}: make it first")
+    store = UserStore() if is_new else UserStore.load(path)
     if name in store:
         raise click.UsageError(f"{name} is in {path} already; use: smbquic user passwd")
-    store.add(name, _password(password_file))
+    check_name(name)
+    store.add(name, _password(password_file, name))
     store.save(path)
+    if is_new and is_root():
+        warn(
+            f"{path} is root's alone: for a server that runs as another user,"
+            f" chown USER: {path} (it stays that user's)"
+        )
 
 
 @group.command("passwd")
@@ -68,7 +79,7 @@ def passwd(name: str, path: Path, password_file: IO[str] | None) -> None:
     smbquic user passwd alice --users users.txt
     """
     store = _load_with(path, name)
-    store.set_password(name, _password(password_file))
+    store.set_password(name, _password(password_file, name))
     store.save(path)
 
 
@@ -133,7 +144,7 @@ def list_command(path: Path, *, as_json: bool) -> None:
     \b
     smbquic user list --users users.txt
     """
-    names = UserStore.load(path).names()
+    names = _load(path).names()
     if as_json:
         emit({"users": names})
         return
@@ -141,10 +152,17 @@ def list_command(path: Path, *, as_json: bool) -> None:
         click.echo(name)
 
 
+def _load(path: Path) -> UserStore:
+    if not path.exists():
+        raise click.UsageError(f"there is no file {path}: smbquic user add makes it")
+    return UserStore.load(path)
+
+
 def _load_with(path: Path, name: str) -> UserStore:
-    store = UserStore.load(path)
+    store = _load(path)
     if name not in store:
-        raise click.UsageError(f"{path} has no user {name}; it has {', '.join(store.names())}")
+        there = ", ".join(store.names()) or "none"
+        raise click.UsageError(f"{path} has no user {name}; it has {there}")
     return store
 
 

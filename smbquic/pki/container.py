@@ -72,6 +72,11 @@ def read_credential(
     return Credential(found, found_key, tuple(order_chain(found, others)))
 
 
+def is_pem(path: Path) -> bool:
+    """Whether a file is PEM. Raises `PkiError`."""
+    return _PEM in _read(path)
+
+
 def ders(chain: Sequence[x509.Certificate]) -> list[bytes]:
     """The certificates as TLS hands them over."""
     return [each.public_bytes(Encoding.DER) for each in chain]

@@ -161,7 +161,10 @@ def init(
     place = directory if directory.exists() else directory.parent
     place.mkdir(parents=True, exist_ok=True)
     stage = PkiDirectory(place / f".{secrets.token_hex(4)}.new")
-    stage.path.mkdir(mode=0o700)
+    try:
+        stage.path.mkdir(mode=0o700)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(directory)) from error
     try:
         _fill(stage, (*LOCAL_NAMES, *names), key_type, password, now or now_utc())
         if place == directory:

@@ -193,3 +193,19 @@ def test_convert(pki: PkiDirectory, tmp_path: Path) -> None:
     assert out[0].read_bytes() == pki.server.certificate.read_bytes()
     assert out[1].read_bytes() == pki.server.key.read_bytes()
     assert out[1].stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_pem_need_not_be_converted(pki: PkiDirectory, tmp_path: Path) -> None:
+    out = (tmp_path / "fs.pem", tmp_path / "fs.key")
+    assert "is PEM already" in pki_command("convert", pki.server.certificate, *out, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_pki_has_nothing_to_renew(tmp_path: Path) -> None:
+    assert "is no PKI: smbquic pki init" in pki_command("renew", tmp_path, code=2)
+
+
+def test_a_pki_that_cannot_be_made_is_named(run_main: Callable[..., Ended]) -> None:
+    failed = run_main("pki", "init", "/proc/smbquic")
+    assert failed.code == ExitCode.PARTLY
+    assert failed.said.startswith("smbquic: /proc/smbquic: ")

@@ -1,0 +1,51 @@
+"""`smbquic status` where what answers is not a server of this version."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smbquic.cli import status
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.main import main
+
+
+@pytest.fixture
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """Something that answers as it is told to, where servers have their sockets."""
+    monkeypatch.setattr(status, "folder", lambda: tmp_path)
+    monkeypatch.setattr(status, "SYSTEM", tmp_path)
+    answers: list[bytes] = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "1.sock"))
+        listener.listen()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(answers[0])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield answers
+        thread.join()
+
+
+def test_a_server_of_another_version(
+    answer: list[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer.append(b'{"name": "fs", "pid": 1}')
+    assert main(["status"]) == ExitCode.DONE
+    captured = capsys.readouterr()
+    assert "a server of another version answers" in captured.err
+    assert captured.out == ""
+
+
+def test_what_is_no_server(
+    answer: list[bytes], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answer.append(b"220 mail.example ESMTP")
+    assert main(["status"]) == ExitCode.TRANSPORT
+    assert f"{tmp_path / '1.sock'}: this is not the answer of a server" in capsys.readouterr().err
