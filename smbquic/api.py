@@ -51,6 +51,7 @@ from smbquic.transport.addresses import url as url_of
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
 from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
+from smbquic.transport.quic.tickets import TicketPolicy
 from smbquic.wire.negotiate import Dialect
 
 _log = logging.getLogger(__name__)
@@ -416,6 +417,7 @@ async def serve(
     datagram_size: int | None = None,
     tls_ciphers: Sequence[str] = DEFAULT_CIPHERS,
     tls_groups: Sequence[str] = (),
+    tls_tickets: TicketPolicy = "auto",
     audit: Sink | None = None,
     audit_files: bool = False,
 ) -> AsyncIterator[Serving]:
@@ -493,6 +495,7 @@ async def serve(
         datagram_size=datagram_size,
         ciphers=tuple(tls_ciphers),
         groups=tuple(tls_groups),
+        tickets=tls_tickets,
     )
     decide = _decision_by(shown) if shown is not None else None
     log = AuditLog(audit, decide=decide, files=audit_files)

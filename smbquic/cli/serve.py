@@ -380,6 +380,7 @@ def serve(
             congestion=congestion or base.congestion,
             tls_ciphers=base.tls_ciphers,
             tls_groups=base.tls_groups,
+            tls_tickets=base.tls_tickets,
             audit=sink,
             audit_files=options is not None and options.file_access,
         ) as serving:

@@ -29,6 +29,7 @@ from smbquic.protocol.settings import (
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.share import check_share_name
 from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
+from smbquic.transport.quic.tickets import TicketPolicy
 from smbquic.wire.negotiate import Dialect
 
 _SYNTAX_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -88,6 +89,7 @@ class Configuration:
     congestion: Congestion = "cubic"
     tls_ciphers: tuple[str, ...] = DEFAULT_CIPHERS
     tls_groups: tuple[str, ...] = ()
+    tls_tickets: TicketPolicy = "auto"
     private_names: tuple[str, ...] = ()
     shares: tuple[ShareFolder, ...] = ()
     certificates: tuple[IdentityFiles, ...] = ()
@@ -152,6 +154,7 @@ class _Reader:
             congestion=values.get("congestion", "cubic"),
             tls_ciphers=values.get("tls_ciphers", DEFAULT_CIPHERS),
             tls_groups=values.get("tls_groups", ()),
+            tls_tickets=values.get("tls_tickets", "auto"),
             private_names=values.get("private_names", ()),
             shares=shares,
             certificates=certificates,

@@ -19,6 +19,7 @@ from smbquic.transport.quic.options import (
     Congestion,
     EngineName,
 )
+from smbquic.transport.quic.tickets import TicketPolicy
 
 DEFAULT_LISTEN = ("quic://0.0.0.0:443",)
 
@@ -183,6 +184,14 @@ SECTIONS = (
                 "The groups that QUIC's keys may be exchanged in. The post-quantum X25519MLKEM768"
                 " needs the engine qh3.",
                 tuple(GROUPS),
+            ),
+            Key(
+                "tls_tickets",
+                "string",
+                '"auto"',
+                "Which clients may take up their TLS sessions again, for a shorter handshake: auto"
+                " leaves out those that may break on the offer, as Samba's does.",
+                get_args(TicketPolicy),
             ),
             Key(
                 "private_names",

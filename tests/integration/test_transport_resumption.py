@@ -94,8 +94,8 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> list[TicketStore]:
     made: list[TicketStore] = []
     original = TicketStore.__init__
 
-    def note(self: TicketStore, *arguments: Any) -> None:
-        original(self, *arguments)
+    def note(self: TicketStore, *arguments: Any, **more: Any) -> None:
+        original(self, *arguments, **more)
         made.append(self)
 
     monkeypatch.setattr(TicketStore, "__init__", note)

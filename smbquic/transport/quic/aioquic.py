@@ -172,7 +172,9 @@ def by_name(names: ServerNames, options: QuicOptions) -> Pick:
     """What finds the certificate for a name. Raises as `server_configuration` does."""
     made = {
         id(identity): Shown(
-            server_configuration(identity, options), identity.verify, identity.ticket_store()
+            server_configuration(identity, options),
+            identity.verify,
+            identity.ticket_store(options.tickets),
         )
         for identity in names.all
     }

@@ -118,6 +118,7 @@ class Context(tls.Context):
         # Data ahead of the handshake can be replayed: it is neither offered nor taken.
         adopted._max_early_data = None
         adopted._wants_early_data = False
+        adopted._tickets = None
         if tickets is not None:
             adopted._remember_in(tickets)
 
@@ -140,11 +141,14 @@ class Context(tls.Context):
         hello = tls.pull_client_hello(input_buf)
         self.asked_name = hello.server_name or ""
         self._wants_early_data = hello.early_data
+        modes = hello.psk_key_exchange_modes
         input_buf.seek(start)
         shares = (group for group, _ in hello.key_share or ())
         self.group = next((group for group in shares if group in self._supported_groups), None)
         if self.pick is not None:
             self._show(self.pick(self.asked_name))
+        if self._tickets is not None and not self._tickets.offers(modes):
+            self.new_session_ticket_cb = None
         super()._server_handle_hello(input_buf, initial_buf, handshake_buf)
 
     def _client_handle_hello(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:

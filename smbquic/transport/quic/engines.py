@@ -102,13 +102,13 @@ def server_engine(
         return choice, partial(
             qh3.Qh3Engine,
             qh3.server_configuration(identity, options),
-            tickets=identity.ticket_store(),
+            tickets=identity.ticket_store(options.tickets),
         )
     return choice, partial(
         aioquic.AioquicEngine,
         aioquic.server_configuration(identity, options),
         verify=identity.verify,
-        tickets=identity.ticket_store(),
+        tickets=identity.ticket_store(options.tickets),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal, TextIO, get_args
 
 from smbquic.transport.addresses import SocketAddress, is_loopback, is_private
 from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.tickets import TicketPolicy
 from smbquic.transport.quic.udp import ethernet_payload, largest_payload
 
 INTERNET_DATAGRAM = 1200
@@ -47,6 +48,7 @@ class QuicOptions:
     gets the TLS secrets in the format of SSLKEYLOGFILE, `qlog` names a folder for one qlog file per
     connection. Of handshakes that are not over there are `max_half_open` at a time; half as many
     have clients prove their addresses, of which each may have `max_half_open_of_address` then.
+    `tickets` says which clients a server lets take up their TLS sessions again.
     """
 
     datagram_size: int | None = None
@@ -62,6 +64,7 @@ class QuicOptions:
     groups: tuple[str, ...] = ()
     secrets_log: TextIO | None = None
     qlog: Path | None = None
+    tickets: TicketPolicy = "auto"
 
     def __post_init__(self) -> None:
         size = self.datagram_size
@@ -71,6 +74,8 @@ class QuicOptions:
             raise ValueError(f"engine is one of {', '.join(get_args(EngineName))}")
         if self.congestion not in get_args(Congestion):
             raise ValueError(f"congestion is one of {', '.join(get_args(Congestion))}")
+        if self.tickets not in get_args(TicketPolicy):
+            raise ValueError(f"tickets is one of {', '.join(get_args(TicketPolicy))}")
         if not self.ciphers or not CIPHERS.keys() >= set(self.ciphers):
             raise ValueError(f"ciphers are some of {', '.join(CIPHERS)}")
         if not GROUPS.keys() >= set(self.groups):

@@ -185,6 +185,7 @@ class Context(tls.Context):
         # Data ahead of the handshake can be replayed: it is neither offered nor taken.
         adopted._max_early_data = None
         adopted._wants_early_data = False
+        adopted._tickets = None
 
     def handle_message(
         self, input_data: bytes, output_buf: dict[tls.Epoch, QuicBuffer], epoch: int = -1
@@ -259,6 +260,7 @@ class Context(tls.Context):
         input_buf.seek(start)
         self.asked_name = hello.server_name or ""
         self._wants_early_data = hello.early_data
+        modes = hello.psk_key_exchange_modes
         if ALPN not in (hello.alpn_protocols or ()):
             raise Refused(120, "No common ALPN protocols")
         # The library takes the first share that it knows, whatever it is to support.
@@ -266,6 +268,8 @@ class Context(tls.Context):
         self.group = next((group for group in shares if group in _KNOWN_GROUPS), None)
         if self.group not in self._supported_groups:
             raise Refused(40, "no common group to exchange keys in")
+        if self._tickets is not None and not self._tickets.offers(modes):
+            self.new_session_ticket_cb = None
         super()._server_handle_hello(input_buf, *buffers)
 
     def _process_certificate(self, certificate: tls.Certificate) -> None:

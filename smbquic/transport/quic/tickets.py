@@ -7,9 +7,9 @@ clients that have to show one. docs/decisions/0017-resumption-and-resets.md
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 LONGEST = 7 * 86400.0
 """Seconds that a client may keep a ticket, whatever its server says ([RFC8446] 4.6.1)."""
@@ -17,6 +17,10 @@ CLIENT_TICKETS = 64
 SERVER_TICKETS = 4096
 SERVER_LIFETIME = 86400.0
 """Seconds; what the engines tell the clients."""
+
+TicketPolicy = Literal["auto", "always", "never"]
+"""Which clients a server gives tickets: `auto` leaves out those that may break on one."""
+_PSK_KE, _PSK_DHE_KE = 0, 1
 
 Key = tuple[object, ...]
 """For what a client's ticket is good: the server's name, its port, and what else must agree."""
@@ -92,18 +96,35 @@ class Session(Protocol):
 class TicketStore:
     """The sessions that a server remembers for one certificate, each of which is used once.
 
-    The oldest go where there are too many, and after `SERVER_LIFETIME`.
+    The oldest go where there are too many, and after `SERVER_LIFETIME`. `policy` says which clients
+    get a ticket; where none do, there is no store.
     """
 
     def __init__(
-        self, limit: int = SERVER_TICKETS, clock: Callable[[], float] = time.monotonic
+        self,
+        limit: int = SERVER_TICKETS,
+        clock: Callable[[], float] = time.monotonic,
+        policy: TicketPolicy = "auto",
     ) -> None:
+        self._policy = policy
         self._limit = limit
         self._clock = clock
         self._sessions: OrderedDict[bytes, tuple[float, Any]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def offers(self, modes: Sequence[int] | None) -> bool:
+        """Whether a client gets a ticket that offers these `psk_key_exchange_modes`.
+
+        Not by `auto` where the client says nothing of them, or takes psk_ke, which nobody resumes
+        with: that is what a TLS library offers by itself, in a program that may have thought of
+        resumption as little. Samba's client frees its session once it is connected, and then
+        crashes on the ticket. QUIC libraries, which mean to resume, offer psk_dhe_ke alone.
+        """
+        if self._policy == "auto":
+            return modes is not None and _PSK_DHE_KE in modes and _PSK_KE not in modes
+        return True
 
     def keep(self, session: Session) -> None:
         """Remember a session that a client was given a ticket for."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from smbquic.errors import ConnectError, HandshakeError, TransportError
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
-from smbquic.transport.quic.tickets import TicketCache, TicketStore
+from smbquic.transport.quic.tickets import TicketCache, TicketPolicy, TicketStore
 
 ALPN = "smb"
 
@@ -81,12 +81,14 @@ class ServerTls:
         if self.client_ca is not None and self.verify is None:
             raise ValueError("client_ca needs verify, which holds the chain against it")
 
-    def ticket_store(self) -> TicketStore | None:
+    def ticket_store(self, policy: TicketPolicy) -> TicketStore | None:
         """For the sessions that begin with this certificate, if clients may take them up again.
 
         Where they have to show a certificate, they have to each time.
         """
-        return TicketStore() if self.verify is None else None
+        if self.verify is not None or policy == "never":
+            return None
+        return TicketStore(policy=policy)
 
 
 @dataclass(frozen=True, slots=True)

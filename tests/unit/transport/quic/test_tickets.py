@@ -12,6 +12,7 @@ from smbquic.transport.quic.tickets import (
     Resumption,
     Ticket,
     TicketCache,
+    TicketPolicy,
     TicketStore,
 )
 from tests.unit.clock import Clock
@@ -133,3 +134,20 @@ def test_a_server_forgets_the_oldest_where_there_are_too_many(clock: Clock) -> N
     assert len(store) == 2
     assert store.take(b"1") is None
     assert store.take(b"3") is not None
+
+
+@pytest.mark.parametrize(
+    ("policy", "modes", "offered"),
+    [
+        ("auto", [1], True),
+        ("auto", [0, 1], False),
+        ("auto", [1, 0], False),
+        ("auto", [0], False),
+        ("auto", [], False),
+        ("auto", None, False),
+        ("always", [0, 1], True),
+        ("always", None, True),
+    ],
+)
+def test_who_gets_a_ticket(policy: TicketPolicy, modes: list[int] | None, offered: bool) -> None:
+    assert TicketStore(policy=policy).offers(modes) is offered
