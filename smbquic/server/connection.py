@@ -268,6 +268,7 @@ class Connection:
 
     async def _close(self) -> None:
         self.closed = True
+        self.last_message = None
         for task in self.tasks:
             task.cancel()
         if self.tasks:

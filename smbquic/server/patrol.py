@@ -14,6 +14,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from smbquic.server.heap import HeapUse, trim
 from smbquic.transport.serving import Refusal
 
 if TYPE_CHECKING:
@@ -72,12 +73,18 @@ class Pace:
 
 
 class Patrol:
-    """Looks after the connections of a server, as long as there are any."""
+    """Looks after the connections of a server, as long as there are any.
+
+    `waiting` is what waits in memory for clients, in bytes; `left` counts those that have left.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._timer: asyncio.TimerHandle | None = None
+        self._heap = HeapUse()
+        self._trimming: asyncio.Future[None] | None = None
         self.waiting = 0
+        self.left = 0
 
     def begin(self) -> None:
         """There is a connection to look after."""
@@ -92,16 +99,23 @@ class Patrol:
 
     def _round(self) -> None:
         self._timer = None
-        self.look(asyncio.get_running_loop().time())
-        if self._server.connections:
+        if self.look(asyncio.get_running_loop().time()) and self._trimming is None:
+            self._trimming = asyncio.get_running_loop().run_in_executor(None, trim)
+            self._trimming.add_done_callback(self._trimmed)
+        if self._server.connections or self._heap.due:
             self.begin()
 
-    def look(self, now: float) -> None:
-        """Hangs up on whoever is too slow, or holds too much."""
+    def _trimmed(self, _: object) -> None:
+        self._trimming = None
+
+    def look(self, now: float) -> bool:
+        """Hangs up on whoever is too slow, or holds too much; returns whether to trim the heap."""
         limits = self._server.limits
         held: dict[Connection, int] = {}
+        moved = 0
         for connection in list(self._server.connections):
             flow = connection.transport.flow()
+            moved += flow.sent + flow.received
             complaint = connection.pace.judge(flow, now, limits)
             connection.last_message = None
             if complaint is not None:
@@ -111,6 +125,7 @@ class Patrol:
         self.waiting = sum(held.values())
         if self.waiting > limits.buffers:
             self._relieve(held)
+        return self._heap.note(moved, self.waiting, self.left)
 
     def _relieve(self, held: dict[Connection, int]) -> None:
         """Has those go who hold the most, of the user who holds the most, until it is bearable."""

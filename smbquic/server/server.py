@@ -126,6 +126,7 @@ class Server:
             await connection.run()
         finally:
             del self.connections[connection]
+            self.patrol.left += 1
             self.fairness.leave(connection)
             self.admission.leave(connection)
             connection.trail.record(Event.DISCONNECTION, reason=connection.ended)

@@ -83,6 +83,11 @@ class Assembler:
         """Bytes of the message that is not complete yet."""
         return len(self._message) + len(self._head)
 
+    def clear(self) -> None:
+        """Drop the message that is not complete; nothing may be fed any more."""
+        self._head.clear()
+        self._message = bytearray()
+
     def feed(self, data: Buffer, limit: int) -> None:
         """Take the next piece; messages may be up to `limit` bytes long.
 
@@ -174,6 +179,13 @@ class Inbox:
         if self._end is None:
             self._end = error
             self._wake()
+
+    def clear(self) -> None:
+        """Drop the messages that nobody will fetch, and what the error has seen on its way."""
+        self._messages.clear()
+        self._cost = 0
+        if self._end is not None:
+            self._end.with_traceback(None)
 
     async def get(self) -> memoryview:
         """Wait for the next message; raises the error that `end` was given.

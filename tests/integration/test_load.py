@@ -1,9 +1,13 @@
 """Many clients at once, in small: `python -m tests.load` does it for as long as one likes."""
 
 from pathlib import Path
+from time import sleep
+
+import pytest
 
 from smbquic.pki import PkiDirectory
 from tests.interop.processes import running_server
+from tests.load import memory
 from tests.load.run import Plan, run
 
 
@@ -13,3 +17,16 @@ def test_nothing_differs(tmp_path: Path, pki: PkiDirectory) -> None:
         outcome = run(plan, server)
     assert outcome.differences == []
     assert outcome.operations == 20 * 15
+
+
+@pytest.mark.parametrize("engine", ["qh3", "aioquic"])
+def test_memory_comes_back_after_a_crowd(tmp_path: Path, pki: PkiDirectory, engine: str) -> None:
+    """Clients that moved 8 MiB each cost little while they are there, and nothing afterwards."""
+    crowd = memory.Crowd(clients=20, active=4, size=8 << 20)
+    with running_server(tmp_path, pki, "--engine", engine) as server:
+        before = server.memory()
+        [most] = memory.peaks(server, crowd, count=1)
+        # Of 20 clients with 16 MiB each; four messages both ways are under way at a time.
+        assert most - before < 160 << 20
+        while server.memory() - before > 32 << 20:
+            sleep(0.1)  # until pytest's time limit: it comes back when the server is quiet

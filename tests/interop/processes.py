@@ -99,6 +99,10 @@ class ServerProcess:
         """The most memory that it has had resident so far, in bytes."""
         return self._status("VmHWM")
 
+    def forget_peak_memory(self) -> None:
+        """Let `peak_memory` count from now on."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
     def _status(self, key: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
         [value] = [line.split()[1] for line in status.splitlines() if line.startswith(key)]

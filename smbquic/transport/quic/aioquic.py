@@ -442,6 +442,12 @@ class AioquicEngine:
             self.close(INTERNAL_ERROR, "", application=False)
             self._quic._close_end()
 
+    def free(self) -> None:
+        """See `Engine`."""
+        self._pieces.clear()
+        self._early.clear()
+        vars(self._quic).clear()
+
     def _take_events(self) -> None:
         while (event := self._quic.next_event()) is not None:
             match event:

@@ -131,6 +131,8 @@ class QuicTransport:
         self._rebound_at = 0.0
         self._farewell: list[Batch] = []
         self._farewells = 0
+        # What is known of the path in the end, when the engine is no more.
+        self._final: PathStatistics | None = None
 
     @property
     def name(self) -> str:
@@ -144,6 +146,8 @@ class QuicTransport:
 
     def statistics(self) -> PathStatistics:
         """What it has seen of its path; see `MessageTransport.statistics`."""
+        if self._final is not None:
+            return self._final
         engine = self._engine
         return PathStatistics(engine.round_trip, engine.datagram_size, engine.lost_packets)
 
@@ -173,7 +177,7 @@ class QuicTransport:
     async def send(self, *buffers: Buffer) -> None:
         """Send one message; see `MessageTransport.send`."""
         message = framing.framed(buffers)
-        if self._senders or self._engine.unsent >= SEND_LIMIT:
+        if self._closing is None and (self._senders or self._engine.unsent >= SEND_LIMIT):
             await self._wait_for_room()
         if self._closing is not None:
             raise ConnectionClosed(str(self._closing))
@@ -194,15 +198,23 @@ class QuicTransport:
 
     def close(self, reason: str = "") -> None:
         """Begin an orderly end; see `MessageTransport.close`."""
+        self._discard()
         if self._closing is None:
-            self._backlog.clear()
             self._end(ConnectionClosed(reason or "the connection was closed"), reason)
             self._schedule_flush()
 
     def drop(self, reason: str) -> None:
         """End it now; see `MessageTransport.drop`."""
-        self._backlog.clear()
+        self._discard()
         self.abort(ConnectionClosed(reason))
+
+    def _discard(self) -> None:
+        """Free what was received and nobody will fetch."""
+        self._backlog.clear()
+        self._assembler.clear()
+        self._inbox.clear()
+        if self._closing is not None:
+            self._inbox.end(self._closing)
 
     async def wait_closed(self) -> None:
         """Wait until the peer was told, or told us, that the connection is over."""
@@ -211,7 +223,7 @@ class QuicTransport:
     def flow(self) -> Flow:
         """How far the messages have got; see `MessageTransport.flow`."""
         inbox, begun = self._inbox, self._assembler.held + len(self._backlog)
-        untaken = self._engine.unacknowledged
+        untaken = self._engine.unacknowledged if self._final is None else 0
         return Flow(
             sent=self._sent,
             untaken=untaken,
@@ -224,15 +236,17 @@ class QuicTransport:
 
     def abort(self, error: TransportError) -> None:
         """End the connection at once, for a reason the peer need not know."""
-        self._end(error)
-        self._engine.close(NO_ERROR, "")
-        self._flush()
+        if self._final is None:
+            self._end(error)
+            self._engine.close(NO_ERROR, "")
+            self._flush()
 
     def abandon(self) -> None:
         """Forget the connection: nothing is sent and nothing is waited for any more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._engine.abandon()
+        if self._final is None:
+            self._engine.abandon()
 
     # What comes in: a Destination's methods, and time.
 
@@ -264,7 +278,7 @@ class QuicTransport:
         else:
             self.abandon()
             self._over([])
-            self._owner.gone(self)
+            self._leave()
 
     def error_received(self, error: OSError) -> None:
         """Make of a network error what it deserves."""
@@ -309,7 +323,7 @@ class QuicTransport:
 
     def _tick(self) -> None:
         self._timer = None
-        if self._flush_due:
+        if self._flush_due or self._final is not None:
             # Which looks at the timer too, and sends all at once.
             return
         now = monotonic()
@@ -409,12 +423,13 @@ class QuicTransport:
             logger.warning("%s: %s", self._name, error)
             self._backlog.clear()
             self._end(error)
-            self._engine.close(PROTOCOL_BROKEN, "not an SMB message")
+            if self._final is None:
+                self._engine.close(PROTOCOL_BROKEN, "not an SMB message")
 
     def _fetched(self, size: int) -> None:
         if self._backlog and self._inbox.has_room:
             self._work_off_backlog()
-        if self._engine.release(size + framing.PREFIX_SIZE):
+        if self._final is None and self._engine.release(size + framing.PREFIX_SIZE):
             self._more_due = True
             self._schedule_flush()
 
@@ -494,8 +509,10 @@ class QuicTransport:
 
     def _arm(self) -> None:
         """See that `_tick` runs in time; a timer that is early does no harm."""
+        if self._final is not None:
+            return
         if self._engine.terminated:
-            self._owner.gone(self)
+            self._leave()
             return
         due = self._engine.timer()
         if due is None or (self._timer is not None and self._timer_at <= due):
@@ -509,8 +526,9 @@ class QuicTransport:
         if self._ping_timer is not None:
             self._ping_timer.cancel()
             self._ping_timer = None
-        waits = self._is_client and self._engine.unacknowledged
-        if (self._keep_alive or waits) and self._closing is None:
+        if self._closing is not None:
+            return
+        if self._keep_alive or (self._is_client and self._engine.unacknowledged):
             delay = max(self._until_ping(), CLOCK_RESOLUTION)
             self._ping_timer = self._loop.call_later(delay, self._ping_if_silent)
 
@@ -532,6 +550,8 @@ class QuicTransport:
         self._ping()
 
     def _ping(self) -> None:
+        if self._final is not None:
+            return
         self._pinged_at = monotonic()
         self._engine.ping()
         self._schedule_flush()
@@ -566,6 +586,13 @@ class QuicTransport:
             self._farewell = farewell
             self._closed.set_result(None)
             self._owner.closed(self)
+
+    def _leave(self) -> None:
+        """Free what the engine has kept for the connection; nothing of it is needed any more."""
+        self._final = self.statistics()
+        self._owner.gone(self)
+        self._farewell = []
+        self._engine.free()
 
     def _repeat_farewell(self) -> None:
         """Tell a peer that has not noticed once more that it is over ([RFC9000] 10.2.1)."""

@@ -183,6 +183,12 @@ class Engine(Protocol):
     def abandon(self) -> None:
         """Drop everything; nothing is sent any more."""
 
+    def free(self) -> None:
+        """Free the memory of a connection that has terminated; it cannot be used any more.
+
+        Its parts refer to each other: by itself the memory would wait for the garbage collector.
+        """
+
     def datagrams(self, now: float) -> list[Batch]:
         """What is to be sent now."""
 

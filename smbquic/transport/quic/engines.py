@@ -16,6 +16,7 @@ from smbquic.transport.quic.engine import (
     Verify,
 )
 from smbquic.transport.quic.options import POST_QUANTUM, QuicOptions
+from smbquic.transport.quic.qh3_outgoing import SendMemory
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
@@ -103,6 +104,7 @@ def server_engine(
             qh3.Qh3Engine,
             qh3.server_configuration(identity, options),
             tickets=identity.ticket_store(options.tickets),
+            memory=SendMemory(),
         )
     return choice, partial(
         aioquic.AioquicEngine,

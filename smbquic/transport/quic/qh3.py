@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path as FilePath
 from typing import Any, cast
@@ -40,6 +41,7 @@ from smbquic.transport.quic.qh3_internals import (
     Context,
 )
 from smbquic.transport.quic.qh3_mtu import PathWatch, first_size, probe_timeout
+from smbquic.transport.quic.qh3_outgoing import AHEAD, Outgoing, SendMemory
 from smbquic.transport.quic.qh3_runs import ACKNOWLEDGE, Runs
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
@@ -141,7 +143,7 @@ class Qh3Engine:
     """An `Engine` on qh3's `QuicConnection`.
 
     `verify` judges the server's certificate. `tickets` are a server's, `resumption` is a client's
-    way to its own.
+    way to its own. `memory` is what all connections of a server have for what they send.
     """
 
     def __init__(
@@ -157,6 +159,7 @@ class Qh3Engine:
         retry_id: bytes | None = None,
         first_datagram: int = 0,
         reset_token: ResetToken | None = None,
+        memory: SendMemory | None = None,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -164,7 +167,7 @@ class Qh3Engine:
         self.resized: tuple[int, int] | None = None
         self._ids = ids
         self._is_client = configuration.is_client
-        self._early: list[Buffer] = []
+        self._outgoing = Outgoing(memory)
         self._handshake: events.HandshakeCompleted | None = None
         self._sent = 0
         self._next_key_update = KEY_LIFETIME
@@ -234,7 +237,7 @@ class Qh3Engine:
         core: Any = self._quic._core
         whose = core.core if self._straight else self._quic
         waiting: int = whose.get_send_buffer_size(STREAM)
-        return waiting + sum(map(len, self._early))
+        return waiting + self._outgoing.size
 
     @property
     def unacknowledged(self) -> int:
@@ -375,13 +378,25 @@ class Qh3Engine:
         """See `Engine`."""
         if not self._stream_is_open:
             # The client opens the stream, so a server that speaks first has to wait.
-            self._early.extend(buffers)
+            self._outgoing.add(buffers)
         elif self.ending is None:
-            if self._straight:
-                self._write_straight(buffers)
+            waiting = self._outgoing.size
+            if waiting or not self._straight or self.unsent + sum(map(len, buffers)) > AHEAD:
+                self._outgoing.add(buffers)
+                self._hand_over()
             else:
-                for buffer in buffers:
-                    self._quic.send_stream_data(STREAM, buffer)
+                self._write_straight(buffers)
+
+    def _hand_over(self) -> int:
+        """Give the core more to send if it has little; returns how much it has then, in bytes."""
+        core: Any = self._quic._core
+        whose: Any = core.core if self._straight else self._quic
+        send = whose.send_stream if self._straight else whose.send_stream_data
+        unsent = int(whose.get_send_buffer_size(STREAM))
+        for piece in self._outgoing.take(self._outgoing.room(unsent, int(core.bytes_in_flight))):
+            send(STREAM, piece)
+            unsent += len(piece)
+        return unsent
 
     def _write_straight(self, buffers: Sequence[Buffer]) -> None:
         metered: Any = self._quic._core
@@ -412,6 +427,12 @@ class Qh3Engine:
         self.close(INTERNAL_ERROR, "", application=False)
         self._terminate()
 
+    def free(self) -> None:
+        """See `Engine`."""
+        self._outgoing.free()
+        self._ahead.clear()
+        vars(self._quic).clear()
+
     def _terminate(self) -> None:
         self._closed_until = None
         self._quic._state = QuicConnectionState.TERMINATED
@@ -427,7 +448,8 @@ class Qh3Engine:
         core = metered.core
         datagrams, self._ahead = self._ahead, []
         ahead = len(datagrams)
-        self._poll(core, now, datagrams)
+        if not (self._outgoing.size and self._poll_and_hand_over(core, now, datagrams)):
+            self._poll(core, now, datagrams)
         if ahead:
             self._runs.learn(datagrams)
         if datagrams and self.ending is not None and self._closed_until is None:
@@ -455,10 +477,33 @@ class Qh3Engine:
             return  # an update is under way, ours or the peer's: soon, then
         self._next_key_update = self._sent + KEY_LIFETIME
 
-    def _poll(self, core: Any, now: float, datagrams: list[bytes]) -> None:
+    def _poll_and_hand_over(self, core: Any, now: float, datagrams: list[bytes]) -> bool:
+        """Let the core send what waits, as long as that fills datagrams.
+
+        Returns whether it has sent what it may: a short datagram costs as much as a full one.
+        """
+        made = False
+        while self._stream_is_open and self.ending is None:
+            count = self._hand_over() // self._watch.size
+            if not self._outgoing.size:
+                return False
+            if not count:
+                return made
+            before = len(datagrams)
+            self._poll(core, now, datagrams, count)
+            made = True
+            if len(datagrams) - before < count:
+                return True
+        return False
+
+    def _poll(
+        self, core: Any, now: float, datagrams: list[bytes], count: int | None = None
+    ) -> None:
+        """Have datagrams made: all that may be sent now, or only `count` of them."""
         before = len(datagrams)
+        transmits = iter(partial(core.poll_transmit, now), None)
         try:
-            datagrams.extend(map(_PAYLOAD, iter(partial(core.poll_transmit, now), None)))
+            datagrams.extend(map(_PAYLOAD, islice(transmits, count)))
         except RuntimeError as error:
             if self.security is not None:
                 logger.error("the QUIC engine cannot build a datagram: %s", error)
@@ -513,9 +558,6 @@ class Qh3Engine:
                     self.close(QuicErrorCode.STREAM_LIMIT_ERROR, "SMB has one stream")
                 case _:
                     pass
-        if self._early and self._stream_is_open:
-            early, self._early = self._early, []
-            self.write(*early)
         if self.security is None:
             self._notice_handshake()
         if self.ending is None:

@@ -43,6 +43,7 @@ class FakeEngine:
         self.pieces: list[bytes] = []
         self.written = b""
         self.released = 0
+        self.freed = 0
         self.pings = 0
         self.pinged = asyncio.Event()
         self.due: float | None = None
@@ -82,6 +83,9 @@ class FakeEngine:
 
     def abandon(self) -> None:
         self.terminated = True
+
+    def free(self) -> None:
+        self.freed += 1
 
     def datagrams(self, now: float) -> list[tuple[list[bytes], Any]]:
         self.sent_at.append(now)
@@ -267,6 +271,40 @@ async def test_a_message_larger_than_the_window_is_refused() -> None:
     bench.establish()
     bench.feed(prefix((1 << 20) - 3))
     with pytest.raises(RemoteProtocolError, match="more than the 1048572 allowed"):
+        await bench.transport.receive()
+
+
+async def test_a_connection_that_is_gone_frees_its_engine_and_keeps_what_came(
+    bench: Bench,
+) -> None:
+    bench.feed(prefix(3) + b"abc")
+    bench.engine.ending = Ending(0, "bye")
+    bench.engine.terminated = True
+    bench.transport.batch_received(2.0)
+    assert bench.engine.freed == 1
+    bench.engine.lost_packets = 0
+    bench.transport.abort(ConnectionClosed("late"))
+    bench.transport.abandon()
+    bench.transport._tick()
+    bench.transport._ping()
+
+    assert bench.engine.freed == 1
+    assert bench.engine.pings == 0
+    assert bench.transport.statistics() == PathStatistics(0.04, 1200, 3)
+    assert bench.transport.flow().kept == 0
+    assert bytes(await bench.transport.receive()) == b"abc"
+    with pytest.raises(ConnectionClosed, match="bye"):
+        await bench.transport.receive()
+    with pytest.raises(ConnectionClosed, match="bye"):
+        await bench.transport.send(b"too late")
+
+
+async def test_what_nobody_will_fetch_is_dropped(bench: Bench) -> None:
+    bench.feed(prefix(3) + b"abc" + prefix(9) + b"1234")
+    bench.transport.close("enough")
+
+    assert bench.transport.flow().unfetched == 0
+    with pytest.raises(ConnectionClosed, match="enough"):
         await bench.transport.receive()
 
 
