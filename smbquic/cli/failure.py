@@ -34,7 +34,6 @@ class ExitCode(IntEnum):
     TRANSPORT = 4
     REFUSED = 5
     INTERRUPTED = 130
-    TERMINATED = 143
 
 
 class PartialFailure(click.ClickException):

@@ -23,7 +23,9 @@ class MissingFolder(click.ClickException):
     exit_code = ExitCode.REFUSED
 
     def __init__(self, url: SmbUrl) -> None:
-        super().__init__(f"there is no folder {url}; make it with smbquic mkdir -p, or put -p")
+        super().__init__(
+            f"there is no folder {url}; make it with smbquic mkdir -p, or put --parents"
+        )
 
 
 def last_name(url: SmbUrl) -> str:

@@ -44,15 +44,22 @@ async def _terminable(work: Coroutine[Any, Any, T]) -> T:
         received.append(number)
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
-            loop.add_signal_handler(number, end, number)
+    handled = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_DFL  # nohup has SIGHUP ignored
+    ]
+    for number in handled:
+        loop.add_signal_handler(number, end, number)
     try:
         return await work
     except asyncio.CancelledError:
         if received:
             raise Terminated(received[0]) from None
         raise
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
 
 
 def tell_ready() -> None:

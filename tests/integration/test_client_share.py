@@ -13,6 +13,7 @@ import pytest
 
 import smbquic
 from smbquic.api import relay
+from smbquic.errors import SourceChangedError
 from smbquic.pki import PkiDirectory
 from smbquic.server.share import Share as ServedShare
 from smbquic.storage.local import LocalStorage
@@ -474,3 +475,78 @@ async def test_a_server_of_another_kind() -> None:
             pytest.fail("let in")
     server.close()
     await server.wait_closed()
+
+
+SIZE = 5_000_000
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+async def test_a_source_that_is_changed_during_a_put_is_an_error(
+    share: smbquic.Share, root: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(SIZE))
+    (root / "x").write_bytes(b"before")
+
+    def overwrite(done: int, total: int) -> None:
+        if done < total:
+            source.write_bytes(b"\1" * SIZE)
+
+    with pytest.raises(SourceChangedError, match="source: the file was changed"):
+        await share.put(source, "x", progress=overwrite)
+    assert contents(root) == {"x": b"before"}
+
+
+@pytest.mark.parametrize("copy", [False, True])
+async def test_a_source_that_is_changed_on_the_server_is_an_error(
+    share: smbquic.Share, root: Path, tmp_path: Path, *, copy: bool
+) -> None:
+    (root / "x").write_bytes(bytes(SIZE))
+    target = root / "y" if copy else tmp_path / "y"
+    target.write_bytes(b"before")
+
+    def overwrite(done: int, total: int) -> None:
+        if done < total:
+            (root / "x").write_bytes(b"\1" * SIZE)
+
+    if copy:
+        work = share.copy("x", "y", progress=overwrite)
+    else:
+        work = share.get("x", target, progress=overwrite)
+    with pytest.raises(SourceChangedError, match="x: the file was changed on the server"):
+        await work
+    assert contents(target.parent)["y"] == b"before"
+    assert contents(root).keys() | contents(tmp_path).keys() == {"x", "y"}
+
+
+async def test_a_cancelled_put_leaves_nothing(
+    share: smbquic.Share, root: Path, tmp_path: Path
+) -> None:
+    """At every moment of the first messages, and then the connection settles."""
+    source = tmp_path / "source"
+    source.write_bytes(b"small")
+    for moments in range(12):
+        task = asyncio.create_task(share.put(source, "x"))
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    await share.session.connection.settle()
+    await share.stat("")
+    assert contents(root).keys() <= {"x"}
+
+
+async def test_streams_go_up_and_down(share: smbquic.Share, root: Path) -> None:
+    content = os.urandom(SIZE)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for offset in range(0, SIZE, 700_001):
+            yield content[offset : offset + 700_001]
+            yield b""
+
+    assert await share.put_stream(chunks(), "x") == SIZE
+    assert (root / "x").read_bytes() == content
+    assert b"".join([bytes(chunk) async for chunk in share.stream("x")]) == content

@@ -1,12 +1,14 @@
 """What systemd hears of the program."""
 
+import asyncio
+import signal
 import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from smbquic.cli.loop import tell_ready
+from smbquic.cli.loop import Terminated, run, tell_ready
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd")
 
@@ -27,3 +29,35 @@ def test_systemd_hears_that_the_program_is_up(
 def test_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     tell_ready()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_the_work_after_it_has_cleaned_up(number: signal.Signals) -> None:
+    cleaned: list[bool] = []
+
+    async def work() -> None:
+        try:
+            signal.raise_signal(number)
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(True)
+
+    with pytest.raises(Terminated, match=f"ended by {number.name}") as ended:
+        run(work())
+    assert ended.value.exit_code == 128 + number
+    assert cleaned == [True]
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    async def work() -> str:
+        signal.raise_signal(signal.SIGHUP)
+        await asyncio.sleep(0)
+        return "done"
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run(work()) == "done"
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -9,6 +9,7 @@ import pytest
 
 from smbquic.auth.users import UserStore
 from smbquic.cli.failure import ExitCode
+from smbquic.cli.output import counted, emit, printable
 
 FULL = Path("/dev/full")
 COMMANDS = {
@@ -94,3 +95,17 @@ class TestLogs:
         users.chmod(0o644)
         (line,) = smbquic(*arguments).stderr.splitlines()
         assert "WARNING smbquic.auth.users: users.txt can be read by others" in line
+
+
+def test_names_are_shown_as_on_the_disk_and_steer_no_terminal() -> None:
+    assert printable("a\uf022b \x1b[1m \uf0e9 ä") == r"a:b \x1b[1m \xe9 ä"
+
+
+def test_things_are_counted() -> None:
+    assert [counted(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+def test_bytes_that_are_no_text_are_escaped_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    emit({"name": "ä\udce9"})
+    emit({"name": "ä"})
+    assert capsys.readouterr().out == '{"name": "\\u00e4\\udce9"}\n{"name": "ä"}\n'

@@ -19,12 +19,15 @@ from smbquic.protocol.client import Response
 from smbquic.protocol.settings import ClientSettings
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.close import CloseRequest, CloseResponse
+from smbquic.wire.create import CreateDisposition
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.error import ErrorResponse
+from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.message import Message
 from smbquic.wire.oplock_break import OplockBreakNotification
 from smbquic.wire.read import ReadRequest, ReadResponse
+from smbquic.wire.set_info import SetInfoResponse
 from tests.unit.client.fakes import FakeTransport, connection_over, opened, response
 
 TARGET = Target(None, 5)
@@ -282,6 +285,97 @@ async def test_what_was_opened_for_nobody_is_closed(transport: FakeTransport, ma
     assert close.body.file_id == (42, 42)
     assert close.header.tree_id == 5
     transport.reply(close, CloseResponse())
+
+
+MAKING = requests.create(
+    "x", requests.WRITE | requests.DELETE, disposition=CreateDisposition.FILE_CREATE
+)
+
+
+async def test_what_was_made_for_nobody_is_deleted(transport: FakeTransport, make: Make) -> None:
+    connection = make(4)
+    task = ask(connection, MAKING)
+    request = await transport.next()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert isinstance((await transport.next()).body, CancelRequest)
+    settled = asyncio.create_task(connection.settle())
+    transport.reply(request, opened(file_id=42), credits=4)
+    deletion, close = await transport.arrived.get()
+    assert deletion.body.file_id == (42, 42)
+    assert deletion.body.file_info_class == FileInformationClass.FileDispositionInformation
+    assert isinstance(close.body, CloseRequest)
+    assert not settled.done()
+    transport.deliver(
+        response(deletion, SetInfoResponse(), last=False) + response(close, CloseResponse())
+    )
+    await settled
+
+
+async def test_what_was_made_is_deleted_when_only_the_rest_of_its_compound_was_cancelled(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(8)
+    task = asyncio.create_task(connection.compound([MAKING, requests.flush()], TARGET))
+    first, _ = await transport.arrived.get()
+    transport.reply(first, opened(file_id=42), credits=4)
+    echo = ask(connection)
+    transport.reply(await transport.next())  # by then the first answer has been taken
+    await echo
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert isinstance((await transport.next()).body, CancelRequest)
+    deletion, _ = await transport.arrived.get()
+    assert deletion.body.file_id == (42, 42)
+
+
+async def test_what_is_not_closed_with_its_deletion_is_closed_by_itself(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(4)
+    task = ask(connection, MAKING)
+    request = await transport.next()
+    task.cancel()
+    await asyncio.wait([task])
+    await transport.next()
+    transport.reply(request, opened(file_id=42), credits=4)
+    deletion, close = await transport.arrived.get()
+    denied = NtStatus.ACCESS_DENIED
+    transport.deliver(
+        response(deletion, ErrorResponse(), denied, last=False)
+        + response(close, ErrorResponse(), denied)
+    )
+    again = await transport.next()
+    assert isinstance(again.body, CloseRequest)
+    assert again.body.file_id == (42, 42)
+    transport.reply(again, CloseResponse())
+    await connection.settle()
+
+
+async def test_what_was_cancelled_in_time_needs_no_close(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(4)
+    task = ask(connection, MAKING)
+    request = await transport.next()
+    task.cancel()
+    await asyncio.wait([task])
+    await transport.next()
+    transport.reply(request, ErrorResponse(), NtStatus.CANCELLED)
+    await connection.settle()
+    assert transport.arrived.empty()
+
+
+async def test_a_lost_connection_settles_at_once(transport: FakeTransport, make: Make) -> None:
+    connection = make(4)
+    task = ask(connection, MAKING)
+    await transport.next()
+    task.cancel()
+    await asyncio.wait([task])
+    transport.fail(ConnectionClosed("the cable is cut"))
+    await connection.settle()
 
 
 async def test_a_cancelled_compound_that_closes_what_it_opens_needs_no_help(

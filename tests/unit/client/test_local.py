@@ -1,13 +1,16 @@
 import asyncio
+import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smbquic.client import local
-from smbquic.client.local import Disk, Part, Source, in_thread, sync_folder
-from smbquic.errors import SourceChangedError
+from smbquic.client.local import Disk, Landed, Part, Source, in_thread, sync_folder
+from smbquic.errors import NameCollisionError, SourceChangedError
+from smbquic.storage.passing import passing_name_for
 
 
 def test_a_part_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
@@ -181,3 +184,134 @@ async def test_what_nobody_waits_for_any_more_is_undone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert undone == ["a part"]
+
+
+# --- sources that change ------------------------------------------------------------------------
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(0, 1))
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"another content")
+
+
+def replace(path: Path) -> None:
+    beside = path.with_name("beside")
+    beside.write_bytes(path.read_bytes())
+    status = path.stat()
+    os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))
+    beside.replace(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (touch, "was changed"),
+        (overwrite, "was changed"),
+        (replace, "was replaced"),
+        (Path.unlink, "was removed"),
+    ],
+)
+def test_a_source_that_changes(tmp_path: Path, change: Any, words: str) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"content")
+    source = Source(path)
+    source.verify()
+    change(path)
+    with pytest.raises(SourceChangedError, match=f"x: the file {words}"):
+        source.verify()
+    source.close()
+
+
+def test_a_small_source_that_changes_while_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"content")
+    pread = os.pread
+
+    def late(descriptor: int, size: int, offset: int) -> bytes:
+        touch(path)
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", late)
+    with pytest.raises(SourceChangedError):
+        Source.load(path, 100)
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def test_the_part_of_a_target_that_a_killed_process_left_is_used_up(tmp_path: Path) -> None:
+    left = tmp_path / passing_name_for("x")
+    left.write_bytes(b"half")
+    Part.store(tmp_path / "x", b"whole", 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert (tmp_path / "x").read_bytes() == b"whole"
+
+
+def test_two_parts_of_one_target_do_not_meet(tmp_path: Path) -> None:
+    first, second = Part(tmp_path / "x"), Part(tmp_path / "x")
+    assert len(list(tmp_path.iterdir())) == 2
+    first.write_at(0, b"first")
+    second.write_at(0, b"second")
+    second.commit(0)
+    first.commit(0)
+    assert (tmp_path / "x").read_bytes() == b"first"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_errors_name_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileNotFoundError) as failed:
+        Part(tmp_path / "missing" / "x")
+    assert failed.value.filename == str(tmp_path / "missing" / "x")
+    part = Part(tmp_path / "x")
+
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    with pytest.raises(OSError, match="No space") as failed_write:
+        part.write_at(0, b"x")
+    assert failed_write.value.filename == str(tmp_path / "x")
+    part.discard()
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EILSEQ])
+def test_a_name_that_the_disk_cannot_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def fail(path: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match=r"this disk cannot hold a file of that name: '.*/a:b'"):
+        Part.store(tmp_path / "a:b", b"", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_one_transfer_do_not_replace_each_other(tmp_path: Path) -> None:
+    landed = Landed()
+    (tmp_path / "x").write_bytes(b"before")
+    Part.store(tmp_path / "x", b"first", 0, landed)
+    with pytest.raises(NameCollisionError, match="does not tell the name from 'x'"):
+        Part.store(tmp_path / "x", b"second", 0, landed)
+    assert (tmp_path / "x").read_bytes() == b"first"
+    assert len(list(tmp_path.iterdir())) == 1
+    Part.store(tmp_path / "x", b"another transfer", 0, Landed())
+    assert (tmp_path / "x").read_bytes() == b"another transfer"
+
+
+def test_folders_of_one_transfer_are_not_mixed(tmp_path: Path) -> None:
+    landed = Landed()
+    (tmp_path / "there").mkdir()
+    landed.make_folder(tmp_path / "there")
+    landed.make_folder(tmp_path / "new")
+    for name in ("there", "new"):
+        with pytest.raises(NameCollisionError):
+            landed.make_folder(tmp_path / name)
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        landed.make_folder(tmp_path / "file")

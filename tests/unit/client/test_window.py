@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from smbquic.client.jobs import Jobs
-from smbquic.client.window import each
+from smbquic.client.window import each, to_the_end
 
 
 async def test_each_does_all_of_it_but_not_too_much_at_once() -> None:
@@ -96,3 +96,36 @@ async def test_a_failing_job_ends_them_all() -> None:
     with pytest.raises(ValueError, match="no"):
         await jobs.run(first)
     assert done == []
+
+
+async def test_work_is_done_to_its_end_in_spite_of_a_cancellation() -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    ended: list[bool] = []
+
+    async def work() -> None:
+        begun.set()
+        await may_end.wait()
+        ended.append(True)
+        raise ValueError("which the cancellation hides")
+
+    task = asyncio.create_task(to_the_end(work()))
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == [True]
+
+
+async def test_work_to_the_end_gives_its_result_or_error() -> None:
+    async def seven() -> int:
+        return 7
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    assert await to_the_end(seven()) == 7
+    with pytest.raises(ValueError, match="no"):
+        await to_the_end(fail())

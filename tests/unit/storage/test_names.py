@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.storage.base import NameInvalid
-from smbquic.storage.names import fold, from_disk, join, moved, split, to_disk
+from smbquic.storage.names import (
+    escape,
+    fold,
+    from_disk,
+    join,
+    moved,
+    split,
+    to_disk,
+    unescape,
+)
 
 DISK_NAMES = st.binary(min_size=1, max_size=255).filter(
     lambda raw: b"/" not in raw and b"\0" not in raw and raw not in (b".", b"..")
@@ -208,3 +217,12 @@ def test_a_component_is_one() -> None:
 )
 def test_moved(name: str, became: str) -> None:
     assert moved(name, "a", "b") == became
+
+
+@given(DISK_NAMES)
+def test_a_name_that_python_has_decoded_is_spelled_as_its_bytes_are(raw: bytes) -> None:
+    text = raw.decode("utf-8", "surrogateescape")
+
+    assert escape(text) == from_disk(raw)
+    assert unescape(escape(text)).encode("utf-8", "surrogateescape") == raw
+    assert escape(unescape(escape(text))) == escape(text)

@@ -1,8 +1,12 @@
 """Names of files that are not whole yet."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from smbquic.storage.passing import is_passing, passing_name
+from smbquic.storage import passing
+from smbquic.storage.passing import is_passing, passing_name, passing_name_for, remove_unused
 
 
 def test_they_are_fresh_and_short() -> None:
@@ -31,3 +35,33 @@ def test_they_are_fresh_and_short() -> None:
 )
 def test_others_are_somebodys(name: str) -> None:
     assert not is_passing(name)
+
+
+def test_one_that_follows_from_the_target() -> None:
+    name = passing_name_for("report.pdf")
+
+    assert is_passing(name)
+    assert name == passing_name_for("report.pdf") != passing_name_for("report.PDF")
+    assert is_passing(passing_name_for("latin-\udce9"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+def test_only_files_that_nobody_has_open_are_removed(tmp_path: Path) -> None:
+    path = tmp_path / passing_name()
+    path.write_bytes(b"half")
+    with path.open("ab"):
+        assert not remove_unused(path)
+    assert path.exists()
+    assert remove_unused(path)
+    assert not path.exists()
+    assert not remove_unused(path)
+
+
+def test_where_use_is_not_known_nothing_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "_SET_LEASE", None)
+    path = tmp_path / passing_name()
+    path.write_bytes(b"half")
+    assert not remove_unused(path)
+    assert path.exists()

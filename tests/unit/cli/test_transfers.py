@@ -1,0 +1,41 @@
+"""What `get`, `put` and `cp` refuse before they connect."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from smbquic.cli.main import cli
+
+URL = "smb://alice@127.0.0.1:1/data"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["get", URL, URL], "is a URL, and a path on this machine belongs here"),
+        (["put", URL, URL], "is a URL, and a path on this machine belongs here"),
+        (["put", "folder", URL], "folder is a folder; use -r"),
+        (["put", "-r", "folder", "file", URL], "copy it with a command of its own"),
+        (["get", f"{URL}/a", f"{URL}/b", "nowhere"], "not a folder, and there are several"),
+        (["get", f"{URL}/a", "nowhere/"], "there is no folder nowhere/"),
+        (["get", f"{URL}/a", f"{URL}/b", "-"], "only a single file"),
+        (["get", "-r", f"{URL}/a", "-"], "only a single file"),
+        (["cp", f"{URL}/a", "smb://alice@127.0.0.1:1/other/b"], "must be on one share"),
+    ],
+)
+def test_usage(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["get", "put", "cp"])
+def test_the_help_says_where_copies_go(command: str) -> None:
+    text = " ".join(CliRunner().invoke(cli, [command, "--help"]).output.split())
+    assert "whether that is there already or not" in text
