@@ -23,7 +23,7 @@ from smbquic.cli import (
 from smbquic.cli.command import command_group
 from smbquic.cli.failure import ExitCode, describe, exit_code
 from smbquic.cli.loop import Terminated
-from smbquic.cli.output import StandardOutput, warn
+from smbquic.cli.output import StandardOutput, occupy_standard_descriptors, warn
 from smbquic.config.reader import closest
 from smbquic.errors import SmbError
 
@@ -98,6 +98,7 @@ def run() -> None:
     """The console script."""
     if sys.platform == "win32":
         sys.exit(main())
+    occupy_standard_descriptors()
     output = StandardOutput.install()
     code = main()
     with contextlib.suppress(OSError):

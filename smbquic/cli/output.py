@@ -49,6 +49,23 @@ def warn(text: str) -> None:
         click.echo(as_line(text), err=True)
 
 
+def occupy_standard_descriptors() -> None:
+    """Open what a caller has closed of standard input, output and errors on /dev/null.
+
+    Else the next files and sockets get these numbers, and what is written to standard output goes
+    there; uvloop ends the program for it. `sys.stdout` stays None: what is lost has to be told.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115  (for as long as we run)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
 class StandardOutput(io.RawIOBase):
     """Standard output whose first failure is an `OSError` that names it, and the only one.
 

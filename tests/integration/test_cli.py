@@ -478,6 +478,25 @@ def test_demo() -> None:
         assert steps[transport, "put large file"]["bytes"] == 64 << 20
 
 
+@pytest.mark.parametrize("redirection", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_nothing(served: Served, redirection: str) -> None:
+    result = subprocess.run(
+        [
+            *("/bin/sh", "-c", f'exec "$@" {redirection}', "sh"),
+            *(sys.executable, "-m", "smbquic", "stat", "--ca", served.ca, served.url()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        env=environment(SMBQUIC_PASSWORD=PASSWORD),
+        check=False,
+    )
+    lost = ">&-" in redirection and redirection != "2>&-"
+    assert result.returncode == (1 if lost else 0), result.stderr
+    if redirection == ">&-":
+        assert result.stderr == "smbquic: standard output: Bad file descriptor\n"
+
+
 def test_help_shows_an_example_for_every_command() -> None:
     listing = smbquic("--help").stdout
     commands = [line.split()[0] for line in listing.partition("Commands:")[2].splitlines() if line]
