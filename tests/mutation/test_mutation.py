@@ -29,7 +29,8 @@ def test_the_nearest_tests_come_first() -> None:
     assert nearest == ("tests/unit/server/test_create.py",)
     assert room == ("tests/unit/server",)
     assert "tests/integration/test_durable.py" in beyond
-    assert stages("smbquic/storage/watch.py")[0] == ("tests/unit/storage",)
+    assert "tests/unit/storage/test_local_stream.py" in stages("smbquic/storage/streams.py")[0]
+    assert stages("smbquic/server/copying.py")[0] == ("tests/unit/server",)
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -188,8 +188,12 @@ def shares(count: int, sizes: dict[str, int]) -> dict[str, int]:
 
 
 def _unit_tests(module: str) -> list[str]:
-    """The files of tests that carry the module's name."""
+    """The files of tests that carry the module's name; else those of its room that import it."""
     path = PurePath(module)
     room = PROJECT / "tests" / "unit" / path.parts[1]
-    named = [*room.rglob(f"test_{path.stem}.py"), *room.rglob(f"test_{path.stem}_*.py")]
-    return sorted(str(each.relative_to(PROJECT)) for each in named)
+    found = [*room.rglob(f"test_{path.stem}.py"), *room.rglob(f"test_{path.stem}_*.py")]
+    if not found:
+        package = re.escape(".".join(path.parent.parts))
+        imported = re.compile(rf"{package}(\.| import .*\b){path.stem}\b")
+        found = [each for each in room.rglob("test_*.py") if imported.search(each.read_text())]
+    return sorted(str(each.relative_to(PROJECT)) for each in found)
