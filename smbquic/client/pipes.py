@@ -51,6 +51,8 @@ PIPE_SHARE = "IPC$"
 
 _ACCESS = AccessMask.FILE_READ_DATA | AccessMask.FILE_WRITE_DATA | AccessMask.SYNCHRONIZE
 _CHUNK = 4280
+MOST_SHARES = 65_536
+"""How many shares a server may list."""
 _MAX_STUB = 16 << 20
 _KIND_BITS = 0x3
 _KINDS: tuple[Literal["disk", "printer", "device", "pipe"], ...] = (
@@ -211,6 +213,8 @@ async def _list(tree: Tree) -> list[ShareEntry]:
             if answer.status not in (NetStatus.NERR_Success, NetStatus.ERROR_MORE_DATA):
                 raise RemoteProtocolError(f"srvsvc: no shares: error {answer.status}")
             found += map(_entry, answer.shares)
+            if len(found) > MOST_SHARES:
+                raise RemoteProtocolError(f"srvsvc: the server lists over {MOST_SHARES} shares")
             if answer.status == NetStatus.NERR_Success:
                 return found
             if not answer.shares or not answer.resume_handle or answer.resume_handle == handle:

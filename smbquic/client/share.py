@@ -17,7 +17,7 @@ from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, Volume
 from smbquic.client.transfer import Progress
 from smbquic.client.tree import TreeProgress, TreeResult, Usage
-from smbquic.errors import NotFoundError
+from smbquic.errors import NotFoundError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
 from smbquic.transport.base import PathStatistics, Peer
@@ -46,6 +46,11 @@ from smbquic.wire.query_info import InfoType
 LISTING = 1 << 20
 """Bytes of directory entries asked for at a time."""
 
+LONGEST_LISTING = 512 << 20
+"""Bytes that the entries of one folder may need: with names of usual length, over a million."""
+_ENTRY_MEMORY = 256
+"""Bytes that an entry needs besides those that it came in."""
+
 _LIST = AccessMask.FILE_LIST_DIRECTORY | requests.STAT
 _FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
@@ -53,6 +58,17 @@ _ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 _ENTRY_CLASS = FileInformationClass.FileIdFullDirectoryInformation
 _NO_MORE = (NtStatus.NO_MORE_FILES, NtStatus.NO_SUCH_FILE)
 _FS_ANSWER = 1024
+
+
+def _check_listing(path: str, entries: int, size: int) -> None:
+    """Raise `RemoteProtocolError` where a server goes on listing for ever."""
+    if not entries:
+        raise RemoteProtocolError(f"{path or 'the share'}: the server lists on, and nothing new")
+    if size > LONGEST_LISTING:
+        raise RemoteProtocolError(
+            f"{path or 'the share'}: the server lists more than {LONGEST_LISTING >> 20} MiB of"
+            " entries in one folder; name those that you want with a pattern"
+        )
 
 
 class Share:
@@ -135,7 +151,8 @@ class Share:
         """What is in a folder, as the server lists it, while it does.
 
         `pattern` has the server's wildcards: ``*`` and ``?``. Raises `SecurityError` for a name
-        that could lead out of the folder.
+        that could lead out of the folder, `RemoteProtocolError` for a listing that does not end,
+        by `LONGEST_LISTING`.
         """
         tree = self._tree
         negotiated = tree.connection.protocol.negotiated
@@ -153,10 +170,14 @@ class Share:
         check(opened, path)
         query.file_id = opened.body.file_id
         tree.connection.hold()
+        size = 0
         try:
             while listing.status not in _NO_MORE:
                 check(listing, path)
-                for entry in decode_entries(_ENTRY_CLASS, memoryview(listing.body.buffer)):
+                entries = decode_entries(_ENTRY_CLASS, memoryview(listing.body.buffer))
+                size += len(listing.body.buffer) + _ENTRY_MEMORY * len(entries)
+                _check_listing(path, len(entries), size)
+                for entry in entries:
                     if entry.file_name not in (".", ".."):
                         yield Stat.of(check_listed(entry.file_name), entry)
                 listing = await tree.request(query, path, _NO_MORE)
