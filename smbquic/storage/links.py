@@ -7,6 +7,7 @@ its ``..``, is not there for a client: not even what it says.
 
 import errno
 import os
+import stat
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,8 @@ from smbquic.storage.names import SEPARATOR, from_disk, to_disk
 _RELATIVE: Final = frozenset((".", ".."))
 _MAX_BYTES: Final = 4095
 """The longest target that a disk keeps."""
+_MOST_ENTRIES: Final = 10_000
+"""How many entries are looked at below a folder that is moved upwards."""
 
 
 def read(directory: int, raw: bytes, depth: int) -> str | None:
@@ -41,18 +44,47 @@ def spell(target: str, depth: int) -> bytes:
     PermissionError for one that leads out of the share; NameInvalid.
     """
     components = target.split(SEPARATOR)
-    if not _stays(components, depth):
-        raise PermissionError(errno.EACCES, "this leads out of the share", target)
+    check(target, depth)
     raw = b"/".join(part.encode() if part in _RELATIVE else to_disk(part) for part in components)
     if len(raw) > _MAX_BYTES:
         raise NameInvalid("a target that is too long", target)
     return raw
 
 
-def shown(stat: FileStat, target: str) -> FileStat:
+def check(target: str, depth: int) -> None:
+    """Raise PermissionError for a link, in a folder of this depth, that leads out of the share.
+
+    That may be by way of other links: where one stands before a ``..``, that is about the folder
+    which it leads to. So all of them have to come first.
+    """
+    components = target.split(SEPARATOR)
+    names = [part for part in components if part != "."]
+    climbs = names.count("..")
+    if climbs > depth or ".." in names[climbs:]:
+        raise PermissionError(errno.EACCES, "this leads out of the share", target)
+
+
+def check_below(folder: int, depth: int) -> None:
+    """Do the same for all links below a folder that is to have this depth.
+
+    PermissionError also where there is too much to look at while others wait.
+    """
+    entries = 0
+    for path, folders, files, descriptor in os.fwalk(".", dir_fd=folder):
+        entries += len(folders) + len(files)
+        if entries > _MOST_ENTRIES:
+            raise PermissionError(errno.EACCES, "too much is in it to look for links that lead out")
+        inner = depth + path.count("/")
+        for name in (*folders, *files):
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode):
+                check(os.readlink(name, dir_fd=descriptor).replace("/", SEPARATOR), inner)
+
+
+def shown(found: FileStat, target: str) -> FileStat:
     """What a client sees of a link, by what the disk tells of it."""
-    attributes = stat.attributes & ~NORMAL | REPARSE_POINT
-    return replace(stat, size=0, allocation_size=0, attributes=attributes, link=target)
+    attributes = found.attributes & ~NORMAL | REPARSE_POINT
+    return replace(found, size=0, allocation_size=0, attributes=attributes, link=target)
 
 
 def _stays(components: list[str], depth: int) -> bool:

@@ -30,7 +30,7 @@ from smbquic.storage.descriptor import (
     synchronise,
 )
 from smbquic.storage.local_stream import open_stream
-from smbquic.storage.names import fold, from_disk, join, to_disk
+from smbquic.storage.names import SEPARATOR, fold, from_disk, join, to_disk
 from smbquic.storage.tree import FileKey, Link, Tree, key_of
 
 _MAX_VECTORS = 1024
@@ -317,9 +317,15 @@ class LocalFile:
         return stored
 
     def rename(self, new_name: str, *, replace: bool) -> None:
-        """Move to `new_name`. What is replaced passes its spelling on to this file."""
+        """Move to `new_name`. What is replaced passes its spelling on to this file.
+
+        PermissionError for a folder with links in it that would lead out of the share from there.
+        """
         self._tree.require_writable()
-        with self.descriptor:
+        with self.descriptor as fd:
+            depth = new_name.count(SEPARATOR)
+            if self._is_directory and self._tree.links and depth < self.name.count(SEPARATOR):
+                links.check_below(fd, depth + 1)
             left, folders, last = self._target(new_name)
             try:
                 with self._tree.lock:

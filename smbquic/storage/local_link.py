@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from smbquic.storage import links
 from smbquic.storage.base import Action, Disposition, FileStat, NameInvalid, StorageFile, Stream
 from smbquic.storage.local_file import LocalFile
+from smbquic.storage.names import SEPARATOR
 from smbquic.storage.tree import Link, Tree
 
 
@@ -23,6 +24,16 @@ class LocalLink(LocalFile):
     def stat(self) -> FileStat:
         """What is known of the link now."""
         return links.shown(super().stat(), self._target_name)
+
+    def rename(self, new_name: str, *, replace: bool) -> None:
+        """Move it. PermissionError where it would lead out of the share from there."""
+        links.check(self._target_name, new_name.count(SEPARATOR))
+        super().rename(new_name, replace=replace)
+
+    def link(self, new_name: str, *, replace: bool) -> None:
+        """Give it a second name; as `rename`."""
+        links.check(self._target_name, new_name.count(SEPARATOR))
+        super().link(new_name, replace=replace)
 
     def read(self, offset: int, length: int) -> bytes:
         """Nothing."""
