@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server import security
 from smbquic.server.context import Context
 from smbquic.server.files import FileState
 from smbquic.server.names import parent_of, parse_stream
@@ -14,9 +15,12 @@ from smbquic.storage.base import READONLY, PathNotFound, StorageFile
 from smbquic.storage.names import fold
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
+from smbquic.wire.dtyp.security_descriptor import SecurityDescriptorControl
 
+_PRESENT = int(SecurityDescriptorControl.DP)
 _ADD_FILE = int(AccessMask.FILE_ADD_FILE)
 _ADD_SUBDIRECTORY = int(AccessMask.FILE_ADD_SUBDIRECTORY)
+_WRITE_ATTRIBUTES = int(AccessMask.FILE_WRITE_ATTRIBUTES)
 _DELETE = int(AccessMask.DELETE)
 _DELETE_CHILD = int(AccessMask.FILE_DELETE_CHILD)
 _SHARED = int(ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE)
@@ -38,7 +42,8 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
     if entry.file.stream:
         # A stream cannot be moved out of its file.
         raise StatusError.of(NtStatus.SHARING_VIOLATION, "SET_INFO", new_name)
-    _check_folder(context, new_name, _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE)
+    access = _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE
+    folder = _check_folder(context, new_name, access)
     entry.make_way(Cause.MOVE)
     if new_name == entry.file.name:
         return
@@ -47,6 +52,8 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
     source = entry.file.parent_key
     old_name = entry.file.name
     change_time = entry.stat().change_time
+    if folder != source:
+        _keep_descriptor(context, entry)
     entry.file.rename(new_name, replace=replace)
     entry.times.renamed(change_time)
     entry.keep_times()
@@ -66,12 +73,14 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     """
     if entry.is_directory:
         raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "SET_INFO", new_name)
-    if entry.state.delete_pending or entry.file.stream:
+    if entry.state.delete_pending or entry.file.stream or not _may_link(context, entry):
         raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     folder = _check_folder(context, new_name, _ADD_FILE)
     entry.make_way(Cause.MOVE)
     if replace:
         _check_replaced(context, entry, new_name)
+    if folder != entry.file.parent_key:
+        _keep_descriptor(context, entry)
     entry.file.link(new_name, replace=replace)
     entry.keep_times()
     context.server.notifier.added(context.tree.storage, new_name, is_directory=False)
@@ -164,6 +173,35 @@ def _check_replaced(context: Context, entry: Open, new_name: str) -> None:
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     finally:
         target.close()
+
+
+def _keep_descriptor(context: Context, entry: Open) -> None:
+    """Store with a file what the folders above it pass on, before it has another place.
+
+    As on Windows, who may use a file does not change with its place: else whoever is kept out by a
+    folder could bring the file into one of theirs.
+    """
+    file, storage = entry.file, context.tree.storage
+    if file.stat().link is not None:
+        return  # a link has none, and nothing in it
+    stored = file.security()
+    if stored is not None and security.decode(stored).control & _PRESENT:
+        return
+    effective = context.server.descriptors.effective(storage, file)
+    if effective is not None:
+        file.set_security(effective.encode())
+
+
+def _may_link(context: Context, entry: Open) -> bool:
+    """Whether the user may change the attributes of a file, of which its names are one.
+
+    [MS-FSA] 2.1.5.15.7 demands no access of the open, and Linux' client asks for none but to read
+    attributes. So it is the user's rights that count, and not what was asked for.
+    """
+    descriptor = context.server.descriptors.effective(context.tree.storage, entry.file)
+    return descriptor is None or bool(
+        granted(descriptor, context.session.token) & _WRITE_ATTRIBUTES
+    )
 
 
 def _may_delete(context: Context, file: StorageFile) -> bool:
