@@ -275,7 +275,9 @@ class Connection:
             await asyncio.wait(self.tasks)
         bound = list(self.protocol.sessions)
         for session in self.protocol.close():
-            self.server.end_session(session)
+            ending = self.server.end_session(session)
+            if ending is not None:
+                await asyncio.shield(ending)
         for session_id in bound:
             user_session = self.server.sessions.get(session_id)
             if user_session is not None:

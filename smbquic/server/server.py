@@ -1,5 +1,6 @@
 """The server as a whole: its shares, and what all its connections have in common."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ from smbquic.server.open_files import OpenFileBudget, descriptor_limit
 from smbquic.server.patrol import Patrol
 from smbquic.server.session import UserSession
 from smbquic.server.share import Share, check_share_name
+from smbquic.server.slices import Finisher
 from smbquic.transport.base import MessageTransport, Peer
 from smbquic.transport.serving import Refusal, Refusals, tell
 from smbquic.wire.file_id import FileId
@@ -96,6 +98,7 @@ class Server:
         self.files = FileTable(self.leases, self.durables, self.applications, self.creations)
         self.descriptors = Descriptors()
         self.open_files = OpenFileBudget(descriptor_limit())
+        self.finisher = Finisher()
         self.connections: dict[Connection, None] = {}
         self.refusals = Refusals(self._tell)
         self.fairness = Fairness(limits)
@@ -143,6 +146,7 @@ class Server:
             connection.transport.close("the server is going down")
         for connection in list(self.connections):
             await connection.transport.wait_closed()
+        await self.finisher.wait()
 
     def share(self, name: str) -> Share | None:
         """The share of that name, in any case; None for what does not exist, and for IPC$."""
@@ -177,7 +181,7 @@ class Server:
             if tree.share is share
         ]
         for session, tree in trees:
-            session.disconnect(tree)
+            self.finisher.run(session.disconnecting(tree))
         self.durables.close_share(share)
         self.descriptors.forget(former)
         share.replace(found)
@@ -212,13 +216,15 @@ class Server:
             for session in connection.protocol.sessions.values()
         )
 
-    def end_session(self, session: Session, *, keep: bool = True) -> None:
+    def end_session(self, session: Session, *, keep: bool = True) -> asyncio.Task[None] | None:
         """Ends a session on all of its connections, and closes what it had open.
 
-        With `keep`, its durable opens wait for its owner's return.
+        With `keep`, its durable opens wait for its owner's return. Returns the task that closes
+        what is left, if there is much; nobody can use the session meanwhile.
         """
         user_session = self.sessions.pop(session.id, None)
-        if user_session is not None:
-            for connection in user_session.channels:
-                connection.protocol.drop(session)
-            user_session.close(keep=keep)
+        if user_session is None:
+            return None
+        for connection in user_session.channels:
+            connection.protocol.drop(session)
+        return self.finisher.run(user_session.ending(keep=keep))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.accounts import Token, token_of
+from smbquic.server.slices import SLICE, Steps
 from smbquic.storage.passing import is_passing
 from smbquic.wire.access_mask import AccessMask
 
@@ -94,13 +95,13 @@ class UserSession:
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         self.trees[tree.tree_id] = tree
 
-    def disconnect(self, tree: Tree) -> None:
-        """Ends a tree and every open in it."""
+    def disconnecting(self, tree: Tree) -> Steps:
+        """End a tree and every open in it, in steps; nobody can use it from the first one on."""
         del self.trees[tree.tree_id]
-        for entry in [entry for entry in self.opens.values() if entry.tree is tree]:
-            _abandon(entry)
         for pipe in [pipe for pipe in self.pipes.values() if pipe.tree is tree]:
             self.close_pipe(pipe)
+        entries = [entry for entry in self.opens.values() if entry.tree is tree]
+        yield from self._closing(entries, keep=False)
 
     def renew(self) -> None:
         """Begins to count how long the logon is good for. [MS-SMB2] 3.3.6.3"""
@@ -117,17 +118,34 @@ class UserSession:
             self.expiry.cancel()
             self.expiry = None
 
-    def close(self, *, keep: bool) -> None:
-        """Ends every tree and open; `keep` lets durable ones wait for their owner's return."""
+    def ending(self, *, keep: bool) -> Steps:
+        """End every tree and open, in steps; `keep` lets durable ones wait for their owner."""
         self._stop_counting()
-        for entry in list(self.opens.values()):
-            if keep and self.server.durables.keep(entry):
-                entry.detach()
-            else:
-                _abandon(entry)
         for pipe in list(self.pipes.values()):
             self.close_pipe(pipe)
         self.trees.clear()
+        yield from self._closing(list(self.opens.values()), keep=keep)
+
+    def _closing(self, entries: list[Open], *, keep: bool) -> Steps:
+        for number, entry in enumerate(entries, 1):
+            while (
+                self._holds(entry)
+                and entry.state.locks.count_of(entry) > SLICE
+                and not (keep and entry.durable)
+            ):
+                entry.state.locks.remove_some(entry, SLICE)
+                yield
+            # Somebody else may have closed it between two slices.
+            if self._holds(entry):
+                if keep and self.server.durables.keep(entry):
+                    entry.detach()
+                else:
+                    _abandon(entry)
+            if not number % SLICE and number < len(entries):
+                yield
+
+    def _holds(self, entry: Open) -> bool:
+        return self.opens.get(entry.file_id.volatile) is entry
 
 
 def _abandon(entry: Open) -> None:

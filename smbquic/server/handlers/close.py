@@ -1,19 +1,17 @@
 """CLOSE. [MS-SMB2] 3.3.5.10"""
 
-import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any
 
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.open import Open
+from smbquic.server.slices import SLICE, Steps, in_slices
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
 _NOTHING = CloseResponse()
 _POSTQUERY = int(CloseFlags.POSTQUERY_ATTRIB)
-_SLICE: Final = 128
-"""Locks that are released before other connections have their turn; about a millisecond."""
 
 
 def handle(
@@ -38,23 +36,17 @@ def handle(
             end_of_file=stat.size,
             file_attributes=stat.attributes,
         )
-    if entry.state.locks.count_of(entry) > _SLICE:
-        return _release_and_close(entry, response)
-    return _close(entry, response)
+    return in_slices(_closing(entry), response)
 
 
-def _close(entry: Open, response: CloseResponse) -> CloseResponse:
+def _closing(entry: Open) -> Steps:
+    locks = entry.state.locks
+    while locks.count_of(entry) > SLICE:
+        locks.remove_some(entry, SLICE)
+        yield
+        if entry not in entry.state.opens:
+            # It was closed meanwhile, with its session.
+            return
     failed = entry.close()
     if failed is not None:
         raise failed
-    return response
-
-
-async def _release_and_close(entry: Open, response: CloseResponse) -> CloseResponse:
-    """Releases many locks in slices first."""
-    # The open may be closed meanwhile, with its session.
-    while entry in entry.state.opens:
-        if entry.state.locks.remove_some(entry, _SLICE):
-            return _close(entry, response)
-        await asyncio.sleep(0)
-    return response

@@ -1,8 +1,7 @@
 """LOCK: byte ranges are locked and unlocked. [MS-SMB2] 3.3.5.14"""
 
-import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -13,6 +12,7 @@ from smbquic.server.locks import ByteRange
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause
 from smbquic.server.replay import LockSequence
+from smbquic.server.slices import SLICE, Steps, in_slices
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
 
 _SHARED = int(LockFlags.SHARED_LOCK)
@@ -22,8 +22,6 @@ _IMMEDIATELY = int(LockFlags.FAIL_IMMEDIATELY)
 _KINDS = (_SHARED, _EXCLUSIVE, _SHARED | _IMMEDIATELY, _EXCLUSIVE | _IMMEDIATELY)
 _RESPONSE = LockResponse()
 _END = 1 << 64
-_SLICE: Final = 128
-"""Elements that are handled before other connections have their turn; about a millisecond."""
 
 
 def handle(
@@ -39,78 +37,65 @@ def handle(
     if sequence.is_done():
         return _RESPONSE
     if body.locks[0].flags == _UNLOCK:
-        if len(body.locks) > _SLICE:
-            return _unlock_many(entry, body.locks, sequence)
-        _unlock(entry, body.locks)
-        sequence.note()
-        return _RESPONSE
+        return in_slices(_unlocking(entry, body.locks, sequence), _RESPONSE)
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
     locks = entry.state.locks
     if locks.count_of(entry) + len(ranges) > context.server.limits.locks:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
     entry.make_way(Cause.CHANGE)
-    if len(ranges) > _SLICE:
-        return _lock_many(entry, ranges, sequence)
     try:
-        _lock(entry, ranges)
+        return in_slices(_locking(entry, ranges, sequence), _RESPONSE)
     except StatusError:
         if waits:
             return Endless(_wait(entry, ranges[0], sequence))
         raise
-    sequence.note()
-    return _RESPONSE
 
 
-def _lock(entry: Open, ranges: list[ByteRange]) -> None:
-    """Takes all of the locks, or raises StatusError and takes none."""
+def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence) -> Steps:
+    """Takes all of the locks, or raises StatusError and takes none.
+
+    Others may see the first of many before the last is taken.
+    """
     locks = entry.state.locks
-    for index, wanted in enumerate(ranges):
-        try:
-            locks.add(wanted)
-        except StatusError:
-            locks.undo(ranges[:index])
-            raise
-
-
-async def _lock_many(entry: Open, ranges: list[ByteRange], sequence: LockSequence) -> LockResponse:
-    """Does the same in slices; others may see the first of the locks before the last is taken."""
     taken = 0
     try:
-        for taken in range(0, len(ranges), _SLICE):
-            _check_open(entry)
-            _lock(entry, ranges[taken : taken + _SLICE])
-            await asyncio.sleep(0)
-    except BaseException:
+        for wanted in ranges:
+            locks.add(wanted)
+            taken += 1
+            if not taken % SLICE and taken < len(ranges):
+                yield
+                _check_open(entry)
+    except StatusError:
+        while taken and entry in entry.state.opens:
+            first = (taken - 1) // SLICE * SLICE
+            locks.undo(ranges[first:taken])
+            taken = first
+            if taken:
+                yield
+        raise
+    except GeneratorExit:
+        # The request was cancelled.
         if entry in entry.state.opens:
-            entry.state.locks.undo(ranges[:taken])
+            locks.undo(ranges[:taken])
         raise
     sequence.note()
-    return _RESPONSE
 
 
-def _unlock(entry: Open, elements: list[LockElement]) -> None:
+def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence) -> Steps:
     """Stops at the first range that cannot be unlocked; those before it stay unlocked."""
-    for element in elements:
+    for number, element in enumerate(elements, 1):
         if element.flags != _UNLOCK:
             raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
         entry.state.locks.remove(entry, element.offset, element.length)
-
-
-async def _unlock_many(
-    entry: Open, elements: list[LockElement], sequence: LockSequence
-) -> LockResponse:
-    """Does the same in slices."""
-    for begin in range(0, len(elements), _SLICE):
-        _check_open(entry)
-        _unlock(entry, elements[begin : begin + _SLICE])
-        await asyncio.sleep(0)
+        if not number % SLICE and number < len(elements):
+            yield
+            _check_open(entry)
     sequence.note()
-    return _RESPONSE
 
 
 def _check_open(entry: Open) -> None:
-    """Between two steps of a task, anything may have happened; RANGE_NOT_LOCKED if it closed."""
+    """Between two slices anything may have happened; RANGE_NOT_LOCKED if the open is closed."""
     if entry not in entry.state.opens:
         raise StatusError(NtStatus.RANGE_NOT_LOCKED, "LOCK")
 

@@ -1,11 +1,16 @@
 """LOGOFF: the end of a session and of all it had open. [MS-SMB2] 3.3.5.6"""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.slices import after
 from smbquic.wire.logoff import LogoffResponse
 
 
-def handle(context: Context, request: Request) -> LogoffResponse:
+def handle(
+    context: Context, request: Request
+) -> LogoffResponse | Coroutine[Any, Any, LogoffResponse]:
     """Ends the session, on all of its connections."""
-    context.server.end_session(context.session.session)
-    return LogoffResponse()
+    return after(context.server.end_session(context.session.session), LogoffResponse())

@@ -10,6 +10,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context
+from smbquic.server.slices import after
 from smbquic.transport.serving import Refusal
 from smbquic.wire.session_setup import SessionSetupResponse
 
@@ -40,7 +41,7 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
         raise
 
 
-def _step(context: Context, request: Request) -> Result:
+def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Result]:
     connection, server = context.connection, context.server
     protocol = connection.protocol
     if request.session is None and len(protocol.sessions) >= server.limits.sessions:
@@ -52,8 +53,9 @@ def _step(context: Context, request: Request) -> Result:
         if known is not None and known.id not in protocol.sessions:
             server.end_session(known, keep=False)
         raise
+    replaced = None
     if outcome.replaced is not None:
-        server.end_session(outcome.replaced)
+        replaced = server.end_session(outcome.replaced)
     if outcome.established:
         connection.logged_on(outcome.session)
     elif outcome.repeated:
@@ -61,7 +63,8 @@ def _step(context: Context, request: Request) -> Result:
     elif outcome.bound:
         connection.join(server.sessions[outcome.session.id])
     if outcome.status is NtStatus.SUCCESS:
-        return outcome.response
+        # The client may open at once what the session that it replaces had open.
+        return after(replaced, outcome.response)
     return Answer(outcome.status, outcome.response)
 
 

@@ -1,11 +1,17 @@
 """TREE_DISCONNECT: the end of a tree and of all that was opened in it. [MS-SMB2] 3.3.5.8"""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.slices import after
 from smbquic.wire.tree_disconnect import TreeDisconnectResponse
 
 
-def handle(context: Context, request: Request) -> TreeDisconnectResponse:
+def handle(
+    context: Context, request: Request
+) -> TreeDisconnectResponse | Coroutine[Any, Any, TreeDisconnectResponse]:
     """Ends the tree."""
-    context.session.disconnect(context.tree)
-    return TreeDisconnectResponse()
+    steps = context.session.disconnecting(context.tree)
+    return after(context.server.finisher.run(steps), TreeDisconnectResponse())

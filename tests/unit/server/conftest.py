@@ -476,3 +476,28 @@ def client_of() -> Callable[[Server], Awaitable[Client]]:
         return client
 
     return made
+
+
+class Turns:
+    """Counts how often the event loop gets around to others."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            self.count += 1
+            await asyncio.sleep(0)
+
+    async def end(self) -> int:
+        """How often it was until now."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        return self.count
+
+
+@pytest.fixture
+def turns() -> type[Turns]:
+    """Begins to count how often others have their turn."""
+    return Turns

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.limits import Limits
+from smbquic.server.slices import SLICE
 from smbquic.storage.local_file import LocalFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseRequest
@@ -278,29 +278,12 @@ async def test_locks_of_an_open_are_counted(connect: Any, server_with: Any) -> N
     assert (await client.call(lock(other, (2, 1, EXCLUSIVE)))).status == NtStatus.SUCCESS
 
 
-class Turns:
-    """Counts how often the event loop gets around to others."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._task = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        while True:
-            self.count += 1
-            await asyncio.sleep(0)
-
-    async def end(self) -> int:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        return self.count
-
-
 MANY = 4096
 
 
-async def test_others_have_turns_while_thousands_of_ranges_are_locked(connect: Any) -> None:
+async def test_others_have_turns_while_thousands_of_ranges_are_locked(
+    connect: Any, turns: Any
+) -> None:
     client, other = await connect(), await connect()
     mine, theirs = await client.open("x"), await other.open("x")
     elements = [(offset * 10, 5, EXCLUSIVE | NOW) for offset in range(MANY)]
@@ -311,22 +294,25 @@ async def test_others_have_turns_while_thousands_of_ranges_are_locked(connect: A
         CloseRequest(mine),
     ]
     for request in requests:
-        turns = Turns()
+        counted = turns()
         assert (await client.call(request)).status == NtStatus.SUCCESS
-        # At most 128 elements in each.
-        assert await turns.end() >= MANY // 128
+        # At most so many elements in each.
+        assert await counted.end() >= MANY // SLICE
     assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 
 async def test_of_thousands_of_ranges_none_stays_locked_if_the_last_is_not_to_be_had(
-    connect: Any,
+    connect: Any, turns: Any
 ) -> None:
     client, other = await connect(), await connect()
     mine, theirs = await client.open("x"), await other.open("x")
     last = (MANY * 10, 5, EXCLUSIVE | NOW)
     assert (await other.call(lock(theirs, last))).status == NtStatus.SUCCESS
     elements = [(offset * 10, 5, EXCLUSIVE | NOW) for offset in range(MANY - 1)]
+    counted = turns()
     assert (await client.call(lock(mine, *elements, last))).status == NtStatus.LOCK_NOT_GRANTED
+    # They are given back in slices, too.
+    assert await counted.end() >= 2 * MANY // SLICE - 2
     assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 

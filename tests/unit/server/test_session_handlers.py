@@ -17,6 +17,7 @@ from smbquic.pki.access import Decision
 from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
 from smbquic.server.connection import check_user
 from smbquic.server.limits import Limits
+from smbquic.server.slices import SLICE
 from smbquic.storage.passing import passing_name
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
@@ -330,3 +331,31 @@ async def test_what_will_never_be_whole_goes_with_its_client(
         assert (await client.call(ending)).status == NtStatus.SUCCESS
 
     assert listing() == sorted([finished, other, "x"])
+
+
+@pytest.mark.parametrize("ends", ["logoff", "tree", "connection", "replaced"])
+async def test_others_have_their_turn_while_many_files_are_closed(
+    connect: Any, server: Any, turns: Any, ends: str
+) -> None:
+    count = 3 * SLICE
+    client, other = await connect(), await connect(token="")
+    for number in range(count):
+        await client.open(f"file {number}", share_access=0)
+    session = client.session.id
+    counted = turns()
+    if ends == "logoff":
+        assert (await client.call(LogoffRequest())).status == NtStatus.SUCCESS
+    elif ends == "tree":
+        assert (await client.call(TreeDisconnectRequest())).status == NtStatus.SUCCESS
+    elif ends == "connection":
+        await client.close()
+    else:
+        await other.log_on("alice:secret", session)
+    assert await counted.end() >= count // SLICE
+
+    if ends != "replaced":
+        await other.log_on()
+    await other.connect()
+    for number in range(count):
+        await other.open(f"file {number}", share_access=0)
+    assert server.open_files.used == count

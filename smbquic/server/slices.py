@@ -1,0 +1,74 @@
+"""Long work on the event loop, done in slices, so that other clients have their turn in between.
+
+How much there is to do is often for a client to choose: ranges in a LOCK request, files that it
+left open. Such work is written as a generator that pauses after each slice (`yield`). Most of it is
+done after the first; only what is not becomes a task.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from contextlib import closing
+from typing import Any, Final, TypeVar
+
+SLICE: Final = 128
+"""Small steps (locks, closed files) in a slice; some milliseconds at most."""
+
+Steps = Generator[None, None, None]
+"""Work that pauses after each slice."""
+
+_T = TypeVar("_T")
+_DONE: Final = object()
+
+
+def in_slices(steps: Steps, response: _T) -> _T | Coroutine[Any, Any, _T]:
+    """Do the first slice at once; return the response, or a coroutine that does the rest first.
+
+    Raises what the first slice raises. Cancelling the coroutine closes the generator.
+    """
+    if next(steps, _DONE) is _DONE:
+        return response
+    return _respond_after(steps, response)
+
+
+async def _respond_after(steps: Steps, response: _T) -> _T:
+    # Whoever is cancelled takes back what is half done, and not whenever memory is tidied up.
+    with closing(steps):
+        await _go_on(steps)
+    return response
+
+
+async def _go_on(steps: Steps) -> None:
+    await asyncio.sleep(0)
+    for _ in steps:
+        await asyncio.sleep(0)
+
+
+class Finisher:
+    """Work that is finished in any case, even if whoever asked for it is gone meanwhile."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self, steps: Steps) -> asyncio.Task[None] | None:
+        """Do the first slice at once; return the task that does the rest, None if that was all."""
+        if next(steps, _DONE) is _DONE:
+            return None
+        task = asyncio.get_running_loop().create_task(_go_on(steps))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def wait(self) -> None:
+        """Wait until all of it is done."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+def after(task: asyncio.Task[None] | None, response: _T) -> _T | Coroutine[Any, Any, _T]:
+    """Return the response, or a coroutine that waits for a `Finisher`'s task before."""
+    return response if task is None else _after(task, response)
+
+
+async def _after(task: asyncio.Task[None], response: _T) -> _T:
+    await asyncio.shield(task)
+    return response
