@@ -35,9 +35,10 @@ mount --make-rprivate /
 mount -t proc proc /proc
 ip link set lo up
 mount --bind "$1/hosts" /etc/hosts
-mount --bind "$1/home" /home
 mount --bind "$1/srv" /srv
-mount --bind "$1/tmp" "$1/tmp"
+for place in home tmp; do
+    mount --bind "$1/$place" "$1/$place"
+done
 mount -o remount,bind,ro /
 echo ready
 exec cat
@@ -74,13 +75,14 @@ class Machine:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
-        self.home = folder / "home" / "newcomer"
+        # Not in /home, where what the tests are run with may be.
+        self.home = folder / "home"
         self.srv = folder / "srv"
         for each in (self.home, self.srv / "data", folder / "tmp"):
             each.mkdir(parents=True)
         (folder / "hosts").write_text(NAMES)
         self._environment = {
-            "HOME": "/home/newcomer",
+            "HOME": str(self.home),
             "USER": "newcomer",
             "LANG": "C.UTF-8",
             "TERM": "dumb",

@@ -1,6 +1,9 @@
 """The pages for who works on smbquic: what their blocks do cannot be done within a test."""
 
+import re
+
 from tests.docs.machine import Machine
+from tests.docs.pages import ROOT, read
 from tests.docs.reading import Reader
 
 CI = ".ci/run does this, from the package index"
@@ -18,6 +21,16 @@ def test_contributing(machine: Machine) -> None:
         reader.leave_out(
             "python3.11 -m venv --upgrade-deps /tmp/lock", why="asks the package index"
         )
+
+
+def test_what_ci_is_said_to_do_it_does() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    for command in ('ruff"* format', 'ruff"* check', 'mypy"* --strict', "--group lint"):
+        for text in (read("CONTRIBUTING.md"), script):
+            assert re.search(command, text), command
+    for command in ("/pytest -n auto", "smbquic demo"):
+        assert f"{command}\n" in read("README.md")
+        assert f"readme_command '{command}'" in script
 
 
 def test_publishing_results(machine: Machine) -> None:

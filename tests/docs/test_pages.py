@@ -1,6 +1,7 @@
 """What holds for every page: its links lead somewhere, and its code blocks are run."""
 
 import re
+from importlib.util import find_spec
 from pathlib import PurePosixPath
 from posixpath import normpath
 
@@ -20,6 +21,12 @@ REPLAYED = {
     "docs/tutorial/first-share.md": "test_newcomer.py",
 }
 """The pages with code, and the tests that run each block of them or leave it out with a reason."""
+CURRENT = [page for page in pages() if page != "CHANGELOG.md" and "/decisions/" not in page]
+"""The pages about how things are now, and not how they were."""
+_MODULE = re.compile(r"python -m ((?:smbquic|tests|benchmarks)[.\w]*)")
+_PATH = re.compile(
+    r"`((?![^`]*[A-Z]{4})(?:\.ci|benchmarks|certs|docs|packaging|smbquic|tests)/[\w./-]*[\w/])(?:::\w+)?`"
+)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z]+:")
 
@@ -39,6 +46,21 @@ def test_links_lead_somewhere(page: str) -> None:
         assert (ROOT / target).exists(), f"{page} links to {link}, which is not there"
         if anchor:
             assert anchor in anchors(target), f"{page} links to {link}: no heading there is so"
+
+
+@pytest.mark.parametrize("page", CURRENT)
+def test_modules_that_are_run_are_there(page: str) -> None:
+    for name in set(_MODULE.findall(read(page))):
+        found = find_spec(name)
+        assert found is not None, f"{page}: there is no module {name}"
+        if found.submodule_search_locations is not None:
+            assert find_spec(f"{name}.__main__"), f"{page}: {name} is nothing to run"
+
+
+@pytest.mark.parametrize("page", CURRENT)
+def test_paths_are_there(page: str) -> None:
+    for path in set(_PATH.findall(read(page))):
+        assert (ROOT / path).exists(), f"{page} speaks of {path}, which is not there"
 
 
 @pytest.mark.parametrize("page", pages())

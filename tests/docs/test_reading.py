@@ -73,7 +73,7 @@ def test_a_terminal_remembers_where_it_was(machine: Machine) -> None:
     one, two = machine.terminal("one"), machine.terminal("two")
     one.run("cd /srv/data; export COLOUR=green\n")
     assert one.run("echo $PWD $COLOUR\n") == "/srv/data green\n"
-    assert two.run("echo $PWD $COLOUR\n") == "/home/newcomer\n"
+    assert two.run("echo $PWD $COLOUR\n") == f"{machine.home}\n"
 
 
 def test_the_reader_is_an_ordinary_user(machine: Machine) -> None:
