@@ -32,7 +32,7 @@ from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates
 from smbquic.pki.directory import PkiDirectory
 from smbquic.pki.files import PkiError
-from smbquic.pki.identities import IdentityFiles
+from smbquic.pki.identities import Identity, IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.pki.verify import Trust, verify
 from smbquic.protocol.settings import (
@@ -52,11 +52,10 @@ _USER = "user"
 _WITHOUT_RIGHTS = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
 
 
-def _user_store(base: config.Configuration, users: tuple[str, ...], path: Path | None) -> UserStore:
-    store = UserStore.load(path) if path else base.users
+def _add_users(store: UserStore, users: tuple[str, ...]) -> None:
+    """Add those of the command line; passwords that it does not say are asked for."""
     for text in users:
         name, colon, password = text.partition(":")
-        check_name(name)
         if colon:
             warn(f"--user {name}:...: a password on the command line can be seen by others")
         elif "SMBQUIC_PASSWORD" in os.environ:
@@ -64,7 +63,6 @@ def _user_store(base: config.Configuration, users: tuple[str, ...], path: Path |
         else:
             password = ask_new(name, "SMBQUIC_PASSWORD, or --users FILE")
         store.add(name, password)
-    return store
 
 
 def _make_password() -> str:
@@ -324,15 +322,13 @@ def serve(
     served = collect(base, shares, folders)
     guest = guest or base.guest
     listen = listen or (_find_port() if folders and not config_file else base.listen)
-    # Before anybody types a password in vain.
+    store = UserStore.load(users_file) if users_file else base.users
+    for text in users:
+        check_name(text.partition(":")[0])
+    is_open = bool(users or store.names() or guest)
+    if not (is_open or folders):
+        raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
     run(api.check_listen(listen))
-    store = _user_store(base, users, users_file)
-    password: str | None = None
-    if not store.names() and not guest:
-        if not folders:
-            raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
-        password = _make_password()
-        store.add(_USER, password)
     called = (*base.private_names, *names)
     certified = cert is not None or bool(base.certificates)
     quic = any(address.startswith("quic:") for address in listen)
@@ -357,6 +353,13 @@ def serve(
             options or config.AuditOptions(file=None), file=None if str(audit) == "-" else audit
         )
     sink = _open(options, account) if options is not None else None
+    for each in certificates:
+        Identity.load(each)
+    # Last of all: nobody is to type a password in vain.
+    _add_users(store, users)
+    password = None if is_open else _make_password()
+    if password is not None:
+        store.add(_USER, password)
 
     async def work() -> None:
         async with api.serve(

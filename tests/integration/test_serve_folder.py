@@ -170,3 +170,30 @@ def test_who_reads_that_it_serves_may_end_it_at_once(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     assert "interrupted" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--cert", "bad.pem", "--key", "bad.pem"], "bad.pem: there is no certificate in it"),
+        (["--audit", "none/audit"], "none/audit: cannot be written to"),
+        (["--user", "a:b:c", "--user", "a/b"], "'a/b' cannot be a user's name"),
+    ],
+)
+def test_nothing_that_is_wrong_is_found_after_the_password(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "bad.pem").write_text("bad")
+    done = subprocess.run(
+        [*SMBQUIC, "serve", ".", "--user", "alice", "--listen", "quic://127.0.0.1:0", *arguments],
+        cwd=tmp_path,
+        env=environment(tmp_path / "home"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode in (ExitCode.USAGE, ExitCode.TRANSPORT)
+    assert words in done.stderr
+    assert "password for alice" not in done.stderr
