@@ -306,6 +306,10 @@ class Serving:
                 "resident": resident(),
                 "waiting": self.server.patrol.waiting,
             },
+            "event_loop": {
+                "held": self.server.loop_monitor.held,
+                "longest_ms": round(self.server.loop_monitor.longest * 1000, 1),
+            },
             "failed_deletions": self.server.files.failed_deletions,
             "refused": {str(why): count for why, count in self.server.refusals.counts.items()},
             "sessions": sessions,

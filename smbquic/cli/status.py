@@ -139,6 +139,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["refused"]:
         counts = (f"{count} {why}" for why, count in sorted(found["refused"].items()))
         yield f"  refused: {', '.join(counts)}"
+    loop = found["event_loop"]
+    if loop["held"]:
+        yield (
+            f"  {loop['held']} times a request kept all others waiting for over 10 ms,"
+            f" {loop['longest_ms']:.0f} ms at most"
+        )
     if found["failed_deletions"]:
         yield f"  {found['failed_deletions']} files were to be deleted and stayed: see the log"
     for each in found["listeners"]:

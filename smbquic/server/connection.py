@@ -25,6 +25,7 @@ from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.context import Context
 from smbquic.server.dispatch import dispatch
+from smbquic.server.loop_monitor import HELD
 from smbquic.server.patrol import Pace
 from smbquic.server.session import UserSession
 from smbquic.transport.serving import Refusal
@@ -129,13 +130,13 @@ class Connection:
             requests = protocol.receive(message)
             context = Context(server, self)
             answers, following = dispatch(context, requests)
-            party.spend(perf_counter() - started, answers)
+            self._spent(party, perf_counter() - started, answers, context)
             while following < len(requests):
                 # The answers of a compound are one message, unless something in it has to wait.
                 await self.take_turn()
                 started = perf_counter()
                 more, following = dispatch(context, requests, following)
-                party.spend(perf_counter() - started, more)
+                self._spent(party, perf_counter() - started, more, context)
                 answers += more
             # Megabytes, whose memory the next message can have; the patrol lets go of them.
             self.last_message = message
@@ -148,6 +149,14 @@ class Connection:
                 await send(*answers.pop(0))
             while len(self.tasks) - self.endless > limit:
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    def _spent(
+        self, party: Party, seconds: float, answers: list[list[Buffer]], context: Context
+    ) -> None:
+        """Charges what a step cost to whom the client counted as when it began."""
+        party.spend(seconds, answers)
+        if seconds >= HELD:
+            self.server.loop_monitor.note(seconds, context.describe)
 
     async def _turn(self, party: Party) -> None:
         """Waits for a turn; `ConnectionClosed` if the client is gone before that comes."""

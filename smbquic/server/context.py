@@ -107,6 +107,14 @@ class Context:
         self._session: UserSession | None = None
         self._tree: Tree | None = None
 
+    def describe(self) -> str:
+        """Say what is being done, for whom: the command, the user and the share."""
+        command = getattr(self.request and self.request.header.command, "name", "a message")
+        user = self._session and self._session.session.identity.user
+        share = self._tree and self._tree.share
+        on = f" on the share {share.name!r}" if share else ""
+        return f"{self.connection.name}: {command} of {user or 'somebody'}{on}"
+
     def begin(self, request: Request, *, session: bool, tree: bool) -> None:
         """Turns to the next request and finds its session and tree, as far as it needs them.
 

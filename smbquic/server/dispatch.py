@@ -17,6 +17,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.commands import COMMANDS, Entry
 from smbquic.server.context import Answer, Context, Endless, Wait, wait_for_scan
+from smbquic.server.loop_monitor import Timed
 from smbquic.server.status import status_of
 from smbquic.storage.base import ScanRequired
 from smbquic.wire.cursor import Buffer
@@ -175,7 +176,8 @@ def _postpone(
             work.close()
             return StatusError(refusal)
         connection.endless += 1
-    task = asyncio.ensure_future(work)
+    timed = Timed(work, context.server.loop_monitor, context.describe)
+    task = asyncio.get_running_loop().create_task(timed)
     request = requests[index]
     connection.pending[request.header.message_id] = task
     lasts = endless and result.lasts

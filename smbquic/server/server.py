@@ -25,6 +25,7 @@ from smbquic.server.fairness import Fairness
 from smbquic.server.files import FileTable
 from smbquic.server.leases import LeaseTable
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.loop_monitor import LoopMonitor
 from smbquic.server.open_files import OpenFileBudget, descriptor_limit
 from smbquic.server.patrol import Patrol
 from smbquic.server.session import UserSession
@@ -99,6 +100,7 @@ class Server:
         self.descriptors = Descriptors()
         self.open_files = OpenFileBudget(descriptor_limit())
         self.finisher = Finisher()
+        self.loop_monitor = LoopMonitor()
         self.connections: dict[Connection, None] = {}
         self.refusals = Refusals(self._tell)
         self.fairness = Fairness(limits)

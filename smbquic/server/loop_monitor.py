@@ -1,0 +1,84 @@
+"""Whether requests hold the event loop for too long: while one is handled, all others wait.
+
+Every step of a request is timed. What took longer than `HELD` seconds is counted, and the log says
+which command of which user held the loop, and for how long, at most every `QUIET` seconds. The
+time is that of the clock: a step that waits for a disk holds the loop as much as one that computes,
+and on a machine that is too busy a step takes longer through no fault of its own.
+"""
+
+import logging
+from collections.abc import Callable, Coroutine, Generator
+from time import monotonic, perf_counter
+from typing import Any, Final
+
+HELD: Final = 0.010
+"""Seconds that no step should take."""
+LONG: Final = 0.25
+"""Seconds from which on it is a warning, and not mere information."""
+QUIET: Final = 10.0
+"""Seconds between two lines in the log."""
+
+_log = logging.getLogger(__name__)
+
+
+class LoopMonitor:
+    """Counts the steps that took too long; `longest` is the longest one, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.held = 0
+        self.longest = 0.0
+        self._clock = clock
+        self._logged: dict[int, float] = {}
+
+    def note(self, seconds: float, describe: Callable[[], str]) -> None:
+        """Count a step; `describe` is asked what it was if it took too long."""
+        if seconds < HELD:
+            return
+        self.held += 1
+        self.longest = max(self.longest, seconds)
+        level = logging.WARNING if seconds >= LONG else logging.INFO
+        now = self._clock()
+        if now - self._logged.get(level, -QUIET) >= QUIET:
+            self._logged[level] = now
+            _log.log(
+                level,
+                "%s held the event loop for %.0f ms, while all other requests waited",
+                describe(),
+                seconds * 1000,
+            )
+
+
+class Timed(Coroutine[Any, Any, Any]):
+    """A coroutine each of whose steps a monitor is told of."""
+
+    __slots__ = ("_describe", "_monitor", "_work")
+
+    def __init__(
+        self, work: Coroutine[Any, Any, Any], monitor: LoopMonitor, describe: Callable[[], str]
+    ) -> None:
+        self._work = work
+        self._monitor = monitor
+        self._describe = describe
+
+    def send(self, value: Any) -> Any:
+        """See `Coroutine`."""
+        started = perf_counter()
+        try:
+            return self._work.send(value)
+        finally:
+            self._monitor.note(perf_counter() - started, self._describe)
+
+    def throw(self, *error: Any) -> Any:
+        """See `Coroutine`."""
+        started = perf_counter()
+        try:
+            return self._work.throw(*error)
+        finally:
+            self._monitor.note(perf_counter() - started, self._describe)
+
+    def close(self) -> None:
+        """See `Coroutine`."""
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._work.__await__()
