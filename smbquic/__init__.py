@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from smbquic.api import Serving, SessionOptions, connect, open_session, serve, stop_signal
     from smbquic.auth.users import UsersError, UserStore
     from smbquic.client.file import File
+    from smbquic.client.local import WrittenFiles
     from smbquic.client.pipes import NotListedError, ShareEntry
     from smbquic.client.session import Session
     from smbquic.client.share import Share
@@ -97,6 +98,7 @@ __all__ = [
     "UsersError",
     "Volume",
     "WireError",
+    "WrittenFiles",
     "__version__",
     "connect",
     "open_session",
@@ -110,6 +112,7 @@ _HOMES = {
     "smbquic.api": ("Serving", "SessionOptions", "connect", "open_session", "serve", "stop_signal"),
     "smbquic.auth.users": ("UserStore", "UsersError"),
     "smbquic.client.file": ("File",),
+    "smbquic.client.local": ("WrittenFiles",),
     "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
     "smbquic.client.session": ("Session",),
     "smbquic.client.share": ("Share",),

@@ -25,7 +25,7 @@ from smbquic import api
 from smbquic.client import file as client_file
 from smbquic.client import share as client_share
 from smbquic.client.background import LoopThread
-from smbquic.client.local import Landed
+from smbquic.client.local import WrittenFiles
 from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, Volume
 from smbquic.client.transfer import Progress
@@ -291,10 +291,10 @@ class Share:
         target: StrPath,
         *,
         progress: Progress | None = None,
-        landed: Landed | None = None,
+        written: WrittenFiles | None = None,
     ) -> int:
         """See `smbquic.Share.get`. `progress` is called on the other thread."""
-        return self._loop.run(self._share.get(path, target, progress=progress, landed=landed))
+        return self._loop.run(self._share.get(path, target, progress=progress, written=written))
 
     def stream(self, path: str, *, progress: Progress | None = None) -> Iterator[memoryview]:
         """See `smbquic.Share.stream`. `progress` is called on the other thread."""

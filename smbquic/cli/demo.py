@@ -151,11 +151,11 @@ class _Demo:
             size = size or source.stat().st_size
             remote = f"{transport}-{source.name}"
             back = self.work / f"back-{remote}"
-            for way, landed in (("put", self.served / remote), ("get", back)):
+            for way, written in (("put", self.served / remote), ("get", back)):
                 started = time.monotonic()
                 await self._transfer(way, share, source, remote, back, f"{transport} {way} {name}")
                 seconds = time.monotonic() - started
-                arrived = await asyncio.to_thread(hashes, landed)
+                arrived = await asyncio.to_thread(hashes, written)
                 self.steps.append(
                     Step(
                         transport=transport,

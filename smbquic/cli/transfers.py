@@ -19,7 +19,7 @@ from smbquic.cli.loop import run
 from smbquic.cli.output import StandardOutput, printable
 from smbquic.cli.progress import Bar, progress_bar
 from smbquic.cli.report import Report, Shares
-from smbquic.client.local import Landed
+from smbquic.client.local import WrittenFiles
 from smbquic.client.names import TargetNames, from_local, join, parent, to_local
 from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks, write_all
@@ -81,14 +81,16 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: boo
     if target.endswith("/") and not into and not recursive:
         raise click.UsageError(f"there is no folder {target}; make it first")
     report = Report(client, "got", len(urls))
-    landed = Landed()
+    written = WrittenFiles()
 
     async def copy(share: Share, url: SmbUrl) -> None:
         entry = await share.stat(url.path)
         with progress_bar(last_name(url), show=not client.as_json) as bar:
             if not entry.is_directory:
                 place = folder / to_local(last_name(url)) if into else folder
-                report.add_file(await share.get(url.path, place, progress=bar.file, landed=landed))
+                report.add_file(
+                    await share.get(url.path, place, progress=bar.file, written=written)
+                )
             elif len(urls) > 1:
                 raise click.UsageError(f"{url} is a folder; copy it with a command of its own")
             elif recursive:
@@ -147,6 +149,8 @@ def put(
     name. With -r, what is in the folder goes into URL, whether that is there already or not. SOURCE
     - is standard input; a FIFO is read to its end.
     """
+    if _STANDARD in sources:
+        _check_input(client)
     several = len(sources) > 1
     for source in sources:
         if Path(source).is_dir() and several:
@@ -182,6 +186,16 @@ def put(
 
     run(work())
     report.end()
+
+
+def _check_input(client: Client) -> None:
+    """Raise a usage error if standard input is not free to be copied."""
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed: there is nothing to copy")
+    if client.password_file is not None and client.password_file.name == sys.stdin.name:
+        raise click.UsageError(
+            "standard input cannot be the password and the file: use another --password-file"
+        )
 
 
 async def _into(share: Share, url: SmbUrl, *, parents: bool = False) -> bool:

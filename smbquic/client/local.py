@@ -145,7 +145,7 @@ class Source:
             source.close()
 
 
-class Landed:
+class WrittenFiles:
     """The files and folders that one transfer has put on the disk; safe for several threads.
 
     A disk may take two names for one: most on macOS and Windows do not tell case apart. The
@@ -213,15 +213,15 @@ class Part:
                 offset += count
                 view = view[count:]
 
-    def commit(self, modified: int, landed: Landed | None = None) -> None:
+    def commit(self, modified: int, written: WrittenFiles | None = None) -> None:
         """Put it on the disk, with this modification time (ns since 1970), under its name.
 
-        `landed` knows the other files of the transfer. Raises `NameCollisionError`.
+        `written` knows the other files of the transfer. Raises `NameCollisionError`.
         """
         with self._named():
             os.utime(self._descriptor, ns=(modified, modified))
             os.fsync(self._descriptor)
-            (landed or Landed()).place(self._path, self._descriptor, self.target)
+            (written or WrittenFiles()).place(self._path, self._descriptor, self.target)
             self._close()
 
     def discard(self) -> None:
@@ -248,12 +248,14 @@ class Part:
             raise OSError(error.errno, text, str(self.target)) from error
 
     @classmethod
-    def store(cls, target: Path, data: Buffer, modified: int, landed: Landed | None = None) -> None:
+    def store(
+        cls, target: Path, data: Buffer, modified: int, written: WrittenFiles | None = None
+    ) -> None:
         """All of it at once, for a small file."""
         part = cls(target)
         try:
             part.write_at(0, data)
-            part.commit(modified, landed)
+            part.commit(modified, written)
         except BaseException:
             part.discard()
             raise

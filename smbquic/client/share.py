@@ -10,7 +10,7 @@ from pathlib import Path
 
 from smbquic.client import requests, transfer, tree
 from smbquic.client.file import WINDOW, File, Opening, parse_mode
-from smbquic.client.local import Landed
+from smbquic.client.local import WrittenFiles
 from smbquic.client.names import check_listed, join, parent, to_wire
 from smbquic.client.session import Session, Tree, check
 from smbquic.client.stages import Stages
@@ -361,15 +361,15 @@ class Share:
         target: "str | PathLike[str]",
         *,
         progress: Progress | None = None,
-        landed: Landed | None = None,
+        written: WrittenFiles | None = None,
     ) -> int:
         """Copy a file from the share to this machine, with its modification time; its size.
 
         It appears as `target` only when it is whole and on the disk. Raises `SourceChangedError` if
-        it was changed meanwhile. Calls with the same `landed` do not overwrite each other's files:
+        it was changed meanwhile. Calls with the same `written` do not overwrite each other's files:
         that is a `NameCollisionError`.
         """
-        return await transfer.get(self, path, Path(target), progress=progress, landed=landed)
+        return await transfer.get(self, path, Path(target), progress=progress, written=written)
 
     def stream(
         self, path: str, *, progress: Progress | None = None

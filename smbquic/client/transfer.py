@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from smbquic.client import requests
 from smbquic.client.file import WINDOW, File, chunk_size, verify_unchanged
-from smbquic.client.local import Disk, Landed, Part, Source, in_thread, sync_folder
+from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
 from smbquic.client.names import PathError, join, parent, to_wire
 from smbquic.client.session import check
 from smbquic.client.streams import read_chunks
@@ -92,11 +92,11 @@ async def get(
     *,
     progress: Progress | None = None,
     expected: int | None = None,
-    landed: Landed | None = None,
+    written: WrittenFiles | None = None,
 ) -> int:
     """See `Share.get`. A file of the `expected` size costs one round trip, if it is small.
 
-    With `expected`, the caller sees to it that the folder of `target` is on the disk. `landed`
+    With `expected`, the caller sees to it that the folder of `target` is on the disk. `written`
     knows the other files of the transfer.
     """
     if expected is not None and 0 < expected <= read_step(share):
@@ -111,18 +111,22 @@ async def get(
             if len(data) == opened.body.end_of_file:
                 verify_unchanged(path, opened.body, closed.body)
                 modified = to_unix_ns(opened.body.last_write_time)
-                await in_thread(Part.store, target, data, modified, landed)
+                await in_thread(Part.store, target, data, modified, written)
                 _Tally(progress, expected).add(expected)
                 return expected
     async with share.open(path) as file:
-        await _get_open(share, file, target, progress, landed)
+        await _get_open(share, file, target, progress, written)
     if expected is None:
         await in_thread(sync_folder, target.parent)
     return file.opened.end_of_file
 
 
 async def _get_open(
-    share: "Share", file: File, target: Path, progress: Progress | None, landed: Landed | None
+    share: "Share",
+    file: File,
+    target: Path,
+    progress: Progress | None,
+    written: WrittenFiles | None,
 ) -> None:
     size: int = file.opened.end_of_file
     step = read_step(share)
@@ -139,7 +143,7 @@ async def _get_open(
     try:
         await each(range(0, size, step), fetch, limit=_tasks(size, step))
         await file.close_unchanged()
-        await in_thread(part.commit, to_unix_ns(file.opened.last_write_time), landed)
+        await in_thread(part.commit, to_unix_ns(file.opened.last_write_time), written)
     except BaseException:
         await in_thread(part.discard)
         raise
@@ -195,6 +199,7 @@ class RemotePart:
         self._path = path
         self._part = join(parent(path), passing_name())
         self._file: File | None = None
+        self._in_doubt = False
 
     async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
         """Make it, and do `middle` to it in the same message, with these answers."""
@@ -228,13 +233,16 @@ class RemotePart:
         Only ever sent when all that came before has succeeded: servers differ in whether a
         compound goes on after a failure in its middle.
         """
-        # Cancelled between the two, nobody would know what to delete: the part or the whole file.
+        # Until the answer is here nobody knows what a deletion would hit: the part, or the whole
+        # file under its name. So this is not cancelled, and without an answer nothing is deleted.
+        self._in_doubt = True
         await to_the_end(self._commit())
 
     async def _commit(self) -> None:
         assert self._file is not None
         renaming = requests.rename(to_wire(self._path), replace=True, file_id=self._file.file_id)
         renamed, closed = await self._share.tree.compound([renaming, requests.close()])
+        self._in_doubt = False
         check(renamed, self._path)
         self._file.forget()
         check(closed, self._path)
@@ -244,7 +252,7 @@ class RemotePart:
 
         Where it does not, a server of this package does so by itself; others leave it there.
         """
-        if self._file is None or self._file.closed:
+        if self._file is None or self._file.closed or self._in_doubt:
             return  # a CREATE that was cancelled is the connection's to clean up after
         self._file.forget()
         try:

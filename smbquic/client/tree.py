@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from smbquic.client import transfer
 from smbquic.client.jobs import Jobs
-from smbquic.client.local import Landed, in_thread, kind_of_file, sync_folder
+from smbquic.client.local import WrittenFiles, in_thread, kind_of_file, sync_folder
 from smbquic.client.names import (
     PathError,
     TargetNames,
@@ -140,10 +140,10 @@ async def get(
     link that lies where a folder should be is not followed.
     """
     copying = _Copy(progress)
-    landed = Landed()
+    written = WrittenFiles()
 
     async def folder(source: str, local: Path) -> None:
-        await in_thread(landed.make_folder, local)
+        await in_thread(written.make_folder, local)
         async for entry in share.scandir(source):
             inner, beside = join(source, entry.name), local / to_local(entry.name)
             if is_passing(entry.name):
@@ -157,7 +157,7 @@ async def get(
         folders.append(local)
 
     async def file(source: str, local: Path, size: int, count: transfer.Progress) -> None:
-        await transfer.get(share, source, local, progress=count, expected=size, landed=landed)
+        await transfer.get(share, source, local, progress=count, expected=size, written=written)
 
     folders: list[Path] = []
     root = await in_thread(_make_root, target)

@@ -6,6 +6,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 5.0
+"""Seconds for what is not left half done when everything is cancelled."""
+
 
 async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, limit: int) -> None:
     """Do `work` for every item, at most `limit` at a time, begun in order.
@@ -27,17 +30,18 @@ async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, limi
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T], *, patience: float = PATIENCE) -> T:
     """Await `work`, which goes on to its end even if this task is cancelled meanwhile.
 
-    The cancellation is raised once the work is done; a second one does not wait for that.
+    The cancellation is raised once the work is done, or has taken `patience` seconds more. A second
+    cancellation does not wait for that.
     """
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         if not task.cancelled():
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()  # the cancellation counts, and asyncio warns of no lost error
+            # The cancellation counts: nobody has to be told of an error.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait([task], timeout=patience)
         raise

@@ -149,3 +149,21 @@ def test_several_threads_may_use_one_share(share: sync.Share) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(40))) == [b"%d" % index for index in range(40)]
+
+
+def test_streams(share: sync.Share, root: Path) -> None:
+    content = os.urandom(3 << 20)
+    size = share.put_stream((content[:1_000_000], content[1_000_000:]), "x")
+    assert size == len(content)
+    assert (root / "x").read_bytes() == content
+    assert b"".join(map(bytes, share.stream("x"))) == content
+
+
+def test_files_of_one_transfer_do_not_replace_each_other(
+    share: sync.Share, root: Path, tmp_path: Path
+) -> None:
+    (root / "x").write_bytes(b"x")
+    written = smbquic.WrittenFiles()
+    share.get("x", tmp_path / "y", written=written)
+    with pytest.raises(smbquic.NameCollisionError):
+        share.get("x", tmp_path / "y", written=written)

@@ -21,6 +21,7 @@ URL = "smb://alice@127.0.0.1:1/data"
         (["get", f"{URL}/a", "nowhere/"], "there is no folder nowhere/"),
         (["get", f"{URL}/a", f"{URL}/b", "-"], "only a single file"),
         (["get", "-r", f"{URL}/a", "-"], "only a single file"),
+        (["put", "--password-file", "-", "-", f"{URL}/a"], "cannot be the password and the file"),
         (["cp", f"{URL}/a", "smb://alice@127.0.0.1:1/other/b"], "must be on one share"),
     ],
 )

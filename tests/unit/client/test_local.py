@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smbquic.client import local
-from smbquic.client.local import Disk, Landed, Part, Source, in_thread, sync_folder
+from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
 from smbquic.errors import NameCollisionError, SourceChangedError
 from smbquic.storage.passing import passing_name_for
 
@@ -293,25 +293,25 @@ def test_a_name_that_the_disk_cannot_hold(
 
 
 def test_files_of_one_transfer_do_not_replace_each_other(tmp_path: Path) -> None:
-    landed = Landed()
+    written = WrittenFiles()
     (tmp_path / "x").write_bytes(b"before")
-    Part.store(tmp_path / "x", b"first", 0, landed)
+    Part.store(tmp_path / "x", b"first", 0, written)
     with pytest.raises(NameCollisionError, match="does not tell the name from 'x'"):
-        Part.store(tmp_path / "x", b"second", 0, landed)
+        Part.store(tmp_path / "x", b"second", 0, written)
     assert (tmp_path / "x").read_bytes() == b"first"
     assert len(list(tmp_path.iterdir())) == 1
-    Part.store(tmp_path / "x", b"another transfer", 0, Landed())
+    Part.store(tmp_path / "x", b"another transfer", 0, WrittenFiles())
     assert (tmp_path / "x").read_bytes() == b"another transfer"
 
 
 def test_folders_of_one_transfer_are_not_mixed(tmp_path: Path) -> None:
-    landed = Landed()
+    written = WrittenFiles()
     (tmp_path / "there").mkdir()
-    landed.make_folder(tmp_path / "there")
-    landed.make_folder(tmp_path / "new")
+    written.make_folder(tmp_path / "there")
+    written.make_folder(tmp_path / "new")
     for name in ("there", "new"):
         with pytest.raises(NameCollisionError):
-            landed.make_folder(tmp_path / name)
+            written.make_folder(tmp_path / name)
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
-        landed.make_folder(tmp_path / "file")
+        written.make_folder(tmp_path / "file")

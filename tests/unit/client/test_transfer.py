@@ -450,6 +450,19 @@ async def test_a_file_that_gets_its_name_is_not_deleted(
     assert deletions(server) == 0
 
 
+async def test_where_it_is_not_known_whether_a_file_got_its_name_nothing_is_deleted(
+    share: Share, server: FakeServer, transport: FakeTransport, source: Path
+) -> None:
+    def set_info(request: Received) -> Any:
+        if request.body.file_info_class == FileInformationClass.FileRenameInformation:
+            transport.fail(ConnectionClosed("the cable is cut"))
+
+    server.handlers[Command.SET_INFO] = set_info
+    with pytest.raises(ConnectionClosed):
+        await share.put(source, "x")
+    assert deletions(server) == 0
+
+
 async def test_a_part_that_was_closed_without_its_name_is_removed_by_its_own(
     share: Share, server: FakeServer, source: Path
 ) -> None:

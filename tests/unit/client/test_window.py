@@ -129,3 +129,21 @@ async def test_work_to_the_end_gives_its_result_or_error() -> None:
     assert await to_the_end(seven()) == 7
     with pytest.raises(ValueError, match="no"):
         await to_the_end(fail())
+
+
+async def test_work_that_takes_too_long_is_left_alone() -> None:
+    may_end, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        await may_end.wait()
+        ended.set()
+        raise ValueError("which nobody hears of")
+
+    task = asyncio.create_task(to_the_end(work(), patience=0))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not ended.is_set()
+    may_end.set()
+    await ended.wait()
