@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, cast
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials
@@ -20,6 +20,7 @@ from smbquic.auth.service_binding import ServerNames
 from smbquic.auth.users import UserStore
 from smbquic.client.connection import Connection
 from smbquic.client.dial import PATIENCE, DialOptions, dialer, optional_path
+from smbquic.client.retry import retried
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.stages import Stages
@@ -93,15 +94,33 @@ async def open_connection(
 ) -> AsyncIterator[Connection]:
     """Connect to a server and negotiate, without a logon; disconnects at the end.
 
-    The options are those of `ConnectionOptions`. Raises `UrlError`, `PkiError`, `EngineError`,
-    `ConnectError`, `HandshakeError`, `StatusError`.
+    The options are those of `ConnectionOptions`. A server that takes no more connections now is
+    asked again within `timeout`. Raises `UrlError`, `PkiError`, `EngineError`, `ConnectError`,
+    `HandshakeError`, `StatusError`.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
+    every: ConnectionOptions = {**options, "encryption": encryption, "guest": guest}
+
+    async def attempt() -> tuple[AsyncExitStack, Connection]:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(_connected(url, every))
+            return stack.pop_all(), connection
+
+    stack, connection = await retried(attempt, options.get("timeout", PATIENCE))
+    async with stack:
+        yield connection
+
+
+@asynccontextmanager
+async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[Connection]:
+    """One attempt of `open_connection`."""
+    encryption = options.get("encryption", EncryptionPolicy.ALLOWED)
+    guest = options.get("guest", False)
     settings = ClientSettings(
         client_guid=os.urandom(16), encryption=encryption, guest_allowed=guest
     )
     timeout = options.get("timeout", PATIENCE)
-    dial = dialer(url, **options)
+    dial = dialer(url, **cast(DialOptions, options))
     stages = Stages()
     transport = await dial()
     stages.end("transport")
@@ -142,9 +161,16 @@ async def open_session(
     if password is None:
         raise UrlError(f"there is no password for {url}")
     credentials = Credentials(url.user, password, url.domain)
-    async with open_connection(url, **options) as connection:
-        session = await Session.logon(connection, credentials, host=url.host)
-        connection.stages.end("session")
+
+    async def attempt() -> tuple[AsyncExitStack, Session]:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(_connected(url, options))
+            session = await Session.logon(connection, credentials, host=url.host)
+            connection.stages.end("session")
+            return stack.pop_all(), session
+
+    stack, session = await retried(attempt, options.get("timeout", PATIENCE))
+    async with stack:
         try:
             yield session
         finally:

@@ -41,7 +41,8 @@ class DialOptions(TypedDict, total=False):
     `tickets` lets connections that share it take up the TLS sessions of earlier ones, with the same
     server and the same trust.
 
-    `timeout` (seconds, `PATIENCE`) is for the connection to come about.
+    `timeout` (seconds, `PATIENCE`) is for the connection to come about; a server that takes no more
+    connections now is asked again meanwhile.
     """
 
     ca: Path | str | None
@@ -95,6 +96,7 @@ def quic_options(options: DialOptions) -> QuicOptions:
         datagram_size=options.get("datagram_size"),
         ciphers=tuple(options.get("tls_ciphers", DEFAULT_CIPHERS)),
         groups=tuple(options.get("tls_groups", ())),
+        handshake_timeout=options.get("timeout", PATIENCE),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from smbquic.server.connection import Connection
     from smbquic.server.fairness import Fairness
     from smbquic.server.limits import Limits
+    from smbquic.transport.base import MessageTransport, OnConnection
     from smbquic.transport.serving import Refusals
 
 PATIENCE = 1.0
@@ -31,8 +32,11 @@ PATIENCE = 1.0
 class Admission:
     """A server's `Gate`."""
 
-    def __init__(self, limits: Limits, fairness: Fairness, refusals: Refusals) -> None:
+    def __init__(
+        self, limits: Limits, fairness: Fairness, refusals: Refusals, refuse: OnConnection
+    ) -> None:
         self.refusals = refusals
+        self._refuse = refuse
         self._limits = limits
         self._fairness = fairness
         self._connections: Counter[str] = Counter()
@@ -74,6 +78,10 @@ class Admission:
         self._log_off(oldest)
         oldest.drop(why)
         return True
+
+    async def refuse(self, transport: MessageTransport) -> None:
+        """See `Gate`."""
+        await self._refuse(transport)
 
     def expect(self, host: str) -> None:
         """See `Gate`: many may come at once, before the first of them is served."""

@@ -13,8 +13,9 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog, Event
 from smbquic.pki.reload import ServerCertificates
+from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.session import Session, SessionTable
-from smbquic.protocol.settings import ServerSettings
+from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
 from smbquic.server.admission import Admission
 from smbquic.server.applications import ApplicationTable
 from smbquic.server.connection import Connection
@@ -104,7 +105,7 @@ class Server:
         self.connections: dict[Connection, None] = {}
         self.refusals = Refusals(self._tell)
         self.fairness = Fairness(limits)
-        self.admission = Admission(limits, self.fairness, self.refusals)
+        self.admission = Admission(limits, self.fairness, self.refusals, self.refuse)
         self.patrol = Patrol(self)
         self.listeners: list[str] = []
         self.failures = 0
@@ -135,6 +136,26 @@ class Server:
             self.fairness.leave(connection)
             self.admission.leave(connection)
             connection.trail.record(Event.DISCONNECTION, reason=connection.ended)
+
+    async def refuse(self, transport: MessageTransport) -> None:
+        """Answers the first request of a client that is turned away, and waits for its end.
+
+        With REQUEST_NOT_ACCEPTED it knows that it may come again; from an end without a word it
+        could not tell that the server is there.
+        """
+        protocol = ServerConnection(
+            self.settings,
+            self.session_table,
+            self.authenticator,
+            quic=transport.peer.kind == "quic",
+            random=self.random,
+        )
+        transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+        for request in protocol.receive(await transport.receive()):
+            answer = protocol.fail(request, NtStatus.REQUEST_NOT_ACCEPTED)
+            if answer is not None:
+                await transport.send(*answer)
+        await transport.receive()
 
     def _tell(self, why: Refusal, who: str, count: int) -> None:
         tell(why, who, count)

@@ -19,6 +19,10 @@ is left of one GiB is for those that work.
 """
 GRACE = 5.0
 """Seconds that a closing listener waits for its connections before it cancels them."""
+REFUSING = 256
+"""Clients that are turned away, and told why, at a time; those beyond are hung up on."""
+REFUSING_SECONDS = 2.0
+"""Seconds that one of them may take to ask, and to take the answer."""
 QUIET = 10.0
 """Seconds in which the same refusal is told once, however often it comes."""
 
@@ -49,12 +53,17 @@ class Refusal(StrEnum):
 
 
 _TEXTS = {
-    Refusal.CONNECTIONS: "was turned away: the listener has as many connections as it may",
-    Refusal.CONNECTIONS_OF_ADDRESS: "was turned away: its address has too many connections",
-    Refusal.STRANGERS: "was hung up on: others wait to log on too",
-    Refusal.STRANGERS_OF_ADDRESS: "was hung up on: others of its address wait to log on too",
-    Refusal.HALF_OPEN: "was not answered: as many handshakes are half done as may be",
-    Refusal.HALF_OPEN_OF_ADDRESS: "was not answered: its address has too many handshakes half done",
+    Refusal.CONNECTIONS: "was turned away: the listener has as many connections as it may"
+    " (`connections` in [limits])",
+    Refusal.CONNECTIONS_OF_ADDRESS: "was turned away: its address has too many connections"
+    " (`connections_of_address` in [limits])",
+    Refusal.STRANGERS: "was turned away: too many others wait to log on (`strangers` in [limits])",
+    Refusal.STRANGERS_OF_ADDRESS: "was turned away: too many others of its address wait to log on"
+    " (`strangers_of_address` in [limits])",
+    Refusal.HALF_OPEN: "was not answered: as many handshakes are half done as may be"
+    " (`half_open` in [limits])",
+    Refusal.HALF_OPEN_OF_ADDRESS: "was not answered: its address has too many handshakes half done"
+    " (`half_open_of_address` in [limits])",
     Refusal.UNPROVEN: "has to prove its address: many handshakes are begun",
     Refusal.BUSY: "was not answered: strangers have had their share of the processor for now",
     Refusal.FAILED_LOGON: "did not log on",
@@ -106,6 +115,9 @@ class Gate(Protocol):
     def expect(self, host: str) -> None:
         """One that was admitted is about to be served."""
 
+    async def refuse(self, transport: MessageTransport) -> None:
+        """Tell a client that was turned away, in its own protocol, that it may come again."""
+
     def spend(self, seconds: float) -> None:
         """A stranger has cost so much of the processor's time."""
 
@@ -121,6 +133,7 @@ class Connections:
         self._gate = gate
         self._refusals = Refusals(tell) if gate is None else gate.refusals
         self._running: dict[asyncio.Task[None], MessageTransport] = {}
+        self._refusing: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def start(self, transport: MessageTransport) -> None:
@@ -128,16 +141,35 @@ class Connections:
         host, port = transport.peer.remote
         if self._closing or len(self._running) >= self._limit:
             self._refusals.note(Refusal.CONNECTIONS, f"{host}:{port}")
-            transport.close("too many connections")
+            self._turn_away(transport, "too many connections")
             return
         if self._gate is not None:
             if not self._gate.admits(host):
-                transport.close("too many connections from this address")
+                self._turn_away(transport, "too many connections from this address")
                 return
             self._gate.expect(host)
         task = asyncio.get_running_loop().create_task(self._serve(transport))
         self._running[task] = transport
         task.add_done_callback(self._running.pop)
+
+    def _turn_away(self, transport: MessageTransport, reason: str) -> None:
+        """End a connection; the client is told why, unless too many are being told."""
+        if self._closing or self._gate is None or len(self._refusing) >= REFUSING:
+            transport.close(reason)
+            return
+        task = asyncio.get_running_loop().create_task(self._refuse(transport, reason, self._gate))
+        self._refusing.add(task)
+        task.add_done_callback(self._refusing.discard)
+
+    @staticmethod
+    async def _refuse(transport: MessageTransport, reason: str, gate: Gate) -> None:
+        try:
+            async with asyncio.timeout(REFUSING_SECONDS):
+                await gate.refuse(transport)
+        except (TimeoutError, TransportError, RemoteProtocolError):
+            return  # the end of the connection has to do
+        finally:
+            transport.close(reason)
 
     async def _serve(self, transport: MessageTransport) -> None:
         host, port = transport.peer.remote
@@ -161,6 +193,8 @@ class Connections:
         self._closing = True
         for transport in self._running.values():
             transport.close("the server is stopping")
+        for task in self._refusing:
+            task.cancel()
         tasks = list(self._running)
         if tasks:
             _, hanging = await asyncio.wait(tasks, timeout=GRACE)

@@ -117,8 +117,9 @@ async def test_one_connection_too_many(
         service = Service(serving, tmp_path, pki.ca)
         url = service.url(transport)
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
-            error = await refused(url, ca=pki.ca)
-            assert isinstance(error, smbquic.ConnectionClosed)
+            error = await refused(url, ca=pki.ca, timeout=0.5)
+            assert isinstance(error, smbquic.StatusError)
+            assert error.status == NtStatus.REQUEST_NOT_ACCEPTED
             assert await share.read_bytes("file") == b"content"
     assert "was turned away" in caplog.text
 

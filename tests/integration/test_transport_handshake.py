@@ -778,6 +778,9 @@ class StubGate:
     def spend(self, seconds: float) -> None:
         self.cost.append(seconds)
 
+    async def refuse(self, transport: MessageTransport) -> None:
+        raise ConnectionClosed("it did not wait for an answer")
+
 
 @one_server
 async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_answered(

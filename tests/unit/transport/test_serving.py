@@ -178,6 +178,12 @@ class Closed:
         self.refusals = Refusals(lambda *_: None)
         self.expected: list[str] = []
         self.open = False
+        self.refused: list[Any] = []
+        self.leaving = asyncio.Event()
+
+    async def refuse(self, transport: Any) -> None:
+        self.refused.append(transport)
+        await self.leaving.wait()
 
     def admits(self, host: str) -> bool:
         return self.open
@@ -189,6 +195,40 @@ class Closed:
         raise AssertionError
 
 
+async def until_refused(connections: Connections, gate: Closed, transport: Accepted) -> None:
+    """A client that is turned away is told why before its connection is closed."""
+    gate.leaving.clear()
+    await asyncio.sleep(0)
+    assert gate.refused == [transport]
+    assert transport.reasons == []
+    gate.leaving.set()
+    await asyncio.gather(*connections._refusing)
+    assert transport.reasons == ["too many connections from this address"]
+
+
+async def test_clients_that_are_told_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(transport: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(serving, "REFUSING", 2)
+    monkeypatch.setattr(serving, "REFUSING_SECONDS", 0.01)
+    gate = Closed()
+    connections = Connections(serve, gate=gate)
+    transports = [Accepted() for _ in range(3)]
+    for transport in transports:
+        connections.start(transport)
+    assert transports[2].reasons == ["too many connections from this address"]
+    await asyncio.wait_for(transports[0].closed.wait(), 20)
+    await asyncio.wait_for(transports[1].closed.wait(), 20)
+
+    late = Accepted()
+    monkeypatch.setattr(serving, "REFUSING_SECONDS", 60.0)
+    connections.start(late)
+    await asyncio.sleep(0)
+    await connections.close()
+    await asyncio.wait_for(late.closed.wait(), 20)
+
+
 async def test_a_gate_decides_who_is_served() -> None:
     async def serve(transport: Any) -> None:
         pass
@@ -196,7 +236,7 @@ async def test_a_gate_decides_who_is_served() -> None:
     gate, transport = Closed(), Accepted()
     connections = Connections(serve, gate=gate)
     connections.start(transport)
-    assert transport.reasons == ["too many connections from this address"]
+    await until_refused(connections, gate, transport)
     gate.open = True
     connections.start(Accepted())
     await until_served(connections)
