@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvloop
 
 GRACE = 2.0
 """Seconds that something may take to go away by itself: a thread that was told to end, a task that
@@ -247,6 +248,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     """Watch while tests run, but not where other processes run them."""
     if session.config.getoption("numprocesses", None):
         return (yield)
+    # The first loop of libuv's makes a pipe that all others share, for signals.
+    uvloop.new_event_loop().close()
     leaks = Leaks(session.config.rootpath)
     session.config.pluginmanager.register(leaks)
     with _watched(leaks):

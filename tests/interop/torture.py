@@ -76,8 +76,9 @@ NEED_ATTRIBUTES = frozenset(
     }
 )
 """What they are about is kept in extended attributes, which not every disk has."""
-NEED_OPEN_FILES = {"smb2.credits": 2048}
-"""How many files the server must be allowed to have open, where that is more than usual."""
+NEED_OPEN_FILES = {"smb2.credits": 16384}
+"""How many descriptors the server must be allowed to have, where that is more than usual; it lets
+one user have an eighth of them as open files."""
 NEED_OLD_CLIENTS = frozenset(
     f"smb2.session.bind_negative_{name}{channels}"
     for name in ("smb210", "smb2to3", "smb3to2", "smb3signGtoH2X", "smb3signH2XtoG")

@@ -412,7 +412,7 @@ async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None
     share = server.share("DATA")
     assert share is server.share("data")
     for shares in ([share, share], [type(share)("ipc$", share.storage)]):
-        with pytest.raises(ValueError, match="already|reserved"):
+        with pytest.raises(ValueError, match=r"already|reserved"):
             type(server)(shares, server.authenticator, server.settings)
 
 
