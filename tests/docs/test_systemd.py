@@ -12,6 +12,11 @@ from tests.docs.pages import ROOT
 from tests.docs.reading import Reader
 
 UNIT = ROOT / "packaging" / "smbquic.service"
+SERVING = r"serving on quic://.*:443"
+# What `systemctl reload` does; there is one server on the machine.
+RELOAD = (
+    """smbquic status --json | grep -o '"pid": *[0-9]*' | grep -o '[0-9]*$' | xargs kill -HUP"""
+)
 
 
 def test_serving_from_systemd(roots_machine: RootsMachine) -> None:
@@ -28,14 +33,19 @@ def test_serving_from_systemd(roots_machine: RootsMachine) -> None:
 
         reader.leave_out("systemctl daemon-reload", why="there is no systemd on this machine")
         service.start(_as_the_unit_says())
-        service.wait_for(r"serving on quic://.*:443")
+        service.wait_for(SERVING)
 
         assert "/etc/smbquic/server.pem" in reader.run("smbquic status", root)
         (roots_machine.srv / "smbquic" / "hello.txt").touch()
         assert "hello.txt" in reader.run("smbquic ls", root)
         assert "smbquic 600" in root.run("stat -c '%U %a' /var/log/smbquic/audit.jsonl")
+        root.run(RELOAD)
+        service.wait_for("reloaded")
+        service.interrupt()
+
+        reader.start("smbquic serve", root, ready=SERVING)
+        root.interrupt()
         reader.leave_out("/var/log/smbquic/audit.jsonl {", why="logrotate runs beside systemd")
-    service.interrupt()
 
 
 def _as_the_unit_says() -> str:
