@@ -22,7 +22,7 @@ import pytest
 
 PASSWORD = "correct horse 7"
 """What the reader types where a password is asked for, unless told otherwise."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds that a program may take before a test gives it up."""
 NAMES = f"127.0.0.1 localhost fs.example {socket.gethostname()}\n::1 localhost\n"
 """The machine's /etc/hosts."""
