@@ -20,10 +20,16 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "
 _CLIENTS = "tests/integration/test_client_*.py"
 BEYOND = {
     "wire": ("tests/protocol", "tests/unit/server", "tests/unit/client"),
-    "crypto": ("tests/protocol", "tests/unit/server"),
-    "auth": ("tests/protocol", "tests/integration/test_lockout.py", _CLIENTS),
-    "protocol": ("tests/protocol", "tests/unit/server", "tests/unit/client", _CLIENTS),
-    "storage": ("tests/unit/server", "tests/integration/test_model.py"),
+    "crypto": ("tests/protocol", "tests/attacks", "tests/unit/server"),
+    "auth": ("tests/attacks", "tests/protocol", "tests/integration/test_lockout.py", _CLIENTS),
+    "protocol": (
+        "tests/protocol",
+        "tests/attacks",
+        "tests/unit/server",
+        "tests/unit/client",
+        _CLIENTS,
+    ),
+    "storage": ("tests/unit/server", "tests/attacks", "tests/integration/test_model.py"),
     "transport": ("tests/integration/test_transport_*.py", "tests/integration/test_path_mtu.py"),
     "pki": (
         "tests/unit/cli",
@@ -31,6 +37,7 @@ BEYOND = {
         "tests/integration/test_trust_*.py",
     ),
     "server": (
+        "tests/attacks",
         "tests/integration/test_server_*.py",
         "tests/integration/test_robustness_*.py",
         "tests/integration/test_durable.py",

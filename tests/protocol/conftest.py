@@ -7,7 +7,7 @@ import pytest
 
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientConnection, ClientSession, Response
+from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
 from smbquic.protocol.logon import SessionSetupOutcome
 from smbquic.protocol.request import Request
 from smbquic.protocol.server import ServerConnection
@@ -144,6 +144,10 @@ class Pair:
             initiator,  # type: ignore[arg-type]
             previous_session_id=previous_session_id,
         )
+        return session, self.go_on(session, sent)
+
+    def go_on(self, session: ClientSession, sent: Sent) -> SessionSetupOutcome:
+        """The rest of a logon whose first message is `sent`."""
         while True:
             [request] = self.deliver(sent.buffers)
             assert request.failure is None
@@ -151,7 +155,7 @@ class Pair:
             [response] = self.take(self.server.respond(request, outcome.response, outcome.status))
             answer = self.client.session_setup_answer(session, response)
             if answer is None:
-                return session, outcome
+                return outcome
             sent = answer
 
     def ask(self, body: Message, session: ClientSession, tree_id: int = 0) -> Request:

@@ -29,6 +29,7 @@ from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionFlags, SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
+from tests.protocol.conftest import Initiator
 
 NO_FLAGS = SessionSetupFlags(0)
 
@@ -209,6 +210,25 @@ class TestLogon:
         with pytest.raises(AuthenticationError) as refusal:
             pair.client.session_setup_answer(session, response)
         assert refusal.value.status == NtStatus.ACCOUNT_DISABLED
+
+    def test_the_servers_last_token_reaches_the_client(self, make_pair: Callable) -> None:
+        pair = make_pair()
+        pair.negotiate()
+        session, _ = pair.log_on()
+        assert session.initiator.tokens[1:] == [b"challenge", b"welcome"]
+
+    def test_a_logon_that_ends_early_is_none(self, make_pair: Callable) -> None:
+        """The key is there, but the mechanism has not said yet that both know the password."""
+
+        class Waiting(Initiator):
+            complete = False
+
+        pair = make_pair()
+        pair.negotiate()
+        session, sent = pair.client.session_setup(Waiting())
+        with pytest.raises(SecurityError, match="before the security context was ready"):
+            pair.go_on(session, sent)
+        assert not session.established
 
     def test_another_key_is_noticed(self, make_pair: Callable) -> None:
         pair = make_pair()
