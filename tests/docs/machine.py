@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
 from typing import Self
 
@@ -50,8 +51,6 @@ set -e -o pipefail
 . "$2"
 { export -p; printf 'cd %q\n' "$PWD"; } >"$1"
 """
-
-
 # What root installs and writes is gone with the machine.
 _ROOT_BOOT = r"""
 set -e
@@ -127,8 +126,8 @@ class Machine:
     def terminal(self, name: str) -> "Terminal":
         """A terminal of the reader's, in the home folder."""
         state = self.folder / "tmp" / f"{name}.state"
-        exports = "".join(f"export {key}='{value}'\n" for key, value in self._environment.items())
-        state.write_text(f"{exports}cd\n")
+        exports = [f"export {key}={quote(value)}\n" for key, value in self._environment.items()]
+        state.write_text("".join([*exports, "cd\n"]))
         terminal = Terminal(self, name, state)
         self._stack.callback(terminal.close)
         return terminal
