@@ -260,6 +260,7 @@ class Connection:
         negotiated = self.protocol.negotiated
         assert negotiated is not None
         session.join(self)
+        self.transport.authenticated()
         self.server.admission.logged_on(self)
         self.server.fairness.join(self, self._user_key(session.session.identity))
         self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD

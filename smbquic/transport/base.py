@@ -97,6 +97,9 @@ class MessageTransport(Protocol):
     keep_alive: bool
     max_message_size: int
 
+    def authenticated(self) -> None:
+        """Tell it that the peer has logged on, and may send and cost as much as any user."""
+
     def send_now(self, *buffers: Buffer) -> bool:
         """Send one message if that needs no waiting; whether it did, and it was sent.
 

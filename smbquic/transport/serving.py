@@ -40,6 +40,7 @@ class Refusal(StrEnum):
     HALF_OPEN_OF_ADDRESS = "half-open-of-address"
     UNPROVEN = "unproven-address"
     BUSY = "busy"
+    TOO_MUCH = "too-much"
     FAILED_LOGON = "failed-logon"
     NO_LOGON = "no-logon"
     SLOW_READER = "slow-reader"
@@ -66,6 +67,7 @@ _TEXTS = {
     " (`half_open_of_address` in [limits])",
     Refusal.UNPROVEN: "has to prove its address: many handshakes are begun",
     Refusal.BUSY: "was not answered: strangers have had their share of the processor for now",
+    Refusal.TOO_MUCH: "was hung up on: it has sent more than a logon takes",
     Refusal.FAILED_LOGON: "did not log on",
     Refusal.NO_LOGON: "was hung up on: nobody logged on",
     Refusal.SLOW_READER: "was hung up on: it does not take its answers",

@@ -161,6 +161,9 @@ class TcpTransport(asyncio.BufferedProtocol):
         if wanted and hasattr(socket, "TCP_KEEPIDLE"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE)
 
+    def authenticated(self) -> None:
+        """The kernel holds as much for anybody; see `MessageTransport.authenticated`."""
+
     def send_now(self, *buffers: Buffer) -> bool:
         """Send one message if there is room; see `MessageTransport.send_now`."""
         if self._writable is not None or self._closing:

@@ -21,6 +21,9 @@ class Memory:
         self._closed = ""
         self._over = asyncio.Event()
 
+    def authenticated(self) -> None:
+        """See `MessageTransport`."""
+
     def send_now(self, *buffers: Buffer) -> bool:
         """See `MessageTransport`."""
         return False

@@ -5,6 +5,7 @@ import os
 import ssl
 from dataclasses import replace
 from itertools import groupby
+from math import inf
 from operator import itemgetter
 from pathlib import Path as FilePath
 from typing import Any, cast
@@ -35,9 +36,14 @@ from smbquic.transport.quic.aioquic_internals import (
     SendBuffer,
     Shown,
 )
+from smbquic.transport.quic.aioquic_reassembly import (
+    MAX_SEGMENTS,
+    MAX_UNAUTHENTICATED_SEGMENTS,
+)
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
+    UNAUTHENTICATED_WINDOW,
     ConnectionIds,
     DatagramSizes,
     Ending,
@@ -227,7 +233,8 @@ class AioquicEngine:
 
     `verify` judges the peer's certificate; on a server it also makes a client show one. `pick`
     finds a server's certificate by the name that is asked for. `tickets` are a server's,
-    `resumption` is a client's way to its own.
+    `resumption` is a client's way to its own. What the peer of a `restricted` one sends ahead is
+    small until it is `authenticated`.
     """
 
     def __init__(
@@ -244,6 +251,7 @@ class AioquicEngine:
         retry_id: bytes | None = None,
         first_datagram: int = 0,
         reset_token: ResetToken | None = None,
+        restricted: bool = False,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -254,11 +262,18 @@ class AioquicEngine:
         self._pieces: list[bytes] = []
         self._early: list[Buffer] = []
         self._granted = 0
-        self._grant_at = configuration.max_data // 8
+        window = min(configuration.max_data, UNAUTHENTICATED_WINDOW if restricted else inf)
+        self._grant_at = int(window) // 8
+        self._ungranted = configuration.max_data - int(window)
         self._handshake: events.HandshakeCompleted | None = None
         self._next_key_update = KEY_LIFETIME
         self._quic = Connection(
-            configuration=replace(configuration, max_datagram_size=sizes.start),
+            configuration=replace(
+                configuration,
+                max_datagram_size=sizes.start,
+                max_data=int(window),
+                max_stream_data=int(window),
+            ),
             original_destination_connection_id=original_id,
             retry_source_connection_id=retry_id,
             sizes=sizes,
@@ -269,6 +284,8 @@ class AioquicEngine:
             resumption=resumption,
             reset_token=reset_token,
         )
+        if restricted:
+            self._quic.max_segments = MAX_UNAUTHENTICATED_SEGMENTS
         self.connection_id: bytes = self._quic.host_cid
         control = self._quic._loss._cc
         self._control = control if isinstance(control, Bbr) else None
@@ -380,6 +397,18 @@ class AioquicEngine:
             stream.max_stream_data_local += self._granted
         self._granted = 0
         return True
+
+    @property
+    def held(self) -> int:
+        """See `Engine`."""
+        return self._quic.held
+
+    def authenticated(self) -> None:
+        """See `Engine`."""
+        self._quic.max_segments = MAX_SEGMENTS
+        self._quic.raise_windows(self._ungranted)
+        self._ungranted = 0
+        self._grant_at = self.capacity // 8
 
     def write(self, *buffers: Buffer) -> None:
         """See `Engine`."""

@@ -18,14 +18,22 @@ from aioquic.quic.congestion.base import (
     QuicCongestionControlFactory,
     register_congestion_control,
 )
+from aioquic.quic.connection import QuicConnectionError, QuicReceiveContext
 from aioquic.quic.events import ConnectionTerminated
 from aioquic.quic.packet import QuicErrorCode, QuicProtocolVersion
 from aioquic.quic.packet_builder import QuicPacketBuilder, QuicSentPacket
 from aioquic.quic.recovery import QuicPacketPacer, QuicPacketRecovery, QuicPacketSpace
-from aioquic.quic.stream import QuicStream
+from aioquic.quic.stream import QuicStream, QuicStreamReceiver
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.aioquic_mtu import ProbingConnection
+from smbquic.transport.quic.aioquic_reassembly import (
+    MAX_CRYPTO_PENDING,
+    MAX_CRYPTO_SEGMENTS,
+    MAX_SEGMENTS,
+    Receiver,
+    TooManySegmentsError,
+)
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import STATELESS_RESET, DatagramSizes, ResetToken, Verify
 from smbquic.transport.quic.mtu import OnSettled
@@ -216,7 +224,12 @@ class Context(tls.Context):
 
 
 class Connection(ProbingConnection):
-    """A connection with one stream, and windows that move only when they are moved."""
+    """A connection with one stream, and windows that move only when they are moved.
+
+    Of what comes out of order it keeps at most `max_segments` pieces.
+    """
+
+    max_segments = MAX_SEGMENTS
 
     def __init__(
         self,
@@ -271,6 +284,57 @@ class Connection(ProbingConnection):
             chain=self._offered.chain if self._offered is not None else (),
         )
 
+        for stream in self._crypto_streams.values():
+            stream.receiver = _crypto_receiver()
+
+    def _get_or_create_stream(self, frame_type: int, stream_id: int) -> QuicStream:
+        stream = super()._get_or_create_stream(frame_type, stream_id)
+        former = stream.receiver
+        if former.__class__ is QuicStreamReceiver:
+            stream.receiver = Receiver(stream_id, self.max_segments)
+            stream.receiver.is_finished = former.is_finished
+        return stream
+
+    def _handle_crypto_frame(
+        self, context: QuicReceiveContext, frame_type: int, buf: QuicBuffer
+    ) -> None:
+        try:
+            super()._handle_crypto_frame(context, frame_type, buf)
+        except TooManySegmentsError as error:
+            raise QuicConnectionError(
+                error_code=QuicErrorCode.CRYPTO_BUFFER_EXCEEDED,
+                frame_type=frame_type,
+                reason_phrase="too much of the handshake is out of order",
+            ) from error
+
+    def _handle_stream_frame(
+        self, context: QuicReceiveContext, frame_type: int, buf: QuicBuffer
+    ) -> None:
+        try:
+            super()._handle_stream_frame(context, frame_type, buf)
+        except TooManySegmentsError as error:
+            raise QuicConnectionError(
+                error_code=QuicErrorCode.INTERNAL_ERROR,
+                frame_type=frame_type,
+                reason_phrase="too much of the stream is out of order",
+            ) from error
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory for what came out of order."""
+        streams = (*self._streams.values(), *self._crypto_streams.values())
+        receivers = (stream.receiver for stream in streams)
+        return sum(each.held for each in receivers if isinstance(each, Receiver))
+
+    def raise_windows(self, count: int) -> None:
+        """Let the peer send `count` bytes more ahead of the application than so far."""
+        self._local_max_data.value += count
+        self._local_max_stream_data_bidi_remote += count
+        for stream in self._streams.values():
+            stream.max_stream_data_local += count
+            if isinstance(stream.receiver, Receiver):
+                stream.receiver.max_segments = self.max_segments
+
     def _keep_ticket(self, session: tls.SessionTicket) -> None:
         if self._resumption is not None and self._version == QuicProtocolVersion.VERSION_1:
             session.max_early_data_size = None
@@ -291,6 +355,7 @@ class Connection(ProbingConnection):
             done.append(tls.Epoch.ONE_RTT)
         for each in done:
             self._crypto_buffers[each] = QuicBuffer(capacity=0)
+        cast(Receiver, self._crypto_streams[epoch].receiver).clear()
 
     def receive_stray(self, datagram: bytes, now: float) -> None:
         """Fall silent if a datagram for an unknown connection id says that the peer is no more."""
@@ -322,6 +387,10 @@ class Connection(ProbingConnection):
                 super()._write_stream_limits(builder, space, stream)
             finally:
                 receiver.highest_offset = highest
+
+
+def _crypto_receiver() -> Receiver:
+    return Receiver(None, MAX_CRYPTO_SEGMENTS, MAX_CRYPTO_PENDING)
 
 
 class Recovery(QuicPacketRecovery):

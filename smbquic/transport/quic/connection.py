@@ -2,18 +2,18 @@
 
 Memory per connection that nobody fetches from: the peer may send `window` bytes (16 MiB) ahead of
 the application, counted from the last message that was fetched; the window moves as messages are
-fetched, and never by itself. Of these at most `QUEUE_LIMIT` (4 MiB, 256 bytes extra counted for
-each message) wait as messages, the rest as plain bytes. What we send waits in memory until it is
-acknowledged: `SEND_LIMIT` (1 MiB) unsent and one message, and what is under way, for which the
-peer's window is the limit.
+fetched, and never by itself. A server's client that has not logged on may send much less. Of these
+bytes at most `QUEUE_LIMIT` (4 MiB, 256 bytes extra counted for each message) wait as messages, the
+rest as plain bytes. What we send waits in memory until it is acknowledged: `SEND_LIMIT` (1 MiB)
+unsent and one message, and what is under way, for which the peer's window is the limit.
 """
 
 import asyncio
 import errno
 import logging
 from collections import deque
-from collections.abc import Coroutine, Sequence
-from time import monotonic
+from collections.abc import Callable, Coroutine, Sequence
+from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 from smbquic.errors import (
@@ -31,6 +31,7 @@ from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Secu
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
+from smbquic.transport.serving import Gate, Refusal
 from smbquic.wire.cursor import Buffer
 
 SEND_LIMIT = 1 << 20
@@ -50,6 +51,9 @@ MAX_FAREWELLS = 16
 CLOCK_RESOLUTION = 1e-4
 SLICE = 64 << 10
 """Bytes of stream data that are made into messages before the queue is looked at again."""
+
+UNAUTHENTICATED_LIMIT = 256 << 10
+"""Bytes of datagrams that a peer may send before it is known. Without losses 10 KiB are enough."""
 
 PROTOCOL_BROKEN = 1
 """Our application error code for a peer that does not frame its messages."""
@@ -131,8 +135,22 @@ class QuicTransport:
         self._rebound_at = 0.0
         self._farewell: list[Batch] = []
         self._farewells = 0
+        self._gate: Gate | None = None
+        self._unauthenticated = 0
         # What is known of the path in the end, when the engine is no more.
         self._final: PathStatistics | None = None
+
+    def restrict(self, gate: Gate) -> None:
+        """Take little of the peer until it is `authenticated`, and charge what that costs."""
+        self._gate = gate
+
+    def authenticated(self) -> None:
+        """The peer is known; see `MessageTransport.authenticated`."""
+        if self._gate is not None:
+            self._gate = None
+            if self._final is None:
+                self._engine.authenticated()
+                self._schedule_flush()
 
     @property
     def name(self) -> str:
@@ -229,7 +247,7 @@ class QuicTransport:
             untaken=untaken,
             kept=untaken,
             received=inbox.received + begun,
-            unfetched=inbox.cost + begun,
+            unfetched=inbox.cost + begun + (self._engine.held if self._final is None else 0),
             messages=inbox.count,
             unfinished=self._assembler.unfinished and not self._backlog,
         )
@@ -253,12 +271,33 @@ class QuicTransport:
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Take one datagram; any bytes."""
         self._refused_since, self._heard_at = None, now
-        self._engine.receive(datagram, path, now)
+        if self._gate is None:
+            self._engine.receive(datagram, path, now)
+        else:
+            self._take_of_stranger(len(datagram), self._engine.receive, datagram, path, now)
 
     def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
         """Take several datagrams; any bytes."""
         self._refused_since, self._heard_at = None, now
-        self._engine.receive_run(run, size, path, now)
+        if self._gate is None:
+            self._engine.receive_run(run, size, path, now)
+        else:
+            self._take_of_stranger(len(run), self._engine.receive_run, run, size, path, now)
+
+    def _take_of_stranger(
+        self, size: int, receive: Callable[..., object], *arguments: object
+    ) -> None:
+        """Take what somebody sends who has not logged on: as much as a logon needs, and charged."""
+        assert self._gate is not None
+        self._unauthenticated += size
+        if self._unauthenticated > UNAUTHENTICATED_LIMIT:
+            if self._closing is None:
+                self._gate.refusals.note(Refusal.TOO_MUCH, self._name)
+                self.abort(ConnectionClosed(f"{self._name} {Refusal.TOO_MUCH.text}"))
+            return
+        started = perf_counter()
+        receive(*arguments)
+        self._gate.spend(perf_counter() - started)
 
     def stray_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Take a datagram for an unknown connection id: the peer may have lost its memory."""
@@ -267,6 +306,12 @@ class QuicTransport:
 
     def batch_received(self, now: float) -> None:
         """Act on the datagrams that came, and answer."""
+        gate, started = self._gate, perf_counter()
+        self._act(now)
+        if gate is not None:
+            gate.spend(perf_counter() - started)
+
+    def _act(self, now: float) -> None:
         if self._closed.done():
             self._repeat_farewell()
         elif self._up or self._is_client or self._engine.begun:

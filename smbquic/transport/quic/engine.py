@@ -16,6 +16,8 @@ NO_ERROR = 0x0
 INTERNAL_ERROR = 0x1
 CRYPTO_ERROR = 0x100
 """A TLS alert, whose number is added to it ([RFC9001] 4.8)."""
+UNAUTHENTICATED_WINDOW = 128 << 10
+"""Bytes that a peer may send ahead before it is known: one message is half of that at most."""
 STATELESS_RESET = "it does not know this connection any more"
 """The reason for an ending that the peer could only announce by a stateless reset."""
 
@@ -131,6 +133,10 @@ class Engine(Protocol):
         """Whether nothing remains to be sent or waited for."""
 
     @property
+    def held(self) -> int:
+        """Bytes of memory, or an estimate, for what arrived and cannot be read yet."""
+
+    @property
     def unsent(self) -> int:
         """Bytes of the stream that were written and never sent."""
 
@@ -170,6 +176,9 @@ class Engine(Protocol):
 
     def release(self, count: int) -> bool:
         """Let the peer send `count` bytes more; whether there is something to tell it now."""
+
+    def authenticated(self) -> None:
+        """Let a peer of a restricted engine send as much ahead as any, now that it is known."""
 
     def write(self, *buffers: Buffer) -> None:
         """Send on the stream; the buffers must not change any more."""

@@ -40,8 +40,12 @@ class MakeEngine(Protocol):
         retry_id: bytes | None = None,
         first_datagram: int = 0,
         reset_token: ResetToken | None = None,
+        restricted: bool = False,
     ) -> Engine:
-        """`first_datagram` is the size of the client's first one, in bytes, on a server."""
+        """`first_datagram` is the size of the client's first one, in bytes, on a server.
+
+        With `restricted` the peer may send little until it is authenticated.
+        """
 
 
 def client_engine(

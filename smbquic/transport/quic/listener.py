@@ -211,6 +211,7 @@ class QuicListener:
             retry_id=connection_id if original_id else None,
             first_datagram=len(datagram),
             reset_token=self._resets.token,
+            restricted=self._gate is not None,
         )
         transport = QuicTransport(
             engine,
@@ -233,8 +234,9 @@ class QuicListener:
             self._half_open_of[proven] += 1
         if self._gate is None:
             return transport
+        transport.restrict(self._gate)
         self._gate.spend(perf_counter() - started)
-        return _Newcomer(transport, self._gate)
+        return transport
 
     def _has_room(self, host: str, proven: str, now: float) -> bool:
         """Whether one more handshake may begin, for which an old one may have to end."""
@@ -293,34 +295,6 @@ def _secret(certificate: ServerTls | ServerNames) -> bytes:
     if isinstance(certificate, ServerNames):
         certificate = certificate.default or certificate.all[0]
     return pem(certificate.key)
-
-
-class _Newcomer:
-    """A connection as long as its first datagram is worked on, which costs the most."""
-
-    def __init__(self, transport: QuicTransport, gate: Gate) -> None:
-        self._transport = transport
-        self._gate = gate
-
-    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
-        """See `Destination`."""
-        started = perf_counter()
-        self._transport.datagram_received(datagram, path, now)
-        self._gate.spend(perf_counter() - started)
-
-    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
-        """See `Destination`."""
-        self._transport.run_received(run, size, path, now)
-
-    def batch_received(self, now: float) -> None:
-        """See `Destination`."""
-        started = perf_counter()
-        self._transport.batch_received(now)
-        self._gate.spend(perf_counter() - started)
-
-    def error_received(self, error: OSError) -> None:
-        """See `Destination`."""
-        self._transport.error_received(error)
 
 
 class _Ids:

@@ -34,6 +34,7 @@ from smbquic.transport.quic.engine import (
     Verify,
 )
 from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions, group_name
+from smbquic.transport.quic.qh3_incoming import Incoming
 from smbquic.transport.quic.qh3_internals import (
     CONNECTION_IDS,
     Configuration,
@@ -143,7 +144,8 @@ class Qh3Engine:
     """An `Engine` on qh3's `QuicConnection`.
 
     `verify` judges the server's certificate. `tickets` are a server's, `resumption` is a client's
-    way to its own. `memory` is what all connections of a server have for what they send.
+    way to its own. `memory` is what all connections of a server have for what they send. The core's
+    windows cannot be changed: how much a `restricted` peer sends is limited in `connection.py`.
     """
 
     def __init__(
@@ -160,6 +162,7 @@ class Qh3Engine:
         first_datagram: int = 0,
         reset_token: ResetToken | None = None,
         memory: SendMemory | None = None,
+        restricted: bool = False,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -168,6 +171,7 @@ class Qh3Engine:
         self._ids = ids
         self._is_client = configuration.is_client
         self._outgoing = Outgoing(memory)
+        self._incoming = Incoming(restricted=restricted)
         self._handshake: events.HandshakeCompleted | None = None
         self._sent = 0
         self._next_key_update = KEY_LIFETIME
@@ -232,6 +236,15 @@ class Qh3Engine:
         return self._closed_until is None and self._quic._state is QuicConnectionState.TERMINATED
 
     @property
+    def held(self) -> int:
+        """See `Engine`: an estimate, as the core does not say."""
+        return self._incoming.held
+
+    def authenticated(self) -> None:
+        """See `Engine`."""
+        self._incoming.restricted = False
+
+    @property
     def unsent(self) -> int:
         """See `Engine`."""
         core: Any = self._quic._core
@@ -290,6 +303,7 @@ class Qh3Engine:
 
     def receive(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`."""
+        self._incoming.arrived(len(datagram), 1)
         if self._straight and not datagram[0] & LONG_HEADER:
             self._receive_straight(datagram, len(datagram), path, now)
         else:
@@ -298,6 +312,7 @@ class Qh3Engine:
 
     def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
         """See `Engine`."""
+        self._incoming.arrived(len(run), -(-len(run) // size))
         if self._straight:
             self._receive_straight(run, size, path, now)
         else:
@@ -361,7 +376,10 @@ class Qh3Engine:
     def read(self) -> list[bytes]:
         """See `Engine`."""
         core: Any = self._quic._core
-        return core.take() if core is not None else []
+        pieces: list[bytes] = core.take() if core is not None else []
+        if pieces:
+            self._incoming.read(sum(map(len, pieces)))
+        return pieces
 
     def release(self, count: int) -> bool:
         """See `Engine`."""

@@ -61,6 +61,9 @@ class FakeTransport:
         self.gate.set()
         self._inbox: asyncio.Queue[memoryview | Exception] = asyncio.Queue()
 
+    def authenticated(self) -> None:
+        """See `MessageTransport`."""
+
     def send_now(self, *buffers: Buffer) -> bool:
         if not self.gate.is_set():
             return False

@@ -42,6 +42,9 @@ class End:
             raise what
         return memoryview(bytearray(what))
 
+    def authenticated(self) -> None:
+        """See `MessageTransport`."""
+
     def send_now(self, *buffers: Any) -> bool:
         return False
 

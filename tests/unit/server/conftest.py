@@ -121,6 +121,9 @@ class MemoryTransport:
             sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False
         )
 
+    def authenticated(self) -> None:
+        """See `MessageTransport`."""
+
     def send_now(self, *buffers: Buffer) -> bool:
         return False
 

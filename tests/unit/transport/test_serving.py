@@ -23,6 +23,9 @@ class Accepted:
         self.reasons: list[str] = []
         self.closed = asyncio.Event()
 
+    def authenticated(self) -> None:
+        """See `MessageTransport`."""
+
     def send_now(self, *buffers: Any) -> bool:
         raise AssertionError
 

@@ -17,6 +17,7 @@ from smbquic.transport.quic import connection
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import Choice, Ending, Security
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.serving import Refusal, Refusals
 
 PATH = (("192.0.2.1", 443), b"")
 SECURITY = Security("smb", "AES_128_GCM_SHA256", "fs.example", (b"leaf",))
@@ -44,6 +45,8 @@ class FakeEngine:
         self.written = b""
         self.released = 0
         self.freed = 0
+        self.held = 0
+        self.known = False
         self.pings = 0
         self.pinged = asyncio.Event()
         self.due: float | None = None
@@ -56,6 +59,9 @@ class FakeEngine:
     def connect(self, path: Any, now: float) -> None:
         self.takes()
         self.outgoing.append(b"hello")
+
+    def receive_run(self, run: bytes, size: int, path: Any, now: float) -> None:
+        self.takes()
 
     def receive(self, datagram: bytes, path: Any, now: float) -> None:
         self.takes()
@@ -83,6 +89,9 @@ class FakeEngine:
 
     def abandon(self) -> None:
         self.terminated = True
+
+    def authenticated(self) -> None:
+        self.known = True
 
     def free(self) -> None:
         self.freed += 1
@@ -306,6 +315,61 @@ async def test_what_nobody_will_fetch_is_dropped(bench: Bench) -> None:
     assert bench.transport.flow().unfetched == 0
     with pytest.raises(ConnectionClosed, match="enough"):
         await bench.transport.receive()
+
+
+class Gate:
+    """Counts what strangers cost."""
+
+    busy = False
+
+    def __init__(self) -> None:
+        self.refusals = Refusals(lambda *_: None)
+        self.charges = 0
+
+    def admits(self, host: str) -> bool:
+        return True
+
+    def expect(self, host: str) -> None:
+        """See `Gate`."""
+
+    def spend(self, seconds: float) -> None:
+        self.charges += 1
+
+
+async def test_all_that_a_stranger_sends_is_charged_and_limited() -> None:
+    bench, gate = Bench(is_client=False), Gate()
+    bench.transport.restrict(gate)
+    bench.establish()
+    before = gate.charges
+    for _ in range(3):
+        bench.feed(bytes(1000))
+    assert gate.charges == before + 6
+    bench.transport.run_received(bytes(connection.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
+    bench.transport.run_received(bytes(1200), 1200, PATH, 1.0)
+
+    assert gate.refusals.counts == {Refusal.TOO_MUCH: 1}
+    assert bench.engine.ending is not None
+    with pytest.raises(ConnectionClosed, match="more than a logon takes"):
+        await bench.transport.send(b"too late")
+
+
+async def test_who_has_logged_on_is_not_restricted_any_more() -> None:
+    bench, gate = Bench(is_client=False), Gate()
+    bench.transport.restrict(gate)
+    bench.establish()
+    bench.transport.authenticated()
+    charges = gate.charges
+    bench.transport.run_received(bytes(connection.UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0)
+
+    assert bench.engine.known
+    assert bench.engine.ending is None
+    assert gate.charges == charges
+    assert not gate.refusals.counts
+
+
+async def test_what_the_engine_holds_waits_too(bench: Bench) -> None:
+    bench.engine.held = 1000
+    assert bench.transport.flow().unfetched == 1000
 
 
 async def test_how_far_messages_have_got(bench: Bench) -> None:

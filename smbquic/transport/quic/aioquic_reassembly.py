@@ -1,0 +1,156 @@
+"""What a stream holds that did not come in order: the segments themselves, and not the gaps.
+
+aioquic fills a gap with zeros, so that one packet of 40 bytes can take as much memory as the whole
+window, and goes through all ranges for each frame, of which there may be any number.
+"""
+
+from bisect import bisect_right
+from typing import Any
+
+from aioquic.quic.events import StreamDataReceived
+from aioquic.quic.packet import QuicStreamFrame
+from aioquic.quic.stream import FinalSizeError, QuicStreamReceiver
+
+MAX_SEGMENTS = 4096
+"""Segments of the data stream that may wait for what is before them. One follows each loss: with a
+window of 16 MiB that is a tenth of the packets and more."""
+MAX_UNAUTHENTICATED_SEGMENTS = 256
+"""The same for a peer that has not logged on, whose window is small."""
+MAX_CRYPTO_SEGMENTS = 64
+"""The same for a handshake, which fits into a few packets."""
+MAX_CRYPTO_PENDING = 64 << 10
+"""Bytes of a handshake after what came in order ([RFC9000] 7.5); the longest chains of certificates
+have less."""
+SEGMENT_COST = 128
+"""Bytes of a segment besides its data."""
+
+
+class TooManySegmentsError(Exception):
+    """The peer sends so much out of order that it is not kept any more."""
+
+
+class Segments:
+    """Bytes at offsets, without overlaps; what follows on a segment is joined to it.
+
+    `size` is the sum of their bytes.
+    """
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._data: list[bytearray] = []
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def add(self, start: int, data: bytes) -> None:
+        """Keep what of `data` is new; what came first counts."""
+        stop = start + len(data)
+        index = max(0, bisect_right(self._starts, start) - 1)
+        at = start
+        while at < stop:
+            index, end = self._after(index, at)
+            if end > at:
+                at = end
+                continue
+            following = self._starts[index] if index < len(self._starts) else stop
+            until = min(stop, following)
+            self._insert(index, at, data[at - start : until - start])
+            at = until
+
+    def _after(self, index: int, at: int) -> tuple[int, int]:
+        """The first segment that begins after `at`, and where the one before that ends."""
+        while index < len(self._starts) and self._starts[index] <= at:
+            index += 1
+        end = self._starts[index - 1] + len(self._data[index - 1]) if index else 0
+        return index, end
+
+    def _insert(self, index: int, start: int, data: bytes) -> None:
+        self.size += len(data)
+        if index and self._starts[index - 1] + len(self._data[index - 1]) == start:
+            self._data[index - 1] += data
+        else:
+            self._starts.insert(index, start)
+            self._data.insert(index, bytearray(data))
+
+    def take(self, offset: int) -> bytes:
+        """Remove the bytes from `offset` on, up to the next gap; none if there is a gap already.
+
+        Nothing may be before `offset`.
+        """
+        count = 0
+        end = offset
+        while count < len(self._starts) and self._starts[count] == end:
+            end += len(self._data[count])
+            count += 1
+        data = b"".join(self._data[:count])
+        del self._starts[:count], self._data[:count]
+        self.size -= len(data)
+        return data
+
+
+class Receiver(QuicStreamReceiver):
+    """The receiving end of a stream that holds at most `max_segments` out of order.
+
+    They end at most `max_pending` bytes after what came in order, if that is limited here and not
+    by flow control.
+    """
+
+    def __init__(
+        self, stream_id: int | None, max_segments: int, max_pending: int | None = None
+    ) -> None:
+        super().__init__(stream_id=stream_id, readable=True)
+        self._segments = Segments()
+        self._max_pending = max_pending
+        self.max_segments = max_segments
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that wait for what is before them."""
+        return self._segments.size + SEGMENT_COST * len(self._segments)
+
+    def clear(self) -> None:
+        """Drop what waits; what is before it will not come any more."""
+        self._segments = Segments()
+
+    def handle_frame(self, frame: QuicStreamFrame) -> StreamDataReceived | None:
+        """Take the data of a frame; what is in order now, and the end of the stream.
+
+        Raises `FinalSizeError` ([RFC9000] 4.5) and `TooManySegmentsError`.
+        """
+        stop = frame.offset + len(frame.data)
+        if self._max_pending is not None and stop - self._buffer_start > self._max_pending:
+            raise TooManySegmentsError
+        self._check_final_size(frame, stop)
+        if frame.fin:
+            self._final_size = stop
+        self.highest_offset = max(self.highest_offset, stop)
+        if self.is_finished:
+            return None
+        data = self._in_order(frame, stop)
+        self._buffer_start += len(data)
+        self.is_finished = self._buffer_start == self._final_size
+        if not data and not self.is_finished:
+            return None
+        number: Any = self._stream_id  # which is None for a handshake, here as in the library
+        return StreamDataReceived(data=data, end_stream=self.is_finished, stream_id=number)
+
+    def _in_order(self, frame: QuicStreamFrame, stop: int) -> bytes:
+        new = max(0, self._buffer_start - frame.offset)
+        if stop <= self._buffer_start:
+            return b""
+        if frame.offset + new == self._buffer_start and not self._segments:
+            return frame.data[new:] if new else frame.data
+        self._segments.add(frame.offset + new, frame.data[new:])
+        data = self._segments.take(self._buffer_start)
+        if len(self._segments) > self.max_segments:
+            raise TooManySegmentsError
+        return data
+
+    def _check_final_size(self, frame: QuicStreamFrame, stop: int) -> None:
+        if self._final_size is not None and stop > self._final_size:
+            raise FinalSizeError("Data received beyond final size")
+        if frame.fin and self._final_size not in (None, stop):
+            raise FinalSizeError("Cannot change final size")
+        if frame.fin and stop < self.highest_offset:
+            raise FinalSizeError("Data received beyond final size")

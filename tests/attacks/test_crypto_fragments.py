@@ -1,0 +1,88 @@
+"""A stranger sends its handshake in fragments of one byte, each of which costs work."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aioquic.quic.packet import QuicErrorCode
+
+from smbquic.pki import PkiDirectory
+from smbquic.transport.quic.aioquic_reassembly import MAX_CRYPTO_SEGMENTS
+from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.engines import server_engine
+from smbquic.transport.quic.options import EngineName, QuicOptions
+from smbquic.transport.quic.tls import ServerTls
+from tests.attacks.quic_packets import Initials, crypto_frame, packed
+
+PATH = (("192.0.2.1", 50000), b"")
+MOST_HELD = 64 << 10
+
+
+class Ids:
+    """Nobody is told of connection ids here."""
+
+    def issued(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+
+    def retired(self, connection_id: bytes) -> None:
+        """See `ConnectionIds`."""
+
+
+@pytest.fixture
+def attack(pki: PkiDirectory) -> Callable[[list[bytes], EngineName], tuple[Any, int]]:
+    """Sends frames to an engine until it has enough: the engine, and how many datagrams it took."""
+
+    def run(frames: list[bytes], name: EngineName = "aioquic") -> tuple[Any, int]:
+        identity = ServerTls(pki.server.certificate, pki.server.key)
+        _, make = server_engine(identity, QuicOptions(engine=name))
+        initials, engine, count = Initials(), None, 0
+        for payload in packed(frames):
+            count += 1
+            datagram = initials.make(payload)
+            if engine is None:
+                original = datagram[6 : 6 + datagram[5]]
+                sizes = DatagramSizes(1200, 1200)
+                engine = make(sizes, Ids(), original_id=original, restricted=True)
+            engine.receive(datagram, PATH, 1.0)
+            assert engine.held < MOST_HELD or name == "qh3"
+            if engine.ending is not None:
+                break
+        return engine, count
+
+    return run
+
+
+def every_other(count: int) -> list[int]:
+    return list(range(1, 2 * count, 2))
+
+
+@pytest.mark.parametrize("offsets", [every_other(10_000), every_other(10_000)[::-1]])
+def test_fragments_with_gaps_end_the_connection(attack: Any, offsets: list[int]) -> None:
+    engine, count = attack([crypto_frame(offset, b"x") for offset in offsets])
+
+    assert count == 1
+    assert engine.ending.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
+    assert engine.held <= (MAX_CRYPTO_SEGMENTS + 1) * 129
+
+
+def test_a_handshake_that_begins_far_ahead_ends_the_connection(attack: Any) -> None:
+    engine, _ = attack([crypto_frame(100_000, b"x")])
+
+    assert engine.ending.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
+    assert engine.held == 0
+
+
+def test_the_same_fragments_again_are_not_kept_again(attack: Any) -> None:
+    frames = [crypto_frame(offset, b"x") for offset in every_other(MAX_CRYPTO_SEGMENTS)]
+    engine, _ = attack(frames * 50)
+
+    assert engine.ending is None
+    assert engine.held == MAX_CRYPTO_SEGMENTS * 129
+
+
+def test_qh3_takes_fragments_for_as_much_as_they_cost(attack: Any) -> None:
+    """Its core keeps some, and does not say how much: the connection's limit is by bytes."""
+    engine, count = attack([crypto_frame(offset, b"x") for offset in every_other(1000)], "qh3")
+
+    assert count > 1
+    assert engine.held > 10 * 1000

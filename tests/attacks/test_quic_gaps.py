@@ -1,0 +1,74 @@
+"""A stranger over QUIC sends little, out of order, and has the server keep much for it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from smbquic.pki import PkiDirectory
+from tests.attacks.quic_packets import Stranger, crypto_frame, packed, stream_frame
+from tests.interop.processes import ServerProcess, running_server
+
+STRANGERS = 24
+ENGINES = ["qh3", "aioquic"]
+
+
+@pytest.fixture(params=ENGINES)
+def server(
+    request: pytest.FixtureRequest, tmp_path: Path, pki: PkiDirectory
+) -> Iterator[ServerProcess]:
+    with running_server(tmp_path, pki, "--engine", request.param) as server:
+        yield server
+
+
+@contextmanager
+def strangers(server: ServerProcess) -> Iterator[list[Stranger]]:
+    made: list[Stranger] = []
+    try:
+        for _ in range(STRANGERS):
+            made.append(Stranger(server.ports["quic"]))
+        yield made
+    finally:
+        for each in made:
+            each.close()
+
+
+def growth(server: ServerProcess, payloads: list[bytes]) -> int:
+    """What the server comes to have at most, in bytes, while strangers send these."""
+    with strangers(server) as crowd:
+        before = server.memory()
+        server.forget_peak_memory()
+        for each in crowd:
+            for payload in payloads:
+                each.send(payload)
+            each.listen()
+        return server.peak_memory() - before
+
+
+def test_a_byte_far_ahead_costs_no_more_than_itself(server: ServerProcess) -> None:
+    """It was a gap of 15 MiB of zeros for each of them."""
+    assert growth(server, [stream_frame(15 << 20, b"x")]) < 16 << 20
+
+
+def test_a_byte_ahead_within_the_window_costs_no_more_than_itself(server: ServerProcess) -> None:
+    assert growth(server, [stream_frame(100_000, b"x")]) < 16 << 20
+
+
+@pytest.mark.parametrize("frame", [stream_frame, crypto_frame])
+def test_every_other_byte_is_not_kept_for_ever(
+    server: ServerProcess, frame: Callable[[int, bytes], bytes]
+) -> None:
+    """A fragment of one byte takes up to a hundred in the tables of an engine."""
+    frames = [frame(offset, b"x") for offset in range(1, 120_000, 2)]
+    assert growth(server, packed(frames)) < 96 << 20
+
+
+def test_who_sends_too_much_before_logging_on_is_hung_up_on(server: ServerProcess) -> None:
+    stranger = Stranger(server.ports["quic"])
+    sent = 0
+    while not stranger.ended:
+        stranger.send(stream_frame(1, b"x" * 1000))
+        sent += 1000
+        assert sent < 1 << 20
+    stranger.close()
