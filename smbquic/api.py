@@ -450,6 +450,7 @@ async def serve(
     tls_tickets: TicketPolicy = "auto",
     audit: Sink | None = None,
     audit_files: bool = False,
+    audit_unauthenticated: Sink | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve folders until the end of the ``async with``; it is entered once all listeners listen.
 
@@ -490,7 +491,8 @@ async def serve(
     `certificates`, in place of `certificate`, are several, for the names that clients ask for;
     their files are read again when they change. `engine`, `congestion`, `datagram_size`,
     `tls_ciphers` and `tls_groups` are as in `SessionOptions`. `audit` gets the audit records, with
-    `audit_files` also those of every open, rename and deletion.
+    `audit_files` also those of every open, rename and deletion; `audit_unauthenticated`, if given,
+    gets those about clients that have not logged on.
 
     Raises `UrlError`, `ValueError`, `ListenError` for an address that cannot be had, `PkiError`,
     `UsersError`, `EngineError`.
@@ -528,7 +530,7 @@ async def serve(
         tickets=tls_tickets,
     )
     decide = _decision_by(shown) if shown is not None else None
-    log = AuditLog(audit, decide=decide, files=audit_files)
+    log = AuditLog(audit, unauthenticated=audit_unauthenticated, decide=decide, files=audit_files)
     async with AsyncExitStack() as stack:
         served = [_served(name, what, stack) for name, what in shares.items()]
         for share in served:

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -353,6 +354,8 @@ def serve(
             options or config.AuditOptions(file=None), file=None if str(audit) == "-" else audit
         )
     sink = _open(options, account) if options is not None else None
+    others = options.unauthenticated if options is not None else None
+    strangers = _open(others, account) if others is not None else None
     for each in certificates:
         Identity.load(each)
     # Last of all: nobody is to type a password in vain.
@@ -385,6 +388,7 @@ def serve(
             tls_groups=base.tls_groups,
             tls_tickets=base.tls_tickets,
             audit=sink,
+            audit_unauthenticated=strangers,
             audit_files=options is not None and options.file_access,
         ) as serving:
             _drop_privileges(account, certificates, config_file, options)
@@ -392,7 +396,9 @@ def serve(
                 # Who is told of the server may end it at once.
                 with (
                     api.stop_event() as stop,
-                    on_hangup(lambda: _reload(serving, config_file, sink, as_json=as_json)),
+                    on_hangup(
+                        lambda: _reload(serving, config_file, (sink, strangers), as_json=as_json)
+                    ),
                 ):
                     announcement = Announcement(
                         serving=serving,
@@ -479,13 +485,15 @@ def _only(
 
 
 def _reload(
-    serving: api.Serving, config_file: Path | None, sink: Sink | None, *, as_json: bool
+    serving: api.Serving, config_file: Path | None, sinks: Sequence[Sink | None], *, as_json: bool
 ) -> None:
     """Certificates and access rules as their files have them now, or as before if they are bad.
 
     The audit file may have been moved away, so that another one is to be begun.
     """
-    if isinstance(sink, RotatingFile):
+    for sink in sinks:
+        if not isinstance(sink, RotatingFile):
+            continue
         try:
             sink.reopen()
         except OSError as error:

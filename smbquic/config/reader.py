@@ -4,7 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,15 @@ class AuditOptions:
     max_bytes: int = MAX_BYTES
     keep: int = KEEP
     file_access: bool = False
+
+    @property
+    def unauthenticated(self) -> "AuditOptions | None":
+        """The same for clients that have not logged on, whose records have a file of their own."""
+        if self.file is None:
+            return None
+        file = self.file.with_name(f"{self.file.name}.unauthenticated")
+        # Nobody else rotates this one.
+        return replace(self, file=file, max_bytes=self.max_bytes or MAX_BYTES)
 
     def open(self) -> Sink:
         """Begin to write. Raises `OSError`."""

@@ -313,7 +313,8 @@ SECTIONS = (
     Section(
         "audit",
         "[audit]",
-        "Where audit records go; see audit.md. Without this table there are none.",
+        "Where audit records go; see audit.md. Without this table there are none. What is done"
+        " before a logon goes to a file beside, FILE.unauthenticated.",
         (
             Key("file", "string", "", 'A file, or "-" for standard output.', required=True),
             Key(

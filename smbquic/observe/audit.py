@@ -13,7 +13,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from smbquic.auth.identity import Identity
 from smbquic.errors import HandshakeError
+from smbquic.observe.aggregation import Aggregation
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import Introduction, Peer
 
@@ -32,6 +33,8 @@ _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _TEXT_LIMIT = 1024
 _CHAIN_LIMIT = 16
+_REPEATED = 4
+"""Records from before a logon that are written once more after it."""
 
 _log = logging.getLogger(__name__)
 
@@ -155,12 +158,16 @@ class AuditLog:
     `decide` tells which access rule let a connection's client in. With `files`, every open, rename
     and deletion is recorded as well. A record that cannot be written is counted in `lost` and does
     not end what it is about; the log says so once.
+
+    What those do who have not logged on goes to `unauthenticated`, by default the same sink, and
+    is bounded by `Aggregation`.
     """
 
     def __init__(
         self,
         sink: Sink | None = None,
         *,
+        unauthenticated: Sink | None = None,
         decide: Callable[[Peer], Decision | None] | None = None,
         files: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -169,6 +176,8 @@ class AuditLog:
         self.files = files and sink is not None
         self.lost = 0
         self._sink = sink
+        self._strangers_sink = unauthenticated or sink
+        self.aggregation = Aggregation(self._write_of_strangers)
         self._clock = clock
         self._ids = itertools.count(1)
 
@@ -210,21 +219,52 @@ class AuditLog:
             common["client_certificate"] = common["chain"][0]
         denied = error.__cause__
         if isinstance(denied, AccessDenied):
-            self.record(Event.ACCESS_DECISION, **common, **_decision(denied.decision))
+            self.record_stranger(Event.ACCESS_DECISION, **common, **_decision(denied.decision))
         reason = error.reason if isinstance(error, HandshakeError) else "no-handshake"
-        self.record(Event.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error))
+        self.record_stranger(Event.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error))
+
+    @property
+    def separates(self) -> bool:
+        """Whether those who have not logged on have a sink of their own."""
+        return self._strangers_sink is not self._sink
 
     def record(self, event: Event, **fields: Any) -> None:
         """Write one record; fields that are None are left out."""
+        if self._sink is not None:
+            self.aggregation.write_due()
+            self._write(self._sink, self._made(event, fields))
+
+    def record_stranger(self, event: Event, **fields: Any) -> dict[str, Any]:
+        """Write one record about somebody who has not logged on, or count it; gives the record."""
         if self._sink is None:
-            return
+            return {}
+        record = self._made(event, fields)
+        self.aggregation.add(record)
+        return record
+
+    def repeat(self, records: Iterable[dict[str, Any]]) -> None:
+        """Write records of somebody who has logged on meanwhile where those of users are."""
+        if self._sink is not None and self.separates:
+            for record in records:
+                self._write(self._sink, record)
+
+    def _made(self, event: Event, fields: dict[str, Any]) -> dict[str, Any]:
         time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
         record = {"time": time.replace("+00:00", "Z"), "event": str(event)}
-        record |= {name: _bounded(value) for name, value in fields.items() if value is not None}
+        return record | {
+            name: _bounded(value) for name, value in fields.items() if value is not None
+        }
+
+    def _write_of_strangers(self, record: dict[str, Any]) -> None:
+        if self._strangers_sink is not None:
+            self._write(self._strangers_sink, record)
+
+    def _write(self, sink: Sink, record: dict[str, Any]) -> None:
+        """Write a record as a line."""
         # JSON escapes the control characters and all that is not ASCII, but for DEL.
         line = json.dumps(record).replace("\x7f", "\\u007f") + "\n"
         try:
-            self._sink.write(line)
+            sink.write(line)
         except OSError as error:
             if not self.lost:
                 _log.error("audit records are lost: %s", error)
@@ -232,15 +272,29 @@ class AuditLog:
 
 
 class Trail:
-    """The records of one connection, which have its id, address and certificate in common."""
+    """The records of one connection, which have its id, address and certificate in common.
+
+    Until somebody has logged on they are a stranger's. The first of those are repeated then.
+    """
 
     def __init__(self, log: AuditLog, common: dict[str, Any]) -> None:
         self._log = log
         self._common = common
+        self._authenticated = False
+        self._before: list[dict[str, Any]] = []
 
     def record(self, event: Event, **fields: Any) -> None:
         """Write one record about this connection."""
-        self._log.record(event, **self._common, **fields)
+        if event is Event.LOGON and not self._authenticated:
+            self._authenticated = True
+            self._log.repeat(self._before)
+            self._before = []
+        if self._authenticated:
+            self._log.record(event, **self._common, **fields)
+            return
+        record = self._log.record_stranger(event, **self._common, **fields)
+        if len(self._before) < _REPEATED:
+            self._before.append(record)
 
     def decided(self, decision: Decision, user: str | None = None) -> None:
         """Record what was decided about the client, or about its logon as `user`."""

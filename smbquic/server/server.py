@@ -170,6 +170,7 @@ class Server:
         for connection in list(self.connections):
             await connection.transport.wait_closed()
         await self.finisher.wait()
+        self.audit.aggregation.flush()
 
     def share(self, name: str) -> Share | None:
         """The share of that name, in any case; None for what does not exist, and for IPC$."""
