@@ -27,17 +27,29 @@ def outside_address(family: socket.AddressFamily) -> str | None:
     return None if is_loopback(address) or is_wildcard(address) else str(address[0])
 
 
+def machine_name() -> str:
+    """What this machine is called, if it finds itself by that, else ``localhost``. Asks DNS."""
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None)
+    except (OSError, UnicodeError):
+        return "localhost"
+    return name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
     """What the clients of a running server have to know.
 
-    `names` are what the operator calls the server, the best first, `users` who may log on;
+    `names` are what the operator calls the server, the best first, `machine` is what it is called
+    where there is no name and no network (`machine_name`), `users` are who may log on;
     `password` is set if it was made up. `ca` is the certificate of the authority that clients may
     not know yet.
     """
 
     serving: Serving
     names: Sequence[str]
+    machine: str
     users: Sequence[str]
     password: str | None
     guest: bool
@@ -103,7 +115,7 @@ class Announcement:
         if is_wildcard(bound):
             family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
             outside = outside_address(family)
-        candidates = [*self.names, *([outside] if outside else []), socket.gethostname()]
+        candidates = [*self.names, *([outside] if outside else []), self.machine]
         if address.transport == "tcp":
             return candidates[0]
         return next(filter(self._is_certified, candidates), "localhost")

@@ -15,7 +15,7 @@ import click
 
 from smbquic import api, config
 from smbquic.auth.users import UserStore, check_name
-from smbquic.cli.announcement import Announcement, names_of, outside_address
+from smbquic.cli.announcement import Announcement, machine_name, names_of, outside_address
 from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
 from smbquic.cli.loop import on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
@@ -358,6 +358,7 @@ def serve(
     strangers = _open(others, account) if others is not None else None
     for each in certificates:
         Identity.load(each)
+    machine = machine_name()
     # Last of all: nobody is to type a password in vain.
     _add_users(store, users)
     password = None if is_open else _make_password()
@@ -403,6 +404,7 @@ def serve(
                     announcement = Announcement(
                         serving=serving,
                         names=called or (names_of(serving) if certified else ()),
+                        machine=machine,
                         users=store.names(),
                         password=password,
                         guest=guest,
