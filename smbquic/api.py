@@ -41,6 +41,7 @@ from smbquic.protocol.settings import (
     SigningPolicy,
     dialects_from,
 )
+from smbquic.server.drain import drain
 from smbquic.server.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
@@ -299,6 +300,26 @@ class Serving:
     certificates: ServerCertificates | None = None
     _quic: list[QuicListener] = field(default_factory=list)
 
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Let clients finish what they are at, and nobody new in.
+
+        Returns when no client is left, after `seconds`, or once `hurry` is set; who is still there
+        then is cut off when serving ends.
+        """
+        draining = asyncio.create_task(drain(self.server, seconds))
+        hurrying = asyncio.create_task(hurry.wait())
+        try:
+            await asyncio.wait((draining, hurrying), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            draining.cancel()
+            hurrying.cancel()
+        if self.server.connections:
+            _log.warning(
+                "%d connections are cut off: the server stops before they are done; more time for"
+                " them is drain_seconds in [limits], or --drain-seconds",
+                len(self.server.connections),
+            )
+
     def status(self) -> dict[str, Any]:
         """What the server is doing now: listeners, certificates, shares and sessions.
 
@@ -310,6 +331,7 @@ class Serving:
         return {
             "name": self.server.name,
             "pid": os.getpid(),
+            "draining": self.server.draining,
             "listeners": [_listener_status(url, over_quic.get(url)) for url in self.listeners],
             "certificates": [
                 {

@@ -217,6 +217,12 @@ _protocol_option = partial(option, heading=PROTOCOL)
     metavar="USER[:GROUP]",
     help="Become that user once the ports are bound and the keys are read; needs root.",
 )
+@option(
+    "--drain-seconds",
+    type=click.FloatRange(min=0),
+    help="How long clients may finish what they are at when the server is asked to stop; a second"
+    " Ctrl-C or SIGTERM ends it at once.  [default: 30]",
+)
 @option("--guest", is_flag=True, help="Let unknown users in, to read.")
 @_protocol_option(
     "--encrypt",
@@ -290,6 +296,7 @@ def serve(
     names: tuple[str, ...],
     *,
     run_as: str | None,
+    drain_seconds: float | None,
     guest: bool,
     encrypt: bool,
     over_quic: str | None,
@@ -365,6 +372,10 @@ def serve(
     if password is not None:
         store.add(_USER, password)
 
+    limits = base.limits
+    if drain_seconds is not None:
+        limits = replace(limits, drain_seconds=drain_seconds)
+
     async def work() -> None:
         async with api.serve(
             served,
@@ -382,7 +393,7 @@ def serve(
             target_names=(*base.target_names, *target_names, socket.getfqdn()),
             pipes_over_quic=pipes_over_quic or base.pipes_over_quic,
             certificates=certificates,
-            limits=base.limits,
+            limits=limits,
             engine=engine or base.engine,
             congestion=congestion or base.congestion,
             tls_ciphers=base.tls_ciphers,
@@ -414,6 +425,10 @@ def serve(
                     _announce(announcement, as_json=as_json)
                     tell_ready()
                     await stop.wait()
+                    stop.clear()
+                    if as_json:
+                        emit({"event": "draining", "seconds": limits.drain_seconds})
+                    await serving.drain(limits.drain_seconds, stop)
         if as_json:
             emit({"event": "stopped"})
 

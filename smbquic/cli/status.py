@@ -130,6 +130,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         f"server {found['name']}, process {found['pid']}: {found['connections']} connections,"
         f" {len(found['sessions'])} sessions, {found['opens']} opens"
     )
+    if found["draining"]:
+        yield "  is stopping: lets clients finish what they are at, and nobody new in"
     memory = found["memory"]
     if memory["resident"] is not None:
         yield (

@@ -85,6 +85,7 @@ _LIMIT_TEXTS = {
     "break_seconds": "Seconds that a client has to give up what it caches.",
     "durable_seconds": "Seconds that a durable open waits for its client.",
     "disconnected": "Opens of all clients that may wait so.",
+    "drain_seconds": "Seconds that clients have to finish what they are at when the server stops.",
     "slow_seconds": "Seconds within which a client has to get on with what it is sent, or sends.",
     "slow_rate": "Bytes a second that it has to get on by.",
     "buffers": "Bytes that may wait in memory, for all clients and in both directions.",

@@ -36,6 +36,7 @@ class Admission:
         self, limits: Limits, fairness: Fairness, refusals: Refusals, refuse: OnConnection
     ) -> None:
         self.refusals = refusals
+        self.closed = False
         self._refuse = refuse
         self._limits = limits
         self._fairness = fairness
@@ -58,6 +59,9 @@ class Admission:
     def admits(self, host: str) -> bool:
         """See `Gate`."""
         place = network(host)
+        if self.closed:
+            self.refusals.note(Refusal.STOPPING, host)
+            return False
         if self._connections[place] >= self._limits.connections_of_address:
             self.refusals.note(Refusal.CONNECTIONS_OF_ADDRESS, host)
             return False

@@ -95,6 +95,11 @@ class Connection:
         sessions = self.protocol.sessions.values()
         return {session.identity.user for session in sessions if session.is_valid}
 
+    @property
+    def is_working(self) -> bool:
+        """Whether a request is being worked on that will end by itself."""
+        return len(self.tasks) > self.endless
+
     async def run(self) -> None:
         """Serves the client until the connection ends, then closes all it held."""
         # A stranger may not make the server hold more than a logon needs.

@@ -35,6 +35,7 @@ class Limits:
     Whoever is asked to give up what it caches has `break_seconds` for that.
     A durable open waits for `durable_seconds`, unless its client says for how long; of all clients
     together, `disconnected` opens may wait.
+    A server that is asked to stop gives clients `drain_seconds` to finish what they are at.
     Who has answers to take, or a message to finish, and gets on with it by less than `slow_rate`
     bytes a second within `slow_seconds`, is hung up on. `buffers` bounds the bytes that wait in
     memory for clients or for their turn: answers to all may take half of it, those to one user a
@@ -69,6 +70,7 @@ class Limits:
     disconnected: int = 16_384
     slow_seconds: float = 30.0
     slow_rate: int = 2_048
+    drain_seconds: float = 30.0
     buffers: int = 256 << 20
     threads: int = 4
 

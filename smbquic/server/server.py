@@ -21,6 +21,7 @@ from smbquic.server.applications import ApplicationTable
 from smbquic.server.connection import Connection
 from smbquic.server.creations import CreationTable
 from smbquic.server.descriptors import Descriptors
+from smbquic.server.drain import REASON
 from smbquic.server.durable import DurableTable
 from smbquic.server.fairness import Fairness
 from smbquic.server.files import FileTable
@@ -55,6 +56,7 @@ class Server:
 
     `serve` is what a listener calls for each of them, `admission` its gate; `listeners` are the
     URLs of those. `refusals` counts who was refused, and why.
+    While `draining`, nobody new is let in.
     `failures` counts requests that failed for reasons nobody thought of; `notified` tells that
     some client is to be sent what answers no request. Raises ValueError for a share name that is
     taken.
@@ -108,6 +110,7 @@ class Server:
         self.admission = Admission(limits, self.fairness, self.refusals, self.refuse)
         self.patrol = Patrol(self)
         self.listeners: list[str] = []
+        self.draining = False
         self.failures = 0
         self.notified = False
         self.notifier = self.files.notifier
@@ -166,7 +169,7 @@ class Server:
         self.durables.close()
         self.patrol.end()
         for connection in list(self.connections):
-            connection.transport.close("the server is going down")
+            connection.transport.close(REASON)
         for connection in list(self.connections):
             await connection.transport.wait_closed()
         await self.finisher.wait()

@@ -46,6 +46,7 @@ class Refusal(StrEnum):
     SLOW_READER = "slow-reader"
     SLOW_WRITER = "slow-writer"
     MEMORY = "memory"
+    STOPPING = "stopping"
 
     @property
     def text(self) -> str:
@@ -72,6 +73,7 @@ _TEXTS = {
     Refusal.NO_LOGON: "was hung up on: nobody logged on",
     Refusal.SLOW_READER: "was hung up on: it does not take its answers",
     Refusal.SLOW_WRITER: "was hung up on: it does not go on with its message",
+    Refusal.STOPPING: "was turned away: the server is stopping",
     Refusal.MEMORY: "was hung up on: it holds the most of what waits in memory, which is too much",
 }
 

@@ -405,7 +405,7 @@ async def test_closing_the_server_ends_its_connections(connect: Any, server: Any
     client = await connect()
     await server.close()
     await asyncio.wait_for(client.served, 60)
-    assert "going down" in client.transport.closed
+    assert "stopping" in client.transport.closed
 
 
 async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None:
