@@ -11,7 +11,7 @@ import pytest
 
 from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing
-from smbquic.transport.base import PathStatistics
+from smbquic.transport.base import MessageTransport, PathStatistics
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.connection import QuicTransport
@@ -334,6 +334,9 @@ class Gate:
 
     def spend(self, seconds: float) -> None:
         self.charges += 1
+
+    async def refuse(self, transport: MessageTransport) -> None:
+        """See `Gate`."""
 
 
 async def test_all_that_a_stranger_sends_is_charged_and_limited() -> None:
