@@ -216,7 +216,7 @@ async def _put_one(share: Share, source: str, place: str, bar: Bar, report: Repo
     path = Path(source)
     if source == _STANDARD:
         async with aclosing(read_chunks(sys.stdin.fileno(), _CHUNK)) as chunks:
-            report.add_file(await share.put_stream(chunks, place))
+            report.add_file(await share.put_stream(chunks, place, progress=bar.file))
     elif path.is_dir():
         report.add(await share.put_tree(path, place, progress=bar.tree))
     else:
