@@ -332,9 +332,6 @@ class Gate:
     def expect(self, host: str) -> None:
         """See `Gate`."""
 
-    async def refuse(self, transport: Any) -> None:
-        """See `Gate`."""
-
     def spend(self, seconds: float) -> None:
         self.charges += 1
 
