@@ -30,7 +30,12 @@ BEYOND = {
         _CLIENTS,
     ),
     "storage": ("tests/unit/server", "tests/attacks", "tests/integration/test_model.py"),
-    "transport": ("tests/integration/test_transport_*.py", "tests/integration/test_path_mtu.py"),
+    "transport": (
+        "tests/integration/test_transport_[fhm]*.py",
+        "tests/integration/test_transport_r*.py",
+        "tests/integration/test_robustness_*.py",
+        "tests/integration/test_status.py",
+    ),
     "pki": (
         "tests/unit/cli",
         "tests/integration/test_certificates.py",
