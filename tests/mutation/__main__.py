@@ -19,7 +19,7 @@ from queue import Queue
 from typing import Any
 
 from tests.mutation.mutants import mutated, sample
-from tests.mutation.trial import ROOMS, Mutant, Result, Tree, Usual
+from tests.mutation.trial import ROOMS, Mutant, Result, Tree
 
 _EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 _OUTCOMES = ("killed", "timed out", "survived", "equivalent")
@@ -35,20 +35,23 @@ def main() -> int:
     parser.add_argument("--room", action="append", choices=ROOMS, help="only of these rooms")
     parser.add_argument("--again", type=Path, metavar="FILE", help="only those that survived there")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    parser.add_argument(
+        "--limit", type=float, default=1200.0, help="seconds after which tests count as hanging"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     arguments = parser.parse_args()
     if arguments.again:
         mutants = _survivors(json.loads(arguments.again.read_text()))
     else:
         mutants = sample(arguments.sample, arguments.seed, tuple(arguments.room or ROOMS))
-    rows = run(mutants, arguments.jobs)
+    rows = run(mutants, arguments.jobs, arguments.limit)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
     print(table(rows))
     return int(any(row["outcome"] == "survived" for row in rows))
 
 
-def run(mutants: list[Mutant], jobs: int) -> list[dict[str, Any]]:
+def run(mutants: list[Mutant], jobs: int, limit: float) -> list[dict[str, Any]]:
     """Try all mutants, so many at a time; each with what came of it."""
     known = {_key(each): each["why"] for each in _equivalent()}
     with (
@@ -56,15 +59,14 @@ def run(mutants: list[Mutant], jobs: int) -> list[dict[str, Any]]:
         ThreadPoolExecutor(jobs) as threads,
     ):
         trees: Queue[Tree] = Queue()
-        usual = Usual()
         for number in range(jobs):
-            trees.put(Tree(Path(scratch) / str(number)))
+            trees.put(Tree(Path(scratch) / str(number), limit))
 
         def try_out(mutant: Mutant, changed: str) -> dict[str, Any]:
             row = asdict(mutant)
             tree = trees.get()
             try:
-                result = tree.try_out(mutant, changed, usual)
+                result = tree.try_out(mutant, changed)
             finally:
                 trees.put(tree)
             if result.outcome == "survived" and _key(row) in known:

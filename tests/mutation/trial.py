@@ -6,10 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -61,8 +58,6 @@ BEYOND = {
 }
 """By room, the tests beyond its own that may notice a change."""
 _NOTHING_TO_RUN = 5
-_SLACK = 60.0
-"""Seconds that tests may take with a mutant beyond four times what they take without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,72 +82,58 @@ class Result:
     seconds: float
 
 
-class Usual:
-    """What tests do without a mutant: how long they take, and which fail already then.
-
-    Each file or folder is measured once, when a mutant gets as far as that.
-    """
-
-    def __init__(self) -> None:
-        self.failing: set[str] = set()
-        self._seconds: dict[str, float] = {}
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-    def seconds(
-        self, tests: tuple[str, ...], measure: Callable[[str], tuple[float, list[str]]]
-    ) -> float:
-        """How long tests take."""
-        for each in tests:
-            with self._locks[each]:
-                if each not in self._seconds:
-                    self._seconds[each], failing = measure(each)
-                    self.failing.update(failing)
-                    for name in failing:
-                        print(f"left out, as it fails without any mutant: {name}", flush=True)
-        return sum(self._seconds[each] for each in tests)
-
-
 class Tree:
     """A copy of the project, in which one mutant lives at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limit: float) -> None:
+        self._limit = limit
         self._folder = folder / "project"
         self._temporary = folder / "temporary"
         self._output = folder / "output"
+        self._failing: set[str] = set()
         shutil.copytree(PROJECT, self._folder, symlinks=True, ignore=_LEFT_OUT)
 
-    def try_out(self, mutant: Mutant, changed: str, usual: Usual) -> Result:
+    def try_out(self, mutant: Mutant, changed: str) -> Result:
         """Run the tests with the mutated text `changed`, the nearest first, until some fail."""
         started = time.monotonic()
         path = self._folder / mutant.module
         original = path.read_text()
-        for tests in stages(mutant.module):
-            limit = 4 * usual.seconds(tests, self._measure) + _SLACK
-            options = ["-x", *(f"--deselect={each}" for each in sorted(usual.failing))]
+        remaining = stages(mutant.module)
+        while remaining:
             path.write_text(changed)
             try:
-                code = self._run(tests, *options, limit=limit)
+                code = self._run(remaining[0], "-x", *map("--deselect={}".format, self._failing))
             finally:
                 path.write_text(original)
-            if code not in (0, _NOTHING_TO_RUN):
-                outcome = "timed out" if code is None else "killed"
-                return Result(outcome, " ".join(tests), time.monotonic() - started)
+            if code is None:
+                return Result("timed out", " ".join(remaining[0]), time.monotonic() - started)
+            if code in (0, _NOTHING_TO_RUN):
+                del remaining[0]
+                continue
+            said = self._output.read_text(errors="replace")
+            failing = re.findall(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", said, re.MULTILINE)
+            if self._pass_without_it(failing, remaining[0]):
+                return Result("killed", " ".join(failing), time.monotonic() - started)
         return Result("survived", "", time.monotonic() - started)
 
-    def _measure(self, tests: str) -> tuple[float, list[str]]:
-        """Seconds that tests take without a mutant, and those that fail already then."""
-        started = time.monotonic()
-        if self._run((tests,), "-rfE") == 0:
-            return time.monotonic() - started, []
-        said = self._output.read_text(errors="replace")
-        failing = re.findall(r"^(?:FAILED|ERROR) (tests/\S+)", said, re.MULTILINE)
-        if not failing:
-            raise RuntimeError(f"{tests} cannot be run:\n{said[-3000:]}")
-        return time.monotonic() - started, failing
+    def _pass_without_it(self, failing: list[str], tests: tuple[str, ...]) -> bool:
+        """Whether it was the mutant that tests failed with; if not, they are left out from now on.
 
-    def _run(self, tests: tuple[str, ...], *options: str, limit: float | None = None) -> int | None:
+        Without `failing` nothing could be run with the mutant.
+        """
+        if not failing:
+            if self._run(tests, "--collect-only") != 0:
+                raise RuntimeError(f"{' '.join(tests)} cannot be run:\n{self._output.read_text()}")
+            return True
+        if self._run(tuple(failing)) == 0:
+            return True
+        print(f"left out, as they fail without any mutant: {' '.join(failing)}", flush=True)
+        self._failing.update(failing)
+        return False
+
+    def _run(self, tests: tuple[str, ...], *options: str) -> int | None:
         """The exit status of tests; None if they were ended because they took too long."""
-        files = [str(file) for each in tests for file in sorted(self._folder.glob(each))]
+        files = [file for each in tests for file in self._matching(each)]
         pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         shutil.rmtree(self._temporary, ignore_errors=True)
         with self._output.open("wb") as output:
@@ -171,7 +152,7 @@ class Tree:
                 start_new_session=True,
             )
         try:
-            return process.wait(limit)
+            return process.wait(self._limit)
         except subprocess.TimeoutExpired:
             return None
         finally:
@@ -179,6 +160,12 @@ class Tree:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+    def _matching(self, tests: str) -> list[str]:
+        """The files that a pattern stands for; one test stands for itself."""
+        if "::" in tests:
+            return [tests]
+        return [str(each.relative_to(self._folder)) for each in sorted(self._folder.glob(tests))]
 
 
 def stages(module: str) -> list[tuple[str, ...]]:
