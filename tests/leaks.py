@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,9 @@ class Leaks:
         new = self._new()
         if new:
             gc.collect()
+            # One process serves all that multiprocessing starts; another one is started on demand.
+            if resource_tracker._resource_tracker._pid is not None:  # type: ignore[attr-defined]
+                resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
             until = time.monotonic() + GRACE
             while (new := self._new()) and time.monotonic() < until:
                 time.sleep(0.01)

@@ -7,6 +7,7 @@ import pytest
 
 LEAKS = """
 import asyncio
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -49,6 +50,13 @@ def test_a_child_process_that_nobody_waits_for():
     pid = os.fork()
     if pid == 0:
         os._exit(0)
+
+
+def test_processes_of_multiprocessing():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        pool.map(abs, [-1])
+        pool.close()
+        pool.join()
 
 
 def test_a_thread():
