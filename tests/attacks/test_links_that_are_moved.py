@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,8 @@ def storage(root: Path) -> Iterator[LocalStorage]:
 
 def make(storage: LocalStorage, name: str, target: str) -> None:
     file, _ = storage.open(name, Disposition.CREATE, write=True)
-    file.become_link(target)
-    file.close()
+    with closing(file):
+        file.become_link(target)
 
 
 def escaping(root: Path) -> list[Path]:

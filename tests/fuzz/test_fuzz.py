@@ -3,6 +3,7 @@
 Without atheris: what guides the fuzzing is not needed to repeat what it found.
 """
 
+import asyncio
 import importlib.util
 import logging
 import random
@@ -31,6 +32,7 @@ DECODING = ("auth", "messages", "others", "rpc", "structures")
 
 @pytest.fixture(scope="module", autouse=True)
 def _event_loop() -> Iterator[None]:
+    servers.run_until_quiet(asyncio.sleep(0))  # which begins it
     yield
     servers.close()
 
