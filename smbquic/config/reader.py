@@ -123,6 +123,11 @@ def load(path: Path) -> Configuration:
         raise ConfigError(
             f"{path}{where}: this is not TOML: {what}; texts stand in quotes"
         ) from error
+    except (ValueError, RecursionError) as error:
+        # tomllib has no error of its own for numbers of thousands of digits, and deep nesting.
+        raise ConfigError(
+            f"{path}: a number is too long, or brackets are nested too deep"
+        ) from error
     return _Reader(path, text).configuration(document)
 
 

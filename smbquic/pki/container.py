@@ -4,6 +4,7 @@ What Windows exports is PKCS #12, what ACME clients and step-ca write is PEM. Bo
 by what is in the file, not by its name.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -108,7 +109,10 @@ def _open_pkcs12(
 ) -> tuple[PrivateKey | None, x509.Certificate | None, list[x509.Certificate]]:
     secret = password.encode() if password is not None else None
     try:
-        key, certificate, others = pkcs12.load_key_and_certificates(data, secret)
+        with warnings.catch_warnings():
+            # Windows and others write BER where cryptography would rather have DER.
+            warnings.simplefilter("ignore", UserWarning)
+            key, certificate, others = pkcs12.load_key_and_certificates(data, secret)
     except ValueError as error:
         hint = "its password is another one" if password else "it may need a password"
         raise PkiError(f"{path}: cannot be opened: {hint}, or it is no PKCS #12 file") from error

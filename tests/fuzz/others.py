@@ -1,4 +1,4 @@
-"""Whatever else reads bytes from outside: frames, first datagrams, certificates, lists of users."""
+"""Whatever else reads bytes from outside: frames, first datagrams, certificates, keys, files."""
 
 import tempfile
 from collections.abc import Callable
@@ -7,13 +7,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+
+from smbquic import config
 from smbquic.auth.users import UsersError, UserStore
 from smbquic.client.probe_way import _parse_versions
 from smbquic.client.url import SmbUrl, UrlError
 from smbquic.errors import RemoteProtocolError
 from smbquic.pki import CertificateError, PkiError, Purpose, Trust, init, verify
-from smbquic.pki.container import ders, read_certificates
-from smbquic.pki.files import load_certificates, load_crls
+from smbquic.pki.container import ders, read_certificates, read_credential
+from smbquic.pki.files import load_certificates, load_crls, load_key
 from smbquic.transport.framing import Assembler
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
 from smbquic.transport.quic.router import Router
@@ -21,6 +30,20 @@ from tests.fuzz.decoders import Decoder, Group
 from tests.fuzz.source import Source
 
 _LIMIT = 4096
+_PASSWORD = "a password"
+_CONFIGURATION = b"""
+listen = ["quic://0.0.0.0:8443", "tcp://[::1]:445"]
+server_name = "fs"
+[shares.data]
+path = "/"
+read_only = true
+[users]
+alice = "a secret"
+[limits]
+buffers = 1_000_000
+[audit]
+file = "audit.jsonl"
+"""
 
 
 class _Stream:
@@ -92,6 +115,29 @@ def _file(load: Callable[[Path], object]) -> Callable[[memoryview], None]:
     return decode
 
 
+def _credential(path: Path) -> None:
+    read_credential(path, None, _PASSWORD)
+
+
+def _configuration(path: Path) -> None:
+    """A configuration has files beside it, which are not there."""
+    config.load(path)
+
+
+@cache
+def _keys() -> tuple[bytes, bytes, bytes]:
+    """The key of a server: as PEM, as PEM with a password, and in a PKCS #12 container."""
+    with tempfile.TemporaryDirectory() as folder:
+        pki = init(Path(folder) / "pki")
+        key = load_key(pki.server.key)
+        chain = read_certificates(pki.server.certificate)
+    protection = BestAvailableEncryption(_PASSWORD.encode())
+    sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    container = serialize_key_and_certificates(b"server", key, chain[0], chain[1:], protection)
+    return plain, sealed, container
+
+
 def _url(data: memoryview) -> None:
     SmbUrl.parse(bytes(data).decode("utf-8", "replace"))
 
@@ -120,6 +166,24 @@ def decoders() -> Group:
                 _file(load_crls),
                 refusals=(PkiError,),
                 samples=lambda: [_pki()[3]],
+            ),
+            Decoder(
+                "pki.key",
+                _file(lambda path: load_key(path, _PASSWORD)),
+                refusals=(PkiError,),
+                samples=lambda: [*_keys()[:2]],
+            ),
+            Decoder(
+                "pki.container",
+                _file(_credential),
+                refusals=(PkiError,),
+                samples=lambda: [_keys()[2]],
+            ),
+            Decoder(
+                "config",
+                _file(_configuration),
+                refusals=(config.ConfigError, UsersError),
+                samples=lambda: [_CONFIGURATION],
             ),
             Decoder(
                 "auth.users",

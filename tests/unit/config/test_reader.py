@@ -254,6 +254,9 @@ def test_what_is_no_toml(place: Path) -> None:
         load(place, "guest = true\nserver_name = FS\n")
     with pytest.raises(config.ConfigError, match=r"smbquic.toml: this is not TOML"):
         load(place, "[limits")
+    for text in ("a = " + "[" * 5000, "a = " + "9" * 5000):
+        with pytest.raises(config.ConfigError, match="too long, or brackets are nested too deep"):
+            load(place, text)
     with pytest.raises(config.ConfigError, match="cannot be read: No such file"):
         config.load(place / "none.toml")
     (place / "latin.toml").write_bytes(b"server_name = 'caf\xe9'")
