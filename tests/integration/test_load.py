@@ -22,12 +22,12 @@ def test_nothing_differs(tmp_path: Path, pki: PkiDirectory) -> None:
 @pytest.mark.parametrize("engine", ["qh3", "aioquic"])
 def test_memory_comes_back_after_a_crowd(tmp_path: Path, pki: PkiDirectory, engine: str) -> None:
     """Clients that moved 8 MiB each cost little while they are there, and nothing afterwards."""
-    crowd = memory.Crowd(clients=20, active=4, size=8 << 20)
+    crowd = memory.Crowd(clients=40, active=4, size=8 << 20)
     with running_server(tmp_path, pki, "--engine", engine) as server:
         before = server.memory()
         [most] = memory.peaks(server, crowd, count=1)
-        # Of 20 clients with 16 MiB each; four messages both ways are under way at a time.
-        assert most - before < 160 << 20
+        # Of 40 clients with 16 MiB each. Most of it is what the cores of qh3 share for sending.
+        assert most - before < 288 << 20
         for _ in range(600):
             if server.memory() - before < 32 << 20:
                 break
