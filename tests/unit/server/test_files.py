@@ -131,7 +131,9 @@ async def test_a_folder_that_was_filled_meanwhile_stays(
     assert await mark(client, folder, DELETE) == NtStatus.SUCCESS
     (root / "folder" / "late").touch()
 
-    assert await close(client, folder) == NtStatus.DIRECTORY_NOT_EMPTY
+    # As Windows, whose CLOSE succeeds.
+    assert await close(client, folder) == NtStatus.SUCCESS
+    assert (root / "folder" / "late").exists()
     assert server.files.failed_deletions == 1
 
 
