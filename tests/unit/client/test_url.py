@@ -105,6 +105,9 @@ def test_the_password_is_never_shown() -> None:
         "smb+quic://D;u@h:444/s/a b/c#",
         "smb://[fe80::1%25eth0]/s",
         "smb://u%40d@h/s/100%25",
+        "smb://h/s/folder",
+        "smb://h/s/folder/",
+        "smb://h/s/",
     ],
 )
 def test_back_to_text(text: str) -> None:

@@ -353,6 +353,13 @@ async def test_what_does_not_fit_has_to_be_looked_up(client: Client, size: int) 
     assert (await client.answer(message_id)).status == NtStatus.NOTIFY_ENUM_DIR
 
 
+async def test_what_just_fits_is_told(client: Client) -> None:
+    # [MS-FSCC] 2.7.1: 12 bytes and the name, which ends at a multiple of four.
+    folder = await watched(client, size=12 + 2 * 20)
+    await make(client, "x" * 20)
+    assert changes(await client.call(notify(folder, size=12 + 2 * 20))) == [(ADDED, "x" * 20)]
+
+
 async def test_a_smaller_answer_than_the_first(client: Client) -> None:
     folder = await watched(client)
     await make(client, "a")

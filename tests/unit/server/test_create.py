@@ -179,15 +179,22 @@ async def test_granted_access(client: Any, server: Any, desired: int, granted: i
     assert entry.granted_access == granted
 
 
-async def test_unbuffered_opens_do_not_append(client: Any, server: Any) -> None:
-    await client.open(
-        "x",
-        desired_access=AccessMask.GENERIC_WRITE,
-        create_options=CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING,
-    )
+@pytest.mark.parametrize(
+    ("options", "appends"),
+    [
+        (CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING, False),
+        (CreateOptions.FILE_WRITE_THROUGH, True),
+        (CreateOptions.FILE_NON_DIRECTORY_FILE, True),
+        (CreateOptions(0), True),
+    ],
+)
+async def test_unbuffered_opens_do_not_append(
+    client: Any, server: Any, options: CreateOptions, appends: bool
+) -> None:
+    await client.open("x", desired_access=AccessMask.GENERIC_WRITE, create_options=options)
     (session,) = server.sessions.values()
     (entry,) = session.opens.values()
-    assert not entry.granted_access & AccessMask.FILE_APPEND_DATA
+    assert bool(entry.granted_access & AccessMask.FILE_APPEND_DATA) is appends
 
 
 async def test_a_read_only_share(connect: Any, root: Path) -> None:
