@@ -353,6 +353,9 @@ class Serving:
                 "limit": self.memory_limit,
                 "resident": resident(),
                 "waiting": self.server.patrol.waiting,
+                "of_users": self.server.user_memory.used,
+                "limit_of_users": self.server.user_memory.total,
+                "limit_of_user": self.server.user_memory.of_user,
             },
             "event_loop": {
                 "held": self.server.loop_monitor.held,
@@ -365,8 +368,13 @@ class Serving:
 
     @property
     def memory_limit(self) -> int:
-        """Bytes that the server may come to need, by its limits; what is open comes on top."""
-        return self.server.limits.memory(len(self.listeners))
+        """Bytes that the server may come to need, by its limits."""
+        return self.server.limits.memory(
+            quic=len(self._quic),
+            tcp=len(self.listeners) - len(self._quic),
+            shares=len(self.server.shares),
+            opens=self.server.open_files.total,
+        )
 
     def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:
         """Read the certificates' files and rules anew, or take others.

@@ -78,7 +78,7 @@ class Announcement:
         urls = self.urls()
         for url in urls:
             yield f"  {url}"
-        yield f"memory: at most {memory >> 20} MiB by [limits], and what open files take"
+        yield f"memory: at most {memory >> 20} MiB by [limits], with open files and QUIC engines"
         budget = self.serving.server.open_files
         yield f"open files: at most {budget.total} of all clients, {budget.of_user} of one user"
         if self.password is not None:

@@ -542,6 +542,10 @@ def _announce(announcement: Announcement, *, as_json: bool) -> None:
         "listeners": serving.listeners,
         "urls": [str(url) for url in announcement.urls()],
         "memory": serving.memory_limit,
+        "open_files": {
+            "limit": serving.server.open_files.total,
+            "limit_of_user": serving.server.open_files.of_user,
+        },
     }
     if announcement.ca:
         event["ca"] = str(announcement.ca)

@@ -138,6 +138,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             f"  memory {memory['resident'] >> 20} MiB of at most {memory['limit'] >> 20},"
             f" of which {memory['waiting'] >> 20} wait to be sent or handled"
         )
+    files = found["open_files"]
+    yield (
+        f"  {files['used']} of at most {files['limit']} files open, {files['limit_of_user']} of one"
+        f" user; {memory['of_users'] >> 20} of {memory['limit_of_users'] >> 20} MiB in locks,"
+        " watches and pipes"
+    )
     if found["refused"]:
         counts = (f"{count} {why}" for why, count in sorted(found["refused"].items()))
         yield f"  refused: {', '.join(counts)}"

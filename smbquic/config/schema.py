@@ -90,6 +90,8 @@ _LIMIT_TEXTS = {
     "slow_rate": "Bytes a second that it has to get on by.",
     "buffers": "Bytes that may wait in memory, for all clients and in both directions.",
     "threads": "Pieces of work on files (flushes, copies) that one user may have done at once.",
+    "user_memory": "Bytes that one user may have the server keep, in locks (256 each), changes in"
+    " folders, pipes and further sessions; four times as many for all users.",
 }
 
 SECTIONS = (

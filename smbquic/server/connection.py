@@ -17,12 +17,14 @@ from smbquic.errors import (
     ConnectionClosed,
     HandshakeError,
     RemoteProtocolError,
+    StatusError,
 )
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event, who
 from smbquic.pki.access import Decision
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
+from smbquic.server.budget import SESSION, Account
 from smbquic.server.context import Context
 from smbquic.server.dispatch import dispatch
 from smbquic.server.loop_monitor import HELD
@@ -53,7 +55,8 @@ class Connection:
     logon is being made to wait, and `failed_until` is when that ends. `notices` are messages that
     answer no request and were not sent yet. `place` stands for the client's address, `party` is who
     it shares the server as, `pace` how it gets on. `last_message` is the latest one, if it
-    came since the patrol's last look. `ended` says why the server hung up on it.
+    came since the patrol's last look, `postponed` the bytes of messages whose requests are not
+    answered yet. `ended` says why the server hung up on it.
     """
 
     def __init__(self, server: Server, transport: MessageTransport) -> None:
@@ -77,6 +80,7 @@ class Connection:
         self.tasks: set[asyncio.Task[None]] = set()
         self.pending: dict[int, asyncio.Future[Any]] = {}
         self.endless = 0
+        self.postponed = 0
         self.logons = asyncio.Lock()
         self.failed_until = 0.0
         self.place = network(peer.remote[0])
@@ -152,7 +156,10 @@ class Connection:
                 await asyncio.sleep(0)
             while answers:
                 await send(*answers.pop(0))
-            while len(self.tasks) - self.endless > limit:
+            while len(self.tasks) - self.endless > limit or (
+                # What waits for other clients may need more messages of this one to go on.
+                self.postponed > server.fairness.of_one and self.is_working
+            ):
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def _spent(
@@ -253,8 +260,18 @@ class Connection:
         self.transport.drop(why.text)
 
     def logged_on(self, session: Session) -> None:
-        """Takes in a session whose logon has just succeeded."""
-        user_session = self.server.sessions[session.id] = UserSession(session, self.server)
+        """Takes in a session whose logon has just succeeded.
+
+        StatusError INSUFFICIENT_RESOURCES if its user has too many. The first one of a connection
+        is never refused: the memory for that is there.
+        """
+        server = self.server
+        memory = Account(server.user_memory, self._user_key(session.identity))
+        cost = SESSION if len(self.protocol.sessions) > 1 else 0
+        if cost and not memory.has_room(cost):
+            self.protocol.drop(session)
+            raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "SESSION_SETUP")
+        user_session = server.sessions[session.id] = UserSession(session, server, memory, cost)
         user_session.renew()
         self.join(user_session)
         _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")

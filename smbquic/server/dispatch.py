@@ -181,9 +181,13 @@ def _postpone(
     request = requests[index]
     connection.pending[request.header.message_id] = task
     lasts = endless and result.lasts
+    # The whole message stays in memory until then.
+    size = sum(len(each.raw) for each in requests)
+    connection.postponed += size
     answering = connection.spawn(_finish(context, requests, index, task, endless=endless))
 
     def left(_: asyncio.Future[None]) -> None:
+        connection.postponed -= size
         # Here, because a task that is cancelled before its first step takes none at all.
         if connection.pending.pop(request.header.message_id, None) is not None:
             connection.endless -= endless

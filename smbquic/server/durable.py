@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.budget import UserBudget
 from smbquic.server.leases import Lease, LeaseRequest, requested
 from smbquic.server.names import parse
 from smbquic.server.oplocks import HANDLE, WRITE
@@ -73,9 +74,8 @@ class DurableTable:
     """Every durable open of the server, by the part of its FileId that it keeps."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
         self._opens: dict[int, Open] = {}
-        self._waiting = 0
+        self._waiting = UserBudget(limits.disconnected, max(limits.disconnected // 2, 1))
         self._closed = False
 
     def __len__(self) -> int:
@@ -103,10 +103,10 @@ class DurableTable:
             or holder.breaking is not None
             or not holder.caching & HANDLE
             or (not holder.caching & WRITE and entry.state.locks.count_of(entry))
-            or self._waiting >= self._limits.disconnected
+            or not self._waiting.has_room(entry.memory.user)
         ):
             return False
-        self._waiting += 1
+        self._waiting.change(entry.memory.user, 1)
         loop = asyncio.get_running_loop()
         durable.timer = loop.call_later(durable.seconds, self._give_up, entry)
         return True
@@ -122,7 +122,7 @@ class DurableTable:
         if durable.timer is not None:
             durable.timer.cancel()
             durable.timer = None
-            self._waiting -= 1
+            self._waiting.change(entry.memory.user, -1)
 
     def remove(self, entry: Open) -> None:
         """Forgets a durable open, as it is being closed."""

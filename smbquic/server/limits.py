@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from math import inf
 
+from smbquic.storage.case_index import CAPACITY as NAMES
+from smbquic.transport.quic.qh3_outgoing import SHARED as ENGINES
 from smbquic.transport.serving import MAX_CONNECTIONS
 
 PROGRAM = 128 << 20
 """Bytes of the program itself, its libraries and its tables."""
 CONNECTION = 80 << 10
 """Bytes of a connection that waits for nothing."""
+ENGINE = 320 << 10
+"""Bytes that a QUIC engine keeps besides, once it has sent much: qh3 gives no buffer back."""
+OPEN = 5 << 10
+"""Bytes of an open file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,9 @@ class Limits:
     memory for clients or for their turn: answers to all may take half of it, those to one user a
     quarter; who holds the most is hung up on when it comes to more. `threads` is how many pieces
     of work on files one user may have done beside all others'.
+    `user_memory` bounds the bytes that one user may have the server keep for locks, for changes in
+    folders and answers in pipes that nobody has asked for yet, for pipes, trees and sessions
+    themselves; all users together have four times as much. See `budget.py` for what each counts.
     """
 
     connections: int = MAX_CONNECTIONS
@@ -73,14 +82,28 @@ class Limits:
     drain_seconds: float = 30.0
     buffers: int = 256 << 20
     threads: int = 4
+    user_memory: int = 16 << 20
 
-    def memory(self, listeners: int) -> int:
-        """Bytes that a server needs at most with so many listeners; files that are open are extra.
+    @property
+    def all_user_memory(self) -> int:
+        """What `user_memory` is for one user, in bytes, for all of them together."""
+        return 4 * self.user_memory
 
-        What an open costs is not bounded here, since who opens has logged on, and `opens` bounds
-        that.
+    def memory(self, *, quic: int, tcp: int, shares: int, opens: int) -> int:
+        """Bytes that a server needs at most.
+
+        `quic` and `tcp` count its listeners, and `opens` is how many files may be open.
         """
-        return PROGRAM + listeners * self.connections * CONNECTION + self.buffers
+        connections = CONNECTION * (quic + tcp) + ENGINE * quic
+        return (
+            PROGRAM
+            + self.connections * connections
+            + (ENGINES if quic else 0)
+            + self.buffers
+            + self.all_user_memory
+            + shares * NAMES
+            + opens * OPEN
+        )
 
 
 DEFAULT_LIMITS = Limits()

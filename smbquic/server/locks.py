@@ -16,6 +16,7 @@ from sortedcontainers import SortedList
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.budget import LOCK
 
 if TYPE_CHECKING:
     from smbquic.server.open import Open
@@ -124,7 +125,10 @@ class Locks:
         return own.count if own else 0
 
     def add(self, wanted: ByteRange) -> None:
-        """Take a lock; StatusError LOCK_NOT_GRANTED if another one is in the way."""
+        """Take a lock; StatusError LOCK_NOT_GRANTED if another one is in the way.
+
+        StatusError INSUFFICIENT_RESOURCES if its user has too many already.
+        """
         offset, length = wanted.offset, wanted.length
         if self._foreign_exclusive(wanted.owner, offset, length) or (
             # An exclusive lock also excludes what its owner holds.
@@ -135,6 +139,10 @@ class Locks:
             )
         ):
             raise StatusError.of(NtStatus.LOCK_NOT_GRANTED)
+        memory = wanted.owner.memory
+        if not memory.has_room(LOCK):
+            raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+        memory.change(LOCK)
         own = self._owners.setdefault(wanted.owner, _OwnLocks())
         own.count += 1
         key = (offset, length)
@@ -190,6 +198,7 @@ class Locks:
             # The usual case, and the one with the most locks: there is nothing to keep.
             self._exclusive, self._shared = RangeSet(), RangeSet()
             self._owners = {}
+            owner.memory.change(-LOCK * own.count)
             self._wake()
         else:
             self.remove_some(owner, own.count)
@@ -238,6 +247,7 @@ class Locks:
         else:
             self._shared.remove(held.offset, held.length)
         own.count -= 1
+        held.owner.memory.change(-LOCK)
         if not own.count:
             del self._owners[held.owner]
 

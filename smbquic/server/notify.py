@@ -74,7 +74,7 @@ class Notifier:
         station = self._stations.get(storage)
         if station is None:
             station = self._stations[storage] = _Station(storage)
-        watch = Watch(entry.file.name, completion_filter, recursive, size)
+        watch = Watch(entry.file.name, completion_filter, recursive, size, entry.memory)
         station.add(watch)
         return watch
 

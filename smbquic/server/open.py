@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from smbquic.protocol.request import Request
     from smbquic.server.applications import Application
     from smbquic.server.auditing import Witness
+    from smbquic.server.budget import Account
     from smbquic.server.creations import Creation
     from smbquic.server.durable import Durability
     from smbquic.server.files import FileState, FileTable
@@ -41,6 +42,7 @@ class Open:
     changed, how many requests are outstanding and `lock_sequences` are for requests that are
     repeated, see `creations` and `replay`. What is in `on_close` is called once the open is gone.
     `witness` records what becomes of the file through this open, if somebody wants to know.
+    `memory` is what its user may have the server keep.
     """
 
     file_id: FileId
@@ -53,6 +55,7 @@ class Open:
     maximal_access: int
     share_access: int
     create_options: int
+    memory: Account
     delete_on_close: bool = False
     position: int = 0
     search: Any = None

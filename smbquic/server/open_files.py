@@ -6,12 +6,13 @@ connect.
 """
 
 import sys
-from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.budget import UserBudget
 
 RESERVED: Final = 64
 """Descriptors for the program itself: its files, listeners, threads and folders being read."""
@@ -29,7 +30,7 @@ def descriptor_limit() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
-class OpenFileBudget:
+class OpenFileBudget(UserBudget):
     """How many opens all clients may have together, and one user.
 
     `descriptors` is what the process may have. A quarter of it is left to connections over TCP, the
@@ -39,25 +40,15 @@ class OpenFileBudget:
     def __init__(self, descriptors: int) -> None:
         usable = max(descriptors - RESERVED, 0)
         self.connections: Final = max(usable // 4, 1)
-        self.total: Final = max((usable - self.connections) // PER_OPEN, 1)
-        self.of_user: Final = max(self.total // 2, 1)
-        self._used: Counter[str] = Counter()
-        self.used = 0
+        total = max((usable - self.connections) // PER_OPEN, 1)
+        super().__init__(total, max(total // 2, 1))
 
     def acquire(self, user: str) -> Callable[[], None]:
         """Count an open of a user; call the result once it is closed.
 
         StatusError TOO_MANY_OPENED_FILES if the user, or all users together, have too many.
         """
-        if self.used >= self.total or self._used[user] >= self.of_user:
+        if not self.has_room(user):
             raise StatusError.of(NtStatus.TOO_MANY_OPENED_FILES)
-        self.used += 1
-        self._used[user] += 1
-
-        def release() -> None:
-            self.used -= 1
-            self._used[user] -= 1
-            if not self._used[user]:
-                del self._used[user]
-
-        return release
+        self.change(user, 1)
+        return partial(self.change, user, -1)

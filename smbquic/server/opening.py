@@ -174,6 +174,7 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
     Raises StatusError, and OSError as `Storage.open`.
     """
     tree, server = context.tree, context.server
+    memory = context.session.memory
     if context.connection.opens >= server.limits.opens:
         raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", wish.name)
     if wish.access & ~tree.maximal_access:
@@ -182,7 +183,7 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
     if tree.read_only:
         _forbid_changes(wish)
     attempt = _Attempt(context, wish)
-    release = server.open_files.acquire(context.connection.party.name)
+    release = server.open_files.acquire(memory.user)
     try:
         file, action = attempt.run()
     except BaseException as error:
@@ -204,6 +205,7 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         maximal_access=attempt.maximal,
         share_access=wish.share_access,
         create_options=wish.options,
+        memory=memory,
         delete_on_close=wish.delete_on_close,
         parent_key=wish.parent_key,
         on_close=[release],

@@ -121,7 +121,7 @@ class Patrol:
             if complaint is not None:
                 connection.drop(complaint)
             else:
-                held[connection] = flow.kept + flow.unfetched
+                held[connection] = flow.kept + flow.unfetched + connection.postponed
         self.waiting = sum(held.values())
         if self.waiting > limits.buffers:
             self._relieve(held)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.budget import PIPE
 from smbquic.wire.fscc.pipe_information import PipeMode
 
 if TYPE_CHECKING:
+    from smbquic.server.budget import Account
     from smbquic.server.rpc import Association
     from smbquic.server.tree import Tree
     from smbquic.wire.cursor import Buffer
@@ -26,7 +28,8 @@ class Pipe:
     """A client's end of a pipe of message type, with a service at the other end.
 
     `read_mode` compares with `PipeMode`, `completion_mode` is 1 if nothing is to block. When more
-    than `quota` bytes wait to be read, nothing more is taken.
+    than `quota` bytes wait to be read, nothing more is taken. `memory` is what its user may have
+    the server keep.
     """
 
     file_id: FileId
@@ -35,11 +38,22 @@ class Pipe:
     association: Association
     granted_access: int
     quota: int
+    memory: Account
     read_mode: int = PipeMode.MESSAGE
     completion_mode: int = 0
     closed: bool = False
+    _charged: int = 0
     _messages: deque[memoryview] = field(default_factory=deque)
     _readable: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._charge()
+
+    def _charge(self) -> None:
+        """Counts what the user has the server keep for the pipe."""
+        size = 0 if self.closed else PIPE + self.available + self.association.held
+        self.memory.change(size - self._charged)
+        self._charged = size
 
     @property
     def available(self) -> int:
@@ -63,9 +77,10 @@ class Pipe:
         """
         if self.association.failed:
             raise StatusError.of(NtStatus.PIPE_DISCONNECTED)
-        if self.available > self.quota:
+        if self.available > self.quota or not self.memory.has_room(len(data)):
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         self._messages += map(memoryview, self.association.receive(data))
+        self._charge()
         while self._messages and self._readable:
             readable = self._readable.popleft()
             if not readable.done():
@@ -87,6 +102,7 @@ class Pipe:
         rest = message[length:]
         if len(rest):
             self._messages.appendleft(rest)
+        self._charge()
         return message[:length], bool(len(rest)) and self.read_mode == PipeMode.MESSAGE
 
     async def read_later(self, length: int) -> tuple[memoryview, bool]:
@@ -108,6 +124,7 @@ class Pipe:
     def close(self) -> None:
         """Ends the conversation, and all reads that wait."""
         self.closed = True
+        self._charge()
         while self._readable:
             readable = self._readable.popleft()
             if not readable.done():

@@ -74,6 +74,11 @@ class Association:
         self._group = 0
         self._data = bytearray()
 
+    @property
+    def held(self) -> int:
+        """How many bytes wait for the rest of their PDU or their call."""
+        return len(self._data) + sum(len(call.stub) for call in self._calls.values())
+
     def receive(self, data: Buffer) -> list[bytes]:
         """The PDUs that answer what was written, which need not be whole PDUs."""
         answers: list[bytes] = []

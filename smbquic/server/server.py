@@ -18,6 +18,7 @@ from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
 from smbquic.server.admission import Admission
 from smbquic.server.applications import ApplicationTable
+from smbquic.server.budget import UserBudget
 from smbquic.server.connection import Connection
 from smbquic.server.creations import CreationTable
 from smbquic.server.descriptors import Descriptors
@@ -102,6 +103,7 @@ class Server:
         self.files = FileTable(self.leases, self.durables, self.applications, self.creations)
         self.descriptors = Descriptors()
         self.open_files = OpenFileBudget(descriptor_limit())
+        self.user_memory = UserBudget(limits.all_user_memory, limits.user_memory)
         self.finisher = Finisher()
         self.loop_monitor = LoopMonitor()
         self.connections: dict[Connection, None] = {}

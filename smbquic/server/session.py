@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.accounts import Token, token_of
+from smbquic.server.budget import TREE
 from smbquic.server.slices import SLICE, Steps
 from smbquic.storage.passing import is_passing
 from smbquic.wire.access_mask import AccessMask
 
 if TYPE_CHECKING:
     from smbquic.protocol.session import Session
+    from smbquic.server.budget import Account
     from smbquic.server.connection import Connection
     from smbquic.server.open import Open
     from smbquic.server.pipes import Pipe
@@ -32,11 +34,14 @@ class UserSession:
     """The session's tables. `session` is the protocol's side of it: id, identity, keys.
 
     `channels` are the connections that it is bound to, at least one as long as it lasts. `expiry`
-    runs while its logon is good, if that has an end.
+    runs while its logon is good, if that has an end. `memory` is what its user may have the server
+    keep, `cost` how much of that the session itself is.
     """
 
     session: Session
     server: Server
+    memory: Account
+    cost: int = 0
     channels: list[Connection] = field(default_factory=list)
     trees: dict[int, Tree] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
@@ -89,15 +94,20 @@ class UserSession:
         del self.pipes[pipe.file_id.volatile]
         pipe.close()
 
+    def __post_init__(self) -> None:
+        self.memory.change(self.cost)
+
     def connect(self, tree: Tree) -> None:
         """Takes a new tree in; StatusError INSUFFICIENT_RESOURCES if there are too many."""
-        if len(self.trees) >= self.server.limits.trees:
+        if len(self.trees) >= self.server.limits.trees or not self.memory.has_room(TREE):
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+        self.memory.change(TREE)
         self.trees[tree.tree_id] = tree
 
     def disconnecting(self, tree: Tree) -> Steps:
         """End a tree and every open in it, in steps; nobody can use it from the first one on."""
         del self.trees[tree.tree_id]
+        self.memory.change(-TREE)
         for pipe in [pipe for pipe in self.pipes.values() if pipe.tree is tree]:
             self.close_pipe(pipe)
         entries = [entry for entry in self.opens.values() if entry.tree is tree]
@@ -123,6 +133,7 @@ class UserSession:
         self._stop_counting()
         for pipe in list(self.pipes.values()):
             self.close_pipe(pipe)
+        self.memory.change(-self.cost - TREE * len(self.trees))
         self.trees.clear()
         yield from self._closing(list(self.opens.values()), keep=keep)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.budget import CHANGE, Account
 from smbquic.server.context import Answer
 from smbquic.wire.change_notify import ChangeNotifyResponse
 from smbquic.wire.fscc.notify_information import NotifyInformation, encode_notifications
@@ -31,13 +32,14 @@ class Watch:
 
     `folder` is its name in the share. The first request on an open decides about
     `completion_filter`, `recursive` and, in bytes, `size`: how much is kept while nobody waits,
-    and how long an answer may get.
+    and how long an answer may get. `memory` is what its user may have the server keep.
     """
 
     folder: str
     completion_filter: int
     recursive: bool
     size: int
+    memory: Account
     _changes: list[NotifyInformation] = field(default_factory=list)
     _length: int = 0
     _lost: bool = False
@@ -50,13 +52,19 @@ class Watch:
                 continue
             self._changes.append(change)
             self._length += _FIXED_SIZE + 2 * len(change.file_name)
-        if self._length > self.size or len(self._changes) > _MAX_CHANGES:
+            self.memory.change(CHANGE + 2 * len(change.file_name))
+        if (
+            self._length > self.size
+            or len(self._changes) > _MAX_CHANGES
+            or not self.memory.has_room(0)
+        ):
             self.lose()
         self._answer()
 
     def lose(self) -> None:
         """Keeps nothing but that there was more than could be kept."""
-        self._changes, self._length, self._lost = [], 0, True
+        self.forget()
+        self._lost = True
         self._answer()
 
     def take(self, size: int) -> ChangeNotifyResponse | Answer | None:
@@ -65,7 +73,8 @@ class Watch:
             return None
         buffer = encode_notifications(self._changes)
         fits = not self._lost and len(buffer) <= min(size, self.size)
-        self._changes, self._length, self._lost = [], 0, False
+        self.forget()
+        self._lost = False
         if fits:
             return ChangeNotifyResponse(buffer)
         return Answer(NtStatus.NOTIFY_ENUM_DIR, ChangeNotifyResponse())
@@ -83,6 +92,11 @@ class Watch:
             answer = self._waiters.popleft().answer
             if not answer.done():
                 answer.set_result(Answer(status, ChangeNotifyResponse()))
+
+    def forget(self) -> None:
+        """Keeps nothing of what was not told."""
+        self.memory.change(-sum(CHANGE + 2 * len(change.file_name) for change in self._changes))
+        self._changes, self._length = [], 0
 
     def _answer(self) -> None:
         while self._waiters:

@@ -83,6 +83,10 @@ async def test_listeners_certificates_sessions_and_opens(
     assert 0 < found["memory"]["resident"] < found["memory"]["limit"]
     assert found["refused"] == {}
     assert f"of at most {found['memory']['limit'] >> 20}, of which 0 wait" in said
+    files = found["open_files"]
+    assert f"1 of at most {files['limit']} files open, {files['limit_of_user']} of one user" in said
+    assert 0 < found["memory"]["of_users"] < found["memory"]["limit_of_user"]
+    assert "; 0 of 64 MiB in locks, watches and pipes" in said
     assert re.search(rf"listens on {quic}, engine qh3 \(the fastest\), \d+ packets lost", said)
     assert "alice from 127.0.0.1 over QUIC, engine qh3, on data: 1 opens" in said
 

@@ -22,7 +22,7 @@ from smbquic.pki import init
 from smbquic.server.limits import DEFAULT_LIMITS
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
 
-LIMIT = DEFAULT_LIMITS.memory(listeners=2)
+LIMIT = DEFAULT_LIMITS.memory(quic=1, tcp=1, shares=1, opens=0)
 """What a server on QUIC and on TCP says that it needs at most."""
 LOGONS = 4
 """Clients that connect at once; the handshakes of more would wait for each other."""

@@ -5,6 +5,7 @@ import asyncio
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
+from smbquic.server.budget import WATCH
 from smbquic.server.context import Answer, Context, Endless
 from smbquic.server.open import Open
 from smbquic.server.watch import Watch
@@ -35,7 +36,8 @@ def handle(context: Context, request: Request) -> Result | Endless:
 
 def _begin(context: Context, entry: Open, body: ChangeNotifyRequest) -> Watch:
     connection, notifier = context.connection, context.server.notifier
-    if connection.watches >= context.server.limits.watches:
+    most = context.server.limits.watches
+    if connection.watches >= most or not entry.memory.has_room(WATCH):
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CHANGE_NOTIFY")
     watch = entry.watch = notifier.watch(
         entry,
@@ -44,12 +46,15 @@ def _begin(context: Context, entry: Open, body: ChangeNotifyRequest) -> Watch:
         recursive=bool(body.flags & ChangeNotifyFlags.WATCH_TREE),
     )
     connection.watches += 1
+    entry.memory.change(WATCH)
 
     def end() -> None:
         connection.watches -= 1
+        entry.memory.change(-WATCH)
         entry.watch = None
         notifier.unwatch(entry, watch)
         watch.end(NtStatus.NOTIFY_CLEANUP)
+        watch.forget()
 
     entry.on_close.append(end)
     return watch

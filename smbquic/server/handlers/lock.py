@@ -40,19 +40,19 @@ def handle(
         return in_slices(_unlocking(entry, body.locks, sequence), _RESPONSE)
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
-    locks = entry.state.locks
-    if locks.count_of(entry) + len(ranges) > context.server.limits.locks:
+    most = context.server.limits.locks
+    if entry.state.locks.count_of(entry) + len(ranges) > most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
     entry.make_way(Cause.CHANGE)
     try:
-        return in_slices(_locking(entry, ranges, sequence), _RESPONSE)
-    except StatusError:
-        if waits:
-            return Endless(_wait(entry, ranges[0], sequence))
+        return in_slices(_locking(entry, ranges, sequence, most), _RESPONSE)
+    except StatusError as error:
+        if waits and error.status is NtStatus.LOCK_NOT_GRANTED:
+            return Endless(_wait(entry, ranges[0], sequence, most))
         raise
 
 
-def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence) -> Steps:
+def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most: int) -> Steps:
     """Takes all of the locks, or raises StatusError and takes none.
 
     Others may see the first of many before the last is taken.
@@ -61,7 +61,7 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence) -> St
     taken = 0
     try:
         for wanted in ranges:
-            locks.add(wanted)
+            _add(entry, wanted, most)
             taken += 1
             if not taken % SLICE and taken < len(ranges):
                 yield
@@ -94,6 +94,16 @@ def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence)
     sequence.note()
 
 
+def _add(entry: Open, wanted: ByteRange, most: int) -> None:
+    """Take a lock; StatusError INSUFFICIENT_RESOURCES if its open has too many.
+
+    Requests that came before may have taken more since this one was looked at.
+    """
+    if entry.state.locks.count_of(entry) >= most:
+        raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
+    entry.state.locks.add(wanted)
+
+
 def _check_open(entry: Open) -> None:
     """Between two slices anything may have happened; RANGE_NOT_LOCKED if the open is closed."""
     if entry not in entry.state.opens:
@@ -117,14 +127,16 @@ def _range(entry: Open, element: LockElement) -> ByteRange:
     return ByteRange(entry, element.offset, element.length, exclusive)
 
 
-async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence) -> LockResponse:
+async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence, most: int) -> LockResponse:
     """Tries whenever some lock has gone, until the open goes itself."""
     locks = entry.state.locks
     while True:
         _check_open(entry)
         try:
-            locks.add(wanted)
-        except StatusError:
+            _add(entry, wanted, most)
+        except StatusError as error:
+            if error.status is not NtStatus.LOCK_NOT_GRANTED:
+                raise
             await locks.wait(entry)
         else:
             sequence.note()

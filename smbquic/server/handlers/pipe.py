@@ -7,6 +7,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import access, services
+from smbquic.server.budget import PIPE
 from smbquic.server.context import Answer, Context, Endless
 from smbquic.server.pipes import Pipe
 from smbquic.wire.access_mask import AccessMask
@@ -66,10 +67,12 @@ def create(context: Context, request: Request) -> CreateResponse:
     association = services.associate(server, body.name)
     if association is None:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
-    if len(session.pipes) >= server.limits.pipes:
+    if len(session.pipes) >= server.limits.pipes or not session.memory.has_room(PIPE):
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CREATE", body.name)
     quota = server.limits.pipe_bytes
-    pipe = Pipe(server.next_file_id(), context.tree, body.name, association, granted, quota)
+    pipe = Pipe(
+        server.next_file_id(), context.tree, body.name, association, granted, quota, session.memory
+    )
     session.pipes[pipe.file_id.volatile] = pipe
     context.file_id = pipe.file_id
     return CreateResponse(

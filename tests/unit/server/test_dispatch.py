@@ -34,7 +34,7 @@ from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-from smbquic.wire.write import WriteRequest
+from smbquic.wire.write import WriteFlags, WriteRequest
 from tests.unit.clock import Clock
 
 RELATED = FileId.RELATED
@@ -255,6 +255,32 @@ async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
     gate.set()
     for echo in echoes:
         assert (await client.answer(echo)).status == NtStatus.SUCCESS
+
+
+async def test_messages_whose_requests_are_postponed_count_as_memory(
+    connect: Any, server_with: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = server_with(Limits(buffers=4 << 20, interim_delay=30.0))
+    client = await connect(to=server)
+    file_id = await client.open("x")
+    go_on = threading.Event()
+    monkeypatch.setattr(LocalFile, "flush", lambda _: go_on.wait(60))
+    data = bytes(600 << 10)
+    through = WriteFlags.WRITE_THROUGH
+    writes = [client.send(WriteRequest(0, file_id, data, flags=through)) for _ in range(4)]
+    (connection,) = server.connections
+    await until(lambda: len(connection.tasks) == 2)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    # One user may have a quarter.
+    assert client.transport.to_server.qsize() == 2
+    server.patrol.look(1.0)
+    assert server.patrol.waiting == connection.postponed > 2 * len(data)
+    go_on.set()
+    for each in writes:
+        assert (await client.answer(each)).status == NtStatus.SUCCESS
+    await until(lambda: not connection.tasks)
+    assert connection.postponed == 0
 
 
 async def test_a_malformed_body_fails_alone(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

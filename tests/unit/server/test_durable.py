@@ -460,6 +460,19 @@ async def test_only_so_many_wait(connect: Any, server_with: Any) -> None:
     assert len(server.durables) == 1
 
 
+async def test_one_user_has_half_of_the_places_to_wait(connect: Any, server_with: Any) -> None:
+    server = server_with(Limits(disconnected=4, interim_delay=30.0))
+    for user, expected in (("alice", 2), ("bob", 4)):
+        owner = await connect(
+            to=server, token=f"{user}:secret", client_guid=user.encode().ljust(16)
+        )
+        for number in range(3):
+            fields = batch(asks(2, guid=bytes([number]) * 16))
+            await durable(owner, fields, 2, name=f"{user} {number}")
+        await owner.close()
+        assert len(server.durables) == expected
+
+
 async def test_a_server_that_goes_down_closes_what_waits(owner: Any, server: Any) -> None:
     await durable(owner, batch(asks(2)), 2)
     await owner.close()

@@ -1,15 +1,27 @@
 """What the limits come to."""
 
-from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.limits import DEFAULT_LIMITS, OPEN, Limits
 
-
-def test_the_defaults_suit_a_gibibyte_with_both_transports() -> None:
-    assert DEFAULT_LIMITS.memory(listeners=2) <= 1 << 30
+SERVER = {"quic": 1, "tcp": 0, "shares": 1, "opens": 0}
 
 
 def test_fewer_connections_and_smaller_buffers_need_less() -> None:
-    small = Limits(connections=100, buffers=16 << 20).memory(listeners=1)
-    assert small < 160 << 20 < DEFAULT_LIMITS.memory(listeners=1)
+    small = Limits(connections=100, buffers=16 << 20, user_memory=1 << 20).memory(**SERVER)
+    assert small < 450 << 20 < DEFAULT_LIMITS.memory(**SERVER)
+
+
+def test_all_that_is_bounded_counts() -> None:
+    memory = DEFAULT_LIMITS.memory(**SERVER)
+    for name, count in SERVER.items():
+        assert DEFAULT_LIMITS.memory(**SERVER | {name: count + 1}) > memory
+    assert DEFAULT_LIMITS.memory(**SERVER | {"opens": 7}) == memory + 7 * OPEN
+    assert Limits(user_memory=17 << 20).memory(**SERVER) == memory + (4 << 20)
+    assert Limits(buffers=(256 << 20) + 1).memory(**SERVER) == memory + 1
+
+
+def test_over_tcp_no_engine_keeps_anything() -> None:
+    quic, tcp = SERVER, SERVER | {"quic": 0, "tcp": 1}
+    assert DEFAULT_LIMITS.memory(**tcp) <= 1 << 30 < DEFAULT_LIMITS.memory(**quic)
 
 
 def test_answers_and_requests_wait_in_a_quarter_of_a_gibibyte() -> None:

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.budget import Account, UserBudget
 from smbquic.server.locks import ByteRange, Locks, RangeSet
 
 TOP = (1 << 64) - 1
 
 
 class Owner:
-    """Stands for an `Open`, of which locks need nothing but its identity."""
+    """Stands for an `Open`, of which locks need nothing but its identity and whose it is."""
+
+    def __init__(self) -> None:
+        self.memory = Account(UserBudget(1 << 20, 1 << 20), "alice")
 
 
 def held(owner: Any, offset: int, length: int, exclusive: bool = True) -> ByteRange:
