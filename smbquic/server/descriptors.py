@@ -20,8 +20,8 @@ from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityDe
 
 LIFETIME = 1.0
 """Seconds that a change made by a local program, or by way of another share, may be missed."""
-CAPACITY = 10_000
-"""Folders that are remembered of one storage."""
+CAPACITY = 100_000
+"""Folders that are remembered of one storage, and entries of their ACLs: some 30 MiB."""
 
 _INHERITED = int(AceFlags.INHERITED_ACE)
 _PRESENT = int(SecurityDescriptorControl.DP)
@@ -31,13 +31,38 @@ class _Known(NamedTuple):
     expires: float
     descriptor: SecurityDescriptor | None
 
+    @property
+    def size(self) -> int:
+        """How much of `CAPACITY` it takes."""
+        found = self.descriptor
+        acls = (found.dacl, found.sacl) if found is not None else ()
+        return 1 + sum(len(acl.aces) for acl in acls if acl is not None)
+
+
+class _Folders(dict[str, _Known]):
+    """The folders of one storage by name, which are all forgotten when they come to too much."""
+
+    size = 0
+
+    def remember(self, name: str, known: _Known) -> None:
+        self.forget(name)
+        if self.size + known.size > CAPACITY:
+            self.clear()
+            self.size = 0
+        self[name] = known
+        self.size += known.size
+
+    def forget(self, name: str) -> None:
+        if (former := self.pop(name, None)) is not None:
+            self.size -= former.size
+
 
 class Descriptors:
     """What holds for the files and folders of all storages."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._folders: dict[Storage, dict[str, _Known]] = {}
+        self._folders: dict[Storage, _Folders] = {}
 
     def effective(self, storage: Storage, file: StorageFile) -> SecurityDescriptor | None:
         """The descriptor that decides about a file that is open; None lets everybody in."""
@@ -54,15 +79,13 @@ class Descriptors:
 
     def folder(self, storage: Storage, name: str) -> SecurityDescriptor | None:
         """The same for a folder, by its name in real case; raises as `Storage.stat`."""
-        known = self._folders.setdefault(storage, {})
+        known = self._folders.setdefault(storage, _Folders())
         now = self._clock()
         found = known.get(name)
         if found is not None and now < found.expires:
             return found.descriptor
         descriptor = self._find(storage, name)
-        if len(known) >= CAPACITY:
-            known.clear()
-        known[name] = _Known(now + LIFETIME, descriptor)
+        known.remember(name, _Known(now + LIFETIME, descriptor))
         return descriptor
 
     def shown(self, storage: Storage, file: StorageFile) -> SecurityDescriptor:
@@ -84,8 +107,8 @@ class Descriptors:
         """Look anew for what holds for a folder that was just made, or for all of them."""
         if name is None:
             self._folders.pop(storage, None)
-        else:
-            self._folders.get(storage, {}).pop(name, None)
+        elif storage in self._folders:
+            self._folders[storage].forget(name)
 
     def _find(self, storage: Storage, name: str) -> SecurityDescriptor | None:
         stored = storage.security(name)

@@ -13,6 +13,8 @@ CONNECTION = 80 << 10
 """Bytes of a connection that waits for nothing."""
 ENGINE = 320 << 10
 """Bytes that a QUIC engine keeps besides, once it has sent much: qh3 gives no buffer back."""
+DESCRIPTORS = 32 << 20
+"""Bytes of the security descriptors of folders that are remembered for a share."""
 OPEN = 5 << 10
 """Bytes of an open file."""
 
@@ -101,7 +103,7 @@ class Limits:
             + (ENGINES if quic else 0)
             + self.buffers
             + self.all_user_memory
-            + shares * NAMES
+            + shares * (NAMES + DESCRIPTORS)
             + opens * OPEN
         )
 

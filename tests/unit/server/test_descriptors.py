@@ -172,6 +172,23 @@ def test_memory_is_bounded(
     assert all_of_them.folder(storage, "outer") == own
 
 
+def test_long_lists_count_for_as_much_as_they_are(
+    all_of_them: Descriptors, storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(descriptors, "CAPACITY", 20)
+    restrict(storage, "outer", *[ace() for _ in range(12)])
+    for _ in range(3):
+        all_of_them.folder(storage, "outer")
+        all_of_them.folder(storage, "")
+    (known,) = all_of_them._folders.values()
+    assert (sorted(known), known.size) == (["", "outer"], 14)
+    restrict(storage, r"outer\inner", *[ace() for _ in range(12)])
+    all_of_them.folder(storage, r"outer\inner")
+    assert (sorted(known), known.size) == ([r"outer\inner"], 13)
+    all_of_them.forget(storage, r"outer\inner")
+    assert known.size == 0
+
+
 def test_what_is_shown(all_of_them: Descriptors, storage: LocalStorage) -> None:
     def shown() -> SecurityDescriptor:
         file, _ = storage.open(FILE)
