@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -47,7 +48,9 @@ async def _terminable(work: Coroutine[Any, Any, T]) -> T:
     handled = [
         number
         for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is signal.SIG_DFL  # nohup has SIGHUP ignored
+        # nohup has SIGHUP ignored, and only the main thread may handle signals.
+        if signal.getsignal(number) is signal.SIG_DFL
+        and threading.current_thread() is threading.main_thread()
     ]
     for number in handled:
         loop.add_signal_handler(number, end, number)

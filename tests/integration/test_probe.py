@@ -390,7 +390,8 @@ async def test_one_family_is_filtered(
 async def test_nobody_listens_on_one_family_over_tcp(
     pki: PkiDirectory, ground: Ground, both: Callable[..., Resolver]
 ) -> None:
-    port = (await ground.serve(listen="tcp://127.0.0.1:0")).rpartition(":")[2]
+    where = await ground.serve(listen="tcp://127.0.0.1:0", target_names=["fs.example"])
+    port = where.rpartition(":")[2]
     url = f"smb://alice@fs.example:{port}/data"
     results = await probed(pki, url, password=PASSWORD, resolver=both("127.0.0.1", "::1"))
 

@@ -206,7 +206,7 @@ async def test_a_bad_new_file_is_refused_and_the_old_one_stays(
     own: PkiDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = print_of(own.server)
-    good = own.server.certificate.read_bytes()
+    good, key = own.server.certificate.read_bytes(), own.server.key.read_bytes()
     async with serving(tmp_path, identity(own.server, default=True)) as running:
         with caplog.at_level(logging.ERROR):
             own.server.certificate.write_bytes(own.client.certificate.read_bytes())
@@ -219,6 +219,7 @@ async def test_a_bad_new_file_is_refused_and_the_old_one_stays(
             running.reload()
         assert await shown(running, own, "localhost") == before
         own.server.certificate.write_bytes(good)
+        own.server.key.write_bytes(key)
         own.server.key.chmod(0o644)
         with pytest.raises(PkiError, match="chmod 600"):
             running.reload()

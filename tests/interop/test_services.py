@@ -46,7 +46,7 @@ def listing(port: int, *options: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.debian("smbclient")
-@pytest.mark.parametrize("dialect", ["SMB2_02", "SMB2_10", "SMB3_11"])
+@pytest.mark.parametrize("dialect", ["SMB3_00", "SMB3_02", "SMB3_11"])
 def test_smbclient_lists_the_shares(server: ServerProcess, dialect: str) -> None:
     done = listing(server.ports["tcp"], "-m", dialect)
     assert done.returncode == 0, done.stderr

@@ -151,6 +151,7 @@ async def test_a_dialer_passes_on_what_it_was_told(
         engine="aioquic",
         congestion="bbr",
         datagram_size=1300,
+        handshake_timeout=3,
         ciphers=("AES-256-GCM",),
         groups=("P-384", "P-256"),
     )
