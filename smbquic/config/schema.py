@@ -62,6 +62,7 @@ class Section:
 _LIMIT_TEXTS = {
     "connections": "Connections of one listener.",
     "connections_of_address": "Connections from one address; an IPv6 /64 counts as one.",
+    "connections_of_user": "Connections on which one user has logged on.",
     "strangers": "Connections that have not logged on yet.",
     "strangers_of_address": "The same from one address.",
     "strangers_share": "The part of the processor's time that they get while users have work.",

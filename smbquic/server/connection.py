@@ -286,6 +286,8 @@ class Connection:
         self.server.admission.logged_on(self)
         self.server.fairness.join(self, self._user_key(session.session.identity))
         self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD
+        if len(self.party.connections) > self.server.limits.connections_of_user:
+            self.drop(Refusal.CONNECTIONS_OF_USER)
 
     def _user_key(self, identity: Identity) -> str:
         """Who shares the server under one name: a user, or the guests from one address."""

@@ -25,10 +25,11 @@ class Limits:
 
     `connections` counts those of one listener; whoever comes then is turned away.
     `connections_of_address` counts those of one address on all listeners, where an IPv6 network of
-    64 bits is one. `strangers` are connections that have not logged on yet, `strangers_of_address`
-    those of one address; for another one, the oldest makes room. While users have work, strangers
-    get `strangers_share` of the processor's time. `half_open` QUIC handshakes of one listener may
-    be under way, `half_open_of_address` of one proven address.
+    64 bits is one, and `connections_of_user` those on which one user has logged on, beyond which
+    the next is hung up on. `strangers` are connections that have not logged on yet,
+    `strangers_of_address` those of one address; for another one, the oldest makes room. While users
+    have work, strangers get `strangers_share` of the processor's time. `half_open` QUIC handshakes
+    of one listener may be under way, `half_open_of_address` of one proven address.
     `watches` counts the opens of folders that are told of changes, `pipes` the open pipes of one
     session; where more than `pipe_bytes` wait to be read of one of them, it takes no more. A folder
     is listed by an open, so that `opens` bounds the listings too.
@@ -56,6 +57,7 @@ class Limits:
 
     connections: int = MAX_CONNECTIONS
     connections_of_address: int = 1_024
+    connections_of_user: int = 2_048
     strangers: int = 1_024
     strangers_of_address: int = 128
     strangers_share: float = 0.1

@@ -16,6 +16,8 @@ from smbquic.server.budget import UserBudget
 
 RESERVED: Final = 64
 """Descriptors for the program itself: its files, listeners, threads and folders being read."""
+MOST: Final = 1 << 17
+"""Files that all clients may have open, however many descriptors there are: each takes memory."""
 PER_OPEN: Final = 3
 """Descriptors that an open takes at most: the file, the folder it is in, and a listing."""
 
@@ -34,13 +36,13 @@ class OpenFileBudget(UserBudget):
     """How many opens all clients may have together, and one user.
 
     `descriptors` is what the process may have. A quarter of it is left to connections over TCP, the
-    rest is for opens, of which one user may have half.
+    rest is for opens, at most `MOST`, of which one user may have half.
     """
 
     def __init__(self, descriptors: int) -> None:
         usable = max(descriptors - RESERVED, 0)
         self.connections: Final = max(usable // 4, 1)
-        total = max((usable - self.connections) // PER_OPEN, 1)
+        total = min(max((usable - self.connections) // PER_OPEN, 1), MOST)
         super().__init__(total, max(total // 2, 1))
 
     def acquire(self, user: str) -> Callable[[], None]:

@@ -34,6 +34,7 @@ class Refusal(StrEnum):
 
     CONNECTIONS = "connections"
     CONNECTIONS_OF_ADDRESS = "connections-of-address"
+    CONNECTIONS_OF_USER = "connections-of-user"
     STRANGERS = "strangers"
     STRANGERS_OF_ADDRESS = "strangers-of-address"
     HALF_OPEN = "half-open"
@@ -59,6 +60,8 @@ _TEXTS = {
     " (`connections` in [limits])",
     Refusal.CONNECTIONS_OF_ADDRESS: "was turned away: its address has too many connections"
     " (`connections_of_address` in [limits])",
+    Refusal.CONNECTIONS_OF_USER: "was hung up on: its user has too many connections"
+    " (`connections_of_user` in [limits])",
     Refusal.STRANGERS: "was turned away: too many others wait to log on (`strangers` in [limits])",
     Refusal.STRANGERS_OF_ADDRESS: "was turned away: too many others of its address wait to log on"
     " (`strangers_of_address` in [limits])",

@@ -1,5 +1,6 @@
 """Who comes in, and who makes room."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,25 @@ async def test_an_address_has_only_so_many_connections(
     await clients[0].close()
 
     assert server.admission.admits(HERE)
+
+
+async def test_a_user_has_only_so_many_connections(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits(connections_of_user=2))
+    clients = [await connect(to=server) for _ in range(2)]
+    await clients[1].log_on()
+    more = await connect(to=server, token="")
+    logon = asyncio.create_task(more.log_on())
+    await more.served
+    logon.cancel()
+    assert more.transport.closed == Refusal.CONNECTIONS_OF_USER.text
+    assert server.refusals.counts == {Refusal.CONNECTIONS_OF_USER: 1}
+
+    await connect(to=server, token="bob:secret")
+    await clients[0].close()
+    await connect(to=server)
+    assert not clients[1].transport.closed
 
 
 async def test_who_logs_on_is_no_stranger_any_more(

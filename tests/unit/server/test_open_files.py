@@ -7,13 +7,18 @@ import pytest
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.open_files import PER_OPEN, RESERVED, OpenFileBudget, descriptor_limit
+from smbquic.server.open_files import MOST, PER_OPEN, RESERVED, OpenFileBudget, descriptor_limit
 
 
 def test_it_is_shared_out() -> None:
     budget = OpenFileBudget(RESERVED + 400)
     assert (budget.connections, budget.total, budget.of_user) == (100, 100, 50)
     assert budget.connections + budget.total * PER_OPEN + RESERVED == RESERVED + 400
+
+
+def test_descriptors_without_a_limit_are_no_memory_without_one() -> None:
+    budget = OpenFileBudget(sys.maxsize)
+    assert (budget.total, budget.of_user) == (MOST, MOST // 2)
 
 
 @pytest.mark.parametrize("descriptors", [0, RESERVED, RESERVED + 3])
