@@ -141,9 +141,9 @@ class Tree:
                 os.close(here)
                 here = following
                 real.append(from_disk(raw))
-        except OSError as error:
+        except BaseException as error:
             try:
-                if error.errno in _NO_WAY:
+                if isinstance(error, OSError) and error.errno in _NO_WAY:
                     raise self._no_way(here, components, len(real)) from None
                 raise
             finally:
