@@ -1,84 +1,150 @@
-"""What is left for an honest client while others attack the server, and what the server holds.
+"""What is left for honest clients while others attack the server, and what the server holds.
 
     python -m tests.flood --json FILE
+    python -m tests.flood --attack mixed-packets --engine qh3 --engine aioquic --seconds 60
+    python -m tests.flood --cost
 
-For each attack a server is started, `smbquic serve` as it is, an honest client that reads a big
-file and does small things, and attackers; each in a process of its own. The client is measured
-before the attack, under it, and after it beside a process that takes as much of the processor as
-the attackers did and talks to nobody: on one machine, that part is not the server's doing. Ends
-with 1 where the client got less than 80 % of the latter under an attack, or where the server came
-to need more memory than it says it may.
+For each attack a server is started, `smbquic serve` as it is, two honest clients, one over QUIC and
+one over TCP, that read a big file, do small things and read 4 KiB here and there, and attackers;
+each in a process of its own. The clients are measured before the attack, under it, and after it
+beside a process that takes as much of the processor as the attackers did and talks to nobody: on
+one machine, that part is not the server's doing. Ends with 1 where a client got less than 80 % of
+the latter under an attack, or waited over 50 ms for one in 100 reads of 4 KiB, or where the server
+came to need more memory than it says it may.
+
+With `--cost` there are no honest clients: what is measured is the processor's time that the server
+takes for a byte of each attack with datagrams, beside a byte of honest handshakes. Ends with 1
+where that is more than five times as much.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from tests.flood.attack import ATTACKS
-from tests.flood.run import Outcome, Plan, run
+from tests.flood import cost
+from tests.flood.attack import ATTACKS, DATAGRAMS
+from tests.flood.run import Gains, Outcome, Phase, Plan, run
 
 LEAST = 0.8
+SLOWEST = 0.05
+"""Seconds."""
 SLOW_SECONDS = 40.0
 """Who is slow is hung up on after 30 s: the attack has to last longer."""
+RATE, COUNT = 500.0, 5000
 RATES = {"tls": 20.0}
-COUNTS = {"slow-readers": 200, "slow-writers": 200}
+COUNTS = {"slow-readers": 200, "slow-writers": 200, **dict.fromkeys(DATAGRAMS, 256)}
 MIB = 1 << 20
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
     """What to tell of one attack."""
-    plan, quiet, attack, ballast = (
-        outcome.plan,
-        outcome.quiet,
-        outcome.attack,
-        outcome.ballast,
-    )
-    yield (
-        f"{plan.attack} for {plan.seconds:.0f} s, engine {plan.engine},"
-        f" honest client over {plan.transport}"
-    )
+    plan = outcome.plan
+    phases = (outcome.quiet, outcome.attack, outcome.ballast)
+    yield f"{plan.attack} for {plan.seconds:.0f} s, engine {plan.engine}, load {outcome.load:.1f}"
     yield "  sent: " + ", ".join(f"{count} {what}" for what, count in outcome.sent.items())
-    yield f"  {'':<22}{'quiet':>12}{'attack':>12}{'ballast':>12}{'of quiet':>12}{'of ballast':>12}"
-    for what, unit, scale in (("get", "MB/s", 1e6), ("small", "operations/s", 1.0)):
-        rates = [getattr(each, what) / scale for each in (quiet, attack, ballast)]
-        parts = [rates[1] / other if other else 0.0 for other in (rates[0], rates[2])]
-        yield (
-            f"  {what + ', ' + unit:<22}"
-            + "".join(f"{rate:>12.1f}" for rate in rates)
-            + "".join(f"{part:>12.0%}" for part in parts)
-        )
-    worst = "".join(f"{each.worst * 1000:>12.0f}" for each in (quiet, attack, ballast))
-    yield f"  {'slowest small one, ms':<22}{worst}"
-    visits = "".join(f"{f'{each.visited}/{each.visits}':>12}" for each in (quiet, attack, ballast))
-    yield f"  {'newcomers let in':<22}{visits}"
-    server = "".join(f"{each.server_cpu:>12.0%}" for each in (quiet, attack, ballast))
-    yield f"  {'processor: server':<22}{server}"
+    yield f"  {'':<26}{'quiet':>12}{'attack':>12}{'ballast':>12}{'of quiet':>12}{'of ballast':>12}"
+    for transport in plan.transports:
+        yield from _client_lines(transport, phases)
+    server = "".join(f"{each.server_cpu:>12.0%}" for each in phases)
+    yield f"  {'processor: server':<26}{server}"
     share = f"{0:>12.0%}{outcome.attackers_cpu:>12.0%}{outcome.attackers_cpu:>12.0%}"
-    yield f"  {'processor: others':<22}{share}"
+    yield f"  {'processor: others':<26}{share}"
     first, peak, limit = (size // MIB for size in outcome.memory)
     yield f"  memory: {first} MiB at first, {peak} at most, limit {limit}"
     refused = ", ".join(f"{count} {why}" for why, count in outcome.refused.items())
     yield f"  refused: {refused or 'nobody'}"
-    if attack.lost:
-        yield f"  the honest client lost its connection {attack.lost} times"
+
+
+def _client_lines(transport: str, phases: Sequence[Phase]) -> Iterator[str]:
+    gains: list[Gains] = [each.clients[transport] for each in phases]
+    for what, unit, scale in (("get", "MB/s", 1e6), ("small", "operations/s", 1.0)):
+        rates = [getattr(each, what) / scale for each in gains]
+        parts = [rates[1] / other if other else 0.0 for other in (rates[0], rates[2])]
+        yield (
+            f"  {f'{transport}: {what}, {unit}':<26}"
+            + "".join(f"{rate:>12.1f}" for rate in rates)
+            + "".join(f"{part:>12.0%}" for part in parts)
+        )
+    worst = "".join(f"{each.worst * 1000:>12.0f}" for each in gains)
+    yield f"  {'slowest small one, ms':<26}{worst}"
+    pages = "".join(f"{each.page * 1000:>12.1f}" for each in gains)
+    yield f"  {'p99 of 4 KiB reads, ms':<26}{pages}"
+    visits = "".join(f"{f'{each.visited}/{each.visits}':>12}" for each in gains)
+    yield f"  {'newcomers let in':<26}{visits}"
+    if lost := gains[1].lost:
+        yield f"  the honest client over {transport} lost its connection {lost} times"
+
+
+def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """A line for each attack: memory, and what each client kept, in percent of the ballast's."""
+    transports = sorted({name for each in outcomes for name in each.plan.transports})
+    heads = "".join(f"{name + ' get %':>12}{'small %':>9}{'p99 ms':>8}" for name in transports)
+    yield f"{'attack':<22}{'engine':<9}{'MiB':>6}{'limit':>7}{heads}"
+    for each in outcomes:
+        _, peak, limit = (size // MIB for size in each.memory)
+        line = f"{each.plan.attack:<22}{each.plan.engine:<9}{peak:>6}{limit:>7}"
+        for transport in transports:
+            get, small = each.ratios(transport, each.ballast)
+            page = each.attack.clients[transport].page * 1000
+            line += f"{get * 100:>12.0f}{small * 100:>9.0f}{page:>8.1f}"
+        yield line
 
 
 def plans(given: argparse.Namespace) -> Iterator[Plan]:
     """What was asked for."""
-    for attack in given.attack or ATTACKS:
-        slow = attack in COUNTS
-        yield Plan(
-            attack=attack,
-            engine=given.engine,
-            transport=given.honest,
-            seconds=max(given.seconds, SLOW_SECONDS if slow and given.seconds >= 10 else 0.0),
-            quiet=given.quiet,
-            rate=RATES.get(attack, given.rate),
-            count=COUNTS.get(attack, given.count),
-            nice=given.nice,
-        )
+    for engine in given.engine or ["auto"]:
+        for attack in given.attack or ATTACKS:
+            slow = attack.startswith("slow-") and given.seconds >= 10
+            yield Plan(
+                attack=attack,
+                engine=engine,
+                transports=tuple(given.honest or ("quic", "tcp")),
+                seconds=max(given.seconds, SLOW_SECONDS if slow else 0.0),
+                quiet=given.quiet,
+                rate=given.rate or RATES.get(attack, RATE),
+                count=given.count or COUNTS.get(attack, COUNT),
+                nice=given.nice,
+            )
+
+
+def flood(given: argparse.Namespace) -> tuple[list[Any], list[str]]:
+    """Attack servers with honest clients: reports, and what is not as it should be."""
+    outcomes = []
+    for plan in plans(given):
+        outcome = run(plan)
+        outcomes.append(outcome)
+        print("\n".join(lines(outcome)), flush=True)
+    print("\n".join(table(outcomes)))
+    faults = [fault for each in outcomes for fault in each.faults(LEAST, SLOWEST)]
+    if not faults:
+        print(f"all got {LEAST:.0%}, and 4 KiB in {SLOWEST * 1000:.0f} ms, within the memory")
+    return [each.report() for each in outcomes], faults
+
+
+def costs(given: argparse.Namespace) -> tuple[list[Any], list[str]]:
+    """Measure what bytes cost: reports, and what is not as it should be."""
+    reports, faults = [], []
+    print(f"{'attack':<22}{'engine':<9}{'kB':>8}{'us/byte':>10}{'of honest':>11}")
+    for engine in given.engine or ["qh3", "aioquic"]:
+        honest = cost.honest(engine, seconds=given.seconds)
+        measured = [honest]
+        for attack in given.attack or DATAGRAMS:
+            rate = given.rate or RATE
+            measured.append(cost.measure(attack, engine, seconds=given.seconds, rate=rate))
+        for each in measured:
+            times = each.of_byte / honest.of_byte if honest.of_byte else 0.0
+            print(
+                f"{each.attack:<22}{engine:<9}{each.bytes / 1000:>8.0f}"
+                f"{each.of_byte * 1e6:>10.2f}{times:>11.1f}",
+                flush=True,
+            )
+            reports.append({**each.report(), "of_honest": times})
+            if times > cost.MOST:
+                faults.append(f"{each.attack}, engine {engine}: a byte costs {times:.1f} times")
+    return reports, faults
 
 
 def main() -> int:
@@ -89,24 +155,31 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--attack", action="append", choices=ATTACKS, help="repeatable; else all")
+    parser.add_argument("--cost", action="store_true", help="measure the cost of a byte instead")
     parser.add_argument("--seconds", type=float, default=25.0, help="of an attack")
     parser.add_argument("--quiet", type=float, default=6.0, help="seconds before and after it")
-    parser.add_argument("--rate", type=float, default=500.0, help="of what is sent, in a second")
-    parser.add_argument("--count", type=int, default=5000, help="connections that are kept")
-    parser.add_argument("--engine", choices=["qh3", "aioquic"], default="qh3", help="the server's")
-    parser.add_argument("--honest", choices=["quic", "tcp"], default="quic")
+    parser.add_argument("--rate", type=float, help=f"of what is sent, in a second; {RATE:.0f}")
+    parser.add_argument(
+        "--count", type=int, help=f"connections that are kept; {COUNT}, of datagrams 256"
+    )
+    parser.add_argument(
+        "--engine",
+        action="append",
+        choices=["auto", "qh3", "aioquic"],
+        help="the server's, repeatable; auto, as `serve` has it, or with --cost qh3 and aioquic",
+    )
+    parser.add_argument(
+        "--honest", action="append", choices=["quic", "tcp"], help="clients; else both"
+    )
     parser.add_argument("--nice", type=int, default=10, help="of the attackers")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     given = parser.parse_args()
-    outcomes = []
-    for plan in plans(given):
-        outcome = run(plan)
-        outcomes.append(outcome)
-        print("\n".join(lines(outcome)), flush=True)
+    if given.cost and not set(given.attack or ()) <= set(DATAGRAMS):
+        parser.error(f"--cost takes attacks with datagrams: {', '.join(DATAGRAMS)}")
+    reports, faults = (costs if given.cost else flood)(given)
     if given.json:
-        given.json.write_text(json.dumps([each.report() for each in outcomes], indent=1) + "\n")
-    faults = [fault for each in outcomes for fault in each.faults(LEAST)]
-    print("\n".join(faults) if faults else f"all got {LEAST:.0%}, within the limit of memory")
+        given.json.write_text(json.dumps(reports, indent=1) + "\n")
+    print("\n".join(faults), end="\n" if faults else "")
     return 1 if faults else 0
 
 

@@ -13,18 +13,33 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from tests.flood import guesses, handshakes, slow
+from tests.flood import guesses, handshakes, packets, retries, slow
 from tests.flood.common import Counts, Target
 
-ATTACKS: dict[str, Callable[[Target, Counts, Callable[[], Awaitable[None]]], Awaitable[None]]] = {
+Attack = Callable[[Target, Counts, Callable[[], Awaitable[None]]], Awaitable[None]]
+
+DATAGRAMS: dict[str, Attack] = {
     "handshakes": handshakes.begun,
     "proven-handshakes": handshakes.proven,
+    **{name: packets.attack(name) for name in packets.KINDS},
+    "tiny-windows": packets.tiny_windows,
+    "mixed-packets": packets.mixed,
+    "versions": retries.versions,
+    "spoofed-tokens": retries.spoofed_tokens,
+    "replayed-tokens": retries.replayed_tokens,
+    "short-initials": retries.short_initials,
+}
+"""Those whose every byte is counted."""
+ATTACKS: dict[str, Attack] = {
+    **DATAGRAMS,
     "tls": handshakes.completed,
     "connects": handshakes.connects,
     "passwords": guesses.guesses,
     "slow-readers": slow.readers,
     "slow-writers": slow.writers,
 }
+HONEST = "honest-handshakes"
+"""No attack, but what the cost of attacks is compared with."""
 
 
 async def run(target: Target) -> Counts:
@@ -37,7 +52,8 @@ async def run(target: Target) -> Counts:
         await loop.run_in_executor(None, sys.stdin.readline)
         loop.call_later(target.seconds, attacking.cancel)
 
-    attacking = asyncio.ensure_future(ATTACKS[target.attack](target, counts, begin))
+    all_ = ATTACKS | {HONEST: packets.honest_handshakes}
+    attacking = asyncio.ensure_future(all_[target.attack](target, counts, begin))
     with contextlib.suppress(asyncio.CancelledError):
         await attacking
     return counts

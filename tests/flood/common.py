@@ -1,6 +1,7 @@
 """What the attacks have in common."""
 
 import asyncio
+import contextlib
 import itertools
 import socket
 import time
@@ -15,6 +16,8 @@ HOST = "127.0.0.1"
 SOURCES = [f"127.0.0.{number}" for number in range(2, 10)]
 """Where the attackers are; the honest client is at another address."""
 BEAT = 0.01
+BYTES = "bytes"
+"""What attackers count their datagrams' bytes as."""
 RECEIVE_BUFFER = 64 << 10
 """Bytes: the kernel of an attacker takes nothing off the server's hands."""
 
@@ -77,6 +80,21 @@ async def connected(port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def udp_socket(target: Target) -> socket.socket:
+    """A UDP socket at one of the attackers' addresses, connected to the server."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.bind((source(), 0))
+    sock.connect((HOST, target.quic))
+    return sock
+
+
+def send(sock: socket.socket, datagram: bytes, counts: Counts) -> None:
+    """Send a datagram, if the kernel takes it now, and count its bytes."""
+    with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
+        counts[BYTES] += sock.send(datagram)
 
 
 class TcpLink:

@@ -1,6 +1,7 @@
 """Handshakes that are begun and left, over QUIC and TCP, or completed for nothing."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -11,29 +12,40 @@ from aioquic._buffer import Buffer
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.crypto import CryptoPair
-from aioquic.quic.packet import QuicProtocolVersion, pull_quic_header
+from aioquic.quic.packet import pull_quic_header
 
 from smbquic.errors import SmbError
 from smbquic.transport import quic
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import client
 from smbquic.transport.quic.udp import UdpEndpoint
-from tests.flood.common import HOST, Counts, Target, again_and_again, connected, paced, source
+from tests.attacks.quic_packets import (
+    DATAGRAM,
+    TAG_SIZE,
+    VERSION,
+    initial_keys,
+    initial_packet,
+)
+from tests.flood.common import (
+    HOST,
+    Counts,
+    Target,
+    again_and_again,
+    connected,
+    paced,
+    send,
+    source,
+    udp_socket,
+)
 
 Begin = Callable[[], Awaitable[None]]
 
 PORTS = 256
-DATAGRAM = 1200
-NUMBER_SIZE, TAG_SIZE = 4, 16
-VERSION = QuicProtocolVersion.VERSION_1
 HALF_A_NEGOTIATE = b"\0\0\0\xb0\xfeSMB\x40\0"
 
 
 class Initials:
-    """First datagrams of clients, which differ in their connection ids and are all well-formed.
-
-    [RFC9001] 5.2: the keys follow from the id that the client gives the server.
-    """
+    """First datagrams of clients, which differ in their connection IDs and are all well-formed."""
 
     def __init__(self) -> None:
         configuration = QuicConfiguration(
@@ -55,24 +67,16 @@ class Initials:
         self._source: bytes = header.source_cid
         self._payload = _without_padding(payload)
 
-    def make(self, destination: bytes, token: bytes = b"") -> bytes:
+    def make(self, destination: bytes, token: bytes = b"", size: int = DATAGRAM) -> bytes:
         """A datagram that begins a connection."""
-        crypto = CryptoPair()
-        crypto.setup_initial(destination, is_client=True, version=VERSION)
-        head = b"".join(
-            (
-                bytes([0xC0 | NUMBER_SIZE - 1]),
-                VERSION.to_bytes(4, "big"),
-                bytes([len(destination)]) + destination,
-                bytes([len(self._source)]) + self._source,
-                (0x4000 | len(token)).to_bytes(2, "big") + token,
-            )
+        return initial_packet(
+            initial_keys(destination),
+            self._payload,
+            destination=destination,
+            source=self._source,
+            token=token,
+            size=size,
         )
-        size = DATAGRAM - len(head) - 2
-        head += (0x4000 | size).to_bytes(2, "big") + bytes(NUMBER_SIZE)
-        padded = self._payload.ljust(size - NUMBER_SIZE - TAG_SIZE, b"\0")
-        packet: bytes = crypto.encrypt_packet(head, padded, 0)
-        return packet
 
 
 def _without_padding(payload: bytes) -> bytes:
@@ -84,49 +88,61 @@ def _without_padding(payload: bytes) -> bytes:
     return payload[: buffer.tell() + size]
 
 
-def _retry(datagram: bytes) -> tuple[bytes, bytes]:
+def retry_of(datagram: bytes) -> tuple[bytes, bytes]:
     """The server's connection id and token in a Retry packet ([RFC9000] 17.2.5)."""
     at = 6 + datagram[5]
     end = at + 1 + datagram[at]
     return datagram[at + 1 : end], datagram[end:-TAG_SIZE]
 
 
-async def _begin_many(target: Target, counts: Counts, begin: Begin, *, prove: bool) -> None:
-    initials = Initials()
+async def begin_many(
+    target: Target,
+    counts: Counts,
+    begin: Begin,
+    make: Callable[[int], bytes],
+    on_retry: Callable[[socket.socket, bytes], None] | None = None,
+) -> None:
+    """Send datagrams that are made one by one, and leave the answers but for a Retry."""
     loop = asyncio.get_running_loop()
 
     def hear(sock: socket.socket) -> None:
         datagram = sock.recv(2048)
-        if datagram[0] & 0xF0 == 0xF0:
-            counts["asked to prove their address"] += 1
-            if prove:
-                counts["proven"] += 1
-                sock.send(initials.make(*_retry(datagram)))
-        else:
+        counts["bytes of answers"] += len(datagram)
+        if datagram[0] & 0xF0 != 0xF0 or not any(datagram[1:5]):
             counts["datagrams of answers"] += 1
+            return
+        counts["asked to prove their address"] += 1
+        if on_retry is not None:
+            on_retry(sock, datagram)
 
-    sockets = []
-    for _ in range(PORTS):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setblocking(False)
-        sock.bind((source(), 0))
-        sock.connect((HOST, target.quic))
-        loop.add_reader(sock, hear, sock)
-        sockets.append(sock)
-    await begin()
-    async for number in paced(target.rate):
-        sockets[number % PORTS].send(initials.make(os.urandom(8)))
-        counts["begun"] += 1
+    with contextlib.ExitStack() as stack:
+        sockets = []
+        for _ in range(PORTS):
+            sock = stack.enter_context(udp_socket(target))
+            loop.add_reader(sock, hear, sock)
+            stack.callback(loop.remove_reader, sock)
+            sockets.append(sock)
+        await begin()
+        async for number in paced(target.rate):
+            counts["datagrams"] += 1
+            send(sockets[number % PORTS], make(number), counts)
 
 
 async def begun(target: Target, counts: Counts, begin: Begin) -> None:
     """QUIC handshakes, each a first datagram and nothing more."""
-    await _begin_many(target, counts, begin, prove=False)
+    initials = Initials()
+    await begin_many(target, counts, begin, lambda _: initials.make(os.urandom(8)))
 
 
 async def proven(target: Target, counts: Counts, begin: Begin) -> None:
     """The same by clients that prove their addresses, and leave then."""
-    await _begin_many(target, counts, begin, prove=True)
+    initials = Initials()
+
+    def prove(sock: socket.socket, datagram: bytes) -> None:
+        counts["proven"] += 1
+        send(sock, initials.make(*retry_of(datagram)), counts)
+
+    await begin_many(target, counts, begin, lambda _: initials.make(os.urandom(8)), prove)
 
 
 def from_elsewhere(receiver: Any, *, remote: Address) -> UdpEndpoint:

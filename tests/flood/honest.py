@@ -1,16 +1,18 @@
 """An honest client in a process of its own, which measures what it gets: `honest.py OPTIONS`.
 
-Turn by turn it reads a big file for half a second and does small things for half a second; every
-few seconds it comes as a newcomer besides, on a connection of its own. Each turn is a line of JSON
-on standard output; the times are those of CLOCK_MONOTONIC, which all processes share.
+Turn by turn it reads a big file, does small things, and reads 4 KiB here and there, each for half
+a second; every few seconds it comes as a newcomer besides, on a connection of its own. Each turn is
+a line of JSON on standard output; the times are those of CLOCK_MONOTONIC, which all processes
+share.
 """
 
 import asyncio
 import contextlib
 import json
+import random
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import smbquic
@@ -20,38 +22,44 @@ from smbquic.errors import SmbError
 TURN = 0.5
 """Seconds."""
 VISIT_EVERY = 4
-"""Turns of both kinds."""
+"""Turns of each kind."""
 PIECE = 8 << 20
+PAGE = 4096
 PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Where to, as whom; `big` and `small` are files there, `size` the bytes of the big one."""
+    """Where to, as whom; `big` and `small` are files there, `size` the bytes of the big one.
+
+    `own` is a file that nobody else writes.
+    """
 
     url: str
     password: str
     ca: str
     big: str
     small: str
+    own: str
     size: int
 
 
-def say(kind: str, begin: float, amount: float, worst: float = 0.0) -> None:
-    """Tell of one turn: the bytes or operations, and the longest that one took, in seconds."""
-    line = {"kind": kind, "begin": begin, "end": time.monotonic(), "amount": amount, "worst": worst}
+def say(kind: str, begin: float, amount: float, times: Sequence[float] = ()) -> None:
+    """Tell of one turn: the bytes or operations, and the seconds that each step took."""
+    line = {"kind": kind, "begin": begin, "end": time.monotonic(), "amount": amount, "times": times}
     print(json.dumps(line), flush=True)
 
 
 async def turn(kind: str, work: Callable[[], Awaitable[float]]) -> None:
     """Do something again and again for a while."""
-    begin, amount, worst = time.monotonic(), 0.0, 0.0
+    begin, amount, times = time.monotonic(), 0.0, []
     before = begin
     while before - begin < TURN:
         amount += await work()
         now = time.monotonic()
-        worst, before = max(worst, now - before), now
-    say(kind, begin, amount, worst)
+        times.append(round(now - before, 6))
+        before = now
+    say(kind, begin, amount, times)
 
 
 class Work:
@@ -74,9 +82,14 @@ class Work:
         """Look at a file, read one, write one and delete it: four operations."""
         await self._share.stat(self._options.small)
         await self._share.read_bytes(self._options.small)
-        await self._share.write_bytes("own", b"x" * 1024)
-        await self._share.remove("own")
+        await self._share.write_bytes(self._options.own, b"x" * 1024)
+        await self._share.remove(self._options.own)
         return 4
+
+    async def page(self) -> float:
+        """Read 4 KiB somewhere in the big file: one operation."""
+        await self._file.read_at(random.randrange(self._options.size // PAGE) * PAGE, PAGE)
+        return 1
 
 
 def connect(options: Options) -> contextlib.AbstractAsyncContextManager[smbquic.Share]:
@@ -94,7 +107,7 @@ async def visit(options: Options) -> None:
     except (SmbError, OSError, TimeoutError):
         say("visit", begin, 0)
     else:
-        say("visit", begin, 1, reached)
+        say("visit", begin, 1, [reached])
 
 
 async def live(options: Options) -> None:
@@ -108,6 +121,7 @@ async def live(options: Options) -> None:
                     for _ in range(VISIT_EVERY):
                         await turn("get", work.get)
                         await turn("small", work.small)
+                        await turn("page", work.page)
                     await visit(options)
         except (SmbError, OSError):
             say("lost", begin, 1)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from smbquic.pki import init
 from tests.flood.common import HOST, Target
@@ -29,8 +29,9 @@ class Plan:
     """What to do to a server with which engine; times in seconds."""
 
     attack: str
-    engine: str = "qh3"
-    transport: str = "quic"
+    engine: str = "auto"
+    transports: tuple[str, ...] = ("quic", "tcp")
+    """Of the honest clients."""
     seconds: float = 30.0
     quiet: float = 6.0
     rate: float = 500.0
@@ -41,35 +42,64 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Phase:
-    """What the honest client got in a span of time, and who used the processor meanwhile."""
+class Gains:
+    """What an honest client got in a span of time."""
 
-    begin: float
-    end: float = 0.0
-    server_cpu: float = 0.0
     get: float = 0.0
     """Bytes a second."""
     small: float = 0.0
     """Operations a second."""
     worst: float = 0.0
     """Seconds that the slowest of them took."""
+    page: float = 0.0
+    """Seconds in which 99 of 100 reads of 4 KiB are answered."""
     visits: int = 0
     visited: int = 0
     lost: int = 0
 
-    def measure(self, turns: list[dict[str, Any]]) -> None:
-        """Take what falls into the span."""
-        mine = [each for each in turns if self.begin <= each["begin"] and each["end"] <= self.end]
-        for kind in ("get", "small"):
-            of_kind = [each for each in mine if each["kind"] == kind]
-            seconds = sum(each["end"] - each["begin"] for each in of_kind)
-            rate = sum(each["amount"] for each in of_kind) / seconds if seconds else 0.0
-            setattr(self, kind, rate)
-        self.worst = max((each["worst"] for each in mine if each["kind"] == "small"), default=0.0)
-        visits = [each for each in turns if self.begin <= each["begin"] < self.end]
-        self.visits = sum(each["kind"] == "visit" for each in visits)
-        self.visited = sum(each["amount"] for each in visits if each["kind"] == "visit")
-        self.lost = sum(each["kind"] == "lost" for each in visits)
+    @classmethod
+    def between(cls, begin: float, end: float, turns: list[dict[str, Any]]) -> Self:
+        """Take the turns that fall into the span."""
+        whole = [each for each in turns if begin <= each["begin"] and each["end"] <= end]
+        begun = [each for each in turns if begin <= each["begin"] < end]
+        visits = [each["amount"] for each in begun if each["kind"] == "visit"]
+        return cls(
+            get=_rate(whole, "get"),
+            small=_rate(whole, "small"),
+            worst=max(_times(whole, "small"), default=0.0),
+            page=percentile(_times(whole, "page"), 0.99),
+            visits=len(visits),
+            visited=sum(visits),
+            lost=sum(each["kind"] == "lost" for each in begun),
+        )
+
+
+def _rate(turns: list[dict[str, Any]], kind: str) -> float:
+    of_kind = [each for each in turns if each["kind"] == kind]
+    seconds: float = sum(each["end"] - each["begin"] for each in of_kind)
+    amount: float = sum(each["amount"] for each in of_kind)
+    return amount / seconds if seconds else 0.0
+
+
+def _times(turns: list[dict[str, Any]], kind: str) -> list[float]:
+    return [time for each in turns if each["kind"] == kind for time in each["times"]]
+
+
+def percentile(times: list[float], part: float) -> float:
+    """The time that this part of all does not exceed; 0 if there is none."""
+    ordered = sorted(times)
+    return ordered[min(int(len(ordered) * part), len(ordered) - 1)] if ordered else 0.0
+
+
+@dataclass(slots=True)
+class Phase:
+    """A span of time: what each honest client got in it, and what the server used."""
+
+    begin: float
+    end: float = 0.0
+    server_cpu: float = 0.0
+    clients: dict[str, Gains] = field(default_factory=dict)
+    """By transport."""
 
 
 @dataclass(slots=True)
@@ -85,26 +115,34 @@ class Outcome:
     refused: dict[str, int] = field(default_factory=dict)
     memory: tuple[int, int, int] = (0, 0, 0)
     """Bytes resident at first, at most, and what the server says is the limit."""
+    load: float = 0.0
+    """Processes of the whole machine that wanted a processor during the last minute."""
     errors: list[str] = field(default_factory=list)
     """Lines of the server's log that tell of an error of its own."""
 
-    def ratios(self, before: Phase) -> tuple[float, float]:
-        """Of what the client got before, the part that it got under attack: of bytes, of
+    def ratios(self, transport: str, before: Phase) -> tuple[float, float]:
+        """Of what a client got before, the part that it got under attack: of bytes, of
         operations."""
-        return _part(self.attack.get, before.get), _part(self.attack.small, before.small)
+        one, other = self.attack.clients[transport], before.clients[transport]
+        return _part(one.get, other.get), _part(one.small, other.small)
 
-    def faults(self, least: float) -> list[str]:
-        """What is not as it should be."""
+    def faults(self, least: float, slowest: float) -> list[str]:
+        """What is not as it should be; `slowest` in seconds, for 99 of 100 reads of 4 KiB."""
+        name = f"{self.plan.attack}, engine {self.plan.engine}"
         found = []
-        for what, ratio in zip(("get", "small"), self.ratios(self.ballast), strict=True):
-            if ratio < least:
-                found.append(f"{self.plan.attack}: {what} had {ratio:.0%} of quiet")
+        for transport in self.plan.transports:
+            for what, ratio in zip(
+                ("get", "small"), self.ratios(transport, self.ballast), strict=True
+            ):
+                if ratio < least:
+                    found.append(f"{name}, {transport}: {what} had {ratio:.0%} of quiet")
+            page = self.attack.clients[transport].page
+            if page > max(slowest, self.ballast.clients[transport].page):
+                found.append(f"{name}, {transport}: p99 of 4 KiB reads is {page * 1000:.0f} ms")
         if self.memory[1] > self.memory[2]:
-            found.append(f"{self.plan.attack}: more memory than the limit")
+            found.append(f"{name}: more memory than the limit")
         if self.errors:
-            found.append(
-                f"{self.plan.attack}: {len(self.errors)} errors in the server's log, first:"
-            )
+            found.append(f"{name}: {len(self.errors)} errors in the server's log, first:")
             found.append(self.errors[0])
         return found
 
@@ -180,8 +218,9 @@ def child(module: str, *arguments: str) -> Iterator[Child]:
 @contextlib.contextmanager
 def served(plan: Plan, folder: Path, *options: str) -> Iterator[ServerProcess]:
     """A server with what the honest client and the others want to read."""
-    engine = ("--engine", plan.engine, "--user", ":".join(MALLORY))
-    with running_server(folder, init(folder / "pki"), *engine, *options) as server:
+    # Clients are killed in the end, and nobody waits for them then.
+    mine = ("--engine", plan.engine, "--user", ":".join(MALLORY), "--drain-seconds", "0")
+    with running_server(folder, init(folder / "pki"), *mine, *options) as server:
         (server.share / BIG).write_bytes(os.urandom(1 << 20) * (SIZE >> 20))
         (server.share / SMALL).write_bytes(b"content")
         yield server
@@ -209,24 +248,32 @@ def phase(server: ServerProcess, seconds: float) -> Iterator[Phase]:
 
 def run(plan: Plan) -> Outcome:
     """Do it, on a server of its own."""
-    with tempfile.TemporaryDirectory() as name, served(plan, Path(name)) as server:
-        scheme = {"quic": "smb+quic", "tcp": "smb"}[plan.transport]
-        options = Options(
-            url=f"{scheme}://{USER}@{HOST}:{server.ports[plan.transport]}/{SHARE}",
-            password=PASSWORD,
-            ca=str(server.pki.ca),
-            big=BIG,
-            small=SMALL,
-            size=SIZE,
-        )
-        with child("honest", json.dumps(asdict(options))) as honest:
-            honest.collect()
-            return _phases(plan, server, honest)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = stack.enter_context(served(plan, folder))
+        honest = {}
+        for transport in plan.transports:
+            options = json.dumps(asdict(_options(transport, server)))
+            honest[transport] = stack.enter_context(child("honest", options))
+            honest[transport].collect()
+        return _phases(plan, server, honest)
 
 
-def _phases(plan: Plan, server: ServerProcess, honest: Child) -> Outcome:
-    with child("attack", json.dumps(asdict(_target(plan, server)))) as attackers:
-        attackers.read_line()
+def _options(transport: str, server: ServerProcess) -> Options:
+    scheme = {"quic": "smb+quic", "tcp": "smb"}[transport]
+    return Options(
+        url=f"{scheme}://{USER}@{HOST}:{server.ports[transport]}/{SHARE}",
+        password=PASSWORD,
+        ca=str(server.pki.ca),
+        big=BIG,
+        small=SMALL,
+        own=f"own-{transport}",
+        size=SIZE,
+    )
+
+
+def _phases(plan: Plan, server: ServerProcess, honest: dict[str, Child]) -> Outcome:
+    with attacking(plan, server) as attackers:
         time.sleep(plan.settle)
         first = server.memory()
         with phase(server, plan.quiet) as quiet:
@@ -243,13 +290,24 @@ def _phases(plan: Plan, server: ServerProcess, honest: Child) -> Outcome:
         pass
     outcome.ballast = ballast
     outcome.memory = (first, server.peak_memory(), said["memory"]["limit"])
+    outcome.load = os.getloadavg()[0]
     for each in (quiet, attack, ballast):
-        each.measure(honest.lines)
+        for transport, client in honest.items():
+            each.clients[transport] = Gains.between(each.begin, each.end, client.lines)
     outcome.errors = [each for each in server.log.read_text().splitlines() if " ERROR " in each]
     return outcome
 
 
-def _target(plan: Plan, server: ServerProcess) -> Target:
+@contextlib.contextmanager
+def attacking(plan: Plan, server: ServerProcess) -> Iterator[Child]:
+    """Attackers that are prepared, and wait until they are told to begin."""
+    with child("attack", json.dumps(asdict(target_of(plan, server)))) as attackers:
+        attackers.read_line()
+        yield attackers
+
+
+def target_of(plan: Plan, server: ServerProcess) -> Target:
+    """What attackers are told."""
     return Target(
         attack=plan.attack,
         quic=server.ports["quic"],
