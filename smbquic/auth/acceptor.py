@@ -49,6 +49,10 @@ _ALWAYS = (
     | NegotiateFlags.TARGET_TYPE_SERVER
     | NegotiateFlags.TARGET_INFO
 )
+MAX_NEGOTIATE = 2048
+"""Bytes of the first NTLM message, which is kept until the last: 40, and two names."""
+MAX_MECH_LIST = 1024
+"""Bytes of the list of mechanisms, which is kept as well."""
 _PROOF_SIZE = 16
 _NTLMV1_SIZE = 24
 _MAX_NETBIOS_NAME = 15
@@ -190,6 +194,10 @@ class Acceptor:
         init = NegTokenInit.decode(token)
         if NTLMSSP not in init.mech_types:
             raise AuthenticationError("the client offers no NTLM, and nothing else is spoken here")
+        if len(init.mech_list) > MAX_MECH_LIST:
+            raise AuthenticationError(
+                "the client's list of mechanisms is too long", NtStatus.INVALID_PARAMETER
+            )
         self._mech_list = init.mech_list
         if init.mech_types[0] != NTLMSSP:
             # The client's first choice, and its token, are for another mechanism. Now the list has
@@ -210,6 +218,10 @@ class Acceptor:
         return NegTokenResp(NegState.ACCEPT_INCOMPLETE, response_token=challenge).encode()
 
     def _challenge(self, message: bytes) -> bytes:
+        if len(message) > MAX_NEGOTIATE:
+            raise AuthenticationError(
+                "the client's NTLM message is too long", NtStatus.INVALID_PARAMETER
+            )
         wanted = NegotiateMessage.decode(message).flags
         _check_strength(wanted)
         challenge = self._authenticator.make_challenge(wanted)

@@ -14,6 +14,9 @@ from smbquic.server.slices import after
 from smbquic.transport.serving import Refusal
 from smbquic.wire.session_setup import SessionSetupResponse
 
+UNAUTHENTICATED_SESSIONS = 4
+"""Logons of a connection that may be under way before the first of them has succeeded."""
+
 _log = logging.getLogger(__name__)
 
 Result = SessionSetupResponse | Answer
@@ -44,7 +47,10 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
 def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Result]:
     connection, server = context.connection, context.server
     protocol = connection.protocol
-    if request.session is None and len(protocol.sessions) >= server.limits.sessions:
+    most = server.limits.sessions
+    if connection.party is server.fairness.strangers:
+        most = min(most, UNAUTHENTICATED_SESSIONS)
+    if request.session is None and len(protocol.sessions) >= most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES)
     known = request.session
     try:
