@@ -1,5 +1,7 @@
 """The real server in a process of its own, and scripts played to it over both transports.
 
+Over QUIC there are also scripts of packets, which need not be what any client sends.
+
 What guides the scripts is the corpus of the target `server`, which reads them in the same way:
 those are mixed and changed. The server is watched from outside: its log, its memory, its files, and
 whether honest clients are served all the time.
@@ -9,7 +11,6 @@ import asyncio
 import contextlib
 import random
 import resource
-import socket
 import tempfile
 import time
 from collections import deque
@@ -26,6 +27,7 @@ from smbquic.errors import SmbError, TransportError
 from smbquic.pki import init
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
+from tests.fuzz.datagrams import DatagramPlayer
 from tests.fuzz.findings import Findings
 from tests.fuzz.place import KNOWN, LARGEST, Place, Trespass
 from tests.fuzz.player import PATIENCE, Misbehaviour, Player
@@ -35,7 +37,8 @@ from tests.fuzz.source import Source, spoiled
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
 
 KINDS = tuple((kind, when) for kind in ("tcp", "quic") for when in ("before", "after"))
-NAMES = tuple(f"live-{kind}-{when}" for kind, when in KINDS)
+DATAGRAMS = "live-datagrams"
+NAMES = (*(f"live-{kind}-{when}" for kind, when in KINDS), DATAGRAMS)
 GROWTH = 64
 """MiB by which the server may grow after its first quarter of the time."""
 FILES = 64
@@ -76,7 +79,7 @@ class _Scripts:
 
 @dataclass
 class Live:
-    """One server, four players and somebody honest."""
+    """One server, five players and somebody honest."""
 
     server: ServerProcess
     place: Place
@@ -95,7 +98,10 @@ class Live:
         async with asyncio.TaskGroup() as tasks:
             for name, row in self.rows.items():
                 scripts = _Scripts(random.Random(f"{seed} {name}"), kept)
-                tasks.create_task(self._play(name, row, scripts))
+                if name == DATAGRAMS:
+                    tasks.create_task(self._play_datagrams(row, scripts))
+                else:
+                    tasks.create_task(self._play(name, row, scripts))
             tasks.create_task(self._watch(beginning))
         await self._rest(files)
         for row in self.rows.values():
@@ -132,8 +138,6 @@ class Live:
                 transport = await dial()
                 await Player(transport, Source(script), initiator, after=after).play()
                 await transport.wait_closed()
-                if kind == "quic" and not after:
-                    self._send_datagrams(scripts)
             except (Misbehaviour, Trespass, TransportError) as error:
                 self.findings.note(script, error)
             row.executions += 1
@@ -145,13 +149,12 @@ class Live:
         trust = client_tls(ca=self.server.pki.ca)
         return partial(quic.connect, "127.0.0.1", port, trust=trust, timeout=PATIENCE)
 
-    def _send_datagrams(self, scripts: _Scripts) -> None:
-        """Something that is no QUIC, or looks like its beginning."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-            data = scripts.next()
-            start = b"\xc0\0\0\0\1\x08" if len(data) % 2 else b""
-            for datagram in (data, (start + data).ljust(1200, b"\0")):
-                link.sendto(datagram, ("127.0.0.1", self.server.ports["quic"]))
+    async def _play_datagrams(self, row: Row, scripts: _Scripts) -> None:
+        while not (row.executions and self._over):
+            script = scripts.next()
+            self.recent.append((DATAGRAMS, script))
+            await DatagramPlayer(self.server.ports["quic"], Source(script)).play()
+            row.executions += 1
 
     # --- watching ---------------------------------------------------------------------------
 

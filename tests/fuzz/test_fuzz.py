@@ -16,7 +16,7 @@ import pytest
 from smbquic.errors import WireError
 from smbquic.wire.messages import REQUESTS, RESPONSES
 from tests.fuzz import __main__ as command
-from tests.fuzz import corpus, decoders, live, servers
+from tests.fuzz import corpus, datagrams, decoders, live, servers
 from tests.fuzz.bodies import Bodies
 from tests.fuzz.decoders import Decoder, Group
 from tests.fuzz.findings import Findings
@@ -216,6 +216,15 @@ def test_without_atheris(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["fuzz", "--target", "rpc"])
     with pytest.raises(SystemExit, match="pip install --group fuzz"):
         command.main()
+
+
+def test_packets_fit_into_datagrams_whatever_the_script_says() -> None:
+    chance = random.Random(4)
+    sources = [Source(chance.randbytes(chance.randrange(400))) for _ in range(300)]
+    assert {len(datagrams.payload(each)) for each in sources} <= set(range(1, 1101))
+    firsts = [datagrams.first_datagram(Source(chance.randbytes(400))) for _ in range(300)]
+    assert sum(len(each) == 1200 and each[1:5] == b"\0\0\0\1" for each in firsts) > 100
+    assert len({each[:5] for each in firsts}) > 20
 
 
 async def test_a_moment_of_a_live_server() -> None:
