@@ -40,6 +40,10 @@ READ = int(LeaseState.READ_CACHING)
 HANDLE = int(LeaseState.HANDLE_CACHING)
 WRITE = int(LeaseState.WRITE_CACHING)
 
+MAX_HOLDERS = 128
+"""Who may cache something of one file at a time. A change takes it from all of them at once, and
+each takes 50 microseconds, in which nobody else has a turn."""
+
 _LEVELS: dict[int, int] = {
     OplockLevel.OPLOCK_LEVEL_II: READ,
     OplockLevel.OPLOCK_LEVEL_EXCLUSIVE: READ | WRITE,
@@ -368,10 +372,14 @@ def grant_oplock(entry: Open, level: int, seconds: float) -> int:
 def may_cache(entry: Open, caching: int, mine: Holder | None = None) -> bool:
     """Whether a file may be cached like that through an open, whatever others do with it.
 
+    Nothing may be cached where too many do already.
+
     [MS-FSA] 2.1.5.18.1, 2.1.5.18.2
     """
     state = entry.state
     others = [holder for holder in state.holders if holder is not mine and holder.caching]
+    if len(others) >= MAX_HOLDERS:
+        return False
     if caching & HANDLE and state.delete_pending:
         return False
     if caching & WRITE:

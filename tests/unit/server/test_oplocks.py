@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server import oplocks
 from smbquic.server.limits import Limits
 from smbquic.server.oplocks import Cause, cause_of_open
 from smbquic.wire.access_mask import AccessMask
@@ -66,6 +67,21 @@ async def test_who_is_not_alone_gets_level_two(client: Any, wanted: int) -> None
     await client.open("file")
     assert await level(client, wanted) == II
     assert await client.is_quiet()
+
+
+async def test_only_so_many_cache_the_same_file(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oplocks, "MAX_HOLDERS", 2)
+    first = await client.open("file", requested_oplock_level=II)
+    assert await level(client, II) == II
+    assert await level(client, II) == await level(client, BATCH) == NONE
+    assert await level(client, II, "another file") == II
+    # A change takes it from two at once, and then there is room again.
+    await client.call(WriteRequest(0, first, b"x"))
+    for _ in range(2):
+        assert (await client.notice()).oplock_level == NONE
+    assert await level(client, II) == II
 
 
 async def test_who_looks_at_attributes_only_is_in_nobodys_way(client: Any) -> None:
