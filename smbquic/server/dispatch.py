@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from smbquic.errors import RemoteProtocolError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
+from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
 from smbquic.server.commands import COMMANDS, Entry
 from smbquic.server.context import Answer, Context, Endless, Wait, wait_for_scan
 from smbquic.server.loop_monitor import Timed
@@ -181,8 +182,10 @@ def _postpone(
     request = requests[index]
     connection.pending[request.header.message_id] = task
     lasts = endless and result.lasts
-    # The whole message stays in memory until then.
+    # The whole message stays in memory until then, and an answer for which the client has paid.
     size = sum(len(each.raw) for each in requests)
+    if not endless:
+        size = max(size, request.header.credit_charge * SINGLE_CREDIT_SIZE)
     connection.postponed += size
     answering = connection.spawn(_finish(context, requests, index, task, endless=endless))
 

@@ -2,14 +2,23 @@
 
 import errno
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.storage.base import NameInvalid, StorageFile
 from smbquic.storage.extended import size
 from smbquic.wire.cursor import Buffer
-from smbquic.wire.fscc.extended_attributes import EaFlags, FullEaInformation, decode_full_eas
+from smbquic.wire.fscc.extended_attributes import (
+    EaFlags,
+    FullEaInformation,
+    iterate_full_eas,
+    iterate_get_eas,
+)
 
+MAX_COUNT: Final = 256
+"""Attributes of a file, and of a list from a client: each costs some system calls on the loop."""
 _MAX_SIZE = 0xFFFF - 5
 """Bytes of all attributes of a file together."""
 _STATUS = {
@@ -21,14 +30,30 @@ _STATUS = {
 def decode_eas(buffer: Buffer, command: str) -> list[tuple[str, bytes]]:
     """The attributes of a list from a client, by name.
 
-    StatusError EA_LIST_INCONSISTENT; INVALID_EA_FLAG for an attribute that others would have to
-    understand, INVALID_EA_NAME for a name that is not ASCII.
+    StatusError EA_LIST_INCONSISTENT; EA_TOO_LARGE for more than `MAX_COUNT`; INVALID_EA_FLAG for
+    an attribute that others would have to understand, INVALID_EA_NAME for a name that is not ASCII.
     """
     try:
-        attributes = decode_full_eas(buffer)
+        attributes = list(islice(iterate_full_eas(buffer), MAX_COUNT + 1))
     except WireError as error:
         raise StatusError(NtStatus.EA_LIST_INCONSISTENT, command) from error
+    if len(attributes) > MAX_COUNT:
+        raise StatusError(NtStatus.EA_TOO_LARGE, command)
     return [(_name_of(attribute, command), attribute.ea_value) for attribute in attributes]
+
+
+def decode_names(buffer: Buffer, command: str) -> list[str]:
+    """The names of attributes that a client asks for.
+
+    StatusError EA_LIST_INCONSISTENT, also for more than `MAX_COUNT`.
+    """
+    try:
+        names = [name.decode("ascii") for name in islice(iterate_get_eas(buffer), MAX_COUNT + 1)]
+    except (WireError, UnicodeDecodeError) as error:
+        raise StatusError.of(NtStatus.EA_LIST_INCONSISTENT, command) from error
+    if len(names) > MAX_COUNT:
+        raise StatusError.of(NtStatus.EA_LIST_INCONSISTENT, command)
+    return names
 
 
 def encode_eas(attributes: Sequence[tuple[str, bytes]]) -> Iterator[FullEaInformation]:
@@ -40,12 +65,13 @@ def encode_eas(attributes: Sequence[tuple[str, bytes]]) -> Iterator[FullEaInform
 def store(file: StorageFile, changes: Sequence[tuple[str, bytes]], command: str) -> None:
     """Change attributes of a file.
 
-    StatusError INVALID_EA_NAME, EAS_NOT_SUPPORTED, and EA_TOO_LARGE beyond 64 KiB or the disk's
-    room for them; raises what the storage does.
+    StatusError INVALID_EA_NAME, EAS_NOT_SUPPORTED, and EA_TOO_LARGE beyond 64 KiB,
+    `MAX_COUNT` or the disk's room for them; raises what the storage does.
     """
     merged = {name.lower(): (name, value) for name, value in file.extended_attributes()}
     merged.update((name.lower(), (name, value)) for name, value in changes)
-    if size([entry for entry in merged.values() if entry[1]]) > _MAX_SIZE:
+    kept = [entry for entry in merged.values() if entry[1]]
+    if size(kept) > _MAX_SIZE or len(kept) > MAX_COUNT:
         raise StatusError(NtStatus.EA_TOO_LARGE, command)
     try:
         file.set_extended_attributes(changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ class FileState:
     key: Hashable
     whole: FileState | None = None
     streams: list[FileState] = field(default_factory=list)
-    opens: list[Open] = field(default_factory=list)
+    opens: dict[Open, None] = field(default_factory=dict)
+    _modes: Counter[tuple[int, int]] = field(default_factory=Counter)
     holders: list[Holder] = field(default_factory=list)
     locks: Locks = field(default_factory=Locks)
     delete_pending: bool = False
@@ -67,6 +69,19 @@ class FileState:
     # The open file whose name is to go, if the open that asked for it is closed already.
     doomed: StorageFile | None = None
     storage: Storage | None = None
+
+    def add(self, entry: Open) -> None:
+        """Takes a new open in."""
+        self.opens[entry] = None
+        self._modes[entry.granted_access, entry.share_access] += 1
+
+    def remove(self, entry: Open) -> None:
+        """Forgets an open."""
+        del self.opens[entry]
+        mode = entry.granted_access, entry.share_access
+        self._modes[mode] -= 1
+        if not self._modes[mode]:
+            del self._modes[mode]
 
     def end_watches(self) -> None:
         """Tells those who wait for changes in a folder that it is about to go."""
@@ -82,22 +97,23 @@ class FileState:
         """
         if self.delete_pending or (self.whole is not None and self.whole.delete_pending):
             raise StatusError.of(NtStatus.DELETE_PENDING)
-        # Few differ: one user may have ten thousands of the same file.
-        held = {(entry.granted_access & _CONTENT, entry.share_access) for entry in self.opens}
-        if any(_conflict(*each, granted_access, share_access) for each in held):
+        if any(
+            _conflict(held_access, held_share, granted_access, share_access)
+            for held_access, held_share in self._modes
+        ):
             raise StatusError.of(NtStatus.SHARING_VIOLATION)
         if (
             granted_access & _DELETES
             and any(
-                entry.granted_access & _CONTENT and not entry.share_access & _SHARES_DELETION
+                held_access & _CONTENT and not held_share & _SHARES_DELETION
                 for stream in self.streams
-                for entry in stream.opens
+                for held_access, held_share in stream._modes
             )
         ) or (
             self.whole is not None
             and granted_access & _CONTENT
             and not share_access & _SHARES_DELETION
-            and any(entry.granted_access & _DELETES for entry in self.whole.opens)
+            and any(held_access & _DELETES for held_access, _ in self.whole._modes)
         ):
             raise StatusError.of(NtStatus.SHARING_VIOLATION)
 
@@ -175,7 +191,7 @@ class FileTable:
         Returns what failed of it; the log has been told.
         """
         state = entry.state
-        state.opens.remove(entry)
+        state.remove(entry)
         state.locks.remove_owner(entry)
         if entry.durable is not None:
             self.durables.remove(entry)

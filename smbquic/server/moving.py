@@ -103,7 +103,7 @@ def _rename_stream(context: Context, entry: Open, new_name: str, *, replace: boo
             raise StatusError.of(NtStatus.OBJECT_NAME_COLLISION, "SET_INFO", new_name)
         assert state.whole is not None
         others = (other.opens for other in state.whole.streams if other is not state)
-        if any(opens[0].file.stream == target.name for opens in others):
+        if any(next(iter(opens)).file.stream == target.name for opens in others):
             raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
     old_name = file.name
     file.rename(stream, replace=replace)

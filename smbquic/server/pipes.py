@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.budget import PIPE
+from smbquic.server.slices import Steps
 from smbquic.wire.fscc.pipe_information import PipeMode
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from smbquic.server.tree import Tree
     from smbquic.wire.cursor import Buffer
     from smbquic.wire.file_id import FileId
+
+TIME_SLICE: Final = 0.002
+"""Seconds of what was written that are worked on before others have their turn."""
+_LONGEST_ANSWER = 1 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -70,17 +76,32 @@ class Pipe:
         if self.granted_access & access != access:
             raise StatusError.of(NtStatus.ACCESS_DENIED)
 
-    def write(self, data: Buffer) -> None:
-        """Gives the service bytes; StatusError PIPE_DISCONNECTED if it has hung up.
+    def write(self, data: Buffer) -> Steps:
+        """Gives the service bytes, in steps; StatusError PIPE_DISCONNECTED if it has hung up.
 
         StatusError INSUFFICIENT_RESOURCES for a client that does not read what it asks for.
         """
         if self.association.failed:
             raise StatusError.of(NtStatus.PIPE_DISCONNECTED)
-        if self.available > self.quota or not self.memory.has_room(len(data)):
+        available = self.available
+        if available > self.quota or not self.memory.has_room(len(data)):
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
-        self._messages += map(memoryview, self.association.receive(data))
+        deadline = perf_counter() + TIME_SLICE
+        for answers in self.association.receive_each(data):
+            self._messages += map(memoryview, answers)
+            available += sum(map(len, answers))
+            if available > self.quota + _LONGEST_ANSWER:
+                raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+            if perf_counter() >= deadline:
+                self._charge()
+                self._wake()
+                yield
+                deadline = perf_counter() + TIME_SLICE
         self._charge()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Has a read go on that waits, now that there may be something."""
         while self._messages and self._readable:
             readable = self._readable.popleft()
             if not readable.done():

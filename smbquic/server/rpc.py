@@ -1,9 +1,9 @@
 """One client's conversation with a service over a pipe, without any I/O. [MS-RPCE] 3.3.3"""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 
 from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer
@@ -81,7 +81,10 @@ class Association:
 
     def receive(self, data: Buffer) -> list[bytes]:
         """The PDUs that answer what was written, which need not be whole PDUs."""
-        answers: list[bytes] = []
+        return list(chain.from_iterable(self.receive_each(data)))
+
+    def receive_each(self, data: Buffer) -> Iterator[list[bytes]]:
+        """The same, what answers one PDU after the other: there may be thousands."""
         self._data += data
         try:
             while not self.failed and len(self._data) >= HEADER_SIZE:
@@ -92,12 +95,11 @@ class Association:
                     break
                 pdu = bytes(self._data[: header.frag_length])
                 del self._data[: header.frag_length]
-                answers += self._answer(header, pdu)
+                yield self._answer(header, pdu)
         except WireError as error:
             _log.info("pipe %s: %s", self._name, error)
             self.failed = True
             self._data.clear()
-        return answers
 
     def _answer(self, header: PduHeader, pdu: bytes) -> list[bytes]:
         if header.pdu_type == PduType.BIND:

@@ -5,6 +5,8 @@ made from what POSIX knows of it, and nobody is held to that: all users of this 
 disk as the one user that the program runs as, as far as their share lets them.
 """
 
+from typing import Final
+
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import access
@@ -20,6 +22,9 @@ from smbquic.wire.dtyp.security_descriptor import (
     SecurityInformation,
 )
 from smbquic.wire.dtyp.sid import BUILTIN_ADMINISTRATORS, EVERYONE, LOCAL_SYSTEM, Sid
+
+MAX_ACES: Final = 1_024
+"""Entries of a list that a client may set: each costs time whenever the file is opened."""
 
 _OWNER = int(SecurityInformation.OWNER)
 _GROUP = int(SecurityInformation.GROUP)
@@ -133,8 +138,11 @@ def same(one: SecurityDescriptor, other: SecurityDescriptor) -> bool:
 
 
 def parse(wanted: Buffer, command: str) -> SecurityDescriptor:
-    """A descriptor from a client; StatusError INVALID_PARAMETER."""
+    """A descriptor from a client; StatusError INVALID_PARAMETER, INVALID_ACL for a list of more
+    than `MAX_ACES`."""
     try:
+        if SecurityDescriptor.count_aces(wanted) > MAX_ACES:
+            raise StatusError(NtStatus.INVALID_ACL, command)
         return SecurityDescriptor.decode(wanted)
     except WireError as error:
         raise StatusError(NtStatus.INVALID_PARAMETER, command) from error

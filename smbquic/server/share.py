@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from smbquic.server.disk import Disk
 from smbquic.storage.base import Storage
 
 
@@ -20,6 +21,7 @@ class Share:
     comment: str = ""
     encrypt: bool = False
     missing: bool = field(default=False, init=False)
+    disk: Disk = field(default_factory=Disk, init=False)
     _end: Callable[[], None] | None = field(default=None, init=False)
 
     def begin(self) -> None:

@@ -1,6 +1,7 @@
 """Holes in files: making them, finding them. [MS-FSA] 2.1.5.10.22, 2.1.5.10.36, 2.1.5.10.37"""
 
 from collections.abc import Coroutine
+from itertools import islice
 from typing import Any
 
 from smbquic.errors import StatusError
@@ -95,7 +96,7 @@ async def _zero(
 
 def query_allocated_ranges(
     context: Context, entry: Open, body: IoctlRequest
-) -> IoctlResponse | Answer:
+) -> IoctlResponse | Coroutine[Any, Any, Any]:
     """Where a file has data; all of it, if it does not claim to have holes."""
     entry.require(AccessMask.FILE_READ_DATA)
     start, length = unpack(FileRange.layout, body.input)
@@ -105,16 +106,24 @@ def query_allocated_ranges(
     length = min(length, stat.size - start)
     if length <= 0:
         return IoctlResponse(body.ctl_code, entry.file_id)
-    room = body.max_output_response // FileRange.SIZE
-    if not room:
+    if body.max_output_response < FileRange.SIZE:
         raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
-    if not stat.attributes & SPARSE:
-        found = [FileRange(start, length)]
-    else:
-        found = []
-        for fields in entry.file.allocated_ranges(start, length):
-            found.append(FileRange(*fields))
-            if len(found) > room:
-                break
-    response = IoctlResponse(body.ctl_code, entry.file_id, b"", encode_ranges(found[:room]))
-    return response if len(found) <= room else Answer(NtStatus.BUFFER_OVERFLOW, response)
+    if stat.attributes & SPARSE:
+        return _find_ranges(context, entry, body, FileRange(start, length))
+    return IoctlResponse(body.ctl_code, entry.file_id, b"", FileRange(start, length).encode())
+
+
+async def _find_ranges(
+    context: Context, entry: Open, body: IoctlRequest, within: FileRange
+) -> IoctlResponse | Answer:
+    """Looks for them on a thread: a file can have hundreds of thousands."""
+    room = body.max_output_response // FileRange.SIZE
+
+    def find() -> tuple[bytes, bool]:
+        found = entry.file.allocated_ranges(within.file_offset, within.length)
+        ranges = encode_ranges(FileRange(*fields) for fields in islice(found, room))
+        return ranges, next(found, None) is not None
+
+    ranges, more = await context.in_thread(find)
+    response = IoctlResponse(body.ctl_code, entry.file_id, b"", ranges)
+    return Answer(NtStatus.BUFFER_OVERFLOW, response) if more else response

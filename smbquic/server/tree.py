@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import access
+from smbquic.server.disk import Disk
 from smbquic.server.share import Share
 from smbquic.storage.base import Storage
 
@@ -32,6 +33,13 @@ class Tree:
         if self.share is None:
             raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)
         return self.share.storage
+
+    @property
+    def disk(self) -> Disk:
+        """How quick the disk under the share is; raises as `storage`."""
+        if self.share is None:
+            raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)
+        return self.share.disk
 
     @property
     def maximal_access(self) -> int:

@@ -206,6 +206,12 @@ class StorageFile(Protocol):
     def read(self, offset: int, length: int) -> Buffer:
         """Up to `length` bytes from `offset` on: fewer at the end of the file, none past it."""
 
+    def read_cached(self, offset: int, length: int) -> Buffer | None:
+        """The same, if nobody has to wait for a disk; raises BlockingIOError if somebody does.
+
+        None if the storage cannot tell.
+        """
+
     def write(self, offset: int, buffers: Sequence[Buffer]) -> int:
         """Write all of `buffers`, one behind the other, and return how many bytes that was."""
 

@@ -108,6 +108,29 @@ class LocalFile:
             length = min(length, os.fstat(fd).st_size - offset)
             return os.pread(fd, length, offset) if length > 0 else b""
 
+    def read_cached(self, offset: int, length: int) -> Buffer | None:
+        """The same, if all of it is in the page cache; BlockingIOError if it is not.
+
+        None where the file system cannot tell.
+        """
+        if not self._tree.tells_cached:
+            return None
+        with self.descriptor as fd:
+            length = min(length, os.fstat(fd).st_size - offset)
+            if length <= 0:
+                return b""
+            data = bytearray(length)
+            try:
+                count = os.preadv(fd, [data], offset, os.RWF_NOWAIT)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
+                self._tree.tells_cached = False
+                return None
+        if count < length:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.name)
+        return data
+
     def write(self, offset: int, buffers: Sequence[Buffer]) -> int:
         """Write all of `buffers`, one behind the other, and return how many bytes that was."""
         self._tree.require_writable()

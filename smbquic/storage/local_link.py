@@ -39,6 +39,10 @@ class LocalLink(LocalFile):
         """Nothing."""
         return b""
 
+    def read_cached(self, offset: int, length: int) -> bytes:
+        """Nothing."""
+        return b""
+
     def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
         """None."""
         return iter(())

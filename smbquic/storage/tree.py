@@ -100,6 +100,8 @@ class Tree:
         self._counts_links: Final = status.st_nlink > 0
         self.block_size: Final = os.fstatvfs(fd).f_frsize or 1
         self.extended: Final = xattrs.supported(fd)
+        # Whether a read can be asked not to wait for the disk; found out by the first one.
+        self.tells_cached = hasattr(os, "RWF_NOWAIT")
         self.lock: Final = threading.Lock()
         self.index: Final = CaseIndex()
         self._links: dict[FileKey, list[Link]] = {}

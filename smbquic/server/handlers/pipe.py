@@ -1,6 +1,7 @@
 """Commands in a tree of IPC$, where there are pipes and no files. [MS-SMB2] 3.3.5"""
 
 import logging
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from smbquic.errors import StatusError
@@ -10,6 +11,7 @@ from smbquic.server import access, services
 from smbquic.server.budget import PIPE
 from smbquic.server.context import Answer, Context, Endless
 from smbquic.server.pipes import Pipe
+from smbquic.server.slices import in_slices
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import CreateAction, CreateRequest, CreateResponse, OplockLevel
@@ -98,15 +100,14 @@ def close(context: Context, request: Request) -> CloseResponse:
     return CloseResponse()
 
 
-def write(context: Context, request: Request) -> WriteResponse:
+def write(context: Context, request: Request) -> WriteResponse | Coroutine[Any, Any, WriteResponse]:
     """Gives the service something to do."""
     body: WriteRequest = request.body
     pipe = context.pipe(body.file_id)
     pipe.require(_WRITE)
     if len(body.data) > context.max_size or body.channel:
         raise StatusError(NtStatus.INVALID_PARAMETER, "WRITE")
-    pipe.write(body.data)
-    return WriteResponse(len(body.data))
+    return in_slices(pipe.write(body.data), WriteResponse(len(body.data)))
 
 
 def read(context: Context, request: Request) -> ReadResponse | Answer | Endless:
@@ -164,14 +165,19 @@ def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer | Endl
         raise StatusError(NtStatus.INVALID_PIPE_STATE, "IOCTL")
     if pipe.available:
         raise StatusError(NtStatus.PIPE_BUSY, "IOCTL")
-    pipe.write(body.input)
-    found = pipe.read(body.max_output_response)
-    if found is None:
-        return Endless(_transceive_later(pipe, body))
-    return _output(pipe, body, *found)
+    written = in_slices(pipe.write(body.input), None)
+    if written is None:
+        found = pipe.read(body.max_output_response)
+        if found is not None:
+            return _output(pipe, body, *found)
+    return Endless(_transceive_later(pipe, body, written))
 
 
-async def _transceive_later(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer:
+async def _transceive_later(
+    pipe: Pipe, body: IoctlRequest, written: Awaitable[None] | None
+) -> IoctlResponse | Answer:
+    if written is not None:
+        await written
     return _output(pipe, body, *await pipe.read_later(body.max_output_response))
 
 

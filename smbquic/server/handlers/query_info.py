@@ -4,12 +4,12 @@ from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple
 
-from smbquic.errors import StatusError, WireError
+from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import security
 from smbquic.server.context import Answer, Context
-from smbquic.server.eas import encode_eas
+from smbquic.server.eas import decode_names, encode_eas
 from smbquic.server.links import tag_of
 from smbquic.server.open import Open
 from smbquic.server.volume import VOLUME_CLASSES
@@ -20,11 +20,7 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.dtyp.security_descriptor import SecurityInformation
-from smbquic.wire.fscc.extended_attributes import (
-    FullEaInformation,
-    decode_get_eas,
-    encode_full_eas,
-)
+from smbquic.wire.fscc.extended_attributes import FullEaInformation, encode_full_eas
 from smbquic.wire.fscc.file_information import (
     AccessInformation,
     AlignmentInformation,
@@ -123,7 +119,7 @@ def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> _Respo
     """
     entry.require(_READ_EA)
     attributes = entry.file.extended_attributes()
-    names = _asked_names(query)
+    names = decode_names(query, "QUERY_INFO") if query else None
     if names is not None:
         found = {name.lower(): (name, value) for name, value in attributes}
         # Who asks for what is not there gets it with an empty value.
@@ -150,15 +146,6 @@ def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> _Respo
     if start + len(chosen) < len(attributes):
         return Answer(NtStatus.BUFFER_OVERFLOW, response)
     return response
-
-
-def _asked_names(query: Buffer) -> list[str] | None:
-    if not query:
-        return None
-    try:
-        return [name.decode("ascii") for name in decode_get_eas(query)]
-    except (WireError, UnicodeDecodeError) as error:
-        raise _refusal(NtStatus.EA_LIST_INCONSISTENT) from error
 
 
 def _volume(context: Context, information_class: int, room: int) -> _Response:

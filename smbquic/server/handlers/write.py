@@ -8,6 +8,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server import access
 from smbquic.server.context import Context
+from smbquic.server.disk import SMALL_WRITE
 from smbquic.server.handlers.read import MAX_OFFSET
 from smbquic.server.notify import CONTENT
 from smbquic.server.open import Open
@@ -19,7 +20,10 @@ _WRITE_THROUGH = int(CreateOptions.FILE_WRITE_THROUGH)
 
 
 def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any, Any, Any]:
-    """Writes, and has it flushed first if the client asked for write-through."""
+    """Writes, and has it flushed first if the client asked for write-through.
+
+    On a thread if that may take a while.
+    """
     body: WriteRequest = request.body
     data, offset = body.data, body.offset
     size = len(data)
@@ -32,18 +36,32 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
     locks = entry.state.locks
     if locks:
         locks.check_write(entry, offset, size)
+    through = bool(entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH)
     if size:
         if entry.state.holders:
             entry.make_way(Cause.CHANGE)
         entry.before_write()
-        entry.file.write(offset, (data,))
+        disk = entry.tree.disk
+        if size > SMALL_WRITE or disk.is_slow:
+            return _write_on_thread(context, entry, body, through=through)
+        disk.run(entry.file.write, offset, (data,))
         entry.position = offset + size
         entry.keep_times()
         context.server.notifier.modified(entry, CONTENT)
     response = WriteResponse(size)
-    if entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH:
-        return _through(context, entry, response)
-    return response
+    return _through(context, entry, response) if through else response
+
+
+async def _write_on_thread(
+    context: Context, entry: Open, body: WriteRequest, *, through: bool
+) -> WriteResponse:
+    disk, file, size = entry.tree.disk, entry.file, len(body.data)
+    with context.server.notifier.modifying(entry, CONTENT):
+        await context.in_thread(disk.run, file.write, body.offset, (body.data,))
+        entry.position = body.offset + size
+        entry.keep_times()
+    response = WriteResponse(size)
+    return await _through(context, entry, response) if through else response
 
 
 async def _through(context: Context, entry: Open, response: WriteResponse) -> WriteResponse:

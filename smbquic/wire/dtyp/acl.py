@@ -6,7 +6,7 @@ from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
-from smbquic.wire.cursor import Buffer, Reader
+from smbquic.wire.cursor import Buffer, Reader, unpack
 from smbquic.wire.dtyp.sid import Sid
 from smbquic.wire.flags import Flags
 
@@ -56,17 +56,17 @@ class AceFlags(Flags):
     FAILED_ACCESS_ACE_FLAG = 0x80
 
 
-_SIMPLE = frozenset(
+_SIMPLE: frozenset[int] = frozenset(
     {
-        AceType.ACCESS_ALLOWED,
-        AceType.ACCESS_DENIED,
-        AceType.SYSTEM_AUDIT,
-        AceType.ACCESS_ALLOWED_CALLBACK,
-        AceType.ACCESS_DENIED_CALLBACK,
-        AceType.SYSTEM_AUDIT_CALLBACK,
-        AceType.SYSTEM_MANDATORY_LABEL,
-        AceType.SYSTEM_RESOURCE_ATTRIBUTE,
-        AceType.SYSTEM_SCOPED_POLICY_ID,
+        int(AceType.ACCESS_ALLOWED),
+        int(AceType.ACCESS_DENIED),
+        int(AceType.SYSTEM_AUDIT),
+        int(AceType.ACCESS_ALLOWED_CALLBACK),
+        int(AceType.ACCESS_DENIED_CALLBACK),
+        int(AceType.SYSTEM_AUDIT_CALLBACK),
+        int(AceType.SYSTEM_MANDATORY_LABEL),
+        int(AceType.SYSTEM_RESOURCE_ATTRIBUTE),
+        int(AceType.SYSTEM_SCOPED_POLICY_ID),
     }
 )
 
@@ -129,6 +129,11 @@ class Acl:
         entries = Reader(reader.take(size - _ACL.size))
         return cls([_read_ace(entries) for _ in range(count)], revision)
 
+    @staticmethod
+    def count(data: Buffer) -> int:
+        """How many entries the list at the beginning of `data` says to have; `WireError`."""
+        return int(unpack(_ACL, data)[3])
+
     def encode(self) -> bytes:
         """The list with all its entries."""
         entries = b"".join(ace.encode() for ace in self.aces)
@@ -144,6 +149,6 @@ def _read_ace(reader: Reader) -> Ace | OtherAce:
     if ace_type not in _SIMPLE:
         return OtherAce(ace_type, ace_flags, bytes(data))
     fields = Reader(data)
-    mask = fields.u32()
+    (mask,) = fields.unpack(_MASK)
     sid = Sid.read(fields)
-    return Ace(ace_type, ace_flags, mask, sid, bytes(fields.take(fields.remaining)))
+    return Ace(ace_type, ace_flags, mask, sid, bytes(data[fields.offset :]))

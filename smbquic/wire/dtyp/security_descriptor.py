@@ -5,7 +5,7 @@ from struct import Struct
 from typing import Self
 
 from smbquic.errors import WireError
-from smbquic.wire.cursor import Buffer
+from smbquic.wire.cursor import Buffer, unpack
 from smbquic.wire.dtyp.acl import Acl
 from smbquic.wire.dtyp.sid import Sid
 from smbquic.wire.flags import Flags
@@ -91,6 +91,12 @@ class SecurityDescriptor:
             control,
             sbz1,
         )
+
+    @staticmethod
+    def count_aces(data: Buffer) -> int:
+        """How many entries the longer list in `data` has, without decoding them; `WireError`."""
+        *_, sacl, dacl = unpack(_DESCRIPTOR, data)
+        return max(Acl.count(data[offset:]) if offset else 0 for offset in (sacl, dacl))
 
     def encode(self) -> bytes:
         """The descriptor with all its parts."""

@@ -11,6 +11,7 @@ _HEAD = Struct("<BB6s")
 _SUB_AUTHORITY = Struct("<I")
 _REVISION = 1
 _MOST_SUB_AUTHORITIES = 15
+_SUB_AUTHORITIES = [Struct(f"<{count}I") for count in range(_MOST_SUB_AUTHORITIES + 1)]
 _LARGEST_AUTHORITY = 0xFFFFFFFFFFFF
 _LARGEST_SUB_AUTHORITY = 0xFFFFFFFF
 
@@ -43,11 +44,7 @@ class Sid:
         revision, count, authority = reader.unpack(_HEAD)
         if revision != _REVISION or count > _MOST_SUB_AUTHORITIES:
             raise WireError(f"SID: revision {revision} with {count} sub-authorities")
-        parts = reader.take(count * _SUB_AUTHORITY.size)
-        return cls(
-            int.from_bytes(authority, "big"),
-            tuple(part for (part,) in _SUB_AUTHORITY.iter_unpack(parts)),
-        )
+        return cls(int.from_bytes(authority, "big"), reader.unpack(_SUB_AUTHORITIES[count]))
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:

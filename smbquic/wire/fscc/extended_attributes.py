@@ -1,6 +1,6 @@
 """Extended attributes. [MS-FSCC] 2.4.16"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from struct import Struct
 
@@ -45,12 +45,15 @@ def encode_full_eas(attributes: Iterable[FullEaInformation]) -> bytes:
 
 def decode_full_eas(data: Buffer) -> list[FullEaInformation]:
     """All attributes of a list. Raises `WireError`."""
-    attributes = []
+    return list(iterate_full_eas(data))
+
+
+def iterate_full_eas(data: Buffer) -> Iterator[FullEaInformation]:
+    """The attributes of a list, decoded one by one. Raises `WireError` at the first bad one."""
     for reader in iterate_chain(data, _FULL.size):
         flags, name_length, value_length = reader.unpack(_FULL_AFTER_NEXT)
         name = _terminated(reader, name_length)
-        attributes.append(FullEaInformation(name, bytes(reader.take(value_length)), flags))
-    return attributes
+        yield FullEaInformation(name, bytes(reader.take(value_length)), flags)
 
 
 def encode_get_eas(names: Iterable[bytes]) -> bytes:
@@ -63,7 +66,12 @@ def decode_get_eas(data: Buffer) -> list[bytes]:
 
     [MS-FSCC] 2.4.16.1
     """
-    return [_terminated(reader, reader.u8()) for reader in iterate_chain(data, _GET.size)]
+    return list(iterate_get_eas(data))
+
+
+def iterate_get_eas(data: Buffer) -> Iterator[bytes]:
+    """The same names, decoded one by one. Raises `WireError` at the first bad one."""
+    return (_terminated(reader, reader.u8()) for reader in iterate_chain(data, _GET.size))
 
 
 def _terminated(reader: Reader, length: int) -> bytes:

@@ -327,7 +327,7 @@ async def test_the_right_to_list_is_needed(client: Any) -> None:
 async def test_others_have_a_turn_while_a_long_listing_is_made(
     client: Any, root: Path, folder: FileId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query_directory, "_BATCH", 3)
+    monkeypatch.setattr(query_directory, "TIME_SLICE", 0.0)
     wanted = [f"file {number}" for number in range(200)]
     fill(root, *wanted)
 
@@ -342,7 +342,7 @@ async def test_others_have_a_turn_while_a_long_listing_is_made(
 async def test_a_close_does_not_cut_the_listing_before_it(
     client: Any, root: Path, folder: FileId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query_directory, "_BATCH", 3)
+    monkeypatch.setattr(query_directory, "TIME_SLICE", 0.0)
     fill(root, *(f"file {number}" for number in range(50)))
 
     asked = client.send(query(folder))

@@ -1,0 +1,58 @@
+"""Whether the disk under a share can be waited for on the event loop, or only on a thread.
+
+Whoever waits for a disk on the event loop has everybody else wait with them. A thread costs some
+50 microseconds, as much as a tenth of a small request. So what the operating system says to have
+in memory is read at once. Where it does not say, and for writes, it depends on how many bytes it
+is about, and on whether the disk was quick lately: after one operation that took long, or while
+one does, all others are done on threads for `CAUTION` seconds.
+"""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+SMALL_READ: Final = 1 << 20
+"""Bytes that are read on the event loop at most where nobody knows how long it takes."""
+SMALL_WRITE: Final = 64 << 10
+"""The same of writes, which are what fills a disk's queue, and so waits for it."""
+SLOW: Final = 0.02
+"""Seconds from which on an operation says of its disk that it is slow."""
+CAUTION: Final = 60.0
+"""Seconds for which it is taken for slow then."""
+
+_T = TypeVar("_T")
+
+
+class Disk:
+    """How quick the disk of one share was lately. Safe to use from several threads."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._running: dict[object, float] = {}
+        self._slow_until = 0.0
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether an operation took long lately, or has been under way for long."""
+        now = self._clock()
+        if now < self._slow_until:
+            return True
+        with self._lock:
+            oldest = next(iter(self._running.values()), now)
+        return now - oldest > SLOW
+
+    def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Call what reads or writes, on whatever thread, and note how long it takes."""
+        operation, started = object(), self._clock()
+        with self._lock:
+            self._running[operation] = started
+        try:
+            return function(*arguments)
+        finally:
+            ended = self._clock()
+            with self._lock:
+                del self._running[operation]
+            if ended - started > SLOW:
+                self._slow_until = ended + CAUTION
