@@ -84,9 +84,16 @@ class Descriptors:
         found = known.get(name)
         if found is not None and now < found.expires:
             return found.descriptor
-        descriptor = self._find(storage, name)
-        known.remember(name, _Known(now + LIFETIME, descriptor))
-        return descriptor
+        parent = None
+        folder = ""
+        for stored, stat in storage.securities(name):
+            folder = f"{folder}\\{stat.name}" if folder else stat.name
+            own = None if stored is None else security.decode(stored)
+            if own is None or not own.control & _PRESENT:
+                own = None if parent is None else _inherited(parent, own, stat)
+            known.remember(folder, _Known(now + LIFETIME, own))
+            parent = own
+        return parent
 
     def shown(self, storage: Storage, file: StorageFile) -> SecurityDescriptor:
         """What a client is shown: the file's own, with what is missing there made up."""
@@ -109,16 +116,6 @@ class Descriptors:
             self._folders.pop(storage, None)
         elif storage in self._folders:
             self._folders[storage].forget(name)
-
-    def _find(self, storage: Storage, name: str) -> SecurityDescriptor | None:
-        stored = storage.security(name)
-        own = None if stored is None else security.decode(stored)
-        if own is not None and own.control & _PRESENT:
-            return own
-        if not name:
-            return None
-        parent = self.folder(storage, parent_of(name))
-        return None if parent is None else _inherited(parent, own, storage.stat(name))
 
 
 def _marked(dacl: Acl | None) -> Acl | None:

@@ -372,8 +372,11 @@ class Storage(Protocol):
     def stat(self, name: str) -> FileStat:
         """What is known of `name`, without opening it; errors as for `open`."""
 
-    def security(self, name: str) -> bytes | None:
-        """What `StorageFile.security` would tell of a folder; errors as for `open`."""
+    def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
+        """What `StorageFile.security` and `stat` would tell of the folder, and of those above it.
+
+        The root comes first; errors as for `open`.
+        """
 
     def volume(self) -> VolumeStat:
         """The disk under the share."""

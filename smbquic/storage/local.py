@@ -107,9 +107,9 @@ class LocalStorage:
         """What is known of `name`, without opening it; errors as for `open`."""
         return self._tree.stat(name)
 
-    def security(self, name: str) -> bytes | None:
-        """The security descriptor that is stored with a folder, or None."""
-        return self._tree.security(name)
+    def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
+        """The descriptors that are stored with a folder and those above it, the root's first."""
+        return self._tree.securities(name)
 
     def volume(self) -> VolumeStat:
         """The disk under the share's root. It is called NTFS, as everybody does: clients take

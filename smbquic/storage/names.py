@@ -25,6 +25,8 @@ from smbquic.storage.base import NameInvalid
 SEPARATOR: Final = "\\"
 MAX_UNITS: Final = 255
 """The longest component, in UTF-16 units on the wire and in bytes on the disk."""
+MAX_DEPTH: Final = 256
+"""Components of a name: each is a step on the disk whenever something is opened."""
 
 _PRIVATE: Final = 0xF000
 _FORBIDDEN: Final = '"*:<>?\\|'
@@ -55,6 +57,8 @@ def split(name: str) -> list[str]:
     """
     if not name:
         return []
+    if name.count(SEPARATOR) >= MAX_DEPTH:
+        raise NameInvalid("a name with too many folders", f"{name[:MAX_UNITS]}...")
     components = name.split(SEPARATOR)
     for component in components:
         to_disk(component)

@@ -15,6 +15,7 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -128,21 +129,28 @@ class Tree:
         if self.is_gone:
             raise RootGone(self.label)
 
-    def walk(self, components: list[str]) -> tuple[int, list[str]]:
+    def walk(
+        self, components: list[str], visit: Callable[[int, str], None] | None = None
+    ) -> tuple[int, list[str]]:
         """A descriptor of the folder, to be closed by the caller, and its name in real case.
 
-        Raises PathNotFound, also for what is no folder, and RootGone.
+        `visit` is called with the descriptor and the name of each folder on the way, from the root
+        on. Raises PathNotFound, also for what is no folder, and RootGone.
         """
         self.require_root()
         with self.root as root:
             here = os.dup(root)
         real = []
         try:
+            if visit is not None:
+                visit(here, "")
             for component in components:
                 raw, following = self._step(here, component)
                 os.close(here)
                 here = following
                 real.append(from_disk(raw))
+                if visit is not None:
+                    visit(here, real[-1])
         except BaseException as error:
             try:
                 if isinstance(error, OSError) and error.errno in _NO_WAY:
@@ -281,13 +289,17 @@ class Tree:
         link.parent, link.raw, link.components = parent, raw, components
         link.unsynced = True
 
-    def security(self, name: str) -> bytes | None:
-        """The descriptor that is stored with a folder; raises as `stat`."""
-        directory, _ = self.walk(split(name))
-        try:
-            return xattrs.get(path_of(directory, b"."), xattrs.SECURITY)
-        finally:
-            os.close(directory)
+    def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
+        """What is stored with a folder and those above it, and known of them; raises as `stat`."""
+        found = []
+
+        def look(directory: int, last: str) -> None:
+            stored = xattrs.get(path_of(directory, b"."), xattrs.SECURITY)
+            found.append((stored, self.stat_folder(directory, last)))
+
+        directory, _ = self.walk(split(name), look)
+        os.close(directory)
+        return found
 
     def attach_stream(self, key: FileKey, name: str) -> StreamSlot:
         """The slot for a stream that was just opened by its real name."""

@@ -68,6 +68,8 @@ _SYNCHRONOUS = int(
 )
 _WRITE_THROUGH = int(CreateOptions.FILE_WRITE_THROUGH)
 _UNBUFFERED = int(CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING)
+_MAX_BUFFER = 1 << 17
+"""Bytes of what is set: twice as long as a name can be, and all extended attributes of a file."""
 _SETTABLE_MODE = _SYNCHRONOUS | _WRITE_THROUGH | int(CreateOptions.FILE_SEQUENTIAL_ONLY)
 
 _KNOWN_DISPOSITION = int(
@@ -118,6 +120,8 @@ def _file(context: Context, entry: Open, information_class: int, buffer: Buffer)
     if kind is None:
         known = information_class in _NEVER_HERE
         raise _refusal(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
+    if len(buffer) > _MAX_BUFFER:
+        raise _refusal(NtStatus.INVALID_PARAMETER)
     if len(buffer) < kind.minimum:
         raise _refusal(NtStatus.INFO_LENGTH_MISMATCH)
     if context.tree.read_only and not kind.of_open:

@@ -171,12 +171,12 @@ def test_a_descriptor_is_kept_and_means_nothing(
     assert file.security() == b"descriptor"
     assert file.extended_attributes() == []
     with pytest.raises(base.PathNotFound):
-        storage.security("file")
-    assert storage.security("") is None
+        storage.securities("file")
+    assert storage.securities("")[-1][0] is None
     folder, _ = storage.open("", directory=True)
     folder.set_security(b"of the root")
     folder.close()
-    assert storage.security("") == b"of the root"
+    assert storage.securities("")[-1][0] == b"of the root"
 
 
 def test_a_folder_s_descriptor_by_name(storage: LocalStorage, root: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_folder_s_descriptor_by_name(storage: LocalStorage, root: Path) -> Non
     inner.set_security(b"inner")
     inner.close()
 
-    assert storage.security("OUTER\\inner") == b"inner"
-    assert storage.security("outer") is None
+    assert storage.securities("OUTER\\inner")[-1][0] == b"inner"
+    assert storage.securities("outer")[-1][0] is None
     with pytest.raises(base.PathNotFound):
-        storage.security("nowhere")
+        storage.securities("nowhere")

@@ -26,7 +26,7 @@ def test_a_deleted_folder_is_not_an_empty_one(storage: LocalStorage, root: Path)
         lambda: storage.open("new", Disposition.CREATE),
         lambda: storage.stat(""),
         lambda: storage.stat("folder\\file"),
-        lambda: storage.security(""),
+        lambda: storage.securities(""),
         lambda: list(folder.scan()),
         storage.volume,
     ):
