@@ -14,6 +14,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.server.locks import Locks
 from smbquic.server.notify import Notifier
+from smbquic.server.open_names import OpenNames
 from smbquic.server.oplocks import Cause, take_back
 from smbquic.server.status import status_of
 from smbquic.wire.access_mask import AccessMask
@@ -137,6 +138,7 @@ class FileTable:
         self.applications = applications
         self.creations = creations
         self._states: dict[Hashable, FileState] = {}
+        self._names = OpenNames()
         self.notifier = Notifier()
         self.failed_deletions = 0
 
@@ -174,16 +176,18 @@ class FileTable:
 
     def open_below(self, storage: Storage, folder: str) -> FileState | None:
         """Something in a folder of a storage that is open, at whatever depth."""
-        prefix = folder + "\\"
-        return next(
-            (
-                state
-                for state in self._states.values()
-                for entry in state.opens
-                if entry.tree.storage is storage and entry.file.name.startswith(prefix)
-            ),
-            None,
-        )
+        entry = self._names.find_below(storage, folder)
+        return None if entry is None else entry.state
+
+    def add(self, entry: Open) -> None:
+        """Takes a new open in."""
+        entry.state.add(entry)
+        self._names.add(entry)
+
+    def renamed(self, state: FileState) -> None:
+        """Takes note that a file, or a stream, may go by another name now."""
+        for entry in state.opens:
+            self._names.renew(entry)
 
     def remove(self, entry: Open) -> OSError | None:
         """Takes an open out, closes its file, and deletes that if it is time.
@@ -192,6 +196,7 @@ class FileTable:
         """
         state = entry.state
         state.remove(entry)
+        self._names.remove(entry)
         state.locks.remove_owner(entry)
         if entry.durable is not None:
             self.durables.remove(entry)

@@ -55,6 +55,7 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
     if folder != source:
         _keep_descriptor(context, entry)
     entry.file.rename(new_name, replace=replace)
+    context.server.files.renamed(entry.state)
     entry.times.renamed(change_time)
     entry.keep_times()
     if entry.is_directory:
@@ -109,6 +110,7 @@ def _rename_stream(context: Context, entry: Open, new_name: str, *, replace: boo
     file.rename(stream, replace=replace)
     context.server.notifier.renamed(entry, old_name)
     context.server.files.moved(state, file.key)
+    context.server.files.renamed(state)
 
 
 def _is_busy(context: Context, entry: Open) -> bool:

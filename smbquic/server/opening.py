@@ -210,7 +210,7 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         parent_key=wish.parent_key,
         on_close=[release],
     )
-    state.add(entry)
+    server.files.add(entry)
     context.session.add(entry)
     if action is not Action.OPENED:
         entry.tell_folder()

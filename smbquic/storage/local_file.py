@@ -354,7 +354,8 @@ class LocalFile:
                 with self._tree.lock:
                     old_parent = self._tree.verify(self._link)
                     raw = self._rename(old_parent, left, last, replace=replace)
-                    self._tree.move(self._link, left, raw, [*folders, from_disk(raw)])
+                    name = [*folders, from_disk(raw)]
+                    self._tree.move(self._link, left, raw, name, below=self._is_directory)
                     left = old_parent
             finally:
                 os.close(left)

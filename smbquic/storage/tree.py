@@ -276,14 +276,16 @@ class Tree:
             raise FileNotFoundError(errno.ENOENT, "another file has taken the name", link.last)
         return link.parent
 
-    def move(self, link: Link, parent: int, raw: bytes, components: list[str]) -> None:
+    def move(
+        self, link: Link, parent: int, raw: bytes, components: list[str], *, below: bool
+    ) -> None:
         """Take note that a file goes by another name now; takes `parent` over.
 
-        The caller holds the lock and closes the folder that the link was in. What is open below
-        a renamed folder gets its new name too.
+        The caller holds the lock and closes the folder that the link was in. With `below` it is
+        a folder, and what is open in it gets its new name too.
         """
         depth = len(link.components)
-        for other in (other for group in self._links.values() for other in group):
+        for other in (each for group in self._links.values() for each in group) if below else ():
             if len(other.components) > depth and other.components[:depth] == link.components:
                 other.components = components + other.components[depth:]
         link.parent, link.raw, link.components = parent, raw, components

@@ -164,17 +164,19 @@ async def test_reads_where_nobody_knows_what_is_cached(
 async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
     connect: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smbquic.server.connection.MAX_OUTSTANDING", 2 * SMALL_WRITE)
+    monkeypatch.setattr(
+        "smbquic.server.connection.MAX_OUTSTANDING", 2 * (SMALL_WRITE + (64 << 10)) - 1
+    )
     client = await connect()
     file_id = await client.open("file")
     stalled = stall(monkeypatch, "write")
     waiting = [client.send(WriteRequest(0, file_id, bytes(SMALL_WRITE + 1))) for _ in range(4)]
     await until(stalled.begun.is_set)
     [connection] = client.server.connections
-    await until(lambda: connection.outstanding > 2 * SMALL_WRITE)
+    await until(lambda: connection.outstanding > 2 * (SMALL_WRITE + (64 << 10)) - 1)
     for _ in range(20):
         await until(lambda: True)
-    assert connection.outstanding == 4 * SMALL_WRITE
+    assert connection.outstanding == 2 * (SMALL_WRITE + (64 << 10))
     stalled.goes_on.set()
     for message_id in waiting:
         assert (await client.answer(message_id)).status == NtStatus.SUCCESS

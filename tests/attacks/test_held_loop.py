@@ -1,0 +1,354 @@
+"""Each command at its largest: one message of a client never keeps all others waiting for long.
+
+What is asserted is how often others had their turn meanwhile, or that too much is refused at once,
+and never a time.
+"""
+
+import struct
+import threading
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smbquic.ntstatus import NtStatus
+from smbquic.server import dispatch, eas, oplocks, pipes, security
+from smbquic.server.handlers import query_directory
+from smbquic.server.slices import SLICE
+from smbquic.storage import names
+from smbquic.storage.base import SPARSE
+from smbquic.storage.local_file import LocalFile
+from smbquic.wire.close import CloseRequest
+from smbquic.wire.create import CreateOptions, OplockLevel
+from smbquic.wire.create_contexts import (
+    CREATE_EA_BUFFER,
+    CREATE_SD_BUFFER,
+    CreateContext,
+    LeaseFlags,
+    LeaseState,
+    LeaseV2,
+)
+from smbquic.wire.dtyp.acl import Ace, AceType, Acl
+from smbquic.wire.dtyp.security_descriptor import (
+    SecurityDescriptor,
+    SecurityDescriptorControl,
+    SecurityInformation,
+)
+from smbquic.wire.dtyp.sid import Sid
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.extended_attributes import (
+    FullEaInformation,
+    encode_full_eas,
+    encode_get_eas,
+)
+from smbquic.wire.fscc.file_information import FileInformationClass, RenameInformation
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.ioctl import IoctlRequest
+from smbquic.wire.lock import LockElement, LockFlags, LockRequest
+from smbquic.wire.logoff import LogoffRequest
+from smbquic.wire.query_directory import QueryDirectoryRequest
+from smbquic.wire.query_info import InfoType, QueryInfoRequest
+from smbquic.wire.read import ReadRequest
+from smbquic.wire.rpc.pdu import PduType
+from smbquic.wire.set_info import SetInfoRequest
+from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import (
+    client,
+    connect,
+    create_request,
+    root,
+    server,
+    server_with,
+    turns,
+    until,
+)
+
+__all__ = ["client", "connect", "create_request", "root", "server", "server_with", "turns", "until"]
+
+FOLDER = CreateOptions.FILE_DIRECTORY_FILE
+LOCK = LockFlags.EXCLUSIVE_LOCK | LockFlags.FAIL_IMMEDIATELY
+ID_BOTH = 37
+MEBIBYTE = 1 << 20
+
+
+async def test_a_compound_of_64(
+    client: Any, create_request: Any, turns: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "TIME_SLICE", 0.0)
+    counted = turns()
+    responses = await client.compound(*(create_request(f"file {number}") for number in range(64)))
+    assert {response.status for response in responses} == {NtStatus.SUCCESS}
+    assert await counted.end() >= 63
+
+
+@pytest.mark.parametrize("pattern", ["*", "*<" * 126 + "<Q", "*?" * 127])
+async def test_a_listing(
+    client: Any, root: Path, turns: Any, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    monkeypatch.setattr(query_directory, "TIME_SLICE", 0.0)
+    entries, least = 300, query_directory._LEAST
+    for number in range(entries):
+        (root / f"{number:0200}").touch()
+    folder = await client.open("", create_options=FOLDER)
+    counted = turns()
+    await client.call(QueryDirectoryRequest(ID_BOTH, folder, pattern, 8 * MEBIBYTE))
+    assert await counted.end() >= entries // least
+
+
+async def test_locks(client: Any, turns: Any) -> None:
+    ranges = 4096
+    file_id = await client.open("file")
+    for flags in (LOCK, LockFlags.UNLOCK, LOCK):
+        counted = turns()
+        elements = [LockElement(2 * number, 1, flags) for number in range(ranges)]
+        response = await client.call(LockRequest(0, file_id, elements))
+        assert response.status == NtStatus.SUCCESS
+        assert await counted.end() >= ranges // SLICE - 1
+    counted = turns()
+    assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
+    assert await counted.end() >= ranges // SLICE - 1
+
+
+async def test_the_end_of_a_session_with_many_opens(client: Any, turns: Any) -> None:
+    opens = 4 * SLICE
+    for _ in range(opens):
+        await client.open("file")
+    counted = turns()
+    assert (await client.call(LogoffRequest())).status == NtStatus.SUCCESS
+    assert await counted.end() >= opens // SLICE - 1
+
+
+def descriptor(aces: int) -> bytes:
+    entries = [
+        Ace(AceType.ACCESS_ALLOWED, 3, 0x1F01FF, Sid(22, (1, number))) for number in range(aces)
+    ]
+    control = int(SecurityDescriptorControl.DP)
+    return SecurityDescriptor(dacl=Acl([*entries]), control=control).encode()
+
+
+@pytest.mark.parametrize(
+    ("aces", "status"),
+    [(security.MAX_ACES, NtStatus.SUCCESS), (2700, NtStatus.INVALID_ACL)],
+)
+async def test_access_control_lists_of_64_kib(client: Any, aces: int, status: NtStatus) -> None:
+    file_id = await client.open("file")
+    wanted = descriptor(aces)
+    response = await client.call(
+        SetInfoRequest(InfoType.SECURITY, 0, file_id, wanted, SecurityInformation.DACL)
+    )
+    # The disk may have no room for the longest one that is allowed.
+    assert response.status in (status, NtStatus.DISK_FULL, NtStatus.NOT_SUPPORTED)
+    response = await client.create("new", contexts=[CreateContext(CREATE_SD_BUFFER, wanted)])
+    assert response.status in (status, NtStatus.DISK_FULL, NtStatus.NOT_SUPPORTED)
+    assert (status is NtStatus.SUCCESS) or response.status == status
+
+
+def attributes(number: int, value: bytes = b"v") -> bytes:
+    return encode_full_eas(FullEaInformation(b"A%d" % each, value) for each in range(number))
+
+
+@pytest.mark.parametrize("value", [b"", b"v"])
+async def test_extended_attributes(client: Any, root: Path, value: bytes) -> None:
+    too_many = attributes(eas.MAX_COUNT + 1, value)
+    file_id = await client.open("file")
+    full = FileInformationClass.FileFullEaInformation
+    response = await client.call(SetInfoRequest(InfoType.FILE, full, file_id, too_many))
+    assert response.status in (NtStatus.EA_TOO_LARGE, NtStatus.EAS_NOT_SUPPORTED)
+    contexts = [CreateContext(CREATE_EA_BUFFER, too_many)]
+    response = await client.create("new", contexts=contexts)
+    assert response.status in (NtStatus.EA_TOO_LARGE, NtStatus.EAS_NOT_SUPPORTED)
+    assert not (root / "new").exists()
+
+
+async def test_names_of_extended_attributes(client: Any) -> None:
+    file_id = await client.open("file")
+    asked = encode_get_eas(b"A" for _ in range(eas.MAX_COUNT + 1))
+    full = FileInformationClass.FileFullEaInformation
+    response = await client.call(
+        QueryInfoRequest(InfoType.FILE, full, MEBIBYTE, file_id, input_buffer=asked)
+    )
+    assert response.status == NtStatus.EA_LIST_INCONSISTENT
+
+
+async def test_what_is_set_has_a_largest_size(client: Any) -> None:
+    file_id = await client.open("file")
+    rename = FileInformationClass.FileRenameInformation
+    name = RenameInformation("a" * 32_767).encode() + bytes(1 << 17)
+    response = await client.call(SetInfoRequest(InfoType.FILE, rename, file_id, name))
+    assert response.status == NtStatus.INVALID_PARAMETER
+
+
+async def test_names_of_many_folders(client: Any) -> None:
+    deep = "\\".join("d" * 16_000)
+    file_id = await client.open("file")
+    assert (await client.create(deep)).status == NtStatus.OBJECT_NAME_INVALID
+    rename = FileInformationClass.FileRenameInformation
+    buffer = RenameInformation(deep).encode()
+    response = await client.call(SetInfoRequest(InfoType.FILE, rename, file_id, buffer))
+    assert response.status == NtStatus.OBJECT_NAME_INVALID
+
+
+async def test_what_holds_for_many_folders_is_read_in_one_walk(
+    client: Any, root: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depth = 100
+    (root / Path(*["d"] * depth)).mkdir(parents=True)
+    storage = server.share("data").storage
+    steps = count()
+    step = storage._tree._step
+
+    def counted(*arguments: Any) -> Any:
+        next(steps)
+        return step(*arguments)
+
+    monkeypatch.setattr(storage._tree, "_step", counted)
+    assert (await client.create("\\".join("d" * depth))).status == NtStatus.SUCCESS
+    # There, and for the descriptors of the folder that it is in.
+    assert next(steps) <= 3 * depth
+    assert names.MAX_DEPTH <= 256
+
+
+async def test_allocated_ranges(
+    connect: Any, client: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+    extents = 100_000
+
+    def allocated(*_: object) -> Iterator[tuple[int, int]]:
+        begun.set()
+        assert goes_on.wait(60)
+        return ((65_536 * number, 4096) for number in range(extents))
+
+    other = await connect()
+    file_id = await client.open("file")
+    await client.call(IoctlRequest(Fsctl.SET_SPARSE, file_id))
+    await client.call(WriteRequest(0, file_id, b"x"))
+    stat = LocalFile.stat
+
+    def sparse(file: LocalFile) -> Any:
+        found = stat(file)
+        found.attributes |= SPARSE
+        return found
+
+    monkeypatch.setattr(LocalFile, "stat", sparse)
+    monkeypatch.setattr(LocalFile, "allocated_ranges", allocated)
+    waiting = client.send(
+        IoctlRequest(
+            Fsctl.QUERY_ALLOCATED_RANGES,
+            file_id,
+            max_output_response=8 * MEBIBYTE,
+            input=struct.pack("<QQ", 0, 1 << 40),
+        )
+    )
+    await until(begun.is_set)
+    assert (await other.create("another")).status == NtStatus.SUCCESS
+    goes_on.set()
+    response = await client.answer(waiting)
+    assert response.status == NtStatus.SUCCESS
+    assert len(response.body.output) == 16 * extents
+
+
+async def test_many_pdus_in_one_write_to_a_pipe(
+    client: Any, turns: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipes, "TIME_SLICE", 0.0)
+    await client.connect("IPC$")
+    pipe = await client.open("srvsvc")
+    number = 4096
+    pdu = struct.pack("<BBBB4sHHI", 5, 0, PduType.CO_CANCEL, 3, b"\x10\0\0\0", 16, 0, 1)
+    counted = turns()
+    response = await client.call(WriteRequest(0, pipe, pdu * number))
+    assert response.body.count == number * len(pdu)
+    assert await counted.end() >= number
+
+
+@pytest.mark.parametrize("leases", [False, True])
+async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
+    connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch, leases: bool
+) -> None:
+    monkeypatch.setattr(oplocks, "MAX_HOLDERS", 3)
+    monkeypatch.setattr("smbquic.server.leases.MAX_HOLDERS", 3)
+    holder, other = await connect(), await connect(client_guid=bytes(15) + b"o")
+
+    async def open_one(number: int) -> tuple[FileId, int]:
+        if leases:
+            key = number.to_bytes(16, "little")
+            lease = LeaseV2(key, LeaseState.READ_CACHING, LeaseFlags(0), bytes(16), 0)
+            contexts, level = [lease.context()], OplockLevel.OPLOCK_LEVEL_LEASE
+        else:
+            contexts, level = [], OplockLevel.OPLOCK_LEVEL_II
+        response = await holder.create("file", requested_oplock_level=level, contexts=contexts)
+        return response.body.file_id, response.body.oplock_level
+
+    opened = [await open_one(number) for number in range(5)]
+    none = OplockLevel.OPLOCK_LEVEL_NONE
+    assert [level == none for _, level in opened] == [False] * 3 + [True] * 2
+    file_id = await other.open("file")
+    assert (await other.call(WriteRequest(0, file_id, b"x"))).status == NtStatus.SUCCESS
+    for _ in range(3):
+        await holder.notice()
+    assert await holder.is_quiet()
+    # What was taken back makes room, if its open is closed.
+    for each, _ in opened:
+        await holder.call(CloseRequest(each))
+    assert (await open_one(9))[1] != none
+
+
+async def test_share_modes_of_many_opens_are_compared_once_each(client: Any, server: Any) -> None:
+    for _ in range(50):
+        await client.open("file")
+    [state] = server.files._states.values()
+    assert len(state._modes) == 1
+    await client.call(CloseRequest(await client.open("file")))
+    assert sum(state._modes.values()) == 50
+
+
+async def test_a_rename_of_a_folder_does_not_look_at_what_is_open_elsewhere(
+    client: Any, root: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b", "b0", "c"):
+        (root / folder).mkdir()
+        if folder != "b":
+            await client.open(f"{folder}\\file")
+    files = server.files
+    storage = server.share("data").storage
+    assert files.open_below(storage, "b") is None
+    assert files.open_below(storage, "a") is not None
+    folder = await client.open("b", create_options=FOLDER)
+    rename = FileInformationClass.FileRenameInformation
+    buffer = RenameInformation("b1").encode()
+    response = await client.call(SetInfoRequest(InfoType.FILE, rename, folder, buffer))
+    assert response.status == NtStatus.SUCCESS
+    await client.call(CloseRequest(folder))
+    file_id = await client.open("free")
+    buffer = RenameInformation("b1\\moved").encode()
+    response = await client.call(SetInfoRequest(InfoType.FILE, rename, file_id, buffer))
+    assert response.status == NtStatus.SUCCESS
+    assert files.open_below(storage, "b1") is not None
+    await client.call(CloseRequest(file_id))
+    assert files.open_below(storage, "b1") is None
+
+
+async def test_the_largest_reads_and_writes_of_a_disk_that_takes_long_are_done_on_threads(
+    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    write, read = LocalFile.write, LocalFile.read
+
+    def noted(function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            threads.append(threading.current_thread())
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(LocalFile, "write", noted(write))
+    monkeypatch.setattr(LocalFile, "read", noted(read))
+    monkeypatch.setattr(LocalFile, "read_cached", lambda *_: None)
+    file_id = await client.open("file")
+    data = bytes(8 * MEBIBYTE)
+    assert (await client.call(WriteRequest(0, file_id, data))).body.count == len(data)
+    assert bytes((await client.call(ReadRequest(len(data), 0, file_id))).body.data) == data
+    assert threading.main_thread() not in threads
