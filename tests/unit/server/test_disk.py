@@ -1,5 +1,6 @@
 """Reads and writes that wait for a disk wait on a thread, and nobody else with them."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.disk import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, Disk
+from smbquic.server.limits import Limits
 from smbquic.storage.local_file import LocalFile
 from smbquic.wire.file_id import FileId
 from smbquic.wire.read import ReadRequest
@@ -162,22 +164,22 @@ async def test_reads_where_nobody_knows_what_is_cached(
 
 
 async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
-    connect: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Any, server_with: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "smbquic.server.connection.MAX_OUTSTANDING", 2 * (SMALL_WRITE + (64 << 10)) - 1
-    )
-    client = await connect()
-    file_id = await client.open("file")
-    stalled = stall(monkeypatch, "write")
-    waiting = [client.send(WriteRequest(0, file_id, bytes(SMALL_WRITE + 1))) for _ in range(4)]
+    # One user may have a quarter of it, answers to come included.
+    client = await connect(to=server_with(Limits(buffers=8 * SMALL_READ, interim_delay=30.0)))
+    file_id = await opened(client, "file", b"content")
+    monkeypatch.setattr(LocalFile, "read_cached", lambda *_: None)
+    stalled = stall(monkeypatch, "read")
+    waiting = [client.send(ReadRequest(SMALL_READ + 1, 0, file_id)) for _ in range(4)]
     await until(stalled.begun.is_set)
     [connection] = client.server.connections
-    await until(lambda: connection.outstanding > 2 * (SMALL_WRITE + (64 << 10)) - 1)
-    for _ in range(20):
-        await until(lambda: True)
-    assert connection.outstanding == 2 * (SMALL_WRITE + (64 << 10))
+    await until(lambda: len(connection.tasks) == 2)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(connection.tasks) == 2
+    assert connection.postponed > 2 * SMALL_READ
     stalled.goes_on.set()
     for message_id in waiting:
         assert (await client.answer(message_id)).status == NtStatus.SUCCESS
-    await until(lambda: connection.outstanding == 0)
+    await until(lambda: connection.postponed == 0)
