@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.oplocks import (
-    HANDLE,
-    MAX_HOLDERS,
-    NOTHING,
-    READ,
-    WRITE,
-    Cause,
-    Holder,
-    may_cache,
-)
+from smbquic.server.oplocks import HANDLE, NOTHING, READ, WRITE, Cause, Holder, may_cache
 from smbquic.storage.names import fold
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import CreateContext, LeaseFlags, LeaseV2
@@ -189,8 +180,8 @@ class LeaseTable:
     def grant(self, entry: Open, request: LeaseRequest) -> Lease | None:
         """Gives a new open the lease that it asks for, as far as that is possible.
 
-        A folder gets none of version 1, and a file with `MAX_HOLDERS` no more. A lease that exists
-        is only ever extended, and either altogether or not at all.
+        A folder gets none of version 1. A lease that exists is only ever extended, and either
+        altogether or not at all.
         """
         lease = self.get(request.client_guid, request.key)
         entry.parent_key = request.parent_key
@@ -199,8 +190,6 @@ class LeaseTable:
             self._join(lease, entry, wanted)
             return lease
         if lease is not None or (entry.is_directory and request.version == 1):
-            return None
-        if len(entry.state.holders) >= MAX_HOLDERS:
             return None
         if wanted & WRITE and not may_cache(entry, wanted):
             wanted &= ~WRITE

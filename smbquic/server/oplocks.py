@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from smbquic.server.open import Open
 
 _log = logging.getLogger(__name__)
-
-MAX_HOLDERS: Final = 256
-"""Oplocks and leases on one file. All of them are told at once when somebody changes it."""
 
 NOTHING = 0
 READ = int(LeaseState.READ_CACHING)
@@ -362,7 +359,7 @@ def grant_oplock(entry: Open, level: int, seconds: float) -> int:
     `seconds` is how long the client may take to give it up.
     """
     caching = _LEVELS.get(level, NOTHING)
-    if entry.is_directory or not caching or len(entry.state.holders) >= MAX_HOLDERS:
+    if entry.is_directory or not caching:
         return OplockLevel.OPLOCK_LEVEL_NONE
     if caching & WRITE and not may_cache(entry, caching):
         level, caching = OplockLevel.OPLOCK_LEVEL_II, READ

@@ -269,7 +269,6 @@ async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
     connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch, leases: bool
 ) -> None:
     monkeypatch.setattr(oplocks, "MAX_HOLDERS", 3)
-    monkeypatch.setattr("smbquic.server.leases.MAX_HOLDERS", 3)
     holder, other = await connect(), await connect(client_guid=bytes(15) + b"o")
 
     async def open_one(number: int) -> tuple[FileId, int]:
@@ -280,11 +279,13 @@ async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
         else:
             contexts, level = [], OplockLevel.OPLOCK_LEVEL_II
         response = await holder.create("file", requested_oplock_level=level, contexts=contexts)
-        return response.body.file_id, response.body.oplock_level
+        caching = response.body.oplock_level
+        if leases:
+            caching = LeaseV2.decode(response.body.contexts[0].data).lease_state
+        return response.body.file_id, caching
 
     opened = [await open_one(number) for number in range(5)]
-    none = OplockLevel.OPLOCK_LEVEL_NONE
-    assert [level == none for _, level in opened] == [False] * 3 + [True] * 2
+    assert [bool(caching) for _, caching in opened] == [True] * 3 + [False] * 2
     file_id = await other.open("file")
     assert (await other.call(WriteRequest(0, file_id, b"x"))).status == NtStatus.SUCCESS
     for _ in range(3):
@@ -293,7 +294,7 @@ async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
     # What was taken back makes room, if its open is closed.
     for each, _ in opened:
         await holder.call(CloseRequest(each))
-    assert (await open_one(9))[1] != none
+    assert (await open_one(9))[1]
 
 
 async def test_share_modes_of_many_opens_are_compared_once_each(client: Any, server: Any) -> None:
