@@ -17,7 +17,7 @@ from smbquic import api, config
 from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, machine_name, names_of, outside_address
 from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
-from smbquic.cli.loop import on_hangup, run, tell_ready
+from smbquic.cli.loop import frozen_program, on_hangup, run, tell_ready
 from smbquic.cli.output import emit, warn
 from smbquic.cli.passwords import ask_new
 from smbquic.cli.privileges import Account, is_root, only_roots, unreadable
@@ -407,6 +407,7 @@ def serve(
             async with answering(serving):
                 # Who is told of the server may end it at once.
                 with (
+                    frozen_program(),
                     api.stop_event() as stop,
                     on_hangup(
                         lambda: _reload(serving, config_file, (sink, strangers), as_json=as_json)

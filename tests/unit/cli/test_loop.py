@@ -1,6 +1,7 @@
 """What systemd hears of the program."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.cli.loop import Terminated, run, tell_ready
+from smbquic.cli.loop import Terminated, frozen_program, run, tell_ready
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd")
 
@@ -61,3 +62,9 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         assert run(work()) == "done"
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_collections_leave_the_program_alone() -> None:
+    with frozen_program():
+        assert len(gc.get_objects()) < gc.get_freeze_count()
+    assert gc.get_freeze_count() == 0
