@@ -21,7 +21,7 @@ from smbquic.errors import SmbError
 
 TURN = 0.5
 """Seconds."""
-VISIT_EVERY = 4
+VISIT_EVERY = 3
 """Turns of each kind."""
 PIECE = 8 << 20
 PAGE = 4096

@@ -69,7 +69,7 @@ KINDS: dict[str, Kind] = {
 
 
 class Attacker:
-    """One client, at an address of its own."""
+    """One client, on a socket of its own."""
 
     def __init__(self, kind: Kind, target: Target, counts: Counts) -> None:
         self._kind = kind
@@ -126,8 +126,11 @@ class Attacker:
 
     def _hear(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
-            while not self._client.ended:
-                self._client.receive(self._sock.recv(65536))
+            while datagram := self._sock.recv(65536):
+                # What is left of a connection that has ended is taken, too, or it would be told of
+                # again at once.
+                if not self._client.ended:
+                    self._client.receive(datagram)
         self._go_on()
 
 
@@ -186,7 +189,7 @@ async def _come_and_go(target: Target, counts: Counts) -> None:
     while True:
         client = RawClient(target.quic)
         with udp_socket(target) as sock:
-            while not client.completed:
+            while not client.completed and not client.ended:
                 for datagram in client.due():
                     send(sock, datagram, counts)
                 with contextlib.suppress(TimeoutError):
@@ -195,4 +198,4 @@ async def _come_and_go(target: Target, counts: Counts) -> None:
             client.close()
             for datagram in client.due():
                 send(sock, datagram, counts)
-        counts["completed"] += 1
+        counts["completed" if client.completed else "hung up on"] += 1
