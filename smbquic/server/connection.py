@@ -327,7 +327,7 @@ class Connection:
         for session, body in self.notices:
             user_session = self.server.sessions.get(session.id)
             if isinstance(body, LeaseBreakNotification):
-                self.server.notify(self.protocol.client_guid, body)
+                self.server.notify(self.protocol.client_guid, session.identity, body)
             elif user_session is not None:
                 user_session.notify(body)
 

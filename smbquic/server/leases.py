@@ -19,6 +19,7 @@ from smbquic.wire.negotiate import Capabilities, Dialect
 from smbquic.wire.oplock_break import LeaseBreakNotification, NotifyBreakLeaseFlags
 
 if TYPE_CHECKING:
+    from smbquic.auth.identity import Identity
     from smbquic.server.context import Context
     from smbquic.server.open import Open
     from smbquic.server.server import Server
@@ -37,11 +38,12 @@ class Lease(Holder):
     Only version 2 counts an `epoch`, tells the key of the folder's lease, and is for folders.
     """
 
-    __slots__ = ("client_guid", "epoch", "key", "parent_key", "table", "version")
+    __slots__ = ("client_guid", "epoch", "key", "owner", "parent_key", "table", "version")
 
     def __init__(self, table: LeaseTable, entry: Open, request: LeaseRequest, caching: int) -> None:
         super().__init__(entry.state, entry, caching, table.server.limits.break_seconds)
         self.table = table
+        self.owner = request.owner
         self.client_guid = request.client_guid
         self.key = request.key
         self.version = request.version
@@ -89,7 +91,7 @@ class Lease(Holder):
             current_lease_state=self.caching,
             new_lease_state=left,
         )
-        return self.table.server.notify(self.client_guid, body)
+        return self.table.server.notify(self.client_guid, self.owner, body)
 
     def remove(self) -> None:
         """Takes the lease out of all tables."""
@@ -109,11 +111,15 @@ class Lease(Holder):
 
 
 class LeaseRequest:
-    """What a CREATE asks for. `parent_key` is that of the lease on the folder, if there is one."""
+    """What a CREATE asks for. `parent_key` is that of the lease on the folder, if there is one.
 
-    __slots__ = ("client_guid", "epoch", "key", "parent_key", "state", "version")
+    `owner` is the user: a client can give itself the GUID of another one.
+    """
 
-    def __init__(self, client_guid: bytes, body: LeaseV1 | LeaseV2) -> None:
+    __slots__ = ("client_guid", "epoch", "key", "owner", "parent_key", "state", "version")
+
+    def __init__(self, owner: Identity, client_guid: bytes, body: LeaseV1 | LeaseV2) -> None:
+        self.owner = owner
         self.client_guid = client_guid
         self.key = body.lease_key
         self.state = body.lease_state if body.lease_state in _VALID else NOTHING
@@ -141,10 +147,11 @@ def requested(context: Context, data: bytes | None) -> LeaseRequest | None:
     ):
         return None
     client_guid = context.connection.protocol.client_guid
+    owner = context.session.session.identity
     if len(data) == _V1_SIZE:
-        return LeaseRequest(client_guid, LeaseV1.decode(data))
+        return LeaseRequest(owner, client_guid, LeaseV1.decode(data))
     if len(data) == _V2_SIZE and negotiated.is_smb3:
-        return LeaseRequest(client_guid, LeaseV2.decode(data))
+        return LeaseRequest(owner, client_guid, LeaseV2.decode(data))
     raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
 
 
@@ -159,16 +166,17 @@ class LeaseTable:
     def __len__(self) -> int:
         return len(self._leases)
 
-    def get(self, client_guid: bytes, key: bytes) -> Lease | None:
-        """A client's lease with this key."""
-        return self._leases.get((client_guid, key))
+    def get(self, client_guid: bytes, key: bytes, owner: Identity) -> Lease | None:
+        """A client's lease with this key, if it is of this user."""
+        lease = self._leases.get((client_guid, key))
+        return lease if lease is not None and lease.owner == owner else None
 
     def find(self, request: LeaseRequest, tree: Tree, name: str) -> Lease | None:
         """The lease that an open of `name` is to join, if there is one already.
 
         StatusError INVALID_PARAMETER if the key belongs to another file.
         """
-        lease = self.get(request.client_guid, request.key)
+        lease = self.get(request.client_guid, request.key, request.owner)
         if lease is None:
             return None
         entry = lease.opens[0]
@@ -181,12 +189,12 @@ class LeaseTable:
         """Gives a new open the lease that it asks for, as far as that is possible.
 
         A folder gets none of version 1. A lease that exists is only ever extended, and either
-        altogether or not at all.
+        altogether or not at all; another user's is nobody else's.
         """
-        lease = self.get(request.client_guid, request.key)
+        lease = self._leases.get((request.client_guid, request.key))
         entry.parent_key = request.parent_key
         wanted = request.state & ~WRITE if entry.is_directory else request.state
-        if lease is not None and lease.state is entry.state:
+        if lease is not None and lease.state is entry.state and lease.owner == request.owner:
             self._join(lease, entry, wanted)
             return lease
         if lease is not None or (entry.is_directory and request.version == 1):

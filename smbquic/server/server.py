@@ -8,6 +8,7 @@ from time import perf_counter
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.guard import GuardLimits, LogonGuard
+from smbquic.auth.identity import Identity
 from smbquic.auth.service_binding import ServerNames
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -233,13 +234,14 @@ class Server:
         self._last_file_id += 1
         return FileId(self._last_file_id, self._last_file_id)
 
-    def notify(self, client_guid: bytes, body: Message) -> bool:
+    def notify(self, client_guid: bytes, owner: Identity, body: Message) -> bool:
         """Sends a client what answers no request, on the first of its connections that can.
 
-        False if there is none. [MS-SMB2] 3.3.4.7
+        Only in a session of the user `owner`: others may have said to be that client. False if
+        there is none. [MS-SMB2] 3.3.4.7
         """
         return any(
-            session.is_valid and connection.notify(session, body)
+            session.is_valid and session.identity == owner and connection.notify(session, body)
             for connection in self.connections
             if connection.protocol.client_guid == client_guid
             for session in connection.protocol.sessions.values()

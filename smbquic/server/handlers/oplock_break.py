@@ -54,7 +54,8 @@ def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakRes
 
 def _lease(context: Context, body: LeaseBreakAcknowledgment) -> LeaseBreakResponse:
     """[MS-SMB2] 3.3.5.22.2"""
-    lease = context.server.leases.get(context.connection.protocol.client_guid, body.lease_key)
+    client_guid, owner = context.connection.protocol.client_guid, context.session.session.identity
+    lease = context.server.leases.get(client_guid, body.lease_key, owner)
     if lease is None:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "OPLOCK_BREAK")
     if lease.breaking is None:
