@@ -1,6 +1,12 @@
 """What the limits come to."""
 
+import re
+from pathlib import Path
+
 from smbquic.server.limits import DEFAULT_LIMITS, OPEN, Limits
+from smbquic.server.open_files import OpenFileBudget
+
+UNIT = Path(__file__).parents[3] / "packaging" / "smbquic.service"
 
 SERVER = {"quic": 1, "tcp": 0, "shares": 1, "opens": 0}
 
@@ -26,3 +32,13 @@ def test_over_tcp_no_engine_keeps_anything() -> None:
 
 def test_answers_and_requests_wait_in_a_quarter_of_a_gibibyte() -> None:
     assert Limits().buffers == 268_435_456
+
+
+def test_the_unit_lets_the_server_have_what_its_limits_come_to() -> None:
+    unit = dict(
+        line.split("=", 1) for line in UNIT.read_text().splitlines() if re.match("[A-Z].*=", line)
+    )
+    assert unit["MemoryMax"].endswith("G")
+    allowed = int(unit["MemoryMax"].removesuffix("G")) << 30
+    opens = OpenFileBudget(int(unit["LimitNOFILE"])).total
+    assert DEFAULT_LIMITS.memory(quic=1, tcp=1, shares=2, opens=opens) < allowed
