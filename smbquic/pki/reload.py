@@ -9,7 +9,7 @@ stay.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from smbquic.errors import HandshakeError
@@ -18,6 +18,7 @@ from smbquic.pki.authority import now_utc
 from smbquic.pki.explain import EXPIRY_WARNING
 from smbquic.pki.files import PkiError
 from smbquic.pki.identities import Identity, IdentityFiles, check_distinct
+from smbquic.pki.verify import parse_der
 from smbquic.transport.quic.tls import ServerNames, ServerTls
 
 WATCH_INTERVAL = 0.25
@@ -72,6 +73,13 @@ class ServerCertificates:
             return identity.access.judge(chain)
         except AccessDenied as denied:
             return denied.decision
+
+    def ends(self, server_name: str, chain: Sequence[bytes]) -> datetime | None:
+        """When the certificate by which a client was let in expires; None where none is needed."""
+        identity = self.find(server_name)
+        if identity is None or identity.access is None or not chain:
+            return None
+        return parse_der(chain[0]).not_valid_after_utc
 
     def decide_logon(self, server_name: str, chain: Sequence[bytes], user: str) -> Decision | None:
         """Whether a client that is connected may log on as `user`; None where anybody may.

@@ -22,6 +22,7 @@ from smbquic.errors import (
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event, who
 from smbquic.pki.access import Decision
+from smbquic.pki.authority import now_utc
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.budget import SESSION, Account
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from smbquic.wire.cursor import Buffer
     from smbquic.wire.message import Message
 
+_AFTER_EXPIRY = 1.0
+"""Seconds, as certificates have no fractions of them."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +60,8 @@ class Connection:
     answer no request and were not sent yet. `place` stands for the client's address, `party` is who
     it shares the server as, `pace` how it gets on. `last_message` is the latest one, if it
     came since the patrol's last look, `postponed` the bytes of messages whose requests are not
-    answered yet. `ended` says why the server hung up on it.
+    answered yet. `expiry` waits for the end of the client's certificate. `ended` says why the
+    server hung up on it.
     """
 
     def __init__(self, server: Server, transport: MessageTransport) -> None:
@@ -81,6 +86,7 @@ class Connection:
         self.pending: dict[int, asyncio.Future[Any]] = {}
         self.endless = 0
         self.postponed = 0
+        self.expiry: asyncio.TimerHandle | None = None
         self.logons = asyncio.Lock()
         self.failed_until = 0.0
         self.place = network(peer.remote[0])
@@ -111,6 +117,7 @@ class Connection:
         deadline = asyncio.get_running_loop().call_later(
             self.server.limits.logon_seconds, self._check_logon
         )
+        self._watch_certificate()
         try:
             await self._serve()
         except ConnectionClosed as end:
@@ -121,6 +128,8 @@ class Connection:
             self._fail(error)
         finally:
             deadline.cancel()
+            if self.expiry is not None:
+                self.expiry.cancel()
             await self._close()
 
     async def _serve(self) -> None:
@@ -244,6 +253,29 @@ class Connection:
         self.server.failures += 1
         _log.error("%s: closed, as the server failed", self.name, exc_info=error)
         self.transport.close("the server failed")
+
+    def _watch_certificate(self) -> None:
+        """Hangs up once the client's certificate has expired, if it was let in by that."""
+        certificates, peer = self.server.certificates, self.transport.peer
+        if certificates is None or peer.kind != "quic":
+            return
+        ends = certificates.ends(peer.server_name, peer.certificates)
+        if ends is None:
+            return
+        left = (ends - now_utc()).total_seconds()
+        if left >= 0.0:
+            # The clock may be set until then: so it is looked at again.
+            loop = asyncio.get_running_loop()
+            self.expiry = loop.call_later(left + _AFTER_EXPIRY, self._watch_certificate)
+            return
+        try:
+            decision = certificates.decide(peer.server_name, peer.certificates)
+        except HandshakeError as error:
+            decision = Decision(False, str(error))
+        if decision is not None and not decision.granted:
+            _log.warning("%s: closed: %s", self.name, decision.reason)
+            self.trail.decided(decision)
+            self.transport.close("access denied")
 
     def _check_logon(self) -> None:
         if not any(session.is_valid for session in self.protocol.sessions.values()):

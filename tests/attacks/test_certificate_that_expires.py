@@ -1,0 +1,85 @@
+"""A client stays connected with a certificate that has expired meanwhile."""
+
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from smbquic.ntstatus import NtStatus
+from smbquic.pki import IdentityFiles, PkiDirectory, Rules
+from smbquic.pki.authority import now_utc
+from smbquic.pki.files import load_certificates
+from smbquic.pki.reload import ServerCertificates
+from smbquic.protocol.settings import ClientSettings
+from smbquic.wire.echo import EchoRequest
+from tests.unit.server.conftest import Client, connect, root, server, server_with, until
+
+__all__ = ["connect", "root", "server", "server_with", "until"]
+
+
+class Clock:
+    """The time by which certificates are judged."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return now_utc() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("smbquic.server.connection.now_utc", clock)
+    # The package exports a function of the module's name.
+    monkeypatch.setattr(sys.modules["smbquic.pki.verify"], "now_utc", clock)
+    return clock
+
+
+async def connected(server: Any, pki: PkiDirectory, *, asked_for: bool) -> tuple[Client, Any]:
+    """A client that has shown its certificate, and what the server keeps for it."""
+    files = IdentityFiles(
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+        default=True,
+        client_ca=pki.ca if asked_for else None,
+        rules=Rules() if asked_for else None,
+    )
+    server.certificates = ServerCertificates([files])
+    client = Client(server, ClientSettings(client_guid=bytes(16)), "quic")
+    shown = load_certificates(pki.client.certificate)
+    chain = tuple(each.public_bytes(Encoding.DER) for each in shown)
+    client.transport.peer = replace(client.transport.peer, certificates=chain)
+    await client.negotiate()
+    await client.log_on()
+    [connection] = server.connections
+    return client, connection
+
+
+async def test_its_connection_ends(server: Any, pki: PkiDirectory, clock: Clock) -> None:
+    client, connection = await connected(server, pki, asked_for=True)
+    left = connection.expiry.when() - connection.expiry._loop.time()
+    [leaf, *_] = load_certificates(pki.client.certificate)
+    assert abs(left - (leaf.not_valid_after_utc - now_utc()).total_seconds()) < 3600
+    # As long as it holds, nothing happens.
+    connection._watch_certificate()
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+    clock.ahead = timedelta(days=5000)
+    connection._watch_certificate()
+    await client.transport.wait_closed()
+    assert client.transport.closed == "access denied"
+    await client.close()
+
+
+async def test_who_needed_no_certificate_stays(
+    server: Any, pki: PkiDirectory, clock: Clock
+) -> None:
+    client, connection = await connected(server, pki, asked_for=False)
+    assert connection.expiry is None
+    clock.ahead = timedelta(days=5000)
+    connection._watch_certificate()
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+    await client.close()
