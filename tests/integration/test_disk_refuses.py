@@ -28,7 +28,7 @@ mount -t tmpfs none "$0"
 mkdir "$0/folder" "$0/full"
 echo content >"$0/file"
 cp "$0/file" "$0/full/file"
-mount -o remount,ro "$0"
+mount -o remount,bind,ro "$0"
 exec setpriv --inh-caps=-all --bounding-set=-dac_override,-dac_read_search,-fowner "$@"
 """
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-e", "-c", WITHIN)
