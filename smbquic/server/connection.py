@@ -257,7 +257,7 @@ class Connection:
     def _watch_certificate(self) -> None:
         """Hangs up once the client's certificate has expired, if it was let in by that."""
         certificates, peer = self.server.certificates, self.transport.peer
-        if certificates is None or peer.kind != "quic":
+        if certificates is None or not peer.certificates:
             return
         ends = certificates.ends(peer.server_name, peer.certificates)
         if ends is None:

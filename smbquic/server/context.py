@@ -225,7 +225,8 @@ class Context:
         """
         threads = self.connection.party.threads
         await threads.acquire()
-        future = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self.server.threads, function, *arguments)
         future.add_done_callback(lambda _: threads.release())
         # A request that was cancelled never hears of a failure, which is no news for the log then.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())

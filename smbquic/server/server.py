@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 from smbquic.auth.acceptor import Authenticator
@@ -47,6 +48,10 @@ _log = logging.getLogger(__name__)
 
 CAPABILITIES = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING | Capabilities.MULTI_CHANNEL
 """What a server can do and need not be told to: for `ServerSettings.capabilities`."""
+
+
+THREADS = 64
+"""Threads for work on files: enough that the users of a disk that stalls leave some to others."""
 
 
 class Server:
@@ -106,6 +111,7 @@ class Server:
         self.open_files = OpenFileBudget(descriptor_limit())
         self.user_memory = UserBudget(limits.all_user_memory, limits.user_memory)
         self.finisher = Finisher()
+        self.threads = ThreadPoolExecutor(THREADS, "smbquic-files")
         self.loop_monitor = LoopMonitor()
         self.connections: dict[Connection, None] = {}
         self.refusals = Refusals(self._tell)
@@ -176,6 +182,8 @@ class Server:
         for connection in list(self.connections):
             await connection.transport.wait_closed()
         await self.finisher.wait()
+        # A disk that does not answer is waited for, as those who use it would lose what they wrote.
+        await asyncio.to_thread(self.threads.shutdown)
         self.audit.aggregation.flush()
 
     def share(self, name: str) -> Share | None:

@@ -12,6 +12,7 @@ from smbquic.server.disk import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, Disk
 from smbquic.server.limits import Limits
 from smbquic.storage.local_file import LocalFile
 from smbquic.wire.file_id import FileId
+from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
 
@@ -80,10 +81,14 @@ class Stalled:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        self.lock = threading.Lock()
         self.begun = threading.Event()
+        self.waiting = 0
         self.goes_on = threading.Event()
 
     def __call__(self, *arguments: Any) -> Any:
+        with self.lock:
+            self.waiting += 1
         self.begun.set()
         assert self.goes_on.wait(60)
         return self.function(*arguments)
@@ -183,3 +188,22 @@ async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
     for message_id in waiting:
         assert (await client.answer(message_id)).status == NtStatus.SUCCESS
     await until(lambda: connection.postponed == 0)
+
+
+async def test_users_of_a_disk_that_stalls_leave_threads_to_others(
+    connect: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = [await connect(token=f"user{number}:secret") for number in range(10)]
+    other = await connect()
+    file_id = await other.open("other")
+    stalled = stall(monkeypatch, "write")
+    waiting = []
+    for user in users:
+        large = await user.open("large")
+        data = bytes(SMALL_WRITE + 1)
+        waiting += [(user, user.send(WriteRequest(0, large, data))) for _ in range(4)]
+    await until(lambda: stalled.waiting == len(waiting))
+    assert (await other.call(FlushRequest(file_id))).status == NtStatus.SUCCESS
+    stalled.goes_on.set()
+    for user, message_id in waiting:
+        assert (await user.answer(message_id)).status == NtStatus.SUCCESS

@@ -517,7 +517,7 @@ async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
     await asyncio.to_thread(begun.wait, 60)
     await client.close()
     release.set()
-    await asyncio.get_running_loop().shutdown_default_executor()
+    await asyncio.to_thread(client.server.threads.shutdown)
     await asyncio.sleep(0)
     gc.collect()
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
