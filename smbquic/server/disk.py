@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 SMALL_READ: Final = 1 << 20
 """Bytes that are read on the event loop at most where nobody knows how long it takes."""
 SMALL_WRITE: Final = 1 << 20
-"""The same of writes. To have writes of 1 MiB done on threads cost a fifth of their rate."""
+"""The same of writes. To have writes of 1 MiB done on threads cost a quarter of their rate."""
 SLOW: Final = 0.02
 """Seconds from which on an operation says of its disk that it is slow."""
 CAUTION: Final = 60.0
