@@ -111,6 +111,6 @@ async def test_answers_that_are_never_read(server: Server, traced: None) -> None
                 served += 1
                 assert served < 4096
     assert served
-    # Without a bound it is 64 KiB for each of 32 pipes.
-    assert held() - before < 3 * MEMORY
+    # Without a bound it is 64 KiB for each of 32 pipes, 2 MiB.
+    assert held() - before < 4 * MEMORY
     await leave(server, crowd)

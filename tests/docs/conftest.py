@@ -27,11 +27,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 @pytest.fixture
 def fresh_machine(tmp_path: Path) -> Iterator[Machine]:
     """A machine with Python and a clone of the project, `~/smbquic`, and nothing else of it."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    base = Path(getattr(sys, "_base_executable", sys.executable))
-    for name in ("python", "python3"):
-        (programs / name).symlink_to(base)
+    # Not by a link to it: an interpreter that was moved finds its library beside itself only.
+    programs = Path(getattr(sys, "_base_executable", sys.executable)).parent
     packages = sysconfig.get_path("purelib")
     machine = Machine(tmp_path / "machine", _installable(str(programs), packages))
     _clone(machine.home / "smbquic")

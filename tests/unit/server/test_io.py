@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server import dispatch
 from smbquic.server.limits import Limits
 from smbquic.server.slices import SLICE
 from smbquic.storage.local_file import LocalFile
@@ -364,7 +365,11 @@ async def test_closing_a_file_ends_the_wait_for_its_lock(client: Any) -> None:
     assert (await client.answer(waiting)).status == NtStatus.RANGE_NOT_LOCKED
 
 
-async def test_closing_both_files_at_once_leaves_no_lock(client: Any) -> None:
+async def test_closing_both_files_at_once_leaves_no_lock(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Otherwise the lock might be had between the two, on a slow machine.
+    monkeypatch.setattr(dispatch, "TIME_SLICE", 3600.0)
     mine, other = await client.open("x"), await client.open("x")
     await client.call(lock(mine, (0, 1, EXCLUSIVE)))
     waiting = client.send(lock(other, (0, 1, EXCLUSIVE)))
