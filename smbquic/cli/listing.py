@@ -16,7 +16,7 @@ from smbquic.client.pipes import ShareEntry
 from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
-from smbquic.storage.passing import is_passing
+from smbquic.storage.partial import is_temporary_name
 from smbquic.wire.fscc.attributes import FileAttributes
 
 _LETTERS = (
@@ -104,7 +104,7 @@ async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[s
     found = [
         (join(path, inner.name), inner)
         async for inner in share.scandir(path)
-        if everything or not is_passing(inner.name)
+        if everything or not is_temporary_name(inner.name)
     ]
     return sorted(found, key=lambda pair: pair[1].name.casefold())
 

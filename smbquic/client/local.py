@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from smbquic.errors import NameCollisionError, SmbError, SourceChangedError
-from smbquic.storage.passing import passing_name, passing_name_for, remove_unused
+from smbquic.storage.partial import remove_unused, temporary_name, temporary_name_for
 from smbquic.wire.cursor import Buffer
 
 T = TypeVar("T")
@@ -267,14 +267,14 @@ def _open_part(target: Path) -> tuple[Path, int]:
     Its name follows from the target's, so that what a killed process left is found and removed.
     If another process writes that file right now, this one takes a random name.
     """
-    path = target.with_name(passing_name_for(target.name))
+    path = target.with_name(temporary_name_for(target.name))
     try:
         return path, os.open(path, _CREATE, 0o666)
     except FileExistsError:
         if remove_unused(path):
             with suppress(FileExistsError):
                 return path, os.open(path, _CREATE, 0o666)
-    path = target.with_name(passing_name())
+    path = target.with_name(temporary_name())
     return path, os.open(path, _CREATE, 0o666)
 
 

@@ -1,6 +1,6 @@
 """Whole files, up, down and across, with many requests under way at once.
 
-Every copy is written under a passing name and takes its real one only when it is whole and on the
+Every copy is written under a temporary name and takes its real one only when it is whole and on the
 disk, so that nobody ever sees half a file under the name of a whole one. What fails leaves the
 target as it was. All transfers of a share together have at most `WINDOW` chunks in memory.
 """
@@ -23,7 +23,7 @@ from smbquic.client.window import each, to_the_end
 from smbquic.errors import NotFoundError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
-from smbquic.storage.passing import passing_name
+from smbquic.storage.partial import temporary_name
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateResponse, ShareAccess
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import to_unix_ns
@@ -190,14 +190,14 @@ def _tasks(size: int, step: int) -> int:
 
 
 class RemotePart:
-    """A file on the share that is written under a passing name, and then takes its real one."""
+    """A file on the share that is written under a temporary name, and then takes its real one."""
 
     def __init__(self, share: "Share", path: str) -> None:
         if path.endswith(("/", "\\")) or not path:
             raise PathError(f"{path!r} is a folder: say what the file is to be called in it")
         self._share = share
         self._path = path
-        self._part = join(parent(path), passing_name())
+        self._part = join(parent(path), temporary_name())
         self._file: File | None = None
         self._in_doubt = False
 

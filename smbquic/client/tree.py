@@ -28,7 +28,7 @@ from smbquic.errors import (
     SourceChangedError,
     StatusError,
 )
-from smbquic.storage.passing import is_passing
+from smbquic.storage.partial import is_temporary_name
 
 if TYPE_CHECKING:
     from smbquic.client.share import Share
@@ -146,7 +146,7 @@ async def get(
         await in_thread(written.make_folder, local)
         async for entry in share.scandir(source):
             inner, beside = join(source, entry.name), local / to_local(entry.name)
-            if is_passing(entry.name):
+            if is_temporary_name(entry.name):
                 continue
             if entry.is_link:
                 copying.skip(inner, _REMOTE_LINK)
@@ -189,7 +189,7 @@ async def put(
         names = TargetNames()
         for entry, status in entries:
             beside, name = str(local / entry), from_local(entry)
-            if is_passing(entry):
+            if is_temporary_name(entry):
                 continue
             if not S_ISDIR(status.st_mode) and not S_ISREG(status.st_mode):
                 copying.skip(beside, kind_of_file(status.st_mode))
@@ -232,7 +232,7 @@ async def copy(
         names = TargetNames()
         async for entry in share.scandir(old):
             inner, beside = join(old, entry.name), join(new, entry.name)
-            if is_passing(entry.name):
+            if is_temporary_name(entry.name):
                 continue
             if entry.is_link:
                 copying.skip(inner, _REMOTE_LINK)

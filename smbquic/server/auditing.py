@@ -11,7 +11,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event, Trail, who
 from smbquic.server.context import Context, Wait
 from smbquic.server.status import status_of
-from smbquic.storage.base import ScanRequired
+from smbquic.storage import ScanRequired
 
 if TYPE_CHECKING:
     from smbquic.auth.identity import Identity

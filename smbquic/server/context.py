@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.replay import check, is_ordinary
-from smbquic.storage.base import ScanRequired
+from smbquic.storage import ScanRequired
 from smbquic.wire.file_id import FileId
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from smbquic.server.notify import CONTENT
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause
 from smbquic.server.status import status_of
-from smbquic.storage.base import SPARSE
+from smbquic.storage import SPARSE
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import unpack
 from smbquic.wire.file_id import FileId

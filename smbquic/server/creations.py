@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smbquic.server.context import Context
     from smbquic.server.open import Open
     from smbquic.server.oplocks import Holder
-    from smbquic.storage.base import Action
+    from smbquic.storage import Action
 
 _REPLAY = int(HeaderFlags.REPLAY_OPERATION)
 

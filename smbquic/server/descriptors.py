@@ -14,7 +14,7 @@ from typing import NamedTuple
 from smbquic.server import security
 from smbquic.server.inheritance import inherit
 from smbquic.server.names import parent_of
-from smbquic.storage.base import FileStat, Storage, StorageFile
+from smbquic.storage import FileStat, Storage, StorageFile
 from smbquic.wire.dtyp.acl import AceFlags, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityDescriptorControl
 

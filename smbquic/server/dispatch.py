@@ -20,7 +20,7 @@ from smbquic.server.commands import COMMANDS, Entry
 from smbquic.server.context import Answer, Context, Endless, Wait, wait_for_scan
 from smbquic.server.loop_monitor import Timed
 from smbquic.server.status import status_of
-from smbquic.storage.base import ScanRequired
+from smbquic.storage import ScanRequired
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
 

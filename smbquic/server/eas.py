@@ -7,8 +7,8 @@ from typing import Final
 
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
-from smbquic.storage.base import NameInvalid, StorageFile
-from smbquic.storage.extended import size
+from smbquic.storage import NameInvalid, StorageFile
+from smbquic.storage.local.extended import size
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.extended_attributes import (
     EaFlags,

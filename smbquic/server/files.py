@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from smbquic.server.leases import LeaseTable
     from smbquic.server.open import Open
     from smbquic.server.oplocks import Holder
-    from smbquic.storage.base import Storage, StorageFile
+    from smbquic.storage import Storage, StorageFile
 
 _log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smbquic.server.open import Open
     from smbquic.server.server import Server
     from smbquic.server.tree import Tree
-    from smbquic.storage.base import StorageFile
+    from smbquic.storage import StorageFile
 
 _V1_SIZE = len(LeaseV1(bytes(16), 0).encode())
 _V2_SIZE = len(LeaseV2(bytes(16), 0).encode())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.open import Open
-from smbquic.storage.base import FileStat, LinkMet
+from smbquic.storage import FileStat, StoppedOnSymlink
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import utf16
 from smbquic.wire.error import SymbolicLinkErrorResponse, SymlinkFlags
@@ -28,7 +28,7 @@ _FULL_NAME = re.compile(r"\\\?\?\\UNC\\[^\\]+\\([^\\]+)(?:\\(.*))?")
 _WRITING = int(AccessMask.FILE_WRITE_DATA | AccessMask.FILE_WRITE_ATTRIBUTES)
 
 
-def stopped(met: LinkMet) -> StatusError:
+def stopped(met: StoppedOnSymlink) -> StatusError:
     """What a CREATE is told whose name has a link in it."""
     rest, target = len(utf16(met.rest)), met.target
     data = SymbolicLinkErrorResponse(rest, target, target, SymlinkFlags.RELATIVE).encode()

@@ -11,7 +11,7 @@ from smbquic.server.names import parent_of, parse_stream
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause, admit, make_way
 from smbquic.server.rights import granted
-from smbquic.storage.base import READONLY, PathNotFound, StorageFile
+from smbquic.storage import READONLY, PathNotFound, StorageFile
 from smbquic.storage.names import fold
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess

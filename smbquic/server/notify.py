@@ -17,15 +17,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from smbquic.server.watch import Watch
+from smbquic.storage import Change, ChangeKind
 from smbquic.storage.names import moved
-from smbquic.storage.watch import Change, ChangeKind
 from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.fscc.notify_information import NotifyAction, NotifyInformation
 
 if TYPE_CHECKING:
     from smbquic.server.open import Open
-    from smbquic.storage.base import Storage
-    from smbquic.storage.watch import ChangeSource
+    from smbquic.storage import ChangeSource, Storage
 
 _log = logging.getLogger(__name__)
 

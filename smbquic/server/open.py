@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
     from smbquic.server.watch import Watch
-    from smbquic.storage.base import FileStat, StorageFile
+    from smbquic.storage import FileStat, StorageFile
     from smbquic.wire.file_id import FileId
 
 

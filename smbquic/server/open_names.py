@@ -12,7 +12,7 @@ from sortedcontainers import SortedList
 
 if TYPE_CHECKING:
     from smbquic.server.open import Open
-    from smbquic.storage.base import Storage
+    from smbquic.storage import Storage
 
 
 class OpenNames:

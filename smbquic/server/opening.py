@@ -17,7 +17,7 @@ from smbquic.server.names import Name, parent_of, parse
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Holder, admit
 from smbquic.server.rights import granted, granted_by_folder
-from smbquic.storage.base import Action, Disposition, FileStat, PathNotFound, StorageFile
+from smbquic.storage import Action, Disposition, FileStat, PathNotFound, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor

@@ -12,7 +12,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import access
 from smbquic.server.accounts import PRIMARY_GROUP, Token, sid_of
 from smbquic.server.inheritance import dacl_of
-from smbquic.storage.base import FileStat
+from smbquic.storage import FileStat
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.acl import Ace, AceType, Acl

@@ -12,7 +12,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server.accounts import Token, token_of
 from smbquic.server.budget import TREE
 from smbquic.server.slices import SLICE, Steps
-from smbquic.storage.passing import is_passing
+from smbquic.storage.partial import is_temporary_name
 from smbquic.wire.access_mask import AccessMask
 
 if TYPE_CHECKING:
@@ -162,6 +162,6 @@ class UserSession:
 def _abandon(entry: Open) -> None:
     """Closes what a client has left open; what by its name will never be whole now goes."""
     last = entry.file.name.rpartition("\\")[2]
-    if entry.granted_access & AccessMask.DELETE and is_passing(last):
+    if entry.granted_access & AccessMask.DELETE and is_temporary_name(last):
         entry.delete_on_close = True
     entry.close()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smbquic.server.disk import Disk
-from smbquic.storage.base import Storage
+from smbquic.storage import Storage
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from smbquic.server.context import Answer, Context
 from smbquic.server.notify import ATTRIBUTES, CONTENT
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause
-from smbquic.storage.base import SPARSE
+from smbquic.storage import SPARSE
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import unpack
 from smbquic.wire.fscc.fsctl_payloads import (

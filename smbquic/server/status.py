@@ -4,7 +4,7 @@ import errno
 
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.storage.base import NameInvalid, PathNotFound, RootGone
+from smbquic.storage import NameInvalid, PathNotFound, RootGone
 
 _BY_ERRNO = {
     errno.ENOENT: NtStatus.OBJECT_NAME_NOT_FOUND,

@@ -13,7 +13,7 @@ that it may change again ([MS-FSA] 2.1.4.17, 2.1.5.15.2).
 from dataclasses import dataclass
 from time import monotonic
 
-from smbquic.storage.base import ARCHIVE, FileStat, StorageFile
+from smbquic.storage import ARCHIVE, FileStat, StorageFile
 
 _DELAY = 2.0
 

@@ -7,7 +7,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import access
 from smbquic.server.disk import Disk
 from smbquic.server.share import Share
-from smbquic.storage.base import Storage
+from smbquic.storage import Storage
 
 
 @dataclass(slots=True, eq=False)

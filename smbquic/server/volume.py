@@ -5,7 +5,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from smbquic.server.context import Context
-from smbquic.storage.base import VolumeStat
+from smbquic.storage import VolumeStat
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.fscc.filesystem_information import (
     DeviceCharacteristics,

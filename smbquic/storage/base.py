@@ -6,161 +6,11 @@ travels on the wire (`names` tells how that differs from the disk's); ``""`` is 
 Times are nanoseconds since 1970, sizes and offsets are bytes.
 """
 
-import errno
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final, Protocol
+from typing import Protocol
 
+from smbquic.storage.types import Action, Buffer, Disposition, FileStat, Stream, VolumeStat
 from smbquic.storage.watch import ChangeSource
-
-Buffer = bytes | bytearray | memoryview
-
-READONLY: Final = 0x0001
-HIDDEN: Final = 0x0002
-SYSTEM: Final = 0x0004
-DIRECTORY: Final = 0x0010
-ARCHIVE: Final = 0x0020
-NORMAL: Final = 0x0080
-TEMPORARY: Final = 0x0100
-OFFLINE: Final = 0x1000
-NOT_CONTENT_INDEXED: Final = 0x2000
-SPARSE: Final = 0x0200
-REPARSE_POINT: Final = 0x0400
-
-SETTABLE: Final = READONLY | HIDDEN | SYSTEM | ARCHIVE | TEMPORARY | OFFLINE | NOT_CONTENT_INDEXED
-"""The FILE_ATTRIBUTE_ bits that a client may set; a storage ignores all others."""
-
-KEPT: Final = SETTABLE | SPARSE
-"""The bits that are kept with a file; what it is and where it lies tells the others."""
-
-
-class Disposition(Enum):
-    """What to do about a name that exists, or does not. [MS-SMB2] 2.2.13 CreateDisposition."""
-
-    SUPERSEDE = 0
-    OPEN = 1
-    CREATE = 2
-    OPEN_IF = 3
-    OVERWRITE = 4
-    OVERWRITE_IF = 5
-
-
-class Action(Enum):
-    """What an open did. [MS-SMB2] 2.2.14 CreateAction."""
-
-    SUPERSEDED = 0
-    OPENED = 1
-    CREATED = 2
-    OVERWRITTEN = 3
-
-
-class PathNotFound(FileNotFoundError):  # noqa: N818  (named like the builtin it refines)
-    """A folder on the way to the name is missing, or is no folder."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(errno.ENOENT, "no such folder on the way", name)
-
-
-class LinkMet(PathNotFound):
-    """A symbolic link has the name, or is on the way to it.
-
-    `target` is what it says, relative to its folder; `rest` what comes behind it in the name, with
-    the separator before it.
-    """
-
-    def __init__(self, name: str, target: str, rest: str) -> None:
-        super().__init__(name)
-        self.target = target
-        self.rest = rest
-
-
-class ScanRequired(Exception):  # noqa: N818  (no error: the reason to try again later)
-    """A folder is too large to be searched at once.
-
-    Whoever called runs `prepare` on a thread, which raises nothing, and calls again. Nothing has
-    been changed so far.
-    """
-
-    def __init__(self, prepare: Callable[[], None]) -> None:
-        super().__init__("the folder has to be read on a thread first")
-        self.prepare = prepare
-
-
-class RootGone(OSError):  # noqa: N818  (named like the builtins beside it)
-    """The folder that the storage stands on was deleted; `errno` is ESTALE."""
-
-    def __init__(self, label: str) -> None:
-        super().__init__(errno.ESTALE, "the folder of the share was deleted", label)
-
-
-class NameInvalid(OSError):  # noqa: N818  (named like the builtins beside it)
-    """A name that this share can't hold; `errno` is EINVAL."""
-
-    def __init__(self, reason: str, name: str) -> None:
-        super().__init__(errno.EINVAL, reason, name)
-
-
-@dataclass(slots=True)
-class FileStat:
-    """One file or folder, as it is now.
-
-    `name` is the last component in its real case (``""`` for the root); `attributes` are
-    FILE_ATTRIBUTE_ bits ([MS-FSCC] 2.6), NORMAL if there are none, DIRECTORY always on a folder;
-    `file_id` tells files of one share apart for as long as they exist. Folders have size 0.
-    `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the disk has them;
-    `account` is what `Storage.open` was told when the file was made, or 0. `ea_size` is the size
-    of the extended attributes that clients have set; what others set shows in `StorageFile` only.
-    `link` is where a symbolic link leads, relative to its folder; None for all else.
-    """
-
-    name: str
-    is_directory: bool
-    size: int
-    allocation_size: int
-    attributes: int
-    creation_time: int
-    last_access_time: int
-    last_write_time: int
-    change_time: int
-    file_id: int
-    links: int
-    ea_size: int = 0
-    owner: int | None = None
-    group: int | None = None
-    mode: int = 0o777
-    account: int = 0
-    link: str | None = None
-
-
-@dataclass(slots=True, frozen=True)
-class Stream:
-    """A named stream of a file: its name without type, and its size in bytes."""
-
-    name: str
-    size: int
-
-
-@dataclass(slots=True)
-class VolumeStat:
-    """The disk under a share. `available_bytes` is what the serving user may still fill,
-    `name_max` the longest component in UTF-16 units, `created` nanoseconds since 1970.
-    `case_sensitive` tells whether names that differ only by case can exist side by side, as on
-    NTFS: each is had by its real case. `extended` tells whether it can keep named streams,
-    extended attributes and descriptors, `links` whether it shows symbolic links."""
-
-    total_bytes: int
-    available_bytes: int
-    free_bytes: int
-    block_size: int
-    name_max: int
-    label: str
-    serial: int
-    created: int
-    file_system: str
-    case_sensitive: bool
-    extended: bool = False
-    links: bool = False
 
 
 class StorageFile(Protocol):
@@ -361,8 +211,8 @@ class Storage(Protocol):
         raises, nothing is, the file is closed and the exception goes on to the caller. `permit`
         is told the name of the folder before something is made there, and stops it by raising.
 
-        A symbolic link is never followed, but raises LinkMet where links are shown; with `link` it
-        is opened itself, if it is the last part of the name.
+        A symbolic link is never followed, but raises StoppedOnSymlink where links are shown; with
+        `link` it is opened itself, if it is the last part of the name.
 
         Raises FileNotFoundError (the last part is missing), PathNotFound, FileExistsError,
         NotADirectoryError, IsADirectoryError, NameInvalid, PermissionError; `OSError` with EROFS

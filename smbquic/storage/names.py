@@ -20,7 +20,7 @@ import re
 from functools import cache
 from typing import Final
 
-from smbquic.storage.base import NameInvalid
+from smbquic.storage.errors import NameInvalid
 
 SEPARATOR: Final = "\\"
 MAX_UNITS: Final = 255

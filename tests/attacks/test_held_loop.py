@@ -17,9 +17,8 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import dispatch, eas, oplocks, pipes, security, session
 from smbquic.server.handlers import query_directory
 from smbquic.server.slices import SLICE
-from smbquic.storage import names
-from smbquic.storage.base import SPARSE
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage import SPARSE, names
+from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions, OplockLevel
 from smbquic.wire.create_contexts import (

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import links
-from smbquic.storage.base import Disposition
-from smbquic.storage.local import LocalStorage
+from smbquic.storage import Disposition
+from smbquic.storage.local import LocalStorage, links
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="takes Linux")
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import smbquic
 from smbquic.errors import ConnectionClosed, SmbError
 from smbquic.pki import PkiDirectory, init
-from smbquic.storage.passing import is_passing
+from smbquic.storage.partial import is_temporary_name
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicTransport
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
@@ -167,7 +167,7 @@ def check(share: Path, life: Round, tally: Tally) -> None:
             if record != content(path, number, RECORD):
                 tally.wrong.append(f"{path}, record {number}")
     for entry in share.iterdir():
-        if is_passing(entry.name):
+        if is_temporary_name(entry.name):
             continue
         if entry.name.startswith("file") and entry.name not in life.files:
             # It got its name, and nobody lived to say so: then it is whole as well.

@@ -18,7 +18,7 @@ import pytest
 
 from smbquic.cli.main import main
 from smbquic.pki import PkiDirectory
-from smbquic.storage.passing import is_passing
+from smbquic.storage.partial import is_temporary_name
 from tests.integration.test_cli import (
     PASSWORD,
     TIMEOUT,
@@ -114,7 +114,7 @@ def test_an_interrupted_put_leaves_nothing_on_the_share(
             _, said = process.communicate(timeout=TIMEOUT)
         assert process.returncode in (130, 143), said
         assert len(said.decode().strip().splitlines()) == 1
-        assert [name for name in names(target) if is_passing(name)] == []
+        assert [name for name in names(target) if is_temporary_name(name)] == []
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_what_a_killed_get_has_left_goes_with_the_next(
         process.kill()
         process.communicate(timeout=TIMEOUT)
     [left] = names(tmp_path)
-    assert is_passing(left)
+    assert is_temporary_name(left)
     (served.folder / "small").write_bytes(b"small")
     result = served.run("get", served.url("small"), str(tmp_path / "x"))
     assert result.returncode == 0, result.stderr

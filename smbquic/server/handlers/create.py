@@ -17,7 +17,7 @@ from smbquic.server.notify import OVERWRITTEN
 from smbquic.server.open import Open
 from smbquic.server.opening import Wish, open_file, wish_of
 from smbquic.server.oplocks import grant_oplock, level_of
-from smbquic.storage.base import Action, FileStat, LinkMet, ScanRequired
+from smbquic.storage import Action, FileStat, ScanRequired, StoppedOnSymlink
 from smbquic.wire.aapl import AAPL
 from smbquic.wire.create import (
     CreateFlags,
@@ -110,7 +110,7 @@ def _create(context: Context, request: Request) -> CreateResponse:
         if create_guid is not None:
             wait.meanwhile = creations.waiting(context, request, create_guid)
         raise wait from None
-    except LinkMet as met:
+    except StoppedOnSymlink as met:
         raise stopped(met) from met
     context.file_id = entry.file_id
     entry.channel_sequence = request.header.channel_sequence

@@ -19,7 +19,7 @@ from smbquic.server.context import Answer, Context
 from smbquic.server.links import tag_of
 from smbquic.server.open import Open
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
-from smbquic.storage.base import FileStat, NameInvalid, ScanRequired, Storage, StorageFile
+from smbquic.storage import FileStat, NameInvalid, ScanRequired, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.fscc.directory_information import FIXED_SIZES, DirectoryEntry, entry_encoder

@@ -13,8 +13,8 @@ from smbquic.server.eas import decode_names, encode_eas
 from smbquic.server.links import tag_of
 from smbquic.server.open import Open
 from smbquic.server.volume import VOLUME_CLASSES
-from smbquic.storage.base import FileStat
-from smbquic.storage.extended import size as ea_size
+from smbquic.storage import FileStat
+from smbquic.storage.local.extended import size as ea_size
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer

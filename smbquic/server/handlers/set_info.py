@@ -25,7 +25,7 @@ from smbquic.server.notify import (
 )
 from smbquic.server.open import Open
 from smbquic.server.oplocks import Cause
-from smbquic.storage.base import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY
+from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer

@@ -10,7 +10,7 @@ import pytest
 from smbquic.client import local
 from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
 from smbquic.errors import NameCollisionError, SourceChangedError
-from smbquic.storage.passing import passing_name_for
+from smbquic.storage.partial import temporary_name_for
 
 
 def test_a_part_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_small_source_that_changes_while_it_is_loaded(
 
 
 def test_the_part_of_a_target_that_a_killed_process_left_is_used_up(tmp_path: Path) -> None:
-    left = tmp_path / passing_name_for("x")
+    left = tmp_path / temporary_name_for("x")
     left.write_bytes(b"half")
     Part.store(tmp_path / "x", b"whole", 0)
     assert [path.name for path in tmp_path.iterdir()] == ["x"]

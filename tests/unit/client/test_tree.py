@@ -16,7 +16,7 @@ from smbquic.errors import (
     SecurityError,
 )
 from smbquic.ntstatus import NtStatus
-from smbquic.storage.passing import passing_name
+from smbquic.storage.partial import temporary_name
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.chain import encode_chain
@@ -359,11 +359,11 @@ async def test_names_that_the_disk_does_not_tell_apart_come_down_once(
 async def test_temporary_files_of_others_are_not_copied(
     share: Share, server: FakeServer, tmp_path: Path
 ) -> None:
-    part = passing_name()
+    part = temporary_name()
     disk = Disk(server, {"": {}, "old": {part: (FILE, b"half"), "x": (FILE, b"x")}})
     await share.get_tree("old", tmp_path / "t")
     assert local_tree(tmp_path / "t") == {"x": b"x"}
-    (tmp_path / "t" / passing_name()).write_bytes(b"half")
+    (tmp_path / "t" / temporary_name()).write_bytes(b"half")
     result = await share.put_tree(tmp_path / "t", "up")
     assert (result.files, result.failures, result.skipped) == (1, [], [])
     await share.copy_tree("old", "new")

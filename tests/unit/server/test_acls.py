@@ -10,7 +10,7 @@ from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
 from smbquic.server import access
 from smbquic.server.accounts import PRIMARY_GROUP, group_sid, token_of
-from smbquic.storage import xattrs
+from smbquic.storage.local import xattrs
 from smbquic.wire.access_mask import AccessMask as A
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions

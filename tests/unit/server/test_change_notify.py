@@ -10,7 +10,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.limits import Limits
-from smbquic.storage.watch import Change, ChangeKind
+from smbquic.storage import Change, ChangeKind
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, CompletionFilter
 from smbquic.wire.close import CloseRequest

@@ -10,7 +10,7 @@ from smbquic.server import descriptors
 from smbquic.server.accounts import token_of
 from smbquic.server.descriptors import LIFETIME, Descriptors
 from smbquic.server.security import describe
-from smbquic.storage.base import Disposition
+from smbquic.storage import Disposition
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.dtyp.acl import Ace, AceFlags, AceType, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor

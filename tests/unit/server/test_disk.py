@@ -10,7 +10,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.server.disk import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, Disk
 from smbquic.server.limits import Limits
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage.local.file import LocalFile
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest

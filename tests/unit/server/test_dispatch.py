@@ -15,9 +15,9 @@ from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.server import commands, dispatch
 from smbquic.server.limits import Limits
-from smbquic.storage import case_index
-from smbquic.storage.case_index import CaseIndex
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage.local import case_index
+from smbquic.storage.local.case_index import CaseIndex
+from smbquic.storage.local.file import LocalFile
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest

@@ -10,7 +10,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import eas
 from smbquic.server.eas import decode_eas
-from smbquic.storage import xattrs
+from smbquic.storage.local import xattrs
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.create_contexts import CreateContext
 from smbquic.wire.file_id import FileId

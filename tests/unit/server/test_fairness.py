@@ -13,7 +13,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import fairness as module
 from smbquic.server.fairness import BURST, Fairness
 from smbquic.server.limits import Limits
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage.local.file import LocalFile
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest

@@ -11,7 +11,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import dispatch
 from smbquic.server.limits import Limits
 from smbquic.server.slices import SLICE
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage.local.file import LocalFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseRequest
 from smbquic.wire.create import CreateOptions

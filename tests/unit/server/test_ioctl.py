@@ -8,7 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server import sparse
-from smbquic.storage.base import SPARSE
+from smbquic.storage import SPARSE
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
@@ -108,7 +108,7 @@ async def test_errors_of_the_disk(client: Client, monkeypatch: pytest.MonkeyPatc
     source = await opened(client, "a", b"0123456789")
     target = await opened(client, "b")
     key = await key_of(client, source)
-    monkeypatch.setattr("smbquic.storage.extents.copy", full)
+    monkeypatch.setattr("smbquic.storage.local.extents.copy", full)
     assert await copy(client, key, target, (0, 0, 4)) == (
         NtStatus.DISK_FULL,
         SrvCopychunkResponse(0, 0, 0),

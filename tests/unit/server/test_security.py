@@ -7,7 +7,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import access
 from smbquic.server.accounts import PRIMARY_GROUP, token_of
 from smbquic.server.security import change, decode, describe, same, select
-from smbquic.storage.base import FileStat
+from smbquic.storage import FileStat
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.dtyp.acl import Ace, AceType, Acl
 from smbquic.wire.dtyp.security_descriptor import (

@@ -18,7 +18,7 @@ from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
 from smbquic.server import session as session_module
 from smbquic.server.connection import check_user
 from smbquic.server.limits import Limits
-from smbquic.storage.passing import passing_name
+from smbquic.storage.partial import temporary_name
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
@@ -317,11 +317,11 @@ async def test_a_failed_logon_that_nobody_waits_for(
 async def test_what_will_never_be_whole_goes_with_its_client(
     client: Any, listing: Any, ending: Any
 ) -> None:
-    """A file under a passing name is deleted if it is left open, and nothing else is."""
-    finished, other = passing_name(), passing_name()
+    """A file under a temporary name is deleted if it is left open, and nothing else is."""
+    finished, other = temporary_name(), temporary_name()
     for name in (finished, "x"):
         await client.call(CloseRequest(await client.open(name)))
-    await client.open(passing_name())
+    await client.open(temporary_name())
     await client.open(other, desired_access=AccessMask.FILE_READ_DATA)
     await client.open("x")
 

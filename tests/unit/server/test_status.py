@@ -7,7 +7,7 @@ import pytest
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.status import status_of
-from smbquic.storage.base import NameInvalid, PathNotFound
+from smbquic.storage import NameInvalid, PathNotFound
 
 
 @pytest.mark.parametrize(

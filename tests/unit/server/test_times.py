@@ -10,7 +10,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server import times
-from smbquic.storage import attributes, xattrs
+from smbquic.storage.local import attributes, xattrs
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.create import CreateDisposition
 from smbquic.wire.create_contexts import AllocationSize

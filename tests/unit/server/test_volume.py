@@ -6,7 +6,7 @@ import pytest
 
 from smbquic.server.context import Context
 from smbquic.server.volume import VOLUME_CLASSES
-from smbquic.storage.base import VolumeStat
+from smbquic.storage import VolumeStat
 from smbquic.wire.fscc.filesystem_information import (
     FileSystemAttributes,
     FsAttributeInformation,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage.base import Disposition, PathNotFound
+from smbquic.storage import Disposition, PathNotFound
 from smbquic.storage.local import LocalStorage
-from smbquic.storage.local_file import LocalFile
-from smbquic.storage.tree import Link, Tree
+from smbquic.storage.local.file import LocalFile
+from smbquic.storage.local.tree import Link, Tree
 
 HOSTILE = [
     "..",

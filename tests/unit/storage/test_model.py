@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from smbquic.storage.base import Action, Disposition, PathNotFound
+from smbquic.storage import Action, Disposition, PathNotFound
 from smbquic.storage.local import LocalStorage
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage.local.file import LocalFile
 from smbquic.storage.names import fold
 
 COMPONENTS = st.sampled_from(["a", "A", "b", "B", "é", "É", "x\uf022", "X\uf022"])

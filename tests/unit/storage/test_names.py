@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage.base import NameInvalid
+from smbquic.storage import NameInvalid
 from smbquic.storage.names import (
     escape,
     fold,

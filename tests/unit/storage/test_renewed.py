@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage.base import Disposition, RootGone
+from smbquic.storage import Disposition, RootGone
 from smbquic.storage.local import LocalStorage
 
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import attributes, base, tree
-from smbquic.storage.base import (
+from smbquic.storage import (
     Action,
     Disposition,
     NameInvalid,
     PathNotFound,
     Storage,
     StorageFile,
+    types,
 )
-from smbquic.storage.local import LocalStorage
-from smbquic.storage.tree import Tree
+from smbquic.storage.local import LocalStorage, attributes, tree
+from smbquic.storage.local.tree import Tree
 from tests.unit.privileges import as_nobody
 
 ALL = list(Disposition)
@@ -92,27 +92,27 @@ def test_what_exists_is_not_made(
     ],
 )
 def test_a_new_file(disposition: Disposition, storage: LocalStorage, root: Path) -> None:
-    file, done = storage.open("new", disposition, write=True, attributes=base.HIDDEN)
+    file, done = storage.open("new", disposition, write=True, attributes=types.HIDDEN)
     file.write(0, [b"x"])
     found = file.stat()
     file.close()
 
     assert done is Action.CREATED
     assert (root / "new").read_bytes() == b"x"
-    assert found.attributes == base.HIDDEN | base.ARCHIVE
+    assert found.attributes == types.HIDDEN | types.ARCHIVE
     assert not found.is_directory
 
 
 @pytest.mark.parametrize("disposition", [Disposition.CREATE, Disposition.OPEN_IF])
 def test_a_new_folder(disposition: Disposition, storage: LocalStorage, root: Path) -> None:
-    file, done = storage.open("new", disposition, directory=True, attributes=base.SYSTEM)
+    file, done = storage.open("new", disposition, directory=True, attributes=types.SYSTEM)
     found = file.stat()
     file.close()
 
     assert done is Action.CREATED
     assert (root / "new").is_dir()
     assert file.is_directory
-    assert found.attributes == base.DIRECTORY | base.SYSTEM
+    assert found.attributes == types.DIRECTORY | types.SYSTEM
 
 
 @pytest.mark.parametrize("disposition", [Disposition.OPEN, Disposition.OVERWRITE])
@@ -174,21 +174,21 @@ def test_folders_are_not_overwritten(
 def test_overwriting_replaces_attributes_and_keeps_the_creation_time(
     storage: LocalStorage,
 ) -> None:
-    file, _ = storage.open("file", Disposition.CREATE, write=True, attributes=base.READONLY)
+    file, _ = storage.open("file", Disposition.CREATE, write=True, attributes=types.READONLY)
     file.set_times(creation_time=1_000_000_000)
     file.write(0, [b"content"])
     file.close()
 
-    file, _ = storage.open("file", Disposition.OVERWRITE, attributes=base.HIDDEN)
+    file, _ = storage.open("file", Disposition.OVERWRITE, attributes=types.HIDDEN)
     overwritten = file.stat()
     file.close()
     file, _ = storage.open("file", Disposition.SUPERSEDE)
     superseded = file.stat()
     file.close()
 
-    assert overwritten.attributes == base.HIDDEN | base.ARCHIVE
+    assert overwritten.attributes == types.HIDDEN | types.ARCHIVE
     assert overwritten.creation_time == 1_000_000_000
-    assert superseded.attributes == base.ARCHIVE
+    assert superseded.attributes == types.ARCHIVE
     assert superseded.creation_time == superseded.last_write_time // 100 * 100
 
 
@@ -610,10 +610,10 @@ def test_a_new_file_that_nothing_may_be_stored_with(
         raise PermissionError(errno.EACCES, "no")
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    file, _ = storage.open("file", Disposition.CREATE, attributes=base.HIDDEN)
+    file, _ = storage.open("file", Disposition.CREATE, attributes=types.HIDDEN)
 
     assert len(calls) == 1
-    assert file.stat().attributes == base.NORMAL
+    assert file.stat().attributes == types.NORMAL
     file.close()
 
 
@@ -628,7 +628,7 @@ def test_the_setgid_bit_is_inherited(storage: LocalStorage, root: Path) -> None:
 
 def test_attributes_and_times_survive_a_restart(root: Path) -> None:
     first = LocalStorage(root)
-    file, _ = first.open("file", Disposition.CREATE, attributes=base.SYSTEM | base.READONLY)
+    file, _ = first.open("file", Disposition.CREATE, attributes=types.SYSTEM | types.READONLY)
     file.set_times(creation_time=1_234_567_890_123_456_700, last_write_time=5_000_000_100)
     file.close()
     first.close()
@@ -637,13 +637,13 @@ def test_attributes_and_times_survive_a_restart(root: Path) -> None:
     found = second.stat("file")
     second.close()
 
-    assert found.attributes == base.SYSTEM | base.READONLY | base.ARCHIVE
+    assert found.attributes == types.SYSTEM | types.READONLY | types.ARCHIVE
     assert found.creation_time == 1_234_567_890_123_456_700
     assert found.last_write_time == 5_000_000_100
 
 
 def test_stat_and_scan_and_a_handle_tell_the_same(storage: LocalStorage, root: Path) -> None:
-    file, _ = storage.open("File", Disposition.CREATE, write=True, attributes=base.HIDDEN)
+    file, _ = storage.open("File", Disposition.CREATE, write=True, attributes=types.HIDDEN)
     file.write(0, [bytes(10_000)])
     (root / ".dot").mkdir()
     folder, _ = storage.open("")
@@ -652,7 +652,7 @@ def test_stat_and_scan_and_a_handle_tell_the_same(storage: LocalStorage, root: P
 
     assert entries["File"] == file.stat() == storage.stat("fiLE")
     assert entries[".dot"] == storage.stat(".dot")
-    assert entries[".dot"].attributes == base.DIRECTORY | base.HIDDEN
+    assert entries[".dot"].attributes == types.DIRECTORY | types.HIDDEN
     assert entries["File"].size == 10_000
     file.close()
 
@@ -661,11 +661,11 @@ def test_without_extended_attributes(
     storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attributes, "SUPPORTED", False)
-    file, _ = storage.open(".file", Disposition.CREATE, attributes=base.SYSTEM)
-    file.set_attributes(base.READONLY)
+    file, _ = storage.open(".file", Disposition.CREATE, attributes=types.SYSTEM)
+    file.set_attributes(types.READONLY)
     file.set_times(creation_time=5)
 
-    assert file.stat().attributes == base.HIDDEN
-    assert storage.stat(".file").attributes == base.HIDDEN
+    assert file.stat().attributes == types.HIDDEN
+    assert storage.stat(".file").attributes == types.HIDDEN
     file.close()
     assert os.listxattr(root / ".file") == []

@@ -11,9 +11,10 @@ import os
 import re
 from typing import Final
 
-from smbquic.storage import xattrs
-from smbquic.storage.base import NameInvalid, Stream
+from smbquic.storage.errors import NameInvalid
+from smbquic.storage.local import xattrs
 from smbquic.storage.names import MAX_UNITS, fold
+from smbquic.storage.types import Stream
 
 MAX_SIZE: Final = xattrs.MAX_VALUE - 1
 """Bytes of a stream at most; the disk may take less."""

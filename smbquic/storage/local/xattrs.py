@@ -2,7 +2,7 @@
 
 Each user of them has names of its own, told apart here, so that none shows or overwrites what
 belongs to another: `attributes` (DOS attributes and times), `streams`, `extended` (the
-attributes of clients), security descriptors, and `leftovers`. Python reaches them on Linux only.
+attributes of clients), security descriptors, and `sweep`. Python reaches them on Linux only.
 """
 
 import errno

@@ -6,23 +6,15 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from smbquic.storage import streams
-from smbquic.storage.base import (
-    DIRECTORY,
-    NORMAL,
-    Action,
-    Buffer,
-    Disposition,
-    FileStat,
-    NameInvalid,
-    StorageFile,
-    Stream,
-)
+from smbquic.storage.base import StorageFile
+from smbquic.storage.errors import NameInvalid
+from smbquic.storage.local import streams
+from smbquic.storage.local.tree import Tree
 from smbquic.storage.names import fold
-from smbquic.storage.tree import Tree
+from smbquic.storage.types import DIRECTORY, NORMAL, Action, Buffer, Disposition, FileStat, Stream
 
 if TYPE_CHECKING:
-    from smbquic.storage.local_file import LocalFile
+    from smbquic.storage.local.file import LocalFile
 
 _OVERWRITING: Final = {
     Disposition.SUPERSEDE: Action.SUPERSEDED,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import descriptor
-from smbquic.storage.descriptor import Descriptor, rename_exclusive, synchronise
+from smbquic.storage.local import descriptor
+from smbquic.storage.local.descriptor import Descriptor, rename_exclusive, synchronise
 
 
 def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import base
-from smbquic.storage.base import Disposition, NameInvalid, PathNotFound
+from smbquic.storage import Disposition, NameInvalid, PathNotFound, types
 from smbquic.storage.local import LocalStorage
-from smbquic.storage.local_file import LocalFile
-from smbquic.storage.tree import Link, Tree
+from smbquic.storage.local.file import LocalFile
+from smbquic.storage.local.tree import Link, Tree
 from tests.unit.privileges import as_nobody
 
 Make = Callable[..., LocalFile]
@@ -237,16 +236,16 @@ def test_a_change_time_that_was_set_is_kept_until_the_next_change(
     monkeypatch.setattr(time, "time_ns", lambda: now + hour)
     file.set_times(change_time=10**18)
     assert file.stat().change_time == 10**18
-    file.set_attributes(base.HIDDEN)
+    file.set_attributes(types.HIDDEN)
     assert file.stat().change_time == (root / "file").stat().st_ctime_ns
 
 
 def test_what_made_a_file_is_kept(storage: LocalStorage) -> None:
     file, _ = storage.open("file", Disposition.CREATE, account=77, write=True)
-    file.set_attributes(base.HIDDEN)
+    file.set_attributes(types.HIDDEN)
     file.set_times(creation_time=10**18, change_time=10**18)
     file.set_extended_attributes([("a", b"b")])
-    file.overwrite(base.ARCHIVE, renew=True)
+    file.overwrite(types.ARCHIVE, renew=True)
 
     assert file.stat().account == 77
     file.close()
@@ -263,12 +262,12 @@ def test_times_before_1970(opened: Make) -> None:
 def test_attributes(opened: Make) -> None:
     file = opened("file")
     created = file.stat().creation_time
-    file.set_attributes(base.READONLY | base.HIDDEN | base.DIRECTORY | 0x400)
-    assert file.stat().attributes == base.READONLY | base.HIDDEN
+    file.set_attributes(types.READONLY | types.HIDDEN | types.DIRECTORY | 0x400)
+    assert file.stat().attributes == types.READONLY | types.HIDDEN
     file.set_times(creation_time=created - 100)
-    assert file.stat().attributes == base.READONLY | base.HIDDEN
-    file.set_attributes(base.NORMAL)
-    assert file.stat().attributes == base.NORMAL
+    assert file.stat().attributes == types.READONLY | types.HIDDEN
+    file.set_attributes(types.NORMAL)
+    assert file.stat().attributes == types.NORMAL
     assert file.stat().creation_time == created - 100
 
 
@@ -278,13 +277,13 @@ def test_attributes_of_what_came_from_elsewhere(opened: Make, root: Path) -> Non
     (root / "folder").mkdir()
     file, folder = opened("file"), opened("folder")
 
-    assert file.stat().attributes == base.NORMAL
+    assert file.stat().attributes == types.NORMAL
     created = file.stat().creation_time
-    file.set_attributes(base.ARCHIVE)
-    folder.set_attributes(base.HIDDEN)
-    assert file.stat().attributes == base.ARCHIVE
+    file.set_attributes(types.ARCHIVE)
+    folder.set_attributes(types.HIDDEN)
+    assert file.stat().attributes == types.ARCHIVE
     assert file.stat().creation_time == created // 100 * 100
-    assert folder.stat().attributes == base.DIRECTORY | base.HIDDEN
+    assert folder.stat().attributes == types.DIRECTORY | types.HIDDEN
 
 
 def test_what_was_changed_is_marked(opened: Make, root: Path) -> None:
@@ -296,16 +295,16 @@ def test_what_was_changed_is_marked(opened: Make, root: Path) -> None:
     file.mark_changed()
     file.mark_changed()
 
-    assert file.stat().attributes == base.ARCHIVE | base.HIDDEN
+    assert file.stat().attributes == types.ARCHIVE | types.HIDDEN
     assert file.stat().creation_time == created // 100 * 100
     assert file.stat().last_write_time == 10**18
     file.rename("file", replace=False)
-    assert file.stat().attributes == base.ARCHIVE
+    assert file.stat().attributes == types.ARCHIVE
 
 
 def test_a_mark_that_cannot_be_stored(opened: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     file = opened("file")
-    file.set_attributes(base.NORMAL)
+    file.set_attributes(types.NORMAL)
 
     def refuse(*arguments: object) -> None:
         raise PermissionError(errno.EPERM, "no")
@@ -313,7 +312,7 @@ def test_a_mark_that_cannot_be_stored(opened: Make, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "setxattr", refuse, raising=False)
     file.mark_changed()
 
-    assert file.stat().attributes == base.NORMAL
+    assert file.stat().attributes == types.NORMAL
 
 
 # Renaming
@@ -559,8 +558,8 @@ def test_deleting(opened: Make, root: Path) -> None:
     assert file.write(0, [b"C"]) == 1
     assert file.stat().links == 0
     assert file.stat().name == "file"
-    file.set_attributes(base.HIDDEN)
-    assert file.stat().attributes == base.HIDDEN
+    file.set_attributes(types.HIDDEN)
+    assert file.stat().attributes == types.HIDDEN
     file.flush()
     for again in (file.delete, lambda: file.rename("x", replace=True)):
         with pytest.raises(FileNotFoundError):

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from smbquic.storage import leftovers, passing, xattrs
-from smbquic.storage.base import Disposition
-from smbquic.storage.local import LocalStorage
-from smbquic.storage.passing import passing_name
+from smbquic.storage import Disposition, partial
+from smbquic.storage.local import LocalStorage, xattrs
+from smbquic.storage.local.sweep import Sweep
+from smbquic.storage.partial import temporary_name
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is removed elsewhere")
 
@@ -30,7 +30,7 @@ def served(root: Path) -> bool:
 @contextmanager
 def looked_through(storage: LocalStorage) -> Iterator[None]:
     """Serve a folder; in the block, what was looked for has been found."""
-    sweep = leftovers.Sweep(storage._tree)
+    sweep = Sweep(storage._tree)
     try:
         if sweep._thread is not None:
             sweep._thread.join()
@@ -40,7 +40,7 @@ def looked_through(storage: LocalStorage) -> Iterator[None]:
 
 
 def make(folder: Path, name: str = "") -> Path:
-    path = folder / (name or passing_name())
+    path = folder / (name or temporary_name())
     path.write_bytes(b"half of")
     return path
 
@@ -80,7 +80,7 @@ def test_nothing_is_looked_for_where_the_last_server_had_an_end(
 
 def test_what_a_client_is_at_stays(storage: LocalStorage, root: Path) -> None:
     killed(root)
-    name = passing_name()
+    name = temporary_name()
     file, _ = storage.open(name, Disposition.CREATE, write=True)
 
     with looked_through(storage):
@@ -102,10 +102,10 @@ def test_only_files_of_the_share_are_removed(
 ) -> None:
     killed(root)
     beyond = make(outside)
-    (root / passing_name()).mkdir()
-    (root / passing_name()).symlink_to(beyond)
+    (root / temporary_name()).mkdir()
+    (root / temporary_name()).symlink_to(beyond)
     (root / "link").symlink_to(outside)
-    os.mkfifo(root / passing_name())
+    os.mkfifo(root / temporary_name())
 
     with looked_through(storage):
         assert beyond.exists()
@@ -141,7 +141,7 @@ def test_an_end_that_comes_early_leaves_the_rest_to_the_next_time(
         yield from folders
 
     monkeypatch.setattr(os, "fwalk", endless)
-    sweep = leftovers.Sweep(storage._tree)
+    sweep = Sweep(storage._tree)
     assert walks.wait(60)
     ending = threading.Thread(target=sweep.end)
     ending.start()
@@ -161,7 +161,7 @@ def test_an_end_that_comes_early_leaves_the_rest_to_the_next_time(
 def test_a_system_that_cannot_tell_removes_nothing(
     storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passing, "USE_IS_KNOWN", False)
+    monkeypatch.setattr(partial, "USE_IS_KNOWN", False)
     killed(root)
     left = make(root)
 

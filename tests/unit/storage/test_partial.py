@@ -5,16 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import passing
-from smbquic.storage.passing import is_passing, passing_name, passing_name_for, remove_unused
+from smbquic.storage import partial
+from smbquic.storage.partial import (
+    is_temporary_name,
+    remove_unused,
+    temporary_name,
+    temporary_name_for,
+)
 
 
 def test_they_are_fresh_and_short() -> None:
-    first, second = passing_name(), passing_name()
+    first, second = temporary_name(), temporary_name()
 
     assert first != second
-    assert is_passing(first)
-    assert is_passing(second)
+    assert is_temporary_name(first)
+    assert is_temporary_name(second)
     assert len(first) < 40
 
 
@@ -34,20 +39,20 @@ def test_they_are_fresh_and_short() -> None:
     ],
 )
 def test_others_are_somebodys(name: str) -> None:
-    assert not is_passing(name)
+    assert not is_temporary_name(name)
 
 
 def test_one_that_follows_from_the_target() -> None:
-    name = passing_name_for("report.pdf")
+    name = temporary_name_for("report.pdf")
 
-    assert is_passing(name)
-    assert name == passing_name_for("report.pdf") != passing_name_for("report.PDF")
-    assert is_passing(passing_name_for("latin-\udce9"))
+    assert is_temporary_name(name)
+    assert name == temporary_name_for("report.pdf") != temporary_name_for("report.PDF")
+    assert is_temporary_name(temporary_name_for("latin-\udce9"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
 def test_only_files_that_nobody_has_open_are_removed(tmp_path: Path) -> None:
-    path = tmp_path / passing_name()
+    path = tmp_path / temporary_name()
     path.write_bytes(b"half")
     with path.open("ab"):
         assert not remove_unused(path)
@@ -60,8 +65,8 @@ def test_only_files_that_nobody_has_open_are_removed(tmp_path: Path) -> None:
 def test_where_use_is_not_known_nothing_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passing, "_SET_LEASE", None)
-    path = tmp_path / passing_name()
+    monkeypatch.setattr(partial, "_SET_LEASE", None)
+    path = tmp_path / temporary_name()
     path.write_bytes(b"half")
     assert not remove_unused(path)
     assert path.exists()

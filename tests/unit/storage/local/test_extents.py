@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import extents
-from smbquic.storage.base import SPARSE, Disposition
-from smbquic.storage.local import LocalStorage
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage import SPARSE, Disposition
+from smbquic.storage.local import LocalStorage, extents
+from smbquic.storage.local.file import LocalFile
 
 Open = Callable[..., LocalFile]
 

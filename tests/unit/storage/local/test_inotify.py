@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import inotify
-from smbquic.storage.inotify import Inotify
-from smbquic.storage.local import LocalStorage
-from smbquic.storage.tree import Tree
-from smbquic.storage.watch import Change, ChangeKind
+from smbquic.storage import Change, ChangeKind
+from smbquic.storage.local import LocalStorage, inotify
+from smbquic.storage.local.inotify import Inotify
+from smbquic.storage.local.tree import Tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux'")
 

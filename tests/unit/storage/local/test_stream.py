@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import base, streams, xattrs
-from smbquic.storage.base import Action, Disposition, NameInvalid, StorageFile, Stream
-from smbquic.storage.local import LocalStorage
+from smbquic.storage import Action, Disposition, NameInvalid, StorageFile, Stream, types
+from smbquic.storage.local import LocalStorage, streams, xattrs
 from tests.unit.privileges import as_nobody
 
 D = Disposition
@@ -188,7 +187,7 @@ def test_a_full_disk_leaves_what_was_there(opened: Make, monkeypatch: pytest.Mon
 def test_what_is_told_of_a_stream_is_the_file_s(opened: Make, storage: LocalStorage) -> None:
     stream, _ = opened("file", "s")
     stream.write(0, [bytes(100)])
-    stream.set_attributes(base.HIDDEN)
+    stream.set_attributes(types.HIDDEN)
     stream.set_times(creation_time=10**18, last_write_time=10**18)
     stream.set_extended_attributes([("a", b"1")])
     stream.set_security(b"sd")
@@ -226,7 +225,7 @@ def test_a_folder_has_streams(storage: LocalStorage, root: Path) -> None:
 
     assert action is Action.CREATED
     assert not stream.is_directory
-    assert stream.stat().attributes == base.NORMAL
+    assert stream.stat().attributes == types.NORMAL
     assert folder.streams() == [Stream("s", 1)]
     stream.close()
     stream.close()

@@ -4,11 +4,13 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from smbquic.storage import links
-from smbquic.storage.base import Action, Disposition, FileStat, NameInvalid, StorageFile, Stream
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage.base import StorageFile
+from smbquic.storage.errors import NameInvalid
+from smbquic.storage.local import links
+from smbquic.storage.local.file import LocalFile
+from smbquic.storage.local.tree import Link, Tree
 from smbquic.storage.names import SEPARATOR
-from smbquic.storage.tree import Link, Tree
+from smbquic.storage.types import Action, Disposition, FileStat, Stream
 
 
 class LocalLink(LocalFile):

@@ -23,12 +23,12 @@ USE_IS_KNOWN: Final = _SET_LEASE is not None
 """Whether this system tells if a program has a file open. Only Linux does."""
 
 
-def passing_name() -> str:
+def temporary_name() -> str:
     """Return a fresh one; short, so that it fits beside any name."""
     return f"{PREFIX}{secrets.token_hex(8)}.part"
 
 
-def passing_name_for(target: str) -> str:
+def temporary_name_for(target: str) -> str:
     """Return the one that follows from the name of the file that is to be written.
 
     So whoever writes the same file next finds what a killed process has left.
@@ -37,7 +37,7 @@ def passing_name_for(target: str) -> str:
     return f"{PREFIX}{digest[:16]}.part"
 
 
-def is_passing(component: str) -> bool:
+def is_temporary_name(component: str) -> bool:
     """Whether the last component of a name is one."""
     return _NAME.fullmatch(component) is not None
 

@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage.base import (
-    REPARSE_POINT,
-    Disposition,
-    LinkMet,
-    NameInvalid,
-    PathNotFound,
-)
+from smbquic.storage import REPARSE_POINT, Disposition, NameInvalid, PathNotFound, StoppedOnSymlink
 from smbquic.storage.local import LocalStorage
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="takes Linux")
@@ -66,7 +60,7 @@ def test_a_link_says_where_it_leads(
     stat = storage.stat(wire.upper())
     assert (stat.link, stat.size, stat.is_directory) == (shown, 0, False)
     assert stat.attributes & REPARSE_POINT
-    with pytest.raises(LinkMet) as caught:
+    with pytest.raises(StoppedOnSymlink) as caught:
         storage.open(wire)
     assert (caught.value.target, caught.value.rest) == (shown, "")
     link, _ = storage.open(wire, link=True)
@@ -95,12 +89,12 @@ def test_a_link_that_leads_out_is_not_there(
     for itself in (False, True):
         with pytest.raises(FileNotFoundError) as missing:
             storage.open(wire, link=itself)
-        assert not isinstance(missing.value, LinkMet)
+        assert not isinstance(missing.value, StoppedOnSymlink)
     with pytest.raises(FileNotFoundError):
         storage.stat(wire)
     with pytest.raises(PathNotFound) as caught:
         storage.open(wire + "\\file")
-    assert not isinstance(caught.value, LinkMet)
+    assert not isinstance(caught.value, StoppedOnSymlink)
     with pytest.raises(PermissionError):
         storage.open(wire, Disposition.OPEN_IF)
 
@@ -111,7 +105,7 @@ def test_a_link_on_the_way(storage: LocalStorage, root: Path) -> None:
         ("folder\\link\\x", "\\x"),
         ("FOLDER\\LINK\\x\\y", "\\x\\y"),
     ):
-        with pytest.raises(LinkMet) as caught:
+        with pytest.raises(StoppedOnSymlink) as caught:
             storage.open(name)
         assert (caught.value.target, caught.value.rest) == ("inner", rest)
     with pytest.raises(PathNotFound):
@@ -125,7 +119,7 @@ def test_nothing_is_written_through_a_link(storage: LocalStorage, root: Path) ->
     with pytest.raises(NotADirectoryError):
         storage.open("link", directory=True, link=True)
     for disposition in (Disposition.OVERWRITE_IF, Disposition.SUPERSEDE):
-        with pytest.raises(LinkMet):
+        with pytest.raises(StoppedOnSymlink):
             storage.open("link", disposition)
         with pytest.raises(PermissionError):
             storage.open("link", disposition, link=True)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import attributes, base, xattrs
-from smbquic.storage.attributes import NOTHING, Stored
-from smbquic.storage.descriptor import birth_time
+from smbquic.storage import types
+from smbquic.storage.local import attributes, xattrs
+from smbquic.storage.local.attributes import NOTHING, Stored
+from smbquic.storage.local.descriptor import birth_time
 
 NS = 1_000_000_000
 # 2024-02-29 12:34:56.7890123 UTC
@@ -90,7 +91,7 @@ def test_what_cannot_be_made_out_is_nothing(blob: bytes) -> None:
 def test_only_valid_fields_count() -> None:
     head = b"\0\0\x05\0\x05\0\0\0"
 
-    hidden = Stored(base.HIDDEN)
+    hidden = Stored(types.HIDDEN)
     assert Stored.decode(head + b"\x01\0\0\0\x02\0\0\0" + b"\1" * 8) == hidden
     assert Stored.decode(head + b"\x11\0\0\0\x02\0\0\0" + bytes(8)) == hidden
     assert Stored.decode(head + b"\x11\0\0\0\x02\0\0\0" + b"\xff" * 8) == hidden
@@ -108,7 +109,7 @@ FAST = bytes.fromhex("000005000500000011000000")
 def test_any_bytes_decode(blob: bytes) -> None:
     stored = Stored.decode(blob)
 
-    assert stored.attributes is None or stored.attributes & ~base.KEPT == 0
+    assert stored.attributes is None or stored.attributes & ~types.KEPT == 0
     assert stored.account in range(2**32)
 
 
@@ -124,7 +125,7 @@ def test_round_trip(stored: Stored, is_directory: bool) -> None:
     blob = stored.encode(is_directory=is_directory)
 
     until = stored.until if stored.change_time is not None or stored.ea_size else 0
-    wanted = stored._replace(attributes=(stored.attributes or 0) & base.KEPT, until=until)
+    wanted = stored._replace(attributes=(stored.attributes or 0) & types.KEPT, until=until)
     assert Stored.decode(blob) == wanted
 
 
@@ -135,14 +136,14 @@ def test_any_time_can_be_encoded(time: int) -> None:
 
 
 def test_what_is_added_to_samba_s_format_stands_behind_it() -> None:
-    plain = Stored(base.HIDDEN, CREATED).encode(is_directory=False)
-    owned = Stored(base.HIDDEN, CREATED, 0x4433_2211).encode(is_directory=False)
-    more = Stored(base.HIDDEN, CREATED, 1, 2, CREATED, CREATED).encode(is_directory=False)
+    plain = Stored(types.HIDDEN, CREATED).encode(is_directory=False)
+    owned = Stored(types.HIDDEN, CREATED, 0x4433_2211).encode(is_directory=False)
+    more = Stored(types.HIDDEN, CREATED, 1, 2, CREATED, CREATED).encode(is_directory=False)
 
     assert owned == plain + b"\x11\x22\x33\x44"
     assert more[: len(plain)] == plain
     # Of another length, it is not ours.
-    assert Stored.decode(more[:-1]) == Stored(base.HIDDEN, CREATED)
+    assert Stored.decode(more[:-1]) == Stored(types.HIDDEN, CREATED)
 
 
 def test_kept_on_the_disk(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_kept_on_the_disk(tmp_path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         assert attributes.read(fd) == NOTHING
-        stored = Stored(base.READONLY | base.ARCHIVE, CREATED, 7)
+        stored = Stored(types.READONLY | types.ARCHIVE, CREATED, 7)
         attributes.write(fd, stored, is_directory=False)
 
         assert attributes.read(fd) == stored
@@ -210,15 +211,15 @@ NOWHERE = b"/nowhere"
 
 
 def test_a_file_is_described() -> None:
-    stored = Stored(base.SYSTEM, CREATED, 5, 6)
+    stored = Stored(types.SYSTEM, CREATED, 5, 6)
     entry = attributes.describe("a", status(), stored, 7, NOWHERE)
 
-    assert entry == base.FileStat(
+    assert entry == types.FileStat(
         name="a",
         is_directory=False,
         size=5000,
         allocation_size=8192,
-        attributes=base.SYSTEM,
+        attributes=types.SYSTEM,
         creation_time=CREATED,
         last_access_time=30,
         last_write_time=20,
@@ -235,19 +236,19 @@ def test_a_file_is_described() -> None:
 
 def test_a_folder_is_described() -> None:
     folder = status(st_mode=0o40755, st_nlink=9)
-    entry = attributes.describe("d", folder, Stored(base.HIDDEN), 7, NOWHERE)
+    entry = attributes.describe("d", folder, Stored(types.HIDDEN), 7, NOWHERE)
 
     assert entry.is_directory
-    assert entry.attributes == base.DIRECTORY | base.HIDDEN
+    assert entry.attributes == types.DIRECTORY | types.HIDDEN
     assert (entry.size, entry.allocation_size, entry.links) == (0, 0, 1)
 
 
 def test_what_nothing_is_stored_of_is_derived() -> None:
-    def describe(name: str, **changes: object) -> base.FileStat:
+    def describe(name: str, **changes: object) -> types.FileStat:
         return attributes.describe(name, status(**changes), NOTHING, 7, NOWHERE)
 
-    assert describe("a").attributes == base.NORMAL
-    assert describe(".a").attributes == base.HIDDEN
+    assert describe("a").attributes == types.NORMAL
+    assert describe(".a").attributes == types.HIDDEN
     assert describe("a").creation_time == 20
     assert describe("a", st_birthtime=1.5).creation_time == 1.5 * NS
 

@@ -1,7 +1,7 @@
 """Files that will never be whole, because the server that had them open was killed.
 
 While a folder is served a note on it says so. Where one is found at the beginning, nobody has taken
-it away: the last server was killed, or its machine. Then what that one left (`passing`) is looked
+it away: the last server was killed, or its machine. Then what that one left (`partial`) is looked
 for beside serving, on a thread. A folder that takes no note is looked through each time.
 
 Only Linux tells whether a program has a file open; elsewhere nothing is removed.
@@ -12,9 +12,10 @@ import os
 import threading
 from contextlib import suppress
 
-from smbquic.storage import passing, xattrs
-from smbquic.storage.passing import is_passing, remove_unused
-from smbquic.storage.tree import Tree
+from smbquic.storage import partial
+from smbquic.storage.local import xattrs
+from smbquic.storage.local.tree import Tree
+from smbquic.storage.partial import is_temporary_name, remove_unused
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Sweep:
         self._ending = threading.Event()
         self._done = True
         self._thread: threading.Thread | None = None
-        if passing.USE_IS_KNOWN and _left_a_note(tree):
+        if partial.USE_IS_KNOWN and _left_a_note(tree):
             self._done = False
             self._thread = threading.Thread(target=self._run, name=f"sweep {tree.label}")
             self._thread.start()
@@ -37,7 +38,7 @@ class Sweep:
         with suppress(OSError), self._tree.root as root:
             for _, _, files, folder in os.fwalk(".", dir_fd=root):
                 removed += sum(
-                    remove_unused(name, folder=folder) for name in files if is_passing(name)
+                    remove_unused(name, folder=folder) for name in files if is_temporary_name(name)
                 )
                 if self._ending.is_set():
                     return

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import base, extended, xattrs
-from smbquic.storage.base import Disposition, NameInvalid
-from smbquic.storage.local import LocalStorage
-from smbquic.storage.local_file import LocalFile
+from smbquic.storage import Disposition, NameInvalid, PathNotFound
+from smbquic.storage.local import LocalStorage, extended, xattrs
+from smbquic.storage.local.file import LocalFile
 
 
 def error_of(action: Callable[[], object]) -> int | None:
@@ -170,7 +169,7 @@ def test_a_descriptor_is_kept_and_means_nothing(
 
     assert file.security() == b"descriptor"
     assert file.extended_attributes() == []
-    with pytest.raises(base.PathNotFound):
+    with pytest.raises(PathNotFound):
         storage.securities("file")
     assert storage.securities("")[-1][0] is None
     folder, _ = storage.open("", directory=True)
@@ -187,5 +186,5 @@ def test_a_folder_s_descriptor_by_name(storage: LocalStorage, root: Path) -> Non
 
     assert storage.securities("OUTER\\inner")[-1][0] == b"inner"
     assert storage.securities("outer")[-1][0] is None
-    with pytest.raises(base.PathNotFound):
+    with pytest.raises(PathNotFound):
         storage.securities("nowhere")

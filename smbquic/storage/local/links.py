@@ -11,8 +11,9 @@ import stat
 from dataclasses import replace
 from typing import Final
 
-from smbquic.storage.base import NORMAL, REPARSE_POINT, FileStat, NameInvalid
+from smbquic.storage.errors import NameInvalid
 from smbquic.storage.names import SEPARATOR, from_disk, to_disk
+from smbquic.storage.types import NORMAL, REPARSE_POINT, FileStat
 
 _RELATIVE: Final = frozenset((".", ".."))
 _MAX_BYTES: Final = 4095

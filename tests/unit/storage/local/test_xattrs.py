@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import xattrs
+from smbquic.storage.local import xattrs
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from contextlib import suppress
 from struct import Struct
 from typing import Final
 
-from smbquic.storage.descriptor import open_directory
+from smbquic.storage.local.descriptor import open_directory
+from smbquic.storage.local.tree import Tree, is_served
 from smbquic.storage.names import SEPARATOR, from_disk, join, moved, split
-from smbquic.storage.tree import Tree, is_served
 from smbquic.storage.watch import Change, ChangeKind
 
 MAX_FOLDERS: Final = 16_384

@@ -9,24 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from smbquic.storage.base import (
-    ARCHIVE,
-    Action,
-    Disposition,
-    FileStat,
-    LinkMet,
-    PathNotFound,
-    StorageFile,
-    VolumeStat,
-)
-from smbquic.storage.case_index import Stamp
-from smbquic.storage.descriptor import open_directory
-from smbquic.storage.inotify import Inotify
-from smbquic.storage.leftovers import Sweep
-from smbquic.storage.local_file import LocalFile
-from smbquic.storage.local_link import LocalLink
+from smbquic.storage.base import StorageFile
+from smbquic.storage.errors import PathNotFound, StoppedOnSymlink
+from smbquic.storage.local.case_index import Stamp
+from smbquic.storage.local.descriptor import open_directory
+from smbquic.storage.local.file import LocalFile
+from smbquic.storage.local.inotify import Inotify
+from smbquic.storage.local.link import LocalLink
+from smbquic.storage.local.sweep import Sweep
+from smbquic.storage.local.tree import Link, Tree, is_served, key_of
 from smbquic.storage.names import MAX_UNITS, from_disk, join
-from smbquic.storage.tree import Link, Tree, is_served, key_of
+from smbquic.storage.types import ARCHIVE, Action, Disposition, FileStat, VolumeStat
 
 _OVERWRITING: Final = {
     Disposition.SUPERSEDE: Action.SUPERSEDED,
@@ -258,7 +251,7 @@ class _Opening:
         if self._disposition is Disposition.CREATE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._name)
         if not self._link:
-            raise LinkMet(self._name, target, "")
+            raise StoppedOnSymlink(self._name, target, "")
         if self._directory:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._name)
         if self._write or self._overwrites:

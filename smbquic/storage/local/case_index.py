@@ -21,8 +21,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from smbquic.storage.base import ScanRequired
-from smbquic.storage.descriptor import Descriptor, open_directory
+from smbquic.storage.errors import ScanRequired
+from smbquic.storage.local.descriptor import Descriptor, open_directory
 from smbquic.storage.names import fold, from_disk
 
 LIFETIME: Final = 1.0

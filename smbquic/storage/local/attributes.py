@@ -17,9 +17,9 @@ import stat
 import struct
 from typing import Final, NamedTuple, Self
 
-from smbquic.storage import base
-from smbquic.storage.descriptor import birth_time
-from smbquic.storage.xattrs import DOS_ATTRIBUTES, SUPPORTED
+from smbquic.storage import types
+from smbquic.storage.local.descriptor import birth_time
+from smbquic.storage.local.xattrs import DOS_ATTRIBUTES, SUPPORTED
 
 _HAS_ATTRIBUTES: Final = 0x01
 _HAS_CREATION_TIME: Final = 0x10
@@ -56,7 +56,7 @@ class Stored(NamedTuple):
         """Read Samba's format; what can't be made out is None, on any bytes."""
         if blob.startswith(_FAST_HEAD) and len(blob) >= _VERSION_5.size:
             _, _, _, attributes, filetime = _VERSION_5.unpack_from(blob)
-            attributes &= base.KEPT
+            attributes &= types.KEPT
             if len(blob) == _VERSION_5.size:
                 return cls(attributes, _from_filetime(filetime))
             return cls(attributes, _from_filetime(filetime), *_decode_rest(blob))
@@ -69,15 +69,15 @@ class Stored(NamedTuple):
         except (ValueError, KeyError, struct.error):
             return cls()
         return cls(
-            attributes & base.KEPT if flags & _HAS_ATTRIBUTES else None,
+            attributes & types.KEPT if flags & _HAS_ATTRIBUTES else None,
             _from_filetime(filetime) if flags & _HAS_CREATION_TIME else None,
         )
 
     def encode(self, *, is_directory: bool) -> bytes:
         """Samba's version 5 of the extended attribute, and what is ours behind it."""
-        attributes = (self.attributes or 0) & base.KEPT
+        attributes = (self.attributes or 0) & types.KEPT
         if is_directory:
-            attributes |= base.DIRECTORY
+            attributes |= types.DIRECTORY
         blob = _VERSION_5.pack(
             5,
             5,
@@ -132,7 +132,7 @@ def write(file: int, stored: Stored, *, is_directory: bool) -> None:
 
 def describe(
     name: str, status: os.stat_result, stored: Stored, home: int, file: int | bytes
-) -> base.FileStat:
+) -> types.FileStat:
     """Put together what the disk says of a file and what is stored with it.
 
     `home` is the share's own device: inode numbers of disks mounted below it are kept apart.
@@ -140,11 +140,11 @@ def describe(
     """
     is_directory = stat.S_ISDIR(status.st_mode)
     size = 0 if is_directory else status.st_size
-    attributes = base.DIRECTORY if is_directory else 0
+    attributes = types.DIRECTORY if is_directory else 0
     if stored.attributes is not None:
         attributes |= stored.attributes
     if name.startswith("."):
-        attributes |= base.HIDDEN
+        attributes |= types.HIDDEN
     created = stored.creation_time
     changed = status.st_ctime_ns
     if stored.change_time is not None and changed <= stored.until + _LATER:
@@ -152,13 +152,13 @@ def describe(
     file_id = status.st_ino
     if status.st_dev != home:
         file_id ^= (status.st_dev & 0xFFFFFFFF) << 32
-    return base.FileStat(
+    return types.FileStat(
         name,
         is_directory,
         size,
         # What an empty file still takes is room for its extended attributes.
         status.st_blocks * 512 if size else 0,
-        attributes or base.NORMAL,
+        attributes or types.NORMAL,
         derived_creation_time(status, file) if created is None else created,
         status.st_atime_ns,
         status.st_mtime_ns,

@@ -7,21 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from smbquic.storage import attributes, extended, extents, links, streams, xattrs
-from smbquic.storage.attributes import Stored
-from smbquic.storage.base import (
-    ARCHIVE,
-    SETTABLE,
-    SPARSE,
-    Action,
-    Buffer,
-    Disposition,
-    FileStat,
-    StorageFile,
-    Stream,
-)
-from smbquic.storage.case_index import Stamp
-from smbquic.storage.descriptor import (
+from smbquic.storage.base import StorageFile
+from smbquic.storage.local import attributes, extended, extents, links, streams, xattrs
+from smbquic.storage.local.attributes import Stored
+from smbquic.storage.local.case_index import Stamp
+from smbquic.storage.local.descriptor import (
     Descriptor,
     check_access,
     check_removal,
@@ -29,9 +19,19 @@ from smbquic.storage.descriptor import (
     rename_exclusive,
     synchronise,
 )
-from smbquic.storage.local_stream import open_stream
+from smbquic.storage.local.stream import open_stream
+from smbquic.storage.local.tree import FileKey, Link, Tree, key_of
 from smbquic.storage.names import SEPARATOR, fold, from_disk, join, to_disk
-from smbquic.storage.tree import FileKey, Link, Tree, key_of
+from smbquic.storage.types import (
+    ARCHIVE,
+    SETTABLE,
+    SPARSE,
+    Action,
+    Buffer,
+    Disposition,
+    FileStat,
+    Stream,
+)
 
 _MAX_VECTORS = 1024
 _OFFSET_END = 2**63

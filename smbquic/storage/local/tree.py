@@ -19,11 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from smbquic.storage import attributes, links, xattrs
-from smbquic.storage.base import FileStat, LinkMet, PathNotFound, RootGone
-from smbquic.storage.case_index import CaseIndex
-from smbquic.storage.descriptor import Descriptor, walk_into
+from smbquic.storage.errors import PathNotFound, RootGone, StoppedOnSymlink
+from smbquic.storage.local import attributes, links, xattrs
+from smbquic.storage.local.case_index import CaseIndex
+from smbquic.storage.local.descriptor import Descriptor, walk_into
 from smbquic.storage.names import from_disk, join, split, to_disk
+from smbquic.storage.types import FileStat
 
 _NO_WAY: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -167,7 +168,7 @@ class Tree:
             raw, status = self.look_up(here, components[depth])
             target = None if status is None else self.target(here, raw, status, depth)
             if target is not None:
-                return LinkMet(
+                return StoppedOnSymlink(
                     name, target, "".join(f"\\{part}" for part in components[depth + 1 :])
                 )
         return PathNotFound(name)
@@ -177,8 +178,8 @@ class Tree:
         *folders, last = split(name)
         try:
             parent, real = self.walk(folders)
-        except LinkMet as met:
-            raise LinkMet(name, met.target, f"{met.rest}\\{last}") from None
+        except StoppedOnSymlink as met:
+            raise StoppedOnSymlink(name, met.target, f"{met.rest}\\{last}") from None
         return parent, real, last
 
     def target(self, parent: int, raw: bytes, status: os.stat_result, depth: int) -> str | None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import case_index
-from smbquic.storage.base import ScanRequired
-from smbquic.storage.case_index import GRACE, LIFETIME, CaseIndex, NameTable, Stamp
+from smbquic.storage import ScanRequired
+from smbquic.storage.local import case_index
+from smbquic.storage.local.case_index import GRACE, LIFETIME, CaseIndex, NameTable, Stamp
 from smbquic.storage.names import fold, from_disk
 from tests.unit.clock import Clock
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from smbquic.storage import xattrs
-from smbquic.storage.base import NameInvalid
+from smbquic.storage.errors import NameInvalid
+from smbquic.storage.local import xattrs
 
 MAX_NAME: Final = 254
 """Characters of a name."""
