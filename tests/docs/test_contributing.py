@@ -34,5 +34,5 @@ def test_what_ci_is_said_to_do_it_does() -> None:
 
 
 def test_publishing_results(machine: Machine) -> None:
-    with Reader(machine, "docs/explanation/benchmark-status.md") as reader:
+    with Reader(machine, "docs/explanation/benchmark-method.md") as reader:
         reader.leave_out("at=benchmarks/results", why=LONG)

@@ -13,7 +13,7 @@ REPLAYED = {
     "CONTRIBUTING.md": "test_contributing.py",
     "README.md": "test_newcomer.py",
     "certs/README.md": "test_howto.py",
-    "docs/explanation/benchmark-status.md": "test_contributing.py",
+    "docs/explanation/benchmark-method.md": "test_contributing.py",
     "docs/howto/certificates.md": "test_howto.py",
     "docs/howto/systemd.md": "test_systemd.py",
     "docs/reference/api.md": "test_api.py",
