@@ -7,10 +7,14 @@ that needs one room of the package does not pay for all of them.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from smbquic.lazy import lazy_names
+
 if TYPE_CHECKING:
     from smbquic import pki, sync
-    from smbquic.api import Serving, SessionOptions, connect, open_session, serve, stop_signal
-    from smbquic.auth.users import UsersError, UserStore
+    from smbquic.api.client import SessionOptions, connect, open_session
+    from smbquic.api.server import Serving, serve
+    from smbquic.api.stop import stop_signal
+    from smbquic.auth.users import UserStore
     from smbquic.client.file import File
     from smbquic.client.local import WrittenFiles
     from smbquic.client.pipes import NotListedError, ShareEntry
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
         ConnectionClosed,
         DeniedError,
         DirectoryExpectedError,
+        EngineError,
         ExistsError,
         FileExpectedError,
         HandshakeError,
@@ -41,13 +46,14 @@ if TYPE_CHECKING:
         SourceChangedError,
         StatusError,
         TransportError,
+        UsersError,
         WireError,
     )
     from smbquic.ntstatus import NtStatus
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
     from smbquic.server.limits import Limits
     from smbquic.transport.base import PathStatistics, Peer
-    from smbquic.transport.quic import EngineError, TicketCache
+    from smbquic.transport.quic.tickets import TicketCache
 
     __version__: str
 
@@ -108,45 +114,63 @@ __all__ = [
     "sync",
 ]
 
-_HOMES = {
-    "smbquic.api": ("Serving", "SessionOptions", "connect", "open_session", "serve", "stop_signal"),
-    "smbquic.auth.users": ("UserStore", "UsersError"),
-    "smbquic.client.file": ("File",),
-    "smbquic.client.local": ("WrittenFiles",),
-    "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
-    "smbquic.client.session": ("Session",),
-    "smbquic.client.share": ("Share",),
-    "smbquic.client.stages": ("Stages",),
-    "smbquic.client.stat": ("Stat", "Volume"),
-    "smbquic.client.tree": ("TreeResult", "Usage"),
-    "smbquic.client.url": ("SmbUrl", "UrlError"),
-    "smbquic.ntstatus": ("NtStatus",),
-    "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
-    "smbquic.server.limits": ("Limits",),
-    "smbquic.transport.base": ("PathStatistics", "Peer"),
-    "smbquic.transport.quic": ("EngineError", "TicketCache"),
-}
-_MODULES = ("pki", "sync")
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_load = lazy_names(
+    __name__,
+    {
+        "smbquic.api.client": ("SessionOptions", "connect", "open_session"),
+        "smbquic.api.server": ("Serving", "serve"),
+        "smbquic.api.stop": ("stop_signal",),
+        "smbquic.auth.users": ("UserStore",),
+        "smbquic.client.file": ("File",),
+        "smbquic.client.local": ("WrittenFiles",),
+        "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
+        "smbquic.client.session": ("Session",),
+        "smbquic.client.share": ("Share",),
+        "smbquic.client.stages": ("Stages",),
+        "smbquic.client.stat": ("Stat", "Volume"),
+        "smbquic.client.tree": ("TreeResult", "Usage"),
+        "smbquic.client.url": ("SmbUrl", "UrlError"),
+        "smbquic.errors": (
+            "AuthenticationError",
+            "ConnectError",
+            "ConnectionClosed",
+            "DeniedError",
+            "DirectoryExpectedError",
+            "EngineError",
+            "ExistsError",
+            "FileExpectedError",
+            "HandshakeError",
+            "IdleTimeout",
+            "ListenError",
+            "LocalProtocolError",
+            "NameCollisionError",
+            "NotFoundError",
+            "ProtocolError",
+            "RemoteProtocolError",
+            "SecurityError",
+            "SmbError",
+            "SourceChangedError",
+            "StatusError",
+            "TransportError",
+            "UsersError",
+            "WireError",
+        ),
+        "smbquic.ntstatus": ("NtStatus",),
+        "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
+        "smbquic.server.limits": ("Limits",),
+        "smbquic.transport.base": ("PathStatistics", "Peer"),
+        "smbquic.transport.quic.tickets": ("TicketCache",),
+    },
+)
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from where it lives."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _MODULES:
-        return import_module(f"smbquic.{name}")
-    value = _version() if name == "__version__" else _load(name)
-    globals()[name] = value
-    return value
+    """Import a public name when it is first used, or one of the public modules."""
+    if name in ("pki", "sync"):
+        return import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        # It costs more to import than the rest of this module, and few programs ask.
+        from importlib.metadata import version
 
-
-def _load(name: str) -> object:
-    return getattr(import_module(_HOME_OF.get(name, "smbquic.errors")), name)
-
-
-def _version() -> str:
-    # It costs more to import than the rest of this module, and few programs ask.
-    from importlib.metadata import version
-
-    return version("smbquic")
+        return version(__name__)
+    return _load(name)

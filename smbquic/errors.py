@@ -134,6 +134,22 @@ class StatusError(SmbError):
         return _BY_STATUS.get(status, StatusError)(status, command, path, data)
 
 
+class EngineError(SmbError, ValueError):
+    """No QUIC engine can do all that is asked for; the message says what to change."""
+
+
+class PkiError(SmbError):
+    """A file of the PKI is missing, damaged, or does not fit the others. The message names it."""
+
+
+class UsersError(SmbError):
+    """A name that an account cannot have, or a users file that is not one."""
+
+
+class ConfigError(SmbError):
+    """A configuration that cannot be used: the message names file, line, key, and what to do."""
+
+
 class SourceChangedError(SmbError):
     """A file was changed while it was copied; the target is left as it was."""
 

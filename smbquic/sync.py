@@ -21,7 +21,8 @@ from os import PathLike
 from types import TracebackType
 from typing import ParamSpec, TypeVar, Unpack
 
-from smbquic import api
+from smbquic.api import client as api_client
+from smbquic.api import server as api_server
 from smbquic.client import file as client_file
 from smbquic.client import share as client_share
 from smbquic.client.background import LoopThread
@@ -73,13 +74,13 @@ def _blocking(
 
 
 @contextmanager
-def connect(url: SmbUrl | str, **options: Unpack[api.SessionOptions]) -> Iterator["Share"]:
+def connect(url: SmbUrl | str, **options: Unpack[api_client.SessionOptions]) -> Iterator["Share"]:
     """See `smbquic.connect`."""
-    with _entered(api.connect(url, **options)) as (share, loop):
+    with _entered(api_client.connect(url, **options)) as (share, loop):
         yield Share(share, loop)
 
 
-serve = _blocking(api.serve)
+serve = _blocking(api_server.serve)
 
 
 def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Iterator[T]:

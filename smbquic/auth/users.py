@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Self
 
 from smbquic.auth.ntlm_keys import nt_hash
-from smbquic.errors import SmbError
+from smbquic.errors import UsersError
 
 _log = logging.getLogger(__name__)
 
@@ -37,10 +37,6 @@ _EMPTY = nt_hash("")
 _MAX_NAME = 256
 # What separates the parts of a line, or of DOMAIN\user and the ways to write it.
 _FORBIDDEN = frozenset(":\\/;")
-
-
-class UsersError(SmbError):
-    """A name that an account cannot have, or a users file that is not one."""
 
 
 @dataclass(frozen=True, slots=True)

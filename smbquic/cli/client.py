@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from smbquic import api
+from smbquic.api import client as api
 from smbquic.cli.command import CONNECTION, TLS, common_option, json_option, option
 from smbquic.cli.output import warn
 from smbquic.client.dial import PATIENCE, DialOptions
@@ -173,7 +173,7 @@ class Client:
         return api.connect(url, **self._options(url))
 
     def dial_options(self) -> DialOptions:
-        """What `api.relay` takes: whom we believe, who we are, over which engine."""
+        """What `relay` takes: whom we believe, who we are, over which engine."""
         return {
             "ca": self.ca,
             "crl": self.crl,
@@ -190,7 +190,7 @@ class Client:
         }
 
     def connection_options(self) -> api.ConnectionOptions:
-        """What `api.open_connection` takes: all but the logon."""
+        """What `open_connection` takes: all but the logon."""
         policy = EncryptionPolicy.REQUIRED if self.encrypt else EncryptionPolicy.ALLOWED
         return {**self.dial_options(), "encryption": policy, "guest": self.guest}
 

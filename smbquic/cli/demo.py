@@ -20,7 +20,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from smbquic import api
+from smbquic.api.client import connect
 from smbquic.auth.users import UserStore
 from smbquic.cli.command import command, json_option
 from smbquic.cli.failure import ExitCode
@@ -276,7 +276,7 @@ async def _run(directory: Path, *, quiet: bool) -> list[Step]:
     async with _server(served, pki, directory / "users.txt") as urls:
         work.prepare()
         for transport in ("quic", "tcp"):
-            async with api.connect(urls[transport], password=password, ca=pki.ca) as share:
+            async with connect(urls[transport], password=password, ca=pki.ca) as share:
                 await work.copy(transport, share)
     return work.steps
 

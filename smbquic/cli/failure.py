@@ -5,23 +5,23 @@ from enum import IntEnum
 
 import click
 
-from smbquic.auth.users import UsersError
 from smbquic.cli.output import printable
 from smbquic.client.names import PathError
 from smbquic.client.url import UrlError
-from smbquic.config import ConfigError
 from smbquic.errors import (
     AuthenticationError,
+    ConfigError,
+    EngineError,
     HandshakeError,
     NameCollisionError,
+    PkiError,
     SecurityError,
     SmbError,
     SourceChangedError,
     StatusError,
     TransportError,
+    UsersError,
 )
-from smbquic.pki.files import PkiError
-from smbquic.transport.quic import EngineError
 
 
 class ExitCode(IntEnum):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smbquic import api
+from smbquic.api.client import open_connection
 from smbquic.cli.client import URL, Client, client_command
 from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
@@ -16,7 +16,7 @@ from smbquic.cli.output import emit, warn
 from smbquic.client.connection import Connection
 from smbquic.client.url import SmbUrl
 from smbquic.pki.explain import EXPIRY_WARNING, days_left
-from smbquic.pki.verify import parse_der
+from smbquic.pki.verification import parse_der
 from smbquic.transport.resolver import SYSTEM
 
 
@@ -95,7 +95,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
                 connection = session.connection
             else:
                 connection = await stack.enter_async_context(
-                    api.open_connection(url, **client.connection_options())
+                    open_connection(url, **client.connection_options())
                 )
             milliseconds = []
             for number in range(count):

@@ -11,14 +11,15 @@ from smbquic.cli import failure
 from smbquic.cli.command import command_group, json_option, option
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.output import emit, printable, warn
+from smbquic.errors import PkiError
 from smbquic.pki import issuing
 from smbquic.pki.authority import KeyType, Purpose
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, is_pem, read_certificates, read_credential
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
 from smbquic.pki.explain import Finding, Verdict, describe, explain, usable
-from smbquic.pki.files import PkiError, RevokedError
-from smbquic.pki.verify import Trust, verify
+from smbquic.pki.files import RevokedError
+from smbquic.pki.verification import Trust, verify
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _PURPOSES = click.Choice([purpose.value for purpose in Purpose])

@@ -5,8 +5,9 @@ import sys
 
 import click
 
-from smbquic import api
-from smbquic.api import ListenAddress
+from smbquic.api import relay as api
+from smbquic.api.listen import ListenAddress
+from smbquic.api.stop import stop_event
 from smbquic.cli.client import DIAL_OPTIONS, URL, Client
 from smbquic.cli.command import command, json_option, option
 from smbquic.cli.loop import run
@@ -40,7 +41,7 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None
     async def work() -> None:
         async with api.relay(url, listen=listen, **options) as listener:
             # Who is told of the relay may end it at once.
-            with api.stop_event() as stop:
+            with stop_event() as stop:
                 if as_json:
                     emit({"event": "ready", "listeners": [listener]})
                 else:

@@ -13,7 +13,10 @@ from typing import Any, get_args
 
 import click
 
-from smbquic import api, config
+from smbquic import config
+from smbquic.api import server as api
+from smbquic.api.listen import ListenAddress, check_listen
+from smbquic.api.stop import stop_event
 from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, machine_name, names_of, outside_address
 from smbquic.cli.command import CERTIFICATE, PROTOCOL, command, json_option, option
@@ -25,17 +28,16 @@ from smbquic.cli.shares import collect
 from smbquic.cli.status import answering
 from smbquic.client.url import PORTS
 from smbquic.config import DEFAULT_LISTEN
-from smbquic.errors import EXAMPLE_PORT, ListenError, SmbError
+from smbquic.errors import EXAMPLE_PORT, ListenError, PkiError, SmbError
 from smbquic.observe.audit import RotatingFile, Sink
 from smbquic.pki.access import Rules
 from smbquic.pki.authority import Purpose, general_name
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates
 from smbquic.pki.directory import PkiDirectory
-from smbquic.pki.files import PkiError
 from smbquic.pki.identities import Identity, IdentityFiles
 from smbquic.pki.private import ensure_private_ca, user_data_directory
-from smbquic.pki.verify import Trust, verify
+from smbquic.pki.verification import Trust, verify
 from smbquic.protocol.settings import (
     DIALECT_NAMES,
     MINIMUM_DIALECT,
@@ -74,19 +76,19 @@ def _make_password() -> str:
 
 def _addresses(listen: tuple[str, ...]) -> list[str]:
     """The addresses of this machine that are listened on by themselves."""
-    hosts = [(address.host, address.port) for address in map(api.ListenAddress.parse, listen)]
+    hosts = [(address.host, address.port) for address in map(ListenAddress.parse, listen)]
     return [host[0] for host in hosts if is_ip_address(host[0]) and not is_wildcard(host)]
 
 
 def _find_port() -> tuple[str, ...]:
     """Where to listen for QUIC: on port 443, else on another that can be had."""
     try:
-        run(api.check_listen(DEFAULT_LISTEN))
+        run(check_listen(DEFAULT_LISTEN))
         return DEFAULT_LISTEN
     except ListenError as error:
         warn(f"port {PORTS['quic']}: {error.strerror}; clients have to name another, as below")
     with suppress(ListenError):
-        run(api.check_listen(_WITHOUT_RIGHTS))
+        run(check_listen(_WITHOUT_RIGHTS))
         return _WITHOUT_RIGHTS
     return ("quic://0.0.0.0:0",)
 
@@ -336,7 +338,7 @@ def serve(
     is_open = bool(users or store.names() or guest)
     if not (is_open or folders):
         raise click.UsageError("nobody could log on: add --user NAME, --users FILE or --guest")
-    run(api.check_listen(listen))
+    run(check_listen(listen))
     called = (*base.private_names, *names)
     certified = cert is not None or bool(base.certificates)
     quic = any(address.startswith("quic:") for address in listen)
@@ -408,7 +410,7 @@ def serve(
                 # Who is told of the server may end it at once.
                 with (
                     frozen_program(),
-                    api.stop_event() as stop,
+                    stop_event() as stop,
                     on_hangup(
                         lambda: _reload(serving, config_file, (sink, strangers), as_json=as_json)
                     ),

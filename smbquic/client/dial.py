@@ -6,7 +6,7 @@ from typing import Any, TypedDict, Unpack
 
 from smbquic.client.url import SmbUrl
 from smbquic.pki.authority import Purpose
-from smbquic.pki.verify import Trust, verify
+from smbquic.pki.verification import Trust, verify
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from smbquic.pki.verify import Trust
+from smbquic.pki.verification import Trust
 from smbquic.transport.quic import ClientTls, QuicOptions
 from smbquic.transport.resolver import Resolver
 

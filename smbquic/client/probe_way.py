@@ -17,7 +17,7 @@ from smbquic.errors import HandshakeError, SmbError, TransportError
 from smbquic.pki.authority import Purpose
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.explain import Finding, Verdict, describe, explain
-from smbquic.pki.verify import Trust, parse_der, verify
+from smbquic.pki.verification import Trust, parse_der, verify
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic, tcp
 from smbquic.transport.addresses import Address

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from smbquic.api import ListenAddress
-from smbquic.auth.users import UsersError, UserStore
+from smbquic.api.listen import ListenAddress
+from smbquic.auth.users import UserStore
 from smbquic.client.url import UrlError
 from smbquic.config.positions import Place, positions
 from smbquic.config.schema import DEFAULT_LISTEN, KINDS, SECTIONS, Key, Section
-from smbquic.errors import SmbError
+from smbquic.errors import ConfigError, UsersError
 from smbquic.observe.audit import KEEP, MAX_BYTES, RotatingFile, Sink, StandardOutput
 from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
@@ -35,10 +35,6 @@ from smbquic.wire.negotiate import Dialect
 _SYNTAX_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _BY_NAME = {section.name: section for section in SECTIONS}
 _PARSERS = {"rules": Rules.parse, "logons": Logons.parse}
-
-
-class ConfigError(SmbError):
-    """A configuration that cannot be used: the message names file, line, key, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,18 +3,42 @@
 `init` writes a whole PKI into a directory, `ensure_private_ca` keeps the one that a server uses
 when it was given none, `write_faults` makes the certificates that nobody should accept, and
 `verify` says why a chain is refused.
+
+A name is imported when it is first used, as in `smbquic`.
 """
 
-from smbquic.pki.access import Rules
-from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Validity
-from smbquic.pki.checks import CertificateError, Reason
-from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
-from smbquic.pki.faults import Fault, FaultyPki, write_faults
-from smbquic.pki.files import PkiError, RevokedError
-from smbquic.pki.identities import IdentityFiles
-from smbquic.pki.logons import Logons
-from smbquic.pki.private import ensure_private_ca, user_data_directory
-from smbquic.pki.verify import Trust, verify
+from typing import TYPE_CHECKING
+
+from smbquic.errors import PkiError
+from smbquic.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from smbquic.pki.access import Rules
+    from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Validity
+    from smbquic.pki.checks import CertificateError, Reason
+    from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
+    from smbquic.pki.faults import Fault, FaultyPki, write_faults
+    from smbquic.pki.files import RevokedError
+    from smbquic.pki.identities import IdentityFiles
+    from smbquic.pki.logons import Logons
+    from smbquic.pki.private import ensure_private_ca, user_data_directory
+    from smbquic.pki.verification import Trust, verify
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "smbquic.pki.access": ("Rules",),
+            "smbquic.pki.authority": ("Authority", "Credential", "KeyType", "Purpose", "Validity"),
+            "smbquic.pki.checks": ("CertificateError", "Reason"),
+            "smbquic.pki.directory": ("CertificateFiles", "PkiDirectory", "init"),
+            "smbquic.pki.faults": ("Fault", "FaultyPki", "write_faults"),
+            "smbquic.pki.files": ("RevokedError",),
+            "smbquic.pki.identities": ("IdentityFiles",),
+            "smbquic.pki.logons": ("Logons",),
+            "smbquic.pki.private": ("ensure_private_ca", "user_data_directory"),
+            "smbquic.pki.verification": ("Trust", "verify"),
+        },
+    )
 
 __all__ = [
     "Authority",

@@ -19,7 +19,7 @@ from smbquic.pki.authority import Purpose
 from smbquic.pki.checks import shown
 from smbquic.pki.conditions import Condition
 from smbquic.pki.explain import fingerprint
-from smbquic.pki.verify import Trust, verify
+from smbquic.pki.verification import Trust, verify
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
+from smbquic.errors import PkiError
 from smbquic.pki.authority import Credential
 from smbquic.pki.checks import find_issuer
-from smbquic.pki.files import PkiError, PrivateKey, load_key
+from smbquic.pki.files import PrivateKey, load_key
 
 _PEM = b"-----BEGIN "
 _DER_SEQUENCE = b"\x30"

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from smbquic.errors import PkiError
 from smbquic.pki.authority import (
     Authority,
     Credential,
@@ -25,7 +26,6 @@ from smbquic.pki.authority import (
 from smbquic.pki.files import (
     PRIVATE,
     PUBLIC,
-    PkiError,
     PrivateKey,
     is_encrypted,
     load_certificates,

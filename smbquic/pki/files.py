@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from smbquic.errors import SmbError
+from smbquic.errors import PkiError
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 """The kinds of key that Windows, Samba and this package all take in a certificate."""
@@ -22,10 +22,6 @@ PRIVATE = 0o600
 PUBLIC = 0o644
 
 _CRL_BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
-
-
-class PkiError(SmbError):
-    """A file of the PKI is missing, damaged, or does not fit the others. The message names it."""
 
 
 class RevokedError(PkiError):

@@ -14,14 +14,15 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from smbquic.errors import PkiError
 from smbquic.pki.access import ClientAccess, Rules
 from smbquic.pki.authority import Credential, Purpose, general_name, subject_names
 from smbquic.pki.channel import server_end_point
 from smbquic.pki.container import read_credential
 from smbquic.pki.explain import Finding, Verdict, explain
-from smbquic.pki.files import PkiError, read_password
+from smbquic.pki.files import read_password
 from smbquic.pki.logons import Logons
-from smbquic.pki.verify import Trust
+from smbquic.pki.verification import Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

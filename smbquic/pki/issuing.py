@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from smbquic.errors import PkiError
 from smbquic.pki.authority import (
     Authority,
     Credential,
@@ -31,7 +32,6 @@ from smbquic.pki.directory import (
 from smbquic.pki.files import (
     PRIVATE,
     PUBLIC,
-    PkiError,
     PrivateKey,
     RevokedError,
     load_certificates,

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from cryptography import x509
 
+from smbquic.errors import PkiError
 from smbquic.pki.authority import Purpose, Validity, general_name, now_utc, subject_names
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
-from smbquic.pki.files import PkiError, RevokedError, load_certificates, load_key
+from smbquic.pki.files import RevokedError, load_certificates, load_key
 from smbquic.pki.issuing import is_revoked
 
 RENEW_BEFORE = timedelta(days=30)

@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from smbquic.errors import HandshakeError
+from smbquic.errors import HandshakeError, PkiError
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.pki.authority import now_utc
 from smbquic.pki.explain import EXPIRY_WARNING
-from smbquic.pki.files import PkiError
 from smbquic.pki.identities import Identity, IdentityFiles, check_distinct
-from smbquic.pki.verify import parse_der
+from smbquic.pki.verification import parse_der
 from smbquic.transport.quic.tls import ServerNames, ServerTls
 
 WATCH_INTERVAL = 0.25

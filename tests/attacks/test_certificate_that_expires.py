@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr("smbquic.server.connection.now_utc", clock)
     # The package exports a function of the module's name.
-    monkeypatch.setattr(sys.modules["smbquic.pki.verify"], "now_utc", clock)
+    monkeypatch.setattr(sys.modules["smbquic.pki.verification"], "now_utc", clock)
     return clock
 
 

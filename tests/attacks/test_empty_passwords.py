@@ -7,8 +7,8 @@ import pytest
 from smbquic import config
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials, Initiator
-from smbquic.auth.users import UsersError, UserStore
-from smbquic.errors import AuthenticationError
+from smbquic.auth.users import UserStore
+from smbquic.errors import AuthenticationError, UsersError
 from smbquic.ntstatus import NtStatus
 
 HASH_OF_NOTHING = "31D6CFE0D16AE931B73C59D7E0C089C0"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import smbquic
-from smbquic.api import Serving
+from smbquic.api.server import Serving
 from smbquic.auth.initiator import Credentials, Initiator
 from smbquic.errors import AuthenticationError, ConnectionClosed, StatusError
 from smbquic.ntstatus import NtStatus

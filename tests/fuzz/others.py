@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from smbquic import config
-from smbquic.auth.users import UsersError, UserStore
+from smbquic.auth.users import UserStore
 from smbquic.client.probe_way import _parse_versions
 from smbquic.client.url import SmbUrl, UrlError
-from smbquic.errors import RemoteProtocolError
+from smbquic.errors import RemoteProtocolError, UsersError
 from smbquic.pki import CertificateError, PkiError, Purpose, Trust, init, verify
 from smbquic.pki.container import ders, read_certificates, read_credential
 from smbquic.pki.files import load_certificates, load_crls, load_key

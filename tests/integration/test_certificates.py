@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smbquic import api
+from smbquic.api import server as api
 from smbquic.auth.initiator import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.dial import client_tls

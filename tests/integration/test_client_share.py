@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import smbquic
-from smbquic.api import relay
+from smbquic.api.relay import relay
 from smbquic.errors import SourceChangedError
 from smbquic.pki import PkiDirectory
 from smbquic.server.share import Share as ServedShare

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic import api
+from smbquic.api import server as api
 from smbquic.cli.main import cli
 from smbquic.client.probe import failure, probe
 from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step

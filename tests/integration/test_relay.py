@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import smbquic
-from smbquic import api
+from smbquic.api.relay import relay
 from smbquic.errors import ConnectionClosed, ListenError
 from smbquic.gateway.relay import Relay
 from smbquic.pki import PkiDirectory
@@ -175,4 +175,4 @@ async def test_a_port_that_is_taken_is_named(
         if transport == "tcp":
             url = taken.replace("tcp", "smb")
             with pytest.raises(ListenError, match=f"cannot listen on {taken}: another program"):
-                await api.relay(url, listen=taken).__aenter__()
+                await relay(url, listen=taken).__aenter__()

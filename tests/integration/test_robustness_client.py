@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import pytest
 
 import smbquic
-from smbquic import api
+from smbquic.api import client as api
 from smbquic.client import connection as client_connection
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import PkiDirectory

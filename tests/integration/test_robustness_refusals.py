@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import smbquic
+from smbquic.errors import PkiError
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import FaultyPki, PkiDirectory, init
 from smbquic.pki.directory import CertificateFiles
 from smbquic.pki.faults import Fault
-from smbquic.pki.files import PkiError
 from smbquic.server.limits import Limits
 
 LOOPBACK = ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")

@@ -14,7 +14,7 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import QuicEvent, StreamDataReceived
 
 import smbquic
-from smbquic.api import Serving
+from smbquic.api.server import Serving
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.client import ClientConnection
 from smbquic.protocol.settings import ClientSettings

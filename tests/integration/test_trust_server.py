@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 
 import smbquic
-from smbquic import api
+from smbquic.api import server as api
 from smbquic.client.share import Share
 from smbquic.errors import (
     AuthenticationError,
@@ -445,7 +445,7 @@ async def test_pipes_are_a_matter_of_the_name(own: PkiDirectory, tmp_path: Path)
 async def shares_at(running: api.Serving, own: PkiDirectory, host: str) -> list[str]:
     """The disk shares that a server lists to who comes by this name."""
     url = f"smb+quic://alice@{host}:{port(running)}"
-    async with api.open_session(url, password=PASSWORD, ca=own.ca) as session:
+    async with smbquic.open_session(url, password=PASSWORD, ca=own.ca) as session:
         return [each.name for each in await session.shares() if not each.name.endswith("$")]
 
 

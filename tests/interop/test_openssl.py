@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic import api
+from smbquic.api import server as api
 from smbquic.pki import PkiDirectory
 
 pytestmark = pytest.mark.debian("openssl")

@@ -1,15 +1,32 @@
-"""SMB messages over QUIC, UDP port 443: the public face of this folder."""
+"""SMB messages over QUIC, UDP port 443: the public face of this folder.
 
-from smbquic.transport.quic.client import connect
-from smbquic.transport.quic.engines import EngineError
-from smbquic.transport.quic.listener import QuicListener, listen
-from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.tickets import TicketCache
-from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+A name is imported when it is first used: a client needs no listener.
+"""
+
+from typing import TYPE_CHECKING
+
+from smbquic.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from smbquic.transport.quic.client import connect
+    from smbquic.transport.quic.listener import QuicListener, listen
+    from smbquic.transport.quic.options import QuicOptions
+    from smbquic.transport.quic.tickets import TicketCache
+    from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "smbquic.transport.quic.client": ("connect",),
+            "smbquic.transport.quic.listener": ("QuicListener", "listen"),
+            "smbquic.transport.quic.options": ("QuicOptions",),
+            "smbquic.transport.quic.tickets": ("TicketCache",),
+            "smbquic.transport.quic.tls": ("ClientTls", "ServerNames", "ServerTls"),
+        },
+    )
 
 __all__ = [
     "ClientTls",
-    "EngineError",
     "QuicListener",
     "QuicOptions",
     "ServerNames",

@@ -5,7 +5,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Protocol
 
-from smbquic.errors import HandshakeError, SmbError
+from smbquic.errors import EngineError, HandshakeError
 from smbquic.transport.quic import aioquic
 from smbquic.transport.quic.engine import (
     Choice,
@@ -22,10 +22,6 @@ from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
 NAMELESS = "qh3 cannot answer clients without connection ids"
 """Why some clients of a server get another engine than most."""
-
-
-class EngineError(SmbError, ValueError):
-    """No engine can do all that is asked for; the message says what to change."""
 
 
 class MakeEngine(Protocol):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.auth.users import Account, UsersError, UserStore
+from smbquic.auth.users import Account, UserStore
+from smbquic.errors import UsersError
 
 PASSWORD_HASH = "8846F7EAEE8FB117AD06BDD830B7586C"  # of "password", as everywhere on the web
 

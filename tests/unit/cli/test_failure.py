@@ -13,7 +13,6 @@ import click
 import pytest
 
 import smbquic.cli
-from smbquic.auth.users import UsersError
 from smbquic.cli import main
 from smbquic.cli.failure import ExitCode, PartialFailure, describe, exit_code
 from smbquic.cli.files import MissingFolder
@@ -21,13 +20,14 @@ from smbquic.cli.loop import Terminated
 from smbquic.client.names import PathError
 from smbquic.client.pipes import NotListedError
 from smbquic.client.url import SmbUrl, UrlError
-from smbquic.config import ConfigError
 from smbquic.errors import (
     AuthenticationError,
+    ConfigError,
     ConnectError,
     ConnectionClosed,
     DeniedError,
     DirectoryExpectedError,
+    EngineError,
     ExistsError,
     FileExpectedError,
     HandshakeError,
@@ -36,6 +36,7 @@ from smbquic.errors import (
     LocalProtocolError,
     NameCollisionError,
     NotFoundError,
+    PkiError,
     ProtocolError,
     RemoteProtocolError,
     SecurityError,
@@ -43,13 +44,13 @@ from smbquic.errors import (
     SourceChangedError,
     StatusError,
     TransportError,
+    UsersError,
     WireError,
 )
 from smbquic.ntstatus import NtStatus
 from smbquic.pki.access import AccessDenied
 from smbquic.pki.checks import CertificateError
-from smbquic.pki.files import PkiError, RevokedError
-from smbquic.transport.quic import EngineError
+from smbquic.pki.files import RevokedError
 
 
 @pytest.mark.parametrize(

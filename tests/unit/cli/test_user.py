@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from smbquic.auth.identity import Identity
-from smbquic.auth.users import UsersError, UserStore
+from smbquic.auth.users import UserStore
 from smbquic.cli import user as user_module
 from smbquic.cli.main import cli
+from smbquic.errors import UsersError
 from smbquic.server.accounts import group_sid, token_of
 
 

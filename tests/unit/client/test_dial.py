@@ -6,13 +6,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.client.dial import client_tls, dial, dialer, optional_path
 from smbquic.client.url import SmbUrl
-from smbquic.errors import HandshakeError
+from smbquic.errors import EngineError, HandshakeError, PkiError
 from smbquic.pki import FaultyPki, PkiDirectory
 from smbquic.pki.faults import Fault
-from smbquic.pki.files import PkiError, load_certificates
-from smbquic.pki.verify import Trust
+from smbquic.pki.files import load_certificates
+from smbquic.pki.verification import Trust
 from smbquic.transport import quic, tcp
-from smbquic.transport.quic import EngineError, QuicOptions
+from smbquic.transport.quic import QuicOptions
 from smbquic.transport.resolver import Resolver
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, KeyType, PkiDirectory, Purpose, init
 from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.files import load_certificates
-from smbquic.pki.verify import Trust, verify
+from smbquic.pki.verification import Trust, verify
 
 PROFILE = Path(__file__).parents[3] / "certs" / "profile.cnf"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic import api
+from smbquic.api import server as api
 from smbquic.server.share import check_share_name
 
 

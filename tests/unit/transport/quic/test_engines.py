@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from smbquic.errors import EngineError
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic import engines, qh3
 from smbquic.transport.quic.engine import Choice
 from smbquic.transport.quic.engines import (
     NAMELESS,
-    EngineError,
     choose,
     client_engine,
     server_engine,

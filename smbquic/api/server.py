@@ -1,32 +1,21 @@
-"""What a program calls: `connect` to a share, `serve` some. Here transports, protocol, client and
-server are put together; nothing else does that.
-"""
+"""What a program calls to serve shares: `serve`."""
 
 import asyncio
 import logging
 import os
-import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Unpack, cast
+from typing import Any
 
+from smbquic.api.listen import ListenAddress, listening_on
 from smbquic.auth.acceptor import Authenticator
-from smbquic.auth.initiator import Credentials
 from smbquic.auth.service_binding import ServerNames
 from smbquic.auth.users import UserStore
-from smbquic.client.connection import Connection
-from smbquic.client.dial import PATIENCE, DialOptions, dialer, optional_path
-from smbquic.client.retry import retried
-from smbquic.client.session import Session
-from smbquic.client.share import Share
-from smbquic.client.stages import Stages
-from smbquic.client.url import PORTS, SmbUrl, UrlError, host_and_port
-from smbquic.errors import ConnectError, HandshakeError, ListenError, SmbError
-from smbquic.gateway.relay import Relay
+from smbquic.client.dial import optional_path
+from smbquic.errors import HandshakeError
 from smbquic.observe.audit import AuditLog, Sink
 from smbquic.pki.access import Decision
 from smbquic.pki.explain import days_left
@@ -34,7 +23,6 @@ from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import (
     MINIMUM_DIALECT,
-    ClientSettings,
     EncryptionOverQuic,
     EncryptionPolicy,
     ServerSettings,
@@ -48,8 +36,6 @@ from smbquic.server.server import Share as ServedShare
 from smbquic.server.session import UserSession
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
-from smbquic.transport.addresses import resolve
-from smbquic.transport.addresses import url as url_of
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
 from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
@@ -57,238 +43,6 @@ from smbquic.transport.quic.tickets import TicketPolicy
 from smbquic.wire.negotiate import Dialect
 
 _log = logging.getLogger(__name__)
-
-GUEST = "guest"
-"""Whom a guest logs on as, unless the URL names somebody."""
-PARTING = 2.0
-"""Seconds that a logoff may take before the connection is simply closed."""
-
-
-# --- client -------------------------------------------------------------------------------------
-
-
-class ConnectionOptions(DialOptions, total=False):
-    """And how to speak SMB there.
-
-    `encryption` is about SMB's own, which QUIC makes superfluous; by default the server has its
-    way. `guest` takes a guest's session, which SMB neither signs nor encrypts. `timeout` counts
-    once more for the server to answer the first message.
-    """
-
-    encryption: EncryptionPolicy
-    guest: bool
-
-
-class SessionOptions(ConnectionOptions, total=False):
-    """And how to log on. `password` takes the place of one in the URL."""
-
-    password: str | None
-
-
-@asynccontextmanager
-async def open_connection(
-    url: SmbUrl | str,
-    *,
-    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
-    guest: bool = False,
-    **options: Unpack[DialOptions],
-) -> AsyncIterator[Connection]:
-    """Connect to a server and negotiate, without a logon; disconnects at the end.
-
-    The options are those of `ConnectionOptions`. A server that takes no more connections now is
-    asked again within `timeout`. Raises `UrlError`, `PkiError`, `EngineError`, `ConnectError`,
-    `HandshakeError`, `StatusError`.
-    """
-    url = SmbUrl.parse(url) if isinstance(url, str) else url
-    every: ConnectionOptions = {**options, "encryption": encryption, "guest": guest}
-
-    async def attempt() -> tuple[AsyncExitStack, Connection]:
-        async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(_connected(url, every))
-            return stack.pop_all(), connection
-
-    stack, connection = await retried(attempt, options.get("timeout", PATIENCE))
-    async with stack:
-        yield connection
-
-
-@asynccontextmanager
-async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[Connection]:
-    """One attempt of `open_connection`."""
-    encryption = options.get("encryption", EncryptionPolicy.ALLOWED)
-    guest = options.get("guest", False)
-    settings = ClientSettings(
-        client_guid=os.urandom(16), encryption=encryption, guest_allowed=guest
-    )
-    timeout = options.get("timeout", PATIENCE)
-    dial = dialer(url, **cast(DialOptions, options))
-    stages = Stages()
-    transport = await dial()
-    stages.end("transport")
-    try:
-        async with asyncio.timeout(timeout):
-            connection = await Connection.open(transport, settings, server_name=url.host)
-    except TimeoutError as error:
-        raise ConnectError(
-            f"{url.host}:{url.port} takes connections, but did not answer within {timeout:g} s:"
-            " is it an SMB server?"
-        ) from error
-    stages.end("negotiate")
-    connection.stages = stages
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-@asynccontextmanager
-async def open_session(
-    url: SmbUrl | str,
-    *,
-    password: str | None = None,
-    **options: Unpack[ConnectionOptions],
-) -> AsyncIterator[Session]:
-    """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
-
-    The options are those of `SessionOptions`; a `guest` needs neither user nor password. Raises
-    what `open_connection` does, and `AuthenticationError`.
-    """
-    url = SmbUrl.parse(url) if isinstance(url, str) else url
-    if options.get("guest"):
-        url, password = replace(url, user=url.user or GUEST), ""
-    if not url.user:
-        raise UrlError(f"{url} names no user; write USER@ before the host")
-    password = url.password if password is None else password
-    if password is None:
-        raise UrlError(f"there is no password for {url}")
-    credentials = Credentials(url.user, password, url.domain)
-
-    async def attempt() -> tuple[AsyncExitStack, Session]:
-        async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(_connected(url, options))
-            session = await Session.logon(connection, credentials, host=url.host)
-            connection.stages.end("session")
-            return stack.pop_all(), session
-
-    stack, session = await retried(attempt, options.get("timeout", PATIENCE))
-    async with stack:
-        try:
-            yield session
-        finally:
-            await _leave(session)
-
-
-async def _leave(session: Session) -> None:
-    if session.connection.closed:
-        return
-    try:
-        async with asyncio.timeout(PARTING):
-            await session.connection.settle()
-            await session.logoff()
-    except (SmbError, TimeoutError):
-        return  # the server ends the session when the connection ends
-
-
-@asynccontextmanager
-async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> AsyncIterator[Share]:
-    """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
-
-    The options are those of `SessionOptions`: `password`, `ca`, `crl`, `insecure`,
-    `client_certificate`, `client_key`, `encryption`, `guest`, `engine`, `congestion`,
-    `tls_ciphers`, `tls_groups`, `datagram_size`, `dns`, `doh_url`, `tickets` and `timeout`. How
-    long each stage took is in the share's `stages`.
-    Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
-    of the URL plays no part: paths are given to the share's methods.
-    """
-    url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
-    async with open_session(url, **options) as session:
-        tree = await session.tree(url.share)
-        session.connection.stages.end("tree")
-        yield Share(tree)
-
-
-# --- relay --------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def relay(
-    url: SmbUrl | str,
-    *,
-    listen: str = "tcp://127.0.0.1:0",
-    **options: Unpack[DialOptions],
-) -> AsyncIterator[str]:
-    """Carry every connection to `listen` on to the server of `url`: the URL that it listens on.
-
-    The server is tried once before anything is listened for, so that a wrong name or certificate
-    shows at once. The options are those of `DialOptions`. Raises what `open_connection` does, and
-    `ListenError` for an address that cannot be had.
-    """
-    url = SmbUrl.parse(url) if isinstance(url, str) else url
-    address = ListenAddress.parse(listen)
-    if address.transport != "tcp":
-        raise UrlError(f"{listen!r}: a relay listens on tcp://HOST:PORT")
-    upstream = dialer(url, **options)
-    trial = await upstream()
-    trial.close("only looking whether the server is there")
-    await trial.wait_closed()
-    with _listening_on(address):
-        running = await Relay.start(address.host, address.port, upstream)
-    try:
-        yield running.url
-    finally:
-        await running.close()
-
-
-# --- server -------------------------------------------------------------------------------------
-
-
-_LISTENERS: dict[str, Literal["quic", "tcp"]] = {"quic": "quic", "tcp": "tcp"}
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """Where to listen: ``quic://HOST[:443]`` or ``tcp://HOST[:445]``; port 0 picks one."""
-
-    transport: Literal["quic", "tcp"]
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "ListenAddress":
-        """Take an address apart. Raises `UrlError`."""
-        scheme, _, rest = text.partition("://")
-        transport = _LISTENERS.get(scheme)
-        if transport is None:
-            raise UrlError(f"{text!r}: listen on quic://HOST:PORT or tcp://HOST:PORT")
-        host, port = host_and_port(rest.rstrip("/"), PORTS[transport], lowest=0)
-        return cls(transport, host, port)
-
-    def __str__(self) -> str:
-        return url_of(self.transport, (self.host, self.port))
-
-
-@contextmanager
-def _listening_on(address: ListenAddress) -> Iterator[None]:
-    """Turn the system's refusal of an address into a `ListenError`."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        raise ListenError(str(address), error) from error
-
-
-async def check_listen(listen: Sequence[str]) -> None:
-    """Raise `ListenError` for an address that cannot be listened on now; nothing is left open."""
-    for address in map(ListenAddress.parse, listen):
-        kind = socket.SOCK_DGRAM if address.transport == "quic" else socket.SOCK_STREAM
-        found, *_ = await resolve(address.host, address.port, kind, passive=True)
-        with _listening_on(address), socket.socket(found.family, kind) as trial:
-            if found.family == socket.AF_INET6:
-                trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if kind == socket.SOCK_STREAM and sys.platform != "win32":
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(found.socket_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -580,7 +334,7 @@ async def serve(
         stack.push_async_callback(server.close)
         opened: list[QuicListener] = []
         for address in addresses:
-            with _listening_on(address):
+            with listening_on(address):
                 listener = await _listen(server, address, shown, options)
             stack.push_async_callback(listener.close)
             if isinstance(listener, QuicListener):
@@ -592,30 +346,6 @@ async def serve(
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
         yield serving
-
-
-@contextmanager
-def stop_event() -> Iterator[asyncio.Event]:
-    """An event that is set when somebody asks the program to end: by Ctrl-C or SIGTERM.
-
-    Inside of the ``with``, those do nothing else.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-
-async def stop_signal() -> None:
-    """Wait until somebody asks the program to end: Ctrl-C or SIGTERM."""
-    with stop_event() as stop:
-        await stop.wait()
 
 
 def _names(

@@ -1,0 +1,164 @@
+"""What a program calls to use a share: `connect`, and the steps that it consists of."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Unpack, cast
+
+from smbquic.auth.initiator import Credentials
+from smbquic.client.connection import Connection
+from smbquic.client.dial import PATIENCE, DialOptions, dialer
+from smbquic.client.retry import retried
+from smbquic.client.session import Session
+from smbquic.client.share import Share
+from smbquic.client.stages import Stages
+from smbquic.client.url import SmbUrl, UrlError
+from smbquic.errors import ConnectError, SmbError
+from smbquic.protocol.settings import ClientSettings, EncryptionPolicy
+
+GUEST = "guest"
+"""Whom a guest logs on as, unless the URL names somebody."""
+PARTING = 2.0
+"""Seconds that a logoff may take before the connection is simply closed."""
+
+
+class ConnectionOptions(DialOptions, total=False):
+    """And how to speak SMB there.
+
+    `encryption` is about SMB's own, which QUIC makes superfluous; by default the server has its
+    way. `guest` takes a guest's session, which SMB neither signs nor encrypts. `timeout` counts
+    once more for the server to answer the first message.
+    """
+
+    encryption: EncryptionPolicy
+    guest: bool
+
+
+class SessionOptions(ConnectionOptions, total=False):
+    """And how to log on. `password` takes the place of one in the URL."""
+
+    password: str | None
+
+
+@asynccontextmanager
+async def open_connection(
+    url: SmbUrl | str,
+    *,
+    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
+    guest: bool = False,
+    **options: Unpack[DialOptions],
+) -> AsyncIterator[Connection]:
+    """Connect to a server and negotiate, without a logon; disconnects at the end.
+
+    The options are those of `ConnectionOptions`. A server that takes no more connections now is
+    asked again within `timeout`. Raises `UrlError`, `PkiError`, `EngineError`, `ConnectError`,
+    `HandshakeError`, `StatusError`.
+    """
+    url = SmbUrl.parse(url) if isinstance(url, str) else url
+    every: ConnectionOptions = {**options, "encryption": encryption, "guest": guest}
+
+    async def attempt() -> tuple[AsyncExitStack, Connection]:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(_connected(url, every))
+            return stack.pop_all(), connection
+
+    stack, connection = await retried(attempt, options.get("timeout", PATIENCE))
+    async with stack:
+        yield connection
+
+
+@asynccontextmanager
+async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[Connection]:
+    """One attempt of `open_connection`."""
+    encryption = options.get("encryption", EncryptionPolicy.ALLOWED)
+    guest = options.get("guest", False)
+    settings = ClientSettings(
+        client_guid=os.urandom(16), encryption=encryption, guest_allowed=guest
+    )
+    timeout = options.get("timeout", PATIENCE)
+    dial = dialer(url, **cast(DialOptions, options))
+    stages = Stages()
+    transport = await dial()
+    stages.end("transport")
+    try:
+        async with asyncio.timeout(timeout):
+            connection = await Connection.open(transport, settings, server_name=url.host)
+    except TimeoutError as error:
+        raise ConnectError(
+            f"{url.host}:{url.port} takes connections, but did not answer within {timeout:g} s:"
+            " is it an SMB server?"
+        ) from error
+    stages.end("negotiate")
+    connection.stages = stages
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def open_session(
+    url: SmbUrl | str,
+    *,
+    password: str | None = None,
+    **options: Unpack[ConnectionOptions],
+) -> AsyncIterator[Session]:
+    """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
+
+    The options are those of `SessionOptions`; a `guest` needs neither user nor password. Raises
+    what `open_connection` does, and `AuthenticationError`.
+    """
+    url = SmbUrl.parse(url) if isinstance(url, str) else url
+    if options.get("guest"):
+        url, password = replace(url, user=url.user or GUEST), ""
+    if not url.user:
+        raise UrlError(f"{url} names no user; write USER@ before the host")
+    password = url.password if password is None else password
+    if password is None:
+        raise UrlError(f"there is no password for {url}")
+    credentials = Credentials(url.user, password, url.domain)
+
+    async def attempt() -> tuple[AsyncExitStack, Session]:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(_connected(url, options))
+            session = await Session.logon(connection, credentials, host=url.host)
+            connection.stages.end("session")
+            return stack.pop_all(), session
+
+    stack, session = await retried(attempt, options.get("timeout", PATIENCE))
+    async with stack:
+        try:
+            yield session
+        finally:
+            await _leave(session)
+
+
+async def _leave(session: Session) -> None:
+    if session.connection.closed:
+        return
+    try:
+        async with asyncio.timeout(PARTING):
+            await session.connection.settle()
+            await session.logoff()
+    except (SmbError, TimeoutError):
+        return  # the server ends the session when the connection ends
+
+
+@asynccontextmanager
+async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> AsyncIterator[Share]:
+    """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
+
+    The options are those of `SessionOptions`: `password`, `ca`, `crl`, `insecure`,
+    `client_certificate`, `client_key`, `encryption`, `guest`, `engine`, `congestion`,
+    `tls_ciphers`, `tls_groups`, `datagram_size`, `dns`, `doh_url`, `tickets` and `timeout`. How
+    long each stage took is in the share's `stages`.
+    Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
+    of the URL plays no part: paths are given to the share's methods.
+    """
+    url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
+    async with open_session(url, **options) as session:
+        tree = await session.tree(url.share)
+        session.connection.stages.end("tree")
+        yield Share(tree)

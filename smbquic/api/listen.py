@@ -1,0 +1,61 @@
+"""The addresses that a server or a relay listens on."""
+
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from smbquic.client.url import PORTS, UrlError, host_and_port
+from smbquic.errors import ListenError
+from smbquic.transport.addresses import resolve
+from smbquic.transport.addresses import url as url_of
+
+_LISTENERS: dict[str, Literal["quic", "tcp"]] = {"quic": "quic", "tcp": "tcp"}
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where to listen: ``quic://HOST[:443]`` or ``tcp://HOST[:445]``; port 0 picks one."""
+
+    transport: Literal["quic", "tcp"]
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "ListenAddress":
+        """Take an address apart. Raises `UrlError`."""
+        scheme, _, rest = text.partition("://")
+        transport = _LISTENERS.get(scheme)
+        if transport is None:
+            raise UrlError(f"{text!r}: listen on quic://HOST:PORT or tcp://HOST:PORT")
+        host, port = host_and_port(rest.rstrip("/"), PORTS[transport], lowest=0)
+        return cls(transport, host, port)
+
+    def __str__(self) -> str:
+        return url_of(self.transport, (self.host, self.port))
+
+
+@contextmanager
+def listening_on(address: ListenAddress) -> Iterator[None]:
+    """Turn the system's refusal of an address into a `ListenError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ListenError(str(address), error) from error
+
+
+async def check_listen(listen: Sequence[str]) -> None:
+    """Raise `ListenError` for an address that cannot be listened on now; nothing is left open."""
+    for address in map(ListenAddress.parse, listen):
+        kind = socket.SOCK_DGRAM if address.transport == "quic" else socket.SOCK_STREAM
+        found, *_ = await resolve(address.host, address.port, kind, passive=True)
+        with listening_on(address), socket.socket(found.family, kind) as trial:
+            if found.family == socket.AF_INET6:
+                trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind == socket.SOCK_STREAM and sys.platform != "win32":
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(found.socket_address)

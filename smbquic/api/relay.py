@@ -1,0 +1,39 @@
+"""What a program calls to carry TCP connections on to a server, over QUIC if its URL says so."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Unpack
+
+from smbquic.api.listen import ListenAddress, listening_on
+from smbquic.client.dial import DialOptions, dialer
+from smbquic.client.url import SmbUrl, UrlError
+from smbquic.gateway.relay import Relay
+
+
+@asynccontextmanager
+async def relay(
+    url: SmbUrl | str,
+    *,
+    listen: str = "tcp://127.0.0.1:0",
+    **options: Unpack[DialOptions],
+) -> AsyncIterator[str]:
+    """Carry every connection to `listen` on to the server of `url`: the URL that it listens on.
+
+    The server is tried once before anything is listened for, so that a wrong name or certificate
+    shows at once. The options are those of `DialOptions`. Raises what `open_connection` does, and
+    `ListenError` for an address that cannot be had.
+    """
+    url = SmbUrl.parse(url) if isinstance(url, str) else url
+    address = ListenAddress.parse(listen)
+    if address.transport != "tcp":
+        raise UrlError(f"{listen!r}: a relay listens on tcp://HOST:PORT")
+    upstream = dialer(url, **options)
+    trial = await upstream()
+    trial.close("only looking whether the server is there")
+    await trial.wait_closed()
+    with listening_on(address):
+        running = await Relay.start(address.host, address.port, upstream)
+    try:
+        yield running.url
+    finally:
+        await running.close()
