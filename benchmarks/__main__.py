@@ -21,16 +21,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import compare, doctor, profiles, runner
 from benchmarks.arms import ALL as ARMS
+from benchmarks.comparison import compare, doctor, profiles, runner
+from benchmarks.comparison.links import LinkChoice
+from benchmarks.comparison.plan import Visit
+from benchmarks.comparison.profiles import Profile
+from benchmarks.comparison.report import claims, readme, write
+from benchmarks.comparison.results import Folder, ResultsError, load, too_few
 from benchmarks.link import LinkError
 from benchmarks.link.__main__ import NO_LINK
 from benchmarks.link.__main__ import main as link_main
-from benchmarks.links import LinkChoice
-from benchmarks.plan import Visit
-from benchmarks.profiles import Profile
-from benchmarks.report import claims, readme, write
-from benchmarks.results import Folder, ResultsError, load, too_few
 
 INTERRUPTED = 130
 

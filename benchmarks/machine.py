@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arms.base import SEARCH_PATH
+from benchmarks.programs import SEARCH_PATH
 
 PACKAGES = ("aioquic", "cryptography", "pyspnego", "qh3", "smbquic", "uvloop")
 PROGRAMS = {

@@ -6,7 +6,7 @@ from typing import ParamSpec
 
 import pytest
 
-from benchmarks.clock import ClockError, WallClock
+from benchmarks.comparison.clock import ClockError, WallClock
 
 P = ParamSpec("P")
 ATTEMPTS = 5

@@ -1,12 +1,12 @@
 """The ways to the files that are compared."""
 
-from benchmarks.arms.base import Arm, ArmError, Running
-from benchmarks.arms.ipsec import StrongSwan
-from benchmarks.arms.openvpn import OpenVpn
+from benchmarks.arms.base import Arm, Running
 from benchmarks.arms.raw import RawQuic, RawTcp
 from benchmarks.arms.samba import SambaTcp
 from benchmarks.arms.smb import SmbArm
-from benchmarks.arms.tunnels import Model, WireGuard
+from benchmarks.vpn.ipsec import StrongSwan
+from benchmarks.vpn.openvpn import OpenVpn
+from benchmarks.vpn.tunnels import Model, WireGuard
 
 REFERENCE = "tcp-encrypted"
 AGAIN = "tcp-encrypted-again"
@@ -57,4 +57,4 @@ _ARMS: tuple[Arm, ...] = (
 )
 ALL: dict[str, Arm] = {arm.name: arm for arm in _ARMS}
 
-__all__ = ["AGAIN", "ALL", "REFERENCE", "Arm", "ArmError", "Running"]
+__all__ = ["AGAIN", "ALL", "REFERENCE", "Arm", "Running"]

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from benchmarks.arms import congestion
-from benchmarks.arms.base import Arm, ArmError, Running, end
+from benchmarks import congestion
+from benchmarks.arms.base import Arm, Figures, Running
 from benchmarks.headers import Headers
 from benchmarks.link import Link, Namespace
-from benchmarks.links import TCP_PORT
-from benchmarks.place import Place
-from benchmarks.works import Figures
+from benchmarks.ports import TCP_PORT
+from benchmarks.programs import ProgramError, terminate
+from benchmarks.workspace import Workspace
 
 MEBIBYTE = 1 << 20
 DATAGRAM = 1200
@@ -28,9 +28,9 @@ class RawTcp(Arm):
     works: ClassVar[tuple[str, ...]] = ("bulk-read", "bulk-write")
 
     @contextmanager
-    def start(self, link: Link, place: Place) -> Iterator[Running]:
+    def start(self, link: Link, workspace: Workspace) -> Iterator[Running]:
         program = [sys.executable, "-m", "benchmarks.ends.raw_tcp"]
-        common = [link.server.address, str(TCP_PORT), str(place.sizes.bulk)]
+        common = [link.server.address, str(TCP_PORT), str(workspace.sizes.bulk)]
         server = _popen(link.server, [*program, "serve", *common])
         try:
             link.server.wait_for_port(("tcp", TCP_PORT), process=server)
@@ -41,7 +41,7 @@ class RawTcp(Arm):
 
             yield Running(perform, {"server": [server]})
         finally:
-            end(server)
+            terminate(server)
 
 
 class RawQuic(Arm):
@@ -53,17 +53,17 @@ class RawQuic(Arm):
     headers, smb = Headers.quic(DATAGRAM, "qh3"), False
 
     @contextmanager
-    def start(self, link: Link, place: Place) -> Iterator[Running]:
-        total = max(place.sizes.bulk // MEBIBYTE, 1)
+    def start(self, link: Link, workspace: Workspace) -> Iterator[Running]:
+        total = max(workspace.sizes.bulk // MEBIBYTE, 1)
         common = [self.engine, str(DATAGRAM), link.server.address, str(total)]
-        program = [sys.executable, "-m", "benchmarks.throughput.raw"]
-        files: tuple[Path, Path] = (place.pki.server.certificate, place.pki.server.key)
+        program = [sys.executable, "-m", "benchmarks.ends.raw_quic"]
+        files: tuple[Path, Path] = (workspace.pki.server.certificate, workspace.pki.server.key)
         server = _popen(link.server, [*program, "server", *common, *map(str, files)])
         try:
             assert server.stdout is not None
             port = server.stdout.readline().strip()
             if not port:
-                raise ArmError(f"the server ended with exit code {server.wait()}")
+                raise ProgramError(f"the server ended with exit code {server.wait()}")
 
             def perform(request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
                 report = _report(link.client, [*program, "client", *common, port])
@@ -76,7 +76,7 @@ class RawQuic(Arm):
 
             yield Running(perform, {"server": [server]})
         finally:
-            end(server)
+            terminate(server)
 
 
 def _popen(namespace: Namespace, command: list[str]) -> "subprocess.Popen[str]":
@@ -95,6 +95,6 @@ def _report(namespace: Namespace, command: list[str]) -> dict[str, Any]:
     process = _popen(namespace, command)
     output, _ = process.communicate(timeout=120)
     if process.returncode:
-        raise ArmError(f"{command[0]}: exit code {process.returncode}: {output.strip()[-300:]}")
+        raise ProgramError(f"{command[0]}: exit code {process.returncode}: {output.strip()[-300:]}")
     report: dict[str, Any] = json.loads(output)
     return report

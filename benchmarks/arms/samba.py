@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from benchmarks.arms import congestion
-from benchmarks.arms.base import SEARCH_PATH, Arm, ArmError, Running, end
+from benchmarks import congestion
+from benchmarks.arms.base import Arm, Figures, Running
 from benchmarks.ends.options import SHARE
 from benchmarks.headers import Headers
 from benchmarks.link import Link
-from benchmarks.links import TCP_PORT
-from benchmarks.place import Place
-from benchmarks.works import Figures
+from benchmarks.ports import TCP_PORT
+from benchmarks.programs import SEARCH_PATH, ProgramError, terminate
+from benchmarks.workspace import Workspace
 
 _CONFIGURATION = """
 [global]
@@ -58,10 +58,10 @@ class SambaTcp(Arm):
         return super().missing() + ([] if os.geteuid() == 0 else ["smbd serves only as root"])
 
     @contextmanager
-    def start(self, link: Link, place: Place) -> Iterator[Running]:
+    def start(self, link: Link, workspace: Workspace) -> Iterator[Running]:
         user = pwd.getpwuid(os.geteuid()).pw_name
         environment = {**congestion.environment("cubic"), "PATH": SEARCH_PATH}
-        configuration = _configure(place, user, environment)
+        configuration = _configure(workspace, user, environment)
         server = link.server.popen(
             ["smbd", "-s", str(configuration), "-F", "--no-process-group", "--debug-stdout"],
             stdin=subprocess.DEVNULL,
@@ -72,23 +72,23 @@ class SambaTcp(Arm):
         )
         try:
             link.server.wait_for_port(("tcp", TCP_PORT), process=server)
-            yield Running(_client(link, place, configuration, user), {"server": [server]})
+            yield Running(_client(link, workspace, configuration, user), {"server": [server]})
         finally:
-            end(server)
+            terminate(server)
 
 
-def _configure(place: Place, user: str, environment: dict[str, str]) -> Path:
+def _configure(workspace: Workspace, user: str, environment: dict[str, str]) -> Path:
     """smbd's files, made at the first use."""
-    state = place.folder / "samba"
+    state = workspace.folder / "samba"
     configuration = state / "smb.conf"
     if not configuration.exists():
         state.mkdir()
         configuration.write_text(
-            _CONFIGURATION.format(port=TCP_PORT, share=place.share, state=state, name=SHARE)
+            _CONFIGURATION.format(port=TCP_PORT, share=workspace.share, state=state, name=SHARE)
         )
         subprocess.run(
             ["smbpasswd", "-c", str(configuration), "-a", "-s", user],
-            input=f"{place.password}\n{place.password}\n",
+            input=f"{workspace.password}\n{workspace.password}\n",
             text=True,
             check=True,
             capture_output=True,
@@ -98,14 +98,14 @@ def _configure(place: Place, user: str, environment: dict[str, str]) -> Path:
 
 
 def _client(
-    link: Link, place: Place, configuration: Path, user: str
+    link: Link, workspace: Workspace, configuration: Path, user: str
 ) -> Callable[[dict[str, Any], Callable[[str], None]], Figures]:
     """Does a work with smbclient, which itself says how fast it was."""
 
     def perform(request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
-        landed = place.scratch / "got"
+        landed = workspace.scratch / "got"
         if request["work"] == "bulk-read":
-            size = (place.share / request["path"]).stat().st_size
+            size = (workspace.share / request["path"]).stat().st_size
             command = f"get {request['path']} {landed}"
         else:
             size = Path(request["source"]).stat().st_size
@@ -119,7 +119,7 @@ def _client(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**congestion.environment("cubic"), "PASSWD": place.password},
+            env={**congestion.environment("cubic"), "PASSWD": workspace.password},
             start_new_session=True,
         )
         assert process.stdout is not None
@@ -129,7 +129,7 @@ def _client(
         process.stdout.close()
         rate = _RATE.search(output)
         if process.returncode or rate is None or not float(rate[1]):
-            raise ArmError(f"smbclient: {output.strip()}")
+            raise ProgramError(f"smbclient: {output.strip()}")
         figures: Figures = {
             "bytes": size,
             "seconds": size / (float(rate[1]) * 1024),

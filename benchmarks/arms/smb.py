@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
-from benchmarks.arms import congestion as tcp_congestion
-from benchmarks.arms.base import Arm, ArmError, Running, end
-from benchmarks.arms.tunnels import Tunnel
+from benchmarks import congestion as tcp_congestion
+from benchmarks.arms.base import Arm, Figures, Running
 from benchmarks.ends import EndOptions
 from benchmarks.headers import IPV4, MTU, UDP, Headers
 from benchmarks.link import Link, Namespace
-from benchmarks.links import QUIC_PORT, TCP_PORT
-from benchmarks.place import Place
-from benchmarks.works import Figures
+from benchmarks.ports import QUIC_PORT, TCP_PORT
+from benchmarks.programs import ProgramError, terminate
+from benchmarks.vpn.tunnels import Tunnel
+from benchmarks.workspace import Workspace
 
 STARTING = 20.0
 """Seconds that a program may take until it is ready."""
@@ -65,13 +65,13 @@ class SmbArm(Arm):
             found.append(f"this kernel has no TCP congestion control {self.tcp}")
         return found + (self.tunnel.lacking() if self.tunnel else [])
 
-    def options(self, place: Place, host: str) -> dict[str, Any]:
+    def options(self, workspace: Workspace, host: str) -> dict[str, Any]:
         """What both ends are told."""
         return {
             "transport": self.transport,
             "host": host,
             "port": QUIC_PORT if self.transport == "quic" else TCP_PORT,
-            "password": place.password,
+            "password": workspace.password,
             "encrypt": self.encrypt,
             "double": self.double,
             "engine": self.engine,
@@ -79,26 +79,26 @@ class SmbArm(Arm):
         }
 
     @contextmanager
-    def start(self, link: Link, place: Place) -> Iterator[Running]:
+    def start(self, link: Link, workspace: Workspace) -> Iterator[Running]:
         with ExitStack() as stack:
             processes: dict[str, list[subprocess.Popen[Any]]] = {}
             host = link.server.address
             if self.tunnel:
-                host, processes["vpn"] = stack.enter_context(self.tunnel.between(link, place))
-            common = self.options(place, host)
+                host, processes["vpn"] = stack.enter_context(self.tunnel.between(link, workspace))
+            common = self.options(workspace, host)
             server_options = EndOptions(
                 **common,
-                folder=str(place.share),
-                certificate=str(place.pki.server.certificate),
-                key=str(place.pki.server.key),
+                folder=str(workspace.share),
+                certificate=str(workspace.pki.server.certificate),
+                key=str(workspace.pki.server.key),
             )
             client_options = EndOptions(
-                **common, folder=str(place.scratch), certificate=str(place.pki.ca)
+                **common, folder=str(workspace.scratch), certificate=str(workspace.pki.ca)
             )
             server = Program(link.server, "benchmarks.ends.server", server_options, self.tcp)
-            stack.callback(end, server.process)
+            stack.callback(terminate, server.process)
             client = Program(link.client, "benchmarks.ends.client", client_options, self.tcp)
-            stack.callback(end, client.process)
+            stack.callback(terminate, client.process)
             for program in (server, client):
                 program.answer(STARTING)
             processes["server"] = [server.process]
@@ -121,26 +121,26 @@ class Program:
         )
 
     def answer(self, patience: float) -> Figures:
-        """The next line. Raises `ArmError`."""
+        """The next line. Raises `ProgramError`."""
         assert self.process.stdout is not None
         stdout = self.process.stdout.fileno()
         # Two lines may come at once: what was read of the second is kept here, where it is seen.
         while b"\n" not in self._heard:
             ready, _, _ = select.select([stdout], [], [], patience)
             if not ready:
-                raise ArmError(f"no answer within {patience:g} s")
+                raise ProgramError(f"no answer within {patience:g} s")
             more = os.read(stdout, 1 << 16)
             if not more:
-                raise ArmError(f"it ended with exit code {self.process.wait()}")
+                raise ProgramError(f"it ended with exit code {self.process.wait()}")
             self._heard += more
         line, _, self._heard = self._heard.partition(b"\n")
         document: Figures = json.loads(line)
         if "error" in document:
-            raise ArmError(document["error"])
+            raise ProgramError(document["error"])
         return document
 
     def lost(self) -> int:
-        """How many packets the server's QUIC has taken for lost. Raises `ArmError`."""
+        """How many packets the server's QUIC has taken for lost. Raises `ProgramError`."""
         assert self.process.stdin is not None
         self.process.stdin.write("lost\n")
         self.process.stdin.flush()
@@ -148,7 +148,7 @@ class Program:
         return found
 
     def perform(self, request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
-        """Have a work done. Raises `ArmError`."""
+        """Have a work done. Raises `ProgramError`."""
         stdin = self.process.stdin
         assert stdin is not None
         stdin.write(json.dumps(request) + "\n")

@@ -31,12 +31,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.link import LinkError
+from benchmarks.programs import ProgramError
 from benchmarks.throughput import machine, wireguard
 from benchmarks.throughput.arms import Arm, all_arms
 from benchmarks.throughput.bench import MEBIBYTE, Bench, WrongBytesError, make_file
-from benchmarks.throughput.place import CommandError, place
+from benchmarks.throughput.place import place
 from benchmarks.throughput.report import NOISE, Results, Sample, targets
-from benchmarks.throughput.usage import Neighbours
+from benchmarks.usage import Neighbours
 from smbquic.pki import init
 
 MEMORY = Path("/dev/shm")
@@ -147,7 +148,7 @@ def measure(bench: Bench, arms: Sequence[Arm], options: argparse.Namespace) -> R
         for arm in this_round:
             try:
                 sample = taker.take(arm, number)
-            except (CommandError, WrongBytesError, LinkError, subprocess.SubprocessError) as error:
+            except (ProgramError, WrongBytesError, LinkError, subprocess.SubprocessError) as error:
                 results.failures.append(f"round {number}: {arm.name}: {error}")
                 print(results.failures[-1], file=sys.stderr, flush=True)
                 continue

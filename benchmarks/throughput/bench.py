@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from benchmarks.throughput import serve, work
 from benchmarks.throughput.place import Place
-from benchmarks.throughput.usage import peak_memory, tree_cpu_seconds
+from benchmarks.usage import peak_memory, tree_cpu_seconds
 from smbquic.pki import PkiDirectory
 
 MEBIBYTE = 1 << 20
@@ -90,7 +90,7 @@ class Bench:
             datagram_size=datagram_size,
             encrypt=encrypt,
         )
-        command = program("serve", json.dumps(asdict(options)))
+        command = program("throughput.serve", json.dumps(asdict(options)))
         with place.server.running(command) as (process, line):
             yield process.pid, json.loads(line)
 
@@ -104,12 +104,12 @@ class Bench:
             ca=str(self.pki.ca),
             **options,
         )
-        return place.client.run_json(program("work", json.dumps(asdict(filled))))
+        return place.client.run_json(program("throughput.work", json.dumps(asdict(filled))))
 
 
 def program(name: str, *arguments: str) -> list[str]:
-    """The command for a program of this folder."""
-    return [sys.executable, "-m", f"benchmarks.throughput.{name}", *arguments]
+    """The command for one of our programs."""
+    return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
 
 
 class Watch:

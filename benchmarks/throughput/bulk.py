@@ -13,9 +13,12 @@ def raw(bench: Bench, place: Place, engine: str, datagram: int, share: int) -> d
     mebibytes = max(bench.size // MEBIBYTE // share, 1)
     common = (engine, str(datagram), place.server.address, str(mebibytes))
     files = (str(bench.pki.server.certificate), str(bench.pki.server.key))
-    with place.server.running(program("raw", "server", *common, *files)) as (server, port):
+    with place.server.running(program("ends.raw_quic", "server", *common, *files)) as (
+        server,
+        port,
+    ):
         watch = Watch(place, server.pid)
-        done = place.client.run_json(program("raw", "client", *common, port.strip()))
+        done = place.client.run_json(program("ends.raw_quic", "client", *common, port.strip()))
         return {"stream": _figures(watch, mebibytes * MEBIBYTE, done)}
 
 
@@ -59,7 +62,9 @@ def smbprotocol(bench: Bench, place: Place) -> dict[str, Figures]:
             watch = Watch(place, server)
             arguments = (place.server.address, str(ports["quic"]), bench.password)
             files = (str(bench.pki.ca), str(bench.source if way == "put" else bench.back))
-            done = place.client.run_json(program("foreign", way, *arguments, *files))
+            done = place.client.run_json(
+                program("ends.smbprotocol_client", way, *arguments, *files)
+            )
             results[way] = _figures(watch, bench.size, done)
             bench.check(_landed(bench, way))
     return results

@@ -4,7 +4,7 @@ import json
 
 from benchmarks.throughput.bench import MEBIBYTE, USER, Bench, Engine, Figures, Transport, program
 from benchmarks.throughput.place import Place
-from benchmarks.throughput.usage import memory, peak_memory
+from benchmarks.usage import memory, peak_memory
 
 GATHERING = 300.0
 
@@ -18,7 +18,7 @@ def slow_reader(
         before = memory(server)
         done = place.client.run_json(
             program(
-                "slow",
+                "throughput.slow",
                 json.dumps(_client(bench, place, ports, transport, engine)),
                 str(bench.seconds * 2),
             )
@@ -36,7 +36,7 @@ def idle(
     with bench.our_server(place, engine=engine, datagram_size=datagram) as (server, ports):
         before = memory(server)
         crowd = program(
-            "crowd",
+            "throughput.crowd",
             json.dumps(_client(bench, place, ports, transport, engine)),
             str(bench.connections),
         )

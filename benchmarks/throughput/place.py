@@ -13,15 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.link import LinkUnavailable, Namespace, VethPair
-from benchmarks.throughput.usage import tree_cpu_seconds
+from benchmarks.programs import ProgramError, terminate
+from benchmarks.usage import tree_cpu_seconds
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
-STOPPING = 10.0
-
-
-class CommandError(Exception):
-    """A command that ended with an error, or never said that it was ready."""
 
 
 @dataclass(slots=True)
@@ -64,10 +60,10 @@ class End:
                 line = process.stdout.readline() if ready else ""
                 if not line:
                     errors.seek(0)
-                    raise CommandError(f"{command[0]} did not start:\n{errors.read()}")
+                    raise ProgramError(f"{command[0]} did not start:\n{errors.read()}")
                 yield process, line
             finally:
-                stop(process)
+                terminate(process)
 
     def run(self, command: Sequence[str], timeout: float = 600) -> tuple[str, float]:
         """Run a client to its end: its output, and the processor seconds that it took."""
@@ -85,11 +81,11 @@ class End:
                 process.wait(timeout)
                 after = os.times()
             finally:
-                stop(process)
+                terminate(process)
             output.seek(0)
             text = output.read()
         if process.returncode:
-            raise CommandError(f"{command[:3]}: exit code {process.returncode}\n{text}")
+            raise ProgramError(f"{command[:3]}: exit code {process.returncode}\n{text}")
         spent = after.children_user + after.children_system
         return text, spent - before.children_user - before.children_system
 
@@ -101,19 +97,6 @@ class End:
     def helper_seconds(self) -> float:
         """Processor time of the helpers so far."""
         return sum(map(tree_cpu_seconds, self.helpers))
-
-
-def stop(process: "subprocess.Popen[str]") -> None:
-    """Ask a process to end, and see to it that it does."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(STOPPING)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 @dataclass(frozen=True, slots=True)

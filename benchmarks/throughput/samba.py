@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.throughput.place import PATIENCE, CommandError, End
+from benchmarks.programs import ProgramError
+from benchmarks.throughput.place import PATIENCE, End
 
 PORT = 4450
 USER = getpass.getuser()
@@ -83,7 +84,7 @@ def _wait(end: End, state: Path, password: str) -> None:
     while True:
         try:
             smbclient(end, end.address, PORT, password, "ls")
-        except CommandError:
+        except ProgramError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
@@ -128,5 +129,5 @@ def rates_of(output: str) -> dict[str, float]:
     for name, rate in _OPERATIONS.findall(output):
         rates.setdefault(name, []).append(int(rate))
     if not rates:
-        raise CommandError(f"smbtorture measured nothing:\n{output}")
+        raise ProgramError(f"smbtorture measured nothing:\n{output}")
     return {name: sum(each) / len(each) for name, each in rates.items()}

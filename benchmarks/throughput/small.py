@@ -3,7 +3,7 @@
 from benchmarks.throughput import samba
 from benchmarks.throughput.bench import USER, Bench, Engine, Figures, Transport
 from benchmarks.throughput.place import Place
-from benchmarks.throughput.usage import tree_cpu_seconds
+from benchmarks.usage import tree_cpu_seconds
 
 TESTS = {
     "echo": "smb2.bench.echo",

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.throughput.place import End, Place, stop
+from benchmarks.programs import terminate
+from benchmarks.throughput.place import End, Place
 
 MTU = 1420
 PORT = 51820
@@ -67,7 +68,7 @@ def _device(end: End, device: str) -> Iterator["subprocess.Popen[str]"]:
             time.sleep(0.02)
         yield process
     finally:
-        stop(process)
+        terminate(process)
         (SOCKETS / f"{device}.sock").unlink(missing_ok=True)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import uvloop
 
-from benchmarks.throughput.usage import Usage
+from benchmarks.usage import Usage
 from smbquic import Share, connect
 
 SMALL = 4096

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import place, runner
 from benchmarks.arms import ALL
+from benchmarks.comparison import runner
+from benchmarks.comparison.plan import Visit
+from benchmarks.comparison.profiles import Leg
+from benchmarks.comparison.report import checks
+from benchmarks.comparison.results import SAMPLES, cells, load
+from benchmarks.comparison.works import ALL as WORKS
 from benchmarks.link import remove_leftovers
-from benchmarks.place import Place, Sizes
-from benchmarks.plan import Visit
-from benchmarks.profiles import Leg
-from benchmarks.report import checks
-from benchmarks.results import SAMPLES, cells, load
-from benchmarks.works import ALL as WORKS
+from benchmarks.workspace import Sizes, Workspace, remove_leftover_files, temporary_workspace
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
 
@@ -58,7 +58,7 @@ def test_a_killed_run_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "tcp-encrypted |" in output
     assert (out / SAMPLES).read_text().splitlines()[0] == first
     # What the killed run left would be found by whoever comes next.
-    assert remove_leftovers() == place.remove_leftovers() == []
+    assert remove_leftovers() == remove_leftover_files() == []
 
     result = load(out)
     assert result["seed"] == 5
@@ -66,7 +66,7 @@ def test_a_killed_run_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
     found = cells(result)
     for arm in ARMS:
         for work in result["legs"][0]["works"]:
-            if not ALL[arm].can(WORKS[work]):
+            if not WORKS[work].suits(ALL[arm]):
                 continue
             cell = found["2ms-unlimited", work, arm]
             assert (sorted(cell.samples), cell.invalid) == ([1, 2, 3], [])
@@ -87,20 +87,20 @@ LEG = Leg(
 
 
 @pytest.fixture(scope="module")
-def files() -> Iterator[Place]:
-    with place.made(LEG.sizes, seed=1) as made:
+def workspace() -> Iterator[Workspace]:
+    with temporary_workspace(LEG.sizes, seed=1) as made:
         yield made
 
 
 # The two of the whole run, and the same program once more, need no turn of their own.
 @pytest.mark.parametrize("name", [name for name in ALL if not name.startswith(ARMS)])
-def test_every_other_arm_works(name: str, files: Place) -> None:
+def test_every_other_arm_works(name: str, workspace: Workspace) -> None:
     arm = ALL[name]
     if lacking := arm.missing():
         if os.environ.get("CI") and "kernel" not in lacking[0]:
             pytest.fail(lacking[0])
         pytest.skip(lacking[0])
-    visit = runner.make(Visit(LEG.link, 1, arm.name), LEG, files, seed=1)
+    visit = runner.make(Visit(LEG.link, 1, arm.name), LEG, workspace, seed=1)
     assert visit["problems"] == []
     assert list(visit["works"]) == [n for n in LEG.works if arm.works is None or n in arm.works]
     for work in visit["works"].values():
@@ -136,15 +136,15 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
 ORDINARY_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 VISITS = """
 import json
-from benchmarks import place, runner
-from benchmarks.place import Sizes
-from benchmarks.plan import Visit
-from benchmarks.profiles import Leg
+from benchmarks.comparison import runner
+from benchmarks.workspace import Sizes, temporary_workspace
+from benchmarks.comparison.plan import Visit
+from benchmarks.comparison.profiles import Leg
 
 leg = Leg("5ms-100mbit", ("connect", "bulk-read"), Sizes(bulk=1 << 20, listings=()))
-with place.made(leg.sizes, seed=1) as files:
+with temporary_workspace(leg.sizes, seed=1) as workspace:
     visits = [Visit(leg.link, 1, arm) for arm in ("tcp", "quic-qh3", "vpn-model")]
-    print(json.dumps([runner.make(visit, leg, files, seed=1) for visit in visits]))
+    print(json.dumps([runner.make(visit, leg, workspace, seed=1) for visit in visits]))
 """
 
 

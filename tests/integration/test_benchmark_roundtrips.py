@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks import place, roundtrips
 from benchmarks.arms import ALL as ARMS
-from benchmarks.clock import ClockError
+from benchmarks.comparison import roundtrips
+from benchmarks.comparison.clock import ClockError
+from benchmarks.comparison.links import LinkChoice
+from benchmarks.comparison.report.summary import row
+from benchmarks.comparison.results import Cell
+from benchmarks.comparison.works import ALL as WORKS
 from benchmarks.link import Link, VethPair
 from benchmarks.link.namespaces import DEVICE
-from benchmarks.links import LinkChoice
-from benchmarks.place import Place, Sizes
-from benchmarks.report.summary import row
-from benchmarks.results import Cell
-from benchmarks.works import ALL as WORKS
+from benchmarks.workspace import Sizes, Workspace, temporary_workspace
 from tests.clock import again_if_the_clock_is_set
 
 pytestmark = [
@@ -50,20 +50,20 @@ class Frame:
 
 
 @pytest.fixture(scope="module")
-def files() -> Iterator[Place]:
-    with place.made(Sizes(bulk=1 << 16, listings=()), seed=1) as made:
+def workspace() -> Iterator[Workspace]:
+    with temporary_workspace(Sizes(bulk=1 << 16, listings=()), seed=1) as made:
         yield made
 
 
 def captured(
-    choice: LinkChoice, work: str, arm: str, files: Place, file: Path
+    choice: LinkChoice, work: str, arm: str, workspace: Workspace, file: Path
 ) -> tuple[dict[str, Any], list[Frame]]:
     """A work's figures, and the frames on the client's device meanwhile."""
     link = choice.make(1)
-    with link, ARMS[arm].start(link, files) as running:
+    with link, ARMS[arm].start(link, workspace) as running:
         with watching(link, file):
-            figures = WORKS[work].run(running.perform, files, link, 1)
-        assert WORKS[work].check(figures, files) == []
+            figures = WORKS[work].run(running.perform, workspace, link, 1)
+        assert WORKS[work].check(figures, workspace) == []
     return figures, frames(file)
 
 
@@ -137,13 +137,13 @@ def flights(seen: list[Frame], round_trip: float, seconds: float) -> int:
 )
 @again_if_the_clock_is_set
 def test_as_many_as_the_table_has(
-    arm: str, work: str, trips: int, files: Place, tmp_path: Path
+    arm: str, work: str, trips: int, workspace: Workspace, tmp_path: Path
 ) -> None:
     if missing := ARMS[arm].missing():
         pytest.skip("; ".join(missing))
     for link in (link for link in LINKS for _ in range(2)):
         round_trip = link.round_trip / 10**9
-        figures, seen = captured(link, work, arm, files, tmp_path / "seen.pcapng")
+        figures, seen = captured(link, work, arm, workspace, tmp_path / "seen.pcapng")
         # A machine that takes a round trip to think is in need of longer ones.
         if figures["total"] < (trips + 0.9) * round_trip:
             break

@@ -1,0 +1,1 @@
+"""VPNs between the two ends of a link."""
