@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     )
     from smbquic.ntstatus import NtStatus
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
-    from smbquic.server.limits import Limits
+    from smbquic.server.overload.limits import Limits
     from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic.tickets import TicketCache
 
@@ -157,7 +157,7 @@ _load = lazy_names(
         ),
         "smbquic.ntstatus": ("NtStatus",),
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
-        "smbquic.server.limits": ("Limits",),
+        "smbquic.server.overload.limits": ("Limits",),
         "smbquic.transport.base": ("PathStatistics", "Peer"),
         "smbquic.transport.quic.tickets": ("TicketCache",),
     },

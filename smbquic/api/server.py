@@ -30,7 +30,7 @@ from smbquic.protocol.settings import (
     dialects_from,
 )
 from smbquic.server.drain import drain
-from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.overload.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.server.session import UserSession

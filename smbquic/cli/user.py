@@ -10,7 +10,7 @@ from smbquic.cli.command import command_group, json_option, option
 from smbquic.cli.output import emit, warn
 from smbquic.cli.passwords import ask_new, read_first_line
 from smbquic.cli.privileges import is_root
-from smbquic.server.accounts import account_of, group_sid, sid_of
+from smbquic.server.security.accounts import account_of, group_sid, sid_of
 
 _users_option = option(
     "--users",

@@ -26,7 +26,7 @@ from smbquic.protocol.settings import (
     EncryptionPolicy,
     SigningPolicy,
 )
-from smbquic.server.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.overload.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.share import check_share_name
 from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
 from smbquic.transport.quic.tickets import TicketPolicy

@@ -12,7 +12,7 @@ from smbquic.protocol.settings import (
     EncryptionOverQuic,
     SigningPolicy,
 )
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 from smbquic.transport.quic.options import (
     CIPHERS,
     GROUPS,

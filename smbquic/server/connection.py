@@ -25,11 +25,11 @@ from smbquic.pki.access import Decision
 from smbquic.pki.authority import now_utc
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
-from smbquic.server.budget import SESSION, Account
 from smbquic.server.context import Context
 from smbquic.server.dispatch import dispatch
-from smbquic.server.loop_monitor import HELD
-from smbquic.server.patrol import Pace
+from smbquic.server.overload.budget import SESSION, Account
+from smbquic.server.overload.loop_monitor import HELD
+from smbquic.server.overload.slow_peers import Pace
 from smbquic.server.session import UserSession
 from smbquic.transport.serving import Refusal
 from smbquic.wire.oplock_break import LeaseBreakNotification
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from smbquic.observe.audit import Trail
     from smbquic.pki.reload import ServerCertificates
     from smbquic.protocol.session import Session
-    from smbquic.server.fairness import Party
+    from smbquic.server.overload.scheduler import Party
     from smbquic.server.server import Server
     from smbquic.transport.base import MessageTransport, Peer
     from smbquic.wire.cursor import Buffer

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.replay import check, is_ordinary
+from smbquic.server.opens.channel_sequence import check, is_ordinary
 from smbquic.storage import ScanRequired
 from smbquic.wire.file_id import FileId
 
 if TYPE_CHECKING:
     from smbquic.protocol.request import Request
     from smbquic.server.connection import Connection
-    from smbquic.server.open import Open
-    from smbquic.server.pipes import Pipe
+    from smbquic.server.opens.open import Open
+    from smbquic.server.rpc.pipe import Pipe
     from smbquic.server.server import Server
     from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree

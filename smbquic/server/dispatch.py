@@ -18,7 +18,7 @@ from smbquic.protocol.request import Request
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
 from smbquic.server.commands import COMMANDS, Entry
 from smbquic.server.context import Answer, Context, Endless, Wait, wait_for_scan
-from smbquic.server.loop_monitor import Timed
+from smbquic.server.overload.loop_monitor import Timed
 from smbquic.server.status import status_of
 from smbquic.storage import ScanRequired
 from smbquic.wire.cursor import Buffer

@@ -18,24 +18,24 @@ from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
-from smbquic.server.admission import Admission
-from smbquic.server.applications import ApplicationTable
-from smbquic.server.budget import UserBudget
 from smbquic.server.connection import Connection
-from smbquic.server.creations import CreationTable
-from smbquic.server.descriptors import Descriptors
 from smbquic.server.drain import REASON
-from smbquic.server.durable import DurableTable
-from smbquic.server.fairness import Fairness
-from smbquic.server.files import FileTable
-from smbquic.server.leases import LeaseTable
-from smbquic.server.limits import DEFAULT_LIMITS, Limits
-from smbquic.server.loop_monitor import LoopMonitor
-from smbquic.server.open_files import OpenFileBudget, descriptor_limit
-from smbquic.server.patrol import Patrol
+from smbquic.server.opens.app_instances import ApplicationTable
+from smbquic.server.opens.create_replay import CreationTable
+from smbquic.server.opens.durable_handles import DurableTable
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.leases import LeaseTable
+from smbquic.server.overload.batches import Finisher
+from smbquic.server.overload.budget import UserBudget
+from smbquic.server.overload.connection_limiter import Admission
+from smbquic.server.overload.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.overload.loop_monitor import LoopMonitor
+from smbquic.server.overload.open_file_budget import OpenFileBudget, descriptor_limit
+from smbquic.server.overload.scheduler import Fairness
+from smbquic.server.overload.slow_peers import Patrol
+from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.session import UserSession
 from smbquic.server.share import Share, check_share_name
-from smbquic.server.slices import Finisher
 from smbquic.transport.base import MessageTransport, Peer
 from smbquic.transport.serving import Refusal, Refusals, tell
 from smbquic.wire.file_id import FileId

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.accounts import Token, token_of
-from smbquic.server.budget import TREE
-from smbquic.server.slices import SLICE, Steps
+from smbquic.server.overload.batches import SLICE, Steps
+from smbquic.server.overload.budget import TREE
+from smbquic.server.security.accounts import Token, token_of
 from smbquic.storage.partial import is_temporary_name
 from smbquic.wire.access_mask import AccessMask
 
 if TYPE_CHECKING:
     from smbquic.protocol.session import Session
-    from smbquic.server.budget import Account
     from smbquic.server.connection import Connection
-    from smbquic.server.open import Open
-    from smbquic.server.pipes import Pipe
+    from smbquic.server.opens.open import Open
+    from smbquic.server.overload.budget import Account
+    from smbquic.server.rpc.pipe import Pipe
     from smbquic.server.server import Server
     from smbquic.server.tree import Tree
     from smbquic.wire.message import Message

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from smbquic.server.disk import Disk
+from smbquic.server.overload.disk_monitor import Disk
 from smbquic.storage import Storage
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server import access
-from smbquic.server.disk import Disk
+from smbquic.server.overload.disk_monitor import Disk
+from smbquic.server.security import access
 from smbquic.server.share import Share
 from smbquic.storage import Storage
 

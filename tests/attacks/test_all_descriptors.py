@@ -11,7 +11,7 @@ from smbquic.api.server import Serving
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import server
-from smbquic.server.open_files import PER_OPEN
+from smbquic.server.overload.open_file_budget import PER_OPEN
 
 DESCRIPTORS = 400
 

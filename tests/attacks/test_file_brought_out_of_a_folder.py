@@ -18,7 +18,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from tests.unit.server.conftest import connect, root, server, server_with
-from tests.unit.server.test_acls import (
+from tests.unit.server.security.test_enforcement import (
     ALICE,
     ALL,
     BOB,

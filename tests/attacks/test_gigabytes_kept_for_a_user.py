@@ -8,7 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import ClientSettings
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 from smbquic.server.server import Server
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
@@ -16,7 +16,7 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.write import WriteRequest
 from tests.unit.server.conftest import Client, close_server, make_server
-from tests.unit.server.test_pipes import BIND, LISTING
+from tests.unit.server.handlers.test_pipe import BIND, LISTING
 
 MEMORY = 256 << 10
 CLIENTS = 8

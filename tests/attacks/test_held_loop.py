@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server import dispatch, eas, oplocks, pipes, security, session
+from smbquic.server import dispatch, session
 from smbquic.server.handlers import query_directory
-from smbquic.server.slices import SLICE
+from smbquic.server.opens import extended_attributes, oplocks
+from smbquic.server.overload.batches import SLICE
+from smbquic.server.rpc import pipe as pipe_module
+from smbquic.server.security import security_descriptors
 from smbquic.storage import SPARSE, names
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
@@ -134,7 +137,7 @@ def descriptor(aces: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("aces", "status"),
-    [(security.MAX_ACES, NtStatus.SUCCESS), (2700, NtStatus.INVALID_ACL)],
+    [(security_descriptors.MAX_ACES, NtStatus.SUCCESS), (2700, NtStatus.INVALID_ACL)],
 )
 async def test_access_control_lists_of_64_kib(client: Any, aces: int, status: NtStatus) -> None:
     file_id = await client.open("file")
@@ -155,7 +158,7 @@ def attributes(number: int, value: bytes = b"v") -> bytes:
 
 @pytest.mark.parametrize("value", [b"", b"v"])
 async def test_extended_attributes(client: Any, root: Path, value: bytes) -> None:
-    too_many = attributes(eas.MAX_COUNT + 1, value)
+    too_many = attributes(extended_attributes.MAX_COUNT + 1, value)
     file_id = await client.open("file")
     full = FileInformationClass.FileFullEaInformation
     response = await client.call(SetInfoRequest(InfoType.FILE, full, file_id, too_many))
@@ -168,7 +171,7 @@ async def test_extended_attributes(client: Any, root: Path, value: bytes) -> Non
 
 async def test_names_of_extended_attributes(client: Any) -> None:
     file_id = await client.open("file")
-    asked = encode_get_eas(b"A" for _ in range(eas.MAX_COUNT + 1))
+    asked = encode_get_eas(b"A" for _ in range(extended_attributes.MAX_COUNT + 1))
     full = FileInformationClass.FileFullEaInformation
     response = await client.call(
         QueryInfoRequest(InfoType.FILE, full, MEBIBYTE, file_id, input_buffer=asked)
@@ -257,7 +260,7 @@ async def test_allocated_ranges(
 async def test_many_pdus_in_one_write_to_a_pipe(
     client: Any, turns: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipes, "TIME_SLICE", 0.0)
+    monkeypatch.setattr(pipe_module, "TIME_SLICE", 0.0)
     await client.connect("IPC$")
     pipe = await client.open("srvsvc")
     number = 4096

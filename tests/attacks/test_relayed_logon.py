@@ -16,7 +16,7 @@ from smbquic.pki import PkiDirectory
 from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
 from smbquic.protocol.settings import DIALECTS, ClientSettings
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 from smbquic.transport import tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.options import EngineName

@@ -9,7 +9,7 @@ import pytest
 import smbquic
 from smbquic.auth.users import UserStore
 from smbquic.protocol.settings import EncryptionPolicy
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import smbquic
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import PkiDirectory
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 
 BORNE = 3
 

@@ -10,7 +10,7 @@ from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.users import UserStore
 from smbquic.protocol.settings import DIALECTS as ALL_DIALECTS
 from smbquic.protocol.settings import ServerSettings
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 from smbquic.server.server import Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import tcp

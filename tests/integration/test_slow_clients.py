@@ -12,8 +12,8 @@ import smbquic
 from smbquic.client import requests
 from smbquic.errors import ConnectionClosed
 from smbquic.pki import PkiDirectory
-from smbquic.server import patrol
-from smbquic.server.limits import Limits
+from smbquic.server.overload import slow_peers
+from smbquic.server.overload.limits import Limits
 from smbquic.transport.serving import Refusal
 
 PATIENCE = 60.0
@@ -31,7 +31,7 @@ async def serving(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[smbquic.Serving]:
     """A server that soon loses patience: within half a second there has to be progress."""
-    monkeypatch.setattr(patrol, "INTERVAL", 0.1)
+    monkeypatch.setattr(slow_peers, "INTERVAL", 0.1)
     (tmp_path / "big").write_bytes(bytes(SIZE))
     async with smbquic.serve(
         {"data": tmp_path},

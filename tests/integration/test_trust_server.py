@@ -34,7 +34,7 @@ from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.issuing import issue, renew, replace_intermediate, revoke
 from smbquic.pki.logons import Logons
 from smbquic.pki.reload import ServerCertificates
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 from smbquic.transport import quic
 from tests.integration.auditing import Records
 

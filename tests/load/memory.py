@@ -19,7 +19,7 @@ from pathlib import Path
 
 import smbquic
 from smbquic.pki import init
-from smbquic.server.limits import DEFAULT_LIMITS
+from smbquic.server.overload.limits import DEFAULT_LIMITS
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
 
 LIMIT = DEFAULT_LIMITS.memory(quic=1, tcp=1, shares=1, opens=0)

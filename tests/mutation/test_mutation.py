@@ -26,13 +26,13 @@ def test_a_sample_is_divided_by_size(
 def test_the_nearest_tests_come_first() -> None:
     assert stages("smbquic/storage/local/file.py")[0] == ("tests/unit/storage/local/test_file.py",)
     nearest, room, beyond = stages("smbquic/server/handlers/create.py")
-    assert nearest == ("tests/unit/server/test_create.py",)
+    assert nearest == ("tests/unit/server/handlers/test_create.py",)
     assert room == ("tests/unit/server",)
     assert "tests/integration/test_durable.py" in beyond
     assert (
         "tests/unit/storage/local/test_stream.py" in stages("smbquic/storage/local/streams.py")[0]
     )
-    assert stages("smbquic/server/copying.py")[0] == ("tests/unit/server",)
+    assert stages("smbquic/server/handlers/fsctl/server_side_copy.py")[0] == ("tests/unit/server",)
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -190,9 +190,15 @@ def _unit_tests(module: str) -> list[str]:
     """The files of tests that carry the module's name; else those of its room that import it."""
     path = PurePath(module)
     room = PROJECT / "tests" / "unit" / path.parts[1]
-    found = [*room.rglob(f"test_{path.stem}.py"), *room.rglob(f"test_{path.stem}_*.py")]
+    package = PROJECT.joinpath(*path.parts[:2])
+    found = [
+        each
+        for each in (*room.rglob(f"test_{path.stem}.py"), *room.rglob(f"test_{path.stem}_*.py"))
+        # `test_create_replay.py` is about the module `create_replay`, and not about `create`.
+        if each.stem == f"test_{path.stem}" or not [*package.rglob(f"{each.stem[5:]}.py")]
+    ]
     if not found:
-        package = re.escape(".".join(path.parent.parts))
-        imported = re.compile(rf"{package}(\.| import .*\b){path.stem}\b")
+        parent = re.escape(".".join(path.parent.parts))
+        imported = re.compile(rf"{parent}(\.| import .*\b){path.stem}\b")
         found = [each for each in room.rglob("test_*.py") if imported.search(each.read_text())]
     return sorted(str(each.relative_to(PROJECT)) for each in found)

@@ -5,10 +5,10 @@ import asyncio
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.budget import WATCH
 from smbquic.server.context import Answer, Context, Endless
-from smbquic.server.open import Open
-from smbquic.server.watch import Watch
+from smbquic.server.notify.watch import Watch
+from smbquic.server.opens.open import Open
+from smbquic.server.overload.budget import WATCH
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, ChangeNotifyResponse
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
-from smbquic.server.open import Open
-from smbquic.server.slices import SLICE, Steps, in_slices
+from smbquic.server.opens.open import Open
+from smbquic.server.overload.batches import SLICE, Steps, in_slices
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.dtyp.filetime import from_unix_ns
 

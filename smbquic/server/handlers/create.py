@@ -4,19 +4,21 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
-from smbquic.server import apple, durable, security
-from smbquic.server.applications import named
-from smbquic.server.auditing import refusals
 from smbquic.server.context import Context, Wait, wait_for_scan
-from smbquic.server.creations import create_guid_of
-from smbquic.server.durable import Contexts
-from smbquic.server.eas import decode_eas
-from smbquic.server.leases import Lease, LeaseRequest, requested
-from smbquic.server.links import stopped
-from smbquic.server.notify import OVERWRITTEN
-from smbquic.server.open import Open
-from smbquic.server.opening import Wish, open_file, wish_of
-from smbquic.server.oplocks import grant_oplock, level_of
+from smbquic.server.handlers.create_contexts import aapl
+from smbquic.server.handlers.fsctl.reparse_points import stopped
+from smbquic.server.notify.notifier import OVERWRITTEN
+from smbquic.server.opens import durable_handles
+from smbquic.server.opens.app_instances import named
+from smbquic.server.opens.create import Wish, open_file, wish_of
+from smbquic.server.opens.create_replay import create_guid_of
+from smbquic.server.opens.durable_handles import Contexts
+from smbquic.server.opens.extended_attributes import decode_eas
+from smbquic.server.opens.file_audit import refusals
+from smbquic.server.opens.leases import Lease, LeaseRequest, requested
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.oplocks import grant_oplock, level_of
+from smbquic.server.security import security_descriptors
 from smbquic.storage import Action, FileStat, ScanRequired, StoppedOnSymlink
 from smbquic.wire.aapl import AAPL
 from smbquic.wire.create import (
@@ -75,8 +77,8 @@ def _create(context: Context, request: Request) -> CreateResponse:
     context.file_id = None
     contexts: Contexts = {entry.name: entry.data for entry in body.contexts}
     if contexts:
-        contexts = durable.check_contexts(context, contexts)
-        former = durable.reconnected(context, request, contexts, body.name)
+        contexts = durable_handles.check_contexts(context, contexts)
+        former = durable_handles.reconnected(context, request, contexts, body.name)
         if former is not None:
             assert former.holder is not None
             return _again(context, former, Action.OPENED, contexts, former.holder.level)
@@ -123,7 +125,7 @@ def _create(context: Context, request: Request) -> CreateResponse:
         _allocate(entry, action, contexts.get(CREATE_ALLOCATION_SIZE))
         level = _grant(context, entry, level, lease)
         if contexts:
-            durable.grant(context, entry, contexts)
+            durable_handles.grant(context, entry, contexts)
             if create_guid is not None:
                 creations.add(context, entry, create_guid, action)
             if application is not None:
@@ -148,7 +150,7 @@ def _attach(context: Context, wish: Wish, contexts: Contexts) -> None:
         wish.extended_attributes = decode_eas(eas, "CREATE")
     descriptor = contexts.get(CREATE_SD_BUFFER)
     if descriptor:
-        wish.descriptor = security.parse(descriptor, "CREATE")
+        wish.descriptor = security_descriptors.parse(descriptor, "CREATE")
 
 
 def _allocate(entry: Open, action: Action, data: bytes | None) -> None:
@@ -215,9 +217,9 @@ def _answers(entry: Open, stat: FileStat, contexts: Contexts, level: int) -> lis
         serial = entry.tree.storage.volume().serial
         answers.append(QueryOnDiskIdResponse(stat.file_id, serial).context())
     if AAPL in contexts:
-        answers.append(apple.answer(contexts[AAPL]))
+        answers.append(aapl.answer(contexts[AAPL]))
     if isinstance(entry.holder, Lease):
         answers.append(entry.holder.response())
     if entry.durable is not None and level in _DURABLE:
-        answers += durable.responses(entry.durable, contexts)
+        answers += durable_handles.responses(entry.durable, contexts)
     return answers

@@ -1,9 +1,9 @@
 """FLUSH: everything written is to be on the disk. [MS-SMB2] 3.3.5.11"""
 
 from smbquic.protocol.request import Request
-from smbquic.server import access
 from smbquic.server.context import Context
-from smbquic.server.open import Open
+from smbquic.server.opens.open import Open
+from smbquic.server.security import access
 from smbquic.wire.flush import FlushRequest, FlushResponse
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import copying, links, sparse
 from smbquic.server.context import Context
 from smbquic.server.handlers import pipe
-from smbquic.server.interfaces import reachable, system_interfaces
-from smbquic.server.open import Open
+from smbquic.server.handlers.fsctl import reparse_points, server_side_copy, sparse
+from smbquic.server.handlers.fsctl.network_interfaces import reachable, system_interfaces
+from smbquic.server.opens.open import Open
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
@@ -124,10 +124,10 @@ _UNBOUND: dict[int, Unbound] = {
 """The control codes that go without an open file."""
 
 _BOUND: dict[int, Bound] = {
-    Fsctl.SRV_REQUEST_RESUME_KEY: copying.resume_key,
-    Fsctl.SRV_COPYCHUNK: copying.copy_chunks,
-    Fsctl.SRV_COPYCHUNK_WRITE: copying.copy_chunks,
-    Fsctl.DUPLICATE_EXTENTS_TO_FILE: copying.duplicate_extents,
+    Fsctl.SRV_REQUEST_RESUME_KEY: server_side_copy.resume_key,
+    Fsctl.SRV_COPYCHUNK: server_side_copy.copy_chunks,
+    Fsctl.SRV_COPYCHUNK_WRITE: server_side_copy.copy_chunks,
+    Fsctl.DUPLICATE_EXTENTS_TO_FILE: server_side_copy.duplicate_extents,
     Fsctl.SET_SPARSE: sparse.set_sparse,
     Fsctl.SET_ZERO_DATA: sparse.set_zero_data,
     Fsctl.QUERY_ALLOCATED_RANGES: sparse.query_allocated_ranges,
@@ -137,8 +137,8 @@ _BOUND: dict[int, Bound] = {
     Fsctl.GET_COMPRESSION: _get_compression,
     Fsctl.SET_COMPRESSION: _set_compression,
     Fsctl.SRV_ENUMERATE_SNAPSHOTS: _snapshots,
-    Fsctl.GET_REPARSE_POINT: links.get_reparse_point,
-    Fsctl.SET_REPARSE_POINT: links.set_reparse_point,
-    Fsctl.DELETE_REPARSE_POINT: links.delete_reparse_point,
+    Fsctl.GET_REPARSE_POINT: reparse_points.get_reparse_point,
+    Fsctl.SET_REPARSE_POINT: reparse_points.set_reparse_point,
+    Fsctl.DELETE_REPARSE_POINT: reparse_points.delete_reparse_point,
 }
 """Those that are about one."""

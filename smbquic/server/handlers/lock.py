@@ -6,13 +6,13 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import access
 from smbquic.server.context import Context, Endless
-from smbquic.server.locks import ByteRange
-from smbquic.server.open import Open
-from smbquic.server.oplocks import Cause
-from smbquic.server.replay import LockSequence
-from smbquic.server.slices import SLICE, Steps, in_slices
+from smbquic.server.opens.channel_sequence import LockSequence
+from smbquic.server.opens.locks import ByteRange
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.oplocks import Cause
+from smbquic.server.overload.batches import SLICE, Steps, in_slices
+from smbquic.server.security import access
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
 
 _SHARED = int(LockFlags.SHARED_LOCK)

@@ -5,7 +5,7 @@ from typing import Any
 
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
-from smbquic.server.slices import after
+from smbquic.server.overload.batches import after
 from smbquic.wire.logoff import LogoffResponse
 
 

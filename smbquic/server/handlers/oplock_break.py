@@ -4,7 +4,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
-from smbquic.server.oplocks import NOTHING, READ, WRITE, Oplock
+from smbquic.server.opens.oplocks import NOTHING, READ, WRITE, Oplock
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.oplock_break import (
     LeaseBreakAcknowledgment,

@@ -7,11 +7,12 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import access, services
-from smbquic.server.budget import PIPE
 from smbquic.server.context import Answer, Context, Endless
-from smbquic.server.pipes import Pipe
-from smbquic.server.slices import in_slices
+from smbquic.server.overload.batches import in_slices
+from smbquic.server.overload.budget import PIPE
+from smbquic.server.rpc import services
+from smbquic.server.rpc.pipe import Pipe
+from smbquic.server.security import access
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import CreateAction, CreateRequest, CreateResponse, OplockLevel

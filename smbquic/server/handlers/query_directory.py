@@ -16,8 +16,8 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context
-from smbquic.server.links import tag_of
-from smbquic.server.open import Open
+from smbquic.server.handlers.fsctl.reparse_points import tag_of
+from smbquic.server.opens.open import Open
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
 from smbquic.storage import FileStat, NameInvalid, ScanRequired, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import security
 from smbquic.server.context import Answer, Context
-from smbquic.server.eas import decode_names, encode_eas
-from smbquic.server.links import tag_of
-from smbquic.server.open import Open
-from smbquic.server.volume import VOLUME_CLASSES
+from smbquic.server.handlers.fsctl.reparse_points import tag_of
+from smbquic.server.handlers.volume_information import VOLUME_CLASSES
+from smbquic.server.opens.extended_attributes import decode_names, encode_eas
+from smbquic.server.opens.open import Open
+from smbquic.server.security import security_descriptors
 from smbquic.storage import FileStat
 from smbquic.storage.local.extended import size as ea_size
 from smbquic.wire.access_mask import AccessMask
@@ -165,7 +165,7 @@ def _security(context: Context, entry: Open, information: int, room: int) -> _Re
     if information & _SACL:
         entry.require(_SYSTEM_SECURITY)
     shown = context.server.descriptors.shown(context.tree.storage, entry.file)
-    descriptor = security.select(shown, information).encode()
+    descriptor = security_descriptors.select(shown, information).encode()
     if len(descriptor) > room:
         raise StatusError(
             NtStatus.BUFFER_TOO_SMALL, "QUERY_INFO", data=_NEEDED_SIZE.pack(len(descriptor))

@@ -6,10 +6,10 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import access
 from smbquic.server.context import Context
-from smbquic.server.disk import SMALL_READ
-from smbquic.server.open import Open
+from smbquic.server.opens.open import Open
+from smbquic.server.overload.disk_monitor import SMALL_READ
+from smbquic.server.security import access
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.read import ReadRequest, ReadResponse
 

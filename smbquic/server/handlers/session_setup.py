@@ -10,7 +10,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context
-from smbquic.server.slices import after
+from smbquic.server.overload.batches import after
 from smbquic.transport.serving import Refusal
 from smbquic.wire.session_setup import SessionSetupResponse
 

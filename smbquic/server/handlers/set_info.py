@@ -8,13 +8,9 @@ from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
-from smbquic.server import security
-from smbquic.server.auditing import recorded, refusals
 from smbquic.server.context import Context
-from smbquic.server.eas import decode_eas, store
-from smbquic.server.moving import link, rename
 from smbquic.server.names import separated
-from smbquic.server.notify import (
+from smbquic.server.notify.notifier import (
     ATTRIBUTES,
     CREATION,
     EXTENDED_ATTRIBUTES,
@@ -23,8 +19,12 @@ from smbquic.server.notify import (
     SECURITY,
     SIZE,
 )
-from smbquic.server.open import Open
-from smbquic.server.oplocks import Cause
+from smbquic.server.opens.extended_attributes import decode_eas, store
+from smbquic.server.opens.file_audit import recorded, refusals
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.oplocks import Cause
+from smbquic.server.opens.rename import link, rename
+from smbquic.server.security import security_descriptors
 from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
@@ -141,12 +141,12 @@ def _security(context: Context, entry: Open, information: int, buffer: Buffer) -
     entry.make_way(Cause.DELETE)
     descriptors, storage = context.server.descriptors, context.tree.storage
     old = descriptors.shown(storage, entry.file)
-    new = security.change(old, information, buffer, context.session.token)
+    new = security_descriptors.change(old, information, buffer, context.session.token)
     try:
         entry.file.set_security(new.encode())
     except OSError as error:
         # Without a place for it, who puts back what he read may still go on.
-        if error.errno != errno.ENOTSUP or not security.same(old, new):
+        if error.errno != errno.ENOTSUP or not security_descriptors.same(old, new):
             raise
     if entry.is_directory:
         descriptors.forget(storage)

@@ -6,13 +6,13 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server import access
 from smbquic.server.context import Context
-from smbquic.server.disk import SMALL_WRITE
 from smbquic.server.handlers.read import MAX_OFFSET
-from smbquic.server.notify import CONTENT
-from smbquic.server.open import Open
-from smbquic.server.oplocks import Cause
+from smbquic.server.notify.notifier import CONTENT
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.oplocks import Cause
+from smbquic.server.overload.disk_monitor import SMALL_WRITE
+from smbquic.server.security import access
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.write import WriteFlags, WriteRequest, WriteResponse
 

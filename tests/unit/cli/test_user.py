@@ -11,7 +11,7 @@ from smbquic.auth.users import UserStore
 from smbquic.cli import user as user_module
 from smbquic.cli.main import cli
 from smbquic.errors import UsersError
-from smbquic.server.accounts import group_sid, token_of
+from smbquic.server.security.accounts import group_sid, token_of
 
 
 @pytest.fixture

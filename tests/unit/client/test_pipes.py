@@ -10,7 +10,7 @@ from smbquic.client.pipes import NotListedError, ServicePipe, ShareEntry
 from smbquic.client.session import Session
 from smbquic.errors import DeniedError, NotFoundError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.rpc import Association, Interface
+from smbquic.server.rpc.association import Association, Interface
 from smbquic.transport.base import Peer
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command

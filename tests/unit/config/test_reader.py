@@ -12,7 +12,7 @@ from smbquic.auth.users import UserStore
 from smbquic.observe.audit import RotatingFile
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 from smbquic.wire.negotiate import Dialect
 
 

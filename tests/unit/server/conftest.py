@@ -15,7 +15,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
-from smbquic.server.limits import Limits
+from smbquic.server.overload.limits import Limits
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.base import Flow, PathStatistics, Peer

@@ -1,0 +1,176 @@
+"""Copying within the server, so that the content does not travel. [MS-SMB2] 3.3.5.15.6"""
+
+from collections.abc import Coroutine
+from struct import Struct
+from typing import Any
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.context import Answer, Context
+from smbquic.server.notify.notifier import CONTENT
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.oplocks import Cause
+from smbquic.server.security import access
+from smbquic.server.status import status_of
+from smbquic.storage import SPARSE
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.cursor import unpack
+from smbquic.wire.file_id import FileId
+from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.fscc.fsctl_payloads import DuplicateExtentsData
+from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
+from smbquic.wire.ioctl_payloads import (
+    SrvCopychunk,
+    SrvCopychunkCopy,
+    SrvCopychunkResponse,
+    SrvRequestResumeKeyResponse,
+)
+
+MAX_CHUNKS = 256
+MAX_CHUNK = 1 << 20
+MAX_COPY = 16 << 20
+"""As Windows and Samba have them, in chunks, bytes and bytes."""
+
+_LIMITS = SrvCopychunkResponse(MAX_CHUNKS, MAX_CHUNK, MAX_COPY)
+_LIMITS_SIZE = 12
+_KEY = Struct("<QQ8s")
+_MARK = b"smbquic "
+_END = 1 << 63
+
+
+def resume_key(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
+    """A key by which the same session can name an open file as a source."""
+    output = SrvRequestResumeKeyResponse(_KEY.pack(*entry.file_id, _MARK)).encode()
+    if body.max_output_response < len(output):
+        raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
+    return IoctlResponse(body.ctl_code, entry.file_id, b"", output)
+
+
+def copy_chunks(
+    context: Context, entry: Open, body: IoctlRequest
+) -> Answer | Coroutine[Any, Any, Any]:
+    """Copies ranges from another open file into this one, until one of them fails."""
+    if body.max_output_response < _LIMITS_SIZE:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
+    wanted = SrvCopychunkCopy.decode(body.input)
+    if not _is_allowed(wanted.chunks):
+        response = IoctlResponse(body.ctl_code, entry.file_id, b"", _LIMITS.encode())
+        return Answer(NtStatus.INVALID_PARAMETER, response)
+    source = _source(context, wanted.source_key)
+    if source.is_directory or entry.is_directory:
+        raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
+    source.require_any(access.READS_DATA)
+    entry.require_any(access.MODIFIES_DATA)
+    if body.ctl_code == Fsctl.SRV_COPYCHUNK:
+        entry.require(AccessMask.FILE_READ_DATA)
+    entry.make_way(Cause.CHANGE)
+    entry.before_write()
+    return _copy_all(context, source, entry, wanted.chunks, body)
+
+
+def _is_allowed(chunks: list[SrvCopychunk]) -> bool:
+    return (
+        len(chunks) <= MAX_CHUNKS
+        and all(0 < chunk.length <= MAX_CHUNK for chunk in chunks)
+        and sum(chunk.length for chunk in chunks) <= MAX_COPY
+    )
+
+
+def _source(context: Context, key: bytes) -> Open:
+    persistent, volatile, mark = unpack(_KEY, key)
+    source = context.session.opens.get(volatile)
+    if mark != _MARK or source is None or source.file_id.persistent != persistent:
+        raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "IOCTL")
+    return source
+
+
+async def _copy_all(
+    context: Context, source: Open, entry: Open, chunks: list[SrvCopychunk], body: IoctlRequest
+) -> Answer:
+    done = SrvCopychunkResponse(0, 0, 0)
+    status = NtStatus.SUCCESS
+    with context.server.notifier.modifying(entry, CONTENT):
+        try:
+            for chunk in chunks:
+                await _copy(context, source, entry, chunk)
+                done.chunks_written += 1
+                done.total_bytes_written += chunk.length
+        except StatusError as error:
+            status = error.status
+        except OSError as error:
+            status = status_of(error)
+        entry.keep_times()
+    return Answer(status, IoctlResponse(body.ctl_code, entry.file_id, b"", done.encode()))
+
+
+async def _copy(context: Context, source: Open, entry: Open, chunk: SrvCopychunk) -> None:
+    start, target, length = chunk.source_offset, chunk.target_offset, chunk.length
+    if start + length > source.file.stat().size:
+        raise StatusError(NtStatus.INVALID_VIEW_SIZE, "IOCTL")
+    source.state.locks.check_read(source, start, length)
+    entry.state.locks.check_write(entry, target, length)
+    await context.in_thread(entry.file.copy_from, source.file, start, target, length)
+
+
+def duplicate_extents(
+    context: Context, entry: Open, body: IoctlRequest
+) -> IoctlResponse | Coroutine[Any, Any, Any]:
+    """Has a range of this file share its blocks with another one. [MS-FSA] 2.1.5.10.4
+
+    A disk that can't do that copies. Locks do not matter, nor do what reaches beyond the end of
+    the file: both is as Windows has it.
+    """
+    wanted = DuplicateExtentsData.decode(body.input)
+    entry.require(AccessMask.FILE_WRITE_DATA)
+    source = _duplicated(context, entry, wanted.source_file_id)
+    source.require(AccessMask.FILE_READ_DATA)
+    start, target, length = (
+        wanted.source_file_offset,
+        wanted.target_file_offset,
+        wanted.byte_count,
+    )
+    if start + length > _END or target + length > _END:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
+    source_stat, stat = source.file.stat(), entry.file.stat()
+    if start + length > source_stat.size:
+        raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
+    if target > stat.size:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
+    length = min(length, stat.size - target)
+    if source_stat.attributes & SPARSE and not stat.attributes & SPARSE:
+        raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
+    if source.file.key == entry.file.key and abs(start - target) < length:
+        raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
+    done = IoctlResponse(body.ctl_code, entry.file_id)
+    if not length:
+        return done
+    entry.make_way(Cause.CHANGE)
+    entry.before_write()
+    return _duplicate(context, source, entry, (start, target, length), done)
+
+
+def _duplicated(context: Context, entry: Open, file_id: FileId) -> Open:
+    """The open file on the same volume that is to be shared."""
+    source = context.session.opens.get(file_id.volatile)
+    if (
+        source is None
+        or source.file_id.persistent != file_id.persistent
+        or source.tree.share is not entry.tree.share
+        or source.is_directory
+        or entry.is_directory
+    ):
+        raise StatusError(NtStatus.INVALID_HANDLE, "IOCTL")
+    return source
+
+
+async def _duplicate(
+    context: Context,
+    source: Open,
+    entry: Open,
+    where: tuple[int, int, int],
+    done: IoctlResponse,
+) -> IoctlResponse:
+    with context.server.notifier.modifying(entry, CONTENT):
+        await context.in_thread(entry.file.copy_from, source.file, *where)
+        entry.keep_times()
+    return done

@@ -1,0 +1,1 @@
+"""CHANGE_NOTIFY: watches of folders, and where the changes come from."""

@@ -1,0 +1,425 @@
+"""Opening a file or folder: what a CREATE may ask for, and what comes of it.
+
+[MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.context import Context
+from smbquic.server.names import Name, parent_of, parse
+from smbquic.server.opens.extended_attributes import store
+from smbquic.server.opens.file_table import FileState
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.oplocks import Holder, admit
+from smbquic.server.security import access
+from smbquic.server.security.inheritance import create
+from smbquic.server.security.rights import granted, granted_by_folder
+from smbquic.storage import Action, Disposition, FileStat, PathNotFound, StorageFile
+from smbquic.wire.access_mask import AccessMask
+from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
+from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
+from smbquic.wire.fscc.attributes import FileAttributes
+
+# Bits that stand for nothing ([MS-FSA] 2.1.5.1).
+_NEVER_GRANTED = 0x0CE0_FE00
+_SYSTEM_SECURITY = int(AccessMask.ACCESS_SYSTEM_SECURITY)
+_VALID_OPTIONS = 0x00FF_FFFF
+_VALID_ATTRIBUTES = 0x0000_7FB7
+_VALID_SHARE_ACCESS = 0x7
+# Tree connections, opening by file id and opportunistic filters are not to be had remotely.
+_UNSUPPORTED_OPTIONS = int(
+    CreateOptions.FILE_CREATE_TREE_CONNECTION
+    | CreateOptions.FILE_OPEN_BY_FILE_ID
+    | CreateOptions.FILE_RESERVE_OPFILTER
+)
+_KEPT_ATTRIBUTES = int(
+    FileAttributes.READONLY
+    | FileAttributes.HIDDEN
+    | FileAttributes.SYSTEM
+    | FileAttributes.ARCHIVE
+    | FileAttributes.TEMPORARY
+    | FileAttributes.OFFLINE
+)
+_READONLY = int(FileAttributes.READONLY)
+_HIDDEN_OR_SYSTEM = int(FileAttributes.HIDDEN | FileAttributes.SYSTEM)
+_DIRECTORY = int(CreateOptions.FILE_DIRECTORY_FILE)
+_NON_DIRECTORY = int(CreateOptions.FILE_NON_DIRECTORY_FILE)
+_DELETE_ON_CLOSE = int(CreateOptions.FILE_DELETE_ON_CLOSE)
+_OPEN_LINK = int(CreateOptions.FILE_OPEN_REPARSE_POINT)
+_UNBUFFERED = int(CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING)
+_MAXIMUM_ALLOWED = int(AccessMask.MAXIMUM_ALLOWED)
+_OVERWRITES = frozenset({Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF})
+# What replacing the content of a file takes ([MS-FSA] 2.1.5.1.2); of a stream, only the first.
+_OVERWRITE = int(AccessMask.FILE_WRITE_DATA)
+_OVERWRITE_FILE = int(AccessMask.FILE_WRITE_EA | AccessMask.FILE_WRITE_ATTRIBUTES)
+_ALL = access.ALL
+_DELETE = int(AccessMask.DELETE)
+_ADD_FILE = int(AccessMask.FILE_ADD_FILE)
+_ADD_SUBDIRECTORY = int(AccessMask.FILE_ADD_SUBDIRECTORY)
+
+
+@dataclass(slots=True)
+class Wish:
+    """What a CREATE asks for, checked and in terms of the storage.
+
+    `stream` is the named stream of the file `name` that is wanted, if any. `access` has no generic
+    bits; with `maximum`, whatever else can be granted is wanted too. `descriptor` and
+    `extended_attributes` are for what is made, the latter also for what is overwritten. `holder`
+    is the lease that the open will join, `parent_key` the key of that on the folder. `found` is
+    what was known of the file when it was found.
+    """
+
+    name: str
+    stream: str
+    directory: bool | None
+    disposition: Disposition
+    access: int
+    maximum: bool
+    share_access: int
+    options: int
+    attributes: int
+    descriptor: SecurityDescriptor | None = None
+    extended_attributes: Sequence[tuple[str, bytes]] = ()
+    holder: Holder | None = None
+    parent_key: bytes | None = None
+    found: FileStat | None = None
+
+    @property
+    def full_name(self) -> str:
+        """The name with the stream's, if one is wanted."""
+        return f"{self.name}:{self.stream}" if self.stream else self.name
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether the content of an existing file goes."""
+        return self.disposition in _OVERWRITES
+
+    @property
+    def delete_on_close(self) -> bool:
+        """Whether the file goes when the open does."""
+        return bool(self.options & _DELETE_ON_CLOSE)
+
+
+def wish_of(body: CreateRequest) -> Wish:
+    """Checks the parameters of a CREATE; StatusError for what cannot be asked for."""
+    options, attributes, wanted = body.create_options, body.file_attributes, body.desired_access
+    if body.impersonation_level > ImpersonationLevel.Delegate:
+        raise StatusError(NtStatus.BAD_IMPERSONATION_LEVEL, "CREATE")
+    if not wanted or wanted & _NEVER_GRANTED:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
+    if (
+        options & ~_VALID_OPTIONS
+        or attributes & ~_VALID_ATTRIBUTES
+        or body.share_access & ~_VALID_SHARE_ACCESS
+        or body.create_disposition > CreateDisposition.FILE_OVERWRITE_IF
+    ):
+        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
+    if options & _UNSUPPORTED_OPTIONS:
+        raise StatusError(NtStatus.NOT_SUPPORTED, "CREATE")
+    if wanted & _SYSTEM_SECURITY:
+        raise StatusError(NtStatus.PRIVILEGE_NOT_HELD, "CREATE")
+    disposition = Disposition(body.create_disposition)
+    directory = _kind(options)
+    if directory and disposition in _OVERWRITES:
+        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
+    mapped = access.map_generic(wanted)
+    if options & _UNBUFFERED:
+        mapped &= ~int(AccessMask.FILE_APPEND_DATA)
+    if options & _DELETE_ON_CLOSE and not mapped & (AccessMask.DELETE | AccessMask.MAXIMUM_ALLOWED):
+        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
+    name = _checked_name(body.name, directory)
+    return Wish(
+        name=name.path,
+        stream=name.stream,
+        directory=directory if name.directory is None else name.directory,
+        disposition=disposition,
+        access=mapped & ~_MAXIMUM_ALLOWED,
+        maximum=bool(mapped & _MAXIMUM_ALLOWED),
+        share_access=int(body.share_access),
+        options=options,
+        attributes=attributes & _KEPT_ATTRIBUTES,
+    )
+
+
+def _kind(options: int) -> bool | None:
+    """True for a folder, False for a file, None for either."""
+    if options & _DIRECTORY:
+        if options & _NON_DIRECTORY:
+            raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
+        return True
+    return False if options & _NON_DIRECTORY else None
+
+
+def _checked_name(text: str, directory: bool | None) -> Name:
+    """The name, and whether it can mean a folder; the storage refuses what a disk cannot hold."""
+    if text.startswith("\\"):
+        raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", text)
+    trailing = text.endswith("\\")
+    name = parse(text[:-1] if trailing else text)
+    if trailing and (directory is False or name.directory is False):
+        raise StatusError(NtStatus.OBJECT_NAME_INVALID, "CREATE", text)
+    if directory and name.directory is False:
+        raise StatusError.of(NtStatus.NOT_A_DIRECTORY, "CREATE", text)
+    if directory is False and name.directory:
+        raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "CREATE", text)
+    return name
+
+
+def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
+    """Opens what is wished for, in the session's and the server's tables.
+
+    Raises StatusError, and OSError as `Storage.open`.
+    """
+    tree, server = context.tree, context.server
+    memory = context.session.memory
+    if context.connection.opens >= server.limits.opens:
+        raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", wish.name)
+    if wish.access & ~tree.maximal_access:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+    makes_folder = wish.directory and wish.disposition is Disposition.OPEN_IF
+    if tree.read_only:
+        _forbid_changes(wish)
+    attempt = _Attempt(context, wish)
+    release = server.open_files.acquire(memory.user)
+    try:
+        file, action = attempt.run()
+    except BaseException as error:
+        release()
+        missing = isinstance(error, FileNotFoundError) and not isinstance(error, PathNotFound)
+        if missing and makes_folder and tree.read_only:
+            # As Samba, which says what keeps the client from it: folders cannot be made here.
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name) from None
+        raise
+    state = server.files.state(file)
+    entry = Open(
+        file_id=server.next_file_id(),
+        file=file,
+        state=state,
+        files=server.files,
+        session=context.session,
+        tree=tree,
+        granted_access=attempt.granted,
+        maximal_access=attempt.maximal,
+        share_access=wish.share_access,
+        create_options=wish.options,
+        memory=memory,
+        delete_on_close=wish.delete_on_close,
+        parent_key=wish.parent_key,
+        on_close=[release],
+    )
+    server.files.add(entry)
+    context.session.add(entry)
+    if action is not Action.OPENED:
+        entry.tell_folder()
+    return entry, action
+
+
+def _forbid_changes(wish: Wish) -> None:
+    """On a read-only tree, only what exists can be opened, and as it is."""
+    if wish.disposition is Disposition.OPEN_IF:
+        wish.disposition = Disposition.OPEN
+    if wish.disposition is not Disposition.OPEN or wish.delete_on_close:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+
+
+class _Attempt:
+    """One try to open.
+
+    `maximal` is all that can be granted, `granted` what is; both become less as more is known.
+    """
+
+    def __init__(self, context: Context, wish: Wish) -> None:
+        self.context = context
+        self.wish = wish
+        self.maximal = context.tree.maximal_access
+        self.granted = wish.access | (self.maximal if wish.maximum else 0)
+
+    def run(self) -> tuple[StorageFile, Action]:
+        if self.wish.stream:
+            return self._open_stream()
+        writes = bool(self.granted & access.MODIFIES_DATA) or self.wish.overwrites
+        try:
+            return self._open(write=writes)
+        except PermissionError:
+            # "As much as possible" does not fail because the disk lets us only read.
+            if not (self.wish.maximum and writes) or self.wish.access & access.MODIFIES_DATA:
+                raise
+            self.granted &= ~access.MODIFIES_DATA
+            return self._open(write=self.wish.overwrites)
+        except FileExistsError:
+            self._check_pending()
+            raise
+
+    def _open(self, *, write: bool) -> tuple[StorageFile, Action]:
+        wish = self.wish
+        file, action = self.context.tree.storage.open(
+            wish.name,
+            wish.disposition,
+            directory=wish.directory,
+            write=write,
+            attributes=wish.attributes,
+            account=self.context.session.token.account,
+            link=bool(wish.options & _OPEN_LINK),
+            admit=self._admit,
+            permit=self._permit,
+        )
+        if action is not Action.OPENED:
+            try:
+                self._complete(file, action)
+            except BaseException:
+                if action is Action.CREATED:
+                    file.delete()
+                file.close()
+                raise
+        return file, action
+
+    def _open_stream(self) -> tuple[StorageFile, Action]:
+        """The file is made where it is missing, and the stream in it."""
+        wish = self.wish
+        creates = wish.disposition not in (Disposition.OPEN, Disposition.OVERWRITE)
+        file, made = self.context.tree.storage.open(
+            wish.name,
+            Disposition.OPEN_IF if creates else Disposition.OPEN,
+            attributes=wish.attributes,
+            account=self.context.session.token.account,
+            admit=self._admit_whole,
+            permit=self._permit,
+        )
+        try:
+            if made is Action.CREATED:
+                self._complete(file, made)
+            stream, action = file.open_stream(
+                wish.stream, wish.disposition, admit=self._admit_stream
+            )
+            if action is Action.CREATED and _OVERWRITE & ~self.maximal:
+                stream.delete()
+                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+        except BaseException:
+            if made is Action.CREATED:
+                file.delete()
+            file.close()
+            raise
+        if made is Action.CREATED:
+            self.context.server.notifier.added(
+                self.context.tree.storage, file.name, is_directory=False
+            )
+        return stream, action
+
+    def _admit(self, file: StorageFile) -> None:
+        """Looks at a file that exists already, before anything happens to it."""
+        wish = self.wish
+        stat = wish.found = file.stat()
+        attributes = stat.attributes
+        needed = self._judge(file, stat)
+        if wish.overwrites:
+            if stat.name.startswith("."):
+                # Hidden by its name, whatever it is opened with.
+                attributes &= ~int(FileAttributes.HIDDEN)
+            if attributes & ~wish.attributes & _HIDDEN_OR_SYSTEM:
+                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+        state = self.context.server.files.get(file.key)
+        if state is not None:
+            self._check_sharing(state, needed)
+
+    def _admit_whole(self, file: StorageFile) -> None:
+        """Looks at the file of a stream that is wanted."""
+        self._judge(file, file.stat())
+        whole = self.context.server.files.get(file.key)
+        if whole is not None:
+            self._check_sharing(FileState(None, whole), self.wish.access)
+
+    def _admit_stream(self, stream: StorageFile) -> None:
+        """Looks at a stream that exists already; its file has been looked at."""
+        if self.wish.delete_on_close:
+            stream.check_deletion()
+        state = self.context.server.files.get(stream.key)
+        if state is not None:
+            needed = self.wish.access | (_OVERWRITE if self.wish.overwrites else 0)
+            self._check_sharing(state, needed)
+
+    def _judge(self, file: StorageFile, stat: FileStat) -> int:
+        """Grants what the attributes and the descriptor of a file let the user have.
+
+        Gives the access that share modes have to allow. [MS-FSA] 2.1.5.1.2.1
+        """
+        wish, context = self.wish, self.context
+        needed = wish.access
+        if stat.attributes & _READONLY:
+            if not stat.is_directory:
+                if wish.overwrites or needed & access.MODIFIES_DATA:
+                    raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+                self.maximal &= ~access.MODIFIES_DATA
+            if wish.delete_on_close:
+                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+        storage, token = context.tree.storage, context.session.token
+        descriptor = context.server.descriptors.effective(storage, file)
+        if descriptor is not None:
+            rights = granted(descriptor, token)
+            if file.name:
+                folder = context.server.descriptors.folder(storage, parent_of(file.name))
+                rights |= granted_by_folder(_ALL if folder is None else granted(folder, token))
+            self.maximal &= rights
+        if wish.overwrites:
+            needed |= _OVERWRITE
+            self._grant(_OVERWRITE if wish.stream else _OVERWRITE | _OVERWRITE_FILE)
+            if wish.disposition is Disposition.SUPERSEDE:
+                self._grant(_DELETE)
+        self._grant(wish.access | (_DELETE if wish.delete_on_close else 0))
+        self.granted &= self.maximal
+        if wish.delete_on_close and not wish.stream:
+            if not file.name:
+                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+            file.check_deletion()
+        return needed
+
+    def _grant(self, needed: int) -> None:
+        if needed & ~self.maximal:
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", self.wish.name)
+
+    def _permit(self, folder: str) -> None:
+        """Looks at the folder in which something is about to be made. [MS-FSA] 2.1.5.1.1"""
+        wish, context = self.wish, self.context
+        descriptor = context.server.descriptors.folder(context.tree.storage, folder)
+        needed = _ADD_SUBDIRECTORY if wish.directory else _ADD_FILE
+        if descriptor is not None and not granted(descriptor, context.session.token) & needed:
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+        if wish.delete_on_close and wish.attributes & _READONLY:
+            raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+
+    def _complete(self, file: StorageFile, action: Action) -> None:
+        """Stores what belongs to a file that was just made or overwritten."""
+        wish, context = self.wish, self.context
+        if action is Action.CREATED:
+            self._describe(file)
+            if file.is_directory:
+                context.server.descriptors.forget(context.tree.storage, file.name)
+        if wish.extended_attributes:
+            store(file, wish.extended_attributes, "CREATE")
+
+    def _describe(self, file: StorageFile) -> None:
+        wish, context = self.wish, self.context
+        storage = context.tree.storage
+        parent = context.server.descriptors.folder(storage, parent_of(file.name))
+        if parent is None and wish.descriptor is None:
+            return
+        token, is_directory = context.session.token, file.is_directory
+        new = create(parent, wish.descriptor, token, is_directory=is_directory)
+        if new is not None and storage.volume().extended:
+            file.set_security(new.encode())
+
+    def _check_sharing(self, state: FileState, needed: int) -> None:
+        wish = self.wish
+        if wish.maximum:
+            needed |= self.granted
+        admit(state, needed, wish.share_access, overwrites=wish.overwrites, mine=wish.holder)
+
+    def _check_pending(self) -> None:
+        """A name that is about to go is not merely taken."""
+        file, _ = self.context.tree.storage.open(self.wish.name, link=True)
+        state = self.context.server.files.get(file.key)
+        file.close()
+        if state is not None and state.delete_pending:
+            raise StatusError(NtStatus.DELETE_PENDING, "CREATE", self.wish.name)

@@ -1,0 +1,241 @@
+"""Leases: what a client may cache of a file or a folder, for all of its opens with one key.
+
+[MS-SMB2] 3.3.1.11, 3.3.1.12, 3.3.4.7, 3.3.5.9.8, 3.3.5.9.11
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.opens.oplocks import HANDLE, NOTHING, READ, WRITE, Cause, Holder, may_cache
+from smbquic.storage.names import fold
+from smbquic.wire.create import OplockLevel
+from smbquic.wire.create_contexts import CreateContext, LeaseFlags, LeaseV2
+from smbquic.wire.create_contexts import Lease as LeaseV1
+from smbquic.wire.negotiate import Capabilities, Dialect
+from smbquic.wire.oplock_break import LeaseBreakNotification, NotifyBreakLeaseFlags
+
+if TYPE_CHECKING:
+    from smbquic.auth.identity import Identity
+    from smbquic.server.context import Context
+    from smbquic.server.opens.open import Open
+    from smbquic.server.server import Server
+    from smbquic.server.tree import Tree
+    from smbquic.storage import StorageFile
+
+_V1_SIZE = len(LeaseV1(bytes(16), 0).encode())
+_V2_SIZE = len(LeaseV2(bytes(16), 0).encode())
+_VALID = frozenset({READ, READ | HANDLE, READ | WRITE, READ | WRITE | HANDLE})
+_EPOCHS = 1 << 16
+
+
+class Lease(Holder):
+    """One lease. `version` is that of the request which made it, and of all answers.
+
+    Only version 2 counts an `epoch`, tells the key of the folder's lease, and is for folders.
+    """
+
+    __slots__ = ("client_guid", "epoch", "key", "owner", "parent_key", "table", "version")
+
+    def __init__(self, table: LeaseTable, entry: Open, request: LeaseRequest, caching: int) -> None:
+        super().__init__(entry.state, entry, caching, table.server.limits.break_seconds)
+        self.table = table
+        self.owner = request.owner
+        self.client_guid = request.client_guid
+        self.key = request.key
+        self.version = request.version
+        self.epoch = request.epoch
+        self.parent_key = request.parent_key
+        if caching:
+            self.count()
+
+    def count(self) -> None:
+        """Notes that the lease has changed."""
+        if self.version > 1:
+            self.epoch = (self.epoch + 1) % _EPOCHS
+
+    @property
+    def level(self) -> int:
+        """A lease, whatever it allows."""
+        return OplockLevel.OPLOCK_LEVEL_LEASE
+
+    def left_after(self, cause: Cause) -> int:
+        """Whatever happens to the content costs everything, what happens to the name HANDLE."""
+        if cause is Cause.OPEN:
+            return self.caching & ~WRITE
+        if cause in (Cause.SHARING, Cause.MOVE, Cause.DELETE):
+            return self.caching & ~HANDLE
+        return self.caching if cause is Cause.INSPECT else NOTHING
+
+    def is_waited_for(self, cause: Cause) -> bool:
+        """What was written has to be on the disk, and what is to be closed has to be closed."""
+        if cause in (Cause.SHARING, Cause.MOVE, Cause.DELETE):
+            return True
+        return cause is not Cause.ENTRY and bool(self.caching & WRITE)
+
+    def must_acknowledge(self) -> bool:
+        """Unless it is one for reading only."""
+        return bool(self.caching & ~READ)
+
+    def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
+        """Lease Break Notification. [MS-SMB2] 3.3.4.7; <248> for the epoch of a further one."""
+        if not further:
+            self.count()
+        body = LeaseBreakNotification(
+            new_epoch=self.epoch if self.version > 1 else 0,
+            flags=NotifyBreakLeaseFlags.ACK_REQUIRED if acknowledge else 0,
+            lease_key=self.key,
+            current_lease_state=self.caching,
+            new_lease_state=left,
+        )
+        return self.table.server.notify(self.client_guid, self.owner, body)
+
+    def remove(self) -> None:
+        """Takes the lease out of all tables."""
+        super().remove()
+        self.table.remove(self)
+
+    def response(self) -> CreateContext:
+        """What is told of it to whoever opens with its key."""
+        flags = LeaseFlags.BREAK_IN_PROGRESS if self.breaking is not None else LeaseFlags(0)
+        if self.version == 1:
+            return LeaseV1(self.key, self.caching, flags).context()
+        parent_key = bytes(16)
+        if self.parent_key is not None:
+            flags |= LeaseFlags.PARENT_LEASE_KEY_SET
+            parent_key = self.parent_key
+        return LeaseV2(self.key, self.caching, flags, parent_key, self.epoch).context()
+
+
+class LeaseRequest:
+    """What a CREATE asks for. `parent_key` is that of the lease on the folder, if there is one.
+
+    `owner` is the user: a client can give itself the GUID of another one.
+    """
+
+    __slots__ = ("client_guid", "epoch", "key", "owner", "parent_key", "state", "version")
+
+    def __init__(self, owner: Identity, client_guid: bytes, body: LeaseV1 | LeaseV2) -> None:
+        self.owner = owner
+        self.client_guid = client_guid
+        self.key = body.lease_key
+        self.state = body.lease_state if body.lease_state in _VALID else NOTHING
+        self.version = 1
+        self.epoch = 0
+        self.parent_key: bytes | None = None
+        if isinstance(body, LeaseV2):
+            self.version = 2
+            self.epoch = body.epoch
+            if body.flags & LeaseFlags.PARENT_LEASE_KEY_SET:
+                self.parent_key = body.parent_lease_key
+
+
+def requested(context: Context, data: bytes | None) -> LeaseRequest | None:
+    """The lease that a CREATE asks for. StatusError INVALID_PARAMETER for one of a wrong size.
+
+    None without one, or for a client that was not offered leases.
+    """
+    negotiated = context.connection.protocol.negotiated
+    assert negotiated is not None
+    if (
+        data is None
+        or negotiated.dialect < Dialect.SMB_2_1
+        or not context.server.settings.capabilities & Capabilities.LEASING
+    ):
+        return None
+    client_guid = context.connection.protocol.client_guid
+    owner = context.session.session.identity
+    if len(data) == _V1_SIZE:
+        return LeaseRequest(owner, client_guid, LeaseV1.decode(data))
+    if len(data) == _V2_SIZE and negotiated.is_smb3:
+        return LeaseRequest(owner, client_guid, LeaseV2.decode(data))
+    raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
+
+
+class LeaseTable:
+    """Every lease of the server, by client and key; `folders` are those on folders."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.folders: set[Lease] = set()
+        self._leases: dict[tuple[bytes, bytes], Lease] = {}
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def get(self, client_guid: bytes, key: bytes, owner: Identity) -> Lease | None:
+        """A client's lease with this key, if it is of this user."""
+        lease = self._leases.get((client_guid, key))
+        return lease if lease is not None and lease.owner == owner else None
+
+    def find(self, request: LeaseRequest, tree: Tree, name: str) -> Lease | None:
+        """The lease that an open of `name` is to join, if there is one already.
+
+        StatusError INVALID_PARAMETER if the key belongs to another file.
+        """
+        lease = self.get(request.client_guid, request.key, request.owner)
+        if lease is None:
+            return None
+        entry = lease.opens[0]
+        same = entry.tree.storage is tree.storage and fold(entry.file.name) == fold(name)
+        if not same and not any(other.delete_on_close for other in lease.opens):
+            raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
+        return lease
+
+    def grant(self, entry: Open, request: LeaseRequest) -> Lease | None:
+        """Gives a new open the lease that it asks for, as far as that is possible.
+
+        A folder gets none of version 1. A lease that exists is only ever extended, and either
+        altogether or not at all; another user's is nobody else's.
+        """
+        lease = self._leases.get((request.client_guid, request.key))
+        entry.parent_key = request.parent_key
+        wanted = request.state & ~WRITE if entry.is_directory else request.state
+        if lease is not None and lease.state is entry.state and lease.owner == request.owner:
+            self._join(lease, entry, wanted)
+            return lease
+        if lease is not None or (entry.is_directory and request.version == 1):
+            return None
+        if wanted & WRITE and not may_cache(entry, wanted):
+            wanted &= ~WRITE
+        if wanted & HANDLE and not may_cache(entry, wanted):
+            wanted &= ~HANDLE
+        if wanted and not may_cache(entry, wanted):
+            wanted = NOTHING
+        lease = Lease(self, entry, request, wanted)
+        self._leases[lease.client_guid, lease.key] = lease
+        if entry.is_directory:
+            self.folders.add(lease)
+        entry.holder = lease
+        return lease
+
+    @staticmethod
+    def _join(lease: Lease, entry: Open, wanted: int) -> None:
+        lease.opens.append(entry)
+        entry.holder = lease
+        more = wanted & ~lease.caching and not lease.caching & ~wanted
+        if more and lease.breaking is None and may_cache(entry, wanted, lease):
+            lease.caching = wanted
+            lease.count()
+
+    def remove(self, lease: Lease) -> None:
+        """Forgets a lease without opens."""
+        del self._leases[lease.client_guid, lease.key]
+        self.folders.discard(lease)
+
+    def entry_changed(self, file: StorageFile, parent_key: bytes | None) -> None:
+        """Something has changed in the folder that holds `file`. Nobody waits for anybody.
+
+        `parent_key` is that of the client's own lease on the folder, which knows already.
+        """
+        if self.folders:
+            self.folder_changed(file.parent_key, parent_key)
+
+    def folder_changed(self, folder: Hashable, parent_key: bytes | None) -> None:
+        """The same of the folder with this key of the storage."""
+        for lease in [lease for lease in self.folders if lease.state.key == folder]:
+            if lease.caching and lease.key != parent_key:
+                lease.reduce(lease.left_after(Cause.ENTRY))

@@ -1,0 +1,1 @@
+"""What keeps one client, or many, from using up the server: limits, scheduling, slow peers."""

@@ -1,0 +1,1 @@
+"""Named pipes of IPC$ and the RPC services behind them."""

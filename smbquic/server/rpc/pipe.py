@@ -1,0 +1,152 @@
+"""An open named pipe: what a client has written, and what waits to be read.
+
+[MS-SMB2] 3.3.5.12, 3.3.5.13, 3.3.5.15.3, 3.3.5.15.4
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.overload.batches import Steps
+from smbquic.server.overload.budget import PIPE
+from smbquic.wire.fscc.pipe_information import PipeMode
+
+if TYPE_CHECKING:
+    from smbquic.server.overload.budget import Account
+    from smbquic.server.rpc.association import Association
+    from smbquic.server.tree import Tree
+    from smbquic.wire.cursor import Buffer
+    from smbquic.wire.file_id import FileId
+
+TIME_SLICE: Final = 0.002
+"""Seconds of what was written that are worked on before others have their turn."""
+_LONGEST_ANSWER = 1 << 20
+
+
+@dataclass(slots=True, eq=False)
+class Pipe:
+    """A client's end of a pipe of message type, with a service at the other end.
+
+    `read_mode` compares with `PipeMode`, `completion_mode` is 1 if nothing is to block. When more
+    than `quota` bytes wait to be read, nothing more is taken. `memory` is what its user may have
+    the server keep.
+    """
+
+    file_id: FileId
+    tree: Tree
+    name: str
+    association: Association
+    granted_access: int
+    quota: int
+    memory: Account
+    read_mode: int = PipeMode.MESSAGE
+    completion_mode: int = 0
+    closed: bool = False
+    _charged: int = 0
+    _messages: deque[memoryview] = field(default_factory=deque)
+    _readable: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._charge()
+
+    def _charge(self) -> None:
+        """Counts what the user has the server keep for the pipe."""
+        size = 0 if self.closed else PIPE + self.available + self.association.held
+        self.memory.change(size - self._charged)
+        self._charged = size
+
+    @property
+    def available(self) -> int:
+        """How many bytes wait to be read."""
+        return sum(map(len, self._messages))
+
+    @property
+    def messages(self) -> list[memoryview]:
+        """What waits to be read, message by message, the first one without what was read of it."""
+        return list(self._messages)
+
+    def require(self, access: int) -> None:
+        """StatusError ACCESS_DENIED unless every bit of `access` was granted."""
+        if self.granted_access & access != access:
+            raise StatusError.of(NtStatus.ACCESS_DENIED)
+
+    def write(self, data: Buffer) -> Steps:
+        """Gives the service bytes, in steps; StatusError PIPE_DISCONNECTED if it has hung up.
+
+        StatusError INSUFFICIENT_RESOURCES for a client that does not read what it asks for.
+        """
+        if self.association.failed:
+            raise StatusError.of(NtStatus.PIPE_DISCONNECTED)
+        available = self.available
+        if available > self.quota or not self.memory.has_room(len(data)):
+            raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+        deadline = perf_counter() + TIME_SLICE
+        for answers in self.association.receive_each(data):
+            self._messages += map(memoryview, answers)
+            available += sum(map(len, answers))
+            if available > self.quota + _LONGEST_ANSWER:
+                raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
+            if perf_counter() >= deadline:
+                self._charge()
+                self._wake()
+                yield
+                deadline = perf_counter() + TIME_SLICE
+        self._charge()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Has a read go on that waits, now that there may be something."""
+        while self._messages and self._readable:
+            readable = self._readable.popleft()
+            if not readable.done():
+                readable.set_result(None)
+                break
+
+    def read(self, length: int) -> tuple[memoryview, bool] | None:
+        """Up to `length` bytes, of one message only, and whether the message goes on.
+
+        None if there is nothing yet. Raises StatusError PIPE_DISCONNECTED, PIPE_EMPTY.
+        """
+        if not self._messages:
+            if self.association.failed:
+                raise StatusError.of(NtStatus.PIPE_DISCONNECTED)
+            if self.completion_mode:
+                raise StatusError.of(NtStatus.PIPE_EMPTY)
+            return None
+        message = self._messages.popleft()
+        rest = message[length:]
+        if len(rest):
+            self._messages.appendleft(rest)
+        self._charge()
+        return message[:length], bool(len(rest)) and self.read_mode == PipeMode.MESSAGE
+
+    async def read_later(self, length: int) -> tuple[memoryview, bool]:
+        """The same, as soon as there is something; StatusError PIPE_BROKEN if it is closed."""
+        while True:
+            if self.closed:
+                raise StatusError.of(NtStatus.PIPE_BROKEN)
+            found = self.read(length)
+            if found is not None:
+                return found
+            readable = asyncio.get_running_loop().create_future()
+            self._readable.append(readable)
+            try:
+                await readable
+            finally:
+                if readable in self._readable:
+                    self._readable.remove(readable)
+
+    def close(self) -> None:
+        """Ends the conversation, and all reads that wait."""
+        self.closed = True
+        self._charge()
+        while self._readable:
+            readable = self._readable.popleft()
+            if not readable.done():
+                readable.set_result(None)

@@ -1,0 +1,135 @@
+"""Which descriptor holds for a file: its own, or what the folders above it pass on.
+
+A file without descriptor may have been made by a local program, or before anybody restricted its
+folder. It is treated as if it had inherited when it was made what could be inherited now. So every
+folder on the way up matters, for every open; what was found for a folder is therefore believed for
+a moment, and forgotten when this server changes something about it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from smbquic.server.names import parent_of
+from smbquic.server.security import security_descriptors
+from smbquic.server.security.inheritance import inherit
+from smbquic.storage import FileStat, Storage, StorageFile
+from smbquic.wire.dtyp.acl import AceFlags, Acl
+from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityDescriptorControl
+
+LIFETIME = 1.0
+"""Seconds that a change made by a local program, or by way of another share, may be missed."""
+CAPACITY = 100_000
+"""Folders that are remembered of one storage, and entries of their ACLs: some 30 MiB."""
+
+_INHERITED = int(AceFlags.INHERITED_ACE)
+_PRESENT = int(SecurityDescriptorControl.DP)
+
+
+class _Known(NamedTuple):
+    expires: float
+    descriptor: SecurityDescriptor | None
+
+    @property
+    def size(self) -> int:
+        """How much of `CAPACITY` it takes."""
+        found = self.descriptor
+        acls = (found.dacl, found.sacl) if found is not None else ()
+        return 1 + sum(len(acl.aces) for acl in acls if acl is not None)
+
+
+class _Folders(dict[str, _Known]):
+    """The folders of one storage by name, which are all forgotten when they come to too much."""
+
+    size = 0
+
+    def remember(self, name: str, known: _Known) -> None:
+        self.forget(name)
+        if self.size + known.size > CAPACITY:
+            self.clear()
+            self.size = 0
+        self[name] = known
+        self.size += known.size
+
+    def forget(self, name: str) -> None:
+        if (former := self.pop(name, None)) is not None:
+            self.size -= former.size
+
+
+class Descriptors:
+    """What holds for the files and folders of all storages."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._folders: dict[Storage, _Folders] = {}
+
+    def effective(self, storage: Storage, file: StorageFile) -> SecurityDescriptor | None:
+        """The descriptor that decides about a file that is open; None lets everybody in."""
+        stored = file.security()
+        own = None if stored is None else security_descriptors.decode(stored)
+        if own is not None and own.control & _PRESENT:
+            return own
+        whole = file.whole
+        name = whole.name
+        if not name:
+            return None
+        parent = self.folder(storage, parent_of(name))
+        return None if parent is None else _inherited(parent, own, whole.stat())
+
+    def folder(self, storage: Storage, name: str) -> SecurityDescriptor | None:
+        """The same for a folder, by its name in real case; raises as `Storage.stat`."""
+        known = self._folders.setdefault(storage, _Folders())
+        now = self._clock()
+        found = known.get(name)
+        if found is not None and now < found.expires:
+            return found.descriptor
+        parent = None
+        folder = ""
+        for stored, stat in storage.securities(name):
+            folder = f"{folder}\\{stat.name}" if folder else stat.name
+            own = None if stored is None else security_descriptors.decode(stored)
+            if own is None or not own.control & _PRESENT:
+                own = None if parent is None else _inherited(parent, own, stat)
+            known.remember(folder, _Known(now + LIFETIME, own))
+            parent = own
+        return parent
+
+    def shown(self, storage: Storage, file: StorageFile) -> SecurityDescriptor:
+        """What a client is shown: the file's own, with what is missing there made up."""
+        stored = file.security()
+        made_up = security_descriptors.describe(file.whole.stat())
+        own = None if stored is None else security_descriptors.decode(stored)
+        if own is None or not own.control & _PRESENT:
+            inherited = self.effective(storage, file)
+            if inherited is not None:
+                made_up.dacl, made_up.control = _marked(inherited.dacl), inherited.control
+            if own is not None:
+                made_up.owner = own.owner or made_up.owner
+                made_up.group = own.group or made_up.group
+            return made_up
+        return own
+
+    def forget(self, storage: Storage, name: str | None = None) -> None:
+        """Look anew for what holds for a folder that was just made, or for all of them."""
+        if name is None:
+            self._folders.pop(storage, None)
+        elif storage in self._folders:
+            self._folders[storage].forget(name)
+
+
+def _marked(dacl: Acl | None) -> Acl | None:
+    """Says of the entries that they are inherited: clients that pass changes on, as Explorer and
+    smbcacls do, replace such entries and no others."""
+    if dacl is None:
+        return None
+    return Acl([replace(ace, ace_flags=ace.ace_flags | _INHERITED) for ace in dacl.aces])
+
+
+def _inherited(
+    parent: SecurityDescriptor, own: SecurityDescriptor | None, stat: FileStat
+) -> SecurityDescriptor | None:
+    owner, group = security_descriptors.owners(stat)
+    if own is not None:
+        owner, group = own.owner or owner, own.group or group
+    return inherit(parent, owner, group, is_directory=stat.is_directory)

@@ -1,0 +1,83 @@
+"""Work that is done in slices."""
+
+import asyncio
+
+import pytest
+
+from smbquic.server.overload.batches import Finisher, Steps, after, in_slices
+
+
+def steps(log: list[int], count: int) -> Steps:
+    for number in range(count):
+        if number:
+            yield
+        log.append(number)
+
+
+def test_what_is_done_after_the_first_slice_needs_no_task() -> None:
+    log: list[int] = []
+    assert in_slices(steps(log, 1), "done") == "done"
+    assert log == [0]
+
+
+async def test_the_rest_is_done_while_others_have_their_turn() -> None:
+    log: list[int] = []
+    rest = in_slices(steps(log, 4), "done")
+    assert log == [0]
+    task = asyncio.ensure_future(rest)  # type: ignore[arg-type]
+    for _ in range(3):
+        await asyncio.sleep(0)
+        log.append(-1)
+    assert await task == "done"
+    assert log == [0, -1, 1, -1, 2, -1, 3]
+
+
+async def test_a_failure_of_any_slice_is_raised() -> None:
+    def failing(after: int) -> Steps:
+        for _ in range(after):
+            yield
+        raise OSError("no")
+
+    with pytest.raises(OSError, match="no"):
+        in_slices(failing(0), "done")
+    rest = in_slices(failing(2), "done")
+    with pytest.raises(OSError, match="no"):
+        await rest  # type: ignore[misc]
+
+
+async def test_cancelling_the_rest_closes_the_generator() -> None:
+    ended: list[str] = []
+
+    def work() -> Steps:
+        try:
+            yield
+            yield
+        except GeneratorExit:
+            ended.append("closed")
+            raise
+
+    task = asyncio.ensure_future(in_slices(work(), "done"))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    assert ended == ["closed"]
+
+
+async def test_a_finisher_finishes_what_nobody_waits_for() -> None:
+    finisher = Finisher()
+    log: list[int] = []
+    assert finisher.run(steps(log, 1)) is None
+    task = finisher.run(steps(log, 3))
+    waiting = asyncio.ensure_future(after(task, "done"))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await finisher.wait()
+    assert log == [0, 0, 1, 2]
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+def test_nothing_to_wait_for() -> None:
+    assert after(None, "done") == "done"

@@ -1,0 +1,129 @@
+"""Who comes in, and who makes room."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smbquic.server.overload import connection_limiter as module
+from smbquic.server.overload.limits import Limits
+from smbquic.transport.serving import Refusal
+
+HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers have had their time as soon as they are there."""
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+
+
+async def test_an_address_has_only_so_many_connections(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits(connections_of_address=2))
+    clients = [await connect(to=server) for _ in range(2)]
+    assert not server.admission.admits(HERE)
+    assert server.admission.admits(ELSEWHERE)
+    assert server.refusals.counts == {Refusal.CONNECTIONS_OF_ADDRESS: 1}
+    await clients[0].close()
+
+    assert server.admission.admits(HERE)
+
+
+async def test_a_user_has_only_so_many_connections(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits(connections_of_user=2))
+    clients = [await connect(to=server) for _ in range(2)]
+    await clients[1].log_on()
+    more = await connect(to=server, token="")
+    logon = asyncio.create_task(more.log_on())
+    await more.served
+    logon.cancel()
+    assert more.transport.closed == Refusal.CONNECTIONS_OF_USER.text
+    assert server.refusals.counts == {Refusal.CONNECTIONS_OF_USER: 1}
+
+    await connect(to=server, token="bob:secret")
+    await clients[0].close()
+    await connect(to=server)
+    assert not clients[1].transport.closed
+
+
+async def test_who_logs_on_is_no_stranger_any_more(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits(strangers_of_address=1))
+    client = await connect(to=server, token="")
+    assert not server.admission.admits(HERE)
+    assert server.admission.admits(ELSEWHERE)
+    await client.log_on()
+
+    assert server.admission.admits(HERE)
+    assert server.refusals.counts == {Refusal.STRANGERS_OF_ADDRESS: 1}
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (Limits(strangers_of_address=2), Refusal.STRANGERS_OF_ADDRESS),
+        (Limits(strangers=2), Refusal.STRANGERS),
+    ],
+)
+async def test_the_stranger_that_has_been_here_longest_makes_room(
+    connect: Any, server_with: Callable[..., Any], impatient: None, limits: Limits, why: Refusal
+) -> None:
+    server = server_with(limits)
+    friend = await connect(to=server)
+    strangers = [await connect(to=server, token="") for _ in range(2)]
+    assert server.admission.admits(HERE)
+    await strangers[0].served
+
+    assert strangers[0].transport.closed == why.text
+    assert not strangers[1].transport.closed
+    assert await friend.is_quiet()
+
+
+async def test_those_who_are_about_to_be_served_count(server_with: Callable[..., Any]) -> None:
+    admission = server_with(Limits(strangers=3)).admission
+    for _ in range(3):
+        assert admission.admits(HERE)
+        admission.expect(HERE)
+
+    assert not admission.admits(HERE)
+    assert not admission.admits(ELSEWHERE)
+
+
+async def test_hanging_up_makes_nobodys_guessing_faster(
+    connect: Any, server_with: Callable[..., Any], impatient: None
+) -> None:
+    server = server_with(Limits(strangers_of_address=1, failed_logon_delay=60.0))
+    guesser = await connect(to=server, token="")
+    sent = guesser.protocol.session_setup(Guess())[1]
+    guesser.deliver(sent.buffers)
+    # The server has looked at the guess once it looks at what comes behind it.
+    await guesser.close()
+
+    assert not server.connections
+    assert server.refusals.counts[Refusal.FAILED_LOGON] == 1
+    assert not server.admission.admits(HERE)
+
+
+class Guess:
+    complete = False
+    session_key = b""
+
+    def step(self, _: bytes | None) -> bytes:
+        return b"alice:wrong"
+
+
+async def test_a_place_is_free_again_when_nobody_waits_any_more(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits(strangers_of_address=1, failed_logon_delay=0.0))
+    guesser = await connect(to=server, token="")
+    guesser.deliver(guesser.protocol.session_setup(Guess())[1].buffers)
+    await guesser.close()
+
+    assert server.admission.admits(HERE)

@@ -1,0 +1,215 @@
+"""Nobody's many requests keep the others waiting for long, nor fill the memory."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from smbquic.ntstatus import NtStatus
+from smbquic.server.overload import scheduler as module
+from smbquic.server.overload.limits import Limits
+from smbquic.server.overload.scheduler import BURST, Fairness
+from smbquic.storage.local.file import LocalFile
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.flush import FlushRequest
+from smbquic.wire.read import ReadRequest
+from smbquic.wire.write import WriteRequest
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+MANY = 50
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every message uses a turn up."""
+    monkeypatch.setattr(module, "SLICE", 1e-9)
+
+
+async def test_many_requests_of_one_do_not_come_before_one_of_another(
+    connect: Any, impatient: None, until: Until
+) -> None:
+    greedy = [await connect() for _ in range(2)]
+    modest = await connect(token="bob:secret")
+    for client in greedy:
+        for _ in range(MANY):
+            client.send(EchoRequest())
+    answered = [client.transport.to_client for client in greedy]
+    modest.send(EchoRequest())
+    await until(lambda: not modest.transport.to_client.empty())
+
+    assert sum(queue.qsize() for queue in answered) < MANY // 2
+    await until(lambda: sum(queue.qsize() for queue in answered) == 2 * MANY)
+
+
+async def test_who_is_alone_never_waits(connect: Any, impatient: None) -> None:
+    client = await connect()
+    for _ in range(MANY):
+        client.send(EchoRequest())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert client.transport.to_client.qsize() == MANY
+
+
+async def test_users_are_known_by_their_names(connect: Any) -> None:
+    clients = [await connect(token=f"{user}:secret") for user in ("alice", "alice", "bob")]
+    stranger = await connect(token="")
+    fairness = clients[0].server.fairness
+
+    assert sorted(len(party.connections) for party in fairness.users.values()) == [1, 2]
+    assert len(fairness.strangers.connections) == 1
+    await stranger.close()
+    await clients[2].close()
+    assert len(fairness.users) == 1
+    assert not fairness.strangers.connections
+
+
+def test_strangers_have_the_time_that_users_leave(clock: Clock) -> None:
+    fairness = Fairness(Limits(strangers_share=0.1), clock)
+    strangers = fairness.strangers
+    strangers.spend(BURST + 0.1)
+    assert strangers.busy
+    clock.now += 0.2
+
+    assert not strangers.busy
+    assert strangers.left == pytest.approx(0.1)
+
+
+def test_while_users_have_work_strangers_have_a_part(clock: Clock) -> None:
+    fairness = Fairness(Limits(strangers_share=0.1), clock)
+    strangers = fairness.strangers
+    strangers.spend(BURST + 0.1)
+    fairness.worked += 0.1
+    clock.now += 0.2
+    assert strangers.busy
+    assert strangers.left == pytest.approx(-0.08)
+    fairness.worked += 0.5
+    clock.now += 1.0
+
+    assert not strangers.busy
+
+
+async def test_the_addresses_of_strangers_take_turns(clock: Clock) -> None:
+    fairness = Fairness(Limits(strangers_share=0.1), clock)
+    strangers = fairness.strangers
+    strangers.spend(BURST + 0.1)
+    went_on: list[str] = []
+
+    async def wait(place: str) -> None:
+        await strangers.turn(Stranger(place))  # type: ignore[arg-type]
+        went_on.append(place)
+
+    waiting = [asyncio.create_task(wait(place)) for place in "aaaabbc"]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    assert strangers.must_wait()
+    clock.now += 1.0
+    async with asyncio.timeout(60):
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert "".join(went_on) == "bcabaa"
+    assert not strangers.must_wait()
+
+
+class Stranger:
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+
+async def test_a_user_whose_answers_wait_gets_no_more_of_them(
+    connect: Any, server_with: Callable[..., Any], until: Until
+) -> None:
+    server = server_with(Limits(buffers=4 * 4096))
+    greedy, modest = await connect(to=server), await connect(to=server, token="bob:secret")
+    file_id = await greedy.open("file")
+    assert (await greedy.call(WriteRequest(0, file_id, bytes(8192)))).status == NtStatus.SUCCESS
+    assert (await greedy.call(ReadRequest(8192, 0, file_id))).status == NtStatus.SUCCESS
+    greedy.transport.waits = replace(greedy.transport.waits, sent=8192, untaken=8192, kept=8192)
+    message_id = greedy.send(ReadRequest(8192, 0, file_id))
+
+    assert (await modest.call(EchoRequest())).status == NtStatus.SUCCESS
+    assert greedy.transport.to_client.empty()
+    greedy.transport.waits = replace(greedy.transport.waits, untaken=0, kept=0)
+    assert (await greedy.answer(message_id)).status == NtStatus.SUCCESS
+
+
+async def test_who_is_gone_waits_for_nothing(
+    connect: Any, server_with: Callable[..., Any], until: Until
+) -> None:
+    server = server_with(Limits(strangers_share=0.0))
+    stranger = await connect(to=server, token="")
+    server.fairness.strangers.left = float("-inf")
+    stranger.send(EchoRequest())
+    await until(lambda: server.fairness.strangers.must_wait())
+    await stranger.close()
+
+    assert not server.connections
+
+
+async def test_where_all_hold_much_a_little_is_enough(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits(buffers=32 * 1024))
+    clients = [await connect(to=server, token=f"{name}:secret") for name in ("alice", "bob")]
+    for client in clients:
+        client.transport.waits = replace(client.transport.waits, sent=7000, untaken=7000, kept=7000)
+    third = await connect(to=server, token="carol:secret")
+    third.transport.waits = replace(third.transport.waits, sent=1000, untaken=1000, kept=1000)
+    server.fairness._looked = 0.0
+    assert server.fairness.look()
+    parties = [client_party(server, client) for client in (*clients, third)]
+    for party in parties:
+        party.left = 1.0  # it is not for want of time that they wait
+
+    assert [party.must_wait() for party in parties] == [False, False, False]
+    server.fairness.answered = server.fairness.of_all
+    assert [party.must_wait() for party in parties] == [True, True, False]
+    server.fairness.answered = 0
+
+
+def client_party(server: Any, client: Any) -> Any:
+    [party] = [each.party for each in server.connections if each.transport is client.transport]
+    return party
+
+
+async def test_one_user_does_not_have_all_the_threads(
+    connect: Any, server_with: Callable[..., Any], until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, begun = threading.Event(), Counter[str]()
+
+    def flush(file: LocalFile) -> None:
+        begun[file.name] += 1
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(LocalFile, "flush", flush)
+    server = server_with(Limits(threads=1, interim_delay=0.0))
+    greedy, modest = await connect(to=server), await connect(to=server, token="bob:secret")
+    files = [await greedy.open("greedy"), await modest.open("modest")]
+    waiting = [greedy.send(FlushRequest(files[0])) for _ in range(3)]
+    waiting.append(modest.send(FlushRequest(files[1])))
+    await greedy.interim(waiting[0])
+    await modest.interim(waiting[3])
+    await until(lambda: len(begun) == 2)
+    assert begun == {"greedy": 1, "modest": 1}
+    go_on.set()
+
+    for message_id in waiting[:3]:
+        assert (await greedy.answer(message_id)).status == NtStatus.SUCCESS
+    assert (await modest.answer(waiting[3])).status == NtStatus.SUCCESS
+    assert begun["greedy"] == 3

@@ -1,0 +1,171 @@
+"""Clients that hold the server up are hung up on; those that get on, however slowly, are not."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from smbquic.observe.audit import AuditLog
+from smbquic.server.overload.limits import Limits
+from smbquic.server.overload.slow_peers import Pace
+from smbquic.transport.base import Flow
+from smbquic.transport.serving import Refusal
+
+LIMITS = Limits(slow_seconds=30.0, slow_rate=1000)
+ENOUGH = 30_000
+NOTHING = Flow(sent=0, untaken=0, kept=0, received=0, unfetched=0, messages=0, unfinished=False)
+
+Step = tuple[float, Flow]
+
+
+class Records:
+    """The events and reasons of what a server records."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[str, str | None]] = []
+
+    def write(self, line: str) -> None:
+        record = json.loads(line)
+        self.all.append((record["event"], record.get("reason")))
+
+
+def judge(*steps: Step) -> list[Refusal | None]:
+    pace = Pace()
+    return [pace.judge(flow, now, LIMITS) for now, flow in steps]
+
+
+def answers(sent: int, untaken: int) -> Flow:
+    return replace(NOTHING, sent=sent, untaken=untaken, kept=untaken)
+
+
+def part(received: int, messages: int) -> Flow:
+    return replace(NOTHING, received=received, messages=messages, unfinished=True)
+
+
+def test_a_client_that_takes_nothing() -> None:
+    stuck = answers(1_000_000, 900_000)
+    assert judge((0, stuck), (29, stuck), (30, stuck)) == [None, None, Refusal.SLOW_READER]
+
+
+def test_a_client_that_takes_too_little() -> None:
+    before, after = answers(1_000_000, 900_000), answers(1_000_000, 900_001 - ENOUGH)
+    assert judge((0, before), (30, after))[-1] is Refusal.SLOW_READER
+
+
+def test_a_client_that_takes_enough_to_go_on() -> None:
+    steps = [(30.0 * n, answers(1_000_000, 900_000 - n * ENOUGH)) for n in range(5)]
+    assert judge(*steps) == [None] * 5
+
+
+def test_a_client_that_is_busy_sending_may_leave_answers_unread() -> None:
+    steps = [
+        (30.0 * n, replace(answers(100_000, 90_000), received=n * ENOUGH, messages=n))
+        for n in range(7)
+    ]
+    assert judge(*steps) == [None] * 7
+
+
+def test_a_client_that_sends_next_to_nothing_and_takes_nothing() -> None:
+    steps = [(30.0 * n, replace(answers(100_000, 90_000), received=n * 100)) for n in range(2)]
+    assert judge(*steps)[-1] is Refusal.SLOW_READER
+
+
+def test_a_client_that_always_has_a_little_under_way() -> None:
+    """Small answers on a long path: what was owed is taken, and by then there is more."""
+    steps = [(float(now), answers(100 * now, 100)) for now in range(1, 100)]
+    assert set(judge(*steps)) == {None}
+
+
+def test_a_client_that_has_taken_everything_may_rest() -> None:
+    stuck, done = answers(1000, 1000), answers(1000, 0)
+    assert judge((0, stuck), (20, done), (40, stuck), (60, stuck)) == [None] * 4
+
+
+def test_a_client_that_does_not_finish_its_message() -> None:
+    steps = [(float(now), part(5000 + now, 3)) for now in range(31)]
+    assert judge(*steps)[-2:] == [None, Refusal.SLOW_WRITER]
+
+
+def test_a_client_whose_messages_are_large() -> None:
+    steps = [(30.0 * n, part(n * ENOUGH, 3)) for n in range(5)]
+    assert judge(*steps) == [None] * 5
+
+
+def test_a_client_that_is_always_in_the_middle_of_another_message() -> None:
+    steps = [(float(now), part(10 * now, now)) for now in range(100)]
+    assert set(judge(*steps)) == {None}
+
+
+async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server, records = server_with(LIMITS), Records()
+    server.audit = AuditLog(records)
+    slow, other = await connect(to=server), await connect(to=server)
+    slow.transport.waits = answers(1000, 1000)
+    for now in (1000.0, 1030.0):
+        server.patrol.look(now)
+    await slow.served
+
+    assert slow.transport.closed == Refusal.SLOW_READER.text
+    assert await other.is_quiet()
+    assert server.refusals.counts == {Refusal.SLOW_READER: 1}
+    assert ("refusal", "slow-reader") in records.all
+    assert ("disconnection", "slow-reader") in records.all
+
+
+async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(LIMITS)
+    client = await connect(to=server)
+    client.transport.writable.clear()
+    client.begin("file")
+    client.transport.waits = answers(1000, 1000)
+    for now in (1000.0, 1030.0):
+        server.patrol.look(now)
+    await client.served
+
+    assert not server.connections
+
+
+async def test_who_holds_the_most_makes_room_for_all(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits(buffers=1000))
+    greedy = [await connect(to=server, token="bob:secret") for _ in range(2)]
+    modest = await connect(to=server)
+    greedy[0].transport.waits = answers(400, 400)
+    greedy[1].transport.waits = replace(NOTHING, received=300, unfetched=300)
+    modest.transport.waits = answers(500, 500)
+    server.patrol.look(1.0)
+    await greedy[0].served
+
+    assert [bool(each.transport.closed) for each in (*greedy, modest)] == [True, False, False]
+    assert server.patrol.waiting == 800
+    assert server.refusals.counts == {Refusal.MEMORY: 1}
+
+
+async def test_the_patrol_walks_as_long_as_there_is_somebody(
+    connect: Any, server_with: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbquic.server.overload.slow_peers.INTERVAL", 0.01)
+    server = server_with(Limits(slow_seconds=0.01, slow_rate=1))
+    client = await connect(to=server)
+    client.transport.waits = answers(1000, 1000)
+    await client.served
+
+    assert client.transport.closed == Refusal.SLOW_READER.text
+
+
+async def test_the_last_message_is_kept_for_the_next_one_only(
+    connect: Any, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(LIMITS)
+    await connect(to=server)
+    [connection] = server.connections
+    assert connection.last_message is not None
+    server.patrol.look(1.0)
+    assert connection.last_message is None
