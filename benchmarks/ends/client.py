@@ -23,7 +23,7 @@ from benchmarks.statistics import jain, quantile
 from smbquic import EncryptionPolicy, Share, SmbError, TicketCache, connect
 
 # Loaded when the first connection is made, if it was not before; that is no part of connecting.
-from smbquic.transport.quic import qh3  # noqa: F401
+from smbquic.transport.quic.qh3 import engine  # noqa: F401
 
 BLOCK = 4096
 Figures = dict[str, Any]

@@ -24,8 +24,8 @@ from benchmarks.usage import Usage
 from smbquic.transport.addresses import resolve
 from smbquic.transport.quic import ClientTls, QuicOptions, ServerTls
 from smbquic.transport.quic.engine import DatagramSizes, Engine
-from smbquic.transport.quic.engines import MakeEngine, client_engine, server_engine
 from smbquic.transport.quic.options import EngineName
+from smbquic.transport.quic.registry import MakeEngine, client_engine, server_engine
 from smbquic.transport.quic.udp import Path as NetworkPath
 from smbquic.transport.quic.udp import UdpEndpoint
 

@@ -22,7 +22,7 @@ from smbquic.pki.identities import IdentityFiles
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import aioquic
+from smbquic.transport.quic.aioquic import engine as aioquic
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
 from smbquic.transport.quic.options import EngineName, QuicOptions
 from smbquic.transport.quic.tls import handshake_failure

@@ -13,7 +13,7 @@ from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import STATELESS_RESET
-from smbquic.transport.quic.resets import StatelessResets
+from smbquic.transport.quic.stateless_reset import StatelessResets
 
 HOST = "127.0.0.1"
 FOREVER = quic.QuicOptions(idle_timeout=600.0)

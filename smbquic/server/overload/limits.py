@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 from smbquic.storage.local.case_index import CAPACITY as NAMES
-from smbquic.transport.quic.qh3_outgoing import SHARED as ENGINES
+from smbquic.transport.quic.qh3.send_queue import SHARED as ENGINES
 from smbquic.transport.serving import MAX_CONNECTIONS
 
 PROGRAM = 128 << 20

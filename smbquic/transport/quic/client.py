@@ -11,8 +11,8 @@ from smbquic.transport.addresses import Address, race, url
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import Choice
-from smbquic.transport.quic.engines import MakeEngine, client_engine
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.registry import MakeEngine, client_engine
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
 from smbquic.transport.quic.udp import Path, UdpEndpoint

@@ -20,13 +20,13 @@ from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import Introduction, OnConnection
-from smbquic.transport.quic.aioquic import CONNECTION_ID_SIZE, AddressCheck
+from smbquic.transport.quic.aioquic.engine import CONNECTION_ID_SIZE, AddressCheck
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import Choice
-from smbquic.transport.quic.engines import NAMELESS, server_engines
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.resets import StatelessResets
+from smbquic.transport.quic.registry import NAMELESS, server_engines
 from smbquic.transport.quic.router import Destination, Router, client_id
+from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Gate, Refusal, Refusals, tell

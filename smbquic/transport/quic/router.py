@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from smbquic.transport.quic.aioquic import CONNECTION_ID_SIZE, VERSIONS, is_initial
+from smbquic.transport.quic.aioquic.engine import CONNECTION_ID_SIZE, VERSIONS, is_initial
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
 from smbquic.transport.quic.udp import Path
 

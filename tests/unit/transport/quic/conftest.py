@@ -9,8 +9,8 @@ import pytest
 
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.engine import DatagramSizes, Engine
-from smbquic.transport.quic.engines import client_engine, server_engine
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 from smbquic.transport.quic.udp import Path
 

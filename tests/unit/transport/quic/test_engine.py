@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from smbquic.errors import EngineError, HandshakeError
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport.base import Introduction
-from smbquic.transport.quic import aioquic, qh3
+from smbquic.transport.quic.aioquic import engine as aioquic
 from smbquic.transport.quic.engine import CRYPTO_ERROR, DatagramSizes
-from smbquic.transport.quic.engines import server_engine
 from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions
+from smbquic.transport.quic.qh3 import engine as qh3
+from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 
 Simulate = Callable[..., Any]

@@ -1,6 +1,6 @@
 """Where qh3 has to be other than it is: the parts of it that SMB cannot live with.
 
-Private names of the library are used, and only here and in `qh3.py`; the tests of both fail
+Private names of the library are used, and only in this folder; the tests of both fail
 loudly where an update moves them.
 """
 

@@ -6,7 +6,7 @@ from aioquic.quic.stream import FinalSizeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.transport.quic.aioquic_reassembly import (
+from smbquic.transport.quic.aioquic.reassembly import (
     SEGMENT_COST,
     Receiver,
     Segments,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.qh3 import PATIENCE
-from smbquic.transport.quic.qh3_runs import (
+from smbquic.transport.quic.qh3.engine import PATIENCE
+from smbquic.transport.quic.qh3.segments import (
     ACKNOWLEDGE,
     ROOM_FOR_HEADERS,
     USUAL_ACKNOWLEDGEMENT,

@@ -1,6 +1,6 @@
 """Where aioquic has to be other than it is: the parts of it that SMB cannot live with.
 
-Private names of the library are used, and only here, in `aioquic_mtu.py` and in `aioquic.py`; the
+Private names of the library are used, and only in this folder; the
 tests of them fail loudly where an update moves them.
 """
 
@@ -26,8 +26,8 @@ from aioquic.quic.recovery import QuicPacketPacer, QuicPacketRecovery, QuicPacke
 from aioquic.quic.stream import QuicStream, QuicStreamReceiver
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.quic.aioquic_mtu import ProbingConnection
-from smbquic.transport.quic.aioquic_reassembly import (
+from smbquic.transport.quic.aioquic.path_mtu import ProbingConnection
+from smbquic.transport.quic.aioquic.reassembly import (
     MAX_CRYPTO_PENDING,
     MAX_CRYPTO_SEGMENTS,
     MAX_SEGMENTS,
@@ -37,7 +37,7 @@ from smbquic.transport.quic.aioquic_reassembly import (
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import STATELESS_RESET, DatagramSizes, ResetToken, Verify
 from smbquic.transport.quic.mtu import OnSettled
-from smbquic.transport.quic.resets import is_reset
+from smbquic.transport.quic.stateless_reset import is_reset
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import alert_of, reason_phrase, unreadable, without_key
 from smbquic.wire.cursor import Buffer

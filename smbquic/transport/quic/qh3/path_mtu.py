@@ -6,7 +6,7 @@ that carries less than it did, so that is looked out for here; once told to send
 datagrams, a core does not grow again. So jumbo frames are had only from the beginning, on a
 private network whose client has an interface for them.
 
-Private names of the library are used, as in `qh3_internals.py`.
+Private names of the library are used, as in `connection.py`.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing import Any
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.mtu import OnSettled
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
-from smbquic.transport.quic.qh3_internals import INITIAL_RTT, MAX_ACK_DELAY, Connection
+from smbquic.transport.quic.qh3.connection import INITIAL_RTT, MAX_ACK_DELAY, Connection
 
 TIMEOUTS = 2
 """After so many time-outs in a row the size of the datagrams is under suspicion."""

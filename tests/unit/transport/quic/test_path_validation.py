@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smbquic.transport.quic.ways import REMEMBERED, Ways
+from smbquic.transport.quic.path_validation import REMEMBERED, Ways
 
 
 def path(host: str, port: int = 1, source: bytes = b"") -> Any:

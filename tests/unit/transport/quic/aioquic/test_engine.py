@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory, Purpose, Validity
 from smbquic.pki.authority import now_utc, self_signed
-from smbquic.transport.quic import aioquic
-from smbquic.transport.quic.aioquic import (
+from smbquic.transport.quic.aioquic import engine as aioquic
+from smbquic.transport.quic.aioquic.engine import (
     AddressCheck,
     AioquicEngine,
     client_configuration,

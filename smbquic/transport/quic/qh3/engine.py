@@ -1,7 +1,7 @@
 """The qh3 engine behind `Engine`: a core in Rust, several times as fast as aioquic.
 
-As a server it cannot ask for a certificate, and its congestion control is its own; `aioquic.py`
-is for whoever needs those. How large its datagrams are is in `qh3_mtu.py`.
+As a server it cannot ask for a certificate, and its congestion control is its own; `aioquic`
+is for whoever needs those. How large its datagrams are is in `path_mtu.py`.
 """
 
 import logging
@@ -34,16 +34,17 @@ from smbquic.transport.quic.engine import (
     Verify,
 )
 from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions, group_name
-from smbquic.transport.quic.qh3_incoming import Incoming
-from smbquic.transport.quic.qh3_internals import (
+from smbquic.transport.quic.path_validation import Ways
+from smbquic.transport.quic.qh3.connection import (
     CONNECTION_IDS,
     Configuration,
     Connection,
     Context,
 )
-from smbquic.transport.quic.qh3_mtu import PathWatch, first_size, probe_timeout
-from smbquic.transport.quic.qh3_outgoing import AHEAD, Outgoing, SendMemory
-from smbquic.transport.quic.qh3_runs import ACKNOWLEDGE, Runs
+from smbquic.transport.quic.qh3.path_mtu import PathWatch, first_size, probe_timeout
+from smbquic.transport.quic.qh3.receive_estimate import Incoming
+from smbquic.transport.quic.qh3.segments import ACKNOWLEDGE, Runs
+from smbquic.transport.quic.qh3.send_queue import AHEAD, Outgoing, SendMemory
 from smbquic.transport.quic.tickets import Resumption, TicketStore
 from smbquic.transport.quic.tls import (
     ALPN,
@@ -55,7 +56,6 @@ from smbquic.transport.quic.tls import (
     system_trust,
 )
 from smbquic.transport.quic.udp import Batch, Path
-from smbquic.transport.quic.ways import Ways
 from smbquic.wire.cursor import Buffer
 
 STREAM = 0

@@ -8,16 +8,17 @@ import pytest
 
 from smbquic.errors import EngineError
 from smbquic.pki import PkiDirectory
-from smbquic.transport.quic import engines, qh3
+from smbquic.transport.quic import registry
 from smbquic.transport.quic.engine import Choice
-from smbquic.transport.quic.engines import (
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.qh3 import engine as qh3
+from smbquic.transport.quic.registry import (
     NAMELESS,
     choose,
     client_engine,
     server_engine,
     server_engines,
 )
-from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 
 
@@ -76,7 +77,7 @@ def test_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(choose(QuicOptions(engine="aioquic"))) == "aioquic: as asked for"
     lossy = choose(QuicOptions(congestion="bbr"), names=True)
     assert str(lossy) == "aioquic: qh3 has no certificates by name and no congestion control bbr"
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
     assert str(choose(QuicOptions())) == "aioquic: qh3 is not installed"
     with pytest.raises(EngineError, match="not installed"):
         choose(QuicOptions(engine="qh3"))

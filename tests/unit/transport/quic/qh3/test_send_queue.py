@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smbquic.transport.quic.qh3_outgoing import AHEAD, SMALLEST, Outgoing, SendMemory
+from smbquic.transport.quic.qh3.send_queue import AHEAD, SMALLEST, Outgoing, SendMemory
 
 Simulate = Callable[..., Any]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smbquic.transport.quic.resets import (
+from smbquic.transport.quic.stateless_reset import (
     RATE,
     SMALLEST,
     TOKEN_SIZE,

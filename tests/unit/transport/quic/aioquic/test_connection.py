@@ -8,7 +8,7 @@ from aioquic.quic.congestion.cubic import CubicCongestionControl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.transport.quic.aioquic_internals import BURST, Pacer, SendBuffer
+from smbquic.transport.quic.aioquic.connection import BURST, Pacer, SendBuffer
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=20), st.randoms())

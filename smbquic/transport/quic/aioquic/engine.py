@@ -27,7 +27,7 @@ from aioquic.quic.retry import QuicRetryTokenHandler
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.base import Introduction
-from smbquic.transport.quic.aioquic_internals import (
+from smbquic.transport.quic.aioquic.connection import (
     Configuration,
     Connection,
     Context,
@@ -36,7 +36,7 @@ from smbquic.transport.quic.aioquic_internals import (
     SendBuffer,
     Shown,
 )
-from smbquic.transport.quic.aioquic_reassembly import (
+from smbquic.transport.quic.aioquic.reassembly import (
     MAX_SEGMENTS,
     MAX_UNAUTHENTICATED_SEGMENTS,
 )

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from smbquic.errors import EngineError, HandshakeError
-from smbquic.transport.quic import aioquic
+from smbquic.transport.quic.aioquic import engine as aioquic
 from smbquic.transport.quic.engine import (
     Choice,
     ConnectionIds,
@@ -16,7 +16,7 @@ from smbquic.transport.quic.engine import (
     Verify,
 )
 from smbquic.transport.quic.options import POST_QUANTUM, QuicOptions
-from smbquic.transport.quic.qh3_outgoing import SendMemory
+from smbquic.transport.quic.qh3.send_queue import SendMemory
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
@@ -59,7 +59,7 @@ def client_engine(
     choice = choose(options)
     resumption = None if port is None else _resumption(trust, verify, choice, server_name, port)
     if choice.engine == "qh3":
-        from smbquic.transport.quic import qh3
+        from smbquic.transport.quic.qh3 import engine as qh3
 
         configuration = qh3.client_configuration(trust, server_name, options)
         return choice, partial(qh3.Qh3Engine, configuration, verify=verify, resumption=resumption)
@@ -98,7 +98,7 @@ def server_engine(
         return _named_engine(identity, options)
     choice = choose(options, certificate=identity.verify is not None, server=True)
     if choice.engine == "qh3":
-        from smbquic.transport.quic import qh3
+        from smbquic.transport.quic.qh3 import engine as qh3
 
         return choice, partial(
             qh3.Qh3Engine,

@@ -1,6 +1,6 @@
 """aioquic with a search for the path MTU, of which it has none.
 
-Private names of the library are used, as in `aioquic_internals.py`.
+Private names of the library are used, as in `connection.py`.
 """
 
 from typing import Any
