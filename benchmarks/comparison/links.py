@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmarks.link import Link, Loss
+from benchmarks.link import Link, Loss, Ports
 from benchmarks.link.units import format_rate, parse_rate, parse_share, parse_time
 from benchmarks.ports import QUIC_PORT, VPN_PORT
 
@@ -58,6 +58,5 @@ class LinkChoice:
             loss=self.loss,
             queue=self.queue,
             seed=seed,
-            quic_ports=(QUIC_PORT,),
-            vpn_ports=(VPN_PORT,),
+            ports=Ports(quic=(QUIC_PORT,), vpn=(VPN_PORT,)),
         )

@@ -11,18 +11,23 @@
 
 from benchmarks.link.counters import Count, Direction, Statistics, Traffic
 from benchmarks.link.errors import LinkError, LinkUnavailable
-from benchmarks.link.link import Link, Settings, VethPair
+from benchmarks.link.host import Host, Network
+from benchmarks.link.link import Link, Ports, Settings, VethPair
 from benchmarks.link.loss import Loss
-from benchmarks.link.namespaces import Namespace, remove_leftovers
+from benchmarks.link.namespaces import Namespace, NamespacePair, remove_leftovers
 
 __all__ = [
     "Count",
     "Direction",
+    "Host",
     "Link",
     "LinkError",
     "LinkUnavailable",
     "Loss",
     "Namespace",
+    "NamespacePair",
+    "Network",
+    "Ports",
     "Settings",
     "Statistics",
     "Traffic",

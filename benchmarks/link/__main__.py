@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.link import calibrate
 from benchmarks.link.counters import CLASSES, Statistics
 from benchmarks.link.errors import LinkError
-from benchmarks.link.link import Link
+from benchmarks.link.link import Link, Ports
 from benchmarks.link.loss import Loss
 from benchmarks.link.units import parse_rate, parse_share, parse_time
 
@@ -112,8 +112,7 @@ def run(arguments: Sequence[str]) -> int:
             queue=options.queue,
             seed=options.seed,
             mtu=options.mtu,
-            quic_ports=options.quic_port or [443],
-            vpn_ports=options.vpn_port or [],
+            ports=Ports(quic=options.quic_port or [443], vpn=options.vpn_port or []),
         )
     except ValueError as error:
         parser.error(str(error))

@@ -1,4 +1,4 @@
-"""The emulator's program: compiled where it is first used, and kept in the user's cache."""
+"""The programs in C: compiled where they are first used, and kept in the user's cache."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.link.errors import LinkUnavailable
@@ -32,23 +33,31 @@ def cache_directory() -> Path:
 
 
 def emulator(source: Path = SOURCE) -> Path:
-    """The program, compiled if it is not there yet."""
-    text = source.read_bytes()
-    key = hashlib.sha256("\0".join((*FLAGS, platform.machine(), "")).encode() + text).hexdigest()
-    program = cache_directory() / f"emulator-{key[:16]}"
+    """Return the link emulator. Raises `LinkUnavailable`."""
+    return compiled(source, FLAGS)
+
+
+def compiled(source: Path, flags: Sequence[str], libraries: Sequence[str] = ()) -> Path:
+    """Return what a C file compiles to, compiled if it is not there yet.
+
+    Raises `LinkUnavailable` where there is no compiler, or the file does not compile.
+    """
+    variant = "\0".join((*flags, *libraries, platform.machine(), "")).encode()
+    key = hashlib.sha256(variant + source.read_bytes()).hexdigest()
+    program = cache_directory() / f"{source.stem}-{key[:16]}"
     if program.exists():
         return program
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise LinkUnavailable(
-            f"the link emulator needs a C compiler ({', '.join(COMPILERS)}), and there is none"
+            f"{source.name} needs a C compiler ({', '.join(COMPILERS)}), and there is none"
             " (Debian: apt install gcc libc6-dev)"
         )
     # Renamed when it is whole: others may be compiling it too.
     with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
-        result = Path(scratch) / "emulator"
+        result = Path(scratch) / source.stem
         run = subprocess.run(
-            [compiler, *FLAGS, "-o", str(result), str(source)],
+            [compiler, *flags, "-o", str(result), str(source), *libraries],
             capture_output=True,
             text=True,
             errors="replace",

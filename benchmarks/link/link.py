@@ -18,6 +18,14 @@ UNBOUNDED = 1 << 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The server's UDP ports whose packets are counted as QUIC's, and as a VPN's."""
+
+    quic: Sequence[int] = (443,)
+    vpn: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a link is like, the same in both directions."""
 
@@ -63,7 +71,7 @@ class Link(NamespacePair):
     `rate` ("20mbit") counts IP packets, `delay` ("50ms") is each way, so the round trip is twice
     that, and `loss` ("1%" or a `Loss`) applies each way. `queue` is in bytes ("64kib") or in
     bandwidth-delay products ("0.5bdp"). The same `seed` loses the same packets of a direction.
-    `mtu` is that of the devices. UDP of `quic_ports` and `vpn_ports` is counted as such.
+    `mtu` is that of the devices. UDP of `ports` is counted as QUIC's and as the VPN's.
     Raises LinkUnavailable when entered where the machine can't.
     """
 
@@ -77,11 +85,10 @@ class Link(NamespacePair):
         queue: str | float = "1bdp",
         seed: int = 0,
         mtu: int = 1500,
-        quic_ports: Sequence[int] = (443,),
-        vpn_ports: Sequence[int] = (),
+        ports: Ports = Ports(),
     ) -> None:
         super().__init__()
-        if both := set(quic_ports) & set(vpn_ports):
+        if both := set(ports.quic) & set(ports.vpn):
             raise ValueError(f"ports of QUIC and of the VPN: {sorted(both)}")
         bits, one_way = parse_rate(rate), parse_time(delay)
         self.settings = Settings(
@@ -92,8 +99,8 @@ class Link(NamespacePair):
             queue=queue_bytes(queue, rate=bits, round_trip=2 * one_way, mtu=mtu),
             seed=seed,
             mtu=mtu,
-            quic_ports=tuple(quic_ports),
-            vpn_ports=tuple(vpn_ports),
+            quic_ports=tuple(ports.quic),
+            vpn_ports=tuple(ports.vpn),
         )
         self._emulator: Emulator | None = None
 
@@ -136,16 +143,13 @@ class Link(NamespacePair):
         jitter: str | float | None = None,
         loss: str | float | Loss | None = None,
         queue: str | float | None = None,
-        path_mtu: int | None = None,
-        icmp: bool = False,
         blackout: bool | None = None,
     ) -> None:
         """Change the link while it runs; what is not given stays.
 
-        `path_mtu` (0: none) drops larger packets, silently or, with `icmp`, as a router that says
-        what fits; the devices keep their own MTU. In a `blackout` whatever is sent is lost; what
-        has left the queue before still arrives. A changed rate or delay leaves the queue's length
-        as it is, and packets that are under way keep their times.
+        In a `blackout` whatever is sent is lost; what has left the queue before still arrives. A
+        changed rate or delay leaves the queue's length as it is, and packets that are under way
+        keep their times.
         """
         commands = []
         if rate is not None:
@@ -160,10 +164,18 @@ class Link(NamespacePair):
             commands.append("loss " + " ".join(map(repr, chances)))
         if queue is not None:
             commands.append(f"queue {parse_size(queue)}")
-        if path_mtu is not None:
-            commands.append(f"mtu {path_mtu}{' icmp' if icmp else ''}")
         if blackout is not None:
             commands.append(f"blackout {int(blackout)}")
+        self._command(way, commands)
+
+    def set_path_mtu(self, size: int, *, icmp: bool = False, way: Way = "both") -> None:
+        """Drop packets of more than `size` bytes (0: of none); the devices keep their own MTU.
+
+        They are dropped silently or, with `icmp`, as by a router that says what fits.
+        """
+        self._command(way, [f"mtu {size}{' icmp' if icmp else ''}"])
+
+    def _command(self, way: Way, commands: Sequence[str]) -> None:
         self.emulator.command(commands if way == "both" else [f"{way} {c}" for c in commands])
 
     def statistics(self) -> Statistics:

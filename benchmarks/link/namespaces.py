@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -18,13 +17,15 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from benchmarks.link.errors import LinkError, LinkUnavailable
+from benchmarks.link.hold import hold
+from benchmarks.link.host import Host
 
 DEVICE = "link0"
 # The networks that RFC 2544 and RFC 5180 set aside for benchmarks.
@@ -181,7 +182,7 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(late)
 
 
-class Namespace:
+class Namespace(Host):
     """One end of a link: a network namespace with its device and addresses.
 
     `address` and `address6` are what it sends from unless a socket says otherwise.
@@ -193,57 +194,30 @@ class Namespace:
         network: Path,
         user: Path | None,
         addresses: Sequence[tuple[str, str]],
-        environment: dict[str, str],
+        environment: Mapping[str, str],
     ) -> None:
-        self.role = role
+        owner = [f"--user={user}", "--preserve-credentials"] if user else []
+        entry = ["nsenter", *owner, f"--net={network}", "--"]
+        super().__init__(role, addresses[0][0], entry, environment)
         self.network = network
         self.user = user
         self.addresses = tuple(pair[0] for pair in addresses)
         self.addresses6 = tuple(pair[1] for pair in addresses)
-        self.address, self.address6 = addresses[0]
-        self._environment = environment
+        self.address6 = self.addresses6[0]
         self._children: list[subprocess.Popen[Any]] = []
         self._spared: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<{self.role} {self.network}>"
 
-    @property
-    def entry(self) -> list[str]:
-        """What to put in front of a command to run it here."""
-        user = [f"--user={self.user}", "--preserve-credentials"] if self.user else []
-        return ["nsenter", *user, f"--net={self.network}", "--"]
-
     def popen(
-        self, command: Sequence[str], *, env: dict[str, str] | None = None, **options: Any
+        self, command: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.Popen[Any]:
         """Start a command here; it is ended with the namespace. Options are those of `Popen`."""
         self._children = [child for child in self._children if child.poll() is None]
-        child = subprocess.Popen(
-            [*self.entry, *command],
-            env={**(os.environ if env is None else env), **self._environment},
-            **options,
-        )
+        child = super().popen(command, env=env, **options)
         self._children.append(child)
         return child
-
-    def run(
-        self, command: Sequence[str], *, input: str | None = None, **options: Any
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run a command here to its end: its output as text; LinkError if it fails."""
-        done = subprocess.run(
-            [*self.entry, *command],
-            input=input,
-            stdin=None if input is not None else subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env={**os.environ, **self._environment},
-            **options,
-        )
-        if done.returncode:
-            output = "\n".join(filter(None, (done.stdout.strip(), done.stderr.strip())))
-            raise LinkError(f"{shlex.join(command)}: exit code {done.returncode}\n{output}")
-        return done
 
     def ip(self, *lines: str) -> None:
         """Run commands of `ip` here."""
@@ -258,37 +232,6 @@ class Namespace:
             self.run([*program, *numbers], pass_fds=[theirs.fileno()])
             _, [descriptor], _, _ = socket.recv_fds(ours, 1, 1)
         return socket.socket(fileno=descriptor)
-
-    def listening(self) -> set[tuple[str, int]]:
-        """The ports that wait for somebody, as ("tcp", 445)."""
-        found = set()
-        # TCP: listening. UDP: not connected.
-        for protocol, wanted in (("tcp", "0A"), ("udp", "07")):
-            files = [f"/proc/self/net/{protocol}", f"/proc/self/net/{protocol}6"]
-            for line in self.run(["cat", *files]).stdout.splitlines():
-                _, local, _, state, *_ = line.split()
-                if state == wanted:
-                    found.add((protocol, int(local.rpartition(":")[2], 16)))
-        return found
-
-    def wait_for_port(
-        self,
-        *wanted: tuple[str, int],
-        process: "subprocess.Popen[Any] | None" = None,
-        timeout: float = 10.0,
-    ) -> None:
-        """Wait until somebody listens on these ports; on any, if none is given.
-
-        LinkError if nobody does in time, or `process` has ended before.
-        """
-        deadline = time.monotonic() + timeout
-        while not (set(wanted) <= (listening := self.listening()) and listening):
-            if process is not None and process.poll() is not None:
-                raise LinkError(f"{process.args!r} ended with exit code {process.returncode}")
-            if time.monotonic() > deadline:
-                ports = ", ".join(f"{kind} {port}" for kind, port in wanted) or "any port"
-                raise LinkError(f"nobody listens on {ports} of the {self.role} after {timeout} s")
-            time.sleep(0.02)
 
     def configure(self, mtu: int) -> None:
         """Set the device up with its addresses and routes."""
@@ -451,32 +394,13 @@ def _named(stack: ExitStack, environment: dict[str, str]) -> tuple[Namespace, Na
 
 
 def _held(stack: ExitStack, environment: dict[str, str]) -> tuple[Namespace, Namespace]:
-    first = _hold(stack, ["unshare", "--user", "--map-root-user", "--net"])
+    first = hold(stack, ["unshare", "--user", "--map-root-user", "--net"]).pid
     user = Path(f"/proc/{first}/ns/user")
     enter = ["nsenter", f"--user={user}", "--preserve-credentials", "--"]
-    second = _hold(stack, [*enter, "unshare", "--net"])
+    second = hold(stack, [*enter, "unshare", "--net"]).pid
     paths = [Path(f"/proc/{holder}/ns/net") for holder in (first, second)]
     client = Namespace("client", paths[0], user, CLIENT_ADDRESSES, environment)
     server = Namespace("server", paths[1], user, SERVER_ADDRESSES, environment)
     client.spare(first)
     server.spare(second)
     return client, server
-
-
-def _hold(stack: ExitStack, command: list[str]) -> int:
-    """Keep a new namespace for as long as our end of a pipe is open; the process that does it."""
-    holder = subprocess.Popen(
-        [*command, "--", "sh", "-c", "echo ready; exec cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Ctrl-C in a terminal is for us.
-        start_new_session=True,
-    )
-    assert holder.stdout is not None
-    assert holder.stderr is not None
-    stack.callback(holder.communicate)
-    if not holder.stdout.readline():
-        raise LinkUnavailable(f"`{shlex.join(command)}` fails ({holder.stderr.read().strip()})")
-    return holder.pid

@@ -21,6 +21,9 @@ from typing import Self
 
 import pytest
 
+from benchmarks.link import LinkUnavailable
+from benchmarks.link.hold import hold
+
 PASSWORD = "correct horse 7"
 """What the reader types where a password is asked for, unless told otherwise."""
 PATIENCE = 300.0
@@ -31,7 +34,6 @@ _ASKED = re.compile(r"(?i)(password|passphrase|confirm)[^\n]*: ?$")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 _BOOT = r"""
-set -e
 mount --make-rprivate /
 mount -t proc proc /proc
 ip link set lo up
@@ -41,8 +43,6 @@ for place in home tmp; do
     mount --bind "$1/$place" "$1/$place"
 done
 mount -o remount,bind,ro /
-echo ready
-exec cat
 """
 # A block goes on where the one before it in the same terminal left off.
 _SHELL = r"""
@@ -53,7 +53,6 @@ set -e -o pipefail
 """
 # What root installs and writes is gone with the machine.
 _ROOT_BOOT = r"""
-set -e
 mount -t tmpfs none "$1/changes"
 for place in /etc /opt /usr/local /var/log; do
     changes="$1/changes/$(basename "$place")"
@@ -93,26 +92,13 @@ class Machine:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        command = ["unshare", *self._namespaces, "--fork", "--kill-child", "--"]
-        command += ["sh", "-c", self._boot, "boot", str(self.folder)]
+        command = ["unshare", *self._namespaces, "--fork", "--kill-child"]
         try:
-            self._holder = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            pytest.skip("needs unshare (Debian: util-linux)")
-        assert self._holder.stdout is not None
-        assert self._holder.stderr is not None
-        self._stack.callback(self._holder.communicate)
-        if self._holder.stdout.readline() != "ready\n":
-            why = self._holder.stderr.read().strip()
+            holder = hold(self._stack, command, script=self._boot, arguments=[str(self.folder)])
+        except LinkUnavailable as error:
             self._stack.close()
-            pytest.skip(f"needs namespaces of its own: {why}")
+            pytest.skip(f"needs namespaces of its own: {error}")
+        self._process = holder.pid
         return self
 
     def __exit__(
@@ -134,9 +120,8 @@ class Machine:
 
     def command(self, *command: str) -> list[str]:
         """The command that runs `command` on the machine, as the reader."""
-        process = self._holder.pid
-        pids = f"--pid=/proc/{process}/ns/pid_for_children"
-        enter = ["nsenter", f"--target={process}", *self._enter, pids, "--"]
+        pids = f"--pid=/proc/{self._process}/ns/pid_for_children"
+        enter = ["nsenter", f"--target={self._process}", *self._enter, pids, "--"]
         return [*enter, *self._become, *command]
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmarks.link import Link, LinkError, Loss, Namespace, Statistics, VethPair
+from benchmarks.link import Link, LinkError, Loss, Namespace, Ports, Statistics, VethPair
 from tests.clock import again_if_the_clock_is_set
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
@@ -325,7 +325,9 @@ def test_every_byte_is_counted_where_it_belongs(flow: Callable[..., Flow]) -> No
         figures: dict[str, dict[str, int]] = json.loads(shown)[0]["stats64"]
         return figures
 
-    with Link(vpn_ports=[VPN_PORT], loss="5%", rate="50mbit", delay="1ms", queue=30_000) as link:
+    with Link(
+        ports=Ports(vpn=[VPN_PORT]), loss="5%", rate="50mbit", delay="1ms", queue=30_000
+    ) as link:
         for port, count, size, six in (
             (QUIC_PORT, 30, 1500, False),
             (QUIC_PORT, 20, 1280, True),
@@ -388,7 +390,7 @@ def test_a_path_that_shrinks_in_silence(flow: Callable[..., Flow]) -> None:
     with Link() as link:
         packets = flow(link.client, link.server)
         packets.send(1)
-        link.set(path_mtu=1300)
+        link.set_path_mtu(1300)
         for size in (1300, 1301, 1500, 200):
             packets.send(1, size)
         found = settled(link, 5)
@@ -396,7 +398,7 @@ def test_a_path_that_shrinks_in_silence(flow: Callable[..., Flow]) -> None:
         assert found.up.other.mtu.packets == 2
         assert found.up.other.mtu.bytes == 1301 + 1500
         assert found.up.icmp_sent == 0
-        link.set(path_mtu=0)
+        link.set_path_mtu(0)
         packets.send(1)
         settled(link, 6)
         assert len(packets.arrivals()) == 1
@@ -406,7 +408,7 @@ def test_a_path_that_shrinks_in_silence(flow: Callable[..., Flow]) -> None:
 def test_a_path_that_shrinks_and_says_so(six: bool, flow: Callable[..., Flow]) -> None:
     level = socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP
     with Link() as link:
-        link.set(path_mtu=1300, icmp=True)
+        link.set_path_mtu(1300, icmp=True)
         packets = flow(link.client, link.server, six=six)
         discover = IPV6_MTU_DISCOVER if six else IP_MTU_DISCOVER
         packets.sender.setsockopt(level, discover, IP_PMTUDISC_DO)
@@ -423,7 +425,7 @@ def test_a_path_that_shrinks_and_says_so(six: bool, flow: Callable[..., Flow]) -
 
 def test_icmp_spares_what_may_be_fragmented(flow: Callable[..., Flow]) -> None:
     with Link() as link:
-        link.set(path_mtu=1300, icmp=True)
+        link.set_path_mtu(1300, icmp=True)
         packets = flow(link.client, link.server)
         packets.sender.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, 0)
         packets.send(2, 1400)
@@ -433,7 +435,7 @@ def test_icmp_spares_what_may_be_fragmented(flow: Callable[..., Flow]) -> None:
 
 def test_tcp_finds_its_way_through_a_path_that_says_what_fits() -> None:
     with Link(delay="1ms") as link:
-        link.set(path_mtu=1300, icmp=True)
+        link.set_path_mtu(1300, icmp=True)
         transfer(link, 200_000)
         found = link.statistics()
         assert found.up.icmp_sent >= 1

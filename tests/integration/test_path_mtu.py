@@ -163,7 +163,7 @@ def test_both_ends_find_the_paths_size(ends: Ends, content: bytes, mean: int) ->
 def test_a_path_may_shrink_in_mid_transfer(ends: Ends, content: bytes, verb: str) -> None:
     transfer = ends.start(verb)
     ends.await_quarter(verb, content)
-    ends.link.set(path_mtu=1300)
+    ends.link.set_path_mtu(1300)
     assert transfer.poll() is None
     log = ends.finish(verb, transfer, content)
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.link import Link, LinkError, Loss
+from benchmarks.link import Link, LinkError, Loss, Ports
 from benchmarks.link.link import UNBOUNDED, queue_bytes
 
 
@@ -44,7 +44,7 @@ def test_a_queue_holds_a_packet() -> None:
         {"delay": "1 week"},
         {"loss": "200%"},
         {"queue": "xbdp"},
-        {"quic_ports": [443, 444], "vpn_ports": [444]},
+        {"ports": Ports(quic=[443, 444], vpn=[444])},
     ],
     ids=str,
 )
