@@ -50,8 +50,8 @@ if TYPE_CHECKING:
         WireError,
     )
     from smbquic.ntstatus import NtStatus
+    from smbquic.options.limits import Limits
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
-    from smbquic.server.overload.limits import Limits
     from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic.tickets import TicketCache
 
@@ -157,7 +157,7 @@ _load = lazy_names(
         ),
         "smbquic.ntstatus": ("NtStatus",),
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
-        "smbquic.server.overload.limits": ("Limits",),
+        "smbquic.options.limits": ("Limits",),
         "smbquic.transport.base": ("PathStatistics", "Peer"),
         "smbquic.transport.quic.tickets": ("TicketCache",),
     },

@@ -17,9 +17,10 @@ from smbquic.auth.users import UserStore
 from smbquic.client.dial import optional_path
 from smbquic.errors import HandshakeError
 from smbquic.observe.audit import AuditLog, Sink
+from smbquic.options.certificate import IdentityFiles
+from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.pki.access import Decision
 from smbquic.pki.explain import days_left
-from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import (
     MINIMUM_DIALECT,
@@ -30,7 +31,7 @@ from smbquic.protocol.settings import (
     dialects_from,
 )
 from smbquic.server.drain import drain
-from smbquic.server.overload.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.overload.memory import memory_limit
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.server.session import UserSession
@@ -123,7 +124,8 @@ class Serving:
     @property
     def memory_limit(self) -> int:
         """Bytes that the server may come to need, by its limits."""
-        return self.server.limits.memory(
+        return memory_limit(
+            self.server.limits,
             quic=len(self._quic),
             tcp=len(self.listeners) - len(self._quic),
             shares=len(self.server.shares),

@@ -27,15 +27,16 @@ from smbquic.cli.privileges import Account, is_root, only_roots, unreadable
 from smbquic.cli.shares import collect
 from smbquic.cli.status import answering
 from smbquic.client.url import PORTS
-from smbquic.config import DEFAULT_LISTEN
 from smbquic.errors import EXAMPLE_PORT, ListenError, PkiError, SmbError
-from smbquic.observe.audit import RotatingFile, Sink
-from smbquic.pki.access import Rules
+from smbquic.observe.audit import RotatingFile, Sink, open_sink
+from smbquic.options.audit import AuditOptions
+from smbquic.options.certificate import IdentityFiles
+from smbquic.options.server import DEFAULT_LISTEN
 from smbquic.pki.authority import Purpose, general_name
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates
 from smbquic.pki.directory import PkiDirectory
-from smbquic.pki.identities import Identity, IdentityFiles
+from smbquic.pki.identities import Identity
 from smbquic.pki.private import ensure_private_ca, user_data_directory
 from smbquic.pki.verification import Trust, verify
 from smbquic.protocol.settings import (
@@ -331,7 +332,7 @@ def serve(
     base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
     served = collect(base, shares, folders)
     guest = guest or base.guest
-    listen = listen or (_find_port() if folders and not config_file else base.listen)
+    listen = listen or (_find_port() if folders and not config_file else tuple(base.listen))
     store = UserStore.load(users_file) if users_file else base.users
     for text in users:
         check_name(text.partition(":")[0])
@@ -353,14 +354,14 @@ def serve(
             raise click.UsageError(
                 f"{config_file} has certificates: say there which clients they let in"
             )
-        certificates = base.certificates
+        certificates = tuple(base.certificates)
     encrypted = encrypt or base.encryption is EncryptionPolicy.REQUIRED
 
     account = _account(run_as or base.run_as)
     options = base.audit
     if audit is not None:
         options = replace(
-            options or config.AuditOptions(file=None), file=None if str(audit) == "-" else audit
+            options or AuditOptions(file=None), file=None if str(audit) == "-" else audit
         )
     sink = _open(options, account) if options is not None else None
     others = options.unauthenticated if options is not None else None
@@ -439,18 +440,18 @@ def serve(
     run(work())
 
 
-def _open(options: config.AuditOptions, account: Account | None = None) -> Sink:
+def _open(options: AuditOptions, account: Account | None = None) -> Sink:
     """Open the audit file, with root's rights only where nobody else can have put it there."""
     try:
         if account is None or options.file is None or not is_root():
-            return options.open()
+            return open_sink(options)
         try:
             with account.acting():
-                return options.open()
+                return open_sink(options)
         except PermissionError:
             if not only_roots(options.file.absolute().parent):
                 raise
-        sink = options.open()
+        sink = open_sink(options)
         if isinstance(sink, RotatingFile):
             sink.own(account.uid, account.gid)
         return sink
@@ -469,7 +470,7 @@ def _drop_privileges(
     account: Account | None,
     certificates: tuple[IdentityFiles, ...],
     config_file: Path | None,
-    audit: config.AuditOptions | None,
+    audit: AuditOptions | None,
 ) -> None:
     """Become the account, and say what will not work as that one; or say that root serves."""
     if account is not None:
@@ -497,11 +498,8 @@ def _only(
         return ()
     if (allow or deny or client_crl) and client_ca is None:
         raise click.UsageError("--allow, --deny and --client-crl need --client-ca")
-    try:
-        rules = Rules.parse(allow, deny) if allow or deny else None
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    return (replace(files, default=True, client_ca=client_ca, client_crl=client_crl, rules=rules),)
+    files = replace(files, default=True, client_ca=client_ca, client_crl=client_crl)
+    return (replace(files, allow=allow, deny=deny) if allow or deny else files,)
 
 
 def _reload(

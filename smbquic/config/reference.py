@@ -1,30 +1,38 @@
-"""`docs/reference/configuration.md`, made from what may stand in the file."""
+"""`docs/reference/configuration.md`, made from the options that may stand in the file."""
 
-from smbquic.config.schema import KINDS, SECTIONS
+from collections.abc import Iterator
+
+from smbquic.config.schema import SECTIONS, Section
+
+_HEAD = """\
+# The configuration file
+
+`smbquic serve -c FILE` reads it. It is TOML and strictly checked: whatever is not listed here is an
+error, which names the line and what to do. Paths are relative to the file. Options on the command
+line win over it; `--share`, `--user`, `--name` and `--target-name` add to it.
+
+This page is made from `smbquic/options`, and a test compares the two:
+`python -m smbquic.config > docs/reference/configuration.md`.
+"""
 
 
 def reference() -> str:
     """The page."""
-    lines = [
-        "# The configuration file",
-        "",
-        "`smbquic serve -c FILE` reads it. It is TOML and strictly checked: whatever is not listed"
-        " here is an error, which names",
-        "the line and what to do. Paths are relative to the file. Options on the command line win"
-        " over it; `--share` and `--user` add to it.",
-        "",
-        "This page is made from `smbquic/config/schema.py`, and a test compares the two:",
-        "`python -m smbquic.config > docs/reference/configuration.md`.",
-    ]
+    lines = [_HEAD]
     for section in SECTIONS:
-        lines += ["", f"## `{section.header}`" if section.name else "## The top of the file", ""]
-        lines += [section.text]
-        if section.keys:
-            lines += ["", "| key | value | default | |", "|---|---|---|---|"]
-        for key in section.keys:
-            value = ", ".join(f'"{each}"' for each in key.choices) or KINDS[key.kind]
-            if key.choices and key.kind == "strings":
-                value = f"a list of {value}"
-            default = "**required**" if key.required else key.default
-            lines.append(f"| `{key.name}` | {value} | {default} | {key.text} |")
-    return "\n".join(lines) + "\n"
+        lines += _described(section)
+    return "\n".join(lines)
+
+
+def _described(section: Section) -> Iterator[str]:
+    yield f"## `{section.header}`\n" if section.name else "## The top of the file\n"
+    yield f"{section.text}\n"
+    if not section.keys:
+        return
+    yield "| key | value | default | |"
+    yield "|---|---|---|---|"
+    for key, option in section.keys.items():
+        assert option.kind is not None
+        default = "**required**" if option.required else option.default_text
+        yield f"| `{key}` | {option.kind.written} | {default} | {option.text} |"
+    yield ""

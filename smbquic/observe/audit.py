@@ -22,11 +22,10 @@ from typing import Any, Protocol
 from smbquic.auth.identity import Identity
 from smbquic.errors import HandshakeError
 from smbquic.observe.aggregation import Aggregation
+from smbquic.options.audit import KEEP, MAX_BYTES, AuditOptions
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import Introduction, Peer
 
-MAX_BYTES = 16 << 20
-KEEP = 8
 _MODE = 0o600
 # O_NONBLOCK: a pipe that nobody reads must not stop us.
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -150,6 +149,13 @@ class StandardOutput:
         """See `Sink`."""
         sys.stdout.write(line)
         sys.stdout.flush()
+
+
+def open_sink(options: AuditOptions) -> Sink:
+    """Begin to write where the options say. Raises `OSError`."""
+    if options.file is None:
+        return StandardOutput()
+    return RotatingFile(options.file, options.max_bytes, options.keep)
 
 
 class AuditLog:

@@ -13,13 +13,13 @@ from smbquic.errors import PkiError
 from smbquic.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from smbquic.options.certificate import IdentityFiles
     from smbquic.pki.access import Rules
     from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Validity
     from smbquic.pki.checks import CertificateError, Reason
     from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
     from smbquic.pki.faults import Fault, FaultyPki, write_faults
     from smbquic.pki.files import RevokedError
-    from smbquic.pki.identities import IdentityFiles
     from smbquic.pki.logons import Logons
     from smbquic.pki.private import ensure_private_ca, user_data_directory
     from smbquic.pki.verification import Trust, verify
@@ -33,7 +33,7 @@ else:
             "smbquic.pki.directory": ("CertificateFiles", "PkiDirectory", "init"),
             "smbquic.pki.faults": ("Fault", "FaultyPki", "write_faults"),
             "smbquic.pki.files": ("RevokedError",),
-            "smbquic.pki.identities": ("IdentityFiles",),
+            "smbquic.options.certificate": ("IdentityFiles",),
             "smbquic.pki.logons": ("Logons",),
             "smbquic.pki.private": ("ensure_private_ca", "user_data_directory"),
             "smbquic.pki.verification": ("Trust", "verify"),

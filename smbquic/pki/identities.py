@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.errors import PkiError
+from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import ClientAccess, Rules
 from smbquic.pki.authority import Credential, Purpose, general_name, subject_names
 from smbquic.pki.channel import server_end_point
@@ -25,42 +26,6 @@ from smbquic.pki.logons import Logons
 from smbquic.pki.verification import Trust
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityFiles:
-    """Where a server's certificate is, the names it is for, and whom it lets in.
-
-    Without `key`, `certificate` is a PKCS #12 file. The first line of `password_file` is the
-    password of whichever of the two is encrypted. Without `names`, those that the certificate
-    carries count. `default` is for clients that ask for another name, or for none. With
-    `client_ca` a client has to show a certificate from one of these authorities, with `rules` it
-    has to be let in by them, and with `logons` they say whom it may log on as. `pipes` lets
-    clients open named pipes; None leaves that to the server.
-    """
-
-    certificate: Path
-    key: Path | None = None
-    password_file: Path | None = None
-    names: tuple[str, ...] = ()
-    default: bool = False
-    client_ca: Path | None = None
-    client_crl: Path | None = None
-    rules: Rules | None = None
-    logons: Logons | None = None
-    pipes: bool | None = None
-
-    @property
-    def watched(self) -> tuple[Path, ...]:
-        """The files whose change means something."""
-        files = (
-            self.certificate,
-            self.key,
-            self.password_file,
-            self.client_ca,
-            self.client_crl,
-        )
-        return tuple(path for path in files if path is not None)
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What was read of `IdentityFiles`. `findings` are what is wrong or will soon be."""
@@ -69,6 +34,7 @@ class Identity:
     names: tuple[str, ...]
     credential: Credential
     access: ClientAccess | None
+    logons: Logons | None
     findings: tuple[Finding, ...]
 
     @classmethod
@@ -76,15 +42,16 @@ class Identity:
         """Read the files. Raises `PkiError` for what cannot be used."""
         credential = read_credential(files.certificate, files.key, _password(files))
         _check_permissions(files.key or files.certificate, "private key")
-        about_clients = (files.rules, files.logons, files.client_crl)
+        about_clients = (files.allow, files.deny, files.logons, files.client_crl)
         if files.client_ca is None and any(each is not None for each in about_clients):
             raise PkiError(
                 f"{files.certificate}: access rules and revocation lists are about clients'"
                 " certificates, and client_ca has to say whose"
             )
         access = None
+        rules, logons = _rules(files)
         if files.client_ca is not None:
-            access = ClientAccess(Trust.load(files.client_ca, files.client_crl), files.rules)
+            access = ClientAccess(Trust.load(files.client_ca, files.client_crl), rules)
         names = _names(files, credential.certificate)
         chain = (credential.certificate, *credential.chain)
         wrong = [
@@ -93,7 +60,7 @@ class Identity:
             if finding.verdict is not Verdict.OK
         ]
         wrong += _missing_names(credential.certificate, names)
-        return cls(files, names, credential, access, tuple(wrong))
+        return cls(files, names, credential, access, logons, tuple(wrong))
 
     @property
     def end_point(self) -> bytes:
@@ -121,6 +88,17 @@ def check_distinct(identities: Iterable[Identity]) -> None:
             if default is not None:
                 raise PkiError(f"{default} and {path} cannot both be the default")
             default = path
+
+
+def _rules(files: IdentityFiles) -> tuple[Rules | None, Logons | None]:
+    """Whom it lets in, and whom they may log on as; None for what nothing is said about."""
+    given = files.allow is not None or files.deny is not None
+    try:
+        rules = Rules.parse(files.allow or (), files.deny or ()) if given else None
+        logons = None if files.logons is None else Logons.parse(files.logons)
+    except ValueError as error:
+        raise PkiError(f"{files.certificate}: {error}") from error
+    return rules, logons
 
 
 def _names(files: IdentityFiles, certificate: x509.Certificate) -> tuple[str, ...]:

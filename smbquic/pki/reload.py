@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from smbquic.errors import HandshakeError, PkiError
+from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.pki.authority import now_utc
 from smbquic.pki.explain import EXPIRY_WARNING
-from smbquic.pki.identities import Identity, IdentityFiles, check_distinct
+from smbquic.pki.identities import Identity, check_distinct
 from smbquic.pki.verification import parse_der
 from smbquic.transport.quic.tls import ServerNames, ServerTls
 
@@ -88,16 +89,16 @@ class ServerCertificates:
         identity = self.find(server_name)
         if identity is None:
             return _gone(server_name)
-        if identity.access is None or identity.files.logons is None:
+        if identity.access is None or identity.logons is None:
             return None
-        return identity.files.logons.decide(identity.access.path(chain), user)
+        return identity.logons.decide(identity.access.path(chain), user)
 
     def users(self, server_name: str, chain: Sequence[bytes]) -> list[str] | None:
         """Whom a client may log on as; None where that is anybody. Raises `HandshakeError`."""
         identity = self.find(server_name)
-        if identity is None or identity.access is None or identity.files.logons is None:
+        if identity is None or identity.access is None or identity.logons is None:
             return None
-        return identity.files.logons.names(identity.access.path(chain))
+        return identity.logons.names(identity.access.path(chain))
 
     def allows_pipes(self, server_name: str) -> bool | None:
         """Whether clients of that name may open named pipes; None where nothing is said of it."""

@@ -14,6 +14,7 @@ from smbquic.auth.service_binding import ServerNames
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog, Event
+from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.session import Session, SessionTable
@@ -28,7 +29,6 @@ from smbquic.server.opens.leases import LeaseTable
 from smbquic.server.overload.batches import Finisher
 from smbquic.server.overload.budget import UserBudget
 from smbquic.server.overload.connection_limiter import Admission
-from smbquic.server.overload.limits import DEFAULT_LIMITS, Limits
 from smbquic.server.overload.loop_monitor import LoopMonitor
 from smbquic.server.overload.open_file_budget import OpenFileBudget, descriptor_limit
 from smbquic.server.overload.scheduler import Fairness

@@ -9,9 +9,10 @@ from time import monotonic
 from typing import Protocol
 
 from smbquic.errors import RemoteProtocolError, TransportError
+from smbquic.options.limits import DEFAULT_LIMITS
 from smbquic.transport.base import MessageTransport, OnConnection
 
-MAX_CONNECTIONS = 4096
+MAX_CONNECTIONS = DEFAULT_LIMITS.connections
 """Default limit on connections of one listener at a time.
 
 An idle one that has logged on holds up to 80 KiB, so that these fit into a third of a GiB; what

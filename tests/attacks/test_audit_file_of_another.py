@@ -12,8 +12,8 @@ import pytest
 
 from smbquic.cli.privileges import Account, only_roots
 from smbquic.cli.serve import _open
-from smbquic.config import AuditOptions
 from smbquic.observe.audit import RotatingFile
+from smbquic.options.audit import AuditOptions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such links")
 as_root = pytest.mark.skipif(

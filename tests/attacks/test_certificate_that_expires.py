@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.ntstatus import NtStatus
-from smbquic.pki import IdentityFiles, PkiDirectory, Rules
+from smbquic.pki import IdentityFiles, PkiDirectory
 from smbquic.pki.authority import now_utc
 from smbquic.pki.files import load_certificates
 from smbquic.pki.reload import ServerCertificates
@@ -46,7 +46,7 @@ async def connected(server: Any, pki: PkiDirectory, *, asked_for: bool) -> tuple
         key=pki.server.key,
         default=True,
         client_ca=pki.ca if asked_for else None,
-        rules=Rules() if asked_for else None,
+        allow=() if asked_for else None,
     )
     server.certificates = ServerCertificates([files])
     client = Client(server, ClientSettings(client_guid=bytes(16)), "quic")

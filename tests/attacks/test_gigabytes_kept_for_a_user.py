@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.protocol.settings import ClientSettings
-from smbquic.server.overload.limits import Limits
 from smbquic.server.server import Server
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest

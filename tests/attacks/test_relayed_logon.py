@@ -12,11 +12,11 @@ from smbquic.api.server import Serving
 from smbquic.auth.initiator import Credentials, Initiator
 from smbquic.errors import AuthenticationError, ConnectionClosed, StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
 from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
 from smbquic.protocol.settings import DIALECTS, ClientSettings
-from smbquic.server.overload.limits import Limits
 from smbquic.transport import tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.options import EngineName

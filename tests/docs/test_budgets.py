@@ -5,7 +5,7 @@ import re
 from dataclasses import fields
 from functools import cache
 
-from smbquic.server.overload.limits import DEFAULT_LIMITS, Limits
+from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from tests.docs.pages import ROOT, read
 
 PAGE = "docs/security.md"

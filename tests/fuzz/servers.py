@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS, ServerSettings
-from smbquic.server.overload.limits import Limits
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
 from tests.fuzz import logons

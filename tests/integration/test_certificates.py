@@ -17,8 +17,8 @@ from smbquic.client.connection import Connection
 from smbquic.client.dial import client_tls
 from smbquic.client.session import Session
 from smbquic.errors import HandshakeError, TransportError
+from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateFiles, PkiError, Purpose
-from smbquic.pki.identities import IdentityFiles
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport

@@ -8,8 +8,8 @@ import pytest
 
 import smbquic
 from smbquic.auth.users import UserStore
+from smbquic.options.limits import Limits
 from smbquic.protocol.settings import EncryptionPolicy
-from smbquic.server.overload.limits import Limits
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 import smbquic
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
 from smbquic.server.opens.oplocks import HANDLE, NOTHING, READ, WRITE
-from smbquic.server.overload.limits import Limits
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.create_contexts import (

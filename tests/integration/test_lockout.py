@@ -7,8 +7,8 @@ import pytest
 import smbquic
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
-from smbquic.server.overload.limits import Limits
 
 BORNE = 3
 

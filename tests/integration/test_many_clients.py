@@ -9,8 +9,8 @@ import pytest
 import smbquic
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
-from smbquic.server.overload.limits import Limits
 from smbquic.transport import tcp
 from smbquic.transport.serving import Refusal
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server

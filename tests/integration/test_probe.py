@@ -21,10 +21,8 @@ from smbquic.client.probe import failure, probe
 from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step
 from smbquic.client.probe_way import _parse_versions
 from smbquic.client.url import SmbUrl
+from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, Trust
-from smbquic.pki.access import Rules
-from smbquic.pki.identities import IdentityFiles
-from smbquic.pki.logons import Logons
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions
@@ -247,7 +245,7 @@ async def test_bad_certificates(
 
 
 async def test_client_certificates(pki: PkiDirectory, bad_pki: FaultyPki, ground: Ground) -> None:
-    files = identity(pki.server, default=True, client_ca=pki.ca, rules=Rules.parse(["issuer:*"]))
+    files = identity(pki.server, default=True, client_ca=pki.ca, allow=["issuer:*"])
     url = f"smb+quic://{await ground.serve(files)}"
 
     async def with_(own: CertificateFiles) -> list[Result]:
@@ -258,7 +256,7 @@ async def test_client_certificates(pki: PkiDirectory, bad_pki: FaultyPki, ground
         fails_at(await with_(bad_pki.client(fault)), Step.CLIENT_CERTIFICATE)
     good = await with_(pki.client)
     assert Step.CLIENT_CERTIFICATE in [each.step for each in good]
-    nobody = identity(pki.server, default=True, client_ca=pki.ca, rules=Rules())
+    nobody = identity(pki.server, default=True, client_ca=pki.ca, allow=())
     url = f"smb+quic://{await ground.serve(nobody)}"
     fails_at(await with_(pki.client), Step.CLIENT_CERTIFICATE, "access rules deny it")
 
@@ -283,7 +281,7 @@ async def test_a_server_that_is_not_smb(pki: PkiDirectory, scheme: str) -> None:
 
 
 async def test_a_certificate_of_another_user(pki: PkiDirectory, ground: Ground) -> None:
-    logons = Logons.parse(["issuer:* -> bob"])
+    logons = ["issuer:* -> bob"]
     files = identity(pki.server, default=True, client_ca=pki.ca, logons=logons)
     url = f"smb+quic://alice@{await ground.serve(files)}/data"
     own = ClientTls(certificate=pki.client.certificate, key=pki.client.key)

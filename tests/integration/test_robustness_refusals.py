@@ -12,10 +12,10 @@ import pytest
 import smbquic
 from smbquic.errors import PkiError
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.pki import FaultyPki, PkiDirectory, init
 from smbquic.pki.directory import CertificateFiles
 from smbquic.pki.faults import Fault
-from smbquic.server.overload.limits import Limits
 
 LOOPBACK = ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
 

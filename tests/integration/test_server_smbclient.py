@@ -8,9 +8,9 @@ import pytest
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.users import UserStore
+from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS as ALL_DIALECTS
 from smbquic.protocol.settings import ServerSettings
-from smbquic.server.overload.limits import Limits
 from smbquic.server.server import Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import tcp

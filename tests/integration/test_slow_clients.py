@@ -11,9 +11,9 @@ import pytest
 import smbquic
 from smbquic.client import requests
 from smbquic.errors import ConnectionClosed
+from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
 from smbquic.server.overload import slow_peers
-from smbquic.server.overload.limits import Limits
 from smbquic.transport.serving import Refusal
 
 PATIENCE = 60.0

@@ -15,8 +15,8 @@ import smbquic
 from smbquic.cli import status as module
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.main import cli, main
+from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
-from smbquic.server.overload.limits import Limits
 from smbquic.transport.base import PathStatistics
 from smbquic.transport.quic.connection import QuicTransport
 

@@ -25,16 +25,14 @@ from smbquic.errors import (
     NotFoundError,
 )
 from smbquic.ntstatus import NtStatus
+from smbquic.options.certificate import IdentityFiles
+from smbquic.options.limits import Limits
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, PkiError, Purpose
-from smbquic.pki.access import Rules
 from smbquic.pki.container import read_certificates
 from smbquic.pki.explain import fingerprint
 from smbquic.pki.files import load_certificates
-from smbquic.pki.identities import IdentityFiles
 from smbquic.pki.issuing import issue, renew, replace_intermediate, revoke
-from smbquic.pki.logons import Logons
 from smbquic.pki.reload import ServerCertificates
-from smbquic.server.overload.limits import Limits
 from smbquic.transport import quic
 from tests.integration.auditing import Records
 
@@ -229,13 +227,13 @@ async def test_a_bad_new_file_is_refused_and_the_old_one_stays(
 async def test_a_new_deny_rule_ends_connections(own: PkiDirectory, tmp_path: Path) -> None:
     bob = issue(own, "bob", Purpose.CLIENT)
     allow = ["issuer:smbquic issuer *"]
-    files = identity(own.server, default=True, client_ca=own.ca, rules=Rules.parse(allow))
+    files = identity(own.server, default=True, client_ca=own.ca, allow=allow)
     async with serving(tmp_path, files) as running:
         async with connect(running, own, own.client) as alices, connect(running, own, bob) as bobs:
             await bobs.write_bytes("x", b"x")
             deny = [f"sha256:{print_of(bob)}"]
-            rules = Rules.parse(allow, deny)
-            running.reload([identity(own.server, default=True, client_ca=own.ca, rules=rules)])
+            rules = {"allow": allow, "deny": deny}
+            running.reload([identity(own.server, default=True, client_ca=own.ca, **rules)])
             async with asyncio.timeout(60):
                 with pytest.raises(ConnectionClosed):
                     await until_it_ends(bobs)
@@ -316,8 +314,8 @@ async def test_certificates_that_contradict_each_other(
 async def test_the_audit_tells_it_all(own: PkiDirectory, tmp_path: Path) -> None:
     sink = Records()
     bob = issue(own, "bob", Purpose.CLIENT)
-    rules = Rules.parse(["issuer:*"], [f"sha256:{print_of(bob)}"])
-    files = identity(own.server, default=True, client_ca=own.ca, rules=rules)
+    rules = {"allow": ["issuer:*"], "deny": [f"sha256:{print_of(bob)}"]}
+    files = identity(own.server, default=True, client_ca=own.ca, **rules)
     limits = Limits(failed_logon_delay=0)
     async with serving(tmp_path, files, audit=sink, limits=limits) as running:
         async with connect(running, own, own.client) as share:
@@ -352,7 +350,7 @@ async def test_a_client_logs_on_as_whom_its_certificate_is_for(
 ) -> None:
     sink = Records()
     alices, bobs = (issue(own, name, Purpose.CLIENT) for name in ("alice", "bob"))
-    logons = Logons.parse(["subject:* -> {}"])
+    logons = ["subject:* -> {}"]
     files = identity(own.server, default=True, client_ca=own.ca, logons=logons)
     limits = Limits(failed_logon_delay=0, failed_logons=1)
     async with serving(tmp_path, files, audit=sink, limits=limits) as running:
@@ -380,8 +378,7 @@ async def test_a_certificate_that_is_for_others_now_ends_connections(
     own: PkiDirectory, tmp_path: Path
 ) -> None:
     def files(*rules: str) -> IdentityFiles:
-        logons = Logons.parse(rules)
-        return identity(own.server, default=True, client_ca=own.ca, logons=logons)
+        return identity(own.server, default=True, client_ca=own.ca, logons=rules)
 
     async with (
         serving(tmp_path, files("issuer:* -> alice, bob")) as running,

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import smbquic
+from smbquic.options.limits import DEFAULT_LIMITS
 from smbquic.pki import init
-from smbquic.server.overload.limits import DEFAULT_LIMITS
+from smbquic.server.overload.memory import memory_limit
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
 
-LIMIT = DEFAULT_LIMITS.memory(quic=1, tcp=1, shares=1, opens=0)
+LIMIT = memory_limit(DEFAULT_LIMITS, quic=1, tcp=1, shares=1, opens=0)
 """What a server on QUIC and on TCP says that it needs at most."""
 LOGONS = 4
 """Clients that connect at once; the handshakes of more would wait for each other."""

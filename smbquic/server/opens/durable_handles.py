@@ -39,10 +39,10 @@ from smbquic.wire.create_contexts import (
 
 if TYPE_CHECKING:
     from smbquic.auth.identity import Identity
+    from smbquic.options.limits import Limits
     from smbquic.protocol.request import Request
     from smbquic.server.context import Context
     from smbquic.server.opens.open import Open
-    from smbquic.server.overload.limits import Limits
     from smbquic.server.share import Share
 
 Contexts = Mapping[bytes, bytes]

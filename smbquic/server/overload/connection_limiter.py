@@ -19,8 +19,8 @@ from smbquic.transport.serving import Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from smbquic.options.limits import Limits
     from smbquic.server.connection import Connection
-    from smbquic.server.overload.limits import Limits
     from smbquic.server.overload.scheduler import Fairness
     from smbquic.transport.base import MessageTransport, OnConnection
     from smbquic.transport.serving import Refusals

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from smbquic.options.limits import Limits
     from smbquic.server.connection import Connection
-    from smbquic.server.overload.limits import Limits
     from smbquic.wire.cursor import Buffer
 
 SLICE = 0.001

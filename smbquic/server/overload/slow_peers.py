@@ -18,8 +18,8 @@ from smbquic.server.overload.heap import HeapUse, trim
 from smbquic.transport.serving import Refusal
 
 if TYPE_CHECKING:
+    from smbquic.options.limits import Limits
     from smbquic.server.connection import Connection
-    from smbquic.server.overload.limits import Limits
     from smbquic.server.server import Server
     from smbquic.transport.base import Flow
 

@@ -10,11 +10,11 @@ import pytest
 
 from smbquic.cli import announcement, serve
 from smbquic.cli.shares import parse_share, share_of
-from smbquic.config import AuditOptions
+from smbquic.options.audit import AuditOptions
+from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.authority import subject_names
 from smbquic.pki.directory import PkiDirectory, init
 from smbquic.pki.files import load_certificates
-from smbquic.pki.identities import IdentityFiles
 from smbquic.storage.local import LocalStorage
 
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from smbquic import config
 from smbquic.auth.users import UserStore
-from smbquic.observe.audit import RotatingFile
+from smbquic.observe.audit import RotatingFile, open_sink
+from smbquic.options.limits import Limits
+from smbquic.options.server import DEFAULT_LISTEN
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
-from smbquic.server.overload.limits import Limits
 from smbquic.wire.negotiate import Dialect
 
 
@@ -112,14 +113,9 @@ def test_everything_at_once(place: Path) -> None:
     assert first.certificate == place / "server.pem"
     assert first.names == ("fs.example", "*.fs.example")
     assert (first.default, second.default) == (True, False)
-    assert first.rules is not None
-    assert [str(rule) for rule in first.rules.entries] == [
-        "allow san:*.clients.example",
-        "allow issuer:Example CA",
-    ]
-    assert first.logons is not None
-    assert [str(rule) for rule in first.logons.entries] == ["subject:* -> {}"]
-    assert (second.rules, second.logons) == (None, None)
+    assert first.allow == ("san:*.clients.example", "issuer:Example CA")
+    assert (first.deny, first.logons) == ((), ("subject:* -> {}",))
+    assert (second.allow, second.deny, second.logons) == (None, None, None)
     assert (first.pipes, second.pipes) == (True, None)
     assert (first.password_file, second.password_file) == (None, place / "users.txt")
     assert (found.limits.opens, found.limits.failed_logon_delay) == (7, 1.0)
@@ -127,7 +123,7 @@ def test_everything_at_once(place: Path) -> None:
     assert found.audit is not None
     assert (found.audit.file, found.audit.keep) == (place / "audit.jsonl", 2)
     assert found.audit.file_access
-    audit = found.audit.open()
+    audit = open_sink(found.audit)
     assert isinstance(audit, RotatingFile)
     audit.write("x\n")
     audit.close()
@@ -136,7 +132,7 @@ def test_everything_at_once(place: Path) -> None:
 
 def test_nothing_at_all(place: Path) -> None:
     found = load(place, "")
-    assert found.listen == config.DEFAULT_LISTEN
+    assert found.listen == DEFAULT_LISTEN
     assert (found.shares, found.certificates, found.users.names()) == ((), (), [])
     assert found.encryption is EncryptionPolicy.ALLOWED
     assert found.encryption_over_quic is EncryptionOverQuic.SKIP
@@ -149,7 +145,7 @@ def test_nothing_at_all(place: Path) -> None:
 def test_audit_records_on_standard_output(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     audit = load(place, '[audit]\nfile = "-"').audit
     assert audit is not None
-    audit.open().write("x\n")
+    open_sink(audit).write("x\n")
     assert capsys.readouterr().out == "x\n"
 
 
@@ -164,9 +160,7 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
     text = '[[certificate]]\nfile = "server.pem"\nclient_ca = "ca.pem"\n'
     (without,) = load(place, text).certificates
     (empty,) = load(place, text + "allow = []\n").certificates
-    assert without.rules is None
-    assert empty.rules is not None
-    assert empty.rules.entries == ()
+    assert (without.allow, empty.allow) == (None, ())
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateError, Purpose, verify
 from smbquic.pki.explain import Verdict
-from smbquic.pki.identities import Identity, IdentityFiles
+from smbquic.pki.identities import Identity
 from tests.certificates import bad, good
 from tests.certificates.bad import ACCEPTED, NOT_ASKED, Bad
 from tests.certificates.good import Good

@@ -9,15 +9,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from smbquic.errors import HandshakeError
+from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateFiles, PkiDirectory, PkiError, Purpose
 from smbquic.pki import reload as reload_module
-from smbquic.pki.access import Rules
 from smbquic.pki.authority import key_pem
 from smbquic.pki.container import ders, read_certificates, read_credential
 from smbquic.pki.files import write_file
-from smbquic.pki.identities import Identity, IdentityFiles
+from smbquic.pki.identities import Identity
 from smbquic.pki.issuing import issue
-from smbquic.pki.logons import Logons
 from smbquic.pki.reload import ServerCertificates
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem, place
 
@@ -70,7 +69,7 @@ def test_keys_that_others_can_read_are_refused(own: PkiDirectory) -> None:
 
 
 def test_rules_need_an_authority(own: PkiDirectory) -> None:
-    for more in ({"rules": Rules()}, {"logons": Logons()}, {"client_crl": own.crl}):
+    for more in ({"allow": ()}, {"deny": ()}, {"logons": ()}, {"client_crl": own.crl}):
         with pytest.raises(PkiError, match="client_ca has to say whose"):
             Identity.load(files(own.server, **more))
 
@@ -85,7 +84,7 @@ def test_decisions_by_name(own: PkiDirectory) -> None:
     client = ders(read_certificates(own.client.certificate))
     shown = ServerCertificates(
         [
-            files(own.server, names=("fs.example",), client_ca=own.ca, rules=Rules()),
+            files(own.server, names=("fs.example",), client_ca=own.ca, allow=()),
             files(own.server, names=("localhost",)),
         ]
     )
@@ -129,7 +128,7 @@ async def test_a_reminder_comes_once_a_day(
 
 def test_whom_a_client_may_log_on_as_by_name(own: PkiDirectory) -> None:
     client = ders(read_certificates(own.client.certificate))
-    logons = Logons.parse(["issuer:* -> alice"])
+    logons = ["issuer:* -> alice"]
     shown = ServerCertificates(
         [
             files(own.server, names=("fs.example",), client_ca=own.ca, logons=logons, pipes=True),

@@ -12,10 +12,10 @@ from smbquic.crypto.keys import derive_channel_signing_key
 from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, ConnectionClosed
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
-from smbquic.server.overload.limits import Limits
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.base import Flow, PathStatistics, Peer

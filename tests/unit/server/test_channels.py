@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.protocol.settings import EncryptionPolicy
-from smbquic.server.overload.limits import Limits
 from smbquic.wire.create import CreateOptions, OplockLevel
 from smbquic.wire.create_contexts import LeaseState, LeaseV2
 from smbquic.wire.echo import EchoRequest

@@ -13,8 +13,8 @@ import pytest
 
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server import commands, dispatch
-from smbquic.server.overload.limits import Limits
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
 from smbquic.storage.local.file import LocalFile

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.limits import Limits
+from smbquic.options.limits import Limits
 from smbquic.storage import Change, ChangeKind
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, CompletionFilter

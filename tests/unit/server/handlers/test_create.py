@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.limits import Limits
+from smbquic.options.limits import Limits
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import (

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server import dispatch
 from smbquic.server.overload.batches import SLICE
-from smbquic.server.overload.limits import Limits
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseRequest

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.limits import Limits
+from smbquic.options.limits import Limits
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseFlags, CloseRequest

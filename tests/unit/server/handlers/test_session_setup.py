@@ -13,11 +13,11 @@ import pytest
 from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog
+from smbquic.options.limits import Limits
 from smbquic.pki.access import Decision
 from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
 from smbquic.server import session as session_module
 from smbquic.server.connection import check_user
-from smbquic.server.overload.limits import Limits
 from smbquic.storage.partial import temporary_name
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask

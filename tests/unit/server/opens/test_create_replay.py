@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server.opens.oplocks import HANDLE, READ, WRITE
-from smbquic.server.overload.limits import Limits
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, OplockLevel
 from smbquic.wire.create_contexts import (

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.protocol.client import Response
 from smbquic.server.opens.oplocks import HANDLE, READ, WRITE
-from smbquic.server.overload.limits import Limits
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel
 from smbquic.wire.create_contexts import (

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.protocol.client import Response
 from smbquic.server.opens.oplocks import HANDLE, NOTHING, READ, WRITE
-from smbquic.server.overload.limits import Limits
 from smbquic.server.server import CAPABILITIES
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest

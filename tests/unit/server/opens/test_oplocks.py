@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server.opens import oplocks
 from smbquic.server.opens.oplocks import Cause, cause_of_open
-from smbquic.server.overload.limits import Limits
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel, ShareAccess

@@ -7,6 +7,7 @@ import pytest
 
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server.overload.budget import (
     CHANGE,
     LOCK,
@@ -17,7 +18,6 @@ from smbquic.server.overload.budget import (
     Account,
     UserBudget,
 )
-from smbquic.server.overload.limits import Limits
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from smbquic.options.limits import Limits
 from smbquic.server.overload import connection_limiter as module
-from smbquic.server.overload.limits import Limits
 from smbquic.transport.serving import Refusal
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"

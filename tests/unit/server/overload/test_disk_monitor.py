@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server.overload.disk_monitor import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, Disk
-from smbquic.server.overload.limits import Limits
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest

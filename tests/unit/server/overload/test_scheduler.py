@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server.overload import scheduler as module
-from smbquic.server.overload.limits import Limits
 from smbquic.server.overload.scheduler import BURST, Fairness
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.echo import EchoRequest

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smbquic.observe.audit import AuditLog
-from smbquic.server.overload.limits import Limits
+from smbquic.options.limits import Limits
 from smbquic.server.overload.slow_peers import Pace
 from smbquic.transport.base import Flow
 from smbquic.transport.serving import Refusal

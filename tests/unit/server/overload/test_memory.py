@@ -1,9 +1,10 @@
-"""What the limits come to."""
+"""How much memory the limits come to."""
 
 import re
 from pathlib import Path
 
-from smbquic.server.overload.limits import DEFAULT_LIMITS, OPEN, Limits
+from smbquic.options.limits import DEFAULT_LIMITS, Limits
+from smbquic.server.overload.memory import OPEN, memory_limit
 from smbquic.server.overload.open_file_budget import OpenFileBudget
 
 UNIT = Path(__file__).parents[4] / "packaging" / "smbquic.service"
@@ -12,22 +13,22 @@ SERVER = {"quic": 1, "tcp": 0, "shares": 1, "opens": 0}
 
 
 def test_fewer_connections_and_smaller_buffers_need_less() -> None:
-    small = Limits(connections=100, buffers=16 << 20, user_memory=1 << 20).memory(**SERVER)
-    assert small < 450 << 20 < DEFAULT_LIMITS.memory(**SERVER)
+    small = memory_limit(Limits(connections=100, buffers=16 << 20, user_memory=1 << 20), **SERVER)
+    assert small < 450 << 20 < memory_limit(DEFAULT_LIMITS, **SERVER)
 
 
 def test_all_that_is_bounded_counts() -> None:
-    memory = DEFAULT_LIMITS.memory(**SERVER)
+    memory = memory_limit(DEFAULT_LIMITS, **SERVER)
     for name, count in SERVER.items():
-        assert DEFAULT_LIMITS.memory(**SERVER | {name: count + 1}) > memory
-    assert DEFAULT_LIMITS.memory(**SERVER | {"opens": 7}) == memory + 7 * OPEN
-    assert Limits(user_memory=17 << 20).memory(**SERVER) == memory + (4 << 20)
-    assert Limits(buffers=(256 << 20) + 1).memory(**SERVER) == memory + 1
+        assert memory_limit(DEFAULT_LIMITS, **SERVER | {name: count + 1}) > memory
+    assert memory_limit(DEFAULT_LIMITS, **SERVER | {"opens": 7}) == memory + 7 * OPEN
+    assert memory_limit(Limits(user_memory=17 << 20), **SERVER) == memory + (4 << 20)
+    assert memory_limit(Limits(buffers=(256 << 20) + 1), **SERVER) == memory + 1
 
 
 def test_over_tcp_no_engine_keeps_anything() -> None:
     quic, tcp = SERVER, SERVER | {"quic": 0, "tcp": 1}
-    assert DEFAULT_LIMITS.memory(**tcp) <= 1 << 30 < DEFAULT_LIMITS.memory(**quic)
+    assert memory_limit(DEFAULT_LIMITS, **tcp) <= 1 << 30 < memory_limit(DEFAULT_LIMITS, **quic)
 
 
 def test_answers_and_requests_wait_in_a_quarter_of_a_gibibyte() -> None:
@@ -41,4 +42,4 @@ def test_the_unit_lets_the_server_have_what_its_limits_come_to() -> None:
     assert unit["MemoryMax"].endswith("G")
     allowed = int(unit["MemoryMax"].removesuffix("G")) << 30
     opens = OpenFileBudget(int(unit["LimitNOFILE"])).total
-    assert DEFAULT_LIMITS.memory(quic=1, tcp=1, shares=2, opens=opens) < allowed
+    assert memory_limit(DEFAULT_LIMITS, quic=1, tcp=1, shares=2, opens=opens) < allowed

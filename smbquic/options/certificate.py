@@ -1,0 +1,125 @@
+"""A certificate of the server, and which clients it lets in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from smbquic.options.kinds import Texts
+from smbquic.options.model import Option, Options
+
+_HEADING = "Certificate options"
+_RULES = Texts('["sha256:...", "san:*.example"]', "rules")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityFiles(Options):
+    """A certificate of the server. One table for each; clients choose by the name they ask for."""
+
+    certificate: Annotated[
+        Path,
+        Option(
+            "PEM, leaf first, then its intermediates; or PKCS #12 with its key.",
+            help="The server's certificate: PEM, then its intermediates; or PKCS #12 with its key.",
+            key="file",
+            flag="--cert",
+            heading=_HEADING,
+        ),
+    ]
+    key: Annotated[
+        Path | None,
+        Option(
+            "The certificate's key, PEM.\n\nNot readable by others.",
+            default="in the PKCS #12 file",
+            heading=_HEADING,
+            flag="--key",
+        ),
+    ] = None
+    password_file: Annotated[
+        Path | None,
+        Option(
+            "The password of the key or PKCS #12 file, on the first line.\n\nNot readable by"
+            " others.",
+            flag="--key-password-file",
+            heading=_HEADING,
+        ),
+    ] = None
+    names: Annotated[
+        Sequence[str],
+        Option(
+            "The names it is for; `*.` may stand for one label.",
+            default="those in the certificate",
+        ),
+    ] = ()
+    default: Annotated[
+        bool,
+        Option(
+            "Show it to clients that ask for another name, or for none.",
+            default="true for an only one",
+        ),
+    ] = False
+    client_ca: Annotated[
+        Path | None,
+        Option(
+            "Demand client certificates from these authorities, PEM.",
+            heading=_HEADING,
+            flag="--client-ca",
+        ),
+    ] = None
+    client_crl: Annotated[
+        Path | None,
+        Option(
+            "Revocation lists for client certificates, PEM.", heading=_HEADING, flag="--client-crl"
+        ),
+    ] = None
+    allow: Annotated[
+        Sequence[str] | None,
+        Option(
+            "Let in clients whose certificate matches, and no others. RULE is sha256:HEX,"
+            " issuer:NAME, subject:NAME or san:PATTERN.\n\nWith `allow` or `deny`, one rule must"
+            " allow and none deny; an empty list lets nobody in.",
+            kind=_RULES,
+            heading=_HEADING,
+            metavar="RULE",
+            flag="--allow",
+        ),
+    ] = None
+    deny: Annotated[
+        Sequence[str] | None,
+        Option(
+            "Keep out clients whose certificate matches.",
+            kind=_RULES,
+            heading=_HEADING,
+            metavar="RULE",
+            flag="--deny",
+        ),
+    ] = None
+    logons: Annotated[
+        Sequence[str] | None,
+        Option(
+            "Whom clients may log on as: a rule as above, an arrow and users, or `*` for anybody."
+            " `{}` in a user is what the `*` in the rule stands for. A client that no rule is"
+            " about may not log on.",
+            kind=Texts('["subject:* -> {}", "issuer:CN=Admin CA -> *"]', "rules"),
+            default="anybody",
+        ),
+    ] = None
+    pipes: Annotated[
+        bool | None,
+        Option(
+            "List the shares to clients that ask for these names.",
+            default="as pipes_over_quic",
+        ),
+    ] = None
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """The files whose change means something."""
+        files = (
+            self.certificate,
+            self.key,
+            self.password_file,
+            self.client_ca,
+            self.client_crl,
+        )
+        return tuple(path for path in files if path is not None)

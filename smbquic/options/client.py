@@ -1,0 +1,152 @@
+"""The options of a client: how it reaches a server, trusts it, speaks to it and logs on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+from smbquic.options.model import Option, Options
+from smbquic.options.quic import EngineOptions, TlsOptions
+from smbquic.protocol.settings import EncryptionPolicy
+
+DnsMode = Literal["system", "doh", "doh-only"]
+"""`doh` falls back to the system where the server does not answer, `doh-only` does not."""
+TIMEOUT = 10.0
+"""Seconds, by default, until a server has to have answered."""
+
+_CONNECTION = "Connection options"
+_TLS = "TLS options"
+
+
+class Tickets(Protocol):
+    """What remembers TLS sessions; `smbquic.TicketCache` does, in memory."""
+
+    def put(self, key: tuple[object, ...], ticket: Any) -> None:
+        """Keep a ticket."""
+
+    def take(self, key: tuple[object, ...]) -> Any:
+        """The newest ticket that is still good for `key`, once; None without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustOptions(Options):
+    """Which servers are trusted over QUIC, and who the client is to them.
+
+    A server's certificate has to come from `ca`, carry the URL's host name, and be on none of the
+    revocation lists in `crl`, where its issuer has to have one then.
+    """
+
+    ca: Annotated[
+        Path | str | None,
+        Option(
+            "Trust the authorities of this PEM file instead of the system's.",
+            environment="SMBQUIC_CA",
+            heading=_TLS,
+            flag="--ca",
+        ),
+    ] = None
+    crl: Annotated[
+        Path | str | None,
+        Option(
+            "Refuse what is on these revocation lists, PEM.",
+            environment="SMBQUIC_CRL",
+            heading=_TLS,
+            flag="--crl",
+        ),
+    ] = None
+    insecure: Annotated[
+        bool, Option("Trust any certificate. Not for real data.", heading=_TLS, flag="--insecure")
+    ] = False
+    client_certificate: Annotated[
+        Path | str | None,
+        Option(
+            "Our certificate, where the server asks for one.\n\nA PEM chain, the leaf first.",
+            flag="--client-cert",
+            heading=_TLS,
+        ),
+    ] = None
+    client_key: Annotated[
+        Path | str | None, Option("The key of that certificate.", heading=_TLS, flag="--client-key")
+    ] = None
+    tickets: Annotated[
+        Tickets | None,
+        Option(
+            "A cache that lets connections take up the TLS sessions of earlier ones, with the same"
+            " server and the same trust.",
+            default="one of its own",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolverOptions(Options):
+    """Who is asked for the addresses of a host."""
+
+    dns: Annotated[
+        DnsMode,
+        Option(
+            "Who resolves the host's name; doh asks --doh-url first, doh-only nobody else.",
+            heading=_CONNECTION,
+            flag="--dns",
+        ),
+    ] = "system"
+    doh_url: Annotated[
+        str | None,
+        Option(
+            "A server for DNS over HTTPS, as in https://dns.example/dns-query.",
+            metavar="URL",
+            heading=_CONNECTION,
+            flag="--doh-url",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
+    """How a server is reached and trusted. What is about QUIC has no effect over TCP."""
+
+    timeout: Annotated[
+        float,
+        Option(
+            "How long to wait until the server has answered.\n\nA server that takes no more"
+            " connections now is asked again meanwhile.",
+            unit="seconds",
+            metavar="SECONDS",
+            heading=_CONNECTION,
+            flag="--timeout",
+        ),
+    ] = TIMEOUT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOptions(DialOptions):
+    """And how to speak SMB there. `timeout` counts once more for the first answer."""
+
+    encryption: Annotated[
+        EncryptionPolicy,
+        Option(
+            "Insist on SMB encryption, over QUIC too.\n\nQUIC makes it superfluous; by default"
+            " the server has its way.",
+            flag="--encrypt",
+            heading=_CONNECTION,
+            on=EncryptionPolicy.REQUIRED,
+        ),
+    ] = EncryptionPolicy.ALLOWED
+    guest: Annotated[
+        bool,
+        Option(
+            "Log on as a guest, without a password.\n\nSMB neither signs nor encrypts a guest's"
+            " session.",
+            heading="Common options",
+            flag="--guest",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions(ConnectionOptions):
+    """And how to log on."""
+
+    password: Annotated[
+        str | None,
+        Option("The user's password, in the place of one in the URL."),
+    ] = None

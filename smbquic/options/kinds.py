@@ -1,0 +1,240 @@
+"""The kinds of values that options have: how a value is written, read and checked."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any, Literal
+
+
+class Kind:
+    """What the values of an option are.
+
+    `read` takes a value as TOML has it and returns that of the program, `check` takes the
+    program's own. Both raise ValueError, which says what to write instead.
+    """
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        raise NotImplementedError
+
+    def read(self, value: object) -> Any:
+        """Return the program's value for one of the configuration file."""
+        self.check(value)
+        return value
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a value that the option cannot have."""
+        raise NotImplementedError
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return str(value)
+
+    def _wrong(self, value: object) -> ValueError:
+        return ValueError(f"{value!r} is of the wrong kind: write {self.written}")
+
+
+@dataclass(frozen=True, slots=True)
+class Switch(Kind):
+    """True or false; `on` and `off` are what that means to the program."""
+
+    on: object = True
+    off: object = False
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return "true or false"
+
+    def read(self, value: object) -> Any:
+        """Return the program's value for one of the configuration file."""
+        if not isinstance(value, bool):
+            raise self._wrong(value)
+        return self.on if value else self.off
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a value of another type."""
+        if not isinstance(value, type(self.on)):
+            raise self._wrong(value)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return "true" if value == self.on else "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Kind):
+    """A number of `unit`, whole or not, from `minimum` to `maximum`."""
+
+    type: type[int] | type[float]
+    unit: str = ""
+    minimum: float = 0
+    maximum: float = inf
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        number = "a whole number" if self.type is int else "a number"
+        return f"{number} of {self.unit}" if self.unit else number
+
+    def read(self, value: object) -> Any:
+        """Return the program's value for one of the configuration file."""
+        self.check(value)
+        assert isinstance(value, int | float)
+        return self.type(value)
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for what is no number, or out of the range."""
+        numbers = int if self.type is int else (int, float)
+        if isinstance(value, bool) or not isinstance(value, numbers):
+            raise self._wrong(value)
+        if not self.minimum <= value <= self.maximum:
+            upper = "on" if self.maximum == inf else f"to {self.maximum:g}"
+            raise ValueError(
+                f"{value} is out of range; write a number from {self.minimum:g} {upper}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """Any text."""
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return 'a text in quotes, "like this"'
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for what is no text."""
+        if not isinstance(value, str):
+            raise self._wrong(value)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return f'"{value}"'
+
+
+@dataclass(frozen=True, slots=True)
+class File(Kind):
+    """The path of a file that is read, of one that is written, or of a folder.
+
+    The one that is written may be ``-`` for standard output, which is None to the program.
+    """
+
+    use: Literal["read", "written", "folder"] = "read"
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return f"the path of a {'folder' if self.use == 'folder' else 'file'}, in quotes"
+
+    def read(self, value: object) -> Any:
+        """Return the program's value for one of the configuration file."""
+        if not isinstance(value, str):
+            raise self._wrong(value)
+        return None if self.use == "written" and value == "-" else Path(value)
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for what is no path; whether it is there is for who opens it to say."""
+        if not isinstance(value, str | Path) and not (value is None and self.use == "written"):
+            raise self._wrong(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Kind):
+    """One of a few values, each by its name."""
+
+    values: Mapping[str, object]
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return _quoted(self.values)
+
+    def read(self, value: object) -> Any:
+        """Return the program's value for one of the configuration file."""
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is of the wrong kind: write one of {self.written}")
+        if value not in self.values:
+            raise self._none_of(value)
+        return self.values[value]
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for any other value."""
+        if value not in self.values.values():
+            raise self._none_of(value)
+
+    def name(self, value: object) -> str:
+        """Return the name of a value."""
+        return next(name for name, each in self.values.items() if each == value)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return f'"{self.name(value)}"'
+
+    def _none_of(self, value: object) -> ValueError:
+        return ValueError(f"{value!r} is none of {', '.join(self.values)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Kind):
+    """A list of texts, as in `example`."""
+
+    example: str = '["like", "this"]'
+    noun: str = "texts"
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return f"a list of {self.noun}, {self.example}"
+
+    def read(self, value: object) -> Any:
+        """Return the program's value for one of the configuration file."""
+        if not isinstance(value, list):
+            raise self._wrong(value)
+        self.check(value)
+        return tuple(value)
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for what is no list, or has an element that is no text."""
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise self._wrong(value)
+        if not all(isinstance(each, str) for each in value):
+            raise ValueError(f"every element is a text: write {self.written}")
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return f"[{_quoted(value)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Names(Texts):
+    """Some of a few names, the preferred one first."""
+
+    choices: Collection[str] = ()
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return f"a list of {_quoted(self.choices)}"
+
+    def read(self, value: object) -> Any:
+        """Return the program's value for one of the configuration file."""
+        found = Texts.read(self, value)
+        if not found:
+            raise ValueError(f"name one or more of {', '.join(self.choices)}")
+        return found
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for a name that is not known."""
+        Texts.check(self, value)
+        assert isinstance(value, Sequence)
+        for each in value:
+            if each not in self.choices:
+                raise ValueError(f"{each!r} is none of {', '.join(self.choices)}")
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return ", ".join(f'"{each}"' for each in texts)

@@ -1,0 +1,92 @@
+"""What can be chosen about a QUIC connection, at either end of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from smbquic.options.model import Option, Options
+
+EngineName = Literal["auto", "aioquic", "qh3"]
+"""`auto` takes qh3, which is faster, unless it lacks what the other options ask for."""
+
+Congestion = Literal["cubic", "bbr", "reno"]
+"""How the sender finds out how much the path carries. On lossy links BBR is far ahead."""
+
+TicketPolicy = Literal["auto", "always", "never"]
+"""Which clients a server gives TLS tickets: `auto` leaves out those that may break on one."""
+
+CIPHERS = {"AES-128-GCM": 0x1301, "AES-256-GCM": 0x1302, "CHACHA20-POLY1305": 0x1303}
+"""The cipher suites that the engines have, by the numbers of TLS 1.3 ([RFC8446] B.4)."""
+DEFAULT_CIPHERS = ("AES-128-GCM", "AES-256-GCM")
+
+POST_QUANTUM = "X25519MLKEM768"
+GROUPS = {POST_QUANTUM: 0x11EC, "X25519": 0x001D, "P-256": 0x0017, "P-384": 0x0018}
+"""The groups that keys can be exchanged in ([RFC8446] 4.2.7); aioquic lacks the first."""
+
+SMALLEST_DATAGRAM = 1200
+"""Bytes of UDP payload that every path carries ([RFC9000] 14)."""
+LARGEST_DATAGRAM = 16000
+"""The engine writes lengths in two bytes, which end at 16383."""
+
+_CONNECTION = "Connection options"
+_TLS = "TLS options"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(Options):
+    """How QUIC runs."""
+
+    engine: Annotated[
+        EngineName,
+        Option(
+            "The QUIC engine; auto is the fastest that can do what the other options ask for.",
+            heading=_CONNECTION,
+            flag="--engine",
+        ),
+    ] = "auto"
+    congestion: Annotated[
+        Congestion,
+        Option(
+            "Congestion control over QUIC; bbr is for paths that lose packets.",
+            heading=_CONNECTION,
+            flag="--congestion",
+        ),
+    ] = "cubic"
+    datagram_size: Annotated[
+        int | None,
+        Option(
+            "The UDP payload of the datagrams that are sent, for a path that is known to carry so"
+            " much, or no more.",
+            unit="bytes",
+            minimum=SMALLEST_DATAGRAM,
+            maximum=LARGEST_DATAGRAM,
+            default="what the path is found to carry",
+            key=None,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsOptions(Options):
+    """How QUIC encrypts."""
+
+    tls_ciphers: Annotated[
+        Sequence[str],
+        Option(
+            "The cipher suites of QUIC, the preferred one first.",
+            choices=CIPHERS,
+            heading=_TLS,
+            flag="--tls-ciphers",
+        ),
+    ] = DEFAULT_CIPHERS
+    tls_groups: Annotated[
+        Sequence[str],
+        Option(
+            "The groups that QUIC's keys may be exchanged in, the preferred one first."
+            f"\n\nThe post-quantum {POST_QUANTUM} needs the engine qh3.",
+            choices=GROUPS,
+            default="all that the engine has",
+            heading=_TLS,
+            flag="--tls-groups",
+        ),
+    ] = ()

@@ -1,0 +1,178 @@
+"""The options of the server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from smbquic.options.audit import AuditOptions
+from smbquic.options.certificate import IdentityFiles
+from smbquic.options.limits import DEFAULT_LIMITS, Limits
+from smbquic.options.model import Option, Options
+from smbquic.options.quic import EngineOptions, TicketPolicy, TlsOptions
+from smbquic.options.share import ShareFolder
+from smbquic.protocol.settings import (
+    DIALECT_NAMES,
+    MINIMUM_DIALECT,
+    EncryptionOverQuic,
+    EncryptionPolicy,
+    SigningPolicy,
+)
+from smbquic.wire.negotiate import Dialect
+
+DEFAULT_LISTEN = ("quic://0.0.0.0:443",)
+
+_CERTIFICATE = "Certificate options"
+_PROTOCOL = "Protocol options"
+
+Listen = Annotated[
+    Sequence[str],
+    Option(
+        "Where to listen: quic://HOST:PORT or tcp://HOST:PORT. Port 0 picks a free one.",
+        flag="--listen",
+        metavar="URL",
+    ),
+]
+"""The addresses that a server listens on; each of its users has a default of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogonOptions(Options):
+    """Who may log on, and how a server knows that a logon is meant for it."""
+
+    server_name: Annotated[
+        str | None,
+        Option(
+            "What the server calls itself in logons and listings.",
+            default="the host's name",
+        ),
+    ] = None
+    guest: Annotated[bool, Option("Let unknown users in, to read.")] = False
+    extended_protection: Annotated[
+        bool,
+        Option(
+            "Refuse logons that were meant for another server or another TLS connection, where the"
+            " client says for which: nobody can pass them on.",
+            help="Take logons that were meant for another server or another TLS connection.",
+            flag="--no-extended-protection",
+            heading=_PROTOCOL,
+        ),
+    ] = True
+    target_names: Annotated[
+        Sequence[str],
+        Option(
+            "A further name or address by which clients reach this server, such as a router's."
+            "\n\nThe server knows its own, and those in its certificates.",
+            flag="--target-name",
+            metavar="NAME",
+            heading=_PROTOCOL,
+            adds=True,
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolOptions(Options):
+    """What a server demands of those who speak SMB to it."""
+
+    signing: Annotated[
+        SigningPolicy,
+        Option(
+            "Demand that every session but a guest's is signed or encrypted, or leave that to the"
+            " clients, which lets others relay their logons.",
+            heading=_PROTOCOL,
+            flag="--signing",
+        ),
+    ] = SigningPolicy.REQUIRED
+    encryption: Annotated[
+        EncryptionPolicy,
+        Option(
+            "Demand SMB encryption. What QUIC encrypts counts where both ends skip it there.",
+            flag="--encrypt",
+            key="encrypt",
+            heading=_PROTOCOL,
+            on=EncryptionPolicy.REQUIRED,
+        ),
+    ] = EncryptionPolicy.ALLOWED
+    encryption_over_quic: Annotated[
+        EncryptionOverQuic,
+        Option(
+            "SMB encryption within QUIC: skip leaves it out with clients that want that too, allow"
+            " has it as over TCP, require demands it.",
+            flag="--smb-encryption-over-quic",
+            key="smb_encryption_over_quic",
+            heading=_PROTOCOL,
+        ),
+    ] = EncryptionOverQuic.SKIP
+    minimum_dialect: Annotated[
+        Dialect,
+        Option(
+            "The oldest SMB dialect that is spoken; over QUIC it is always 3.1.1.",
+            choices=DIALECT_NAMES,
+            heading=_PROTOCOL,
+            flag="--minimum-dialect",
+        ),
+    ] = MINIMUM_DIALECT
+    pipes_over_quic: Annotated[
+        bool,
+        Option(
+            "Let clients list the shares over QUIC too.",
+            heading=_PROTOCOL,
+            flag="--pipes-over-quic",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(EngineOptions, TlsOptions, ProtocolOptions, LogonOptions):
+    """What every server can be told, whoever starts it."""
+
+    tls_tickets: Annotated[
+        TicketPolicy,
+        Option(
+            "Which clients may take up their TLS sessions again, for a shorter handshake: auto"
+            " leaves out those that may break on the offer, as Samba's does.",
+            heading="TLS options",
+        ),
+    ] = "auto"
+    limits: Limits = DEFAULT_LIMITS
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOptions(Options):
+    """What is about the start of the program that serves."""
+
+    listen: Listen = DEFAULT_LISTEN
+    users_file: Annotated[
+        Path | None,
+        Option("A file of the users who may log on; see smbquic user.", flag="--users"),
+    ] = None
+    run_as: Annotated[
+        str | None,
+        Option(
+            "Become that user once the ports are bound and the keys are read; needs root."
+            "\n\nUSER, or USER:GROUP. Files are served with that user's rights.",
+            default="whoever started it",
+            flag="--run-as",
+            metavar="USER[:GROUP]",
+        ),
+    ] = None
+    private_names: Annotated[
+        Sequence[str],
+        Option(
+            "A name for the certificate that is made where none is given.",
+            flag="--name",
+            metavar="NAME",
+            heading=_CERTIFICATE,
+            adds=True,
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramOptions(ServerOptions, StartOptions):
+    """What holds for the whole server."""
+
+    shares: Sequence[ShareFolder] = ()
+    certificates: Sequence[IdentityFiles] = ()
+    audit: AuditOptions | None = None

@@ -1,0 +1,29 @@
+"""A share of the server, as the configuration file has it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from smbquic.options.kinds import File
+from smbquic.options.model import Option, Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareFolder(Options):
+    """A folder that is shared as NAME. There is at least one."""
+
+    name: str
+    path: Annotated[Path, Option("The folder.", kind=File("folder"))]
+    read_only: Annotated[bool, Option("Nobody may write.")] = False
+    encrypt: Annotated[
+        bool,
+        Option("Demand SMB encryption for this share. What QUIC encrypts counts as above."),
+    ] = False
+    comment: Annotated[str, Option("What a listing of shares shows.")] = ""
+    links: Annotated[
+        bool,
+        Option(
+            "Show the symbolic links that stay within the share, and let clients make such. They"
+            " follow them themselves; the server never does (Linux)."
+        ),
+    ] = False

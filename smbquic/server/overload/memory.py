@@ -1,0 +1,33 @@
+"""How much memory a server may come to need, by its limits."""
+
+from smbquic.options.limits import Limits
+from smbquic.storage.local.case_index import CAPACITY as NAMES
+from smbquic.transport.quic.qh3.send_queue import SHARED as ENGINES
+
+PROGRAM = 128 << 20
+"""Bytes of the program itself, its libraries and its tables."""
+CONNECTION = 80 << 10
+"""Bytes of a connection that waits for nothing."""
+ENGINE = 320 << 10
+"""Bytes that a QUIC engine keeps besides, once it has sent much: qh3 gives no buffer back."""
+DESCRIPTORS = 32 << 20
+"""Bytes of the security descriptors of folders that are remembered for a share."""
+OPEN = 5 << 10
+"""Bytes of an open file."""
+
+
+def memory_limit(limits: Limits, *, quic: int, tcp: int, shares: int, opens: int) -> int:
+    """Bytes that a server needs at most.
+
+    `quic` and `tcp` count its listeners, and `opens` is how many files may be open.
+    """
+    connections = CONNECTION * (quic + tcp) + ENGINE * quic
+    return (
+        PROGRAM
+        + limits.connections * connections
+        + (ENGINES if quic else 0)
+        + limits.buffers
+        + limits.all_user_memory
+        + shares * (NAMES + DESCRIPTORS)
+        + opens * OPEN
+    )

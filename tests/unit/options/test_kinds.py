@@ -1,0 +1,112 @@
+"""How values are read, checked and written."""
+
+import re
+from enum import Enum
+from math import inf, nan
+from pathlib import Path
+
+import pytest
+
+from smbquic.options.kinds import Choice, File, Kind, Names, Number, Switch, Text, Texts
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+COLOURS = Choice({"red": Colour.RED, "blue": Colour.BLUE})
+NAMES = Names(choices=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "value"),
+    [
+        (Switch(), True, True),
+        (Switch(on="always", off="never"), False, "never"),
+        (Number(int), 7, 7),
+        (Number(float), 7, 7.0),
+        (Number(float), inf, inf),
+        (Text(), "x", "x"),
+        (Texts(), [], ()),
+        (Texts(), ["x"], ("x",)),
+        (NAMES, ["b", "a"], ("b", "a")),
+        (COLOURS, "blue", Colour.BLUE),
+        (File(), "x", Path("x")),
+        (File(), "-", Path("-")),
+        (File("written"), "-", None),
+    ],
+)
+def test_values_of_the_file_are_read(kind: Kind, written: object, value: object) -> None:
+    found = kind.read(written)
+    assert (found, type(found)) == (value, type(value))
+    kind.check(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "remedy"),
+    [
+        (Switch(), 1, "1 is of the wrong kind: write true or false"),
+        (Number(int), True, "write a whole number"),
+        (Number(int), 1.5, "write a whole number"),
+        (Number(int, "bytes"), "7", "write a whole number of bytes"),
+        (Number(float, "seconds"), "7", "write a number of seconds"),
+        (Number(int), -1, "-1 is out of range; write a number from 0 on"),
+        (Number(float), nan, "write a number from 0 on"),
+        (Number(int, minimum=2, maximum=4), 5, "write a number from 2 to 4"),
+        (Text(), 7, "write a text in quotes"),
+        (Texts(), "x", "write a list of texts"),
+        (Texts(), [1], "every element is a text"),
+        (NAMES, ["c"], "'c' is none of a, b"),
+        (NAMES, [], "name one or more of a, b"),
+        (COLOURS, "green", "'green' is none of red, blue"),
+        (COLOURS, 7, 'write one of "red", "blue"'),
+        (File(), 7, "write the path of a file"),
+        (File("folder"), [], "write the path of a folder"),
+    ],
+)
+def test_mistakes_are_answered_with_what_to_write(kind: Kind, written: object, remedy: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(remedy)):
+        kind.read(written)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (Switch(), "yes"),
+        (Switch(Colour.RED, Colour.BLUE), True),
+        (COLOURS, "red"),
+        (Texts(), "abc"),
+        (Texts(), 7),
+        (NAMES, ("a", "c")),
+        (File(), 7),
+        (File(), None),
+    ],
+)
+def test_the_program_may_be_mistaken_too(kind: Kind, value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        kind.check(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(NAMES, ()), (NAMES, ["a"]), (File(), "x"), (File(), Path("x")), (File("written"), None)],
+)
+def test_what_the_program_may_give(kind: Kind, value: object) -> None:
+    kind.check(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        (Switch(), False, "false"),
+        (Switch(Colour.RED, Colour.BLUE), Colour.RED, "true"),
+        (Number(float), 10.0, "10.0"),
+        (Text(), "x", '"x"'),
+        (Texts(), (), "[]"),
+        (Texts(), ("x", "y"), '["x", "y"]'),
+        (COLOURS, Colour.BLUE, '"blue"'),
+    ],
+)
+def test_values_are_shown_as_the_file_has_them(kind: Kind, value: object, shown: str) -> None:
+    assert kind.shown(value) == shown
