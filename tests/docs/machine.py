@@ -39,6 +39,7 @@ mount -t proc proc /proc
 ip link set lo up
 mount --bind "$1/hosts" /etc/hosts
 mount --bind "$1/srv" /srv
+mount -t tmpfs none /run
 for place in home tmp; do
     mount --bind "$1/$place" "$1/$place"
 done
@@ -59,7 +60,6 @@ for place in /etc /opt /usr/local /var/log; do
     mkdir -p "$changes" "$changes.work"
     mount -t overlay none -o "lowerdir=$place,upperdir=$changes,workdir=$changes.work" "$place"
 done
-mount -t tmpfs none /run
 """
 
 

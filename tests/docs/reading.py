@@ -12,6 +12,9 @@ from tests.conftest import SEARCH_PATH
 from tests.docs.machine import Machine, Terminal
 from tests.docs.pages import Block, blocks
 
+READY = "Windows trusts it"
+"""`smbquic serve` prints this last."""
+
 
 class Reader:
     """Takes the blocks of a page in their order.

@@ -1,14 +1,60 @@
-"""The pages about certificates, and who may log on with one, word for word."""
+"""The how-to guides, and the page about certificates, word for word."""
 
+import re
 import shutil
 
 import pytest
 
-from tests.docs.machine import Machine
+from tests.docs.machine import PASSWORD, Machine
 from tests.docs.pages import ROOT
-from tests.docs.reading import Reader
+from tests.docs.reading import READY, Reader
 
 SERVING = r"serving on quic://0\.0\.0\.0:8443"
+
+
+def test_serving(machine: Machine) -> None:
+    server, client = machine.terminal("server"), machine.terminal("client")
+    (machine.srv / "manuals").mkdir()
+    (machine.home / "report.pdf").touch()
+    with Reader(machine, "docs/howto/serve.md") as reader:
+        shown = reader.start("smbquic serve .", server, ready=READY)
+        client.password = found(r"with the password (\S+)", shown)
+        client.run("cp ~/.local/share/smbquic/pki/ca.pem .")
+        assert "report.pdf" in client.run(found(r"(?m)^ *(smbquic ls .*)$", shown))
+        client.password = PASSWORD
+        server.interrupt()
+        reader.start("smbquic serve --share data=/srv/data --user alice", server, ready=READY)
+        server.interrupt()
+        reader.start("smbquic user add alice", server, ready=READY)
+        assert "manuals" in reader.run("smbquic status", client)
+
+
+def test_using_a_share(machine: Machine) -> None:
+    server, client = machine.terminal("server"), machine.terminal("client")
+    (machine.srv / "data" / "photos").mkdir()
+    (machine.srv / "data" / "photos" / "sea.jpg").write_bytes(b"waves")
+    (machine.home / "report.pdf").write_bytes(b"%PDF-1.7 It went well.")
+    server.start(
+        "smbquic serve --share data=/srv/data --user alice --name fs.example"
+        " --listen quic://0.0.0.0:8443\n"
+    )
+    server.wait_for(READY)
+    client.run("cp ~/.local/share/smbquic/pki/ca.pem .")
+    with Reader(machine, "docs/howto/use-a-share.md") as reader:
+        reader.run("export SMBQUIC_CA", client)
+        assert (machine.home / "photos" / "sea.jpg").read_bytes() == b"waves"
+        assert (machine.srv / "data" / "in" / "report.pdf").is_file()
+        assert "share" in reader.run("smbquic probe", client)
+
+        relay = machine.terminal("relay")
+        reader.start("smbquic relay", relay, ready="4450")
+        listing = reader.run_with("smbclient", "smbclient //127.0.0.1", client)
+        assert listing is None or "report.pdf" in listing
+        reader.leave_out("smbclient //fs.example", why="takes Samba 4.23, which Debian 13 has not")
+        reader.leave_out("net use", why="for Windows")
+
+        assert "It went well" in reader.python("import asyncio", client)
+        assert "report.pdf 22" in reader.python("import getpass", client)
 
 
 @pytest.mark.debian("openssl")
@@ -56,3 +102,9 @@ def test_what_certificates_look_like(machine: Machine) -> None:
         reader.run("smbquic pki init", admin)
         reader.run("profile=", admin)
         admin.run("smbquic pki verify server.pem --ca ca.pem --name fs.example")
+
+
+def found(pattern: str, shown: str) -> str:
+    match = re.search(pattern, shown)
+    assert match is not None, shown
+    return match[1]

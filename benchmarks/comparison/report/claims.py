@@ -327,8 +327,7 @@ def origin(result: Mapping[str, Any]) -> str:
     machine = result["machine"]
     return (
         f"- `{result['profile']}` of {result['started'][:10]}: {result['blocks']} blocks, seed"
-        f" {result['seed']}, {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']},"
-        f" commit {machine['commit']}"
+        f" {result['seed']}, {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}"
     )
 
 

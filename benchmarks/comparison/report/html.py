@@ -8,22 +8,13 @@ from benchmarks.comparison.report import svg, text
 from benchmarks.comparison.report.summary import Row, Summary, Table, link_title
 from benchmarks.comparison.works.connecting import STAGES
 
-_STYLE = """
+COLOURS = """
 :root { color-scheme: light dark; --ink: #1d2330; --soft: #5a6372; --paper: #fff; --line: #d9dde4;
   --panel: #f5f6f8; --tcp: #b4541a; --quic: #1a5fb4; --vpn: #7a3fa0; --other: #4d5a66;
   --negotiate: #26867f; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #9aa4b2; --paper: #14171c;
   --line: #333a45; --panel: #1c2128; --tcp: #f0a060; --quic: #78aeff; --vpn: #c79bea;
   --other: #b2bcc8; --negotiate: #5cc4bb; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 72rem; margin: 0 auto; padding: 1rem; }
-h1 { line-height: 1.2; font-size: 1.7rem; } h2 { margin-top: 2.5rem; } h3 { margin-bottom: .3rem; }
-p, li { max-width: 48rem; } p.soft, figcaption { color: var(--soft); font-size: .9rem; }
-.plots { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
-figure { margin: 0; padding: .8rem; background: var(--panel); border-radius: .5rem; min-width: 0; }
 svg { display: block; font: 12px system-ui, sans-serif; overflow: hidden; }
 svg text { fill: var(--ink); } svg .tick { fill: var(--soft); } svg .value { fill: var(--soft); }
 svg .grid { stroke: var(--line); } svg .range { stroke-width: 3; opacity: .45; }
@@ -34,6 +25,18 @@ svg .curve { stroke-width: 1.5; }
 .other line { stroke: var(--other); } .other circle { fill: var(--other); }
 .stage.transport { fill: var(--quic); } .stage.negotiate { fill: var(--negotiate); }
 .stage.session { fill: var(--tcp); } .stage.tree { fill: var(--vpn); }
+"""
+"""The style of drawings, on the page and in files of their own."""
+_STYLE = """
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 72rem; margin: 0 auto; padding: 1rem; }
+h1 { line-height: 1.2; font-size: 1.7rem; } h2 { margin-top: 2.5rem; } h3 { margin-bottom: .3rem; }
+p, li { max-width: 48rem; } p.soft, figcaption { color: var(--soft); font-size: .9rem; }
+.plots { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
+figure { margin: 0; padding: .8rem; background: var(--panel); border-radius: .5rem; min-width: 0; }
 .key span { white-space: nowrap; margin-right: 1rem; } .key svg { display: inline-block; }
 .scroll { overflow-x: auto; max-width: 100%; }
 details { margin: .6rem 0; } summary { cursor: pointer; }
@@ -77,15 +80,15 @@ def figure(title: str, drawing: str, caption: str) -> str:
     )
 
 
-def dots(found: Table) -> str:
-    """The main figure of a work, arm by arm."""
+def bars(found: Table) -> list[svg.Bar]:
+    """Return the main figure of a work, arm by arm."""
     metric = found.metrics[0]
-    bars = []
+    drawn = []
     for row in found.rows:
         value = row.values.get(metric.key)
         if value is not None:
             label = row.arm + (" (CPU-bound)" if row.cpu_bound else "")
-            bars.append(
+            drawn.append(
                 svg.Bar(
                     label=label,
                     value=value.median * metric.scale,
@@ -95,9 +98,15 @@ def dots(found: Table) -> str:
                     kind=kind(row.arm),
                 )
             )
+    return drawn
+
+
+def dots(found: Table) -> str:
+    """Draw the main figure of a work."""
+    metric = found.metrics[0]
     return figure(
         f"{text.sentence(found.title)}",
-        svg.dots(found.title, bars, metric.unit),
+        svg.dots(found.title, bars(found), metric.unit),
         f"{text.legend(found.work, metric)} {found.noise_verdict}".rstrip(),
     )
 
@@ -237,7 +246,7 @@ def page(summary: Summary) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
+        f"<title>{escape(title)}</title><style>{COLOURS}{_STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>"
         f"<p>{escape(text.sentence(description['about']))}.</p>"
         "<h2>Can it be trusted?</h2><ul>"

@@ -1,19 +1,21 @@
-"""The short table for the README, put between two marks there."""
+"""The results in the README, put between two marks there: a picture and one table."""
 
-from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison.report import text
 from benchmarks.comparison.report.checks import QUIET
 from benchmarks.comparison.report.markdown import table
-from benchmarks.comparison.report.summary import Row, Summary, link_title, summarize
+from benchmarks.comparison.report.picture import picture
+from benchmarks.comparison.report.summary import Row, Summary, Table, link_title, summarize
 from benchmarks.comparison.results import ResultsError
+from benchmarks.comparison.works import Metric
 
 BEGIN = "<!-- made by `python -m benchmarks table`: begin -->"
 END = "<!-- end -->"
-
-
+PICTURE = "docs/images/results.svg"
+"""Where the picture is, beside the README."""
 CONNECT = ("connect", "connect-again")
 SHOWN = (
     "tcp-encrypted",
@@ -30,11 +32,8 @@ SHOWN = (
 """The arms that README has room for; the report has all."""
 
 
-def short_table(result: dict[str, Any], shown: Collection[str] | None = None) -> str:
-    """Bulk in both directions of every link, and connecting; else the first that there are.
-
-    With `shown`, only these arms.
-    """
+def short_table(result: dict[str, Any]) -> str:
+    """Bulk in both directions of every link, and connecting; else the first that there are."""
     summary = summarize(result)
     parts = []
     for leg in summary.description["links"]:
@@ -46,10 +45,48 @@ def short_table(result: dict[str, Any], shown: Collection[str] | None = None) ->
         lines = [
             [arm, *(cell(r.get(arm), f.metrics[0]) for r, f in zip(rows, wanted, strict=True))]
             for arm in summary.description["arms"]
-            if (shown is None or arm in shown) and any(arm in r for r in rows)
+            if any(arm in r for r in rows)
         ]
         parts.append(f"{link_title(leg)}:\n\n{table(headings, lines)}")
     return "\n\n".join([*parts, origin(summary)])
+
+
+def chosen(summary: Summary) -> list[tuple[str, Table]]:
+    """Return what the README shows: reading on each link, and connecting on the first."""
+    reading = [found for found in summary.tables if found.work == "bulk-read"]
+    connecting = [found for found in summary.tables if found.work in CONNECT]
+    return [
+        (
+            f"{'Read' if found in reading else 'Connect again'}: {link_title(found.link)}",
+            replace(found, rows=[row for arm in SHOWN for row in found.rows if row.arm == arm]),
+        )
+        for found in [*reading, *connecting[-1:]]
+    ]
+
+
+def results(result: dict[str, Any]) -> tuple[str, str]:
+    """Return the part of the README about the results, and the picture in it."""
+    summary = summarize(result)
+    columns = chosen(summary)
+    title = "Reading a large file, and connecting: medians with 95 % intervals"
+    headings = ["", *(f"{name}. {found.metrics[0].unit}" for name, found in columns)]
+    lines = []
+    for arm in SHOWN:
+        rows = [next((row for row in found.rows if row.arm == arm), None) for _, found in columns]
+        first = next((row for row in rows if row is not None), None)
+        if first is not None:
+            medians = [
+                median(row, found.metrics[0]) for row, (_, found) in zip(rows, columns, strict=True)
+            ]
+            lines.append([f"{first.title}: `{arm}`", *medians])
+    parts = [f"![{title}]({PICTURE})", table(headings, lines), origin(summary)]
+    return "\n\n".join(parts), picture(title, columns)
+
+
+def median(row: Row | None, metric: Metric) -> str:
+    """Return a figure without its interval, which the picture has."""
+    found = None if row is None else row.values.get(metric.key)
+    return "" if found is None else text.number(found.median * metric.scale, 1)
 
 
 def cell(row: Row | None, metric: Any) -> str:
@@ -74,9 +111,16 @@ def origin(summary: Summary) -> str:
 
 
 def put(result: dict[str, Any], file: Path) -> None:
-    """Replace what is between the marks. Raises `ResultsError` where there are none."""
+    """Replace what is between the marks, and the picture.
+
+    Raises `ResultsError` where there are no marks.
+    """
     before, begin, rest = file.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ResultsError(f"{file} has no place for the table: add the lines {BEGIN} and {END}")
-    file.write_text(f"{before}{BEGIN}\n\n{short_table(result, SHOWN)}\n\n{END}{after}")
+    shown, drawing = results(result)
+    file.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{END}{after}")
+    image = file.parent / PICTURE
+    image.parent.mkdir(parents=True, exist_ok=True)
+    image.write_text(drawing)

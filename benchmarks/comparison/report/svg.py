@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from html import escape
 
 ROW, TOP, FOOT = 34, 8, 26
+CURVES = 280
+"""The height of a drawing of curves, in pixels."""
 MARGIN = 2.0
 """Percent of the width left free at both sides."""
 
@@ -38,29 +40,33 @@ def across(value: float, top: float) -> str:
     return f"{MARGIN + (100 - 2 * MARGIN) * value / top:.3f}%"
 
 
-def axis(marks: Sequence[float], top: float, height: float, unit: str) -> list[str]:
+def axis(marks: Sequence[float], top: float, high: float, unit: str) -> list[str]:
     """Lines down, with their numbers below."""
     found = []
     for index, mark in enumerate(marks):
         x = across(mark, top)
         anchor = "start" if index == 0 else "end" if index == len(marks) - 1 else "middle"
         unit_text = f" {unit}" if index == len(marks) - 1 and unit else ""
-        found.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{height - FOOT}"/>')
+        found.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{high - FOOT}"/>')
         found.append(
-            f'<text class="tick" x="{x}" y="{height - 9}" text-anchor="{anchor}">'
+            f'<text class="tick" x="{x}" y="{high - 9}" text-anchor="{anchor}">'
             f"{mark:g}{escape(unit_text)}</text>"
         )
     return found
+
+
+def height(rows: int) -> int:
+    """Return the height of a drawing with so many rows, in pixels."""
+    return TOP + ROW * rows + FOOT
 
 
 def dots(title: str, bars: Sequence[Bar], unit: str) -> str:
     """A row for each: its name, its value, a dot, and a bar for the interval."""
     marks = steps(max((max(bar.high, bar.value) for bar in bars), default=1.0))
     top = marks[-1]
-    height = TOP + ROW * len(bars) + FOOT
     parts = [
-        f'<svg role="img" width="100%" height="{height}" aria-label="{escape(title)}">',
-        *axis(marks, top, height, unit),
+        f'<svg role="img" width="100%" height="{height(len(bars))}" aria-label="{escape(title)}">',
+        *axis(marks, top, height(len(bars)), unit),
     ]
     for index, bar in enumerate(bars):
         y = TOP + ROW * index + 24
@@ -83,10 +89,9 @@ def stages(
     """A row for each: its name, its text, and parts one after the other."""
     marks = steps(max((sum(length for _, length in parts) for *_, parts in rows), default=1.0))
     top = marks[-1]
-    height = TOP + ROW * len(rows) + FOOT
     drawn = [
-        f'<svg role="img" width="100%" height="{height}" aria-label="{escape(title)}">',
-        *axis(marks, top, height, unit),
+        f'<svg role="img" width="100%" height="{height(len(rows))}" aria-label="{escape(title)}">',
+        *axis(marks, top, height(len(rows)), unit),
     ]
     for index, (label, text, parts) in enumerate(rows):
         y = TOP + ROW * index + 24
@@ -118,7 +123,7 @@ class Curve:
 
 def curves(title: str, x_unit: str, y_unit: str, lines: Sequence[Curve]) -> str:
     """Values against something, with intervals."""
-    height, bottom = 280, 280 - FOOT
+    bottom = CURVES - FOOT
     x_marks = steps(max(p[0] for line in lines for p in line.points))
     y_marks = steps(max(p[3] for line in lines for p in line.points))
     right, top = x_marks[-1], y_marks[-1]
@@ -127,8 +132,8 @@ def curves(title: str, x_unit: str, y_unit: str, lines: Sequence[Curve]) -> str:
         return bottom - (bottom - TOP - 12) * value / top
 
     parts = [
-        f'<svg role="img" width="100%" height="{height}" aria-label="{escape(title)}">',
-        *axis(x_marks, right, height, x_unit),
+        f'<svg role="img" width="100%" height="{CURVES}" aria-label="{escape(title)}">',
+        *axis(x_marks, right, CURVES, x_unit),
     ]
     for mark in y_marks[1:]:
         parts.append(

@@ -39,7 +39,7 @@ def test_the_commands_make_both_pages_of_a_result(
     copy = made_up / "README.md"
     copy.write_text(README.read_text())
     assert main(["table", str(made_up), "--readme", str(copy)]) == 0
-    assert between_marks(copy.read_text()) == readme.short_table(load(made_up), readme.SHOWN)
+    assert between_marks(copy.read_text()) == readme.results(load(made_up))[0]
     # Nothing else in it has changed.
     assert (
         copy.read_text().partition(readme.BEGIN)[0] == README.read_text().partition(readme.BEGIN)[0]
@@ -62,7 +62,9 @@ def test_the_readme_has_the_newest_headline(
         assert shown == "No result is published yet."
         assert not CLAIMS.exists()
         return
-    assert shown == readme.short_table(load(headlines[-1].parent), readme.SHOWN)
+    table, picture = readme.results(load(headlines[-1].parent))
+    assert shown == table
+    assert (ROOT / readme.PICTURE).read_text() == picture
     made_by = MADE_BY.match(CLAIMS.read_text())
     assert made_by is not None
     assert str(headlines[-1].parent.relative_to(ROOT)) in made_by[1]

@@ -10,7 +10,6 @@ import pytest
 from benchmarks.comparison.compare import compare
 from benchmarks.comparison.report import html, markdown, readme, svg, write
 from benchmarks.comparison.report.summary import summarize
-from benchmarks.comparison.results import ResultsError
 
 MakeResult = Callable[[], dict[str, Any]]
 
@@ -139,31 +138,6 @@ def test_all_pages_are_written(tmp_path: Path, make_result: MakeResult) -> None:
     assert [page.name for page in pages] == ["report.html", "report.md", "summary.json"]
     summary = json.loads(pages[2].read_text())
     assert summary["tables"][1]["rows"][0]["values"]["goodput"]["count"] == 3
-
-
-def test_the_table_goes_between_its_marks(tmp_path: Path, make_result: MakeResult) -> None:
-    page = tmp_path / "README.md"
-    page.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n")
-    for _ in range(2):
-        readme.put(make_result(), page)
-    text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("\nafter\n")
-    assert "old" not in text
-    assert text.count("| quic-qh3 |") == 2
-    page.write_text("no marks")
-    with pytest.raises(ResultsError, match="no place"):
-        readme.put(make_result(), page)
-
-
-def test_the_short_table_of_a_run_without_bulk(make_result: MakeResult) -> None:
-    result = make_result()
-    for leg in result["legs"]:
-        leg["works"] = ["address-change"]
-    for visit in result["visits"]:
-        outcome = {"figures": {"survived": 1, "cpu": {}, "wire": {}}, "problems": []}
-        visit["works"] = {"address-change": outcome}
-    assert "| quic-qh3 | 1 (1 to 1) |" in readme.short_table(result)
 
 
 def test_two_results_side_by_side(make_result: MakeResult) -> None:
