@@ -115,7 +115,13 @@ class Gate(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether strangers have had their share of the processor for now."""
+        """Whether strangers have had their share of the processor for now, or many wait for it."""
+
+    def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
+        """Call `receive`, for `size` bytes that a stranger has sent, when it is its address's turn.
+
+        Returns False, and takes note, where so much waits already that these bytes are lost.
+        """
 
     def admits(self, host: str) -> bool:
         """Whether one more connection from this address may come; takes note if not."""

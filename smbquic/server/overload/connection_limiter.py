@@ -17,7 +17,7 @@ from smbquic.auth.guard import network
 from smbquic.transport.serving import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from smbquic.options.limits import Limits
     from smbquic.server.connection import Connection
@@ -50,7 +50,14 @@ class Admission:
     @property
     def busy(self) -> bool:
         """See `Gate`."""
-        return self._fairness.strangers.busy
+        return self._fairness.strangers.is_crowded
+
+    def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
+        """See `Gate`."""
+        if self._fairness.strangers.postpone(network(host), size, receive):
+            return True
+        self.refusals.note(Refusal.BUSY, host)
+        return False
 
     def spend(self, seconds: float) -> None:
         """See `Gate`."""

@@ -4,7 +4,8 @@ There is one thread that handles requests. Whoever has many outstanding has many
 anybody else's turn comes, unless they are made to wait: a user who has had `SLICE` seconds, on all
 connections together, is passed over once. Strangers, those who have not logged on, are as one
 user, and a poor one: where users have work, all of them get `strangers_share` of the time, and
-their addresses have it in turns.
+their addresses have it in turns. What they send over QUIC waits for its address's turn, too, before
+any of it is decrypted; where as much waits as may, the rest is dropped, and has to be sent again.
 
 Answers wait in memory for their clients to take them. Where those of one user come to more than a
 quarter of `buffers`, no more are made for that one until some were taken; where those of all come
@@ -14,7 +15,7 @@ to more than half, a 32nd is enough.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from math import exp
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -37,6 +38,13 @@ LOOK = 0.01
 """Seconds in which it is counted once at most how much waits."""
 PAUSE = 0.05
 """Seconds until those who wait for memory look again."""
+MAX_POSTPONED = 512
+MAX_POSTPONED_OF_ADDRESS = 64
+MAX_POSTPONED_BYTES = 4 << 20
+"""What strangers may have sent over QUIC that waits for its turn: in datagrams (or runs of them,
+received at once), of all and of one address, and in bytes."""
+CROWD = 32
+"""As many of these are a crowd, in which addresses that are not proven come last."""
 
 
 class Party:
@@ -104,6 +112,8 @@ class Strangers(Party):
         self._since = clock()
         self._worked = self._users_work = 0.0
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._postponed: Counter[str] = Counter()
+        self._postponed_bytes = 0
 
     @property
     def busy(self) -> bool:
@@ -111,6 +121,35 @@ class Strangers(Party):
         if self.left <= 0.0:
             self._refill()
         return self.left <= 0.0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether nothing is left, or much that was sent waits."""
+        return self._postponed.total() >= CROWD or self.busy
+
+    def postpone(self, place: str, size: int, receive: Callable[[], object]) -> bool:
+        """Call `receive` for `size` bytes when it is the turn of an address.
+
+        Returns False where so much waits already that nothing is kept.
+        """
+        if (
+            self._postponed[place] >= MAX_POSTPONED_OF_ADDRESS
+            or self._postponed.total() >= MAX_POSTPONED
+            or self._postponed_bytes + size > MAX_POSTPONED_BYTES
+        ):
+            return False
+        self._postponed[place] += 1
+        self._postponed_bytes += size
+
+        def go_on(_: asyncio.Future[None]) -> None:
+            self._postponed[place] -= 1
+            if not self._postponed[place]:
+                del self._postponed[place]
+            self._postponed_bytes -= size
+            receive()
+
+        self._line_up(place).add_done_callback(go_on)
+        return True
 
     def waits_long(self) -> bool:
         """See `Party`."""
@@ -128,12 +167,15 @@ class Strangers(Party):
 
     async def turn(self, connection: Connection) -> None:
         """Waits behind others of the same address; the addresses take turns."""
+        await self._line_up(connection.place)
+
+    def _line_up(self, place: str) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         if not self._lines:
             loop.call_soon(self._go_on)
         turn = loop.create_future()
-        self._lines.setdefault(connection.place, deque()).append(turn)
-        await turn
+        self._lines.setdefault(place, deque()).append(turn)
+        return turn
 
     def _go_on(self) -> None:
         """Lets one of those who wait go on, if there is time; what it costs shows afterwards."""

@@ -13,6 +13,7 @@ import errno
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, Protocol
 
@@ -274,7 +275,7 @@ class QuicTransport:
         if self._gate is None:
             self._engine.receive(datagram, path, now)
         else:
-            self._take_of_stranger(len(datagram), self._engine.receive, datagram, path, now)
+            self._postpone(len(datagram), path, partial(self._engine.receive, datagram, path))
 
     def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
         """Take several datagrams; any bytes."""
@@ -282,12 +283,11 @@ class QuicTransport:
         if self._gate is None:
             self._engine.receive_run(run, size, path, now)
         else:
-            self._take_of_stranger(len(run), self._engine.receive_run, run, size, path, now)
+            receive = partial(self._engine.receive_run, run, size, path)
+            self._postpone(len(run), path, receive)
 
-    def _take_of_stranger(
-        self, size: int, receive: Callable[..., object], *arguments: object
-    ) -> None:
-        """Take what somebody sends who has not logged on: as much as a logon needs, and charged."""
+    def _postpone(self, size: int, path: Path, receive: Callable[[float], object]) -> None:
+        """Take what somebody sends who has not logged on: as much as a logon needs, in its turn."""
         assert self._gate is not None
         self._unauthenticated += size
         if self._unauthenticated > UNAUTHENTICATED_LIMIT:
@@ -295,9 +295,24 @@ class QuicTransport:
                 self._gate.refusals.note(Refusal.TOO_MUCH, self._name)
                 self.abort(ConnectionClosed(f"{self._name} {Refusal.TOO_MUCH.text}"))
             return
-        started = perf_counter()
-        receive(*arguments)
-        self._gate.spend(perf_counter() - started)
+        host, _ = endpoint_of(path[0])
+        self._gate.postpone(host, size, partial(self._take_postponed, self._gate, receive))
+
+    def _take_postponed(self, gate: Gate, receive: Callable[[float], object]) -> None:
+        """Act on what has waited for its turn, and charge what that costs."""
+        if self._final is not None:
+            return  # the connection has come to its end meanwhile
+        started, now = perf_counter(), monotonic()
+        receive(now)
+        self._act(now)
+        gate.spend(perf_counter() - started)
+
+    def _charge(self, work: Callable[[], None]) -> None:
+        """Do what is not asked for by a datagram, at the peer's expense if it is not known."""
+        gate, started = self._gate, perf_counter()
+        work()
+        if gate is not None:
+            gate.spend(perf_counter() - started)
 
     def stray_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Take a datagram for an unknown connection id: the peer may have lost its memory."""
@@ -305,11 +320,9 @@ class QuicTransport:
         self._advance(now)
 
     def batch_received(self, now: float) -> None:
-        """Act on the datagrams that came, and answer."""
-        gate, started = self._gate, perf_counter()
-        self._act(now)
-        if gate is not None:
-            gate.spend(perf_counter() - started)
+        """Act on the datagrams that came, and answer; what was postponed is acted on by itself."""
+        if self._gate is None:
+            self._act(now)
 
     def _act(self, now: float) -> None:
         if self._closed.done():
@@ -367,6 +380,9 @@ class QuicTransport:
             logger.info("%s: no other address either: %s", self._name, failure)
 
     def _tick(self) -> None:
+        self._charge(self._tick_now)
+
+    def _tick_now(self) -> None:
         self._timer = None
         if self._flush_due or self._final is not None:
             # Which looks at the timer too, and sends all at once.
@@ -502,7 +518,7 @@ class QuicTransport:
         """Once for all that is sent in this turn of the event loop."""
         if not self._flush_due:
             self._flush_due = True
-            self._loop.call_soon(self._flush_now)
+            self._loop.call_soon(self._charge, self._flush_now)
 
     def _schedule_answer(self) -> None:
         """Once the application has had its say: what it sends goes out with the acknowledgement.
@@ -516,7 +532,7 @@ class QuicTransport:
         if self._is_client:
             self._loop.call_soon(self._loop.call_soon, self._flush_now)
         else:
-            self._loop.call_soon(self._flush_now)
+            self._loop.call_soon(self._charge, self._flush_now)
 
     def _flush_now(self) -> None:
         self._flush_due = False

@@ -2,10 +2,10 @@
 
 Whoever begins a handshake costs more than anybody who was there before: a state, the server's
 signature. So half-open handshakes are counted, those of proven addresses by address as well, and
-what they cost is put down to the strangers of a `Gate`; where that is too much, an address has one
-at a time. Where all places are taken, the address with the most makes room for others, and else the
-oldest handshake once it is `PATIENCE` old: a client needs two round trips, whoever only wants the
-place keeps it. A client that is not answered asks again by itself.
+what they cost is put down to the strangers of a `Gate`, whose addresses have it in turns. Where all
+places are taken, the address with the most makes room for others, and else the oldest handshake
+once it is `PATIENCE` old: a client needs two round trips, whoever only wants the place keeps it. A
+client that is not answered asks again by itself.
 """
 
 import logging
@@ -13,8 +13,9 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
@@ -178,23 +179,54 @@ class QuicListener:
     def _accept(
         self, datagram: bytes, connection_id: bytes, path: Path, now: float
     ) -> Destination | None:
-        """A new connection, or None where its client is to come again or to stay away.
+        """A new connection, or None where its client has to wait, to come again or to stay away.
 
         Where many handshakes are half done, or have cost much, the clients may not exist: from then
         on a client has to show that it gets what is sent to its address, before anything is kept
         for it.
         """
-        if self._closing:
-            return None
-        started = perf_counter()
+        gate, started = self._gate, perf_counter()
+        if self._closing or not self._may_begin(datagram, path, now):
+            transport = None
+        elif gate is None:
+            transport = self._begin(datagram, connection_id, path, now)
+        else:
+            transport = None
+            begin = partial(self._begin_postponed, gate, datagram, connection_id, path)
+            gate.postpone(endpoint(path[0])[0], len(datagram), begin)
+        if gate is not None:
+            gate.spend(perf_counter() - started)
+        return transport
+
+    def _may_begin(self, datagram: bytes, path: Path, now: float) -> bool:
+        """Whether a client need not show first that its address is its own; else it is asked to."""
+        if not self._is_crowded() or self._retry.original_id(datagram, path, now) is not None:
+            return True
+        challenge = self._retry.challenge(datagram, path, now)
+        if challenge is not None:
+            host, port = endpoint(path[0])
+            self._refusals.note(Refusal.UNPROVEN, f"{host}:{port}")
+            self._reply(challenge, path)
+        return False
+
+    def _begin_postponed(
+        self, gate: Gate, datagram: bytes, connection_id: bytes, path: Path
+    ) -> None:
+        """Begin the connection of a datagram that has had to wait, unless another one did."""
+        started, now = perf_counter(), monotonic()
+        destination = self._router.owner(connection_id)
+        if destination is None and not self._closing:
+            destination = self._begin(datagram, connection_id, path, now)
+        gate.spend(perf_counter() - started)
+        if destination is not None:
+            destination.datagram_received(datagram, path, now)
+
+    def _begin(
+        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+    ) -> QuicTransport | None:
+        """Make the connection of a client's first datagram, which is not taken yet."""
         host, port = endpoint(path[0])
         original_id = self._retry.original_id(datagram, path, now)
-        if original_id is None and self._is_crowded():
-            challenge = self._retry.challenge(datagram, path, now)
-            if challenge is not None:
-                self._refusals.note(Refusal.UNPROVEN, f"{host}:{port}")
-                self._reply(challenge, path)
-            return None
         made = self._engines.usual if client_id(datagram) else self._engines.nameless
         if made is None:
             logger.info("%s: a client is turned away, as %s", self.url, NAMELESS)
@@ -232,10 +264,8 @@ class QuicListener:
         self._half_open[transport] = _HalfOpen(now, proven)
         if proven:
             self._half_open_of[proven] += 1
-        if self._gate is None:
-            return transport
-        transport.restrict(self._gate)
-        self._gate.spend(perf_counter() - started)
+        if self._gate is not None:
+            transport.restrict(self._gate)
         return transport
 
     def _has_room(self, host: str, proven: str, now: float) -> bool:
@@ -243,9 +273,6 @@ class QuicListener:
         options, gate = self._options, self._gate
         if proven and self._half_open_of[proven] >= options.max_half_open_of_address:
             self._refusals.note(Refusal.HALF_OPEN_OF_ADDRESS, host)
-            return False
-        if gate is not None and gate.busy and self._half_open_of[proven]:
-            self._refusals.note(Refusal.BUSY, host)
             return False
         if gate is not None and not gate.admits(host):
             return False

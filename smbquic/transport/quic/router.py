@@ -60,6 +60,10 @@ class Router:
         """Datagrams for this connection id are for `owner`."""
         self._owners[connection_id] = owner
 
+    def owner(self, connection_id: bytes) -> Destination | None:
+        """Whom datagrams for this connection id are for."""
+        return self._owners.get(connection_id)
+
     def remove(self, connection_id: bytes) -> None:
         """Nobody owns this connection id any more."""
         self._owners.pop(connection_id, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -193,6 +194,9 @@ class Closed:
 
     def expect(self, host: str) -> None:
         self.expected.append(host)
+
+    def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
+        raise AssertionError
 
     def spend(self, seconds: float) -> None:
         raise AssertionError

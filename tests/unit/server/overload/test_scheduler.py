@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -125,6 +126,57 @@ async def test_the_addresses_of_strangers_take_turns(clock: Clock) -> None:
 
     assert "".join(went_on) == "bcabaa"
     assert not strangers.must_wait()
+
+
+async def test_what_strangers_send_waits_for_the_turn_of_its_address(clock: Clock) -> None:
+    strangers = Fairness(Limits(strangers_share=0.1), clock).strangers
+    strangers.spend(BURST + 0.1)
+    received: list[str] = []
+    done = asyncio.Event()
+
+    def receive(place: str) -> None:
+        received.append(place)
+        if len(received) == 6:
+            done.set()
+
+    for place in "aaaabc":
+        assert strangers.postpone(place, 1200, partial(receive, place))
+    await asyncio.sleep(0)
+    assert not received
+    assert strangers.must_wait()
+    clock.now += 1.0
+    async with asyncio.timeout(60):
+        await done.wait()
+
+    assert "".join(received) == "abcaaa"
+
+
+async def test_what_strangers_send_is_dropped_where_as_much_waits_as_may(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strangers = Fairness(Limits(), clock).strangers
+    waiting = asyncio.Event()
+
+    def fill(place: str, size: int) -> int:
+        count = 0
+        while strangers.postpone(place, size, waiting.set):
+            count += 1
+        return count
+
+    assert fill("a", 1200) == module.MAX_POSTPONED_OF_ADDRESS
+    assert strangers.is_crowded
+    assert not strangers.busy
+    assert fill("b", 64 << 10) == (module.MAX_POSTPONED_BYTES - 64 * 1200) // (64 << 10)
+    assert strangers.postpone("c", 1200, waiting.set)
+    monkeypatch.setattr(module, "MAX_POSTPONED", 200)
+    assert sum(fill(str(number), 1) for number in range(20)) == 200 - 64 - 62 - 1
+    async with asyncio.timeout(60):
+        while strangers.must_wait():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    assert waiting.is_set()
+    assert not strangers.is_crowded
+    assert fill("a", 1200) == module.MAX_POSTPONED_OF_ADDRESS
 
 
 class Stranger:

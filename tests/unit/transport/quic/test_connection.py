@@ -325,6 +325,15 @@ class Gate:
     def __init__(self) -> None:
         self.refusals = Refusals(lambda *_: None)
         self.charges = 0
+        self.postponed: list[Callable[[], object]] = []
+
+    def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
+        self.postponed.append(receive)
+        return True
+
+    def go_on(self) -> None:
+        while self.postponed:
+            self.postponed.pop(0)()
 
     def admits(self, host: str) -> bool:
         return True
@@ -341,12 +350,16 @@ class Gate:
 
 async def test_all_that_a_stranger_sends_is_charged_and_limited() -> None:
     bench, gate = Bench(is_client=False), Gate()
-    bench.transport.restrict(gate)
     bench.establish()
+    bench.transport.restrict(gate)
     before = gate.charges
     for _ in range(3):
         bench.feed(bytes(1000))
-    assert gate.charges == before + 6
+    assert gate.charges == before
+    assert bench.transport.flow().messages == 0
+    gate.go_on()
+    assert gate.charges == before + 3
+    assert bench.transport.flow().messages == 750
     bench.transport.run_received(bytes(connection.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
     bench.transport.run_received(bytes(1200), 1200, PATH, 1.0)
 
@@ -356,10 +369,24 @@ async def test_all_that_a_stranger_sends_is_charged_and_limited() -> None:
         await bench.transport.send(b"too late")
 
 
+async def test_what_was_postponed_is_dropped_with_the_connection() -> None:
+    bench, gate = Bench(is_client=False), Gate()
+    bench.establish()
+    bench.transport.restrict(gate)
+    bench.feed(bytes(1000))
+    bench.engine.terminated = True
+    bench.transport.abort(ConnectionClosed("enough"))
+    taken = len(bench.engine.pieces)
+    gate.go_on()
+
+    assert bench.engine.freed == 1
+    assert len(bench.engine.pieces) == taken
+
+
 async def test_who_has_logged_on_is_not_restricted_any_more() -> None:
     bench, gate = Bench(is_client=False), Gate()
-    bench.transport.restrict(gate)
     bench.establish()
+    bench.transport.restrict(gate)
     bench.transport.authenticated()
     charges = gate.charges
     bench.transport.run_received(bytes(connection.UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0)
