@@ -40,7 +40,7 @@ class WireError(RemoteProtocolError):
 
 
 class SecurityError(RemoteProtocolError):
-    """A signature, a seal or a negotiation that does not verify."""
+    """A signature, an encrypted message or a negotiation that does not verify."""
 
     def __init__(self, message: str, status: NtStatus = NtStatus.ACCESS_DENIED) -> None:
         super().__init__(message, status)

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from copy import copy
 
-from smbquic.auth import ntlm_keys
 from smbquic.auth.guard import Watch
 from smbquic.auth.identity import Identity
-from smbquic.auth.ntlm_messages import (
+from smbquic.auth.ntlm import keys
+from smbquic.auth.ntlm.messages import (
     CHALLENGE_SIZE,
     SIGNATURE,
     AuthenticateMessage,
@@ -26,7 +26,7 @@ from smbquic.auth.ntlm_messages import (
     encode_av_pairs,
 )
 from smbquic.auth.service_binding import ServiceBinding
-from smbquic.auth.spnego_tokens import NTLMSSP, NegState, NegTokenInit, NegTokenResp, encode_hint
+from smbquic.auth.spnego.tokens import NTLMSSP, NegState, NegTokenInit, NegTokenResp, encode_hint
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError, WireError
 from smbquic.ntstatus import NtStatus
@@ -56,7 +56,7 @@ MAX_MECH_LIST = 1024
 _PROOF_SIZE = 16
 _NTLMV1_SIZE = 24
 _MAX_NETBIOS_NAME = 15
-_NOBODYS_KEY = bytes(ntlm_keys.KEY_SIZE)
+_NOBODYS_KEY = bytes(keys.KEY_SIZE)
 """SessionBaseKey of a client that gives no name. [MS-NLMP] 3.2.5.1.2"""
 
 
@@ -97,7 +97,7 @@ class Authenticator:
             (AvId.DNS_COMPUTER_NAME, utf16(server_name)),
         )
         # Stands in for the hash of an account that does not exist, so that it costs as much time.
-        self._nobody = random(ntlm_keys.KEY_SIZE)
+        self._nobody = random(keys.KEY_SIZE)
 
     def hint(self) -> bytes:
         """The NegTokenInit2 for NEGOTIATE's security buffer. [MS-SPNG] 3.2.5.2."""
@@ -257,7 +257,7 @@ class Acceptor:
         return self._sign_mech_list(session_key, from_server=True)
 
     def _sign_mech_list(self, session_key: bytes, *, from_server: bool) -> bytes:
-        return ntlm_keys.first_signature(
+        return keys.first_signature(
             self._flags, session_key, self._mech_list, from_server=from_server
         )
 
@@ -318,11 +318,9 @@ class Acceptor:
         proof = message.nt_challenge_response[:_PROOF_SIZE]
         challenge = message.nt_challenge_response[_PROOF_SIZE:]
         for domain in (message.domain_name, ""):  # some clients leave it out of the computation
-            key = ntlm_keys.response_key(hashed, message.user_name, domain)
-            if hmac.compare_digest(
-                proof, ntlm_keys.nt_proof(key, self._server_challenge, challenge)
-            ):
-                return ntlm_keys.session_base_key(key, proof)
+            key = keys.response_key(hashed, message.user_name, domain)
+            if hmac.compare_digest(proof, keys.nt_proof(key, self._server_challenge, challenge)):
+                return keys.session_base_key(key, proof)
         return None
 
     def _export_key(self, message: AuthenticateMessage, base_key: bytes) -> bytes:
@@ -330,11 +328,11 @@ class Acceptor:
         if not (signs and self._flags & NegotiateFlags.KEY_EXCH):
             return base_key
         encrypted = message.encrypted_random_session_key
-        if len(encrypted) != ntlm_keys.KEY_SIZE:
+        if len(encrypted) != keys.KEY_SIZE:
             raise AuthenticationError(
                 "the client negotiated a key exchange and sent no key", NtStatus.INVALID_PARAMETER
             )
-        return ntlm_keys.exported_session_key(base_key, encrypted)
+        return keys.exported_session_key(base_key, encrypted)
 
     def _check_mic(
         self, message: AuthenticateMessage, challenge: ClientChallenge, session_key: bytes
@@ -342,7 +340,7 @@ class Acceptor:
         """A client that can make a MIC says so under its proof, where nobody can take it away."""
         if not challenge.av_flags & AvFlags.MIC_PROVIDED:
             return
-        mic = ntlm_keys.exchange_mic(
+        mic = keys.exchange_mic(
             session_key, (self._negotiate_message, self._challenge_message, message.without_mic)
         )
         if not hmac.compare_digest(mic, message.mic):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import spnego
 from spnego.channel_bindings import GssChannelBindings
 
-from smbquic.auth.ntlm_keys import KEY_SIZE, nt_hash
+from smbquic.auth.ntlm.keys import KEY_SIZE, nt_hash
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from smbquic.auth.ntlm_keys import nt_hash
+from smbquic.auth.ntlm.keys import nt_hash
 from smbquic.errors import UsersError
 
 _log = logging.getLogger(__name__)

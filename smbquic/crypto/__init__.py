@@ -1,4 +1,4 @@
-"""The cryptography of SMB 2 and 3: key derivation, signing, sealing, preauthentication integrity.
+"""The cryptography of SMB 2 and 3: key derivation, signatures, encryption, preauthentication hash.
 
 Nothing here does I/O, asks for the time or draws random numbers: nonces are arguments.
 """

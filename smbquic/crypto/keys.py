@@ -62,7 +62,7 @@ _SMB_3_1_1 = _Schedule(
 def derive_session_keys(
     dialect: int, session_key: bytes, *, cipher: Cipher | None, preauth_hash: bytes | None
 ) -> SessionKeys:
-    """Derive what a session signs and seals with. [MS-SMB2] 3.2.5.3.1, 3.3.5.5.3.
+    """Derive what a session signs and encrypts with. [MS-SMB2] 3.2.5.3.1, 3.3.5.5.3.
 
     `session_key` is what the authentication gave, whole: 16 bytes or more, else
     LocalProtocolError. `cipher` is the connection's, None if

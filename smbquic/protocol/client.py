@@ -1,7 +1,7 @@
 """The client's side of one SMB connection, without I/O. [MS-SMB2] 3.2
 
 Requests go in through `ClientConnection.request` and `compound` and come out as buffers to send;
-received messages go in through `receive` and come out as responses that were unsealed, verified
+received messages go in through `receive` and come out as responses that were decrypted, verified
 and matched with their request.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbquic.auth.initiator import Initiator
+from smbquic.crypto.compression import Compression
 from smbquic.crypto.keys import SESSION_KEY_SIZE, derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import (
@@ -18,20 +19,20 @@ from smbquic.errors import (
     RemoteProtocolError,
     SecurityError,
     StatusError,
-    WireError,
 )
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol import negotiation
+from smbquic.protocol import negotiation, transform
 from smbquic.protocol.credits import CreditPool, credit_charge
-from smbquic.protocol.message import UNSOLICITED, elements, padding, total
+from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings, EncryptionPolicy
+from smbquic.protocol.transform import OutgoingElement
 from smbquic.wire.cancel import CancelRequest
-from smbquic.wire.cursor import HEADER_SIZE, Buffer
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
-from smbquic.wire.header import PROTOCOL_ID, Command, Header, HeaderFlags
+from smbquic.wire.header import Command, Header, HeaderFlags
 from smbquic.wire.ioctl import (
     IoctlFlags,
     IoctlRequest,
@@ -47,7 +48,6 @@ from smbquic.wire.session_setup import (
     SessionSetupRequest,
     SessionSetupResponse,
 )
-from smbquic.wire.transform import TRANSFORM_PROTOCOL_ID, TransformHeader
 
 _MAX_CREDIT_REQUEST = 0xFFFF
 _VALIDATE_RESPONSE_SIZE = 24
@@ -55,7 +55,6 @@ _VALIDATE_RESPONSE_SIZE = 24
 # Plain integers: IntFlag takes its time, and these are used for each message.
 _RELATED = int(HeaderFlags.RELATED_OPERATIONS)
 _ASYNC = int(HeaderFlags.ASYNC_COMMAND)
-_SIGNED = int(HeaderFlags.SIGNED)
 
 
 @dataclass(slots=True)
@@ -196,34 +195,24 @@ class ClientConnection:
         charges = [self.charge(body) for body in bodies]
         if sum(charges) > self.credits:
             raise LocalProtocolError(f"{sum(charges)} credits wanted, {self.credits} there")
-        sealing = self._sealing(session, encrypt=encrypt)
+        encryption = self._encryption(session, encrypt=encrypt)
         message_ids: list[int] = []
-        message: list[Buffer] = []
+        outgoing: list[OutgoingElement] = []
         for index, body in enumerate(bodies):
             message_id = self._pool.spend(charges[index])
             message_ids.append(message_id)
             self._outstanding[message_id] = _Outstanding(body.command, session, tree_id, encrypt)
-            parts = body.buffers()
-            size = 0
-            if index < len(bodies) - 1:
-                size = HEADER_SIZE + total(parts)
-                filler = padding(size)
-                parts = [*parts, filler]
-                size += len(filler)
             header = Header(
                 body.command,
                 message_id=message_id,
                 credit_charge=charges[index] if self._multi_credit else 0,
                 credits=self._credits_to_ask(charges[index]),
                 flags=_RELATED if related and index else 0,
-                next_command=size,
                 tree_id=tree_id,
                 session_id=session.id if session else 0,
             )
-            message += self._signed(header, parts, session, sealed=sealing is not None)
-        if sealing is not None:
-            message = sealing.seal(message)
-        return SentCompound(message_ids, message)
+            outgoing.append(self._element(header, body, session, encryption))
+        return SentCompound(message_ids, transform.send(outgoing, encryption, self._compression))
 
     @property
     def _multi_credit(self) -> bool:
@@ -233,9 +222,13 @@ class ClientConnection:
         missing = max(self.settings.credits_wanted - self._pool.available, 0)
         return min(charge + missing, _MAX_CREDIT_REQUEST)
 
+    @property
+    def _compression(self) -> Compression | None:
+        return self.negotiated.compression if self.negotiated else None
+
     @staticmethod
-    def _sealing(session: ClientSession | None, *, encrypt: bool) -> Protection | None:
-        """What seals a request, if it is to be sealed. [MS-SMB2] 3.2.4.1.8"""
+    def _encryption(session: ClientSession | None, *, encrypt: bool) -> Protection | None:
+        """Return the keys to encrypt a request with, if it has to be. [MS-SMB2] 3.2.4.1.8"""
         if session is None or not session.established:
             return None
         if not (session.encrypt_data or encrypt):
@@ -244,23 +237,21 @@ class ClientConnection:
             raise SecurityError("encryption is demanded, but a guest's session has no key for it")
         return session.protection
 
-    def _signed(
-        self, header: Header, parts: list[Buffer], session: ClientSession | None, *, sealed: bool
-    ) -> list[Buffer]:
-        """A header, signed if need be, and what follows it. [MS-SMB2] 3.2.4.1.1"""
-        signing = session.protection if session and self._must_sign(header, session) else None
-        if signing is None or sealed:
-            return [header.encode(), *parts]
-        header.flags |= _SIGNED
-        raw = bytearray(header.encode())
-        cancel = header.command == Command.CANCEL
-        signing.sign(raw, parts, header.message_id, cancel=cancel)
-        return [raw, *parts]
-
-    def _must_sign(self, header: Header, session: ClientSession) -> bool:
-        # In 3.1.1 a signed TREE_CONNECT proves the negotiation even where nothing else is signed.
-        proves = header.command == Command.TREE_CONNECT and self.dialect == Dialect.SMB_3_1_1
-        return session.signing_required or proves
+    def _element(
+        self,
+        header: Header,
+        body: Message,
+        session: ClientSession | None,
+        encryption: Protection | None,
+    ) -> OutgoingElement:
+        """Decide whether a request is signed. [MS-SMB2] 3.2.4.1.1"""
+        signing = None
+        if session is not None and encryption is None:
+            # In 3.1.1 a signed TREE_CONNECT proves the negotiation even where nothing else is
+            # signed.
+            proves = header.command == Command.TREE_CONNECT and self.dialect == Dialect.SMB_3_1_1
+            signing = session.protection if session.signing_required or proves else None
+        return OutgoingElement(header, body.buffers(), signing)
 
     def cancel(self, message_id: int) -> list[Buffer]:
         """A CANCEL for an outstanding request; it has no answer of its own. [MS-SMB2] 3.2.4.24
@@ -278,41 +269,38 @@ class ClientConnection:
             tree_id=target.tree_id,
             session_id=target.session.id if target.session else 0,
         )
-        sealing = self._sealing(target.session, encrypt=target.encrypt)
-        message = self._signed(
-            header, CancelRequest().buffers(), target.session, sealed=sealing is not None
-        )
-        return message if sealing is None else sealing.seal(message)
+        encryption = self._encryption(target.session, encrypt=target.encrypt)
+        element = self._element(header, CancelRequest(), target.session, encryption)
+        return transform.send([element], encryption)
 
     # --- receiving --------------------------------------------------------------------------
 
     def receive(self, message: memoryview) -> list[Response]:
-        """Unseal, verify and take apart one message. [MS-SMB2] 3.2.5.1
+        """Decrypt one message, verify its responses and find their requests. [MS-SMB2] 3.2.5.1
 
         Raises `RemoteProtocolError` (`WireError`, `SecurityError`) when the connection cannot go
-        on. Answers to nothing are left out.
+        on. Responses to nothing are left out.
         """
         if self.negotiated and len(message) > self.settings.max_size + MESSAGE_OVERHEAD:
             raise RemoteProtocolError(f"a message of {len(message)} bytes")
-        protocol_id = bytes(message[:4])
-        sealed_for: ClientSession | None = None
-        if protocol_id == TRANSFORM_PROTOCOL_ID:
-            session_id = TransformHeader.decode(message).session_id
-            sealed_for = self._sessions.get(session_id)
-            if sealed_for is None or sealed_for.protection is None:
-                raise SecurityError(f"encrypted for the unknown session {session_id:#x}")
-            message = sealed_for.protection.unseal(message)
-        elif protocol_id != PROTOCOL_ID:
-            raise WireError(f"a message that starts with {protocol_id.hex()}")
+        elements, encrypted_with = transform.receive(
+            message, self._find_protection, self._compression
+        )
         responses = []
-        for header, raw in elements(message):
-            response = self._check(header, raw, sealed_for)
+        for header, raw in elements:
+            response = self._check(header, raw, encrypted_with)
             if response is not None:
                 responses.append(response)
         return responses
 
+    def _find_protection(self, session_id: int) -> Protection:
+        session = self._sessions.get(session_id)
+        if session is None or session.protection is None:
+            raise SecurityError(f"encrypted for the unknown session {session_id:#x}")
+        return session.protection
+
     def _check(
-        self, header: Header, raw: memoryview, sealed_for: ClientSession | None
+        self, header: Header, raw: memoryview, encrypted_with: Protection | None
     ) -> Response | None:
         if not header.is_response:
             raise RemoteProtocolError("a request came from the server")
@@ -330,7 +318,7 @@ class ClientConnection:
             )
         status = NtStatus.of(header.status)
         pending = status == NtStatus.PENDING and header.is_async
-        self._verify(header, raw, outstanding, sealed_for, status, pending=pending)
+        self._verify(header, raw, outstanding, encrypted_with, status, pending=pending)
         self._pool.grant(header.credits)
         if pending:
             outstanding.async_id = header.async_id
@@ -344,16 +332,18 @@ class ClientConnection:
         header: Header,
         raw: memoryview,
         outstanding: _Outstanding,
-        sealed_for: ClientSession | None,
+        encrypted_with: Protection | None,
         status: NtStatus,
         *,
         pending: bool,
     ) -> None:
         """[MS-SMB2] 3.2.5.1.1.1, 3.2.5.1.3"""
         session = outstanding.session
-        if sealed_for is not None:
-            if session is not sealed_for:
-                raise SecurityError("the response is sealed for another session than its request")
+        if encrypted_with is not None:
+            if session is None or session.protection is not encrypted_with:
+                raise SecurityError(
+                    "the response is encrypted for another session than its request"
+                )
             return
         if session is None or not session.established:
             return  # `session_setup_answer` looks at the signature of the final SESSION_SETUP

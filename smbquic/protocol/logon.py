@@ -290,7 +290,7 @@ class Logon:
             negotiated.dialect, binding.acceptor.session_key, preauth_hash=binding.preauth.value
         )
         signer = Signer(negotiated.signing_algorithm, key)
-        self._state.protections[session.id] = session.protection.rekeyed(signer)
+        self._state.protections[session.id] = session.protection.for_channel(signer)
         self._state.sessions[session.id] = session
         self._state.constrained = False
         session.channels += 1

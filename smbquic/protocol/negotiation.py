@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from smbquic.crypto.compression import Compression
 from smbquic.errors import RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import (
@@ -51,13 +52,15 @@ class Negotiated:
     """What holds on the connection from now on. Sizes in bytes.
 
     `transport_security`: both ends agreed that QUIC's encryption is enough, so that no SMB
-    message is sealed. `encryption_required`: the server takes no session that is not sealed.
+    message is encrypted. `encryption_required`: the server accepts no session that does not
+    encrypt.
     """
 
     dialect: Dialect
     signing_algorithm: SigningAlgorithm
     signing_required: bool
     cipher: Cipher | None = None
+    compression: Compression | None = None
     transport_security: bool = False
     encryption_required: bool = False
     multi_credit: bool = False

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from smbquic.errors import RemoteProtocolError, WireError
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol import transform
 from smbquic.protocol.credits import CREDIT_SIZE, payload_size
-from smbquic.protocol.message import elements
+from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Compound, Request
-from smbquic.protocol.session import Session
 from smbquic.protocol.state import ConnectionState
 from smbquic.wire import smb1
-from smbquic.wire.header import PROTOCOL_ID, Command, Header
+from smbquic.wire.header import Command, Header
 from smbquic.wire.messages import decode_request
-from smbquic.wire.transform import TRANSFORM_PROTOCOL_ID, TransformHeader
 
 _SESSIONLESS = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP, Command.ECHO, Command.CANCEL})
 _AFTER_EXPIRY = _SESSIONLESS | {Command.LOGOFF, Command.CLOSE, Command.LOCK}
@@ -29,34 +28,46 @@ class MultiProtocolNegotiate:
 
 
 class Receiver:
-    """Unseals, verifies, charges for and decodes what a client sends."""
+    """Decrypts, verifies, charges for and decodes what a client sends."""
 
     def __init__(self, state: ConnectionState) -> None:
         self._state = state
 
     def receive(self, message: memoryview) -> list[Request]:
-        """Unseal, verify and take apart one transport message. [MS-SMB2] 3.3.5.2
+        """Decrypt one transport message and return its requests. [MS-SMB2] 3.3.5.2
 
-        Requests come back in the order in which they are to be handled. Raises
-        `RemoteProtocolError` (`WireError`, `SecurityError`) for what ends the connection.
+        They come in the order in which they are to be handled. Raises `RemoteProtocolError`
+        (`WireError`, `SecurityError`) for what ends the connection.
         """
-        if len(message) > self._state.max_message:
+        state = self._state
+        if len(message) > state.max_message:
             raise RemoteProtocolError(f"a message of {len(message)} bytes")
-        protocol_id = bytes(message[:4])
-        if protocol_id == PROTOCOL_ID:
-            return self._take_apart(message, None)
-        if protocol_id == TRANSFORM_PROTOCOL_ID:
-            session_id = TransformHeader.decode(message).session_id
-            session = self._state.sessions.get(session_id)
-            protection = self._state.protections.get(session_id)
-            if session is None or protection is None:
-                raise RemoteProtocolError(f"encrypted for the unknown session {session_id:#x}")
-            if self._state.constrained:
-                raise RemoteProtocolError("encrypted before anybody has said who he is")
-            return self._take_apart(protection.unseal(message), session)
         if smb1.is_smb1(message):
             return [self._multi_protocol_request(message)]
-        raise WireError(f"a message that starts with {protocol_id.hex()}")
+        elements, encrypted_with = transform.receive(
+            message, self._find_protection, state.compression
+        )
+        requests: list[Request] = []
+        previous: Request | None = None
+        for header, raw in elements:
+            previous = self._check(header, raw, encrypted_with, previous)
+            requests.append(previous)
+        if len(requests) > 1:
+            # A CANCEL has no response, so nobody waits for one.
+            compound = Compound(open=sum(r.header.command != Command.CANCEL for r in requests))
+            for request in requests:
+                request.compound = compound
+        return requests
+
+    def _find_protection(self, session_id: int) -> Protection:
+        """Return the keys of a session, before anything is decrypted. [MS-SMB2] 3.3.5.2.1.1"""
+        protection = self._state.protections.get(session_id)
+        if protection is None:
+            raise RemoteProtocolError(f"encrypted for the unknown session {session_id:#x}")
+        if self._state.constrained:
+            # Everybody knows the keys of an anonymous session: they prove nothing.
+            raise RemoteProtocolError("encrypted before anybody has said who he is")
+        return protection
 
     def _multi_protocol_request(self, message: memoryview) -> Request:
         if self._state.negotiated is not None or self._state.multi_protocol:
@@ -68,23 +79,11 @@ class Receiver:
         self._state.outstanding[0] = request
         return request
 
-    def _take_apart(self, message: memoryview, sealed_for: Session | None) -> list[Request]:
-        requests: list[Request] = []
-        previous: Request | None = None
-        for header, raw in elements(message):
-            previous = self._check(header, raw, sealed_for, previous)
-            requests.append(previous)
-        if len(requests) > 1:
-            compound = Compound(open=sum(r.header.command != Command.CANCEL for r in requests))
-            for request in requests:
-                request.compound = compound
-        return requests
-
     def _check(
         self,
         header: Header,
         raw: memoryview,
-        sealed_for: Session | None,
+        encrypted_with: Protection | None,
         previous: Request | None,
     ) -> Request:
         if header.is_response:
@@ -93,16 +92,19 @@ class Receiver:
         negotiated = self._state.negotiated
         if negotiated is None and command != Command.NEGOTIATE:
             raise RemoteProtocolError(f"the command {command:#x} before NEGOTIATE")
-        request = Request(header, None, raw, encrypted=sealed_for is not None)
+        request = Request(header, None, raw, encrypted=encrypted_with is not None)
         request.related = header.is_related
         request.previous = previous
         request.session_id = header.session_id
         request.tree_id = header.tree_id
         if command != Command.CANCEL:
             charge = header.credit_charge if negotiated and negotiated.multi_credit else 1
+            # Before anything else is looked at: what a request costs is paid whatever becomes of
+            # it, and an id that was not granted ends the connection. A CANCEL has the id of what
+            # it cancels and costs nothing.
             self._state.window.consume(header.message_id, charge or 1)
             self._state.outstanding[header.message_id] = request
-        request.failure = self._check_session(request, sealed_for)
+        request.failure = self._check_session(request, encrypted_with)
         if request.failure is None:
             try:
                 request.body = decode_request(command, raw)
@@ -112,8 +114,13 @@ class Receiver:
                 request.failure = self._check_charge(request)
         return request
 
-    def _check_session(self, request: Request, sealed_for: Session | None) -> NtStatus | None:
-        """[MS-SMB2] 3.3.5.2.4, 3.3.5.2.7.2, 3.3.5.2.9"""
+    def _check_session(
+        self, request: Request, encrypted_with: Protection | None
+    ) -> NtStatus | None:
+        """Find the request's session and verify its signature; the failure, if there is one.
+
+        [MS-SMB2] 3.3.5.2.4, 3.3.5.2.7.2, 3.3.5.2.9
+        """
         header = request.header
         if request.related:
             if request.previous is None or request.previous.session is None:
@@ -125,7 +132,8 @@ class Receiver:
         session = request.session
         if session is not None:
             request.protection = self._state.protections.get(session.id)
-        if sealed_for is not None and session is not sealed_for:
+        if encrypted_with is not None and request.protection is not encrypted_with:
+            # Who has the keys of one session must not act in another one.
             raise RemoteProtocolError("the request is for another session than its encryption")
         if header.is_signed and not request.encrypted:
             failure = self._check_signature(request)
@@ -136,6 +144,7 @@ class Receiver:
         if session is None:
             return NtStatus.USER_SESSION_DELETED
         if session.is_valid:
+            # An expired session may still put its things away, and log on again.
             if session.expired and header.command not in _AFTER_EXPIRY:
                 return NtStatus.NETWORK_SESSION_EXPIRED
             if session.encrypt_data and not request.encrypted:

@@ -15,10 +15,10 @@ from smbquic.wire.header import Header
 class Request:
     """One SMB2 request, checked as far as the connection and the session can.
 
-    `failure`: malformed, unsigned, for an unknown session...: answer with it and handle nothing.
+    `failure`: malformed, unsigned, for an unknown session...: respond with it, handle nothing.
     `session_id` and `tree_id` are those that the response will carry; related requests have
     their predecessor's session already, the tree is the server's business. `raw` is the whole
-    element as received. `protection` signs and seals the response; `preauth` is the hash that
+    element as received. `protection` signs and encrypts the response; `preauth` is the hash that
     takes in the response to an unfinished logon. `async_id` is non-zero once an interim response
     was made.
     """
@@ -41,8 +41,8 @@ class Request:
 
 
 @dataclass(slots=True, eq=False)
-class Answer:
-    """The status and the body of a response, before it has a header."""
+class PreparedResponse:
+    """The status and the body of a response that has no header yet."""
 
     request: Request
     status: NtStatus
@@ -51,10 +51,10 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Compound:
-    """Requests that came in one message, and the answers that wait for the others.
+    """Requests that came in one message, and the responses that wait for the others.
 
-    `open` counts the requests that were not answered yet.
+    `open` counts the requests that have no response yet.
     """
 
     open: int
-    answers: list[Answer] = field(default_factory=list)
+    responses: list[PreparedResponse] = field(default_factory=list)

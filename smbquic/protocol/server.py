@@ -1,9 +1,9 @@
 """The server's side of one SMB connection, without I/O. [MS-SMB2] 3.3
 
-Messages go in through `ServerConnection.receive` and come out as requests that were unsealed,
-verified, and charged for; answers go in through `respond` and `fail` and come out as the buffers
-to send. NEGOTIATE and SESSION_SETUP are settled here; what any other request means is up to the
-server above.
+Messages go in through `ServerConnection.receive` and come out as requests that were decrypted,
+verified, and charged for; responses go in through `respond` and `fail` and come out as the
+buffers to send. NEGOTIATE and SESSION_SETUP are handled here; what any other request means is up
+to the server above.
 """
 
 from collections.abc import Callable

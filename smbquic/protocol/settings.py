@@ -44,7 +44,7 @@ class SigningPolicy(Enum):
 
 
 class EncryptionPolicy(Enum):
-    """Whether SMB messages are sealed."""
+    """Whether SMB messages are encrypted."""
 
     OFF = "off"
     ALLOWED = "allowed"

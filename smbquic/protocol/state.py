@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from smbquic.crypto.compression import Compression
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.protocol.credits import CommandWindow
 from smbquic.protocol.negotiation import Negotiated
@@ -14,11 +15,11 @@ from smbquic.wire.negotiate import Dialect
 
 @dataclass(slots=True, eq=False)
 class ConnectionState:
-    """Shared by the halves of a `ServerConnection` that receive, answer and log on.
+    """What the parts of a `ServerConnection` share that receive, answer and log on.
 
     `protections` holds this connection's keys by session id, `outstanding` the requests that were
     not answered by message id, `pending` those among them that had an interim response by async
-    id. `constrained` until somebody has proved who he is. `max_message` is in bytes.
+    id. `constrained` until somebody has proved who they are. `max_message` is in bytes.
     """
 
     window: CommandWindow
@@ -32,6 +33,11 @@ class ConnectionState:
     pending: dict[int, Request] = field(default_factory=dict)
     constrained: bool = True
     max_message: int = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
+
+    @property
+    def compression(self) -> Compression | None:
+        """What messages may be compressed with, if that was negotiated."""
+        return self.negotiated.compression if self.negotiated else None
 
     @property
     def dialect(self) -> Dialect | None:

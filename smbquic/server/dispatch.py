@@ -151,7 +151,7 @@ def _answer(context: Context, request: Request, result: Any) -> list[Buffer] | N
     else:
         message = protocol.respond(request, result)
     if message is None and request.compound is not None:
-        context.held += sum(map(len, request.compound.answers[-1].body))
+        context.held += sum(map(len, request.compound.responses[-1].body))
     return message
 
 

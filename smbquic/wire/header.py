@@ -11,9 +11,12 @@ from smbquic.wire.cursor import Buffer, unpack
 from smbquic.wire.flags import Flags
 
 PROTOCOL_ID = b"\xfeSMB"
+SIGNATURE_OFFSET = 48
+"""Where the last field of the header, the signature, begins."""
 
 _HEADER = Struct("<4sHHIHHIIQIIQ16s")
-_UNSIGNED = bytes(16)
+UNSIGNED = bytes(16)
+"""The signature of a message that has none."""
 
 
 class Command(IntEnum):
@@ -82,7 +85,7 @@ class Header:
     tree_id: int = 0
     async_id: int = 0
     session_id: int = 0
-    signature: bytes = _UNSIGNED
+    signature: bytes = UNSIGNED
 
     @classmethod
     def decode(cls, message: Buffer) -> Self:

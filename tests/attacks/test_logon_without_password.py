@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials, Initiator
-from smbquic.auth.ntlm_messages import AvId, ChallengeMessage, NegotiateFlags, encode_av_pairs
-from smbquic.auth.spnego_tokens import NTLMSSP, NegState, NegTokenResp, encode_hint
+from smbquic.auth.ntlm.messages import AvId, ChallengeMessage, NegotiateFlags, encode_av_pairs
+from smbquic.auth.spnego.tokens import NTLMSSP, NegState, NegTokenResp, encode_hint
 from smbquic.auth.users import UserStore
 from smbquic.crypto.keys import SessionKeys, derive_session_keys
 from smbquic.errors import AuthenticationError, LocalProtocolError, SecurityError, SmbError
@@ -92,10 +92,7 @@ class FalseServer:
         body: list[Buffer] = SessionSetupResponse(step.flags, step.token).buffers()
         if step.key is None:
             return _joined([header.encode(), *body])
-        header.flags |= int(HeaderFlags.SIGNED)
-        raw = bytearray(header.encode())
-        self._protection(session, step.key).sign(raw, body, sent.message_id)
-        return _joined([raw, *body])
+        return _joined([self._protection(session, step.key).sign(header, body), *body])
 
     def _protection(self, session: ClientSession, key: bytes) -> Protection:
         negotiated = self.client.negotiated

@@ -11,7 +11,7 @@ from impacket.spnego import (  # type: ignore[import-untyped]
 )
 
 from smbquic.auth.acceptor import MAX_MECH_LIST, MAX_NEGOTIATE, Acceptor, Authenticator
-from smbquic.auth.ntlm_messages import NegotiateFlags
+from smbquic.auth.ntlm.messages import NegotiateFlags
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus

@@ -17,8 +17,8 @@ from zlib import crc32
 
 import smbquic.auth
 import smbquic.wire
-from smbquic.auth import ntlm_messages
-from smbquic.auth.ntlm_messages import AvId
+from smbquic.auth.ntlm import messages
+from smbquic.auth.ntlm.messages import AvId
 from smbquic.errors import WireError
 from smbquic.protocol.message import elements
 from smbquic.wire import create_contexts, negotiate_contexts, oplock_break
@@ -240,10 +240,10 @@ _ADAPTERS: dict[str, Decoder] = {
             samples=lambda: _written(Request.encode, Request),
         ),
         Decoder(
-            "auth.ntlm_messages.decode_av_pairs",
-            ntlm_messages.decode_av_pairs,
-            lambda pairs: ntlm_messages.encode_av_pairs(pairs.items()),
-            samples=lambda: [ntlm_messages.encode_av_pairs([(AvId.FLAGS, bytes(4))])],
+            "auth.ntlm.messages.decode_av_pairs",
+            messages.decode_av_pairs,
+            lambda pairs: messages.encode_av_pairs(pairs.items()),
+            samples=lambda: [messages.encode_av_pairs([(AvId.FLAGS, bytes(4))])],
         ),
     )
 }

@@ -5,8 +5,8 @@ from functools import cache
 
 from smbquic.auth.acceptor import Authenticator
 from smbquic.auth.initiator import Credentials, Initiator
-from smbquic.auth.ntlm_messages import AuthenticateMessage
-from smbquic.auth.spnego_tokens import NegTokenInit, NegTokenResp
+from smbquic.auth.ntlm.messages import AuthenticateMessage
+from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from tests.fuzz.decoders import Decoder, Group, group

@@ -1,12 +1,13 @@
 """A client that does whatever it is told by the bytes of a fuzzer, over any transport.
 
-Most of what it sends is well-formed, signed and sealed as the session wants it, so that it gets
+Most of what it sends is well-formed, signed and encrypted as the session wants it, so that it gets
 past the checks of the connection; some of it is changed before it is signed, or after.
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from smbquic.auth.initiator import Initiator
 from smbquic.errors import (
@@ -20,6 +21,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import DIALECTS, ClientSettings, EncryptionPolicy
+from smbquic.protocol.transform import OutgoingElement
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.create import CreateResponse
 from smbquic.wire.cursor import Buffer
@@ -58,16 +60,15 @@ class _Over(Exception):
 
 
 class Tampering(ClientConnection):
-    """Lets `alter` change requests before they are signed and sealed."""
+    """Lets `alter` change requests before they are signed and encrypted."""
 
     alter: Callable[[Header, list[Buffer]], list[Buffer]] | None = None
 
-    def _signed(
-        self, header: Header, parts: list[Buffer], session: ClientSession | None, *, sealed: bool
-    ) -> list[Buffer]:
+    def _element(self, header: Header, *rest: Any) -> OutgoingElement:
+        element = super()._element(header, *rest)
         if self.alter is not None:
-            parts = self.alter(header, parts)
-        return super()._signed(header, parts, session, sealed=sealed)
+            element.body = self.alter(header, element.body)
+        return element
 
 
 class Player:

@@ -30,7 +30,7 @@ def main() -> None:
     except ImportError:
         sys.exit(MISSING)
     # The arithmetic of MD4 and RC4 has no decisions worth steps of their own.
-    with atheris.instrument_imports(include=["smbquic"], exclude=["smbquic.auth.ntlm_keys"]):
+    with atheris.instrument_imports(include=["smbquic"], exclude=["smbquic.auth.ntlm.keys"]):
         from tests.fuzz.targets import load
 
         target = load(given.target)

@@ -77,7 +77,7 @@ class Binding:
         )
         signer = Signer(negotiated.signing_algorithm, key)
         assert self.original.protection is not None
-        self.session.protection = self.original.protection.rekeyed(signer)
+        self.session.protection = self.original.protection.for_channel(signer)
         self.session.established = True
         self.second.client._sessions[self.session.id] = self.session
 

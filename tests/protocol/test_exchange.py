@@ -366,13 +366,13 @@ class TestBadPeer:
         [request] = pair.deliver([header.encode(), EchoRequest().encode()])
         assert request.failure == NtStatus.USER_SESSION_DELETED
 
-    def test_sealed_for_an_unknown_session(self, make_session: Callable) -> None:
+    def test_encrypted_for_an_unknown_session(self, make_session: Callable) -> None:
         pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
         pair.server.close()
         with pytest.raises(RemoteProtocolError, match="unknown session"):
             pair.ask(EchoRequest(), session)
 
-    def test_sealed_for_one_session_and_sent_to_another(self, make_session: Callable) -> None:
+    def test_encrypted_for_one_session_and_sent_to_another(self, make_session: Callable) -> None:
         pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
         other, _ = pair.log_on()
         own_id, session.id = session.id, other.id
@@ -380,7 +380,7 @@ class TestBadPeer:
             pair.ask(EchoRequest(), session)
         session.id = own_id
 
-    def test_a_changed_sealed_message(self, make_session: Callable) -> None:
+    def test_a_changed_encrypted_message(self, make_session: Callable) -> None:
         pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
 
         def flip(message: memoryview) -> None:
@@ -421,7 +421,7 @@ class TestBadPeer:
         with pytest.raises(SecurityError, match="unencrypted"):
             pair.answer(request, EchoResponse())
 
-    def test_an_answer_sealed_for_another_session(self, make_session: Callable) -> None:
+    def test_a_response_encrypted_for_another_session(self, make_session: Callable) -> None:
         pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
         other, _ = pair.log_on()
         request = pair.ask(EchoRequest(), session)
@@ -429,7 +429,7 @@ class TestBadPeer:
         with pytest.raises(SecurityError, match="another session"):
             pair.answer(request, EchoResponse())
 
-    def test_an_answer_sealed_for_an_unknown_session(self, make_session: Callable) -> None:
+    def test_a_response_encrypted_for_an_unknown_session(self, make_session: Callable) -> None:
         pair, session = make_session(client_encryption=EncryptionPolicy.REQUIRED)
         request = pair.ask(EchoRequest(), session)
         pair.client.forget(session)

@@ -392,7 +392,7 @@ class TestLogon:
         session, outcome = pair.log_on()
         assert not outcome.session.signing_required
         keys = outcome.session.protection
-        session.protection = Protection(keys._signer, keys._sealing, server=False)
+        session.protection = Protection(keys._signer, keys._cipher, server=False)
         session.guest, session.signing_required = False, True
         assert pair.ask(EchoRequest(), session).signed
         session.encrypt_data = True

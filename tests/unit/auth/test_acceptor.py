@@ -16,11 +16,11 @@ from impacket.spnego import (  # type: ignore[import-untyped]
 from spnego import _spnego as tokens
 from spnego._ntlm_raw.messages import Authenticate, Challenge, Negotiate
 
-from smbquic.auth import ntlm_keys
 from smbquic.auth.acceptor import Acceptor, Authenticator
 from smbquic.auth.guard import LogonGuard
 from smbquic.auth.identity import Identity
-from smbquic.auth.ntlm_messages import (
+from smbquic.auth.ntlm import keys
+from smbquic.auth.ntlm.messages import (
     AvId,
     ChallengeMessage,
     NegotiateFlags,
@@ -93,9 +93,9 @@ def authenticate_message(challenge: bytes, **changes: Any) -> bytes:
     flags = changes.pop("flags", FLAGS)
     user = changes.pop("username", "alice")
     domain = changes.pop("hashed_domain", "WORK")
-    key = ntlm_keys.response_key(ntlm_keys.nt_hash(PASSWORD), user, domain)
+    key = keys.response_key(keys.nt_hash(PASSWORD), user, domain)
     blob = b"\x01\x01" + bytes(26) + encode_av_pairs([]) + bytes(4)
-    proof = ntlm_keys.nt_proof(key, challenge[24:32], changes.pop("blob", blob))
+    proof = keys.nt_proof(key, challenge[24:32], changes.pop("blob", blob))
     fields: dict[str, Any] = {
         "nt_challenge_response": proof + blob,
         "domain_name": "WORK",
@@ -242,10 +242,10 @@ def test_without_key_exchange_the_base_key_is_the_session_key(
     acceptor, challenge = challenged(authenticator, flags)
     message = authenticate_message(challenge, flags=flags, encrypted_session_key=b"")
     acceptor.step(message)
-    key = ntlm_keys.response_key(ntlm_keys.nt_hash(PASSWORD), "alice", "WORK")
+    key = keys.response_key(keys.nt_hash(PASSWORD), "alice", "WORK")
     proof = Authenticate.unpack(message).nt_challenge_response
     assert proof is not None
-    assert acceptor.session_key == ntlm_keys.session_base_key(key, proof[:16])
+    assert acceptor.session_key == keys.session_base_key(key, proof[:16])
 
 
 def test_logons_do_not_touch_each_other(authenticator: Authenticator) -> None:
@@ -336,9 +336,9 @@ def test_a_key_exchange_without_a_key(authenticator: Authenticator, size: int) -
 
 def test_a_proof_over_something_that_is_no_client_challenge(authenticator: Authenticator) -> None:
     acceptor, challenge = challenged(authenticator)
-    key = ntlm_keys.response_key(ntlm_keys.nt_hash(PASSWORD), "alice", "WORK")
+    key = keys.response_key(keys.nt_hash(PASSWORD), "alice", "WORK")
     blob = b"\x02" * 40
-    response = ntlm_keys.nt_proof(key, challenge[24:32], blob) + blob
+    response = keys.nt_proof(key, challenge[24:32], blob) + blob
     message = authenticate_message(challenge, nt_challenge_response=response)
     refused(acceptor, message, NtStatus.INVALID_PARAMETER, "malformed")
 
@@ -461,7 +461,7 @@ def test_nobody_is_watched_too(open_house: Authenticator) -> None:
 def test_nobody_may_choose_a_key_that_everybody_knows(open_house: Authenticator) -> None:
     acceptor, _ = challenged(open_house)
     chosen = bytes(range(16))
-    sent = ntlm_keys.exported_session_key(bytes(16), chosen)  # RC4 is its own inverse
+    sent = keys.exported_session_key(bytes(16), chosen)  # RC4 is its own inverse
     acceptor.step(Authenticate(int(FLAGS), b"", b"", "", "", encrypted_session_key=sent).pack())
     assert acceptor.session_key == chosen
 

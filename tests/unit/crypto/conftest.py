@@ -25,7 +25,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Sealed:
+class Encrypted:
     """One encrypted message: key, plaintext, and what went over the wire."""
 
     key: bytes
@@ -147,9 +147,9 @@ def exchange() -> Exchange:
 
 
 @pytest.fixture
-def sealed_with_ccm() -> Sealed:
+def encrypted_with_ccm() -> Encrypted:
     """A WRITE request under AES-128-CCM, dialect 3.0 ("Encryption in SMB 3.0")."""
-    return Sealed(
+    return Encrypted(
         key=_bytes("261B72350558F2E9DCF613070383EDBF"),
         nonce=_bytes("66E69A111892584FB5ED52"),
         session_id=0x8E40014000011,
@@ -171,9 +171,9 @@ def sealed_with_ccm() -> Sealed:
 
 
 @pytest.fixture
-def answered_with_ccm() -> Sealed:
-    """The server's answer to `sealed_with_ccm`."""
-    return Sealed(
+def answered_with_ccm() -> Encrypted:
+    """The server's answer to `encrypted_with_ccm`."""
+    return Encrypted(
         key=_bytes("8FE2B57EC34D2DB5B1A9727F526BBDB5"),
         nonce=_bytes("8600000000000000110000"),
         session_id=0x8E40014000011,
@@ -191,9 +191,9 @@ def answered_with_ccm() -> Sealed:
 
 
 @pytest.fixture
-def sealed_with_gcm() -> Sealed:
+def encrypted_with_gcm() -> Encrypted:
     """A WRITE request under AES-128-GCM, dialect 3.1.1 ("SMB 3.1.1 Encryption in Windows 10")."""
-    return Sealed(
+    return Encrypted(
         key=_bytes("A2F5E80E5D59103034F32E52F698E5EC"),
         nonce=_bytes("C7D6822D269CAF48904C664C"),
         session_id=0x100000000025,
@@ -214,9 +214,9 @@ def sealed_with_gcm() -> Sealed:
 
 
 @pytest.fixture
-def answered_with_gcm() -> Sealed:
-    """The server's answer to `sealed_with_gcm`."""
-    return Sealed(
+def answered_with_gcm() -> Encrypted:
+    """The server's answer to `encrypted_with_gcm`."""
+    return Encrypted(
         key=_bytes("748C50868C90F302962A5C35F5F9A8BF"),
         nonce=_bytes("E06831DD2E8EB7B400000000"),
         session_id=0x100000000025,

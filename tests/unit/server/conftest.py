@@ -16,6 +16,7 @@ from smbquic.options.limits import Limits
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
+from smbquic.protocol.transform import OutgoingElement
 from smbquic.server.server import CAPABILITIES, Server, Share
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.base import Flow, PathStatistics, Peer
@@ -165,13 +166,11 @@ class Protocol(ClientConnection):
     channel_sequence = 0
     replay = False
 
-    def _signed(
-        self, header: Header, parts: list[Buffer], session: ClientSession | None, *, sealed: bool
-    ) -> list[Buffer]:
+    def _element(self, header: Header, *rest: Any) -> OutgoingElement:
         header.status = self.channel_sequence
         if self.replay:
             header.flags |= HeaderFlags.REPLAY_OPERATION
-        return super()._signed(header, parts, session, sealed=sealed)
+        return super()._element(header, *rest)
 
 
 class Client:
@@ -285,7 +284,7 @@ class Client:
                 negotiated.dialect, b"K" * 16, preauth_hash=session.preauth.value
             )
             signer = Signer(negotiated.signing_algorithm, key)
-            session.protection = original.protection.rekeyed(signer)
+            session.protection = original.protection.for_channel(signer)
             session.established = True
             session.encrypt_data = original.encrypt_data
             self.protocol._sessions[session.id] = session

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spnego import _spnego as other
 
-from smbquic.auth.spnego_tokens import (
+from smbquic.auth.spnego.tokens import (
     NTLMSSP,
     NegState,
     NegTokenInit,

@@ -6,7 +6,7 @@ from Cryptodome.Cipher import AES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.crypto.sealing import Sealer
+from smbquic.crypto.encryption import MessageCipher
 from smbquic.errors import SecurityError
 from smbquic.wire.negotiate_contexts import Cipher
 
@@ -14,26 +14,30 @@ CIPHERS = list(Cipher)
 LARGE = 0x20000
 
 
-def make_sealer(cipher: Cipher) -> Sealer:
+def make_cipher(cipher: Cipher) -> MessageCipher:
     wide = cipher in (Cipher.AES_256_CCM, Cipher.AES_256_GCM)
-    return Sealer(cipher, bytes(range(32 if wide else 16)))
+    return MessageCipher(cipher, bytes(range(32 if wide else 16)))
 
 
-def make_nonce(sealer: Sealer) -> bytes:
-    return bytes(range(100, 100 + sealer.nonce_size))
+def make_nonce(message_cipher: MessageCipher) -> bytes:
+    return bytes(range(100, 100 + message_cipher.nonce_size))
 
 
-def seal(sealer: Sealer, *message: bytes, session_id: int = 0x1122334455667788) -> bytearray:
-    buffers = sealer.seal(message, session_id=session_id, nonce=make_nonce(sealer))
+def encrypt(
+    message_cipher: MessageCipher, *message: bytes, session_id: int = 0x1122334455667788
+) -> bytearray:
+    buffers = message_cipher.encrypt(
+        message, session_id=session_id, nonce=make_nonce(message_cipher)
+    )
     return bytearray(b"".join(buffers))
 
 
 @pytest.mark.parametrize(
     ("name", "cipher"),
     [
-        ("sealed_with_ccm", Cipher.AES_128_CCM),
+        ("encrypted_with_ccm", Cipher.AES_128_CCM),
         ("answered_with_ccm", Cipher.AES_128_CCM),
-        ("sealed_with_gcm", Cipher.AES_128_GCM),
+        ("encrypted_with_gcm", Cipher.AES_128_GCM),
         ("answered_with_gcm", Cipher.AES_128_GCM),
     ],
 )
@@ -41,24 +45,24 @@ def test_opens_microsofts_examples(
     name: str, cipher: Cipher, request: pytest.FixtureRequest
 ) -> None:
     example: Any = request.getfixturevalue(name)
-    assert Sealer(cipher, example.key).unseal(memoryview(example.wire)) == example.plain
+    assert MessageCipher(cipher, example.key).decrypt(memoryview(example.wire)) == example.plain
 
 
-@pytest.mark.parametrize("name", ["sealed_with_gcm", "answered_with_gcm"])
+@pytest.mark.parametrize("name", ["encrypted_with_gcm", "answered_with_gcm"])
 def test_makes_microsofts_gcm_examples(name: str, request: pytest.FixtureRequest) -> None:
     example: Any = request.getfixturevalue(name)
     message = [example.plain[:64], example.plain[64:]]
-    header, ciphertext = Sealer(Cipher.AES_128_GCM, example.key).seal(
+    header, ciphertext = MessageCipher(Cipher.AES_128_GCM, example.key).encrypt(
         message, session_id=example.session_id, nonce=example.nonce
     )
     assert bytes(header) + bytes(ciphertext) == example.wire
 
 
-@pytest.mark.parametrize("name", ["sealed_with_ccm", "answered_with_ccm"])
+@pytest.mark.parametrize("name", ["encrypted_with_ccm", "answered_with_ccm"])
 def test_makes_microsofts_ccm_examples(name: str, request: pytest.FixtureRequest) -> None:
     """But not their tags: they cover 16 random bytes where CCM's nonce has 11 and we send zeros."""
     example: Any = request.getfixturevalue(name)
-    header, ciphertext = Sealer(Cipher.AES_128_CCM, example.key).seal(
+    header, ciphertext = MessageCipher(Cipher.AES_128_CCM, example.key).encrypt(
         [example.plain], session_id=example.session_id, nonce=example.nonce
     )
     assert ciphertext == example.wire[52:]
@@ -76,7 +80,7 @@ def test_makes_microsofts_ccm_examples(name: str, request: pytest.FixtureRequest
     ],
 )
 def test_nonce_sizes(cipher: Cipher, size: int) -> None:
-    assert make_sealer(cipher).nonce_size == size
+    assert make_cipher(cipher).nonce_size == size
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
@@ -91,47 +95,49 @@ def test_nonce_sizes(cipher: Cipher, size: int) -> None:
     ids=["one", "three", "large", "large pieces"],
 )
 def test_agrees_with_another_implementation(cipher: Cipher, message: list[bytes]) -> None:
-    sealer = make_sealer(cipher)
-    sealed = seal(sealer, *message)
+    message_cipher = make_cipher(cipher)
+    encrypted = encrypt(message_cipher, *message)
 
-    assert sealed[:4] == b"\xfdSMB"
-    assert int.from_bytes(sealed[36:40], "little") == len(b"".join(message))
-    assert sealed[40:44] == b"\x00\x00\x01\x00"
-    assert int.from_bytes(sealed[44:52], "little") == 0x1122334455667788
+    assert encrypted[:4] == b"\xfdSMB"
+    assert int.from_bytes(encrypted[36:40], "little") == len(b"".join(message))
+    assert encrypted[40:44] == b"\x00\x00\x01\x00"
+    assert int.from_bytes(encrypted[44:52], "little") == 0x1122334455667788
     key = bytes(range(32 if cipher in (Cipher.AES_256_CCM, Cipher.AES_256_GCM) else 16))
     ccm = cipher in (Cipher.AES_128_CCM, Cipher.AES_256_CCM)
-    other: Any = AES.new(key, AES.MODE_CCM if ccm else AES.MODE_GCM, nonce=make_nonce(sealer))
-    other.update(bytes(sealed[20:52]))
-    plain = other.decrypt_and_verify(bytes(sealed[52:]), bytes(sealed[4:20]))
+    other: Any = AES.new(
+        key, AES.MODE_CCM if ccm else AES.MODE_GCM, nonce=make_nonce(message_cipher)
+    )
+    other.update(bytes(encrypted[20:52]))
+    plain = other.decrypt_and_verify(bytes(encrypted[52:]), bytes(encrypted[4:20]))
     assert plain == b"".join(message)
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
 @pytest.mark.parametrize("size", [0, 1, 0x10000, 0x10001])
-def test_unseals_what_it_sealed(cipher: Cipher, size: int) -> None:
-    sealer = make_sealer(cipher)
+def test_decrypts_what_it_encrypted(cipher: Cipher, size: int) -> None:
+    message_cipher = make_cipher(cipher)
     plain = bytes(size // 2) + b"\x01" * (size - size // 2)
-    sealed = seal(sealer, plain[: size // 2], plain[size // 2 :])
-    before = bytes(sealed)
-    assert sealer.unseal(memoryview(sealed)) == plain
-    assert sealed == before
+    encrypted = encrypt(message_cipher, plain[: size // 2], plain[size // 2 :])
+    before = bytes(encrypted)
+    assert message_cipher.decrypt(memoryview(encrypted)) == plain
+    assert encrypted == before
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
 @pytest.mark.parametrize("size", [100, LARGE])
 @pytest.mark.parametrize("at", [4, 19, 20, 35, 44, 51, 52, -1])
 def test_a_changed_byte_does_not_verify(cipher: Cipher, size: int, at: int) -> None:
-    sealer = make_sealer(cipher)
-    sealed = seal(sealer, bytes(size))
-    sealed[at] ^= 1
+    message_cipher = make_cipher(cipher)
+    encrypted = encrypt(message_cipher, bytes(size))
+    encrypted[at] ^= 1
     with pytest.raises(SecurityError, match="does not verify"):
-        sealer.unseal(memoryview(sealed))
+        message_cipher.decrypt(memoryview(encrypted))
 
 
 def test_another_key_does_not_verify() -> None:
-    sealed = seal(make_sealer(Cipher.AES_128_GCM), b"secret")
+    encrypted = encrypt(make_cipher(Cipher.AES_128_GCM), b"secret")
     with pytest.raises(SecurityError):
-        Sealer(Cipher.AES_128_GCM, bytes(16)).unseal(memoryview(sealed))
+        MessageCipher(Cipher.AES_128_GCM, bytes(16)).decrypt(memoryview(encrypted))
 
 
 @pytest.mark.parametrize(
@@ -145,20 +151,20 @@ def test_another_key_does_not_verify() -> None:
     ],
 )
 def test_a_header_that_cannot_be_is_refused(at: int, value: int, message: str) -> None:
-    sealer = make_sealer(Cipher.AES_128_GCM)
-    sealed = seal(sealer, b"secret")
-    sealed[at] = value
+    message_cipher = make_cipher(Cipher.AES_128_GCM)
+    encrypted = encrypt(message_cipher, b"secret")
+    encrypted[at] = value
     with pytest.raises(SecurityError, match=message):
-        sealer.unseal(memoryview(sealed))
+        message_cipher.decrypt(memoryview(encrypted))
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
 @given(message=st.binary(max_size=200))
-def test_any_bytes_unseal_or_raise_security_error(cipher: Cipher, message: bytes) -> None:
-    sealer = make_sealer(cipher)
+def test_any_bytes_decrypt_or_raise_security_error(cipher: Cipher, message: bytes) -> None:
+    message_cipher = make_cipher(cipher)
     for candidate in (message, b"\xfdSMB" + message):
         with pytest.raises(SecurityError):
-            sealer.unseal(memoryview(candidate))
+            message_cipher.decrypt(memoryview(candidate))
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
@@ -170,7 +176,7 @@ def test_any_bytes_unseal_or_raise_security_error(cipher: Cipher, message: bytes
 def test_round_trip(cipher: Cipher, plain: bytes, session_id: int, cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(plain)]
     message = [plain[start:end] for start, end in pairwise(edges)]
-    sealer = make_sealer(cipher)
-    sealed = seal(sealer, *message, session_id=session_id)
-    assert sealer.unseal(memoryview(sealed)) == b"".join(message)
-    assert int.from_bytes(sealed[44:52], "little") == session_id
+    message_cipher = make_cipher(cipher)
+    encrypted = encrypt(message_cipher, *message, session_id=session_id)
+    assert message_cipher.decrypt(memoryview(encrypted)) == b"".join(message)
+    assert int.from_bytes(encrypted[44:52], "little") == session_id

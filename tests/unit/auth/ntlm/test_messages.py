@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from impacket import ntlm  # type: ignore[import-untyped]
 from spnego._ntlm_raw import messages as other
 
-from smbquic.auth.ntlm_messages import (
+from smbquic.auth.ntlm.messages import (
     AuthenticateMessage,
     AvFlags,
     AvId,
@@ -17,7 +17,7 @@ from smbquic.auth.ntlm_messages import (
     decode_av_pairs,
     encode_av_pairs,
 )
-from smbquic.auth.spnego_tokens import NegTokenInit, NegTokenResp
+from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
 from smbquic.errors import WireError
 from smbquic.wire.flags import Flags
 

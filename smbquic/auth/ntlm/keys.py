@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from spnego._ntlm_raw.crypto import rc4k, sealkey, signkey
 from spnego._ntlm_raw.md4 import md4
 
-from smbquic.auth.ntlm_messages import NegotiateFlags
+from smbquic.auth.ntlm.messages import NegotiateFlags
 
 KEY_SIZE = 16
 

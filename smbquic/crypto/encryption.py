@@ -28,8 +28,8 @@ _ENCRYPTED = 0x0001
 _JOIN_LIMIT = 0x10000
 
 
-class Sealer:
-    """Seals or unseals the messages of one direction of a session. [MS-SMB2] 3.1.4.3.
+class MessageCipher:
+    """Encrypts or decrypts the messages of one direction of a session. [MS-SMB2] 3.1.4.3.
 
     `key` is one of the session's cipher keys: 16 or 32 bytes, as the cipher has it.
     """
@@ -37,7 +37,7 @@ class Sealer:
     __slots__ = ("_aead", "_block", "nonce_size")
 
     nonce_size: int
-    """What `seal` takes: 11 bytes for CCM, 12 for GCM."""
+    """What `encrypt` takes: 11 bytes for CCM, 12 for GCM."""
 
     def __init__(self, cipher: Cipher, key: bytes) -> None:
         if cipher in (Cipher.AES_128_GCM, Cipher.AES_256_GCM):
@@ -49,7 +49,7 @@ class Sealer:
             self._block = None  # CCM must know the length first: it comes in one piece or not
             self.nonce_size = 11
 
-    def seal(self, message: Sequence[Buffer], *, session_id: int, nonce: bytes) -> list[Buffer]:
+    def encrypt(self, message: Sequence[Buffer], *, session_id: int, nonce: bytes) -> list[Buffer]:
         """Encrypt a message, or a whole compound, given in one or more buffers.
 
         Returns the transform header (52 bytes) and the ciphertext. `nonce` has `nonce_size`
@@ -61,11 +61,11 @@ class Sealer:
             ciphertext, tag = self._encrypt_pieces(self._block, nonce, message, size, authenticated)
         else:
             whole = message[0] if len(message) == 1 else b"".join(message)
-            sealed = memoryview(self._aead.encrypt(nonce, whole, authenticated))
-            ciphertext, tag = sealed[:size], bytes(sealed[size:])
+            encrypted = memoryview(self._aead.encrypt(nonce, whole, authenticated))
+            ciphertext, tag = encrypted[:size], bytes(encrypted[size:])
         return [b"".join((_PROTOCOL_ID, tag, authenticated)), ciphertext]
 
-    def unseal(self, message: memoryview) -> memoryview:
+    def decrypt(self, message: memoryview) -> memoryview:
         """Decrypt what follows the transform header at the start of `message`.
 
         Leaves `message` as it is and returns the plaintext in memory of its own. SecurityError
@@ -83,8 +83,8 @@ class Sealer:
         try:
             if self._block is not None and size > _JOIN_LIMIT:
                 return self._decrypt_apart(self._block, nonce, ciphertext, authenticated, tag)
-            sealed = b"".join((ciphertext, tag))
-            return memoryview(self._aead.decrypt(nonce, sealed, authenticated))
+            encrypted = b"".join((ciphertext, tag))
+            return memoryview(self._aead.decrypt(nonce, encrypted, authenticated))
         except InvalidTag:
             raise SecurityError("an encrypted message does not verify") from None
 

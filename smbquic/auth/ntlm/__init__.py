@@ -1,0 +1,1 @@
+"""NTLMv2: the mechanism that proves the knowledge of a password. [MS-NLMP]"""

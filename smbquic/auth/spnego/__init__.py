@@ -1,0 +1,1 @@
+"""SPNEGO: the two ends agree on a mechanism, which then authenticates. [RFC4178], [MS-SPNG]"""
