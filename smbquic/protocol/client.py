@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbquic.auth.initiator import Initiator
-from smbquic.crypto.compression import Compression
 from smbquic.crypto.keys import SESSION_KEY_SIZE, derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import (
@@ -195,6 +194,8 @@ class ClientConnection:
         charges = [self.charge(body) for body in bodies]
         if sum(charges) > self.credits:
             raise LocalProtocolError(f"{sum(charges)} credits wanted, {self.credits} there")
+        negotiated = self.negotiated
+        multi_credit = negotiated is not None and negotiated.multi_credit
         encryption = self._encryption(session, encrypt=encrypt)
         message_ids: list[int] = []
         outgoing: list[OutgoingElement] = []
@@ -205,26 +206,19 @@ class ClientConnection:
             header = Header(
                 body.command,
                 message_id=message_id,
-                credit_charge=charges[index] if self._multi_credit else 0,
+                credit_charge=charges[index] if multi_credit else 0,
                 credits=self._credits_to_ask(charges[index]),
                 flags=_RELATED if related and index else 0,
                 tree_id=tree_id,
                 session_id=session.id if session else 0,
             )
             outgoing.append(self._element(header, body, session, encryption))
-        return SentCompound(message_ids, transform.send(outgoing, encryption, self._compression))
-
-    @property
-    def _multi_credit(self) -> bool:
-        return self.negotiated is not None and self.negotiated.multi_credit
+        compression = negotiated.compression if negotiated else None
+        return SentCompound(message_ids, transform.send(outgoing, encryption, compression))
 
     def _credits_to_ask(self, charge: int) -> int:
         missing = max(self.settings.credits_wanted - self._pool.available, 0)
         return min(charge + missing, _MAX_CREDIT_REQUEST)
-
-    @property
-    def _compression(self) -> Compression | None:
-        return self.negotiated.compression if self.negotiated else None
 
     @staticmethod
     def _encryption(session: ClientSession | None, *, encrypt: bool) -> Protection | None:
@@ -284,7 +278,7 @@ class ClientConnection:
         if self.negotiated and len(message) > self.settings.max_size + MESSAGE_OVERHEAD:
             raise RemoteProtocolError(f"a message of {len(message)} bytes")
         elements, encrypted_with = transform.receive(
-            message, self._find_protection, self._compression
+            message, self._find_protection, self.negotiated
         )
         responses = []
         for header, raw in elements:

@@ -42,10 +42,10 @@ class Receiver:
         state = self._state
         if len(message) > state.max_message:
             raise RemoteProtocolError(f"a message of {len(message)} bytes")
-        if smb1.is_smb1(message):
+        if state.negotiated is None and smb1.is_smb1(message):
             return [self._multi_protocol_request(message)]
         elements, encrypted_with = transform.receive(
-            message, self._find_protection, state.compression
+            message, self._find_protection, state.negotiated
         )
         requests: list[Request] = []
         previous: Request | None = None
@@ -70,8 +70,8 @@ class Receiver:
         return protection
 
     def _multi_protocol_request(self, message: memoryview) -> Request:
-        if self._state.negotiated is not None or self._state.multi_protocol:
-            raise RemoteProtocolError("SMB1 in the middle of an SMB2 connection")
+        if self._state.multi_protocol:
+            raise RemoteProtocolError("a second SMB1 negotiate")
         dialects = smb1.decode_multi_protocol_negotiate(message)
         self._state.window.consume(0, 1)
         header = Header(Command.NEGOTIATE, credits=1)

@@ -175,10 +175,13 @@ class Responder:
 
     def _compression(self, request: Request) -> Compression | None:
         """Return what compresses the response, if the client asks for it. [MS-SMB2] 3.3.4.1.5"""
-        compression = self._state.compression
-        if compression is None or not isinstance(request.body, ReadRequest):
+        negotiated = self._state.negotiated
+        if negotiated is None or negotiated.compression is None:
             return None
-        return compression if request.body.flags & ReadFlags.REQUEST_COMPRESSED else None
+        asks = isinstance(request.body, ReadRequest) and (
+            request.body.flags & ReadFlags.REQUEST_COMPRESSED
+        )
+        return negotiated.compression if asks else None
 
     def _update_preauth(self, response: PreparedResponse, message: list[Buffer]) -> None:
         """Hash the negotiation and unfinished logons, as they are sent. [MS-SMB2] 3.3.5.4"""

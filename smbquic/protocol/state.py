@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from smbquic.crypto.compression import Compression
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.protocol.credits import CommandWindow
 from smbquic.protocol.negotiation import Negotiated
@@ -33,11 +32,6 @@ class ConnectionState:
     pending: dict[int, Request] = field(default_factory=dict)
     constrained: bool = True
     max_message: int = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
-
-    @property
-    def compression(self) -> Compression | None:
-        """What messages may be compressed with, if that was negotiated."""
-        return self.negotiated.compression if self.negotiated else None
 
     @property
     def dialect(self) -> Dialect | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from smbquic.crypto.compression import Compression
 from smbquic.errors import WireError
 from smbquic.protocol.message import elements, padding, total
+from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
 from smbquic.wire.cursor import HEADER_SIZE, Buffer
 from smbquic.wire.header import PROTOCOL_ID, Header
@@ -42,7 +43,7 @@ class OutgoingElement:
 def receive(
     message: memoryview,
     find_protection: Callable[[int], Protection],
-    compression: Compression | None,
+    negotiated: Negotiated | None,
 ) -> tuple[Iterable[tuple[Header, memoryview]], Protection | None]:
     """Return each element's header and bytes, and whose keys the message was encrypted with.
 
@@ -50,14 +51,16 @@ def receive(
     Raises `WireError` or `SecurityError`, here or while the elements are looked at.
     """
     encrypted_with = None
-    protocol_id = bytes(message[:_ID_SIZE])
+    protocol_id = message[:_ID_SIZE]
+    if protocol_id == PROTOCOL_ID:  # neither encrypted nor compressed, as most are over QUIC
+        return elements(message), None
     if protocol_id == TRANSFORM_PROTOCOL_ID:
         encrypted_with = find_protection(TransformHeader.decode(message).session_id)
         message = encrypted_with.decrypt(message)
-        protocol_id = bytes(message[:_ID_SIZE])
-    if protocol_id == COMPRESSION_PROTOCOL_ID and compression is not None:
-        message = compression.decompress(message)
-        protocol_id = bytes(message[:_ID_SIZE])
+        protocol_id = message[:_ID_SIZE]
+    if protocol_id == COMPRESSION_PROTOCOL_ID and negotiated and negotiated.compression:
+        message = negotiated.compression.decompress(message)
+        protocol_id = message[:_ID_SIZE]
     if protocol_id != PROTOCOL_ID:
         raise WireError(f"a message that starts with {protocol_id.hex()}")
     return elements(message), encrypted_with

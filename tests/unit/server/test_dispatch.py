@@ -25,7 +25,7 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
-from smbquic.wire.header import Command, Header, HeaderFlags
+from smbquic.wire.header import Command, Header
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.negotiate import Dialect
@@ -52,17 +52,9 @@ def notify(file_id: FileId) -> ChangeNotifyRequest:
 
 def cancel_of(client: Any, message_id: int, body: bytes | None = None) -> list[Any]:
     """A signed CANCEL for any message id."""
-    header = bytearray(
-        Header(
-            Command.CANCEL,
-            message_id=message_id,
-            flags=int(HeaderFlags.SIGNED),
-            session_id=client.session.id,
-        ).encode()
-    )
+    header = Header(Command.CANCEL, message_id=message_id, session_id=client.session.id)
     parts = [CancelRequest().encode() if body is None else body]
-    client.session.protection.sign(header, parts, message_id, cancel=True)
-    return [header, *parts]
+    return [client.session.protection.sign(header, parts), *parts]
 
 
 async def test_related_requests_are_about_the_same_file(client: Any, create_request: Any) -> None:
