@@ -22,7 +22,7 @@ from smbquic.pki import CertificateFiles, PkiError, Purpose
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.aioquic import engine as aioquic
+from smbquic.transport.quic.aioquic import configuration as aioquic
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
 from smbquic.transport.quic.options import EngineName, QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
@@ -238,7 +238,7 @@ def show_unchecked(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
         configuration.certificate_chain = AsItIs(map(Raw, shown.chain))
         configuration.private_key = shown.key
 
-    monkeypatch.setattr(aioquic, "_load_identity", load)
+    monkeypatch.setattr(aioquic, "load_identity", load)
 
 
 # Clients that show a bad certificate.

@@ -398,7 +398,7 @@ async def test_an_engine_that_was_asked_for_turns_away_whom_it_cannot_answer(
         ):
             pass
 
-    assert "turned away, as qh3 cannot answer clients without connection ids" in caplog.text
+    assert "turned away: qh3 cannot answer clients with zero-length connection IDs" in caplog.text
 
 
 @one_client

@@ -2,7 +2,7 @@
 
 from smbquic.options.limits import Limits
 from smbquic.storage.local.case_index import CAPACITY as NAMES
-from smbquic.transport.quic.qh3.send_queue import SHARED as ENGINES
+from smbquic.transport.quic.engine import SEND_MEMORY as ENGINES
 
 PROGRAM = 128 << 20
 """Bytes of the program itself, its libraries and its tables."""

@@ -12,7 +12,8 @@ from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import Choice
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.registry import MakeEngine, client_engine
+from smbquic.transport.quic.plugin import MakeEngine
+from smbquic.transport.quic.registry import client_engine
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
 from smbquic.transport.quic.udp import Path, UdpEndpoint

@@ -18,6 +18,9 @@ CRYPTO_ERROR = 0x100
 """A TLS alert, whose number is added to it ([RFC9001] 4.8)."""
 UNAUTHENTICATED_WINDOW = 128 << 10
 """Bytes that a peer may send ahead before it is known: one message is half of that at most."""
+SEND_MEMORY = 96 << 20
+"""Bytes that the engines of one server may keep for what they send, all together, beyond a small
+share of each connection. What they keep is not given back before the connection ends."""
 STATELESS_RESET = "it does not know this connection any more"
 """The reason for an ending that the peer could only announce by a stateless reset."""
 

@@ -21,12 +21,13 @@ from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import Introduction, OnConnection
-from smbquic.transport.quic.aioquic.engine import CONNECTION_ID_SIZE, AddressCheck
+from smbquic.transport.quic.address_validation import AddressValidator
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import Choice
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.registry import NAMELESS, server_engines
-from smbquic.transport.quic.router import Destination, Router, client_id
+from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, source_id
+from smbquic.transport.quic.registry import server_engines
+from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
@@ -99,7 +100,7 @@ class QuicListener:
         self._half_open_of: Counter[str] = Counter()
         self._closing = False
         self._lost_before = 0
-        self._retry = AddressCheck()
+        self._validator = AddressValidator()
         self._router = Router(self._accept, self._reply, self._answer_stray)
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
@@ -200,9 +201,9 @@ class QuicListener:
 
     def _may_begin(self, datagram: bytes, path: Path, now: float) -> bool:
         """Whether a client need not show first that its address is its own; else it is asked to."""
-        if not self._is_crowded() or self._retry.original_id(datagram, path, now) is not None:
+        if not self._is_crowded() or self._validator.original_id(datagram, path, now) is not None:
             return True
-        challenge = self._retry.challenge(datagram, path, now)
+        challenge = self._validator.retry(datagram, path, now)
         if challenge is not None:
             host, port = endpoint(path[0])
             self._refusals.note(Refusal.UNPROVEN, f"{host}:{port}")
@@ -226,10 +227,12 @@ class QuicListener:
     ) -> QuicTransport | None:
         """Make the connection of a client's first datagram, which is not taken yet."""
         host, port = endpoint(path[0])
-        original_id = self._retry.original_id(datagram, path, now)
-        made = self._engines.usual if client_id(datagram) else self._engines.nameless
+        original_id = self._validator.original_id(datagram, path, now)
+        made = self._engines.usual if source_id(datagram) else self._engines.zero_length_ids
         if made is None:
-            logger.info("%s: a client is turned away, as %s", self.url, NAMELESS)
+            logger.info(
+                "%s: a client is turned away: %s", self.url, self._engines.zero_length_reason
+            )
             return None
         choice, make_engine = made
         proven = host if original_id is not None else ""

@@ -1,47 +1,39 @@
-"""Which engine a connection gets: `auto` takes the fastest that can do what is asked for."""
+"""Which engine a connection gets: `auto` takes the fastest that can do what is asked for.
+
+To add an engine: a folder with its adapter and an `EnginePlugin`, a place in `ENGINES`, and its
+name in `EngineName`. Nothing else asks for an engine by name.
+"""
 
 from dataclasses import dataclass, replace
-from functools import partial
-from importlib.util import find_spec
-from typing import Protocol
 
 from smbquic.errors import EngineError, HandshakeError
-from smbquic.transport.quic.aioquic import engine as aioquic
-from smbquic.transport.quic.engine import (
-    Choice,
-    ConnectionIds,
-    DatagramSizes,
-    Engine,
-    ResetToken,
-    Verify,
-)
-from smbquic.transport.quic.options import POST_QUANTUM, QuicOptions
-from smbquic.transport.quic.qh3.send_queue import SendMemory
+from smbquic.transport.quic.aioquic.plugin import AIOQUIC
+from smbquic.transport.quic.engine import Choice, Verify
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.plugin import EnginePlugin, MakeEngine, Requirements
+from smbquic.transport.quic.qh3.plugin import QH3
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
-NAMELESS = "qh3 cannot answer clients without connection ids"
-"""Why some clients of a server get another engine than most."""
+ENGINES: tuple[EnginePlugin, ...] = (QH3, AIOQUIC)
+"""All engines, the fastest first."""
+
+ChosenEngine = tuple[Choice, MakeEngine]
+"""Which engine it is and why, and what makes one for a connection."""
 
 
-class MakeEngine(Protocol):
-    """Makes an engine for one connection."""
+@dataclass(frozen=True, slots=True)
+class ServerEngines:
+    """The `usual` engine of a listener, and the one for clients with `zero_length_ids`.
 
-    def __call__(
-        self,
-        sizes: DatagramSizes,
-        ids: ConnectionIds,
-        *,
-        original_id: bytes | None = None,
-        retry_id: bytes | None = None,
-        first_datagram: int = 0,
-        reset_token: ResetToken | None = None,
-        restricted: bool = False,
-    ) -> Engine:
-        """`first_datagram` is the size of the client's first one, in bytes, on a server.
+    Many clients have a connection ID of length 0, as they use a socket for one connection only
+    (OpenSSL, MsQuic, quic-go). Where the usual engine cannot answer them another one does, and they
+    are turned away where that is None; `zero_length_reason` says why they need another one.
+    """
 
-        With `restricted` the peer may send little until it is authenticated.
-        """
+    usual: ChosenEngine
+    zero_length_ids: ChosenEngine | None
+    zero_length_reason: str = ""
 
 
 def client_engine(
@@ -51,30 +43,20 @@ def client_engine(
     verify: Verify | None,
     *,
     port: int | None = None,
-) -> tuple[Choice, MakeEngine]:
-    """Which engine it is, and what makes one. Raises `EngineError`, and as files may.
+) -> ChosenEngine:
+    """Return the engine of a client. Raises `EngineError`, and as files may.
 
-    Without the server's `port` no session is taken up again.
+    Without the server's `port` no session is resumed.
     """
-    choice = choose(options)
+    choice, plugin = choose(options, _requirements(options))
     resumption = None if port is None else _resumption(trust, verify, choice, server_name, port)
-    if choice.engine == "qh3":
-        from smbquic.transport.quic.qh3 import engine as qh3
-
-        configuration = qh3.client_configuration(trust, server_name, options)
-        return choice, partial(qh3.Qh3Engine, configuration, verify=verify, resumption=resumption)
-    return choice, partial(
-        aioquic.AioquicEngine,
-        aioquic.client_configuration(trust, server_name, options),
-        verify=verify,
-        resumption=resumption,
-    )
+    return choice, plugin.client(trust, server_name, options, verify, resumption)
 
 
 def _resumption(
     trust: ClientTls, verify: Verify | None, choice: Choice, server_name: str, port: int
 ) -> Resumption | None:
-    """A client's way to its tickets; None where nothing here could judge a server again."""
+    """Return a client's access to its tickets; None where nothing here could verify them again."""
     if verify is None and not trust.insecure:
         return None
 
@@ -86,103 +68,131 @@ def _resumption(
             return False
         return True
 
+    # A session is the engine's own: another one could not resume it.
     key = (choice.engine, server_name, port, trust.fingerprint())
     return Resumption(trust.tickets, key, accepts)
 
 
-def server_engine(
-    identity: ServerTls | ServerNames, options: QuicOptions
-) -> tuple[Choice, MakeEngine]:
-    """Which engine it is, and what makes one. Raises `EngineError`, and as files may."""
-    if isinstance(identity, ServerNames):
-        return _named_engine(identity, options)
-    choice = choose(options, certificate=identity.verify is not None, server=True)
-    if choice.engine == "qh3":
-        from smbquic.transport.quic.qh3 import engine as qh3
-
-        return choice, partial(
-            qh3.Qh3Engine,
-            qh3.server_configuration(identity, options),
-            tickets=identity.ticket_store(options.tickets),
-            memory=SendMemory(),
-        )
-    return choice, partial(
-        aioquic.AioquicEngine,
-        aioquic.server_configuration(identity, options),
-        verify=identity.verify,
-        tickets=identity.ticket_store(options.tickets),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ServerEngines:
-    """The engine that clients of a server get, and the one for `nameless` clients, if any.
-
-    Those have no connection id of their own, as many do that use a socket for one connection only
-    (OpenSSL, MsQuic, quic-go). What qh3 sends them is never for them: it takes the id that they
-    chose for the server for theirs.
-    """
-
-    usual: tuple[Choice, MakeEngine]
-    nameless: tuple[Choice, MakeEngine] | None
+def server_engine(identity: ServerTls | ServerNames, options: QuicOptions) -> ChosenEngine:
+    """Return the engine of a server. Raises `EngineError`, and as files may."""
+    identity = _single(identity)
+    choice, plugin = choose(options, _server_requirements(identity, options))
+    return choice, plugin.server(identity, options)
 
 
 def server_engines(identity: ServerTls | ServerNames, options: QuicOptions) -> ServerEngines:
-    """Which engines there are. Raises `EngineError`, and as files may.
-
-    Nameless clients have none where qh3 was asked for, or only what it alone has may be agreed on.
-    """
+    """Return the engines of a listener. Raises `EngineError`, and as files may."""
+    identity = _single(identity)
     usual = server_engine(identity, options)
-    if usual[0].engine == "aioquic":
+    if _plugin(usual[0]).capabilities.zero_length_ids:
         return ServerEngines(usual, usual)
-    groups = tuple(group for group in options.groups if group != POST_QUANTUM)
-    if options.engine == "qh3" or (options.groups and not groups):
-        return ServerEngines(usual, None)
-    _, make = server_engine(identity, replace(options, engine="aioquic", groups=groups))
-    return ServerEngines(usual, (Choice("aioquic", NAMELESS), make))
+    reason = f"{usual[0].engine} cannot answer clients with zero-length connection IDs"
+    return ServerEngines(usual, _zero_length_engine(identity, options, reason), reason)
 
 
-def _named_engine(names: ServerNames, options: QuicOptions) -> tuple[Choice, MakeEngine]:
-    """As `server_engine`; an only certificate that is shown to everybody needs no choice."""
-    if len(names.all) == 1 and names.default is not None:
-        return server_engine(names.default, options)
-    certificate = any(each.verify is not None for each in names.all)
-    choice = choose(options, certificate=certificate, names=True, server=True)
-    pick = aioquic.by_name(names, options)
-    # What is common to all of them: the certificate is chosen when the client has asked.
-    configuration = aioquic.server_configuration(names.all[0], options)
-    return choice, partial(aioquic.AioquicEngine, configuration, pick=pick)
+def _zero_length_engine(
+    identity: ServerTls | ServerNames, options: QuicOptions, reason: str
+) -> ChosenEngine | None:
+    """Return the fastest engine that can answer clients with zero-length connection IDs.
 
-
-def choose(
-    options: QuicOptions, *, certificate: bool = False, names: bool = False, server: bool = False
-) -> Choice:
-    """The engine for these options; `certificate` says that a server asks clients for theirs.
-
-    `names` says that a server chooses its certificate by the name it is asked for. Of a server's
-    groups, qh3 finds the one that a client sends a key share of first, and aioquic any. Raises
-    `EngineError` where the engine that was asked for cannot do it.
+    It may have some of the groups only. None where another engine was asked for by name.
     """
-    lacking = []
-    if certificate:
-        lacking.append("client certificates")
-    if names:
-        lacking.append("certificates by name")
-    if options.congestion != "cubic":
-        lacking.append(f"congestion control {options.congestion}")
-    obstacle = f"qh3 has no {' and no '.join(lacking)}" if lacking else ""
-    if find_spec("qh3") is None:
-        obstacle = "qh3 is not installed"
-    if options.engine == "qh3" and obstacle:
-        raise EngineError(f"the engine {obstacle}: use the engine aioquic, or auto")
-    if POST_QUANTUM in options.groups and obstacle:
-        remedy = f"leave {POST_QUANTUM} out of the groups"
-        raise EngineError(f"{obstacle}, and aioquic has no {POST_QUANTUM}: {remedy}")
-    if POST_QUANTUM in options.groups and options.engine == "aioquic":
-        remedy = "use the engine qh3, or leave it out of the groups"
-        raise EngineError(f"the engine aioquic has no {POST_QUANTUM}: {remedy}")
     if options.engine != "auto":
-        return Choice(options.engine, "as asked for")
-    if not obstacle and server and options.groups and POST_QUANTUM not in options.groups:
-        obstacle = "qh3 takes no key share but a client's first"
-    return Choice("aioquic", obstacle) if obstacle else Choice("qh3", "the fastest")
+        return None
+    needed = replace(_server_requirements(identity, options), zero_length_ids=True)
+    for plugin in filter(lambda each: each.installed, ENGINES):
+        missing = plugin.capabilities.lacking_groups(options.groups)
+        groups = tuple(group for group in options.groups if group not in missing)
+        has_groups = bool(groups) or not options.groups
+        if has_groups and not plugin.capabilities.lacking(replace(needed, groups=groups)):
+            make = plugin.server(identity, replace(options, groups=groups))
+            return Choice(plugin.name, reason), make
+    return None
+
+
+def _single(identity: ServerTls | ServerNames) -> ServerTls | ServerNames:
+    """Return an only certificate that is shown to everybody, which no engine has to choose."""
+    if isinstance(identity, ServerNames) and len(identity.all) == 1 and identity.default:
+        return identity.default
+    return identity
+
+
+def _requirements(options: QuicOptions) -> Requirements:
+    return Requirements(congestion=options.congestion, groups=options.groups)
+
+
+def _server_requirements(identity: ServerTls | ServerNames, options: QuicOptions) -> Requirements:
+    by_name = isinstance(identity, ServerNames)
+    all_ = identity.all if isinstance(identity, ServerNames) else (identity,)
+    return replace(
+        _requirements(options),
+        client_certificates=any(each.verify is not None for each in all_),
+        certificate_by_name=by_name,
+        any_group=bool(options.groups),
+    )
+
+
+def choose(options: QuicOptions, needed: Requirements) -> tuple[Choice, EnginePlugin]:
+    """Return the engine that `options` names, or else the fastest that can do what is `needed`.
+
+    Raises `EngineError` where it cannot, or none can.
+    """
+    if options.engine != "auto":
+        return _named(options.engine, needed)
+    able = [each for each in ENGINES if not _obstacle(each, needed)]
+    if not able:
+        raise EngineError(_nobody_can(needed))
+    preferred = [each for each in able if not _reservation(each, needed)]
+    plugin = (preferred or able)[0]
+    if plugin is ENGINES[0]:
+        return Choice(plugin.name, "the fastest"), plugin
+    faster = ENGINES[: ENGINES.index(plugin)]
+    reasons = (_obstacle(each, needed) or _reservation(each, needed) for each in faster)
+    return Choice(plugin.name, ", ".join(reasons)), plugin
+
+
+def _named(name: str, needed: Requirements) -> tuple[Choice, EnginePlugin]:
+    plugin = next(each for each in ENGINES if each.name == name)
+    obstacle = _obstacle(plugin, needed)
+    if not obstacle:
+        return Choice(name, "as asked for"), plugin
+    able = [each.name for each in ENGINES if not _obstacle(each, needed)]
+    remedy = f"use the engine {' or '.join(able)}, or auto" if able else _remedy(needed)
+    raise EngineError(f"the engine {obstacle}: {remedy}")
+
+
+def _plugin(choice: Choice) -> EnginePlugin:
+    return next(each for each in ENGINES if each.name == choice.engine)
+
+
+def _obstacle(plugin: EnginePlugin, needed: Requirements) -> str:
+    """Return why an engine cannot be used; empty if it can."""
+    if not plugin.installed:
+        return f"{plugin.name} is not installed"
+    lacking = plugin.capabilities.lacking(needed)
+    return f"{plugin.name} has no {' and no '.join(lacking)}" if lacking else ""
+
+
+def _reservation(plugin: EnginePlugin, needed: Requirements) -> str:
+    """Return why another engine is preferred to one that can be used; empty if none is."""
+    if needed.any_group and not plugin.capabilities.any_group:
+        return f"{plugin.name} takes no key share but a client's first"
+    return ""
+
+
+def _nobody_can(needed: Requirements) -> str:
+    obstacles = ", and ".join(_obstacle(each, needed) for each in ENGINES)
+    return f"{obstacles}: {_remedy(needed)}"
+
+
+def _remedy(needed: Requirements) -> str:
+    """Return what to change where no engine that is installed can do what is needed."""
+    able = [each.name for each in ENGINES if not each.capabilities.lacking(needed)]
+    if able:
+        return f"install {' or '.join(able)}"
+    rare = [
+        group
+        for group in needed.groups
+        if any(each.capabilities.lacking_groups((group,)) for each in ENGINES)
+    ]
+    return f"leave {', '.join(rare)} out of the groups" if rare else "ask for less at once"

@@ -1,15 +1,19 @@
 """Which connection a datagram belongs to ([RFC9000] 5.2)."""
 
-import os
 from collections.abc import Callable
 from typing import Protocol
 
-from smbquic.transport.quic.aioquic.engine import CONNECTION_ID_SIZE, VERSIONS, is_initial
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
+from smbquic.transport.quic.packet import (
+    CONNECTION_ID_SIZE,
+    LONG_HEADER,
+    MAX_CONNECTION_ID_SIZE,
+    MIN_INITIAL_ID_SIZE,
+    VERSIONS,
+    is_initial,
+    version_negotiation,
+)
 from smbquic.transport.quic.udp import Path
-
-LONG_HEADER = 0x80
-MIN_CLIENT_ID, MAX_ID = 8, 20
 
 
 class Destination(Protocol):
@@ -125,7 +129,7 @@ class Router:
         if (
             self._accept is None
             or len(datagram) < INTERNET_DATAGRAM
-            or not MIN_CLIENT_ID <= len(connection_id) <= MAX_ID
+            or not MIN_INITIAL_ID_SIZE <= len(connection_id) <= MAX_CONNECTION_ID_SIZE
         ):
             return None
         version = int.from_bytes(datagram[1:5], "big")
@@ -136,25 +140,3 @@ class Router:
         if version and self._reply is not None:
             self._reply(version_negotiation(datagram, connection_id), path)
         return None
-
-
-def client_id(datagram: bytes) -> bytes:
-    """The connection id that a client has for itself, in a datagram with a long header."""
-    at = 6 + datagram[5]
-    return datagram[at + 1 : at + 1 + datagram[at]]
-
-
-def version_negotiation(datagram: bytes, connection_id: bytes) -> bytes:
-    """The answer to a client whose version is not spoken here ([RFC9000] 17.2.1)."""
-    theirs = client_id(datagram)
-    return b"".join(
-        (
-            bytes([LONG_HEADER | os.urandom(1)[0]]),
-            bytes(4),
-            bytes([len(theirs)]),
-            theirs,
-            bytes([len(connection_id)]),
-            connection_id,
-            *(version.to_bytes(4, "big") for version in VERSIONS),
-        )
-    )

@@ -1,31 +1,20 @@
 """The aioquic engine behind `Engine`."""
 
 import logging
-import os
-import ssl
 from dataclasses import replace
 from itertools import groupby
 from math import inf
 from operator import itemgetter
-from pathlib import Path as FilePath
 from typing import Any, cast
 
 from aioquic import tls
-from aioquic._buffer import Buffer as QuicBuffer
 from aioquic.quic import events
 from aioquic.quic.connection import QuicConnectionState
-from aioquic.quic.logger import QuicFileLogger
 from aioquic.quic.packet import (
     QuicErrorCode,
     QuicFrameType,
-    QuicHeader,
-    QuicProtocolVersion,
-    encode_quic_retry,
-    pull_quic_header,
 )
-from aioquic.quic.retry import QuicRetryTokenHandler
 
-from smbquic.errors import HandshakeError
 from smbquic.transport.base import Introduction
 from smbquic.transport.quic.aioquic.connection import (
     Configuration,
@@ -34,7 +23,6 @@ from smbquic.transport.quic.aioquic.connection import (
     Pick,
     Recovery,
     SendBuffer,
-    Shown,
 )
 from smbquic.transport.quic.aioquic.reassembly import (
     MAX_SEGMENTS,
@@ -51,181 +39,16 @@ from smbquic.transport.quic.engine import (
     Security,
     Verify,
 )
-from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions, group_name
+from smbquic.transport.quic.options import group_name
 from smbquic.transport.quic.tickets import Resumption, TicketStore
-from smbquic.transport.quic.tls import (
-    ALPN,
-    ClientTls,
-    ServerNames,
-    ServerTls,
-    certificates_in,
-    pem,
-    place,
-    system_trust,
-)
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
-VERSIONS = (int(QuicProtocolVersion.VERSION_1), int(QuicProtocolVersion.VERSION_2))
-CONNECTION_ID_SIZE = 8
 STREAM = 0
 KEY_LIFETIME = 1 << 22
 """Packets sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6), about 10 GB."""
 
-_GROUPS = ("P-256", "P-384", "X25519")
-
 logger = logging.getLogger(__name__)
-
-
-def client_configuration(trust: ClientTls, server_name: str, options: QuicOptions) -> Configuration:
-    """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
-    configuration = _configuration(options, is_client=True)
-    configuration.server_name = server_name
-    if trust.insecure or trust.verify is not None:
-        configuration.verify_mode = ssl.CERT_NONE
-    elif trust.ca is not None:
-        configuration.cadata = certificates_in(trust.ca)
-    else:
-        configuration.cafile, configuration.capath = system_trust()
-    if trust.certificate is not None and trust.key is not None:
-        _load_identity(configuration, trust.certificate, trust.key)
-    return configuration
-
-
-def server_configuration(identity: ServerTls, options: QuicOptions) -> Configuration:
-    """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
-    configuration = _configuration(options, is_client=False)
-    _load_identity(configuration, identity.certificate, identity.key)
-    return configuration
-
-
-def is_initial(datagram: bytes, version: int) -> bool:
-    """Whether a datagram with a long header begins a connection ([RFC9000] 17.2, [RFC9369] 3.2)."""
-    return (datagram[0] >> 4) & 3 == (version == QuicProtocolVersion.VERSION_2)
-
-
-class AddressCheck:
-    """Lets a client prove that it receives what is sent to its address ([RFC9000] 8.1.2).
-
-    Nothing is kept: what has to be remembered is in a token that the client sends back.
-    """
-
-    def __init__(self) -> None:
-        self._tokens = QuicRetryTokenHandler()
-
-    def challenge(self, datagram: bytes, path: Path, now: float) -> bytes | None:
-        """The Retry packet for a client's first datagram; None if that one makes no sense."""
-        header = _header(datagram)
-        if header is None:
-            return None
-        source_id = os.urandom(CONNECTION_ID_SIZE)
-        token = self._tokens.create_token(
-            address=path[0],
-            original_destination_connection_id=header.destination_cid,
-            retry_source_connection_id=source_id,
-            now=now,
-        )
-        return encode_quic_retry(
-            version=header.version or 0,
-            source_cid=source_id,
-            destination_cid=header.source_cid,
-            original_destination_cid=header.destination_cid,
-            retry_token=token,
-        )
-
-    def original_id(self, datagram: bytes, path: Path, now: float) -> bytes | None:
-        """The connection id of the first attempt of a client that passed; None for any other."""
-        header = _header(datagram)
-        if header is None or not header.token:
-            return None
-        try:
-            return self._tokens.validate_token(
-                address=path[0],
-                destination_cid=header.destination_cid,
-                token=header.token,
-                now=now,
-            )
-        except ValueError:
-            return None
-
-
-def _header(datagram: bytes) -> QuicHeader | None:
-    try:
-        return pull_quic_header(QuicBuffer(data=datagram), CONNECTION_ID_SIZE)
-    except ValueError:
-        return None
-
-
-def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
-    configuration = Configuration(
-        alpn_protocols=[ALPN],
-        congestion_control_algorithm=options.congestion,
-        connection_id_length=CONNECTION_ID_SIZE,
-        idle_timeout=options.idle_timeout,
-        is_client=is_client,
-        max_data=options.window,
-        max_stream_data=options.window,
-        secrets_log_file=options.secrets_log,
-        cipher_suites=[tls.CipherSuite(CIPHERS[name]) for name in options.ciphers],
-        groups=tuple(tls.Group(GROUPS[name]) for name in options.groups or _GROUPS),
-    )
-    if options.qlog is not None:
-        configuration.quic_logger = QuicFileLogger(str(options.qlog))
-    return configuration
-
-
-def by_name(names: ServerNames, options: QuicOptions) -> Pick:
-    """What finds the certificate for a name. Raises as `server_configuration` does."""
-    made = {
-        id(identity): Shown(
-            server_configuration(identity, options),
-            identity.verify,
-            identity.ticket_store(options.tickets),
-        )
-        for identity in names.all
-    }
-
-    def pick(name: str) -> Shown | None:
-        identity = names.find(name)
-        return made[id(identity)] if identity is not None else None
-
-    return pick
-
-
-def _load_identity(
-    configuration: Configuration, certificate: FilePath | bytes, key: FilePath | bytes
-) -> None:
-    where, key_where = place(certificate, "certificate"), place(key, "key")
-    try:
-        leaf, *chain = tls.load_pem_x509_certificates(certificates_in(certificate))
-        private_key = tls.load_pem_private_key(pem(key))
-    except (ValueError, TypeError) as error:
-        # TypeError is how the library says that the key has a password.
-        raise HandshakeError(
-            f"{where} and {key_where} do not hold a certificate and its key: {error}",
-            "certificate-file",
-        ) from error
-    if private_key.public_key() != leaf.public_key():
-        raise HandshakeError(
-            f"the key in {key_where} does not belong to the certificate in {where}",
-            "certificate-file",
-        )
-    if not _can_sign(private_key):
-        raise HandshakeError(
-            f"the key in {key_where} is of a kind that handshakes cannot be signed with here: "
-            "use ECDSA on P-256 or P-384, or RSA",
-            "unsupported-key",
-        )
-    configuration.certificate = leaf
-    configuration.certificate_chain = chain
-    configuration.private_key = private_key
-
-
-def _can_sign(key: Any) -> bool:
-    """Without it the library's client shows no certificate at all, and says nothing."""
-    context = tls.Context(is_client=True)
-    context.certificate_private_key = key
-    return bool(context._signature_algorithms_for_private_key())
 
 
 class AioquicEngine:

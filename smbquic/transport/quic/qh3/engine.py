@@ -5,21 +5,17 @@ is for whoever needs those. How large its datagrams are is in `path_mtu.py`.
 """
 
 import logging
-import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from operator import itemgetter
-from pathlib import Path as FilePath
 from typing import Any, cast
 
-from qh3._hazmat import X25519KeyExchange
 from qh3.quic import events
 from qh3.quic.connection import QuicConnectionState
-from qh3.quic.logger import QuicFileLogger
-from qh3.quic.packet import QuicErrorCode, QuicProtocolVersion
-from qh3.tls import CipherSuite, Group
+from qh3.quic.packet import QuicErrorCode
+from qh3.tls import CipherSuite
 
 from smbquic.errors import HandshakeError
 from smbquic.transport.base import Introduction
@@ -33,10 +29,9 @@ from smbquic.transport.quic.engine import (
     Security,
     Verify,
 )
-from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions, group_name
+from smbquic.transport.quic.options import group_name
 from smbquic.transport.quic.path_validation import Ways
 from smbquic.transport.quic.qh3.connection import (
-    CONNECTION_IDS,
     Configuration,
     Connection,
     Context,
@@ -46,15 +41,6 @@ from smbquic.transport.quic.qh3.receive_estimate import Incoming
 from smbquic.transport.quic.qh3.segments import ACKNOWLEDGE, Runs
 from smbquic.transport.quic.qh3.send_queue import AHEAD, Outgoing, SendMemory
 from smbquic.transport.quic.tickets import Resumption, TicketStore
-from smbquic.transport.quic.tls import (
-    ALPN,
-    ClientTls,
-    ServerTls,
-    certificates_in,
-    pem,
-    place,
-    system_trust,
-)
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
@@ -77,67 +63,6 @@ KEEP_ALIVE, PROOF = 0, 1
 _PAYLOAD = itemgetter(0)
 
 logger = logging.getLogger(__name__)
-
-
-def client_configuration(trust: ClientTls, server_name: str, options: QuicOptions) -> Configuration:
-    """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
-    configuration = _configuration(options, is_client=True)
-    configuration.server_name = server_name
-    if trust.insecure or trust.verify is not None:
-        configuration.verify_mode = ssl.CERT_NONE
-    elif trust.ca is not None:
-        configuration.cadata = certificates_in(trust.ca)
-    else:
-        # The library stumbles over subfolders where it is given a folder.
-        configuration.cafile, _ = system_trust()
-    if trust.certificate is not None and trust.key is not None:
-        _load_identity(configuration, trust.certificate, trust.key)
-    return configuration
-
-
-def server_configuration(identity: ServerTls, options: QuicOptions) -> Configuration:
-    """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
-    configuration = _configuration(options, is_client=False)
-    _load_identity(configuration, identity.certificate, identity.key)
-    # The first key of a process takes 30 ms, in which its random numbers are seeded: no client is
-    # to wait for that.
-    X25519KeyExchange()
-    return configuration
-
-
-def _load_identity(
-    configuration: Configuration, certificate: FilePath | bytes, key: FilePath | bytes
-) -> None:
-    try:
-        configuration.load_cert_chain(certificates_in(certificate), pem(key))
-    except (ValueError, TypeError, ssl.SSLError) as error:
-        raise HandshakeError(
-            f"{place(certificate, 'certificate')} and {place(key, 'key')} do not"
-            f" hold a certificate and its key: {error}",
-            "certificate-file",
-        ) from error
-
-
-def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
-    configuration = Configuration(
-        active_connection_id_limit=CONNECTION_IDS,
-        alpn_protocols=[ALPN],
-        cipher_suites=[CipherSuite(CIPHERS[name]) for name in options.ciphers],
-        groups=tuple(Group(GROUPS[name]) for name in options.groups),
-        idle_timeout=options.idle_timeout,
-        # A share for each group, and not for two only: the library would not understand a server
-        # that asks for another (HelloRetryRequest).
-        offer_ec_key_shares=True,
-        is_client=is_client,
-        max_data=options.window,
-        max_stream_data=options.window,
-        supported_versions=[QuicProtocolVersion.VERSION_1, QuicProtocolVersion.VERSION_2],
-    )
-    if options.secrets_log is not None:
-        configuration.secrets_log_file = options.secrets_log
-    if options.qlog is not None:
-        configuration.quic_logger = QuicFileLogger(str(options.qlog))
-    return configuration
 
 
 class Qh3Engine:

@@ -9,20 +9,19 @@ core's buffer larger, as long as that fits into what all connections of a server
 
 from collections import deque
 
+from smbquic.transport.quic.engine import SEND_MEMORY
 from smbquic.wire.cursor import Buffer
 
 AHEAD = 128 << 10
 """Bytes that the core is given before it has sent them."""
 SMALLEST = 2 * AHEAD
 """Bytes that the core may have in any case, sent and unsent."""
-SHARED = 96 << 20
-"""Bytes that the cores of one server may have beyond that, all together."""
 
 
 class SendMemory:
     """Bytes that the cores of a server have for what is sent, beyond the smallest size."""
 
-    def __init__(self, limit: int = SHARED) -> None:
+    def __init__(self, limit: int = SEND_MEMORY) -> None:
         self._left = limit
 
     def acquire(self, count: int) -> bool:

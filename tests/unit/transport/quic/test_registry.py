@@ -1,29 +1,36 @@
 """Which engine a connection gets."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smbquic.errors import EngineError
 from smbquic.pki import PkiDirectory
-from smbquic.transport.quic import registry
+from smbquic.transport.quic import plugin, registry
 from smbquic.transport.quic.engine import Choice
-from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.qh3 import engine as qh3
-from smbquic.transport.quic.registry import (
-    NAMELESS,
-    choose,
-    client_engine,
-    server_engine,
-    server_engines,
-)
-from smbquic.transport.quic.tls import ClientTls, ServerTls
+from smbquic.transport.quic.options import EngineName, QuicOptions
+from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, Requirements
+from smbquic.transport.quic.qh3 import configuration as qh3
+from smbquic.transport.quic.registry import choose, client_engine, server_engine, server_engines
+from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+
+
+def chosen(options: QuicOptions, **more: Any) -> Choice:
+    needed = Requirements(congestion=options.congestion, groups=options.groups, **more)
+    return choose(options, needed)[0]
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The libraries that are there."""
+    found = {"aioquic", "qh3"}
+    monkeypatch.setattr(plugin, "find_spec", lambda name: name if name in found else None)
+    return found
 
 
 @pytest.mark.parametrize(
-    ("options", "certificate", "chosen"),
+    ("options", "certificate", "engine"),
     [
         (QuicOptions(engine="auto"), False, "qh3"),
         (QuicOptions(engine="auto"), True, "aioquic"),
@@ -34,27 +41,35 @@ from smbquic.transport.quic.tls import ClientTls, ServerTls
         (QuicOptions(engine="qh3"), False, "qh3"),
     ],
 )
+@pytest.mark.usefixtures("installed")
 def test_auto_takes_the_fastest_that_can(
-    options: QuicOptions, certificate: bool, chosen: str
+    options: QuicOptions, certificate: bool, engine: str
 ) -> None:
-    assert choose(options, certificate=certificate).engine == chosen
+    assert chosen(options, client_certificates=certificate).engine == engine
 
 
 @pytest.mark.parametrize(
-    ("groups", "engine", "server", "chosen"),
+    ("groups", "asked", "any_group", "engine"),
     [
         (("P-256", "P-384"), "auto", True, "aioquic"),
         (("P-256", "P-384"), "auto", False, "qh3"),
         (("P-256", "P-384"), "qh3", True, "qh3"),
         (("X25519MLKEM768", "P-256"), "auto", True, "qh3"),
-        ((), "auto", True, "qh3"),
     ],
 )
+@pytest.mark.usefixtures("installed")
 def test_a_server_with_groups_of_its_own_has_to_find_them(
-    groups: tuple[str, ...], engine: Any, server: bool, chosen: str
+    groups: tuple[str, ...], asked: EngineName, any_group: bool, engine: str
 ) -> None:
-    options = QuicOptions(engine=engine, groups=groups)
-    assert choose(options, server=server).engine == chosen
+    assert chosen(QuicOptions(engine=asked, groups=groups), any_group=any_group).engine == engine
+
+
+def test_what_is_preferred_is_not_needed(installed: set[str]) -> None:
+    options = QuicOptions(groups=("P-256",))
+    reason = "qh3 takes no key share but a client's first"
+    assert chosen(options, any_group=True) == Choice("aioquic", reason)
+    installed.remove("aioquic")
+    assert chosen(options, any_group=True) == Choice("qh3", "the fastest")
 
 
 @pytest.mark.parametrize(
@@ -64,48 +79,113 @@ def test_a_server_with_groups_of_its_own_has_to_find_them(
         (QuicOptions(engine="qh3", congestion="bbr"), False, "bbr"),
     ],
 )
+@pytest.mark.usefixtures("installed")
 def test_an_engine_that_cannot_is_refused(
     options: QuicOptions, certificate: bool, words: str
 ) -> None:
     with pytest.raises(EngineError, match=words) as caught:
-        choose(options, certificate=certificate)
+        chosen(options, client_certificates=certificate)
     assert "use the engine aioquic" in str(caught.value)
 
 
-def test_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert str(choose(QuicOptions())) == "qh3: the fastest"
-    assert str(choose(QuicOptions(engine="aioquic"))) == "aioquic: as asked for"
-    lossy = choose(QuicOptions(congestion="bbr"), names=True)
+def test_the_reason_is_said(installed: set[str]) -> None:
+    assert str(chosen(QuicOptions())) == "qh3: the fastest"
+    assert str(chosen(QuicOptions(engine="aioquic"))) == "aioquic: as asked for"
+    lossy = chosen(QuicOptions(congestion="bbr"), certificate_by_name=True)
     assert str(lossy) == "aioquic: qh3 has no certificates by name and no congestion control bbr"
-    monkeypatch.setattr(registry, "find_spec", lambda name: None)
-    assert str(choose(QuicOptions())) == "aioquic: qh3 is not installed"
-    with pytest.raises(EngineError, match="not installed"):
-        choose(QuicOptions(engine="qh3"))
+    installed.remove("qh3")
+    assert str(chosen(QuicOptions())) == "aioquic: qh3 is not installed"
+
+
+def test_an_engine_that_is_missing_is_named(installed: set[str]) -> None:
+    installed.remove("qh3")
+    with pytest.raises(EngineError, match="qh3 is not installed: use the engine aioquic, or auto"):
+        chosen(QuicOptions(engine="qh3"))
+    installed.remove("aioquic")
+    words = "qh3 is not installed, and aioquic is not installed: install qh3 or aioquic"
+    with pytest.raises(EngineError, match=words):
+        chosen(QuicOptions())
+    installed.add("qh3")
+    words = "qh3 has no congestion control bbr, and aioquic is not installed: install aioquic"
+    with pytest.raises(EngineError, match=words):
+        chosen(QuicOptions(congestion="bbr"))
 
 
 @pytest.mark.parametrize(
     ("engine", "names", "words"),
     [
-        ("aioquic", False, "use the engine qh3, or leave it out of the groups"),
+        ("aioquic", False, "aioquic has no X25519MLKEM768: use the engine qh3, or auto"),
         ("auto", True, "qh3 has no certificates by name, and aioquic has no X25519MLKEM768: leave"),
     ],
 )
+@pytest.mark.usefixtures("installed")
 def test_post_quantum_keys_need_the_engine_that_has_them(
-    engine: str, names: bool, words: str
+    engine: EngineName, names: bool, words: str
 ) -> None:
-    options = QuicOptions(engine=engine, groups=("P-256", "X25519MLKEM768"))  # type: ignore[arg-type]
+    options = QuicOptions(engine=engine, groups=("P-256", "X25519MLKEM768"))
     with pytest.raises(EngineError, match=words):
-        choose(options, names=names)
-    assert choose(replace(options, engine="auto")).engine == "qh3"
+        chosen(options, certificate_by_name=names)
+    assert chosen(replace(options, engine="auto")).engine == "qh3"
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_no_engine_has_together_is_asked_for_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limited = [
+        replace(each, capabilities=replace(each.capabilities, client_certificates=False))
+        for each in registry.ENGINES
+    ]
+    monkeypatch.setattr(registry, "ENGINES", tuple(limited))
+    with pytest.raises(EngineError, match="aioquic has no client certificates: ask for less"):
+        chosen(QuicOptions(), client_certificates=True)
+
+
+@pytest.mark.usefixtures("installed")
+def test_any_other_engine_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing asks for one by name, so the fastest that can do it is taken from three as well."""
+
+    def make(*arguments: object) -> Any:
+        return arguments
+
+    capabilities = Capabilities(
+        congestion=frozenset({"bbr"}),
+        groups=frozenset({"X25519"}),
+        client_certificates=False,
+        certificate_by_name=False,
+        zero_length_ids=True,
+        any_group=True,
+    )
+    third = EnginePlugin("json", capabilities, make, make)  # a library that is always there
+    monkeypatch.setattr(plugin, "find_spec", lambda name: name)
+    monkeypatch.setattr(registry, "ENGINES", (third, *registry.ENGINES))
+
+    assert chosen(QuicOptions(congestion="bbr")) == Choice("json", "the fastest")
+    assert chosen(QuicOptions()) == Choice("qh3", "json has no congestion control cubic")
+    certificates = chosen(QuicOptions(), client_certificates=True)
+    assert certificates.engine == "aioquic"
+    assert certificates.reason == (
+        "json has no client certificates and no congestion control cubic,"
+        " qh3 has no client certificates"
+    )
 
 
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])
-def test_each_is_named(engine: str, pki: object) -> None:
-    options = QuicOptions(engine=engine)  # type: ignore[arg-type]
-    server: Path = pki.server.certificate  # type: ignore[attr-defined]
-    key: Path = pki.server.key  # type: ignore[attr-defined]
-    assert server_engine(ServerTls(server, key), options)[0].engine == engine
+def test_each_is_named(engine: EngineName, pki: PkiDirectory) -> None:
+    options = QuicOptions(engine=engine)
+    identity = ServerTls(pki.server.certificate, pki.server.key)
+    assert server_engine(identity, options)[0].engine == engine
     assert client_engine(ClientTls(insecure=True), "localhost", options, None)[0].engine == engine
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_only_certificate_needs_no_choice(pki: PkiDirectory) -> None:
+    identity = ServerTls(pki.server.certificate, pki.server.key)
+    assert server_engine(ServerNames({}, identity), QuicOptions())[0].engine == "qh3"
+    named = ServerNames({"fs.example": identity})
+    assert server_engine(named, QuicOptions())[0] == Choice(
+        "aioquic", "qh3 has no certificates by name"
+    )
 
 
 def test_no_client_has_to_wait_for_the_first_key_of_a_server(
@@ -117,21 +197,36 @@ def test_no_client_has_to_wait_for_the_first_key_of_a_server(
     assert made == [True]
 
 
+ZERO_LENGTH = "aioquic: qh3 cannot answer clients with zero-length connection IDs"
+
+
 @pytest.mark.parametrize(
-    ("options", "nameless"),
+    ("options", "engine"),
     [
-        (QuicOptions(), str(Choice("aioquic", NAMELESS))),
-        (QuicOptions(groups=("X25519MLKEM768", "P-256")), str(Choice("aioquic", NAMELESS))),
+        (QuicOptions(), ZERO_LENGTH),
+        (QuicOptions(groups=("X25519MLKEM768", "P-256")), ZERO_LENGTH),
         (QuicOptions(groups=("X25519MLKEM768",)), "None"),
         (QuicOptions(engine="qh3"), "None"),
         (QuicOptions(engine="aioquic"), "aioquic: as asked for"),
     ],
 )
-def test_clients_without_connection_ids_get_an_engine_that_can_answer_them(
-    options: QuicOptions, nameless: str, pki: PkiDirectory
+@pytest.mark.usefixtures("installed")
+def test_clients_with_zero_length_ids_get_an_engine_that_can_answer_them(
+    options: QuicOptions, engine: str, pki: PkiDirectory
 ) -> None:
     engines = server_engines(ServerTls(pki.server.certificate, pki.server.key), options)
-    assert str(engines.nameless and engines.nameless[0]) == nameless
+    assert str(engines.zero_length_ids and engines.zero_length_ids[0]) == engine
+
+
+def test_without_another_engine_they_are_turned_away(
+    pki: PkiDirectory, installed: set[str]
+) -> None:
+    installed.remove("aioquic")
+    identity = ServerTls(pki.server.certificate, pki.server.key)
+    engines = server_engines(identity, QuicOptions())
+    assert engines.usual[0].engine == "qh3"
+    assert engines.zero_length_ids is None
+    assert engines.zero_length_reason == ZERO_LENGTH.partition(": ")[2]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""How a client proves, before anything is kept for it, that it has its address ([RFC9000] 8.1).
+
+The server answers with a Retry packet and a token. Whoever sends the token back receives what is
+sent to that address.
+"""
+
+import hashlib
+import hmac
+import os
+from struct import Struct
+
+from smbquic.transport.addresses import SocketAddress
+from smbquic.transport.quic.packet import (
+    CONNECTION_ID_SIZE,
+    MAX_CONNECTION_ID_SIZE,
+    parse_initial,
+    retry,
+)
+from smbquic.transport.quic.udp import Path
+
+TOKEN_LIFETIME = 30.0
+"""Seconds. A client sends its token back at once ([RFC9000] 8.1.4)."""
+
+_TIME = Struct(">Q")
+_TAG_SIZE = 16
+_SIZES = range(_TIME.size + _TAG_SIZE, _TIME.size + _TAG_SIZE + MAX_CONNECTION_ID_SIZE + 1)
+
+
+class AddressValidator:
+    """The tokens of one listener.
+
+    Nothing is kept: a token holds the time in milliseconds and the connection ID that the client
+    used first, and is authenticated together with the address and the ID that the client has to use
+    from then on. It is not encrypted, as the client knows all of it.
+    """
+
+    def __init__(self) -> None:
+        self._key = os.urandom(32)
+
+    def retry(self, datagram: bytes, path: Path, now: float) -> bytes | None:
+        """Return the Retry packet for a client's first datagram; None if that is not valid."""
+        initial = parse_initial(datagram)
+        if initial is None:
+            return None
+        source_id = os.urandom(CONNECTION_ID_SIZE)
+        content = _TIME.pack(int(now * 1000)) + initial.destination_id
+        return retry(initial, source_id, content + self._tag(content, path[0], source_id))
+
+    def original_id(self, datagram: bytes, path: Path, now: float) -> bytes | None:
+        """Return the connection ID that a client used first; None without a valid token."""
+        initial = parse_initial(datagram)
+        if initial is None or len(initial.token) not in _SIZES:
+            return None
+        content, tag = initial.token[:-_TAG_SIZE], initial.token[-_TAG_SIZE:]
+        expected = self._tag(content, path[0], initial.destination_id)
+        if not hmac.compare_digest(tag, expected):
+            return None
+        (issued,) = _TIME.unpack_from(content)
+        return content[_TIME.size :] if now - issued / 1000 <= TOKEN_LIFETIME else None
+
+    def _tag(self, content: bytes, address: SocketAddress, source_id: bytes) -> bytes:
+        # Each part with its length, so that no two sets of parts make the same bytes.
+        parts = (content, f"{address[0]} {address[1]}".encode(), source_id)
+        message = b"".join(bytes([len(part)]) + part for part in parts)
+        return hmac.digest(self._key, message, hashlib.sha256)[:_TAG_SIZE]

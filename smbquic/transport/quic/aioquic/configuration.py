@@ -1,0 +1,120 @@
+"""The settings of aioquic for our options, and the files that it is given."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from aioquic import tls
+from aioquic.quic.logger import QuicFileLogger
+
+from smbquic.errors import HandshakeError
+from smbquic.transport.quic.aioquic.connection import Configuration, Pick, Shown
+from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions
+from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
+from smbquic.transport.quic.tls import (
+    ALPN,
+    ClientTls,
+    ServerNames,
+    ServerTls,
+    certificates_in,
+    pem,
+    place,
+    system_trust,
+)
+
+_GROUPS = ("P-256", "P-384", "X25519")
+
+
+def client_configuration(trust: ClientTls, server_name: str, options: QuicOptions) -> Configuration:
+    """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    configuration = _configuration(options, is_client=True)
+    configuration.server_name = server_name
+    if trust.insecure or trust.verify is not None:
+        configuration.verify_mode = ssl.CERT_NONE
+    elif trust.ca is not None:
+        configuration.cadata = certificates_in(trust.ca)
+    else:
+        configuration.cafile, configuration.capath = system_trust()
+    if trust.certificate is not None and trust.key is not None:
+        load_identity(configuration, trust.certificate, trust.key)
+    return configuration
+
+
+def server_configuration(identity: ServerTls, options: QuicOptions) -> Configuration:
+    """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    configuration = _configuration(options, is_client=False)
+    load_identity(configuration, identity.certificate, identity.key)
+    return configuration
+
+
+def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
+    configuration = Configuration(
+        alpn_protocols=[ALPN],
+        congestion_control_algorithm=options.congestion,
+        connection_id_length=CONNECTION_ID_SIZE,
+        idle_timeout=options.idle_timeout,
+        is_client=is_client,
+        max_data=options.window,
+        max_stream_data=options.window,
+        secrets_log_file=options.secrets_log,
+        cipher_suites=[tls.CipherSuite(CIPHERS[name]) for name in options.ciphers],
+        groups=tuple(tls.Group(GROUPS[name]) for name in options.groups or _GROUPS),
+    )
+    if options.qlog is not None:
+        configuration.quic_logger = QuicFileLogger(str(options.qlog))
+    return configuration
+
+
+def by_name(names: ServerNames, options: QuicOptions) -> Pick:
+    """What finds the certificate for a name. Raises as `server_configuration` does."""
+    made = {
+        id(identity): Shown(
+            server_configuration(identity, options),
+            identity.verify,
+            identity.ticket_store(options.tickets),
+        )
+        for identity in names.all
+    }
+
+    def pick(name: str) -> Shown | None:
+        identity = names.find(name)
+        return made[id(identity)] if identity is not None else None
+
+    return pick
+
+
+def load_identity(
+    configuration: Configuration, certificate: Path | bytes, key: Path | bytes
+) -> None:
+    """Read a certificate and its key into a configuration; raises as `server_configuration`."""
+    where, key_where = place(certificate, "certificate"), place(key, "key")
+    try:
+        leaf, *chain = tls.load_pem_x509_certificates(certificates_in(certificate))
+        private_key = tls.load_pem_private_key(pem(key))
+    except (ValueError, TypeError) as error:
+        # TypeError is how the library says that the key has a password.
+        raise HandshakeError(
+            f"{where} and {key_where} do not hold a certificate and its key: {error}",
+            "certificate-file",
+        ) from error
+    if private_key.public_key() != leaf.public_key():
+        raise HandshakeError(
+            f"the key in {key_where} does not belong to the certificate in {where}",
+            "certificate-file",
+        )
+    if not _can_sign(private_key):
+        raise HandshakeError(
+            f"the key in {key_where} is of a kind that handshakes cannot be signed with here: "
+            "use ECDSA on P-256 or P-384, or RSA",
+            "unsupported-key",
+        )
+    configuration.certificate = leaf
+    configuration.certificate_chain = chain
+    configuration.private_key = private_key
+
+
+def _can_sign(key: Any) -> bool:
+    """Without it the library's client shows no certificate at all, and says nothing."""
+    context = tls.Context(is_client=True)
+    context.certificate_private_key = key
+    return bool(context._signature_algorithms_for_private_key())

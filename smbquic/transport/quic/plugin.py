@@ -1,0 +1,118 @@
+"""What the registry knows of a QUIC engine before the engine is imported."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Protocol
+
+from smbquic.transport.quic.engine import (
+    ConnectionIds,
+    DatagramSizes,
+    Engine,
+    ResetToken,
+    Verify,
+)
+from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.tickets import Resumption
+from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """What a connection, or all connections of a listener, ask of an engine.
+
+    `client_certificates` says that a server asks its clients for theirs, `certificate_by_name`
+    that it chooses its own by the server name that a client asks for. `zero_length_ids` is
+    about clients with a connection ID of length 0. `groups` are those that keys may be exchanged
+    in; none stands for all that the engine has. `any_group` is not needed but preferred; see
+    `Capabilities`.
+    """
+
+    congestion: str
+    groups: tuple[str, ...] = ()
+    client_certificates: bool = False
+    certificate_by_name: bool = False
+    zero_length_ids: bool = False
+    any_group: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What an engine can do.
+
+    `congestion` are its congestion controllers and `groups` the groups that it exchanges keys
+    in. As a server it can: ask for `client_certificates`, choose a `certificate_by_name`, answer
+    clients with `zero_length_ids`, and take a key share of `any_group` that a client sends,
+    where others know no share but the first. `ecn` says that it counts congestion marks
+    ([RFC9000] 13.4), `own_io` that it reads and writes its own sockets.
+    """
+
+    congestion: frozenset[str]
+    groups: frozenset[str]
+    client_certificates: bool
+    certificate_by_name: bool
+    zero_length_ids: bool
+    any_group: bool
+    ecn: bool = False
+    own_io: bool = False
+
+    def lacking(self, requirements: Requirements) -> list[str]:
+        """Return what is missing, in words that follow "has no"."""
+        missing = []
+        if requirements.client_certificates and not self.client_certificates:
+            missing.append("client certificates")
+        if requirements.certificate_by_name and not self.certificate_by_name:
+            missing.append("certificates by name")
+        if requirements.zero_length_ids and not self.zero_length_ids:
+            missing.append("zero-length connection IDs")
+        if requirements.congestion not in self.congestion:
+            missing.append(f"congestion control {requirements.congestion}")
+        return missing + self.lacking_groups(requirements.groups)
+
+    def lacking_groups(self, groups: tuple[str, ...]) -> list[str]:
+        """Return which of `groups` it does not have."""
+        return [group for group in groups if group not in self.groups]
+
+
+class MakeEngine(Protocol):
+    """Makes an engine for one connection."""
+
+    def __call__(
+        self,
+        sizes: DatagramSizes,
+        ids: ConnectionIds,
+        *,
+        original_id: bytes | None = None,
+        retry_id: bytes | None = None,
+        first_datagram: int = 0,
+        reset_token: ResetToken | None = None,
+        restricted: bool = False,
+    ) -> Engine:
+        """`first_datagram` is the size of the client's first one, in bytes, on a server.
+
+        With `restricted` the peer may send little until it is authenticated.
+        """
+
+
+MakeClient = Callable[[ClientTls, str, QuicOptions, Verify | None, Resumption | None], MakeEngine]
+"""Prepares a client for a server name. Raises `OSError` and `HandshakeError` for its files."""
+MakeServer = Callable[[ServerTls | ServerNames, QuicOptions], MakeEngine]
+"""Prepares a server. Raises `OSError` and `HandshakeError` for its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePlugin:
+    """An engine, whose library has the same name and may be missing.
+
+    `client` and `server` import it when they are called, and not before.
+    """
+
+    name: str
+    capabilities: Capabilities
+    client: MakeClient
+    server: MakeServer
+
+    @property
+    def installed(self) -> bool:
+        """Whether the library can be imported."""
+        return find_spec(self.name) is not None

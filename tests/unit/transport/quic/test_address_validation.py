@@ -1,0 +1,74 @@
+"""How a client proves its address before anything is kept for it."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbquic.transport.quic.address_validation import TOKEN_LIFETIME, AddressValidator
+from smbquic.transport.quic.packet import VERSIONS
+
+PATH = (("192.0.2.1", 50000), b"")
+ORIGINAL_ID = b"original"
+
+
+def initial(destination: bytes, token: bytes = b"", version: int = 1) -> bytes:
+    """The first datagram of a client whose connection ID is "client"."""
+    first = 0xC0 if version == 1 else 0xD0
+    return b"".join(
+        (
+            bytes([first]),
+            version.to_bytes(4, "big"),
+            bytes([len(destination)]) + destination,
+            b"\x06client",
+            (0x4000 | len(token)).to_bytes(2, "big") + token,
+            b"\x10" + bytes(16),
+        )
+    )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_only_the_client_that_got_the_token_passes(version: int) -> None:
+    validator = AddressValidator()
+    packet = validator.retry(initial(ORIGINAL_ID, version=version), PATH, 10.0)
+    assert packet is not None
+    assert packet[5:12] == b"\x06client"
+    source_id, token = packet[13:21], packet[21:-16]
+    again = initial(source_id, token, version)
+
+    assert validator.original_id(initial(ORIGINAL_ID, version=version), PATH, 10.0) is None
+    assert validator.original_id(again, PATH, 11.0) == ORIGINAL_ID
+    # Another address, another port, another ID, another listener; too late.
+    assert validator.original_id(again, (("192.0.2.9", 50000), b""), 11.0) is None
+    assert validator.original_id(again, (("192.0.2.1", 50001), b""), 11.0) is None
+    assert validator.original_id(initial(b"other id", token, version), PATH, 11.0) is None
+    assert AddressValidator().original_id(again, PATH, 11.0) is None
+    assert validator.original_id(again, PATH, 10.0 + TOKEN_LIFETIME) == ORIGINAL_ID
+    assert validator.original_id(again, PATH, 10.1 + TOKEN_LIFETIME) is None
+
+
+def test_a_token_cannot_be_changed() -> None:
+    validator = AddressValidator()
+    packet = validator.retry(initial(ORIGINAL_ID), PATH, 10.0)
+    assert packet is not None
+    source_id, token = packet[13:21], packet[21:-16]
+    for index in range(len(token)):
+        changed = bytearray(token)
+        changed[index] ^= 1
+        assert validator.original_id(initial(source_id, bytes(changed)), PATH, 10.0) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 44, 45, 1000])
+def test_a_token_of_any_length_is_refused(size: int) -> None:
+    validator = AddressValidator()
+
+    assert validator.original_id(initial(b"retry id", os.urandom(size)), PATH, 1.0) is None
+
+
+@given(st.binary(max_size=60))
+def test_no_datagram_troubles_the_validator(data: bytes) -> None:
+    validator = AddressValidator()
+    validator.retry(data, PATH, 1.0)
+
+    assert validator.original_id(data, PATH, 1.0) is None
