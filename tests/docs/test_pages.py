@@ -1,6 +1,7 @@
 """What holds for every page: its links lead somewhere, and its code blocks are run."""
 
 import re
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import PurePosixPath
 from posixpath import normpath
@@ -29,6 +30,7 @@ _MODULE = re.compile(r"python -m ((?:smbquic|tests|benchmarks)[.\w]*)")
 _PATH = re.compile(
     r"`((?![^`]*[A-Z]{4})(?:\.ci|benchmarks|certs|docs|packaging|smbquic|tests)/[\w./-]*[\w/])(?:::\w+)?`"
 )
+_NAME = re.compile(r"`(smbquic(?:\.(?!toml|service)[A-Za-z_]\w*)+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z]+:")
 
@@ -63,6 +65,29 @@ def test_modules_that_are_run_are_there(page: str) -> None:
 def test_paths_are_there(page: str) -> None:
     for path in set(_PATH.findall(read(page))):
         assert (ROOT / path).exists(), f"{page} speaks of {path}, which is not there"
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module's, or that of something in a module."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found = import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        try:
+            for part in parts[count:]:
+                found = getattr(found, part)
+        except AttributeError:
+            return False
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", CURRENT)
+def test_names_in_the_code_are_there(page: str) -> None:
+    for name in sorted(set(_NAME.findall(read(page)))):
+        assert is_there(name), f"{page} speaks of {name}, which is not in the code"
 
 
 @pytest.mark.parametrize("page", pages())
