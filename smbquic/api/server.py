@@ -107,7 +107,7 @@ class Serving:
             "memory": {
                 "limit": self.memory_limit,
                 "resident": resident(),
-                "waiting": self.server.patrol.waiting,
+                "waiting": self.server.slow_peers.waiting,
                 "of_users": self.server.user_memory.used,
                 "limit_of_users": self.server.user_memory.total,
                 "limit_of_user": self.server.user_memory.of_user,
@@ -375,7 +375,7 @@ async def _listen(
             address.port,
             server.serve,
             max_connections=min(most, server.open_files.connections),
-            gate=server.admission,
+            gate=server.connection_limiter,
         )
     assert shown is not None
     return await quic.listen(
@@ -385,7 +385,7 @@ async def _listen(
         certificate=shown.names,
         max_connections=most,
         options=options,
-        gate=server.admission,
+        gate=server.connection_limiter,
     )
 
 

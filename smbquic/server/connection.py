@@ -29,7 +29,7 @@ from smbquic.server.context import Context
 from smbquic.server.dispatch import dispatch
 from smbquic.server.overload.budget import SESSION, Account
 from smbquic.server.overload.loop_monitor import HELD
-from smbquic.server.overload.slow_peers import Pace
+from smbquic.server.overload.slow_peers import PeerProgress
 from smbquic.server.session import UserSession
 from smbquic.transport.serving import Refusal
 from smbquic.wire.oplock_break import LeaseBreakNotification
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from smbquic.observe.audit import Trail
     from smbquic.pki.reload import ServerCertificates
     from smbquic.protocol.session import Session
-    from smbquic.server.overload.scheduler import Party
+    from smbquic.server.overload.scheduler import UserQuota
     from smbquic.server.server import Server
     from smbquic.transport.base import MessageTransport, Peer
     from smbquic.wire.cursor import Buffer
@@ -54,14 +54,14 @@ _log = logging.getLogger(__name__)
 class Connection:
     """What the server keeps for one transport connection.
 
-    `tasks` are postponed requests, `endless` how many of them may never end by themselves;
-    `pending` is what they wait for, by message id, for CANCEL. `logons` is held while a failed
-    logon is being made to wait, and `failed_until` is when that ends. `notices` are messages that
-    answer no request and were not sent yet. `place` stands for the client's address, `party` is who
-    it shares the server as, `pace` how it gets on. `last_message` is the latest one, if it
-    came since the patrol's last look, `postponed` the bytes of messages whose requests are not
-    answered yet. `expiry` waits for the end of the client's certificate. `ended` says why the
-    server hung up on it.
+    `tasks` are requests that are answered later, `endless` how many of them may never end by
+    themselves; `pending` is what they wait for, by message id, for CANCEL. `logons` is held while a
+    failed logon is being made to wait, and `failed_until` is when that ends. `notices` are messages
+    that answer no request and were not sent yet. `client_network` is the client's address, or its
+    IPv6 network, `quota` what its user may use, `progress` how fast it reads and writes.
+    `last_message` is the latest one, if it came since the monitor's last look, `pending_bytes`
+    those of messages whose requests are not answered yet. `expiry` waits for the end of the
+    client's certificate. `ended` says why the server hung up on it.
     """
 
     def __init__(self, server: Server, transport: MessageTransport) -> None:
@@ -85,13 +85,13 @@ class Connection:
         self.tasks: set[asyncio.Task[None]] = set()
         self.pending: dict[int, asyncio.Future[Any]] = {}
         self.endless = 0
-        self.postponed = 0
+        self.pending_bytes = 0
         self.expiry: asyncio.TimerHandle | None = None
         self.logons = asyncio.Lock()
         self.failed_until = 0.0
-        self.place = network(peer.remote[0])
-        self.party: Party = server.fairness.strangers
-        self.pace = Pace()
+        self.client_network = network(peer.remote[0])
+        self.quota: UserQuota = server.scheduler.unauthenticated
+        self.progress = PeerProgress()
         self.last_message: memoryview | None = None
         self.ended: Refusal | None = None
         self.notices: deque[tuple[Session, Message]] = deque()
@@ -141,22 +141,22 @@ class Connection:
             except RemoteProtocolError as error:
                 # The transport has said so in the log already.
                 raise ConnectionClosed(str(error)) from error
-            party = self.party
-            if party.must_wait():
-                await self._turn(party)
+            quota = self.quota
+            if quota.is_exhausted():
+                await self._turn(quota)
             started = perf_counter()
             requests = protocol.receive(message)
             context = Context(server, self)
             answers, following = dispatch(context, requests)
-            self._spent(party, perf_counter() - started, answers, context)
+            self._spent(quota, perf_counter() - started, answers, context)
             while following < len(requests):
                 # The answers of a compound are one message, unless something in it has to wait.
                 await self.take_turn()
                 started = perf_counter()
                 more, following = dispatch(context, requests, following)
-                self._spent(party, perf_counter() - started, more, context)
+                self._spent(quota, perf_counter() - started, more, context)
                 answers += more
-            # Megabytes, whose memory the next message can have; the patrol lets go of them.
+            # Megabytes, whose memory the next message can have; the monitor lets go of them.
             self.last_message = message
             del message, requests, context
             if server.notified:
@@ -167,24 +167,24 @@ class Connection:
                 await send(*answers.pop(0))
             while len(self.tasks) - self.endless > limit or (
                 # What waits for other clients may need more messages of this one to go on.
-                self.postponed > server.fairness.of_one and self.is_working
+                self.pending_bytes > server.scheduler.user_limit and self.is_working
             ):
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def _spent(
-        self, party: Party, seconds: float, answers: list[list[Buffer]], context: Context
+        self, quota: UserQuota, seconds: float, answers: list[list[Buffer]], context: Context
     ) -> None:
         """Charges what a step cost to whom the client counted as when it began."""
-        party.spend(seconds, answers)
+        quota.charge(seconds, answers)
         if seconds >= HELD:
             self.server.loop_monitor.note(seconds, context.describe)
 
-    async def _turn(self, party: Party) -> None:
+    async def _turn(self, quota: UserQuota) -> None:
         """Waits for a turn; `ConnectionClosed` if the client is gone before that comes."""
-        if not party.waits_long():
-            await party.turn(self)
+        if not quota.may_wait_long():
+            await quota.acquire(self)
             return
-        turn = asyncio.ensure_future(party.turn(self))
+        turn = asyncio.ensure_future(quota.acquire(self))
         gone = asyncio.ensure_future(self.transport.wait_closed())
         try:
             await asyncio.wait((turn, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -196,14 +196,14 @@ class Connection:
 
     async def take_turn(self) -> None:
         """Lets others have their turn, in the middle of a message."""
-        if self.party.must_wait():
-            await self.party.turn(self)
+        if self.quota.is_exhausted():
+            await self.quota.acquire(self)
         else:
             await asyncio.sleep(0)
 
     async def send(self, message: list[Buffer]) -> None:
         """Sends one message; waits while the client does not read."""
-        self.party.charge(message)
+        self.quota.charge_response(message)
         await self.transport.send(*message)
 
     def notify(self, session: Session, body: Message) -> bool:
@@ -315,16 +315,16 @@ class Connection:
         assert negotiated is not None
         session.join(self)
         self.transport.authenticated()
-        self.server.admission.logged_on(self)
-        self.server.fairness.join(self, self._user_key(session.session.identity))
+        self.server.connection_limiter.logged_on(self)
+        self.server.scheduler.add(self, self._user_key(session.session.identity))
         self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD
-        if len(self.party.connections) > self.server.limits.connections_of_user:
+        if len(self.quota.connections) > self.server.limits.connections_of_user:
             self.drop(Refusal.CONNECTIONS_OF_USER)
 
     def _user_key(self, identity: Identity) -> str:
         """Who shares the server under one name: a user, or the guests from one address."""
         if identity.guest or identity.anonymous:
-            return f"guest {self.place}"
+            return f"guest {self.client_network}"
         return f"user {identity.domain}\\{identity.user}".casefold()
 
     def count_opens(self, change: int) -> None:

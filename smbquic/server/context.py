@@ -223,7 +223,7 @@ class Context:
 
         Not cancelled with the request: a thread cannot be.
         """
-        threads = self.connection.party.threads
+        threads = self.connection.quota.threads
         await threads.acquire()
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self.server.threads, function, *arguments)

@@ -186,11 +186,11 @@ def _postpone(
     size = sum(len(each.raw) for each in requests)
     if not endless:
         size = max(size, request.header.credit_charge * SINGLE_CREDIT_SIZE)
-    connection.postponed += size
+    connection.pending_bytes += size
     answering = connection.spawn(_finish(context, requests, index, task, endless=endless))
 
     def left(_: asyncio.Future[None]) -> None:
-        connection.postponed -= size
+        connection.pending_bytes -= size
         # Here, because a task that is cancelled before its first step takes none at all.
         if connection.pending.pop(request.header.message_id, None) is not None:
             connection.endless -= endless

@@ -23,7 +23,7 @@ async def drain(server: Server, seconds: float) -> None:
 
     Idle connections are closed, whatever they have open; those at work once they have become idle.
     """
-    server.draining = server.admission.closed = True
+    server.draining = server.connection_limiter.closed = True
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     moved: dict[Connection, tuple[tuple[int, int], float]] = {}

@@ -28,11 +28,11 @@ from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.leases import LeaseTable
 from smbquic.server.overload.batches import Finisher
 from smbquic.server.overload.budget import UserBudget
-from smbquic.server.overload.connection_limiter import Admission
+from smbquic.server.overload.connection_limiter import ConnectionLimiter
 from smbquic.server.overload.loop_monitor import LoopMonitor
 from smbquic.server.overload.open_file_budget import OpenFileBudget, descriptor_limit
-from smbquic.server.overload.scheduler import Fairness
-from smbquic.server.overload.slow_peers import Patrol
+from smbquic.server.overload.scheduler import Scheduler
+from smbquic.server.overload.slow_peers import SlowPeerMonitor
 from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.session import UserSession
 from smbquic.server.share import Share, check_share_name
@@ -61,8 +61,8 @@ class Server:
     `certificates` know better for their names, and say whom a client may log on as. `names` are
     those that a logon may be meant for; None leaves that unchecked.
 
-    `serve` is what a listener calls for each of them, `admission` its gate; `listeners` are the
-    URLs of those. `refusals` counts who was refused, and why.
+    `serve` is what a listener calls for each of them, `connection_limiter` its gate; `listeners`
+    are the URLs of those. `refusals` counts who was refused, and why.
     While `draining`, nobody new is let in.
     `failures` counts requests that failed for reasons nobody thought of; `notified` tells that
     some client is to be sent what answers no request. Raises ValueError for a share name that is
@@ -115,9 +115,11 @@ class Server:
         self.loop_monitor = LoopMonitor()
         self.connections: dict[Connection, None] = {}
         self.refusals = Refusals(self._tell)
-        self.fairness = Fairness(limits)
-        self.admission = Admission(limits, self.fairness, self.refusals, self.refuse)
-        self.patrol = Patrol(self)
+        self.scheduler = Scheduler(limits)
+        self.connection_limiter = ConnectionLimiter(
+            limits, self.scheduler, self.refusals, self.refuse
+        )
+        self.slow_peers = SlowPeerMonitor(self.connections, limits)
         self.listeners: list[str] = []
         self.draining = False
         self.failures = 0
@@ -136,17 +138,17 @@ class Server:
         started = perf_counter()
         connection = Connection(self, transport)
         self.connections[connection] = None
-        self.admission.enter(connection)
-        self.fairness.join(connection)
-        self.patrol.begin()
-        self.admission.spend(perf_counter() - started)
+        self.connection_limiter.add(connection)
+        self.scheduler.add(connection)
+        self.slow_peers.start()
+        self.connection_limiter.spend(perf_counter() - started)
         try:
             await connection.run()
         finally:
             del self.connections[connection]
-            self.patrol.left += 1
-            self.fairness.leave(connection)
-            self.admission.leave(connection)
+            self.slow_peers.closed += 1
+            self.scheduler.remove(connection)
+            self.connection_limiter.remove(connection)
             connection.trail.record(Event.DISCONNECTION, reason=connection.ended)
 
     async def refuse(self, transport: MessageTransport) -> None:
@@ -176,7 +178,7 @@ class Server:
     async def close(self) -> None:
         """Ends every connection, and waits for it; nobody can come back for what was open."""
         self.durables.close()
-        self.patrol.end()
+        self.slow_peers.stop()
         for connection in list(self.connections):
             connection.transport.close(REASON)
         for connection in list(self.connections):

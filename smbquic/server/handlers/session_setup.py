@@ -48,7 +48,7 @@ def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Re
     connection, server = context.connection, context.server
     protocol = connection.protocol
     most = server.limits.sessions
-    if connection.party is server.fairness.strangers:
+    if connection.quota is server.scheduler.unauthenticated:
         most = min(most, UNAUTHENTICATED_SESSIONS)
     if request.session is None and len(protocol.sessions) >= most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES)

@@ -1,92 +1,103 @@
-"""Who may come, and who has to go so that others may.
+"""Limits the number of connections: of all clients, of one address, and before a logon.
 
-Connections are counted by address (an IPv6 network of 64 bits is one), and strangers, who have not
-logged on, once more. Where there are too many of these, the one that has had the longest time to
-log on makes room, if that was at least `PATIENCE`; else whoever comes is turned away. A logon that
-failed keeps its place among the strangers for as long as its answer takes, whether its client waits
-for that or not, so that hanging up makes nobody's guessing faster.
+Connections are counted by address (an IPv6 network of 64 bits is one), and those that have not
+logged on once more. Where there are too many of these, the one that has had the longest time to log
+on makes room, if that was at least `MINIMUM_TIME`; else whoever comes is turned away. A logon that
+failed keeps its place among the unauthenticated for as long as its answer takes, whether its client
+waits for that or not, so that hanging up makes nobody's guessing faster.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from smbquic.auth.guard import network
-from smbquic.transport.serving import Refusal
+from smbquic.options.limits import Limits
+from smbquic.server.overload.scheduler import Scheduler
+from smbquic.transport.base import MessageTransport, OnConnection
+from smbquic.transport.serving import Refusal, Refusals
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from smbquic.options.limits import Limits
-    from smbquic.server.connection import Connection
-    from smbquic.server.overload.scheduler import Fairness
-    from smbquic.transport.base import MessageTransport, OnConnection
-    from smbquic.transport.serving import Refusals
-
-PATIENCE = 1.0
-"""Seconds that a stranger has to log on before it may have to make room for another one."""
+MINIMUM_TIME = 1.0
+"""Seconds that a client has to log on before it may have to make room for another one."""
 
 
-class Admission:
-    """A server's `Gate`."""
+class LimitedConnection(Protocol):
+    """What the limiter needs of a connection.
+
+    `failed_until` is when the answer to a failed logon is due, in seconds of the loop's clock.
+    """
+
+    failed_until: float
+
+    @property
+    def client_network(self) -> str:
+        """The client's address, or its IPv6 network of 64 bits."""
+
+    def drop(self, why: Refusal) -> None:
+        """Hang up at once."""
+
+
+class ConnectionLimiter:
+    """A server's `Gate`: decides about every connection that a listener is about to accept."""
 
     def __init__(
-        self, limits: Limits, fairness: Fairness, refusals: Refusals, refuse: OnConnection
+        self, limits: Limits, scheduler: Scheduler, refusals: Refusals, refuse: OnConnection
     ) -> None:
         self.refusals = refusals
         self.closed = False
         self._refuse = refuse
         self._limits = limits
-        self._fairness = fairness
+        self._scheduler = scheduler
         self._connections: Counter[str] = Counter()
-        self._strangers: dict[Connection, float] = {}
-        self._strangers_of: dict[str, dict[Connection, None]] = {}
-        self._strange: Counter[str] = Counter()
+        self._unauthenticated: dict[LimitedConnection, float] = {}
+        self._unauthenticated_of: dict[str, dict[LimitedConnection, None]] = {}
+        self._places_of: Counter[str] = Counter()
         self._places = 0
         self._expected: Counter[str] = Counter()
 
     @property
     def busy(self) -> bool:
         """See `Gate`."""
-        return self._fairness.strangers.is_crowded
+        return self._scheduler.unauthenticated.is_crowded
 
     def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
         """See `Gate`."""
-        if self._fairness.strangers.postpone(network(host), size, receive):
+        if self._scheduler.unauthenticated.postpone(network(host), size, receive):
             return True
         self.refusals.note(Refusal.BUSY, host)
         return False
 
     def spend(self, seconds: float) -> None:
         """See `Gate`."""
-        self._fairness.strangers.spend(seconds)
+        self._scheduler.unauthenticated.charge(seconds)
 
     def admits(self, host: str) -> bool:
         """See `Gate`."""
-        place = network(host)
+        client = network(host)
         if self.closed:
             self.refusals.note(Refusal.STOPPING, host)
             return False
-        if self._connections[place] >= self._limits.connections_of_address:
+        if self._connections[client] >= self._limits.connections_of_address:
             self.refusals.note(Refusal.CONNECTIONS_OF_ADDRESS, host)
             return False
-        if self._strange[place] >= self._limits.strangers_of_address:
-            own = self._strangers_of.get(place, {})
+        if self._places_of[client] >= self._limits.strangers_of_address:
+            own = self._unauthenticated_of.get(client, {})
             return self._make_room(own, host, Refusal.STRANGERS_OF_ADDRESS)
         if self._places >= self._limits.strangers:
-            return self._make_room(self._strangers, host, Refusal.STRANGERS)
+            return self._make_room(self._unauthenticated, host, Refusal.STRANGERS)
         return True
 
-    def _make_room(self, strangers: Iterable[Connection], host: str, why: Refusal) -> bool:
-        """Hangs up on the first of these if it has been here for long enough."""
-        oldest = next(iter(strangers), None)
+    def _make_room(self, connections: Iterable[LimitedConnection], host: str, why: Refusal) -> bool:
+        """Hang up on the oldest of these connections, if it had time enough to log on."""
+        oldest = next(iter(connections), None)
         now = asyncio.get_running_loop().time()
-        if oldest is None or now - self._strangers[oldest] < PATIENCE:
+        if oldest is None or now - self._unauthenticated[oldest] < MINIMUM_TIME:
             self.refusals.note(why, host)
             return False
-        self._log_off(oldest)
+        self._remove_unauthenticated(oldest)
         oldest.drop(why)
         return True
 
@@ -96,56 +107,57 @@ class Admission:
 
     def expect(self, host: str) -> None:
         """See `Gate`: many may come at once, before the first of them is served."""
-        place = network(host)
-        self._expected[place] += 1
-        self._count(place)
+        client = network(host)
+        self._expected[client] += 1
+        self._count(client)
 
-    def enter(self, connection: Connection) -> None:
-        """A connection is served from now on, as a stranger's."""
-        place = connection.place
-        if self._expected[place]:
-            _take(self._expected, place)
+    def add(self, connection: LimitedConnection) -> None:
+        """Count a connection that is served from now on, and has not logged on."""
+        client = connection.client_network
+        if self._expected[client]:
+            _decrement(self._expected, client)
         else:
-            self._count(place)
-        self._strangers[connection] = asyncio.get_running_loop().time()
-        self._strangers_of.setdefault(place, {})[connection] = None
+            self._count(client)
+        self._unauthenticated[connection] = asyncio.get_running_loop().time()
+        self._unauthenticated_of.setdefault(client, {})[connection] = None
 
-    def _count(self, place: str) -> None:
-        self._connections[place] += 1
-        self._strange[place] += 1
+    def _count(self, client: str) -> None:
+        self._connections[client] += 1
+        self._places_of[client] += 1
         self._places += 1
 
-    def logged_on(self, connection: Connection) -> None:
-        """A stranger has said who it is."""
-        if connection in self._strangers:
-            self._log_off(connection)
+    def logged_on(self, connection: LimitedConnection) -> None:
+        """Count a connection as authenticated from now on."""
+        if connection in self._unauthenticated:
+            self._remove_unauthenticated(connection)
 
-    def leave(self, connection: Connection) -> None:
-        """A connection is gone."""
-        _take(self._connections, connection.place)
+    def remove(self, connection: LimitedConnection) -> None:
+        """Forget a connection that has ended."""
+        _decrement(self._connections, connection.client_network)
         seconds = connection.failed_until - asyncio.get_running_loop().time()
-        if connection in self._strangers:
-            self._log_off(connection, max(0.0, seconds))
+        if connection in self._unauthenticated:
+            self._remove_unauthenticated(connection, max(0.0, seconds))
 
-    def _log_off(self, connection: Connection, seconds: float = 0.0) -> None:
-        """Gives a stranger's place to others, now or in some seconds."""
-        del self._strangers[connection]
-        own = self._strangers_of[connection.place]
+    def _remove_unauthenticated(self, connection: LimitedConnection, seconds: float = 0.0) -> None:
+        """Give the place of an unauthenticated connection to others, now or in some seconds."""
+        client = connection.client_network
+        del self._unauthenticated[connection]
+        own = self._unauthenticated_of[client]
         del own[connection]
         if not own:
-            del self._strangers_of[connection.place]
+            del self._unauthenticated_of[client]
         if seconds:
-            asyncio.get_running_loop().call_later(seconds, self._free, connection.place)
+            asyncio.get_running_loop().call_later(seconds, self._free_place, client)
         else:
-            self._free(connection.place)
+            self._free_place(client)
 
-    def _free(self, place: str) -> None:
-        _take(self._strange, place)
+    def _free_place(self, client: str) -> None:
+        _decrement(self._places_of, client)
         self._places -= 1
 
 
-def _take(counts: Counter[str], place: str) -> None:
-    """One less; those of which there is none take no memory."""
-    counts[place] -= 1
-    if not counts[place]:
-        del counts[place]
+def _decrement(counts: Counter[str], client: str) -> None:
+    """Count one less; clients of which there is none take no memory."""
+    counts[client] -= 1
+    if not counts[client]:
+        del counts[client]

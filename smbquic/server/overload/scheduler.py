@@ -1,263 +1,282 @@
-"""The processor, the threads and the memory for answers, shared out among the users.
+"""Shares the processor, the worker threads and the memory for responses out among the users.
 
-There is one thread that handles requests. Whoever has many outstanding has many handled before
-anybody else's turn comes, unless they are made to wait: a user who has had `SLICE` seconds, on all
-connections together, is passed over once. Strangers, those who have not logged on, are as one
-user, and a poor one: where users have work, all of them get `strangers_share` of the time, and
-their addresses have it in turns. What they send over QUIC waits for its address's turn, too, before
-any of it is decrypted; where as much waits as may, the rest is dropped, and has to be sent again.
+One thread handles all requests. A user with many outstanding requests would have them all handled
+before anybody else's, unless they are made to wait: a user whose connections together have had
+`TIME_SLICE` seconds lets the others go first, once. Connections that have not logged on share one
+quota, and a small one: where users have work to do, all of them together get `strangers_share` of
+the time, and their addresses take turns. What they send over QUIC waits for its turn, too,
+before any of it is decrypted; where as much waits as may, the rest is dropped, and has to be sent
+again.
 
-Answers wait in memory for their clients to take them. Where those of one user come to more than a
-quarter of `buffers`, no more are made for that one until some were taken; where those of all come
-to more than half, a 32nd is enough.
+Responses wait in memory for their clients to take them. Where those of one user come to more than a
+quarter of `buffers`, no further requests of that user are handled until some were taken; where
+those of all users come to more than half of it, a 32nd is enough.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
 from math import exp
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from smbquic.options.limits import Limits
+from smbquic.transport.base import MessageTransport
+from smbquic.wire.cursor import Buffer
 
-    from smbquic.options.limits import Limits
-    from smbquic.server.connection import Connection
-    from smbquic.wire.cursor import Buffer
-
-SLICE = 0.001
-"""Seconds that a user may take before the others have their turn."""
-BURST = 0.1
-"""Seconds that strangers may save up, which is about a hundred logons."""
-WORK = 0.002
-"""Seconds of users' work within about one second, from which on they count as having some. Little,
-since it is little that is left to whoever has to wait for strangers."""
-LOOK = 0.01
-"""Seconds in which it is counted once at most how much waits."""
-PAUSE = 0.05
-"""Seconds until those who wait for memory look again."""
+TIME_SLICE = 0.001
+"""Seconds that a user may take before the others go first."""
+SAVED_TIME = 0.1
+"""Seconds that unauthenticated connections may save up, which is about a hundred logons."""
+BUSY_TIME = 0.002
+"""Seconds of users' work within about one second, from which on users count as having work. Little,
+since it is little that is left to whoever has to wait for unauthenticated connections."""
+COUNT_INTERVAL = 0.01
+"""Seconds in which the waiting responses are counted once at most."""
+RETRY_INTERVAL = 0.05
+"""Seconds until a connection that waits for memory tries again."""
 MAX_POSTPONED = 512
 MAX_POSTPONED_OF_ADDRESS = 64
 MAX_POSTPONED_BYTES = 4 << 20
-"""What strangers may have sent over QUIC that waits for its turn: in datagrams (or runs of them,
-received at once), of all and of one address, and in bytes."""
+"""What unauthenticated clients may have sent over QUIC that waits for its turn: in datagrams (or
+segment batches), of all and of one address, and in bytes."""
 CROWD = 32
-"""As many of these are a crowd, in which addresses that are not proven come last."""
+"""As many of these are a crowd, in which addresses that are not validated come last."""
 
 
-class Party:
-    """One user, with all connections.
+class ScheduledConnection(Protocol):
+    """What the scheduler needs of a connection: whose quota it uses, and from where it comes."""
 
-    `left` is what remains of its time, in seconds. `answered` counts the bytes of its answers that
-    wait to be taken; between two looks it counts all that were made.
+    quota: UserQuota
+    transport: MessageTransport
+
+    @property
+    def client_network(self) -> str:
+        """The client's address, or its IPv6 network of 64 bits."""
+
+
+class UserQuota:
+    """What one user may use of the server, over all connections.
+
+    `remaining_time` is in seconds. `queued_bytes` counts the responses that wait to be taken;
+    between two counts of the scheduler it grows by every response that is made.
     """
 
-    def __init__(self, fairness: Fairness, name: str) -> None:
-        self.name = name
-        self.left = SLICE
-        self.answered = 0
-        self.connections: dict[Connection, None] = {}
-        self.threads = asyncio.Semaphore(fairness.limits.threads)
-        self._fairness = fairness
-        self._line = asyncio.Lock()
+    def __init__(self, scheduler: Scheduler, user: str) -> None:
+        self.user = user
+        self.remaining_time = TIME_SLICE
+        self.queued_bytes = 0
+        self.connections: dict[ScheduledConnection, None] = {}
+        self.threads = asyncio.Semaphore(scheduler.limits.threads)
+        self._scheduler = scheduler
+        self._waiting = asyncio.Lock()
 
-    def must_wait(self) -> bool:
-        """Whether others come first, or its answers have to be taken first."""
-        if self.left <= 0.0 and self._fairness.is_alone(self):
-            self.left = SLICE
-        return self.left <= 0.0 or self._has_enough()
+    def is_exhausted(self) -> bool:
+        """Return whether others go first, or the client has to take its responses first."""
+        if self.remaining_time <= 0.0 and self._scheduler.is_only_user(self):
+            self.remaining_time = TIME_SLICE
+        return self.remaining_time <= 0.0 or self._lacks_memory()
 
-    def waits_long(self) -> bool:
-        """Whether it is more than a turn of the others that it has to wait for."""
-        return self._has_enough()
+    def may_wait_long(self) -> bool:
+        """Return whether it takes more than one turn of the others until `acquire` returns."""
+        return self._lacks_memory()
 
-    def _has_enough(self) -> bool:
-        fairness = self._fairness
-        crowded = fairness.answered >= fairness.of_all
-        return self.answered >= (fairness.of_few if crowded else fairness.of_one)
+    def _lacks_memory(self) -> bool:
+        scheduler = self._scheduler
+        crowded = scheduler.queued_bytes >= scheduler.total_limit
+        limit = scheduler.crowded_user_limit if crowded else scheduler.user_limit
+        return self.queued_bytes >= limit
 
-    async def turn(self, connection: Connection) -> None:
-        """Waits until there is time and room again, behind others of the same user."""
-        async with self._line:
-            while self.must_wait():
-                if self.left <= 0.0:
+    async def acquire(self, connection: ScheduledConnection) -> None:
+        """Wait until there is time and memory again, behind others of the same user."""
+        async with self._waiting:
+            while self.is_exhausted():
+                if self.remaining_time <= 0.0:
                     await asyncio.sleep(0)
-                    self.left = SLICE
-                elif not self._fairness.look():
-                    await asyncio.sleep(PAUSE)
+                    self.remaining_time = TIME_SLICE
+                elif not self._scheduler.count_queued():
+                    await asyncio.sleep(RETRY_INTERVAL)
 
-    def spend(self, seconds: float, answers: Iterable[Sequence[Buffer]]) -> None:
-        """Takes note of what a message cost."""
-        self.left -= seconds
-        self._fairness.worked += seconds
-        for answer in answers:
-            self.charge(answer)
+    def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
+        """Charge what handling a message took, and the responses that came of it."""
+        self.remaining_time -= seconds
+        self._scheduler.user_time += seconds
+        for response in responses:
+            self.charge_response(response)
 
-    def charge(self, answer: Sequence[Buffer]) -> None:
-        """Takes note of an answer that is about to be sent."""
-        size = sum(map(len, answer))
-        self.answered += size
-        self._fairness.answered += size
+    def charge_response(self, response: Sequence[Buffer]) -> None:
+        """Charge a response that is about to be sent."""
+        size = sum(map(len, response))
+        self.queued_bytes += size
+        self._scheduler.queued_bytes += size
 
 
-class Strangers(Party):
-    """All who have not logged on; what is left of their time grows as time goes by."""
+class UnauthenticatedQuota(UserQuota):
+    """What all connections that have not logged on may use; their time grows as time goes by."""
 
-    def __init__(self, fairness: Fairness, clock: Callable[[], float]) -> None:
-        super().__init__(fairness, "")
-        self.left = BURST
+    def __init__(self, scheduler: Scheduler, clock: Callable[[], float]) -> None:
+        super().__init__(scheduler, "")
+        self.remaining_time = SAVED_TIME
         self._clock = clock
-        self._since = clock()
-        self._worked = self._users_work = 0.0
-        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._refilled = clock()
+        self._user_time_before = self._recent_user_time = 0.0
+        self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._postponed: Counter[str] = Counter()
         self._postponed_bytes = 0
 
     @property
-    def busy(self) -> bool:
-        """Whether nothing is left."""
-        if self.left <= 0.0:
+    def is_used_up(self) -> bool:
+        """Whether no time is left."""
+        if self.remaining_time <= 0.0:
             self._refill()
-        return self.left <= 0.0
+        return self.remaining_time <= 0.0
 
     @property
     def is_crowded(self) -> bool:
-        """Whether nothing is left, or much that was sent waits."""
-        return self._postponed.total() >= CROWD or self.busy
+        """Whether no time is left, or much that was sent waits."""
+        return self._postponed.total() >= CROWD or self.is_used_up
 
-    def postpone(self, place: str, size: int, receive: Callable[[], object]) -> bool:
+    def postpone(self, network: str, size: int, receive: Callable[[], object]) -> bool:
         """Call `receive` for `size` bytes when it is the turn of an address.
 
         Returns False where so much waits already that nothing is kept.
         """
         if (
-            self._postponed[place] >= MAX_POSTPONED_OF_ADDRESS
+            self._postponed[network] >= MAX_POSTPONED_OF_ADDRESS
             or self._postponed.total() >= MAX_POSTPONED
             or self._postponed_bytes + size > MAX_POSTPONED_BYTES
         ):
             return False
-        self._postponed[place] += 1
+        self._postponed[network] += 1
         self._postponed_bytes += size
 
-        def go_on(_: asyncio.Future[None]) -> None:
-            self._postponed[place] -= 1
-            if not self._postponed[place]:
-                del self._postponed[place]
+        def proceed(_: asyncio.Future[None]) -> None:
+            self._postponed[network] -= 1
+            if not self._postponed[network]:
+                del self._postponed[network]
             self._postponed_bytes -= size
             receive()
 
-        self._line_up(place).add_done_callback(go_on)
+        self._enqueue(network).add_done_callback(proceed)
         return True
 
-    def waits_long(self) -> bool:
-        """See `Party`."""
+    def may_wait_long(self) -> bool:
+        """See `UserQuota`."""
         return True
 
-    def must_wait(self) -> bool:
-        """See `Party`."""
-        return bool(self._lines) or self.busy or self._has_enough()
+    def is_exhausted(self) -> bool:
+        """See `UserQuota`."""
+        return bool(self._queues) or self.is_used_up or self._lacks_memory()
 
-    def spend(self, seconds: float, answers: Iterable[Sequence[Buffer]] = ()) -> None:
-        """See `Party`; this is no work of users."""
-        self.left -= seconds
-        for answer in answers:
-            self.charge(answer)
+    def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
+        """See `UserQuota`; this is no work of users."""
+        self.remaining_time -= seconds
+        for response in responses:
+            self.charge_response(response)
 
-    async def turn(self, connection: Connection) -> None:
-        """Waits behind others of the same address; the addresses take turns."""
-        await self._line_up(connection.place)
+    async def acquire(self, connection: ScheduledConnection) -> None:
+        """Wait behind others of the same address; the addresses take turns."""
+        await self._enqueue(connection.client_network)
 
-    def _line_up(self, place: str) -> asyncio.Future[None]:
+    def _enqueue(self, network: str) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
-        if not self._lines:
-            loop.call_soon(self._go_on)
+        if not self._queues:
+            loop.call_soon(self._schedule_next)
         turn = loop.create_future()
-        self._lines.setdefault(place, deque()).append(turn)
+        self._queues.setdefault(network, deque()).append(turn)
         return turn
 
-    def _go_on(self) -> None:
-        """Lets one of those who wait go on, if there is time; what it costs shows afterwards."""
+    def _schedule_next(self) -> None:
+        """Let one of those who wait go on, if there is time; what it costs shows afterwards."""
         delay = 0.0
-        if self.busy:
-            share = self._fairness.limits.strangers_share
-            delay = max(LOOK, min(-self.left / share, 1.0)) if share else 1.0
-        elif self._has_enough() and not self._fairness.look():
-            delay = PAUSE
+        if self.is_used_up:
+            share = self._scheduler.limits.strangers_share
+            delay = max(COUNT_INTERVAL, min(-self.remaining_time / share, 1.0)) if share else 1.0
+        elif self._lacks_memory() and not self._scheduler.count_queued():
+            delay = RETRY_INTERVAL
         else:
-            self._call_next()
-        if self._lines:
-            asyncio.get_running_loop().call_later(delay, self._go_on)
+            self._wake_next()
+        if self._queues:
+            asyncio.get_running_loop().call_later(delay, self._schedule_next)
 
-    def _call_next(self) -> None:
-        while self._lines:
-            place, line = self._lines.popitem(last=False)
-            turn = line.popleft()
-            if line:
-                self._lines[place] = line
+    def _wake_next(self) -> None:
+        while self._queues:
+            network, queue = self._queues.popitem(last=False)
+            turn = queue.popleft()
+            if queue:
+                self._queues[network] = queue
             if not turn.done():
                 turn.set_result(None)
                 return
 
     def _refill(self) -> None:
-        now, worked = self._clock(), self._fairness.worked
-        elapsed = now - self._since
-        if elapsed < LOOK:
+        now, user_time = self._clock(), self._scheduler.user_time
+        elapsed = now - self._refilled
+        if elapsed < COUNT_INTERVAL:
             return
-        self._users_work = self._users_work * exp(-elapsed) + worked - self._worked
-        share = self._fairness.limits.strangers_share if self._users_work > WORK else 1.0
-        self.left = min(BURST, self.left + share * elapsed)
-        self._since, self._worked = now, worked
+        # An exponential average over about one second tells whether users have work.
+        self._recent_user_time = (
+            self._recent_user_time * exp(-elapsed) + user_time - self._user_time_before
+        )
+        busy = self._recent_user_time > BUSY_TIME
+        share = self._scheduler.limits.strangers_share if busy else 1.0
+        self.remaining_time = min(SAVED_TIME, self.remaining_time + share * elapsed)
+        self._refilled, self._user_time_before = now, user_time
 
 
-class Fairness:
-    """The parties of one server. `worked` counts the seconds that users have had.
+class Scheduler:
+    """The quotas of all users of one server. `user_time` counts the seconds that users have had.
 
     `clock` gives seconds that never go back.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = perf_counter) -> None:
         self.limits = limits
-        self.of_one = limits.buffers // 4
-        self.of_all = limits.buffers // 2
-        self.of_few = limits.buffers // 32
-        self.worked = 0.0
-        self.answered = 0
-        self.strangers = Strangers(self, clock)
-        self.users: dict[str, Party] = {}
+        self.user_limit = limits.buffers // 4
+        self.total_limit = limits.buffers // 2
+        self.crowded_user_limit = limits.buffers // 32
+        self.user_time = 0.0
+        self.queued_bytes = 0
+        self.unauthenticated = UnauthenticatedQuota(self, clock)
+        self.users: dict[str, UserQuota] = {}
         self._clock = clock
-        self._looked = clock() - LOOK
+        self._counted = clock() - COUNT_INTERVAL
 
-    def join(self, connection: Connection, user: str = "") -> None:
-        """Counts a connection as a user's, or as a stranger's."""
-        self.leave(connection)
-        party: Party = self.strangers
+    def add(self, connection: ScheduledConnection, user: str = "") -> None:
+        """Charge a connection to a user from now on, or to the unauthenticated ones."""
+        self.remove(connection)
+        quota: UserQuota = self.unauthenticated
         if user:
-            party = self.users.get(user) or Party(self, user)
-            self.users[user] = party
-        party.connections[connection] = None
-        connection.party = party
+            quota = self.users.get(user) or UserQuota(self, user)
+            self.users[user] = quota
+        quota.connections[connection] = None
+        connection.quota = quota
 
-    def leave(self, connection: Connection) -> None:
-        """Forgets a connection, and its user with the last one."""
-        party = connection.party
-        party.connections.pop(connection, None)
-        if not party.connections:
-            self.users.pop(party.name, None)
+    def remove(self, connection: ScheduledConnection) -> None:
+        """Forget a connection, and its user with the last one."""
+        quota = connection.quota
+        quota.connections.pop(connection, None)
+        if not quota.connections:
+            self.users.pop(quota.user, None)
 
-    def is_alone(self, party: Party) -> bool:
-        """Whether a user has the server to itself."""
-        return len(self.users) == 1 and not self.strangers.connections and party.name in self.users
+    def is_only_user(self, quota: UserQuota) -> bool:
+        """Return whether there is no other user, and nobody who has not logged on."""
+        return (
+            len(self.users) == 1
+            and not self.unauthenticated.connections
+            and quota.user in self.users
+        )
 
-    def look(self) -> bool:
-        """Counts anew what waits to be taken; False if that was done a moment ago."""
+    def count_queued(self) -> bool:
+        """Count anew what waits to be taken; False if that was done a moment ago."""
         now = self._clock()
-        if now - self._looked < LOOK:
+        if now - self._counted < COUNT_INTERVAL:
             return False
-        self._looked = now
-        self.answered = 0
-        for party in (self.strangers, *self.users.values()):
-            party.answered = sum(each.transport.flow().kept for each in party.connections)
-            self.answered += party.answered
+        self._counted = now
+        self.queued_bytes = 0
+        for quota in (self.unauthenticated, *self.users.values()):
+            quota.queued_bytes = sum(each.transport.flow().kept for each in quota.connections)
+            self.queued_bytes += quota.queued_bytes
         return True

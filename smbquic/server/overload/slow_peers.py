@@ -1,42 +1,42 @@
-"""The look that a server takes at its clients, every second: who holds it up?
+"""Hangs up on clients that hold the server up, as a look at all of them every second shows.
 
 Nothing of this is done for each packet or each message; what counts is how far a client has got
-since the last look. A client that has answers to take, or the rest of a message to send, has to get
-on with it: `slow_rate` bytes a second, seen over `slow_seconds`; who has answers to take and sends
-as much is not idle either. And what waits in memory, of all
-clients, in both directions, is at most `buffers` bytes, or those go who hold the most. The memory
-of a client's last message, which the next one can have, is not kept for one that says no more.
+since the last look. A client that has responses to take, or the rest of a message to send, has to
+make progress: `slow_rate` bytes a second, measured over `slow_seconds`; one that has responses to
+take and sends as much is not idle either. And what waits in memory, of all clients, in both
+directions, is at most `buffers` bytes, or those are hung up on that hold the most. The memory of a
+client's last message, which the next one can have, is not kept for one that sends no more.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from smbquic.options.limits import Limits
 from smbquic.server.overload.heap import HeapUse, trim
+from smbquic.server.overload.scheduler import UserQuota
+from smbquic.transport.base import Flow, MessageTransport
 from smbquic.transport.serving import Refusal
-
-if TYPE_CHECKING:
-    from smbquic.options.limits import Limits
-    from smbquic.server.connection import Connection
-    from smbquic.server.server import Server
-    from smbquic.transport.base import Flow
 
 INTERVAL = 1.0
 
 
 @dataclass(slots=True)
 class Task:
-    """Something a client has to get done: it is done when `goal` is reached; `since` is when it
-    was set, `start` how far the client was."""
+    """What a client has to get done: `goal` is reached when it is done.
+
+    `since` is when progress was measured last, `start` how far the client was then.
+    """
 
     goal: int
     since: float
     start: int
 
     def is_slow(self, done: int, now: float, limits: Limits) -> bool:
-        """Whether too little came of it in too long a time; begins to count anew in between."""
+        """Return whether too little was done in too long a time; begin to measure anew then."""
         if now - self.since < limits.slow_seconds:
             return False
         slow = done - self.start < limits.slow_rate * limits.slow_seconds
@@ -44,15 +44,15 @@ class Task:
         return slow
 
 
-class Pace:
-    """How one client gets on."""
+class PeerProgress:
+    """How fast one client takes responses and sends messages."""
 
     def __init__(self) -> None:
         self._reading: Task | None = None
         self._writing: Task | None = None
 
-    def judge(self, flow: Flow, now: float, limits: Limits) -> Refusal | None:
-        """What to hold against the client, `now` that it has got so far."""
+    def check(self, flow: Flow, now: float, limits: Limits) -> Refusal | None:
+        """Return why to hang up on the client, which has got as far as `flow` says; None if not."""
         taken = flow.sent - flow.untaken
         # Who sends is no slow reader: a client that is busy with a large upload may acknowledge
         # little for minutes. What it could leave unread meanwhile is bounded by `buffers`.
@@ -72,68 +72,86 @@ class Pace:
         return None
 
 
-class Patrol:
-    """Looks after the connections of a server, as long as there are any.
+class MonitoredConnection(Protocol):
+    """What the monitor needs of a connection.
 
-    `waiting` is what waits in memory for clients, in bytes; `left` counts those that have left.
+    `last_message` is kept only as long as messages come, `pending_bytes` are those of messages
+    whose requests are not answered yet.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    quota: UserQuota
+    transport: MessageTransport
+    progress: PeerProgress
+    last_message: memoryview | None
+    pending_bytes: int
+
+    def drop(self, why: Refusal) -> None:
+        """Hang up at once."""
+
+
+class SlowPeerMonitor:
+    """Looks at the connections of a server every second, as long as there are any.
+
+    `waiting` is what waits in memory for clients, in bytes; `closed` counts the connections that
+    have ended.
+    """
+
+    def __init__(self, connections: Iterable[MonitoredConnection], limits: Limits) -> None:
+        self._connections = connections
+        self._limits = limits
         self._timer: asyncio.TimerHandle | None = None
         self._heap = HeapUse()
         self._trimming: asyncio.Future[None] | None = None
         self.waiting = 0
-        self.left = 0
+        self.closed = 0
 
-    def begin(self) -> None:
-        """There is a connection to look after."""
+    def start(self) -> None:
+        """Begin to look, as there is a connection."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._round)
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._run)
 
-    def end(self) -> None:
-        """There will be no more."""
+    def stop(self) -> None:
+        """Look no more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _round(self) -> None:
+    def _run(self) -> None:
         self._timer = None
-        if self.look(asyncio.get_running_loop().time()) and self._trimming is None:
+        if self.check(asyncio.get_running_loop().time()) and self._trimming is None:
             self._trimming = asyncio.get_running_loop().run_in_executor(None, trim)
             self._trimming.add_done_callback(self._trimmed)
-        if self._server.connections or self._heap.due:
-            self.begin()
+        if any(True for _ in self._connections) or self._heap.due:
+            self.start()
 
     def _trimmed(self, _: object) -> None:
         self._trimming = None
 
-    def look(self, now: float) -> bool:
-        """Hangs up on whoever is too slow, or holds too much; returns whether to trim the heap."""
-        limits = self._server.limits
-        held: dict[Connection, int] = {}
+    def check(self, now: float) -> bool:
+        """Hang up on who is too slow, or holds too much; return whether to trim the heap."""
+        held: dict[MonitoredConnection, int] = {}
         moved = 0
-        for connection in list(self._server.connections):
+        for connection in list(self._connections):
             flow = connection.transport.flow()
             moved += flow.sent + flow.received
-            complaint = connection.pace.judge(flow, now, limits)
+            reason = connection.progress.check(flow, now, self._limits)
             connection.last_message = None
-            if complaint is not None:
-                connection.drop(complaint)
+            if reason is not None:
+                connection.drop(reason)
             else:
-                held[connection] = flow.kept + flow.unfetched + connection.postponed
+                held[connection] = flow.kept + flow.unfetched + connection.pending_bytes
         self.waiting = sum(held.values())
-        if self.waiting > limits.buffers:
-            self._relieve(held)
-        return self._heap.note(moved, self.waiting, self.left)
+        if self.waiting > self._limits.buffers:
+            self._free_memory(held)
+        return self._heap.note(moved, self.waiting, self.closed)
 
-    def _relieve(self, held: dict[Connection, int]) -> None:
-        """Has those go who hold the most, of the user who holds the most, until it is bearable."""
+    def _free_memory(self, held: dict[MonitoredConnection, int]) -> None:
+        """Hang up on those who hold the most, of the user who holds the most, until all fits."""
         users: dict[str, int] = {}
         for connection, size in held.items():
-            users[connection.party.name] = users.get(connection.party.name, 0) + size
-        for connection in sorted(held, key=lambda one: (users[one.party.name], held[one]))[::-1]:
-            if self.waiting <= self._server.limits.buffers:
+            users[connection.quota.user] = users.get(connection.quota.user, 0) + size
+        for connection in sorted(held, key=lambda one: (users[one.quota.user], held[one]))[::-1]:
+            if self.waiting <= self._limits.buffers:
                 return
             self.waiting -= held[connection]
             connection.drop(Refusal.MEMORY)

@@ -266,13 +266,13 @@ async def test_messages_whose_requests_are_postponed_count_as_memory(
         await asyncio.sleep(0)
     # One user may have a quarter.
     assert client.transport.to_server.qsize() == 2
-    server.patrol.look(1.0)
-    assert server.patrol.waiting == connection.postponed > 2 * len(data)
+    server.slow_peers.check(1.0)
+    assert server.slow_peers.waiting == connection.pending_bytes > 2 * len(data)
     go_on.set()
     for each in writes:
         assert (await client.answer(each)).status == NtStatus.SUCCESS
     await until(lambda: not connection.tasks)
-    assert connection.postponed == 0
+    assert connection.pending_bytes == 0
 
 
 async def test_a_malformed_body_fails_alone(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

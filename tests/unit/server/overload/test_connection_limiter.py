@@ -16,7 +16,7 @@ HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers have had their time as soon as they are there."""
-    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    monkeypatch.setattr(module, "MINIMUM_TIME", 0.0)
 
 
 async def test_an_address_has_only_so_many_connections(
@@ -24,12 +24,12 @@ async def test_an_address_has_only_so_many_connections(
 ) -> None:
     server = server_with(Limits(connections_of_address=2))
     clients = [await connect(to=server) for _ in range(2)]
-    assert not server.admission.admits(HERE)
-    assert server.admission.admits(ELSEWHERE)
+    assert not server.connection_limiter.admits(HERE)
+    assert server.connection_limiter.admits(ELSEWHERE)
     assert server.refusals.counts == {Refusal.CONNECTIONS_OF_ADDRESS: 1}
     await clients[0].close()
 
-    assert server.admission.admits(HERE)
+    assert server.connection_limiter.admits(HERE)
 
 
 async def test_a_user_has_only_so_many_connections(
@@ -56,11 +56,11 @@ async def test_who_logs_on_is_no_stranger_any_more(
 ) -> None:
     server = server_with(Limits(strangers_of_address=1))
     client = await connect(to=server, token="")
-    assert not server.admission.admits(HERE)
-    assert server.admission.admits(ELSEWHERE)
+    assert not server.connection_limiter.admits(HERE)
+    assert server.connection_limiter.admits(ELSEWHERE)
     await client.log_on()
 
-    assert server.admission.admits(HERE)
+    assert server.connection_limiter.admits(HERE)
     assert server.refusals.counts == {Refusal.STRANGERS_OF_ADDRESS: 1}
 
 
@@ -77,7 +77,7 @@ async def test_the_stranger_that_has_been_here_longest_makes_room(
     server = server_with(limits)
     friend = await connect(to=server)
     strangers = [await connect(to=server, token="") for _ in range(2)]
-    assert server.admission.admits(HERE)
+    assert server.connection_limiter.admits(HERE)
     await strangers[0].served
 
     assert strangers[0].transport.closed == why.text
@@ -86,13 +86,13 @@ async def test_the_stranger_that_has_been_here_longest_makes_room(
 
 
 async def test_those_who_are_about_to_be_served_count(server_with: Callable[..., Any]) -> None:
-    admission = server_with(Limits(strangers=3)).admission
+    limiter = server_with(Limits(strangers=3)).connection_limiter
     for _ in range(3):
-        assert admission.admits(HERE)
-        admission.expect(HERE)
+        assert limiter.admits(HERE)
+        limiter.expect(HERE)
 
-    assert not admission.admits(HERE)
-    assert not admission.admits(ELSEWHERE)
+    assert not limiter.admits(HERE)
+    assert not limiter.admits(ELSEWHERE)
 
 
 async def test_hanging_up_makes_nobodys_guessing_faster(
@@ -107,7 +107,7 @@ async def test_hanging_up_makes_nobodys_guessing_faster(
 
     assert not server.connections
     assert server.refusals.counts[Refusal.FAILED_LOGON] == 1
-    assert not server.admission.admits(HERE)
+    assert not server.connection_limiter.admits(HERE)
 
 
 class Guess:
@@ -126,4 +126,4 @@ async def test_a_place_is_free_again_when_nobody_waits_any_more(
     guesser.deliver(guesser.protocol.session_setup(Guess())[1].buffers)
     await guesser.close()
 
-    assert server.admission.admits(HERE)
+    assert server.connection_limiter.admits(HERE)

@@ -183,11 +183,11 @@ async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
     for _ in range(10):
         await asyncio.sleep(0)
     assert len(connection.tasks) == 2
-    assert connection.postponed > 2 * SMALL_READ
+    assert connection.pending_bytes > 2 * SMALL_READ
     stalled.goes_on.set()
     for message_id in waiting:
         assert (await client.answer(message_id)).status == NtStatus.SUCCESS
-    await until(lambda: connection.postponed == 0)
+    await until(lambda: connection.pending_bytes == 0)
 
 
 async def test_users_of_a_disk_that_stalls_leave_threads_to_others(

@@ -13,7 +13,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.overload import scheduler as module
-from smbquic.server.overload.scheduler import BURST, Fairness
+from smbquic.server.overload.scheduler import SAVED_TIME, Scheduler
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
@@ -39,7 +39,7 @@ def clock() -> Clock:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every message uses a turn up."""
-    monkeypatch.setattr(module, "SLICE", 1e-9)
+    monkeypatch.setattr(module, "TIME_SLICE", 1e-9)
 
 
 async def test_many_requests_of_one_do_not_come_before_one_of_another(
@@ -71,79 +71,79 @@ async def test_who_is_alone_never_waits(connect: Any, impatient: None) -> None:
 async def test_users_are_known_by_their_names(connect: Any) -> None:
     clients = [await connect(token=f"{user}:secret") for user in ("alice", "alice", "bob")]
     stranger = await connect(token="")
-    fairness = clients[0].server.fairness
+    scheduler = clients[0].server.scheduler
 
-    assert sorted(len(party.connections) for party in fairness.users.values()) == [1, 2]
-    assert len(fairness.strangers.connections) == 1
+    assert sorted(len(quota.connections) for quota in scheduler.users.values()) == [1, 2]
+    assert len(scheduler.unauthenticated.connections) == 1
     await stranger.close()
     await clients[2].close()
-    assert len(fairness.users) == 1
-    assert not fairness.strangers.connections
+    assert len(scheduler.users) == 1
+    assert not scheduler.unauthenticated.connections
 
 
 def test_strangers_have_the_time_that_users_leave(clock: Clock) -> None:
-    fairness = Fairness(Limits(strangers_share=0.1), clock)
-    strangers = fairness.strangers
-    strangers.spend(BURST + 0.1)
-    assert strangers.busy
+    scheduler = Scheduler(Limits(strangers_share=0.1), clock)
+    unauthenticated = scheduler.unauthenticated
+    unauthenticated.charge(SAVED_TIME + 0.1)
+    assert unauthenticated.is_used_up
     clock.now += 0.2
 
-    assert not strangers.busy
-    assert strangers.left == pytest.approx(0.1)
+    assert not unauthenticated.is_used_up
+    assert unauthenticated.remaining_time == pytest.approx(0.1)
 
 
 def test_while_users_have_work_strangers_have_a_part(clock: Clock) -> None:
-    fairness = Fairness(Limits(strangers_share=0.1), clock)
-    strangers = fairness.strangers
-    strangers.spend(BURST + 0.1)
-    fairness.worked += 0.1
+    scheduler = Scheduler(Limits(strangers_share=0.1), clock)
+    unauthenticated = scheduler.unauthenticated
+    unauthenticated.charge(SAVED_TIME + 0.1)
+    scheduler.user_time += 0.1
     clock.now += 0.2
-    assert strangers.busy
-    assert strangers.left == pytest.approx(-0.08)
-    fairness.worked += 0.5
+    assert unauthenticated.is_used_up
+    assert unauthenticated.remaining_time == pytest.approx(-0.08)
+    scheduler.user_time += 0.5
     clock.now += 1.0
 
-    assert not strangers.busy
+    assert not unauthenticated.is_used_up
 
 
 async def test_the_addresses_of_strangers_take_turns(clock: Clock) -> None:
-    fairness = Fairness(Limits(strangers_share=0.1), clock)
-    strangers = fairness.strangers
-    strangers.spend(BURST + 0.1)
+    scheduler = Scheduler(Limits(strangers_share=0.1), clock)
+    unauthenticated = scheduler.unauthenticated
+    unauthenticated.charge(SAVED_TIME + 0.1)
     went_on: list[str] = []
 
     async def wait(place: str) -> None:
-        await strangers.turn(Stranger(place))  # type: ignore[arg-type]
+        await unauthenticated.acquire(Stranger(place))  # type: ignore[arg-type]
         went_on.append(place)
 
     waiting = [asyncio.create_task(wait(place)) for place in "aaaabbc"]
     await asyncio.sleep(0)
     waiting[0].cancel()
-    assert strangers.must_wait()
+    assert unauthenticated.is_exhausted()
     clock.now += 1.0
     async with asyncio.timeout(60):
         await asyncio.gather(*waiting, return_exceptions=True)
 
     assert "".join(went_on) == "bcabaa"
-    assert not strangers.must_wait()
+    assert not unauthenticated.is_exhausted()
 
 
 async def test_what_strangers_send_waits_for_the_turn_of_its_address(clock: Clock) -> None:
-    strangers = Fairness(Limits(strangers_share=0.1), clock).strangers
-    strangers.spend(BURST + 0.1)
+    unauthenticated = Scheduler(Limits(strangers_share=0.1), clock).unauthenticated
+    unauthenticated.charge(SAVED_TIME + 0.1)
     received: list[str] = []
     done = asyncio.Event()
 
-    def receive(place: str) -> None:
-        received.append(place)
+    def receive(network: str) -> None:
+        received.append(network)
         if len(received) == 6:
             done.set()
 
-    for place in "aaaabc":
-        assert strangers.postpone(place, 1200, partial(receive, place))
+    for network in "aaaabc":
+        assert unauthenticated.postpone(network, 1200, partial(receive, network))
     await asyncio.sleep(0)
     assert not received
-    assert strangers.must_wait()
+    assert unauthenticated.is_exhausted()
     clock.now += 1.0
     async with asyncio.timeout(60):
         await done.wait()
@@ -154,34 +154,34 @@ async def test_what_strangers_send_waits_for_the_turn_of_its_address(clock: Cloc
 async def test_what_strangers_send_is_dropped_where_as_much_waits_as_may(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strangers = Fairness(Limits(), clock).strangers
+    unauthenticated = Scheduler(Limits(), clock).unauthenticated
     waiting = asyncio.Event()
 
-    def fill(place: str, size: int) -> int:
+    def fill(network: str, size: int) -> int:
         count = 0
-        while strangers.postpone(place, size, waiting.set):
+        while unauthenticated.postpone(network, size, waiting.set):
             count += 1
         return count
 
     assert fill("a", 1200) == module.MAX_POSTPONED_OF_ADDRESS
-    assert strangers.is_crowded
-    assert not strangers.busy
+    assert unauthenticated.is_crowded
+    assert not unauthenticated.is_used_up
     assert fill("b", 64 << 10) == (module.MAX_POSTPONED_BYTES - 64 * 1200) // (64 << 10)
-    assert strangers.postpone("c", 1200, waiting.set)
+    assert unauthenticated.postpone("c", 1200, waiting.set)
     monkeypatch.setattr(module, "MAX_POSTPONED", 200)
     assert sum(fill(str(number), 1) for number in range(20)) == 200 - 64 - 62 - 1
     async with asyncio.timeout(60):
-        while strangers.must_wait():  # noqa: ASYNC110
+        while unauthenticated.is_exhausted():  # noqa: ASYNC110
             await asyncio.sleep(0)
 
     assert waiting.is_set()
-    assert not strangers.is_crowded
+    assert not unauthenticated.is_crowded
     assert fill("a", 1200) == module.MAX_POSTPONED_OF_ADDRESS
 
 
 class Stranger:
     def __init__(self, place: str) -> None:
-        self.place = place
+        self.client_network = place
 
 
 async def test_a_user_whose_answers_wait_gets_no_more_of_them(
@@ -206,9 +206,9 @@ async def test_who_is_gone_waits_for_nothing(
 ) -> None:
     server = server_with(Limits(strangers_share=0.0))
     stranger = await connect(to=server, token="")
-    server.fairness.strangers.left = float("-inf")
+    server.scheduler.unauthenticated.remaining_time = float("-inf")
     stranger.send(EchoRequest())
-    await until(lambda: server.fairness.strangers.must_wait())
+    await until(lambda: server.scheduler.unauthenticated.is_exhausted())
     await stranger.close()
 
     assert not server.connections
@@ -223,21 +223,21 @@ async def test_where_all_hold_much_a_little_is_enough(
         client.transport.waits = replace(client.transport.waits, sent=7000, untaken=7000, kept=7000)
     third = await connect(to=server, token="carol:secret")
     third.transport.waits = replace(third.transport.waits, sent=1000, untaken=1000, kept=1000)
-    server.fairness._looked = 0.0
-    assert server.fairness.look()
-    parties = [client_party(server, client) for client in (*clients, third)]
-    for party in parties:
-        party.left = 1.0  # it is not for want of time that they wait
+    server.scheduler._counted = 0.0
+    assert server.scheduler.count_queued()
+    quotas = [client_quota(server, client) for client in (*clients, third)]
+    for quota in quotas:
+        quota.remaining_time = 1.0  # it is not for want of time that they wait
 
-    assert [party.must_wait() for party in parties] == [False, False, False]
-    server.fairness.answered = server.fairness.of_all
-    assert [party.must_wait() for party in parties] == [True, True, False]
-    server.fairness.answered = 0
+    assert [quota.is_exhausted() for quota in quotas] == [False, False, False]
+    server.scheduler.queued_bytes = server.scheduler.total_limit
+    assert [quota.is_exhausted() for quota in quotas] == [True, True, False]
+    server.scheduler.queued_bytes = 0
 
 
-def client_party(server: Any, client: Any) -> Any:
-    [party] = [each.party for each in server.connections if each.transport is client.transport]
-    return party
+def client_quota(server: Any, client: Any) -> Any:
+    [quota] = [each.quota for each in server.connections if each.transport is client.transport]
+    return quota
 
 
 async def test_one_user_does_not_have_all_the_threads(

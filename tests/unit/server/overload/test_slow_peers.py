@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.observe.audit import AuditLog
 from smbquic.options.limits import Limits
-from smbquic.server.overload.slow_peers import Pace
+from smbquic.server.overload.slow_peers import PeerProgress
 from smbquic.transport.base import Flow
 from smbquic.transport.serving import Refusal
 
@@ -32,8 +32,8 @@ class Records:
 
 
 def judge(*steps: Step) -> list[Refusal | None]:
-    pace = Pace()
-    return [pace.judge(flow, now, LIMITS) for now, flow in steps]
+    progress = PeerProgress()
+    return [progress.check(flow, now, LIMITS) for now, flow in steps]
 
 
 def answers(sent: int, untaken: int) -> Flow:
@@ -106,7 +106,7 @@ async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
     slow, other = await connect(to=server), await connect(to=server)
     slow.transport.waits = answers(1000, 1000)
     for now in (1000.0, 1030.0):
-        server.patrol.look(now)
+        server.slow_peers.check(now)
     await slow.served
 
     assert slow.transport.closed == Refusal.SLOW_READER.text
@@ -125,7 +125,7 @@ async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
     client.begin("file")
     client.transport.waits = answers(1000, 1000)
     for now in (1000.0, 1030.0):
-        server.patrol.look(now)
+        server.slow_peers.check(now)
     await client.served
 
     assert not server.connections
@@ -140,11 +140,11 @@ async def test_who_holds_the_most_makes_room_for_all(
     greedy[0].transport.waits = answers(400, 400)
     greedy[1].transport.waits = replace(NOTHING, received=300, unfetched=300)
     modest.transport.waits = answers(500, 500)
-    server.patrol.look(1.0)
+    server.slow_peers.check(1.0)
     await greedy[0].served
 
     assert [bool(each.transport.closed) for each in (*greedy, modest)] == [True, False, False]
-    assert server.patrol.waiting == 800
+    assert server.slow_peers.waiting == 800
     assert server.refusals.counts == {Refusal.MEMORY: 1}
 
 
@@ -167,5 +167,5 @@ async def test_the_last_message_is_kept_for_the_next_one_only(
     await connect(to=server)
     [connection] = server.connections
     assert connection.last_message is not None
-    server.patrol.look(1.0)
+    server.slow_peers.check(1.0)
     assert connection.last_message is None
