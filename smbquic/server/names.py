@@ -94,11 +94,6 @@ def parse_stream(name: str) -> str:
     return stream
 
 
-def parent_of(path: str) -> str:
-    """The folder that a file or folder is in."""
-    return path.rpartition("\\")[0]
-
-
 def _folder(component: str) -> str:
     """A component that something is in: a folder, by any of the names for its content."""
     name, colon, suffix = component.partition(":")

@@ -5,7 +5,7 @@ in names, offsets and bytes and raises `OSError`; what becomes of an error on th
 known here.
 """
 
-from smbquic.storage.base import Storage, StorageFile
+from smbquic.storage.base import Storage
 from smbquic.storage.errors import (
     NameInvalid,
     PathNotFound,
@@ -13,6 +13,7 @@ from smbquic.storage.errors import (
     ScanRequired,
     StoppedOnSymlink,
 )
+from smbquic.storage.file import StorageFile
 from smbquic.storage.types import (
     ARCHIVE,
     DIRECTORY,
@@ -29,6 +30,7 @@ from smbquic.storage.types import (
     TEMPORARY,
     Action,
     Buffer,
+    Capability,
     Disposition,
     FileStat,
     Stream,
@@ -52,6 +54,7 @@ __all__ = [
     "TEMPORARY",
     "Action",
     "Buffer",
+    "Capability",
     "Change",
     "ChangeKind",
     "ChangeSource",

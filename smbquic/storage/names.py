@@ -70,6 +70,11 @@ def join(components: list[str]) -> str:
     return SEPARATOR.join(components)
 
 
+def parent_of(name: str) -> str:
+    """Return the name of the folder that a file or folder is in."""
+    return name.rpartition(SEPARATOR)[0]
+
+
 def moved(name: str, old: str, new: str) -> str:
     """What a name has become of by the move of a folder, be it that folder or one above it."""
     if name == old:

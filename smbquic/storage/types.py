@@ -1,8 +1,8 @@
 """What a storage tells of its files and of itself."""
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final
+from enum import Enum, Flag, auto
+from typing import Final, Self
 
 Buffer = bytes | bytearray | memoryview
 
@@ -45,36 +45,86 @@ class Action(Enum):
     OVERWRITTEN = 3
 
 
+OVERWRITING: Final = {
+    Disposition.SUPERSEDE: Action.SUPERSEDED,
+    Disposition.OVERWRITE: Action.OVERWRITTEN,
+    Disposition.OVERWRITE_IF: Action.OVERWRITTEN,
+}
+"""What the dispositions are called that empty an existing file, once they have done it."""
+NEVER_CREATING: Final = (Disposition.OPEN, Disposition.OVERWRITE)
+"""The dispositions that fail where the name is free."""
+
+
+class Capability(Flag):
+    """What a storage can do besides holding files and folders.
+
+    Clients are told of it ([MS-FSCC] 2.5.1), and the server refuses what is not there as
+    [MS-FSA] says. A storage without any of them needs none of the methods that are about it.
+    """
+
+    NONE = 0
+    CASE_SENSITIVE = auto()
+    """Names that differ by nothing but case can exist side by side, each found by its real case."""
+    STREAMS = auto()
+    """Files and folders have named streams."""
+    EXTENDED_ATTRIBUTES = auto()
+    SECURITY_DESCRIPTORS = auto()
+    SPARSE_FILES = auto()
+    """Holes take no room, and `StorageFile.allocated_ranges` tells where they are."""
+    BLOCK_REFCOUNTING = auto()
+    """`StorageFile.copy_from` can have two files share what they have in common."""
+    HARD_LINKS = auto()
+    """A file can have several names."""
+    SYMBOLIC_LINKS = auto()
+    """Symbolic links are shown, and can be made."""
+
+
 @dataclass(slots=True)
 class FileStat:
     """One file or folder, as it is now.
 
-    `name` is the last component in its real case (``""`` for the root); `attributes` are
-    FILE_ATTRIBUTE_ bits ([MS-FSCC] 2.6), NORMAL if there are none, DIRECTORY always on a folder;
-    `file_id` tells files of one share apart for as long as they exist. Folders have size 0.
-    `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the disk has them;
-    `account` is what `Storage.open` was told when the file was made, or 0. `ea_size` is the size
-    of the extended attributes that clients have set; what others set shows in `StorageFile` only.
-    `link` is where a symbolic link leads, relative to its folder; None for all else.
+    `name` is the last component in its real case (``""`` for the root). `attributes` are
+    FILE_ATTRIBUTE_ bits ([MS-FSCC] 2.6): DIRECTORY always on a folder, NORMAL if there are none.
+    `file_id` tells files of one share apart for as long as they exist; 0 if nothing does. Folders
+    have size 0. `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the storage
+    has them; `account` is what `Storage.open` was told when the file was made, or 0. `ea_size` is
+    the size of the extended attributes that clients have set; what others set shows in
+    `StorageFile` only. `link` is where a symbolic link leads, relative to its folder; None for all
+    else.
     """
 
     name: str
     is_directory: bool
-    size: int
-    allocation_size: int
-    attributes: int
-    creation_time: int
-    last_access_time: int
-    last_write_time: int
-    change_time: int
-    file_id: int
-    links: int
+    size: int = 0
+    allocation_size: int = 0
+    attributes: int = 0
+    creation_time: int = 0
+    last_access_time: int = 0
+    last_write_time: int = 0
+    change_time: int = 0
+    file_id: int = 0
+    links: int = 1
     ea_size: int = 0
     owner: int | None = None
     group: int | None = None
     mode: int = 0o777
     account: int = 0
     link: str | None = None
+
+    @classmethod
+    def of(cls, name: str, *, is_directory: bool, size: int = 0, modified: int = 0) -> Self:
+        """Describe a file or folder of which nothing else is known; `modified` is in ns."""
+        return cls(
+            name,
+            is_directory,
+            size,
+            size,
+            DIRECTORY if is_directory else NORMAL,
+            modified,
+            modified,
+            modified,
+            modified,
+        )
 
 
 @dataclass(slots=True, frozen=True)
@@ -87,21 +137,19 @@ class Stream:
 
 @dataclass(slots=True)
 class VolumeStat:
-    """The disk under a share. `available_bytes` is what the serving user may still fill,
-    `name_max` the longest component in UTF-16 units, `created` nanoseconds since 1970.
-    `case_sensitive` tells whether names that differ only by case can exist side by side, as on
-    NTFS: each is had by its real case. `extended` tells whether it can keep named streams,
-    extended attributes and descriptors, `links` whether it shows symbolic links."""
+    """The disk under a share.
 
-    total_bytes: int
-    available_bytes: int
-    free_bytes: int
-    block_size: int
-    name_max: int
-    label: str
-    serial: int
-    created: int
-    file_system: str
-    case_sensitive: bool
-    extended: bool = False
-    links: bool = False
+    `available_bytes` is what the serving user may still fill, `name_max` the longest component in
+    UTF-16 units, `created` nanoseconds since 1970. Clients take other values of `file_system` than
+    NTFS for a reason to do without attributes and long names.
+    """
+
+    total_bytes: int = 0
+    available_bytes: int = 0
+    free_bytes: int = 0
+    block_size: int = 4096
+    name_max: int = 255
+    label: str = ""
+    serial: int = 0
+    created: int = 0
+    file_system: str = "NTFS"

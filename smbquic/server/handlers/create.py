@@ -19,7 +19,7 @@ from smbquic.server.opens.leases import Lease, LeaseRequest, requested
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import grant_oplock, level_of
 from smbquic.server.security import security_descriptors
-from smbquic.storage import Action, FileStat, ScanRequired, StoppedOnSymlink
+from smbquic.storage import Action, Capability, FileStat, ScanRequired, StoppedOnSymlink
 from smbquic.wire.aapl import AAPL
 from smbquic.wire.create import (
     CreateFlags,
@@ -145,7 +145,7 @@ def _attach(context: Context, wish: Wish, contexts: Contexts) -> None:
     if eas:
         if wish.options & CreateOptions.FILE_NO_EA_KNOWLEDGE:
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
-        if not context.tree.storage.volume().extended:
+        if Capability.EXTENDED_ATTRIBUTES not in context.tree.storage.capabilities:
             raise StatusError(NtStatus.EAS_NOT_SUPPORTED, "CREATE", wish.name)
         wish.extended_attributes = decode_eas(eas, "CREATE")
     descriptor = contexts.get(CREATE_SD_BUFFER)

@@ -14,7 +14,7 @@ from smbquic.server.opens.extended_attributes import decode_names, encode_eas
 from smbquic.server.opens.open import Open
 from smbquic.server.security import security_descriptors
 from smbquic.storage import FileStat
-from smbquic.storage.local.extended import size as ea_size
+from smbquic.storage.extended_attributes import size as ea_size
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer

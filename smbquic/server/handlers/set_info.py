@@ -25,7 +25,7 @@ from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import Cause
 from smbquic.server.opens.rename import link, rename
 from smbquic.server.security import security_descriptors
-from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY
+from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY, Capability
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer
@@ -363,7 +363,7 @@ def _target(wanted: RenameInformation) -> str:
 
 
 def _full_ea(context: Context, entry: Open, buffer: Buffer) -> None:
-    if not context.tree.storage.volume().extended:
+    if Capability.EXTENDED_ATTRIBUTES not in context.tree.storage.capabilities:
         raise _refusal(NtStatus.EAS_NOT_SUPPORTED)
     store(entry.file, decode_eas(buffer, "SET_INFO"), "SET_INFO")
     entry.keep_times()

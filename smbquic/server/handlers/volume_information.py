@@ -5,7 +5,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from smbquic.server.context import Context
-from smbquic.storage import VolumeStat
+from smbquic.storage import Capability, VolumeStat
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.fscc.filesystem_information import (
     DeviceCharacteristics,
@@ -27,6 +27,19 @@ _SECTOR = 512
 _PAGE = 4096
 _LARGEST_UNIT = 1 << 31
 _OBJECT_ID = Struct("<IQ4s")
+
+
+_ATTRIBUTES = {
+    Capability.CASE_SENSITIVE: FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH,
+    Capability.STREAMS: FileSystemAttributes.FILE_NAMED_STREAMS,
+    Capability.EXTENDED_ATTRIBUTES: FileSystemAttributes.FILE_SUPPORTS_EXTENDED_ATTRIBUTES,
+    Capability.SECURITY_DESCRIPTORS: FileSystemAttributes.FILE_PERSISTENT_ACLS,
+    Capability.SPARSE_FILES: FileSystemAttributes.FILE_SUPPORTS_SPARSE_FILES,
+    Capability.BLOCK_REFCOUNTING: FileSystemAttributes.FILE_SUPPORTS_BLOCK_REFCOUNTING,
+    Capability.HARD_LINKS: FileSystemAttributes.FILE_SUPPORTS_HARD_LINKS,
+    Capability.SYMBOLIC_LINKS: FileSystemAttributes.FILE_SUPPORTS_REPARSE_POINTS,
+}
+"""What clients are told of a storage's capabilities. [MS-FSCC] 2.5.1"""
 
 
 class VolumeClass(NamedTuple):
@@ -67,23 +80,13 @@ def _device(context: Context, stat: VolumeStat) -> bytes:
 
 def _attribute(context: Context, stat: VolumeStat) -> bytes:
     """Where there is no place for descriptors and streams, clients need not try to copy them."""
+    capabilities = context.tree.storage.capabilities
     attributes = (
-        FileSystemAttributes.FILE_CASE_PRESERVED_NAMES
-        | FileSystemAttributes.FILE_UNICODE_ON_DISK
-        | FileSystemAttributes.FILE_SUPPORTS_HARD_LINKS
-        | FileSystemAttributes.FILE_SUPPORTS_SPARSE_FILES
-        | FileSystemAttributes.FILE_SUPPORTS_BLOCK_REFCOUNTING
+        FileSystemAttributes.FILE_CASE_PRESERVED_NAMES | FileSystemAttributes.FILE_UNICODE_ON_DISK
     )
-    if stat.extended:
-        attributes |= (
-            FileSystemAttributes.FILE_PERSISTENT_ACLS
-            | FileSystemAttributes.FILE_NAMED_STREAMS
-            | FileSystemAttributes.FILE_SUPPORTS_EXTENDED_ATTRIBUTES
-        )
-    if stat.links:
-        attributes |= FileSystemAttributes.FILE_SUPPORTS_REPARSE_POINTS
-    if stat.case_sensitive:
-        attributes |= FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
+    for capability, attribute in _ATTRIBUTES.items():
+        if capability in capabilities:
+            attributes |= attribute
     if context.tree.read_only:
         attributes |= FileSystemAttributes.FILE_READ_ONLY_VOLUME
     return FsAttributeInformation(int(attributes), stat.name_max, stat.file_system).encode()

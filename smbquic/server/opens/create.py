@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.context import Context
-from smbquic.server.names import Name, parent_of, parse
+from smbquic.server.names import Name, parse
 from smbquic.server.opens.extended_attributes import store
 from smbquic.server.opens.file_table import FileState
 from smbquic.server.opens.open import Open
@@ -17,7 +17,8 @@ from smbquic.server.opens.oplocks import Holder, admit
 from smbquic.server.security import access
 from smbquic.server.security.inheritance import create
 from smbquic.server.security.rights import granted, granted_by_folder
-from smbquic.storage import Action, Disposition, FileStat, PathNotFound, StorageFile
+from smbquic.storage import Action, Capability, Disposition, FileStat, PathNotFound, StorageFile
+from smbquic.storage.names import parent_of
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
@@ -407,7 +408,7 @@ class _Attempt:
             return
         token, is_directory = context.session.token, file.is_directory
         new = create(parent, wish.descriptor, token, is_directory=is_directory)
-        if new is not None and storage.volume().extended:
+        if new is not None and Capability.SECURITY_DESCRIPTORS in storage.capabilities:
             file.set_security(new.encode())
 
     def _check_sharing(self, state: FileState, needed: int) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.storage import NameInvalid, StorageFile
-from smbquic.storage.local.extended import size
+from smbquic.storage.extended_attributes import size
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.extended_attributes import (
     EaFlags,

@@ -5,14 +5,14 @@ from collections.abc import Hashable
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.context import Context
-from smbquic.server.names import parent_of, parse_stream
+from smbquic.server.names import parse_stream
 from smbquic.server.opens.file_table import FileState
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import Cause, admit, make_way
 from smbquic.server.security import security_descriptors
 from smbquic.server.security.rights import granted
-from smbquic.storage import READONLY, PathNotFound, StorageFile
-from smbquic.storage.names import fold
+from smbquic.storage import READONLY, Capability, PathNotFound, StorageFile
+from smbquic.storage.names import fold, parent_of
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptorControl
@@ -74,6 +74,8 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     """
     if entry.is_directory:
         raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "SET_INFO", new_name)
+    if Capability.HARD_LINKS not in context.tree.storage.capabilities:
+        raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST, "SET_INFO", new_name)
     if entry.state.delete_pending or entry.file.stream or not _may_link(context, entry):
         raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     folder = _check_folder(context, new_name, _ADD_FILE)

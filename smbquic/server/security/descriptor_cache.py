@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from smbquic.server.names import parent_of
 from smbquic.server.security import security_descriptors
 from smbquic.server.security.inheritance import inherit
 from smbquic.storage import FileStat, Storage, StorageFile
+from smbquic.storage.names import parent_of
 from smbquic.wire.dtyp.acl import AceFlags, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityDescriptorControl
 

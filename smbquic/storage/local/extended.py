@@ -5,19 +5,15 @@ attributes in any case and see neither what a server keeps for itself nor names 
 not spell: ASCII without controls and a few signs.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
+from smbquic.storage import extended_attributes
 from smbquic.storage.errors import NameInvalid
 from smbquic.storage.local import xattrs
 
-MAX_NAME: Final = 254
+MAX_NAME: Final = min(extended_attributes.MAX_NAME, xattrs.MAX_NAME - len(xattrs.PREFIX))
 """Characters of a name."""
-
-_INVALID: Final = re.compile(r'[\x00-\x1f"*+,/:;<=>?\[\\\]|\x7f-\U0010ffff]')
-_HEADER: Final = 4
-_ENTRY: Final = 5
 
 
 def read_all(file: int) -> list[tuple[str, bytes]]:
@@ -59,13 +55,6 @@ def remove_all(file: int, names: Sequence[str]) -> None:
             xattrs.remove(file, name)
 
 
-def size(attributes: Sequence[tuple[str, bytes]]) -> int:
-    """What clients call the size of them all: as OS/2 would pack them, 0 for none."""
-    if not attributes:
-        return 0
-    return _HEADER + sum(_ENTRY + len(name) + len(value) for name, value in attributes)
-
-
 def _names(file: int) -> list[str]:
     prefix = len(xattrs.PREFIX)
     return sorted(name[prefix:] for name in xattrs.names(file) if _is_visible(name))
@@ -75,15 +64,14 @@ def _is_visible(full_name: str) -> bool:
     return (
         full_name.startswith(xattrs.PREFIX)
         and not xattrs.is_own(full_name)
-        and not _INVALID.search(full_name, len(xattrs.PREFIX))
+        and extended_attributes.is_name(full_name[len(xattrs.PREFIX) :])
     )
 
 
 def _check(name: str) -> None:
-    if not 0 < len(name) <= min(MAX_NAME, xattrs.MAX_NAME - len(xattrs.PREFIX)):
+    extended_attributes.check_name(name)
+    if len(name) > MAX_NAME:
         raise NameInvalid("an extended attribute's name of that length", name)
-    if _INVALID.search(name):
-        raise NameInvalid("a character that no extended attribute may have in its name", name)
     if xattrs.is_own(xattrs.PREFIX + name):
         raise PermissionError(1, "the server keeps that attribute for itself", name)
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from smbquic.storage.base import StorageFile
+from smbquic.storage import extended_attributes
+from smbquic.storage.file import StorageFile
 from smbquic.storage.local import attributes, extended, extents, links, streams, xattrs
 from smbquic.storage.local.attributes import Stored
 from smbquic.storage.local.case_index import Stamp
@@ -19,7 +20,7 @@ from smbquic.storage.local.descriptor import (
     rename_exclusive,
     synchronise,
 )
-from smbquic.storage.local.stream import open_stream
+from smbquic.storage.local.stream import Host, open_stream
 from smbquic.storage.local.tree import FileKey, Link, Tree, key_of
 from smbquic.storage.names import SEPARATOR, fold, from_disk, join, to_disk
 from smbquic.storage.types import (
@@ -37,7 +38,7 @@ _MAX_VECTORS = 1024
 _OFFSET_END = 2**63
 
 
-class LocalFile:
+class LocalFile(StorageFile):
     """A `StorageFile` on a descriptor of its own; made by `LocalStorage.open`.
 
     What goes by a name (`rename`, `link`, `delete`) is done within the descriptor of the folder,
@@ -73,16 +74,6 @@ class LocalFile:
         with self.descriptor, self._tree.lock:
             parent = self._link.parent
             return self._link.key if parent is None else key_of(os.fstat(parent))
-
-    @property
-    def whole(self) -> "LocalFile":
-        """It is one."""
-        return self
-
-    @property
-    def stream(self) -> str:
-        """It is no named stream."""
-        return ""
 
     def stat(self) -> FileStat:
         """What is known of the file now."""
@@ -274,7 +265,7 @@ class LocalFile:
         self._tree.require_writable()
         with self.descriptor as fd, self._tree.lock:
             extended.write_all(fd, changes)
-            size = extended.size(extended.read_all(fd))
+            size = extended_attributes.size(extended.read_all(fd))
             stored = self._stored(fd)
             if size != stored.ea_size:
                 self._store(fd, stored._replace(ea_size=size, change_time=None))
@@ -306,7 +297,8 @@ class LocalFile:
         admit: Callable[[StorageFile], None] | None = None,
     ) -> tuple[StorageFile, Action]:
         """Open or make a named stream; what is opened closes this file with it."""
-        return open_stream(self._tree, self, name, disposition, admit)
+        host = Host(self._tree, self, self.descriptor, self.key, self._check_change)
+        return open_stream(host, name, disposition, admit)
 
     def mark_made(self, attributes: int, account: int) -> None:
         """What a new file gets: attributes, and its creation time for good."""
@@ -315,15 +307,15 @@ class LocalFile:
             # A umask may leave us without the right to store anything with our own file.
             self._store(fd, Stored(attributes, os.fstat(fd).st_mtime_ns, account))
 
-    def overwrite(self, attributes: int, *, renew: bool) -> None:
-        """Empty the file, replace its attributes, and with `renew` its creation time too."""
+    def overwrite(self, attributes: int, *, supersede: bool) -> None:
+        """Empty the file, replace its attributes, and with `supersede` its creation time too."""
         with self.descriptor as fd, self._tree.lock:
             stored = self._stored(fd)
             names = xattrs.names(fd)
             streams.remove_all(fd, names)
             extended.remove_all(fd, names)
             os.ftruncate(fd, 0)
-            if renew:
+            if supersede:
                 stored = stored._replace(creation_time=os.fstat(fd).st_mtime_ns)
             self._store(fd, stored._replace(attributes=attributes, ea_size=0, change_time=None))
 
@@ -447,7 +439,7 @@ class LocalFile:
                 raise PermissionError(errno.EACCES, "the root of a share has no name")
             check_removal(self._link.parent, os.fstat(fd))
 
-    def check_change(self) -> None:
+    def _check_change(self) -> None:
         """Raise `OSError` if the content, or what is kept with it, may not be changed."""
         self._tree.require_writable()
         with self.descriptor as fd, self._tree.lock:

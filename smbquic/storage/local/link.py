@@ -4,8 +4,8 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from smbquic.storage.base import StorageFile
 from smbquic.storage.errors import NameInvalid
+from smbquic.storage.file import StorageFile
 from smbquic.storage.local import links
 from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.tree import Link, Tree

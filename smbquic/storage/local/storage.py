@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from smbquic.storage.base import StorageFile
+from smbquic.storage.base import Storage
 from smbquic.storage.errors import PathNotFound, StoppedOnSymlink
+from smbquic.storage.file import StorageFile
 from smbquic.storage.local.case_index import Stamp
 from smbquic.storage.local.descriptor import open_directory
 from smbquic.storage.local.file import LocalFile
@@ -19,14 +20,28 @@ from smbquic.storage.local.link import LocalLink
 from smbquic.storage.local.sweep import Sweep
 from smbquic.storage.local.tree import Link, Tree, is_served, key_of
 from smbquic.storage.names import MAX_UNITS, from_disk, join
-from smbquic.storage.types import ARCHIVE, Action, Disposition, FileStat, VolumeStat
+from smbquic.storage.types import (
+    ARCHIVE,
+    NEVER_CREATING,
+    OVERWRITING,
+    Action,
+    Capability,
+    Disposition,
+    FileStat,
+    VolumeStat,
+)
 
-_OVERWRITING: Final = {
-    Disposition.SUPERSEDE: Action.SUPERSEDED,
-    Disposition.OVERWRITE: Action.OVERWRITTEN,
-    Disposition.OVERWRITE_IF: Action.OVERWRITTEN,
-}
-_NEVER_CREATES: Final = (Disposition.OPEN, Disposition.OVERWRITE)
+# Names are found in any case; a local program may have made two that differ by nothing else.
+_CAPABILITIES: Final = (
+    Capability.CASE_SENSITIVE
+    | Capability.SPARSE_FILES
+    | Capability.BLOCK_REFCOUNTING
+    | Capability.HARD_LINKS
+)
+# What takes a disk with extended attributes.
+_EXTENDED: Final = (
+    Capability.STREAMS | Capability.EXTENDED_ATTRIBUTES | Capability.SECURITY_DESCRIPTORS
+)
 # A FIFO, a device or a socket that took a file's place since it was looked at must not hold us up.
 _FILE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # macOS has no O_PATH, and its way to open a link itself excludes O_NOFOLLOW: it has no links then.
@@ -44,7 +59,7 @@ class _Raced(Exception):  # noqa: N818  (no error: the reason to look again)
     """What was looked up is not what is there now."""
 
 
-class LocalStorage:
+class LocalStorage(Storage):
     """A `Storage` over the folder `root`, which is opened once and may be moved afterwards.
 
     If it is deleted, everything raises RootGone, and `renewed` opens what has its path then.
@@ -57,11 +72,29 @@ class LocalStorage:
         self._path = root.absolute()
         self._tree = Tree(root, read_only=read_only, links=links)
         self._told_replaced = False
+        self.read_only = read_only
+        self.capabilities = _CAPABILITIES
+        if self._tree.extended:
+            self.capabilities |= _EXTENDED
+        if links:
+            self.capabilities |= Capability.SYMBOLIC_LINKS
 
-    @property
-    def read_only(self) -> bool:
-        """Whether everything that would change the tree is refused."""
-        return self._tree.read_only
+    def lookup(self, name: str, *, write: bool = False) -> LocalFile:
+        """Open the file or folder that has a name; see `Storage.lookup`."""
+        return self.open(name, write=write, link=True)[0]
+
+    def create(
+        self, name: str, *, directory: bool, attributes: int = 0, account: int = 0
+    ) -> LocalFile:
+        """Make a file or folder; see `Storage.create`."""
+        return self.open(
+            name,
+            Disposition.CREATE,
+            directory=directory,
+            write=not directory,
+            attributes=attributes,
+            account=account,
+        )[0]
 
     def open(
         self,
@@ -80,7 +113,7 @@ class LocalStorage:
 
         Attributes, account and creation time that the disk has no room for are dropped silently.
         """
-        if directory and disposition in _OVERWRITING:
+        if directory and disposition in OVERWRITING:
             raise OSError(errno.EINVAL, "a folder can't be overwritten", name)
         opening = _Opening(
             self._tree,
@@ -122,9 +155,6 @@ class LocalStorage:
             serial=(identity >> 32 ^ identity) & 0xFFFF_FFFF,
             created=self._tree.stat("").creation_time,
             file_system="NTFS",
-            case_sensitive=True,
-            extended=self._tree.extended,
-            links=self._tree.links,
         )
 
     def watch(self) -> Inotify | None:
@@ -193,7 +223,7 @@ class _Opening:
         self._tree = tree
         self._name = name
         self._disposition = disposition
-        self._overwrites = disposition in _OVERWRITING
+        self._overwrites = disposition in OVERWRITING
         self._directory = directory
         self._write = write
         self._attributes = attributes
@@ -273,7 +303,7 @@ class _Opening:
         if self._disposition is Disposition.CREATE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._name)
         if not is_served(status):
-            if self._disposition in _NEVER_CREATES:
+            if self._disposition in NEVER_CREATING:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._name)
             raise PermissionError(errno.EACCES, "what has the name is not served", self._name)
         is_directory = stat.S_ISDIR(status.st_mode)
@@ -285,7 +315,7 @@ class _Opening:
             self._tree.require_writable()
 
     def _make(self, parent: int, raw: bytes, folders: list[str]) -> tuple[LocalFile, Action]:
-        if self._disposition in _NEVER_CREATES:
+        if self._disposition in NEVER_CREATING:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._name)
         self._tree.require_writable()
         if self._permit is not None:
@@ -341,9 +371,9 @@ class _Opening:
             if self._overwrites:
                 file.overwrite(
                     self._attributes | ARCHIVE,
-                    renew=self._disposition is Disposition.SUPERSEDE,
+                    supersede=self._disposition is Disposition.SUPERSEDE,
                 )
         except BaseException:
             file.close()
             raise
-        return file, _OVERWRITING.get(self._disposition, Action.OPENED)
+        return file, OVERWRITING.get(self._disposition, Action.OPENED)

@@ -3,72 +3,88 @@
 import errno
 import os
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple
 
-from smbquic.storage.base import StorageFile
 from smbquic.storage.errors import NameInvalid
+from smbquic.storage.file import StorageFile
 from smbquic.storage.local import streams
-from smbquic.storage.local.tree import Tree
+from smbquic.storage.local.descriptor import Descriptor
+from smbquic.storage.local.tree import FileKey, Tree
 from smbquic.storage.names import fold
-from smbquic.storage.types import DIRECTORY, NORMAL, Action, Buffer, Disposition, FileStat, Stream
+from smbquic.storage.types import (
+    DIRECTORY,
+    NEVER_CREATING,
+    NORMAL,
+    OVERWRITING,
+    Action,
+    Buffer,
+    Disposition,
+    FileStat,
+    Stream,
+)
 
-if TYPE_CHECKING:
-    from smbquic.storage.local.file import LocalFile
 
-_OVERWRITING: Final = {
-    Disposition.SUPERSEDE: Action.SUPERSEDED,
-    Disposition.OVERWRITE: Action.OVERWRITTEN,
-    Disposition.OVERWRITE_IF: Action.OVERWRITTEN,
-}
-_NEVER_CREATES: Final = (Disposition.OPEN, Disposition.OVERWRITE)
+class Host(NamedTuple):
+    """The file that a stream belongs to, and what it takes to change the stream.
+
+    `check_change` raises `OSError` if what is kept with the file may not be changed.
+    """
+
+    tree: Tree
+    file: StorageFile
+    descriptor: Descriptor
+    key: FileKey
+    check_change: Callable[[], None]
 
 
 def open_stream(
-    tree: Tree,
-    file: "LocalFile",
+    host: Host,
     name: str,
     disposition: Disposition,
     admit: Callable[[StorageFile], None] | None,
 ) -> "tuple[LocalStream, Action]":
     """See `StorageFile.open_stream`."""
+    tree = host.tree
     if not tree.extended:
         raise NameInvalid("the disk has no room for named streams", name)
     streams.check_name(name)
-    with file.descriptor as fd, tree.lock:
+    with host.descriptor as fd, tree.lock:
         real = streams.find(fd, name)
         if real is None:
-            if disposition in _NEVER_CREATES:
+            if disposition in NEVER_CREATING:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
             tree.require_writable()
             streams.write(fd, name, b"")
     if real is None:
-        return LocalStream(tree, file, name), Action.CREATED
+        return LocalStream(host, name), Action.CREATED
     if disposition is Disposition.CREATE:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-    stream = LocalStream(tree, file, real)
+    stream = LocalStream(host, real)
     try:
         if admit is not None:
             admit(stream)
-        if disposition in _OVERWRITING:
+        if disposition in OVERWRITING:
             stream.truncate(0)
     except BaseException:
         stream.detach()
         raise
-    return stream, _OVERWRITING.get(disposition, Action.OPENED)
+    return stream, OVERWRITING.get(disposition, Action.OPENED)
 
 
-class LocalStream:
+class LocalStream(StorageFile):
     """A `StorageFile` over a named stream; made by `open_stream`.
 
     The whole content is read and written at once, which its size allows. Changes to one stream
     through several opens come one after the other; those of a local process may get lost.
     """
 
-    def __init__(self, tree: Tree, file: "LocalFile", name: str) -> None:
-        self._tree = tree
-        self._file = file
-        self._slot = tree.attach_stream(file.key, name)
+    def __init__(self, host: Host, name: str) -> None:
+        self._tree = host.tree
+        self._file = host.file
+        self._descriptor = host.descriptor
+        self._check_change = host.check_change
+        self._slot = host.tree.attach_stream(host.key, name)
         self._closed = False
 
     @property
@@ -87,7 +103,7 @@ class LocalStream:
         return self._file.key, self._slot.name
 
     @property
-    def whole(self) -> "LocalFile":
+    def whole(self) -> StorageFile:
         """The file that the stream belongs to."""
         return self._file
 
@@ -119,11 +135,8 @@ class LocalStream:
 
     def read(self, offset: int, length: int) -> Buffer:
         """Up to `length` bytes from `offset` on."""
-        with self._file.descriptor as fd:
+        with self._descriptor as fd:
             return self._content(fd)[offset : offset + length]
-
-    def read_cached(self, offset: int, length: int) -> None:
-        """Nobody can tell."""
 
     def write(self, offset: int, buffers: Sequence[Buffer]) -> int:
         """Write all of `buffers`, one behind the other, and return how many bytes that was."""
@@ -137,20 +150,6 @@ class LocalStream:
 
         self._change(change)
         return len(data)
-
-    def copy_from(self, source: StorageFile, source_offset: int, offset: int, length: int) -> int:
-        """Write what stands in another file, or elsewhere in this stream."""
-        return self.write(offset, [source.read(source_offset, length)])
-
-    def zero(self, offset: int, length: int) -> None:
-        """Make bytes zero, as far as the stream has them."""
-        self.write(offset, [bytes(max(min(length, self._size() - offset), 0))])
-
-    def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
-        """A stream has no holes."""
-        length = min(length, self._size() - offset)
-        if length > 0:
-            yield offset, length
 
     def truncate(self, size: int) -> None:
         """Make the stream `size` bytes long; new bytes are zero."""
@@ -229,7 +228,7 @@ class LocalStream:
         """Give the stream another name. What is replaced is lost."""
         self._tree.require_writable()
         streams.check_name(new_name)
-        with self._file.descriptor as fd, self._tree.lock:
+        with self._descriptor as fd, self._tree.lock:
             content = self._content(fd)
             taken = streams.find(fd, new_name)
             if taken is not None and fold(taken) != fold(self._slot.name):
@@ -254,25 +253,13 @@ class LocalStream:
     def delete(self) -> None:
         """Remove the stream; FileNotFoundError if it is gone already."""
         self._tree.require_writable()
-        with self._file.descriptor as fd, self._tree.lock:
+        with self._descriptor as fd, self._tree.lock:
             if not streams.remove(fd, self._slot.name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
 
     def check_deletion(self) -> None:
         """Raise `OSError` if the file may not be changed."""
-        self._file.check_change()
-
-    def become_link(self, target: str) -> None:
-        """A stream cannot: `OSError` (ENOTSUP)."""
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), self.name)
-
-    def scan(self) -> Iterator[FileStat]:
-        """A stream has no entries: NotADirectoryError."""
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.name)
-
-    def is_empty(self) -> bool:
-        """A stream has no entries: NotADirectoryError."""
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.name)
+        self._check_change()
 
     def close(self) -> None:
         """Let go of the stream and of the file. Closing twice is fine."""
@@ -287,7 +274,7 @@ class LocalStream:
 
     def _size(self) -> int:
         """0 for a stream that somebody removed: attributes can still be told."""
-        with self._file.descriptor as fd:
+        with self._descriptor as fd:
             return len(streams.read(fd, self._slot.name) or b"")
 
     def _content(self, fd: int) -> bytes:
@@ -299,7 +286,7 @@ class LocalStream:
     def _change(self, change: Callable[[bytes], bytes]) -> None:
         """A stream's change is one of the file's content, as its write time tells."""
         self._tree.require_writable()
-        with self._file.descriptor as fd:
+        with self._descriptor as fd:
             with self._tree.lock:
                 streams.write(fd, self._slot.name, change(self._content(fd)))
             os.utime(fd, ns=(os.fstat(fd).st_atime_ns, time.time_ns()))

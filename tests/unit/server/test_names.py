@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.names import Name, parent_of, parse, parse_stream
+from smbquic.server.names import Name, parse, parse_stream
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,3 @@ def test_what_is_no_name_of_a_stream(text: str, status: NtStatus) -> None:
         parse_stream(text)
 
     assert caught.value.status == status
-
-
-def test_folders() -> None:
-    assert [parent_of(path) for path in ("a", r"a\b", r"a\b\c")] == ["", "a", r"a\b"]

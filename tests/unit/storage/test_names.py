@@ -11,6 +11,7 @@ from smbquic.storage.names import (
     from_disk,
     join,
     moved,
+    parent_of,
     split,
     to_disk,
     unescape,
@@ -226,3 +227,7 @@ def test_a_name_that_python_has_decoded_is_spelled_as_its_bytes_are(raw: bytes) 
     assert escape(text) == from_disk(raw)
     assert unescape(escape(text)).encode("utf-8", "surrogateescape") == raw
     assert escape(unescape(escape(text))) == escape(text)
+
+
+def test_folders() -> None:
+    assert [parent_of(path) for path in ("", "a", r"a\b", r"a\b\c")] == ["", "", "a", r"a\b"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import Disposition, RootGone
+from smbquic.storage import Capability, Disposition, RootGone
 from smbquic.storage.local import LocalStorage
 
 
@@ -69,7 +69,7 @@ def test_it_is_as_the_former_was(root: Path, read_only: bool) -> None:
     renewed = former.renewed()
 
     assert renewed.read_only is read_only
-    assert renewed.volume().links
+    assert Capability.SYMBOLIC_LINKS in renewed.capabilities
     renewed.close()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens.open import Open
-from smbquic.storage import FileStat, StoppedOnSymlink
+from smbquic.storage import Capability, FileStat, StoppedOnSymlink
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import utf16
 from smbquic.wire.error import SymbolicLinkErrorResponse, SymlinkFlags
@@ -53,7 +53,7 @@ def get_reparse_point(context: "Context", entry: Open, body: IoctlRequest) -> Io
 
 def set_reparse_point(context: "Context", entry: Open, body: IoctlRequest) -> IoctlResponse:
     """Makes a link of an empty file or folder, if it stays within the share."""
-    if not entry.tree.storage.volume().links:
+    if Capability.SYMBOLIC_LINKS not in entry.tree.storage.capabilities:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
     if not entry.granted_access & _WRITING or entry.tree.read_only:
         raise StatusError(NtStatus.ACCESS_DENIED, "IOCTL")

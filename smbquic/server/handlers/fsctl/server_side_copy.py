@@ -12,7 +12,7 @@ from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import Cause
 from smbquic.server.security import access
 from smbquic.server.status import status_of
-from smbquic.storage import SPARSE
+from smbquic.storage import SPARSE, Capability
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import unpack
 from smbquic.wire.file_id import FileId
@@ -120,6 +120,8 @@ def duplicate_extents(
     A disk that can't do that copies. Locks do not matter, nor do what reaches beyond the end of
     the file: both is as Windows has it.
     """
+    if Capability.BLOCK_REFCOUNTING not in entry.tree.storage.capabilities:
+        raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
     wanted = DuplicateExtentsData.decode(body.input)
     entry.require(AccessMask.FILE_WRITE_DATA)
     source = _duplicated(context, entry, wanted.source_file_id)

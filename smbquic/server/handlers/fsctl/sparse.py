@@ -11,7 +11,7 @@ from smbquic.server.notify.notifier import ATTRIBUTES, CONTENT
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import Cause
 from smbquic.server.security import access
-from smbquic.storage import SPARSE
+from smbquic.storage import SPARSE, Capability
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.cursor import unpack
 from smbquic.wire.fscc.fsctl_payloads import (
@@ -30,6 +30,8 @@ _SETS_SPARSE = access.MODIFIES_DATA | AccessMask.FILE_WRITE_ATTRIBUTES
 
 def set_sparse(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
     """Says that a file may have holes, which it may anyway: it only decides what is told of it."""
+    if Capability.SPARSE_FILES not in entry.tree.storage.capabilities:
+        raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
     entry.require_any(_SETS_SPARSE)
     if entry.is_directory:
         raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")

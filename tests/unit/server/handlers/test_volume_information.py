@@ -1,12 +1,12 @@
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from smbquic.server.context import Context
 from smbquic.server.handlers.volume_information import VOLUME_CLASSES
-from smbquic.storage import VolumeStat
+from smbquic.storage import Capability, VolumeStat
 from smbquic.wire.fscc.filesystem_information import (
     FileSystemAttributes,
     FsAttributeInformation,
@@ -17,11 +17,14 @@ from smbquic.wire.fscc.filesystem_information import (
 )
 
 GIB = 1 << 30
-DISK = VolumeStat(100 * GIB, 20 * GIB, 30 * GIB, 4096, 255, "disk", 7, 0, "NTFS", False)
+DISK = VolumeStat(100 * GIB, 20 * GIB, 30 * GIB, 4096, 255, "disk", 7)
 
 
-def told(information_class: int, stat: VolumeStat) -> bytes:
-    context = SimpleNamespace(tree=SimpleNamespace(read_only=False))
+def told(
+    information_class: int, stat: VolumeStat = DISK, capabilities: Capability = Capability.NONE
+) -> bytes:
+    storage = SimpleNamespace(capabilities=capabilities)
+    context = SimpleNamespace(tree=SimpleNamespace(read_only=False, storage=storage))
     return VOLUME_CLASSES[information_class].build(cast(Context, context), stat)
 
 
@@ -50,36 +53,40 @@ def test_units_fit_the_fields(block_size: int, unit: int, sector: int, physical:
     assert sectors.file_system_effective_physical_bytes_per_sector_for_atomicity == physical
 
 
-@pytest.mark.parametrize("case_sensitive", [False, True])
-def test_whether_case_counts(case_sensitive: bool) -> None:
-    attribute: Any = FsAttributeInformation.decode(
-        told(5, replace(DISK, case_sensitive=case_sensitive))
-    )
-
-    searched = attribute.file_system_attributes & FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH
-    assert bool(searched) is case_sensitive
-
-
 @pytest.mark.parametrize(
-    ("field", "flags"),
+    ("capability", "flag"),
     [
-        ("links", FileSystemAttributes.FILE_SUPPORTS_REPARSE_POINTS),
+        (Capability.CASE_SENSITIVE, FileSystemAttributes.FILE_CASE_SENSITIVE_SEARCH),
+        (Capability.STREAMS, FileSystemAttributes.FILE_NAMED_STREAMS),
         (
-            "extended",
-            FileSystemAttributes.FILE_PERSISTENT_ACLS
-            | FileSystemAttributes.FILE_NAMED_STREAMS
-            | FileSystemAttributes.FILE_SUPPORTS_EXTENDED_ATTRIBUTES,
+            Capability.EXTENDED_ATTRIBUTES,
+            FileSystemAttributes.FILE_SUPPORTS_EXTENDED_ATTRIBUTES,
         ),
+        (Capability.SECURITY_DESCRIPTORS, FileSystemAttributes.FILE_PERSISTENT_ACLS),
+        (Capability.SPARSE_FILES, FileSystemAttributes.FILE_SUPPORTS_SPARSE_FILES),
+        (Capability.BLOCK_REFCOUNTING, FileSystemAttributes.FILE_SUPPORTS_BLOCK_REFCOUNTING),
+        (Capability.HARD_LINKS, FileSystemAttributes.FILE_SUPPORTS_HARD_LINKS),
+        (Capability.SYMBOLIC_LINKS, FileSystemAttributes.FILE_SUPPORTS_REPARSE_POINTS),
     ],
 )
-def test_what_a_volume_can_keep(field: str, flags: FileSystemAttributes) -> None:
+def test_clients_are_told_of_a_capability(
+    capability: Capability, flag: FileSystemAttributes
+) -> None:
     with_it, without = (
-        FsAttributeInformation.decode(told(5, replace(DISK, **cast(Any, {field: value}))))
-        for value in (True, False)
+        FsAttributeInformation.decode(told(5, capabilities=found)).file_system_attributes
+        for found in (capability, ~capability)
     )
 
-    assert with_it.file_system_attributes == without.file_system_attributes | flags
-    assert not without.file_system_attributes & flags
+    assert with_it & flag
+    assert not without & flag
+
+
+def test_a_storage_without_capabilities_keeps_the_case_of_names() -> None:
+    attributes = FsAttributeInformation.decode(told(5)).file_system_attributes
+
+    assert attributes == (
+        FileSystemAttributes.FILE_CASE_PRESERVED_NAMES | FileSystemAttributes.FILE_UNICODE_ON_DISK
+    )
 
 
 def test_another_volume_has_another_object_id() -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.storage import Disposition, NameInvalid, PathNotFound
-from smbquic.storage.local import LocalStorage, extended, xattrs
+from smbquic.storage import Capability, Disposition, NameInvalid, PathNotFound, extended_attributes
+from smbquic.storage.local import LocalStorage, xattrs
 from smbquic.storage.local.file import LocalFile
+
+EXTENDED = Capability.STREAMS | Capability.EXTENDED_ATTRIBUTES | Capability.SECURITY_DESCRIPTORS
 
 
 def error_of(action: Callable[[], object]) -> int | None:
@@ -65,7 +67,7 @@ def test_their_size_is_told_by_listings_too(storage: LocalStorage, file: LocalFi
     # OS/2's list: 4 bytes, and for each 4, the name with its end, the value.
     assert file.stat().ea_size == 4 + (4 + 6 + 6) + (4 + 9 + 8)
     assert storage.stat("file").ea_size == file.stat().ea_size
-    assert extended.size(file.extended_attributes()) == file.stat().ea_size
+    assert extended_attributes.size(file.extended_attributes()) == file.stat().ea_size
     file.set_extended_attributes([("EAONE", b""), ("SECONDEA", b"")])
     assert file.stat().ea_size == 0
 
@@ -154,10 +156,10 @@ def test_a_disk_without_room_for_them(
 def test_volumes_tell_whether_they_can_be_kept(
     storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert storage.volume().extended
+    assert EXTENDED in storage.capabilities
     monkeypatch.setattr(xattrs, "SUPPORTED", False)
     other = LocalStorage(root)
-    assert not other.volume().extended
+    assert not EXTENDED & other.capabilities
     other.close()
 
 

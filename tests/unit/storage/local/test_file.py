@@ -245,7 +245,7 @@ def test_what_made_a_file_is_kept(storage: LocalStorage) -> None:
     file.set_attributes(types.HIDDEN)
     file.set_times(creation_time=10**18, change_time=10**18)
     file.set_extended_attributes([("a", b"b")])
-    file.overwrite(types.ARCHIVE, renew=True)
+    file.overwrite(types.ARCHIVE, supersede=True)
 
     assert file.stat().account == 77
     file.close()

@@ -11,6 +11,7 @@ import pytest
 
 from smbquic.storage import (
     Action,
+    Capability,
     Disposition,
     NameInvalid,
     PathNotFound,
@@ -528,7 +529,7 @@ def test_the_volume(storage: LocalStorage, root: Path) -> None:
     assert volume.label == "share"
     assert 0 <= volume.serial < 2**32
     assert volume.created == storage.stat("").creation_time
-    assert volume.case_sensitive
+    assert Capability.CASE_SENSITIVE in storage.capabilities
 
 
 def test_reading_only(read_only: LocalStorage, root: Path) -> None:
