@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smbquic.client.stages import Stages
     from smbquic.client.stat import Stat, Volume
     from smbquic.client.tree import TreeResult, Usage
-    from smbquic.client.url import SmbUrl, UrlError
+    from smbquic.client.url import SmbUrl
     from smbquic.errors import (
         AuthenticationError,
         ConnectError,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         SourceChangedError,
         StatusError,
         TransportError,
+        UrlError,
         UsersError,
         WireError,
     )
@@ -129,7 +130,7 @@ _load = lazy_names(
         "smbquic.client.stages": ("Stages",),
         "smbquic.client.stat": ("Stat", "Volume"),
         "smbquic.client.tree": ("TreeResult", "Usage"),
-        "smbquic.client.url": ("SmbUrl", "UrlError"),
+        "smbquic.client.url": ("SmbUrl",),
         "smbquic.errors": (
             "AuthenticationError",
             "ConnectError",
@@ -152,6 +153,7 @@ _load = lazy_names(
             "SourceChangedError",
             "StatusError",
             "TransportError",
+            "UrlError",
             "UsersError",
             "WireError",
         ),

@@ -134,6 +134,14 @@ class StatusError(SmbError):
         return _BY_STATUS.get(status, StatusError)(status, command, path, data)
 
 
+class UrlError(SmbError, ValueError):
+    """A URL that does not say where to go. The message says what is wrong with it."""
+
+
+class PathError(LocalProtocolError, ValueError):
+    """A path that cannot name anything inside a share."""
+
+
 class EngineError(SmbError, ValueError):
     """No QUIC engine can do all that is asked for; the message says what to change."""
 

@@ -14,8 +14,8 @@ from smbquic.client.retry import retried
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.stages import Stages
-from smbquic.client.url import SmbUrl, UrlError
-from smbquic.errors import ConnectError, SmbError
+from smbquic.client.url import SmbUrl
+from smbquic.errors import ConnectError, SmbError, UrlError
 from smbquic.protocol.settings import ClientSettings, EncryptionPolicy
 
 GUEST = "guest"

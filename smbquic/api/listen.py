@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from smbquic.client.url import PORTS, UrlError, host_and_port
-from smbquic.errors import ListenError
+from smbquic.client.url import PORTS, host_and_port
+from smbquic.errors import ListenError, UrlError
 from smbquic.transport.addresses import resolve
 from smbquic.transport.addresses import url as url_of
 

@@ -6,7 +6,8 @@ from typing import Unpack
 
 from smbquic.api.listen import ListenAddress, listening_on
 from smbquic.client.dial import DialOptions, dialer
-from smbquic.client.url import SmbUrl, UrlError
+from smbquic.client.url import SmbUrl
+from smbquic.errors import UrlError
 from smbquic.gateway.relay import Relay
 
 

@@ -79,6 +79,3 @@ def _decide(shown: ServerCertificates, name: str, chain: list[bytes]) -> Decisio
         return Decision(False, f"the server has no certificate for {asked}, and no default")
     decision = shown.decide(name, chain)
     return decision or Decision(True, "client certificates are not asked for")
-
-
-COMMANDS = (group,)

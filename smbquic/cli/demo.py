@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from smbquic.api.client import connect
 from smbquic.auth.users import UserStore
@@ -188,6 +186,10 @@ class _Demo:
 
 
 def _show(steps: list[Step]) -> None:
+    # Imported here, so that `--help` and the reference do without.
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title="the same files over both transports, every hash compared")
     for column in ("transport", "copy", "files", "MB", "seconds", "MB/s", "hashes"):
         words = column in ("transport", "copy", "hashes")
@@ -279,6 +281,3 @@ async def _run(directory: Path, *, quiet: bool) -> list[Step]:
             async with connect(urls[transport], password=password, ca=pki.ca) as share:
                 await work.copy(transport, share)
     return work.steps
-
-
-COMMANDS = (demo,)

@@ -1,25 +1,26 @@
 """What a failure looks like to a person: one line that says what is wrong, and an exit code."""
 
 import errno
+import signal
 from enum import IntEnum
 
 import click
 
 from smbquic.cli.output import printable
-from smbquic.client.names import PathError
-from smbquic.client.url import UrlError
 from smbquic.errors import (
     AuthenticationError,
     ConfigError,
     EngineError,
     HandshakeError,
     NameCollisionError,
+    PathError,
     PkiError,
     SecurityError,
     SmbError,
     SourceChangedError,
     StatusError,
     TransportError,
+    UrlError,
     UsersError,
 )
 
@@ -34,6 +35,14 @@ class ExitCode(IntEnum):
     TRANSPORT = 4
     REFUSED = 5
     INTERRUPTED = 130
+
+
+class Terminated(Exception):  # noqa: N818  (an end, not an error)
+    """SIGTERM or SIGHUP has ended the command, and it has cleaned up."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(f"ended by {number.name}")
+        self.exit_code = 128 + number
 
 
 class PartialFailure(click.ClickException):

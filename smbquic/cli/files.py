@@ -148,6 +148,3 @@ def _each(client: Client, urls: tuple[SmbUrl, ...], verb: str, action: Action) -
         done = [shown(path) for path in arguments.done]
         emit({verb: done, "failures": arguments.failed()})
     arguments.end()
-
-
-COMMANDS = (mv, rm, mkdir, rmdir)

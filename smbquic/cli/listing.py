@@ -218,6 +218,3 @@ def shares(client: Client, url: SmbUrl) -> None:
     for entry in entries:
         name = printable(entry.name).ljust(width)
         click.echo(f"{name}  {entry.kind:7}  {printable(entry.comment)}".rstrip())
-
-
-COMMANDS = (ls, tree, stat, cat, shares)

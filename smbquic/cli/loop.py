@@ -11,15 +11,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from smbquic.cli.failure import Terminated
+
 T = TypeVar("T")
-
-
-class Terminated(Exception):  # noqa: N818  (an end, not an error)
-    """SIGTERM or SIGHUP has ended the command, and it has cleaned up."""
-
-    def __init__(self, number: signal.Signals) -> None:
-        super().__init__(f"ended by {number.name}")
-        self.exit_code = 128 + number
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -6,29 +6,54 @@ import sys
 
 import click
 
-from smbquic.cli import (
-    access,
-    demo,
-    files,
-    listing,
-    ping,
-    pki,
-    probe,
-    relay,
-    serve,
-    status,
-    transfers,
-    user,
-)
-from smbquic.cli.command import command_group
-from smbquic.cli.failure import ExitCode, describe, exit_code
-from smbquic.cli.loop import Terminated
+from smbquic.cli.failure import ExitCode, Terminated, describe, exit_code
+from smbquic.cli.lazy import LazyCommand, LazyGroup
 from smbquic.cli.output import StandardOutput, occupy_standard_descriptors, warn
-from smbquic.config.reader import closest
 from smbquic.errors import SmbError
 
+_COMMANDS = {
+    "access": LazyCommand("smbquic.cli.access:group", "Who gets in with which client certificate."),
+    "cat": LazyCommand("smbquic.cli.listing:cat", "Write a file to standard output."),
+    "cp": LazyCommand("smbquic.cli.transfers:cp", "Copy within a share."),
+    "demo": LazyCommand(
+        "smbquic.cli.demo:demo", "See it work: a PKI, a server and a client on this machine."
+    ),
+    "get": LazyCommand("smbquic.cli.transfers:get", "Copy from a share to this machine."),
+    "ls": LazyCommand("smbquic.cli.listing:ls", "List a folder."),
+    "mkdir": LazyCommand("smbquic.cli.files:mkdir", "Make folders."),
+    "mv": LazyCommand("smbquic.cli.files:mv", "Rename or move within a share."),
+    "ping": LazyCommand(
+        "smbquic.cli.ping:ping", "Connect, say what was agreed on, and time some ECHOs."
+    ),
+    "pki": LazyCommand("smbquic.cli.pki:group", "Make certificates for SMB over QUIC."),
+    "probe": LazyCommand(
+        "smbquic.cli.probe:probe_command",
+        "Say which step of a connection fails, why, and what to do.",
+    ),
+    "put": LazyCommand("smbquic.cli.transfers:put", "Copy from this machine to a share."),
+    "relay": LazyCommand(
+        "smbquic.cli.relay:relay", "Carry local TCP connections to a server over QUIC."
+    ),
+    "rm": LazyCommand("smbquic.cli.files:rm", "Delete files, or folders with -r."),
+    "rmdir": LazyCommand("smbquic.cli.files:rmdir", "Delete empty folders."),
+    "serve": LazyCommand(
+        "smbquic.cli.serve:serve", "Share folders over QUIC, and over TCP where asked for."
+    ),
+    "shares": LazyCommand("smbquic.cli.listing:shares", "List the shares of a server."),
+    "stat": LazyCommand("smbquic.cli.listing:stat", "Show what is known of a file or folder."),
+    "status": LazyCommand(
+        "smbquic.cli.status:status", "Say what the servers on this machine are doing."
+    ),
+    "tree": LazyCommand("smbquic.cli.listing:tree", "Show a folder and all below it."),
+    "user": LazyCommand("smbquic.cli.user:group", "Manage the users of a server."),
+}
 
-@command_group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(
+    cls=LazyGroup,
+    lazy_commands=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="smbquic")
 def cli() -> None:
     """SMB 3.1.1 over QUIC: a file server, a client and a relay in user space.
@@ -38,24 +63,6 @@ def cli() -> None:
     smbquic serve . --guest                      share this folder
     smbquic ls smb+quic://alice@fs.example/data
     """
-
-
-for module in (
-    demo,
-    serve,
-    relay,
-    listing,
-    transfers,
-    files,
-    ping,
-    probe,
-    status,
-    pki,
-    access,
-    user,
-):
-    for each in module.COMMANDS:
-        cli.add_command(each)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,6 +94,8 @@ def _show(error: click.UsageError) -> None:
     """Say what is wrong with the command line, and what was meant only if that is clear."""
     guesses: list[str] | None = getattr(error, "possibilities", None)
     if guesses:
+        from smbquic.config.reader import closest
+
         given = getattr(error, "option_name", None) or getattr(error, "command_name", None)
         by_word = {guess.lstrip("-"): guess for guess in guesses}
         guesses[:] = [by_word[word] for word in closest(str(given).lstrip("-"), by_word)]

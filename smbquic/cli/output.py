@@ -14,12 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from rich.console import Console
 
 from smbquic.storage.names import unescape
-
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-"""For progress, warnings and failures: standard error."""
 
 
 def emit(document: Mapping[str, Any] | list[Any]) -> None:

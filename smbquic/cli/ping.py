@@ -150,6 +150,3 @@ def _quic_line(found: dict[str, Any]) -> str:
         f"engine {found['engine']} ({found['engine_reason']}), {found['tls_cipher']},"
         f" {found['tls_group']}, ALPN {found['alpn']}, {', '.join(measured)}"
     )
-
-
-COMMANDS = (ping,)

@@ -500,6 +500,3 @@ def _print_description(number: int, what: dict[str, Any]) -> None:
 def _print_findings(findings: list[Finding]) -> None:
     for each in findings:
         click.echo(f"  {_MARKS[each.verdict]}  {each.check}: {printable(each.text)}")
-
-
-COMMANDS = (group,)

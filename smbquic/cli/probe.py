@@ -101,6 +101,3 @@ def _print(result: Result) -> None:
     click.echo(f"{_MARKS[result.outcome]}  {result.step}{where}: {printable(result.text)}")
     if result.advice:
         click.echo(f"         what to do: {printable(result.advice)}")
-
-
-COMMANDS = (probe_command,)

@@ -1,20 +1,15 @@
 """Progress on a terminal; nothing where nobody looks."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
-from smbquic.cli.output import errors, printable
+from smbquic.cli.output import printable
 from smbquic.client.tree import TreeResult
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class Bar(Protocol):
@@ -36,7 +31,7 @@ class _Silent:
 
 
 class _Shown:
-    def __init__(self, progress: Progress, title: str) -> None:
+    def __init__(self, progress: "Progress", title: str) -> None:
         self._progress = progress
         self._title = title
         self._task = progress.add_task(title, total=None)
@@ -56,15 +51,20 @@ class _Shown:
 @contextmanager
 def progress_bar(title: str, *, show: bool = True) -> Iterator[Bar]:
     """A bar on standard error while the ``with`` lasts, if that is a terminal."""
-    if not (show and errors.is_terminal):
+    if not (show and sys.stderr.isatty()):
         yield _Silent()
         return
+    # Imported here: it takes longer than most commands, and few of them show progress.
+    from rich import progress as bars
+    from rich.console import Console
+
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as progress:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with bars.Progress(*columns, console=console, transient=True) as progress:
         yield _Shown(progress, printable(title))

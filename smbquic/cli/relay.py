@@ -72,5 +72,3 @@ def _announce(listener: str, url: SmbUrl) -> None:
 
 for _option in DIAL_OPTIONS:
     relay = _option(relay)
-
-COMMANDS = (relay,)

@@ -553,6 +553,3 @@ def _announce(announcement: Announcement, *, as_json: bool) -> None:
     emit(event)
     if announcement.password is not None:
         warn(f"log on as {announcement.users[0]} with the password {announcement.password}")
-
-
-COMMANDS = (serve,)

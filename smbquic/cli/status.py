@@ -178,6 +178,3 @@ def _engine(listener: dict[str, Any]) -> str:
         f", engine {listener['engine']} ({listener['engine_reason']}),"
         f" {listener['lost_packets']} packets lost"
     )
-
-
-COMMANDS = (status,)

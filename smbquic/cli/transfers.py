@@ -256,6 +256,3 @@ def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> No
 
     run(work())
     report.end()
-
-
-COMMANDS = (get, put, cp)

@@ -164,6 +164,3 @@ def _load_with(path: Path, name: str) -> UserStore:
         there = ", ".join(store.names()) or "none"
         raise click.UsageError(f"{path} has no user {name}; it has {there}")
     return store
-
-
-COMMANDS = (group,)

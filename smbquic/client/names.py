@@ -8,12 +8,8 @@ through `check_listed`, so that no name leads out of the folder that the caller 
 import os
 import sys
 
-from smbquic.errors import LocalProtocolError, NameCollisionError, SecurityError
+from smbquic.errors import NameCollisionError, PathError, SecurityError
 from smbquic.storage.names import escape, fold, unescape
-
-
-class PathError(LocalProtocolError, ValueError):
-    """A path that cannot name anything inside a share."""
 
 
 def split_path(path: str) -> list[str]:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from smbquic.client import requests
 from smbquic.client.file import WINDOW, File, chunk_size, verify_unchanged
 from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
-from smbquic.client.names import PathError, join, parent, to_wire
+from smbquic.client.names import join, parent, to_wire
 from smbquic.client.session import check
 from smbquic.client.streams import read_chunks
 from smbquic.client.window import each, to_the_end
-from smbquic.errors import NotFoundError, SmbError, StatusError
+from smbquic.errors import NotFoundError, PathError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
 from smbquic.storage.partial import temporary_name

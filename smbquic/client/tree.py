@@ -12,18 +12,12 @@ from typing import TYPE_CHECKING
 from smbquic.client import transfer
 from smbquic.client.jobs import Jobs
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file, sync_folder
-from smbquic.client.names import (
-    PathError,
-    TargetNames,
-    from_local,
-    join,
-    split_path,
-    to_local,
-)
+from smbquic.client.names import TargetNames, from_local, join, split_path, to_local
 from smbquic.client.stat import Stat
 from smbquic.client.window import each
 from smbquic.errors import (
     NameCollisionError,
+    PathError,
     RemoteProtocolError,
     SourceChangedError,
     StatusError,

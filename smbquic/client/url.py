@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import quote, unquote
 
-from smbquic.client.names import PathError, from_local, split_path
-from smbquic.errors import SmbError
+from smbquic.client.names import from_local, split_path
+from smbquic.errors import PathError, UrlError
 from smbquic.storage.names import unescape
 
 _SCHEMES: dict[str, Literal["quic", "tcp"]] = {"smb+quic": "quic", "smb": "tcp"}
@@ -23,10 +23,6 @@ PORTS: dict[Literal["quic", "tcp"], int] = {"quic": 443, "tcp": 445}
 _SHAPE = "smb+quic://[DOMAIN;]USER@HOST[:PORT]/SHARE/PATH"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[^\s/\\:;@\[\]%\"<>?#]+")
-
-
-class UrlError(SmbError, ValueError):
-    """A URL that does not say where to go. The message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from typing import Any
 
 from smbquic.api.listen import ListenAddress
 from smbquic.auth.users import UserStore
-from smbquic.client.url import UrlError
 from smbquic.config.positions import Place, positions
 from smbquic.config.schema import AUDIT, CERTIFICATE, LIMITS, SECTIONS, SHARES, TOP, Section
-from smbquic.errors import ConfigError, UsersError
+from smbquic.errors import ConfigError, UrlError, UsersError
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.kinds import File

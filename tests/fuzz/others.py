@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from smbquic import config
 from smbquic.auth.users import UserStore
 from smbquic.client.probe_way import _parse_versions
-from smbquic.client.url import SmbUrl, UrlError
-from smbquic.errors import RemoteProtocolError, UsersError
+from smbquic.client.url import SmbUrl
+from smbquic.errors import RemoteProtocolError, UrlError, UsersError
 from smbquic.pki import CertificateError, PkiError, Purpose, Trust, init, verify
 from smbquic.pki.container import ders, read_certificates, read_credential
 from smbquic.pki.files import load_certificates, load_crls, load_key

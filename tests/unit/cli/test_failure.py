@@ -14,12 +14,10 @@ import pytest
 
 import smbquic.cli
 from smbquic.cli import main
-from smbquic.cli.failure import ExitCode, PartialFailure, describe, exit_code
+from smbquic.cli.failure import ExitCode, PartialFailure, Terminated, describe, exit_code
 from smbquic.cli.files import MissingFolder
-from smbquic.cli.loop import Terminated
-from smbquic.client.names import PathError
 from smbquic.client.pipes import NotListedError
-from smbquic.client.url import SmbUrl, UrlError
+from smbquic.client.url import SmbUrl
 from smbquic.errors import (
     AuthenticationError,
     ConfigError,
@@ -36,6 +34,7 @@ from smbquic.errors import (
     LocalProtocolError,
     NameCollisionError,
     NotFoundError,
+    PathError,
     PkiError,
     ProtocolError,
     RemoteProtocolError,
@@ -44,6 +43,7 @@ from smbquic.errors import (
     SourceChangedError,
     StatusError,
     TransportError,
+    UrlError,
     UsersError,
     WireError,
 )

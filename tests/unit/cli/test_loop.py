@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.cli.loop import Terminated, frozen_program, run, tell_ready
+from smbquic.cli.failure import Terminated
+from smbquic.cli.loop import frozen_program, run, tell_ready
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd")
 

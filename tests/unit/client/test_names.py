@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.client import names
-from smbquic.errors import LocalProtocolError, NameCollisionError, SecurityError
+from smbquic.errors import LocalProtocolError, NameCollisionError, PathError, SecurityError
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_split_path(path: str, parts: list[str]) -> None:
 
 @pytest.mark.parametrize("path", ["..", "a/../..", r"..\x", "a\0b"])
 def test_paths_that_name_nothing(path: str) -> None:
-    with pytest.raises(names.PathError):
+    with pytest.raises(PathError):
         names.split_path(path)
     with pytest.raises(ValueError, match=r"leads out|NUL"):
         names.to_wire(path)

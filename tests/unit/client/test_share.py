@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from smbquic.client.names import PathError
 from smbquic.client.share import Share
 from smbquic.client.stat import Stat
 from smbquic.errors import (
@@ -11,6 +10,7 @@ from smbquic.errors import (
     DirectoryExpectedError,
     ExistsError,
     NotFoundError,
+    PathError,
     SecurityError,
     StatusError,
 )

@@ -9,12 +9,12 @@ import pytest
 
 from smbquic.client import file as file_module
 from smbquic.client import transfer
-from smbquic.client.names import PathError
 from smbquic.client.share import Share
 from smbquic.errors import (
     ConnectionClosed,
     DeniedError,
     NotFoundError,
+    PathError,
     SourceChangedError,
     StatusError,
 )

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from smbquic.client import local
-from smbquic.client.names import PathError
 from smbquic.client.share import Share
 from smbquic.client.tree import TreeResult, Usage
 from smbquic.errors import (
@@ -13,6 +12,7 @@ from smbquic.errors import (
     DeniedError,
     NameCollisionError,
     NotFoundError,
+    PathError,
     SecurityError,
 )
 from smbquic.ntstatus import NtStatus

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.client.names import from_local
-from smbquic.client.url import SmbUrl, UrlError
+from smbquic.client.url import SmbUrl
+from smbquic.errors import UrlError
 
 
 def test_everything_in_one_url() -> None:

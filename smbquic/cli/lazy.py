@@ -1,0 +1,50 @@
+"""A group of commands that are imported when they are asked for."""
+
+from collections import UserDict
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from smbquic.cli.command import Group
+
+
+class LazyCommand(NamedTuple):
+    """Where a command is, as ``module:name``, and the line about it in the help of its group."""
+
+    place: str
+    summary: str
+
+    def load(self) -> click.Command:
+        """Import the command."""
+        module, _, name = self.place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+class _Commands(UserDict[str, Any]):
+    """What click takes for a group's commands by name: it imports those that are looked up."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        lazy: LazyCommand = self.data[name]
+        return lazy.load()
+
+
+class LazyGroup(Group):
+    """A group whose help is written without its commands."""
+
+    def __init__(
+        self, *arguments: Any, lazy_commands: Mapping[str, LazyCommand], **attributes: Any
+    ) -> None:
+        super().__init__(*arguments, commands=_Commands(lazy_commands), **attributes)
+        self._lazy_commands = lazy_commands
+
+    def summaries(self) -> list[tuple[str, str]]:
+        """The names of the commands in order, each with the line about it."""
+        return sorted((name, lazy.summary) for name, lazy in self._lazy_commands.items())
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the line about each command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self.summaries())

@@ -1,0 +1,53 @@
+"""What a client imports: neither the server, nor an engine that it does not use."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smbquic import sync
+from smbquic.pki import PkiDirectory
+from tests.imported import ENGINES, SERVER, command, imported
+
+CONNECTING = """
+import asyncio, os, smbquic
+
+async def connected():
+    async with smbquic.connect({url!r}, ca=os.environ["SMBQUIC_CA"]) as share:
+        await share.listdir()
+
+asyncio.run(connected())
+"""
+USED = {"quic": ["qh3"], "tcp": []}
+USING = {"command": command("ls", "{url}"), "library": CONNECTING}
+
+
+@pytest.fixture
+def urls(tmp_path: Path, pki: PkiDirectory) -> Iterator[dict[str, str]]:
+    with sync.serve(
+        {"data": tmp_path},
+        {"alice": "secret"},
+        ["quic://localhost:0", "tcp://localhost:0"],
+        certificate=pki.server.certificate,
+        key=pki.server.key,
+    ) as serving:
+        ports = [url.rpartition(":")[2] for url in serving.listeners]
+        yield {
+            "quic": f"smb+quic://alice:secret@localhost:{ports[0]}/data",
+            "tcp": f"smb://alice:secret@localhost:{ports[1]}/data",
+        }
+
+
+@pytest.mark.parametrize("program", USING.values(), ids=USING)
+@pytest.mark.parametrize("transport", ["quic", "tcp"])
+def test_a_client_imports_neither_the_server_nor_an_unused_engine(
+    urls: dict[str, str], pki: PkiDirectory, program: str, transport: str
+) -> None:
+    modules = imported(
+        program.replace("{url!r}", repr(urls[transport])).replace("{url}", urls[transport]),
+        {**os.environ, "SMBQUIC_CA": str(pki.ca)},
+    )
+    assert "smbquic.client.share" in modules
+    assert not modules & {*SERVER, "rich"}
+    assert [engine for engine in ENGINES if engine in modules] == USED[transport]
