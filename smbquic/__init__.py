@@ -1,4 +1,4 @@
-"""SMB over QUIC: a server, a client and a gateway in user space.
+"""SMB over QUIC: a server, a client and a relay in user space.
 
 What this module exports is the public API. It is loaded when it is first used, so that a program
 that needs one room of the package does not pay for all of them.
