@@ -27,7 +27,7 @@ from smbquic.protocol.server import ServerConnection
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.context import Context
 from smbquic.server.dispatch import dispatch
-from smbquic.server.overload.budget import SESSION, Account
+from smbquic.server.overload.budget import SESSION, UserBudget
 from smbquic.server.overload.loop_monitor import HELD
 from smbquic.server.overload.slow_peers import PeerProgress
 from smbquic.server.session import UserSession
@@ -298,7 +298,7 @@ class Connection:
         is never refused: the memory for that is there.
         """
         server = self.server
-        memory = Account(server.user_memory, self._user_key(session.identity))
+        memory = UserBudget(server.user_memory, self._user_key(session.identity))
         cost = SESSION if len(self.protocol.sessions) > 1 else 0
         if cost and not memory.has_room(cost):
             self.protocol.drop(session)

@@ -21,13 +21,13 @@ from smbquic.protocol.session import Session, SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
 from smbquic.server.connection import Connection
 from smbquic.server.drain import REASON
-from smbquic.server.opens.app_instances import ApplicationTable
-from smbquic.server.opens.create_replay import CreationTable
-from smbquic.server.opens.durable_handles import DurableTable
+from smbquic.server.opens.app_instances import AppInstanceTable
+from smbquic.server.opens.create_replay import CreateReplayTable
+from smbquic.server.opens.durable_handles import DurableHandleTable
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.leases import LeaseTable
-from smbquic.server.overload.batches import Finisher
-from smbquic.server.overload.budget import UserBudget
+from smbquic.server.overload.batches import BackgroundTasks
+from smbquic.server.overload.budget import SharedBudget
 from smbquic.server.overload.connection_limiter import ConnectionLimiter
 from smbquic.server.overload.loop_monitor import LoopMonitor
 from smbquic.server.overload.open_file_budget import OpenFileBudget, descriptor_limit
@@ -103,14 +103,14 @@ class Server:
         self.session_table = SessionTable(random)
         self.sessions: dict[int, UserSession] = {}
         self.leases = LeaseTable(self)
-        self.durables = DurableTable(limits)
-        self.applications = ApplicationTable()
-        self.creations = CreationTable()
-        self.files = FileTable(self.leases, self.durables, self.applications, self.creations)
+        self.durables = DurableHandleTable(limits)
+        self.app_instances = AppInstanceTable()
+        self.create_replays = CreateReplayTable()
+        self.files = FileTable(self.leases, self.durables, self.app_instances, self.create_replays)
         self.descriptors = Descriptors()
         self.open_files = OpenFileBudget(descriptor_limit())
-        self.user_memory = UserBudget(limits.all_user_memory, limits.user_memory)
-        self.finisher = Finisher()
+        self.user_memory = SharedBudget(limits.all_user_memory, limits.user_memory)
+        self.background = BackgroundTasks()
         self.threads = ThreadPoolExecutor(THREADS, "smbquic-files")
         self.loop_monitor = LoopMonitor()
         self.connections: dict[Connection, None] = {}
@@ -183,7 +183,7 @@ class Server:
             connection.transport.close(REASON)
         for connection in list(self.connections):
             await connection.transport.wait_closed()
-        await self.finisher.wait()
+        await self.background.wait()
         # A disk that does not answer is waited for, as those who use it would lose what they wrote.
         await asyncio.to_thread(self.threads.shutdown)
         self.audit.aggregation.flush()
@@ -221,7 +221,7 @@ class Server:
             if tree.share is share
         ]
         for session, tree in trees:
-            self.finisher.run(session.disconnecting(tree))
+            self.background.run(session.disconnecting(tree))
         self.durables.close_share(share)
         self.descriptors.forget(former)
         share.replace(found)
@@ -268,4 +268,4 @@ class Server:
             return None
         for connection in user_session.channels:
             connection.protocol.drop(session)
-        return self.finisher.run(user_session.ending(keep=keep))
+        return self.background.run(user_session.ending(keep=keep))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.batches import SLICE, Steps
+from smbquic.server.overload.batches import BATCH, Steps
 from smbquic.server.overload.budget import TREE
 from smbquic.server.security.accounts import Token, token_of
 from smbquic.storage.partial import is_temporary_name
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smbquic.protocol.session import Session
     from smbquic.server.connection import Connection
     from smbquic.server.opens.open import Open
-    from smbquic.server.overload.budget import Account
+    from smbquic.server.overload.budget import UserBudget
     from smbquic.server.rpc.pipe import Pipe
     from smbquic.server.server import Server
     from smbquic.server.tree import Tree
@@ -40,7 +40,7 @@ class UserSession:
 
     session: Session
     server: Server
-    memory: Account
+    memory: UserBudget
     cost: int = 0
     channels: list[Connection] = field(default_factory=list)
     trees: dict[int, Tree] = field(default_factory=dict)
@@ -141,18 +141,18 @@ class UserSession:
         for number, entry in enumerate(entries, 1):
             while (
                 self._holds(entry)
-                and entry.state.locks.count_of(entry) > SLICE
+                and entry.state.locks.count_of(entry) > BATCH
                 and not (keep and entry.durable)
             ):
-                entry.state.locks.remove_some(entry, SLICE)
+                entry.state.locks.remove_some(entry, BATCH)
                 yield
-            # Somebody else may have closed it between two slices.
+            # Somebody else may have closed it between two batches.
             if self._holds(entry):
                 if keep and self.server.durables.keep(entry):
                     entry.detach()
                 else:
                     _abandon(entry)
-            if not number % SLICE and number < len(entries):
+            if not number % BATCH and number < len(entries):
                 yield
 
     def _holds(self, entry: Open) -> bool:

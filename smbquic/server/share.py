@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from smbquic.server.overload.disk_monitor import Disk
+from smbquic.server.overload.disk_monitor import DiskMonitor
 from smbquic.storage import Storage
 
 
@@ -21,7 +21,7 @@ class Share:
     comment: str = ""
     encrypt: bool = False
     missing: bool = field(default=False, init=False)
-    disk: Disk = field(default_factory=Disk, init=False)
+    disk: DiskMonitor = field(default_factory=DiskMonitor, init=False)
     _end: Callable[[], None] | None = field(default=None, init=False)
 
     def begin(self) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.disk_monitor import Disk
+from smbquic.server.overload.disk_monitor import DiskMonitor
 from smbquic.server.security import access
 from smbquic.server.share import Share
 from smbquic.storage import Storage
@@ -35,7 +35,7 @@ class Tree:
         return self.share.storage
 
     @property
-    def disk(self) -> Disk:
+    def disk(self) -> DiskMonitor:
         """How quick the disk under the share is; raises as `storage`."""
         if self.share is None:
             raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)

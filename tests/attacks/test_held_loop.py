@@ -17,7 +17,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import dispatch, session
 from smbquic.server.handlers import query_directory
 from smbquic.server.opens import extended_attributes, oplocks
-from smbquic.server.overload.batches import SLICE
+from smbquic.server.overload.batches import BATCH
 from smbquic.server.rpc import pipe as pipe_module
 from smbquic.server.security import security_descriptors
 from smbquic.storage import SPARSE, names
@@ -107,10 +107,10 @@ async def test_locks(client: Any, turns: Any) -> None:
         elements = [LockElement(2 * number, 1, flags) for number in range(ranges)]
         response = await client.call(LockRequest(0, file_id, elements))
         assert response.status == NtStatus.SUCCESS
-        assert await counted.end() >= ranges // SLICE - 1
+        assert await counted.end() >= ranges // BATCH - 1
     counted = turns()
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
-    assert await counted.end() >= ranges // SLICE - 1
+    assert await counted.end() >= ranges // BATCH - 1
 
 
 async def test_the_end_of_a_session_with_many_opens(
@@ -118,7 +118,7 @@ async def test_the_end_of_a_session_with_many_opens(
 ) -> None:
     # So many descriptors are not to be had everywhere.
     size = 8
-    monkeypatch.setattr(session, "SLICE", size)
+    monkeypatch.setattr(session, "BATCH", size)
     opens = 4 * size
     for _ in range(opens):
         await client.open("file")
@@ -275,7 +275,7 @@ async def test_many_pdus_in_one_write_to_a_pipe(
 async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
     connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch, leases: bool
 ) -> None:
-    monkeypatch.setattr(oplocks, "MAX_HOLDERS", 3)
+    monkeypatch.setattr(oplocks, "MAX_GRANTS", 3)
     holder, other = await connect(), await connect(client_guid=bytes(15) + b"o")
 
     async def open_one(number: int) -> tuple[FileId, int]:

@@ -6,7 +6,7 @@ from typing import Any
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
-from smbquic.server.overload.batches import SLICE, Steps, in_slices
+from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.dtyp.filetime import from_unix_ns
 
@@ -36,13 +36,13 @@ def handle(
             end_of_file=stat.size,
             file_attributes=stat.attributes,
         )
-    return in_slices(_closing(entry), response)
+    return in_batches(_closing(entry), response)
 
 
 def _closing(entry: Open) -> Steps:
     locks = entry.state.locks
-    while locks.count_of(entry) > SLICE:
-        locks.remove_some(entry, SLICE)
+    while locks.count_of(entry) > BATCH:
+        locks.remove_some(entry, BATCH)
         yield
         if entry not in entry.state.opens:
             # It was closed meanwhile, with its session.

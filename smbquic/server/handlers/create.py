@@ -10,7 +10,7 @@ from smbquic.server.handlers.fsctl.reparse_points import stopped
 from smbquic.server.notify.notifier import OVERWRITTEN
 from smbquic.server.opens import durable_handles
 from smbquic.server.opens.app_instances import named
-from smbquic.server.opens.create import Wish, open_file, wish_of
+from smbquic.server.opens.create import OpenParameters, open_file, parameters_of
 from smbquic.server.opens.create_replay import create_guid_of
 from smbquic.server.opens.durable_handles import Contexts
 from smbquic.server.opens.extended_attributes import decode_eas
@@ -57,7 +57,7 @@ def handle(context: Context, request: Request) -> CreateResponse:
     with refusals(context, Event.OPEN, body.name, access=asked) as seen:
         response = _create(context, request)
     entry = context.session.opens[response.file_id.volatile]
-    entry.witness = seen
+    entry.auditor = seen
     if seen is not None:
         seen.record(
             Event.OPEN,
@@ -80,37 +80,37 @@ def _create(context: Context, request: Request) -> CreateResponse:
         contexts = durable_handles.check_contexts(context, contexts)
         former = durable_handles.reconnected(context, request, contexts, body.name)
         if former is not None:
-            assert former.holder is not None
-            return _again(context, former, Action.OPENED, contexts, former.holder.level)
-    wish = wish_of(body)
+            assert former.grant is not None
+            return _again(context, former, Action.OPENED, contexts, former.grant.level)
+    parameters = parameters_of(body)
     level, lease = body.requested_oplock_level, None
     if level == OplockLevel.OPLOCK_LEVEL_LEASE:
         lease = requested(context, contexts.get(CREATE_REQUEST_LEASE))
     if lease is not None:
-        wish.holder = context.server.leases.find(lease, context.tree, wish.full_name)
-        wish.parent_key = lease.parent_key
+        parameters.grant = context.server.leases.find(lease, context.tree, parameters.full_name)
+        parameters.parent_key = lease.parent_key
     application = create_guid = None
     if contexts:
-        creations, create_guid = context.server.creations, create_guid_of(contexts)
+        create_replays, create_guid = context.server.create_replays, create_guid_of(contexts)
         if create_guid is not None:
-            former = creations.find(context, request, create_guid, lease)
+            former = create_replays.find(context, request, create_guid, lease)
             if former is not None:
                 assert former.creation is not None
-                level = level_of(former.holder, level)
+                level = level_of(former.grant, level)
                 return _again(context, former, former.creation.action, contexts, level)
         application = named(context, contexts)
     if CREATE_TIMEWARP_TOKEN in contexts:
         # There are no snapshots.
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
-    _attach(context, wish, contexts)
+    _attach(context, parameters, contexts)
     if application is not None:
-        context.server.applications.take_over(context, application, wish.full_name)
+        context.server.app_instances.take_over(context, application, parameters.full_name)
     try:
-        entry, action = open_file(context, wish)
+        entry, action = open_file(context, parameters)
     except (Wait, ScanRequired) as reason:
         wait = reason if isinstance(reason, Wait) else wait_for_scan(context, reason)
         if create_guid is not None:
-            wait.meanwhile = creations.waiting(context, request, create_guid)
+            wait.meanwhile = create_replays.waiting(context, request, create_guid)
         raise wait from None
     except StoppedOnSymlink as met:
         raise stopped(met) from met
@@ -127,11 +127,11 @@ def _create(context: Context, request: Request) -> CreateResponse:
         if contexts:
             durable_handles.grant(context, entry, contexts)
             if create_guid is not None:
-                creations.add(context, entry, create_guid, action)
+                create_replays.add(context, entry, create_guid, action)
             if application is not None:
-                context.server.applications.add(entry, application)
+                context.server.app_instances.add(entry, application)
         # Nothing has happened to what was only opened since it was looked at.
-        found = wish.found if action is Action.OPENED else None
+        found = parameters.found if action is Action.OPENED else None
         return _response(entry, action, contexts, level, found)
     except BaseException:
         entry.delete_on_close = entry.delete_on_close or action is Action.CREATED
@@ -139,18 +139,18 @@ def _create(context: Context, request: Request) -> CreateResponse:
         raise
 
 
-def _attach(context: Context, wish: Wish, contexts: Contexts) -> None:
+def _attach(context: Context, parameters: OpenParameters, contexts: Contexts) -> None:
     """Adds what is to be stored with a new file. [MS-SMB2] 3.3.5.9.1, 3.3.5.9.2"""
     eas = contexts.get(CREATE_EA_BUFFER)
     if eas:
-        if wish.options & CreateOptions.FILE_NO_EA_KNOWLEDGE:
-            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+        if parameters.options & CreateOptions.FILE_NO_EA_KNOWLEDGE:
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
         if Capability.EXTENDED_ATTRIBUTES not in context.tree.storage.capabilities:
-            raise StatusError(NtStatus.EAS_NOT_SUPPORTED, "CREATE", wish.name)
-        wish.extended_attributes = decode_eas(eas, "CREATE")
+            raise StatusError(NtStatus.EAS_NOT_SUPPORTED, "CREATE", parameters.name)
+        parameters.extended_attributes = decode_eas(eas, "CREATE")
     descriptor = contexts.get(CREATE_SD_BUFFER)
     if descriptor:
-        wish.descriptor = security_descriptors.parse(descriptor, "CREATE")
+        parameters.descriptor = security_descriptors.parse(descriptor, "CREATE")
 
 
 def _allocate(entry: Open, action: Action, data: bytes | None) -> None:
@@ -218,8 +218,8 @@ def _answers(entry: Open, stat: FileStat, contexts: Contexts, level: int) -> lis
         answers.append(QueryOnDiskIdResponse(stat.file_id, serial).context())
     if AAPL in contexts:
         answers.append(aapl.answer(contexts[AAPL]))
-    if isinstance(entry.holder, Lease):
-        answers.append(entry.holder.response())
+    if isinstance(entry.grant, Lease):
+        answers.append(entry.grant.response())
     if entry.durable is not None and level in _DURABLE:
         answers += durable_handles.responses(entry.durable, contexts)
     return answers

@@ -10,8 +10,8 @@ from smbquic.server.context import Context, Endless
 from smbquic.server.opens.channel_sequence import LockSequence
 from smbquic.server.opens.locks import ByteRange
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import Cause
-from smbquic.server.overload.batches import SLICE, Steps, in_slices
+from smbquic.server.opens.oplocks import BreakCause
+from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.server.security import access
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
 
@@ -37,15 +37,15 @@ def handle(
     if sequence.is_done():
         return _RESPONSE
     if body.locks[0].flags == _UNLOCK:
-        return in_slices(_unlocking(entry, body.locks, sequence), _RESPONSE)
+        return in_batches(_unlocking(entry, body.locks, sequence), _RESPONSE)
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
     most = context.server.limits.locks
     if entry.state.locks.count_of(entry) + len(ranges) > most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
-    entry.make_way(Cause.CHANGE)
+    entry.break_grants(BreakCause.CHANGE)
     try:
-        return in_slices(_locking(entry, ranges, sequence, most), _RESPONSE)
+        return in_batches(_locking(entry, ranges, sequence, most), _RESPONSE)
     except StatusError as error:
         if waits and error.status is NtStatus.LOCK_NOT_GRANTED:
             return Endless(_wait(entry, ranges[0], sequence, most))
@@ -63,12 +63,12 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most:
         for wanted in ranges:
             _add(entry, wanted, most)
             taken += 1
-            if not taken % SLICE and taken < len(ranges):
+            if not taken % BATCH and taken < len(ranges):
                 yield
                 _check_open(entry)
     except StatusError:
         while taken and entry in entry.state.opens:
-            first = (taken - 1) // SLICE * SLICE
+            first = (taken - 1) // BATCH * BATCH
             locks.undo(ranges[first:taken])
             taken = first
             if taken:
@@ -88,7 +88,7 @@ def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence)
         if element.flags != _UNLOCK:
             raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
         entry.state.locks.remove(entry, element.offset, element.length)
-        if not number % SLICE and number < len(elements):
+        if not number % BATCH and number < len(elements):
             yield
             _check_open(entry)
     sequence.note()
@@ -105,7 +105,7 @@ def _add(entry: Open, wanted: ByteRange, most: int) -> None:
 
 
 def _check_open(entry: Open) -> None:
-    """Between two slices anything may have happened; RANGE_NOT_LOCKED if the open is closed."""
+    """Between two batches anything may have happened; RANGE_NOT_LOCKED if the open is closed."""
     if entry not in entry.state.opens:
         raise StatusError(NtStatus.RANGE_NOT_LOCKED, "LOCK")
 

@@ -30,7 +30,7 @@ def handle(context: Context, request: Request) -> OplockBreakResponse | LeaseBre
 def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakResponse:
     """[MS-SMB2] 3.3.5.22.1; what is not understood costs the oplock."""
     entry = context.open(body.file_id)
-    oplock = entry.holder
+    oplock = entry.grant
     if not isinstance(oplock, Oplock) or not (oplock.breaking or oplock.unasked):
         raise StatusError(NtStatus.INVALID_DEVICE_STATE, "OPLOCK_BREAK")
     if oplock.breaking is None:

@@ -8,7 +8,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Answer, Context, Endless
-from smbquic.server.overload.batches import in_slices
+from smbquic.server.overload.batches import in_batches
 from smbquic.server.overload.budget import PIPE
 from smbquic.server.rpc import services
 from smbquic.server.rpc.pipe import Pipe
@@ -108,7 +108,7 @@ def write(context: Context, request: Request) -> WriteResponse | Coroutine[Any, 
     pipe.require(_WRITE)
     if len(body.data) > context.max_size or body.channel:
         raise StatusError(NtStatus.INVALID_PARAMETER, "WRITE")
-    return in_slices(pipe.write(body.data), WriteResponse(len(body.data)))
+    return in_batches(pipe.write(body.data), WriteResponse(len(body.data)))
 
 
 def read(context: Context, request: Request) -> ReadResponse | Answer | Endless:
@@ -166,7 +166,7 @@ def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer | Endl
         raise StatusError(NtStatus.INVALID_PIPE_STATE, "IOCTL")
     if pipe.available:
         raise StatusError(NtStatus.PIPE_BUSY, "IOCTL")
-    written = in_slices(pipe.write(body.input), None)
+    written = in_batches(pipe.write(body.input), None)
     if written is None:
         found = pipe.read(body.max_output_response)
         if found is not None:

@@ -22,7 +22,7 @@ from smbquic.server.notify.notifier import (
 from smbquic.server.opens.extended_attributes import decode_eas, store
 from smbquic.server.opens.file_audit import recorded, refusals
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import Cause
+from smbquic.server.opens.oplocks import BreakCause
 from smbquic.server.opens.rename import link, rename
 from smbquic.server.security import security_descriptors
 from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY, Capability
@@ -138,7 +138,7 @@ def _security(context: Context, entry: Open, information: int, buffer: Buffer) -
     for parts, access in _SECURITY_ACCESS:
         if information & parts:
             entry.require(access)
-    entry.make_way(Cause.DELETE)
+    entry.break_grants(BreakCause.DELETE)
     descriptors, storage = context.server.descriptors, context.tree.storage
     old = descriptors.shown(storage, entry.file)
     new = security_descriptors.change(old, information, buffer, context.session.token)
@@ -212,7 +212,7 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
     if what:
         context.server.notifier.modified(entry, what)
     if changed:
-        entry.tell_folder()
+        entry.notify_folder_leases()
 
 
 def _keep(entry: Open, wanted: BasicInformation) -> None:
@@ -240,13 +240,13 @@ def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
     size = _decode(EndOfFileInformation, buffer).end_of_file
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
-    entry.make_way(Cause.CHANGE)
+    entry.break_grants(BreakCause.CHANGE)
     entry.before_write()
     entry.file.truncate(size)
     entry.state.reserved = 0
     entry.times.settle()
     entry.keep_times()
-    entry.tell_folder()
+    entry.notify_folder_leases()
 
 
 def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -255,13 +255,13 @@ def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     unit = max(context.tree.storage.volume().block_size, 1)
-    entry.make_way(Cause.CHANGE)
+    entry.break_grants(BreakCause.CHANGE)
     size = -(-size // unit) * unit
     entry.before_write()
     entry.file.allocate(size)
     entry.state.reserved = size
     entry.keep_times()
-    entry.tell_folder()
+    entry.notify_folder_leases()
 
 
 def _valid_data_length(context: Context, entry: Open, buffer: Buffer) -> None:
@@ -293,11 +293,11 @@ def _mark(context: Context, entry: Open, *, delete: bool, despite_readonly: bool
     if delete:
         with refusals(context, Event.DELETE, entry.file.name):
             _check_deletion(entry, despite_readonly=despite_readonly)
-            entry.make_way(Cause.DELETE)
+            entry.break_grants(BreakCause.DELETE)
     entry.state.delete_pending = delete
     if delete:
         entry.state.end_watches()
-    entry.state.deleter, entry.state.witness = entry.parent_key, entry.witness
+    entry.state.deleter, entry.state.auditor = entry.parent_key, entry.auditor
 
 
 def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:

@@ -14,4 +14,4 @@ def handle(
 ) -> TreeDisconnectResponse | Coroutine[Any, Any, TreeDisconnectResponse]:
     """Ends the tree."""
     steps = context.session.disconnecting(context.tree)
-    return after(context.server.finisher.run(steps), TreeDisconnectResponse())
+    return after(context.server.background.run(steps), TreeDisconnectResponse())

@@ -10,7 +10,7 @@ from smbquic.server.context import Context
 from smbquic.server.handlers.read import MAX_OFFSET
 from smbquic.server.notify.notifier import CONTENT
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import Cause
+from smbquic.server.opens.oplocks import BreakCause
 from smbquic.server.overload.disk_monitor import SMALL_WRITE
 from smbquic.server.security import access
 from smbquic.wire.create import CreateOptions
@@ -38,8 +38,8 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
         locks.check_write(entry, offset, size)
     through = bool(entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH)
     if size:
-        if entry.state.holders:
-            entry.make_way(Cause.CHANGE)
+        if entry.state.grants:
+            entry.break_grants(BreakCause.CHANGE)
         entry.before_write()
         disk = entry.tree.disk
         if size > SMALL_WRITE or disk.is_slow:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.context import Answer
-from smbquic.server.overload.budget import CHANGE, Account
+from smbquic.server.overload.budget import CHANGE, UserBudget
 from smbquic.wire.change_notify import ChangeNotifyResponse
 from smbquic.wire.fscc.notify_information import NotifyInformation, encode_notifications
 
@@ -39,7 +39,7 @@ class Watch:
     completion_filter: int
     recursive: bool
     size: int
-    memory: Account
+    memory: UserBudget
     _changes: list[NotifyInformation] = field(default_factory=list)
     _length: int = 0
     _lost: bool = False

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class AppInstance:
     """Who opened a file: the application's own id and version, and the machine it runs on."""
 
     instance_id: bytes
@@ -40,7 +40,7 @@ class Application:
     client_guid: bytes
 
 
-def named(context: Context, contexts: Mapping[bytes, bytes]) -> Application | None:
+def named(context: Context, contexts: Mapping[bytes, bytes]) -> AppInstance | None:
     """The application that a CREATE names; only 3.1.1 lets it do so without a durable open."""
     data = contexts.get(CREATE_APP_INSTANCE_ID)
     negotiated = context.connection.protocol.negotiated
@@ -56,10 +56,10 @@ def named(context: Context, contexts: Mapping[bytes, bytes]) -> Application | No
         body = AppInstanceVersion.decode(data_of_version)
         version = body.app_instance_version_high, body.app_instance_version_low
     instance_id = AppInstanceId.decode(data).app_instance_id
-    return Application(instance_id, version, context.connection.protocol.client_guid)
+    return AppInstance(instance_id, version, context.connection.protocol.client_guid)
 
 
-class ApplicationTable:
+class AppInstanceTable:
     """The opens of every application that has named itself."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class ApplicationTable:
     def __len__(self) -> int:
         return len(self._opens)
 
-    def add(self, entry: Open, application: Application) -> None:
+    def add(self, entry: Open, application: AppInstance) -> None:
         """Takes in a new open of an application."""
         entry.application = application
         self._opens.setdefault(application.instance_id, []).append(entry)
@@ -82,7 +82,7 @@ class ApplicationTable:
         if not opens:
             del self._opens[application.instance_id]
 
-    def take_over(self, context: Context, application: Application, name: str) -> None:
+    def take_over(self, context: Context, application: AppInstance, name: str) -> None:
         """Closes what the application has open of that name from another machine.
 
         But not what the user may not read: an id is no password. StatusError FILE_FORCED_CLOSED if

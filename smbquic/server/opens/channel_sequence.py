@@ -41,7 +41,7 @@ def check(context: Context, request: Request, entry: Open) -> None:
     Whatever is done through an open, its CREATE has been answered. [MS-SMB2] 3.3.5.2.10
     """
     if entry.creation is not None:
-        context.server.creations.remove(entry)
+        context.server.create_replays.remove(entry)
     negotiated = context.connection.protocol.negotiated
     assert negotiated is not None
     if not negotiated.is_smb3:

@@ -13,7 +13,7 @@ from smbquic.server.names import Name, parse
 from smbquic.server.opens.extended_attributes import store
 from smbquic.server.opens.file_table import FileState
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import Holder, admit
+from smbquic.server.opens.oplocks import CacheGrant, break_for_open
 from smbquic.server.security import access
 from smbquic.server.security.inheritance import create
 from smbquic.server.security.rights import granted, granted_by_folder
@@ -63,12 +63,12 @@ _ADD_SUBDIRECTORY = int(AccessMask.FILE_ADD_SUBDIRECTORY)
 
 
 @dataclass(slots=True)
-class Wish:
+class OpenParameters:
     """What a CREATE asks for, checked and in terms of the storage.
 
     `stream` is the named stream of the file `name` that is wanted, if any. `access` has no generic
     bits; with `maximum`, whatever else can be granted is wanted too. `descriptor` and
-    `extended_attributes` are for what is made, the latter also for what is overwritten. `holder`
+    `extended_attributes` are for what is made, the latter also for what is overwritten. `grant`
     is the lease that the open will join, `parent_key` the key of that on the folder. `found` is
     what was known of the file when it was found.
     """
@@ -84,7 +84,7 @@ class Wish:
     attributes: int
     descriptor: SecurityDescriptor | None = None
     extended_attributes: Sequence[tuple[str, bytes]] = ()
-    holder: Holder | None = None
+    grant: CacheGrant | None = None
     parent_key: bytes | None = None
     found: FileStat | None = None
 
@@ -104,7 +104,7 @@ class Wish:
         return bool(self.options & _DELETE_ON_CLOSE)
 
 
-def wish_of(body: CreateRequest) -> Wish:
+def parameters_of(body: CreateRequest) -> OpenParameters:
     """Checks the parameters of a CREATE; StatusError for what cannot be asked for."""
     options, attributes, wanted = body.create_options, body.file_attributes, body.desired_access
     if body.impersonation_level > ImpersonationLevel.Delegate:
@@ -132,7 +132,7 @@ def wish_of(body: CreateRequest) -> Wish:
     if options & _DELETE_ON_CLOSE and not mapped & (AccessMask.DELETE | AccessMask.MAXIMUM_ALLOWED):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
     name = _checked_name(body.name, directory)
-    return Wish(
+    return OpenParameters(
         name=name.path,
         stream=name.stream,
         directory=directory if name.directory is None else name.directory,
@@ -169,7 +169,7 @@ def _checked_name(text: str, directory: bool | None) -> Name:
     return name
 
 
-def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
+def open_file(context: Context, parameters: OpenParameters) -> tuple[Open, Action]:
     """Opens what is wished for, in the session's and the server's tables.
 
     Raises StatusError, and OSError as `Storage.open`.
@@ -177,13 +177,13 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
     tree, server = context.tree, context.server
     memory = context.session.memory
     if context.connection.opens >= server.limits.opens:
-        raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", wish.name)
-    if wish.access & ~tree.maximal_access:
-        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
-    makes_folder = wish.directory and wish.disposition is Disposition.OPEN_IF
+        raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", parameters.name)
+    if parameters.access & ~tree.maximal_access:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
+    makes_folder = parameters.directory and parameters.disposition is Disposition.OPEN_IF
     if tree.read_only:
-        _forbid_changes(wish)
-    attempt = _Attempt(context, wish)
+        _forbid_changes(parameters)
+    attempt = _Attempt(context, parameters)
     release = server.open_files.acquire(memory.user)
     try:
         file, action = attempt.run()
@@ -192,7 +192,7 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         missing = isinstance(error, FileNotFoundError) and not isinstance(error, PathNotFound)
         if missing and makes_folder and tree.read_only:
             # As Samba, which says what keeps the client from it: folders cannot be made here.
-            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name) from None
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name) from None
         raise
     state = server.files.state(file)
     entry = Open(
@@ -204,26 +204,26 @@ def open_file(context: Context, wish: Wish) -> tuple[Open, Action]:
         tree=tree,
         granted_access=attempt.granted,
         maximal_access=attempt.maximal,
-        share_access=wish.share_access,
-        create_options=wish.options,
+        share_access=parameters.share_access,
+        create_options=parameters.options,
         memory=memory,
-        delete_on_close=wish.delete_on_close,
-        parent_key=wish.parent_key,
+        delete_on_close=parameters.delete_on_close,
+        parent_key=parameters.parent_key,
         on_close=[release],
     )
     server.files.add(entry)
     context.session.add(entry)
     if action is not Action.OPENED:
-        entry.tell_folder()
+        entry.notify_folder_leases()
     return entry, action
 
 
-def _forbid_changes(wish: Wish) -> None:
+def _forbid_changes(parameters: OpenParameters) -> None:
     """On a read-only tree, only what exists can be opened, and as it is."""
-    if wish.disposition is Disposition.OPEN_IF:
-        wish.disposition = Disposition.OPEN
-    if wish.disposition is not Disposition.OPEN or wish.delete_on_close:
-        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+    if parameters.disposition is Disposition.OPEN_IF:
+        parameters.disposition = Disposition.OPEN
+    if parameters.disposition is not Disposition.OPEN or parameters.delete_on_close:
+        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
 
 
 class _Attempt:
@@ -232,38 +232,41 @@ class _Attempt:
     `maximal` is all that can be granted, `granted` what is; both become less as more is known.
     """
 
-    def __init__(self, context: Context, wish: Wish) -> None:
+    def __init__(self, context: Context, parameters: OpenParameters) -> None:
         self.context = context
-        self.wish = wish
+        self.parameters = parameters
         self.maximal = context.tree.maximal_access
-        self.granted = wish.access | (self.maximal if wish.maximum else 0)
+        self.granted = parameters.access | (self.maximal if parameters.maximum else 0)
 
     def run(self) -> tuple[StorageFile, Action]:
-        if self.wish.stream:
+        if self.parameters.stream:
             return self._open_stream()
-        writes = bool(self.granted & access.MODIFIES_DATA) or self.wish.overwrites
+        writes = bool(self.granted & access.MODIFIES_DATA) or self.parameters.overwrites
         try:
             return self._open(write=writes)
         except PermissionError:
             # "As much as possible" does not fail because the disk lets us only read.
-            if not (self.wish.maximum and writes) or self.wish.access & access.MODIFIES_DATA:
+            if (
+                not (self.parameters.maximum and writes)
+                or self.parameters.access & access.MODIFIES_DATA
+            ):
                 raise
             self.granted &= ~access.MODIFIES_DATA
-            return self._open(write=self.wish.overwrites)
+            return self._open(write=self.parameters.overwrites)
         except FileExistsError:
             self._check_pending()
             raise
 
     def _open(self, *, write: bool) -> tuple[StorageFile, Action]:
-        wish = self.wish
+        parameters = self.parameters
         file, action = self.context.tree.storage.open(
-            wish.name,
-            wish.disposition,
-            directory=wish.directory,
+            parameters.name,
+            parameters.disposition,
+            directory=parameters.directory,
             write=write,
-            attributes=wish.attributes,
+            attributes=parameters.attributes,
             account=self.context.session.token.account,
-            link=bool(wish.options & _OPEN_LINK),
+            link=bool(parameters.options & _OPEN_LINK),
             admit=self._admit,
             permit=self._permit,
         )
@@ -279,12 +282,12 @@ class _Attempt:
 
     def _open_stream(self) -> tuple[StorageFile, Action]:
         """The file is made where it is missing, and the stream in it."""
-        wish = self.wish
-        creates = wish.disposition not in (Disposition.OPEN, Disposition.OVERWRITE)
+        parameters = self.parameters
+        creates = parameters.disposition not in (Disposition.OPEN, Disposition.OVERWRITE)
         file, made = self.context.tree.storage.open(
-            wish.name,
+            parameters.name,
             Disposition.OPEN_IF if creates else Disposition.OPEN,
-            attributes=wish.attributes,
+            attributes=parameters.attributes,
             account=self.context.session.token.account,
             admit=self._admit_whole,
             permit=self._permit,
@@ -293,11 +296,11 @@ class _Attempt:
             if made is Action.CREATED:
                 self._complete(file, made)
             stream, action = file.open_stream(
-                wish.stream, wish.disposition, admit=self._admit_stream
+                parameters.stream, parameters.disposition, admit=self._admit_stream
             )
             if action is Action.CREATED and _OVERWRITE & ~self.maximal:
                 stream.delete()
-                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
         except BaseException:
             if made is Action.CREATED:
                 file.delete()
@@ -311,16 +314,16 @@ class _Attempt:
 
     def _admit(self, file: StorageFile) -> None:
         """Looks at a file that exists already, before anything happens to it."""
-        wish = self.wish
-        stat = wish.found = file.stat()
+        parameters = self.parameters
+        stat = parameters.found = file.stat()
         attributes = stat.attributes
         needed = self._judge(file, stat)
-        if wish.overwrites:
+        if parameters.overwrites:
             if stat.name.startswith("."):
                 # Hidden by its name, whatever it is opened with.
                 attributes &= ~int(FileAttributes.HIDDEN)
-            if attributes & ~wish.attributes & _HIDDEN_OR_SYSTEM:
-                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+            if attributes & ~parameters.attributes & _HIDDEN_OR_SYSTEM:
+                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
         state = self.context.server.files.get(file.key)
         if state is not None:
             self._check_sharing(state, needed)
@@ -330,15 +333,15 @@ class _Attempt:
         self._judge(file, file.stat())
         whole = self.context.server.files.get(file.key)
         if whole is not None:
-            self._check_sharing(FileState(None, whole), self.wish.access)
+            self._check_sharing(FileState(None, whole), self.parameters.access)
 
     def _admit_stream(self, stream: StorageFile) -> None:
         """Looks at a stream that exists already; its file has been looked at."""
-        if self.wish.delete_on_close:
+        if self.parameters.delete_on_close:
             stream.check_deletion()
         state = self.context.server.files.get(stream.key)
         if state is not None:
-            needed = self.wish.access | (_OVERWRITE if self.wish.overwrites else 0)
+            needed = self.parameters.access | (_OVERWRITE if self.parameters.overwrites else 0)
             self._check_sharing(state, needed)
 
     def _judge(self, file: StorageFile, stat: FileStat) -> int:
@@ -346,15 +349,15 @@ class _Attempt:
 
         Gives the access that share modes have to allow. [MS-FSA] 2.1.5.1.2.1
         """
-        wish, context = self.wish, self.context
-        needed = wish.access
+        parameters, context = self.parameters, self.context
+        needed = parameters.access
         if stat.attributes & _READONLY:
             if not stat.is_directory:
-                if wish.overwrites or needed & access.MODIFIES_DATA:
-                    raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
+                if parameters.overwrites or needed & access.MODIFIES_DATA:
+                    raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
                 self.maximal &= ~access.MODIFIES_DATA
-            if wish.delete_on_close:
-                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+            if parameters.delete_on_close:
+                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
         storage, token = context.tree.storage, context.session.token
         descriptor = context.server.descriptors.effective(storage, file)
         if descriptor is not None:
@@ -363,64 +366,70 @@ class _Attempt:
                 folder = context.server.descriptors.folder(storage, parent_of(file.name))
                 rights |= granted_by_folder(_ALL if folder is None else granted(folder, token))
             self.maximal &= rights
-        if wish.overwrites:
+        if parameters.overwrites:
             needed |= _OVERWRITE
-            self._grant(_OVERWRITE if wish.stream else _OVERWRITE | _OVERWRITE_FILE)
-            if wish.disposition is Disposition.SUPERSEDE:
+            self._grant(_OVERWRITE if parameters.stream else _OVERWRITE | _OVERWRITE_FILE)
+            if parameters.disposition is Disposition.SUPERSEDE:
                 self._grant(_DELETE)
-        self._grant(wish.access | (_DELETE if wish.delete_on_close else 0))
+        self._grant(parameters.access | (_DELETE if parameters.delete_on_close else 0))
         self.granted &= self.maximal
-        if wish.delete_on_close and not wish.stream:
+        if parameters.delete_on_close and not parameters.stream:
             if not file.name:
-                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+                raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
             file.check_deletion()
         return needed
 
     def _grant(self, needed: int) -> None:
         if needed & ~self.maximal:
-            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", self.wish.name)
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", self.parameters.name)
 
     def _permit(self, folder: str) -> None:
         """Looks at the folder in which something is about to be made. [MS-FSA] 2.1.5.1.1"""
-        wish, context = self.wish, self.context
+        parameters, context = self.parameters, self.context
         descriptor = context.server.descriptors.folder(context.tree.storage, folder)
-        needed = _ADD_SUBDIRECTORY if wish.directory else _ADD_FILE
+        needed = _ADD_SUBDIRECTORY if parameters.directory else _ADD_FILE
         if descriptor is not None and not granted(descriptor, context.session.token) & needed:
-            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", wish.name)
-        if wish.delete_on_close and wish.attributes & _READONLY:
-            raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", wish.name)
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
+        if parameters.delete_on_close and parameters.attributes & _READONLY:
+            raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
 
     def _complete(self, file: StorageFile, action: Action) -> None:
         """Stores what belongs to a file that was just made or overwritten."""
-        wish, context = self.wish, self.context
+        parameters, context = self.parameters, self.context
         if action is Action.CREATED:
             self._describe(file)
             if file.is_directory:
                 context.server.descriptors.forget(context.tree.storage, file.name)
-        if wish.extended_attributes:
-            store(file, wish.extended_attributes, "CREATE")
+        if parameters.extended_attributes:
+            store(file, parameters.extended_attributes, "CREATE")
 
     def _describe(self, file: StorageFile) -> None:
-        wish, context = self.wish, self.context
+        parameters, context = self.parameters, self.context
         storage = context.tree.storage
         parent = context.server.descriptors.folder(storage, parent_of(file.name))
-        if parent is None and wish.descriptor is None:
+        if parent is None and parameters.descriptor is None:
             return
         token, is_directory = context.session.token, file.is_directory
-        new = create(parent, wish.descriptor, token, is_directory=is_directory)
+        new = create(parent, parameters.descriptor, token, is_directory=is_directory)
         if new is not None and Capability.SECURITY_DESCRIPTORS in storage.capabilities:
             file.set_security(new.encode())
 
     def _check_sharing(self, state: FileState, needed: int) -> None:
-        wish = self.wish
-        if wish.maximum:
+        parameters = self.parameters
+        if parameters.maximum:
             needed |= self.granted
-        admit(state, needed, wish.share_access, overwrites=wish.overwrites, mine=wish.holder)
+        break_for_open(
+            state,
+            needed,
+            parameters.share_access,
+            overwrites=parameters.overwrites,
+            mine=parameters.grant,
+        )
 
     def _check_pending(self) -> None:
         """A name that is about to go is not merely taken."""
-        file, _ = self.context.tree.storage.open(self.wish.name, link=True)
+        file, _ = self.context.tree.storage.open(self.parameters.name, link=True)
         state = self.context.server.files.get(file.key)
         file.close()
         if state is not None and state.delete_pending:
-            raise StatusError(NtStatus.DELETE_PENDING, "CREATE", self.wish.name)
+            raise StatusError(NtStatus.DELETE_PENDING, "CREATE", self.parameters.name)

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from smbquic.protocol.request import Request
     from smbquic.server.context import Context
     from smbquic.server.opens.open import Open
-    from smbquic.server.opens.oplocks import Holder
+    from smbquic.server.opens.oplocks import CacheGrant
     from smbquic.storage import Action
 
 _REPLAY = int(HeaderFlags.REPLAY_OPERATION)
 
 
 @dataclass(frozen=True, slots=True)
-class Creation:
+class ReplayableCreate:
     """The CREATE of an open: by which client and user, its id, and what it came to."""
 
     client_guid: bytes
@@ -39,7 +39,7 @@ class Creation:
     action: Action
 
 
-class CreationTable:
+class CreateReplayTable:
     """The CREATEs that may be repeated: what they have opened, and which still wait for it."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class CreationTable:
             raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
         if entry is None:
             raise StatusError(NtStatus.FILE_NOT_AVAILABLE, "CREATE")
-        creation, held = entry.creation, entry.holder
+        creation, held = entry.creation, entry.grant
         assert creation is not None
         if creation.owner != context.session.session.identity or not _is_same(held, lease):
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
@@ -90,7 +90,7 @@ class CreationTable:
         """Takes in what a CREATE has opened."""
         client_guid = context.connection.protocol.client_guid
         owner = context.session.session.identity
-        entry.creation = Creation(client_guid, create_guid, owner, action)
+        entry.creation = ReplayableCreate(client_guid, create_guid, owner, action)
         self._opens[client_guid, create_guid] = entry
 
     def remove(self, entry: Open) -> None:
@@ -101,7 +101,7 @@ class CreationTable:
         del self._opens[creation.client_guid, creation.create_guid]
 
 
-def _is_same(held: Holder | None, lease: LeaseRequest | None) -> bool:
+def _is_same(held: CacheGrant | None, lease: LeaseRequest | None) -> bool:
     if isinstance(held, Lease):
         return lease is not None and lease.key == held.key
     return lease is None or held is None

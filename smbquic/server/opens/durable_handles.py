@@ -20,7 +20,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server.names import parse
 from smbquic.server.opens.leases import Lease, LeaseRequest, requested
 from smbquic.server.opens.oplocks import HANDLE, WRITE
-from smbquic.server.overload.budget import UserBudget
+from smbquic.server.overload.budget import SharedBudget
 from smbquic.storage.names import fold
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_RECONNECT,
@@ -70,12 +70,12 @@ class Durability:
     timer: asyncio.TimerHandle | None = None
 
 
-class DurableTable:
+class DurableHandleTable:
     """Every durable open of the server, by the part of its FileId that it keeps."""
 
     def __init__(self, limits: Limits) -> None:
         self._opens: dict[int, Open] = {}
-        self._waiting = UserBudget(limits.disconnected, max(limits.disconnected // 2, 1))
+        self._waiting = SharedBudget(limits.disconnected, max(limits.disconnected // 2, 1))
         self._closed = False
 
     def __len__(self) -> int:
@@ -95,14 +95,14 @@ class DurableTable:
 
         What somebody else may want to write to by then keeps no byte-range locks.
         """
-        durable, holder = entry.durable, entry.holder
+        durable, grant = entry.durable, entry.grant
         if (
             self._closed
             or durable is None
-            or holder is None
-            or holder.breaking is not None
-            or not holder.caching & HANDLE
-            or (not holder.caching & WRITE and entry.state.locks.count_of(entry))
+            or grant is None
+            or grant.breaking is not None
+            or not grant.caching & HANDLE
+            or (not grant.caching & WRITE and entry.state.locks.count_of(entry))
             or not self._waiting.has_room(entry.memory.user)
         ):
             return False
@@ -166,8 +166,8 @@ def grant(context: Context, entry: Open, contexts: Contexts) -> None:
         return
     identity = context.session.session.identity
     stranger = identity.guest or identity.anonymous
-    holder = entry.holder
-    if stranger or entry.is_directory or holder is None or not holder.caching & HANDLE:
+    grant = entry.grant
+    if stranger or entry.is_directory or grant is None or not grant.caching & HANDLE:
         return
     table, seconds = context.server.durables, context.server.limits.durable_seconds
     client_guid = context.connection.protocol.client_guid
@@ -229,7 +229,7 @@ def _fits(
     context: Context, entry: Open, lease: LeaseRequest | None, create_guid: bytes | None
 ) -> bool:
     """Whether an open waits for somebody who knows as much of it as its owner."""
-    durable, held = entry.durable, entry.holder
+    durable, held = entry.durable, entry.grant
     assert durable is not None
     if (
         entry.session is not None
@@ -253,8 +253,8 @@ def _is_called(entry: Open, name: str) -> bool:
 
     [MS-SMB2] 3.3.5.9.7, Open.Lease.FileDeleteOnClose
     """
-    assert entry.holder is not None
-    if any(other.delete_on_close for other in entry.holder.opens):
+    assert entry.grant is not None
+    if any(other.delete_on_close for other in entry.grant.opens):
         return True
     return fold(entry.file.name) == fold(parse(name).full)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class FileAuditor:
     """Who uses the files of a share over which connection, for the records about them.
 
     What it saw begin may end when the connection is gone: a file that is marked goes when the last
@@ -36,18 +36,20 @@ class Witness:
         )
 
 
-def witness(context: Context) -> Witness | None:
+def auditor(context: Context) -> FileAuditor | None:
     """Whoever sees what a request does to files; None where nobody wants to know."""
     share = context.tree.share
     if not context.server.audit.files or share is None:
         return None
-    return Witness(context.connection.trail, context.session.session.identity, share.name)
+    return FileAuditor(context.connection.trail, context.session.session.identity, share.name)
 
 
 @contextmanager
-def refusals(context: Context, event: Event, path: str, **more: Any) -> Iterator[Witness | None]:
+def refusals(
+    context: Context, event: Event, path: str, **more: Any
+) -> Iterator[FileAuditor | None]:
     """Records if what is done inside fails; not where it has to wait, and comes again."""
-    seen = witness(context)
+    seen = auditor(context)
     try:
         yield seen
     except (Wait, ScanRequired):

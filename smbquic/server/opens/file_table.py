@@ -15,19 +15,19 @@ from smbquic.observe.audit import Event
 from smbquic.server.notify.notifier import Notifier
 from smbquic.server.opens.locks import Locks
 from smbquic.server.opens.open_names import OpenNames
-from smbquic.server.opens.oplocks import Cause, take_back
+from smbquic.server.opens.oplocks import BreakCause, begin_breaks
 from smbquic.server.status import status_of
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
 
 if TYPE_CHECKING:
-    from smbquic.server.opens.app_instances import ApplicationTable
-    from smbquic.server.opens.create_replay import CreationTable
-    from smbquic.server.opens.durable_handles import DurableTable
-    from smbquic.server.opens.file_audit import Witness
+    from smbquic.server.opens.app_instances import AppInstanceTable
+    from smbquic.server.opens.create_replay import CreateReplayTable
+    from smbquic.server.opens.durable_handles import DurableHandleTable
+    from smbquic.server.opens.file_audit import FileAuditor
     from smbquic.server.opens.leases import LeaseTable
     from smbquic.server.opens.open import Open
-    from smbquic.server.opens.oplocks import Holder
+    from smbquic.server.opens.oplocks import CacheGrant
     from smbquic.storage import Storage, StorageFile
 
 _log = logging.getLogger(__name__)
@@ -49,9 +49,9 @@ class FileState:
     """What all opens of one underlying file, or of one named stream of it, share.
 
     It lives as long as one of them does, a file's also as long as its streams' do: those are in
-    `streams`, and have their file in `whole`. `holders` are those who may cache something of it.
+    `streams`, and have their file in `whole`. `grants` are those who may cache something of it.
     `delete_pending` may be set and cleared by SET_INFO; what it is about goes when its last open
-    closes. `deleter` is the `parent_key` of the open that wants it so, and `witness` is its own.
+    closes. `deleter` is the `parent_key` of the open that wants it so, and `auditor` is its own.
     `reserved` is how many bytes of the disk a client has asked for: they are only said to be there,
     until the file is closed.
     """
@@ -61,11 +61,11 @@ class FileState:
     streams: list[FileState] = field(default_factory=list)
     opens: dict[Open, None] = field(default_factory=dict)
     _modes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    holders: list[Holder] = field(default_factory=list)
+    grants: list[CacheGrant] = field(default_factory=list)
     locks: Locks = field(default_factory=Locks)
     delete_pending: bool = False
     deleter: bytes | None = None
-    witness: Witness | None = None
+    auditor: FileAuditor | None = None
     reserved: int = 0
     # The open file whose name is to go, if the open that asked for it is closed already.
     doomed: StorageFile | None = None
@@ -129,14 +129,14 @@ class FileTable:
     def __init__(
         self,
         leases: LeaseTable,
-        durables: DurableTable,
-        applications: ApplicationTable,
-        creations: CreationTable,
+        durables: DurableHandleTable,
+        app_instances: AppInstanceTable,
+        create_replays: CreateReplayTable,
     ) -> None:
         self.leases = leases
         self.durables = durables
-        self.applications = applications
-        self.creations = creations
+        self.app_instances = app_instances
+        self.create_replays = create_replays
         self._states: dict[Hashable, FileState] = {}
         self._names = OpenNames()
         self.notifier = Notifier()
@@ -201,14 +201,14 @@ class FileTable:
         if entry.durable is not None:
             self.durables.remove(entry)
         if entry.creation is not None:
-            self.creations.remove(entry)
+            self.create_replays.remove(entry)
         if entry.application is not None:
-            self.applications.remove(entry)
-        if entry.holder is not None:
-            entry.holder.drop(entry)
+            self.app_instances.remove(entry)
+        if entry.grant is not None:
+            entry.grant.drop(entry)
         if entry.delete_on_close:
             state.delete_pending, state.deleter = True, entry.parent_key
-            state.witness = entry.witness
+            state.auditor = entry.auditor
         if entry.wrote:
             self.leases.entry_changed(entry.file, entry.parent_key)
         if state.delete_pending:
@@ -220,7 +220,7 @@ class FileTable:
             failed = _close(entry.file)
         if state.opens:
             if entry.delete_on_close:
-                take_back(state.holders, Cause.DELETE)
+                begin_breaks(state.grants, BreakCause.DELETE)
             return failed
         return self._finish(state, entry.parent_key) or failed
 
@@ -233,9 +233,9 @@ class FileTable:
         if state.doomed is not None:
             # Who asked for it and who makes it come true may be two; then both leases suffer.
             same = parent_key if parent_key == state.deleter else None
-            witness = state.witness if state.delete_pending else None
+            auditor = state.auditor if state.delete_pending else None
             failed = self._delete(
-                state.doomed, same, state.storage, witness, really=state.delete_pending
+                state.doomed, same, state.storage, auditor, really=state.delete_pending
             )
         if state.whole is not None:
             failed = self._finish(state.whole, parent_key) or failed
@@ -246,7 +246,7 @@ class FileTable:
         file: StorageFile,
         parent_key: bytes | None,
         storage: Storage | None,
-        witness: Witness | None,
+        auditor: FileAuditor | None,
         *,
         really: bool,
     ) -> OSError | None:
@@ -270,8 +270,8 @@ class FileTable:
             self.failed_deletions += 1
             _log.warning("%r was to be deleted on its last close, but stays: %s", file.name, error)
         failed = _close(file) or failed
-        if witness is not None:
-            witness.record(Event.DELETE, file.name, status)
+        if auditor is not None:
+            auditor.record(Event.DELETE, file.name, status)
         return failed
 
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.opens.oplocks import HANDLE, NOTHING, READ, WRITE, Cause, Holder, may_cache
+from smbquic.server.opens.oplocks import (
+    HANDLE,
+    NOTHING,
+    READ,
+    WRITE,
+    BreakCause,
+    CacheGrant,
+    can_cache,
+)
 from smbquic.storage.names import fold
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import CreateContext, LeaseFlags, LeaseV2
@@ -32,7 +40,7 @@ _VALID = frozenset({READ, READ | HANDLE, READ | WRITE, READ | WRITE | HANDLE})
 _EPOCHS = 1 << 16
 
 
-class Lease(Holder):
+class Lease(CacheGrant):
     """One lease. `version` is that of the request which made it, and of all answers.
 
     Only version 2 counts an `epoch`, tells the key of the folder's lease, and is for folders.
@@ -62,19 +70,19 @@ class Lease(Holder):
         """A lease, whatever it allows."""
         return OplockLevel.OPLOCK_LEVEL_LEASE
 
-    def left_after(self, cause: Cause) -> int:
+    def left_after(self, cause: BreakCause) -> int:
         """Whatever happens to the content costs everything, what happens to the name HANDLE."""
-        if cause is Cause.OPEN:
+        if cause is BreakCause.OPEN:
             return self.caching & ~WRITE
-        if cause in (Cause.SHARING, Cause.MOVE, Cause.DELETE):
+        if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
             return self.caching & ~HANDLE
-        return self.caching if cause is Cause.INSPECT else NOTHING
+        return self.caching if cause is BreakCause.INSPECT else NOTHING
 
-    def is_waited_for(self, cause: Cause) -> bool:
+    def must_wait(self, cause: BreakCause) -> bool:
         """What was written has to be on the disk, and what is to be closed has to be closed."""
-        if cause in (Cause.SHARING, Cause.MOVE, Cause.DELETE):
+        if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
             return True
-        return cause is not Cause.ENTRY and bool(self.caching & WRITE)
+        return cause is not BreakCause.ENTRY and bool(self.caching & WRITE)
 
     def must_acknowledge(self) -> bool:
         """Unless it is one for reading only."""
@@ -199,25 +207,25 @@ class LeaseTable:
             return lease
         if lease is not None or (entry.is_directory and request.version == 1):
             return None
-        if wanted & WRITE and not may_cache(entry, wanted):
+        if wanted & WRITE and not can_cache(entry, wanted):
             wanted &= ~WRITE
-        if wanted & HANDLE and not may_cache(entry, wanted):
+        if wanted & HANDLE and not can_cache(entry, wanted):
             wanted &= ~HANDLE
-        if wanted and not may_cache(entry, wanted):
+        if wanted and not can_cache(entry, wanted):
             wanted = NOTHING
         lease = Lease(self, entry, request, wanted)
         self._leases[lease.client_guid, lease.key] = lease
         if entry.is_directory:
             self.folders.add(lease)
-        entry.holder = lease
+        entry.grant = lease
         return lease
 
     @staticmethod
     def _join(lease: Lease, entry: Open, wanted: int) -> None:
         lease.opens.append(entry)
-        entry.holder = lease
+        entry.grant = lease
         more = wanted & ~lease.caching and not lease.caching & ~wanted
-        if more and lease.breaking is None and may_cache(entry, wanted, lease):
+        if more and lease.breaking is None and can_cache(entry, wanted, lease):
             lease.caching = wanted
             lease.count()
 
@@ -238,4 +246,4 @@ class LeaseTable:
         """The same of the folder with this key of the storage."""
         for lease in [lease for lease in self.folders if lease.state.key == folder]:
             if lease.caching and lease.key != parent_key:
-                lease.reduce(lease.left_after(Cause.ENTRY))
+                lease.reduce(lease.left_after(BreakCause.ENTRY))

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.notify.notifier import ATTRIBUTES, CREATION
-from smbquic.server.opens.oplocks import Cause, make_way
+from smbquic.server.opens.oplocks import BreakCause, break_grants
 from smbquic.server.opens.times import Times
 
 if TYPE_CHECKING:
     from smbquic.protocol.request import Request
     from smbquic.server.notify.watch import Watch
-    from smbquic.server.opens.app_instances import Application
-    from smbquic.server.opens.create_replay import Creation
+    from smbquic.server.opens.app_instances import AppInstance
+    from smbquic.server.opens.create_replay import ReplayableCreate
     from smbquic.server.opens.durable_handles import Durability
-    from smbquic.server.opens.file_audit import Witness
+    from smbquic.server.opens.file_audit import FileAuditor
     from smbquic.server.opens.file_table import FileState, FileTable
-    from smbquic.server.opens.oplocks import Holder
-    from smbquic.server.overload.budget import Account
+    from smbquic.server.opens.oplocks import CacheGrant
+    from smbquic.server.overload.budget import UserBudget
     from smbquic.server.session import UserSession
     from smbquic.server.tree import Tree
     from smbquic.storage import FileStat, StorageFile
@@ -36,13 +36,13 @@ class Open:
     `state` is shared by every open of the same underlying file or stream (share modes, locks,
     pending deletion). `search` belongs to QUERY_DIRECTORY, `watch` to CHANGE_NOTIFY, `next_ea` is
     how many extended attributes have been told; `renamed` tells that a file got its name through
-    this open. `holder` is its oplock or lease, `parent_key` the key of the client's lease on the
+    this open. `grant` is its oplock or lease, `parent_key` the key of the client's lease on the
     folder; `wrote` tells that the folder does not know of a change yet. `session` is None while a
     `durable` open waits for its owner's return. `creation`, `channel_sequence`, how often that has
     changed, how many requests are outstanding and `lock_sequences` are for requests that are
-    repeated, see `creations` and `replay`. What is in `on_close` is called once the open is gone.
-    `witness` records what becomes of the file through this open, if somebody wants to know.
-    `memory` is what its user may have the server keep.
+    repeated, see `create_replay` and `channel_sequence`. What is in `on_close` is called once the
+    open is gone. `auditor` records what becomes of the file through this open, if that is asked
+    for. `memory` is what its user may have the server keep.
     """
 
     file_id: FileId
@@ -55,17 +55,17 @@ class Open:
     maximal_access: int
     share_access: int
     create_options: int
-    memory: Account
+    memory: UserBudget
     delete_on_close: bool = False
     position: int = 0
     search: Any = None
     next_ea: int = 0
     times: Times = field(default_factory=Times)
-    holder: Holder | None = None
+    grant: CacheGrant | None = None
     parent_key: bytes | None = None
     durable: Durability | None = None
-    application: Application | None = None
-    creation: Creation | None = None
+    application: AppInstance | None = None
+    creation: ReplayableCreate | None = None
     channel_sequence: int = 0
     sequence_changes: int = 0
     outstanding: int = 0
@@ -74,7 +74,7 @@ class Open:
     wrote: bool = False
     watch: Watch | None = None
     renamed: bool = False
-    witness: Witness | None = None
+    auditor: FileAuditor | None = None
     on_close: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -110,13 +110,13 @@ class Open:
         """Undoes what a change did to times that the client wants kept."""
         self.times.keep(self.file)
 
-    def make_way(self, cause: Cause) -> None:
+    def break_grants(self, cause: BreakCause) -> None:
         """Has others give up what they must not cache when this open does something.
 
         Raises `Wait` if that takes a while.
         """
-        if self.state.holders:
-            make_way(self.state, cause, self.holder)
+        if self.state.grants:
+            break_grants(self.state, cause, self.grant)
 
     def begin_request(self) -> Callable[[object], None]:
         """Counts a request that is postponed; gives what counts it off."""
@@ -131,7 +131,7 @@ class Open:
 
         return end
 
-    def tell_folder(self) -> None:
+    def notify_folder_leases(self) -> None:
         """Tells those who cache the folder that something about the file has changed."""
         self.files.leases.entry_changed(self.file, self.parent_key)
 

@@ -2,13 +2,13 @@
 
 [MS-FSA] 2.1.4.12, 2.1.5.18 and 2.1.5.19, [MS-SMB2] 3.3.1.4
 
-Who may cache is a `Holder`: an oplock, which belongs to one open, or a lease, which any number of
-opens of one client share. Before something happens to a file that a holder has to know of,
-`take_back` tells the client; and where the client has to give something up first (write its
+Who may cache has a `CacheGrant`: an oplock, which belongs to one open, or a lease, which any number
+of opens of one client share. Before something happens to a file that a grant has to know of,
+`begin_breaks` tells the client; and where the client has to give something up first (write its
 cache back, close what it only kept open), whoever is about to do it has to wait for that.
 
 Only what goes through this server is seen. A local program changes a file behind the backs of
-all holders; they go on believing their caches until they lose them for another reason.
+all grants; they go on believing their caches until they lose them for another reason.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ READ = int(LeaseState.READ_CACHING)
 HANDLE = int(LeaseState.HANDLE_CACHING)
 WRITE = int(LeaseState.WRITE_CACHING)
 
-MAX_HOLDERS = 128
+MAX_GRANTS = 128
 """Who may cache something of one file at a time. A change takes it from all of them at once, and
 each takes 50 microseconds, in which nobody else has a turn."""
 
@@ -56,7 +56,7 @@ _LOOKS = int(
 _LOOKS_OR_READS_CONTROL = _LOOKS | int(AccessMask.READ_CONTROL)
 
 
-class Cause(Enum):
+class BreakCause(Enum):
     """What is about to happen to a file."""
 
     INSPECT = auto()
@@ -77,13 +77,13 @@ class Cause(Enum):
     """It is a folder, and what is in it changes."""
 
 
-def cause_of_open(wanted: int, *, overwrites: bool) -> Cause | None:
-    """Why an open with this access concerns holders; None if it does not."""
+def cause_of_open(wanted: int, *, overwrites: bool) -> BreakCause | None:
+    """Why an open with this access concerns grants; None if it does not."""
     if overwrites:
-        return Cause.OVERWRITE
+        return BreakCause.OVERWRITE
     if wanted & ~_LOOKS_OR_READS_CONTROL:
-        return Cause.OPEN
-    return Cause.INSPECT if wanted & ~_LOOKS else None
+        return BreakCause.OPEN
+    return BreakCause.INSPECT if wanted & ~_LOOKS else None
 
 
 @dataclass(slots=True, eq=False)
@@ -100,7 +100,7 @@ class Break:
     done: asyncio.Future[None]
 
 
-class Holder(ABC):
+class CacheGrant(ABC):
     """Whoever may cache something of a file: `caching` are the bits of `LeaseState`.
 
     `opens` are those that it serves; while `breaking`, `caching` is what it was before.
@@ -114,7 +114,7 @@ class Holder(ABC):
         self.caching = caching
         self.seconds = seconds
         self.breaking: Break | None = None
-        state.holders.append(self)
+        state.grants.append(self)
 
     @property
     @abstractmethod
@@ -122,11 +122,11 @@ class Holder(ABC):
         """How a response to CREATE calls it."""
 
     @abstractmethod
-    def left_after(self, cause: Cause) -> int:
-        """What the holder may still cache when that has happened."""
+    def left_after(self, cause: BreakCause) -> int:
+        """What the grant may still cache when that has happened."""
 
     @abstractmethod
-    def is_waited_for(self, cause: Cause) -> bool:
+    def must_wait(self, cause: BreakCause) -> bool:
         """Whether that has to wait until the client has given up what it loses."""
 
     @abstractmethod
@@ -197,19 +197,19 @@ class Holder(ABC):
             self.breaking = None
 
     def drop(self, entry: Open) -> None:
-        """Forgets an open; with the last one the holder goes, whatever it still had."""
+        """Forgets an open; with the last one the grant goes, whatever it still had."""
         self.opens.remove(entry)
         if not self.opens:
             self.remove()
 
     def remove(self) -> None:
-        """The holder has nothing any more."""
+        """The grant has nothing any more."""
         self.caching = NOTHING
         self._finish()
-        self.state.holders.remove(self)
+        self.state.grants.remove(self)
 
 
-class Oplock(Holder):
+class Oplock(CacheGrant):
     """An oplock: II lets its open cache reads, exclusive writes too, batch the open itself.
 
     `unasked` tells that the client was told that it has lost one of level II.
@@ -226,15 +226,15 @@ class Oplock(Holder):
         """What it was granted as, or what is left of that."""
         return _CACHING.get(self.caching, OplockLevel.OPLOCK_LEVEL_NONE)
 
-    def left_after(self, cause: Cause) -> int:
+    def left_after(self, cause: BreakCause) -> int:
         """An exclusive or batch oplock becomes one of level II, or goes altogether."""
-        if cause in (Cause.OVERWRITE, Cause.CHANGE):
+        if cause in (BreakCause.OVERWRITE, BreakCause.CHANGE):
             return NOTHING
-        if cause in (Cause.OPEN, Cause.INSPECT):
+        if cause in (BreakCause.OPEN, BreakCause.INSPECT):
             return READ
-        return NOTHING if cause is Cause.MOVE and self.caching & HANDLE else self.caching
+        return NOTHING if cause is BreakCause.MOVE and self.caching & HANDLE else self.caching
 
-    def is_waited_for(self, cause: Cause) -> bool:
+    def must_wait(self, cause: BreakCause) -> bool:
         """For exclusive and batch oplocks."""
         return self.must_acknowledge()
 
@@ -266,7 +266,7 @@ class Oplock(Holder):
         self._forget_nothing()
 
     def _forget_nothing(self) -> None:
-        if not self.caching and self in self.state.holders:
+        if not self.caching and self in self.state.grants:
             self.remove()
 
     def drop(self, entry: Open) -> None:
@@ -275,26 +275,26 @@ class Oplock(Holder):
         self._forget_nothing()
 
 
-def take_back(
-    holders: Iterable[Holder], cause: Cause, mine: Holder | None = None
+def begin_breaks(
+    grants: Iterable[CacheGrant], cause: BreakCause, mine: CacheGrant | None = None
 ) -> list[asyncio.Future[None]]:
-    """Tells the holders what is about to happen; what has to be waited for before it may.
+    """Tells the grants what is about to happen; what has to be waited for before it may.
 
-    `mine` is the holder on whose behalf it happens. It is spared; but not an oplock of level II
+    `mine` is the grant on whose behalf it happens. It is spared; but not an oplock of level II
     whose own open changes the file, as no other open knows that it does.
     """
     waits = []
-    for holder in tuple(holders):
-        if holder is mine and not (cause is Cause.CHANGE and _is_level_two(holder)):
+    for grant in tuple(grants):
+        if grant is mine and not (cause is BreakCause.CHANGE and _is_level_two(grant)):
             continue
-        left = holder.left_after(cause)
-        if holder.caching & ~left:
-            waited_for = holder.is_waited_for(cause)
-            if not holder.reduce(left):
+        left = grant.left_after(cause)
+        if grant.caching & ~left:
+            waited_for = grant.must_wait(cause)
+            if not grant.reduce(left):
                 # What was closed may have been the last of a file that is gone now.
                 waits.append(_over())
-            elif waited_for and holder.breaking is not None:
-                waits.append(holder.breaking.done)
+            elif waited_for and grant.breaking is not None:
+                waits.append(grant.breaking.done)
     return waits
 
 
@@ -304,53 +304,53 @@ def _over() -> asyncio.Future[None]:
     return future
 
 
-def make_way(state: FileState, cause: Cause, mine: Holder | None = None) -> None:
-    """`take_back` from all who hold something of a file; raises `Wait` if that takes a while."""
-    waits = take_back(state.holders, cause, mine)
+def break_grants(state: FileState, cause: BreakCause, mine: CacheGrant | None = None) -> None:
+    """`begin_breaks` from all who hold something of a file; raises `Wait` if that takes a while."""
+    waits = begin_breaks(state.grants, cause, mine)
     if waits:
         raise Wait(waits)
 
 
-def admit(
-    state: FileState, wanted: int, share_access: int, *, overwrites: bool, mine: Holder | None
+def break_for_open(
+    state: FileState, wanted: int, share_access: int, *, overwrites: bool, mine: CacheGrant | None
 ) -> None:
     """Makes way for a further open of a file; `mine` is the lease that it will join.
 
     Raises `Wait`, and StatusError DELETE_PENDING or SHARING_VIOLATION. [MS-FSA] 2.1.5.1.2
     """
-    if not state.holders or state.delete_pending:
+    if not state.grants or state.delete_pending:
         state.check_open(wanted, share_access)
         return
     cause = cause_of_open(wanted, overwrites=overwrites)
     if cause is not None:
         # Who is asked to give up a batch oplock may close what stands in the way.
-        batch = [holder for holder in state.holders if _is_batch(holder)]
-        waits = take_back(batch, cause, mine)
+        batch = [grant for grant in state.grants if _is_batch(grant)]
+        waits = begin_breaks(batch, cause, mine)
         if waits:
             raise Wait(waits)
     try:
         state.check_open(wanted, share_access)
     except StatusError as error:
         if error.status is NtStatus.SHARING_VIOLATION:
-            make_way(state, Cause.SHARING, mine)
+            break_grants(state, BreakCause.SHARING, mine)
         raise
     if cause is not None:
-        make_way(state, cause, mine)
+        break_grants(state, cause, mine)
 
 
-def _is_batch(holder: Holder) -> bool:
-    return isinstance(holder, Oplock) and bool(holder.caching & HANDLE)
+def _is_batch(grant: CacheGrant) -> bool:
+    return isinstance(grant, Oplock) and bool(grant.caching & HANDLE)
 
 
-def _is_level_two(holder: Holder) -> bool:
-    return isinstance(holder, Oplock) and holder.caching == READ
+def _is_level_two(grant: CacheGrant) -> bool:
+    return isinstance(grant, Oplock) and grant.caching == READ
 
 
-def level_of(holder: Holder | None, asked: int) -> int:
+def level_of(grant: CacheGrant | None, asked: int) -> int:
     """What is left of what was asked for as `asked`."""
-    if not isinstance(holder, Oplock):
-        return OplockLevel.OPLOCK_LEVEL_NONE if holder is None else holder.level
-    return _CACHING.get(holder.caching & _LEVELS.get(asked, NOTHING), OplockLevel.OPLOCK_LEVEL_NONE)
+    if not isinstance(grant, Oplock):
+        return OplockLevel.OPLOCK_LEVEL_NONE if grant is None else grant.level
+    return _CACHING.get(grant.caching & _LEVELS.get(asked, NOTHING), OplockLevel.OPLOCK_LEVEL_NONE)
 
 
 def grant_oplock(entry: Open, level: int, seconds: float) -> int:
@@ -361,15 +361,15 @@ def grant_oplock(entry: Open, level: int, seconds: float) -> int:
     caching = _LEVELS.get(level, NOTHING)
     if entry.is_directory or not caching:
         return OplockLevel.OPLOCK_LEVEL_NONE
-    if caching & WRITE and not may_cache(entry, caching):
+    if caching & WRITE and not can_cache(entry, caching):
         level, caching = OplockLevel.OPLOCK_LEVEL_II, READ
-    if caching == READ and (_holds(entry.state.holders, HANDLE) or not may_cache(entry, caching)):
+    if caching == READ and (_holds(entry.state.grants, HANDLE) or not can_cache(entry, caching)):
         return OplockLevel.OPLOCK_LEVEL_NONE
-    entry.holder = Oplock(entry.state, entry, caching, seconds)
+    entry.grant = Oplock(entry.state, entry, caching, seconds)
     return level
 
 
-def may_cache(entry: Open, caching: int, mine: Holder | None = None) -> bool:
+def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool:
     """Whether a file may be cached like that through an open, whatever others do with it.
 
     Nothing may be cached where too many do already.
@@ -377,8 +377,8 @@ def may_cache(entry: Open, caching: int, mine: Holder | None = None) -> bool:
     [MS-FSA] 2.1.5.18.1, 2.1.5.18.2
     """
     state = entry.state
-    others = [holder for holder in state.holders if holder is not mine and holder.caching]
-    if len(others) >= MAX_HOLDERS:
+    others = [grant for grant in state.grants if grant is not mine and grant.caching]
+    if len(others) >= MAX_GRANTS:
         return False
     if caching & HANDLE and state.delete_pending:
         return False
@@ -386,7 +386,7 @@ def may_cache(entry: Open, caching: int, mine: Holder | None = None) -> bool:
         return not others and not any(
             other is not entry
             and other.granted_access & ~_LOOKS
-            and (mine is None or other.holder is not mine)
+            and (mine is None or other.grant is not mine)
             for other in state.opens
         )
     if _holds(others, WRITE) or (caching & HANDLE and any(map(_is_level_two, others))):
@@ -395,5 +395,5 @@ def may_cache(entry: Open, caching: int, mine: Holder | None = None) -> bool:
     return lowest is None or lowest >= entry.file.stat().allocation_size
 
 
-def _holds(holders: Iterable[Holder], caching: int) -> bool:
-    return any(holder.caching & caching for holder in holders)
+def _holds(grants: Iterable[CacheGrant], caching: int) -> bool:
+    return any(grant.caching & caching for grant in grants)

@@ -8,7 +8,7 @@ from smbquic.server.context import Context
 from smbquic.server.names import parse_stream
 from smbquic.server.opens.file_table import FileState
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import Cause, admit, make_way
+from smbquic.server.opens.oplocks import BreakCause, break_for_open, break_grants
 from smbquic.server.security import security_descriptors
 from smbquic.server.security.rights import granted
 from smbquic.storage import READONLY, Capability, PathNotFound, StorageFile
@@ -44,7 +44,7 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
         raise StatusError.of(NtStatus.SHARING_VIOLATION, "SET_INFO", new_name)
     access = _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE
     folder = _check_folder(context, new_name, access)
-    entry.make_way(Cause.MOVE)
+    entry.break_grants(BreakCause.MOVE)
     if new_name == entry.file.name:
         return
     if replace:
@@ -64,7 +64,7 @@ def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> No
     entry.renamed = not entry.is_directory
     context.server.leases.folder_changed(source, entry.parent_key)
     if entry.file.parent_key != source:
-        entry.tell_folder()
+        entry.notify_folder_leases()
 
 
 def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None:
@@ -79,7 +79,7 @@ def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None
     if entry.state.delete_pending or entry.file.stream or not _may_link(context, entry):
         raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     folder = _check_folder(context, new_name, _ADD_FILE)
-    entry.make_way(Cause.MOVE)
+    entry.break_grants(BreakCause.MOVE)
     if replace:
         _check_replaced(context, entry, new_name)
     if folder != entry.file.parent_key:
@@ -117,7 +117,7 @@ def _rename_stream(context: Context, entry: Open, new_name: str, *, replace: boo
 
 def _is_busy(context: Context, entry: Open) -> bool:
     """Whether something in the folder, or a stream of the file, is open, and stays so when its
-    holders are asked to close it.
+    grants are asked to close it.
 
     Nobody is asked to close in a folder what he has opened while others were asked: as on Windows
     that ends it. [MS-FSA] 2.1.4.2
@@ -132,7 +132,7 @@ def _is_busy(context: Context, entry: Open) -> bool:
         return False
     since = context.waiting_since
     if since is None or any(other.file_id.persistent <= since for other in state.opens):
-        make_way(state, Cause.MOVE)
+        break_grants(state, BreakCause.MOVE)
     return True
 
 
@@ -153,7 +153,7 @@ def _check_folder(context: Context, new_name: str, access: int) -> Hashable:
         raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
     state = context.server.files.get(key)
     if state is not None:
-        admit(state, access, _SHARED, overwrites=False, mine=None)
+        break_for_open(state, access, _SHARED, overwrites=False, mine=None)
     return key
 
 
@@ -170,7 +170,7 @@ def _check_replaced(context: Context, entry: Open, new_name: str) -> None:
         if state is not None and state.delete_pending:
             raise StatusError.of(NtStatus.DELETE_PENDING, "SET_INFO", new_name)
         if state is not None:
-            make_way(state, Cause.DELETE, entry.holder)
+            break_grants(state, BreakCause.DELETE, entry.grant)
         if state is not None or target.is_directory or target.stat().attributes & READONLY:
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
         if not _may_delete(context, target):

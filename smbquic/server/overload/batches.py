@@ -1,7 +1,7 @@
-"""Long work on the event loop, done in slices, so that other clients have their turn in between.
+"""Long work on the event loop, done in batches, so that other clients have their turn in between.
 
 How much there is to do is often for a client to choose: ranges in a LOCK request, files that it
-left open. Such work is written as a generator that pauses after each slice (`yield`). Most of it is
+left open. Such work is written as a generator that pauses after each batch (`yield`). Most of it is
 done after the first; only what is not becomes a task.
 """
 
@@ -10,20 +10,20 @@ from collections.abc import Coroutine, Generator
 from contextlib import closing
 from typing import Any, Final, TypeVar
 
-SLICE: Final = 128
-"""Small steps (locks, closed files) in a slice; some milliseconds at most."""
+BATCH: Final = 128
+"""Small steps (locks, closed files) in a batch; some milliseconds at most."""
 
 Steps = Generator[None, None, None]
-"""Work that pauses after each slice."""
+"""Work that pauses after each batch."""
 
 _T = TypeVar("_T")
 _DONE: Final = object()
 
 
-def in_slices(steps: Steps, response: _T) -> _T | Coroutine[Any, Any, _T]:
-    """Do the first slice at once; return the response, or a coroutine that does the rest first.
+def in_batches(steps: Steps, response: _T) -> _T | Coroutine[Any, Any, _T]:
+    """Do the first batch at once; return the response, or a coroutine that does the rest first.
 
-    Raises what the first slice raises. Cancelling the coroutine closes the generator.
+    Raises what the first batch raises. Cancelling the coroutine closes the generator.
     """
     if next(steps, _DONE) is _DONE:
         return response
@@ -43,14 +43,14 @@ async def _go_on(steps: Steps) -> None:
         await asyncio.sleep(0)
 
 
-class Finisher:
+class BackgroundTasks:
     """Work that is finished in any case, even if whoever asked for it is gone meanwhile."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self, steps: Steps) -> asyncio.Task[None] | None:
-        """Do the first slice at once; return the task that does the rest, None if that was all."""
+        """Do the first batch at once; return the task that does the rest, None if that was all."""
         if next(steps, _DONE) is _DONE:
             return None
         task = asyncio.get_running_loop().create_task(_go_on(steps))
@@ -65,7 +65,7 @@ class Finisher:
 
 
 def after(task: asyncio.Task[None] | None, response: _T) -> _T | Coroutine[Any, Any, _T]:
-    """Return the response, or a coroutine that waits for a `Finisher`'s task before."""
+    """Return the response, or a coroutine that waits for a `BackgroundTasks`'s task before."""
     return response if task is None else _after(task, response)
 
 

@@ -22,7 +22,7 @@ SESSION: Final = 4 << 10
 """Bytes of a session, where its connection has another one already."""
 
 
-class UserBudget:
+class SharedBudget:
     """`used` of `total` are taken; one user may have `of_user`."""
 
     def __init__(self, total: int, of_user: int) -> None:
@@ -44,10 +44,10 @@ class UserBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UserBudget:
     """One user's part of a budget."""
 
-    budget: UserBudget
+    budget: SharedBudget
     user: str
 
     def has_room(self, amount: int = 1) -> bool:

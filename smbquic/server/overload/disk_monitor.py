@@ -24,7 +24,7 @@ CAUTION: Final = 60.0
 _T = TypeVar("_T")
 
 
-class Disk:
+class DiskMonitor:
     """How quick the disk of one share was lately. Safe to use from several threads."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.budget import UserBudget
+from smbquic.server.overload.budget import SharedBudget
 
 RESERVED: Final = 64
 """Descriptors for the program itself: its files, listeners, threads and folders being read."""
@@ -32,7 +32,7 @@ def descriptor_limit() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
-class OpenFileBudget(UserBudget):
+class OpenFileBudget(SharedBudget):
     """How many opens all clients may have together, and one user.
 
     `descriptors` is what the process may have. A quarter of it is left to connections over TCP, the

@@ -18,7 +18,7 @@ from smbquic.server.overload.budget import PIPE
 from smbquic.wire.fscc.pipe_information import PipeMode
 
 if TYPE_CHECKING:
-    from smbquic.server.overload.budget import Account
+    from smbquic.server.overload.budget import UserBudget
     from smbquic.server.rpc.association import Association
     from smbquic.server.tree import Tree
     from smbquic.wire.cursor import Buffer
@@ -44,7 +44,7 @@ class Pipe:
     association: Association
     granted_access: int
     quota: int
-    memory: Account
+    memory: UserBudget
     read_mode: int = PipeMode.MESSAGE
     completion_mode: int = 0
     closed: bool = False

@@ -9,7 +9,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server.context import Answer, Context
 from smbquic.server.notify.notifier import CONTENT
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import Cause
+from smbquic.server.opens.oplocks import BreakCause
 from smbquic.server.security import access
 from smbquic.server.status import status_of
 from smbquic.storage import SPARSE, Capability
@@ -63,7 +63,7 @@ def copy_chunks(
     entry.require_any(access.MODIFIES_DATA)
     if body.ctl_code == Fsctl.SRV_COPYCHUNK:
         entry.require(AccessMask.FILE_READ_DATA)
-    entry.make_way(Cause.CHANGE)
+    entry.break_grants(BreakCause.CHANGE)
     entry.before_write()
     return _copy_all(context, source, entry, wanted.chunks, body)
 
@@ -146,7 +146,7 @@ def duplicate_extents(
     done = IoctlResponse(body.ctl_code, entry.file_id)
     if not length:
         return done
-    entry.make_way(Cause.CHANGE)
+    entry.break_grants(BreakCause.CHANGE)
     entry.before_write()
     return _duplicate(context, source, entry, (start, target, length), done)
 

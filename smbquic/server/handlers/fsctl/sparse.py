@@ -9,7 +9,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server.context import Answer, Context
 from smbquic.server.notify.notifier import ATTRIBUTES, CONTENT
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import Cause
+from smbquic.server.opens.oplocks import BreakCause
 from smbquic.server.security import access
 from smbquic.storage import SPARSE, Capability
 from smbquic.wire.access_mask import AccessMask
@@ -37,7 +37,7 @@ def set_sparse(context: Context, entry: Open, body: IoctlRequest) -> IoctlRespon
         raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
     # Without a buffer, it is set.
     entry.file.set_sparse(sparse=not len(body.input) or bool(body.input[0]))
-    entry.tell_folder()
+    entry.notify_folder_leases()
     context.server.notifier.modified(entry, ATTRIBUTES)
     return IoctlResponse(body.ctl_code, entry.file_id)
 
@@ -55,7 +55,7 @@ def set_zero_data(
     if not length:
         return done
     entry.state.locks.check_write(entry, start, length)
-    entry.make_way(Cause.CHANGE)
+    entry.break_grants(BreakCause.CHANGE)
     entry.before_write()
     return _zero(context, entry, [(start, length)], done)
 
@@ -80,7 +80,7 @@ def trim(
         if start + length > _END:
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
         entry.state.locks.check_write(entry, start, length)
-    entry.make_way(Cause.CHANGE)
+    entry.break_grants(BreakCause.CHANGE)
     entry.before_write()
     output = FileLevelTrimOutput(len(ranges)).encode()
     return _zero(context, entry, ranges, IoctlResponse(body.ctl_code, entry.file_id, b"", output))

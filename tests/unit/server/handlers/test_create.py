@@ -370,7 +370,7 @@ async def test_opens_of_a_connection_are_counted(connect: Any, server_with: Any)
 async def test_as_much_as_the_disk_allows(
     client: Any, server: Any, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MAXIMUM_ALLOWED gives a file that can only be read for reading; a plain wish fails."""
+    """MAXIMUM_ALLOWED gives a file that can only be read for reading; a plain parameters fails."""
     (root / "x").write_bytes(b"content")
     storage = server.share("data").storage
     real = type(storage).open

@@ -10,7 +10,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server import dispatch
-from smbquic.server.overload.batches import SLICE
+from smbquic.server.overload.batches import BATCH
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseRequest
@@ -298,7 +298,7 @@ async def test_others_have_turns_while_thousands_of_ranges_are_locked(
         counted = turns()
         assert (await client.call(request)).status == NtStatus.SUCCESS
         # At most so many elements in each.
-        assert await counted.end() >= MANY // SLICE
+        assert await counted.end() >= MANY // BATCH
     assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 
@@ -313,7 +313,7 @@ async def test_of_thousands_of_ranges_none_stays_locked_if_the_last_is_not_to_be
     counted = turns()
     assert (await client.call(lock(mine, *elements, last))).status == NtStatus.LOCK_NOT_GRANTED
     # They are given back in slices, too.
-    assert await counted.end() >= 2 * MANY // SLICE - 2
+    assert await counted.end() >= 2 * MANY // BATCH - 2
     assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from smbprotocol import file_info as witness  # type: ignore[import-untyped]
+from smbprotocol import file_info as auditor  # type: ignore[import-untyped]
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.handlers import query_directory
@@ -122,12 +122,12 @@ async def test_every_class_tells_what_the_disk_says(
 @pytest.mark.parametrize(
     ("information_class", "structure"),
     [
-        (1, witness.FileDirectoryInformation),
-        (2, witness.FileFullDirectoryInformation),
-        (3, witness.FileBothDirectoryInformation),
-        (12, witness.FileNamesInformation),
-        (37, witness.FileIdBothDirectoryInformation),
-        (38, witness.FileIdFullDirectoryInformation),
+        (1, auditor.FileDirectoryInformation),
+        (2, auditor.FileFullDirectoryInformation),
+        (3, auditor.FileBothDirectoryInformation),
+        (12, auditor.FileNamesInformation),
+        (37, auditor.FileIdBothDirectoryInformation),
+        (38, auditor.FileIdFullDirectoryInformation),
     ],
 )
 async def test_another_library_reads_the_chain(

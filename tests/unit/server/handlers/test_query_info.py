@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Any
 
 import pytest
-from smbprotocol import file_info as witness  # type: ignore[import-untyped]
+from smbprotocol import file_info as auditor  # type: ignore[import-untyped]
 
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
@@ -175,7 +175,7 @@ async def test_all(client: Any, root: Path, file_id: FileId) -> None:
 
 
 async def test_all_as_another_library_reads_it(client: Any, file_id: FileId) -> None:
-    seen = witness.FileAllInformation()
+    seen = auditor.FileAllInformation()
     seen.unpack(await ask(client, file_id, File.FileAllInformation))
 
     assert seen["name_information"]["file_name"].get_value() == "\\Sub\\file.txt"

@@ -339,7 +339,7 @@ async def test_others_have_their_turn_while_many_files_are_closed(
 ) -> None:
     # So many descriptors are not to be had everywhere.
     size = 8
-    monkeypatch.setattr(session_module, "SLICE", size)
+    monkeypatch.setattr(session_module, "BATCH", size)
     count = 3 * size
     client, other = await connect(), await connect(token="")
     for number in range(count):

@@ -72,9 +72,9 @@ async def test_what_it_had_open_is_closed(here: Any, there: Any, server: Any) ->
     after = await there.open("FILE", **named())
     assert not await is_open(here, before)
     assert await is_open(there, after)
-    assert len(server.files) == len(server.applications) == 1
+    assert len(server.files) == len(server.app_instances) == 1
     await there.call(CloseRequest(after))
-    assert not len(server.applications)
+    assert not len(server.app_instances)
 
 
 async def test_all_of_it_that_has_the_name(here: Any, there: Any) -> None:

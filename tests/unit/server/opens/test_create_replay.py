@@ -67,7 +67,7 @@ async def test_it_gets_what_it_has_opened_and_opens_nothing_more(owner: Any, ser
     assert DurableHandleResponseV2.decode(data).timeout == 60_000
     assert (await owner.call(CloseRequest(first.body.file_id))).status == NtStatus.SUCCESS
     assert not len(server.files)
-    assert not len(server.creations)
+    assert not len(server.create_replays)
 
 
 async def test_it_comes_over_another_channel_as_well(connect: Any, owner: Any) -> None:
@@ -134,7 +134,7 @@ async def test_another_session_does_not_get_it(connect: Any, owner: Any, lost: b
 async def test_once_something_was_done_it_cannot_come_again(owner: Any, server: Any) -> None:
     file_id = await owner.open("file", **batch())
     await owner.call(WriteRequest(0, file_id, b"x"))
-    assert not len(server.creations)
+    assert not len(server.create_replays)
     opens = owner.begin("file", **batch(requested_oplock_level=0))
     await owner.notice()
     await owner.call(OplockBreakAcknowledgment(0, file_id))
@@ -179,9 +179,9 @@ async def test_one_that_waits_goes_on_as_long_as_its_session_has_a_connection(
     await owner.interim(owner.begin("file", **batch()))
     await owner.close()
     assert (await again(channel, **batch())).status == NtStatus.FILE_NOT_AVAILABLE
-    assert len(server.creations) == 1
+    assert len(server.create_replays) == 1
     await channel.close()
-    await until(lambda: not len(server.creations))
+    await until(lambda: not len(server.create_replays))
 
 
 async def test_what_failed_may_be_tried_again(owner: Any, root: Path) -> None:

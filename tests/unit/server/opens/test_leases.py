@@ -349,7 +349,7 @@ async def test_who_says_to_be_the_same_client_as_another_user_gets_none_of_its_l
     file_id = await held(client, ONE, RWH)
     other = await connect(token="bob:secret")
     asked = other.begin("file", **with_lease(v2(ONE, RWH)))
-    # It is as any other open, of which the holder is told, and nobody else.
+    # It is as any other open, of which the grant is told, and nobody else.
     notice = await client.notice()
     assert (notice.current_lease_state, notice.new_lease_state) == (RWH, RH)
     assert await other.is_quiet()
@@ -359,7 +359,7 @@ async def test_who_says_to_be_the_same_client_as_another_user_gets_none_of_its_l
     assert response.status == NtStatus.SUCCESS
     response = await other.answer(asked)
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
-    # The holder hears of changes, although the other one's connection is the older one.
+    # The grant hears of changes, although the other one's connection is the older one.
     assert (await other.call(size(response.body.file_id, 5))).status == NtStatus.SUCCESS
     assert (await client.notice()).new_lease_state == NOTHING
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS

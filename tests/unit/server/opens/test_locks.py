@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens.locks import ByteRange, Locks, RangeSet
-from smbquic.server.overload.budget import Account, UserBudget
+from smbquic.server.overload.budget import SharedBudget, UserBudget
 
 TOP = (1 << 64) - 1
 
@@ -21,7 +21,7 @@ class Owner:
     """Stands for an `Open`, of which locks need nothing but its identity and whose it is."""
 
     def __init__(self) -> None:
-        self.memory = Account(UserBudget(1 << 20, 1 << 20), "alice")
+        self.memory = UserBudget(SharedBudget(1 << 20, 1 << 20), "alice")
 
 
 def held(owner: Any, offset: int, length: int, exclusive: bool = True) -> ByteRange:

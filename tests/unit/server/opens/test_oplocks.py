@@ -8,7 +8,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.opens import oplocks
-from smbquic.server.opens.oplocks import Cause, cause_of_open
+from smbquic.server.opens.oplocks import BreakCause, cause_of_open
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel, ShareAccess
@@ -72,7 +72,7 @@ async def test_who_is_not_alone_gets_level_two(client: Any, wanted: int) -> None
 async def test_only_so_many_cache_the_same_file(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oplocks, "MAX_HOLDERS", 2)
+    monkeypatch.setattr(oplocks, "MAX_GRANTS", 2)
     first = await client.open("file", requested_oplock_level=II)
     assert await level(client, II) == II
     assert await level(client, II) == await level(client, BATCH) == NONE
@@ -372,14 +372,14 @@ async def test_nobody_is_asked_for_what_is_to_be_deleted(connect: Any, client: A
     [
         (AccessMask.FILE_READ_ATTRIBUTES, False, None),
         (AccessMask.FILE_WRITE_ATTRIBUTES | AccessMask.SYNCHRONIZE, False, None),
-        (AccessMask.READ_CONTROL, False, Cause.INSPECT),
-        (AccessMask.READ_CONTROL | AccessMask.FILE_READ_EA, False, Cause.OPEN),
-        (AccessMask.DELETE, False, Cause.OPEN),
-        (AccessMask.FILE_READ_ATTRIBUTES, True, Cause.OVERWRITE),
+        (AccessMask.READ_CONTROL, False, BreakCause.INSPECT),
+        (AccessMask.READ_CONTROL | AccessMask.FILE_READ_EA, False, BreakCause.OPEN),
+        (AccessMask.DELETE, False, BreakCause.OPEN),
+        (AccessMask.FILE_READ_ATTRIBUTES, True, BreakCause.OVERWRITE),
     ],
 )
 def test_why_an_open_concerns_others(
-    access: AccessMask, overwrites: bool, cause: Cause | None
+    access: AccessMask, overwrites: bool, cause: BreakCause | None
 ) -> None:
     assert cause_of_open(int(access), overwrites=overwrites) is cause
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from smbquic.server.overload.batches import Finisher, Steps, after, in_slices
+from smbquic.server.overload.batches import BackgroundTasks, Steps, after, in_batches
 
 
 def steps(log: list[int], count: int) -> Steps:
@@ -16,13 +16,13 @@ def steps(log: list[int], count: int) -> Steps:
 
 def test_what_is_done_after_the_first_slice_needs_no_task() -> None:
     log: list[int] = []
-    assert in_slices(steps(log, 1), "done") == "done"
+    assert in_batches(steps(log, 1), "done") == "done"
     assert log == [0]
 
 
 async def test_the_rest_is_done_while_others_have_their_turn() -> None:
     log: list[int] = []
-    rest = in_slices(steps(log, 4), "done")
+    rest = in_batches(steps(log, 4), "done")
     assert log == [0]
     task = asyncio.ensure_future(rest)  # type: ignore[arg-type]
     for _ in range(3):
@@ -39,8 +39,8 @@ async def test_a_failure_of_any_slice_is_raised() -> None:
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
-        in_slices(failing(0), "done")
-    rest = in_slices(failing(2), "done")
+        in_batches(failing(0), "done")
+    rest = in_batches(failing(2), "done")
     with pytest.raises(OSError, match="no"):
         await rest  # type: ignore[misc]
 
@@ -56,7 +56,7 @@ async def test_cancelling_the_rest_closes_the_generator() -> None:
             ended.append("closed")
             raise
 
-    task = asyncio.ensure_future(in_slices(work(), "done"))  # type: ignore[arg-type]
+    task = asyncio.ensure_future(in_batches(work(), "done"))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -66,14 +66,14 @@ async def test_cancelling_the_rest_closes_the_generator() -> None:
 
 
 async def test_a_finisher_finishes_what_nobody_waits_for() -> None:
-    finisher = Finisher()
+    background = BackgroundTasks()
     log: list[int] = []
-    assert finisher.run(steps(log, 1)) is None
-    task = finisher.run(steps(log, 3))
+    assert background.run(steps(log, 1)) is None
+    task = background.run(steps(log, 3))
     waiting = asyncio.ensure_future(after(task, "done"))  # type: ignore[arg-type]
     await asyncio.sleep(0)
     waiting.cancel()
-    await finisher.wait()
+    await background.wait()
     assert log == [0, 0, 1, 2]
     with pytest.raises(asyncio.CancelledError):
         await waiting

@@ -15,7 +15,7 @@ from smbquic.server.overload.budget import (
     SESSION,
     TREE,
     WATCH,
-    Account,
+    SharedBudget,
     UserBudget,
 )
 from smbquic.wire.change_notify import ChangeNotifyRequest
@@ -50,8 +50,8 @@ def watch(folder: FileId) -> ChangeNotifyRequest:
 
 
 def test_all_users_together_have_no_more_than_there_is() -> None:
-    budget = UserBudget(10, 6)
-    alice, bob = Account(budget, "alice"), Account(budget, "bob")
+    budget = SharedBudget(10, 6)
+    alice, bob = UserBudget(budget, "alice"), UserBudget(budget, "bob")
     assert alice.has_room(6)
     assert not alice.has_room(7)
     alice.change(6)

@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.overload.disk_monitor import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, Disk
+from smbquic.server.overload.disk_monitor import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, DiskMonitor
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
@@ -36,17 +36,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def disk(clock: Clock) -> Disk:
-    return Disk(clock)
+def disk(clock: Clock) -> DiskMonitor:
+    return DiskMonitor(clock)
 
 
-def test_a_disk_is_quick_until_something_takes_long(disk: Disk) -> None:
+def test_a_disk_is_quick_until_something_takes_long(disk: DiskMonitor) -> None:
     assert disk.run(lambda text: text * 2, "a") == "aa"
     assert not disk.is_slow
 
 
 def test_a_disk_is_slow_for_a_while_after_an_operation_that_took_long(
-    clock: Clock, disk: Disk
+    clock: Clock, disk: DiskMonitor
 ) -> None:
     disk.run(clock.advance, SLOW)
     assert not disk.is_slow
@@ -58,7 +58,7 @@ def test_a_disk_is_slow_for_a_while_after_an_operation_that_took_long(
     assert not disk.is_slow
 
 
-def test_what_fails_late_counts_as_well(clock: Clock, disk: Disk) -> None:
+def test_what_fails_late_counts_as_well(clock: Clock, disk: DiskMonitor) -> None:
     def fail() -> None:
         clock.advance(1.0)
         raise OSError
@@ -68,7 +68,7 @@ def test_what_fails_late_counts_as_well(clock: Clock, disk: Disk) -> None:
     assert disk.is_slow
 
 
-def test_a_disk_is_slow_while_an_operation_does_not_end(clock: Clock, disk: Disk) -> None:
+def test_a_disk_is_slow_while_an_operation_does_not_end(clock: Clock, disk: DiskMonitor) -> None:
     def look() -> bool:
         clock.advance(2 * SLOW)
         return disk.is_slow
