@@ -273,8 +273,8 @@ async def test_a_message_that_breaks_off_is_told(
     client.close()
     await asyncio.wait_for(accepted.wait_closed(), 20)
 
-    assert isinstance(accepted._closing, ConnectionClosed)
-    assert "closed the connection in the middle of a message" in str(accepted._closing)
+    assert isinstance(accepted._end_error, ConnectionClosed)
+    assert "closed the connection in the middle of a message" in str(accepted._end_error)
 
 
 async def test_what_is_no_message_ends_a_quic_connection(
@@ -284,7 +284,7 @@ async def test_what_is_no_message_ends_a_quic_connection(
     await client.send(b"fine")
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"fine"
     client._engine.write(b"GET / HTTP/1.1\r\n\r\n")
-    client._schedule_flush()
+    client._pump.schedule_flush()
     with pytest.raises(ConnectionClosed, match="not an SMB message"):
         await asyncio.wait_for(client.receive(), 20)
 
@@ -314,13 +314,13 @@ async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing:
     engine = client._engine._quic
     engine._remote_max_data = engine._streams[0].max_stream_data_remote = 1 << 40
     client._engine.write(*[b"\0\0\x40\0" + bytes(16 << 10)] * 20)
-    client._schedule_flush()
+    client._pump.schedule_flush()
     with pytest.raises(ConnectionClosed, match=r"(?i)limit"):
         await asyncio.wait_for(client.receive(), 20)
 
     await asyncio.wait_for(server.wait_closed(), 20)
-    assert isinstance(server._closing, RemoteProtocolError)
-    assert "broke the QUIC protocol" in str(server._closing)
+    assert isinstance(server._end_error, RemoteProtocolError)
+    assert "broke the QUIC protocol" in str(server._end_error)
     await listener.close()
 
 

@@ -11,7 +11,7 @@ from smbquic.errors import ConnectionClosed
 from smbquic.pki import PkiDirectory, init
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import connection
+from smbquic.transport.quic import keep_alive
 from smbquic.transport.quic.engine import STATELESS_RESET
 from smbquic.transport.quic.stateless_reset import StatelessResets
 
@@ -144,7 +144,7 @@ async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
     waiting = asyncio.create_task(client.receive())
     lives.kill()
     await lives.start()
-    client._ping()
+    client._keep_alive.ping()
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
         await asyncio.wait_for(waiting, 20)
@@ -155,7 +155,7 @@ async def test_a_client_in_the_middle_of_something_goes_on_asking(
     lives: Lives, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """However long the server was away: time-outs that double would have it wait for good."""
-    monkeypatch.setattr(connection, "SILENCE", 0.01)
+    monkeypatch.setattr(keep_alive, "SILENCE", 0.01)
     await lives.start()
     path = LossyPath()
     client = await lives.connect(await path.open(lives.port))

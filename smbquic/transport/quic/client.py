@@ -9,7 +9,7 @@ from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, race, url
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.connection import QuicTransport, Role
 from smbquic.transport.quic.engine import Choice
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import MakeEngine
@@ -93,11 +93,8 @@ class _Attempt:
             (address.socket_address, b""),
             options,
             self,
-            choice=choice,
-            name=self._name,
-            is_client=True,
-            verified=verified,
-            max_message_size=max_message_size,
+            Role(choice, self._name, is_client=True, verified=verified),
+            max_message_size,
         )
         self._router.add(engine.connection_id, self._transport)
 

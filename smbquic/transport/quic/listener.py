@@ -22,7 +22,7 @@ from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import Introduction, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.connection import QuicTransport, Role
 from smbquic.transport.quic.engine import Choice
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, source_id
@@ -254,11 +254,8 @@ class QuicListener:
             path,
             self._options,
             self,
-            choice=choice,
-            name=f"{host}:{port}",
-            is_client=False,
-            verified=self._judges_clients,
-            max_message_size=self._max_message_size,
+            Role(choice, f"{host}:{port}", is_client=False, verified=self._judges_clients),
+            self._max_message_size,
         )
         ids.owner = transport
         ids.issued(connection_id)

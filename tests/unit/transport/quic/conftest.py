@@ -13,6 +13,7 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 from smbquic.transport.quic.udp import Path
+from tests.unit.transport.quic.bench import Bench
 
 CLIENT = (("192.0.2.1", 50000), b"")
 SERVER = (("192.0.2.2", 443), b"")
@@ -172,3 +173,11 @@ def simulate(pki: PkiDirectory) -> Callable[..., Simulation]:
         return Simulation(pki, **settings)
 
     return make
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    """A transport whose handshake is complete, on an engine that the test plays."""
+    made = Bench()
+    made.establish()
+    return made

@@ -1,0 +1,45 @@
+"""What the end of a QUIC connection means to the application, and how the peer is told of it."""
+
+from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError, TransportError
+from smbquic.transport.quic.engine import Ending
+from smbquic.transport.quic.udp import Batch, UdpEndpoint
+
+MAX_CLOSE_REPEATS = 16
+
+
+class ConnectionClose:
+    """The datagrams with CONNECTION_CLOSE, which are sent again to a peer that goes on sending.
+
+    The peer may not have got them ([RFC9000] 10.2.1).
+    """
+
+    def __init__(self, datagrams: list[Batch], endpoint: UdpEndpoint) -> None:
+        self._datagrams = datagrams
+        self._endpoint = endpoint
+        self._repeats = 0
+
+    def repeat(self) -> None:
+        """Send them again, but not for ever: two ends that answer each other would not stop."""
+        self._repeats += 1
+        if self._repeats <= MAX_CLOSE_REPEATS:
+            for datagrams, path in self._datagrams:
+                self._endpoint.send(datagrams, path)
+
+
+def error_of(
+    ending: Ending, peer: str, idle_timeout: float, *, in_message: bool
+) -> TransportError | RemoteProtocolError:
+    """Return the error for an established connection with `peer` that ended like this."""
+    if ending.idle:
+        return IdleTimeout(f"nothing was heard of {peer} for {idle_timeout:g} s")
+    if ending.ours:
+        return RemoteProtocolError(f"{peer} broke the QUIC protocol: {ending.reason}")
+    reason = ending.reason or (f"error {ending.code}" if ending.code else "")
+    return closed_by_peer(peer, reason, in_message=in_message)
+
+
+def closed_by_peer(peer: str, reason: str = "", *, in_message: bool) -> ConnectionClosed:
+    """Return the error for a connection that `peer` closed; `in_message` if it cut one short."""
+    middle = " in the middle of a message" if in_message else ""
+    said = f": {reason}" if reason else ""
+    return ConnectionClosed(f"{peer} closed the connection{middle}{said}")

@@ -1,0 +1,58 @@
+"""What a server takes from a client that has not logged on."""
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic, perf_counter
+
+from smbquic.transport.addresses import endpoint
+from smbquic.transport.quic.udp import Path
+from smbquic.transport.serving import Gate, Refusal
+
+UNAUTHENTICATED_LIMIT = 256 << 10
+"""Bytes of datagrams that a client may send before it has logged on. Without losses a logon takes
+10 KiB."""
+
+
+class UnauthenticatedClient:
+    """Has one client's datagrams wait for its address's turn, and charges what they cost.
+
+    `process` is called with the time, after an engine was given a datagram, unless it `is_over`.
+    """
+
+    def __init__(
+        self, gate: Gate, process: Callable[[float], None], is_over: Callable[[], bool]
+    ) -> None:
+        self._gate = gate
+        self._process = process
+        self._is_over = is_over
+        self._received = 0
+
+    def schedule(self, size: int, path: Path, receive: Callable[[float], object]) -> bool:
+        """Call `receive`, for `size` bytes, when it is the address's turn.
+
+        Returns whether the client may send so much.
+        """
+        self._received += size
+        if self._received > UNAUTHENTICATED_LIMIT:
+            return False
+        host, _ = endpoint(path[0])
+        self._gate.postpone(host, size, partial(self._receive, receive))
+        return True
+
+    def refused(self, name: str) -> None:
+        """Note that the client has sent more than it may."""
+        self._gate.refusals.note(Refusal.TOO_MUCH, name)
+
+    def _receive(self, receive: Callable[[float], object]) -> None:
+        if self._is_over():
+            return  # the connection has come to its end meanwhile
+        started, now = perf_counter(), monotonic()
+        receive(now)
+        self._process(now)
+        self._gate.spend(perf_counter() - started)
+
+    def charge(self, work: Callable[[], None]) -> None:
+        """Do what no datagram asks for, such as sending again, at the client's expense."""
+        started = perf_counter()
+        work()
+        self._gate.spend(perf_counter() - started)

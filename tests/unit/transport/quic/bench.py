@@ -1,0 +1,206 @@
+"""A QUIC transport on an engine and an endpoint that the test plays itself."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from smbquic.transport import framing
+from smbquic.transport.quic import connection, keep_alive, pump
+from smbquic.transport.quic.connection import QuicTransport, Role
+from smbquic.transport.quic.engine import Choice, Ending, Security
+from smbquic.transport.quic.options import QuicOptions
+
+PATH = (("192.0.2.1", 443), b"")
+SECURITY = Security("smb", "AES_128_GCM_SHA256", "fs.example", (b"leaf",))
+
+
+class FakeEngine:
+    """A QUIC engine that does nothing by itself."""
+
+    def __init__(self) -> None:
+        self.security: Security | None = None
+        self.ending: Ending | None = None
+        self.finished = False
+        self.begun = True
+        self.terminated = False
+        self.unsent = 0
+        self.unacknowledged = 0
+        self.idle_timeout = 30.0
+        self.capacity = 16 << 20
+        self.datagram_size = 1200
+        self.round_trip = 0.04
+        self.lost_packets = 3
+        self.resized: tuple[int, int] | None = None
+        self.connection_id = bytes(8)
+        self.pieces: list[bytes] = []
+        self.written = b""
+        self.released = 0
+        self.freed = 0
+        self.held = 0
+        self.known = False
+        self.pings = 0
+        self.pinged = asyncio.Event()
+        self.due: float | None = None
+        self.ticks: list[float] = []
+        self.outgoing: list[bytes] = []
+        self.sent_at: list[float] = []
+        self.takes: Callable[[], None] = lambda: None
+        self.makes: Callable[[], None] = lambda: None
+
+    def connect(self, path: Any, now: float) -> None:
+        self.takes()
+        self.outgoing.append(b"hello")
+
+    def receive_run(self, run: bytes, size: int, path: Any, now: float) -> None:
+        self.takes()
+
+    def receive(self, datagram: bytes, path: Any, now: float) -> None:
+        self.takes()
+        self.pieces.append(datagram)
+
+    def read(self) -> list[bytes]:
+        pieces, self.pieces = self.pieces, []
+        return pieces
+
+    def release(self, count: int) -> bool:
+        self.released += count
+        return True
+
+    def write(self, *buffers: Any) -> None:
+        self.written += b"".join(buffers)
+
+    def ping(self) -> None:
+        self.pings += 1
+        self.pinged.set()
+
+    def close(self, code: int, reason: str, *, application: bool = True) -> None:
+        if self.ending is None:
+            self.ending = Ending(code, reason, application, ours=True)
+            self.outgoing.append(b"bye %d %s" % (code, reason.encode()))
+
+    def abandon(self) -> None:
+        self.terminated = True
+
+    def authenticated(self) -> None:
+        self.known = True
+
+    def free(self) -> None:
+        self.freed += 1
+
+    def datagrams(self, now: float) -> list[tuple[list[bytes], Any]]:
+        self.sent_at.append(now)
+        self.makes()
+        outgoing, self.outgoing = self.outgoing, []
+        return [(outgoing, PATH)] if outgoing else []
+
+    def timer(self) -> float | None:
+        return self.due
+
+    def tick(self, now: float) -> None:
+        self.ticks.append(now)
+        self.due = None
+
+
+class FakeEndpoint:
+    """A UDP socket that remembers what it was to send."""
+
+    local = ("192.0.2.9", 50000)
+
+    def __init__(self) -> None:
+        self.blocked = False
+        self.sent: list[bytes] = []
+        self.callbacks: list[Callable[[], None]] = []
+        self.rebound = 0
+
+    def send(self, datagrams: list[bytes], path: Any) -> None:
+        self.sent += datagrams
+
+    def when_writable(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+    def rebind(self) -> None:
+        self.rebound += 1
+
+
+class FakeOwner:
+    """Remembers what became of its transport."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.error: Exception | None = None
+
+    def established(self, transport: QuicTransport) -> None:
+        self.events.append("established")
+
+    def failed(self, transport: QuicTransport, error: Exception) -> None:
+        self.events.append("failed")
+        self.error = error
+
+    def closed(self, transport: QuicTransport) -> None:
+        self.events.append("closed")
+
+    def gone(self, transport: QuicTransport) -> None:
+        self.events.append("gone")
+
+
+class Bench:
+    """A transport and everything around it."""
+
+    def __init__(self, *, is_client: bool = True, **options: Any) -> None:
+        self.engine, self.endpoint, self.owner = FakeEngine(), FakeEndpoint(), FakeOwner()
+        engine: Any = self.engine
+        engine.capacity = options.get("window", engine.capacity)
+        endpoint: Any = self.endpoint
+        self.transport = QuicTransport(
+            engine,
+            endpoint,
+            PATH,
+            QuicOptions(**options),
+            self.owner,
+            Role(Choice("aioquic", "it is a test"), "the peer", is_client, verified=True),
+            framing.MAX_MESSAGE_SIZE,
+        )
+
+    def establish(self, now: float = 1.0) -> None:
+        self.engine.security = SECURITY
+        self.transport.batch_received(now)
+
+    def feed(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.transport.datagram_received(piece, PATH, 1.0)
+        self.transport.batch_received(1.0)
+
+
+class Clock:
+    """Time that the test moves, for a transport and the timers that it sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = monotonic()
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        for module in (connection, pump, keep_alive):
+            monkeypatch.setattr(module, "monotonic", lambda: self.now)
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", self._call_later)
+
+    def _call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        entry = (self.now + delay, callback)
+        self.timers.append(entry)
+        loop = asyncio.get_running_loop()
+        clock = self
+
+        class Handle(asyncio.TimerHandle):
+            def cancel(self) -> None:
+                clock.timers = [each for each in clock.timers if each is not entry]
+
+        return Handle(entry[0], callback, [], loop)
+
+    def advance(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := [each for each in self.timers if each[0] <= end]:
+            first = min(due, key=lambda each: each[0])
+            self.timers.remove(first)
+            self.now = max(self.now, first[0])
+            first[1]()
+        self.now = end

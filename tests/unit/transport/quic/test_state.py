@@ -1,0 +1,36 @@
+"""The life of a QUIC connection."""
+
+import pytest
+
+from smbquic.errors import LocalProtocolError
+from smbquic.transport.quic.state import OVER, TRANSITIONS, Event, State, next_state
+
+
+def test_every_state_is_described_and_can_be_reached() -> None:
+    assert set(TRANSITIONS) == set(State)
+    reached = {State.HANDSHAKE}
+    before: set[State] = set()
+    while reached != before:
+        before = set(reached)
+        reached |= {after for state in before for after in TRANSITIONS[state].values()}
+
+    assert reached == set(State)
+
+
+def test_every_event_happens_in_some_state() -> None:
+    assert {event for row in TRANSITIONS.values() for event in row} == set(Event)
+
+
+def test_no_connection_comes_back_from_its_end() -> None:
+    order = list(State)
+    for state, row in TRANSITIONS.items():
+        for after in row.values():
+            assert order.index(after) > order.index(state)
+    assert order[-2:] == list(OVER)
+
+
+def test_a_handshake_is_completed_once() -> None:
+    state = next_state(State.HANDSHAKE, Event.HANDSHAKE_COMPLETED)
+    assert state is State.ESTABLISHED
+    with pytest.raises(LocalProtocolError, match="HANDSHAKE_COMPLETED cannot happen to a QUIC"):
+        next_state(state, Event.HANDSHAKE_COMPLETED)
