@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Unpack, cast
 
-from smbquic.auth.initiator import Credentials
+from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.dial import PATIENCE, DialOptions, dialer
 from smbquic.client.retry import retried

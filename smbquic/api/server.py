@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from smbquic.api.listen import ListenAddress, listening_on
-from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.service_binding import ServerNames
 from smbquic.auth.users import UserStore
 from smbquic.client.dial import optional_path
@@ -296,7 +297,7 @@ async def serve(
     if shown is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
     name = server_name or socket.gethostname()
-    authenticator = Authenticator(_users(users), server_name=name, guest=guest)
+    authenticator = Authenticator([NtlmMechanism(_users(users), server_name=name, guest=guest)])
     settings = ServerSettings(
         guid=os.urandom(16),
         dialects=dialects_from(minimum_dialect),

@@ -61,13 +61,15 @@ class LogonGuard:
         self._counts: OrderedDict[Key, _Count] = OrderedDict()
         self._known: OrderedDict[Key, None] = OrderedDict()
 
-    def watch(self, address: str, certificate: bytes = b"", check: Check | None = None) -> "Watch":
-        """What is to be asked about the logons of one connection.
+    def for_connection(
+        self, address: str, certificate: bytes = b"", check: Check | None = None
+    ) -> "ConnectionGuard":
+        """Return what the logons of one connection are checked by.
 
         `certificate` is a verified client certificate in DER; `check` says who may log on with it.
         """
         digest = hashlib.sha256(certificate).hexdigest() if certificate else ""
-        return Watch(self, network(address), digest, check)
+        return ConnectionGuard(self, network(address), digest, check)
 
     def locked(self, keys: list[Key]) -> float:
         """For how many seconds more one of these is refused; 0 for none."""
@@ -98,8 +100,8 @@ class LogonGuard:
         _remember(self._known, key, None)
 
 
-class Watch:
-    """The guard's eye on one connection."""
+class ConnectionGuard:
+    """What counts and refuses the logons of one connection."""
 
     def __init__(
         self, guard: LogonGuard, place: str, certificate: str, check: Check | None
@@ -107,10 +109,10 @@ class Watch:
         self._guard = guard
         self._place = place
         self._certificate = certificate
-        self._check = check
+        self._certificate_check = check
 
-    def admit(self, user: str) -> None:
-        """Raises `AuthenticationError` for who may not even try.
+    def check(self, user: str) -> None:
+        """Raise `AuthenticationError` for a user who may not even try.
 
         Where there were too many failures it is ACCOUNT_LOCKED_OUT.
         """
@@ -120,16 +122,16 @@ class Watch:
                 f"{user}: too many failed logons, no more from here for {seconds:.0f} s",
                 NtStatus.ACCOUNT_LOCKED_OUT,
             )
-        if self._check is not None:
-            self._check(user)
+        if self._certificate_check is not None:
+            self._certificate_check(user)
 
     def failed(self, user: str) -> None:
-        """A logon had the wrong password, or there is no such user."""
+        """Count a logon that had the wrong password, or the name of no user."""
         for key in self._keys(user):
             self._guard.count(key)
 
     def succeeded(self, user: str) -> None:
-        """A user has proved who they are."""
+        """Remember that a user has proved who they are, which makes up for own failures."""
         self._guard.learn(self._own(user))
 
     def _own(self, user: str) -> Key:

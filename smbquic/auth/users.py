@@ -23,34 +23,20 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from smbquic.auth.accounts import Account
 from smbquic.auth.ntlm.keys import nt_hash
 from smbquic.errors import UsersError
 
 _log = logging.getLogger(__name__)
 
 _HASH_SIZE = 16
-_EMPTY = nt_hash("")
 _MAX_NAME = 256
 # What separates the parts of a line, or of DOMAIN\user and the ways to write it.
 _FORBIDDEN = frozenset(":\\/;")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A name, spelled as it was added, the NT hash (16 bytes) of its password, and its groups."""
-
-    name: str
-    nt_hash: bytes = field(repr=False)
-    groups: tuple[str, ...] = ()
-
-    @property
-    def has_password(self) -> bool:
-        """Whether the password is not empty, as in a file that another program wrote."""
-        return self.nt_hash != _EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +155,6 @@ class UserStore:
         """The account that a client means by `name`, or None."""
         entry = self._entries.get(_key(name))
         return None if entry is None else entry.account
-
-    def nt_hash(self, name: str) -> bytes | None:
-        """The NT hash (16 bytes) of an account's password, or None if there is no such account."""
-        account = self.find(name)
-        return None if account is None else account.nt_hash
 
     def _insert(self, account: Account, comments: tuple[str, ...]) -> None:
         check_name(account.name)

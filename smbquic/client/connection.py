@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smbquic.auth.initiator import Initiator
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client import requests
 from smbquic.client.stages import Stages
 from smbquic.errors import ConnectionClosed, IdleTimeout, LocalProtocolError, SmbError

@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
-from smbquic.auth.initiator import Credentials
+from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.probe_steps import Failed, Outcome, ProbeOptions, Result, Step
 from smbquic.client.probe_way import Way, obstacle

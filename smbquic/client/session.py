@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Container, Sequence
 from functools import partial
 
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client.connection import Connection, Target
 from smbquic.client.pipes import ShareEntry, list_shares
 from smbquic.errors import RemoteProtocolError, StatusError
@@ -66,7 +68,7 @@ class Session:
         """
         leaf = connection.transport.peer.leaf
         end_point = server_end_point(leaf) if leaf else b""
-        initiator = partial(Initiator, credentials, host=host, end_point=end_point)
+        initiator = partial(new_initiator, credentials, host=host, end_point=end_point)
         state = await connection.logon(initiator())
         return cls(connection, state, host, initiator)
 

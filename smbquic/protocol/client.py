@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smbquic.auth.initiator import Initiator
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.crypto.keys import SESSION_KEY_SIZE, derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import (

@@ -6,7 +6,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from smbquic.auth.acceptor import Acceptor, Authenticator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.crypto.keys import derive_channel_signing_key, derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.crypto.signing import Signer

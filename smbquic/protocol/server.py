@@ -8,7 +8,7 @@ to the server above.
 
 from collections.abc import Callable
 
-from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.authenticator import Authenticator
 from smbquic.errors import RemoteProtocolError
 from smbquic.protocol import negotiation
 from smbquic.protocol.credits import CommandWindow

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from smbquic.auth.acceptor import Acceptor
 from smbquic.auth.identity import Identity
+from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection

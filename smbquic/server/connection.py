@@ -74,11 +74,11 @@ class Connection:
         check = None
         if server.certificates is not None and peer.kind == "quic":
             check = partial(check_user, server.certificates, peer, self.trail)
-        watch = server.guard.watch(peer.remote[0], certificate, check)
+        guard = server.guard.for_connection(peer.remote[0], certificate, check)
         self.protocol = ServerConnection(
             server.settings,
             server.session_table,
-            server.authenticator.for_connection(watch, _service_binding(server, peer)),
+            server.authenticator.for_connection(guard, _service_binding(server, peer)),
             quic=peer.kind == "quic",
             random=server.random,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
-from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.guard import GuardLimits, LogonGuard
 from smbquic.auth.identity import Identity
 from smbquic.auth.service_binding import ServerNames

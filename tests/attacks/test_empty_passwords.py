@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from smbquic import config
-from smbquic.auth.acceptor import Authenticator
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError, UsersError
 from smbquic.ntstatus import NtStatus
@@ -38,8 +40,8 @@ def test_one_that_a_file_brings_logs_nobody_on(tmp_path: Path) -> None:
     path = tmp_path / "users.txt"
     path.write_text(f"alice:{HASH_OF_NOTHING}\n")
     path.chmod(0o600)
-    acceptor = Authenticator(UserStore.load(path), server_name="fs").new_acceptor()
-    client = Initiator(Credentials("alice", ""), host="fs")
+    acceptor = Authenticator([NtlmMechanism(UserStore.load(path), server_name="fs")]).new_acceptor()
+    client = new_initiator(Credentials("alice", ""), host="fs")
     proof = client.step(acceptor.step(client.step(None)))
     with pytest.raises(AuthenticationError, match="empty password") as refusal:
         acceptor.step(proof)

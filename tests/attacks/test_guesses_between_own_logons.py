@@ -2,7 +2,7 @@
 
 import pytest
 
-from smbquic.auth.guard import GuardLimits, LogonGuard, Watch
+from smbquic.auth.guard import ConnectionGuard, GuardLimits, LogonGuard
 from smbquic.errors import AuthenticationError
 from tests.unit.clock import Clock
 
@@ -14,16 +14,16 @@ def guard() -> LogonGuard:
     return LogonGuard(LIMITS, Clock())
 
 
-def guesses(watch: Watch, user: str, most: int = 100, own: str = "bob") -> int:
+def guesses(watch: ConnectionGuard, user: str, most: int = 100, own: str = "bob") -> int:
     """How many guesses at a user are looked at, with a logon of one's own after each."""
     for number in range(most):
         try:
-            watch.admit(user)
+            watch.check(user)
         except AuthenticationError:
             return number
         watch.failed(user)
         try:
-            watch.admit(own)
+            watch.check(own)
         except AuthenticationError:
             continue
         watch.succeeded(own)
@@ -32,28 +32,28 @@ def guesses(watch: Watch, user: str, most: int = 100, own: str = "bob") -> int:
 
 @pytest.mark.parametrize("certificate", [b"bobs", b""], ids=["certificate", "none"])
 def test_ones_own_logon_wipes_nothing_out(guard: LogonGuard, certificate: bytes) -> None:
-    assert guesses(guard.watch("192.0.2.1", certificate), "alice") == LIMITS.per_user
+    assert guesses(guard.for_connection("192.0.2.1", certificate), "alice") == LIMITS.per_user
 
 
 def test_nor_do_many_certificates_give_more_guesses(guard: LogonGuard) -> None:
     certificates = [b"bobs", b"bobs other", b"bobs third"]
-    tried = sum(guesses(guard.watch("192.0.2.1", each), "alice") for each in certificates)
+    tried = sum(guesses(guard.for_connection("192.0.2.1", each), "alice") for each in certificates)
     assert tried == LIMITS.per_user
 
 
 def test_nor_do_many_users_with_one_certificate(guard: LogonGuard) -> None:
-    watch = guard.watch("192.0.2.1", b"bobs")
+    watch = guard.for_connection("192.0.2.1", b"bobs")
     tried = sum(guesses(watch, f"user{number}", most=2) for number in range(50))
     assert tried == LIMITS.per_address
 
 
 def test_the_user_gets_in_with_a_certificate_that_did_before(guard: LogonGuard) -> None:
-    alice = guard.watch("192.0.2.2", b"alices")
+    alice = guard.for_connection("192.0.2.2", b"alices")
     alice.succeeded("alice")
-    guesses(guard.watch("192.0.2.1", b"bobs"), "alice")
-    alice.admit("alice")
+    guesses(guard.for_connection("192.0.2.1", b"bobs"), "alice")
+    alice.check("alice")
 
 
 def test_strangers_lock_nobody_out_who_shows_a_certificate(guard: LogonGuard) -> None:
-    guesses(guard.watch("192.0.2.1"), "alice")
-    guard.watch("192.0.2.1", b"alices").admit("alice")
+    guesses(guard.for_connection("192.0.2.1"), "alice")
+    guard.for_connection("192.0.2.1", b"alices").check("alice")

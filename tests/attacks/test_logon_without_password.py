@@ -7,10 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.auth.acceptor import Authenticator
-from smbquic.auth.initiator import Credentials, Initiator
-from smbquic.auth.ntlm.messages import AvId, ChallengeMessage, NegotiateFlags, encode_av_pairs
-from smbquic.auth.spnego.tokens import NTLMSSP, NegState, NegTokenResp, encode_hint
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
+from smbquic.auth.ntlm.messages import (
+    NTLMSSP,
+    AvId,
+    ChallengeMessage,
+    NegotiateFlags,
+    encode_av_pairs,
+)
+from smbquic.auth.spnego.tokens import NegState, NegTokenResp, encode_hint
 from smbquic.auth.users import UserStore
 from smbquic.crypto.keys import SessionKeys, derive_session_keys
 from smbquic.errors import AuthenticationError, LocalProtocolError, SecurityError, SmbError
@@ -58,7 +66,7 @@ class FalseServer:
         server = ServerConnection(
             ServerSettings(guid=bytes(16), dialects=(dialect,)),
             SessionTable(bytes),
-            Authenticator(UserStore(), server_name="fs"),
+            Authenticator([NtlmMechanism(UserStore(), server_name="fs")]),
             quic=False,
             random=bytes,
         )
@@ -70,7 +78,7 @@ class FalseServer:
 
     def log_on(self, steps: Sequence[Step]) -> ClientSession | None:
         """The session that the client takes for one; None while it has still something to say."""
-        initiator = Initiator(Credentials("alice", "a secret"), host="fs")
+        initiator = new_initiator(Credentials("alice", "a secret"), host="fs")
         session, sent = self.client.session_setup(initiator)
         for step in steps:
             [response] = self.client.receive(self._answer(session, sent, step))
@@ -129,7 +137,11 @@ def responses() -> st.SearchStrategy[bytes]:
 
 
 TOKENS = st.one_of(
-    st.just(b""), st.just(encode_hint()), st.just(challenge()), responses(), st.binary(max_size=30)
+    st.just(b""),
+    st.just(encode_hint([NTLMSSP])),
+    st.just(challenge()),
+    responses(),
+    st.binary(max_size=30),
 )
 STEPS = st.builds(
     Step,

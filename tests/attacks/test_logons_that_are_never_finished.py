@@ -10,8 +10,10 @@ from impacket.spnego import (  # type: ignore[import-untyped]
     TypesMech,
 )
 
-from smbquic.auth.acceptor import MAX_MECH_LIST, MAX_NEGOTIATE, Acceptor, Authenticator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.ntlm.acceptor import MAX_NEGOTIATE, NtlmMechanism
 from smbquic.auth.ntlm.messages import NegotiateFlags
+from smbquic.auth.spnego.acceptor import MAX_MECH_LIST, Acceptor
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
@@ -28,7 +30,7 @@ NEGOTIATE = b"NTLMSSP\0\1\0\0\0" + int(FLAGS).to_bytes(4, "little") + bytes(16)
 
 
 def acceptor() -> Acceptor:
-    return Authenticator(UserStore(), server_name="fs").new_acceptor()
+    return Authenticator([NtlmMechanism(UserStore(), server_name="fs")]).new_acceptor()
 
 
 def offer(count: int) -> bytes:
@@ -42,7 +44,7 @@ def offer(count: int) -> bytes:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     server = make_server(tmp_path)
-    server.authenticator = Authenticator(UserStore(), server_name="fs")
+    server.authenticator = Authenticator([NtlmMechanism(UserStore(), server_name="fs")])
     yield server
     await close_server(server)
 

@@ -9,7 +9,9 @@ import pytest
 
 import smbquic
 from smbquic.api.server import Serving
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.errors import AuthenticationError, ConnectionClosed, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
@@ -92,7 +94,7 @@ async def test_the_session_is_of_no_use_without_its_key(
     serving: Serving, dialect: Dialect, flags: int
 ) -> None:
     attacker = await Attacker.connect(serving, (dialect,))
-    assert await attacker.relay(Initiator(ALICE, host="127.0.0.1")) == SUCCESS
+    assert await attacker.relay(new_initiator(ALICE, host="127.0.0.1")) == SUCCESS
     try:
         response = await attacker.use(TREE, flags=flags)
     except ConnectionClosed:
@@ -129,7 +131,7 @@ async def named(tmp_path: Path) -> AsyncIterator[Serving]:
 @pytest.mark.parametrize("host", MEANT_FOR_US)
 async def test_a_logon_that_is_meant_for_us_is_taken(named: Serving, host: str) -> None:
     attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
-    assert await attacker.relay(Initiator(ALICE, host=host)) == SUCCESS
+    assert await attacker.relay(new_initiator(ALICE, host=host)) == SUCCESS
     attacker.transport.close()
 
 
@@ -138,7 +140,7 @@ async def test_a_logon_that_is_meant_for_another_server_is_refused(
     named: Serving, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
-    assert await attacker.relay(Initiator(ALICE, host=host)) == NtStatus.ACCESS_DENIED
+    assert await attacker.relay(new_initiator(ALICE, host=host)) == NtStatus.ACCESS_DENIED
     assert f"'cifs/{host}', which is no name of this server" in caplog.text
     attacker.transport.close()
 
@@ -146,16 +148,16 @@ async def test_a_logon_that_is_meant_for_another_server_is_refused(
 async def test_a_logon_at_another_service_is_refused(
     named: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smbquic.auth.initiator._SERVICE", "HTTP")
+    monkeypatch.setattr("smbquic.auth.ntlm.initiator._SERVICE", "HTTP")
     attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
-    victim = Initiator(ALICE, host="fs.example")
+    victim = new_initiator(ALICE, host="fs.example")
     assert await attacker.relay(victim) == NtStatus.ACCESS_DENIED
     attacker.transport.close()
 
 
 async def test_a_logon_that_is_bound_to_tls_is_not_taken_over_tcp(named: Serving) -> None:
     attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
-    victim = Initiator(ALICE, host="fs.example", end_point=b"tls-server-end-point:evil")
+    victim = new_initiator(ALICE, host="fs.example", end_point=b"tls-server-end-point:evil")
     assert await attacker.relay(victim) == NtStatus.ACCESS_DENIED
     attacker.transport.close()
 
@@ -168,7 +170,7 @@ async def test_without_the_protection_it_is_taken(tmp_path: Path) -> None:
         extended_protection=False,
     ) as serving:
         attacker = await Attacker.connect(serving, (Dialect.SMB_3_1_1,))
-        victim = Initiator(ALICE, host="evil.example", end_point=b"tls-server-end-point:evil")
+        victim = new_initiator(ALICE, host="evil.example", end_point=b"tls-server-end-point:evil")
         assert await attacker.relay(victim) == SUCCESS
         attacker.transport.close()
 

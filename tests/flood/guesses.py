@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
 from smbquic.protocol.client import ClientConnection
 from smbquic.protocol.settings import ClientSettings
 from tests.flood.common import HOST, Counts, Target, TcpLink, again_and_again, connected
@@ -42,7 +43,7 @@ class Script:
         (response,) = client.receive(await link.receive())
         client.negotiate_answer(response)
         session, sent = client.session_setup(
-            Initiator(Credentials(user, "not the password"), host=HOST)
+            new_initiator(Credentials(user, "not the password"), host=HOST)
         )
         said.append(b"".join(sent.buffers))
         await link.send(said[-1])

@@ -5,7 +5,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
 from smbquic.client import requests
 from smbquic.errors import SmbError
 from smbquic.protocol.client import ClientConnection, Response, Sent
@@ -49,7 +50,7 @@ class Talker:
     async def log_on(self, user: str, password: str) -> None:
         protocol = self._protocol
         protocol.negotiate_answer(await self._answer(protocol.negotiate()))
-        initiator = Initiator(Credentials(user, password), host="localhost")
+        initiator = new_initiator(Credentials(user, password), host="localhost")
         session, sent = protocol.session_setup(initiator)
         following: Sent | None = sent
         while following is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from smbquic.auth.initiator import Credentials
+from smbquic.auth.credentials import Credentials
 from smbquic.client import session as sessions
 from smbquic.client.connection import Connection as ClientConnection
 from smbquic.client.share import Share

@@ -20,7 +20,8 @@ from functools import partial
 from pathlib import Path
 
 import smbquic
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
 from smbquic.cli import status
 from smbquic.client.dial import client_tls
 from smbquic.errors import SmbError, TransportError
@@ -129,7 +130,7 @@ class Live:
     async def _play(self, name: str, row: Row, scripts: _Scripts) -> None:
         kind, after = name.split("-")[1], name.endswith("after")
         password = PASSWORD if after else "wrong"
-        initiator = partial(Initiator, Credentials(USER, password), host="localhost")
+        initiator = partial(new_initiator, Credentials(USER, password), host="localhost")
         dial = self._dialer(kind)
         while not (row.executions and self._over):
             script = scripts.next()

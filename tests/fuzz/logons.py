@@ -3,9 +3,12 @@
 from dataclasses import replace
 from functools import cache
 
-from smbquic.auth.acceptor import Authenticator
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.ntlm.messages import AuthenticateMessage
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
@@ -22,12 +25,12 @@ def authenticator() -> Authenticator:
     """One that knows alice."""
     users = UserStore()
     users.add(USER, PASSWORD)
-    return Authenticator(users, server_name="fs.example")
+    return Authenticator([NtlmMechanism(users, server_name="fs.example")])
 
 
 def initiator() -> Initiator:
     """Alice's next logon."""
-    return Initiator(Credentials(USER, PASSWORD), host="fs.example")
+    return new_initiator(Credentials(USER, PASSWORD), host="fs.example")
 
 
 def _maybe(token: bytes, source: Source) -> bytes:

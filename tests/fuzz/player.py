@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from smbquic.auth.initiator import Initiator
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.errors import (
     ConnectionClosed,
     LocalProtocolError,

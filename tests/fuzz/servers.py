@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.spnego.initiator import Initiator
 from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS, ServerSettings
 from smbquic.server.server import CAPABILITIES, Server, Share
@@ -36,7 +38,7 @@ KINDS: tuple[Literal["tcp", "quic"], ...] = ("tcp", "quic")
 
 def wrong() -> Initiator:
     """A logon that fails."""
-    return Initiator(Credentials(logons.USER, "wrong"), host="localhost")
+    return new_initiator(Credentials(logons.USER, "wrong"), host="localhost")
 
 
 @cache

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from smbquic.auth.initiator import Credentials
+from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.dial import client_tls, dial
 from smbquic.client.requests import SHARE_ALL

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from smbquic.api import server as api
-from smbquic.auth.initiator import Credentials
+from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.dial import client_tls
 from smbquic.client.session import Session

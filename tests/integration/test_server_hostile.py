@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.auth.acceptor import Authenticator
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.credentials import Credentials
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.users import UserStore
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection, Sent
@@ -50,7 +52,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     storage = LocalStorage(tmp_path)
     server = Server(
         [Share("data", storage)],
-        Authenticator(users, server_name="fs.example"),
+        Authenticator([NtlmMechanism(users, server_name="fs.example")]),
         ServerSettings(guid=bytes(range(16))),
     )
     listener = await tcp.listen("127.0.0.1", 0, server.serve)
@@ -76,7 +78,7 @@ async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]
     (response,) = client.receive(await transport.receive())
     client.negotiate_answer(response)
     session, sent = client.session_setup(
-        Initiator(Credentials("alice", "secret"), host="127.0.0.1")
+        new_initiator(Credentials("alice", "secret"), host="127.0.0.1")
     )
     following: Sent | None = sent
     while following is not None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.users import UserStore
 from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS as ALL_DIALECTS
@@ -36,7 +37,7 @@ async def smbclient(root: Path, tmp_path: Path) -> AsyncIterator[Run]:
     storage = LocalStorage(root)
     server = Server(
         [Share("data", storage), Share("ro", storage, read_only=True)],
-        Authenticator(users, server_name="fs.example", guest=True),
+        Authenticator([NtlmMechanism(users, server_name="fs.example", guest=True)]),
         ServerSettings(guid=bytes(range(16)), dialects=ALL_DIALECTS),
         limits=Limits(failed_logon_delay=0.0),
     )

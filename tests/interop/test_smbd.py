@@ -10,7 +10,7 @@ import pytest
 
 import smbquic
 from smbquic import EncryptionPolicy, Share
-from smbquic.auth.initiator import Credentials
+from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.session import Session
 from smbquic.ntstatus import NtStatus

@@ -13,6 +13,8 @@ from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer, Reader, text, unpack, utf16
 from smbquic.wire.flags import Flags
 
+NTLMSSP = bytes.fromhex("2b06010401823702020a")
+"""The object identifier 1.3.6.1.4.1.311.2.2.10: NTLM within SPNEGO."""
 SIGNATURE = b"NTLMSSP\x00"
 """What every NTLM message begins with."""
 

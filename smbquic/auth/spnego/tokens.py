@@ -1,9 +1,9 @@
-"""The tokens of SPNEGO, as much of them as an acceptor needs. [RFC4178] 4.2, [MS-SPNG] 2.2.1.
+"""The tokens of SPNEGO. [RFC4178] 4.2, [MS-SPNG] 2.2.1
 
 Decoders give a valid object or raise `WireError`, on any bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
@@ -11,10 +11,8 @@ from typing import Self
 from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer, Reader
 
-# Object identifiers, as the contents of their DER encoding.
-NTLMSSP = bytes.fromhex("2b06010401823702020a")
-"""1.3.6.1.4.1.311.2.2.10: NTLM within SPNEGO."""
-_SPNEGO = bytes.fromhex("2b0601050502")  # 1.3.6.1.5.5.2
+# The object identifier 1.3.6.1.5.5.2, as the contents of its DER encoding.
+_SPNEGO = bytes.fromhex("2b0601050502")
 
 _OCTET_STRING = 0x04
 _OBJECT_IDENTIFIER = 0x06
@@ -44,15 +42,20 @@ class NegState(IntEnum):
 
 @dataclass(slots=True)
 class NegTokenInit:
-    """The initiator's first token. [RFC4178] 4.2.1.
+    """The initiator's first token, and the acceptor's hint. [RFC4178] 4.2.1, [MS-SPNG] 2.2.1
 
-    `mech_types` are object identifiers in their order of preference, `mech_list` is how they came:
-    what the mechListMIC covers.
+    `mech_types` are object identifiers in their order of preference, `mech_list` is how they are
+    encoded: what the mechListMIC covers.
     """
 
     mech_types: list[bytes]
     mech_list: bytes
     mech_token: bytes | None
+
+    @classmethod
+    def of(cls, mech_types: list[bytes], mech_token: bytes) -> Self:
+        """Make an initiator's."""
+        return cls(mech_types, _mech_list(mech_types), mech_token)
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
@@ -71,6 +74,13 @@ class NegTokenInit:
             raise WireError("SPNEGO without a mechanism")
         return cls(mech_types, mech_list, _octets(fields, _TOKEN))
 
+    def encode(self) -> bytes:
+        """The token, in the InitialContextToken that wraps it."""
+        fields = _tlv(_MECH_TYPES, self.mech_list)
+        if self.mech_token is not None:
+            fields += _tlv(_TOKEN, _tlv(_OCTET_STRING, self.mech_token))
+        return _initial(fields)
+
 
 @dataclass(slots=True)
 class NegTokenResp:
@@ -83,9 +93,16 @@ class NegTokenResp:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """Read an initiator's: what only an acceptor says is not looked at."""
+        """Read it; fields that are not there are None."""
         fields = _fields(_only(data, _RESP))
-        return cls(response_token=_octets(fields, _TOKEN), mech_list_mic=_octets(fields, _MIC))
+        return cls(
+            _neg_state(fields),
+            _only(fields[_SUPPORTED_MECH], _OBJECT_IDENTIFIER)
+            if _SUPPORTED_MECH in fields
+            else None,
+            _octets(fields, _TOKEN),
+            _octets(fields, _MIC),
+        )
 
     def encode(self) -> bytes:
         """The token; absent fields are left out."""
@@ -101,13 +118,31 @@ class NegTokenResp:
         return _tlv(_RESP, _tlv(_SEQUENCE, fields))
 
 
-def encode_hint() -> bytes:
-    """NegTokenInit2: what an acceptor of NTLM says before it is asked. [MS-SPNG] 2.2.1."""
-    mech_types = _tlv(_MECH_TYPES, _tlv(_SEQUENCE, _tlv(_OBJECT_IDENTIFIER, NTLMSSP)))
+def encode_hint(mech_types: Iterable[bytes]) -> bytes:
+    """NegTokenInit2: what an acceptor says before it is asked. [MS-SPNG] 2.2.1."""
     hint_name = _tlv(_HINT_NAME, _tlv(_GENERAL_STRING, _HINT))
-    fields = mech_types + _tlv(_NEG_HINTS, _tlv(_SEQUENCE, hint_name))
+    fields = _tlv(_MECH_TYPES, _mech_list(mech_types))
+    return _initial(fields + _tlv(_NEG_HINTS, _tlv(_SEQUENCE, hint_name)))
+
+
+def _mech_list(mech_types: Iterable[bytes]) -> bytes:
+    return _tlv(_SEQUENCE, b"".join(_tlv(_OBJECT_IDENTIFIER, oid) for oid in mech_types))
+
+
+def _initial(fields: bytes) -> bytes:
+    """An InitialContextToken of SPNEGO. [RFC2743] 3.1."""
     init = _tlv(_INIT, _tlv(_SEQUENCE, fields))
     return _tlv(_INITIAL_CONTEXT_TOKEN, _tlv(_OBJECT_IDENTIFIER, _SPNEGO) + init)
+
+
+def _neg_state(fields: dict[int, bytes]) -> NegState | None:
+    if _NEG_STATE not in fields:
+        return None
+    content = _only(fields[_NEG_STATE], _ENUMERATED)
+    try:
+        return NegState(int.from_bytes(content, "big"))
+    except ValueError:
+        raise WireError(f"SPNEGO has no state {content.hex()}") from None
 
 
 def _tlv(tag: int, content: bytes) -> bytes:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from smbquic.auth.acceptor import Authenticator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.users import UserStore
 
 
@@ -86,4 +87,4 @@ def users() -> UserStore:
 
 @pytest.fixture
 def authenticator(users: UserStore) -> Authenticator:
-    return Authenticator(users, server_name="fs.example.org", domain="WORK")
+    return Authenticator([NtlmMechanism(users, server_name="fs.example.org", domain="WORK")])

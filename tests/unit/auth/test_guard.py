@@ -3,7 +3,7 @@
 import pytest
 
 from smbquic.auth import guard as module
-from smbquic.auth.guard import GuardLimits, LogonGuard, Watch, network
+from smbquic.auth.guard import ConnectionGuard, GuardLimits, LogonGuard, network
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 from tests.unit.clock import Clock
@@ -16,64 +16,64 @@ def guard(clock: Clock) -> LogonGuard:
     return LogonGuard(LIMITS, clock)
 
 
-def fail(watch: Watch, user: str, times: int) -> None:
+def fail(watch: ConnectionGuard, user: str, times: int) -> None:
     for _ in range(times):
-        watch.admit(user)
+        watch.check(user)
         watch.failed(user)
 
 
-def refused(watch: Watch, user: str = "alice") -> bool:
+def refused(watch: ConnectionGuard, user: str = "alice") -> bool:
     try:
-        watch.admit(user)
+        watch.check(user)
     except AuthenticationError as error:
         return error.status is NtStatus.ACCOUNT_LOCKED_OUT and "too many failed" in str(error)
     return False
 
 
 def test_a_user_who_is_guessed_is_closed_to_strangers(guard: LogonGuard) -> None:
-    fail(guard.watch("192.0.2.1"), "alice", 3)
+    fail(guard.for_connection("192.0.2.1"), "alice", 3)
 
-    assert refused(guard.watch("192.0.2.1"))
-    assert refused(guard.watch("192.0.2.99"), "ALICE")
-    assert not refused(guard.watch("192.0.2.1"), "bob")
+    assert refused(guard.for_connection("192.0.2.1"))
+    assert refused(guard.for_connection("192.0.2.99"), "ALICE")
+    assert not refused(guard.for_connection("192.0.2.1"), "bob")
 
 
 def test_guesses_from_many_addresses_count_together(guard: LogonGuard) -> None:
     for number in range(3):
-        fail(guard.watch(f"192.0.2.{number}"), "alice", 1)
+        fail(guard.for_connection(f"192.0.2.{number}"), "alice", 1)
 
-    assert refused(guard.watch("198.51.100.1"))
+    assert refused(guard.for_connection("198.51.100.1"))
 
 
 def test_an_address_that_tries_many_names_is_stopped(guard: LogonGuard) -> None:
     for number in range(5):
-        fail(guard.watch("192.0.2.1"), f"user{number}", 1)
+        fail(guard.for_connection("192.0.2.1"), f"user{number}", 1)
 
-    assert refused(guard.watch("192.0.2.1"), "somebody else")
-    assert not refused(guard.watch("192.0.2.2"), "somebody else")
+    assert refused(guard.for_connection("192.0.2.1"), "somebody else")
+    assert not refused(guard.for_connection("192.0.2.2"), "somebody else")
 
 
 def test_nobody_is_locked_out_where_they_have_been_before(guard: LogonGuard) -> None:
-    home = guard.watch("198.51.100.1")
+    home = guard.for_connection("198.51.100.1")
     home.succeeded("alice")
-    fail(guard.watch("192.0.2.1"), "alice", 3)
+    fail(guard.for_connection("192.0.2.1"), "alice", 3)
 
     assert not refused(home)
-    assert not refused(guard.watch("198.51.100.1"), "Alice")
-    assert refused(guard.watch("192.0.2.1"))
+    assert not refused(guard.for_connection("198.51.100.1"), "Alice")
+    assert refused(guard.for_connection("192.0.2.1"))
 
 
 def test_who_guesses_beside_the_user_is_stopped_too(guard: LogonGuard) -> None:
-    home = guard.watch("198.51.100.1")
+    home = guard.for_connection("198.51.100.1")
     home.succeeded("alice")
     fail(home, "alice", 3)
 
     assert refused(home)
-    assert not refused(guard.watch("192.0.2.1"))
+    assert not refused(guard.for_connection("192.0.2.1"))
 
 
 def test_some_mistakes_are_forgiven_with_the_right_password(guard: LogonGuard) -> None:
-    home = guard.watch("198.51.100.1")
+    home = guard.for_connection("198.51.100.1")
     home.succeeded("alice")
     for _ in range(4):
         fail(home, "alice", 2)
@@ -83,8 +83,8 @@ def test_some_mistakes_are_forgiven_with_the_right_password(guard: LogonGuard) -
 
 
 def test_a_certificate_stands_for_itself(guard: LogonGuard) -> None:
-    fail(guard.watch("192.0.2.1"), "alice", 3)
-    certified = guard.watch("192.0.2.1", b"one")
+    fail(guard.for_connection("192.0.2.1"), "alice", 3)
+    certified = guard.for_connection("192.0.2.1", b"one")
 
     fail(certified, "alice", 2)
     certified.succeeded("alice")
@@ -96,7 +96,7 @@ def test_a_certificate_stands_for_itself(guard: LogonGuard) -> None:
 
 
 def test_time_heals(guard: LogonGuard, clock: Clock) -> None:
-    watch = guard.watch("192.0.2.1")
+    watch = guard.for_connection("192.0.2.1")
     fail(watch, "alice", 3)
     clock.now += 99
     assert refused(watch)
@@ -107,7 +107,7 @@ def test_time_heals(guard: LogonGuard, clock: Clock) -> None:
 
 
 def test_mistakes_of_long_ago_do_not_count(guard: LogonGuard, clock: Clock) -> None:
-    watch = guard.watch("192.0.2.1")
+    watch = guard.for_connection("192.0.2.1")
     fail(watch, "alice", 2)
     clock.now += 101
     fail(watch, "alice", 2)
@@ -118,7 +118,7 @@ def test_mistakes_of_long_ago_do_not_count(guard: LogonGuard, clock: Clock) -> N
 def test_memory_is_bounded(guard: LogonGuard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 10)
     for number in range(100):
-        watch = guard.watch(f"192.0.2.{number}")
+        watch = guard.for_connection(f"192.0.2.{number}")
         watch.failed(f"user{number}")
         watch.succeeded(f"user{number}")
 
@@ -147,10 +147,10 @@ def test_who_may_not_log_on_at_all_is_not_counted(guard: LogonGuard) -> None:
         if user != "alice":
             raise AuthenticationError(f"{user}: not with this certificate")
 
-    watch = guard.watch("192.0.2.1", b"one", check)
+    watch = guard.for_connection("192.0.2.1", b"one", check)
     for _ in range(5):
         with pytest.raises(AuthenticationError, match="not with this"):
-            watch.admit("bob")
+            watch.check("bob")
     assert not refused(watch)
     fail(watch, "alice", 3)
     assert refused(watch)

@@ -6,9 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spnego import _spnego as tokens
 
-from smbquic.auth.acceptor import Acceptor, Authenticator
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.credentials import Credentials
 from smbquic.auth.identity import Identity
-from smbquic.auth.initiator import Credentials, Initiator
+from smbquic.auth.initiator import new_initiator
+from smbquic.auth.spnego.acceptor import Acceptor
+from smbquic.auth.spnego.initiator import Initiator
+from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 
@@ -23,7 +27,7 @@ def log_on(initiator: Initiator, acceptor: Acceptor, hint: bytes | None) -> byte
 @pytest.mark.parametrize("hint", ["ours", "none", "empty"])
 @pytest.mark.parametrize("domain", ["", "WORK"])
 def test_logs_on_at_our_acceptor(authenticator: Authenticator, hint: str, domain: str) -> None:
-    initiator = Initiator(Credentials("alice", PASSWORD, domain), host="fs.example.org")
+    initiator = new_initiator(Credentials("alice", PASSWORD, domain), host="fs.example.org")
     acceptor = authenticator.new_acceptor()
     first = {"ours": authenticator.hint(), "none": None, "empty": b""}[hint]
     last = log_on(initiator, acceptor, first)
@@ -35,9 +39,11 @@ def test_logs_on_at_our_acceptor(authenticator: Authenticator, hint: str, domain
     assert len(initiator.session_key) == 16
 
 
-def test_a_user_principal_name_goes_as_it_is(authenticator: Authenticator) -> None:
-    authenticator.users.add("alice@example.org", PASSWORD)
-    initiator = Initiator(Credentials("alice@example.org", PASSWORD), host="fs")
+def test_a_user_principal_name_goes_as_it_is(
+    users: UserStore, authenticator: Authenticator
+) -> None:
+    users.add("alice@example.org", PASSWORD)
+    initiator = new_initiator(Credentials("alice@example.org", PASSWORD), host="fs")
     acceptor = authenticator.new_acceptor()
     log_on(initiator, acceptor, None)
     assert acceptor.identity.user == "alice@example.org"
@@ -48,7 +54,7 @@ def test_logs_on_at_pyspnegos_acceptor(tmp_path: Path, monkeypatch: pytest.Monke
     accounts.write_text(f"WORK:alice:{PASSWORD}\n")
     monkeypatch.setenv("NTLM_USER_FILE", str(accounts))
     server = spnego.server(protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate)
-    initiator = Initiator(Credentials("alice", PASSWORD, "WORK"), host="fs.example.org")
+    initiator = new_initiator(Credentials("alice", PASSWORD, "WORK"), host="fs.example.org")
     token = server.step(initiator.step(None))
     last = server.step(initiator.step(token))
     assert initiator.step(last) == b""
@@ -59,7 +65,7 @@ def test_logs_on_at_pyspnegos_acceptor(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_offers_ntlm_only_and_names_the_server(authenticator: Authenticator) -> None:
-    initiator = Initiator(Credentials("alice", PASSWORD), host="fs.example.org")
+    initiator = new_initiator(Credentials("alice", PASSWORD), host="fs.example.org")
     first = initiator.step(authenticator.hint())
     assert tokens.unpack_token(first).mech_types == ["1.3.6.1.4.1.311.2.2.10"]
     second = initiator.step(authenticator.new_acceptor().step(first))
@@ -68,14 +74,14 @@ def test_offers_ntlm_only_and_names_the_server(authenticator: Authenticator) -> 
 
 def test_a_server_without_ntlm_is_an_authentication_error() -> None:
     hint = tokens.NegTokenInit(["1.2.840.113554.1.2.2"], hint_name=b"x").pack()
-    initiator = Initiator(Credentials("alice", PASSWORD), host="fs")
+    initiator = new_initiator(Credentials("alice", PASSWORD), host="fs")
     with pytest.raises(AuthenticationError, match="logon token") as caught:
         initiator.step(hint)
     assert caught.value.status is NtStatus.INVALID_PARAMETER
 
 
 def test_a_rejection_is_an_authentication_error() -> None:
-    initiator = Initiator(Credentials("alice", PASSWORD), host="fs")
+    initiator = new_initiator(Credentials("alice", PASSWORD), host="fs")
     initiator.step(None)
     rejection = tokens.NegTokenResp(tokens.NegState.reject).pack()
     with pytest.raises(AuthenticationError, match="rejection"):
@@ -83,7 +89,7 @@ def test_a_rejection_is_an_authentication_error() -> None:
 
 
 def test_a_wrong_mech_list_mic_is_an_authentication_error(authenticator: Authenticator) -> None:
-    initiator = Initiator(Credentials("alice", PASSWORD), host="fs")
+    initiator = new_initiator(Credentials("alice", PASSWORD), host="fs")
     last = bytearray(log_on(initiator, authenticator.new_acceptor(), None))
     last[-5] ^= 1
     with pytest.raises(AuthenticationError):
@@ -93,7 +99,7 @@ def test_a_wrong_mech_list_mic_is_an_authentication_error(authenticator: Authent
 @given(token=st.binary(max_size=80))
 def test_any_server_token_is_answered_or_refused(token: bytes) -> None:
     for start in (b"", b"NTLMSSP\x00\x02\x00\x00\x00", b"\xa1" + bytes((len(token),))):
-        initiator = Initiator(Credentials("alice", PASSWORD), host="fs")
+        initiator = new_initiator(Credentials("alice", PASSWORD), host="fs")
         initiator.step(None)
         try:
             answer = initiator.step(start + token)

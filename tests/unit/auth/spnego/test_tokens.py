@@ -5,13 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spnego import _spnego as other
 
-from smbquic.auth.spnego.tokens import (
-    NTLMSSP,
-    NegState,
-    NegTokenInit,
-    NegTokenResp,
-    encode_hint,
-)
+from smbquic.auth.ntlm.messages import NTLMSSP
+from smbquic.auth.spnego.tokens import NegState, NegTokenInit, NegTokenResp, encode_hint
 from smbquic.errors import WireError
 
 NTLMSSP_OID = "1.3.6.1.4.1.311.2.2.10"
@@ -40,7 +35,7 @@ def test_writes_what_windows_writes(logon: Any) -> None:
 
 
 def test_pyspnego_reads_our_hint() -> None:
-    hint = other.unpack_token(encode_hint())
+    hint = other.unpack_token(encode_hint([NTLMSSP]))
     assert isinstance(hint, other.NegTokenInit)
     assert hint.mech_types == [NTLMSSP_OID]
     assert hint.hint_name == b"not_defined_in_RFC4178@please_ignore"
@@ -123,7 +118,7 @@ def test_any_bytes_decode_or_raise_wire_error(data: bytes) -> None:
 
 @given(at=st.integers(0, 73), value=st.integers(0, 255))
 def test_a_changed_byte_decodes_or_raises_wire_error(at: int, value: int) -> None:
-    token = bytearray(encode_hint())
+    token = bytearray(encode_hint([NTLMSSP]))
     token[at % len(token)] = value
     try:
         init = NegTokenInit.decode(token)

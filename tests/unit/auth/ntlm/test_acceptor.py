@@ -16,10 +16,11 @@ from impacket.spnego import (  # type: ignore[import-untyped]
 from spnego import _spnego as tokens
 from spnego._ntlm_raw.messages import Authenticate, Challenge, Negotiate
 
-from smbquic.auth.acceptor import Acceptor, Authenticator
+from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.guard import LogonGuard
 from smbquic.auth.identity import Identity
 from smbquic.auth.ntlm import keys
+from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.ntlm.messages import (
     AvId,
     ChallengeMessage,
@@ -27,6 +28,7 @@ from smbquic.auth.ntlm.messages import (
     decode_av_pairs,
     encode_av_pairs,
 )
+from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
@@ -211,7 +213,7 @@ def test_microsofts_logon(logon: Any) -> None:
         def encode(self) -> bytes:
             return bytes(recorded)
 
-    class WindowsServer(Authenticator):
+    class WindowsServer(NtlmMechanism):
         def make_challenge(self, wanted: NegotiateFlags) -> ChallengeMessage:
             ours = super().make_challenge(wanted)
             assert ours.target_info == recorded[-80:]
@@ -219,9 +221,8 @@ def test_microsofts_logon(logon: Any) -> None:
                 NegotiateFlags(challenge.flags), challenge.server_challenge, "SUT311", b""
             )
 
-    acceptor = WindowsServer(
-        users, server_name="SUT311", clock=lambda: 1435184301389456100
-    ).new_acceptor()
+    server = WindowsServer(users, server_name="SUT311", clock=lambda: 1435184301389456100)
+    acceptor = Authenticator([server]).new_acceptor()
     assert acceptor.step(logon.init) == logon.challenge
     assert acceptor.step(logon.authenticate) == logon.complete
     assert acceptor.identity == Identity("Administrator", "SUT311")
@@ -415,7 +416,7 @@ def test_a_missing_mech_list_mic(authenticator: Authenticator, repeat: bool) -> 
 
 @pytest.fixture
 def open_house(users: UserStore) -> Authenticator:
-    return Authenticator(users, server_name="fs", guest=True)
+    return Authenticator([NtlmMechanism(users, server_name="fs", guest=True)])
 
 
 @pytest.mark.parametrize("make_client", [ntlm_client, negotiate_client])
@@ -452,7 +453,7 @@ def test_nobody_is_watched_too(open_house: Authenticator) -> None:
     def check(user: str) -> None:
         raise AuthenticationError(f"not {user!r}", NtStatus.ACCESS_DENIED)
 
-    watched = open_house.for_connection(LogonGuard().watch("192.0.2.1", b"one", check))
+    watched = open_house.for_connection(LogonGuard().for_connection("192.0.2.1", b"one", check))
     acceptor, _ = challenged(watched)
     message = Authenticate(int(FLAGS), b"", b"", "", "").pack()
     refused(acceptor, message, NtStatus.ACCESS_DENIED, "not ''")
@@ -498,9 +499,10 @@ def test_an_account_brings_its_groups(users: UserStore, authenticator: Authentic
 def test_the_target_info(
     users: UserStore, server_name: str, domain: str, names: tuple[str, ...]
 ) -> None:
-    authenticator = Authenticator(
+    mechanism = NtlmMechanism(
         users, server_name=server_name, domain=domain, clock=lambda: 0, random=lambda n: b"r" * n
     )
+    authenticator = Authenticator([mechanism])
     _, message = challenged(authenticator)
     challenge = Challenge.unpack(message)
     assert challenge.server_challenge == b"r" * 8
@@ -552,7 +554,7 @@ def test_a_complete_logon_takes_no_more(authenticator: Authenticator) -> None:
 def make_authenticator() -> Authenticator:
     users = UserStore()
     users.add("Alice", PASSWORD)
-    return Authenticator(users, server_name="fs", guest=True)
+    return Authenticator([NtlmMechanism(users, server_name="fs", guest=True)])
 
 
 AUTHENTICATOR = make_authenticator()
