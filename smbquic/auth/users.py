@@ -156,6 +156,11 @@ class UserStore:
         entry = self._entries.get(_key(name))
         return None if entry is None else entry.account
 
+    def nt_hash(self, name: str) -> bytes | None:
+        """The NT hash (16 bytes) of an account's password, or None if there is no such account."""
+        account = self.find(name)
+        return None if account is None else account.nt_hash
+
     def _insert(self, account: Account, comments: tuple[str, ...]) -> None:
         check_name(account.name)
         if account.name in self:

@@ -14,12 +14,6 @@ from smbquic.errors import UsersError
 PASSWORD_HASH = "8846F7EAEE8FB117AD06BDD830B7586C"  # of "password", as everywhere on the web
 
 
-def nt_hash(store: UserStore, name: str) -> bytes:
-    account = store.find(name)
-    assert account is not None
-    return account.nt_hash
-
-
 @pytest.fixture
 def users_file(tmp_path: Path) -> Path:
     path = tmp_path / "users"
@@ -31,11 +25,11 @@ def test_names_are_found_without_regard_to_case() -> None:
     store = UserStore()
     store.add("Alice", "password")
     assert store.find("aLICE") == Account("Alice", bytes.fromhex(PASSWORD_HASH))
-    assert nt_hash(store, "ALICE") == bytes.fromhex(PASSWORD_HASH)
+    assert store.nt_hash("ALICE") == bytes.fromhex(PASSWORD_HASH)
     assert "alice" in store
     assert "bob" not in store
-    assert store.find("bob") is None
-    assert store.find("bob") is None
+    assert store.nt_hash("bob") is None
+    assert store.nt_hash("bob") is None
 
 
 def test_accounts_come_and_go() -> None:
@@ -43,7 +37,7 @@ def test_accounts_come_and_go() -> None:
     store.add("alice", "one")
     store.add("Bob", "two")
     store.set_password("ALICE", "password")
-    assert nt_hash(store, "alice") == bytes.fromhex(PASSWORD_HASH)
+    assert store.nt_hash("alice") == bytes.fromhex(PASSWORD_HASH)
     assert (store.names(), len(store)) == (["alice", "Bob"], 2)
     store.remove("bob")
     assert store.names() == ["alice"]
@@ -87,7 +81,7 @@ def test_loads_what_an_administrator_writes(users_file: Path) -> None:
     users_file.write_text(f"# Paris\n\n alice:{PASSWORD_HASH.lower()} \r\n")
     store = UserStore.load(users_file)
     assert store.names() == ["alice"]
-    assert nt_hash(store, "alice") == bytes.fromhex(PASSWORD_HASH)
+    assert store.nt_hash("alice") == bytes.fromhex(PASSWORD_HASH)
 
 
 def test_keeps_comments_and_order(users_file: Path) -> None:
