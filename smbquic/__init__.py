@@ -11,7 +11,7 @@ from smbquic.lazy import lazy_names
 
 if TYPE_CHECKING:
     from smbquic import pki, sync
-    from smbquic.api.client import SessionOptions, connect, open_session
+    from smbquic.api.client import connect, open_session
     from smbquic.api.server import Serving, serve
     from smbquic.api.stop import stop_signal
     from smbquic.auth.users import UserStore
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         WireError,
     )
     from smbquic.ntstatus import NtStatus
+    from smbquic.options.client import SessionOptions
     from smbquic.options.limits import Limits
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
     from smbquic.transport.base import PathStatistics, Peer
@@ -118,7 +119,7 @@ __all__ = [
 _load = lazy_names(
     __name__,
     {
-        "smbquic.api.client": ("SessionOptions", "connect", "open_session"),
+        "smbquic.api.client": ("connect", "open_session"),
         "smbquic.api.server": ("Serving", "serve"),
         "smbquic.api.stop": ("stop_signal",),
         "smbquic.auth.users": ("UserStore",),
@@ -159,6 +160,7 @@ _load = lazy_names(
         ),
         "smbquic.ntstatus": ("NtStatus",),
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
+        "smbquic.options.client": ("SessionOptions",),
         "smbquic.options.limits": ("Limits",),
         "smbquic.transport.base": ("PathStatistics", "Peer"),
         "smbquic.transport.quic.tickets": ("TicketCache",),

@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, cont
 from functools import wraps
 from os import PathLike
 from types import TracebackType
-from typing import ParamSpec, TypeVar, Unpack
+from typing import ParamSpec, TypeVar
 
 from smbquic.api import client as api_client
 from smbquic.api import server as api_server
@@ -32,6 +32,8 @@ from smbquic.client.stat import Stat, Volume
 from smbquic.client.transfer import Progress
 from smbquic.client.tree import TreeProgress, TreeResult, Usage
 from smbquic.client.url import SmbUrl
+from smbquic.options.client import SessionOptions
+from smbquic.options.keywords import keywords
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.attributes import FileAttributes
@@ -73,10 +75,11 @@ def _blocking(
     return managed
 
 
+@keywords(SessionOptions)
 @contextmanager
-def connect(url: SmbUrl | str, **options: Unpack[api_client.SessionOptions]) -> Iterator["Share"]:
+def connect(url: SmbUrl | str, options: SessionOptions) -> Iterator["Share"]:
     """See `smbquic.connect`."""
-    with _entered(api_client.connect(url, **options)) as (share, loop):
+    with _entered(api_client.connect(url, **vars(options))) as (share, loop):
         yield Share(share, loop)
 
 

@@ -21,10 +21,10 @@ from typing import Any, cast
 import uvloop
 
 from benchmarks.usage import Usage
+from smbquic.options.quic import EngineName
 from smbquic.transport.addresses import resolve
 from smbquic.transport.quic import ClientTls, QuicOptions, ServerTls
 from smbquic.transport.quic.engine import DatagramSizes, Engine
-from smbquic.transport.quic.options import EngineName
 from smbquic.transport.quic.plugin import MakeEngine
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.udp import Path as NetworkPath

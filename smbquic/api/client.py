@@ -5,18 +5,19 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Unpack, cast
 
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
-from smbquic.client.dial import PATIENCE, DialOptions, dialer
+from smbquic.client.dial import dialer
 from smbquic.client.retry import retried
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.stages import Stages
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConnectError, SmbError, UrlError
-from smbquic.protocol.settings import ClientSettings, EncryptionPolicy
+from smbquic.options.client import ConnectionOptions, SessionOptions
+from smbquic.options.keywords import keywords
+from smbquic.protocol.settings import ClientSettings
 
 GUEST = "guest"
 """Whom a guest logs on as, unless the URL names somebody."""
@@ -24,47 +25,25 @@ PARTING = 2.0
 """Seconds that a logoff may take before the connection is simply closed."""
 
 
-class ConnectionOptions(DialOptions, total=False):
-    """And how to speak SMB there.
-
-    `encryption` is about SMB's own, which QUIC makes superfluous; by default the server has its
-    way. `guest` takes a guest's session, which SMB neither signs nor encrypts. `timeout` counts
-    once more for the server to answer the first message.
-    """
-
-    encryption: EncryptionPolicy
-    guest: bool
-
-
-class SessionOptions(ConnectionOptions, total=False):
-    """And how to log on. `password` takes the place of one in the URL."""
-
-    password: str | None
-
-
+@keywords(ConnectionOptions)
 @asynccontextmanager
 async def open_connection(
-    url: SmbUrl | str,
-    *,
-    encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED,
-    guest: bool = False,
-    **options: Unpack[DialOptions],
+    url: SmbUrl | str, options: ConnectionOptions
 ) -> AsyncIterator[Connection]:
     """Connect to a server and negotiate, without a logon; disconnects at the end.
 
     The options are those of `ConnectionOptions`. A server that takes no more connections now is
     asked again within `timeout`. Raises `UrlError`, `PkiError`, `EngineError`, `ConnectError`,
-    `HandshakeError`, `StatusError`.
+    `HandshakeError`, `StatusError`, and ValueError for an option that cannot be.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
-    every: ConnectionOptions = {**options, "encryption": encryption, "guest": guest}
 
     async def attempt() -> tuple[AsyncExitStack, Connection]:
         async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(_connected(url, every))
+            connection = await stack.enter_async_context(_connected(url, options))
             return stack.pop_all(), connection
 
-    stack, connection = await retried(attempt, options.get("timeout", PATIENCE))
+    stack, connection = await retried(attempt, options.timeout)
     async with stack:
         yield connection
 
@@ -72,23 +51,20 @@ async def open_connection(
 @asynccontextmanager
 async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[Connection]:
     """One attempt of `open_connection`."""
-    encryption = options.get("encryption", EncryptionPolicy.ALLOWED)
-    guest = options.get("guest", False)
     settings = ClientSettings(
-        client_guid=os.urandom(16), encryption=encryption, guest_allowed=guest
+        client_guid=os.urandom(16), encryption=options.encryption, guest_allowed=options.guest
     )
-    timeout = options.get("timeout", PATIENCE)
-    dial = dialer(url, **cast(DialOptions, options))
+    dial = dialer(url, options)
     stages = Stages()
     transport = await dial()
     stages.end("transport")
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(options.timeout):
             connection = await Connection.open(transport, settings, server_name=url.host)
     except TimeoutError as error:
         raise ConnectError(
-            f"{url.host}:{url.port} takes connections, but did not answer within {timeout:g} s:"
-            " is it an SMB server?"
+            f"{url.host}:{url.port} takes connections, but did not answer within"
+            f" {options.timeout:g} s: is it an SMB server?"
         ) from error
     stages.end("negotiate")
     connection.stages = stages
@@ -98,20 +74,17 @@ async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[C
         await connection.close()
 
 
+@keywords(SessionOptions)
 @asynccontextmanager
-async def open_session(
-    url: SmbUrl | str,
-    *,
-    password: str | None = None,
-    **options: Unpack[ConnectionOptions],
-) -> AsyncIterator[Session]:
+async def open_session(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[Session]:
     """Connect to a server and log on; logs off and disconnects at the end of the ``async with``.
 
     The options are those of `SessionOptions`; a `guest` needs neither user nor password. Raises
     what `open_connection` does, and `AuthenticationError`.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
-    if options.get("guest"):
+    password = options.password
+    if options.guest:
         url, password = replace(url, user=url.user or GUEST), ""
     if not url.user:
         raise UrlError(f"{url} names no user; write USER@ before the host")
@@ -127,7 +100,7 @@ async def open_session(
             connection.stages.end("session")
             return stack.pop_all(), session
 
-    stack, session = await retried(attempt, options.get("timeout", PATIENCE))
+    stack, session = await retried(attempt, options.timeout)
     async with stack:
         try:
             yield session
@@ -146,19 +119,17 @@ async def _leave(session: Session) -> None:
         return  # the server ends the session when the connection ends
 
 
+@keywords(SessionOptions)
 @asynccontextmanager
-async def connect(url: SmbUrl | str, **options: Unpack[SessionOptions]) -> AsyncIterator[Share]:
+async def connect(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[Share]:
     """Connect to the share of a URL: ``async with smbquic.connect(url, ...) as share``.
 
-    The options are those of `SessionOptions`: `password`, `ca`, `crl`, `insecure`,
-    `client_certificate`, `client_key`, `encryption`, `guest`, `engine`, `congestion`,
-    `tls_ciphers`, `tls_groups`, `datagram_size`, `dns`, `doh_url`, `tickets` and `timeout`. How
-    long each stage took is in the share's `stages`.
+    The options are those of `SessionOptions`. How long each stage took is in the share's `stages`.
     Raises what `open_session` does, and `NotFoundError` or `DeniedError` for the share. The path
     of the URL plays no part: paths are given to the share's methods.
     """
     url = (SmbUrl.parse(url) if isinstance(url, str) else url).need_share()
-    async with open_session(url, **options) as session:
+    async with open_session(url, **vars(options)) as session:
         tree = await session.tree(url.share)
         session.connection.stages.end("tree")
         yield Share(tree)

@@ -2,33 +2,30 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Unpack
 
 from smbquic.api.listen import ListenAddress, listening_on
-from smbquic.client.dial import DialOptions, dialer
+from smbquic.client.dial import dialer
 from smbquic.client.url import SmbUrl
 from smbquic.errors import UrlError
 from smbquic.gateway.relay import Relay
+from smbquic.options.client import RelayOptions
+from smbquic.options.keywords import keywords
 
 
+@keywords(RelayOptions)
 @asynccontextmanager
-async def relay(
-    url: SmbUrl | str,
-    *,
-    listen: str = "tcp://127.0.0.1:0",
-    **options: Unpack[DialOptions],
-) -> AsyncIterator[str]:
+async def relay(url: SmbUrl | str, options: RelayOptions) -> AsyncIterator[str]:
     """Carry every connection to `listen` on to the server of `url`: the URL that it listens on.
 
     The server is tried once before anything is listened for, so that a wrong name or certificate
-    shows at once. The options are those of `DialOptions`. Raises what `open_connection` does, and
+    shows at once. The options are those of `RelayOptions`. Raises what `open_connection` does, and
     `ListenError` for an address that cannot be had.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
-    address = ListenAddress.parse(listen)
+    address = ListenAddress.parse(options.listen)
     if address.transport != "tcp":
-        raise UrlError(f"{listen!r}: a relay listens on tcp://HOST:PORT")
-    upstream = dialer(url, **options)
+        raise UrlError(f"{options.listen!r}: a relay listens on tcp://HOST:PORT")
+    upstream = dialer(url, options)
     trial = await upstream()
     trial.close("only looking whether the server is there")
     await trial.wait_closed()

@@ -20,6 +20,7 @@ from smbquic.errors import HandshakeError
 from smbquic.observe.audit import AuditLog, Sink
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
+from smbquic.options.quic import DEFAULT_CIPHERS, Congestion, EngineName, TicketPolicy
 from smbquic.pki.access import Decision
 from smbquic.pki.explain import days_left
 from smbquic.pki.reload import ServerCertificates
@@ -40,8 +41,6 @@ from smbquic.storage.local import LocalStorage
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
-from smbquic.transport.quic.options import DEFAULT_CIPHERS, Congestion, EngineName
-from smbquic.transport.quic.tickets import TicketPolicy
 from smbquic.wire.negotiate import Dialect
 
 _log = logging.getLogger(__name__)

@@ -15,6 +15,8 @@ from smbquic.cli.loop import run
 from smbquic.cli.output import emit, warn
 from smbquic.client.connection import Connection
 from smbquic.client.url import SmbUrl
+from smbquic.options.client import ConnectionOptions
+from smbquic.options.model import values_of
 from smbquic.pki.explain import EXPIRY_WARNING, days_left
 from smbquic.pki.verification import parse_der
 from smbquic.transport.resolver import SYSTEM
@@ -86,7 +88,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     smbquic ping smb+quic://alice@fs.example      log on too
     """
 
-    logged_on = bool(url.user) or client.guest
+    logged_on = bool(url.user) or client.options.guest
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
@@ -95,7 +97,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
                 connection = session.connection
             else:
                 connection = await stack.enter_async_context(
-                    open_connection(url, **client.connection_options())
+                    open_connection(url, **values_of(client.options, ConnectionOptions))
                 )
             milliseconds = []
             for number in range(count):

@@ -10,10 +10,12 @@ from smbquic.cli.command import command
 from smbquic.cli.failure import ExitCode, exit_code
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable
-from smbquic.client.dial import given_trust, quic_options
+from smbquic.client.dial import given_trust, optional_path, quic_options
 from smbquic.client.probe import failure, probe
 from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step
 from smbquic.client.url import SmbUrl
+from smbquic.options.client import ResolverOptions
+from smbquic.options.model import values_of
 from smbquic.transport.quic import ClientTls
 from smbquic.transport.resolver import Resolver
 
@@ -41,17 +43,9 @@ def probe_command(client: Client, url: SmbUrl) -> None:
     smbquic probe smb+quic://fs.example                 without a logon
     smbquic probe smb+quic://alice@fs.example/data      all of it
     """
-    if client.guest:
+    if client.options.guest:
         raise click.UsageError("probe logs on with a password, and --guest has none: leave it out")
-    options = ProbeOptions(
-        trust=given_trust(client.ca, client.crl),
-        insecure=client.insecure,
-        client=ClientTls(certificate=client.client_cert, key=client.client_key),
-        password=client.password(url) if url.user else None,
-        quic=quic_options(client.dial_options()),
-        resolver=Resolver(client.dns, client.doh_url),
-        timeout=client.timeout,
-    )
+    options = _options(client, url)
 
     async def work() -> list[Result]:
         results = []
@@ -76,6 +70,21 @@ def probe_command(client: Client, url: SmbUrl) -> None:
         raise click.exceptions.Exit(_code(failed))
     if any(each.outcome is Outcome.FAILED for each in results):
         raise click.exceptions.Exit(ExitCode.PARTLY)
+
+
+def _options(client: Client, url: SmbUrl) -> ProbeOptions:
+    given = client.options
+    return ProbeOptions(
+        trust=given_trust(optional_path(given.ca), optional_path(given.crl)),
+        insecure=given.insecure,
+        client=ClientTls(
+            certificate=optional_path(given.client_certificate), key=optional_path(given.client_key)
+        ),
+        password=client.password(url) if url.user else None,
+        quic=quic_options(given),
+        resolver=Resolver(**values_of(given, ResolverOptions)),
+        timeout=given.timeout,
+    )
 
 
 def _code(failed: Result) -> ExitCode:

@@ -8,25 +8,21 @@ import click
 from smbquic.api import relay as api
 from smbquic.api.listen import ListenAddress
 from smbquic.api.stop import stop_event
-from smbquic.cli.client import DIAL_OPTIONS, URL, Client
-from smbquic.cli.command import command, json_option, option
+from smbquic.cli.client import URL, options_of
+from smbquic.cli.command import command, json_option
 from smbquic.cli.loop import run
+from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit
 from smbquic.client.url import SmbUrl
+from smbquic.options.client import RelayOptions
 from smbquic.transport.addresses import is_wildcard
 
 
 @command("relay")
-@option(
-    "--listen",
-    default="tcp://127.0.0.1:4450",
-    show_default=True,
-    metavar="tcp://HOST:PORT",
-    help="Where local clients connect. Port 0 picks a free one.",
-)
+@takes(RelayOptions)
 @click.argument("url", type=URL)
 @json_option
-def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None:
+def relay(url: SmbUrl, *, given: Given, as_json: bool) -> None:
     """Carry local TCP connections to a server over QUIC.
 
     The server's certificate is checked.
@@ -36,10 +32,10 @@ def relay(listen: str, url: SmbUrl, *, as_json: bool, **dialing: object) -> None
     smbclient //127.0.0.1/data -p 4450 -U alice
     mount -t cifs //127.0.0.1/data /mnt -o port=4450,username=alice,vers=3.1.1
     """
-    options = Client(**dialing).dial_options()  # type: ignore[arg-type]
+    options = options_of(RelayOptions, given)
 
     async def work() -> None:
-        async with api.relay(url, listen=listen, **options) as listener:
+        async with api.relay(url, **vars(options)) as listener:
             # Who is told of the relay may end it at once.
             with stop_event() as stop:
                 if as_json:
@@ -68,7 +64,3 @@ def _announce(listener: str, url: SmbUrl) -> None:
             " (ours do with --pipes-over-quic)"
         )
     sys.stdout.flush()
-
-
-for _option in DIAL_OPTIONS:
-    relay = _option(relay)

@@ -31,6 +31,7 @@ from smbquic.errors import EXAMPLE_PORT, ListenError, PkiError, SmbError
 from smbquic.observe.audit import RotatingFile, Sink, open_sink
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.quic import Congestion, EngineName
 from smbquic.options.server import DEFAULT_LISTEN
 from smbquic.pki.authority import Purpose, general_name
 from smbquic.pki.checks import CertificateError
@@ -47,7 +48,6 @@ from smbquic.protocol.settings import (
     SigningPolicy,
 )
 from smbquic.transport.addresses import is_ip_address, is_wildcard
-from smbquic.transport.quic.options import Congestion, EngineName
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)

@@ -7,7 +7,8 @@ finds the connection in smbclient's cache, where one over TCP would be.
 
 import uuid
 from concurrent.futures import CancelledError, Future
-from typing import Any, Unpack
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
 
 from smbclient._pool import _SMB_CONNECTIONS, ClientConfig  # type: ignore[import-untyped]
 from smbprotocol.connection import Connection  # type: ignore[import-untyped]
@@ -16,9 +17,11 @@ from smbprotocol.session import Session  # type: ignore[import-untyped]
 from smbprotocol.transport import Tcp  # type: ignore[import-untyped]
 
 from smbquic.client.background import LoopThread
-from smbquic.client.dial import PATIENCE, DialOptions, dialer
+from smbquic.client.dial import dialer
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConnectionClosed
+from smbquic.options.client import DialOptions
+from smbquic.options.keywords import keywords
 from smbquic.transport.base import MessageTransport
 
 KEEP_ALIVE = 10
@@ -51,8 +54,7 @@ class QuicTransport:
     def connect(self) -> None:
         """Connect. Raises `PkiError`, `ConnectError`, `HandshakeError`, `EngineError`."""
         url = SmbUrl("quic", self.server, self.port)
-        options: DialOptions = {**self._options, "timeout": self.timeout}
-        dial = dialer(url, **options)
+        dial = dialer(url, replace(self._options, timeout=self.timeout))
         self._loop = LoopThread(f"smbquic-{self.server}:{self.port}")
         try:
             self._transport = self._loop.run(dial())
@@ -146,32 +148,39 @@ class QuicConnection(Connection):  # type: ignore[misc]
             )
 
 
-def register(
-    host: str,
-    port: int = 443,
-    *,
-    username: str | None = None,
-    password: str | None = None,
-    encrypt: bool = False,
-    connection_cache: "dict[str, Any] | None" = None,
-    **options: Unpack[DialOptions],
-) -> QuicConnection:
+@dataclass(frozen=True)
+class RegisterOptions(DialOptions):
+    """Where the server listens, and who logs on there."""
+
+    port: int = 443
+    _: KW_ONLY
+    username: str | None = None
+    password: str | None = None
+    encrypt: bool = False
+    connection_cache: dict[str, Any] | None = None
+
+
+@keywords(RegisterOptions)
+def register(host: str, options: RegisterOptions) -> QuicConnection:
     r"""Connect and log on, so that smbclient's functions use this connection for ``\\host\...``.
 
     It stands in `connection_cache` (smbclient's own by default) both for `port` and for 445,
-    which smbclient's functions assume. The options are those of `DialOptions`. Raises
+    which smbclient's functions assume. The options are those of `RegisterOptions`. Raises
     `TransportError`, `PkiError` or `EngineError` of ours, `SMBException` of smbprotocol's where the
     logon fails. Call it again after the connection was lost.
     """
-    cache = _SMB_CONNECTIONS if connection_cache is None else connection_cache
+    cache = options.connection_cache
+    cache = _SMB_CONNECTIONS if cache is None else cache
     guid = ClientConfig().client_guid
-    connection = QuicConnection(guid, host, port, options=options)
-    connection.connect(timeout=options.get("timeout", PATIENCE))
+    connection = QuicConnection(guid, host, options.port, options=options)
+    connection.connect(timeout=options.timeout)
     try:
-        Session(connection, username, password, require_encryption=encrypt).connect()
+        Session(
+            connection, options.username, options.password, require_encryption=options.encrypt
+        ).connect()
     except BaseException:
         connection.disconnect(close=False)
         raise
-    for key in (port, 445):
+    for key in (options.port, 445):
         cache[f"{host.lower()}:{key}"] = connection
     return connection

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from smbquic.options.model import Option, Options
 from smbquic.options.quic import EngineOptions, TlsOptions
@@ -76,6 +77,11 @@ class TrustOptions(Options):
         ),
     ] = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.client_certificate is None) != (self.client_key is None):
+            raise ValueError("a client certificate and its key come together")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResolverOptions(Options):
@@ -99,6 +105,17 @@ class ResolverOptions(Options):
         ),
     ] = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dns != "system" and self.doh_url is None:
+            raise ValueError(f"dns {self.dns} needs the URL of a server for DNS over HTTPS")
+        if self.doh_url is not None:
+            parts = urlsplit(self.doh_url)
+            if parts.scheme != "https" or not parts.hostname:
+                raise ValueError(
+                    f"{self.doh_url} is no URL of a server for DNS over HTTPS: https://…"
+                )
+
 
 @dataclass(frozen=True, kw_only=True)
 class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
@@ -110,7 +127,7 @@ class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
             "How long to wait until the server has answered.\n\nA server that takes no more"
             " connections now is asked again meanwhile.",
             unit="seconds",
-            metavar="SECONDS",
+            minimum=0.1,
             heading=_CONNECTION,
             flag="--timeout",
         ),
@@ -150,3 +167,17 @@ class SessionOptions(ConnectionOptions):
         str | None,
         Option("The user's password, in the place of one in the URL."),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayOptions(DialOptions):
+    """And where a relay listens for those whom it connects to the server."""
+
+    listen: Annotated[
+        str,
+        Option(
+            "Where local clients connect. Port 0 picks a free one.",
+            metavar="tcp://HOST:PORT",
+            flag="--listen",
+        ),
+    ] = "tcp://127.0.0.1:4450"

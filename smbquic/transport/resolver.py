@@ -10,15 +10,14 @@ import logging
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 from smbquic.errors import ConnectError
+from smbquic.options.client import ResolverOptions
 from smbquic.transport.addresses import Address, is_ip_address
 from smbquic.transport.addresses import resolve as ask_system
 
-DnsMode = Literal["system", "doh", "doh-only"]
-"""`doh` falls back to the system where the server does not answer, `doh-only` does not."""
 SYSTEM = "system"
 """Who answered, when it was the system, or when nobody had to be asked."""
 PATIENCE = 5.0
@@ -35,26 +34,13 @@ class Resolution:
     by: str = SYSTEM
 
 
-@dataclass(frozen=True, slots=True)
-class Resolver:
-    """Whom to ask. `url` is a server's for DNS over HTTPS, as in https://dns.example/dns-query.
+@dataclass(frozen=True, kw_only=True)
+class Resolver(ResolverOptions):
+    """Asks whom the options name.
 
-    Its certificate is judged by the system's authorities, and its own name is the system's to
-    resolve. Raises `ValueError` for a mode without the server that it needs.
+    The certificate of a server for DNS over HTTPS is judged by the system's authorities, and its
+    own name is the system's to resolve.
     """
-
-    mode: DnsMode = "system"
-    url: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.mode not in get_args(DnsMode):
-            raise ValueError(f"dns is one of {', '.join(get_args(DnsMode))}")
-        if self.mode != "system" and self.url is None:
-            raise ValueError(f"dns {self.mode} needs the URL of a server for DNS over HTTPS")
-        if self.url is not None:
-            parts = urlsplit(self.url)
-            if parts.scheme != "https" or not parts.hostname:
-                raise ValueError(f"{self.url} is no URL of a server for DNS over HTTPS: https://…")
 
     async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> Resolution:
         """All addresses of `host`, the best first. Raises `ConnectError` for one that has none.
@@ -62,25 +48,25 @@ class Resolver:
         Addresses and `localhost` are nobody else's business ([RFC6761] 6.3).
         """
         local = is_ip_address(host.partition("%")[0]) or host.lower() == "localhost"
-        if self.mode == "system" or self.url is None or local:
+        if self.dns == "system" or self.doh_url is None or local:
             return Resolution(await ask_system(host, port, kind))
         try:
-            found = await _ask(self.url, host)
+            found = await _ask(self.doh_url, host)
         except _UnansweredError as error:
-            if self.mode == "doh-only":
+            if self.dns == "doh-only":
                 raise ConnectError(
-                    f"the name {host!r} cannot be resolved: {self.url} did not answer ({error});"
-                    " nobody else may be asked"
+                    f"the name {host!r} cannot be resolved: {self.doh_url} did not answer"
+                    f" ({error}); nobody else may be asked"
                 ) from error
-            logger.warning("%s did not answer, so the system is asked: %s", self.url, error)
+            logger.warning("%s did not answer, so the system is asked: %s", self.doh_url, error)
             return Resolution(await ask_system(host, port, kind))
         if not found:
-            raise ConnectError(f"the name {host!r} has no address, says {self.url}: check it")
+            raise ConnectError(f"the name {host!r} has no address, says {self.doh_url}: check it")
         rows = [(await ask_system(each, port, kind))[0] for each in found]
-        return Resolution(rows, self.url)
+        return Resolution(rows, self.doh_url)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Known(Resolver):
     """Asks nobody: the answer is known already."""
 

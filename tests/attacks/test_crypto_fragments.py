@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from aioquic.quic.packet import QuicErrorCode
 
+from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.aioquic.reassembly import MAX_CRYPTO_SEGMENTS
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.options import EngineName, QuicOptions
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ServerTls
 from tests.attacks.quic_packets import Initials, crypto_frame, packed

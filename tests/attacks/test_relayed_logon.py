@@ -15,13 +15,13 @@ from smbquic.auth.spnego.initiator import Initiator
 from smbquic.errors import AuthenticationError, ConnectionClosed, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
 from smbquic.protocol.settings import DIALECTS, ClientSettings
 from smbquic.transport import tcp
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.options import EngineName
 from smbquic.wire.header import HeaderFlags
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect

@@ -25,6 +25,7 @@ from smbquic.auth.initiator import new_initiator
 from smbquic.cli import status
 from smbquic.client.dial import client_tls
 from smbquic.errors import SmbError, TransportError
+from smbquic.options.client import TrustOptions
 from smbquic.pki import init
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
@@ -147,7 +148,7 @@ class Live:
         port = self.server.ports[kind]
         if kind == "tcp":
             return partial(tcp.connect, "127.0.0.1", port, timeout=PATIENCE)
-        trust = client_tls(ca=self.server.pki.ca)
+        trust = client_tls(TrustOptions(ca=self.server.pki.ca))
         return partial(quic.connect, "127.0.0.1", port, trust=trust, timeout=PATIENCE)
 
     async def _play_datagrams(self, row: Row, scripts: _Scripts) -> None:

@@ -18,6 +18,7 @@ from smbquic.client.requests import SHARE_ALL
 from smbquic.client.session import Session, Tree
 from smbquic.client.url import SmbUrl
 from smbquic.errors import SmbError
+from smbquic.options.client import TrustOptions
 from smbquic.protocol.client import Response
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import ClientSettings
@@ -92,7 +93,7 @@ async def caching(
 ) -> AsyncIterator[Caching]:
     """Connect to a share, as a client that may have been there before."""
     where = SmbUrl.parse(url)
-    transport = await dial(where, tls=client_tls(ca=ca))
+    transport = await dial(where, tls=client_tls(TrustOptions(ca=ca)))
     settings = ClientSettings(client_guid=client_guid or os.urandom(16))
     connection = await Listening.open(transport, settings, server_name=where.host)
     try:

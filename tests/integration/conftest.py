@@ -8,10 +8,10 @@ from typing import Any, cast, get_args
 import pytest
 import uvloop
 
+from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
-from smbquic.transport.quic.options import EngineName
 
 PAIRINGS = ("aioquic", "qh3", "aioquic-qh3", "qh3-aioquic")
 """The engines of client and server; one name stands for both."""

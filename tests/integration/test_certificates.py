@@ -18,13 +18,15 @@ from smbquic.client.dial import client_tls
 from smbquic.client.session import Session
 from smbquic.errors import HandshakeError, TransportError
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.client import TrustOptions
+from smbquic.options.quic import EngineName
 from smbquic.pki import CertificateFiles, PkiError, Purpose
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.aioquic import configuration as aioquic
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
-from smbquic.transport.quic.options import EngineName, QuicOptions
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
 from tests.certificates import bad, good
 from tests.certificates.bad import Bad
@@ -145,7 +147,7 @@ async def test_a_bad_server_is_refused(
         assert any(row.at_start in text for text in said) if row.at_start else not said
 
         with pytest.raises(HandshakeError) as refused:
-            await talk(running, client_tls(ca=ca, crl=crl), row.asked, engine)
+            await talk(running, client_tls(TrustOptions(ca=ca, crl=crl)), row.asked, engine)
         assert (refused.value.reason, refused.value.by_peer) == (row.reason, False)
         assert row.words(Purpose.SERVER) in str(refused.value)
 
@@ -156,7 +158,7 @@ async def test_a_bad_server_is_refused(
         nothing_came_of_it(running, records)
 
         running.reload([identity(better)])
-        await talk(running, client_tls(ca=ca), NAME, engine)
+        await talk(running, client_tls(TrustOptions(ca=ca)), NAME, engine)
         if row.at_start and not row.warns:
             with pytest.raises(PkiError, match=re.escape(row.at_start)):
                 running.reload([identity(files)])
@@ -195,7 +197,7 @@ async def test_a_server_that_does_not_start_would_be_refused_as_well(
         )
     listener.on_failed = lambda address, error, peer: failures.put_nowait(error)
     with pytest.raises(HandshakeError) as refused:
-        await connect(listener.url, client_tls(ca=ca, crl=crl), row.asked, engine)
+        await connect(listener.url, client_tls(TrustOptions(ca=ca, crl=crl)), row.asked, engine)
     assert refused.value.reason == row.reason
     assert row.words(Purpose.SERVER) in str(refused.value)
     failure = await asyncio.wait_for(failures.get(), PATIENCE)
@@ -206,7 +208,7 @@ async def test_a_server_that_does_not_start_would_be_refused_as_well(
 
     better = world().leaf(Purpose.SERVER).write(tmp_path, "better")
     listener.reload(quic.ServerTls(better.certificate, better.key))
-    transport = await connect(listener.url, client_tls(ca=ca), NAME, engine)
+    transport = await connect(listener.url, client_tls(TrustOptions(ca=ca)), NAME, engine)
     await asyncio.wait_for(accepted.get(), PATIENCE)
     transport.close()
     await transport.wait_closed()
@@ -289,8 +291,10 @@ async def test_a_bad_client_is_refused(
 def showing(ca: Path, files: CertificateFiles | None) -> quic.ClientTls:
     """A client that shows a certificate."""
     if files is None:
-        return client_tls(ca=ca)
-    return client_tls(ca=ca, certificate=files.certificate, key=files.key)
+        return client_tls(TrustOptions(ca=ca))
+    return client_tls(
+        TrustOptions(ca=ca, client_certificate=files.certificate, client_key=files.key)
+    )
 
 
 # And those that are good.
@@ -307,7 +311,7 @@ async def test_a_good_server_is_accepted(
     async with serving(tmp_path, identity(files), records, engine) as running:
         said = [text for text in caplog.messages if str(files.certificate) in text]
         assert any(row.warned in text for text in said) if row.warned else not said
-        await talk(running, client_tls(ca=ca, crl=crl), row.asked, engine)
+        await talk(running, client_tls(TrustOptions(ca=ca, crl=crl)), row.asked, engine)
     assert [record["user"] for record in records.of("logon")] == ["alice"]
 
 

@@ -14,10 +14,10 @@ import pytest
 import smbquic
 from smbquic.api.relay import relay
 from smbquic.errors import SourceChangedError
+from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.server.share import Share as ServedShare
 from smbquic.storage.local import LocalStorage
-from smbquic.transport.quic.options import EngineName
 from smbquic.wire.fscc.attributes import FileAttributes
 
 
@@ -113,7 +113,9 @@ async def test_sessions_are_resumed_with_shares_that_the_server_takes(
 async def test_a_relay_resumes_sessions(root: Path, pki: PkiDirectory, engine: EngineName) -> None:
     async with served(root, pki, "quic://localhost:0") as serving:
         server = serving.listeners[0].rpartition(":")[2]
-        async with relay(f"smb+quic://localhost:{server}", ca=pki.ca, engine=engine) as local:
+        async with relay(
+            f"smb+quic://localhost:{server}", ca=pki.ca, engine=engine, listen="tcp://127.0.0.1:0"
+        ) as local:
             url = f"smb://alice@127.0.0.1:{local.rpartition(':')[2]}/data"
             async with smbquic.connect(url, password="secret") as share:
                 await share.write_bytes("file", b"content")

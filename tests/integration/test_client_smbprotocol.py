@@ -16,6 +16,7 @@ from smbprotocol.exceptions import (  # type: ignore[import-untyped]
 
 from smbquic import EngineError, HandshakeError, sync
 from smbquic.client.smbprotocol import QuicConnection, QuicTransport, register
+from smbquic.options.client import DialOptions
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.client import ClientConnection
 from smbquic.protocol.settings import ClientSettings
@@ -126,7 +127,7 @@ def test_registering_again_takes_the_place(
 
 def test_a_message_is_not_lost_by_waiting_in_vain(port: int, pki: PkiDirectory) -> None:
     """smbprotocol sends an ECHO when `recv` raises TimeoutError, and then calls it again."""
-    transport = QuicTransport("localhost", port, 10.0, {"ca": pki.ca})
+    transport = QuicTransport("localhost", port, 10.0, DialOptions(ca=pki.ca))
     transport.connect()
     with pytest.raises(TimeoutError):
         transport.recv(0)

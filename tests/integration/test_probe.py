@@ -124,7 +124,7 @@ async def test_a_name_that_is_asked_for_over_https(
     port = where.rpartition(":")[2]
     async with running_name_server(pki) as names:
         names.addresses["fs.example"] = ["127.0.0.1"]
-        asked = Resolver("doh-only", names.url)
+        asked = Resolver(dns="doh-only", doh_url=names.url)
 
         results = await probed(
             pki, f"{scheme}://alice@fs.example:{port}/data", password=PASSWORD, resolver=asked
@@ -341,7 +341,7 @@ async def both(
 
         def called(*addresses: str) -> Resolver:
             names.addresses["fs.example"] = list(addresses)
-            return Resolver("doh-only", names.url)
+            return Resolver(dns="doh-only", doh_url=names.url)
 
         yield called
 
@@ -367,7 +367,7 @@ async def test_one_family_is_filtered(
         results = await probed(pki, url, password=PASSWORD, resolver=asked, timeout=2.0)
         command_said = await command(
             *(url, "--ca", str(pki.ca), "--json", "--timeout", "2"),
-            *("--dns", "doh-only", "--doh-url", str(asked.url)),
+            *("--dns", "doh-only", "--doh-url", str(asked.doh_url)),
             code=1,
         )
 

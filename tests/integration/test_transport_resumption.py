@@ -15,12 +15,18 @@ from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport, Peer
-from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketStore
+from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketCache, TicketStore
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
 """For a server that asks for a client's certificate, which qh3 cannot."""
 one_server = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=True)
 """For a server whose client is none of ours."""
+
+
+def cache_of(trust: quic.ClientTls) -> TicketCache:
+    """What a client remembers."""
+    assert isinstance(trust.tickets, TicketCache)
+    return trust.tickets
 
 
 class Ends:
@@ -201,7 +207,7 @@ async def test_a_ticket_that_the_server_will_not_take_costs_nothing_but_time(
 async def test_a_ticket_that_was_tampered_with_is_unknown(ends: Ends) -> None:
     await ends.listen()
     await ends.visit()
-    session = ends.trust.tickets._tickets[0][1].session
+    session = cache_of(ends.trust)._tickets[0][1].session
     session.ticket = bytes([session.ticket[0] ^ 1]) + session.ticket[1:]
 
     assert not (await ends.visit()).resumed
@@ -210,7 +216,7 @@ async def test_a_ticket_that_was_tampered_with_is_unknown(ends: Ends) -> None:
 async def test_a_ticket_without_its_secret_is_refused(ends: Ends) -> None:
     await ends.listen()
     await ends.visit()
-    session = ends.trust.tickets._tickets[0][1].session
+    session = cache_of(ends.trust)._tickets[0][1].session
     session.resumption_secret = bytes(len(session.resumption_secret))
 
     with pytest.raises(HandshakeError):
@@ -244,7 +250,7 @@ async def test_whoever_must_show_a_certificate_must_show_it_each_time(
     peers = [await ends.visit(trust=trust) for _ in range(2)]
 
     assert [peer.resumed for peer in peers] == [False, False]
-    assert len(trust.tickets) == 0
+    assert len(cache_of(trust)) == 0
     assert all(len(peer.certificates) == 2 for peer in ends.accepted)
 
 
@@ -252,7 +258,7 @@ async def test_whoever_must_show_a_certificate_must_show_it_each_time(
 async def test_a_ticket_from_before_does_not_get_around_the_demand(ends: Ends) -> None:
     await ends.listen()
     await ends.visit()
-    assert len(ends.trust.tickets) == 1
+    assert len(cache_of(ends.trust)) == 1
     ends.listener.reload(ends.demanding)
 
     with pytest.raises(HandshakeError) as caught:
@@ -269,17 +275,17 @@ async def test_a_ticket_for_one_name_does_not_open_another(
     await ends.listen(quic.ServerNames({**names, "inner.test": ends.demanding}))
     await ends.visit()
     trust = ends.trust
-    (key, ticket) = trust.tickets._tickets[0]
+    (key, ticket) = cache_of(trust)._tickets[0]
     engine, _, *rest = key
     ticket.session.server_name = "inner.test"
-    trust.tickets._tickets[0] = ((engine, "inner.test", *rest), replace(ticket))
+    cache_of(trust)._tickets[0] = ((engine, "inner.test", *rest), replace(ticket))
     lenient = quic.ClientTls(ca=trust.ca, verify=lambda chain, name: None)
-    lenient.tickets._tickets.extend(trust.tickets._tickets)
+    cache_of(lenient)._tickets.extend(cache_of(trust)._tickets)
 
     with pytest.raises(HandshakeError) as caught:
         await ends.pairing.connect("127.0.0.1", ends.port, trust=lenient, server_name="inner.test")
     assert caught.value.reason == "no-certificate"
-    assert len(lenient.tickets) == 0
+    assert len(cache_of(lenient)) == 0
 
 
 # Data ahead of the handshake.

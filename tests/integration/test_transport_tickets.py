@@ -15,11 +15,10 @@ from aioquic.quic.events import QuicEvent, StreamDataReceived
 
 import smbquic
 from smbquic.api.server import Serving
+from smbquic.options.quic import EngineName, TicketPolicy
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.client import ClientConnection
 from smbquic.protocol.settings import ClientSettings
-from smbquic.transport.quic.options import EngineName
-from smbquic.transport.quic.tickets import TicketPolicy
 
 BOTH = [1, 0]
 """What a TLS library offers by itself: psk_dhe_ke, and psk_ke, as GnuTLS does."""

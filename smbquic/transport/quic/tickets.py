@@ -9,7 +9,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
+
+from smbquic.options.client import Tickets
+from smbquic.options.quic import TicketPolicy
 
 LONGEST = 7 * 86400.0
 """Seconds that a client may keep a ticket, whatever its server says ([RFC8446] 4.6.1)."""
@@ -18,8 +21,6 @@ SERVER_TICKETS = 4096
 SERVER_LIFETIME = 86400.0
 """Seconds; what the engines tell the clients."""
 
-TicketPolicy = Literal["auto", "always", "never"]
-"""Which clients a server gives tickets: `auto` leaves out those that may break on one."""
 _PSK_KE, _PSK_DHE_KE = 0, 1
 
 Key = tuple[object, ...]
@@ -72,7 +73,7 @@ class Resumption:
     `accepts` judges the certificates that a session stands on as if they were shown again.
     """
 
-    cache: TicketCache
+    cache: Tickets
     key: Key
     accepts: Callable[[tuple[bytes, ...]], bool]
 

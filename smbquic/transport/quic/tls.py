@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smbquic.errors import ConnectError, HandshakeError, TransportError
+from smbquic.options.client import Tickets
+from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
-from smbquic.transport.quic.tickets import TicketCache, TicketPolicy, TicketStore
+from smbquic.transport.quic.tickets import TicketCache, TicketStore
 
 ALPN = "smb"
 
@@ -46,7 +48,7 @@ class ClientTls:
     certificate: Path | None = None
     key: Path | None = None
     verify: VerifyServer | None = None
-    tickets: TicketCache = field(default_factory=TicketCache, repr=False, compare=False)
+    tickets: Tickets = field(default_factory=TicketCache, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from smbquic.client.dial import client_tls, dial, dialer, optional_path
 from smbquic.client.url import SmbUrl
 from smbquic.errors import EngineError, HandshakeError, PkiError
+from smbquic.options.client import DialOptions, TrustOptions
 from smbquic.pki import FaultyPki, PkiDirectory
 from smbquic.pki.faults import Fault
 from smbquic.pki.files import load_certificates
@@ -30,7 +31,7 @@ def test_without_a_ca_the_system_is_asked_when_there_is_something_to_judge(
         return Trust(())
 
     monkeypatch.setattr(Trust, "system", system)
-    tls = client_tls()
+    tls = client_tls(TrustOptions())
     assert tls.ca is None
     assert not tls.insecure
     assert asked == []
@@ -42,7 +43,7 @@ def test_without_a_ca_the_system_is_asked_when_there_is_something_to_judge(
 
 
 def test_a_ca_judges_strictly(pki: PkiDirectory, bad_pki: FaultyPki) -> None:
-    tls = client_tls(ca=str(pki.ca))
+    tls = client_tls(TrustOptions(ca=str(pki.ca)))
     assert tls.ca == pki.ca
     assert tls.verify is not None
     chain = chain_of(pki.server.certificate)
@@ -55,30 +56,35 @@ def test_a_ca_judges_strictly(pki: PkiDirectory, bad_pki: FaultyPki) -> None:
 
 
 def test_insecure_trusts_anybody_whatever_else_is_said(pki: PkiDirectory) -> None:
-    tls = client_tls(ca=pki.ca, insecure=True)
+    tls = client_tls(TrustOptions(ca=pki.ca, insecure=True))
     assert tls.insecure
     assert tls.verify is None
 
 
 def test_a_client_certificate(pki: PkiDirectory) -> None:
     files = pki.client
-    tls = client_tls(ca=pki.ca, certificate=str(files.certificate), key=files.key)
+    tls = client_tls(
+        TrustOptions(ca=pki.ca, client_certificate=str(files.certificate), client_key=files.key)
+    )
     assert (tls.certificate, tls.key) == (files.certificate, files.key)
     with pytest.raises(ValueError, match="come together"):
-        client_tls(certificate=files.certificate)
+        client_tls(TrustOptions(client_certificate=files.certificate))
 
 
 def test_a_ca_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     with pytest.raises(PkiError, match=r"ca\.pem"):
-        client_tls(ca=tmp_path / "ca.pem")
+        client_tls(TrustOptions(ca=tmp_path / "ca.pem"))
     with pytest.raises(PkiError, match="revocation list"):
-        client_tls(crl=tmp_path / "ca.pem")
+        client_tls(TrustOptions(crl=tmp_path / "ca.pem"))
 
 
 def test_what_is_revoked_is_refused(pki: PkiDirectory, bad_pki: FaultyPki) -> None:
     revoked = chain_of(bad_pki.server(Fault.REVOKED).certificate)
-    careless, careful = client_tls(ca=pki.ca), client_tls(ca=pki.ca, crl=str(bad_pki.crl))
+    careless, careful = (
+        client_tls(TrustOptions(ca=pki.ca)),
+        client_tls(TrustOptions(ca=pki.ca, crl=str(bad_pki.crl))),
+    )
     assert careless.verify is not None
     assert careful.verify is not None
     careless.verify(revoked, "localhost")
@@ -91,7 +97,7 @@ def test_the_systems_authorities_may_have_revocation_lists(
     pki: PkiDirectory, bad_pki: FaultyPki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
-    tls = client_tls(crl=bad_pki.crl)
+    tls = client_tls(TrustOptions(crl=bad_pki.crl))
     assert tls.verify is not None
     with pytest.raises(HandshakeError) as caught:
         tls.verify(chain_of(bad_pki.server(Fault.REVOKED).certificate), "localhost")
@@ -111,7 +117,7 @@ async def test_the_url_says_which_transport(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(tcp, "connect", connect)
     monkeypatch.setattr(quic, "connect", connect)
-    tls, options = client_tls(insecure=True), QuicOptions(engine="qh3")
+    tls, options = client_tls(TrustOptions(insecure=True)), QuicOptions(engine="qh3")
     more: dict[str, Any] = {"options": options, "resolver": Resolver()}
     await dial(SmbUrl.parse("smb://h/s"), timeout=3, **more)
     await dial(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4, **more)
@@ -131,9 +137,8 @@ async def test_a_dialer_passes_on_what_it_was_told(
 
     monkeypatch.setattr(quic, "connect", connect)
     url, files = SmbUrl.parse("smb+quic://h"), pki.client
-    await dialer(url)()
-    await dialer(
-        url,
+    await dialer(url, DialOptions())()
+    options = DialOptions(
         insecure=True,
         client_certificate=files.certificate,
         client_key=str(files.key),
@@ -143,7 +148,8 @@ async def test_a_dialer_passes_on_what_it_was_told(
         tls_groups=["P-384", "P-256"],
         datagram_size=1300,
         timeout=3,
-    )()
+    )
+    await dialer(url, options)()
     plain, told = called
     assert (plain["options"], plain["timeout"]) == (QuicOptions(), 10)
     assert not plain["trust"].insecure
@@ -155,11 +161,13 @@ async def test_a_dialer_passes_on_what_it_was_told(
         ciphers=("AES-256-GCM",),
         groups=("P-384", "P-256"),
     )
-    assert told["trust"] == client_tls(insecure=True, certificate=files.certificate, key=files.key)
+    assert told["trust"] == client_tls(options)
     assert told["timeout"] == 3
 
 
 async def test_what_no_engine_can_do_is_said_before_anything_is_sent() -> None:
-    connect = dialer(SmbUrl.parse("smb+quic://nowhere.invalid"), engine="qh3", congestion="bbr")
+    connect = dialer(
+        SmbUrl.parse("smb+quic://nowhere.invalid"), DialOptions(engine="qh3", congestion="bbr")
+    )
     with pytest.raises(EngineError, match="no congestion control bbr: use the engine aioquic"):
         await connect()

@@ -52,7 +52,7 @@ async def addresses(resolver: Resolver, host: str = NAME) -> tuple[list[str], st
 async def test_the_server_answers_and_is_named(names: NameServer, system: list[str]) -> None:
     names.addresses[NAME] = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"]
 
-    (first, *others), by = await addresses(Resolver("doh-only", names.url))
+    (first, *others), by = await addresses(Resolver(dns="doh-only", doh_url=names.url))
 
     # Of one name's addresses in one family, DNS keeps no order.
     assert (first, sorted(others)) == ("2001:db8::1", ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
@@ -66,14 +66,14 @@ async def test_an_alias_is_followed(names: NameServer) -> None:
     names.alias[NAME] = "host.example"
     names.addresses["host.example"] = ["192.0.2.9"]
 
-    assert (await addresses(Resolver("doh", names.url)))[0] == ["192.0.2.9"]
+    assert (await addresses(Resolver(dns="doh", doh_url=names.url)))[0] == ["192.0.2.9"]
 
 
 async def test_one_family_is_enough(names: NameServer) -> None:
     names.addresses[NAME] = ["192.0.2.1"]
     names.failing = {"AAAA"}
 
-    assert (await addresses(Resolver("doh-only", names.url)))[0] == ["192.0.2.1"]
+    assert (await addresses(Resolver(dns="doh-only", doh_url=names.url)))[0] == ["192.0.2.1"]
 
 
 @pytest.mark.parametrize("mode", ["doh", "doh-only"])
@@ -84,7 +84,7 @@ async def test_no_is_an_answer(
     names.rcode = rcode
 
     with pytest.raises(ConnectError, match=f"'{NAME}' has no address, says https://localhost"):
-        await addresses(Resolver(mode, names.url))
+        await addresses(Resolver(dns=mode, doh_url=names.url))
 
     assert NAME not in system
 
@@ -112,11 +112,11 @@ async def test_a_server_that_cannot_say(
             url = f"https://localhost:{taken.getsockname()[1]}/dns-query"
 
     with pytest.raises(ConnectError, match=rf"{url} did not answer .*nobody else"):
-        await addresses(Resolver("doh-only", url))
+        await addresses(Resolver(dns="doh-only", doh_url=url))
     assert NAME not in system
 
     with caplog.at_level(logging.WARNING):
-        assert await addresses(Resolver("doh", url)) == (["198.51.100.7"], "system")
+        assert await addresses(Resolver(dns="doh", doh_url=url)) == (["198.51.100.7"], "system")
     assert "so the system is asked" in caplog.text
 
 
@@ -128,7 +128,7 @@ def bad_authority(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "LOCALHOST"])
 async def test_what_is_here_is_nobodys_business(names: NameServer, host: str) -> None:
-    found, by = await addresses(Resolver("doh-only", names.url), host)
+    found, by = await addresses(Resolver(dns="doh-only", doh_url=names.url), host)
 
     assert found[0] in ("127.0.0.1", "::1")
     assert by == "system"
@@ -150,11 +150,11 @@ async def test_the_system_by_default(system: list[str]) -> None:
 )
 def test_what_makes_no_sense(mode: Any, url: str | None, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        Resolver(mode, url)
+        Resolver(dns=mode, doh_url=url)
 
 
 async def test_without_dnspython(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dns.rdatatype", None)
 
     with pytest.raises(ConnectError, match=r"pip install 'smbquic\[doh\]'"):
-        await addresses(Resolver("doh", "https://dns.example/dns-query"))
+        await addresses(Resolver(dns="doh", doh_url="https://dns.example/dns-query"))

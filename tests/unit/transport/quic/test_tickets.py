@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.tickets import (
     LONGEST,
     SERVER_LIFETIME,
     Resumption,
     Ticket,
     TicketCache,
-    TicketPolicy,
     TicketStore,
 )
 from tests.unit.clock import Clock

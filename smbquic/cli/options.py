@@ -1,0 +1,142 @@
+"""The command line's options that are those of the model: `smbquic.options`."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import wraps
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from smbquic.cli.command import OWN, option
+from smbquic.options.kinds import Choice, File, Names, Number, Switch, Texts
+from smbquic.options.model import Declared, declared
+
+Given = Mapping[type, Mapping[str, Any]]
+"""What was given on the command line, or by the environment: by class of options, and by name."""
+
+Command = Callable[..., Any]
+
+
+class NamesType(click.ParamType[tuple[str, ...]]):
+    """Some of a few names, parted by commas, the preferred first."""
+
+    name = "name,..."
+
+    def __init__(self, known: Collection[str]) -> None:
+        self._known = known
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Take them apart; one that is not known is a usage error."""
+        names = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        for name in names:
+            if name not in self._known:
+                self.fail(f"{name!r} is none of {', '.join(self._known)}", param, ctx)
+        return names
+
+
+def takes(*groups: type, files_exist: bool = False) -> Callable[[Command], Command]:
+    """Give a command the options of some classes; what was given becomes its argument `given`.
+
+    With `files_exist`, a file that is not there is a usage error.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        @click.pass_context
+        def with_given(context: click.Context, /, *arguments: Any, **values: Any) -> Any:
+            given = {group: _given(context, group, values) for group in groups}
+            return command(*arguments, given=given, **values)
+
+        decorated: Command = with_given
+        for group in reversed(groups):
+            for each in reversed(list(_with_flags(group))):
+                decorated = _option(each, files_exist=files_exist)(decorated)
+        return decorated
+
+    return decorate
+
+
+def _with_flags(group: type) -> Iterator[Declared]:
+    return (each for each in declared(group).values() if each.option.flag)
+
+
+def _given(context: click.Context, group: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of a class out of `values`; the values of those that were given."""
+    found = {}
+    for each in _with_flags(group):
+        value = values.pop(each.name)
+        if context.get_parameter_source(each.name) is not ParameterSource.DEFAULT:
+            found[each.name] = _value(each, value)
+    return found
+
+
+def _value(declared: Declared, value: Any) -> Any:
+    """What a value means to the program."""
+    match declared.kind:
+        case Switch(on, off):
+            return off if declared.default == on else on
+        case Choice(values):
+            return values[value]
+        case File("written") if str(value) == "-":
+            return None
+    return value
+
+
+def _option(declared: Declared, *, files_exist: bool) -> Callable[[Command], Command]:
+    """The option of click's."""
+    about, attributes = declared.option, _attributes(declared, files_exist=files_exist)
+    if about.metavar:
+        attributes["metavar"] = about.metavar
+    if about.environment:
+        attributes |= {"envvar": about.environment, "show_envvar": True}
+    return option(
+        about.flag,
+        declared.name,
+        heading=about.heading or OWN,
+        help=_help(declared),
+        show_default=about.default or True,
+        **attributes,
+    )
+
+
+def _attributes(declared: Declared, *, files_exist: bool) -> dict[str, Any]:
+    """How click reads the values of a kind."""
+    default = None if declared.required else declared.default
+    match declared.kind:
+        case Switch():
+            return {"is_flag": True, "default": False}
+        case Number() as number:
+            kind = _range(number)
+            return {"type": kind, "default": default, "metavar": number.unit.upper() or None}
+        case Choice() as choice:
+            name = None if default is None else choice.name(default)
+            return {"type": click.Choice(list(choice.values)), "default": name}
+        case Names(choices=choices):
+            return {"type": NamesType(choices), "default": ",".join(default or ()) or None}
+        case Texts():
+            return {"multiple": True, "default": default}
+        case File(use):
+            exists = files_exist and use == "read"
+            path = click.Path(
+                path_type=Path, dir_okay=False, exists=exists, allow_dash=use == "written"
+            )
+            return {"type": path, "default": default}
+    return {"default": default}
+
+
+def _range(number: Number) -> click.ParamType[Any]:
+    bounded = number.maximum != inf
+    if number.type is int:
+        return click.IntRange(int(number.minimum), int(number.maximum) if bounded else None)
+    return click.FloatRange(number.minimum, number.maximum if bounded else None)
+
+
+def _help(declared: Declared) -> str:
+    match declared.kind:
+        case Names(choices=choices):
+            return f"{declared.help.removesuffix('.')}: some of {', '.join(choices)}."
+        case Texts():
+            return f"{declared.help} Repeatable."
+    return declared.help
