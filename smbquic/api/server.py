@@ -311,8 +311,8 @@ async def serve(
         engine=engine,
         congestion=congestion,
         datagram_size=datagram_size,
-        ciphers=tuple(tls_ciphers),
-        groups=tuple(tls_groups),
+        tls_ciphers=tuple(tls_ciphers),
+        tls_groups=tuple(tls_groups),
         tickets=tls_tickets,
     )
     decide = _decision_by(shown) if shown is not None else None

@@ -8,7 +8,7 @@ from typing import Any
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import TIMEOUT, DialOptions, ResolverOptions, TrustOptions
 from smbquic.options.model import values_of
-from smbquic.options.quic import EngineOptions
+from smbquic.options.quic import EngineOptions, TlsOptions
 from smbquic.pki.authority import Purpose
 from smbquic.pki.verification import Trust, verify
 from smbquic.transport import quic, tcp
@@ -38,8 +38,7 @@ def quic_options(options: DialOptions) -> QuicOptions:
     """What of it is about QUIC alone."""
     return QuicOptions(
         **values_of(options, EngineOptions),
-        ciphers=tuple(options.tls_ciphers),
-        groups=tuple(options.tls_groups),
+        **values_of(options, TlsOptions),
         handshake_timeout=options.timeout,
     )
 

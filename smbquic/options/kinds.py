@@ -211,9 +211,10 @@ class Texts(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Names(Texts):
-    """Some of a few names, the preferred one first."""
+    """Some of a few names, the preferred one first; where `may_be_empty`, a program has none."""
 
     choices: Collection[str] = ()
+    may_be_empty: bool = False
 
     @property
     def written(self) -> str:
@@ -224,16 +225,21 @@ class Names(Texts):
         """Return the program's value for one of the configuration file."""
         found = Texts.read(self, value)
         if not found:
-            raise ValueError(f"name one or more of {', '.join(self.choices)}")
+            raise self._empty()
         return found
 
     def check(self, value: object) -> None:
         """Raise ValueError for a name that is not known."""
         Texts.check(self, value)
         assert isinstance(value, Sequence)
+        if not value and not self.may_be_empty:
+            raise self._empty()
         for each in value:
             if each not in self.choices:
                 raise ValueError(f"{each!r} is none of {', '.join(self.choices)}")
+
+    def _empty(self) -> ValueError:
+        return ValueError(f"name one or more of {', '.join(self.choices)}")
 
 
 def _quoted(texts: Iterable[str]) -> str:

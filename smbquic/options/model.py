@@ -165,7 +165,9 @@ def _kind_of(annotation: Any, default: Any, option: Option) -> Kind | None:
     if origin is not None:
         if get_args(annotation)[:1] != (str,):
             return None
-        return Names(choices=option.choices) if option.choices else Texts()
+        if not option.choices:
+            return Texts()
+        return Names(choices=option.choices, may_be_empty=not default)
     return _plain_kind(annotation, option)
 
 

@@ -8,13 +8,15 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from types import ModuleType
 
 import smbquic
 from smbquic import pki, sync
+from smbquic.options.kinds import Choice, Names, Number
+from smbquic.options.model import Declared, Options, declared
 
 _HEAD = """\
 # The Python API
@@ -136,6 +138,9 @@ def _described(documented: Documented) -> Iterator[str]:
 
 def _class(documented: Documented, node: ast.ClassDef) -> Iterator[str]:
     yield from ("", f"#### `{documented.name}`", "")
+    if _options(getattr(documented.module, node.name)):
+        yield from _groups(node, documented.module)
+        return
     yield from _paragraphs(_class_docstring(node, documented.module))
     members = list(_members(node, documented.module))
     if isinstance(documented.value, type) and issubclass(documented.value, Enum):
@@ -146,21 +151,53 @@ def _class(documented: Documented, node: ast.ClassDef) -> Iterator[str]:
         yield from ("", *members)
 
 
+def _groups(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
+    """Options, each group below what it is about."""
+    for base in _unexported_bases(node, module):
+        assert isinstance(base.node, ast.ClassDef)
+        yield from (*_groups(base.node, base.module), "")
+    yield from (*_paragraphs(_docstring(node)), "")
+    yield from _own_members(node, module)
+
+
 def _members(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
     """What a class has that is public, with what it has from bases that are not public."""
     for base in _unexported_bases(node, module):
         assert isinstance(base.node, ast.ClassDef)
         yield from _members(base.node, base.module)
+    yield from _own_members(node, module)
+
+
+def _own_members(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
+    options = _options(getattr(module, node.name))
     body = node.body
     for position, statement in enumerate(body):
         name, shown = _member(statement)
         if not name or name.startswith("_"):
             continue
-        if isinstance(statement, Function):
+        if name in options:
+            text = [_described_option(options[name])]
+        elif isinstance(statement, Function):
             text = _docstring(statement)
         else:
             text = _docstring_after(body, position)
         yield from _item(shown, text)
+
+
+def _options(documented: type) -> Mapping[str, Declared]:
+    is_model = issubclass(documented, Options) and is_dataclass(documented)
+    return declared(documented) if is_model else {}
+
+
+def _described_option(option: Declared) -> str:
+    match option.kind:
+        case Choice(values):
+            return f"{option.text} One of {', '.join(values)}."
+        case Names(choices=choices):
+            return f"{option.text} Some of {', '.join(choices)}."
+        case Number(unit=unit) if unit:
+            return f"{option.text} In {unit}."
+    return option.text
 
 
 def _class_docstring(node: ast.ClassDef, module: ModuleType) -> list[str]:
@@ -181,7 +218,7 @@ def _unexported_bases(node: ast.ClassDef, module: ModuleType) -> Iterator[Docume
 
 def _is_unexported(base: type) -> bool:
     ours = base.__module__.startswith("smbquic.") and not issubclass(base, BaseException)
-    return ours and base.__name__ not in smbquic.__all__
+    return ours and base is not Options and base.__name__ not in smbquic.__all__
 
 
 def _member(statement: ast.stmt) -> tuple[str, str]:
@@ -196,9 +233,21 @@ def _member(statement: ast.stmt) -> tuple[str, str]:
     if isinstance(statement, ast.AnnAssign | ast.Assign):
         target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
         # What a field is made of is the class's own business.
-        shown = re.sub(r" = field\(.*\)$", "", ast.unparse(statement))
+        shown = re.sub(r" = field\(.*\)$", "", ast.unparse(_without_option(statement)))
         return ast.unparse(target), shown
     return "", ""
+
+
+def _without_option(statement: ast.Assign | ast.AnnAssign) -> ast.stmt:
+    """A field with its plain type."""
+    match statement:
+        case ast.AnnAssign(
+            target=target,
+            annotation=ast.Subscript(value=ast.Name("Annotated"), slice=ast.Tuple([kind, *_])),
+            value=value,
+        ):
+            return ast.AnnAssign(target, kind, value, 1)
+    return statement
 
 
 def _signature(function: Function) -> str:
@@ -214,6 +263,9 @@ def _signature(function: Function) -> str:
     elif "classmethod" in decorators:
         kind = "classmethod "
     arguments = list(_arguments(function.args))
+    if any(each.startswith("keywords(") for each in decorators):
+        # They have the options' names, which the class of the options lists.
+        arguments[-1] = f"**{arguments[-1]}"
     tail = f" -> {returns}" if returns else ""
     shown = f"{kind}{function.name}({', '.join(arguments)}){tail}"
     if len(shown) > _LINE:

@@ -204,8 +204,8 @@ async def test_a_web_server(pki: PkiDirectory) -> None:
 @pytest.mark.parametrize(
     ("allowed", "offered"),
     [
-        ({"tls_ciphers": ["AES-256-GCM"]}, {"ciphers": ("CHACHA20-POLY1305", "AES-128-GCM")}),
-        ({"tls_groups": ["P-384"]}, {"groups": ("X25519", "P-256")}),
+        ({"tls_ciphers": ["AES-256-GCM"]}, {"tls_ciphers": ("CHACHA20-POLY1305", "AES-128-GCM")}),
+        ({"tls_groups": ["P-384"]}, {"tls_groups": ("X25519", "P-256")}),
     ],
 )
 async def test_nothing_in_common(

@@ -1,32 +1,20 @@
 """What can be tuned about a QUIC connection."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from smbquic.options.quic import (
-    CIPHERS,
-    DEFAULT_CIPHERS,
     GROUPS,
     LARGEST_DATAGRAM,
-    POST_QUANTUM,
     SMALLEST_DATAGRAM,
     EngineOptions,
     TicketPolicy,
+    TlsOptions,
 )
 from smbquic.transport.addresses import SocketAddress, is_loopback, is_private
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.udp import ethernet_payload, largest_payload
-
-__all__ = [
-    "CIPHERS",
-    "GROUPS",
-    "INTERNET_DATAGRAM",
-    "POST_QUANTUM",
-    "QuicOptions",
-    "group_name",
-]
 
 INTERNET_DATAGRAM = SMALLEST_DATAGRAM
 LOOPBACK_DATAGRAM = LARGEST_DATAGRAM
@@ -40,17 +28,15 @@ def group_name(number: int | None) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuicOptions(EngineOptions):
+class QuicOptions(EngineOptions, TlsOptions):
     """Sizes in bytes, times in seconds.
 
-    Without `datagram_size` datagrams are as large as the path to the peer is found to carry.
-    `window` is what the peer may send ahead of the application, on
-    the engine qh3 up to three quarters more. `ciphers` and `groups` are names of `CIPHERS` and
-    `GROUPS`, the preferred first; without `groups` it is all that the engine has. `secrets_log`
-    gets the TLS secrets in the format of SSLKEYLOGFILE, `qlog` names a folder for one qlog file per
-    connection. Of handshakes that are not over there are `max_half_open` at a time; half as many
-    have clients prove their addresses, of which each may have `max_half_open_of_address` then.
-    `tickets` says which clients a server lets take up their TLS sessions again.
+    `window` is what the peer may send ahead of the application, on the engine qh3 up to three
+    quarters more. `secrets_log` gets the TLS secrets in the format of SSLKEYLOGFILE, `qlog` names a
+    folder for one qlog file per connection. Of handshakes that are not over there are
+    `max_half_open` at a time; half as many have clients prove their addresses, of which each may
+    have `max_half_open_of_address` then. `tickets` says which clients a server lets take up their
+    TLS sessions again.
     """
 
     window: int = 16 << 20
@@ -59,8 +45,6 @@ class QuicOptions(EngineOptions):
     handshake_timeout: float = 10.0
     max_half_open: int = 256
     max_half_open_of_address: int = 64
-    ciphers: Sequence[str] = DEFAULT_CIPHERS
-    groups: Sequence[str] = ()
     secrets_log: TextIO | None = None
     qlog: Path | None = None
     tickets: TicketPolicy = "auto"

@@ -101,11 +101,11 @@ def _zero_length_engine(
         return None
     needed = replace(_server_requirements(identity, options), zero_length_ids=True)
     for plugin in filter(lambda each: each.installed, ENGINES):
-        missing = plugin.capabilities.lacking_groups(options.groups)
-        groups = tuple(group for group in options.groups if group not in missing)
-        has_groups = bool(groups) or not options.groups
+        missing = plugin.capabilities.lacking_groups(tuple(options.tls_groups))
+        groups = tuple(group for group in options.tls_groups if group not in missing)
+        has_groups = bool(groups) or not options.tls_groups
         if has_groups and not plugin.capabilities.lacking(replace(needed, groups=groups)):
-            make = plugin.server(identity, replace(options, groups=groups))
+            make = plugin.server(identity, replace(options, tls_groups=groups))
             return Choice(plugin.name, reason), make
     return None
 
@@ -118,7 +118,7 @@ def _single(identity: ServerTls | ServerNames) -> ServerTls | ServerNames:
 
 
 def _requirements(options: QuicOptions) -> Requirements:
-    return Requirements(congestion=options.congestion, groups=options.groups)
+    return Requirements(congestion=options.congestion, groups=tuple(options.tls_groups))
 
 
 def _server_requirements(identity: ServerTls | ServerNames, options: QuicOptions) -> Requirements:
@@ -128,7 +128,7 @@ def _server_requirements(identity: ServerTls | ServerNames, options: QuicOptions
         _requirements(options),
         client_certificates=any(each.verify is not None for each in all_),
         certificate_by_name=by_name,
-        any_group=bool(options.groups),
+        any_group=bool(options.tls_groups),
     )
 
 

@@ -158,8 +158,8 @@ async def test_a_dialer_passes_on_what_it_was_told(
         congestion="bbr",
         datagram_size=1300,
         handshake_timeout=3,
-        ciphers=("AES-256-GCM",),
-        groups=("P-384", "P-256"),
+        tls_ciphers=["AES-256-GCM"],
+        tls_groups=["P-384", "P-256"],
     )
     assert told["trust"] == client_tls(options)
     assert told["timeout"] == 3

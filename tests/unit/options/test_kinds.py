@@ -79,6 +79,7 @@ def test_mistakes_are_answered_with_what_to_write(kind: Kind, written: object, r
         (Texts(), "abc"),
         (Texts(), 7),
         (NAMES, ("a", "c")),
+        (NAMES, ()),
         (File(), 7),
         (File(), None),
     ],
@@ -90,7 +91,13 @@ def test_the_program_may_be_mistaken_too(kind: Kind, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(NAMES, ()), (NAMES, ["a"]), (File(), "x"), (File(), Path("x")), (File("written"), None)],
+    [
+        (Names(choices="a", may_be_empty=True), ()),
+        (NAMES, ["a"]),
+        (File(), "x"),
+        (File(), Path("x")),
+        (File("written"), None),
+    ],
 )
 def test_what_the_program_may_give(kind: Kind, value: object) -> None:
     kind.check(value)

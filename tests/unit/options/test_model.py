@@ -53,7 +53,7 @@ def test_the_type_says_the_kind() -> None:
         "patience": Number(float, "seconds"),
         "colour": Choice({"red": "red", "blue": "blue"}),
         "names": Texts(),
-        "some": Names(choices=("a", "b")),
+        "some": Names(choices=("a", "b"), may_be_empty=True),
         "loud": Switch(),
         "size": Number(int),
         "text": Text(),

@@ -145,7 +145,7 @@ async def test_the_system_by_default(system: list[str]) -> None:
         ("doh", None, "needs the URL"),
         ("doh-only", "http://dns.example/dns-query", "is no URL"),
         ("doh", "https://", "is no URL"),
-        ("dot", None, "dns is one of system, doh, doh-only"),
+        ("dot", None, "dns: 'dot' is none of system, doh, doh-only"),
     ],
 )
 def test_what_makes_no_sense(mode: Any, url: str | None, reason: str) -> None:

@@ -8,8 +8,9 @@ from aioquic import tls
 from aioquic.quic.logger import QuicFileLogger
 
 from smbquic.errors import HandshakeError
+from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.transport.quic.aioquic.connection import Configuration, Pick, Shown
-from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
 from smbquic.transport.quic.tls import (
     ALPN,
@@ -57,8 +58,8 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
         max_data=options.window,
         max_stream_data=options.window,
         secrets_log_file=options.secrets_log,
-        cipher_suites=[tls.CipherSuite(CIPHERS[name]) for name in options.ciphers],
-        groups=tuple(tls.Group(GROUPS[name]) for name in options.groups or _GROUPS),
+        cipher_suites=[tls.CipherSuite(CIPHERS[name]) for name in options.tls_ciphers],
+        groups=tuple(tls.Group(GROUPS[name]) for name in options.tls_groups or _GROUPS),
     )
     if options.qlog is not None:
         configuration.quic_logger = QuicFileLogger(str(options.qlog))

@@ -9,7 +9,8 @@ from qh3.quic.packet import QuicProtocolVersion
 from qh3.tls import CipherSuite, Group
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions
+from smbquic.options.quic import CIPHERS, GROUPS
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
 from smbquic.transport.quic.qh3.connection import CONNECTION_IDS, Configuration
 from smbquic.transport.quic.tls import (
@@ -67,8 +68,8 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
         active_connection_id_limit=CONNECTION_IDS,
         alpn_protocols=[ALPN],
         connection_id_length=CONNECTION_ID_SIZE,
-        cipher_suites=[CipherSuite(CIPHERS[name]) for name in options.ciphers],
-        groups=tuple(Group(GROUPS[name]) for name in options.groups),
+        cipher_suites=[CipherSuite(CIPHERS[name]) for name in options.tls_ciphers],
+        groups=tuple(Group(GROUPS[name]) for name in options.tls_groups),
         idle_timeout=options.idle_timeout,
         # A share for each group, and not for two only: the library would not understand a server
         # that asks for another (HelloRetryRequest).

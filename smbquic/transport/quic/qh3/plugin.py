@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from smbquic.options.quic import GROUPS
 from smbquic.transport.quic.engine import Verify
-from smbquic.transport.quic.options import GROUPS, QuicOptions
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls

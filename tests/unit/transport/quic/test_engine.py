@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.errors import EngineError, HandshakeError
+from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport.base import Introduction
 from smbquic.transport.quic.aioquic import engine as aioquic
 from smbquic.transport.quic.engine import CRYPTO_ERROR, DatagramSizes
-from smbquic.transport.quic.options import CIPHERS, GROUPS, QuicOptions
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.qh3 import engine as qh3
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
@@ -71,7 +72,7 @@ def test_keys_are_exchanged_with_post_quantum_security_where_both_can(
 def test_cipher_suites_are_those_that_were_chosen(
     simulate: Simulate, engines: str, cipher: str
 ) -> None:
-    simulation = simulate(engines=engines, options=QuicOptions(ciphers=(cipher,)))
+    simulation = simulate(engines=engines, options=QuicOptions(tls_ciphers=(cipher,)))
     simulation.establish()
 
     name = simulation.server.security.cipher
@@ -81,7 +82,7 @@ def test_cipher_suites_are_those_that_were_chosen(
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_groups_are_those_that_were_chosen(simulate: Simulate, engines: str, group: str) -> None:
-    options = QuicOptions(groups=(group,))
+    options = QuicOptions(tls_groups=(group,))
     if group == "X25519MLKEM768" and engines != "qh3":
         with pytest.raises(EngineError, match="aioquic has no X25519MLKEM768: use the engine qh3"):
             simulate(engines=engines, options=options).establish()
@@ -97,7 +98,7 @@ def test_groups_are_those_that_were_chosen(simulate: Simulate, engines: str, gro
 def test_a_client_sends_a_share_of_every_group(simulate: Simulate, client: str, group: str) -> None:
     """So a server that takes one group only has no need to ask for another share."""
     simulation = simulate(engines=f"{client}-aioquic")
-    simulation.server_options = QuicOptions(engine="aioquic", groups=(group,))
+    simulation.server_options = QuicOptions(engine="aioquic", tls_groups=(group,))
     simulation.establish()
 
     assert simulation.client.security.group == simulation.server.security.group == group
@@ -106,9 +107,9 @@ def test_a_client_sends_a_share_of_every_group(simulate: Simulate, client: str, 
 @pytest.mark.parametrize(
     ("offered", "allowed"),
     [
-        ({"groups": ("X25519",)}, {"groups": ("P-256", "P-384")}),
-        ({"groups": ("P-384",)}, {"groups": ("P-256",)}),
-        ({"ciphers": ("AES-128-GCM",)}, {"ciphers": ("AES-256-GCM",)}),
+        ({"tls_groups": ("X25519",)}, {"tls_groups": ("P-256", "P-384")}),
+        ({"tls_groups": ("P-384",)}, {"tls_groups": ("P-256",)}),
+        ({"tls_ciphers": ("AES-128-GCM",)}, {"tls_ciphers": ("AES-256-GCM",)}),
     ],
 )
 def test_a_server_insists_on_its_choice(

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.options import EngineName, QuicOptions
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import (
     VERSION_1,
     VERSION_2,

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from smbquic.errors import EngineError
+from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic import plugin, registry
 from smbquic.transport.quic.engine import Choice
-from smbquic.transport.quic.options import EngineName, QuicOptions
+from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, Requirements
 from smbquic.transport.quic.qh3 import configuration as qh3
 from smbquic.transport.quic.registry import choose, client_engine, server_engine, server_engines
@@ -17,7 +18,7 @@ from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
 
 def chosen(options: QuicOptions, **more: Any) -> Choice:
-    needed = Requirements(congestion=options.congestion, groups=options.groups, **more)
+    needed = Requirements(congestion=options.congestion, groups=tuple(options.tls_groups), **more)
     return choose(options, needed)[0]
 
 
@@ -61,11 +62,13 @@ def test_auto_takes_the_fastest_that_can(
 def test_a_server_with_groups_of_its_own_has_to_find_them(
     groups: tuple[str, ...], asked: EngineName, any_group: bool, engine: str
 ) -> None:
-    assert chosen(QuicOptions(engine=asked, groups=groups), any_group=any_group).engine == engine
+    assert (
+        chosen(QuicOptions(engine=asked, tls_groups=groups), any_group=any_group).engine == engine
+    )
 
 
 def test_what_is_preferred_is_not_needed(installed: set[str]) -> None:
-    options = QuicOptions(groups=("P-256",))
+    options = QuicOptions(tls_groups=("P-256",))
     reason = "qh3 takes no key share but a client's first"
     assert chosen(options, any_group=True) == Choice("aioquic", reason)
     installed.remove("aioquic")
@@ -122,7 +125,7 @@ def test_an_engine_that_is_missing_is_named(installed: set[str]) -> None:
 def test_post_quantum_keys_need_the_engine_that_has_them(
     engine: EngineName, names: bool, words: str
 ) -> None:
-    options = QuicOptions(engine=engine, groups=("P-256", "X25519MLKEM768"))
+    options = QuicOptions(engine=engine, tls_groups=("P-256", "X25519MLKEM768"))
     with pytest.raises(EngineError, match=words):
         chosen(options, certificate_by_name=names)
     assert chosen(replace(options, engine="auto")).engine == "qh3"
@@ -204,8 +207,8 @@ ZERO_LENGTH = "aioquic: qh3 cannot answer clients with zero-length connection ID
     ("options", "engine"),
     [
         (QuicOptions(), ZERO_LENGTH),
-        (QuicOptions(groups=("X25519MLKEM768", "P-256")), ZERO_LENGTH),
-        (QuicOptions(groups=("X25519MLKEM768",)), "None"),
+        (QuicOptions(tls_groups=("X25519MLKEM768", "P-256")), ZERO_LENGTH),
+        (QuicOptions(tls_groups=("X25519MLKEM768",)), "None"),
         (QuicOptions(engine="qh3"), "None"),
         (QuicOptions(engine="aioquic"), "aioquic: as asked for"),
     ],
@@ -234,11 +237,11 @@ def test_without_another_engine_they_are_turned_away(
     [
         {"engine": "other"},
         {"congestion": "vegas"},
-        {"ciphers": ()},
-        {"ciphers": ("AES-128-GCM", "RC4")},
-        {"groups": ("X448",)},
+        {"tls_ciphers": ()},
+        {"tls_ciphers": ("AES-128-GCM", "RC4")},
+        {"tls_groups": ("X448",)},
     ],
 )
 def test_unknown_names_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"is one of|are some of"):
+    with pytest.raises(ValueError, match=r"is none of|name one or more of"):
         QuicOptions(**wrong)
