@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from smbquic.auth.users import UserStore
     from smbquic.client.file import File
     from smbquic.client.local import WrittenFiles
-    from smbquic.client.pipes import NotListedError, ShareEntry
     from smbquic.client.session import Session
     from smbquic.client.share import Share
     from smbquic.client.stages import Stages
-    from smbquic.client.stat import Stat, Volume
+    from smbquic.client.stat import ShareEntry, Stat, Volume
     from smbquic.client.tree import TreeResult, Usage
     from smbquic.client.url import SmbUrl
     from smbquic.errors import (
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
         LocalProtocolError,
         NameCollisionError,
         NotFoundError,
+        NotListedError,
         ProtocolError,
         RemoteProtocolError,
         SecurityError,
@@ -125,11 +125,10 @@ _load = lazy_names(
         "smbquic.auth.users": ("UserStore",),
         "smbquic.client.file": ("File",),
         "smbquic.client.local": ("WrittenFiles",),
-        "smbquic.client.pipes": ("NotListedError", "ShareEntry"),
         "smbquic.client.session": ("Session",),
         "smbquic.client.share": ("Share",),
         "smbquic.client.stages": ("Stages",),
-        "smbquic.client.stat": ("Stat", "Volume"),
+        "smbquic.client.stat": ("ShareEntry", "Stat", "Volume"),
         "smbquic.client.tree": ("TreeResult", "Usage"),
         "smbquic.client.url": ("SmbUrl",),
         "smbquic.errors": (
@@ -147,6 +146,7 @@ _load = lazy_names(
             "LocalProtocolError",
             "NameCollisionError",
             "NotFoundError",
+            "NotListedError",
             "ProtocolError",
             "RemoteProtocolError",
             "SecurityError",

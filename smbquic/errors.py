@@ -178,6 +178,16 @@ class DeniedError(StatusError, PermissionError):
     """The server understood and refuses."""
 
 
+class NotListedError(DeniedError):
+    """The server does not tell its shares over QUIC, as [MS-SMB2] 3.3.5.9 wants it."""
+
+    def __str__(self) -> str:
+        return (
+            f"the server does not list its shares over QUIC ({self.status.label}): ask who runs it"
+            " for their names, or list them over TCP"
+        )
+
+
 class DirectoryExpectedError(StatusError, NotADirectoryError):
     """A folder was needed and a file is there."""
 

@@ -12,9 +12,8 @@ from smbquic.cli.loop import run
 from smbquic.cli.output import counted, emit, printable, shown, size
 from smbquic.cli.transfers import write_out
 from smbquic.client.names import join
-from smbquic.client.pipes import ShareEntry
 from smbquic.client.share import Share
-from smbquic.client.stat import Stat
+from smbquic.client.stat import ShareEntry, Stat
 from smbquic.client.url import SmbUrl
 from smbquic.storage.partial import is_temporary_name
 from smbquic.wire.fscc.attributes import FileAttributes

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import sys
 
 import click
@@ -117,4 +118,6 @@ def run() -> None:
         code = ExitCode.PARTLY
         if output.failure.errno != errno.EPIPE:
             warn(describe(output.failure))
+    # Else the interpreter looks for garbage in all of this before it gives the memory back.
+    gc.freeze()
     sys.exit(code)

@@ -11,7 +11,7 @@ from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
 from smbquic.pki.authority import Purpose
 from smbquic.pki.verification import Trust, verify
-from smbquic.transport import quic, tcp
+from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache
 from smbquic.transport.resolver import Resolver
@@ -92,6 +92,9 @@ async def dial(
     `HandshakeError` where the answer is no, `EngineError` for options that do not go together.
     """
     if url.transport == "tcp":
+        # Imported here, as `quic` imports its modules when they are used.
+        from smbquic.transport import tcp
+
         return await tcp.connect(url.host, url.port, timeout=timeout, resolver=resolver)
     return await quic.connect(
         url.host,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from smbquic.client import requests
-from smbquic.errors import DeniedError, RemoteProtocolError, SmbError
+from smbquic.client.stat import ShareEntry
+from smbquic.errors import DeniedError, NotListedError, RemoteProtocolError, SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateResponse
@@ -62,26 +62,6 @@ _KINDS: tuple[Literal["disk", "printer", "device", "pipe"], ...] = (
     "pipe",
 )
 _MORE = frozenset({NtStatus.BUFFER_OVERFLOW})
-
-
-@dataclass(frozen=True, slots=True)
-class ShareEntry:
-    """One share of a listing. `special` ones are for administration, such as ``IPC$``."""
-
-    name: str
-    kind: Literal["disk", "printer", "device", "pipe"]
-    special: bool
-    comment: str
-
-
-class NotListedError(DeniedError):
-    """The server does not tell its shares over QUIC, as [MS-SMB2] 3.3.5.9 wants it."""
-
-    def __str__(self) -> str:
-        return (
-            f"the server does not list its shares over QUIC ({self.status.label}): ask who runs it"
-            " for their names, or list them over TCP"
-        )
 
 
 class ServicePipe:

@@ -8,7 +8,7 @@ from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client.connection import Connection, Target
-from smbquic.client.pipes import ShareEntry, list_shares
+from smbquic.client.stat import ShareEntry
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.pki.channel import server_end_point
@@ -102,6 +102,9 @@ class Session:
 
         Raises `DeniedError` where the server does not tell, as most servers don't over QUIC.
         """
+        # Imported here: few clients call a service, and its messages are many.
+        from smbquic.client.pipes import list_shares
+
         return await list_shares(self)
 
     async def tree(self, share: str) -> "Tree":

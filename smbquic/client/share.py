@@ -33,15 +33,8 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.directory_information import decode_entries
 from smbquic.wire.fscc.file_information import FileInformationClass
-from smbquic.wire.fscc.filesystem_information import (
-    FileSystemInformationClass,
-    FsAttributeInformation,
-    FsFullSizeInformation,
-    FsVolumeInformation,
-)
 from smbquic.wire.message import Message
 from smbquic.wire.query_directory import QueryDirectoryRequest
-from smbquic.wire.query_info import InfoType
 
 LISTING = 1 << 20
 """Bytes of directory entries asked for at a time."""
@@ -57,7 +50,6 @@ _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
 _ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 _ENTRY_CLASS = FileInformationClass.FileIdFullDirectoryInformation
 _NO_MORE = (NtStatus.NO_MORE_FILES, NtStatus.NO_SUCH_FILE)
-_FS_ANSWER = 1024
 
 
 def _check_listing(path: str, entries: int, size: int) -> None:
@@ -209,32 +201,9 @@ class Share:
 
     async def volume(self) -> Volume:
         """How large and how full the volume behind the share is, and what it is."""
-        classes = FileSystemInformationClass
-        _, size, about, kind = await self.once(
-            requests.create("", requests.STAT),
-            *(
-                requests.query(InfoType.FILESYSTEM, information_class, _FS_ANSWER)
-                for information_class in (
-                    classes.FileFsFullSizeInformation,
-                    classes.FileFsVolumeInformation,
-                    classes.FileFsAttributeInformation,
-                )
-            ),
-            path="",
-        )
-        full = FsFullSizeInformation.decode(memoryview(size.body.buffer))
-        volume = FsVolumeInformation.decode(memoryview(about.body.buffer))
-        attributes = FsAttributeInformation.decode(memoryview(kind.body.buffer))
-        unit = full.sectors_per_allocation_unit * full.bytes_per_sector
-        return Volume(
-            total=full.total_allocation_units * unit,
-            available=full.caller_available_allocation_units * unit,
-            free=full.actual_available_allocation_units * unit,
-            block_size=unit,
-            label=volume.volume_label,
-            serial=volume.volume_serial_number,
-            file_system=attributes.file_system_name,
-        )
+        from smbquic.client.volume import read_volume
+
+        return await read_volume(self)
 
     async def usage(self, path: str = "") -> Usage:
         """How many files, folders and bytes there are from `path` down."""

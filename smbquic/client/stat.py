@@ -1,6 +1,7 @@
-"""What is known about a file, a folder or the volume that they are on."""
+"""What a server says about its shares, their files and folders, and the volumes of those."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from smbquic.wire.create import CreateResponse
 from smbquic.wire.dtyp.filetime import to_unix_ns
@@ -44,6 +45,16 @@ class Stat:
             to_unix_ns(what.last_write_time),
             to_unix_ns(what.change_time),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ShareEntry:
+    """One share of a listing. `special` ones are for administration, such as ``IPC$``."""
+
+    name: str
+    kind: Literal["disk", "printer", "device", "pipe"]
+    special: bool
+    comment: str
 
 
 @dataclass(frozen=True, slots=True)

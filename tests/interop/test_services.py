@@ -14,7 +14,8 @@ from impacket.dcerpc.v5 import srvs, transport, wkst  # type: ignore[import-unty
 from impacket.smbconnection import SMBConnection  # type: ignore[import-untyped]
 
 import smbquic
-from smbquic.client.pipes import NotListedError, ShareEntry
+from smbquic.client.stat import ShareEntry
+from smbquic.errors import NotListedError
 from smbquic.pki import PkiDirectory
 from tests.interop.processes import (
     PASSWORD,

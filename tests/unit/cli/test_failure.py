@@ -16,7 +16,6 @@ import smbquic.cli
 from smbquic.cli import main
 from smbquic.cli.failure import ExitCode, PartialFailure, Terminated, describe, exit_code
 from smbquic.cli.files import MissingFolder
-from smbquic.client.pipes import NotListedError
 from smbquic.client.url import SmbUrl
 from smbquic.errors import (
     AuthenticationError,
@@ -34,6 +33,7 @@ from smbquic.errors import (
     LocalProtocolError,
     NameCollisionError,
     NotFoundError,
+    NotListedError,
     PathError,
     PkiError,
     ProtocolError,

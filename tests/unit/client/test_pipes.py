@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from smbquic.client.pipes import NotListedError, ServicePipe, ShareEntry
+from smbquic.client.pipes import ServicePipe
 from smbquic.client.session import Session
-from smbquic.errors import DeniedError, NotFoundError, RemoteProtocolError
+from smbquic.client.stat import ShareEntry
+from smbquic.errors import DeniedError, NotFoundError, NotListedError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.rpc.association import Association, Interface
 from smbquic.transport.base import Peer
