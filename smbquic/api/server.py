@@ -37,7 +37,7 @@ from smbquic.server.overload.memory import memory_limit
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.server import Share as ServedShare
 from smbquic.server.session import UserSession
-from smbquic.storage.local import LocalStorage
+from smbquic.storage import Storage, open_storage
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, Peer
 from smbquic.transport.quic import QuicListener, QuicOptions
@@ -210,7 +210,7 @@ def _session_status(session: UserSession) -> dict[str, Any]:
 
 @asynccontextmanager
 async def serve(
-    shares: Mapping[str, Path | str | ServedShare],
+    shares: Mapping[str, Path | str | Storage | ServedShare],
     users: UserStore | Mapping[str, str] | Path,
     listen: Sequence[str] = ("quic://localhost", "tcp://localhost"),
     *,
@@ -264,7 +264,8 @@ async def serve(
 
         asyncio.run(main())
 
-    `shares` maps names to folders (or ready-made shares), `users` names to passwords (or is a
+    `shares` maps names to folders, to locations as ``memory:64M`` (see `smbquic.storage`), to
+    storages or to ready-made shares; `users` names to passwords (or is a
     `UserStore`, or a file of one). QUIC listeners need `certificate` (PEM, leaf first) and `key`;
     with `client_ca` they demand a client certificate from one of its authorities. `guest` lets
     anybody in as a guest. `server_name` is what the server calls itself in logons and
@@ -389,11 +390,15 @@ async def _listen(
     )
 
 
-def _served(name: str, what: Path | str | ServedShare, stack: AsyncExitStack) -> ServedShare:
-    """A share; the storage of one that is made here is closed with `stack`."""
+def _served(
+    name: str, what: Path | str | Storage | ServedShare, stack: AsyncExitStack
+) -> ServedShare:
+    """Return a share; the storage of one that is opened here is closed with `stack`."""
     if isinstance(what, ServedShare):
         return what
-    share = ServedShare(name, LocalStorage(Path(what)))
+    if isinstance(what, Storage):
+        return ServedShare(name, what)
+    share = ServedShare(name, open_storage(what))
     # Not that storage's own method: another one may have taken its place by then.
     stack.callback(lambda: share.storage.close())
     return share

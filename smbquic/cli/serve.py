@@ -174,7 +174,8 @@ _protocol_option = partial(option, heading=PROTOCOL)
     "shares",
     multiple=True,
     metavar="NAME=PATH[:ro]",
-    help="Share a folder under a name, :ro to read only; repeatable.",
+    help="Share a folder under a name, :ro to read only; memory: in place of PATH shares an empty"
+    " tree in memory (memory:BYTES,FILES sets its bounds, 256M,10000 by default); repeatable.",
 )
 @option(
     "--listen",

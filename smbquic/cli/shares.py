@@ -6,23 +6,22 @@ import click
 
 from smbquic import config
 from smbquic.server.share import Share, check_share_name
-from smbquic.storage.local import LocalStorage
+from smbquic.storage import open_storage
 
 
 def parse_share(text: str) -> Share:
-    """``NAME=PATH`` or ``NAME=PATH:ro``. Raises a usage error."""
-    name, equals, path = text.partition("=")
-    read_only = path.endswith(":ro")
-    folder = Path(path.removesuffix(":ro"))
-    if not (name and equals and path):
+    """Open ``NAME=LOCATION`` or ``NAME=LOCATION:ro``. Raises a usage error."""
+    name, equals, location = text.partition("=")
+    read_only = location.endswith(":ro")
+    location = location.removesuffix(":ro")
+    if not (name and equals and location):
         raise click.UsageError(f"--share {text}: write NAME=PATH, or NAME=PATH:ro")
     try:
         check_share_name(name)
+        storage = open_storage(location, read_only=read_only)
     except ValueError as error:
         raise click.UsageError(f"--share {text}: {error}") from error
-    if not folder.is_dir():
-        raise click.UsageError(f"--share {text}: {folder} is not a folder")
-    return Share(name, LocalStorage(folder, read_only=read_only), read_only=read_only)
+    return Share(name, storage, read_only=read_only)
 
 
 def share_of(folder: Path) -> Share:
@@ -32,7 +31,7 @@ def share_of(folder: Path) -> Share:
         check_share_name(name)
     except ValueError as error:
         raise click.UsageError(f"{folder}: {error}: use --share NAME={folder}") from error
-    return Share(name, LocalStorage(folder))
+    return Share(name, open_storage(folder))
 
 
 def collect(
@@ -42,7 +41,7 @@ def collect(
     shares = [
         Share(
             each.name,
-            LocalStorage(each.path, read_only=each.read_only, links=each.links),
+            open_storage(each.path, read_only=each.read_only, links=each.links),
             read_only=each.read_only,
             comment=each.comment,
             encrypt=each.encrypt,

@@ -1,42 +1,104 @@
-"""What a share stands on: the `Storage` contract, and its implementations.
+"""What a share stands on: the `Storage` base class, and its implementations.
 
-`base` holds the contract, `local` serves a folder of this machine's disk. Everything here speaks
-in names, offsets and bytes and raises `OSError`; what becomes of an error on the wire is not
-known here.
+`base` and `file` hold the contract, `local` serves a folder of this machine's disk, `memory` keeps
+files in this process; `open_storage` opens one by its location. Everything here speaks in names,
+offsets and bytes and raises `OSError`; what becomes of an error on the wire is not known here.
 """
 
-from smbquic.storage.base import Storage
-from smbquic.storage.errors import (
-    NameInvalid,
-    PathNotFound,
-    RootGone,
-    ScanRequired,
-    StoppedOnSymlink,
-)
-from smbquic.storage.file import StorageFile
-from smbquic.storage.types import (
-    ARCHIVE,
-    DIRECTORY,
-    HIDDEN,
-    KEPT,
-    NORMAL,
-    NOT_CONTENT_INDEXED,
-    OFFLINE,
-    READONLY,
-    REPARSE_POINT,
-    SETTABLE,
-    SPARSE,
-    SYSTEM,
-    TEMPORARY,
-    Action,
-    Buffer,
-    Capability,
-    Disposition,
-    FileStat,
-    Stream,
-    VolumeStat,
-)
-from smbquic.storage.watch import Change, ChangeKind, ChangeSource
+from typing import TYPE_CHECKING
+
+from smbquic.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from smbquic.storage.base import Storage
+    from smbquic.storage.errors import (
+        NameInvalid,
+        PathNotFound,
+        RootGone,
+        ScanRequired,
+        StoppedOnSymlink,
+    )
+    from smbquic.storage.file import StorageFile
+    from smbquic.storage.names import fold, join, parent_of, split
+    from smbquic.storage.registry import Factory, open_storage, schemes
+    from smbquic.storage.stream import StreamFile
+    from smbquic.storage.types import (
+        ARCHIVE,
+        DIRECTORY,
+        HIDDEN,
+        KEPT,
+        NORMAL,
+        NOT_CONTENT_INDEXED,
+        OFFLINE,
+        READONLY,
+        REPARSE_POINT,
+        SETTABLE,
+        SPARSE,
+        SYSTEM,
+        TEMPORARY,
+        Action,
+        Buffer,
+        Capability,
+        Disposition,
+        FileStat,
+        Stream,
+        VolumeStat,
+    )
+    from smbquic.storage.watch import Change, ChangeKind, ChangeSource
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "smbquic.storage.base": ("Storage",),
+            "smbquic.storage.errors": (
+                "NameInvalid",
+                "PathNotFound",
+                "RootGone",
+                "ScanRequired",
+                "StoppedOnSymlink",
+            ),
+            "smbquic.storage.file": ("StorageFile",),
+            "smbquic.storage.names": (
+                "fold",
+                "join",
+                "parent_of",
+                "split",
+            ),
+            "smbquic.storage.registry": (
+                "Factory",
+                "open_storage",
+                "schemes",
+            ),
+            "smbquic.storage.stream": ("StreamFile",),
+            "smbquic.storage.types": (
+                "ARCHIVE",
+                "DIRECTORY",
+                "HIDDEN",
+                "KEPT",
+                "NORMAL",
+                "NOT_CONTENT_INDEXED",
+                "OFFLINE",
+                "READONLY",
+                "REPARSE_POINT",
+                "SETTABLE",
+                "SPARSE",
+                "SYSTEM",
+                "TEMPORARY",
+                "Action",
+                "Buffer",
+                "Capability",
+                "Disposition",
+                "FileStat",
+                "Stream",
+                "VolumeStat",
+            ),
+            "smbquic.storage.watch": (
+                "Change",
+                "ChangeKind",
+                "ChangeSource",
+            ),
+        },
+    )
 
 __all__ = [
     "ARCHIVE",
@@ -59,6 +121,7 @@ __all__ = [
     "ChangeKind",
     "ChangeSource",
     "Disposition",
+    "Factory",
     "FileStat",
     "NameInvalid",
     "PathNotFound",
@@ -68,5 +131,12 @@ __all__ = [
     "Storage",
     "StorageFile",
     "Stream",
+    "StreamFile",
     "VolumeStat",
+    "fold",
+    "join",
+    "open_storage",
+    "parent_of",
+    "schemes",
+    "split",
 ]

@@ -7,7 +7,16 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final
 
 from smbquic.storage.errors import NameInvalid
-from smbquic.storage.types import ARCHIVE, Action, Buffer, Disposition, FileStat, Stream
+from smbquic.storage.types import (
+    ARCHIVE,
+    NEVER_CREATING,
+    OVERWRITING,
+    Action,
+    Buffer,
+    Disposition,
+    FileStat,
+    Stream,
+)
 
 _PIECE: Final = 1 << 20
 """Bytes that are copied or zeroed at a time."""
@@ -276,13 +285,35 @@ class StorageFile(ABC):
         *,
         admit: "Callable[[StorageFile], None] | None" = None,
     ) -> "tuple[StorageFile, Action]":
-        """Open or make a named stream of this file; what is opened takes this file over.
+        """Open or make a named stream of this file; what is opened closes this file with it.
 
-        `name` is without type, and found in any case. `admit` is as for `Storage.open`. Streams
-        read, write and close as files do; their attributes, times and descriptor are the file's,
-        and `rename` wants the name of a stream. Raises FileNotFoundError, FileExistsError, and
-        NameInvalid, also where there is no room for streams.
+        `name` is without type. `admit` is as for `Storage.open`. Raises FileNotFoundError,
+        FileExistsError, and NameInvalid, also where there is no room for streams.
         """
+        try:
+            stream = self.lookup_stream(name)
+        except FileNotFoundError:
+            if disposition in NEVER_CREATING:
+                raise
+            return self.create_stream(name), Action.CREATED
+        try:
+            if disposition is Disposition.CREATE:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+            if admit is not None:
+                admit(stream)
+            if disposition in OVERWRITING:
+                stream.truncate(0)
+        except BaseException:
+            stream.close()
+            raise
+        return stream, OVERWRITING.get(disposition, Action.OPENED)
+
+    def lookup_stream(self, name: str) -> "StorageFile":
+        """Open a named stream, in any case of its name (see `StreamFile`); FileNotFoundError."""
+        raise NameInvalid("files have no named streams here", name)
+
+    def create_stream(self, name: str) -> "StorageFile":
+        """Make a named stream and open it. NameInvalid, `OSError` (EROFS, ENOSPC)."""
         raise NameInvalid("files have no named streams here", name)
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ _SPECIAL_ON_DISK: Final = re.compile(
     r'[\x01-\x1f"*:<>?\\|\udc80-\udcff\uf001-\uf029\uf080-\uf0ff]|[ .]\Z'
 )
 _INVALID_ON_WIRE: Final = re.compile(r'[\x00-\x1f"*:<>?|/\\\ud800-\udfff]')
+_INVALID_IN_STREAMS: Final = re.compile(r"[\x00/:\\\ud800-\udfff]")
 _SPECIAL_ON_WIRE: Final = re.compile(r"[\uf001-\uf029\uf080-\uf0ff]")
 
 
@@ -80,6 +81,19 @@ def moved(name: str, old: str, new: str) -> str:
     if name == old:
         return new
     return new + name[len(old) :] if name.startswith(old + SEPARATOR) else name
+
+
+def check_stream_name(name: str) -> None:
+    """Raise NameInvalid for what no named stream can be called. Wildcards and controls are fine."""
+    if not is_stream_name(name):
+        raise NameInvalid("a stream's name cannot be empty, nor hold a separator", name)
+    if len(name.encode("utf-16-le")) > 2 * MAX_UNITS:
+        raise NameInvalid("a stream's name that is too long", name)
+
+
+def is_stream_name(name: str) -> bool:
+    """Return whether clients could spell the name of a stream, however long it is."""
+    return bool(name) and not _INVALID_IN_STREAMS.search(name)
 
 
 def to_disk(component: str) -> bytes:

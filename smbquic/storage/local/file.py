@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from smbquic.storage import extended_attributes
@@ -20,16 +20,14 @@ from smbquic.storage.local.descriptor import (
     rename_exclusive,
     synchronise,
 )
-from smbquic.storage.local.stream import Host, open_stream
+from smbquic.storage.local.stream import Host, create_stream, lookup_stream
 from smbquic.storage.local.tree import FileKey, Link, Tree, key_of
 from smbquic.storage.names import SEPARATOR, fold, from_disk, join, to_disk
 from smbquic.storage.types import (
     ARCHIVE,
     SETTABLE,
     SPARSE,
-    Action,
     Buffer,
-    Disposition,
     FileStat,
     Stream,
 )
@@ -289,16 +287,16 @@ class LocalFile(StorageFile):
         with self.descriptor as fd:
             return streams.read_all(fd)
 
-    def open_stream(
-        self,
-        name: str,
-        disposition: Disposition = Disposition.OPEN,
-        *,
-        admit: Callable[[StorageFile], None] | None = None,
-    ) -> tuple[StorageFile, Action]:
-        """Open or make a named stream; what is opened closes this file with it."""
-        host = Host(self._tree, self, self.descriptor, self.key, self._check_change)
-        return open_stream(host, name, disposition, admit)
+    def lookup_stream(self, name: str) -> StorageFile:
+        """Open a named stream; it closes this file with it."""
+        return lookup_stream(self._as_host(), name)
+
+    def create_stream(self, name: str) -> StorageFile:
+        """Make a named stream and open it."""
+        return create_stream(self._as_host(), name)
+
+    def _as_host(self) -> Host:
+        return Host(self._tree, self, self.descriptor, self.key, self._check_change)
 
     def mark_made(self, attributes: int, account: int) -> None:
         """What a new file gets: attributes, and its creation time for good."""

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from smbquic.storage.errors import NameInvalid
 from smbquic.storage.file import StorageFile
@@ -10,7 +10,7 @@ from smbquic.storage.local import links
 from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.tree import Link, Tree
 from smbquic.storage.names import SEPARATOR
-from smbquic.storage.types import Action, Disposition, FileStat, Stream
+from smbquic.storage.types import FileStat, Stream
 
 
 class LocalLink(LocalFile):
@@ -97,12 +97,6 @@ class LocalLink(LocalFile):
         """None."""
         return []
 
-    def open_stream(
-        self,
-        name: str,
-        disposition: Disposition = Disposition.OPEN,
-        *,
-        admit: Callable[[StorageFile], None] | None = None,
-    ) -> tuple[StorageFile, Action]:
+    def lookup_stream(self, name: str) -> StorageFile:
         """Refused."""
         raise NameInvalid("a link has no streams", name)

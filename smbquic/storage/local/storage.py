@@ -204,6 +204,14 @@ class LocalStorage(Storage):
         self._tree.close()
 
 
+def open_local(path: str, *, read_only: bool, links: bool) -> LocalStorage:
+    """Open the storage of ``local:PATH``, or of a plain path; ValueError for what is no folder."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    return LocalStorage(folder, read_only=read_only, links=links)
+
+
 class _Opening:
     """One call of `open`: look, act on what was seen, and look again if it has changed since."""
 

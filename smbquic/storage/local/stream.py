@@ -12,16 +12,10 @@ from smbquic.storage.local import streams
 from smbquic.storage.local.descriptor import Descriptor
 from smbquic.storage.local.tree import FileKey, Tree
 from smbquic.storage.names import fold
+from smbquic.storage.stream import StreamFile
 from smbquic.storage.types import (
-    DIRECTORY,
-    NEVER_CREATING,
-    NORMAL,
-    OVERWRITING,
-    Action,
     Buffer,
-    Disposition,
     FileStat,
-    Stream,
 )
 
 
@@ -38,79 +32,45 @@ class Host(NamedTuple):
     check_change: Callable[[], None]
 
 
-def open_stream(
-    host: Host,
-    name: str,
-    disposition: Disposition,
-    admit: Callable[[StorageFile], None] | None,
-) -> "tuple[LocalStream, Action]":
-    """See `StorageFile.open_stream`."""
-    tree = host.tree
-    if not tree.extended:
+def lookup_stream(host: Host, name: str) -> "LocalStream":
+    """See `StorageFile.lookup_stream`."""
+    if not host.tree.extended:
         raise NameInvalid("the disk has no room for named streams", name)
     streams.check_name(name)
-    with host.descriptor as fd, tree.lock:
+    with host.descriptor as fd, host.tree.lock:
         real = streams.find(fd, name)
-        if real is None:
-            if disposition in NEVER_CREATING:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-            tree.require_writable()
-            streams.write(fd, name, b"")
     if real is None:
-        return LocalStream(host, name), Action.CREATED
-    if disposition is Disposition.CREATE:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-    stream = LocalStream(host, real)
-    try:
-        if admit is not None:
-            admit(stream)
-        if disposition in OVERWRITING:
-            stream.truncate(0)
-    except BaseException:
-        stream.detach()
-        raise
-    return stream, OVERWRITING.get(disposition, Action.OPENED)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return LocalStream(host, real)
 
 
-class LocalStream(StorageFile):
-    """A `StorageFile` over a named stream; made by `open_stream`.
+def create_stream(host: Host, name: str) -> "LocalStream":
+    """See `StorageFile.create_stream`."""
+    host.tree.require_writable()
+    with host.descriptor as fd, host.tree.lock:
+        streams.write(fd, name, b"")
+    return LocalStream(host, name)
+
+
+class LocalStream(StreamFile):
+    """A `StorageFile` over a named stream; made by `LocalFile.open_stream`.
 
     The whole content is read and written at once, which its size allows. Changes to one stream
     through several opens come one after the other; those of a local process may get lost.
     """
 
     def __init__(self, host: Host, name: str) -> None:
+        super().__init__(host.file)
         self._tree = host.tree
-        self._file = host.file
         self._descriptor = host.descriptor
         self._check_change = host.check_change
         self._slot = host.tree.attach_stream(host.key, name)
         self._closed = False
 
     @property
-    def name(self) -> str:
-        """The file's name within the share and the stream's, parted by a colon."""
-        return f"{self._file.name}:{self._slot.name}"
-
-    @property
-    def is_directory(self) -> bool:
-        """A stream of a folder is none."""
-        return False
-
-    @property
     def key(self) -> Hashable:
         """The file's key and the stream's real name."""
         return self._file.key, self._slot.name
-
-    @property
-    def whole(self) -> StorageFile:
-        """The file that the stream belongs to."""
-        return self._file
-
-    @property
-    def parent_key(self) -> Hashable:
-        """The key of the folder that holds the file."""
-        return self._file.parent_key
 
     @property
     def stream(self) -> str:
@@ -119,19 +79,9 @@ class LocalStream(StorageFile):
 
     def stat(self) -> FileStat:
         """What is known of the file, with the stream's size."""
-        stat = self._file.stat()
         size = self._size()
         unit = self._tree.block_size
-        stat.name = f"{stat.name}:{self._slot.name}"
-        stat.size = size
-        stat.allocation_size = -(-size // unit) * unit
-        stat.is_directory = False
-        stat.attributes = stat.attributes & ~DIRECTORY or NORMAL
-        return stat
-
-    def parent_stat(self) -> FileStat:
-        """What is known of the folder that holds the file."""
-        return self._file.parent_stat()
+        return self.describe(size, -(-size // unit) * unit)
 
     def read(self, offset: int, length: int) -> Buffer:
         """Up to `length` bytes from `offset` on."""
@@ -162,68 +112,6 @@ class LocalStream(StorageFile):
         if size < self._size():
             self.truncate(size)
 
-    def flush(self) -> None:
-        """Return once the file, and the stream with it, would survive a crash."""
-        self._file.flush()
-
-    def set_times(
-        self,
-        *,
-        creation_time: int | None = None,
-        last_access_time: int | None = None,
-        last_write_time: int | None = None,
-        change_time: int | None = None,
-    ) -> None:
-        """Set times of the file."""
-        self._file.set_times(
-            creation_time=creation_time,
-            last_access_time=last_access_time,
-            last_write_time=last_write_time,
-            change_time=change_time,
-        )
-
-    def set_attributes(self, attributes: int) -> None:
-        """Replace the file's `SETTABLE` bits."""
-        self._file.set_attributes(attributes)
-
-    def set_sparse(self, *, sparse: bool) -> None:
-        """Set or clear the file's `SPARSE` bit."""
-        self._file.set_sparse(sparse=sparse)
-
-    def mark_changed(self) -> None:
-        """Set the file's `ARCHIVE` bit."""
-        self._file.mark_changed()
-
-    def extended_attributes(self) -> list[tuple[str, bytes]]:
-        """The file's."""
-        return self._file.extended_attributes()
-
-    def set_extended_attributes(self, changes: Sequence[tuple[str, bytes]]) -> None:
-        """Set some of the file's."""
-        self._file.set_extended_attributes(changes)
-
-    def security(self) -> bytes | None:
-        """The file's descriptor."""
-        return self._file.security()
-
-    def set_security(self, descriptor: bytes) -> None:
-        """Store a descriptor for the file."""
-        self._file.set_security(descriptor)
-
-    def streams(self) -> list[Stream]:
-        """All named streams of the file."""
-        return self._file.streams()
-
-    def open_stream(
-        self,
-        name: str,
-        disposition: Disposition = Disposition.OPEN,
-        *,
-        admit: Callable[[StorageFile], None] | None = None,
-    ) -> tuple[StorageFile, Action]:
-        """A stream has no streams: `OSError` (EINVAL)."""
-        raise OSError(errno.EINVAL, "a stream has no streams", name)
-
     def rename(self, new_name: str, *, replace: bool) -> None:
         """Give the stream another name. What is replaced is lost."""
         self._tree.require_writable()
@@ -246,10 +134,6 @@ class LocalStream(StorageFile):
                 raise
             self._tree.move_stream(self._slot, new_name)
 
-    def link(self, new_name: str, *, replace: bool) -> None:
-        """A stream has one name: PermissionError."""
-        raise PermissionError(errno.EPERM, "a stream has one name", self.name)
-
     def delete(self) -> None:
         """Remove the stream; FileNotFoundError if it is gone already."""
         self._tree.require_writable()
@@ -263,14 +147,10 @@ class LocalStream(StorageFile):
 
     def close(self) -> None:
         """Let go of the stream and of the file. Closing twice is fine."""
-        self.detach()
-        self._file.close()
-
-    def detach(self) -> None:
-        """Let go of the stream, and not of the file."""
         if not self._closed:
             self._closed = True
             self._tree.detach_stream(self._slot)
+        super().close()
 
     def _size(self) -> int:
         """0 for a stream that somebody removed: attributes can still be told."""

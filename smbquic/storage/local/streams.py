@@ -8,12 +8,11 @@ content and a zero byte. What Linux and the disk take for a value bounds a strea
 
 import errno
 import os
-import re
 from typing import Final
 
 from smbquic.storage.errors import NameInvalid
 from smbquic.storage.local import xattrs
-from smbquic.storage.names import MAX_UNITS, fold
+from smbquic.storage.names import check_stream_name, fold, is_stream_name
 from smbquic.storage.types import Stream
 
 MAX_SIZE: Final = xattrs.MAX_VALUE - 1
@@ -21,16 +20,13 @@ MAX_SIZE: Final = xattrs.MAX_VALUE - 1
 
 _TYPE: Final = ":$DATA"
 _END: Final = b"\0"
-# What clients can't say, and what is no valid UTF-8 on the disk.
-_INVALID: Final = re.compile(r"[\x00/:\\\ud800-\udfff]")
 _MAX_NAME: Final = xattrs.MAX_NAME - len(xattrs.STREAM) - len(_TYPE)
 
 
 def check_name(name: str) -> None:
-    """Raise NameInvalid for what no stream can be called. Wildcards and controls are fine."""
-    if not name or _INVALID.search(name):
-        raise NameInvalid("a stream's name cannot be empty, nor hold a separator", name)
-    if len(name.encode()) > _MAX_NAME or len(name.encode("utf-16-le")) > 2 * MAX_UNITS:
+    """Raise NameInvalid for what no stream can be called here."""
+    check_stream_name(name)
+    if len(name.encode()) > _MAX_NAME:
         raise NameInvalid("a stream's name that is too long", name)
 
 
@@ -92,5 +88,5 @@ def _names(file: int) -> list[str]:
         for name in xattrs.names(file)
         if name.startswith(xattrs.STREAM)
         and name.endswith(_TYPE)
-        and not _INVALID.search(name[start:end])
+        and is_stream_name(name[start:end])
     )
