@@ -6,6 +6,7 @@
     python -m benchmarks compare A B
     python -m benchmarks table DIR [--readme README.md]
     python -m benchmarks claims DIR ... >docs/quic-or-vpn.md
+    python -m benchmarks throughput [--arms NAMES] [--mebibytes N] [--rounds N] [--json FILE]
     python -m benchmarks link --rate 20mbit --delay 50ms -- COMMAND ...
 
 `run` takes up where an interrupted run of the same folder ended. Exit codes: 0 done, 1 something
@@ -27,10 +28,12 @@ from benchmarks.comparison.links import LinkChoice
 from benchmarks.comparison.plan import Visit
 from benchmarks.comparison.profiles import Profile
 from benchmarks.comparison.report import claims, readme, write
-from benchmarks.comparison.results import Folder, ResultsError, load, too_few
+from benchmarks.comparison.results import Folder, load, too_few
+from benchmarks.documents import DocumentError
 from benchmarks.link import LinkError
 from benchmarks.link.__main__ import NO_LINK
 from benchmarks.link.__main__ import main as link_main
+from benchmarks.throughput.__main__ import main as throughput_main
 
 INTERRUPTED = 130
 
@@ -63,6 +66,9 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--readme", type=Path, help="replace the table between its two marks there")
     said = commands.add_parser("claims", help="what is said of QUIC, and what results say to it")
     said.add_argument("results", type=Path, nargs="+", help="folders, or their result.json")
+    commands.add_parser(
+        "throughput", help="rates, latencies and memory without a limit in between", add_help=False
+    )
     commands.add_parser("link", help="two programs on an emulated link", add_help=False)
     return main
 
@@ -119,6 +125,8 @@ def main(arguments: Sequence[str]) -> int:
     """The command line: its exit code."""
     if arguments[:1] == ["link"]:
         return link_main(arguments[1:])
+    if arguments[:1] == ["throughput"]:
+        return throughput_main(arguments[1:])
     main_parser = parser()
     options = main_parser.parse_args(arguments)
     try:
@@ -143,7 +151,7 @@ def main(arguments: Sequence[str]) -> int:
             readme.put(result, options.readme)
         else:
             print(readme.short_table(result))
-    except (ValueError, ResultsError, PermissionError) as error:
+    except (ValueError, DocumentError, PermissionError) as error:
         main_parser.error(str(error))
     except LinkError as error:
         print(f"link: {error}", file=sys.stderr)

@@ -14,8 +14,13 @@ def library() -> Path:
     return compiled(SOURCE, FLAGS, libraries=["-ldl"])
 
 
-def environment(congestion: str) -> dict[str, str]:
-    """The environment of a program whose TCP is to have this congestion control."""
+def environment(congestion: str | None) -> dict[str, str]:
+    """Return the environment of a program whose TCP has this congestion control.
+
+    None leaves it to the machine.
+    """
+    if congestion is None:
+        return dict(os.environ)
     return {
         **os.environ,
         "LD_PRELOAD": str(library()),
@@ -24,6 +29,6 @@ def environment(congestion: str) -> dict[str, str]:
 
 
 def available() -> set[str]:
-    """What this kernel has."""
+    """Return the congestion controls that this kernel has."""
     path = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
     return set(path.read_text().split())

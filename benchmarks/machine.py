@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.programs import SEARCH_PATH
 
-PACKAGES = ("aioquic", "cryptography", "pyspnego", "qh3", "smbquic", "uvloop")
+PACKAGES = ("aioquic", "cryptography", "pyspnego", "qh3", "smbprotocol", "smbquic", "uvloop")
 PROGRAMS = {
     "iperf3": ("iperf3", "--version"),
     "smbd": ("smbd", "--version"),
@@ -27,11 +27,13 @@ SYSCTLS = (
     "net/ipv4/tcp_rmem",
     "net/ipv4/tcp_wmem",
     "net/ipv4/tcp_available_congestion_control",
+    "net/ipv4/tcp_congestion_control",
 )
+COMMIT = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
 def describe() -> dict[str, Any]:
-    """Everything, for JSON."""
+    """Return everything, for JSON."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
@@ -42,7 +44,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "programs": {name: _says(command) for name, command in PROGRAMS.items()},
         "sysctls": {name.replace("/", "."): _sysctl(name) for name in SYSCTLS},
-        "commit": _says(("git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD")),
+        "commit": _says(("git", "-C", str(Path(__file__).parent), *COMMIT)),
     }
 
 

@@ -1,17 +1,16 @@
-"""What work takes: seconds, processor seconds, memory; and what others took meanwhile."""
+"""What work takes: seconds, processor seconds, memory."""
 
 import contextlib
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 TICK: int = os.sysconf("SC_CLK_TCK")
-_KERNEL = 2
-"""The process id of kthreadd, whose children work for whoever keeps them busy."""
 
 
-class Usage:
+class Stopwatch:
     """A stopwatch for the process that it is in."""
 
     def __init__(self) -> None:
@@ -26,6 +25,13 @@ class Usage:
         """Stop."""
         self.seconds = time.monotonic() - self._started
         self.cpu_seconds = time.process_time() - self._cpu
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
 
     def report(self) -> dict[str, float]:
         """The figures, for JSON."""
@@ -89,28 +95,3 @@ def tree_cpu_seconds(root: int) -> float:
     processes = table()
     family = descendants(root, processes)
     return sum(processes[number].ticks for number in family if number in processes) / TICK
-
-
-class Neighbours:
-    """How busy everybody else on this machine is.
-
-    Processes that begin and end between two looks are only seen where their parent counts them.
-    """
-
-    def __init__(self) -> None:
-        self._before = self._others()
-        self._since = time.monotonic()
-
-    def load(self) -> float:
-        """Processor seconds per second that others have used since the last look."""
-        now, others = time.monotonic(), self._others()
-        used = sum(ticks - self._before.get(number, ticks) for number, ticks in others.items())
-        load = used / TICK / max(now - self._since, 0.01)
-        self._before, self._since = others, now
-        return max(load, 0.0)
-
-    @staticmethod
-    def _others() -> dict[int, int]:
-        processes = table()
-        ours = descendants(os.getpid(), processes) | descendants(_KERNEL, processes)
-        return {n: process.ticks for n, process in processes.items() if n not in ours}

@@ -18,6 +18,7 @@ from smbquic.pki import PkiDirectory, init
 PREFIX = "smbquic-benchmark-"
 LOCK = "in-use"
 SMALL_SIZE = 4096
+BLOCK = 1 << 20
 WIREGUARD_SOCKETS = Path("/var/run/wireguard")
 WIREGUARD_PREFIX = "sqb"
 
@@ -107,9 +108,14 @@ def remove_leftover_files() -> list[str]:
 
 
 @contextlib.contextmanager
-def temporary_workspace(sizes: Sizes, seed: int) -> Iterator[Workspace]:
-    """Make the files, which are the same for the same seed, and remove them afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent()))
+def temporary_workspace(
+    sizes: Sizes, seed: int, directory: Path | None = None
+) -> Iterator[Workspace]:
+    """Make the files, which are the same for the same seed, and remove them afterwards.
+
+    They are in `directory`; without one in memory, if the system has it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=directory or parent()))
     try:
         with (folder / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -126,8 +132,11 @@ def temporary_workspace(sizes: Sizes, seed: int) -> Iterator[Workspace]:
 def _fill(workspace: Workspace, source: random.Random) -> None:
     for folder in (workspace.share, workspace.source, workspace.scratch):
         folder.mkdir()
-    (workspace.share / "big").write_bytes(source.randbytes(workspace.sizes.bulk))
-    (workspace.source / "big").write_bytes(source.randbytes(workspace.sizes.bulk))
+    for folder in (workspace.share, workspace.source):
+        with (folder / "big").open("wb") as file:
+            # The same bytes as in one piece, which may be larger than the memory.
+            for start in range(0, workspace.sizes.bulk, BLOCK):
+                file.write(source.randbytes(min(BLOCK, workspace.sizes.bulk - start)))
     for parent_folder in (workspace.share, workspace.source):
         small = parent_folder / "small"
         small.mkdir()

@@ -1,59 +1,63 @@
-"""The ways to the files that are compared."""
+"""The ways to the files that the comparison compares."""
+
+from functools import partial
 
 from benchmarks.arms.base import Arm, Running
 from benchmarks.arms.raw import RawQuic, RawTcp
-from benchmarks.arms.samba import SambaTcp
+from benchmarks.arms.samba import SambaArm
 from benchmarks.arms.smb import SmbArm
 from benchmarks.vpn.ipsec import StrongSwan
+from benchmarks.vpn.model import Model
 from benchmarks.vpn.openvpn import OpenVpn
-from benchmarks.vpn.tunnels import Model, WireGuard
+from benchmarks.vpn.wireguard import WireGuard
 
 REFERENCE = "tcp-encrypted"
 AGAIN = "tcp-encrypted-again"
 """The reference once more: how far the two are apart is what the whole comparison cannot see."""
 
+_tcp = partial(SmbArm, transport="tcp")
+_quic = partial(SmbArm, transport="quic")
 _ARMS: tuple[Arm, ...] = (
-    SmbArm("tcp", "SMB over TCP, signed", transport="tcp"),
-    SmbArm(REFERENCE, "SMB over TCP, encrypted (AES-128-GCM)", transport="tcp", encrypt=True),
-    SmbArm(AGAIN, "the same once more (A/A)", transport="tcp", encrypt=True),
-    SmbArm("tcp-bbr", "SMB over TCP, encrypted, BBR", transport="tcp", encrypt=True, tcp="bbr"),
-    SmbArm("quic-aioquic", "SMB over QUIC (aioquic, cubic)", transport="quic", engine="aioquic"),
-    SmbArm("quic-qh3", "SMB over QUIC (qh3, cubic)", transport="quic", engine="qh3"),
-    SmbArm(
-        "quic-bbr",
-        "SMB over QUIC (aioquic, BBR)",
-        transport="quic",
-        engine="aioquic",
-        congestion="bbr",
+    _tcp(name="tcp", title="SMB over TCP, signed"),
+    _tcp(name=REFERENCE, title="SMB over TCP, encrypted (AES-128-GCM)", encrypt=True),
+    _tcp(name=AGAIN, title="the same once more (A/A)", encrypt=True),
+    _tcp(name="tcp-bbr", title="SMB over TCP, encrypted, BBR", encrypt=True, tcp="bbr"),
+    _quic(name="quic-aioquic", title="SMB over QUIC (aioquic, cubic)", engine="aioquic"),
+    _quic(name="quic-qh3", title="SMB over QUIC (qh3, cubic)", engine="qh3"),
+    _quic(
+        name="quic-bbr", title="SMB over QUIC (aioquic, BBR)", engine="aioquic", congestion="bbr"
     ),
-    SmbArm(
-        "quic-double",
-        "SMB over QUIC (qh3), SMB encryption inside",
-        transport="quic",
+    _quic(
+        name="quic-double",
+        title="SMB over QUIC (qh3), SMB encryption inside",
         engine="qh3",
         double=True,
     ),
-    SmbArm(
-        "wireguard", "SMB over TCP in WireGuard (wireguard-go)", transport="tcp", tunnel=WireGuard()
+    _tcp(
+        name="wireguard",
+        title="SMB over TCP in WireGuard (wireguard-go)",
+        tunnel=WireGuard(),
     ),
-    SmbArm(
-        "wireguard-bbr",
-        "SMB over TCP in WireGuard, BBR",
-        transport="tcp",
+    _tcp(
+        name="wireguard-bbr",
+        title="SMB over TCP in WireGuard, BBR",
         tcp="bbr",
         tunnel=WireGuard(),
     ),
-    SmbArm("openvpn", "SMB over TCP in OpenVPN over UDP", transport="tcp", tunnel=OpenVpn()),
-    SmbArm(
-        "ipsec",
-        "SMB over TCP in IPsec (strongSwan in user space)",
-        transport="tcp",
+    _tcp(name="openvpn", title="SMB over TCP in OpenVPN over UDP", tunnel=OpenVpn()),
+    _tcp(
+        name="ipsec",
+        title="SMB over TCP in IPsec (strongSwan in user space)",
         tunnel=StrongSwan(),
     ),
-    SmbArm("vpn-model", "SMB over TCP in a model of IPsec (ours)", transport="tcp", tunnel=Model()),
-    SambaTcp(),
+    _tcp(name="vpn-model", title="SMB over TCP in a model of IPsec (ours)", tunnel=Model()),
+    SambaArm(
+        name="samba-tcp",
+        title="Samba's smbclient and smbd over TCP, encrypted",
+        protection="encrypt",
+    ),
     RawTcp(),
-    RawQuic(),
+    RawQuic(name="raw-quic", title="QUIC without SMB (qh3, cubic)", engine="qh3"),
 )
 ALL: dict[str, Arm] = {arm.name: arm for arm in _ARMS}
 

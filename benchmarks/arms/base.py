@@ -1,42 +1,42 @@
-"""What an arm is: a server at one end of a link, a client at the other, perhaps in a tunnel."""
+"""What an arm is: a server at one end of a network, a client at the other, perhaps in a tunnel."""
 
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from benchmarks.headers import Headers, message_headers
-from benchmarks.link import Link
-from benchmarks.programs import SEARCH_PATH
+from benchmarks.link import Network
+from benchmarks.programs import SEARCH_PATH, Perform
 from benchmarks.usage import tree_cpu_seconds
+from benchmarks.vpn.base import Tunnel, TunnelEnds
 from benchmarks.workspace import Workspace
-
-Figures = dict[str, Any]
-"""What the client reports of a work, by name."""
-Perform = Callable[[dict[str, Any], Callable[[str], None]], Figures]
-"""Has the client perform a request; the second argument is called with each event it reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An arm in action on a link. `processes` is whose processor time is counted, by role.
+    """An arm in action on a network.
 
-    `server_lost` says how many packets the server's QUIC has taken for lost so far.
+    `client` starts a client, which performs requests until the block ends. `address` is where the
+    server listens. `lost_packets` counts those that the server's QUIC has declared lost so far.
     """
 
-    perform: Perform
-    processes: dict[str, list["subprocess.Popen[Any]"]] = field(default_factory=dict)
-    server_lost: Callable[[], int] = lambda: 0
+    client: Callable[[], AbstractContextManager[Perform]]
+    server: "subprocess.Popen[Any]"
+    address: tuple[str, int]
+    tunnel: TunnelEnds | None = None
+    lost_packets: Callable[[], int] = lambda: 0
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Processor seconds so far, by role."""
-        return {
-            role: sum(tree_cpu_seconds(process.pid) for process in processes)
-            for role, processes in self.processes.items()
-        }
+        """Return the processor seconds so far, by role. A client reports its own."""
+        found = {"server": tree_cpu_seconds(self.server.pid)}
+        if self.tunnel:
+            ends = (self.tunnel.client, self.tunnel.server)
+            found["vpn"] = sum(tree_cpu_seconds(end.pid) for end in ends)
+        return found
 
 
 class Arm(ABC):
@@ -48,6 +48,7 @@ class Arm(ABC):
     """What has to be installed, with the package that Debian has it in."""
     works: ClassVar[Collection[str] | None] = None
     """The names of the works that it can do; None: all."""
+    tunnel: Tunnel | None = None
     quic = False
     """Whether it is SMB over QUIC."""
     headers: Headers
@@ -58,22 +59,31 @@ class Arm(ABC):
     """Whether these messages are encrypted."""
 
     def header_share(self, work: str) -> float:
-        """What its headers leave of a link for the files in ``bulk-read`` or ``bulk-write``."""
+        """Return what its headers leave of a link in ``bulk-read`` or ``bulk-write``."""
         message = message_headers(work, encrypted=self.encrypted) if self.smb else 0
         return self.headers.share(message)
 
     def missing(self) -> list[str]:
-        """What this machine lacks for it, as sentences."""
-        return [
+        """Return what this machine lacks for it, as sentences."""
+        programs = {**self.programs, **(self.tunnel.programs if self.tunnel else {})}
+        found = [
             f"{program} is not installed (Debian: apt install {package})"
-            for program, package in self.needs().items()
+            for program, package in programs.items()
             if shutil.which(program, path=SEARCH_PATH) is None
         ]
+        return found + (self.tunnel.lacking() if self.tunnel else [])
 
-    def needs(self) -> dict[str, str]:
-        """Programs, with their packages."""
-        return self.programs
+    @contextmanager
+    def tunnelled(
+        self, network: Network, workspace: Workspace
+    ) -> Iterator[tuple[str, TunnelEnds | None]]:
+        """Start its tunnel, if it has one; give the server's address as the client sees it."""
+        if self.tunnel is None:
+            yield network.server.address, None
+            return
+        with self.tunnel.between(network, workspace) as ends:
+            yield ends.address, ends
 
     @abstractmethod
-    def start(self, link: Link, workspace: Workspace) -> AbstractContextManager[Running]:
-        """Start it on a link; it is ended with the block, or at the latest with the link."""
+    def start(self, network: Network, workspace: Workspace) -> AbstractContextManager[Running]:
+        """Start its server; everything of it is ended with the block."""

@@ -1,23 +1,19 @@
-"""What the link can carry: TCP, and one stream of a QUIC engine, both without SMB."""
+"""What the network can carry: TCP, and one stream of a QUIC engine, both without SMB."""
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, ClassVar
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from benchmarks import congestion
-from benchmarks.arms.base import Arm, Figures, Running
+from benchmarks.arms.base import Arm, Running
 from benchmarks.headers import Headers
-from benchmarks.link import Link, Namespace
+from benchmarks.link import Network
 from benchmarks.ports import TCP_PORT
-from benchmarks.programs import ProgramError, terminate
+from benchmarks.programs import STARTING, Figures, Program, run
 from benchmarks.workspace import Workspace
 
 MEBIBYTE = 1 << 20
-DATAGRAM = 1200
 
 
 class RawTcp(Arm):
@@ -28,73 +24,65 @@ class RawTcp(Arm):
     works: ClassVar[tuple[str, ...]] = ("bulk-read", "bulk-write")
 
     @contextmanager
-    def start(self, link: Link, workspace: Workspace) -> Iterator[Running]:
+    def start(self, network: Network, workspace: Workspace) -> Iterator[Running]:
         program = [sys.executable, "-m", "benchmarks.ends.raw_tcp"]
-        common = [link.server.address, str(TCP_PORT), str(workspace.sizes.bulk)]
-        server = _popen(link.server, [*program, "serve", *common])
+        common = [network.server.address, str(TCP_PORT), str(workspace.sizes.bulk)]
+        server = Program(network.server, [*program, "serve", *common])
         try:
-            link.server.wait_for_port(("tcp", TCP_PORT), process=server)
+            network.server.wait_for_port(("tcp", TCP_PORT), process=server.process)
 
             def perform(request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
                 role = request["work"].removeprefix("bulk-")
-                return {**_report(link.client, [*program, role, *common]), "no_file": True}
+                done = run(network.client, [*program, role, *common])
+                return {**done.document(), "no_file": True}
 
-            yield Running(perform, {"server": [server]})
+            address = (network.server.address, TCP_PORT)
+            yield Running(lambda: nullcontext(perform), server.process, address)
         finally:
-            terminate(server)
+            server.close()
 
 
+@dataclass(eq=False, kw_only=True)
 class RawQuic(Arm):
-    """One stream of qh3 on our UDP endpoint, from the client to the server."""
+    """One stream of an engine on our UDP endpoint, from the client to the server.
 
-    name, title = "raw-quic", "QUIC without SMB (qh3, cubic)"
+    A `part`-th of the large file's bytes moves. The engine `stock` is aioquic with its own UDP.
+    """
+
     works: ClassVar[tuple[str, ...]] = ("bulk-write",)
-    engine = "qh3"
-    headers, smb = Headers.quic(DATAGRAM, "qh3"), False
+    smb = False
+
+    name: str
+    title: str
+    engine: Literal["aioquic", "qh3", "stock"]
+    datagram_size: int = 1200
+    part: int = 1
+
+    def __post_init__(self) -> None:
+        engine = "aioquic" if self.engine == "stock" else self.engine
+        self.headers = Headers.quic(self.datagram_size, engine)
 
     @contextmanager
-    def start(self, link: Link, workspace: Workspace) -> Iterator[Running]:
-        total = max(workspace.sizes.bulk // MEBIBYTE, 1)
-        common = [self.engine, str(DATAGRAM), link.server.address, str(total)]
+    def start(self, network: Network, workspace: Workspace) -> Iterator[Running]:
+        mebibytes = max(workspace.sizes.bulk // MEBIBYTE // self.part, 1)
+        host = network.server.address
+        common = [self.engine, str(self.datagram_size), host, str(mebibytes)]
         program = [sys.executable, "-m", "benchmarks.ends.raw_quic"]
-        files: tuple[Path, Path] = (workspace.pki.server.certificate, workspace.pki.server.key)
-        server = _popen(link.server, [*program, "server", *common, *map(str, files)])
+        files = workspace.pki.server
+        command = [*program, "server", *common, str(files.certificate), str(files.key)]
+        server = Program(network.server, command)
         try:
-            assert server.stdout is not None
-            port = server.stdout.readline().strip()
-            if not port:
-                raise ProgramError(f"the server ended with exit code {server.wait()}")
+            port: int = server.answer(STARTING)["port"]
 
             def perform(request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
-                report = _report(link.client, [*program, "client", *common, port])
+                figures = run(network.client, [*program, "client", *common, str(port)]).document()
                 return {
-                    "bytes": total * MEBIBYTE,
-                    "seconds": report["seconds"],
-                    "client_cpu": report["cpu_seconds"],
+                    **figures,
+                    "bytes": mebibytes * MEBIBYTE,
+                    "client_cpu": figures["cpu_seconds"],
                     "no_file": True,
                 }
 
-            yield Running(perform, {"server": [server]})
+            yield Running(lambda: nullcontext(perform), server.process, (host, port))
         finally:
-            terminate(server)
-
-
-def _popen(namespace: Namespace, command: list[str]) -> "subprocess.Popen[str]":
-    return namespace.popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=congestion.environment("cubic"),
-        start_new_session=True,
-    )
-
-
-def _report(namespace: Namespace, command: list[str]) -> dict[str, Any]:
-    """What a program says in JSON at its end."""
-    process = _popen(namespace, command)
-    output, _ = process.communicate(timeout=120)
-    if process.returncode:
-        raise ProgramError(f"{command[0]}: exit code {process.returncode}: {output.strip()[-300:]}")
-    report: dict[str, Any] = json.loads(output)
-    return report
+            server.close()

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison.plan import DISCARDED, Visit
+from benchmarks.documents import DocumentError, read, write
 
 FORMAT = 1
 RUN, SAMPLES, RESULT = "run.json", "samples.jsonl", "result.json"
-
-
-class ResultsError(Exception):
-    """A folder that does not hold what it should."""
 
 
 class Folder:
@@ -32,12 +29,12 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         file = self.path / RUN
         if not file.exists():
-            replace(file, description)
+            write(file, description)
             return description
         found: dict[str, Any] = json.loads(file.read_text())
         for key in ("format", "profile", "arms", "links", "blocks"):
             if found.get(key) != description[key]:
-                raise ResultsError(
+                raise DocumentError(
                     f"{self.path} holds another run ({key} is {found.get(key)!r}, not"
                     f" {description[key]!r}); choose another --out"
                 )
@@ -72,19 +69,8 @@ class Folder:
         """Put everything into one file, which says that the run is over."""
         description = json.loads((self.path / RUN).read_text())
         result = {**description, **more, "visits": self.visits()}
-        replace(self.path / RESULT, result, indent=None)
+        write(self.path / RESULT, result, indent=None)
         return result
-
-
-def replace(file: Path, document: Any, *, indent: int | None = 1) -> None:
-    """Write a file so that it is there whole or not at all."""
-    new = file.with_name(f".{file.name}.new")
-    with new.open("w") as stream:
-        json.dump(document, stream, indent=indent)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(file)
 
 
 def is_valid(visit: dict[str, Any]) -> bool:
@@ -111,17 +97,12 @@ def too_few(result: dict[str, Any]) -> list[str]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A result: of a folder, finished or not, or of its file. Raises `ResultsError`."""
-    try:
-        file = path / RESULT if path.is_dir() else path
-        if path.is_dir() and not file.exists():
-            folder = Folder(path)
-            return {**json.loads((path / RUN).read_text()), "visits": folder.visits()}
-        document: dict[str, Any] = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} holds no result: {error}") from error
+    """Return a result: of a folder, finished or not, or of its file. Raises `DocumentError`."""
+    if path.is_dir() and not (path / RESULT).exists():
+        return {**read(path / RUN), "visits": Folder(path).visits()}
+    document = read(path / RESULT if path.is_dir() else path)
     if document.get("format") != FORMAT:
-        raise ResultsError(f"{path} has format {document.get('format')}, not {FORMAT}")
+        raise DocumentError(f"{path} has format {document.get('format')}, not {FORMAT}")
     return document
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.arms import ALL as ARMS
 from benchmarks.arms import Arm, Running
-from benchmarks.bystanders import Bystanders
 from benchmarks.comparison import doctor, plan
 from benchmarks.comparison.clock import ClockError
 from benchmarks.comparison.links import LinkChoice
@@ -22,7 +21,8 @@ from benchmarks.comparison.works import ALL as WORKS
 from benchmarks.comparison.works import Work
 from benchmarks.link import Link, LinkError, Loss, Statistics, remove_leftovers
 from benchmarks.link.calibrate import calibrate
-from benchmarks.programs import ProgramError
+from benchmarks.other_programs import OtherPrograms
+from benchmarks.programs import Perform, ProgramError
 from benchmarks.workspace import Workspace, remove_leftover_files, temporary_workspace
 
 SNMP = "/proc/self/net/snmp"
@@ -58,7 +58,7 @@ def run(
 ) -> dict[str, Any]:
     """Make all visits that the folder does not hold yet: the result.
 
-    Raises `LinkError` where there can be no link, `ResultsError` for a folder of another run.
+    Raises `LinkError` where there can be no link, `DocumentError` for a folder of another run.
     """
     chosen = random.SystemRandom().getrandbits(31) if seed is None else seed
     description = folder.begin(describe(profile, arms, chosen))
@@ -107,7 +107,7 @@ def measure(choice: LinkChoice, profile: Profile) -> dict[str, Any] | None:
 def make(visit: Visit, leg: Leg, workspace: Workspace, seed: int) -> dict[str, Any]:
     """One visit. What goes wrong with it is in its `problems`."""
     arm = ARMS[visit.arm]
-    started, bystanders = time.monotonic(), Bystanders()
+    started, others = time.monotonic(), OtherPrograms()
     document: dict[str, Any] = {
         **asdict(visit),
         "seed": seed,
@@ -117,28 +117,34 @@ def make(visit: Visit, leg: Leg, workspace: Workspace, seed: int) -> dict[str, A
     }
     link = LinkChoice.parse(visit.link).make(seed)
     try:
-        with link, arm.start(link, workspace) as running:
+        with link, arm.start(link, workspace) as running, running.client() as perform:
             again = SentAgain(link, running)
             for work in map(WORKS.__getitem__, leg.works):
                 if work.suits(arm):
-                    outcome = perform(work, running, workspace, link, seed, again)
+                    outcome = do(work, perform, running, workspace, link, seed, again)
                     document["works"][work.name] = outcome
             document["problems"] += link.statistics().problems
     except ProgramError as error:
         document["problems"].append(f"{arm.name}: {error}")
     document["link_statistics"] = asdict(link.statistics())
     document["seconds"] = time.monotonic() - started
-    document["bystanders"] = bystanders.share()
+    document["bystanders"] = others.share()
     return document
 
 
-def perform(
-    work: Work, running: Running, workspace: Workspace, link: Link, seed: int, again: "SentAgain"
+def do(
+    work: Work,
+    perform: Perform,
+    running: Running,
+    workspace: Workspace,
+    link: Link,
+    seed: int,
+    again: "SentAgain",
 ) -> dict[str, Any]:
-    """One work: its figures, and what was wrong."""
+    """Do one work: its figures, and what was wrong."""
     before, cpu = link.statistics(), running.cpu_seconds()
     try:
-        figures = work.run(running.perform, workspace, link, seed)
+        figures = work.run(perform, workspace, link, seed)
     except (ProgramError, ClockError, LinkError, BrokenPipeError) as error:
         return {"figures": {}, "problems": [f"{work.name}: {error}"]}
     used = {role: seconds - cpu[role] for role, seconds in running.cpu_seconds().items()}
@@ -166,7 +172,7 @@ class SentAgain:
         found = {
             role: retransmitted(end.run(["cat", SNMP]).stdout) for role, end in self._ends.items()
         }
-        found["server"] += self._running.server_lost()
+        found["server"] += self._running.lost_packets()
         return found
 
     def since(self) -> dict[str, int]:

@@ -10,16 +10,19 @@ USER = "alice"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndOptions:
-    """`double` encrypts SMB inside QUIC too."""
+    """The options of a server and its clients; `double` encrypts SMB inside QUIC too."""
 
     transport: Literal["quic", "tcp"]
     host: str
     port: int
+    """A server with port 0 chooses a free one."""
     password: str
     encrypt: bool = False
     double: bool = False
     engine: Literal["aioquic", "qh3"] = "qh3"
     congestion: Literal["cubic", "bbr", "reno"] = "cubic"
+    datagram_size: int = 0
+    """Bytes; 0 leaves it to the transport."""
     folder: str = ""
     """The server's share; at the client, where it may write."""
     certificate: str = ""
@@ -27,5 +30,5 @@ class EndOptions:
     key: str = ""
 
     def to_json(self) -> str:
-        """For a command line."""
+        """Return them for a command line."""
         return json.dumps(asdict(self))

@@ -3,8 +3,8 @@
     python -m benchmarks.ends.raw_quic server ENGINE DATAGRAM HOST MEBIBYTES CERTIFICATE KEY
     python -m benchmarks.ends.raw_quic client ENGINE DATAGRAM HOST MEBIBYTES PORT
 
-The server prints its port, the client what it measured, as JSON. One connection; the client sends
-zeros, the server counts them and says so when all have come. ENGINE `stock` is aioquic's own
+The server prints {"port": PORT}, the client what it measured, as JSON. One connection; the client
+sends zeros, the server counts them and says so when all have come. ENGINE `stock` is aioquic's own
 asyncio server and client with its default windows, and datagrams of the given size.
 """
 
@@ -20,7 +20,8 @@ from typing import Any, cast
 
 import uvloop
 
-from benchmarks.usage import Usage
+from benchmarks.ends.process import emit
+from benchmarks.usage import Stopwatch
 from smbquic.options.quic import EngineName
 from smbquic.transport.addresses import resolve
 from smbquic.transport.quic import ClientTls, QuicOptions, ServerTls
@@ -134,17 +135,17 @@ async def serve(
     end = End(make, size, arrived, lambda: None)
     address, *_ = await resolve(host, 0, SOCK_DGRAM, passive=True)
     end.endpoint = UdpEndpoint(end, local=address)
-    print(end.endpoint.local[1], flush=True)
+    emit(port=end.endpoint.local[1])
     await asyncio.Event().wait()
 
 
-async def send(engine: str, size: int, host: str, total: int, port: int) -> Usage:
+async def send(engine: str, size: int, host: str, total: int, port: int) -> Stopwatch:
     """Send everything, and wait until it has arrived."""
     options = QuicOptions(engine=cast(EngineName, engine), datagram_size=size)
     _, make = client_engine(ClientTls(insecure=True), "localhost", options, None)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     left, told = total, 0
-    usage = Usage()
+    stopwatch = Stopwatch()
 
     def arrived(count: int) -> None:
         nonlocal told
@@ -158,7 +159,7 @@ async def send(engine: str, size: int, host: str, total: int, port: int) -> Usag
         if quic is None or quic.security is None:
             return
         if left == total:
-            usage.begin()
+            stopwatch.begin()
         while left and quic.unsent < AHEAD:
             block = BLOCK[:left]
             left -= len(block)
@@ -169,8 +170,8 @@ async def send(engine: str, size: int, host: str, total: int, port: int) -> Usag
     end.endpoint = UdpEndpoint(end, remote=address)
     end.connect((address.socket_address, b""))
     await done
-    usage.end()
-    return usage
+    stopwatch.end()
+    return stopwatch
 
 
 async def stock_serve(size: int, host: str, total: int, certificate: Path, key: Path) -> None:
@@ -199,11 +200,11 @@ async def stock_serve(size: int, host: str, total: int, certificate: Path, key: 
         lambda: QuicServer(configuration=configuration, stream_handler=handle),
         local_addr=(host, 0),
     )
-    print(transport.get_extra_info("sockname")[1], flush=True)
+    emit(port=transport.get_extra_info("sockname")[1])
     await asyncio.Event().wait()
 
 
-async def stock_send(size: int, host: str, total: int, port: int) -> Usage:
+async def stock_send(size: int, host: str, total: int, port: int) -> Stopwatch:
     """aioquic's own client, with as much ahead of the network as the others have."""
     from aioquic.asyncio.client import connect
     from aioquic.quic.configuration import QuicConfiguration
@@ -211,10 +212,10 @@ async def stock_send(size: int, host: str, total: int, port: int) -> Usage:
     configuration = QuicConfiguration(
         alpn_protocols=["smb"], verify_mode=ssl.CERT_NONE, max_datagram_size=size
     )
-    usage = Usage()
+    stopwatch = Stopwatch()
     async with connect(host, port, configuration=configuration) as client:
         reader, writer = await client.create_stream()
-        usage.begin()
+        stopwatch.begin()
         for start in range(0, total, len(BLOCK)):
             writer.write(BLOCK[: total - start])
             stream: Any = client._quic._streams[writer.get_extra_info("stream_id")]
@@ -222,8 +223,8 @@ async def stock_send(size: int, host: str, total: int, port: int) -> Usage:
             while len(stream.sender._buffer) > AHEAD:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         await reader.readexactly(len(DONE))
-        usage.end()
-    return usage
+        stopwatch.end()
+    return stopwatch
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """smbprotocol's client over our QUIC, in a process of its own.
 
-    python -m benchmarks.ends.smbprotocol_client put|get HOST PORT PASSWORD CA FILE
+    python -m benchmarks.ends.smbprotocol_client put|get HOST PORT PASSWORD CA PATH FILE
 
 Prints what it took as JSON. As many requests are under way as with our own client; smbprotocol
 itself has no transfer of that kind.
@@ -23,7 +23,7 @@ from smbprotocol.open import (  # type: ignore[import-untyped]
 from smbprotocol.tree import TreeConnect  # type: ignore[import-untyped]
 
 from benchmarks.ends.options import USER
-from benchmarks.usage import Usage
+from benchmarks.usage import Stopwatch
 from smbquic.client.smbprotocol import register
 
 CHUNK = 1 << 20
@@ -44,10 +44,10 @@ def opened(tree: Any, name: str, access: int, disposition: int) -> Any:
     return file
 
 
-def put(tree: Any, source: Path) -> None:
-    """The file, as ``up``."""
+def put(tree: Any, path: str, source: Path) -> None:
+    """Store a file."""
     access = FilePipePrinterAccessMask.GENERIC_WRITE
-    file = opened(tree, "up", access, CreateDisposition.FILE_OVERWRITE_IF)
+    file = opened(tree, path, access, CreateDisposition.FILE_OVERWRITE_IF)
     under_way: deque[Any] = deque()
     with source.open("rb", buffering=0) as local:
         offset = 0
@@ -62,10 +62,10 @@ def put(tree: Any, source: Path) -> None:
     file.close()
 
 
-def get(tree: Any, target: Path) -> None:
-    """``big``, into the file."""
+def get(tree: Any, path: str, target: Path) -> None:
+    """Fetch a file."""
     access = FilePipePrinterAccessMask.GENERIC_READ
-    file = opened(tree, "big", access, CreateDisposition.FILE_OPEN)
+    file = opened(tree, path, access, CreateDisposition.FILE_OPEN)
     under_way: deque[Any] = deque()
     with target.open("wb", buffering=0) as local:
         for offset in range(0, file.end_of_file, CHUNK):
@@ -98,19 +98,19 @@ def finish(pair: tuple[Any, Any]) -> Any:
 
 def main() -> None:
     """See the module's docstring."""
-    way, host, port, password, ca, name = sys.argv[1:]
+    way, host, port, password, ca, path, name = sys.argv[1:]
     connection = register(host, int(port), username=USER, password=password, ca=ca)
     [session] = connection.session_table.values()
     tree = TreeConnect(session, rf"\\{host}\data")
     tree.connect()
     # It asks for no more credits than it is about to spend, and fails where they do not suffice.
     connection.echo(session.session_id, credit_request=2 * WINDOW * CHUNK // 65536)
-    usage = Usage()
-    usage.begin()
-    {"put": put, "get": get}[way](tree, Path(name))
-    usage.end()
+    stopwatch = Stopwatch()
+    stopwatch.begin()
+    {"put": put, "get": get}[way](tree, path, Path(name))
+    stopwatch.end()
     connection.disconnect()
-    print(json.dumps(usage.report()))
+    print(json.dumps(stopwatch.report()))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Throughput, latency, processor time and memory, ours and other people's, in one run.
 
-    python -m benchmarks.throughput [--arms quic-*,raw-*] [--mebibytes 1024] [--rounds 5]
+    python -m benchmarks throughput [--arms quic-*,raw-*] [--mebibytes 1024] [--rounds 5]
                                     [--json FILE] [--list]
+    python -m benchmarks throughput --show FILE
 
 Every arm is measured once in each round, in an order that is new each time, between two network
 namespaces joined by a veth pair (one of MTU 1500, one of 9000), with servers and clients that are
@@ -13,47 +14,52 @@ sample is taken again, a few times, and marked as noisy in the end. Small operat
 with client and server on a core each: where the kernel puts both on one, by turns, everybody's
 figures go up fivefold. A slow reader takes 1 MB/s, for twice --seconds.
 
-The places of both ends, and smbd, need root. Without it all is on loopback, and without smbd.
+The network namespaces of both ends, and smbd, need root. Without it all is on loopback, and
+without smbd.
 """
 
 import argparse
 import fnmatch
-import json
 import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import machine
+from benchmarks.documents import DocumentError
 from benchmarks.link import LinkError
+from benchmarks.other_programs import OtherProcesses
 from benchmarks.programs import ProgramError
-from benchmarks.throughput import machine, wireguard
-from benchmarks.throughput.arms import Arm, all_arms
-from benchmarks.throughput.bench import MEBIBYTE, Bench, WrongBytesError, make_file
-from benchmarks.throughput.place import place
-from benchmarks.throughput.report import NOISE, Results, Sample, targets
-from benchmarks.usage import Neighbours
-from smbquic.pki import init
+from benchmarks.throughput.bench import MEBIBYTE, Bench
+from benchmarks.throughput.measurements import Measurement, all_measurements
+from benchmarks.throughput.networks import fast_network
+from benchmarks.throughput.results import NOISE, Results, Sample
+from benchmarks.throughput.targets import targets
+from benchmarks.workspace import Sizes, temporary_workspace
 
 MEMORY = Path("/dev/shm")
+COPIES = 4
+"""How many files of the large one's size there may be at a time."""
 LOOK = 0.5
 """Seconds for which the others have to be quiet before a measurement."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     result = argparse.ArgumentParser(
-        prog="python -m benchmarks.throughput",
+        prog="python -m benchmarks throughput",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("--arms", default="*", metavar="NAMES", help="with wildcards and commas")
     result.add_argument("--list", action="store_true", help="say what arms there are")
+    result.add_argument(
+        "--show", type=Path, metavar="FILE", help="print the table of a --json file"
+    )
     result.add_argument("--mebibytes", type=int, default=1024, help="of the large file (1024)")
     result.add_argument("--rounds", type=int, default=5)
     result.add_argument("--seconds", type=int, default=3, help="of each smbtorture benchmark (3)")
@@ -67,41 +73,33 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def chosen(patterns: str) -> list[Arm]:
-    """The arms that are asked for and can be measured here."""
+def chosen(patterns: str) -> list[Measurement]:
+    """Return those that are asked for and can be made here."""
     names = patterns.split(",")
-    arms = [arm for arm in all_arms() if any(fnmatch.fnmatchcase(arm.name, name) for name in names)]
-    for arm in arms:
-        if arm.lacking:
-            print(f"without {arm.name}: lacking {', '.join(arm.lacking)}", file=sys.stderr)
-    return [arm for arm in arms if not arm.lacking]
+    found = []
+    for one in all_measurements():
+        if not any(fnmatch.fnmatchcase(one.name, name) for name in names):
+            continue
+        if missing := one.missing():
+            print(f"without {one.name}: {'; '.join(missing)}", file=sys.stderr)
+        else:
+            found.append(one)
+    return found
 
 
 @contextmanager
-def prepared(options: argparse.Namespace, arms: Sequence[Arm]) -> Iterator[Bench]:
-    """Places, files and certificates."""
+def prepared(options: argparse.Namespace) -> Iterator[Bench]:
+    """Make the networks, the files and the certificates."""
     size = options.mebibytes * MEBIBYTE
+    directory = options.directory
+    if directory is None and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > COPIES * size:
+        directory = MEMORY
+    sizes = Sizes(bulk=size, small_files=0, listings=())
     with ExitStack() as stack:
-        ordinary = stack.enter_context(place(1500))
-        jumbo = stack.enter_context(place(9000))
-        inside = None
-        if any(arm.name.endswith("-wireguard") for arm in arms):
-            inside = stack.enter_context(wireguard.tunnel(ordinary))
-        home = options.directory
-        if home is None and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 * size:
-            home = MEMORY
-        directory = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="smbquic-bench-", dir=home))
-        )
-        (directory / "share").mkdir()
         yield Bench(
-            ordinary=ordinary,
-            jumbo=jumbo,
-            inside_wireguard=inside,
-            directory=directory,
-            pki=init(directory / "pki", names=[ordinary.server.address]),
-            size=size,
-            digest=make_file(directory / "share" / "big", size),
+            ordinary=stack.enter_context(fast_network(1500)),
+            jumbo=stack.enter_context(fast_network(9000)),
+            workspace=stack.enter_context(temporary_workspace(sizes, options.seed, directory)),
             seconds=options.seconds,
             operations=options.operations,
             connections=options.connections,
@@ -115,41 +113,43 @@ class Taker:
         self._bench = bench
         self._patience = patience
         self._retries = retries
-        self._neighbours = Neighbours()
+        self._others = OtherProcesses()
 
-    def take(self, arm: Arm, number: int) -> Sample:
-        """One sample, the least noisy of a few."""
+    def take(self, measurement: Measurement, number: int) -> Sample:
+        """Take one sample, the least noisy of a few."""
         samples: list[Sample] = []
         while len(samples) <= self._retries:
             self._wait()
-            figures = arm.measure(self._bench)
-            samples.append(Sample(arm.name, number, self._neighbours.load(), figures))
+            figures = measurement.make(self._bench)
+            samples.append(Sample(measurement.name, number, self._others.load(), figures))
             if not samples[-1].noisy:
                 break
         return min(samples, key=lambda sample: sample.others)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + self._patience
-        self._neighbours.load()
+        self._others.load()
         while True:
             time.sleep(LOOK)
-            if self._neighbours.load() < NOISE or time.monotonic() > deadline:
+            if self._others.load() < NOISE or time.monotonic() > deadline:
                 return
 
 
-def measure(bench: Bench, arms: Sequence[Arm], options: argparse.Namespace) -> Results:
-    """All rounds."""
+def measure(
+    bench: Bench, measurements: Sequence[Measurement], options: argparse.Namespace
+) -> Results:
+    """Make all rounds."""
     order = random.Random(options.seed)
     taker = Taker(bench, options.patience, options.retries)
     results = Results()
     for number in range(options.rounds):
-        this_round = [arm for arm in arms if number == 0 or not arm.once]
+        this_round = [one for one in measurements if number == 0 or not one.once]
         order.shuffle(this_round)
-        for arm in this_round:
+        for one in this_round:
             try:
-                sample = taker.take(arm, number)
-            except (ProgramError, WrongBytesError, LinkError, subprocess.SubprocessError) as error:
-                results.failures.append(f"round {number}: {arm.name}: {error}")
+                sample = taker.take(one, number)
+            except (ProgramError, LinkError, subprocess.SubprocessError) as error:
+                results.failures.append(f"round {number}: {one.name}: {error}")
                 print(results.failures[-1], file=sys.stderr, flush=True)
                 continue
             results.samples.append(sample)
@@ -157,47 +157,56 @@ def measure(bench: Bench, arms: Sequence[Arm], options: argparse.Namespace) -> R
                 work: f"{next(iter(figures.values())):.4g}"
                 for work, figures in sample.figures.items()
             }
-            print(f"round {number}: {arm.name}: {main_figures}", file=sys.stderr, flush=True)
+            print(f"round {number}: {one.name}: {main_figures}", file=sys.stderr, flush=True)
     return results
 
 
-def main() -> int:
-    """Exit code 0 if nothing failed, hashes included; whether targets are met is only said."""
-    options = parser().parse_args()
-    if options.list:
-        for arm in all_arms():
-            lacking = f" (lacking here: {', '.join(arm.lacking)})" if arm.lacking else ""
-            print(f"{arm.name:20} {arm.title}{lacking}")
-        return 0
-    arms = chosen(options.arms)
-    if not arms:
-        print("there is no such arm: see --list", file=sys.stderr)
-        return 2
-    setting = machine.describe()
-    with prepared(options, arms) as bench:
-        places = [bench.ordinary.name, bench.jumbo.name]
-        results = measure(bench, arms, options)
-    for line in results.lines({arm.name: arm.title for arm in arms}):
+def show(results: Results) -> None:
+    """Print the table, what became of the targets, and what failed."""
+    titles = {one.name: one.title for one in all_measurements()}
+    for line in results.lines(titles):
         print(line)
     for target in targets():
         if verdict := target.line(results):
             print(verdict)
-    if options.json:
-        document = {
-            "machine": setting,
-            "places": places,
-            "options": {
-                name: str(value) if isinstance(value, Path) else value
-                for name, value in vars(options).items()
-            },
-            "failures": results.failures,
-            "samples": [{**asdict(sample), "noisy": sample.noisy} for sample in results.samples],
-        }
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
     for failure in results.failures:
         print(failure.partition("\n")[0])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 if nothing failed, hashes included; whether targets are met is only said."""
+    main_parser = parser()
+    options = main_parser.parse_args(arguments)
+    if options.list:
+        for one in all_measurements():
+            missing = f" ({'; '.join(found)})" if (found := one.missing()) else ""
+            print(f"{one.name:20} {one.title}{missing}")
+        return 0
+    if options.show:
+        try:
+            show(Results.load(options.show))
+        except DocumentError as error:
+            main_parser.error(str(error))
+        return 0
+    measurements = chosen(options.arms)
+    if not measurements:
+        print("there is no such arm: see --list", file=sys.stderr)
+        return 2
+    description = {
+        "machine": machine.describe(),
+        "options": {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in vars(options).items()
+        },
+    }
+    with prepared(options) as bench:
+        networks = [bench.ordinary.name, bench.jumbo.name]
+        results = measure(bench, measurements, options)
+    if options.json:
+        results.save(options.json, {**description, "networks": networks})
+    show(results)
     return 1 if results.failures else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

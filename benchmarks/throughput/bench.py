@@ -1,149 +1,63 @@
-"""What all measurements share: places, files, certificates; and how to run the programs."""
+"""What all measurements share: networks, files, and how much there is to do."""
 
-import contextlib
-import hashlib
-import json
-import os
-import secrets
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from benchmarks.throughput import serve, work
-from benchmarks.throughput.place import Place
+from benchmarks.arms import Running
+from benchmarks.throughput.networks import FastNetwork
 from benchmarks.usage import peak_memory, tree_cpu_seconds
-from smbquic.pki import PkiDirectory
+from benchmarks.workspace import Workspace
 
 MEBIBYTE = 1 << 20
 GIBIBYTE = 1 << 30
-USER = "alice"
+FILE = "big"
+"""The large file, in the share and in what is stored there."""
 
-Engine = Literal["aioquic", "qh3"]
-Transport = Literal["quic", "tcp"]
 Figures = dict[str, float]
-"""What one measurement gave, by name: see `report.UNITS`."""
-
-
-class WrongBytesError(Exception):
-    """A file that arrived is not the one that was sent."""
+"""What one measurement gave, by name: see `results.UNITS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """`source` is the file that is moved, and stands as ``big`` in `share` too."""
+    """`seconds` of each smbtorture benchmark, `operations` of each kind, idle `connections`."""
 
-    ordinary: Place
-    jumbo: Place
-    inside_wireguard: Place | None
-    directory: Path
-    pki: PkiDirectory
-    size: int
-    digest: str
+    ordinary: FastNetwork
+    jumbo: FastNetwork
+    workspace: Workspace
     seconds: int
     operations: int
     connections: int
-    password: str = secrets.token_urlsafe(12)
-
-    @property
-    def share(self) -> Path:
-        """The folder that every server shares as ``data``."""
-        return self.directory / "share"
-
-    @property
-    def source(self) -> Path:
-        """The file to put."""
-        return self.share / "big"
-
-    @property
-    def back(self) -> Path:
-        """The file that was got."""
-        return self.directory / "back"
-
-    def check(self, path: Path) -> None:
-        """Raise `WrongBytesError` unless this is the file, and remove it."""
-        with path.open("rb") as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == self.digest
-        path.unlink()
-        if not same:
-            raise WrongBytesError(str(path))
-
-    @contextlib.contextmanager
-    def our_server(
-        self,
-        place: Place,
-        *,
-        engine: Engine = "qh3",
-        datagram_size: int = 0,
-        encrypt: bool = False,
-    ) -> Iterator[tuple[int, dict[str, int]]]:
-        """Our server: its process id and its ports."""
-        options = serve.Options(
-            host=place.server.address,
-            share=str(self.share),
-            user=USER,
-            password=self.password,
-            certificate=str(self.pki.server.certificate),
-            key=str(self.pki.server.key),
-            engine=engine,
-            datagram_size=datagram_size,
-            encrypt=encrypt,
-        )
-        command = program("throughput.serve", json.dumps(asdict(options)))
-        with place.server.running(command) as (process, line):
-            yield process.pid, json.loads(line)
-
-    def our_client(self, place: Place, ports: dict[str, int], **options: Any) -> dict[str, Any]:
-        """Run a piece of work of our client."""
-        filled = work.Options(
-            host=place.server.address,
-            port=ports[options["transport"]],
-            user=USER,
-            password=self.password,
-            ca=str(self.pki.ca),
-            **options,
-        )
-        return place.client.run_json(program("throughput.work", json.dumps(asdict(filled))))
 
 
-def program(name: str, *arguments: str) -> list[str]:
-    """The command for one of our programs."""
-    return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+def ignore(event: str) -> None:
+    """Take no notice of what a client reports on its way."""
 
 
 class Watch:
-    """Follows a server and a VPN while a client works."""
+    """Follows a server and the two ends of a VPN while a client works."""
 
-    def __init__(self, place: Place, server: int) -> None:
-        self._place = place
-        self._server = server
+    def __init__(self, running: Running) -> None:
+        self._running = running
         self._before = self._seconds()
 
     def _seconds(self) -> tuple[float, float]:
-        return (
-            tree_cpu_seconds(self._server) + self._place.server.helper_seconds(),
-            self._place.client.helper_seconds(),
-        )
+        """Return the processor seconds at the server's end, and those of the VPN's other end."""
+        server = tree_cpu_seconds(self._running.server.pid)
+        if self._running.tunnel is None:
+            return server, 0.0
+        tunnel = self._running.tunnel
+        return server + tree_cpu_seconds(tunnel.server.pid), tree_cpu_seconds(tunnel.client.pid)
 
-    def figures(self, size: int, seconds: float, client_cpu_seconds: float) -> Figures:
-        """The figures of a transfer of `size` bytes."""
-        server, helper = (a - b for a, b in zip(self._seconds(), self._before, strict=True))
-        share = GIBIBYTE / size
-        return {
-            "rate": size / seconds / 1e6,
-            "client_cpu": (client_cpu_seconds + helper) * share,
-            "server_cpu": server * share,
-            "server_peak": peak_memory(self._server) / MEBIBYTE,
+    def figures(self, done: dict[str, Any]) -> Figures:
+        """Return the figures of a transfer that the client has reported."""
+        server, client_vpn = (a - b for a, b in zip(self._seconds(), self._before, strict=True))
+        gibibytes = done["bytes"] / GIBIBYTE
+        figures = {
+            "rate": done["bytes"] / done["seconds"] / 1e6,
+            "client_cpu": (done["cpu_seconds"] + client_vpn) / gibibytes,
+            "server_cpu": server / gibibytes,
+            "server_peak": peak_memory(self._running.server.pid) / MEBIBYTE,
         }
-
-
-def make_file(path: Path, size: int) -> str:
-    """Fill a file with bytes that do not compress; its SHA-256."""
-    digest = hashlib.sha256()
-    with path.open("wb") as file:
-        for start in range(0, size, MEBIBYTE):
-            block = os.urandom(min(MEBIBYTE, size - start))
-            digest.update(block)
-            file.write(block)
-    return digest.hexdigest()
+        if "peak_bytes" in done:
+            figures["client_peak"] = done["peak_bytes"] / MEBIBYTE
+        return figures

@@ -1,69 +1,32 @@
 """What the server holds in memory: for a client that hardly reads, and for many that do nothing."""
 
-import json
-
-from benchmarks.throughput.bench import MEBIBYTE, USER, Bench, Engine, Figures, Transport, program
-from benchmarks.throughput.place import Place
+from benchmarks.arms import Arm
+from benchmarks.throughput.bench import FILE, MEBIBYTE, Bench, Figures, ignore
+from benchmarks.throughput.networks import FastNetwork
 from benchmarks.usage import memory, peak_memory
 
-GATHERING = 300.0
+RATE = 1e6
+"""Bytes per second that a slow reader takes."""
 
 
-def slow_reader(
-    bench: Bench, place: Place, transport: Transport, engine: Engine = "qh3"
-) -> dict[str, Figures]:
-    """A client that asks for the whole file at once and takes 1 MB/s of it, for some seconds."""
-    datagram = place.largest_datagram
-    with bench.our_server(place, engine=engine, datagram_size=datagram) as (server, ports):
-        before = memory(server)
-        done = place.client.run_json(
-            program(
-                "throughput.slow",
-                json.dumps(_client(bench, place, ports, transport, engine)),
-                str(bench.seconds * 2),
-            )
-        )
-        growth = (peak_memory(server) - before) / MEBIBYTE
-    asked = done["asked"] / MEBIBYTE
-    return {"reader": {"growth": growth, "asked": asked, "taken": done["taken"] / MEBIBYTE}}
+def slow_reader(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:
+    """Have a client ask for the whole file at once, and take little of it, for some seconds."""
+    request = {"work": "slow-read", "path": FILE, "rate": RATE, "seconds": bench.seconds * 2}
+    with arm.start(network, bench.workspace) as running, running.client() as perform:
+        before = memory(running.server.pid)
+        done = perform(request, ignore)
+        growth = peak_memory(running.server.pid) - before
+    figures = {"growth": growth, "asked": done["asked"], "taken": done["taken"]}
+    return {"reader": {name: size / MEBIBYTE for name, size in figures.items()}}
 
 
-def idle(
-    bench: Bench, place: Place, transport: Transport, engine: Engine = "qh3"
-) -> dict[str, Figures]:
-    """Many that have logged on and do nothing, and one more that wants to be served."""
-    datagram = place.largest_datagram
-    with bench.our_server(place, engine=engine, datagram_size=datagram) as (server, ports):
-        before = memory(server)
-        crowd = program(
-            "throughput.crowd",
-            json.dumps(_client(bench, place, ports, transport, engine)),
-            str(bench.connections),
-        )
-        with place.client.running(crowd, GATHERING) as (_, line):
-            each = (memory(server) - before) / bench.connections
-            options = {"work": "visit", "transport": transport, "engine": engine}
-            done = bench.our_client(place, ports, datagram_size=datagram, **options)
-    return {
-        "connections": {
-            "each": each / 1024,
-            "visit": done["seconds"],
-            "gathering": json.loads(line)["seconds"],
-        }
-    }
-
-
-def _client(
-    bench: Bench, place: Place, ports: dict[str, int], transport: Transport, engine: Engine
-) -> dict[str, object]:
-    return {
-        "work": "visit",
-        "transport": transport,
-        "host": place.server.address,
-        "port": ports[transport],
-        "user": USER,
-        "password": bench.password,
-        "ca": str(bench.pki.ca),
-        "engine": engine,
-        "datagram_size": place.largest_datagram,
-    }
+def idle(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:
+    """Have many clients log on and do nothing, and then one more that wants to be served."""
+    count = bench.connections
+    with arm.start(network, bench.workspace) as running, running.client() as gather:
+        before = memory(running.server.pid)
+        gathering = gather({"work": "idle", "count": count}, ignore)["seconds"]
+        each = (memory(running.server.pid) - before) / count
+        with running.client() as perform:
+            visit = perform({"work": "visit", "path": FILE}, ignore)["seconds"]
+    return {"connections": {"each": each / 1024, "visit": visit, "gathering": gathering}}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.headers import IPV4, UDP, Headers
-from benchmarks.link import Link, LinkError, Namespace
+from benchmarks.link import LinkError, Namespace, Network
 from benchmarks.ports import VPN_PORT
 from benchmarks.programs import SEARCH_PATH, ProgramError, terminate
-from benchmarks.vpn.tunnels import CLIENT, SERVER, Processes
+from benchmarks.vpn.base import CLIENT, SERVER, TunnelEnds, namespaces_of
 from benchmarks.workspace import Workspace
 
 PROGRAMS = Path("/usr/lib/ipsec")
@@ -77,16 +77,17 @@ class StrongSwan:
         ]
 
     @contextmanager
-    def between(self, link: Link, workspace: Workspace) -> Iterator[tuple[str, Processes]]:
+    def between(self, network: Network, workspace: Workspace) -> Iterator[TunnelEnds]:
         """See `Tunnel`."""
         secret = secrets.token_hex(16)
-        processes: Processes = []
+        client, server = namespaces_of(network)
+        processes: list[subprocess.Popen[bytes]] = []
         with ExitStack() as stack:
             folder = Path(tempfile.mkdtemp(prefix="ipsec-", dir=workspace.folder))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             sides = (
-                (link.server, "server", "client", SERVER, CLIENT, "%any"),
-                (link.client, "client", "server", CLIENT, SERVER, link.server.address),
+                (server, "server", "client", SERVER, CLIENT, "%any"),
+                (client, "client", "server", CLIENT, SERVER, server.address),
             )
             for namespace, own, peer, inner, inner_peer, remote in sides:
                 socket = folder / f"{own}.vici"
@@ -108,9 +109,9 @@ class StrongSwan:
                 )
                 _wait(socket, process)
                 _swanctl(namespace, socket, "--load-all", "--file", str(connection))
-            client = folder / "client.vici"
-            _swanctl(link.client, client, "--initiate", "--child", "files", "--timeout", "20")
-            yield SERVER, processes
+            control = folder / "client.vici"
+            _swanctl(client, control, "--initiate", "--child", "files", "--timeout", "20")
+            yield TunnelEnds(server=processes[0], client=processes[1])
 
 
 def _start(namespace: Namespace, settings: Path, socket: Path) -> "subprocess.Popen[bytes]":

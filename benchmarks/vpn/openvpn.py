@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.headers import IPV4, MTU, UDP, Headers
-from benchmarks.link import Link, Namespace
+from benchmarks.link import Namespace, Network
 from benchmarks.ports import VPN_PORT
 from benchmarks.programs import SEARCH_PATH, ProgramError, terminate
-from benchmarks.vpn.tunnels import SERVER, Processes
+from benchmarks.vpn.base import TunnelEnds, namespaces_of
 from benchmarks.workspace import Workspace
 
 # Opcode and peer, packet number, tag.
@@ -37,17 +37,18 @@ class OpenVpn:
         return [] if os.geteuid() == 0 else ["openvpn was only tried as root"]
 
     @contextmanager
-    def between(self, link: Link, workspace: Workspace) -> Iterator[tuple[str, Processes]]:
+    def between(self, network: Network, workspace: Workspace) -> Iterator[TunnelEnds]:
         """See `Tunnel`."""
         pki = workspace.pki
+        client, server = namespaces_of(network)
         # A server of many knows its clients by numbers, so that their addresses may change.
         serve = ["--server", *NETWORK, "--topology", "subnet", "--dh", "none"]
-        join = ["--client", "--remote", link.server.address, str(VPN_PORT)]
+        join = ["--client", "--remote", server.address, str(VPN_PORT)]
         with ExitStack() as stack:
             processes = []
             for namespace, files, role in (
-                (link.server, pki.server, serve),
-                (link.client, pki.client, join),
+                (server, pki.server, serve),
+                (client, pki.client, join),
             ):
                 credentials = ["--cert", str(files.certificate), "--key", str(files.key)]
                 process = _start(namespace, pki.ca, [*role, *credentials])
@@ -55,7 +56,7 @@ class OpenVpn:
                 processes.append(process)
             for process in processes:
                 _wait(process)
-            yield SERVER, processes
+            yield TunnelEnds(server=processes[0], client=processes[1])
 
 
 def _start(namespace: Namespace, ca: Path, options: list[str]) -> "subprocess.Popen[bytes]":

@@ -60,9 +60,9 @@ def captured(
 ) -> tuple[dict[str, Any], list[Frame]]:
     """A work's figures, and the frames on the client's device meanwhile."""
     link = choice.make(1)
-    with link, ARMS[arm].start(link, workspace) as running:
+    with link, ARMS[arm].start(link, workspace) as running, running.client() as perform:
         with watching(link, file):
-            figures = WORKS[work].run(running.perform, workspace, link, 1)
+            figures = WORKS[work].run(perform, workspace, link, 1)
         assert WORKS[work].check(figures, workspace) == []
     return figures, frames(file)
 

@@ -26,7 +26,7 @@ def test_a_small_run_measures_and_checks_every_arm(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     result = json.loads(file.read_text())
     assert result["failures"] == []
-    assert result["places"] == ["veth, MTU 1500", "veth, MTU 9000"]
+    assert result["networks"] == ["veth, MTU 1500", "veth, MTU 9000"]
     samples = {sample["arm"]: sample["figures"] for sample in result["samples"]}
     assert {arm: list(figures) for arm, figures in samples.items()} == ARMS
     for figures in samples.values():

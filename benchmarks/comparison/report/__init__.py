@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from benchmarks import documents
 from benchmarks.comparison.report import html, markdown
 from benchmarks.comparison.report.summary import summarize
-from benchmarks.comparison.results import replace
 
 
 def write(result: dict[str, Any], folder: Path) -> list[Path]:
@@ -14,5 +14,5 @@ def write(result: dict[str, Any], folder: Path) -> list[Path]:
     pages = [folder / "report.html", folder / "report.md", folder / "summary.json"]
     pages[0].write_text(html.page(summary))
     pages[1].write_text(markdown.page(summary))
-    replace(pages[2], summary.to_json())
+    documents.write(pages[2], summary.to_json())
     return pages

@@ -9,8 +9,8 @@ from benchmarks.comparison.report.checks import QUIET
 from benchmarks.comparison.report.markdown import table
 from benchmarks.comparison.report.picture import picture
 from benchmarks.comparison.report.summary import Row, Summary, Table, link_title, summarize
-from benchmarks.comparison.results import ResultsError
 from benchmarks.comparison.works import Metric
+from benchmarks.documents import DocumentError
 
 BEGIN = "<!-- made by `python -m benchmarks table`: begin -->"
 END = "<!-- end -->"
@@ -113,12 +113,12 @@ def origin(summary: Summary) -> str:
 def put(result: dict[str, Any], file: Path) -> None:
     """Replace what is between the marks, and the picture.
 
-    Raises `ResultsError` where there are no marks.
+    Raises `DocumentError` where there are no marks.
     """
     before, begin, rest = file.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ResultsError(f"{file} has no place for the table: add the lines {BEGIN} and {END}")
+        raise DocumentError(f"{file} has no place for the table: add the lines {BEGIN} and {END}")
     shown, drawing = results(result)
     file.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{END}{after}")
     image = file.parent / PICTURE

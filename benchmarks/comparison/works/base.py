@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from benchmarks.arms import Arm
-from benchmarks.arms.base import Figures, Perform
 from benchmarks.link import Link
+from benchmarks.programs import Figures, Perform
 from benchmarks.workspace import Workspace
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arms.base import Figures, Perform
 from benchmarks.comparison import roundtrips
 from benchmarks.comparison.works.base import Metric, Work
 from benchmarks.link import Link
+from benchmarks.programs import Figures, Perform
 from benchmarks.workspace import Workspace
 
 STAGES = ("transport", "negotiate", "session", "tree")

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.arms.base import Figures, Perform
 from benchmarks.comparison import pace
 from benchmarks.comparison.works.base import Metric, Work
 from benchmarks.link import Link
+from benchmarks.programs import Figures, Perform
 from benchmarks.workspace import Workspace, hash_of
 
 GOODPUT = Metric("goodput", "goodput", "Mbit/s", 1e-6, more_is_better=True, digits=2)

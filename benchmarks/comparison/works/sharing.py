@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arms.base import Figures, Perform
 from benchmarks.comparison.works.base import Metric, Work
 from benchmarks.comparison.works.small import LATENCIES
 from benchmarks.link import Link, LinkError
 from benchmarks.ports import COMPETITOR_PORT
+from benchmarks.programs import Figures, Perform
 from benchmarks.statistics import jain
 from benchmarks.workspace import Workspace
 

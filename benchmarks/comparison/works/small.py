@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from benchmarks.arms.base import Figures, Perform
 from benchmarks.comparison.works.base import Metric, Work
 from benchmarks.link import Link
+from benchmarks.programs import Figures, Perform
 from benchmarks.workspace import Workspace
 
 MEDIAN = Metric("p50", "median time of one", "ms", 1e3)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks.usage import Usage, descendants, memory, peak_memory, table
+from benchmarks.usage import Stopwatch, descendants, memory, peak_memory, table
 
 
 @pytest.mark.parametrize(
@@ -18,26 +18,26 @@ def test_a_stopwatch_tells_waiting_from_working(
     clocks = {"monotonic": 1000.0, "process_time": 7.0}
     for name in clocks:
         monkeypatch.setattr(time, name, lambda name=name: clocks[name])
-    usage = Usage()
-    usage.begin()
+    stopwatch = Stopwatch()
+    stopwatch.begin()
     clocks["monotonic"] += worked + waited
     clocks["process_time"] += worked
-    usage.end()
-    report = usage.report()
+    stopwatch.end()
+    report = stopwatch.report()
     assert (report["seconds"], report["cpu_seconds"]) == (worked + waited, worked)
     assert report["peak_bytes"] >= memory("self") * 0.9
 
 
 def test_a_stopwatch_has_the_time_of_this_process() -> None:
-    usage = Usage()
+    stopwatch = Stopwatch()
     begun = time.process_time()
-    usage.begin()
-    while time.process_time() - usage._cpu < 0.05:
+    stopwatch.begin()
+    while time.process_time() - stopwatch._cpu < 0.05:
         pass
-    usage.end()
+    stopwatch.end()
     # Each clock is only compared with itself.
-    assert 0.05 <= usage.cpu_seconds <= time.process_time() - begun
-    assert usage.seconds > 0
+    assert 0.05 <= stopwatch.cpu_seconds <= time.process_time() - begun
+    assert stopwatch.seconds > 0
 
 
 def test_memory_grows_with_what_is_held() -> None:

@@ -6,16 +6,8 @@ from typing import Any
 import pytest
 
 from benchmarks.comparison.plan import Visit
-from benchmarks.comparison.results import (
-    RESULT,
-    SAMPLES,
-    Folder,
-    ResultsError,
-    cells,
-    is_valid,
-    load,
-    too_few,
-)
+from benchmarks.comparison.results import RESULT, SAMPLES, Folder, cells, is_valid, load, too_few
+from benchmarks.documents import DocumentError
 
 MakeResult = Callable[[], dict[str, Any]]
 
@@ -32,7 +24,7 @@ def test_a_run_is_taken_up_with_its_own_seed(tmp_path: Path, description: dict[s
 
 def test_another_run_is_not_mixed_in(tmp_path: Path, description: dict[str, Any]) -> None:
     Folder(tmp_path).begin(description)
-    with pytest.raises(ResultsError, match="another run"):
+    with pytest.raises(DocumentError, match="another run"):
         Folder(tmp_path).begin({**description, "arms": ["tcp"]})
 
 
@@ -66,10 +58,10 @@ def test_a_finished_run_is_one_file(
 
 
 def test_what_is_no_result_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="holds no result"):
+    with pytest.raises(DocumentError, match="holds no result"):
         load(tmp_path)
     (tmp_path / RESULT).write_text('{"format": 99}')
-    with pytest.raises(ResultsError, match="format 99"):
+    with pytest.raises(DocumentError, match="format 99"):
         load(tmp_path)
 
 

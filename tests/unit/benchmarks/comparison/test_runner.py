@@ -1,12 +1,12 @@
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.arms.base import Figures, Perform
 from benchmarks.comparison.clock import ClockError
 from benchmarks.comparison.results import is_valid
-from benchmarks.comparison.runner import perform, retransmitted
+from benchmarks.comparison.runner import do, retransmitted
 from benchmarks.comparison.works import Work
 from benchmarks.link import Link
+from benchmarks.programs import Figures, Perform
 from benchmarks.workspace import Workspace
 
 SNMP = """\
@@ -35,8 +35,8 @@ def test_a_work_during_which_the_clock_was_set_is_invalid() -> None:
             raise ClockError("the clock was set")
 
     link: Any = SimpleNamespace(statistics=lambda: None)
-    running: Any = SimpleNamespace(cpu_seconds=dict, perform=None)
+    running: Any = SimpleNamespace(cpu_seconds=dict)
     unused: Any = None
-    outcome = perform(Timed(), running, unused, link, 1, unused)
+    outcome = do(Timed(), unused, running, unused, link, 1, unused)
     assert outcome == {"figures": {}, "problems": ["timed: the clock was set"]}
     assert not is_valid({"problems": [], "works": {"timed": outcome}})

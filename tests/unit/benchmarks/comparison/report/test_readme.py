@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.comparison.report import readme
-from benchmarks.comparison.results import ResultsError
+from benchmarks.documents import DocumentError
 
 MakeResult = Callable[[], dict[str, Any]]
 
@@ -30,7 +30,7 @@ def test_table_and_picture_go_where_they_belong(tmp_path: Path, make_result: Mak
 def test_a_page_without_marks_is_refused(tmp_path: Path, make_result: MakeResult) -> None:
     page = tmp_path / "README.md"
     page.write_text("no marks")
-    with pytest.raises(ResultsError, match="no place"):
+    with pytest.raises(DocumentError, match="no place"):
         readme.put(make_result(), page)
 
 

@@ -1,6 +1,10 @@
+import json
+from pathlib import Path
+
 import pytest
 
-from benchmarks.throughput.report import Results, Sample, Spread, Target, targets
+from benchmarks.documents import DocumentError
+from benchmarks.throughput.results import Results, Sample, Spread
 
 
 def sample(arm: str, number: int, rate: float, *, others: float = 0.0, way: str = "get") -> Sample:
@@ -49,30 +53,18 @@ def test_the_table_says_what_was_measured_and_what_was_noisy() -> None:
     assert line.split() == ["290", "[123..457]", "MB/s"]
 
 
-@pytest.mark.parametrize(
-    ("rate", "at_least", "verdict"),
-    [
-        (350, True, "met     speed: 350 [350..350], >= 350"),
-        (349, True, "MISSED  speed: 349 [349..349], >= 350"),
-        (349, False, "met     speed: 349 [349..349], <= 350"),
-        (351, False, "MISSED  speed: 351 [351..351], <= 350"),
-    ],
-)
-def test_a_target_is_met_or_missed(rate: float, at_least: bool, verdict: str) -> None:
-    target = Target("speed", lambda results: results.spread("tcp", "get", "rate"), 350, at_least)
-    assert target.line(Results([sample("tcp", 0, rate)])) == verdict
-    assert target.line(Results()) is None
+def test_a_saved_result_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    results = Results([sample("tcp", 0, 123.4, others=0.3)], ["round 0: idle-tcp: ended"])
+    results.save(file, {"networks": ["loopback"]})
+    assert json.loads(file.read_text())["networks"] == ["loopback"]
+    again = Results.load(file)
+    assert (again.samples, again.failures) == (results.samples, results.failures)
 
 
-def test_what_the_project_wants_looks_at_the_right_figures() -> None:
-    fast = [
-        sample("quic-qh3", 0, 400),
-        sample("samba-wireguard", 0, 450),
-        sample("raw-qh3", 0, 500, way="stream"),
-    ]
-    lines = [line for target in targets() if (line := target.line(Results(fast)))]
-    assert [line.partition(":")[0] for line in lines] == [
-        "met     get, qh3, MB/s",
-        "MISSED  get, qh3 / its raw stream",
-        "met     get, qh3 / Samba in WireGuard",
-    ]
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"samples": [1], "failures": []}'])
+def test_what_is_no_result_is_said(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "result.json"
+    file.write_text(text)
+    with pytest.raises(DocumentError, match=r"result\.json holds no result"):
+        Results.load(file)

@@ -1,0 +1,136 @@
+"""What can be measured. Each measurement is made once in each round."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from benchmarks.arms import Arm
+from benchmarks.arms.raw import RawQuic
+from benchmarks.arms.samba import SambaArm
+from benchmarks.arms.smb import SmbArm, SmbprotocolArm
+from benchmarks.programs import SEARCH_PATH
+from benchmarks.throughput.bench import Bench, Figures
+from benchmarks.throughput.bulk import stream, transfers
+from benchmarks.throughput.capacity import idle, slow_reader
+from benchmarks.throughput.latency import latencies, torture, torture_smbd
+from benchmarks.throughput.networks import FastNetwork
+from benchmarks.vpn.wireguard import WireGuard
+
+ORDINARY = 1472
+"""Bytes of UDP payload in a packet of Ethernet's 1500, IPv4."""
+JUMBO = 8972
+SMBD_PORT = 4450
+Measure = Callable[[Bench, FastNetwork, Arm], dict[str, Figures]]
+"""Gives figures for each thing that was done, such as ``get`` and ``put``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """An arm, and what is measured of it; `once` says that a repetition would show nothing new."""
+
+    name: str
+    title: str
+    measure: Measure
+    arm: Arm
+    network: Literal["ordinary", "jumbo"] = "ordinary"
+    once: bool = False
+
+    def missing(self) -> list[str]:
+        """Return what this machine lacks for it, as sentences."""
+        found = self.arm.missing()
+        if self.arm.tunnel and os.geteuid():
+            found.append("a VPN here needs root")
+        if self.measure in (torture, torture_smbd) and not shutil.which(
+            "smbtorture", path=SEARCH_PATH
+        ):
+            found.append("smbtorture is not installed (Debian: apt install samba-testsuite)")
+        return found
+
+    def make(self, bench: Bench) -> dict[str, Figures]:
+        """Make it. Raises `ProgramError`, `LinkError`."""
+        network = bench.ordinary if self.network == "ordinary" else bench.jumbo
+        return self.measure(bench, network, self.arm)
+
+
+# The machine's own congestion control, and a port that needs no root.
+_smb = partial(SmbArm, name="", title="", tcp=None, port=0)
+_tcp = partial(_smb, transport="tcp")
+_qh3 = partial(_smb, transport="quic", engine="qh3", datagram_size=ORDINARY)
+_aioquic = partial(_smb, transport="quic", engine="aioquic", datagram_size=ORDINARY)
+_raw = partial(RawQuic, name="", title="", datagram_size=ORDINARY)
+_samba = partial(SambaArm, name="", title="", protection="sign", tcp=None, port=SMBD_PORT)
+
+
+def all_measurements() -> list[Measurement]:
+    """Return every one, those included that this machine lacks something for."""
+    jumbo = partial(Measurement, network="jumbo")
+    once = partial(Measurement, once=True)
+    qh3, aioquic, tcp = _qh3(), _aioquic(), _tcp()
+    return [
+        Measurement("raw-qh3", "engine qh3, one stream, 1472", stream, _raw(engine="qh3")),
+        Measurement(
+            "raw-aioquic",
+            "engine aioquic, one stream, 1472",
+            stream,
+            _raw(engine="aioquic", part=4),
+        ),
+        Measurement(
+            "stock-aioquic",
+            "aioquic's own server and client, 1472",
+            stream,
+            _raw(engine="stock", part=8),
+        ),
+        jumbo(
+            "raw-qh3-jumbo",
+            "engine qh3, one stream, 8972",
+            stream,
+            _raw(engine="qh3", datagram_size=JUMBO),
+        ),
+        jumbo(
+            "raw-aioquic-jumbo",
+            "engine aioquic, one stream, 8972",
+            stream,
+            _raw(engine="aioquic", datagram_size=JUMBO),
+        ),
+        Measurement("quic-qh3", "SMB over QUIC, qh3, 1472", transfers, qh3),
+        Measurement("quic-aioquic", "SMB over QUIC, aioquic, 1472", transfers, aioquic),
+        jumbo("quic-qh3-jumbo", "SMB over QUIC, qh3, 8972", transfers, _qh3(datagram_size=JUMBO)),
+        jumbo(
+            "quic-aioquic-jumbo",
+            "SMB over QUIC, aioquic, 8972",
+            transfers,
+            _aioquic(datagram_size=JUMBO),
+        ),
+        Measurement("tcp", "SMB over TCP, signed", transfers, tcp),
+        Measurement("tcp-encrypted", "SMB over TCP, encrypted", transfers, _tcp(encrypt=True)),
+        Measurement("samba", "smbclient, smbd, TCP, signed", transfers, _samba()),
+        Measurement(
+            "samba-wireguard",
+            "the same through wireguard-go",
+            transfers,
+            _samba(tunnel=WireGuard()),
+        ),
+        Measurement(
+            "tcp-wireguard", "SMB over TCP in wireguard-go", transfers, _tcp(tunnel=WireGuard())
+        ),
+        Measurement(
+            "smbprotocol",
+            "smbprotocol over our QUIC",
+            transfers,
+            SmbprotocolArm(name="", title="", transport="quic", tcp=None, port=0),
+        ),
+        Measurement("small-tcp", "our client and server, TCP", latencies, tcp),
+        Measurement("small-quic-qh3", "our client and server, qh3", latencies, qh3),
+        Measurement("small-quic-aioquic", "our client and server, aioquic", latencies, aioquic),
+        Measurement("torture", "smbtorture, our server", torture, tcp),
+        Measurement("torture-smbd", "smbtorture, smbd", torture_smbd, _samba()),
+        once("slow-qh3", "slow reader, qh3", slow_reader, qh3),
+        once("slow-aioquic", "slow reader, aioquic", slow_reader, aioquic),
+        once("slow-tcp", "slow reader, TCP", slow_reader, tcp),
+        once("idle-qh3", "idle connections, qh3", idle, qh3),
+        once("idle-aioquic", "idle connections, aioquic", idle, aioquic),
+        once("idle-tcp", "idle connections, TCP", idle, tcp),
+    ]

@@ -1,0 +1,86 @@
+"""What the project wants of the figures."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from benchmarks.throughput.results import Results, Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure, or one over another, is to reach; or to stay below."""
+
+    title: str
+    value: Callable[[Results], Spread | None]
+    limit: float
+    at_least: bool = True
+
+    def line(self, results: Results) -> str | None:
+        """How it stands; None if nothing was measured."""
+        spread = self.value(results)
+        if spread is None:
+            return None
+        met = spread.median >= self.limit if self.at_least else spread.median <= self.limit
+        sign = ">=" if self.at_least else "<="
+        return f"{'met   ' if met else 'MISSED'}  {self.title}: {spread}, {sign} {self.limit:g}"
+
+
+def _figure(arm: str, work: str, figure: str) -> Callable[[Results], Spread | None]:
+    return lambda results: results.spread(arm, work, figure)
+
+
+def _ratio(
+    above: tuple[str, str, str], below: tuple[str, str, str]
+) -> Callable[[Results], Spread | None]:
+    return lambda results: results.ratio(above, below)
+
+
+def targets() -> Iterable[Target]:
+    """What the project wants."""
+    for way in ("get", "put"):
+        ours = ("quic-qh3", way, "rate")
+        slow = ("quic-aioquic", way, "rate")
+        yield Target(f"{way}, qh3, MB/s", _figure(*ours), 350)
+        yield Target(
+            f"{way}, qh3 / its raw stream", _ratio(ours, ("raw-qh3", "stream", "rate")), 0.85
+        )
+        yield Target(
+            f"{way}, qh3 / Samba in WireGuard", _ratio(ours, ("samba-wireguard", way, "rate")), 0.8
+        )
+        yield Target(
+            f"{way}, aioquic / its raw stream",
+            _ratio(slow, ("raw-aioquic", "stream", "rate")),
+            0.85,
+        )
+        yield Target(f"{way}, qh3, jumbo, MB/s", _figure("quic-qh3-jumbo", way, "rate"), 600)
+        yield Target(f"{way}, TCP, signed, MB/s", _figure("tcp", way, "rate"), 600)
+    yield Target(
+        "aioquic's raw stream / its own server and client",
+        _ratio(("raw-aioquic", "stream", "rate"), ("stock-aioquic", "stream", "rate")),
+        1.8,
+    )
+    for work in ("echo", "read"):
+        yield Target(
+            f"smb2.bench.{work} / smbd",
+            _ratio(("torture", work, "operations"), ("torture-smbd", work, "operations")),
+            0.4,
+        )
+    yield Target(
+        "p50 of a 4 KiB read, QUIC / TCP",
+        _ratio(("small-quic-qh3", "read", "p50"), ("small-tcp", "read", "p50")),
+        1.5,
+        at_least=False,
+    )
+    for arm in ("qh3", "aioquic", "tcp"):
+        yield Target(
+            f"growth for a slow reader, {arm}, MiB",
+            _figure(f"slow-{arm}", "reader", "growth"),
+            32,
+            at_least=False,
+        )
+        yield Target(
+            f"one more connection, {arm}, s",
+            _figure(f"idle-{arm}", "connections", "visit"),
+            1,
+            at_least=False,
+        )
