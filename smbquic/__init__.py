@@ -12,7 +12,8 @@ from smbquic.lazy import lazy_names
 if TYPE_CHECKING:
     from smbquic import pki, sync
     from smbquic.api.client import connect, open_session
-    from smbquic.api.server import Serving, serve
+    from smbquic.api.server import ServeOptions, serve
+    from smbquic.api.serving import Serving
     from smbquic.api.stop import stop_signal
     from smbquic.auth.users import UserStore
     from smbquic.client.file import File
@@ -85,6 +86,7 @@ __all__ = [
     "ProtocolError",
     "RemoteProtocolError",
     "SecurityError",
+    "ServeOptions",
     "Serving",
     "Session",
     "SessionOptions",
@@ -120,7 +122,8 @@ _load = lazy_names(
     __name__,
     {
         "smbquic.api.client": ("connect", "open_session"),
-        "smbquic.api.server": ("Serving", "serve"),
+        "smbquic.api.server": ("ServeOptions", "serve"),
+        "smbquic.api.serving": ("Serving",),
         "smbquic.api.stop": ("stop_signal",),
         "smbquic.auth.users": ("UserStore",),
         "smbquic.client.file": ("File",),

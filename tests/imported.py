@@ -4,7 +4,12 @@ import subprocess
 import sys
 
 ENGINES = ("aioquic", "qh3")
-SERVER = ("smbquic.server", "smbquic.api.server", "smbquic.transport.quic.listener")
+SERVER = (
+    "smbquic.server",
+    "smbquic.api.server",
+    "smbquic.api.serving",
+    "smbquic.transport.quic.listener",
+)
 
 
 def imported(program: str, environment: dict[str, str] | None = None) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smbquic.api.listen import ListenAddress
-from smbquic.api.server import Serving
+from smbquic.api.serving import Serving
 from smbquic.client.url import SmbUrl
 from smbquic.transport.addresses import is_ip_address, is_loopback, is_wildcard
 

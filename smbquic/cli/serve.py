@@ -16,6 +16,7 @@ import click
 from smbquic import config
 from smbquic.api import server as api
 from smbquic.api.listen import ListenAddress, check_listen
+from smbquic.api.serving import Serving
 from smbquic.api.stop import stop_event
 from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, machine_name, names_of, outside_address
@@ -504,7 +505,7 @@ def _only(
 
 
 def _reload(
-    serving: api.Serving, config_file: Path | None, sinks: Sequence[Sink | None], *, as_json: bool
+    serving: Serving, config_file: Path | None, sinks: Sequence[Sink | None], *, as_json: bool
 ) -> None:
     """Certificates and access rules as their files have them now, or as before if they are bad.
 

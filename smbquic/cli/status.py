@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from smbquic.api.server import Serving
+from smbquic.api.serving import Serving
 from smbquic.cli.command import command, json_option
 from smbquic.cli.output import emit, printable, warn
 from smbquic.cli.privileges import is_root

@@ -135,7 +135,7 @@ class ServerOptions(EngineOptions, TlsOptions, ProtocolOptions, LogonOptions):
             heading="TLS options",
         ),
     ] = "auto"
-    limits: Limits = DEFAULT_LIMITS
+    limits: Annotated[Limits, Option("How much clients may hold.")] = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, kw_only=True)

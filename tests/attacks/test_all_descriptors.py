@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import smbquic
-from smbquic.api.server import Serving
+from smbquic.api.serving import Serving
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server import server

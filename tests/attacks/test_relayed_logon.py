@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import smbquic
-from smbquic.api.server import Serving
+from smbquic.api.serving import Serving
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator

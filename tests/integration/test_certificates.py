@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from smbquic.api import server as api
+from smbquic.api.serving import Serving
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.dial import client_tls
@@ -88,7 +89,7 @@ def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
 
 def serving(
     folder: Path, shown: IdentityFiles, records: Records, engine: EngineName = "auto"
-) -> AbstractAsyncContextManager[api.Serving]:
+) -> AbstractAsyncContextManager[Serving]:
     return api.serve(
         {"data": folder},
         {"alice": PASSWORD},
@@ -107,7 +108,7 @@ async def connect(url: str, trust: quic.ClientTls, name: str, engine: Any) -> Me
     )
 
 
-async def talk(running: api.Serving, trust: quic.ClientTls, name: str, engine: Any) -> None:
+async def talk(running: Serving, trust: quic.ClientTls, name: str, engine: Any) -> None:
     """Connect, log on, and connect to the share."""
     transport = await connect(running.listeners[0], trust, name, engine)
     settings = ClientSettings(client_guid=os.urandom(16))
@@ -119,7 +120,7 @@ async def talk(running: api.Serving, trust: quic.ClientTls, name: str, engine: A
         await opened.close()
 
 
-def nothing_came_of_it(running: api.Serving, records: Records) -> None:
+def nothing_came_of_it(running: Serving, records: Records) -> None:
     """No connection, no session, and no record of any."""
     assert [record["event"] for record in records.records] == ["handshake-failure"]
     assert not running.server.connections

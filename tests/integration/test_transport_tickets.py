@@ -14,7 +14,7 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import QuicEvent, StreamDataReceived
 
 import smbquic
-from smbquic.api.server import Serving
+from smbquic.api.serving import Serving
 from smbquic.options.quic import EngineName, TicketPolicy
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.client import ClientConnection

@@ -16,6 +16,7 @@ from cryptography import x509
 
 import smbquic
 from smbquic.api import server as api
+from smbquic.api.serving import Serving
 from smbquic.client.share import Share
 from smbquic.errors import (
     AuthenticationError,
@@ -51,7 +52,7 @@ def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
 
 def serving(
     tmp_path: Path, *certificates: IdentityFiles, **more: Any
-) -> AbstractAsyncContextManager[api.Serving]:
+) -> AbstractAsyncContextManager[Serving]:
     folder = tmp_path / "data"
     folder.mkdir(exist_ok=True)
     return api.serve(
@@ -63,12 +64,12 @@ def serving(
     )
 
 
-def port(running: api.Serving) -> int:
+def port(running: Serving) -> int:
     return int(running.listeners[0].rpartition(":")[2])
 
 
 def connect(
-    running: api.Serving,
+    running: Serving,
     own: PkiDirectory,
     certificate: CertificateFiles | None = None,
     *,
@@ -86,7 +87,7 @@ def connect(
     )
 
 
-async def shown(running: api.Serving, own: PkiDirectory, name: str) -> str:
+async def shown(running: Serving, own: PkiDirectory, name: str) -> str:
     """The fingerprint of what the server shows to a client that asks for `name`."""
     chains: list[list[bytes]] = []
 
@@ -179,7 +180,7 @@ async def test_a_renewed_certificate_is_taken_up_and_sessions_go_on(
 async def test_twenty_renewals_during_a_transfer(own: PkiDirectory, tmp_path: Path) -> None:
     seen = set()
 
-    async def replace(running: api.Serving) -> None:
+    async def replace(running: Serving) -> None:
         renew(own, "server", new_key=True)
         running.reload()
         seen.add(await shown(running, own, "localhost"))
@@ -439,7 +440,7 @@ async def test_pipes_are_a_matter_of_the_name(own: PkiDirectory, tmp_path: Path)
             await shares_at(running, own, "localhost")
 
 
-async def shares_at(running: api.Serving, own: PkiDirectory, host: str) -> list[str]:
+async def shares_at(running: Serving, own: PkiDirectory, host: str) -> list[str]:
     """The disk shares that a server lists to who comes by this name."""
     url = f"smb+quic://alice@{host}:{port(running)}"
     async with smbquic.open_session(url, password=PASSWORD, ca=own.ca) as session:
