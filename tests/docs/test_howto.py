@@ -57,6 +57,19 @@ def test_using_a_share(machine: Machine) -> None:
         assert "report.pdf 22" in reader.python("import getpass", client)
 
 
+def test_another_storage(machine: Machine) -> None:
+    server, client = machine.terminal("server"), machine.terminal("client")
+    with Reader(machine, "docs/howto/storage.md") as reader:
+        reader.start("smbquic serve --share tmp=memory:", server, ready=READY)
+        server.interrupt()
+        reader.write("import asyncio", server, file="archive.py")
+        reader.start("mkdir -p letters", server, ready="serving on quic://")
+        shown = reader.run("smbquic tree", client)
+        assert "bob.txt" in shown
+        assert "Dear Bob," in shown
+        server.interrupt()
+
+
 @pytest.mark.debian("openssl")
 def test_certificates(machine: Machine) -> None:
     admin, server = machine.terminal("admin"), machine.terminal("server")

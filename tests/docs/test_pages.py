@@ -17,6 +17,7 @@ REPLAYED = {
     "docs/explanation/benchmark-method.md": "test_contributing.py",
     "docs/howto/certificates.md": "test_howto.py",
     "docs/howto/serve.md": "test_howto.py",
+    "docs/howto/storage.md": "test_howto.py",
     "docs/howto/systemd.md": "test_systemd.py",
     "docs/howto/use-a-share.md": "test_howto.py",
     "docs/reference/api.md": "test_api.py",
