@@ -25,7 +25,7 @@ from benchmarks.usage import Stopwatch
 from smbquic.options.quic import EngineName
 from smbquic.transport.addresses import resolve
 from smbquic.transport.quic import ClientTls, QuicOptions, ServerTls
-from smbquic.transport.quic.engine import DatagramSizes, Engine
+from smbquic.transport.quic.engine import Acceptance, DatagramSizes, Engine
 from smbquic.transport.quic.plugin import MakeEngine
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.udp import Path as NetworkPath
@@ -68,7 +68,9 @@ class End:
         if self.engine is None:
             chosen = datagram[6 : 6 + datagram[5]]
             self.engine = self._make(
-                self._sizes, self, original_id=chosen, first_datagram=len(datagram)
+                self._sizes,
+                self,
+                Acceptance(original_id=chosen, first_datagram=len(datagram)),
             )
         self.engine.receive(datagram, path, now)
 

@@ -9,7 +9,7 @@ from aioquic.quic.packet import QuicErrorCode
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.aioquic.reassembly import MAX_CRYPTO_SEGMENTS
-from smbquic.transport.quic.engine import DatagramSizes
+from smbquic.transport.quic.engine import Acceptance, DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ServerTls
@@ -43,7 +43,11 @@ def attack(pki: PkiDirectory) -> Callable[[list[bytes], EngineName], tuple[Any, 
             if engine is None:
                 original = datagram[6 : 6 + datagram[5]]
                 sizes = DatagramSizes(1200, 1200)
-                engine = make(sizes, Ids(), original_id=original, restricted=True)
+                engine = make(
+                    sizes,
+                    Ids(),
+                    Acceptance(original_id=original, first_datagram=1200, restricted=True),
+                )
             engine.receive(datagram, PATH, 1.0)
             assert engine.held < MOST_HELD or name == "qh3"
             if engine.ending is not None:

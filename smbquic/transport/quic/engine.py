@@ -92,6 +92,29 @@ class Ending:
     cause: Exception | None = None
 
 
+ResetToken = Callable[[bytes], bytes]
+"""What a server proves by that it issued a connection id ([RFC9000] 10.3)."""
+Verify = Callable[[list[bytes]], object]
+"""Judges the peer's chain (DER, leaf first); raises `HandshakeError` to refuse it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """What a server's engine is told of the client whose connection it is for.
+
+    `original_id` is the connection ID that the client made up for the server. After a Retry packet
+    `retry_id` is the one that the client was given in it. `first_datagram` is the size of the
+    client's first one, in bytes. `reset_token` makes the tokens of stateless resets. With
+    `restricted` the peer may send little until it is authenticated.
+    """
+
+    original_id: bytes
+    first_datagram: int
+    retry_id: bytes | None = None
+    reset_token: ResetToken | None = None
+    restricted: bool = False
+
+
 class Engine(Protocol):
     """One QUIC connection.
 
@@ -219,9 +242,3 @@ class ConnectionIds(Protocol):
 
     def retired(self, connection_id: bytes) -> None:
         """The peer will not use this one any more."""
-
-
-ResetToken = Callable[[bytes], bytes]
-"""What a server proves by that it issued a connection id ([RFC9000] 10.3)."""
-Verify = Callable[[list[bytes]], object]
-"""Judges the peer's chain (DER, leaf first); raises `HandshakeError` to refuse it."""

@@ -23,7 +23,7 @@ from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import Introduction, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
 from smbquic.transport.quic.connection import QuicTransport, Role
-from smbquic.transport.quic.engine import Choice
+from smbquic.transport.quic.engine import Acceptance, Choice
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, source_id
 from smbquic.transport.quic.registry import server_engines
@@ -239,15 +239,14 @@ class QuicListener:
         if not self._has_room(host, proven, now):
             return None
         ids = _Ids(self._router)
-        engine = make_engine(
-            self._options.sizes_to(path[0]),
-            ids,
+        acceptance = Acceptance(
             original_id=original_id or connection_id,
             retry_id=connection_id if original_id else None,
             first_datagram=len(datagram),
             reset_token=self._resets.token,
             restricted=self._gate is not None,
         )
+        engine = make_engine(self._options.sizes_to(path[0]), ids, acceptance)
         transport = QuicTransport(
             engine,
             self._endpoint,

@@ -10,52 +10,55 @@ from smbquic.transport.addresses import SocketAddress
 from smbquic.transport.quic.udp import Path
 
 AMPLIFICATION = 3
+"""How much more may be sent to an address than came from it, before it is validated."""
 REMEMBERED = 8
+"""Addresses of a client that are validated, and need not be again when it comes back to one."""
 
 
-class Ways:
-    """The addresses of one client; `current` is where it was heard last."""
+class PathValidator:
+    """The addresses of one client; `current` is where its latest packets came from."""
 
     def __init__(self) -> None:
         self.current: Path | None = None
         self._known: dict[SocketAddress, None] = {}
-        self._allowance: int | None = None
+        # None where the current address is validated.
+        self._anti_amplification_limit: int | None = None
 
     @property
-    def proven(self) -> bool:
-        """Whether the client is known to be where it was heard last."""
-        return self._allowance is None
+    def validated(self) -> bool:
+        """Whether the client is known to be where its latest packets came from."""
+        return self._anti_amplification_limit is None
 
-    def heard(self, path: Path, size: int) -> bool:
-        """Note `size` bytes of genuine and new packets; whether the way has to be proven."""
+    def received(self, path: Path, size: int) -> bool:
+        """Note `size` bytes of genuine and new packets; returns whether to validate the path."""
         address = path[0]
         if self.current is None or address == self.current[0]:
             if self.current is None:
                 self._remember(address)
-        elif address in self._known or (address[0] == self.current[0][0] and self.proven):
+        elif address in self._known or (address[0] == self.current[0][0] and self.validated):
             self._remember(address)
-            self._allowance = None
+            self._anti_amplification_limit = None
         else:
-            self._allowance = 0
+            self._anti_amplification_limit = 0
         self.current = path
-        if self._allowance is None:
+        if self._anti_amplification_limit is None:
             return False
-        self._allowance += AMPLIFICATION * size
+        self._anti_amplification_limit += AMPLIFICATION * size
         return True
 
-    def prove(self) -> None:
-        """What was sent to the current address only has been acknowledged."""
+    def acknowledged(self) -> None:
+        """Note that what was sent to the current address only has been acknowledged."""
         if self.current is not None:
             self._remember(self.current[0])
-        self._allowance = None
+        self._anti_amplification_limit = None
 
     def may_send(self, size: int) -> bool:
-        """Whether so many bytes may go now; they are counted then."""
-        if self._allowance is None:
+        """Return whether so many bytes may be sent now; they are counted then."""
+        if self._anti_amplification_limit is None:
             return True
-        if size > self._allowance:
+        if size > self._anti_amplification_limit:
             return False
-        self._allowance -= size
+        self._anti_amplification_limit -= size
         return True
 
     def _remember(self, address: SocketAddress) -> None:

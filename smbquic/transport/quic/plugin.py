@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from smbquic.transport.quic.engine import (
+    Acceptance,
     ConnectionIds,
     DatagramSizes,
     Engine,
-    ResetToken,
     Verify,
 )
 from smbquic.transport.quic.options import QuicOptions
@@ -78,20 +78,9 @@ class MakeEngine(Protocol):
     """Makes an engine for one connection."""
 
     def __call__(
-        self,
-        sizes: DatagramSizes,
-        ids: ConnectionIds,
-        *,
-        original_id: bytes | None = None,
-        retry_id: bytes | None = None,
-        first_datagram: int = 0,
-        reset_token: ResetToken | None = None,
-        restricted: bool = False,
+        self, sizes: DatagramSizes, ids: ConnectionIds, acceptance: Acceptance | None = None
     ) -> Engine:
-        """`first_datagram` is the size of the client's first one, in bytes, on a server.
-
-        With `restricted` the peer may send little until it is authenticated.
-        """
+        """Return an engine; a server's needs the `acceptance`."""
 
 
 MakeClient = Callable[[ClientTls, str, QuicOptions, Verify | None, Resumption | None], MakeEngine]

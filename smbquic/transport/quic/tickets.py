@@ -83,7 +83,8 @@ class Resumption:
         return ticket if ticket is not None and self.accepts(ticket.chain) else None
 
     def keep(self, session: Any, chain: tuple[bytes, ...]) -> None:
-        """Keep what the server gave for next time."""
+        """Keep what the server gave for next time, with no data ahead of the handshake."""
+        session.max_early_data_size = None
         lifetime = (session.not_valid_after - session.not_valid_before).total_seconds()
         self.cache.put(self.key, Ticket(session, chain, time.time() + min(lifetime, LONGEST)))
 

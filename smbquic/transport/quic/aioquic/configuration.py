@@ -9,7 +9,8 @@ from aioquic.quic.logger import QuicFileLogger
 
 from smbquic.errors import HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
-from smbquic.transport.quic.aioquic.connection import Configuration, Pick, Shown
+from smbquic.transport.quic.aioquic.connection import AioquicConfiguration
+from smbquic.transport.quic.aioquic.tls import ChooseCertificate, ServerIdentity
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
 from smbquic.transport.quic.tls import (
@@ -26,7 +27,9 @@ from smbquic.transport.quic.tls import (
 _GROUPS = ("P-256", "P-384", "X25519")
 
 
-def client_configuration(trust: ClientTls, server_name: str, options: QuicOptions) -> Configuration:
+def client_configuration(
+    trust: ClientTls, server_name: str, options: QuicOptions
+) -> AioquicConfiguration:
     """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=True)
     configuration.server_name = server_name
@@ -41,15 +44,15 @@ def client_configuration(trust: ClientTls, server_name: str, options: QuicOption
     return configuration
 
 
-def server_configuration(identity: ServerTls, options: QuicOptions) -> Configuration:
+def server_configuration(identity: ServerTls, options: QuicOptions) -> AioquicConfiguration:
     """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=False)
     load_identity(configuration, identity.certificate, identity.key)
     return configuration
 
 
-def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
-    configuration = Configuration(
+def _configuration(options: QuicOptions, *, is_client: bool) -> AioquicConfiguration:
+    configuration = AioquicConfiguration(
         alpn_protocols=[ALPN],
         congestion_control_algorithm=options.congestion,
         connection_id_length=CONNECTION_ID_SIZE,
@@ -66,10 +69,10 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
     return configuration
 
 
-def by_name(names: ServerNames, options: QuicOptions) -> Pick:
-    """What finds the certificate for a name. Raises as `server_configuration` does."""
+def certificates_by_name(names: ServerNames, options: QuicOptions) -> ChooseCertificate:
+    """Return what finds the certificate for a name. Raises as `server_configuration` does."""
     made = {
-        id(identity): Shown(
+        id(identity): ServerIdentity(
             server_configuration(identity, options),
             identity.verify,
             identity.ticket_store(options.tickets),
@@ -77,15 +80,15 @@ def by_name(names: ServerNames, options: QuicOptions) -> Pick:
         for identity in names.all
     }
 
-    def pick(name: str) -> Shown | None:
+    def choose(name: str) -> ServerIdentity | None:
         identity = names.find(name)
         return made[id(identity)] if identity is not None else None
 
-    return pick
+    return choose
 
 
 def load_identity(
-    configuration: Configuration, certificate: Path | bytes, key: Path | bytes
+    configuration: AioquicConfiguration, certificate: Path | bytes, key: Path | bytes
 ) -> None:
     """Read a certificate and its key into a configuration; raises as `server_configuration`."""
     where, key_where = place(certificate, "certificate"), place(key, "key")

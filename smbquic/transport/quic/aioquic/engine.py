@@ -16,31 +16,26 @@ from aioquic.quic.packet import (
 )
 
 from smbquic.transport.base import Introduction
-from smbquic.transport.quic.aioquic.connection import (
-    Configuration,
-    Connection,
-    Context,
-    Pick,
-    Recovery,
-    SendBuffer,
-)
+from smbquic.transport.quic.aioquic.connection import AioquicConfiguration, AioquicConnection
 from smbquic.transport.quic.aioquic.reassembly import (
     MAX_SEGMENTS,
     MAX_UNAUTHENTICATED_SEGMENTS,
 )
+from smbquic.transport.quic.aioquic.recovery import Recovery
+from smbquic.transport.quic.aioquic.send_buffer import SendBuffer
+from smbquic.transport.quic.aioquic.tls import AioquicContext, ChooseCertificate
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     UNAUTHENTICATED_WINDOW,
+    Acceptance,
     ConnectionIds,
     DatagramSizes,
     Ending,
-    ResetToken,
     Security,
-    Verify,
 )
 from smbquic.transport.quic.options import group_name
-from smbquic.transport.quic.tickets import Resumption, TicketStore
+from smbquic.transport.quic.tls_context import HandshakeSettings
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
@@ -54,27 +49,18 @@ logger = logging.getLogger(__name__)
 class AioquicEngine:
     """An `Engine` on aioquic's `QuicConnection`.
 
-    `verify` judges the peer's certificate; on a server it also makes a client show one. `pick`
-    finds a server's certificate by the name that is asked for. `tickets` are a server's,
-    `resumption` is a client's way to its own. What the peer of a `restricted` one sends ahead is
-    small until it is `authenticated`.
+    `choose_certificate` finds a server's certificate by the name that a client asks for. What the
+    peer of a restricted one sends ahead is small until it is `authenticated`.
     """
 
     def __init__(
         self,
-        configuration: Configuration,
+        configuration: AioquicConfiguration,
+        settings: HandshakeSettings,
+        choose_certificate: ChooseCertificate | None,
         sizes: DatagramSizes,
         ids: ConnectionIds,
-        *,
-        verify: Verify | None = None,
-        pick: Pick | None = None,
-        tickets: TicketStore | None = None,
-        resumption: Resumption | None = None,
-        original_id: bytes | None = None,
-        retry_id: bytes | None = None,
-        first_datagram: int = 0,
-        reset_token: ResetToken | None = None,
-        restricted: bool = False,
+        acceptance: Acceptance | None = None,
     ) -> None:
         self.security: Security | None = None
         self.ending: Ending | None = None
@@ -85,27 +71,24 @@ class AioquicEngine:
         self._pieces: list[bytes] = []
         self._early: list[Buffer] = []
         self._granted = 0
+        restricted = acceptance is not None and acceptance.restricted
         window = min(configuration.max_data, UNAUTHENTICATED_WINDOW if restricted else inf)
         self._grant_at = int(window) // 8
         self._ungranted = configuration.max_data - int(window)
         self._handshake: events.HandshakeCompleted | None = None
         self._next_key_update = KEY_LIFETIME
-        self._quic = Connection(
-            configuration=replace(
+        self._quic = AioquicConnection(
+            replace(
                 configuration,
                 max_datagram_size=sizes.start,
                 max_data=int(window),
                 max_stream_data=int(window),
             ),
-            original_destination_connection_id=original_id,
-            retry_source_connection_id=retry_id,
-            sizes=sizes,
-            on_resize=self._note_size,
-            verify=verify,
-            pick=pick,
-            tickets=tickets,
-            resumption=resumption,
-            reset_token=reset_token,
+            sizes,
+            self._note_size,
+            settings,
+            choose_certificate,
+            acceptance,
         )
         if restricted:
             self._quic.max_segments = MAX_UNAUTHENTICATED_SEGMENTS
@@ -119,10 +102,10 @@ class AioquicEngine:
     @property
     def introduction(self) -> Introduction:
         """See `Engine`."""
-        context: Context | None = getattr(self._quic, "tls", None)
+        context: AioquicContext | None = getattr(self._quic, "tls", None)
         if context is None:
             return Introduction()
-        return Introduction(context.asked_name, context.peer_chain)
+        return Introduction(context.client_hello_name, context.peer_chain)
 
     @property
     def datagram_size(self) -> int:
@@ -327,12 +310,12 @@ class AioquicEngine:
             early, self._early = self._early, []
             self.write(*early)
         if self.security is None and self._handshake is not None and self._is_confirmed():
-            context = cast(Context, self._quic.tls)
+            context = cast(AioquicContext, self._quic.tls)
             cipher = cast(tls.KeySchedule, context.key_schedule).cipher_suite
             self.security = Security(
                 alpn=self._handshake.alpn_protocol or "",
                 cipher=cipher.name,
-                server_name=context.asked_name or self._quic.configuration.server_name or "",
+                server_name=context.client_hello_name or self._quic.configuration.server_name or "",
                 certificates=context.peer_chain,
                 resumed=context.session_resumed,
                 group=group_name(context.group),
@@ -352,12 +335,12 @@ class AioquicEngine:
         if event is None or self.ending is not None:
             return
         ours = self._quic._state is not QuicConnectionState.DRAINING
-        context: Context | None = getattr(self._quic, "tls", None)
+        context: AioquicContext | None = getattr(self._quic, "tls", None)
         self.ending = Ending(
             code=int(event.error_code),
             reason=event.reason_phrase,
             application=event.frame_type is None,
             ours=ours,
             idle=ours and event.reason_phrase == "Idle timeout",
-            cause=context.verdict if context is not None else None,
+            cause=context.refusal if context is not None else None,
         )

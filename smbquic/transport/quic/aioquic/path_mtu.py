@@ -3,7 +3,7 @@
 Private names of the library are used, as in `connection.py`.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from aioquic import tls
 from aioquic._buffer import Buffer as QuicBuffer
@@ -19,6 +19,7 @@ from aioquic.quic.packet_builder import QuicDeliveryState, QuicPacketBuilder
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.mtu import OnSettled, PathMtu, Probe
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
+from smbquic.transport.quic.pacing import Pacer
 
 TIMEOUTS = 2
 """After so many time-outs in a row the size of the datagrams is under suspicion."""
@@ -129,7 +130,7 @@ class ProbingConnection(QuicConnection):
         if size == self._max_datagram_size:
             return
         self._max_datagram_size = size
-        self._loss._pacer._max_datagram_size = size
+        cast(Pacer, self._loss._pacer).datagram_size = size
         control: Any = self._loss._cc
         control._max_datagram_size = size
         if hasattr(control, "additive_increase_factor"):

@@ -8,6 +8,7 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+from smbquic.transport.quic.tls_context import HandshakeSettings
 
 
 def _client(
@@ -21,24 +22,25 @@ def _client(
     from smbquic.transport.quic.aioquic.engine import AioquicEngine
 
     configuration = client_configuration(trust, server_name, options)
-    return partial(AioquicEngine, configuration, verify=verify, resumption=resumption)
+    settings = HandshakeSettings(verify=verify, resumption=resumption)
+    return partial(AioquicEngine, configuration, settings, None)
 
 
 def _server(identity: ServerTls | ServerNames, options: QuicOptions) -> MakeEngine:
-    from smbquic.transport.quic.aioquic.configuration import by_name, server_configuration
+    from smbquic.transport.quic.aioquic.configuration import (
+        certificates_by_name,
+        server_configuration,
+    )
     from smbquic.transport.quic.aioquic.engine import AioquicEngine
 
     if isinstance(identity, ServerNames):
-        pick = by_name(identity, options)
+        choose = certificates_by_name(identity, options)
         # What is common to all of them: the certificate is chosen when the client has asked.
         configuration = server_configuration(identity.all[0], options)
-        return partial(AioquicEngine, configuration, pick=pick)
-    return partial(
-        AioquicEngine,
-        server_configuration(identity, options),
-        verify=identity.verify,
-        tickets=identity.ticket_store(options.tickets),
-    )
+        return partial(AioquicEngine, configuration, HandshakeSettings(), choose)
+    tickets = identity.ticket_store(options.tickets)
+    settings = HandshakeSettings(verify=identity.verify, tickets=tickets)
+    return partial(AioquicEngine, server_configuration(identity, options), settings, None)
 
 
 AIOQUIC = EnginePlugin(

@@ -7,8 +7,9 @@ window, and goes through all ranges for each frame, of which there may be any nu
 from bisect import bisect_right
 from typing import Any
 
+from aioquic.quic.connection import QuicConnectionError
 from aioquic.quic.events import StreamDataReceived
-from aioquic.quic.packet import QuicStreamFrame
+from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicStreamFrame
 from aioquic.quic.stream import FinalSizeError, QuicStreamReceiver
 
 MAX_SEGMENTS = 4096
@@ -25,8 +26,22 @@ SEGMENT_COST = 128
 """Bytes of a segment besides its data."""
 
 
-class TooManySegmentsError(Exception):
-    """The peer sends so much out of order that it is not kept any more."""
+class TooManySegmentsError(QuicConnectionError):
+    """The peer sends so much out of order that it is not kept any more.
+
+    `stream_id` is None in a handshake. The library closes the connection with the error's code.
+    """
+
+    def __init__(self, stream_id: int | None) -> None:
+        if stream_id is None:
+            code, frame, what = (
+                QuicErrorCode.CRYPTO_BUFFER_EXCEEDED,
+                QuicFrameType.CRYPTO,
+                "handshake",
+            )
+        else:
+            code, frame, what = QuicErrorCode.INTERNAL_ERROR, QuicFrameType.STREAM_BASE, "stream"
+        super().__init__(code, frame, f"too much of the {what} is out of order")
 
 
 class Segments:
@@ -120,7 +135,7 @@ class Receiver(QuicStreamReceiver):
         """
         stop = frame.offset + len(frame.data)
         if self._max_pending is not None and stop - self._buffer_start > self._max_pending:
-            raise TooManySegmentsError
+            raise TooManySegmentsError(self._stream_id)
         self._check_final_size(frame, stop)
         if frame.fin:
             self._final_size = stop
@@ -144,7 +159,7 @@ class Receiver(QuicStreamReceiver):
         self._segments.add(frame.offset + new, frame.data[new:])
         data = self._segments.take(self._buffer_start)
         if len(self._segments) > self.max_segments:
-            raise TooManySegmentsError
+            raise TooManySegmentsError(self._stream_id)
         return data
 
     def _check_final_size(self, frame: QuicStreamFrame, stop: int) -> None:

@@ -12,7 +12,7 @@ from smbquic.errors import HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
-from smbquic.transport.quic.qh3.connection import CONNECTION_IDS, Configuration
+from smbquic.transport.quic.qh3.connection import CONNECTION_IDS, Qh3Configuration
 from smbquic.transport.quic.tls import (
     ALPN,
     ClientTls,
@@ -24,7 +24,9 @@ from smbquic.transport.quic.tls import (
 )
 
 
-def client_configuration(trust: ClientTls, server_name: str, options: QuicOptions) -> Configuration:
+def client_configuration(
+    trust: ClientTls, server_name: str, options: QuicOptions
+) -> Qh3Configuration:
     """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=True)
     configuration.server_name = server_name
@@ -40,7 +42,7 @@ def client_configuration(trust: ClientTls, server_name: str, options: QuicOption
     return configuration
 
 
-def server_configuration(identity: ServerTls, options: QuicOptions) -> Configuration:
+def server_configuration(identity: ServerTls, options: QuicOptions) -> Qh3Configuration:
     """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
     configuration = _configuration(options, is_client=False)
     _load_identity(configuration, identity.certificate, identity.key)
@@ -51,7 +53,7 @@ def server_configuration(identity: ServerTls, options: QuicOptions) -> Configura
 
 
 def _load_identity(
-    configuration: Configuration, certificate: Path | bytes, key: Path | bytes
+    configuration: Qh3Configuration, certificate: Path | bytes, key: Path | bytes
 ) -> None:
     try:
         configuration.load_cert_chain(certificates_in(certificate), pem(key))
@@ -63,8 +65,8 @@ def _load_identity(
         ) from error
 
 
-def _configuration(options: QuicOptions, *, is_client: bool) -> Configuration:
-    configuration = Configuration(
+def _configuration(options: QuicOptions, *, is_client: bool) -> Qh3Configuration:
+    configuration = Qh3Configuration(
         active_connection_id_limit=CONNECTION_IDS,
         alpn_protocols=[ALPN],
         connection_id_length=CONNECTION_ID_SIZE,

@@ -15,7 +15,7 @@ from typing import Any
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.mtu import OnSettled
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
-from smbquic.transport.quic.qh3.connection import INITIAL_RTT, MAX_ACK_DELAY, Connection
+from smbquic.transport.quic.qh3.connection import INITIAL_RTT, MAX_ACK_DELAY, Qh3Connection
 
 TIMEOUTS = 2
 """After so many time-outs in a row the size of the datagrams is under suspicion."""
@@ -66,7 +66,7 @@ class PathWatch:
     """
 
     def __init__(
-        self, quic: Connection, sizes: DatagramSizes, size: int, on_settled: OnSettled
+        self, quic: Qh3Connection, sizes: DatagramSizes, size: int, on_settled: OnSettled
     ) -> None:
         self.size = size
         self.trial = BEFORE_TRIALS

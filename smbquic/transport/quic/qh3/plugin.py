@@ -8,6 +8,7 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+from smbquic.transport.quic.tls_context import HandshakeSettings
 
 
 def _client(
@@ -21,7 +22,8 @@ def _client(
     from smbquic.transport.quic.qh3.engine import Qh3Engine
 
     configuration = client_configuration(trust, server_name, options)
-    return partial(Qh3Engine, configuration, verify=verify, resumption=resumption)
+    settings = HandshakeSettings(verify=verify, resumption=resumption)
+    return partial(Qh3Engine, configuration, settings, None)
 
 
 def _server(identity: ServerTls | ServerNames, options: QuicOptions) -> MakeEngine:
@@ -30,12 +32,8 @@ def _server(identity: ServerTls | ServerNames, options: QuicOptions) -> MakeEngi
     from smbquic.transport.quic.qh3.send_queue import SendMemory
 
     assert isinstance(identity, ServerTls), "the registry knows that there is one certificate"
-    return partial(
-        Qh3Engine,
-        server_configuration(identity, options),
-        tickets=identity.ticket_store(options.tickets),
-        memory=SendMemory(),
-    )
+    settings = HandshakeSettings(tickets=identity.ticket_store(options.tickets))
+    return partial(Qh3Engine, server_configuration(identity, options), settings, SendMemory())
 
 
 QH3 = EnginePlugin(

@@ -13,7 +13,7 @@ FRAGMENTS = 16
 its bytes: honest peers send large pieces."""
 
 
-class Incoming:
+class ReceiveEstimate:
     """An estimate: `held` is in bytes. Of a `restricted` peer the worst is assumed."""
 
     def __init__(self, *, restricted: bool) -> None:

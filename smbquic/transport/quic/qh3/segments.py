@@ -1,8 +1,8 @@
-"""How qh3's datagrams come out of its core: in runs that the kernel takes in one call.
+"""How a small answer becomes one segment batch, which the kernel takes in one system call.
 
-All of a run have the size of the first, and only the last may be shorter. The core fills its
-datagrams with as much data each, and the first of them with an acknowledgement besides where one
-is due: that one is larger then, and goes alone. So it gets less data.
+All datagrams of a batch have the size of the first, and only the last may be shorter. The core
+fills each with as much data, and the first of them with an acknowledgement besides where one is
+due: that one is larger then, and needs a system call of its own. So it gets less data.
 """
 
 from typing import Any
@@ -17,16 +17,16 @@ USUAL_ACKNOWLEDGEMENT = 6
 """Bytes of an ACK frame for packets of which none is missing."""
 
 
-class Runs:
-    """Sees to it that the datagrams of a small answer make one run.
+class FirstSegment:
+    """Finds how much of a message the first datagram takes, so that all have the same size.
 
-    Of a large one they make several anyway.
+    A large message makes several batches anyway.
     """
 
     def __init__(self) -> None:
         self._acknowledgement = USUAL_ACKNOWLEDGEMENT
 
-    def first_part(self, core: Any, message: Buffer, size: int, now: float) -> int:
+    def part(self, core: Any, message: Buffer, size: int, now: float) -> int:
         """How many bytes of a message to write before the first datagram of `size` bytes is made.
 
         0 where that makes no difference.

@@ -8,6 +8,7 @@ core's buffer larger, as long as that fits into what all connections of a server
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 from smbquic.transport.quic.engine import SEND_MEMORY
 from smbquic.wire.cursor import Buffer
@@ -36,7 +37,7 @@ class SendMemory:
         self._left += count
 
 
-class Outgoing:
+class SendQueue:
     """Bytes in order that the core has not got yet; `size` is how many there are.
 
     Without `memory` the core may have as much as the path carries, which is for clients.
@@ -60,7 +61,7 @@ class Outgoing:
             room = min(room, self._most - unsent - under_way)
         return room if room >= AHEAD // 2 else 0
 
-    def add(self, buffers: tuple[Buffer, ...]) -> None:
+    def add(self, buffers: Sequence[Buffer]) -> None:
         """Append buffers, which must not change any more."""
         for buffer in buffers:
             if size := len(buffer):

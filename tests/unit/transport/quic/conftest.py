@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from smbquic.pki import PkiDirectory
-from smbquic.transport.quic.engine import DatagramSizes, Engine
+from smbquic.transport.quic.engine import Acceptance, DatagramSizes, Engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
@@ -108,8 +108,7 @@ class Simulation:
             self.server = make(
                 self.sizes,
                 self.server_ids,
-                original_id=datagram[6 : 6 + datagram[5]],
-                first_datagram=len(datagram),
+                Acceptance(original_id=datagram[6 : 6 + datagram[5]], first_datagram=len(datagram)),
             )
         path = self.client_path if name == "server" else SERVER
         self.engine(name).receive(datagram, path, self.now)

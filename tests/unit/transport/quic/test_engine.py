@@ -15,7 +15,7 @@ from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport.base import Introduction
 from smbquic.transport.quic.aioquic import engine as aioquic
-from smbquic.transport.quic.engine import CRYPTO_ERROR, DatagramSizes
+from smbquic.transport.quic.engine import CRYPTO_ERROR, Acceptance, DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.qh3 import engine as qh3
 from smbquic.transport.quic.registry import server_engine
@@ -590,7 +590,7 @@ def fresh(pki: PkiDirectory) -> Callable[[str], Any]:
         for name in ENGINES
     }
     return lambda name: makers[name](
-        DatagramSizes(1200, 1200), NoIds(), original_id=bytes(8), first_datagram=1200
+        DatagramSizes(1200, 1200), NoIds(), Acceptance(original_id=bytes(8), first_datagram=1200)
     )
 
 

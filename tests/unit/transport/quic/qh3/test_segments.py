@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.qh3.engine import PATIENCE
+from smbquic.transport.quic.qh3.engine import ANSWER_DELAY
 from smbquic.transport.quic.qh3.segments import (
     ACKNOWLEDGE,
     ROOM_FOR_HEADERS,
     USUAL_ACKNOWLEDGEMENT,
-    Runs,
+    FirstSegment,
 )
 
 Simulate = Callable[..., Any]
@@ -35,12 +35,12 @@ DUE = Core((ACKNOWLEDGE, 10.0))
 
 @pytest.mark.parametrize("length", [0, 100, DATA, 2 * DATA])
 def test_two_datagrams_make_a_run_as_they_are(length: int) -> None:
-    assert Runs().first_part(DUE, bytes(length), SIZE, 10.0) == 0
+    assert FirstSegment().part(DUE, bytes(length), SIZE, 10.0) == 0
 
 
 @pytest.mark.parametrize("timer", [None, (ACKNOWLEDGE, 10.5), ("loss_detection", 9.0)])
 def test_where_no_acknowledgement_is_due_all_are_alike(timer: tuple[str, float] | None) -> None:
-    assert Runs().first_part(Core(timer), bytes(5000), SIZE, 10.0) == 0
+    assert FirstSegment().part(Core(timer), bytes(5000), SIZE, 10.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -50,17 +50,17 @@ def test_where_no_acknowledgement_is_due_all_are_alike(timer: tuple[str, float] 
 def test_the_first_part_leaves_room_for_the_acknowledgement(
     sizes: tuple[int, ...], room: int
 ) -> None:
-    runs = Runs()
-    assert runs.first_part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT
+    runs = FirstSegment()
+    assert runs.part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT
     runs.learn(list(map(bytes, sizes)))
-    assert runs.first_part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT - room
+    assert runs.part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT - room
 
 
 @pytest.mark.parametrize("sizes", [(1200, 1100), (40, 1443, 1443), (1443, 60, 50)])
 def test_what_is_no_such_run_teaches_nothing(sizes: tuple[int, ...]) -> None:
-    runs = Runs()
+    runs = FirstSegment()
     runs.learn(list(map(bytes, sizes)))
-    assert runs.first_part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT
+    assert runs.part(DUE, bytes(5000), SIZE, 10.0) == DATA - USUAL_ACKNOWLEDGEMENT
 
 
 def test_an_answer_that_acknowledges_two_packets_goes_in_one_run(simulate: Simulate) -> None:
@@ -96,7 +96,7 @@ def test_an_acknowledgement_may_wait_for_the_answer(simulate: Simulate) -> None:
     kind, due = simulation.server._quic._core.core.get_timer()
 
     assert kind == ACKNOWLEDGE
-    assert simulation.server.timer() == due + PATIENCE
+    assert simulation.server.timer() == due + ANSWER_DELAY
     simulation.run(lambda: simulation.client.unacknowledged == 0)
     # Five milliseconds on the way.
-    assert due + PATIENCE < simulation.now < due + PATIENCE + 0.006
+    assert due + ANSWER_DELAY < simulation.now < due + ANSWER_DELAY + 0.006

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from smbquic.transport.quic.qh3.send_queue import AHEAD, SMALLEST, Outgoing, SendMemory
+from smbquic.transport.quic.qh3.send_queue import AHEAD, SMALLEST, SendMemory, SendQueue
 
 Simulate = Callable[..., Any]
 
 
 def test_bytes_come_out_in_order_and_in_pieces() -> None:
-    outgoing = Outgoing(None)
+    outgoing = SendQueue(None)
     outgoing.add((b"abc", b"", bytearray(b"defg")))
     outgoing.add((memoryview(b"hi"),))
     assert outgoing.size == 9
@@ -28,12 +28,12 @@ def test_bytes_come_out_in_order_and_in_pieces() -> None:
     ("unsent", "room"), [(0, AHEAD), (AHEAD // 2, AHEAD // 2), (AHEAD // 2 + 1, 0), (2 * AHEAD, 0)]
 )
 def test_the_core_gets_a_little_more_than_it_has_sent(unsent: int, room: int) -> None:
-    assert Outgoing(None).room(unsent, 64 * SMALLEST) == room
+    assert SendQueue(None).room(unsent, 64 * SMALLEST) == room
 
 
 def test_the_cores_of_a_server_grow_as_long_as_there_is_memory() -> None:
     memory = SendMemory(3 * SMALLEST)
-    fast, other = Outgoing(memory), Outgoing(memory)
+    fast, other = SendQueue(memory), SendQueue(memory)
     assert fast.room(0, SMALLEST) == AHEAD
     assert fast.room(0, 2 * SMALLEST) == AHEAD
     assert fast.room(0, 4 * SMALLEST) == 0

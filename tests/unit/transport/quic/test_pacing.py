@@ -1,0 +1,50 @@
+"""Datagrams spread over time."""
+
+from smbquic.transport.quic.bbr import Bbr
+from smbquic.transport.quic.pacing import BURST, Pacer
+
+
+def test_the_pacer_allows_bursts_that_suit_a_timer() -> None:
+    pacer = Pacer(None, datagram_size=1200)
+    pacer.update_rate(congestion_window=12_000_000, smoothed_rtt=0.01)
+    sent = 0
+    assert pacer.next_send_time(now=1.0) is None
+    while pacer.next_send_time(now=1.0) is None:
+        pacer.update_after_send(now=1.0)
+        sent += 1
+
+    # 1.2 GB/s, of which half a millisecond may go at once.
+    assert abs(sent - BURST * 1.2e9 / 1200) <= 1
+
+
+def test_the_pacer_does_not_shorten_the_bursts_of_a_slow_path() -> None:
+    pacer = Pacer(None, datagram_size=1200)
+    pacer.update_rate(congestion_window=120_000, smoothed_rtt=0.1)
+    sent = 0
+    assert pacer.next_send_time(now=1.0) is None
+    while pacer.next_send_time(now=1.0) is None:
+        pacer.update_after_send(now=1.0)
+        sent += 1
+
+    assert abs(sent - 16) <= 1
+
+
+def test_bbr_has_a_rate_of_its_own() -> None:
+    control = Bbr(max_datagram_size=1200)
+    control.pacing_rate = 1.2e6
+    pacer = Pacer(control, datagram_size=1200)
+    pacer.update_rate(congestion_window=12_000_000, smoothed_rtt=0.01)
+    assert pacer.next_send_time(now=1.0) is None
+    while pacer.next_send_time(now=1.0) is None:
+        pacer.update_after_send(now=1.0)
+
+    due = pacer.next_send_time(now=1.0)
+    assert due is not None
+    assert abs(due - 1.001) < 1e-9
+
+
+def test_nothing_is_paced_before_a_rate_is_known() -> None:
+    pacer = Pacer(None, datagram_size=1200)
+    pacer.update_after_send(now=1.0)
+
+    assert pacer.next_send_time(now=1.0) is None
