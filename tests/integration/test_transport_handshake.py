@@ -21,7 +21,7 @@ from smbquic.errors import ConnectError, ConnectionClosed, HandshakeError
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import listener
+from smbquic.transport.quic import half_open
 from smbquic.transport.serving import Refusal, Refusals
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
@@ -673,7 +673,7 @@ Stop = Callable[[str], Stopped]
 @pytest.fixture
 def stop(server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stop]:
     """Makes such a client at an address; none has to make room because it takes long."""
-    monkeypatch.setattr(listener, "PATIENCE", 600.0)
+    monkeypatch.setattr(half_open, "MINIMUM_TIME", 600.0)
     made: list[Stopped] = []
 
     def stopped(host: str) -> Stopped:
@@ -716,18 +716,18 @@ async def test_the_address_with_two_handshakes_more_makes_room(
 ) -> None:
     """And none does for an address that would then have as many as the one with the most."""
     await server.start(identity, options=quic.QuicOptions(max_half_open=6))
-    half_open, refusals = server.listener._half_open, server.listener._refusals
+    begun, refusals = server.listener._half_open, server.listener._refusals
     # The first three are not asked for a proof, and so are of no address.
     for number in (1, 1, 1, 2, 2, 3):
         await stop(f"127.0.0.{number}").begin()
-    first_of_the_most = list(half_open)[3]
-    hosts = [each.host for each in half_open.values()]
+    first_of_the_most = list(begun)[3]
+    hosts = begun.addresses()
     assert hosts == ["", "", "", "127.0.0.2", "127.0.0.2", "127.0.0.3"]
 
     await stop("127.0.0.4").begin()
-    hosts = [each.host for each in half_open.values()]
+    hosts = begun.addresses()
     assert hosts == ["", "", "", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
-    assert first_of_the_most not in half_open
+    assert first_of_the_most not in begun
     assert not refusals.counts[Refusal.HALF_OPEN]
 
     last = stop("127.0.0.5")
@@ -737,7 +737,7 @@ async def test_the_address_with_two_handshakes_more_makes_room(
     async with asyncio.timeout(60):
         while not refusals.counts[Refusal.HALF_OPEN]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert [each.host for each in half_open.values()] == hosts
+    assert begun.addresses() == hosts
 
 
 @one_server
@@ -751,7 +751,7 @@ async def test_a_handshake_that_takes_long_makes_room(
     await server.start(identity, options=quic.QuicOptions(max_half_open=1))
     await stop("127.0.0.1").begin()
     [first] = server.listener._half_open
-    monkeypatch.setattr(listener, "PATIENCE", 0.0)
+    monkeypatch.setattr(half_open, "MINIMUM_TIME", 0.0)
     client = await server.connect(quic.ClientTls(ca=pki.ca))
 
     assert first not in server.listener._half_open
@@ -813,7 +813,7 @@ async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_an
     await ignored(server, pki, gate.refusals, Refusal.BUSY)
 
     assert gate.refusals.counts[Refusal.UNPROVEN] >= 2
-    assert [each.host for each in server.listener._half_open.values()] == ["127.0.0.1"]
+    assert server.listener._half_open.addresses() == ["127.0.0.1"]
 
 
 @one_server

@@ -1,20 +1,14 @@
 """The accepting end.
 
-Whoever begins a handshake costs more than anybody who was there before: a state, the server's
-signature. So half-open handshakes are counted, those of proven addresses by address as well, and
-what they cost is put down to the strangers of a `Gate`, whose addresses have it in turns. Where all
-places are taken, the address with the most makes room for others, and else the oldest handshake
-once it is `PATIENCE` old: a client needs two round trips, whoever only wants the place keeps it. A
-client that is not answered asks again by itself.
+What an unauthenticated client costs is charged to its address by a `Gate`, and the number of
+handshakes that are not over is limited (`half_open.py`). A client that is not answered sends its
+first datagram again by itself.
 """
 
 import logging
 import socket
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from time import monotonic, perf_counter
 
 from smbquic.errors import ConnectionClosed, TransportError
@@ -24,6 +18,7 @@ from smbquic.transport.base import Introduction, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
 from smbquic.transport.quic.connection import QuicTransport, Role
 from smbquic.transport.quic.engine import Acceptance, Choice
+from smbquic.transport.quic.half_open import HalfOpenHandshakes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, source_id
 from smbquic.transport.quic.registry import server_engines
@@ -34,9 +29,6 @@ from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Gate, Refusal, Refusals, tell
 
 logger = logging.getLogger(__name__)
-
-PATIENCE = 2.0
-"""Seconds that a handshake may take before it may have to make room for another one."""
 
 OnFailed = Callable[[str, TransportError, Introduction], object]
 """Hears of each handshake that came to nothing: the client's address, why, and what it has said."""
@@ -66,14 +58,6 @@ async def listen(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _HalfOpen:
-    """A handshake that is not over; `host` is its client's address where that is proven."""
-
-    since: float
-    host: str
-
-
 class QuicListener:
     """A UDP socket that accepts QUIC connections."""
 
@@ -93,11 +77,12 @@ class QuicListener:
         self._refusals = Refusals(tell) if gate is None else gate.refusals
         self._max_message_size = max_message_size
         self._certificate = certificate
-        self._judges_clients = _judges_clients(certificate)
+        self._verifies_clients = _verifies_clients(certificate)
         self._engines = server_engines(certificate, options)
         self._ids: dict[QuicTransport, _Ids] = {}
-        self._half_open: dict[QuicTransport, _HalfOpen] = {}
-        self._half_open_of: Counter[str] = Counter()
+        self._half_open = HalfOpenHandshakes[QuicTransport](
+            options.max_half_open, options.max_half_open_of_address
+        )
         self._closing = False
         self._lost_before = 0
         self._validator = AddressValidator()
@@ -128,7 +113,7 @@ class QuicListener:
         if self.engine != before:
             logger.info("%s: the QUIC engine is %s now", self.url, self.engine)
         self._certificate = certificate
-        self._judges_clients = _judges_clients(certificate)
+        self._verifies_clients = _verifies_clients(certificate)
         self._resets = StatelessResets(_secret(certificate), self.url)
 
     async def close(self) -> None:
@@ -146,19 +131,19 @@ class QuicListener:
 
     def established(self, transport: QuicTransport) -> None:
         """See `Owner`."""
-        self._over(transport)
+        self._half_open.remove(transport)
         self._connections.start(transport)
 
     def failed(self, transport: QuicTransport, error: TransportError) -> None:
         """See `Owner`."""
-        self._over(transport)
+        self._half_open.remove(transport)
         logger.info("a handshake failed: %s", error)
         if self.on_failed is not None:
             self.on_failed(transport.name, error, transport.introduction)
 
     def closed(self, transport: QuicTransport) -> None:
         """See `Owner`."""
-        self._over(transport)
+        self._half_open.remove(transport)
 
     def gone(self, transport: QuicTransport) -> None:
         """See `Owner`."""
@@ -166,14 +151,6 @@ class QuicListener:
         if ids is not None:
             self._lost_before += _lost(transport)
             ids.forget()
-
-    def _over(self, transport: QuicTransport) -> None:
-        """A handshake has come to its end."""
-        half_open = self._half_open.pop(transport, None)
-        if half_open is not None and half_open.host:
-            self._half_open_of[half_open.host] -= 1
-            if not self._half_open_of[half_open.host]:
-                del self._half_open_of[half_open.host]
 
     # What the router asks for.
 
@@ -235,8 +212,8 @@ class QuicListener:
             )
             return None
         choice, make_engine = made
-        proven = host if original_id is not None else ""
-        if not self._has_room(host, proven, now):
+        validated = host if original_id is not None else ""
+        if not self._has_room(host, validated, now):
             return None
         ids = _Ids(self._router)
         acceptance = Acceptance(
@@ -253,44 +230,34 @@ class QuicListener:
             path,
             self._options,
             self,
-            Role(choice, f"{host}:{port}", is_client=False, verified=self._judges_clients),
+            Role(choice, f"{host}:{port}", is_client=False, verified=self._verifies_clients),
             self._max_message_size,
         )
         ids.owner = transport
         ids.issued(connection_id)
         ids.issued(engine.connection_id)
         self._ids[transport] = ids
-        self._half_open[transport] = _HalfOpen(now, proven)
-        if proven:
-            self._half_open_of[proven] += 1
+        self._half_open.add(transport, validated, now)
         if self._gate is not None:
             transport.restrict(self._gate)
         return transport
 
-    def _has_room(self, host: str, proven: str, now: float) -> bool:
-        """Whether one more handshake may begin, for which an old one may have to end."""
-        options, gate = self._options, self._gate
-        if proven and self._half_open_of[proven] >= options.max_half_open_of_address:
+    def _has_room(self, host: str, validated: str, now: float) -> bool:
+        """Return whether one more handshake may begin, for which an old one may have to end."""
+        half_open, gate = self._half_open, self._gate
+        if half_open.full_of(validated):
             self._refusals.note(Refusal.HALF_OPEN_OF_ADDRESS, host)
             return False
         if gate is not None and not gate.admits(host):
             return False
-        if len(self._half_open) < options.max_half_open:
+        if not half_open.full:
             return True
-        leaving = self._who_makes_room(proven, now)
-        if leaving is None:
+        replaced = half_open.to_replace(validated, now)
+        if replaced is None:
             self._refusals.note(Refusal.HALF_OPEN, host)
             return False
-        leaving.abort(ConnectionClosed("its place was needed for another handshake"))
+        replaced.abort(ConnectionClosed("its place was needed for another handshake"))
         return True
-
-    def _who_makes_room(self, proven: str, now: float) -> QuicTransport | None:
-        """The first handshake of the address that has the most, or one that takes long."""
-        most, count = max(self._half_open_of.items(), key=itemgetter(1), default=("", 0))
-        if count > self._half_open_of[proven] + 1:
-            return next(one for one, each in self._half_open.items() if each.host == most)
-        oldest, half_open = next(iter(self._half_open.items()))
-        return oldest if now - half_open.since >= PATIENCE else None
 
     def _answer_stray(self, datagram: bytes, path: Path, now: float) -> None:
         """Tell a client that its connection is gone, which only we can."""
@@ -299,9 +266,8 @@ class QuicListener:
             self._reply(reset, path)
 
     def _is_crowded(self) -> bool:
-        """Whether many handshakes are half done, or have cost much."""
-        busy = self._gate is not None and self._gate.busy
-        return busy or len(self._half_open) >= self._options.max_half_open // 2
+        """Return whether many handshakes are half open, or have cost much."""
+        return self._half_open.many or (self._gate is not None and self._gate.busy)
 
     def _reply(self, datagram: bytes, path: Path) -> None:
         self._endpoint.send([datagram], path)
@@ -311,13 +277,13 @@ def _lost(transport: QuicTransport) -> int:
     return transport.statistics().lost_packets or 0
 
 
-def _judges_clients(certificate: ServerTls | ServerNames) -> bool:
+def _verifies_clients(certificate: ServerTls | ServerNames) -> bool:
     all_ = certificate.all if isinstance(certificate, ServerNames) else (certificate,)
     return any(each.verify is not None for each in all_)
 
 
 def _secret(certificate: ServerTls | ServerNames) -> bytes:
-    """A private key that is there again when the server is."""
+    """Return a private key, which is the same after the server was restarted."""
     if isinstance(certificate, ServerNames):
         certificate = certificate.default or certificate.all[0]
     return pem(certificate.key)

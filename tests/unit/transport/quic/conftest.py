@@ -13,6 +13,7 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 from smbquic.transport.quic.udp import Path
+from tests.engines import INSTALLED
 from tests.unit.transport.quic.bench import Bench
 
 CLIENT = (("192.0.2.1", 50000), b"")
@@ -44,7 +45,7 @@ class Simulation:
         self,
         pki: PkiDirectory,
         *,
-        engines: str = "aioquic",
+        engines: str = INSTALLED[0],
         trust: ClientTls | None = None,
         identity: ServerTls | None = None,
         options: QuicOptions | None = None,

@@ -1,6 +1,7 @@
 """Which engine a connection gets."""
 
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from smbquic.transport.quic import plugin, registry
 from smbquic.transport.quic.engine import Choice
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, Requirements
-from smbquic.transport.quic.qh3 import configuration as qh3
 from smbquic.transport.quic.registry import choose, client_engine, server_engine, server_engines
 from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
 
@@ -181,7 +181,7 @@ def test_each_is_named(engine: EngineName, pki: PkiDirectory) -> None:
     assert client_engine(ClientTls(insecure=True), "localhost", options, None)[0].engine == engine
 
 
-@pytest.mark.usefixtures("installed")
+@pytest.mark.engine("aioquic", "qh3")
 def test_an_only_certificate_needs_no_choice(pki: PkiDirectory) -> None:
     identity = ServerTls(pki.server.certificate, pki.server.key)
     assert server_engine(ServerNames({}, identity), QuicOptions())[0].engine == "qh3"
@@ -191,11 +191,13 @@ def test_an_only_certificate_needs_no_choice(pki: PkiDirectory) -> None:
     )
 
 
+@pytest.mark.engine("qh3")
 def test_no_client_has_to_wait_for_the_first_key_of_a_server(
     pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    monkeypatch.setattr(qh3, "X25519KeyExchange", lambda: made.append(True))
+    configuration = import_module("smbquic.transport.quic.qh3.configuration")
+    monkeypatch.setattr(configuration, "X25519KeyExchange", lambda: made.append(True))
     server_engine(ServerTls(pki.server.certificate, pki.server.key), QuicOptions(engine="qh3"))
     assert made == [True]
 
@@ -213,7 +215,7 @@ ZERO_LENGTH = "aioquic: qh3 cannot answer clients with zero-length connection ID
         (QuicOptions(engine="aioquic"), "aioquic: as asked for"),
     ],
 )
-@pytest.mark.usefixtures("installed")
+@pytest.mark.engine("aioquic", "qh3")
 def test_clients_with_zero_length_ids_get_an_engine_that_can_answer_them(
     options: QuicOptions, engine: str, pki: PkiDirectory
 ) -> None:
@@ -221,6 +223,7 @@ def test_clients_with_zero_length_ids_get_an_engine_that_can_answer_them(
     assert str(engines.zero_length_ids and engines.zero_length_ids[0]) == engine
 
 
+@pytest.mark.engine("qh3")
 def test_without_another_engine_they_are_turned_away(
     pki: PkiDirectory, installed: set[str]
 ) -> None:
