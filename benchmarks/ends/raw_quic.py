@@ -74,13 +74,13 @@ class End:
             )
         self.engine.receive(datagram, path, now)
 
-    def run_received(self, run: bytes, size: int, path: NetworkPath, now: float) -> None:
+    def segments_received(self, run: bytes, size: int, path: NetworkPath, now: float) -> None:
         """See `Receiver`."""
         if self.engine is None:
             for start in range(0, len(run), size):
                 self.datagram_received(run[start : start + size], path, now)
         else:
-            self.engine.receive_run(run, size, path, now)
+            self.engine.receive_segments(run, size, path, now)
 
     def batch_received(self, now: float) -> None:
         """See `Receiver`."""

@@ -216,7 +216,7 @@ async def _listen(
             address.port,
             server.serve,
             max_connections=min(most, server.open_files.connections),
-            gate=server.connection_limiter,
+            limiter=server.connection_limiter,
         )
     assert shown is not None
     return await quic.listen(
@@ -226,7 +226,7 @@ async def _listen(
         certificate=shown.names,
         max_connections=most,
         options=options,
-        gate=server.connection_limiter,
+        limiter=server.connection_limiter,
     )
 
 

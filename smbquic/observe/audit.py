@@ -24,7 +24,7 @@ from smbquic.errors import HandshakeError
 from smbquic.observe.aggregation import Aggregation
 from smbquic.options.audit import KEEP, MAX_BYTES, AuditOptions
 from smbquic.pki.access import AccessDenied, Decision
-from smbquic.transport.base import Introduction, Peer
+from smbquic.transport.base import ClientHello, Peer
 
 _MODE = 0o600
 # O_NONBLOCK: a pipe that nobody reads must not stop us.
@@ -213,7 +213,7 @@ class AuditLog:
                 trail.decided(decision)
         return trail
 
-    def handshake_failed(self, address: str, error: Exception, client: Introduction) -> None:
+    def handshake_failed(self, address: str, error: Exception, client: ClientHello) -> None:
         """Record a connection that came to nothing, and what its client had said until then."""
         if self._sink is None:
             return

@@ -141,7 +141,7 @@ class Server:
         self.connection_limiter.add(connection)
         self.scheduler.add(connection)
         self.slow_peers.start()
-        self.connection_limiter.spend(perf_counter() - started)
+        self.connection_limiter.charge(perf_counter() - started)
         try:
             await connection.run()
         finally:

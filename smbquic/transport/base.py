@@ -41,7 +41,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class Introduction:
+class ClientHello:
     """What a client has said of itself in a handshake so far, true or not.
 
     `server_name` is the one that it asked for. `certificates` are those that it showed, in DER,

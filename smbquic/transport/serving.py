@@ -108,19 +108,20 @@ class Refusals:
             self._tell(why, who, count - told)
 
 
-class Gate(Protocol):
+class Limiter(Protocol):
     """Decides who may come in before anything is kept for them; a server's, for its listeners."""
 
     refusals: Refusals
 
     @property
     def busy(self) -> bool:
-        """Whether strangers have had their share of the processor for now, or many wait for it."""
+        """Whether clients that have not logged on have used up their share of the processor."""
 
     def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
-        """Call `receive`, for `size` bytes that a stranger has sent, when it is its address's turn.
+        """Call `receive` when it is the turn of an address that is not authenticated.
 
-        Returns False, and takes note, where so much waits already that these bytes are lost.
+        `size` is how many bytes it has sent. Returns False, and counts a refusal, where so much
+        waits already that these bytes are lost.
         """
 
     def admits(self, host: str) -> bool:
@@ -132,20 +133,23 @@ class Gate(Protocol):
     async def refuse(self, transport: MessageTransport) -> None:
         """Tell a client that was turned away, in its own protocol, that it may come again."""
 
-    def spend(self, seconds: float) -> None:
-        """A stranger has cost so much of the processor's time."""
+    def charge(self, seconds: float) -> None:
+        """Count time of the processor that a client cost which has not logged on."""
 
 
 class Connections:
     """Runs `on_connection` for each accepted transport, in a task of its own."""
 
     def __init__(
-        self, on_connection: OnConnection, limit: int = MAX_CONNECTIONS, gate: Gate | None = None
+        self,
+        on_connection: OnConnection,
+        limit: int = MAX_CONNECTIONS,
+        limiter: Limiter | None = None,
     ) -> None:
         self._on_connection = on_connection
         self._limit = limit
-        self._gate = gate
-        self._refusals = Refusals(tell) if gate is None else gate.refusals
+        self._limiter = limiter
+        self._refusals = Refusals(tell) if limiter is None else limiter.refusals
         self._running: dict[asyncio.Task[None], MessageTransport] = {}
         self._refusing: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -157,29 +161,31 @@ class Connections:
             self._refusals.note(Refusal.CONNECTIONS, f"{host}:{port}")
             self._turn_away(transport, "too many connections")
             return
-        if self._gate is not None:
-            if not self._gate.admits(host):
+        if self._limiter is not None:
+            if not self._limiter.admits(host):
                 self._turn_away(transport, "too many connections from this address")
                 return
-            self._gate.expect(host)
+            self._limiter.expect(host)
         task = asyncio.get_running_loop().create_task(self._serve(transport))
         self._running[task] = transport
         task.add_done_callback(self._running.pop)
 
     def _turn_away(self, transport: MessageTransport, reason: str) -> None:
         """End a connection; the client is told why, unless too many are being told."""
-        if self._closing or self._gate is None or len(self._refusing) >= REFUSING:
+        if self._closing or self._limiter is None or len(self._refusing) >= REFUSING:
             transport.close(reason)
             return
-        task = asyncio.get_running_loop().create_task(self._refuse(transport, reason, self._gate))
+        task = asyncio.get_running_loop().create_task(
+            self._refuse(transport, reason, self._limiter)
+        )
         self._refusing.add(task)
         task.add_done_callback(self._refusing.discard)
 
     @staticmethod
-    async def _refuse(transport: MessageTransport, reason: str, gate: Gate) -> None:
+    async def _refuse(transport: MessageTransport, reason: str, limiter: Limiter) -> None:
         try:
             async with asyncio.timeout(REFUSING_SECONDS):
-                await gate.refuse(transport)
+                await limiter.refuse(transport)
         except (TimeoutError, TransportError, RemoteProtocolError):
             return  # the end of the connection has to do
         finally:

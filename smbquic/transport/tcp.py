@@ -26,7 +26,7 @@ from smbquic.transport.base import (
     Peer,
 )
 from smbquic.transport.resolver import Resolver
-from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Gate
+from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
 from smbquic.wire.cursor import Buffer
 
 FIRST_BUFFER = 4 << 10
@@ -90,14 +90,14 @@ async def listen(
     *,
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     max_connections: int = MAX_CONNECTIONS,
-    gate: Gate | None = None,
+    limiter: Limiter | None = None,
 ) -> Listener:
     """Accept connections on the first address of `host`; port 0 picks one.
 
     Raises `OSError` where the address cannot be had, `ConnectError` where `host` has none.
     """
     address, *_ = await resolve(host, port, socket.SOCK_STREAM, passive=True)
-    connections = Connections(on_connection, max_connections, gate)
+    connections = Connections(on_connection, max_connections, limiter)
     server = await asyncio.get_running_loop().create_server(
         lambda: TcpTransport(max_message_size, connections.start),
         *address.endpoint,
@@ -250,7 +250,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         if self._message is None:
             return self._buffer[self._held :]
         if self._filled == len(self._message):
-            # A stranger's word is not worth 8 MiB: the buffer follows what has arrived.
+            # Whoever announces 8 MiB need not send them: the buffer follows what has arrived.
             size = min(self._message_length, GROWTH * self._filled)
             grown = bytearray(size)
             grown[: self._filled] = self._message

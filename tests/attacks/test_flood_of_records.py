@@ -12,7 +12,7 @@ from smbquic.cli.logs import RateLimit
 from smbquic.errors import ConnectError
 from smbquic.observe import aggregation
 from smbquic.observe.audit import AuditLog, Event, RotatingFile, who
-from smbquic.transport.base import Introduction, Peer
+from smbquic.transport.base import ClientHello, Peer
 from tests.unit.clock import Clock
 
 FLOOD = 5_000
@@ -40,7 +40,7 @@ def flood(audit: AuditLog) -> None:
         trail = audit.begin(peer(number))
         trail.record(Event.LOGON_FAILURE, status="STATUS_LOGON_FAILURE", message="x" * 500)
         trail.record(Event.DISCONNECTION)
-        audit.handshake_failed(f"192.0.2.1:{number}", ConnectError("no"), Introduction())
+        audit.handshake_failed(f"192.0.2.1:{number}", ConnectError("no"), ClientHello())
 
 
 def log_on(audit: AuditLog) -> None:

@@ -78,12 +78,12 @@ def _frames(data: memoryview) -> None:
 
 def _datagram(data: memoryview) -> None:
     """The first datagram of a client; the engines come behind it."""
-    router = Router(accept=lambda *_: None, reply=lambda *_: None, on_stray=lambda *_: None)
+    router = Router(accept=lambda *_: None, reply=lambda *_: None, on_unmatched=lambda *_: None)
     path: Any = None
     router.datagram_received(bytes(data), path, 0.0)
     router.datagram_received(bytes(data).ljust(INTERNET_DATAGRAM, b"\0"), path, 0.0)
     if data:
-        router.run_received(bytes(data), 1 + len(data) // 2, path, 0.0)
+        router.segments_received(bytes(data), 1 + len(data) // 2, path, 0.0)
     router.batch_received(0.0)
 
 

@@ -758,7 +758,7 @@ async def test_a_handshake_that_takes_long_makes_room(
     await end(client)
 
 
-class StubGate:
+class StubLimiter:
     """Lets in whom it is told to, and adds up what they cost."""
 
     def __init__(self) -> None:
@@ -785,7 +785,7 @@ class StubGate:
         asyncio.get_running_loop().call_soon(receive)
         return True
 
-    def spend(self, seconds: float) -> None:
+    def charge(self, seconds: float) -> None:
         self.cost.append(seconds)
 
     async def refuse(self, transport: MessageTransport) -> None:
@@ -797,22 +797,22 @@ async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_an
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, stop: Stop
 ) -> None:
     """Unless it is the turn of their address."""
-    gate = StubGate()
-    await server.start(identity, gate=gate)
+    limiter = StubLimiter()
+    await server.start(identity, limiter=limiter)
     client = await server.connect(quic.ClientTls(ca=pki.ca))
-    assert len(gate.cost) >= 3
-    assert {host for host, _ in gate.postponed} == {"127.0.0.1"}
+    assert len(limiter.cost) >= 3
+    assert {host for host, _ in limiter.postponed} == {"127.0.0.1"}
     await end(client)
-    gate.busy = True
+    limiter.busy = True
     first = stop("127.0.0.1")
     first.send()
     assert await first.hear() == RETRY
     first.send()
     assert await first.hear() == INITIAL
-    gate.is_full = True
-    await ignored(server, pki, gate.refusals, Refusal.BUSY)
+    limiter.is_full = True
+    await ignored(server, pki, limiter.refusals, Refusal.BUSY)
 
-    assert gate.refusals.counts[Refusal.UNPROVEN] >= 2
+    assert limiter.refusals.counts[Refusal.UNPROVEN] >= 2
     assert server.listener._half_open.addresses() == ["127.0.0.1"]
 
 
@@ -821,21 +821,21 @@ async def test_whom_the_gate_does_not_admit_is_not_answered(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory
 ) -> None:
     """Until it is admitted: a client that is not answered asks again by itself."""
-    gate = StubGate()
-    gate.open = False
-    await server.start(identity, gate=gate)
+    limiter = StubLimiter()
+    limiter.open = False
+    await server.start(identity, limiter=limiter)
     patient = quic.QuicOptions(handshake_timeout=600)
     connecting = asyncio.create_task(
         server.connect(quic.ClientTls(ca=pki.ca), timeout=600, options=patient)
     )
     async with asyncio.timeout(60):
-        while len(gate.asked) < 2:  # noqa: ASYNC110
+        while len(limiter.asked) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert set(gate.asked) == {"127.0.0.1"}
+    assert set(limiter.asked) == {"127.0.0.1"}
     assert not connecting.done()
     assert not server.listener._half_open
     assert server.accepted.empty()
-    gate.open = True
+    limiter.open = True
     client = await asyncio.wait_for(connecting, 60)
     await client.send(b"admitted")
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"admitted"

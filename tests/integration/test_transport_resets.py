@@ -222,13 +222,13 @@ async def test_nobody_else_can_end_a_connection(
     lives.kill()
     await lives.start(init(tmp_path / "other"))
     told = asyncio.Event()
-    take = client.stray_received
+    take = client.unmatched_received
 
     def note(*stray: Any) -> None:
         take(*stray)
         told.set()
 
-    monkeypatch.setattr(client, "stray_received", note)
+    monkeypatch.setattr(client, "unmatched_received", note)
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(told.wait(), 20)
 

@@ -41,7 +41,7 @@ class LimitedConnection(Protocol):
 
 
 class ConnectionLimiter:
-    """A server's `Gate`: decides about every connection that a listener is about to accept."""
+    """A server's `Limiter`: decides about every connection that a listener is about to accept."""
 
     def __init__(
         self, limits: Limits, scheduler: Scheduler, refusals: Refusals, refuse: OnConnection
@@ -60,22 +60,22 @@ class ConnectionLimiter:
 
     @property
     def busy(self) -> bool:
-        """See `Gate`."""
+        """See `Limiter`."""
         return self._scheduler.unauthenticated.is_crowded
 
     def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
-        """See `Gate`."""
+        """See `Limiter`."""
         if self._scheduler.unauthenticated.postpone(network(host), size, receive):
             return True
         self.refusals.note(Refusal.BUSY, host)
         return False
 
-    def spend(self, seconds: float) -> None:
-        """See `Gate`."""
+    def charge(self, seconds: float) -> None:
+        """See `Limiter`."""
         self._scheduler.unauthenticated.charge(seconds)
 
     def admits(self, host: str) -> bool:
-        """See `Gate`."""
+        """See `Limiter`."""
         client = network(host)
         if self.closed:
             self.refusals.note(Refusal.STOPPING, host)
@@ -102,11 +102,11 @@ class ConnectionLimiter:
         return True
 
     async def refuse(self, transport: MessageTransport) -> None:
-        """See `Gate`."""
+        """See `Limiter`."""
         await self._refuse(transport)
 
     def expect(self, host: str) -> None:
-        """See `Gate`: many may come at once, before the first of them is served."""
+        """See `Limiter`: many may come at once, before the first of them is served."""
         client = network(host)
         self._expected[client] += 1
         self._count(client)

@@ -78,7 +78,7 @@ class _Attempt:
         verified: bool,
     ) -> None:
         self._name = url("quic", address.endpoint)
-        self._router = Router(on_stray=self._take_stray)
+        self._router = Router(on_unmatched=self._take_unmatched)
         try:
             self._endpoint = UdpEndpoint(self._router, remote=address)
         except OSError as error:
@@ -107,8 +107,8 @@ class _Attempt:
             self._transport.abort(ConnectionClosed("the attempt was given up"))
             raise
 
-    def _take_stray(self, datagram: bytes, path: Path, now: float) -> None:
-        self._transport.stray_received(datagram, path, now)
+    def _take_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
+        self._transport.unmatched_received(datagram, path, now)
 
     def issued(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""

@@ -27,7 +27,7 @@ from smbquic.errors import (
 )
 from smbquic.transport import framing
 from smbquic.transport.addresses import endpoint as endpoint_of
-from smbquic.transport.base import Flow, Introduction, PathStatistics, Peer
+from smbquic.transport.base import ClientHello, Flow, PathStatistics, Peer
 from smbquic.transport.quic.closing import ConnectionClose, closed_by_peer, error_of
 from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Security
 from smbquic.transport.quic.inbound import InboundStream
@@ -38,7 +38,7 @@ from smbquic.transport.quic.state import OVER, Event, State, next_state
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
 from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
-from smbquic.transport.serving import Gate, Refusal
+from smbquic.transport.serving import Limiter, Refusal
 from smbquic.wire.cursor import Buffer
 
 SEND_LIMIT = 1 << 20
@@ -134,9 +134,9 @@ class QuicTransport:
         self._unauthenticated: UnauthenticatedClient | None = None
         self._final_statistics = PathStatistics()
 
-    def restrict(self, gate: Gate) -> None:
+    def restrict(self, limiter: Limiter) -> None:
         """Take little of the peer until it is `authenticated`, and charge what that costs."""
-        self._unauthenticated = UnauthenticatedClient(gate, self._process, self._is_terminated)
+        self._unauthenticated = UnauthenticatedClient(limiter, self._process, self._is_terminated)
 
     def authenticated(self) -> None:
         """The peer is known; see `MessageTransport.authenticated`."""
@@ -170,9 +170,9 @@ class QuicTransport:
         self._keep_alive.wanted = wanted
 
     @property
-    def introduction(self) -> Introduction:
+    def client_hello(self) -> ClientHello:
         """What the client has said of itself so far."""
-        return self._engine.introduction
+        return self._engine.client_hello
 
     def statistics(self) -> PathStatistics:
         """What it has seen of its path; see `MessageTransport.statistics`."""
@@ -273,13 +273,13 @@ class QuicTransport:
             receive = partial(self._engine.receive, datagram, path)
             self._schedule(self._unauthenticated, len(datagram), path, receive)
 
-    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """Take several datagrams; any bytes."""
         if self._unauthenticated is None:
-            self._engine.receive_run(run, size, path, now)
+            self._engine.receive_segments(segments, size, path, now)
         else:
-            receive = partial(self._engine.receive_run, run, size, path)
-            self._schedule(self._unauthenticated, len(run), path, receive)
+            receive = partial(self._engine.receive_segments, segments, size, path)
+            self._schedule(self._unauthenticated, len(segments), path, receive)
 
     def _schedule(
         self,
@@ -292,9 +292,9 @@ class QuicTransport:
             client.refused(self._name)
             self.abort(ConnectionClosed(f"{self._name} {Refusal.TOO_MUCH.text}"))
 
-    def stray_received(self, datagram: bytes, path: Path, now: float) -> None:
+    def unmatched_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Take a datagram for an unknown connection ID: the peer may have lost its state."""
-        self._engine.receive_stray(datagram, path, now)
+        self._engine.receive_unmatched(datagram, path, now)
         self._pump.advance(now)
 
     def batch_received(self, now: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from smbquic.transport.base import Introduction
+from smbquic.transport.base import ClientHello
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
@@ -135,7 +135,7 @@ class Engine(Protocol):
     Whoever has taken note clears it."""
 
     @property
-    def introduction(self) -> Introduction:
+    def client_hello(self) -> ClientHello:
         """What the peer has said of itself, as a client."""
 
     @property
@@ -188,10 +188,10 @@ class Engine(Protocol):
     def receive(self, datagram: bytes, path: Path, now: float) -> None:
         """Take a datagram, whatever it holds; never raises."""
 
-    def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
+    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """Take datagrams of `size` bytes each, the last one may be shorter; never raises."""
 
-    def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         """Take a datagram for a connection id that is none of ours, as a client.
 
         It may be how the peer says that it has lost its memory ([RFC9000] 10.3); never raises.

@@ -1,6 +1,6 @@
 """The accepting end.
 
-What an unauthenticated client costs is charged to its address by a `Gate`, and the number of
+What an unauthenticated client costs is charged to its address by a `Limiter`, and the number of
 handshakes that are not over is limited (`half_open.py`). A client that is not answered sends its
 first datagram again by itself.
 """
@@ -14,7 +14,7 @@ from time import monotonic, perf_counter
 from smbquic.errors import ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
-from smbquic.transport.base import Introduction, OnConnection
+from smbquic.transport.base import ClientHello, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
 from smbquic.transport.quic.connection import QuicTransport, Role
 from smbquic.transport.quic.engine import Acceptance, Choice
@@ -26,11 +26,11 @@ from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
-from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Gate, Refusal, Refusals, tell
+from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter, Refusal, Refusals, tell
 
 logger = logging.getLogger(__name__)
 
-OnFailed = Callable[[str, TransportError, Introduction], object]
+OnFailed = Callable[[str, TransportError, ClientHello], object]
 """Hears of each handshake that came to nothing: the client's address, why, and what it has said."""
 
 
@@ -43,7 +43,7 @@ async def listen(
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     max_connections: int = MAX_CONNECTIONS,
     options: QuicOptions | None = None,
-    gate: Gate | None = None,
+    limiter: Limiter | None = None,
 ) -> "QuicListener":
     """Accept connections on the first address of `host`; port 0 picks one.
 
@@ -52,9 +52,9 @@ async def listen(
     `EngineError` for options that no engine has together.
     """
     address, *_ = await resolve(host, port, socket.SOCK_DGRAM, passive=True)
-    connections = Connections(on_connection, max_connections, gate)
+    connections = Connections(on_connection, max_connections, limiter)
     return QuicListener(
-        address, certificate, connections, options or QuicOptions(), max_message_size, gate
+        address, certificate, connections, options or QuicOptions(), max_message_size, limiter
     )
 
 
@@ -68,13 +68,13 @@ class QuicListener:
         connections: Connections,
         options: QuicOptions,
         max_message_size: int,
-        gate: Gate | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
         self.on_failed: OnFailed | None = None
         self._options = options
         self._connections = connections
-        self._gate = gate
-        self._refusals = Refusals(tell) if gate is None else gate.refusals
+        self._limiter = limiter
+        self._refusals = Refusals(tell) if limiter is None else limiter.refusals
         self._max_message_size = max_message_size
         self._certificate = certificate
         self._verifies_clients = _verifies_clients(certificate)
@@ -86,7 +86,7 @@ class QuicListener:
         self._closing = False
         self._lost_before = 0
         self._validator = AddressValidator()
-        self._router = Router(self._accept, self._reply, self._answer_stray)
+        self._router = Router(self._accept, self._reply, self._answer_unmatched)
         self._endpoint = UdpEndpoint(self._router, local=address)
         self.url = url("quic", endpoint(self._endpoint.local))
         self._resets = StatelessResets(_secret(certificate), self.url)
@@ -139,7 +139,7 @@ class QuicListener:
         self._half_open.remove(transport)
         logger.info("a handshake failed: %s", error)
         if self.on_failed is not None:
-            self.on_failed(transport.name, error, transport.introduction)
+            self.on_failed(transport.name, error, transport.client_hello)
 
     def closed(self, transport: QuicTransport) -> None:
         """See `Owner`."""
@@ -163,17 +163,17 @@ class QuicListener:
         on a client has to show that it gets what is sent to its address, before anything is kept
         for it.
         """
-        gate, started = self._gate, perf_counter()
+        limiter, started = self._limiter, perf_counter()
         if self._closing or not self._may_begin(datagram, path, now):
             transport = None
-        elif gate is None:
+        elif limiter is None:
             transport = self._begin(datagram, connection_id, path, now)
         else:
             transport = None
-            begin = partial(self._begin_postponed, gate, datagram, connection_id, path)
-            gate.postpone(endpoint(path[0])[0], len(datagram), begin)
-        if gate is not None:
-            gate.spend(perf_counter() - started)
+            begin = partial(self._begin_postponed, limiter, datagram, connection_id, path)
+            limiter.postpone(endpoint(path[0])[0], len(datagram), begin)
+        if limiter is not None:
+            limiter.charge(perf_counter() - started)
         return transport
 
     def _may_begin(self, datagram: bytes, path: Path, now: float) -> bool:
@@ -188,14 +188,14 @@ class QuicListener:
         return False
 
     def _begin_postponed(
-        self, gate: Gate, datagram: bytes, connection_id: bytes, path: Path
+        self, limiter: Limiter, datagram: bytes, connection_id: bytes, path: Path
     ) -> None:
         """Begin the connection of a datagram that has had to wait, unless another one did."""
         started, now = perf_counter(), monotonic()
         destination = self._router.owner(connection_id)
         if destination is None and not self._closing:
             destination = self._begin(datagram, connection_id, path, now)
-        gate.spend(perf_counter() - started)
+        limiter.charge(perf_counter() - started)
         if destination is not None:
             destination.datagram_received(datagram, path, now)
 
@@ -221,7 +221,7 @@ class QuicListener:
             retry_id=connection_id if original_id else None,
             first_datagram=len(datagram),
             reset_token=self._resets.token,
-            restricted=self._gate is not None,
+            restricted=self._limiter is not None,
         )
         engine = make_engine(self._options.sizes_to(path[0]), ids, acceptance)
         transport = QuicTransport(
@@ -238,17 +238,17 @@ class QuicListener:
         ids.issued(engine.connection_id)
         self._ids[transport] = ids
         self._half_open.add(transport, validated, now)
-        if self._gate is not None:
-            transport.restrict(self._gate)
+        if self._limiter is not None:
+            transport.restrict(self._limiter)
         return transport
 
     def _has_room(self, host: str, validated: str, now: float) -> bool:
         """Return whether one more handshake may begin, for which an old one may have to end."""
-        half_open, gate = self._half_open, self._gate
+        half_open, limiter = self._half_open, self._limiter
         if half_open.full_of(validated):
             self._refusals.note(Refusal.HALF_OPEN_OF_ADDRESS, host)
             return False
-        if gate is not None and not gate.admits(host):
+        if limiter is not None and not limiter.admits(host):
             return False
         if not half_open.full:
             return True
@@ -259,7 +259,7 @@ class QuicListener:
         replaced.abort(ConnectionClosed("its place was needed for another handshake"))
         return True
 
-    def _answer_stray(self, datagram: bytes, path: Path, now: float) -> None:
+    def _answer_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         """Tell a client that its connection is gone, which only we can."""
         reset = self._resets.answer(datagram, datagram[1 : 1 + CONNECTION_ID_SIZE], now)
         if reset is not None:
@@ -267,7 +267,7 @@ class QuicListener:
 
     def _is_crowded(self) -> bool:
         """Return whether many handshakes are half open, or have cost much."""
-        return self._half_open.many or (self._gate is not None and self._gate.busy)
+        return self._half_open.many or (self._limiter is not None and self._limiter.busy)
 
     def _reply(self, datagram: bytes, path: Path) -> None:
         self._endpoint.send([datagram], path)

@@ -22,7 +22,7 @@ class Destination(Protocol):
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """One datagram; any bytes."""
 
-    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """Several datagrams of `size` bytes, of which the last may be shorter; any bytes."""
 
     def batch_received(self, now: float) -> None:
@@ -36,7 +36,7 @@ Accept = Callable[[bytes, bytes, Path, float], Destination | None]
 """Called with a new client's first datagram, the connection id it chose, the path and the time;
 None turns it away."""
 Reply = Callable[[bytes, Path], None]
-OnStray = Callable[[bytes, Path, float], None]
+OnUnmatched = Callable[[bytes, Path, float], None]
 """Called with a datagram of a connection that nobody here knows, the path and the time."""
 
 
@@ -45,18 +45,18 @@ class Router:
 
     Without `accept`, only the connections that were added are heard. Datagrams that belong to
     nobody are dropped, but a client with a version that is not spoken here is told so, and
-    `on_stray` gets what looks like part of a connection.
+    `on_unmatched` gets what looks like part of a connection.
     """
 
     def __init__(
         self,
         accept: Accept | None = None,
         reply: Reply | None = None,
-        on_stray: OnStray | None = None,
+        on_unmatched: OnUnmatched | None = None,
     ) -> None:
         self._accept = accept
         self._reply = reply
-        self._on_stray = on_stray
+        self._on_unmatched = on_unmatched
         self._owners: dict[bytes, Destination] = {}
         self._touched: dict[Destination, None] = {}
 
@@ -80,36 +80,36 @@ class Router:
             if len(datagram) < 7:
                 return
             connection_id = datagram[6 : 6 + datagram[5]]
-            owner = self._owners.get(connection_id) or self._stranger(
+            owner = self._owners.get(connection_id) or self._new_connection(
                 datagram, connection_id, path, now
             )
         else:
             owner = self._owners.get(datagram[1 : 1 + CONNECTION_ID_SIZE])
-            if owner is None and self._on_stray is not None:
-                self._on_stray(datagram, path, now)
+            if owner is None and self._on_unmatched is not None:
+                self._on_unmatched(datagram, path, now)
         if owner is not None:
             owner.datagram_received(datagram, path, now)
             self._touched[owner] = None
 
-    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
-        """Hand a run of datagrams on, in one piece where all of it is for one connection."""
-        owner = self._owner_of_run(run, size)
+    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
+        """Hand a segment batch on, in one piece where all of it is for one connection."""
+        owner = self._owner_of_segments(segments, size)
         if owner is not None:
-            owner.run_received(run, size, path, now)
+            owner.segments_received(segments, size, path, now)
             self._touched[owner] = None
             return
-        for start in range(0, len(run), size):
-            self.datagram_received(run[start : start + size], path, now)
+        for start in range(0, len(segments), size):
+            self.datagram_received(segments[start : start + size], path, now)
 
-    def _owner_of_run(self, run: bytes, size: int) -> Destination | None:
+    def _owner_of_segments(self, segments: bytes, size: int) -> Destination | None:
         # A byte of all datagrams at once, which is several times as fast as one after the other.
-        first = run[::size]
+        first = segments[::size]
         if not first or max(first) & LONG_HEADER:
             return None
         for at in range(1, 1 + CONNECTION_ID_SIZE):
-            if run[at::size].count(run[at : at + 1]) != len(first):
+            if segments[at::size].count(segments[at : at + 1]) != len(first):
                 return None
-        return self._owners.get(run[1 : 1 + CONNECTION_ID_SIZE])
+        return self._owners.get(segments[1 : 1 + CONNECTION_ID_SIZE])
 
     def batch_received(self, now: float) -> None:
         """Let the connections that got something answer, each once."""
@@ -123,7 +123,7 @@ class Router:
             for owner in set(self._owners.values()):
                 owner.error_received(error)
 
-    def _stranger(
+    def _new_connection(
         self, datagram: bytes, connection_id: bytes, path: Path, now: float
     ) -> Destination | None:
         if (

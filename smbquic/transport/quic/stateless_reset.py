@@ -15,7 +15,7 @@ USUAL = 43
 """Bytes of ours, unless what they answer is not larger than that: answers must not chase each
 other between two ends that have both lost their memory."""
 RATE = 1000
-"""Answers a second, so that strangers cannot keep the server busy with them."""
+"""Answers a second, so that nobody can keep the server busy with them."""
 
 _SALT = b"smbquic stateless reset"
 

@@ -1,6 +1,6 @@
 """The UDP socket under QUIC: many datagrams per system call, both ways.
 
-On Linux the kernel hands over whole runs of datagrams (UDP_GRO) and takes whole runs
+On Linux the kernel hands over whole segment batches (UDP_GRO) and takes whole ones
 (UDP_SEGMENT), which is where most of the speed comes from. Elsewhere, and where the kernel or the
 network card refuses, one system call carries one datagram.
 """
@@ -29,7 +29,7 @@ ETHERNET_MTU = 1500
 HEADERS = {socket.AF_INET: 20 + 8, socket.AF_INET6: 40 + 8}
 """Bytes of IP and UDP before the payload."""
 SOCKET_BUFFER = 4 << 20
-RUN_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
+SEGMENTATION_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
 LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
 ANCILLARY_SIZE = 128
@@ -44,7 +44,7 @@ Batch = tuple[list[bytes], Path]
 """Datagrams that go one way, in order."""
 
 _SEGMENT_SIZE = struct.Struct("=H")
-_RUN_SIZE = struct.Struct("=i")
+_GRO_SIZE = struct.Struct("=i")
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Receiver(Protocol):
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """One datagram; any bytes."""
 
-    def run_received(self, run: bytes, size: int, path: Path, now: float) -> None:
+    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """Several datagrams of `size` bytes, of which the last may be shorter; any bytes."""
 
     def batch_received(self, now: float) -> None:
@@ -153,15 +153,15 @@ class UdpEndpoint:
             return
         start = 0
         while start < len(datagrams):
-            end = self._run(datagrams, start)
+            end = self._batch_end(datagrams, start)
             try:
-                self._send_run(datagrams[start:end], path)
+                self._send_segments(datagrams[start:end], path)
             except (BlockingIOError, InterruptedError):
                 self._waiting.append((datagrams[start:], path))
                 self._loop.add_writer(self._socket.fileno(), self._writable)
                 return
             except OSError as error:
-                if end - start > 1 and error.errno in RUN_REFUSED:
+                if end - start > 1 and error.errno in SEGMENTATION_REFUSED:
                     carried = largest_payload(path[0])
                     if len(datagrams[start]) <= carried:
                         logger.info("the kernel refuses UDP_SEGMENT (%s): sending singly", error)
@@ -169,12 +169,12 @@ class UdpEndpoint:
                         continue
                     error = OSError(errno.EMSGSIZE, "larger than the interface carries")
                     if len(datagrams[end - 1]) <= carried:
-                        end -= 1  # the last of a run may be short enough
+                        end -= 1  # the last of a batch may be short enough
                 self._receiver.error_received(error)
             start = end
 
-    def _run(self, datagrams: list[bytes], start: int) -> int:
-        """The end of the run of datagrams that one system call can carry.
+    def _batch_end(self, datagrams: list[bytes], start: int) -> int:
+        """Return the end of the segment batch that begins at `start`, for one system call.
 
         All have the size of the first; the last one may be shorter.
         """
@@ -192,17 +192,17 @@ class UdpEndpoint:
                 break
         return end
 
-    def _send_run(self, run: list[bytes], path: Path) -> None:
+    def _send_segments(self, segments: list[bytes], path: Path) -> None:
         address, source = path
         control: list[tuple[int, int, bytes]] = []
-        if len(run) > 1:
-            control.append((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0]))))
+        if len(segments) > 1:
+            control.append((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(len(segments[0]))))
         if source:
             control.append(_source_control(source))
         if self._remote is None:
-            self._socket.sendmsg(run, control, 0, address)
+            self._socket.sendmsg(segments, control, 0, address)
         else:
-            self._socket.sendmsg(run, control)
+            self._socket.sendmsg(segments, control)
 
     def _writable(self) -> None:
         self._loop.remove_writer(self._socket.fileno())
@@ -228,14 +228,14 @@ class UdpEndpoint:
             size, source = len(data), b""
             for level, kind, value in ancillary:
                 if level == SOL_UDP and kind == UDP_GRO:
-                    (size,) = _RUN_SIZE.unpack_from(value)
+                    (size,) = _GRO_SIZE.unpack_from(value)
                 else:
                     source = _source_of(level, kind, value)
             path = (self._remote.socket_address if self._remote else address, source)
             if size >= len(data):
                 receiver.datagram_received(data, path, now)
             else:
-                receiver.run_received(data, size, path, now)
+                receiver.segments_received(data, size, path, now)
             if self._closed:
                 return
             # To ask whether more waits is cheaper than to try.
@@ -275,7 +275,7 @@ class UdpEndpoint:
 
 
 def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
-    """Large buffers, whole runs of datagrams, no fragments ([RFC9000] 14)."""
+    """Large buffers, segment batches, no fragments ([RFC9000] 14)."""
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     for option, forced in (

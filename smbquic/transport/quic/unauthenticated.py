@@ -6,7 +6,7 @@ from time import monotonic, perf_counter
 
 from smbquic.transport.addresses import endpoint
 from smbquic.transport.quic.udp import Path
-from smbquic.transport.serving import Gate, Refusal
+from smbquic.transport.serving import Limiter, Refusal
 
 UNAUTHENTICATED_LIMIT = 256 << 10
 """Bytes of datagrams that a client may send before it has logged on. Without losses a logon takes
@@ -20,9 +20,9 @@ class UnauthenticatedClient:
     """
 
     def __init__(
-        self, gate: Gate, process: Callable[[float], None], is_over: Callable[[], bool]
+        self, limiter: Limiter, process: Callable[[float], None], is_over: Callable[[], bool]
     ) -> None:
-        self._gate = gate
+        self._limiter = limiter
         self._process = process
         self._is_over = is_over
         self._received = 0
@@ -36,12 +36,12 @@ class UnauthenticatedClient:
         if self._received > UNAUTHENTICATED_LIMIT:
             return False
         host, _ = endpoint(path[0])
-        self._gate.postpone(host, size, partial(self._receive, receive))
+        self._limiter.postpone(host, size, partial(self._receive, receive))
         return True
 
     def refused(self, name: str) -> None:
         """Note that the client has sent more than it may."""
-        self._gate.refusals.note(Refusal.TOO_MUCH, name)
+        self._limiter.refusals.note(Refusal.TOO_MUCH, name)
 
     def _receive(self, receive: Callable[[float], object]) -> None:
         if self._is_over():
@@ -49,10 +49,10 @@ class UnauthenticatedClient:
         started, now = perf_counter(), monotonic()
         receive(now)
         self._process(now)
-        self._gate.spend(perf_counter() - started)
+        self._limiter.charge(perf_counter() - started)
 
     def charge(self, work: Callable[[], None]) -> None:
         """Do what no datagram asks for, such as sending again, at the client's expense."""
         started = perf_counter()
         work()
-        self._gate.spend(perf_counter() - started)
+        self._limiter.charge(perf_counter() - started)

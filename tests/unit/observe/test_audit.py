@@ -14,7 +14,7 @@ from smbquic.auth.identity import Identity
 from smbquic.errors import ConnectError, HandshakeError
 from smbquic.observe.audit import AuditLog, Event, RotatingFile, StandardOutput, who
 from smbquic.pki.access import AccessDenied, Decision
-from smbquic.transport.base import Introduction, Peer
+from smbquic.transport.base import ClientHello, Peer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 PEER = Peer("quic", ("::1", 443), ("192.0.2.1", 7), "fs.example", "smb", "AES", (b"leaf", b"up"))
@@ -75,10 +75,10 @@ def test_no_rules_no_decision() -> None:
 def test_handshakes_that_failed() -> None:
     sink = Lines()
     audit = log(sink)
-    audit.handshake_failed("192.0.2.1:7", ConnectError("fell silent"), Introduction())
+    audit.handshake_failed("192.0.2.1:7", ConnectError("fell silent"), ClientHello())
     denied = HandshakeError("no", "access-denied")
     denied.__cause__ = AccessDenied(Decision(False, "because"))
-    client = Introduction("fs.example", (b"leaf", b"up", *[b"more"] * 100))
+    client = ClientHello("fs.example", (b"leaf", b"up", *[b"more"] * 100))
     audit.handshake_failed("192.0.2.1:8", denied, client)
     silent, decision, failure = sink.records
     assert (silent["reason"], silent["message"]) == ("no-handshake", "fell silent")
@@ -94,7 +94,7 @@ def test_handshakes_that_failed() -> None:
 def test_without_a_sink_nothing_happens() -> None:
     audit = AuditLog()
     audit.begin(PEER).record(Event.LOGON, user="alice")
-    audit.handshake_failed("x", ConnectError("y"), Introduction())
+    audit.handshake_failed("x", ConnectError("y"), ClientHello())
     assert audit.lost == 0
     assert not AuditLog(files=True).files
 

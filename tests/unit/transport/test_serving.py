@@ -174,7 +174,7 @@ def test_a_flood_of_refusals_is_told_of_now_and_then() -> None:
 
 
 class Closed:
-    """A gate that nobody gets through."""
+    """A limiter that nobody gets through."""
 
     busy = False
 
@@ -198,17 +198,17 @@ class Closed:
     def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
         raise AssertionError
 
-    def spend(self, seconds: float) -> None:
+    def charge(self, seconds: float) -> None:
         raise AssertionError
 
 
-async def until_refused(connections: Connections, gate: Closed, transport: Accepted) -> None:
+async def until_refused(connections: Connections, limiter: Closed, transport: Accepted) -> None:
     """A client that is turned away is told why before its connection is closed."""
-    gate.leaving.clear()
+    limiter.leaving.clear()
     await asyncio.sleep(0)
-    assert gate.refused == [transport]
+    assert limiter.refused == [transport]
     assert transport.reasons == []
-    gate.leaving.set()
+    limiter.leaving.set()
     await asyncio.gather(*connections._refusing)
     assert transport.reasons == ["too many connections from this address"]
 
@@ -219,8 +219,8 @@ async def test_clients_that_are_told_are_not_waited_for(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(serving, "REFUSING", 2)
     monkeypatch.setattr(serving, "REFUSING_SECONDS", 0.01)
-    gate = Closed()
-    connections = Connections(serve, gate=gate)
+    limiter = Closed()
+    connections = Connections(serve, limiter=limiter)
     transports = [Accepted() for _ in range(3)]
     for transport in transports:
         connections.start(transport)
@@ -240,12 +240,12 @@ async def test_a_gate_decides_who_is_served() -> None:
     async def serve(transport: Any) -> None:
         pass
 
-    gate, transport = Closed(), Accepted()
-    connections = Connections(serve, gate=gate)
+    limiter, transport = Closed(), Accepted()
+    connections = Connections(serve, limiter=limiter)
     connections.start(transport)
-    await until_refused(connections, gate, transport)
-    gate.open = True
+    await until_refused(connections, limiter, transport)
+    limiter.open = True
     connections.start(Accepted())
     await until_served(connections)
 
-    assert gate.expected == ["192.0.2.7"]
+    assert limiter.expected == ["192.0.2.7"]

@@ -147,7 +147,7 @@ class AioquicConnection(ProbingConnection):
             self._crypto_buffers[each] = QuicBuffer(capacity=0)
         cast(Receiver, self._crypto_streams[epoch].receiver).clear()
 
-    def receive_stray(self, datagram: bytes, now: float) -> None:
+    def receive_unmatched(self, datagram: bytes, now: float) -> None:
         """Fall silent if a datagram for an unknown connection id says that the peer is no more."""
         if self._close_event is None and is_reset(datagram, self._peer_cid.stateless_reset_token):
             self._close_event = ConnectionTerminated(

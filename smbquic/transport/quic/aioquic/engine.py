@@ -15,7 +15,7 @@ from aioquic.quic.packet import (
     QuicFrameType,
 )
 
-from smbquic.transport.base import Introduction
+from smbquic.transport.base import ClientHello
 from smbquic.transport.quic.aioquic.connection import AioquicConfiguration, AioquicConnection
 from smbquic.transport.quic.aioquic.reassembly import (
     MAX_SEGMENTS,
@@ -100,12 +100,12 @@ class AioquicEngine:
         self.resized = (before, now)
 
     @property
-    def introduction(self) -> Introduction:
+    def client_hello(self) -> ClientHello:
         """See `Engine`."""
         context: AioquicContext | None = getattr(self._quic, "tls", None)
         if context is None:
-            return Introduction()
-        return Introduction(context.client_hello_name, context.peer_chain)
+            return ClientHello()
+        return ClientHello(context.client_hello_name, context.peer_chain)
 
     @property
     def datagram_size(self) -> int:
@@ -177,14 +177,14 @@ class AioquicEngine:
             self.close(INTERNAL_ERROR, "", application=False)
         self._take_events()
 
-    def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
+    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """See `Engine`."""
-        for start in range(0, len(run), size):
-            self.receive(run[start : start + size], path, now)
+        for start in range(0, len(segments), size):
+            self.receive(segments[start : start + size], path, now)
 
-    def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`."""
-        self._quic.receive_stray(datagram, now)
+        self._quic.receive_unmatched(datagram, now)
         self._take_events()
 
     def read(self) -> list[bytes]:

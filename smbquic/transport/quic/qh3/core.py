@@ -85,7 +85,7 @@ class MeteredCore:
         return report
 
     def receive_gro_buffer(self, *arguments: Any) -> Any:
-        """A run of datagrams."""
+        """A segment batch."""
         report = self.core.receive_gro_buffer(*arguments)
         self.authenticated += report[2]
         return report

@@ -15,7 +15,7 @@ from qh3.quic.packet import QuicErrorCode
 from qh3.tls import CipherSuite
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.base import Introduction
+from smbquic.transport.base import ClientHello
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     STATELESS_RESET,
@@ -116,11 +116,11 @@ class Qh3Engine:
         return self._watch.size
 
     @property
-    def introduction(self) -> Introduction:
+    def client_hello(self) -> ClientHello:
         """See `Engine`."""
         if self._quic.tls is None:
-            return Introduction()
-        return Introduction(self._tls.client_hello_name, self._tls.peer_chain)
+            return ClientHello()
+        return ClientHello(self._tls.client_hello_name, self._tls.peer_chain)
 
     @property
     def key_phase(self) -> int:
@@ -216,21 +216,21 @@ class Qh3Engine:
             has_events = True
         self._received(path, len(datagram), has_events=has_events)
 
-    def receive_run(self, run: bytes, size: int, path: Path, now: float) -> None:
+    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """See `Engine`."""
         if self._paths.current is None:
             self._begin(path)
-        self._estimate.arrived(len(run), -(-len(run) // size))
+        self._estimate.arrived(len(segments), -(-len(segments) // size))
         self._now = self._heard_at = now
         try:
             access = self._sender.access
-            has_events = access.receive_segments(run, size, self._core_address, now)
+            has_events = access.receive_segments(segments, size, self._core_address, now)
         except Exception:
             self._fail()
             has_events = True
-        self._received(path, len(run), has_events=has_events)
+        self._received(path, len(segments), has_events=has_events)
 
-    def receive_stray(self, datagram: bytes, path: Path, now: float) -> None:
+    def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
         """See `Engine`: the core knows."""
         self.receive(datagram, path, now)
 

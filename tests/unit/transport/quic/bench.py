@@ -54,7 +54,7 @@ class FakeEngine:
         self.takes()
         self.outgoing.append(b"hello")
 
-    def receive_run(self, run: bytes, size: int, path: Any, now: float) -> None:
+    def receive_segments(self, run: bytes, size: int, path: Any, now: float) -> None:
         self.takes()
 
     def receive(self, datagram: bytes, path: Any, now: float) -> None:

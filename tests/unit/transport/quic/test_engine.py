@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smbquic.errors import EngineError, HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
-from smbquic.transport.base import Introduction
+from smbquic.transport.base import ClientHello
 from smbquic.transport.quic.engine import CRYPTO_ERROR, Acceptance, DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
@@ -186,7 +186,7 @@ def test_a_run_is_as_good_as_its_datagrams(simulate: Simulate, engines: str) -> 
     first = datagrams[: datagrams.index(run[0])]
     for datagram in first:
         simulation.server.receive(datagram, PATH, simulation.now)
-    simulation.server.receive_run(b"".join(run), size, PATH, simulation.now)
+    simulation.server.receive_segments(b"".join(run), size, PATH, simulation.now)
     received = b"".join(simulation.server.read())
 
     assert len(received) > 2 * 1100
@@ -454,7 +454,7 @@ def test_a_verdict_reaches_the_other_side(
     assert simulation.server.ending.code == 0x100 + 45
     assert not simulation.server.ending.ours
     assert simulation.server.security is None
-    assert simulation.server.introduction == Introduction("localhost")
+    assert simulation.server.client_hello == ClientHello("localhost")
 
 
 @pytest.mark.parametrize("engines", CERTIFYING)
@@ -509,9 +509,9 @@ def test_reasons_have_alerts(
     assert simulation.client.ending.code == 0x100 + alert
     assert isinstance(simulation.server.ending.cause, HandshakeError)
     assert simulation.server.ending.cause.reason == reason
-    introduction = simulation.server.introduction
-    assert introduction.server_name == "localhost"
-    assert len(introduction.certificates) == 2
+    client_hello = simulation.server.client_hello
+    assert client_hello.server_name == "localhost"
+    assert len(client_hello.certificates) == 2
 
 
 @pytest.mark.parametrize(("reason", "alert"), [("revoked", 44), ("weak-key", 42)])
@@ -599,7 +599,7 @@ def fresh(pki: PkiDirectory) -> Callable[[str], Any]:
 def test_a_client_that_has_not_been_heard_has_said_nothing(
     fresh: Callable[[str], Any], name: str
 ) -> None:
-    assert fresh(name).introduction == Introduction()
+    assert fresh(name).client_hello == ClientHello()
 
 
 @given(data=st.binary(max_size=1500), name=st.sampled_from(INSTALLED))
@@ -608,7 +608,7 @@ def test_a_fresh_server_survives_any_datagram(
 ) -> None:
     engine = fresh(name)
     engine.receive(data, PATH, 1.0)
-    engine.receive_run(data, 700, PATH, 1.0)
+    engine.receive_segments(data, 700, PATH, 1.0)
     engine.datagrams(1.0)
 
     assert engine.security is None
@@ -631,7 +631,7 @@ def test_a_connection_survives_any_change_of_a_datagram(
         bad = bytearray(datagram)
         bad[where % len(bad)] ^= change
         if run:
-            simulation.server.receive_run(bytes(bad), len(bad), PATH, simulation.now)
+            simulation.server.receive_segments(bytes(bad), len(bad), PATH, simulation.now)
         else:
             simulation.server.receive(bytes(bad), PATH, simulation.now)
 

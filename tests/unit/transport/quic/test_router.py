@@ -26,7 +26,7 @@ class Owner:
     def datagram_received(self, datagram: bytes, path: Any, now: float) -> None:
         self.got.append((datagram, path, now))
 
-    def run_received(self, run: bytes, size: int, path: Any, now: float) -> None:
+    def segments_received(self, run: bytes, size: int, path: Any, now: float) -> None:
         self.got.append((run, size, path, now))
 
     def batch_received(self, now: float) -> None:
@@ -196,7 +196,7 @@ def test_a_run_for_one_connection_stays_whole() -> None:
     router, owner = Router(), Owner()
     router.add(ID, owner)
     run = short_header(ID, b"1111") + short_header(ID, b"2222") + short_header(ID, b"3")
-    router.run_received(run, 13, PATH, 1.0)
+    router.segments_received(run, 13, PATH, 1.0)
     assert owner.got == [(run, 13, PATH, 1.0)]
     router.batch_received(1.0)
     assert owner.batches == 1
@@ -207,24 +207,24 @@ def test_a_run_for_several_connections_is_taken_apart() -> None:
     router.add(ID, owner)
     router.add(ID[::-1], other)
     first, second = short_header(ID, b"1111"), short_header(ID[::-1], b"2222")
-    router.run_received(first + second, 13, PATH, 1.0)
+    router.segments_received(first + second, 13, PATH, 1.0)
     assert owner.got == [(first, PATH, 1.0)]
     assert other.got == [(second, PATH, 1.0)]
 
 
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_any_run_is_taken(run: bytes, size: int) -> None:
-    Server().router.run_received(run, size, PATH, 1.0)
+    Server().router.segments_received(run, size, PATH, 1.0)
 
 
 def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
     strays: list[Any] = []
-    router = Router(on_stray=lambda *stray: strays.append(stray))
+    router = Router(on_unmatched=lambda *stray: strays.append(stray))
     router.add(ID, Owner())
     other = b"\x40" + bytes(8) + b"unknown"
     router.datagram_received(b"\x40" + ID + b"known", PATH, 1.0)
     router.datagram_received(long_header(), PATH, 1.0)
     router.datagram_received(b"", PATH, 1.0)
-    router.run_received(other + other, len(other), PATH, 2.0)
+    router.segments_received(other + other, len(other), PATH, 2.0)
 
     assert strays == [(other, PATH, 2.0)] * 2

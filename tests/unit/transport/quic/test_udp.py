@@ -34,7 +34,7 @@ class Ear:
         self.datagrams.append(datagram)
         self.paths.append(path)
 
-    def run_received(self, run: bytes, size: int, path: Any, now: float) -> None:
+    def segments_received(self, run: bytes, size: int, path: Any, now: float) -> None:
         for start in range(0, len(run), size):
             self.datagram_received(run[start : start + size], path, now)
 
@@ -113,7 +113,7 @@ def test_runs_are_what_the_kernel_takes(sizes: list[int], segmentation: bool) ->
     datagrams = list(map(bytes, sizes))
     start = 0
     while start < len(datagrams):
-        end = endpoint._run(datagrams, start)
+        end = endpoint._batch_end(datagrams, start)
         run = datagrams[start:end]
         assert end > start
         assert segmentation or end == start + 1

@@ -11,7 +11,7 @@ from smbquic.transport.serving import Refusal, Refusals
 from tests.unit.transport.quic.bench import PATH, Bench
 
 
-class Gate:
+class Limiter:
     """Counts what unauthenticated clients cost."""
 
     busy = False
@@ -33,59 +33,61 @@ class Gate:
         return True
 
     def expect(self, host: str) -> None:
-        """See `Gate`."""
+        """See `Limiter`."""
 
-    def spend(self, seconds: float) -> None:
+    def charge(self, seconds: float) -> None:
         self.charges += 1
 
     async def refuse(self, transport: MessageTransport) -> None:
-        """See `Gate`."""
+        """See `Limiter`."""
 
 
 async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited() -> None:
-    bench, gate = Bench(is_client=False), Gate()
+    bench, limiter = Bench(is_client=False), Limiter()
     bench.establish()
-    bench.transport.restrict(gate)
-    before = gate.charges
+    bench.transport.restrict(limiter)
+    before = limiter.charges
     for _ in range(3):
         bench.feed(bytes(1000))
-    assert gate.charges == before
+    assert limiter.charges == before
     assert bench.transport.flow().messages == 0
-    gate.go_on()
-    assert gate.charges == before + 3
+    limiter.go_on()
+    assert limiter.charges == before + 3
     assert bench.transport.flow().messages == 750
-    bench.transport.run_received(bytes(unauthenticated.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
-    bench.transport.run_received(bytes(1200), 1200, PATH, 1.0)
+    bench.transport.segments_received(bytes(unauthenticated.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
+    bench.transport.segments_received(bytes(1200), 1200, PATH, 1.0)
 
-    assert gate.refusals.counts == {Refusal.TOO_MUCH: 1}
+    assert limiter.refusals.counts == {Refusal.TOO_MUCH: 1}
     assert bench.engine.ending is not None
     with pytest.raises(ConnectionClosed, match="more than a logon takes"):
         await bench.transport.send(b"too late")
 
 
 async def test_what_was_postponed_is_dropped_with_the_connection() -> None:
-    bench, gate = Bench(is_client=False), Gate()
+    bench, limiter = Bench(is_client=False), Limiter()
     bench.establish()
-    bench.transport.restrict(gate)
+    bench.transport.restrict(limiter)
     bench.feed(bytes(1000))
     bench.engine.terminated = True
     bench.transport.abort(ConnectionClosed("enough"))
     taken = len(bench.engine.pieces)
-    gate.go_on()
+    limiter.go_on()
 
     assert bench.engine.freed == 1
     assert len(bench.engine.pieces) == taken
 
 
 async def test_who_has_logged_on_is_not_restricted_any_more() -> None:
-    bench, gate = Bench(is_client=False), Gate()
+    bench, limiter = Bench(is_client=False), Limiter()
     bench.establish()
-    bench.transport.restrict(gate)
+    bench.transport.restrict(limiter)
     bench.transport.authenticated()
-    charges = gate.charges
-    bench.transport.run_received(bytes(unauthenticated.UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0)
+    charges = limiter.charges
+    bench.transport.segments_received(
+        bytes(unauthenticated.UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0
+    )
 
     assert bench.engine.known
     assert bench.engine.ending is None
-    assert gate.charges == charges
-    assert not gate.refusals.counts
+    assert limiter.charges == charges
+    assert not limiter.refusals.counts
