@@ -14,6 +14,7 @@ from smbquic.pki.authority import now_utc
 from smbquic.pki.files import load_certificates
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ClientSettings
+from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest
 from tests.unit.server.conftest import Client, connect, root, server, server_with, until
 
@@ -39,7 +40,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-async def connected(server: Any, pki: PkiDirectory, *, asked_for: bool) -> tuple[Client, Any]:
+async def connected(server: Server, pki: PkiDirectory, *, asked_for: bool) -> tuple[Client, Any]:
     """A client that has shown its certificate, and what the server keeps for it."""
     files = IdentityFiles(
         certificate=pki.server.certificate,
@@ -59,7 +60,7 @@ async def connected(server: Any, pki: PkiDirectory, *, asked_for: bool) -> tuple
     return client, connection
 
 
-async def test_its_connection_ends(server: Any, pki: PkiDirectory, clock: Clock) -> None:
+async def test_its_connection_ends(server: Server, pki: PkiDirectory, clock: Clock) -> None:
     client, connection = await connected(server, pki, asked_for=True)
     left = connection.expiry.when() - connection.expiry._loop.time()
     [leaf, *_] = load_certificates(pki.client.certificate)
@@ -75,7 +76,7 @@ async def test_its_connection_ends(server: Any, pki: PkiDirectory, clock: Clock)
 
 
 async def test_who_needed_no_certificate_stays(
-    server: Any, pki: PkiDirectory, clock: Clock
+    server: Server, pki: PkiDirectory, clock: Clock
 ) -> None:
     client, connection = await connected(server, pki, asked_for=False)
     assert connection.expiry is None

@@ -6,7 +6,7 @@ and never a time.
 
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from smbquic.server.opens import extended_attributes, oplocks
 from smbquic.server.overload.batches import BATCH
 from smbquic.server.rpc import pipe as pipe_module
 from smbquic.server.security import security_descriptors
+from smbquic.server.server import Server
 from smbquic.storage import SPARSE, names
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateOptions, OplockLevel
+from smbquic.wire.create import CreateOptions, CreateRequest, OplockLevel
 from smbquic.wire.create_contexts import (
     CREATE_EA_BUFFER,
     CREATE_SD_BUFFER,
@@ -57,6 +58,9 @@ from smbquic.wire.rpc.pdu import PduType
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
 from tests.unit.server.conftest import (
+    Client,
+    Connect,
+    Turns,
     client,
     connect,
     create_request,
@@ -76,7 +80,10 @@ MEBIBYTE = 1 << 20
 
 
 async def test_a_compound_of_64(
-    client: Any, create_request: Any, turns: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    create_request: Callable[..., CreateRequest],
+    turns: type[Turns],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dispatch, "TIME_SLICE", 0.0)
     counted = turns()
@@ -87,7 +94,7 @@ async def test_a_compound_of_64(
 
 @pytest.mark.parametrize("pattern", ["*", "*<" * 126 + "<Q", "*?" * 127])
 async def test_a_listing(
-    client: Any, root: Path, turns: Any, monkeypatch: pytest.MonkeyPatch, pattern: str
+    client: Client, root: Path, turns: type[Turns], monkeypatch: pytest.MonkeyPatch, pattern: str
 ) -> None:
     monkeypatch.setattr(query_directory, "TIME_SLICE", 0.0)
     entries, least = 300, query_directory._LEAST
@@ -99,7 +106,7 @@ async def test_a_listing(
     assert await counted.end() >= entries // least
 
 
-async def test_locks(client: Any, turns: Any) -> None:
+async def test_locks(client: Client, turns: type[Turns]) -> None:
     ranges = 4096
     file_id = await client.open("file")
     for flags in (LOCK, LockFlags.UNLOCK, LOCK):
@@ -114,7 +121,7 @@ async def test_locks(client: Any, turns: Any) -> None:
 
 
 async def test_the_end_of_a_session_with_many_opens(
-    client: Any, turns: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, turns: type[Turns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So many descriptors are not to be had everywhere.
     size = 8
@@ -139,7 +146,7 @@ def descriptor(aces: int) -> bytes:
     ("aces", "status"),
     [(security_descriptors.MAX_ACES, NtStatus.SUCCESS), (2700, NtStatus.INVALID_ACL)],
 )
-async def test_access_control_lists_of_64_kib(client: Any, aces: int, status: NtStatus) -> None:
+async def test_access_control_lists_of_64_kib(client: Client, aces: int, status: NtStatus) -> None:
     file_id = await client.open("file")
     wanted = descriptor(aces)
     response = await client.call(
@@ -157,7 +164,7 @@ def attributes(number: int, value: bytes = b"v") -> bytes:
 
 
 @pytest.mark.parametrize("value", [b"", b"v"])
-async def test_extended_attributes(client: Any, root: Path, value: bytes) -> None:
+async def test_extended_attributes(client: Client, root: Path, value: bytes) -> None:
     too_many = attributes(extended_attributes.MAX_COUNT + 1, value)
     file_id = await client.open("file")
     full = FileInformationClass.FileFullEaInformation
@@ -169,7 +176,7 @@ async def test_extended_attributes(client: Any, root: Path, value: bytes) -> Non
     assert not (root / "new").exists()
 
 
-async def test_names_of_extended_attributes(client: Any) -> None:
+async def test_names_of_extended_attributes(client: Client) -> None:
     file_id = await client.open("file")
     asked = encode_get_eas(b"A" for _ in range(extended_attributes.MAX_COUNT + 1))
     full = FileInformationClass.FileFullEaInformation
@@ -179,7 +186,7 @@ async def test_names_of_extended_attributes(client: Any) -> None:
     assert response.status == NtStatus.EA_LIST_INCONSISTENT
 
 
-async def test_what_is_set_has_a_largest_size(client: Any) -> None:
+async def test_what_is_set_has_a_largest_size(client: Client) -> None:
     file_id = await client.open("file")
     rename = FileInformationClass.FileRenameInformation
     name = RenameInformation("a" * 32_767).encode() + bytes(1 << 17)
@@ -187,7 +194,7 @@ async def test_what_is_set_has_a_largest_size(client: Any) -> None:
     assert response.status == NtStatus.INVALID_PARAMETER
 
 
-async def test_names_of_many_folders(client: Any) -> None:
+async def test_names_of_many_folders(client: Client) -> None:
     deep = "\\".join("d" * 16_000)
     file_id = await client.open("file")
     assert (await client.create(deep)).status == NtStatus.OBJECT_NAME_INVALID
@@ -218,7 +225,10 @@ async def test_what_holds_for_many_folders_is_read_in_one_walk(
 
 
 async def test_allocated_ranges(
-    connect: Any, client: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    client: Client,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun, goes_on = threading.Event(), threading.Event()
     extents = 100_000
@@ -258,7 +268,7 @@ async def test_allocated_ranges(
 
 
 async def test_many_pdus_in_one_write_to_a_pipe(
-    client: Any, turns: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, turns: type[Turns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipe_module, "TIME_SLICE", 0.0)
     await client.connect("IPC$")
@@ -273,7 +283,7 @@ async def test_many_pdus_in_one_write_to_a_pipe(
 
 @pytest.mark.parametrize("leases", [False, True])
 async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
-    connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch, leases: bool
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch, leases: bool
 ) -> None:
     monkeypatch.setattr(oplocks, "MAX_GRANTS", 3)
     holder, other = await connect(), await connect(client_guid=bytes(15) + b"o")
@@ -304,7 +314,9 @@ async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
     assert (await open_one(9))[1]
 
 
-async def test_share_modes_of_many_opens_are_compared_once_each(client: Any, server: Any) -> None:
+async def test_share_modes_of_many_opens_are_compared_once_each(
+    client: Client, server: Server
+) -> None:
     for _ in range(50):
         await client.open("file")
     [state] = server.files._states.values()
@@ -340,7 +352,7 @@ async def test_a_rename_of_a_folder_does_not_look_at_what_is_open_elsewhere(
 
 
 async def test_the_largest_reads_and_writes_of_a_disk_that_takes_long_are_done_on_threads(
-    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = []
     write, read = LocalFile.write, LocalFile.read

@@ -9,6 +9,7 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing, quic
 from smbquic.transport.quic import connection
+from tests.integration.conftest import Links
 
 MIB = 1 << 20
 MESSAGE = 256 << 10
@@ -57,7 +58,7 @@ async def test_messages_nobody_fetches_hold_the_sender_back(links: Any, directio
     await flooding
 
 
-async def test_a_slow_reader_does_not_stop_the_other_direction(links: Any) -> None:
+async def test_a_slow_reader_does_not_stop_the_other_direction(links: Links) -> None:
     client, server = await links.open()
     await client.send(b"open the stream")
     await server.receive()
@@ -91,7 +92,7 @@ async def test_tiny_messages_are_counted_for_what_they_cost(links: Any) -> None:
     await sending
 
 
-async def test_a_waiting_sender_can_be_cancelled(links: Any) -> None:
+async def test_a_waiting_sender_can_be_cancelled(links: Links) -> None:
     client, server = await links.open()
     sent: list[int] = []
     flooding = asyncio.create_task(flood(client, sent))
@@ -106,7 +107,7 @@ async def test_a_waiting_sender_can_be_cancelled(links: Any) -> None:
     await asyncio.wait_for(last, 20)
 
 
-async def test_closing_wakes_senders_that_wait(links: Any) -> None:
+async def test_closing_wakes_senders_that_wait(links: Links) -> None:
     client, server = await links.open()
     sent: list[int] = []
     flooding = [asyncio.create_task(flood(client, sent)) for _ in range(3)]
@@ -117,7 +118,7 @@ async def test_closing_wakes_senders_that_wait(links: Any) -> None:
     assert [type(result) for result in results] == [ConnectionClosed] * 3
 
 
-async def test_closing_does_not_wait_for_a_peer_that_takes_nothing(links: Any) -> None:
+async def test_closing_does_not_wait_for_a_peer_that_takes_nothing(links: Links) -> None:
     client, _ = await links.open()
     sent: list[int] = []
     flooding = asyncio.create_task(flood(client, sent))

@@ -23,6 +23,7 @@ from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import half_open
 from smbquic.transport.serving import Refusal, Refusals
+from tests.integration.conftest import Pairing
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
 """For a server that asks for a client's certificate, which qh3 cannot."""
@@ -37,7 +38,7 @@ INITIAL, RETRY = 0xC, 0xF
 class Server:
     """A QUIC listener whose connections wait for their end."""
 
-    def __init__(self, pairing: Any) -> None:
+    def __init__(self, pairing: Pairing) -> None:
         self.pairing = pairing
         self.accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
         self.listener: quic.QuicListener
@@ -65,7 +66,7 @@ class Server:
 
 
 @pytest.fixture
-async def server(pairing: Any) -> AsyncIterator[Server]:
+async def server(pairing: Pairing) -> AsyncIterator[Server]:
     made = Server(pairing)
     yield made
     if hasattr(made, "listener"):
@@ -404,7 +405,7 @@ async def test_an_engine_that_was_asked_for_turns_away_whom_it_cannot_answer(
 @one_client
 @pytest.mark.parametrize("alpn", [["h3"], None])
 async def test_a_server_of_another_protocol_is_recognized(
-    pki: PkiDirectory, alpn: list[str] | None, pairing: Any
+    pki: PkiDirectory, alpn: list[str] | None, pairing: Pairing
 ) -> None:
     configuration = QuicConfiguration(is_client=False, alpn_protocols=alpn)
     configuration.load_cert_chain(pki.server.certificate, pki.server.key)
@@ -503,7 +504,7 @@ async def test_early_data_is_never_offered(
 
 
 @one_client
-async def test_a_closed_port_is_reported_at_once(pki: PkiDirectory, pairing: Any) -> None:
+async def test_a_closed_port_is_reported_at_once(pki: PkiDirectory, pairing: Pairing) -> None:
     async with asyncio.timeout(20):
         with pytest.raises(ConnectError, match="nothing listens"):
             await pairing.connect(
@@ -512,7 +513,7 @@ async def test_a_closed_port_is_reported_at_once(pki: PkiDirectory, pairing: Any
 
 
 @one_client
-async def test_silence_is_given_up_on(pki: PkiDirectory, pairing: Any) -> None:
+async def test_silence_is_given_up_on(pki: PkiDirectory, pairing: Pairing) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectError, match=r"did not answer within 0\.2 s.*UDP port"):
@@ -529,14 +530,14 @@ async def test_silence_is_given_up_on(pki: PkiDirectory, pairing: Any) -> None:
 
 
 @one_client
-async def test_a_name_without_an_address_is_reported(pki: PkiDirectory, pairing: Any) -> None:
+async def test_a_name_without_an_address_is_reported(pki: PkiDirectory, pairing: Pairing) -> None:
     with pytest.raises(ConnectError, match=r"'nowhere\.invalid' cannot be resolved"):
         await pairing.connect("nowhere.invalid", 443, trust=quic.ClientTls(ca=pki.ca))
 
 
 @one_client
 async def test_the_file_of_a_ca_must_hold_one(
-    pki: PkiDirectory, tmp_path: Path, pairing: Any
+    pki: PkiDirectory, tmp_path: Path, pairing: Pairing
 ) -> None:
     (tmp_path / "empty.pem").write_text("nothing\n")
     with pytest.raises(HandshakeError, match="holds no certificate"):
@@ -545,7 +546,7 @@ async def test_the_file_of_a_ca_must_hold_one(
 
 @one_server
 async def test_a_port_in_use_is_an_os_error(
-    server: Server, identity: quic.ServerTls, pairing: Any
+    server: Server, identity: quic.ServerTls, pairing: Pairing
 ) -> None:
     await server.start(identity)
     with pytest.raises(OSError, match="in use"):

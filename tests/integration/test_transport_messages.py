@@ -8,6 +8,7 @@ import pytest
 
 from smbquic.errors import ConnectionClosed, LocalProtocolError
 from smbquic.transport import framing
+from tests.integration.conftest import Links
 
 MIB = 1 << 20
 SIZES = [0, 1, 100, 4 << 10, (32 << 10) + 1, 64 << 10, MIB, 8 * MIB]
@@ -20,7 +21,7 @@ def pattern(size: int, seed: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_message_comes_back_as_it_was(links: Any, size: int) -> None:
+async def test_a_message_comes_back_as_it_was(links: Links, size: int) -> None:
     client, server = await links.open()
     message = pattern(size)
 
@@ -35,7 +36,7 @@ async def test_a_message_comes_back_as_it_was(links: Any, size: int) -> None:
     assert bytes(answer) == message
 
 
-async def test_a_message_is_writable_and_owns_its_memory(links: Any) -> None:
+async def test_a_message_is_writable_and_owns_its_memory(links: Links) -> None:
     client, server = await links.open()
     await client.send(b"first")
     await client.send(b"other")
@@ -47,7 +48,7 @@ async def test_a_message_is_writable_and_owns_its_memory(links: Any) -> None:
     assert bytes(first) == b"FIRST"
 
 
-async def test_many_messages_both_ways_at_once_keep_their_order(links: Any) -> None:
+async def test_many_messages_both_ways_at_once_keep_their_order(links: Links) -> None:
     client, server = await links.open()
     sizes = [(index * 7919) % 5000 for index in range(2000)] + [300_000, 0, 1, 70_000]
     messages = [pattern(size, index) for index, size in enumerate(sizes)]
@@ -69,7 +70,7 @@ async def test_many_messages_both_ways_at_once_keep_their_order(links: Any) -> N
     assert at_client.result() == messages
 
 
-async def test_messages_of_concurrent_senders_stay_whole(links: Any) -> None:
+async def test_messages_of_concurrent_senders_stay_whole(links: Links) -> None:
     client, server = await links.open()
     messages = [pattern(MIB + index, index) for index in range(12)]
 
@@ -82,7 +83,7 @@ async def test_messages_of_concurrent_senders_stay_whole(links: Any) -> None:
     assert sorted(await receiver) == sorted(messages)
 
 
-async def test_a_server_may_speak_first(links: Any) -> None:
+async def test_a_server_may_speak_first(links: Links) -> None:
     client, server = await links.open()
     await server.send(b"welcome")
     await client.send(b"hello")
@@ -91,7 +92,7 @@ async def test_a_server_may_speak_first(links: Any) -> None:
     assert bytes(await server.receive()) == b"hello"
 
 
-async def test_a_cancelled_receive_loses_nothing(links: Any) -> None:
+async def test_a_cancelled_receive_loses_nothing(links: Links) -> None:
     client, server = await links.open()
     for index in range(20):
         waiting = asyncio.create_task(server.receive())
@@ -105,7 +106,7 @@ async def test_a_cancelled_receive_loses_nothing(links: Any) -> None:
         assert bytes(message) == b"%d" % index
 
 
-async def test_two_receivers_at_once_are_a_mistake(links: Any) -> None:
+async def test_two_receivers_at_once_are_a_mistake(links: Links) -> None:
     client, server = await links.open()
     waiting = asyncio.create_task(server.receive())
     await asyncio.sleep(0)
@@ -116,7 +117,7 @@ async def test_two_receivers_at_once_are_a_mistake(links: Any) -> None:
     assert bytes(await waiting) == b"for the first"
 
 
-async def test_a_message_that_no_prefix_can_describe_is_not_sent(links: Any) -> None:
+async def test_a_message_that_no_prefix_can_describe_is_not_sent(links: Links) -> None:
     client, server = await links.open()
     half = bytes(framing.LARGEST_MESSAGE // 2 + 1)
     with pytest.raises(LocalProtocolError, match="too long"):
@@ -126,7 +127,7 @@ async def test_a_message_that_no_prefix_can_describe_is_not_sent(links: Any) -> 
     assert bytes(await server.receive()) == b"still fine"
 
 
-async def test_closing_delivers_what_was_sent(links: Any) -> None:
+async def test_closing_delivers_what_was_sent(links: Links) -> None:
     client, server = await links.open()
     messages = [pattern(MIB, index) for index in range(6)]
     for message in messages[:3]:
@@ -143,7 +144,7 @@ async def test_closing_delivers_what_was_sent(links: Any) -> None:
     await asyncio.wait_for(client.wait_closed(), 20)
 
 
-async def test_the_end_reaches_both_ends(links: Any) -> None:
+async def test_the_end_reaches_both_ends(links: Links) -> None:
     client, server = await links.open()
     waiting = asyncio.create_task(client.receive())
     server.close("going down")
@@ -161,7 +162,7 @@ async def test_the_end_reaches_both_ends(links: Any) -> None:
     await asyncio.wait_for(client.wait_closed(), 20)
 
 
-async def test_closing_twice_is_closing_once(links: Any) -> None:
+async def test_closing_twice_is_closing_once(links: Links) -> None:
     client, server = await links.open()
     client.close("first")
     client.close("second")
@@ -171,7 +172,7 @@ async def test_closing_twice_is_closing_once(links: Any) -> None:
         await asyncio.wait_for(server.receive(), 20)
 
 
-async def test_a_message_above_the_limit_ends_the_connection(links: Any) -> None:
+async def test_a_message_above_the_limit_ends_the_connection(links: Links) -> None:
     client, server = await links.open()
     await client.send(bytes(2000))
     await server.receive()
@@ -186,7 +187,7 @@ async def test_a_message_above_the_limit_ends_the_connection(links: Any) -> None
         await asyncio.wait_for(client.receive(), 20)
 
 
-async def test_both_ends_know_who_they_talk_to(links: Any) -> None:
+async def test_both_ends_know_who_they_talk_to(links: Links) -> None:
     client, server = await links.open()
 
     assert client.peer.kind == server.peer.kind == links.kind
@@ -198,7 +199,7 @@ async def test_both_ends_know_who_they_talk_to(links: Any) -> None:
     assert not server.peer.authenticated
 
 
-async def test_keep_alive_can_be_asked_for_and_dropped(links: Any) -> None:
+async def test_keep_alive_can_be_asked_for_and_dropped(links: Links) -> None:
     client, server = await links.open()
     for transport in (client, server):
         assert transport.keep_alive is False
@@ -209,7 +210,7 @@ async def test_keep_alive_can_be_asked_for_and_dropped(links: Any) -> None:
         assert transport.keep_alive is False
 
 
-async def test_one_listener_serves_many(links: Any) -> None:
+async def test_one_listener_serves_many(links: Links) -> None:
     listener = await links.listen()
     clients = [await links.connect(listener) for _ in range(5)]
     servers = {(await links.accepted()) for _ in clients}

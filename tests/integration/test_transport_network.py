@@ -15,6 +15,7 @@ from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import connection, udp
 from smbquic.transport.quic.engine import STATELESS_RESET
+from tests.integration.conftest import Pairing
 
 MIB = 1 << 20
 
@@ -39,7 +40,7 @@ async def echo(transport: MessageTransport) -> None:
 
 
 @pytest.fixture
-async def server(pki: PkiDirectory, pairing: Any) -> AsyncIterator[Server]:
+async def server(pki: PkiDirectory, pairing: Pairing) -> AsyncIterator[Server]:
     accepted: asyncio.Queue[Any] = asyncio.Queue()
 
     async def serve(transport: MessageTransport) -> None:
@@ -106,7 +107,7 @@ class Network:
 
 
 async def test_a_lossy_network_costs_time_and_nothing_else(
-    server: Server, pki: PkiDirectory, pairing: Any
+    server: Server, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     network = Network(server.port, loss=0.05, seed=3)
     client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
@@ -120,7 +121,7 @@ async def test_a_lossy_network_costs_time_and_nothing_else(
 
 
 async def test_a_connection_survives_a_change_of_the_clients_address(
-    server: Server, pki: PkiDirectory, pairing: Any
+    server: Server, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     network = Network(server.port)
     client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
@@ -134,7 +135,7 @@ async def test_a_connection_survives_a_change_of_the_clients_address(
 
 
 async def test_a_client_may_go_on_from_another_port(
-    server: Server, pki: PkiDirectory, pairing: Any
+    server: Server, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     accepted = await server.accepted.get()
@@ -148,7 +149,7 @@ async def test_a_client_may_go_on_from_another_port(
 
 
 async def test_a_network_that_is_gone_makes_the_client_try_another(
-    server: Server, pki: PkiDirectory, pairing: Any
+    server: Server, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     before = client._endpoint.local[1]
@@ -164,7 +165,7 @@ async def test_a_network_that_is_gone_makes_the_client_try_another(
 
 
 async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
-    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Any
+    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Pairing
 ) -> None:
     client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
 
@@ -180,7 +181,9 @@ async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
     await end(client)
 
 
-async def test_silence_ends_a_connection(server: Server, pki: PkiDirectory, pairing: Any) -> None:
+async def test_silence_ends_a_connection(
+    server: Server, pki: PkiDirectory, pairing: Pairing
+) -> None:
     network = Network(server.port)
     options = quic.QuicOptions(idle_timeout=1)
     client = await pairing.connect(
@@ -197,7 +200,7 @@ async def test_silence_ends_a_connection(server: Server, pki: PkiDirectory, pair
 
 
 async def test_keep_alive_keeps_a_quiet_connection_up(
-    server: Server, pki: PkiDirectory, pairing: Any
+    server: Server, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     # On a machine that stands still for so long nobody says anything: then with more time.
     for idle_timeout in (1.5, 6.0, 24.0):
@@ -206,7 +209,9 @@ async def test_keep_alive_keeps_a_quiet_connection_up(
     pytest.fail("it was given up each time")
 
 
-async def stays_up(server: Server, pki: PkiDirectory, pairing: Any, idle_timeout: float) -> bool:
+async def stays_up(
+    server: Server, pki: PkiDirectory, pairing: Pairing, idle_timeout: float
+) -> bool:
     """A connection does for longer than its time-out; and not without signs of life."""
     network = Network(server.port)
     options = quic.QuicOptions(idle_timeout=idle_timeout, keep_alive_interval=60)
@@ -230,7 +235,7 @@ async def stays_up(server: Server, pki: PkiDirectory, pairing: Any, idle_timeout
 
 
 async def test_a_server_that_is_gone_is_missed_soon(
-    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Any
+    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Pairing
 ) -> None:
     monkeypatch.setattr(connection, "REFUSED_FOR", 0.1)
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
@@ -241,7 +246,9 @@ async def test_a_server_that_is_gone_is_missed_soon(
         await asyncio.wait_for(client.receive(), 20)
 
 
-async def test_a_lost_farewell_is_repeated(server: Server, pki: PkiDirectory, pairing: Any) -> None:
+async def test_a_lost_farewell_is_repeated(
+    server: Server, pki: PkiDirectory, pairing: Pairing
+) -> None:
     # It is for a tenth of a second, which may pass before a busy machine lets the client ask.
     for _ in range(5):
         network = Network(server.port)
@@ -263,7 +270,7 @@ async def test_a_lost_farewell_is_repeated(server: Server, pki: PkiDirectory, pa
 
 
 async def test_a_message_that_breaks_off_is_told(
-    server: Server, pki: PkiDirectory, pairing: Any
+    server: Server, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"x")
@@ -278,7 +285,7 @@ async def test_a_message_that_breaks_off_is_told(
 
 
 async def test_what_is_no_message_ends_a_quic_connection(
-    server: Server, pki: PkiDirectory, pairing: Any
+    server: Server, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"fine")
@@ -290,7 +297,7 @@ async def test_what_is_no_message_ends_a_quic_connection(
 
 
 @pytest.mark.parametrize("pairing", ["aioquic", "aioquic-qh3"], indirect=True)
-async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing: Any) -> None:
+async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing: Pairing) -> None:
     accepted: asyncio.Queue[Any] = asyncio.Queue()
 
     async def serve(transport: MessageTransport) -> None:

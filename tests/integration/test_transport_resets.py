@@ -14,6 +14,7 @@ from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import keep_alive
 from smbquic.transport.quic.engine import STATELESS_RESET
 from smbquic.transport.quic.stateless_reset import StatelessResets
+from tests.integration.conftest import Pairing
 
 HOST = "127.0.0.1"
 FOREVER = quic.QuicOptions(idle_timeout=600.0)
@@ -72,7 +73,7 @@ class LossyPath(asyncio.DatagramProtocol):
 class Lives:
     """A server that can be killed without a word, and comes back on the same port."""
 
-    def __init__(self, pairing: Any, pki: PkiDirectory) -> None:
+    def __init__(self, pairing: Pairing, pki: PkiDirectory) -> None:
         self.pairing = pairing
         self.pki = pki
         self.port = 0
@@ -115,7 +116,7 @@ class Lives:
 
 
 @pytest.fixture
-async def lives(pairing: Any, pki: PkiDirectory) -> AsyncIterator[Lives]:
+async def lives(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[Lives]:
     made = Lives(pairing, pki)
     yield made
     for client in made.clients:

@@ -16,6 +16,7 @@ from smbquic.pki import PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport, Peer
 from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketCache, TicketStore
+from tests.integration.conftest import Pairing
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
 """For a server that asks for a client's certificate, which qh3 cannot."""
@@ -32,7 +33,7 @@ def cache_of(trust: quic.ClientTls) -> TicketCache:
 class Ends:
     """A listener that sends back what it gets, and a client that connects again and again."""
 
-    def __init__(self, pairing: Any, pki: PkiDirectory) -> None:
+    def __init__(self, pairing: Pairing, pki: PkiDirectory) -> None:
         self.pairing = pairing
         self.pki = pki
         self.judged: list[str] = []
@@ -87,7 +88,7 @@ class Ends:
 
 
 @pytest.fixture
-async def ends(pairing: Any, pki: PkiDirectory) -> AsyncIterator[Ends]:
+async def ends(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[Ends]:
     made = Ends(pairing, pki)
     yield made
     if hasattr(made, "listener"):

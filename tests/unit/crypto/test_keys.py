@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 from smbprotocol.session import Session  # type: ignore[import-untyped]
@@ -9,6 +8,7 @@ from smbquic.crypto.keys import derive_channel_signing_key, derive_session_keys
 from smbquic.errors import LocalProtocolError
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.negotiate_contexts import Cipher
+from tests.unit.crypto.conftest import Exchange
 
 SESSION_KEY = bytes.fromhex("7CD451825D0450D235424E44BA6E78CC")
 PREAUTH_HASH = bytes(range(64))
@@ -51,7 +51,7 @@ def test_smb_3_0_matches_the_encryption_example() -> None:
     assert keys.decryption.hex().upper() == "8FE2B57EC34D2DB5B1A9727F526BBDB5"
 
 
-def test_smb_3_1_1_matches_microsofts_example(exchange: Any) -> None:
+def test_smb_3_1_1_matches_microsofts_example(exchange: Exchange) -> None:
     keys = derive_session_keys(
         Dialect.SMB_3_1_1,
         exchange.session_key,

@@ -1,7 +1,6 @@
 import hashlib
 import hmac
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from Cryptodome.Cipher import AES
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from smbquic.crypto.signing import Signer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
+from tests.unit.crypto.conftest import Exchange
 
 KEY = bytes(range(16))
 ALGORITHMS = list(SigningAlgorithm)
@@ -52,7 +52,7 @@ def test_cmac_matches_rfc_4493(length: int, expected: str) -> None:
     assert signature.hex() == expected
 
 
-def test_cmac_verifies_the_signed_response_of_microsofts_exchange(exchange: Any) -> None:
+def test_cmac_verifies_the_signed_response_of_microsofts_exchange(exchange: Exchange) -> None:
     signer = Signer(SigningAlgorithm.AES_CMAC, exchange.signing_key)
     message = memoryview(exchange.signed_response)
     assert signer.verify(message, message_id=3, from_server=True)
