@@ -132,4 +132,4 @@ async def connect(url: SmbUrl | str, options: SessionOptions) -> AsyncIterator[S
     async with open_session(url, **vars(options)) as session:
         tree = await session.tree(url.share)
         session.connection.stages.end("tree")
-        yield Share(tree)
+        yield Share(session, tree)

@@ -15,6 +15,7 @@ from smbquic.client.names import join
 from smbquic.client.share import Share
 from smbquic.client.stat import ShareEntry, Stat
 from smbquic.client.url import SmbUrl
+from smbquic.errors import DirectoryExpectedError
 from smbquic.storage.partial import is_temporary_name
 from smbquic.wire.fscc.attributes import FileAttributes
 
@@ -97,14 +98,14 @@ async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[s
 
     Files that others copy right now, or that a killed client has left, only if `everything`.
     """
-    entry = await share.stat(path)
-    if not entry.is_directory:
-        return [(path, entry)]
-    found = [
-        (join(path, inner.name), inner)
-        async for inner in share.scandir(path)
-        if everything or not is_temporary_name(inner.name)
-    ]
+    try:
+        found = [
+            (join(path, entry.name), entry)
+            async for entry in share.scandir(path)
+            if everything or not is_temporary_name(entry.name)
+        ]
+    except DirectoryExpectedError:
+        return [(path, await share.stat(path))]
     return sorted(found, key=lambda pair: pair[1].name.casefold())
 
 

@@ -24,6 +24,7 @@ from smbquic.client.names import TargetNames, from_local, join, parent, to_local
 from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks, write_all
 from smbquic.client.url import SmbUrl
+from smbquic.errors import FileExpectedError
 
 _STANDARD = "-"
 _CHUNK = 1 << 20
@@ -84,19 +85,17 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: boo
     written = WrittenFiles()
 
     async def copy(share: Share, url: SmbUrl) -> None:
-        entry = await share.stat(url.path)
         with progress_bar(last_name(url), show=not client.as_json) as bar:
-            if not entry.is_directory:
-                place = folder / to_local(last_name(url)) if into else folder
-                report.add_file(
-                    await share.get(url.path, place, progress=bar.file, written=written)
-                )
-            elif len(urls) > 1:
-                raise click.UsageError(f"{url} is a folder; copy it with a command of its own")
-            elif recursive:
+            if recursive and len(urls) == 1 and (await share.stat(url.path)).is_directory:
                 report.add(await share.get_tree(url.path, folder, progress=bar.tree))
-            else:
-                raise click.UsageError(f"{url} is a folder; use -r")
+                return
+            place = folder / to_local(last_name(url)) if into else folder
+            try:
+                size = await share.get(url.path, place, progress=bar.file, written=written)
+            except FileExpectedError as error:
+                advice = "use -r" if len(urls) == 1 else "copy it with a command of its own"
+                raise click.UsageError(f"{url} is a folder; {advice}") from error
+            report.add_file(size)
 
     async def work() -> None:
         async with Shares(client) as shares:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from types import TracebackType
 
 from smbquic.client import requests
-from smbquic.client.session import Tree
+from smbquic.client.tree_connect import TreeConnect
 from smbquic.client.window import each
 from smbquic.errors import RemoteProtocolError, SmbError, SourceChangedError
 from smbquic.ntstatus import NtStatus
@@ -48,7 +48,7 @@ def parse_mode(mode: str) -> tuple[AccessMask, CreateDisposition, bool]:
     return access, disposition, key.startswith("a")
 
 
-def chunk_size(tree: Tree, limit: int) -> int:
+def chunk_size(tree: TreeConnect, limit: int) -> int:
     """How much one READ or WRITE moves, given the server's `limit` and its credits."""
     return tree.connection.affordable(min(CHUNK, limit))
 
@@ -60,7 +60,7 @@ class File:
     position.
     """
 
-    def __init__(self, tree: Tree, path: str, opened: CreateResponse) -> None:
+    def __init__(self, tree: TreeConnect, path: str, opened: CreateResponse) -> None:
         self.path = path
         self.opened = opened
         self.file_id: FileId = opened.file_id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from smbquic.client import requests
 from smbquic.client.stat import ShareEntry
+from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import DeniedError, NotListedError, RemoteProtocolError, SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
@@ -15,6 +16,7 @@ from smbquic.wire.create import CreateResponse
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
+from smbquic.wire.message import Message
 from smbquic.wire.read import ReadResponse
 from smbquic.wire.rpc.pdu import (
     HEADER_SIZE,
@@ -41,10 +43,6 @@ from smbquic.wire.rpc.srvsvc import (
 )
 from smbquic.wire.rpc.syntax import NDR, SyntaxId
 
-if TYPE_CHECKING:
-    from smbquic.client.session import Session, Tree
-    from smbquic.wire.message import Message
-
 log = logging.getLogger(__name__)
 
 PIPE_SHARE = "IPC$"
@@ -67,7 +65,7 @@ _MORE = frozenset({NtStatus.BUFFER_OVERFLOW})
 class ServicePipe:
     """A service that can be called, for use with ``async with``."""
 
-    def __init__(self, tree: Tree, name: str, interface: SyntaxId) -> None:
+    def __init__(self, tree: TreeConnect, name: str, interface: SyntaxId) -> None:
         self._tree = tree
         self._name = name
         self._interface = interface
@@ -162,17 +160,14 @@ class ServicePipe:
         return response.body
 
 
-async def list_shares(session: Session) -> list[ShareEntry]:
-    """See `Session.shares`."""
-    tree = await session.tree(PIPE_SHARE)
+async def list_shares(tree: TreeConnect, host: str) -> list[ShareEntry]:
+    """See `Session.shares`. `tree` is that of `PIPE_SHARE`, and `host` the server's name."""
     try:
-        return await _list(tree)
+        return await _list(tree, host)
     except DeniedError as error:
-        if error.command == "CREATE" and session.connection.transport.peer.kind == "quic":
+        if error.command == "CREATE" and tree.connection.transport.peer.kind == "quic":
             raise NotListedError(error.status, error.command, error.path) from error
         raise
-    finally:
-        await tree.disconnect()
 
 
 def _missing(data: bytearray) -> int:
@@ -182,13 +177,12 @@ def _missing(data: bytearray) -> int:
     return PduHeader.decode(data).frag_length - len(data)
 
 
-async def _list(tree: Tree) -> list[ShareEntry]:
+async def _list(tree: TreeConnect, host: str) -> list[ShareEntry]:
     found: list[ShareEntry] = []
     handle = 0
     async with ServicePipe(tree, "srvsvc", SRVSVC) as pipe:
         while True:
-            server = tree.session.host
-            stub = NetrShareEnumRequest(1, rf"\\{server}", resume_handle=handle).encode()
+            stub = NetrShareEnumRequest(1, rf"\\{host}", resume_handle=handle).encode()
             answer = NetrShareEnumResponse.decode(await pipe.call(SrvsvcOpnum.NetrShareEnum, stub))
             if answer.status not in (NetStatus.NERR_Success, NetStatus.ERROR_MORE_DATA):
                 raise RemoteProtocolError(f"srvsvc: no shares: error {answer.status}")

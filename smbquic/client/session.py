@@ -1,7 +1,7 @@
-"""A logon on a connection, and the shares that it reaches."""
+"""A logon on a connection."""
 
 import asyncio
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from smbquic.auth.credentials import Credentials
@@ -9,32 +9,13 @@ from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client.connection import Connection, Target
 from smbquic.client.stat import ShareEntry
-from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.ntstatus import NtStatus
 from smbquic.pki.channel import server_end_point
 from smbquic.protocol.client import ClientSession, Response
-from smbquic.wire.error import ErrorResponse
-from smbquic.wire.header import Command
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import ShareFlags, TreeConnectRequest, TreeConnectResponse
-from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-
-_NOTHING: frozenset[NtStatus] = frozenset()
-
-
-def check(response: Response, path: str = "", accept: Container[NtStatus] = _NOTHING) -> None:
-    """Raise `StatusError.of` what the server answered, unless it is a success or in `accept`.
-
-    Raises `RemoteProtocolError` for an error that is called a success.
-    """
-    status = response.status
-    if status in accept:
-        return
-    if status.is_error or status.is_warning:
-        raise StatusError.of(status, Command(response.header.command).name, path)
-    if isinstance(response.body, ErrorResponse):
-        raise RemoteProtocolError(f"an error with the status {status.label}")
 
 
 class Session:
@@ -87,11 +68,6 @@ class Session:
                 self._logons += 1
         return await self.connection.compound(bodies, target)
 
-    async def request(self, body: Message, target: Target) -> Response:
-        """One request alone."""
-        [response] = await self.compound([body], target)
-        return response
-
     async def logoff(self) -> None:
         """End the session, and all that was open in it. [MS-SMB2] 2.2.7"""
         check(await self.connection.request(LogoffRequest(), Target(self.state)))
@@ -103,14 +79,18 @@ class Session:
         Raises `DeniedError` where the server does not tell, as most servers don't over QUIC.
         """
         # Imported here: few clients call a service, and its messages are many.
-        from smbquic.client.pipes import list_shares
+        from smbquic.client.pipes import PIPE_SHARE, list_shares
 
-        return await list_shares(self)
+        tree = await self.tree(PIPE_SHARE)
+        try:
+            return await list_shares(tree, self.host)
+        finally:
+            await tree.disconnect()
 
-    async def tree(self, share: str) -> "Tree":
+    async def tree(self, share: str) -> TreeConnect:
         """Connect to a share. Raises `NotFoundError`, `DeniedError`. [MS-SMB2] 2.2.9"""
         path = rf"\\{_unc_host(self.host)}\{share}"
-        response = await self.request(TreeConnectRequest(path), Target(self.state))
+        [response] = await self.compound([TreeConnectRequest(path)], Target(self.state))
         check(response, path)
         body: TreeConnectResponse = response.body
         target = Target(
@@ -118,47 +98,12 @@ class Session:
             response.header.tree_id,
             encrypt=bool(body.share_flags & ShareFlags.ENCRYPT_DATA),
         )
-        tree = Tree(self, share, target, body)
         protocol = self.connection.protocol
         if protocol.must_validate and not self._validated:
-            protocol.check_validation(await self.request(protocol.validate_negotiate(), target))
+            [answer] = await self.compound([protocol.validate_negotiate()], target)
+            protocol.check_validation(answer)
             self._validated = True
-        return tree
-
-
-class Tree:
-    """Access to one share in a session. [MS-SMB2] 3.2.1.4
-
-    `properties` is what the server said about it.
-    """
-
-    def __init__(
-        self, session: Session, name: str, target: Target, properties: TreeConnectResponse
-    ) -> None:
-        self.session = session
-        self.connection = session.connection
-        self.name = name
-        self.target = target
-        self.properties = properties
-
-    async def request(
-        self, body: Message, path: str = "", accept: Container[NtStatus] = _NOTHING
-    ) -> Response:
-        """One request in this tree. Raises `StatusError` for a status not in `accept`.
-
-        `path` is what the error calls it.
-        """
-        response = await self.session.request(body, self.target)
-        check(response, path, accept)
-        return response
-
-    async def compound(self, bodies: Sequence[Message]) -> list[Response]:
-        """Related requests in one message; the caller looks at what became of each."""
-        return await self.session.compound(bodies, self.target)
-
-    async def disconnect(self) -> None:
-        """Give the share up, and close all that is open in it. [MS-SMB2] 2.2.11"""
-        await self.request(TreeDisconnectRequest())
+        return TreeConnect(self.connection, self.compound, share, target, body)
 
 
 def _unc_host(host: str) -> str:

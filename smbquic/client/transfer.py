@@ -9,28 +9,26 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from smbquic.client import requests
 from smbquic.client.file import WINDOW, File, chunk_size, verify_unchanged
+from smbquic.client.files import ShareFiles
 from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
 from smbquic.client.names import join, parent, to_wire
-from smbquic.client.session import check
 from smbquic.client.streams import read_chunks
+from smbquic.client.tree_connect import check
 from smbquic.client.window import each, to_the_end
 from smbquic.errors import NotFoundError, PathError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
+from smbquic.protocol.credits import CREDIT_SIZE
 from smbquic.storage.partial import temporary_name
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateResponse, ShareAccess
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.message import Message
-
-if TYPE_CHECKING:
-    from smbquic.client.share import Share
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +38,14 @@ Progress = Callable[[int, int], None]
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
 
 
-def read_step(share: "Share") -> int:
+def read_step(share: ShareFiles) -> int:
     """Bytes of one READ."""
     negotiated = share.tree.connection.protocol.negotiated
     assert negotiated is not None
     return chunk_size(share.tree, negotiated.max_read_size)
 
 
-def write_step(share: "Share") -> int:
+def write_step(share: ShareFiles) -> int:
     """Bytes of one WRITE."""
     negotiated = share.tree.connection.protocol.negotiated
     assert negotiated is not None
@@ -86,7 +84,7 @@ async def read_exactly(file: File, offset: int, size: int) -> memoryview:
 
 
 async def get(
-    share: "Share",
+    share: ShareFiles,
     path: str,
     target: Path,
     *,
@@ -114,16 +112,38 @@ async def get(
                 await in_thread(Part.store, target, data, modified, written)
                 _Tally(progress, expected).add(expected)
                 return expected
-    async with share.open(path) as file:
-        await _get_open(share, file, target, progress, written)
+    async with _open_and_read(share, path) as (file, head):
+        await _get_open(share, file, head, target, progress, written)
     if expected is None:
         await in_thread(sync_folder, target.parent)
     return file.opened.end_of_file
 
 
+@asynccontextmanager
+async def _open_and_read(share: ShareFiles, path: str) -> AsyncIterator[tuple[File, memoryview]]:
+    """Open a file and read its first bytes in the same message; closes it at the end.
+
+    That is all of a small file. The READ costs one credit, and of an empty file it fails.
+    """
+    size = min(CREDIT_SIZE, read_step(share))
+    opened, reading = await share.tree.compound(
+        [
+            requests.create(to_wire(path), requests.READ, options=_FILE),
+            requests.read(0, size),
+        ]
+    )
+    check(opened, path)
+    async with File(share.tree, path, opened.body) as file:
+        check(reading, path, (NtStatus.END_OF_FILE,))
+        is_empty = reading.status == NtStatus.END_OF_FILE
+        head = memoryview(b"" if is_empty else reading.body.data)
+        yield file, head[: file.opened.end_of_file]
+
+
 async def _get_open(
-    share: "Share",
+    share: ShareFiles,
     file: File,
+    head: memoryview,
     target: Path,
     progress: Progress | None,
     written: WrittenFiles | None,
@@ -141,7 +161,11 @@ async def _get_open(
         tally.add(len(data))
 
     try:
-        await each(range(0, size, step), fetch, limit=_tasks(size, step))
+        if head:
+            await disk.call(part.write_at, 0, head)
+            tally.add(len(head))
+        rest = range(len(head), size, step)
+        await each(rest, fetch, limit=min(WINDOW, len(rest)))
         await file.close_unchanged()
         await in_thread(part.commit, to_unix_ns(file.opened.last_write_time), written)
     except BaseException:
@@ -150,20 +174,23 @@ async def _get_open(
 
 
 async def stream(
-    share: "Share", path: str, *, progress: Progress | None = None
+    share: ShareFiles, path: str, *, progress: Progress | None = None
 ) -> AsyncGenerator[memoryview, None]:
     """See `Share.stream`."""
-    async with share.open(path) as file:
+    async with _open_and_read(share, path) as (file, head):
         size, step = file.opened.end_of_file, read_step(share)
         tally = _Tally(progress, size)
 
         async def fetch(offset: int) -> memoryview:
+            if offset < len(head):
+                return head
             async with share.slots:
                 return await read_exactly(file, offset, min(step, size - offset))
 
+        offsets = [0, *range(len(head), size, step)] if head else range(0, size, step)
         ahead: deque[asyncio.Task[memoryview]] = deque()
         try:
-            for offset in range(0, size, step):
+            for offset in offsets:
                 ahead.append(asyncio.create_task(fetch(offset)))
                 if len(ahead) == WINDOW:
                     data = await ahead[0]
@@ -192,7 +219,7 @@ def _tasks(size: int, step: int) -> int:
 class RemotePart:
     """A file on the share that is written under a temporary name, and then takes its real one."""
 
-    def __init__(self, share: "Share", path: str) -> None:
+    def __init__(self, share: ShareFiles, path: str) -> None:
         if path.endswith(("/", "\\")) or not path:
             raise PathError(f"{path!r} is a folder: say what the file is to be called in it")
         self._share = share
@@ -283,7 +310,9 @@ class RemotePart:
             check(response, self._path)
 
 
-async def put(share: "Share", source: Path, path: str, *, progress: Progress | None = None) -> int:
+async def put(
+    share: ShareFiles, source: Path, path: str, *, progress: Progress | None = None
+) -> int:
     """See `Share.put`."""
     async with share.slots:
         loaded = await in_thread(Source.load, source, write_step(share), undo=_let_go)
@@ -308,7 +337,7 @@ def _let_go(loaded: Source | tuple[bytes, int]) -> None:
         loaded.close()
 
 
-async def put_bytes(share: "Share", data: Buffer, path: str) -> None:
+async def put_bytes(share: ShareFiles, data: Buffer, path: str) -> None:
     """See `Share.write_bytes`."""
     if len(data) <= write_step(share):
         await _put_small(share, data, path, None)
@@ -324,7 +353,7 @@ async def put_bytes(share: "Share", data: Buffer, path: str) -> None:
         raise
 
 
-async def _put_small(share: "Share", data: Buffer, path: str, modified: int | None) -> None:
+async def _put_small(share: ShareFiles, data: Buffer, path: str, modified: int | None) -> None:
     """Two round trips: write it all, then give it its name."""
     middle: list[Message] = []
     if data:
@@ -344,7 +373,9 @@ async def _put_small(share: "Share", data: Buffer, path: str, modified: int | No
         raise
 
 
-async def _put_large(share: "Share", source: Source, path: str, progress: Progress | None) -> None:
+async def _put_large(
+    share: ShareFiles, source: Source, path: str, progress: Progress | None
+) -> None:
     size, step = source.size, write_step(share)
     tally = _Tally(progress, size)
     disk = Disk()
@@ -368,7 +399,7 @@ async def _put_large(share: "Share", source: Source, path: str, progress: Progre
 
 
 async def put_stream(
-    share: "Share", chunks: AsyncIterator[Buffer], path: str, *, progress: Progress | None = None
+    share: ShareFiles, chunks: AsyncIterator[Buffer], path: str, *, progress: Progress | None = None
 ) -> int:
     """See `Share.put_stream`."""
     step = write_step(share)
@@ -411,7 +442,7 @@ async def put_stream(
 
 
 async def copy(
-    share: "Share", path: str, new_path: str, *, progress: Progress | None = None
+    share: ShareFiles, path: str, new_path: str, *, progress: Progress | None = None
 ) -> int:
     """See `Share.copy`."""
     step = min(read_step(share), write_step(share))

@@ -7,9 +7,9 @@ from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import TYPE_CHECKING
 
 from smbquic.client import transfer
+from smbquic.client.files import ShareFiles
 from smbquic.client.jobs import Jobs
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file, sync_folder
 from smbquic.client.names import TargetNames, from_local, join, split_path, to_local
@@ -23,9 +23,6 @@ from smbquic.errors import (
     StatusError,
 )
 from smbquic.storage.partial import is_temporary_name
-
-if TYPE_CHECKING:
-    from smbquic.client.share import Share
 
 CONCURRENCY = 16
 """Files that are under way at once."""
@@ -126,7 +123,7 @@ class _Copy:
 
 
 async def get(
-    share: "Share", path: str, target: Path, *, progress: TreeProgress | None = None
+    share: ShareFiles, path: str, target: Path, *, progress: TreeProgress | None = None
 ) -> TreeResult:
     """See `Share.get_tree`.
 
@@ -172,7 +169,7 @@ def _sync_folders(paths: list[Path]) -> None:
 
 
 async def put(
-    share: "Share", source: Path, path: str, *, progress: TreeProgress | None = None
+    share: ShareFiles, source: Path, path: str, *, progress: TreeProgress | None = None
 ) -> TreeResult:
     """See `Share.put_tree`."""
     copying = _Copy(progress)
@@ -213,7 +210,7 @@ def _list(folder: Path) -> list[tuple[str, os.stat_result]]:
 
 
 async def copy(
-    share: "Share", path: str, new_path: str, *, progress: TreeProgress | None = None
+    share: ShareFiles, path: str, new_path: str, *, progress: TreeProgress | None = None
 ) -> TreeResult:
     """See `Share.copy_tree`."""
     source, target = split_path(path), split_path(new_path)
@@ -248,7 +245,7 @@ async def copy(
     return copying.result
 
 
-async def _scan(share: "Share", path: str, seen: Callable[[str, Stat], None]) -> None:
+async def _scan(share: ShareFiles, path: str, seen: Callable[[str, Stat], None]) -> None:
     """Show every entry below a folder, with its path, in no particular order."""
     jobs = Jobs(CONCURRENCY)
 
@@ -262,7 +259,7 @@ async def _scan(share: "Share", path: str, seen: Callable[[str, Stat], None]) ->
     await jobs.run(partial(folder, path))
 
 
-async def usage(share: "Share", path: str) -> Usage:
+async def usage(share: ShareFiles, path: str) -> Usage:
     """See `Share.usage`."""
     result = Usage()
 
@@ -278,7 +275,7 @@ async def usage(share: "Share", path: str) -> Usage:
     return result
 
 
-async def remove(share: "Share", path: str) -> None:
+async def remove(share: ShareFiles, path: str) -> None:
     """See `Share.rmtree`: the files first, then the folders, the deepest first."""
     if not split_path(path):
         raise PathError("the root of a share cannot be deleted")

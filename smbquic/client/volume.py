@@ -1,8 +1,7 @@
 """The volume behind a share. [MS-FSCC] 2.5"""
 
-from typing import TYPE_CHECKING
-
 from smbquic.client import requests
+from smbquic.client.files import ShareFiles
 from smbquic.client.stat import Volume
 from smbquic.wire.fscc.filesystem_information import (
     FileSystemInformationClass,
@@ -12,13 +11,10 @@ from smbquic.wire.fscc.filesystem_information import (
 )
 from smbquic.wire.query_info import InfoType
 
-if TYPE_CHECKING:
-    from smbquic.client.share import Share
-
 _RESPONSE_SIZE = 1024
 
 
-async def read_volume(share: "Share") -> Volume:
+async def read_volume(share: ShareFiles) -> Volume:
     """See `Share.volume`."""
     classes = FileSystemInformationClass
     _, size, about, kind = await share.once(

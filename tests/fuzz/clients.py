@@ -124,7 +124,7 @@ async def _connect_and_operate(transport: MessageTransport, source: Source, loca
         return
     try:
         session = await sessions.Session.logon(connection, credentials, host="localhost")
-        share = Share(await session.tree("data"))
+        share = Share(session, await session.tree("data"))
         for _ in range(_STEPS):
             if source.exhausted or connection.closed:
                 break

@@ -15,7 +15,8 @@ from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import Connection
 from smbquic.client.dial import client_tls, dial
 from smbquic.client.requests import SHARE_ALL
-from smbquic.client.session import Session, Tree
+from smbquic.client.session import Session
+from smbquic.client.tree_connect import TreeConnect
 from smbquic.client.url import SmbUrl
 from smbquic.errors import SmbError
 from smbquic.options.client import TrustOptions
@@ -52,7 +53,7 @@ class Listening(Connection):
 class Caching:
     """A client with a tree of its own."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: TreeConnect) -> None:
         self.tree = tree
         assert isinstance(tree.connection, Listening)
         self.connection = tree.connection
@@ -60,7 +61,9 @@ class Caching:
     @property
     def session_id(self) -> int:
         """What to name when coming back."""
-        return self.tree.session.state.id
+        session = self.tree.target.session
+        assert session is not None
+        return session.id
 
     async def notice(self) -> Any:
         """The next of what the server sends unasked, or has sent."""

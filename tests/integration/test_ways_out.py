@@ -12,7 +12,7 @@ import pytest
 
 import smbquic
 from smbquic.client import requests
-from smbquic.client.session import Tree
+from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.create import CreateDisposition
@@ -142,7 +142,7 @@ def root(tmp_path: Path, outside: Path) -> Path:
 
 
 @pytest.fixture
-async def tree(root: Path) -> AsyncIterator[Tree]:
+async def share(root: Path) -> AsyncIterator[smbquic.Share]:
     async with (
         smbquic.serve(
             {"data": root}, {"alice": "secret"}, ["tcp://127.0.0.1:0"], server_name="fs"
@@ -152,7 +152,12 @@ async def tree(root: Path) -> AsyncIterator[Tree]:
             password="secret",
         ) as share,
     ):
-        yield share.tree
+        yield share
+
+
+@pytest.fixture
+def tree(share: smbquic.Share) -> TreeConnect:
+    return share.tree
 
 
 def outside_is_as_before(root: Path, outside: Path) -> bool:
@@ -166,7 +171,7 @@ def outside_is_as_before(root: Path, outside: Path) -> bool:
     )
 
 
-async def contents(tree: Tree, name: str) -> bytes | None:
+async def contents(tree: TreeConnect, name: str) -> bytes | None:
     """What a name reads as; None if it cannot be opened or read."""
     answers = await tree.compound(
         [requests.create(name, requests.READ), requests.read(0, 100), requests.close()]
@@ -175,7 +180,9 @@ async def contents(tree: Tree, name: str) -> bytes | None:
 
 
 @pytest.mark.parametrize("name", WAYS)
-async def test_nothing_outside_is_read(tree: Tree, name: str, root: Path, outside: Path) -> None:
+async def test_nothing_outside_is_read(
+    tree: TreeConnect, name: str, root: Path, outside: Path
+) -> None:
     found = await contents(tree, name)
 
     assert found in (None, b"inside")
@@ -183,7 +190,9 @@ async def test_nothing_outside_is_read(tree: Tree, name: str, root: Path, outsid
 
 
 @pytest.mark.parametrize("name", WAYS)
-async def test_nothing_outside_is_written(tree: Tree, name: str, root: Path, outside: Path) -> None:
+async def test_nothing_outside_is_written(
+    tree: TreeConnect, name: str, root: Path, outside: Path
+) -> None:
     for disposition in CreateDisposition:
         await tree.compound(
             [
@@ -199,7 +208,9 @@ async def test_nothing_outside_is_written(tree: Tree, name: str, root: Path, out
 
 
 @pytest.mark.parametrize("name", WAYS)
-async def test_nothing_is_moved_out(tree: Tree, name: str, root: Path, outside: Path) -> None:
+async def test_nothing_is_moved_out(
+    tree: TreeConnect, name: str, root: Path, outside: Path
+) -> None:
     for replace in (False, True):
         await tree.compound(
             [
@@ -222,9 +233,7 @@ def files_within(root: Path) -> list[Path]:
     ]
 
 
-async def test_links_are_not_even_listed(tree: Tree, root: Path) -> None:
-    share = smbquic.Share(tree)
-
+async def test_links_are_not_even_listed(share: smbquic.Share) -> None:
     assert sorted(await share.listdir()) == ["sub"]
     assert await share.listdir("sub") == ["file"]
 
@@ -232,8 +241,8 @@ async def test_links_are_not_even_listed(tree: Tree, root: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["..\\data\\sub\\file", "\\..\\..\\etc\\passwd", "sub\\file", ".."]
 )
-async def test_the_pipes_share_has_no_files(tree: Tree, name: str) -> None:
-    pipes = await tree.session.tree("IPC$")
+async def test_the_pipes_share_has_no_files(share: smbquic.Share, name: str) -> None:
+    pipes = await share.session.tree("IPC$")
 
     with pytest.raises(StatusError):
         await pipes.request(requests.create(name, requests.READ))

@@ -67,7 +67,7 @@ async def connected(
         session = await Session.logon(
             connection, Credentials(smbd.user, PASSWORD), host="localhost"
         )
-        yield Share(await session.tree(name))
+        yield Share(session, await session.tree(name))
         await session.logoff()
     finally:
         await connection.close()

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smbquic.client.connection import Connection, Target
-from smbquic.client.session import Session, Tree
+from smbquic.client.session import Session
 from smbquic.client.share import Share
+from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientConnection
@@ -294,4 +295,5 @@ TREE_CONNECTED = TreeConnectResponse(
 def share_over(connection: Connection) -> Share:
     """A share on a connection, as if it had logged on and connected."""
     session = Session(connection, None, "server")  # type: ignore[arg-type]
-    return Share(Tree(session, "data", Target(None, 5), TREE_CONNECTED))
+    tree = TreeConnect(connection, session.compound, "data", Target(None, 5), TREE_CONNECTED)
+    return Share(session, tree)

@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from smbquic.client.connection import Connection, Target
-from smbquic.client.session import Session, check
+from smbquic.client.session import Session
+from smbquic.client.tree_connect import check
 from smbquic.errors import NotFoundError, RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.echo import EchoRequest

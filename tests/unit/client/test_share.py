@@ -284,7 +284,7 @@ async def test_times_and_attributes(share: Share, server: FakeServer) -> None:
 async def test_properties(share: Share, transport: FakeTransport) -> None:
     assert share.name == "data"
     assert share.peer is transport.peer
-    assert share.session is share.tree.session
+    assert share.session.connection is share.tree.connection
 
 
 async def test_leaving(share: Share, server: FakeServer) -> None:

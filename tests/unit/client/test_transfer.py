@@ -21,6 +21,7 @@ from smbquic.errors import (
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.close import CloseFlags, CloseResponse
 from smbquic.wire.create import CreateDisposition, CreateRequest
+from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import (
     BasicInformation,
     FileInformationClass,
@@ -262,7 +263,30 @@ async def test_an_empty_file_comes_down(share: Share, server: FakeServer, tmp_pa
     serve_content(server, b"")
     await share.get("x", tmp_path / "y")
     assert (tmp_path / "y").read_bytes() == b""
-    assert server.bodies(Command.READ) == []
+    assert server.commands() == ["CREATE", "READ", "CLOSE"]
+
+
+async def test_a_small_file_comes_down_with_the_answer_to_opening_it(
+    share: Share, server: FakeServer, tmp_path: Path
+) -> None:
+    serve_content(server, b"hello")
+    done: list[tuple[int, int]] = []
+    await share.get("x", tmp_path / "y", progress=lambda *state: done.append(state))
+    assert (tmp_path / "y").read_bytes() == b"hello"
+    assert server.commands() == ["CREATE", "READ", "CLOSE"]
+    assert server.bodies(Command.READ)[0].file_id == FileId.RELATED
+    assert done == [(5, 5)]
+
+
+async def test_a_file_whose_first_bytes_cannot_be_read_is_closed(
+    share: Share, server: FakeServer, tmp_path: Path
+) -> None:
+    serve_content(server)
+    server.handlers[Command.READ] = lambda request: (NtStatus.FILE_LOCK_CONFLICT, None)
+    with pytest.raises(StatusError, match=r"READ: x: .*FILE_LOCK_CONFLICT"):
+        await share.get("x", tmp_path / "y")
+    assert names(tmp_path) == []
+    assert server.commands() == ["CREATE", "READ", "CLOSE"]
 
 
 async def test_reads_that_come_short_are_gone_on_with(
@@ -300,7 +324,8 @@ async def test_what_fails_leaves_the_target_as_it_was(
 async def test_a_missing_file_makes_nothing(
     share: Share, server: FakeServer, tmp_path: Path
 ) -> None:
-    server.handlers[Command.CREATE] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
+    for command in (Command.CREATE, Command.READ):
+        server.handlers[command] = lambda request: (NtStatus.OBJECT_NAME_NOT_FOUND, None)
     with pytest.raises(NotFoundError):
         await share.get("x", tmp_path / "y")
     assert names(tmp_path) == []

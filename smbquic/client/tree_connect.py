@@ -1,0 +1,72 @@
+"""A share that a session has connected to."""
+
+from collections.abc import Awaitable, Callable, Container, Sequence
+
+from smbquic.client.connection import Connection, Target
+from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client import Response
+from smbquic.wire.error import ErrorResponse
+from smbquic.wire.header import Command
+from smbquic.wire.message import Message
+from smbquic.wire.tree_connect import TreeConnectResponse
+from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+
+Send = Callable[[Sequence[Message], Target], Awaitable[list[Response]]]
+"""Sends related requests in one message and returns all of their responses."""
+
+_NOTHING: frozenset[NtStatus] = frozenset()
+
+
+def check(response: Response, path: str = "", accept: Container[NtStatus] = _NOTHING) -> None:
+    """Raise `StatusError.of` what the server answered, unless it is a success or in `accept`.
+
+    Raises `RemoteProtocolError` for an error that is called a success.
+    """
+    status = response.status
+    if status in accept:
+        return
+    if status.is_error or status.is_warning:
+        raise StatusError.of(status, Command(response.header.command).name, path)
+    if isinstance(response.body, ErrorResponse):
+        raise RemoteProtocolError(f"an error with the status {status.label}")
+
+
+class TreeConnect:
+    """Access to one share in a session. [MS-SMB2] 3.2.1.4
+
+    `send` is that of the session. `properties` is what the server said about the share.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        send: Send,
+        name: str,
+        target: Target,
+        properties: TreeConnectResponse,
+    ) -> None:
+        self.connection = connection
+        self.name = name
+        self.target = target
+        self.properties = properties
+        self._send = send
+
+    async def request(
+        self, body: Message, path: str = "", accept: Container[NtStatus] = _NOTHING
+    ) -> Response:
+        """Send one request. Raises `StatusError` for a status that is not in `accept`.
+
+        `path` is what the error calls it.
+        """
+        [response] = await self._send([body], self.target)
+        check(response, path, accept)
+        return response
+
+    async def compound(self, bodies: Sequence[Message]) -> list[Response]:
+        """Send related requests in one message; the caller checks each response."""
+        return await self._send(bodies, self.target)
+
+    async def disconnect(self) -> None:
+        """Give the share up, and close all that is open in it. [MS-SMB2] 2.2.11"""
+        await self.request(TreeDisconnectRequest())
