@@ -87,14 +87,16 @@ def _section(context: click.Context, client: dict[str, Records]) -> Iterator[str
         else:
             yield paragraph
     found = _sections(context)
+    is_client = any(each.name == "timeout" for each in context.command.params)
     for heading, records in found.items():
-        if heading not in _CLIENT_HEADINGS:
+        if heading == COMMON or (is_client and heading in _CLIENT_HEADINGS):
+            continue
+        yield ""
+        if heading != OWN:
+            yield f"{heading}:"
             yield ""
-            if heading != OWN:
-                yield f"{heading}:"
-                yield ""
-            yield from _table(("option", ""), records)
-    if CONNECTION not in found:
+        yield from _table(("option", ""), records)
+    if not is_client:
         return
     yield ""
     missing = [

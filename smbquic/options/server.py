@@ -47,7 +47,7 @@ class LogonOptions(Options):
             default="the host's name",
         ),
     ] = None
-    guest: Annotated[bool, Option("Let unknown users in, to read.")] = False
+    guest: Annotated[bool, Option("Let unknown users in, to read.", flag="--guest")] = False
     extended_protection: Annotated[
         bool,
         Option(

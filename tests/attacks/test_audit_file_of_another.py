@@ -11,7 +11,7 @@ import click
 import pytest
 
 from smbquic.cli.privileges import Account, only_roots
-from smbquic.cli.serve import _open
+from smbquic.cli.server_account import open_audit
 from smbquic.observe.audit import RotatingFile
 from smbquic.options.audit import AuditOptions
 
@@ -76,7 +76,7 @@ def place() -> Iterator[Path]:
 
 
 def opened(path: Path) -> None:
-    sink = _open(AuditOptions(file=path), Account.parse("nobody"))
+    sink = open_audit(AuditOptions(file=path), Account.parse("nobody"))
     assert isinstance(sink, RotatingFile)
     sink.close()
 

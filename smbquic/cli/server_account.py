@@ -1,0 +1,58 @@
+"""The account that `smbquic serve` goes on as: what it opens before, and cannot do after."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from smbquic.cli.output import warn
+from smbquic.cli.privileges import Account, is_root, only_roots, unreadable
+from smbquic.observe.audit import RotatingFile, Sink, open_sink
+from smbquic.options.audit import AuditOptions
+
+
+def account_of(name: str | None) -> Account | None:
+    """The account of ``--run-as``; one that cannot be is a usage error."""
+    try:
+        return Account.parse(name) if name else None
+    except ValueError as error:
+        raise click.UsageError(f"--run-as {name}: {error}") from error
+
+
+def open_audit(options: AuditOptions, account: Account | None = None) -> Sink:
+    """Open the audit file, with root's rights only where nobody else can have put it there."""
+    try:
+        if account is None or options.file is None or not is_root():
+            return open_sink(options)
+        try:
+            with account.acting():
+                return open_sink(options)
+        except PermissionError:
+            if not only_roots(options.file.absolute().parent):
+                raise
+        sink = open_sink(options)
+        if isinstance(sink, RotatingFile):
+            sink.own(account.uid, account.gid)
+        return sink
+    except OSError as error:
+        raise click.UsageError(f"{options.file}: cannot be written to: {error.strerror}") from error
+
+
+def drop_privileges(
+    account: Account | None, files: Iterable[Path], audit: AuditOptions | None
+) -> None:
+    """Become the account, and say what will not work as that one; or say that root serves.
+
+    `files` are those that are read again later.
+    """
+    if account is not None:
+        account.become()
+        for path in unreadable(files):
+            warn(f"{account.user} cannot read {path}: changes of it are not taken up")
+        if audit is not None and audit.file is not None:
+            folder = audit.file.absolute().parent
+            if not os.access(folder, os.W_OK | os.X_OK):
+                warn(f"{account.user} cannot write in {folder}: audit files are not rotated")
+    if is_root():
+        warn("files are served as root: add --run-as USER, a user that may use the shares only")

@@ -1,0 +1,91 @@
+"""The certificates of `smbquic serve`: those that were given, or one of a CA of its own."""
+
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smbquic.cli.announcement import outside_address
+from smbquic.cli.output import warn
+from smbquic.errors import PkiError
+from smbquic.options.certificate import IdentityFiles
+from smbquic.pki.access import Rules
+from smbquic.pki.authority import Purpose, general_name
+from smbquic.pki.checks import CertificateError
+from smbquic.pki.container import ders, read_certificates
+from smbquic.pki.directory import PkiDirectory
+from smbquic.pki.private import ensure_private_ca, user_data_directory
+from smbquic.pki.verification import Trust, verify
+
+Given = Mapping[str, Any]
+"""The values of `IdentityFiles` that the command line gave."""
+
+
+def has_certificate(given: Given) -> bool:
+    """Whether the command line speaks of a certificate, and not only of clients'."""
+    return not given.keys().isdisjoint(("certificate", "key", "password_file"))
+
+
+def given_certificate(given: Given) -> tuple[IdentityFiles, Path | None]:
+    """The certificate of the command line, and the CA that has issued it, if that is known."""
+    if "certificate" not in given:
+        raise click.UsageError("--key and --key-password-file are about a certificate: add --cert")
+    _check_rules(given)
+    return IdentityFiles(default=True, **given), authority_beside(given["certificate"])
+
+
+def private_certificate(given: Given, names: Iterable[str]) -> tuple[IdentityFiles, Path]:
+    """A certificate of a private CA, which is made where there is none yet, and that CA's."""
+    _check_rules(given)
+    pki = ensure_private_ca(user_data_directory(), certificate_names(names))
+    server = pki.server
+    files = IdentityFiles(certificate=server.certificate, key=server.key, default=True, **given)
+    return files, pki.ca
+
+
+def _check_rules(given: Given) -> None:
+    about_clients = ("allow", "deny", "client_crl")
+    if "client_ca" not in given and not given.keys().isdisjoint(about_clients):
+        raise click.UsageError("--allow, --deny and --client-crl need --client-ca")
+    try:
+        Rules.parse(given.get("allow", ()), given.get("deny", ()))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def authority_beside(certificate: Path) -> Path | None:
+    """The root of the PKI in whose folder a certificate is, where that has issued it."""
+    root = PkiDirectory(certificate.parent).ca
+    try:
+        verify(ders(read_certificates(certificate)), Purpose.SERVER, Trust.load(root))
+    except (PkiError, CertificateError):
+        return None
+    return root.absolute()
+
+
+def certificate_names(given: Iterable[str]) -> Sequence[str]:
+    """What a certificate made here is for: the names that were given, and the machine's own.
+
+    A machine may call itself what is no DNS name, and then nobody finds it by that.
+    """
+    given = tuple(given)
+    for name in given:
+        if not _is_name(name):
+            raise click.UsageError(f"--name {name}: this is neither a DNS name nor an IP address")
+    machine = {socket.gethostname(), socket.getfqdn()}
+    own = set(filter(_is_name, machine))
+    if not own and not given:
+        called = " or ".join(sorted(machine))
+        warn(f"this machine is called {called}, which is no DNS name: add --name NAME")
+    addresses = map(outside_address, (socket.AF_INET, socket.AF_INET6))
+    return sorted(own.union(given, filter(None, addresses)))
+
+
+def _is_name(name: str) -> bool:
+    try:
+        general_name(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,30 @@
+"""What the command line says over what the configuration file says."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from smbquic.auth.users import UserStore
+from smbquic.config.reader import Configuration
+from smbquic.options.audit import AuditOptions
+from smbquic.options.limits import Limits
+from smbquic.options.model import declared
+from smbquic.options.server import ProgramOptions
+
+
+def merged(base: Configuration, given: Mapping[type, Mapping[str, Any]]) -> Configuration:
+    """A configuration in which what was given counts, by class of options and by name.
+
+    Lists that add to those of the file do. Raises `UsersError` for a file of users that is none.
+    """
+    values = dict(given[ProgramOptions])
+    for name, each in declared(ProgramOptions).items():
+        if each.option.adds and name in values:
+            values[name] = (*getattr(base, name), *values[name])
+    if limits := given[Limits]:
+        values["limits"] = replace(base.limits, **limits)
+    if audit := given[AuditOptions]:
+        values["audit"] = replace(base.audit or AuditOptions(file=None), **audit)
+    if "users_file" in values:
+        values["users"] = UserStore.load(values["users_file"])
+    return replace(base, **values)

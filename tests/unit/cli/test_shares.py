@@ -1,0 +1,36 @@
+"""The shares of `smbquic serve`."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from smbquic.cli.shares import parse_share, share_of
+from smbquic.storage.local import LocalStorage
+
+
+def test_folders_are_shares_of_their_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    monkeypatch.chdir(papers)
+    share = share_of(Path())
+    assert (share.name, share.read_only) == ("papers", False)
+    assert isinstance(share.storage, LocalStorage)
+    share.storage.close()
+
+
+def test_a_folder_whose_name_no_share_can_have(tmp_path: Path) -> None:
+    odd = tmp_path / "a;b"
+    odd.mkdir()
+    for folder in (odd, Path("/")):
+        with pytest.raises(click.UsageError, match="use --share NAME="):
+            share_of(folder)
+
+
+@pytest.mark.parametrize("text", ["data", "=x", "da/ta=.", "IPC$=.", "data=none"])
+def test_shares_that_are_none(text: str) -> None:
+    with pytest.raises(click.UsageError, match=f"^--share {re.escape(text)}: "):
+        parse_share(text)

@@ -1,0 +1,58 @@
+"""The command line over the configuration file."""
+
+from pathlib import Path
+from typing import Any
+
+from smbquic.auth.users import UserStore
+from smbquic.config import Configuration, merged
+from smbquic.options.audit import AuditOptions
+from smbquic.options.limits import Limits
+from smbquic.options.server import ProgramOptions
+
+NOTHING: dict[type, dict[str, Any]] = {ProgramOptions: {}, Limits: {}, AuditOptions: {}}
+
+
+def base() -> Configuration:
+    users = UserStore()
+    users.add("alice", "secret")
+    return Configuration(
+        users=users,
+        listen=("tcp://localhost",),
+        target_names=("router",),
+        limits=Limits(opens=7),
+        audit=AuditOptions(file=Path("audit"), keep=3),
+    )
+
+
+def test_nothing_given_changes_nothing() -> None:
+    before = base()
+    assert merged(before, NOTHING) == before
+
+
+def test_what_is_given_wins_and_some_lists_add() -> None:
+    found = merged(
+        base(),
+        {
+            ProgramOptions: {"listen": ("quic://x",), "target_names": ("x",), "guest": True},
+            Limits: {"drain_seconds": 1.0},
+            AuditOptions: {"file": None},
+        },
+    )
+    assert (found.listen, found.target_names) == (("quic://x",), ("router", "x"))
+    assert found.guest
+    assert (found.limits.opens, found.limits.drain_seconds) == (7, 1.0)
+    assert found.audit == AuditOptions(file=None, keep=3)
+    assert found.users.names() == ["alice"]
+
+
+def test_audit_records_may_be_asked_for_by_the_command_line_alone() -> None:
+    given = {**NOTHING, AuditOptions: {"file": Path("x")}}
+    assert merged(Configuration(users=UserStore()), given).audit == AuditOptions(file=Path("x"))
+
+
+def test_a_file_of_users_takes_the_place_of_those_in_the_configuration(tmp_path: Path) -> None:
+    store = UserStore()
+    store.add("bob", "secret")
+    store.save(tmp_path / "users")
+    given = {**NOTHING, ProgramOptions: {"users_file": tmp_path / "users"}}
+    assert merged(base(), given).users.names() == ["bob"]
