@@ -204,6 +204,20 @@ def test_a_slow_application_from_the_start_does_not_end_the_search() -> None:
     assert one.run(3.0) > 0.85 * 40 * MEGABIT
 
 
+def test_the_rate_after_a_pause_counts_from_its_end() -> None:
+    control = Bbr(max_datagram_size=DATAGRAM)
+    first, *others = (Packet(DATAGRAM, 10.0 if number else 0.0, number) for number in range(11))
+    control.on_packet_sent(packet=first)
+    control.on_rtt_measurement(now=0.1, rtt=0.1)
+    control.on_packet_acked(now=0.1, packet=first)
+    for packet in others:
+        control.on_packet_sent(packet=packet)
+    for packet in others:
+        control.on_packet_acked(now=10.1, packet=packet)
+
+    assert control.bandwidth == pytest.approx(10 * DATAGRAM / 0.1)
+
+
 def test_probe_rtt_sees_a_longer_path() -> None:
     one = sender(rate=20 * MEGABIT, rtt=0.05)
     one.run(5.0)

@@ -15,7 +15,7 @@ from smbquic.errors import EngineError, HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport.base import ClientHello
-from smbquic.transport.quic.engine import CRYPTO_ERROR, Acceptance, DatagramSizes
+from smbquic.transport.quic.engine import CRYPTO_ERROR, Acceptance, DatagramSizes, Ending
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
@@ -710,6 +710,8 @@ def test_abandoning_is_immediate(
     untouched.abandon()
 
     assert untouched.datagrams(1.0) == []
+    for engine in (simulation.client, untouched):
+        assert engine.ending in (None, Ending(1, "", application=False, ours=True))
 
 
 def test_nothing_is_logged_about_a_connection_that_lives_and_ends(
