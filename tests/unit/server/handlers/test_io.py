@@ -11,6 +11,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server import dispatch
 from smbquic.server.overload.batches import BATCH
+from smbquic.server.overload.disk_monitor import SMALL_WRITE
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseRequest
@@ -18,7 +19,9 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.fscc.file_information import FileInformationClass, PositionInformation
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
+from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteFlags, WriteRequest
 
@@ -39,6 +42,21 @@ async def test_what_was_written_is_read(client: Any, root: Path) -> None:
     response = await client.call(ReadRequest(len(payload) + 100, 0, file_id))
     assert response.body.data == bytes(10) + payload
     assert (root / "x").read_bytes() == bytes(10) + payload
+
+
+@pytest.mark.parametrize("size", [1, SMALL_WRITE + 1])
+async def test_reads_and_writes_move_the_position(client: Any, size: int) -> None:
+    file_id = await client.open("x")
+
+    async def position() -> int:
+        information_class = FileInformationClass.FilePositionInformation
+        response = await client.call(QueryInfoRequest(InfoType.FILE, information_class, 8, file_id))
+        return PositionInformation.decode(response.body.buffer).current_byte_offset
+
+    await client.call(WriteRequest(10, file_id, bytes(size)))
+    assert await position() == 10 + size
+    await client.call(ReadRequest(4, 5, file_id))
+    assert await position() == 9
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Extended attributes, as a client uses them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens import extended_attributes
-from smbquic.server.opens.extended_attributes import decode_eas
+from smbquic.server.opens.extended_attributes import MAX_COUNT, decode_eas, store
 from smbquic.storage.local import xattrs
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.create_contexts import CreateContext
@@ -244,3 +245,29 @@ def test_names_keep_their_case() -> None:
     packed = list(extended_attributes.encode_eas([("Comment", b"x")]))
 
     assert packed == [FullEaInformation(b"Comment", b"x")]
+
+
+class StubFile:
+    """A file of any storage, with the attributes that it was given."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def extended_attributes(self) -> list[tuple[str, bytes]]:
+        return list(self.kept.items())
+
+    def set_extended_attributes(self, changes: Sequence[tuple[str, bytes]]) -> None:
+        self.kept.update(changes)
+
+
+def test_a_file_has_as_many_attributes_as_a_list_and_no_more() -> None:
+    file: Any = StubFile()
+    some = [(f"EA{number}", b"v") for number in range(MAX_COUNT - 1)]
+    store(file, some, "SET_INFO")
+    store(file, [("EA0", b"w"), ("LAST", b"v")], "SET_INFO")
+    assert len(file.kept) == MAX_COUNT
+
+    with pytest.raises(StatusError) as caught:
+        store(file, [("MORE", b"v")], "SET_INFO")
+    assert caught.value.status == NtStatus.EA_TOO_LARGE
+    assert len(file.kept) == MAX_COUNT

@@ -200,6 +200,13 @@ def test_a_call_without_a_beginning_ends_it(
     assert association.receive(bind()) == []
 
 
+def test_nothing_is_kept_of_what_follows_an_error(association: Association) -> None:
+    assert association.receive(Response(1, b"").encode() + bytes(1000)) == []
+
+    assert association.failed
+    assert association.held == 0
+
+
 def test_a_call_without_an_end_ends_it(association: Association) -> None:
     bound(association)
     association.receive(Request(2, 0, bytes(5000), 7, flags=PduFlags.FIRST_FRAG).encode())
