@@ -73,6 +73,8 @@ class _MaxFilter:
         self._samples: deque[tuple[int, float]] = deque()
 
     def add(self, round_count: int, value: float) -> None:
+        # A sample that is smaller than a later one can never be the maximum again, so the values
+        # fall from left to right, and the first is the greatest.
         while self._samples and self._samples[-1][1] <= value:
             self._samples.pop()
         self._samples.append((round_count, value))
@@ -155,7 +157,9 @@ class Bbr:
 
     def on_nothing_to_send(self) -> None:
         """The application has no more data now: low rates from here on are not the path's."""
+        # With a full window it is the path that limits, whatever the application has.
         if self.bytes_in_flight < self.congestion_window:
+            # Up to here: once all of that is delivered, samples tell of the path again.
             self._app_limited_until = self._delivered + max(self.bytes_in_flight, 1)
 
     def on_packet_acked(self, *, now: float, packet: SentPacket) -> None:
@@ -190,6 +194,8 @@ class Bbr:
 
     def on_rtt_measurement(self, *, now: float, rtt: float) -> None:
         """A round trip was measured."""
+        # An old minimum may be that of a former path. A new one is measured in PROBE_RTT, where our
+        # own queue is gone; whatever is measured before then replaces it only if it is less.
         expired = now > self._min_rtt_time + RTT_LIFETIME
         if rtt <= self.min_rtt or (expired and self.state is State.PROBE_RTT):
             self.min_rtt = rtt
@@ -209,6 +215,7 @@ class Bbr:
     # --- the model --------------------------------------------------------------------------
 
     def _count_round(self, snapshot: _Snapshot) -> None:
+        # A round trip is over when a packet is acknowledged that was sent after its beginning.
         self._round_start = snapshot.delivered >= self._round_end
         if self._round_start:
             self._round_end = self._delivered
@@ -219,10 +226,13 @@ class Bbr:
         assert packet.sent_time is not None
         send_time = packet.sent_time - snapshot.first_sent_time
         ack_time = now - snapshot.delivered_time
+        # Acknowledgements may come closer together than the packets were sent, and the other way
+        # round; the longer of both cannot make the rate larger than it was.
         interval = max(send_time, ack_time)
         if interval <= 0 or interval < min(self.min_rtt, 1.0) * 0.5:
             return  # acknowledgements that came together make any rate
         rate = (self._delivered - snapshot.delivered) / interval
+        # What the application limited says that the path carries this much at least.
         if rate >= self.bandwidth or not snapshot.app_limited:
             self._bandwidth.add(self._round_count, rate)
 
@@ -253,6 +263,7 @@ class Bbr:
     def _enter_probe_bandwidth(self, now: float) -> None:
         self.state = State.PROBE_BANDWIDTH
         self.window_gain = WINDOW_GAIN
+        # Neither with a probe, so soon after STARTUP, nor with the gain that drains its queue.
         self._cycle, self._cycle_start = 2, now
         self.pacing_gain = PROBE_GAINS[self._cycle]
 
@@ -263,8 +274,10 @@ class Bbr:
             over = full_length and self.bytes_in_flight >= self.target_window(self.pacing_gain) - (
                 3 * self._quantum
             )
+            # An application that sends little would never have so much under way.
             over = over or now - self._cycle_start > 3 * self.min_rtt
         elif self.pacing_gain < 1.0:
+            # The queue of the probe is gone: to go on would leave the path idle.
             over = full_length or self.bytes_in_flight <= self.target_window(1.0)
         else:
             over = full_length
@@ -278,11 +291,13 @@ class Bbr:
             return
         self.state = State.PROBE_RTT
         self.pacing_gain = self.window_gain = 1.0
+        # The path has not become slower: the window is what it was once this is over.
         self._window_before = self.congestion_window
         self._probe_rtt_done = None
 
     def _leave_probe_rtt(self, now: float) -> None:
         if self._probe_rtt_done is None:
+            # The time counts from when so little is under way that no queue of ours is left.
             if self.bytes_in_flight <= MIN_DATAGRAMS * self._max_datagram_size:
                 self._probe_rtt_done = now + max(PROBE_RTT_TIME, min(self.min_rtt, 1.0))
         elif now >= self._probe_rtt_done:
@@ -292,6 +307,7 @@ class Bbr:
 
     def _set_rate(self) -> None:
         rate = self.pacing_gain * self.bandwidth
+        # Before the pipe is full a sample may be low because sending has only begun.
         if rate > 0 and (self._full or rate > self.pacing_rate):
             self.pacing_rate = rate
 
@@ -300,6 +316,7 @@ class Bbr:
             self.congestion_window = MIN_DATAGRAMS * self._max_datagram_size
             return
         target = self.target_window(self.window_gain)
+        # It follows its target by what was acknowledged, and never jumps up to it.
         if self._full:
             self.congestion_window = min(self.congestion_window + acked, target)
         elif self.congestion_window < target or self._round_count < FULL_ROUNDS:

@@ -195,9 +195,11 @@ class AioquicEngine:
     def release(self, count: int) -> bool:
         """See `Engine`."""
         self._granted += count
+        # An eighth of the window at once: a frame for each message would cost more than it gives.
         if self._granted < self._grant_at:
             return False
         self._quic._local_max_data.value += self._granted
+        # Before the client has opened the stream there is none.
         stream = self._quic._streams.get(STREAM)
         if stream is not None:
             stream.max_stream_data_local += self._granted
@@ -254,6 +256,7 @@ class AioquicEngine:
             for path, each in groupby(datagrams, key=itemgetter(1))
         ]
         if self._control is not None and self.unsent == 0:
+            # The library does not tell its congestion controllers; BBR has to know.
             self._control.on_nothing_to_send()
         if self._quic._packet_number >= self._next_key_update:
             self._next_key_update = self._quic._packet_number + KEY_LIFETIME
@@ -273,6 +276,7 @@ class AioquicEngine:
 
     def abandon(self) -> None:
         """See `Engine`."""
+        # Without packet number spaces nothing was received or sent, and there is nothing to end.
         if not self.terminated and self._quic._spaces:
             self.close(INTERNAL_ERROR, "", application=False)
             self._quic._close_end()
@@ -295,6 +299,7 @@ class AioquicEngine:
                     self._ids.issued(event.connection_id)
                 case events.ConnectionIdRetired():
                     self._ids.retired(event.connection_id)
+                # SMB has one stream for all: without either direction nothing can go on.
                 case events.StreamReset() | events.StopSendingReceived():
                     self.close(0, "the stream was reset")
                 case events.StreamDataReceived():

@@ -66,8 +66,11 @@ class ProbingConnection(QuicConnection):
         path = self._network_paths[0]
         moved = path is not self._searched and self._searched is not None
         self._searched = path
+        # A client's first datagram has nothing before it that could have arrived: one timeout is
+        # enough to try a small one.
         patience = 1 if self._state is QuicConnectionState.FIRSTFLIGHT else TIMEOUTS
         is_large = self._max_datagram_size > INTERNET_DATAGRAM
+        # Another path may carry less, and that shows only when a large datagram is lost.
         suspect = moved or (is_large and self._loss._pto_count >= patience)
         if suspect and not self._certain:
             self.mtu.restart()
@@ -130,6 +133,8 @@ class ProbingConnection(QuicConnection):
         if size == self._max_datagram_size:
             return
         self._max_datagram_size = size
+        # Whatever counts in datagrams has to know how large they are now: the pacer its intervals,
+        # congestion control its smallest window and its growth for each round trip.
         cast(Pacer, self._loss._pacer).datagram_size = size
         control: Any = self._loss._cc
         control._max_datagram_size = size
