@@ -60,7 +60,7 @@ def create(
 
 def close(file_id: FileId = FileId.RELATED, *, attributes: bool = False) -> CloseRequest:
     """CLOSE, which asks for what the attributes are then if `attributes`. [MS-SMB2] 2.2.15"""
-    return CloseRequest(file_id, CloseFlags.POSTQUERY_ATTRIB if attributes else 0)
+    return CloseRequest(file_id, flags=CloseFlags.POSTQUERY_ATTRIB if attributes else 0)
 
 
 def read(offset: int, length: int, file_id: FileId = FileId.RELATED) -> ReadRequest:

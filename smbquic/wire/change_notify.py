@@ -1,18 +1,14 @@
 """CHANGE_NOTIFY: waits for changes in a folder. [MS-SMB2] 2.2.35, 2.2.36"""
 
 from dataclasses import dataclass
-from struct import Struct
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from smbquic.wire.cursor import unpack_body
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
+from smbquic.wire.layout import U16, U32, unused
+from smbquic.wire.message import Message, message
 from smbquic.wire.output_response import OutputResponse
-
-_REQUEST = Struct("<HHIQQII")
-_REQUEST_SIZE = 32
 
 
 class ChangeNotifyFlags(Flags):
@@ -38,7 +34,7 @@ class CompletionFilter(Flags):
     FILE_NOTIFY_CHANGE_STREAM_WRITE = 0x00000800
 
 
-@dataclass(slots=True)
+@message(32)
 class ChangeNotifyRequest(Message):
     """SMB2_CHANGE_NOTIFY Request. [MS-SMB2] 2.2.35
 
@@ -46,29 +42,11 @@ class ChangeNotifyRequest(Message):
     """
 
     command: ClassVar[Command] = Command.CHANGE_NOTIFY
-    flags: int
-    output_buffer_length: int
+    flags: U16
+    output_buffer_length: U32
     file_id: FileId
-    completion_filter: int
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, flags, length, persistent, volatile, completion_filter, _ = unpack_body(
-            _REQUEST, message, _REQUEST_SIZE, cls.__name__
-        )
-        return cls(flags, length, FileId(persistent, volatile), completion_filter)
-
-    def encode(self) -> bytes:
-        """The 32 bytes of the body."""
-        return _REQUEST.pack(
-            _REQUEST_SIZE,
-            self.flags,
-            self.output_buffer_length,
-            *self.file_id,
-            self.completion_filter,
-            0,
-        )
+    completion_filter: U32
+    reserved: ClassVar = unused(U32)
 
 
 @dataclass(slots=True)

@@ -1,27 +1,33 @@
 """CREATE: opens and makes files and folders. [MS-SMB2] 2.2.13, 2.2.14"""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
-from struct import Struct
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar
 
 from smbquic.wire.create_contexts import (
     CreateContext,
     decode_create_contexts,
     encode_create_contexts,
 )
-from smbquic.wire.cursor import HEADER_SIZE, padding, part, text, unpack_body, utf16
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
+from smbquic.wire.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Part,
+    Text,
+    length_of,
+    offset_of,
+    unused,
+)
+from smbquic.wire.message import Message, message
 
-_REQUEST = Struct("<HBBIQQIIIIIHHII")
-_REQUEST_SIZE = 57
-_NAME_OFFSET = HEADER_SIZE + _REQUEST.size
-_RESPONSE = Struct("<HBBIQQQQQQIIQQII")
-_RESPONSE_SIZE = 89
-_CONTEXTS_OFFSET = HEADER_SIZE + _RESPONSE.size
+CreateContexts = Annotated[
+    list[CreateContext], Part(decode_create_contexts, encode_create_contexts, "[]", align=8)
+]
 
 
 class OplockLevel(IntEnum):
@@ -104,7 +110,7 @@ class CreateAction(IntEnum):
     FILE_OVERWRITTEN = 0x00000003
 
 
-@dataclass(slots=True)
+@message(57, at_least_one_byte=True)
 class CreateRequest(Message):
     r"""SMB2_CREATE Request. [MS-SMB2] 2.2.13
 
@@ -114,82 +120,25 @@ class CreateRequest(Message):
     """
 
     command: ClassVar[Command] = Command.CREATE
-    requested_oplock_level: int
-    impersonation_level: int
-    desired_access: int
-    file_attributes: int
-    share_access: int
-    create_disposition: int
-    create_options: int
-    name: str
-    contexts: list[CreateContext] = field(default_factory=list)
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        (
-            _,
-            _,
-            oplock_level,
-            impersonation_level,
-            _,
-            _,
-            desired_access,
-            file_attributes,
-            share_access,
-            create_disposition,
-            create_options,
-            name_offset,
-            name_length,
-            contexts_offset,
-            contexts_length,
-        ) = unpack_body(_REQUEST, message, _REQUEST_SIZE, cls.__name__)
-        return cls(
-            oplock_level,
-            impersonation_level,
-            desired_access,
-            file_attributes,
-            share_access,
-            create_disposition,
-            create_options,
-            text(part(message, name_offset, name_length, cls.__name__)),
-            decode_create_contexts(part(message, contexts_offset, contexts_length, cls.__name__))
-            if contexts_length
-            else [],
-        )
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        name = utf16(self.name)
-        gap = contexts = b""
-        offset = 0
-        if self.contexts:
-            contexts = encode_create_contexts(self.contexts)
-            gap = padding(len(name))
-            offset = _NAME_OFFSET + len(name) + len(gap)
-        elif not name:
-            gap = b"\0"  # Buffer has at least one byte.
-        fixed = _REQUEST.pack(
-            _REQUEST_SIZE,
-            0,
-            self.requested_oplock_level,
-            self.impersonation_level,
-            0,
-            0,
-            self.desired_access,
-            self.file_attributes,
-            self.share_access,
-            self.create_disposition,
-            self.create_options,
-            _NAME_OFFSET,
-            len(name),
-            offset,
-            len(contexts),
-        )
-        return b"".join((fixed, name, gap, contexts))
+    security_flags: ClassVar = unused(U8)
+    requested_oplock_level: U8
+    impersonation_level: U32
+    smb_create_flags: ClassVar = unused(U64)
+    reserved: ClassVar = unused(U64)
+    desired_access: U32
+    file_attributes: U32
+    share_access: U32
+    create_disposition: U32
+    create_options: U32
+    name_offset: ClassVar = offset_of("name", U16, always=True)
+    name_length: ClassVar = length_of("name", U16)
+    create_contexts_offset: ClassVar = offset_of("contexts", U32)
+    create_contexts_length: ClassVar = length_of("contexts", U32)
+    name: Text
+    contexts: CreateContexts = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@message(89)
 class CreateResponse(Message):
     """SMB2_CREATE Response. [MS-SMB2] 2.2.14
 
@@ -198,75 +147,18 @@ class CreateResponse(Message):
     """
 
     command: ClassVar[Command] = Command.CREATE
-    oplock_level: int
-    flags: int
-    create_action: int
-    creation_time: int
-    last_access_time: int
-    last_write_time: int
-    change_time: int
-    allocation_size: int
-    end_of_file: int
-    file_attributes: int
+    oplock_level: U8
+    flags: U8
+    create_action: U32
+    creation_time: U64
+    last_access_time: U64
+    last_write_time: U64
+    change_time: U64
+    allocation_size: U64
+    end_of_file: U64
+    file_attributes: U32
+    reserved2: ClassVar = unused(U32)
     file_id: FileId
-    contexts: list[CreateContext] = field(default_factory=list)
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        (
-            _,
-            oplock_level,
-            flags,
-            create_action,
-            creation_time,
-            last_access_time,
-            last_write_time,
-            change_time,
-            allocation_size,
-            end_of_file,
-            file_attributes,
-            _,
-            persistent,
-            volatile,
-            contexts_offset,
-            contexts_length,
-        ) = unpack_body(_RESPONSE, message, _RESPONSE_SIZE, cls.__name__)
-        return cls(
-            oplock_level,
-            flags,
-            create_action,
-            creation_time,
-            last_access_time,
-            last_write_time,
-            change_time,
-            allocation_size,
-            end_of_file,
-            file_attributes,
-            FileId(persistent, volatile),
-            decode_create_contexts(part(message, contexts_offset, contexts_length, cls.__name__))
-            if contexts_length
-            else [],
-        )
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        contexts = encode_create_contexts(self.contexts) if self.contexts else b""
-        fixed = _RESPONSE.pack(
-            _RESPONSE_SIZE,
-            self.oplock_level,
-            self.flags,
-            self.create_action,
-            self.creation_time,
-            self.last_access_time,
-            self.last_write_time,
-            self.change_time,
-            self.allocation_size,
-            self.end_of_file,
-            self.file_attributes,
-            0,
-            *self.file_id,
-            _CONTEXTS_OFFSET if contexts else 0,
-            len(contexts),
-        )
-        return fixed + contexts
+    create_contexts_offset: ClassVar = offset_of("contexts", U32)
+    create_contexts_length: ClassVar = length_of("contexts", U32)
+    contexts: CreateContexts = field(default_factory=list)

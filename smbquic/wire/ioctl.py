@@ -1,31 +1,22 @@
 """IOCTL: everything that has no command of its own. [MS-SMB2] 2.2.31, 2.2.32"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from smbquic.wire.cursor import (
-    HEADER_SIZE,
     Buffer,
     Reader,
     pack_u16_list,
-    padding,
-    part,
     unpack,
-    unpack_body,
 )
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
+from smbquic.wire.layout import U16, U32, Part, Payload, length_of, offset_of, unused
+from smbquic.wire.message import Message, message
 from smbquic.wire.negotiate import Capabilities, SecurityMode
 
-_REQUEST = Struct("<HHIQQIIIIIIII")
-_REQUEST_SIZE = 57
-_INPUT_OFFSET = HEADER_SIZE + _REQUEST.size
-_RESPONSE = Struct("<HHIQQIIIIII")
-_RESPONSE_SIZE = 49
-_RESPONSE_INPUT_OFFSET = HEADER_SIZE + _RESPONSE.size
 _VALIDATE_REQUEST = Struct("<I16sHH")
 _VALIDATE_RESPONSE = Struct("<I16sHH")
 
@@ -36,7 +27,7 @@ class IoctlFlags(Flags):
     IS_FSCTL = 0x00000001
 
 
-@dataclass(slots=True)
+@message(57)
 class IoctlRequest(Message):
     """SMB2_IOCTL Request. [MS-SMB2] 2.2.31
 
@@ -45,60 +36,21 @@ class IoctlRequest(Message):
     """
 
     command: ClassVar[Command] = Command.IOCTL
-    ctl_code: int
+    reserved: ClassVar = unused(U16)
+    ctl_code: U32
     file_id: FileId
-    max_input_response: int = 0
-    max_output_response: int = 0
-    flags: int = 0x00000001
-    input: Buffer = b""
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        (
-            _,
-            _,
-            ctl_code,
-            persistent,
-            volatile,
-            input_offset,
-            input_count,
-            max_input_response,
-            _,
-            _,
-            max_output_response,
-            flags,
-            _,
-        ) = unpack_body(_REQUEST, message, _REQUEST_SIZE, cls.__name__)
-        return cls(
-            ctl_code,
-            FileId(persistent, volatile),
-            max_input_response,
-            max_output_response,
-            flags,
-            part(message, input_offset, input_count, cls.__name__),
-        )
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        fixed = _REQUEST.pack(
-            _REQUEST_SIZE,
-            0,
-            self.ctl_code,
-            *self.file_id,
-            _INPUT_OFFSET,
-            len(self.input),
-            self.max_input_response,
-            0,
-            0,
-            self.max_output_response,
-            self.flags,
-            0,
-        )
-        return b"".join((fixed, self.input))
+    input_offset: ClassVar = offset_of("input", U32, always=True)
+    input_count: ClassVar = length_of("input", U32)
+    max_input_response: U32 = 0
+    output_offset: ClassVar = unused(U32)
+    output_count: ClassVar = unused(U32)
+    max_output_response: U32 = 0
+    flags: U32 = 0x00000001
+    reserved2: ClassVar = unused(U32)
+    input: Payload = b""
 
 
-@dataclass(slots=True)
+@message(49)
 class IoctlResponse(Message):
     """SMB2_IOCTL Response. [MS-SMB2] 2.2.32
 
@@ -106,57 +58,17 @@ class IoctlResponse(Message):
     """
 
     command: ClassVar[Command] = Command.IOCTL
-    ctl_code: int
+    reserved: ClassVar = unused(U16)
+    ctl_code: U32
     file_id: FileId
-    input: Buffer = b""
-    output: Buffer = b""
-    flags: int = 0
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        (
-            _,
-            _,
-            ctl_code,
-            persistent,
-            volatile,
-            input_offset,
-            input_count,
-            output_offset,
-            output_count,
-            flags,
-            _,
-        ) = unpack_body(_RESPONSE, message, _RESPONSE_SIZE, cls.__name__)
-        return cls(
-            ctl_code,
-            FileId(persistent, volatile),
-            part(message, input_offset, input_count, cls.__name__),
-            part(message, output_offset, output_count, cls.__name__),
-            flags,
-        )
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        return b"".join(self.buffers())
-
-    def buffers(self) -> list[Buffer]:
-        """The fixed part with the input, then the output as it is."""
-        gap = padding(len(self.input))
-        output_offset = _RESPONSE_INPUT_OFFSET + len(self.input) + len(gap)
-        fixed = _RESPONSE.pack(
-            _RESPONSE_SIZE,
-            0,
-            self.ctl_code,
-            *self.file_id,
-            _RESPONSE_INPUT_OFFSET,
-            len(self.input),
-            output_offset if self.output else 0,
-            len(self.output),
-            self.flags,
-            0,
-        )
-        return [b"".join((fixed, self.input, gap)), self.output]
+    input_offset: ClassVar = offset_of("input", U32, always=True)
+    input_count: ClassVar = length_of("input", U32)
+    output_offset: ClassVar = offset_of("output", U32)
+    output_count: ClassVar = length_of("output", U32)
+    flags: U32 = field(default=0, kw_only=True)
+    reserved2: ClassVar = unused(U32)
+    input: Payload = b""
+    output: Annotated[Buffer, Part(align=8)] = b""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """Which body belongs to which command."""
 
-from collections.abc import Callable
 from struct import Struct
 
 from smbquic.errors import WireError
@@ -96,15 +95,6 @@ RESPONSES: dict[int, type[Message]] = {
 }
 """The response of each command; for those of OPLOCK_BREAK see `decode_break`."""
 
-_DECODE_REQUEST: dict[int, Callable[[memoryview], Message]] = {
-    **{command: body.decode for command, body in REQUESTS.items()},
-    Command.OPLOCK_BREAK: decode_acknowledgment,
-}
-_DECODE_RESPONSE: dict[int, Callable[[memoryview], Message]] = {
-    **{command: body.decode for command, body in RESPONSES.items()},
-    Command.OPLOCK_BREAK: decode_break,
-}
-
 _STATUS_OFFSET = 8
 _STATUS = Struct("<I")
 _STRUCTURE_SIZE = Struct("<H")
@@ -124,10 +114,12 @@ _NOT_ERRORS = frozenset(
 
 def decode_request(command: int, message: memoryview) -> Message:
     """The body of the request `message`, which starts at its header. Raises `WireError`."""
-    decode = _DECODE_REQUEST.get(command)
-    if decode is None:
+    body = REQUESTS.get(command)
+    if body is None:
         raise WireError(f"there is no request with the command {command:#x}")
-    return decode(message)
+    if body is OplockBreakAcknowledgment:
+        return decode_acknowledgment(message)
+    return body.decode(message)
 
 
 def decode_response(command: int, message: memoryview) -> Message:
@@ -141,7 +133,9 @@ def decode_response(command: int, message: memoryview) -> Message:
         (structure_size,) = unpack(_STRUCTURE_SIZE, message, HEADER_SIZE)
         if structure_size == _ERROR_SIZE:
             return ErrorResponse.decode(message)
-    decode = _DECODE_RESPONSE.get(command)
-    if decode is None:
+    body = RESPONSES.get(command)
+    if body is None:
         raise WireError(f"there is no response with the command {command:#x}")
-    return decode(message)
+    if body is OplockBreakResponse:
+        return decode_break(message)
+    return body.decode(message)

@@ -6,43 +6,30 @@ oplocks and once for leases, and StructureSize tells which it is.
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from smbquic.wire.cursor import HEADER_SIZE, unpack, unpack_body
+from smbquic.wire.cursor import HEADER_SIZE, unpack
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
+from smbquic.wire.layout import U8, U16, U32, U64, Bytes16, unused
+from smbquic.wire.message import Message, message
 
-_OPLOCK = Struct("<HBBIQQ")
-_OPLOCK_SIZE = 24
-_NOTIFICATION = Struct("<HHI16sIIIII")
-_NOTIFICATION_SIZE = 44
-_LEASE = Struct("<HHI16sIQ")
-_LEASE_SIZE = 36
 _STRUCTURE_SIZE = Struct("<H")
 _MESSAGE_ID = Struct("<Q")
 _MESSAGE_ID_OFFSET = 24
 _UNSOLICITED = 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(slots=True)
+@message(24)
 class _OplockBreak(Message):
+    """What the messages about an oplock have in common."""
+
     command: ClassVar[Command] = Command.OPLOCK_BREAK
-    oplock_level: int
+    oplock_level: U8
+    reserved: ClassVar = unused(U8)
+    reserved2: ClassVar = unused(U32)
     file_id: FileId
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, oplock_level, _, _, persistent, volatile = unpack_body(
-            _OPLOCK, message, _OPLOCK_SIZE, cls.__name__
-        )
-        return cls(oplock_level, FileId(persistent, volatile))
-
-    def encode(self) -> bytes:
-        """The 24 bytes of the body."""
-        return _OPLOCK.pack(_OPLOCK_SIZE, self.oplock_level, 0, 0, *self.file_id)
 
 
 @dataclass(slots=True)
@@ -66,7 +53,7 @@ class NotifyBreakLeaseFlags(Flags):
     ACK_REQUIRED = 0x01
 
 
-@dataclass(slots=True)
+@message(44)
 class LeaseBreakNotification(Message):
     """Lease Break Notification. [MS-SMB2] 2.2.23.2
 
@@ -74,50 +61,26 @@ class LeaseBreakNotification(Message):
     """
 
     command: ClassVar[Command] = Command.OPLOCK_BREAK
-    new_epoch: int
-    flags: int
-    lease_key: bytes
-    current_lease_state: int
-    new_lease_state: int
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, new_epoch, flags, lease_key, current, new, *_ = unpack_body(
-            _NOTIFICATION, message, _NOTIFICATION_SIZE, cls.__name__
-        )
-        return cls(new_epoch, flags, lease_key, current, new)
-
-    def encode(self) -> bytes:
-        """The 44 bytes of the body."""
-        return _NOTIFICATION.pack(
-            _NOTIFICATION_SIZE,
-            self.new_epoch,
-            self.flags,
-            self.lease_key,
-            self.current_lease_state,
-            self.new_lease_state,
-            0,
-            0,
-            0,
-        )
+    new_epoch: U16
+    flags: U32
+    lease_key: Bytes16
+    current_lease_state: U32
+    new_lease_state: U32
+    break_reason: ClassVar = unused(U32)
+    access_mask_hint: ClassVar = unused(U32)
+    share_mask_hint: ClassVar = unused(U32)
 
 
-@dataclass(slots=True)
+@message(36)
 class _LeaseBreak(Message):
+    """What a client and a server say of a lease after its break."""
+
     command: ClassVar[Command] = Command.OPLOCK_BREAK
-    lease_key: bytes
-    lease_state: int
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, _, _, lease_key, lease_state, _ = unpack_body(_LEASE, message, _LEASE_SIZE, cls.__name__)
-        return cls(lease_key, lease_state)
-
-    def encode(self) -> bytes:
-        """The 36 bytes of the body."""
-        return _LEASE.pack(_LEASE_SIZE, 0, 0, self.lease_key, self.lease_state, 0)
+    reserved: ClassVar = unused(U16)
+    flags: ClassVar = unused(U32)
+    lease_key: Bytes16
+    lease_state: U32
+    lease_duration: ClassVar = unused(U64)
 
 
 @dataclass(slots=True)
@@ -134,7 +97,7 @@ def decode_acknowledgment(
     message: memoryview,
 ) -> OplockBreakAcknowledgment | LeaseBreakAcknowledgment:
     """What a client sends with OPLOCK_BREAK. Raises `WireError`."""
-    if _structure_size(message) == _LEASE_SIZE:
+    if _structure_size(message) == LeaseBreakAcknowledgment.LAYOUT.structure_size:
         return LeaseBreakAcknowledgment.decode(message)
     return OplockBreakAcknowledgment.decode(message)
 
@@ -147,9 +110,9 @@ def decode_break(
     The message id of the header tells a notification from a response.
     """
     structure_size = _structure_size(message)
-    if structure_size == _NOTIFICATION_SIZE:
+    if structure_size == LeaseBreakNotification.LAYOUT.structure_size:
         return LeaseBreakNotification.decode(message)
-    if structure_size == _LEASE_SIZE:
+    if structure_size == LeaseBreakResponse.LAYOUT.structure_size:
         return LeaseBreakResponse.decode(message)
     (message_id,) = unpack(_MESSAGE_ID, message, _MESSAGE_ID_OFFSET)
     if message_id == _UNSOLICITED:

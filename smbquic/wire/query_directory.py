@@ -1,19 +1,14 @@
 """QUERY_DIRECTORY: what is in a folder. [MS-SMB2] 2.2.33, 2.2.34"""
 
-from dataclasses import dataclass
-from struct import Struct
-from typing import ClassVar, Self
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from smbquic.wire.cursor import HEADER_SIZE, part, text, unpack_body, utf16
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
+from smbquic.wire.layout import U8, U16, U32, Text, length_of, offset_of
+from smbquic.wire.message import Message, message
 from smbquic.wire.output_response import OutputResponse
-
-_REQUEST = Struct("<HBBIQQHHI")
-_REQUEST_SIZE = 33
-_NAME_OFFSET = HEADER_SIZE + _REQUEST.size
 
 
 class QueryDirectoryFlags(Flags):
@@ -25,7 +20,7 @@ class QueryDirectoryFlags(Flags):
     REOPEN = 0x10
 
 
-@dataclass(slots=True)
+@message(33, at_least_one_byte=True)
 class QueryDirectoryRequest(Message):
     """SMB2_QUERY_DIRECTORY Request. [MS-SMB2] 2.2.33
 
@@ -34,50 +29,14 @@ class QueryDirectoryRequest(Message):
     """
 
     command: ClassVar[Command] = Command.QUERY_DIRECTORY
-    file_information_class: int
+    file_information_class: U8
+    flags: U8 = field(default=0, kw_only=True)
+    file_index: U32 = field(default=0, kw_only=True)
     file_id: FileId
-    file_name: str
-    output_buffer_length: int
-    flags: int = 0
-    file_index: int = 0
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        (
-            _,
-            information_class,
-            flags,
-            file_index,
-            persistent,
-            volatile,
-            name_offset,
-            name_length,
-            output_buffer_length,
-        ) = unpack_body(_REQUEST, message, _REQUEST_SIZE, cls.__name__)
-        return cls(
-            information_class,
-            FileId(persistent, volatile),
-            text(part(message, name_offset, name_length, cls.__name__)),
-            output_buffer_length,
-            flags,
-            file_index,
-        )
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        name = utf16(self.file_name)
-        fixed = _REQUEST.pack(
-            _REQUEST_SIZE,
-            self.file_information_class,
-            self.flags,
-            self.file_index,
-            *self.file_id,
-            _NAME_OFFSET if name else 0,
-            len(name),
-            self.output_buffer_length,
-        )
-        return fixed + (name or b"\0")
+    file_name_offset: ClassVar = offset_of("file_name", U16)
+    file_name_length: ClassVar = length_of("file_name", U16)
+    file_name: Text
+    output_buffer_length: U32
 
 
 @dataclass(slots=True)

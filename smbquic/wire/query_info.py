@@ -1,20 +1,15 @@
 """QUERY_INFO: what is known of a file or its volume. [MS-SMB2] 2.2.37, 2.2.38"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from struct import Struct
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from smbquic.wire.cursor import HEADER_SIZE, Buffer, part, unpack_body
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
+from smbquic.wire.layout import U8, U16, U32, Payload, length_of, offset_of, unused
+from smbquic.wire.message import Message, message
 from smbquic.wire.output_response import OutputResponse
-
-_REQUEST = Struct("<HBBIHHIIIQQ")
-_REQUEST_SIZE = 41
-_INPUT_OFFSET = HEADER_SIZE + _REQUEST.size
 
 
 class InfoType(IntEnum):
@@ -34,7 +29,7 @@ class QueryInfoFlags(Flags):
     SL_INDEX_SPECIFIED = 0x00000004
 
 
-@dataclass(slots=True)
+@message(41)
 class QueryInfoRequest(Message):
     """SMB2_QUERY_INFO Request. [MS-SMB2] 2.2.37
 
@@ -45,56 +40,16 @@ class QueryInfoRequest(Message):
     """
 
     command: ClassVar[Command] = Command.QUERY_INFO
-    info_type: int
-    file_info_class: int
-    output_buffer_length: int
+    info_type: U8
+    file_info_class: U8
+    output_buffer_length: U32
+    input_buffer_offset: ClassVar = offset_of("input_buffer", U16)
+    reserved: ClassVar = unused(U16)
+    input_buffer_length: ClassVar = length_of("input_buffer", U32)
+    additional_information: U32 = field(default=0, kw_only=True)
+    flags: U32 = field(default=0, kw_only=True)
     file_id: FileId
-    additional_information: int = 0
-    flags: int = 0
-    input_buffer: Buffer = b""
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        (
-            _,
-            info_type,
-            info_class,
-            output_buffer_length,
-            input_offset,
-            _,
-            input_length,
-            additional_information,
-            flags,
-            persistent,
-            volatile,
-        ) = unpack_body(_REQUEST, message, _REQUEST_SIZE, cls.__name__)
-        return cls(
-            info_type,
-            info_class,
-            output_buffer_length,
-            FileId(persistent, volatile),
-            additional_information,
-            flags,
-            part(message, input_offset, input_length, cls.__name__),
-        )
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        size = len(self.input_buffer)
-        fixed = _REQUEST.pack(
-            _REQUEST_SIZE,
-            self.info_type,
-            self.file_info_class,
-            self.output_buffer_length,
-            _INPUT_OFFSET if size else 0,
-            0,
-            size,
-            self.additional_information,
-            self.flags,
-            *self.file_id,
-        )
-        return b"".join((fixed, self.input_buffer))
+    input_buffer: Payload = b""
 
 
 @dataclass(slots=True)

@@ -1,23 +1,26 @@
 """READ: data out of a file. [MS-SMB2] 2.2.19, 2.2.20"""
 
-from dataclasses import dataclass
+from dataclasses import field
 from enum import IntEnum
-from struct import Struct
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from smbquic.wire.cursor import HEADER_SIZE, Buffer, part, unpack_body
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
+from smbquic.wire.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    Payload,
+    length_of,
+    offset_of,
+    unused,
+)
+from smbquic.wire.message import Message, message
 
-# Both structures say that their Buffer has at least one byte; the x at the end is it.
-_REQUEST = Struct("<HBBIQQQIIIHH")
-_REQUEST_PADDED = Struct("<HBBIQQQIIIHHx")
-_REQUEST_SIZE = 49
-_RESPONSE = Struct("<HBBIII")
-_RESPONSE_SIZE = 17
-_DATA_OFFSET = HEADER_SIZE + _RESPONSE.size
+_DATA_OFFSET = 0x50
+"""Where the data of a response begins, from its header on."""
 
 
 class Channel(IntEnum):
@@ -36,7 +39,7 @@ class ReadFlags(Flags):
     REQUEST_COMPRESSED = 0x02
 
 
-@dataclass(slots=True)
+@message(49, at_least_one_byte=True)
 class ReadRequest(Message):
     """SMB2_READ Request. [MS-SMB2] 2.2.19
 
@@ -45,61 +48,19 @@ class ReadRequest(Message):
     """
 
     command: ClassVar[Command] = Command.READ
-    length: int
-    offset: int
+    padding: U8 = field(default=_DATA_OFFSET, kw_only=True)
+    flags: U8 = field(default=0, kw_only=True)
+    length: U32
+    offset: U64
     file_id: FileId
-    minimum_count: int = 0
-    flags: int = 0
-    padding: int = _DATA_OFFSET
-    channel: int = 0
-    remaining_bytes: int = 0
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        (
-            _,
-            padding,
-            flags,
-            length,
-            offset,
-            persistent,
-            volatile,
-            minimum_count,
-            channel,
-            remaining_bytes,
-            _,
-            _,
-        ) = unpack_body(_REQUEST, message, _REQUEST_SIZE, cls.__name__)
-        return cls(
-            length,
-            offset,
-            FileId(persistent, volatile),
-            minimum_count,
-            flags,
-            padding,
-            channel,
-            remaining_bytes,
-        )
-
-    def encode(self) -> bytes:
-        """The 49 bytes of the body."""
-        return _REQUEST_PADDED.pack(
-            _REQUEST_SIZE,
-            self.padding,
-            self.flags,
-            self.length,
-            self.offset,
-            *self.file_id,
-            self.minimum_count,
-            self.channel,
-            self.remaining_bytes,
-            0,
-            0,
-        )
+    minimum_count: U32 = field(default=0, kw_only=True)
+    channel: U32 = field(default=0, kw_only=True)
+    remaining_bytes: U32 = field(default=0, kw_only=True)
+    read_channel_info_offset: ClassVar = unused(U16)
+    read_channel_info_length: ClassVar = unused(U16)
 
 
-@dataclass(slots=True)
+@message(17, at_least_one_byte=True)
 class ReadResponse(Message):
     """SMB2_READ Response. [MS-SMB2] 2.2.20
 
@@ -107,26 +68,9 @@ class ReadResponse(Message):
     """
 
     command: ClassVar[Command] = Command.READ
-    data: Buffer
-    data_remaining: int = 0
-    flags: int = 0
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, offset, _, length, remaining, flags = unpack_body(
-            _RESPONSE, message, _RESPONSE_SIZE, cls.__name__
-        )
-        return cls(part(message, offset, length, cls.__name__), remaining, flags)
-
-    def encode(self) -> bytes:
-        """The body, with the data copied into it."""
-        return b"".join(self.buffers())
-
-    def buffers(self) -> list[Buffer]:
-        """The fixed part, then the data as it is (one zero byte if there is none)."""
-        data = self.data
-        fixed = _RESPONSE.pack(
-            _RESPONSE_SIZE, _DATA_OFFSET, 0, len(data), self.data_remaining, self.flags
-        )
-        return [fixed, data or b"\0"]
+    data_offset: ClassVar = offset_of("data", U8, always=True)
+    reserved: ClassVar = unused(U8)
+    data_length: ClassVar = length_of("data", U32)
+    data_remaining: U32 = field(default=0, kw_only=True)
+    flags: U32 = field(default=0, kw_only=True)
+    data: Payload

@@ -1,19 +1,13 @@
 """TREE_CONNECT: access to one share. [MS-SMB2] 2.2.9, 2.2.10"""
 
-from dataclasses import dataclass
+from dataclasses import field
 from enum import IntEnum
-from struct import Struct
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar
 
-from smbquic.wire.cursor import HEADER_SIZE, part, text, unpack_body, utf16
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import Message
-
-_REQUEST = Struct("<HHHH")
-_REQUEST_SIZE = 9
-_RESPONSE = Struct("<HBBIII")
-_RESPONSE_SIZE = 16
+from smbquic.wire.layout import U8, U16, U32, Fixed, Text, length_of, offset_of, unused
+from smbquic.wire.message import Message, message
 
 
 class TreeConnectFlags(Flags):
@@ -68,7 +62,7 @@ class ShareCapabilities(Flags):
     REDIRECT_TO_OWNER = 0x00000100
 
 
-@dataclass(slots=True)
+@message(9)
 class TreeConnectRequest(Message):
     r"""SMB2_TREE_CONNECT Request. [MS-SMB2] 2.2.9
 
@@ -76,24 +70,15 @@ class TreeConnectRequest(Message):
     """
 
     command: ClassVar[Command] = Command.TREE_CONNECT
-    path: str
-    flags: TreeConnectFlags = _NO_FLAGS
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, flags, offset, length = unpack_body(_REQUEST, message, _REQUEST_SIZE, cls.__name__)
-        return cls(text(part(message, offset, length, cls.__name__)), TreeConnectFlags(flags))
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        path = utf16(self.path)
-        return (
-            _REQUEST.pack(_REQUEST_SIZE, self.flags, HEADER_SIZE + _REQUEST.size, len(path)) + path
-        )
+    flags: Annotated[TreeConnectFlags, Fixed("H", TreeConnectFlags)] = field(
+        default=_NO_FLAGS, kw_only=True
+    )
+    path_offset: ClassVar = offset_of("path", U16, always=True)
+    path_length: ClassVar = length_of("path", U16)
+    path: Text
 
 
-@dataclass(slots=True)
+@message(16)
 class TreeConnectResponse(Message):
     """SMB2_TREE_CONNECT Response. [MS-SMB2] 2.2.10
 
@@ -101,28 +86,8 @@ class TreeConnectResponse(Message):
     """
 
     command: ClassVar[Command] = Command.TREE_CONNECT
-    share_type: int
-    share_flags: ShareFlags
-    capabilities: ShareCapabilities
-    maximal_access: int
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, share_type, _, share_flags, capabilities, maximal_access = unpack_body(
-            _RESPONSE, message, _RESPONSE_SIZE, cls.__name__
-        )
-        return cls(
-            share_type, ShareFlags(share_flags), ShareCapabilities(capabilities), maximal_access
-        )
-
-    def encode(self) -> bytes:
-        """The 16 bytes of the body."""
-        return _RESPONSE.pack(
-            _RESPONSE_SIZE,
-            self.share_type,
-            0,
-            self.share_flags,
-            self.capabilities,
-            self.maximal_access,
-        )
+    share_type: U8
+    reserved: ClassVar = unused(U8)
+    share_flags: Annotated[ShareFlags, Fixed("I", ShareFlags)]
+    capabilities: Annotated[ShareCapabilities, Fixed("I", ShareCapabilities)]
+    maximal_access: U32

@@ -150,7 +150,9 @@ async def test_access_control_lists_of_64_kib(client: Client, aces: int, status:
     file_id = await client.open("file")
     wanted = descriptor(aces)
     response = await client.call(
-        SetInfoRequest(InfoType.SECURITY, 0, file_id, wanted, SecurityInformation.DACL)
+        SetInfoRequest(
+            InfoType.SECURITY, 0, file_id, wanted, additional_information=SecurityInformation.DACL
+        )
     )
     # The disk may have no room for the longest one that is allowed.
     assert response.status in (status, NtStatus.DISK_FULL, NtStatus.NOT_SUPPORTED)

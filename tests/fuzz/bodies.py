@@ -115,7 +115,9 @@ class Bodies(Payloads):
         path = rf"\\{source.pick(('fs', '127.0.0.1', ''))}\{source.pick(SHARES)}"
         if source.seldom():
             path = self.name()
-        return TreeConnectRequest(path, TreeConnectFlags(source.pick((0, 0, source.below(8)))))
+        return TreeConnectRequest(
+            path, flags=TreeConnectFlags(source.pick((0, 0, source.below(8))))
+        )
 
     def tree_disconnect(self) -> Message:
         """TREE_DISCONNECT."""
@@ -154,7 +156,7 @@ class Bodies(Payloads):
 
     def close(self) -> Message:
         """CLOSE."""
-        return CloseRequest(self.file_id(), self.source.below(3))
+        return CloseRequest(self.file_id(), flags=self.source.below(3))
 
     def flush(self) -> Message:
         """FLUSH."""
@@ -168,8 +170,8 @@ class Bodies(Payloads):
             self.size(),
             offset,
             self.file_id(),
-            self.size(),
-            source.below(3),
+            minimum_count=self.size(),
+            flags=source.below(3),
             channel=source.below(3),
         )
 
@@ -179,7 +181,9 @@ class Bodies(Payloads):
         offset, _ = self.span()
         data = self.rpc() if source.below(3) == 0 else source.short(200)
         offset = offset if source.seldom() else source.number(2)
-        return WriteRequest(offset, self.file_id(), data, source.below(4), source.below(3))
+        return WriteRequest(
+            offset, self.file_id(), data, flags=source.below(4), channel=source.below(3)
+        )
 
     def lock(self) -> Message:
         """LOCK."""
@@ -207,7 +211,7 @@ class Bodies(Payloads):
         pattern = source.pick(_PATTERNS) if source.often() else self.name()
         flags = source.pick((0, 1, 2, 4, 0x10, source.below(256)))
         return QueryDirectoryRequest(
-            kind, self.file_id(), pattern, self.size(), flags, source.edge(4)
+            kind, self.file_id(), pattern, self.size(), flags=flags, file_index=source.edge(4)
         )
 
     def change_notify(self) -> Message:
@@ -228,9 +232,9 @@ class Bodies(Payloads):
             information_class,
             self.size(),
             self.file_id(),
-            source.pick((7, 0xF, 1, source.edge(4))),
-            source.pick((0, 0, 1, 2, 4, 7)),
-            source.pick((b"", b"", names, source.short())),
+            additional_information=source.pick((7, 0xF, 1, source.edge(4))),
+            flags=source.pick((0, 0, 1, 2, 4, 7)),
+            input_buffer=source.pick((b"", b"", names, source.short())),
         )
 
     def set_info(self) -> Message:
@@ -250,7 +254,11 @@ class Bodies(Payloads):
             data = b"".join(source.edge(8).to_bytes(8, "little") for _ in range(5))
             data = data[: source.pick((1, 4, 8, 40, 40))]
         return SetInfoRequest(
-            kind, information_class, self.file_id(), data, source.pick((7, 4, 1, source.edge(4)))
+            kind,
+            information_class,
+            self.file_id(),
+            data,
+            additional_information=source.pick((7, 4, 1, source.edge(4))),
         )
 
     def oplock_break(self) -> Message:

@@ -17,6 +17,8 @@ LIMIT = 64 << 10
 """Bytes of a file."""
 
 _PACKAGE = str(Path(smbquic.__file__).parent)
+_COMPILED = "<smbquic."
+"""How the file of what the package compiles for itself begins."""
 _Arcs = set[tuple[CodeType, int, int]]
 
 
@@ -65,7 +67,7 @@ def _traced(run: Callable[[bytes], None], data: bytes) -> _Arcs:
 
     def enter(frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
+        if not code.co_filename.startswith((_PACKAGE, _COMPILED)):
             return None
         before = 0
 

@@ -35,7 +35,7 @@ from smbquic.wire.rpc.get_info import GetInfoResponse
 from smbquic.wire.rpc.pdu import PduFlags, PduHeader, Request
 from tests.fuzz.samples import returned, sample
 
-_BASES = (EmptyMessage, FixedStructure, GetInfoResponse)
+_BASES = (EmptyMessage, FixedStructure, GetInfoResponse, Message)
 """What others are derived from, and no structure by itself."""
 _SELECTOR = 2
 _NO_HEADER = bytes(HEADER_SIZE)
@@ -317,7 +317,7 @@ def _of_module(module: ModuleType) -> Iterator[Decoder]:
             continue
         full = f"{place}.{name}"
         if inspect.isclass(value):
-            if hasattr(value, "decode") and value not in _BASES and not inspect.isabstract(value):
+            if inspect.ismethod(getattr(value, "decode", None)) and value not in _BASES:
                 yield _ADAPTERS.get(full) or _of_class(full, value)
         elif name.startswith("decode_") and inspect.isfunction(value):
             yield _ADAPTERS.get(full) or _of_function(full, module, value)

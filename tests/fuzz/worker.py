@@ -6,7 +6,9 @@ It goes on after a finding; what it finds, and the inputs that reach something n
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.fuzz.findings import Findings
 
@@ -15,6 +17,14 @@ SECONDS = 30
 MEBIBYTES = 2048
 """How much memory the process may have, at most."""
 MISSING = "atheris is needed for fuzzing (Linux, Python 3.11 to 3.13): pip install --group fuzz"
+
+
+def _declared(message: type[Any]) -> Iterator[type[Any]]:
+    """The messages whose methods are compiled of declarations, which no import shows."""
+    for body in message.__subclasses__():
+        if "LAYOUT" in vars(body):
+            yield body
+        yield from _declared(body)
 
 
 def main() -> None:
@@ -31,9 +41,15 @@ def main() -> None:
         sys.exit(MISSING)
     # The arithmetic of MD4 and RC4 has no decisions worth steps of their own.
     with atheris.instrument_imports(include=["smbquic"], exclude=["smbquic.auth.ntlm.keys"]):
+        from smbquic.wire.message import Message, compile_message
         from tests.fuzz.targets import load
 
         target = load(given.target)
+    for body in _declared(Message):
+        compile_message(body)
+        for method in (body.decode, body.encode, body.buffers):
+            if method.__code__.co_filename.startswith("<smbquic."):
+                atheris.instrument_func(method)
     findings = Findings(given.target, given.folder / "findings")
 
     def try_input(data: bytes) -> None:

@@ -82,10 +82,10 @@ requests = st.one_of(
     creates,
     plain_creates,
     plain_creates,
-    st.builds(CloseRequest, file_ids, u8),
+    st.builds(CloseRequest, file_ids, flags=u8),
     st.builds(FlushRequest, file_ids),
-    st.builds(ReadRequest, small, st.one_of(small, edges), file_ids, small),
-    st.builds(WriteRequest, small, file_ids, blobs, st.integers(0, 3)),
+    st.builds(ReadRequest, small, st.one_of(small, edges), file_ids, minimum_count=small),
+    st.builds(WriteRequest, small, file_ids, blobs, flags=st.integers(0, 3)),
     st.builds(
         LockRequest,
         u32,

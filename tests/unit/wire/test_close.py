@@ -11,7 +11,7 @@ from smbquic.wire.file_id import FileId
 Lay = Callable[..., bytes]
 Frame = Callable[[bytes], memoryview]
 
-REQUEST = CloseRequest(FileId(9, 0xFFFFFFFF00000001), CloseFlags.POSTQUERY_ATTRIB)
+REQUEST = CloseRequest(FileId(9, 0xFFFFFFFF00000001), flags=CloseFlags.POSTQUERY_ATTRIB)
 RESPONSE = CloseResponse(
     CloseFlags.POSTQUERY_ATTRIB,
     127972990708847232,

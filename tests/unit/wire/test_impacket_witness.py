@@ -138,7 +138,7 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
             "CreateContextsLength": 0,
         },
     ),
-    (CloseRequest(FILE_ID, 1), "SMB2Close", {"Flags": 1, "FileID": FILE_ID}),
+    (CloseRequest(FILE_ID, flags=1), "SMB2Close", {"Flags": 1, "FileID": FILE_ID}),
     (
         CloseResponse(1, 1, 2, 3, 4, 4096, 98, 0x20),
         "SMB2Close_Response",
@@ -146,7 +146,7 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     ),
     (FlushRequest(FILE_ID), "SMB2Flush", {"FileID": FILE_ID}),
     (
-        ReadRequest(98, 1 << 33, FILE_ID, 7, padding=80, remaining_bytes=3),
+        ReadRequest(98, 1 << 33, FILE_ID, minimum_count=7, padding=80, remaining_bytes=3),
         "SMB2Read",
         {
             "Padding": 80,
@@ -158,12 +158,12 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        ReadResponse(b"data", 5),
+        ReadResponse(b"data", data_remaining=5),
         "SMB2Read_Response",
         {"DataOffset": 80, "DataLength": 4, "DataRemaining": 5, "Buffer": b"data"},
     ),
     (
-        WriteRequest(1 << 33, FILE_ID, b"data", 1),
+        WriteRequest(1 << 33, FILE_ID, b"data", flags=1),
         "SMB2Write",
         {
             "DataOffset": 112,
@@ -214,7 +214,9 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
         {"Flags": 1, "OutputBufferLength": 4096, "FileID": FILE_ID, "CompletionFilter": 0x17},
     ),
     (
-        QueryInfoRequest(1, 15, 1024, FILE_ID, 7, 1, b"names"),
+        QueryInfoRequest(
+            1, 15, 1024, FILE_ID, additional_information=7, flags=1, input_buffer=b"names"
+        ),
         "SMB2QueryInfo",
         {
             "InfoType": 1,
@@ -229,7 +231,7 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        SetInfoRequest(1, 20, FILE_ID, b"12345678", 4),
+        SetInfoRequest(1, 20, FILE_ID, b"12345678", additional_information=4),
         "SMB2SetInfo",
         {
             "InfoType": 1,

@@ -22,8 +22,8 @@ REQUEST = QueryDirectoryRequest(
     FileId(3, 4),
     "*.txt",
     65536,
-    QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.INDEX_SPECIFIED,
-    7,
+    flags=QueryDirectoryFlags.RESTART_SCANS | QueryDirectoryFlags.INDEX_SPECIFIED,
+    file_index=7,
 )
 
 

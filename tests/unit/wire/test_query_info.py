@@ -18,9 +18,9 @@ REQUEST = QueryInfoRequest(
     FileInformationClass.FileFullEaInformation,
     1024,
     FileId(3, 4),
-    9,
-    QueryInfoFlags.SL_RESTART_SCAN,
-    b"names",
+    additional_information=9,
+    flags=QueryInfoFlags.SL_RESTART_SCAN,
+    input_buffer=b"names",
 )
 
 

@@ -35,8 +35,8 @@ def test_request_with_everything(lay: Lay, frame: Frame) -> None:
         1 << 20,
         1 << 33,
         FILE_ID,
-        3,
-        ReadFlags.READ_UNBUFFERED,
+        minimum_count=3,
+        flags=ReadFlags.READ_UNBUFFERED,
         channel=Channel.RDMA_V1,
         remaining_bytes=7,
     )
@@ -72,7 +72,7 @@ def test_no_data(lay: Lay, frame: Frame) -> None:
 
 def test_data_after_padding(lay: Lay, frame: Frame) -> None:
     body = lay((2, 17), (1, 88), (1, 0), (4, 4), (4, 5), (4, 1), bytes(8), b"data", b"more")
-    assert ReadResponse.decode(frame(body)) == ReadResponse(b"data", 5, 1)
+    assert ReadResponse.decode(frame(body)) == ReadResponse(b"data", data_remaining=5, flags=1)
 
 
 @pytest.mark.parametrize(("offset", "length"), [(80, 5), (16, 4), (84, 1)])
@@ -82,7 +82,9 @@ def test_data_outside(offset: int, length: int, lay: Lay, frame: Frame) -> None:
         ReadResponse.decode(frame(body))
 
 
-@pytest.mark.parametrize("message", [ReadRequest(98, 5, FILE_ID), ReadResponse(b"data", 1, 2)])
+@pytest.mark.parametrize(
+    "message", [ReadRequest(98, 5, FILE_ID), ReadResponse(b"data", data_remaining=1, flags=2)]
+)
 @given(data=st.data())
 def test_any_bytes(
     message: ReadRequest | ReadResponse, data: st.DataObject, fuzz_message: Callable[..., None]

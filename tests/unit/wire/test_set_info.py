@@ -38,7 +38,9 @@ def test_response_of_the_specification(frame: Frame) -> None:
 
 
 def test_additional_information(lay: Lay, frame: Frame) -> None:
-    request = SetInfoRequest(InfoType.SECURITY, 0, FileId(1, 2), b"descriptor", 0x80000004)
+    request = SetInfoRequest(
+        InfoType.SECURITY, 0, FileId(1, 2), b"descriptor", additional_information=0x80000004
+    )
     body = request.encode()
     assert body[12:16] == lay((4, 0x80000004))
     assert SetInfoRequest.decode(frame(body)) == request

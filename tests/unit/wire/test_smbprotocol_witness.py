@@ -175,7 +175,7 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     ),
     (LogoffRequest(), "session.SMB2Logoff", {}),
     (
-        TreeConnectRequest(r"\\server\share", TreeConnectFlags.CLUSTER_RECONNECT),
+        TreeConnectRequest(r"\\server\share", flags=TreeConnectFlags.CLUSTER_RECONNECT),
         "tree.SMB2TreeConnectRequest",
         {"flags": 1, "buffer": r"\\server\share".encode("utf-16-le")},
     ),
@@ -187,7 +187,7 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     (TreeDisconnectRequest(), "tree.SMB2TreeDisconnect", {}),
     (EchoRequest(), "connection.SMB2Echo", {}),
     (
-        CloseRequest(FILE_ID, 1),
+        CloseRequest(FILE_ID, flags=1),
         "open.SMB2CloseRequest",
         {"flags": 1, "file_id": FILE_ID_BYTES},
     ),
@@ -205,7 +205,7 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     (FlushRequest(FILE_ID), "open.SMB2FlushRequest", {"file_id": FILE_ID_BYTES}),
     (FlushResponse(), "open.SMB2FlushResponse", {}),
     (
-        ReadRequest(98, 1 << 33, FILE_ID, 7, 1),
+        ReadRequest(98, 1 << 33, FILE_ID, minimum_count=7, flags=1),
         "open.SMB2ReadRequest",
         {
             "padding": 80,
@@ -217,18 +217,18 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        ReadResponse(b"data", 5),
+        ReadResponse(b"data", data_remaining=5),
         "open.SMB2ReadResponse",
         {"data_offset": 80, "data_remaining": 5, "buffer": b"data"},
     ),
     (
-        WriteRequest(1 << 33, FILE_ID, b"data", 1),
+        WriteRequest(1 << 33, FILE_ID, b"data", flags=1),
         "open.SMB2WriteRequest",
         {"offset": 1 << 33, "file_id": FILE_ID_BYTES, "flags": 1, "buffer": b"data"},
     ),
     (WriteResponse(65536), "open.SMB2WriteResponse", {"count": 65536}),
     (
-        QueryDirectoryRequest(37, FILE_ID, "*.txt", 65536, 0x11, 3),
+        QueryDirectoryRequest(37, FILE_ID, "*.txt", 65536, flags=0x11, file_index=3),
         "open.SMB2QueryDirectoryRequest",
         {
             "file_information_class": 37,
@@ -242,7 +242,9 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     (QueryDirectoryResponse(b"list"), "open.SMB2QueryDirectoryResponse", {"buffer": b"list"}),
     (LockResponse(), "open.SMB2LockResponse", {}),
     (
-        QueryInfoRequest(1, 15, 1024, FILE_ID, 7, 1, b"names"),
+        QueryInfoRequest(
+            1, 15, 1024, FILE_ID, additional_information=7, flags=1, input_buffer=b"names"
+        ),
         "open.SMB2QueryInfoRequest",
         {
             "info_type": 1,
@@ -257,7 +259,7 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     ),
     (QueryInfoResponse(b"info"), "open.SMB2QueryInfoResponse", {"buffer": b"info"}),
     (
-        SetInfoRequest(1, 20, FILE_ID, b"12345678", 4),
+        SetInfoRequest(1, 20, FILE_ID, b"12345678", additional_information=4),
         "open.SMB2SetInfoRequest",
         {
             "info_type": 1,

@@ -17,7 +17,7 @@ from smbquic.wire.tree_connect import (
 Lay = Callable[..., bytes]
 Frame = Callable[[bytes], memoryview]
 
-REQUEST = TreeConnectRequest(r"\\smb2server\share", TreeConnectFlags.CLUSTER_RECONNECT)
+REQUEST = TreeConnectRequest(r"\\smb2server\share", flags=TreeConnectFlags.CLUSTER_RECONNECT)
 RESPONSE = TreeConnectResponse(
     ShareType.DISK,
     ShareFlags.DFS | ShareFlags.NO_CACHING | ShareFlags.ENCRYPT_DATA,
@@ -50,7 +50,7 @@ def test_response_of_the_specification(lay: Lay, frame: Frame) -> None:
 def test_path_behind_an_extension(lay: Lay, frame: Frame) -> None:
     body = lay((2, 9), (2, 4), (2, 88), (2, 10), (4, 40), (2, 0), bytes(10), r"\\a\b")
     request = TreeConnectRequest.decode(frame(body))
-    assert request == TreeConnectRequest(r"\\a\b", TreeConnectFlags.EXTENSION_PRESENT)
+    assert request == TreeConnectRequest(r"\\a\b", flags=TreeConnectFlags.EXTENSION_PRESENT)
 
 
 def test_path_of_odd_size(lay: Lay, frame: Frame) -> None:

@@ -130,7 +130,9 @@ DESCRIPTOR = SecurityDescriptor(
 
 
 def query(info_type: int, information_class: int, additional: int = 0) -> QueryInfoRequest:
-    return QueryInfoRequest(info_type, information_class, 4096, FILE_ID, additional)
+    return QueryInfoRequest(
+        info_type, information_class, 4096, FILE_ID, additional_information=additional
+    )
 
 
 def file_query(information_class: int, answer: bytes) -> tuple[Message, Message]:
@@ -295,7 +297,7 @@ EXCHANGES: list[tuple[Message, Message]] = [
         ),
     ),
     (LeaseBreakAcknowledgment(GUID, 1), LeaseBreakResponse(GUID, 1)),
-    (CloseRequest(FILE_ID, 1), CloseResponse(1, TIME, TIME, TIME, TIME, 4096, 98, 0x20)),
+    (CloseRequest(FILE_ID, flags=1), CloseResponse(1, TIME, TIME, TIME, TIME, 4096, 98, 0x20)),
     (EchoRequest(), EchoResponse()),
     (TreeDisconnectRequest(), TreeDisconnectResponse()),
     (LogoffRequest(), LogoffResponse()),

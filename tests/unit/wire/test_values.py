@@ -61,6 +61,8 @@ DEFAULTS = {
 def test_what_is_not_said_is_zero() -> None:
     found: dict[str, int] = {}
     for module in pkgutil.walk_packages(wire.__path__, "smbquic.wire."):
+        if module.name == "smbquic.wire.layout":  # it describes structures, and has none
+            continue
         for name, each in vars(importlib.import_module(module.name)).items():
             if is_dataclass(each) and isinstance(each, type) and each.__module__ == module.name:
                 for field in fields(each):

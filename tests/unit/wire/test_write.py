@@ -43,7 +43,9 @@ def test_request_with_everything(lay: Lay, frame: Frame) -> None:
         *((2, 49), (2, 112), (4, 4), (8, 1), (8, 25), (8, 0xFFFFFFFF00000005)),
         *((4, 1), (4, 9), (2, 0), (2, 0), (4, 1), b"data"),
     )
-    request = WriteRequest(1, FILE_ID, b"data", WriteFlags.WRITE_THROUGH, 1, 9)
+    request = WriteRequest(
+        1, FILE_ID, b"data", flags=WriteFlags.WRITE_THROUGH, channel=1, remaining_bytes=9
+    )
     assert request.encode() == body
     assert WriteRequest.decode(frame(body)) == request
 
@@ -70,7 +72,10 @@ def test_data_outside(offset: int, length: int, lay: Lay, frame: Frame) -> None:
         WriteRequest.decode(frame(head(lay, offset, length) + b"data"))
 
 
-@pytest.mark.parametrize("message", [WriteRequest(1, FILE_ID, b"data", 1, 2, 3), WriteResponse(7)])
+@pytest.mark.parametrize(
+    "message",
+    [WriteRequest(1, FILE_ID, b"data", flags=1, channel=2, remaining_bytes=3), WriteResponse(7)],
+)
 @given(data=st.data())
 def test_any_bytes(
     message: WriteRequest | WriteResponse, data: st.DataObject, fuzz_message: Callable[..., None]

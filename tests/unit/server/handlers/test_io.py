@@ -80,7 +80,7 @@ async def test_reads_at_the_edges(
 ) -> None:
     (root / "x").write_bytes(bytes(100))
     file_id = await client.open("x")
-    response = await client.call(ReadRequest(length, offset, file_id, minimum))
+    response = await client.call(ReadRequest(length, offset, file_id, minimum_count=minimum))
     if isinstance(expected, NtStatus):
         assert response.status == expected
     else:
@@ -161,7 +161,7 @@ async def test_close_tells_what_became_of_the_file(client: Any) -> None:
     response = await client.create("x")
     file_id = response.body.file_id
     await client.call(WriteRequest(0, file_id, b"content"))
-    told = await client.call(CloseRequest(file_id, CloseFlags.POSTQUERY_ATTRIB))
+    told = await client.call(CloseRequest(file_id, flags=CloseFlags.POSTQUERY_ATTRIB))
     assert told.body.flags == CloseFlags.POSTQUERY_ATTRIB
     assert told.body.end_of_file == 7
     assert told.body.file_attributes == FileAttributes.ARCHIVE

@@ -64,7 +64,9 @@ def query(
     info_type: int = InfoType.FILE,
     parts: int = 0,
 ) -> QueryInfoRequest:
-    return QueryInfoRequest(info_type, information_class, room, file_id, parts)
+    return QueryInfoRequest(
+        info_type, information_class, room, file_id, additional_information=parts
+    )
 
 
 async def ask(client: Any, file_id: FileId, information_class: int, **fields: Any) -> bytes:

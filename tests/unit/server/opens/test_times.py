@@ -89,7 +89,7 @@ async def write_time(client: Any, file_id: FileId) -> int:
 
 
 async def close(client: Any, file_id: FileId) -> CloseResponse:
-    response = await client.call(CloseRequest(file_id, CloseFlags.POSTQUERY_ATTRIB))
+    response = await client.call(CloseRequest(file_id, flags=CloseFlags.POSTQUERY_ATTRIB))
     body: CloseResponse = response.body
     return body
 

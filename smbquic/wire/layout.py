@@ -1,0 +1,176 @@
+"""How a message is declared: its fields once, in the order of the specification.
+
+As the tables of [MS-SMB2] 2.2 show them::
+
+    @message(33, at_least_one_byte=True)
+    class QueryDirectoryRequest(Message):
+        command: ClassVar[Command] = Command.QUERY_DIRECTORY
+        file_information_class: U8
+        flags: U8 = field(default=0, kw_only=True)
+        file_index: U32 = field(default=0, kw_only=True)
+        file_id: FileId
+        file_name_offset: ClassVar = offset_of("file_name", U16)
+        file_name_length: ClassVar = length_of("file_name", U16)
+        output_buffer_length: U32
+        file_name: Text
+
+The type of a field says what is on the wire; where it begins follows from those before it. A class
+variable is on the wire and not in the object: reserved bytes, and where a part of variable size
+is. Those parts come last, in the order in which they are sent.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, get_args, get_origin
+
+from smbquic.wire.cursor import HEADER_SIZE, Buffer, text, utf16
+from smbquic.wire.file_id import FileId
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A field of fixed size: one or more codes of `struct`.
+
+    `decode` makes an object of the value, or of the tuple of several, and `encode` is the
+    expression of what is packed. Without, the value is what the field holds.
+    """
+
+    codes: str
+    decode: Callable[[Any], Any] | None = None
+    encode: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of variable size, to which two fields of the fixed part point.
+
+    `decode` and `encode` make an object of them and back; without, they are a slice of the
+    message, and sent as the buffer that they are. `empty` is the expression of what no bytes are
+    decoded to. They begin at a multiple of `align` bytes.
+    """
+
+    decode: Callable[[memoryview], Any] | None = None
+    encode: Callable[[Any], bytes] | None = None
+    empty: str = "message[:0]"
+    align: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A field that is sent as zeros and not looked at."""
+
+    codes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Where a part begins, from the header of the message on, or how many bytes it has.
+
+    The offset of an empty part is 0, unless `always`.
+    """
+
+    codes: str
+    part: str
+    is_offset: bool
+    always: bool = False
+
+
+U8 = Annotated[int, Fixed("B")]
+U16 = Annotated[int, Fixed("H")]
+U32 = Annotated[int, Fixed("I")]
+U64 = Annotated[int, Fixed("Q")]
+Bytes16 = Annotated[bytes, Fixed("16s")]
+Text = Annotated[str, Part(text, utf16, '""')]
+Bytes = Annotated[bytes, Part(bytes, bytes, 'b""')]
+Payload = Annotated[Buffer, Part()]
+"""Bytes that are copied neither when they are decoded nor when they are sent."""
+
+
+def unused(kind: Any) -> Any:
+    """Declare a field that is sent as zeros and not looked at."""
+    return Reserved(_codes(kind))
+
+
+def offset_of(part: str, kind: Any, *, always: bool = False) -> Any:
+    """Declare the field that says where a part begins; see `Pointer`."""
+    return Pointer(_codes(kind), part, True, always)
+
+
+def length_of(part: str, kind: Any) -> Any:
+    """Declare the field that says how many bytes a part has."""
+    return Pointer(_codes(kind), part, False)
+
+
+_FILE_ID = Fixed("QQ", partial(tuple.__new__, FileId), "*{}")
+"""A `FileId` is its two halves."""
+
+
+def _codes(kind: Any) -> str:
+    marker = _marker(kind)
+    assert isinstance(marker, Fixed)
+    return marker.codes
+
+
+def _marker(annotation: Any) -> Any:
+    """Return what an annotation says of the wire, None if it says nothing."""
+    if annotation is FileId:
+        return _FILE_ID
+    return get_args(annotation)[1] if get_origin(annotation) is Annotated else None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The body of a message on the wire. `fixed` begins behind StructureSize.
+
+    `at_least_one_byte`: where the parts are empty, there is a zero byte in their place.
+    """
+
+    name: str
+    structure_size: int
+    fixed: dict[str, Fixed | Reserved | Pointer]
+    parts: dict[str, Part]
+    at_least_one_byte: bool
+
+    @classmethod
+    def of(cls, declared: type, structure_size: int, *, at_least_one_byte: bool) -> "Layout":
+        """Read the annotations of a class. Raises `TypeError` for what cannot be."""
+        fixed: dict[str, Fixed | Reserved | Pointer] = {}
+        parts: dict[str, Part] = {}
+        for name, annotation in declared.__annotations__.items():
+            marker = _marker(annotation) or vars(declared).get(name)
+            if isinstance(marker, Part):
+                parts[name] = marker
+            elif isinstance(marker, Fixed | Reserved | Pointer):
+                fixed[name] = marker
+        layout = cls(declared.__name__, structure_size, fixed, parts, at_least_one_byte)
+        # An odd size counts the first byte of what follows the fixed part.
+        if layout.size != structure_size & ~1:
+            raise TypeError(f"{layout.name}: the fields have {layout.size} bytes")
+        first = next(iter(parts.values()), None)
+        if first is not None and layout.start % first.align:
+            raise TypeError(f"{layout.name}: the first part cannot begin at {layout.start}")
+        pointed = sorted(each.part for each in fixed.values() if isinstance(each, Pointer))
+        if pointed != sorted([*parts, *parts]):
+            raise TypeError(f"{layout.name}: a part needs an offset and a length")
+        return layout
+
+    @property
+    def packing(self) -> str:
+        """The format of the fixed part for `struct`, StructureSize included."""
+        codes = "".join(
+            f"{struct.calcsize('<' + each.codes)}x" if isinstance(each, Reserved) else each.codes
+            for each in self.fixed.values()
+        )
+        return f"<H{codes}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the fixed part."""
+        return struct.calcsize(self.packing)
+
+    @property
+    def start(self) -> int:
+        """Where the parts begin, from the header of the message on."""
+        return HEADER_SIZE + self.size
