@@ -25,6 +25,7 @@ from smbquic.protocol.credits import CreditPool, credit_charge
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
+from smbquic.protocol.session_state import SessionEvent, SessionState, next_state
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings, EncryptionPolicy
 from smbquic.protocol.transform import OutgoingElement
 from smbquic.wire.cancel import CancelRequest
@@ -80,11 +81,20 @@ class ClientSession:
     preauth: PreauthHash
     previous_session_id: int = 0
     id: int = 0
-    established: bool = False
+    state: SessionState = SessionState.IN_PROGRESS
     protection: Protection | None = None
     signing_required: bool = False
     encrypt_data: bool = False
     guest: bool = False
+
+    @property
+    def established(self) -> bool:
+        """Whether it was logged on once, so that its keys are there; also when it has ended."""
+        return self.state is not SessionState.IN_PROGRESS
+
+    def change(self, event: SessionEvent) -> None:
+        """Go on to the state after `event`."""
+        self.state = next_state(self.state, event)
 
 
 @dataclass(slots=True, eq=False)
@@ -217,6 +227,7 @@ class ClientConnection:
         return SentCompound(message_ids, transform.send(outgoing, encryption, compression))
 
     def _credits_to_ask(self, charge: int) -> int:
+        """Ask for what this request costs, and for what is missing to the number wanted."""
         missing = max(self.settings.credits_wanted - self._pool.available, 0)
         return min(charge + missing, _MAX_CREDIT_REQUEST)
 
@@ -299,12 +310,16 @@ class ClientConnection:
         if not header.is_response:
             raise RemoteProtocolError("a request came from the server")
         if header.message_id == UNSOLICITED:
+            # Only a break means something without a request. Its signature is not verified
+            # ([MS-SMB2] 3.2.5.1.3): all that it does is to make the client give up a cache.
             if header.command != Command.OPLOCK_BREAK:
                 return None
             body = decode_response(header.command, raw)
             return Response(UNSOLICITED, header, NtStatus.SUCCESS, body, raw)
         outstanding = self._outstanding.get(header.message_id)
         if outstanding is None:
+            # A response to what was answered before, as to a request that was cancelled too late,
+            # is left out and grants nothing.
             return None
         if header.command != outstanding.command:
             raise RemoteProtocolError(
@@ -312,9 +327,11 @@ class ClientConnection:
             )
         status = NtStatus.of(header.status)
         pending = status == NtStatus.PENDING and header.is_async
+        # Before anything of it is believed, the credits included.
         self._verify(header, raw, outstanding, encrypted_with, status, pending=pending)
         self._pool.grant(header.credits)
         if pending:
+            # The real response comes under the same message id, and a CANCEL has to name this one.
             outstanding.async_id = header.async_id
             return Response(header.message_id, header, status, None, raw, pending=True)
         del self._outstanding[header.message_id]
@@ -331,14 +348,17 @@ class ClientConnection:
         *,
         pending: bool,
     ) -> None:
-        """[MS-SMB2] 3.2.5.1.1.1, 3.2.5.1.3"""
+        """Raise `SecurityError` unless the response is protected as its session demands.
+
+        [MS-SMB2] 3.2.5.1.1.1, 3.2.5.1.3
+        """
         session = outstanding.session
         if encrypted_with is not None:
             if session is None or session.protection is not encrypted_with:
                 raise SecurityError(
                     "the response is encrypted for another session than its request"
                 )
-            return
+            return  # the cipher has verified it already
         if session is None or not session.established:
             return  # `session_setup_answer` looks at the signature of the final SESSION_SETUP
         if session.encrypt_data and outstanding.command != Command.SESSION_SETUP:
@@ -506,7 +526,7 @@ class ClientConnection:
                 )
         else:
             self._protect(session, flags, response)
-        session.established = True
+        session.change(SessionEvent.LOGGED_ON)
         self._sessions[session.id] = session
 
     def _protect(self, session: ClientSession, flags: SessionFlags, response: Response) -> None:
@@ -541,4 +561,5 @@ class ClientConnection:
 
     def forget(self, session: ClientSession) -> None:
         """The session was logged off, or lost."""
-        self._sessions.pop(session.id, None)
+        if self._sessions.pop(session.id, None) is not None:
+            session.change(SessionEvent.ENDED)

@@ -71,18 +71,23 @@ class CommandWindow:
         Raises `RemoteProtocolError` for an id that was not granted, or was used before.
         """
         end = message_id + charge
+        # Both end the connection, as the specification asks: a client that has lost count cannot
+        # be told so, because a response needs a message id that both ends agree on.
         if message_id < self._low or end > self._high:
             raise RemoteProtocolError(
                 f"message id {message_id} (charge {charge}) is outside of the granted window"
                 f" {self._low} to {self._high - 1}"
             )
         if message_id == self._low and not self._seen:
+            # Most clients use their ids in order, so that this is the way of nearly all requests:
+            # nothing is remembered for them.
             self._low = end
             return
         ids = range(message_id, end)
         if not self._seen.isdisjoint(ids):
             raise RemoteProtocolError(f"message id {message_id} (charge {charge}) was used before")
         self._seen.update(ids)
+        # The window moves on once its lowest id is used, over all that came before their turn.
         while self._low in self._seen:
             self._seen.remove(self._low)
             self._low += 1
@@ -92,8 +97,11 @@ class CommandWindow:
 
         The client is never left without a credit. [MS-SMB2] 3.3.1.2
         """
+        # The span counts, and not what is held: an id that the client leaves out stays in the
+        # window, and every id above it that was used is remembered until it comes.
         granted = min(requested, self.limit - (self._high - self._low))
         if granted <= 0:
+            # A client without any credit could not even ask for one.
             granted = 0 if self.held else 1
         self._high += granted
         return granted

@@ -15,7 +15,8 @@ from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request
-from smbquic.protocol.session import Session, SessionState, SessionTable
+from smbquic.protocol.session import Session, SessionTable
+from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import ServerSettings
 from smbquic.protocol.state import ConnectionState
 from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
@@ -134,11 +135,11 @@ class Logon:
                 self.drop(session)
                 raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
             session.identity = identity
-            session.expired = False
+            session.change(SessionEvent.LOGGED_ON)
             response = SessionSetupResponse(self._session_flags(session), token)
             return SessionSetupOutcome(NtStatus.SUCCESS, response, session, repeated=True)
         session.identity = session.owner = identity
-        if not session.is_strangers:
+        if not session.is_guest_or_anonymous:
             self._state.constrained = False
             self._protect(session, acceptor.session_key)
             request.protection = session.protection
@@ -156,7 +157,7 @@ class Logon:
             self._protect(session, acceptor.session_key)
         session.negotiated = self._state.negotiated
         session.client_guid = self._state.client_guid
-        session.state = SessionState.VALID
+        session.change(SessionEvent.LOGGED_ON)
         return SessionSetupOutcome(
             NtStatus.SUCCESS,
             SessionSetupResponse(self._session_flags(session), token),
@@ -274,7 +275,7 @@ class Logon:
                 refusal = NtStatus.NETWORK_SESSION_EXPIRED
             elif session.id in self._state.sessions:
                 refusal = NtStatus.REQUEST_NOT_ACCEPTED
-            elif session.is_strangers:
+            elif session.is_guest_or_anonymous:
                 refusal = NtStatus.NOT_SUPPORTED
             elif here.encryption_required and not session.encrypt_data:
                 refusal = NtStatus.ACCESS_DENIED  # it was left to QUIC, which is not here

@@ -89,6 +89,7 @@ class Responder:
     def _respond(
         self, request: Request, status: NtStatus, body: list[Buffer]
     ) -> list[Buffer] | None:
+        # Two responses to one message id would end the connection at the client.
         if self._state.outstanding.pop(request.header.message_id, None) is None:
             raise ValueError(f"message {request.header.message_id} was answered before")
         if request.async_id:

@@ -2,44 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from smbquic.auth.identity import Identity
 from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
+from smbquic.protocol.session_state import SessionEvent, SessionState, next_state
 
-
-class SessionState(Enum):
-    """[MS-SMB2] 3.3.1.8, Session.State. A closed session is one that no table knows any more."""
-
-    IN_PROGRESS = auto()
-    VALID = auto()
-    CLOSED = auto()
-
-
-_NOBODY = Identity("", "", anonymous=True)
+_ANONYMOUS = Identity("", "", anonymous=True)
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One logon. `identity` and what follows it are there once `state` is VALID.
+    """One logon. `identity` and what follows it are there once the first logon has succeeded.
 
-    `owner` is whose the first logon was; `identity` differs from that while he is nobody.
-    `acceptor` runs while a logon, or a repeated one, is under way. `protection` is that of the
-    connection that the session began on; `channels` counts the connections that it is bound to.
-    `expired` demands a repeated logon before anything else but putting things away; who counts
-    the time sets it, [MS-SMB2] 3.3.6.3. `encrypts_tree` says that some share of it demands
-    encryption though the session does not.
+    `owner` is whose the first logon was; `identity` differs from that after a repeated logon
+    without a name. `acceptor` runs while a logon, or a repeated one, is under way. `protection` is
+    that of the connection that the session began on; `channels` counts the connections that it is
+    bound to. `encrypts_tree` says that some share of it demands encryption though the session does
+    not.
     """
 
     id: int
     acceptor: Acceptor | None = None
     preauth: PreauthHash = field(default_factory=PreauthHash)
     state: SessionState = SessionState.IN_PROGRESS
-    identity: Identity = _NOBODY
-    owner: Identity = _NOBODY
+    identity: Identity = _ANONYMOUS
+    owner: Identity = _ANONYMOUS
     protection: Protection | None = None
     application_key: bytes = b""
     signing_required: bool = False
@@ -48,18 +38,31 @@ class Session:
     negotiated: Negotiated | None = None
     client_guid: bytes = b""
     channels: int = 1
-    expired: bool = False
     created: float = 0.0
 
     @property
     def is_valid(self) -> bool:
-        """Whether the logon succeeded and was not ended."""
-        return self.state is SessionState.VALID
+        """Whether a logon has succeeded and the session goes on, also when it has expired."""
+        return self.state is SessionState.VALID or self.state is SessionState.EXPIRED
 
     @property
-    def is_strangers(self) -> bool:
-        """Whether nobody has proved whose it is: a guest's, or nobody's."""
+    def expired(self) -> bool:
+        """Whether it has to log on again before it may do more than put its things away."""
+        return self.state is SessionState.EXPIRED
+
+    @property
+    def is_guest_or_anonymous(self) -> bool:
+        """Whether nobody has proved whose it is."""
         return self.identity.guest or self.identity.anonymous
+
+    def expire(self) -> None:
+        """End the time that the logon is good for. [MS-SMB2] 3.3.6.3"""
+        if self.state is SessionState.VALID:  # it may have ended while its timer ran out
+            self.change(SessionEvent.EXPIRED)
+
+    def change(self, event: SessionEvent) -> None:
+        """Go on to the state after `event`."""
+        self.state = next_state(self.state, event)
 
 
 class SessionTable:
@@ -92,5 +95,6 @@ class SessionTable:
 
     def remove(self, session: Session) -> None:
         """Forget a session; it is CLOSED from now on."""
-        session.state = SessionState.CLOSED
+        if session.state is not SessionState.CLOSED:  # another connection may have ended it
+            session.change(SessionEvent.ENDED)
         self._sessions.pop(session.id, None)

@@ -121,7 +121,7 @@ class UserSession:
             self.expiry = asyncio.get_running_loop().call_later(seconds, self._expire)
 
     def _expire(self) -> None:
-        self.session.expired = True
+        self.session.expire()
 
     def _stop_counting(self) -> None:
         if self.expiry is not None:

@@ -9,10 +9,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from smbquic.protocol import session_state
 from smbquic.transport.quic import state as quic
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "states.md"
-TABLES: dict[str, Mapping[Any, Mapping[Any, Enum]]] = {"A QUIC connection": quic.TRANSITIONS}
+TABLES: dict[str, Mapping[Any, Mapping[Any, Enum]]] = {
+    "A QUIC connection": quic.TRANSITIONS,
+    "An SMB session": session_state.TRANSITIONS,
+}
 """The table of each section of the page; the first state of a table is where life begins."""
 
 _BLOCK = re.compile(r"^## (?P<title>.+?)$(?P<text>.*?)^```mermaid\n.*?^```$", re.M | re.S)

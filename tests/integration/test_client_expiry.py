@@ -44,7 +44,7 @@ async def share(serving: smbquic.Serving) -> AsyncIterator[smbquic.Share]:
 def expire(serving: smbquic.Serving) -> int:
     """Has the one session expire; its id."""
     [session] = serving.server.sessions.values()
-    session.session.expired = True
+    session.session.expire()
     return session.session.id
 
 

@@ -13,6 +13,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession
 from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.session_state import SessionEvent
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Header
 from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
@@ -78,7 +79,7 @@ class Binding:
         signer = Signer(negotiated.signing_algorithm, key)
         assert self.original.protection is not None
         self.session.protection = self.original.protection.for_channel(signer)
-        self.session.established = True
+        self.session.change(SessionEvent.LOGGED_ON)
         self.second.client._sessions[self.session.id] = self.session
 
 
@@ -243,7 +244,7 @@ def test_not_more_than_windows_lets(bind: Callable, channels: int) -> None:
 def test_not_once_it_has_expired(bind: Callable) -> None:
     first, binding = bind()
     [session] = first.server.sessions.values()
-    session.expired = True
+    session.expire()
     assert refused(binding) == NtStatus.NETWORK_SESSION_EXPIRED
 
 

@@ -15,7 +15,7 @@ from smbquic.errors import (
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession
 from smbquic.protocol.protection import Protection
-from smbquic.protocol.session import SessionState
+from smbquic.protocol.session_state import SessionState
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
@@ -335,7 +335,7 @@ class TestLogon:
 
     def test_an_expired_session_only_puts_things_away(self, make_session: Callable) -> None:
         pair, session = make_session()
-        pair.server.sessions[session.id].expired = True
+        pair.server.sessions[session.id].expire()
         file_id = FileId(1, 1)
         unlock = LockElement(0, 1, LockFlags.UNLOCK)
         for body, failure in [
@@ -352,7 +352,7 @@ class TestLogon:
 
     def test_logging_on_again_revives_it(self, make_session: Callable) -> None:
         pair, session = make_session()
-        pair.server.sessions[session.id].expired = True
+        pair.server.sessions[session.id].expire()
         for token in (b"hello", b"secret"):
             request = pair.ask(setup(token), session)
             outcome = pair.server.session_setup(request, now=2.0)

@@ -62,7 +62,7 @@ def _check_encryption(context: Context, path: str) -> None:
     """
     negotiated = context.connection.protocol.negotiated
     assert negotiated is not None
-    if negotiated.cipher is None or context.session.session.is_strangers:
+    if negotiated.cipher is None or context.session.session.is_guest_or_anonymous:
         raise StatusError(NtStatus.ACCESS_DENIED, "TREE_CONNECT", path)
 
 

@@ -15,6 +15,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.client import ClientConnection, ClientSession, Response
 from smbquic.protocol.message import UNSOLICITED
+from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.protocol.transform import OutgoingElement
 from smbquic.server.server import CAPABILITIES, Server, Share
@@ -285,7 +286,7 @@ class Client:
             )
             signer = Signer(negotiated.signing_algorithm, key)
             session.protection = original.protection.for_channel(signer)
-            session.established = True
+            session.change(SessionEvent.LOGGED_ON)
             session.encrypt_data = original.encrypt_data
             self.protocol._sessions[session.id] = session
             self.session, self.tree_id = session, other.tree_id

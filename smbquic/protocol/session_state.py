@@ -1,0 +1,64 @@
+"""The life of an SMB session, as a table of states and events, the same at both ends.
+
+[MS-SMB2] 3.3.1.8, Session.State:
+
+- `IN_PROGRESS` is the first logon: the keys are not there yet, so nothing is signed or encrypted
+  with them, and a server answers nothing but SESSION_SETUP;
+- in `VALID` a server answers everything that the user may do;
+- in `EXPIRED` it lets the client put its things away and log on again, and refuses the rest. Only
+  servers count the time: a client is told, and logs on again in a session that is VALID for it;
+- `CLOSED` is a session that no table knows any more. A server's connections may still hold it, when
+  another connection has ended it: what comes for it then is for no session.
+
+A repeated logon changes neither the keys nor, while it is under way, the state: whoever is logged
+on stays so until the new logon succeeds, or fails and ends the session.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+
+from smbquic.errors import LocalProtocolError
+
+
+class SessionState(Enum):
+    """Where in its life a session is."""
+
+    IN_PROGRESS = auto()
+    VALID = auto()
+    EXPIRED = auto()
+    CLOSED = auto()
+
+
+class SessionEvent(Enum):
+    """What changes the state of a session."""
+
+    LOGGED_ON = "a logon succeeds"
+    EXPIRED = "the time that a logon is good for is over"
+    ENDED = "it is logged off or replaced, a logon fails, or its last connection ends"
+
+
+TRANSITIONS: Mapping[SessionState, Mapping[SessionEvent, SessionState]] = {
+    SessionState.IN_PROGRESS: {
+        SessionEvent.LOGGED_ON: SessionState.VALID,
+        SessionEvent.ENDED: SessionState.CLOSED,
+    },
+    SessionState.VALID: {
+        SessionEvent.LOGGED_ON: SessionState.VALID,
+        SessionEvent.EXPIRED: SessionState.EXPIRED,
+        SessionEvent.ENDED: SessionState.CLOSED,
+    },
+    SessionState.EXPIRED: {
+        SessionEvent.LOGGED_ON: SessionState.VALID,
+        SessionEvent.ENDED: SessionState.CLOSED,
+    },
+    SessionState.CLOSED: {},
+}
+
+
+def next_state(state: SessionState, event: SessionEvent) -> SessionState:
+    """Return the state after `event`. Raises `LocalProtocolError` where it cannot happen."""
+    try:
+        return TRANSITIONS[state][event]
+    except KeyError as error:
+        reason = f"{event.name} cannot happen to a session in {state.name}"
+        raise LocalProtocolError(reason) from error
