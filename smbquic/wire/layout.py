@@ -20,7 +20,7 @@ is. Those parts come last, in the order in which they are sent.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
@@ -81,16 +81,19 @@ U8 = Annotated[int, Fixed("B")]
 U16 = Annotated[int, Fixed("H")]
 U32 = Annotated[int, Fixed("I")]
 U64 = Annotated[int, Fixed("Q")]
+S64 = Annotated[int, Fixed("q")]
+Bool = Annotated[bool, Fixed("?")]
 Bytes16 = Annotated[bytes, Fixed("16s")]
+Bytes48 = Annotated[bytes, Fixed("48s")]
 Text = Annotated[str, Part(text, utf16, '""')]
 Bytes = Annotated[bytes, Part(bytes, bytes, 'b""')]
 Payload = Annotated[Buffer, Part()]
 """Bytes that are copied neither when they are decoded nor when they are sent."""
 
 
-def unused(kind: Any) -> Any:
-    """Declare a field that is sent as zeros and not looked at."""
-    return Reserved(_codes(kind))
+def unused(kind: Any, count: int = 1) -> Any:
+    """Declare a field, or several in a row, that is sent as zeros and not looked at."""
+    return Reserved(_codes(kind) * count)
 
 
 def offset_of(part: str, kind: Any, *, always: bool = False) -> Any:
@@ -120,6 +123,24 @@ def _marker(annotation: Any) -> Any:
     return get_args(annotation)[1] if get_origin(annotation) is Annotated else None
 
 
+def declared_fields(declared: type) -> dict[str, Fixed | Reserved | Pointer | Part]:
+    """Return what the annotations of a class say is on the wire, in their order."""
+    found: dict[str, Fixed | Reserved | Pointer | Part] = {}
+    for name, annotation in declared.__annotations__.items():
+        marker = _marker(annotation) or vars(declared).get(name)
+        if isinstance(marker, Fixed | Reserved | Pointer | Part):
+            found[name] = marker
+    return found
+
+
+def packed_codes(fixed: Iterable[Fixed | Reserved | Pointer]) -> str:
+    """Return the codes of `struct` for fields, with pad bytes for what is reserved."""
+    return "".join(
+        f"{struct.calcsize('<' + each.codes)}x" if isinstance(each, Reserved) else each.codes
+        for each in fixed
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The body of a message on the wire. `fixed` begins behind StructureSize.
@@ -136,14 +157,9 @@ class Layout:
     @classmethod
     def of(cls, declared: type, structure_size: int, *, at_least_one_byte: bool) -> "Layout":
         """Read the annotations of a class. Raises `TypeError` for what cannot be."""
-        fixed: dict[str, Fixed | Reserved | Pointer] = {}
-        parts: dict[str, Part] = {}
-        for name, annotation in declared.__annotations__.items():
-            marker = _marker(annotation) or vars(declared).get(name)
-            if isinstance(marker, Part):
-                parts[name] = marker
-            elif isinstance(marker, Fixed | Reserved | Pointer):
-                fixed[name] = marker
+        markers = declared_fields(declared)
+        fixed = {name: marker for name, marker in markers.items() if not isinstance(marker, Part)}
+        parts = {name: marker for name, marker in markers.items() if isinstance(marker, Part)}
         layout = cls(declared.__name__, structure_size, fixed, parts, at_least_one_byte)
         # An odd size counts the first byte of what follows the fixed part.
         if layout.size != structure_size & ~1:
@@ -159,11 +175,7 @@ class Layout:
     @property
     def packing(self) -> str:
         """The format of the fixed part for `struct`, StructureSize included."""
-        codes = "".join(
-            f"{struct.calcsize('<' + each.codes)}x" if isinstance(each, Reserved) else each.codes
-            for each in self.fixed.values()
-        )
-        return f"<H{codes}"
+        return f"<H{packed_codes(self.fixed.values())}"
 
     @property
     def size(self) -> int:

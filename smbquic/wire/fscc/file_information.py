@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from smbquic.wire.cursor import Buffer, Reader, unpack, utf16
 from smbquic.wire.flags import Flags
 from smbquic.wire.fscc.fixed import FixedStructure
+from smbquic.wire.layout import S64, U8, U16, U32, U64, Bool, unused
 
 
 class FileInformationClass(IntEnum):
@@ -72,15 +73,7 @@ class FileInformationClass(IntEnum):
     FileIdAllExtdBothDirectoryInformation = 81
 
 
-_BASIC = Struct("<qqqqI4x")
-_STANDARD = Struct("<qqI??2x")
 _U32 = Struct("<I")
-_U64 = Struct("<Q")
-_S64 = Struct("<q")
-_BOOLEAN = Struct("<?")
-_NETWORK_OPEN = Struct("<QQQQqqI4x")
-_ATTRIBUTE_TAG = Struct("<II")
-_COMPRESSION = Struct("<qHBBB3x")
 _ID = Struct("<Q16s")
 _RENAME = Struct("<?7xQI")
 _RENAME_EX = Struct("<I4xQI")
@@ -95,80 +88,66 @@ class BasicInformation(FixedStructure):
     `file_attributes` compares with `FileAttributes`, 0 leaves them.
     """
 
-    layout: ClassVar[Struct] = _BASIC
-    SIZE: ClassVar[int] = _BASIC.size
-    creation_time: int = 0
-    last_access_time: int = 0
-    last_write_time: int = 0
-    change_time: int = 0
-    file_attributes: int = 0
+    creation_time: S64 = 0
+    last_access_time: S64 = 0
+    last_write_time: S64 = 0
+    change_time: S64 = 0
+    file_attributes: U32 = 0
+    reserved: ClassVar = unused(U32)
 
 
 @dataclass(slots=True)
 class StandardInformation(FixedStructure):
     """FILE_STANDARD_INFORMATION; sizes in bytes. [MS-FSCC] 2.4.47"""
 
-    layout: ClassVar[Struct] = _STANDARD
-    SIZE: ClassVar[int] = _STANDARD.size
-    allocation_size: int
-    end_of_file: int
-    number_of_links: int
-    delete_pending: bool
-    directory: bool
+    allocation_size: S64
+    end_of_file: S64
+    number_of_links: U32
+    delete_pending: Bool
+    directory: Bool
+    reserved: ClassVar = unused(U16)
 
 
 @dataclass(slots=True)
 class InternalInformation(FixedStructure):
     """FILE_INTERNAL_INFORMATION: the 64-bit file id. [MS-FSCC] 2.4.27"""
 
-    layout: ClassVar[Struct] = _U64
-    SIZE: ClassVar[int] = _U64.size
-    index_number: int
+    index_number: U64
 
 
 @dataclass(slots=True)
 class EaInformation(FixedStructure):
     """FILE_EA_INFORMATION: bytes of extended attributes. [MS-FSCC] 2.4.13"""
 
-    layout: ClassVar[Struct] = _U32
-    SIZE: ClassVar[int] = _U32.size
-    ea_size: int
+    ea_size: U32
 
 
 @dataclass(slots=True)
 class AccessInformation(FixedStructure):
     """FILE_ACCESS_INFORMATION; compares with `AccessMask`. [MS-FSCC] 2.4.1"""
 
-    layout: ClassVar[Struct] = _U32
-    SIZE: ClassVar[int] = _U32.size
-    access_flags: int
+    access_flags: U32
 
 
 @dataclass(slots=True)
 class PositionInformation(FixedStructure):
     """FILE_POSITION_INFORMATION; signed, and valid from 0 on. [MS-FSCC] 2.4.40"""
 
-    layout: ClassVar[Struct] = _S64
-    SIZE: ClassVar[int] = _S64.size
-    current_byte_offset: int
+    current_byte_offset: S64
 
 
 @dataclass(slots=True)
 class ModeInformation(FixedStructure):
     """FILE_MODE_INFORMATION; compares with `CreateOptions`. [MS-FSCC] 2.4.31"""
 
-    layout: ClassVar[Struct] = _U32
-    SIZE: ClassVar[int] = _U32.size
-    mode: int
+    mode: U32
 
 
 @dataclass(slots=True)
 class AlignmentInformation(FixedStructure):
     """FILE_ALIGNMENT_INFORMATION: the alignment minus one. [MS-FSCC] 2.4.3"""
 
-    layout: ClassVar[Struct] = _U32
-    SIZE: ClassVar[int] = _U32.size
-    alignment_requirement: int
+    alignment_requirement: U32
 
 
 @dataclass(slots=True)
@@ -244,38 +223,34 @@ class AllInformation:
 class NetworkOpenInformation(FixedStructure):
     """FILE_NETWORK_OPEN_INFORMATION; FILETIMEs and bytes. [MS-FSCC] 2.4.34"""
 
-    layout: ClassVar[Struct] = _NETWORK_OPEN
-    SIZE: ClassVar[int] = _NETWORK_OPEN.size
-    creation_time: int
-    last_access_time: int
-    last_write_time: int
-    change_time: int
-    allocation_size: int
-    end_of_file: int
-    file_attributes: int
+    creation_time: U64
+    last_access_time: U64
+    last_write_time: U64
+    change_time: U64
+    allocation_size: S64
+    end_of_file: S64
+    file_attributes: U32
+    reserved: ClassVar = unused(U32)
 
 
 @dataclass(slots=True)
 class AttributeTagInformation(FixedStructure):
     """FILE_ATTRIBUTE_TAG_INFORMATION. [MS-FSCC] 2.4.6"""
 
-    layout: ClassVar[Struct] = _ATTRIBUTE_TAG
-    SIZE: ClassVar[int] = _ATTRIBUTE_TAG.size
-    file_attributes: int
-    reparse_tag: int
+    file_attributes: U32
+    reparse_tag: U32
 
 
 @dataclass(slots=True)
 class CompressionInformation(FixedStructure):
     """FILE_COMPRESSION_INFORMATION. [MS-FSCC] 2.4.9"""
 
-    layout: ClassVar[Struct] = _COMPRESSION
-    SIZE: ClassVar[int] = _COMPRESSION.size
-    compressed_file_size: int
-    compression_format: int = 0
-    compression_unit_shift: int = 0
-    chunk_shift: int = 0
-    cluster_shift: int = 0
+    compressed_file_size: S64
+    compression_format: U16 = 0
+    compression_unit_shift: U8 = 0
+    chunk_shift: U8 = 0
+    cluster_shift: U8 = 0
+    reserved: ClassVar = unused(U8, 3)
 
 
 @dataclass(slots=True)
@@ -301,36 +276,28 @@ class IdInformation:
 class EndOfFileInformation(FixedStructure):
     """FILE_END_OF_FILE_INFORMATION; signed, and valid from 0 on. [MS-FSCC] 2.4.14"""
 
-    layout: ClassVar[Struct] = _S64
-    SIZE: ClassVar[int] = _S64.size
-    end_of_file: int
+    end_of_file: S64
 
 
 @dataclass(slots=True)
 class AllocationInformation(FixedStructure):
     """FILE_ALLOCATION_INFORMATION; signed, and valid from 0 on. [MS-FSCC] 2.4.4"""
 
-    layout: ClassVar[Struct] = _S64
-    SIZE: ClassVar[int] = _S64.size
-    allocation_size: int
+    allocation_size: S64
 
 
 @dataclass(slots=True)
 class ValidDataLengthInformation(FixedStructure):
     """FILE_VALID_DATA_LENGTH_INFORMATION; signed. [MS-FSCC] 2.4.50"""
 
-    layout: ClassVar[Struct] = _S64
-    SIZE: ClassVar[int] = _S64.size
-    valid_data_length: int
+    valid_data_length: S64
 
 
 @dataclass(slots=True)
 class DispositionInformation(FixedStructure):
     """FILE_DISPOSITION_INFORMATION: to delete when closed. [MS-FSCC] 2.4.11"""
 
-    layout: ClassVar[Struct] = _BOOLEAN
-    SIZE: ClassVar[int] = _BOOLEAN.size
-    delete_pending: bool
+    delete_pending: Bool
 
 
 class DispositionFlags(Flags):
@@ -347,9 +314,7 @@ class DispositionFlags(Flags):
 class DispositionInformationEx(FixedStructure):
     """FILE_DISPOSITION_INFORMATION_EX; compares with `DispositionFlags`. [MS-FSCC] 2.4.12"""
 
-    layout: ClassVar[Struct] = _U32
-    SIZE: ClassVar[int] = _U32.size
-    flags: int
+    flags: U32
 
 
 @dataclass(slots=True)

@@ -8,15 +8,10 @@ from typing import ClassVar, Self
 from smbquic.wire.cursor import Buffer, Reader, utf16
 from smbquic.wire.flags import Flags
 from smbquic.wire.fscc.fixed import FixedStructure
+from smbquic.wire.layout import S64, U32, U64, Bytes16, Bytes48, unused
 
 _VOLUME = Struct("<QII?x")
-_SIZE = Struct("<qqII")
-_DEVICE = Struct("<II")
 _ATTRIBUTE = Struct("<III")
-_CONTROL = Struct("<qqqQQI4x")
-_FULL_SIZE = Struct("<qqqII")
-_OBJECT_ID = Struct("<16s48s")
-_SECTOR_SIZE = Struct("<IIIIIII")
 
 
 class FileSystemInformationClass(IntEnum):
@@ -71,12 +66,10 @@ class FsVolumeInformation:
 class FsSizeInformation(FixedStructure):
     """FILE_FS_SIZE_INFORMATION, as this user may use the volume. [MS-FSCC] 2.5.8"""
 
-    layout: ClassVar[Struct] = _SIZE
-    SIZE: ClassVar[int] = _SIZE.size
-    total_allocation_units: int
-    available_allocation_units: int
-    sectors_per_allocation_unit: int
-    bytes_per_sector: int
+    total_allocation_units: S64
+    available_allocation_units: S64
+    sectors_per_allocation_unit: U32
+    bytes_per_sector: U32
 
 
 class DeviceType(IntEnum):
@@ -110,10 +103,8 @@ class FsDeviceInformation(FixedStructure):
     Compare with `DeviceType` and `DeviceCharacteristics`.
     """
 
-    layout: ClassVar[Struct] = _DEVICE
-    SIZE: ClassVar[int] = _DEVICE.size
-    device_type: int
-    characteristics: int
+    device_type: U32
+    characteristics: U32
 
 
 class FileSystemAttributes(Flags):
@@ -196,37 +187,32 @@ class FsControlInformation(FixedStructure):
     All ones as a quota means that there is none.
     """
 
-    layout: ClassVar[Struct] = _CONTROL
-    SIZE: ClassVar[int] = _CONTROL.size
-    free_space_start_filtering: int = 0
-    free_space_threshold: int = 0
-    free_space_stop_filtering: int = 0
-    default_quota_threshold: int = 0xFFFFFFFFFFFFFFFF
-    default_quota_limit: int = 0xFFFFFFFFFFFFFFFF
-    file_system_control_flags: int = 0
+    free_space_start_filtering: S64 = 0
+    free_space_threshold: S64 = 0
+    free_space_stop_filtering: S64 = 0
+    default_quota_threshold: U64 = 0xFFFFFFFFFFFFFFFF
+    default_quota_limit: U64 = 0xFFFFFFFFFFFFFFFF
+    file_system_control_flags: U32 = 0
+    reserved: ClassVar = unused(U32)
 
 
 @dataclass(slots=True)
 class FsFullSizeInformation(FixedStructure):
     """FILE_FS_FULL_SIZE_INFORMATION. [MS-FSCC] 2.5.4"""
 
-    layout: ClassVar[Struct] = _FULL_SIZE
-    SIZE: ClassVar[int] = _FULL_SIZE.size
-    total_allocation_units: int
-    caller_available_allocation_units: int
-    actual_available_allocation_units: int
-    sectors_per_allocation_unit: int
-    bytes_per_sector: int
+    total_allocation_units: S64
+    caller_available_allocation_units: S64
+    actual_available_allocation_units: S64
+    sectors_per_allocation_unit: U32
+    bytes_per_sector: U32
 
 
 @dataclass(slots=True)
 class FsObjectIdInformation(FixedStructure):
     """FILE_FS_OBJECTID_INFORMATION: 16 bytes, and 48 more. [MS-FSCC] 2.5.6"""
 
-    layout: ClassVar[Struct] = _OBJECT_ID
-    SIZE: ClassVar[int] = _OBJECT_ID.size
-    object_id: bytes
-    extended_info: bytes = bytes(48)
+    object_id: Bytes16
+    extended_info: Bytes48 = bytes(48)
 
 
 class SectorSizeFlags(Flags):
@@ -245,12 +231,10 @@ class FsSectorSizeInformation(FixedStructure):
     `flags` compares with `SectorSizeFlags`; an offset of all ones is not known.
     """
 
-    layout: ClassVar[Struct] = _SECTOR_SIZE
-    SIZE: ClassVar[int] = _SECTOR_SIZE.size
-    logical_bytes_per_sector: int
-    physical_bytes_per_sector_for_atomicity: int
-    physical_bytes_per_sector_for_performance: int
-    file_system_effective_physical_bytes_per_sector_for_atomicity: int
-    flags: int
-    byte_offset_for_sector_alignment: int = 0
-    byte_offset_for_partition_alignment: int = 0
+    logical_bytes_per_sector: U32
+    physical_bytes_per_sector_for_atomicity: U32
+    physical_bytes_per_sector_for_performance: U32
+    file_system_effective_physical_bytes_per_sector_for_atomicity: U32
+    flags: U32
+    byte_offset_for_sector_alignment: U32 = 0
+    byte_offset_for_partition_alignment: U32 = 0

@@ -9,15 +9,13 @@ from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer, Reader, utf16
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fixed import FixedStructure
+from smbquic.wire.layout import S64, U16, U32, U64
 
 _RANGE = Struct("<QQ")
-_SIGNED_RANGE = Struct("<qq")
-_COUNT = Struct("<I")
 _DUPLICATE = Struct("<16sQQQ")
 _TRIM = Struct("<II")
 _PIPE_WAIT = Struct("<qIBx")
 _PIPE_PEEK = Struct("<IIII")
-_FORMAT = Struct("<H")
 
 
 @dataclass(slots=True)
@@ -27,10 +25,8 @@ class FileRange(FixedStructure):
     [MS-FSCC] 2.3.52, 2.3.13.1
     """
 
-    layout: ClassVar[Struct] = _RANGE
-    SIZE: ClassVar[int] = _RANGE.size
-    file_offset: int
-    length: int
+    file_offset: U64
+    length: U64
 
 
 def encode_ranges(ranges: Iterable[FileRange]) -> bytes:
@@ -49,10 +45,8 @@ def decode_ranges(data: Buffer) -> list[FileRange]:
 class FileZeroDataInformation(FixedStructure):
     """FILE_ZERO_DATA_INFORMATION: the range up to `beyond_final_zero`. [MS-FSCC] 2.3.85"""
 
-    layout: ClassVar[Struct] = _SIGNED_RANGE
-    SIZE: ClassVar[int] = _SIGNED_RANGE.size
-    file_offset: int
-    beyond_final_zero: int
+    file_offset: S64
+    beyond_final_zero: S64
 
 
 @dataclass(slots=True)
@@ -104,18 +98,14 @@ class FileLevelTrim:
 class FileLevelTrimOutput(FixedStructure):
     """FILE_LEVEL_TRIM_OUTPUT. [MS-FSCC] 2.3.14"""
 
-    layout: ClassVar[Struct] = _COUNT
-    SIZE: ClassVar[int] = _COUNT.size
-    num_ranges_processed: int
+    num_ranges_processed: U32
 
 
 @dataclass(slots=True)
 class CompressionState(FixedStructure):
     """CompressionState of a file; 0 is none. [MS-FSCC] 2.3.22, 2.3.67"""
 
-    layout: ClassVar[Struct] = _FORMAT
-    SIZE: ClassVar[int] = _FORMAT.size
-    compression_state: int
+    compression_state: U16
 
 
 @dataclass(slots=True)

@@ -2,14 +2,9 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from struct import Struct
-from typing import ClassVar
 
 from smbquic.wire.fscc.fixed import FixedStructure
-
-_PIPE = Struct("<II")
-_LOCAL = Struct("<IIIIIIIIII")
-_REMOTE = Struct("<QI")
+from smbquic.wire.layout import U32, U64
 
 
 class PipeMode(IntEnum):
@@ -43,10 +38,8 @@ class PipeInformation(FixedStructure):
     `completion_mode` is 1 if nothing blocks.
     """
 
-    layout: ClassVar[Struct] = _PIPE
-    SIZE: ClassVar[int] = _PIPE.size
-    read_mode: int
-    completion_mode: int
+    read_mode: U32
+    completion_mode: U32
 
 
 @dataclass(slots=True)
@@ -57,25 +50,21 @@ class PipeLocalInformation(FixedStructure):
     server. Quotas are bytes.
     """
 
-    layout: ClassVar[Struct] = _LOCAL
-    SIZE: ClassVar[int] = _LOCAL.size
-    named_pipe_type: int
-    named_pipe_configuration: int
-    maximum_instances: int
-    current_instances: int
-    inbound_quota: int
-    read_data_available: int
-    outbound_quota: int
-    write_quota_available: int
-    named_pipe_state: int
-    named_pipe_end: int
+    named_pipe_type: U32
+    named_pipe_configuration: U32
+    maximum_instances: U32
+    current_instances: U32
+    inbound_quota: U32
+    read_data_available: U32
+    outbound_quota: U32
+    write_quota_available: U32
+    named_pipe_state: U32
+    named_pipe_end: U32
 
 
 @dataclass(slots=True)
 class PipeRemoteInformation(FixedStructure):
     """FILE_PIPE_REMOTE_INFORMATION; units of 100 ns, and bytes. [MS-FSCC] 2.4.39"""
 
-    layout: ClassVar[Struct] = _REMOTE
-    SIZE: ClassVar[int] = _REMOTE.size
-    collect_data_time: int
-    maximum_collection_count: int
+    collect_data_time: U64
+    maximum_collection_count: U32
