@@ -104,7 +104,7 @@ class Connection:
         connection = cls(transport, protocol)
         try:
             response = await connection._single(protocol.negotiate())
-            protocol.negotiate_answer(response)
+            protocol.receive_negotiate_response(response)
         except BaseException:
             await connection.close()
             raise
@@ -143,7 +143,7 @@ class Connection:
         while True:
             response = await self._single(sent)
             await self._credits(1)
-            following = self.protocol.session_setup_answer(session, response)
+            following = self.protocol.receive_session_setup_response(session, response)
             if following is None:
                 return session
             sent = following

@@ -149,8 +149,8 @@ class ClientConnection:
         self._random = random
         self._pool = CreditPool()
         self._preauth = PreauthHash()
-        self._asked: NegotiateRequest | None = None
-        self._asked_raw: list[Buffer] = []
+        self._negotiate_request: NegotiateRequest | None = None
+        self._negotiate_buffers: list[Buffer] = []
         self._sessions: dict[int, ClientSession] = {}
         self._outstanding: dict[int, _Outstanding] = {}
 
@@ -360,7 +360,8 @@ class ClientConnection:
                 )
             return  # the cipher has verified it already
         if session is None or not session.established:
-            return  # `session_setup_answer` looks at the signature of the final SESSION_SETUP
+            # The signature of the final SESSION_SETUP is verified with the keys that it gives.
+            return
         if session.encrypt_data and outstanding.command != Command.SESSION_SETUP:
             raise SecurityError("an unencrypted response in an encrypted session")
         if session.protection is None or pending or status == NtStatus.USER_SESSION_DELETED:
@@ -377,26 +378,26 @@ class ClientConnection:
 
     def negotiate(self) -> Sent:
         """The first message of a connection. [MS-SMB2] 3.2.4.2.2.2"""
-        self._asked = negotiation.ask(
+        self._negotiate_request = negotiation.build_request(
             self.settings, quic=self.quic, server_name=self.server_name, random=self._random
         )
-        sent = self.request(self._asked)
-        self._asked_raw = sent.buffers
+        sent = self.request(self._negotiate_request)
+        self._negotiate_buffers = sent.buffers
         return sent
 
-    def negotiate_answer(self, response: Response) -> Negotiated:
-        """Take the server's answer in. [MS-SMB2] 3.2.5.2
+    def receive_negotiate_response(self, response: Response) -> Negotiated:
+        """Check what the server chose, and keep to it from now on. [MS-SMB2] 3.2.5.2
 
         Raises `StatusError` for a refusal, `RemoteProtocolError` for an answer that cannot be.
         """
         if response.status != NtStatus.SUCCESS:
             raise StatusError.of(response.status, "NEGOTIATE", self.server_name)
         self.server = response.body
-        self.negotiated = negotiation.check(self.settings, response.body, quic=self.quic)
+        self.negotiated = negotiation.check_response(self.settings, response.body, quic=self.quic)
         if self.dialect == Dialect.SMB_3_1_1:
-            self._preauth.update(*self._asked_raw)
+            self._preauth.update(*self._negotiate_buffers)
             self._preauth.update(response.raw)
-        self._asked_raw = []
+        self._negotiate_buffers = []
         return self.negotiated
 
     @property
@@ -409,12 +410,12 @@ class ClientConnection:
 
     def validate_negotiate(self) -> IoctlRequest:
         """The request that asks the server what it understood. [MS-SMB2] 3.2.5.5"""
-        assert self._asked is not None
+        assert self._negotiate_request is not None
         info = ValidateNegotiateInfoRequest(
-            capabilities=self._asked.capabilities,
-            guid=self._asked.client_guid,
-            security_mode=self._asked.security_mode,
-            dialects=self._asked.dialects,
+            capabilities=self._negotiate_request.capabilities,
+            guid=self._negotiate_request.client_guid,
+            security_mode=self._negotiate_request.security_mode,
+            dialects=self._negotiate_request.dialects,
         )
         return IoctlRequest(
             ctl_code=Fsctl.VALIDATE_NEGOTIATE_INFO,
@@ -461,8 +462,10 @@ class ClientConnection:
         token = initiator.step(bytes(self.server.security_buffer) or None)
         return session, self._session_setup(session, token)
 
-    def session_setup_answer(self, session: ClientSession, response: Response) -> Sent | None:
-        """Take a step of a logon in: the next message, or None when we are logged on.
+    def receive_session_setup_response(
+        self, session: ClientSession, response: Response
+    ) -> Sent | None:
+        """Go on with a logon: return the next message, or None when we are logged on.
 
         [MS-SMB2] 3.2.5.3. Raises `AuthenticationError` if the server refuses, or does not prove
         that it knows the password as well.

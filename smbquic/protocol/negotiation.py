@@ -104,7 +104,7 @@ def select_dialect(settings: ServerSettings, offered: Sequence[int], *, quic: bo
     return max(common)
 
 
-def answer(
+def build_response(
     settings: ServerSettings,
     request: NegotiateRequest,
     *,
@@ -113,21 +113,21 @@ def answer(
     system_time: int,
     random: Callable[[int], bytes],
 ) -> tuple[Negotiated, NegotiateResponse]:
-    """Decide, and say so. `hint` is the SPNEGO token that lists our mechanisms.
+    """Choose dialect and algorithms. `hint` is the SPNEGO token that lists our mechanisms.
 
     `system_time` is a FILETIME. Raises `StatusError` with the status that the client gets.
     """
     dialect = select_dialect(settings, request.dialects, quic=quic)
     multi_credit = dialect >= Dialect.SMB_2_1
     max_size = settings.max_size if multi_credit else SINGLE_CREDIT_SIZE
-    capabilities = _announced(settings, request, dialect)
+    capabilities = _announced_capabilities(settings, request, dialect)
     cipher: Cipher | None = None
     signing_algorithm = SigningAlgorithm.HMAC_SHA256
     transport_security = False
     contexts: list[NegotiateContext] = []
     if dialect == Dialect.SMB_3_1_1:
         try:
-            agreed = _answer_contexts(settings, request.contexts, quic=quic, random=random)
+            agreed = _build_response_contexts(settings, request.contexts, quic=quic, random=random)
         except RemoteProtocolError as error:
             raise StatusError(error.status, "NEGOTIATE") from error
         cipher, signing_algorithm, transport_security, contexts = agreed
@@ -147,7 +147,7 @@ def answer(
         or bool(request.security_mode & SecurityMode.SIGNING_REQUIRED),
         cipher=cipher,
         transport_security=transport_security,
-        encryption_required=not transport_security and _demands_encryption(settings, quic=quic),
+        encryption_required=not transport_security and _encryption_required(settings, quic=quic),
         multi_credit=multi_credit,
         max_transact_size=max_size,
         max_read_size=max_size,
@@ -169,13 +169,13 @@ def answer(
     return negotiated, response
 
 
-def _demands_encryption(settings: ServerSettings, *, quic: bool) -> bool:
+def _encryption_required(settings: ServerSettings, *, quic: bool) -> bool:
     if settings.encryption is EncryptionPolicy.REQUIRED:
         return True
     return quic and settings.encryption_over_quic is EncryptionOverQuic.REQUIRE
 
 
-def _announced(
+def _announced_capabilities(
     settings: ServerSettings, request: NegotiateRequest, dialect: Dialect
 ) -> Capabilities:
     """What of the server's abilities this client can use in this dialect. [MS-SMB2] 3.3.5.4"""
@@ -188,7 +188,7 @@ def _announced(
     return announced
 
 
-def multi_protocol_answer(
+def build_multi_protocol_response(
     settings: ServerSettings, dialects: Sequence[str], *, hint: bytes, system_time: int
 ) -> NegotiateResponse:
     """The answer to an SMB1 negotiate: "SMB 2.???" leads to a second, SMB2, NEGOTIATE.
@@ -227,7 +227,7 @@ def security_mode(signing_required: bool) -> SecurityMode:
     return mode | SecurityMode.SIGNING_REQUIRED if signing_required else mode
 
 
-def _answer_contexts(
+def _build_response_contexts(
     settings: ServerSettings,
     offered: Sequence[NegotiateContext],
     *,
@@ -290,14 +290,14 @@ def client_capabilities(settings: ClientSettings) -> Capabilities:
     return capabilities
 
 
-def ask(
+def build_request(
     settings: ClientSettings,
     *,
     quic: bool,
     server_name: str,
     random: Callable[[int], bytes],
 ) -> NegotiateRequest:
-    """Our NEGOTIATE request. [MS-SMB2] 3.2.4.2.2.2"""
+    """Return our NEGOTIATE request. [MS-SMB2] 3.2.4.2.2.2"""
     contexts: list[NegotiateContext] = []
     dialects = [Dialect.SMB_3_1_1] if quic else sorted(settings.dialects)
     if Dialect.SMB_3_1_1 in dialects:
@@ -319,10 +319,12 @@ def ask(
     )
 
 
-def check(settings: ClientSettings, response: NegotiateResponse, *, quic: bool) -> Negotiated:
-    """What the server's answer means, once it is found to be one to our request.
+def check_response(
+    settings: ClientSettings, response: NegotiateResponse, *, quic: bool
+) -> Negotiated:
+    """Return what the server chose, if our request left room for it.
 
-    [MS-SMB2] 3.2.5.2. Raises `SecurityError` for an answer that we did not leave room for.
+    [MS-SMB2] 3.2.5.2. Raises `SecurityError` for a response that it did not leave room for.
     """
     offered = [Dialect.SMB_3_1_1] if quic else settings.dialects
     if response.dialect_revision not in offered:

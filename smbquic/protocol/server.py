@@ -96,7 +96,7 @@ class ServerConnection:
         hint = self._authenticator.hint()
         if isinstance(request.body, MultiProtocolNegotiate):
             return self._negotiate_multi_protocol(request.body, hint, system_time)
-        self._state.negotiated, self.response = negotiation.answer(
+        self._state.negotiated, self.response = negotiation.build_response(
             self.settings,
             request.body,
             quic=self.quic,
@@ -114,13 +114,13 @@ class ServerConnection:
     def _negotiate_multi_protocol(
         self, body: MultiProtocolNegotiate, hint: bytes, system_time: int
     ) -> NegotiateResponse:
-        response = negotiation.multi_protocol_answer(
+        response = negotiation.build_multi_protocol_response(
             self.settings, body.dialects, hint=hint, system_time=system_time
         )
         if response.dialect_revision == Dialect.WILDCARD:
             self._state.multi_protocol = True
         else:
-            self._state.negotiated, _ = negotiation.answer(
+            self._state.negotiated, _ = negotiation.build_response(
                 self.settings,
                 NegotiateRequest(
                     dialects=[Dialect.SMB_2_0_2],

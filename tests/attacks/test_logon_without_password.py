@@ -74,7 +74,7 @@ class FalseServer:
         answer = server.respond(request, server.negotiate(request, 1))
         assert answer is not None
         [response] = self.client.receive(_joined(answer))
-        self.client.negotiate_answer(response)
+        self.client.receive_negotiate_response(response)
 
     def log_on(self, steps: Sequence[Step]) -> ClientSession | None:
         """The session that the client takes for one; None while it has still something to say."""
@@ -82,7 +82,7 @@ class FalseServer:
         session, sent = self.client.session_setup(initiator)
         for step in steps:
             [response] = self.client.receive(self._answer(session, sent, step))
-            following = self.client.session_setup_answer(session, response)
+            following = self.client.receive_session_setup_response(session, response)
             if following is None:
                 return session
             sent = following

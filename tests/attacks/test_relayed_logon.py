@@ -57,7 +57,7 @@ class Attacker:
         settings = ClientSettings(client_guid=bytes(16), dialects=dialects, signing_required=False)
         protocol = ClientConnection(settings, quic=False, server_name="fs", random=bytes)
         attacker = cls(transport, protocol)
-        attacker.protocol.negotiate_answer(await attacker.ask(protocol.negotiate()))
+        attacker.protocol.receive_negotiate_response(await attacker.ask(protocol.negotiate()))
         return attacker
 
     async def ask(self, sent: Sent) -> Response:

@@ -41,14 +41,14 @@ class Script:
         said.append(b"".join(sent.buffers))
         await link.send(said[-1])
         (response,) = client.receive(await link.receive())
-        client.negotiate_answer(response)
+        client.receive_negotiate_response(response)
         session, sent = client.session_setup(
             new_initiator(Credentials(user, "not the password"), host=HOST)
         )
         said.append(b"".join(sent.buffers))
         await link.send(said[-1])
         (response,) = client.receive(await link.receive())
-        following = client.session_setup_answer(session, response)
+        following = client.receive_session_setup_response(session, response)
         assert following is not None
         said.append(b"".join(following.buffers))
         link.sock.close()

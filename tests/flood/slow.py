@@ -49,13 +49,13 @@ class Talker:
 
     async def log_on(self, user: str, password: str) -> None:
         protocol = self._protocol
-        protocol.negotiate_answer(await self._answer(protocol.negotiate()))
+        protocol.receive_negotiate_response(await self._answer(protocol.negotiate()))
         initiator = new_initiator(Credentials(user, password), host="localhost")
         session, sent = protocol.session_setup(initiator)
         following: Sent | None = sent
         while following is not None:
             response = await self._answer(following)
-            following = protocol.session_setup_answer(session, response)
+            following = protocol.receive_session_setup_response(session, response)
         self._session = session
 
     def request(self, body: Message) -> Sent:

@@ -148,10 +148,10 @@ class Player:
         await self._transport.send(*sent.buffers)
         response = await self._answer(sent.message_id)
         try:
-            self._protocol.negotiate_answer(response)
+            self._protocol.receive_negotiate_response(response)
         except SmbError as error:
             raise _Over from error
-        self._known.asked = self._protocol._asked
+        self._known.asked = self._protocol._negotiate_request
         if self._after:
             await self._log_on()
             share = self._source.pick(_SHARES)
@@ -175,7 +175,7 @@ class Player:
             while following is not None:
                 await self._transport.send(*following.buffers)
                 response = await self._answer(following.message_id)
-                following = self._protocol.session_setup_answer(session, response)
+                following = self._protocol.receive_session_setup_response(session, response)
         except ConnectionClosed:
             raise
         except SmbError:

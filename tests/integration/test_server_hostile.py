@@ -76,7 +76,7 @@ async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]
     sent = client.negotiate()
     await transport.send(*sent.buffers)
     (response,) = client.receive(await transport.receive())
-    client.negotiate_answer(response)
+    client.receive_negotiate_response(response)
     session, sent = client.session_setup(
         new_initiator(Credentials("alice", "secret"), host="127.0.0.1")
     )
@@ -84,7 +84,7 @@ async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]
     while following is not None:
         await transport.send(*following.buffers)
         (response,) = client.receive(await transport.receive())
-        following = client.session_setup_answer(session, response)
+        following = client.receive_session_setup_response(session, response)
 
     async def ask() -> None:
         async with asyncio.timeout(60):

@@ -131,7 +131,7 @@ class Pair:
         [response] = self.take(
             self.server.respond(request, self.server.negotiate(request, system_time=1))
         )
-        self.client.negotiate_answer(response)
+        self.client.receive_negotiate_response(response)
 
     def log_on(
         self,
@@ -153,7 +153,7 @@ class Pair:
             assert request.failure is None
             outcome = self.server.session_setup(request, now=1.0)
             [response] = self.take(self.server.respond(request, outcome.response, outcome.status))
-            answer = self.client.session_setup_answer(session, response)
+            answer = self.client.receive_session_setup_response(session, response)
             if answer is None:
                 return outcome
             sent = answer

@@ -208,7 +208,7 @@ class TestLogon:
         [request] = pair.deliver(sent.buffers)
         response = pair.refuse(request, NtStatus.ACCOUNT_DISABLED)
         with pytest.raises(AuthenticationError) as refusal:
-            pair.client.session_setup_answer(session, response)
+            pair.client.receive_session_setup_response(session, response)
         assert refusal.value.status == NtStatus.ACCOUNT_DISABLED
 
     def test_the_servers_last_token_reaches_the_client(self, make_pair: Callable) -> None:

@@ -60,7 +60,7 @@ def ask(
         client_guid=bytes(16),
         contexts=[PREAUTH] if contexts is None else contexts,
     )
-    return negotiation.answer(
+    return negotiation.build_response(
         settings, request, quic=quic, hint=b"hint", system_time=5, random=bytes
     )
 
@@ -248,13 +248,13 @@ class TestContexts:
 
 class TestMultiProtocol:
     def test_wildcard_first(self) -> None:
-        response = negotiation.multi_protocol_answer(
+        response = negotiation.build_multi_protocol_response(
             SERVER, ["NT LM 0.12", "SMB 2.002", "SMB 2.???"], hint=b"", system_time=0
         )
         assert response.dialect_revision == Dialect.WILDCARD
 
     def test_2_0_2_only(self) -> None:
-        response = negotiation.multi_protocol_answer(
+        response = negotiation.build_multi_protocol_response(
             SERVER, ["NT LM 0.12", "SMB 2.002"], hint=b"", system_time=0
         )
         assert response.dialect_revision == Dialect.SMB_2_0_2
@@ -263,12 +263,12 @@ class TestMultiProtocol:
     @pytest.mark.parametrize("dialects", [[], ["NT LM 0.12"]])
     def test_smb1_is_not_spoken(self, dialects: list[str]) -> None:
         with pytest.raises(RemoteProtocolError, match="new enough"):
-            negotiation.multi_protocol_answer(SERVER, dialects, hint=b"", system_time=0)
+            negotiation.build_multi_protocol_response(SERVER, dialects, hint=b"", system_time=0)
 
 
 def answer_to_us(**changes: Any) -> NegotiateResponse:
-    request = negotiation.ask(CLIENT, quic=False, server_name="fs", random=bytes)
-    _, response = negotiation.answer(
+    request = negotiation.build_request(CLIENT, quic=False, server_name="fs", random=bytes)
+    _, response = negotiation.build_response(
         SERVER, request, quic=False, hint=b"", system_time=0, random=bytes
     )
     return replace(response, **changes)
@@ -276,7 +276,7 @@ def answer_to_us(**changes: Any) -> NegotiateResponse:
 
 class TestClient:
     def test_asks_for_all_dialects_and_algorithms(self) -> None:
-        request = negotiation.ask(CLIENT, quic=False, server_name="fs", random=bytes)
+        request = negotiation.build_request(CLIENT, quic=False, server_name="fs", random=bytes)
         assert request.dialects == ALL
         kinds = [type(context).__name__ for context in request.contexts]
         assert kinds == [
@@ -287,7 +287,7 @@ class TestClient:
         ]
 
     def test_asks_for_3_1_1_and_transport_security_over_quic(self) -> None:
-        request = negotiation.ask(CLIENT, quic=True, server_name="fs", random=bytes)
+        request = negotiation.build_request(CLIENT, quic=True, server_name="fs", random=bytes)
         assert request.dialects == [0x0311]
         assert TransportCapabilities(ACCEPT) in request.contexts
 
@@ -301,53 +301,53 @@ class TestClient:
     def test_does_not_offer_transport_security_when_it_wants_encryption(
         self, settings: ClientSettings
     ) -> None:
-        request = negotiation.ask(settings, quic=True, server_name="fs", random=bytes)
+        request = negotiation.build_request(settings, quic=True, server_name="fs", random=bytes)
         assert TransportCapabilities(ACCEPT) not in request.contexts
 
     def test_old_dialects_have_no_contexts(self) -> None:
         settings = replace(CLIENT, dialects=(Dialect.SMB_2_1,), encryption=EncryptionPolicy.OFF)
-        request = negotiation.ask(settings, quic=False, server_name="fs", random=bytes)
+        request = negotiation.build_request(settings, quic=False, server_name="fs", random=bytes)
         assert request.contexts == []
         assert request.capabilities == Capabilities.LARGE_MTU
 
     def test_without_encryption(self) -> None:
         settings = replace(CLIENT, encryption=EncryptionPolicy.OFF)
-        request = negotiation.ask(settings, quic=False, server_name="fs", random=bytes)
+        request = negotiation.build_request(settings, quic=False, server_name="fs", random=bytes)
         assert not any(isinstance(c, EncryptionCapabilities) for c in request.contexts)
         with pytest.raises(SecurityError, match="cipher"):
-            negotiation.check(settings, answer_to_us(), quic=False)
+            negotiation.check_response(settings, answer_to_us(), quic=False)
 
     def test_takes_the_answer(self) -> None:
-        negotiated = negotiation.check(CLIENT, answer_to_us(), quic=False)
+        negotiated = negotiation.check_response(CLIENT, answer_to_us(), quic=False)
         assert negotiated.dialect == Dialect.SMB_3_1_1
         assert negotiated.cipher == Cipher.AES_128_GCM
         assert negotiated.max_read_size == 8 << 20
 
     def test_sizes_are_capped_by_ours(self) -> None:
         settings = replace(CLIENT, max_size=1 << 20)
-        negotiated = negotiation.check(settings, answer_to_us(), quic=False)
+        negotiated = negotiation.check_response(settings, answer_to_us(), quic=False)
         assert negotiated.max_write_size == 1 << 20
 
     def test_a_server_without_large_messages(self) -> None:
         response = answer_to_us(capabilities=Capabilities(0))
-        assert negotiation.check(CLIENT, response, quic=False).max_read_size == 65536
+        assert negotiation.check_response(CLIENT, response, quic=False).max_read_size == 65536
 
     def test_signing_that_the_server_requires(self) -> None:
         settings = replace(CLIENT, signing_required=False)
         response = answer_to_us(security_mode=SecurityMode(3))
-        assert negotiation.check(settings, response, quic=False).signing_required
+        assert negotiation.check_response(settings, response, quic=False).signing_required
         response = answer_to_us(security_mode=SecurityMode(1))
-        assert not negotiation.check(settings, response, quic=False).signing_required
+        assert not negotiation.check_response(settings, response, quic=False).signing_required
 
     @pytest.mark.parametrize("dialect", [0x02FF, 0x0999, 0x0210])
     def test_a_dialect_that_was_not_offered(self, dialect: int) -> None:
         settings = replace(CLIENT, dialects=(Dialect.SMB_3_0, Dialect.SMB_3_1_1))
         with pytest.raises(SecurityError, match="not offered"):
-            negotiation.check(settings, answer_to_us(dialect_revision=dialect), quic=False)
+            negotiation.check_response(settings, answer_to_us(dialect_revision=dialect), quic=False)
 
     def test_messages_too_small_to_work_with(self) -> None:
         with pytest.raises(RemoteProtocolError, match="largest message"):
-            negotiation.check(CLIENT, answer_to_us(max_read_size=1000), quic=False)
+            negotiation.check_response(CLIENT, answer_to_us(max_read_size=1000), quic=False)
 
     @pytest.mark.parametrize(
         "contexts",
@@ -364,23 +364,23 @@ class TestClient:
     )
     def test_contexts_that_are_no_answer(self, contexts: list[Any]) -> None:
         with pytest.raises(RemoteProtocolError):
-            negotiation.check(CLIENT, answer_to_us(contexts=contexts), quic=False)
+            negotiation.check_response(CLIENT, answer_to_us(contexts=contexts), quic=False)
 
     def test_an_absent_transport_context_means_not_accepted(self) -> None:
         response = answer_to_us(contexts=[PREAUTH])
-        assert not negotiation.check(CLIENT, response, quic=True).transport_security
+        assert not negotiation.check_response(CLIENT, response, quic=True).transport_security
 
     def test_transport_security_on_tcp_is_not_believed(self) -> None:
         response = answer_to_us(contexts=[PREAUTH, TransportCapabilities(ACCEPT)])
-        assert not negotiation.check(CLIENT, response, quic=False).transport_security
-        assert negotiation.check(CLIENT, response, quic=True).transport_security
+        assert not negotiation.check_response(CLIENT, response, quic=False).transport_security
+        assert negotiation.check_response(CLIENT, response, quic=True).transport_security
 
     def test_no_common_cipher(self) -> None:
         response = answer_to_us(contexts=[PREAUTH, EncryptionCapabilities([0])])
-        assert negotiation.check(CLIENT, response, quic=False).cipher is None
+        assert negotiation.check_response(CLIENT, response, quic=False).cipher is None
         demanding = replace(CLIENT, encryption=EncryptionPolicy.REQUIRED)
         with pytest.raises(SecurityError, match="encryption is required"):
-            negotiation.check(demanding, response, quic=False)
+            negotiation.check_response(demanding, response, quic=False)
 
     def test_3_0_encrypts_by_capability(self) -> None:
         response = answer_to_us(
@@ -388,7 +388,7 @@ class TestClient:
             capabilities=Capabilities.ENCRYPTION | Capabilities.LARGE_MTU,
             contexts=[],
         )
-        negotiated = negotiation.check(CLIENT, response, quic=False)
+        negotiated = negotiation.check_response(CLIENT, response, quic=False)
         assert negotiated.cipher == Cipher.AES_128_CCM
         assert negotiated.signing_algorithm == SigningAlgorithm.AES_CMAC
         assert negotiated.is_smb3

@@ -247,7 +247,7 @@ class Client:
     async def negotiate(self) -> None:
         sent = self.protocol.negotiate()
         self.deliver(sent.buffers)
-        self.protocol.negotiate_answer(await self.answer(sent.message_id))
+        self.protocol.receive_negotiate_response(await self.answer(sent.message_id))
 
     async def log_on(self, token: str = "alice:secret", previous_session_id: int = 0) -> None:
         session, sent = self.protocol.session_setup(
@@ -255,7 +255,7 @@ class Client:
             previous_session_id=previous_session_id,
         )
         self.deliver(sent.buffers)
-        self.protocol.session_setup_answer(session, await self.answer(sent.message_id))
+        self.protocol.receive_session_setup_response(session, await self.answer(sent.message_id))
         self.session = session
 
     async def bind(self, other: "Client", token: str = "alice:secret") -> Response:
