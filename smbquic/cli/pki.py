@@ -10,6 +10,7 @@ import click
 from smbquic.cli import failure
 from smbquic.cli.command import command_group, json_option, option
 from smbquic.cli.failure import ExitCode
+from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit, printable, warn
 from smbquic.errors import PkiError
 from smbquic.pki import issuing
@@ -105,28 +106,16 @@ def init_command(
 @_directory_argument
 @click.argument("stem", metavar="NAME")
 @option("--for", "purpose", type=_PURPOSES, required=True, help="Which end it is for.")
-@option(
-    "--name",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="A DNS name or address; for a client, an e-mail address too. Repeatable.",
-)
-@option("--subject", metavar="NAME", help="The common name; by default the first name.")
-@_days_option
-@_key_type_option
+@takes(issuing.IssueOptions)
 @_password_option
 @json_option
 def issue_command(
     directory: Path,
     stem: str,
     purpose: str,
-    names: tuple[str, ...],
-    subject: str | None,
-    days: int,
-    key_type: str,
     password_file: IO[str] | None,
     *,
+    given: Given,
     as_json: bool,
 ) -> None:
     """Issue a certificate.
@@ -140,16 +129,8 @@ def issue_command(
     pki = PkiDirectory(directory)
     password = _issuer_password(pki, password_file)
     try:
-        made = issuing.issue(
-            pki,
-            stem,
-            Purpose(purpose),
-            names,
-            common_name=subject,
-            days=days,
-            key_type=KeyType(key_type),
-            password=password,
-        )
+        options = given[issuing.IssueOptions]
+        made = issuing.issue(pki, stem, Purpose(purpose), password=password, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     _report("issued", [made], as_json=as_json)

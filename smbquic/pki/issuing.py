@@ -2,13 +2,17 @@
 
 import errno
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from smbquic.errors import PkiError
+from smbquic.options.keywords import keywords
+from smbquic.options.model import Option, Options
 from smbquic.pki.authority import (
     Authority,
     Credential,
@@ -46,23 +50,38 @@ RENEW_WITHIN_DAYS = 30
 _RESERVED = frozenset({"ca", "intermediate", "crl"})
 
 
-def issue(
-    pki: PkiDirectory,
-    stem: str,
-    purpose: Purpose,
-    names: Iterable[str] = (),
-    *,
-    common_name: str | None = None,
-    days: int = LEAF_DAYS,
-    key_type: KeyType = KeyType.EC_P256,
-    password: str | None = None,
-    now: datetime | None = None,
-) -> CertificateFiles:
+@dataclass(frozen=True)
+class IssueOptions(Options):
+    """What a new certificate is for. `password` opens the issuer's key, `now` is the time."""
+
+    purpose: Purpose
+    names: Annotated[
+        Sequence[str],
+        Option(
+            "A DNS name or address; for a client, an e-mail address too."
+            "\n\nA server without any gets its stem for one.",
+            flag="--name",
+            metavar="NAME",
+        ),
+    ] = ()
+    _: KW_ONLY
+    common_name: Annotated[
+        str | None,
+        Option("The common name.", flag="--subject", metavar="NAME", default="the first name"),
+    ] = None
+    days: Annotated[int, Option("How long it is valid.", unit="days", minimum=1, flag="--days")] = (
+        LEAF_DAYS
+    )
+    key_type: Annotated[KeyType, Option("The kind of key.", flag="--key-type")] = KeyType.EC_P256
+    password: str | None = None
+    now: datetime | None = None
+
+
+@keywords(IssueOptions)
+def issue(pki: PkiDirectory, stem: str, options: IssueOptions) -> CertificateFiles:
     """A new certificate with a new key, as ``STEM.pem`` and ``STEM.key`` in the directory.
 
-    `names` are the DNS names and addresses of a server, and the e-mail addresses of a client; a
-    server without any gets its stem for one. `password` opens the issuer's key. Raises
-    `FileExistsError` rather than replace a file, `RevokedError` where that one is revoked,
+    Raises `FileExistsError` rather than replace a file, `RevokedError` where that one is revoked,
     `ValueError` for a name that is none, `PkiError`, and `OSError`.
     """
     files = files_of(pki, stem)
@@ -71,13 +90,15 @@ def issue(
     for path in (files.certificate, files.key):
         if path.exists():
             raise FileExistsError(errno.EEXIST, "it is there already; renew it instead", str(path))
-    names = tuple(names)
-    if purpose is Purpose.SERVER and not names:
+    names = tuple(options.names)
+    if options.purpose is Purpose.SERVER and not names:
         names = (stem,)
-    issuer = _open_issuer(pki, password)
-    validity = Validity.starting(now or now_utc(), days).within(issuer.certificate)
-    subject = common_name or (names[0] if names else stem)
-    files.write(issuer.issue(purpose, subject, generate_key(key_type), validity, names))
+    issuer = _open_issuer(pki, options.password)
+    start = options.now or now_utc()
+    validity = Validity.starting(start, options.days).within(issuer.certificate)
+    subject = options.common_name or (names[0] if names else stem)
+    key = generate_key(options.key_type)
+    files.write(issuer.issue(options.purpose, subject, key, validity, names))
     return files
 
 

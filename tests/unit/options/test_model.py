@@ -16,6 +16,7 @@ from smbquic.options.model import Option, Options, declared, values_of
 from smbquic.options.quic import EngineOptions
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
+from tests.imported import ENGINES, imported
 
 EVERY = (SessionOptions, ProgramOptions, IdentityFiles, ShareFolder, Limits, AuditOptions)
 
@@ -115,3 +116,9 @@ def test_the_defaults_are_values_that_may_be_given(options: type) -> None:
     for each in declared(options).values():
         if not each.required:
             each.check(each.default)
+
+
+def test_the_declarations_need_neither_an_engine_nor_cryptography() -> None:
+    modules = imported("import smbquic.options.client, smbquic.options.server")
+    packages = {name.partition(".")[0] for name in modules}
+    assert packages.isdisjoint((*ENGINES, "cryptography", "asyncio", "click"))
