@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens.channel_sequence import check, is_ordinary
-from smbquic.storage import ScanRequired
+from smbquic.storage import NotReady
 from smbquic.wire.file_id import FileId
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class Wait(Exception):  # noqa: N818  (no error: the reason to try again later)
         self.meanwhile: AbstractContextManager[None] | None = None
 
 
-def wait_for_scan(context: Context, scan: ScanRequired) -> Wait:
-    """Have a large folder read on a thread; what a handler raises until that is done."""
-    return Wait([asyncio.ensure_future(context.in_thread(scan.prepare))])
+def wait_until_ready(context: Context, reason: NotReady) -> Wait:
+    """Have a storage prepare what is asked for; what a handler raises until that is done."""
+    return Wait([asyncio.ensure_future(context.prepare(reason))])
 
 
 class Context:
@@ -218,11 +219,26 @@ class Context:
         assert negotiated is not None
         return negotiated.max_transact_size
 
+    async def prepare(self, reason: NotReady) -> None:
+        """Have a storage prepare what it was asked for, by its own coroutine or on a thread."""
+        if iscoroutinefunction(reason.prepare):
+            await reason.prepare()
+        else:
+            await self._run_in_thread(reason.prepare)
+
     async def in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Runs what may block for long on another thread, of which a user has only some.
 
-        Not cancelled with the request: a thread cannot be.
+        Not cancelled with the request: a thread cannot be. What a storage has to prepare is done
+        first.
         """
+        while True:
+            try:
+                return await self._run_in_thread(function, *arguments)
+            except NotReady as reason:
+                await self.prepare(reason)
+
+    async def _run_in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
         threads = self.connection.quota.threads
         await threads.acquire()
         loop = asyncio.get_running_loop()

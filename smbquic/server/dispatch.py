@@ -17,10 +17,10 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
 from smbquic.server.commands import COMMANDS, Entry
-from smbquic.server.context import Answer, Context, Endless, Wait, wait_for_scan
+from smbquic.server.context import Answer, Context, Endless, Wait, wait_until_ready
 from smbquic.server.overload.loop_monitor import Timed
 from smbquic.server.status import status_of
-from smbquic.storage import ScanRequired
+from smbquic.storage import NotReady
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
 
@@ -86,9 +86,9 @@ def _handle(context: Context, request: Request) -> Any:
         if command.tree and context.tree.share is None:
             return command.pipe(context, request)
         return command.handle(context, request)
-    except (Wait, ScanRequired) as reason:
+    except (Wait, NotReady) as reason:
         assert command is not None
-        wait = reason if isinstance(reason, Wait) else wait_for_scan(context, reason)
+        wait = reason if isinstance(reason, Wait) else wait_until_ready(context, reason)
         # Ids count up: what is opened from now on has a larger one.
         since = context.server.next_file_id().persistent
         work = _try_again(context, request, command, wait, since)
@@ -111,8 +111,8 @@ async def _try_again(
                 result = command.handle(context, request)
             except Wait as again:
                 wait = again
-            except ScanRequired as again:
-                wait = wait_for_scan(context, again)
+            except NotReady as again:
+                wait = wait_until_ready(context, again)
             else:
                 return await result if type(result) is CoroutineType else result
             finally:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from smbquic.storage.base import Storage
     from smbquic.storage.errors import (
         NameInvalid,
+        NotReady,
         PathNotFound,
         RootGone,
-        ScanRequired,
         StoppedOnSymlink,
     )
     from smbquic.storage.file import StorageFile
@@ -54,7 +54,7 @@ else:
                 "NameInvalid",
                 "PathNotFound",
                 "RootGone",
-                "ScanRequired",
+                "NotReady",
                 "StoppedOnSymlink",
             ),
             "smbquic.storage.file": ("StorageFile",),
@@ -124,9 +124,9 @@ __all__ = [
     "Factory",
     "FileStat",
     "NameInvalid",
+    "NotReady",
     "PathNotFound",
     "RootGone",
-    "ScanRequired",
     "StoppedOnSymlink",
     "Storage",
     "StorageFile",

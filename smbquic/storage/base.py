@@ -33,6 +33,11 @@ class Storage(ABC):
     A subclass has at least `lookup`; one that can be changed also has `create`. `capabilities` says
     what it can do besides, and `read_only` that everything is refused with `OSError` (EROFS) that
     would change the tree. Storages are told apart by identity.
+
+    The methods of a storage and its files are called on the server's event loop, and have to return
+    soon. One that would have to wait raises `NotReady` with what has to be done first, on a thread
+    or by a coroutine, and is called again. `flush`, `copy_from` and `zero`, and larger or slow
+    `read` and `write`, run on threads, where they may wait.
     """
 
     capabilities: Capability = Capability.NONE

@@ -1,7 +1,7 @@
 """The refusals of a storage that are more than an `OSError` of Python's own."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 
 class PathNotFound(FileNotFoundError):  # noqa: N818  (named like the builtin it refines)
@@ -24,15 +24,16 @@ class StoppedOnSymlink(PathNotFound):
         self.rest = rest
 
 
-class ScanRequired(Exception):  # noqa: N818  (no error: the reason to try again later)
-    """A folder is too large to be searched at once.
+class NotReady(Exception):  # noqa: N818  (no error: the reason to try again later)
+    """What is asked for cannot be told at once: it has to be read or fetched first.
 
-    Whoever called runs `prepare` on a thread, which raises nothing, and calls again. Nothing has
-    been changed so far.
+    Every method may raise it that has changed nothing so far. Whoever called has `prepare` done,
+    and calls again: on a thread, or on the event loop if that is a coroutine function. It raises
+    nothing; what has failed is told by the next call, which does not raise this once more.
     """
 
-    def __init__(self, prepare: Callable[[], None]) -> None:
-        super().__init__("the folder has to be read on a thread first")
+    def __init__(self, prepare: Callable[[], None] | Callable[[], Awaitable[None]]) -> None:
+        super().__init__("this has to be prepared first")
         self.prepare = prepare
 
 

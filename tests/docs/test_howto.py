@@ -68,6 +68,8 @@ def test_another_storage(machine: Machine) -> None:
         assert "bob.txt" in shown
         assert "Dear Bob," in shown
         server.interrupt()
+        reader.write("from zipfile", client, file="test_archive.py")
+        assert " passed" in reader.run("python3 -m pytest", client)
 
 
 @pytest.mark.debian("openssl")

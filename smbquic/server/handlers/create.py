@@ -4,7 +4,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
-from smbquic.server.context import Context, Wait, wait_for_scan
+from smbquic.server.context import Context, Wait, wait_until_ready
 from smbquic.server.handlers.create_contexts import aapl
 from smbquic.server.handlers.fsctl.reparse_points import stopped
 from smbquic.server.notify.notifier import OVERWRITTEN
@@ -19,7 +19,7 @@ from smbquic.server.opens.leases import Lease, LeaseRequest, requested
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import grant_oplock, level_of
 from smbquic.server.security import security_descriptors
-from smbquic.storage import Action, Capability, FileStat, ScanRequired, StoppedOnSymlink
+from smbquic.storage import Action, Capability, FileStat, NotReady, StoppedOnSymlink
 from smbquic.wire.aapl import AAPL
 from smbquic.wire.create import (
     CreateFlags,
@@ -107,8 +107,8 @@ def _create(context: Context, request: Request) -> CreateResponse:
         context.server.app_instances.take_over(context, application, parameters.full_name)
     try:
         entry, action = open_file(context, parameters)
-    except (Wait, ScanRequired) as reason:
-        wait = reason if isinstance(reason, Wait) else wait_for_scan(context, reason)
+    except (Wait, NotReady) as reason:
+        wait = reason if isinstance(reason, Wait) else wait_until_ready(context, reason)
         if create_guid is not None:
             wait.meanwhile = create_replays.waiting(context, request, create_guid)
         raise wait from None

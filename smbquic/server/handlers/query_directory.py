@@ -19,7 +19,7 @@ from smbquic.server.context import Answer, Context
 from smbquic.server.handlers.fsctl.reparse_points import tag_of
 from smbquic.server.opens.open import Open
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
-from smbquic.storage import FileStat, NameInvalid, ScanRequired, Storage, StorageFile
+from smbquic.storage import FileStat, NameInvalid, NotReady, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.fscc.directory_information import FIXED_SIZES, DirectoryEntry, entry_encoder
@@ -184,7 +184,7 @@ def handle(context: Context, request: Request) -> _Response | Coroutine[Any, Any
     listing = Listing(search, encode, room, bool(body.flags & _SINGLE_ENTRY))
     try:
         complete = listing.fill()
-    except ScanRequired:
+    except NotReady:
         # A generator that has raised gives nothing more.
         entry.search = None
         raise

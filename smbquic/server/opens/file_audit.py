@@ -11,7 +11,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event, Trail, who
 from smbquic.server.context import Context, Wait
 from smbquic.server.status import status_of
-from smbquic.storage import ScanRequired
+from smbquic.storage import NotReady
 
 if TYPE_CHECKING:
     from smbquic.auth.identity import Identity
@@ -52,7 +52,7 @@ def refusals(
     seen = auditor(context)
     try:
         yield seen
-    except (Wait, ScanRequired):
+    except (Wait, NotReady):
         raise
     except Exception as error:
         if seen is not None:

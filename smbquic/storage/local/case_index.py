@@ -6,7 +6,7 @@ the name is there. So the names are kept for a moment. What is kept is believed 
 change time stands still, or moves by what this storage itself did there, and never for longer
 than `LIFETIME`: a local process's change that hides behind one of ours is missed until then.
 
-Nobody waits for the names of a large folder to be read: `find` raises `ScanRequired` then, and
+Nobody waits for the names of a large folder to be read: `find` raises `NotReady` then, and
 whoever called reads them on a thread and calls again. Names that were read so are believed for
 `GRACE` even if the folder has changed since. A folder that changes faster than it can be read could
 not be searched otherwise.
@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from smbquic.storage.errors import ScanRequired
+from smbquic.storage.errors import NotReady
 from smbquic.storage.local.descriptor import Descriptor, open_directory
 from smbquic.storage.names import fold, from_disk
 
@@ -133,12 +133,12 @@ class CaseIndex:
         """An entry whose name is `name` but for its case: its name on the disk and its status.
 
         Of several, the first in byte order. A folder that may not be listed has no matches. Raises
-        `ScanRequired` for a large folder whose names are not known.
+        `NotReady` for a large folder whose names are not known.
         """
         folded, stamp = fold(name), Stamp.of(directory)
         listing = self._known(stamp, folded) or self._scan(directory, stamp, folded, AT_ONCE)
         if listing is None:
-            raise ScanRequired(_Preparation(self, directory, folded))
+            raise NotReady(_Preparation(self, directory, folded))
         if listing.failure is not None:
             raise listing.failure
         for raw in listing.table.find(folded):

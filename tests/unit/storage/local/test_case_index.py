@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import ScanRequired
+from smbquic.storage import NotReady
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import GRACE, LIFETIME, CaseIndex, NameTable, Stamp
 from smbquic.storage.names import fold, from_disk
@@ -268,7 +268,7 @@ def test_a_large_folder_is_read_on_a_thread_first(
     for name in ("A", "B", "C"):
         (root / name).touch()
 
-    with pytest.raises(ScanRequired) as raised:
+    with pytest.raises(NotReady) as raised:
         index.find(folder, "c")
     thread = threading.Thread(target=raised.value.prepare)
     thread.start()
@@ -281,7 +281,7 @@ def test_a_large_folder_is_read_on_a_thread_first(
     os.utime(root, ns=(0, 0))
     assert found(index, folder, "a") == b"A"
     clock.now += GRACE * 1.01
-    with pytest.raises(ScanRequired):
+    with pytest.raises(NotReady):
         index.find(folder, "a")
 
 
@@ -293,7 +293,7 @@ def test_of_those_who_wait_for_a_large_folder_one_reads_it(
         (root / name).touch()
     preparations = []
     for _ in range(3):
-        with pytest.raises(ScanRequired) as raised:
+        with pytest.raises(NotReady) as raised:
             index.find(folder, "c")
         preparations.append(raised.value.prepare)
     scans.clear()
@@ -312,7 +312,7 @@ def test_a_search_that_nobody_waits_for_any_more_leaves_no_descriptor(
         (root / name).touch()
     before = len(list(Path("/proc/self/fd").iterdir()))
 
-    with suppress(ScanRequired):
+    with suppress(NotReady):
         index.find(folder, "c")
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
@@ -324,7 +324,7 @@ def test_a_failure_to_read_a_large_folder_is_told(
 ) -> None:
     for name in ("A", "B", "C"):
         (root / name).touch()
-    with pytest.raises(ScanRequired) as raised:
+    with pytest.raises(NotReady) as raised:
         index.find(folder, "c")
 
     def fail(*_: object) -> int:

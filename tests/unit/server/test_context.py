@@ -1,0 +1,89 @@
+"""What a storage has to prepare first: by its own coroutine, or on a thread."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smbquic.ntstatus import NtStatus
+from smbquic.server.share import Share
+from smbquic.storage import Buffer, Disposition, NotReady, StorageFile
+from smbquic.storage.memory import MemoryStorage
+from smbquic.storage.memory.file import MemoryFile
+from smbquic.wire.read import ReadRequest
+
+
+class RemoteFile(MemoryFile):
+    """A file whose content is not here at first."""
+
+    here = False
+    fetch: Callable[[], Any]
+
+    def read(self, offset: int, length: int) -> Buffer:
+        if not self.here:
+            raise NotReady(self.fetch)
+        return super().read(offset, length)
+
+    read_cached = StorageFile.read_cached  # type: ignore[assignment]
+
+
+class Remote(MemoryStorage):
+    """A storage whose files are not known at first; what it fetches, and on which threads."""
+
+    def __init__(self, *, on_loop: bool) -> None:
+        super().__init__()
+        self.on_loop = on_loop
+        self.known = False
+        self.threads: list[int] = []
+
+    def lookup(self, name: str, *, write: bool = False) -> MemoryFile:
+        if not self.known and name:
+            raise NotReady(self._prepare(self, "known"))
+        file = RemoteFile(self._tree, self._tree.find(name))
+        file.fetch = self._prepare(file, "here")
+        return file
+
+    def _prepare(self, what: object, flag: str) -> Callable[[], Any]:
+        def prepare() -> None:
+            self.threads.append(threading.get_ident())
+            setattr(what, flag, True)
+
+        async def prepare_on_loop() -> None:
+            async with asyncio.timeout(60):
+                await asyncio.sleep(0)
+            prepare()
+
+        return prepare_on_loop if self.on_loop else prepare
+
+
+@pytest.mark.parametrize("on_loop", [True, False])
+@pytest.mark.parametrize("length", [7, 2 << 20])
+async def test_what_is_not_ready_is_prepared(
+    server: Any, connect: Any, on_loop: bool, length: int
+) -> None:
+    storage = Remote(on_loop=on_loop)
+    made = storage.create("file", directory=False)
+    made.write(0, [b"content"])
+    made.close()
+    server.shares["remote"] = Share("remote", storage)
+    client = await connect(share="remote")
+
+    file_id = await client.open("FILE", create_disposition=Disposition.OPEN.value)
+    response = await client.call(ReadRequest(length, 0, file_id))
+
+    assert response.status == NtStatus.SUCCESS
+    assert bytes(response.body.data) == b"content"
+    assert len(storage.threads) == 2
+    assert (set(storage.threads) == {threading.get_ident()}) == on_loop
+
+
+async def test_what_cannot_be_prepared_is_told_by_the_next_call(server: Any, connect: Any) -> None:
+    storage = Remote(on_loop=True)
+    server.shares["remote"] = Share("remote", storage)
+    client = await connect(share="remote")
+
+    response = await client.create("missing", create_disposition=Disposition.OPEN.value)
+
+    assert response.status == NtStatus.OBJECT_NAME_NOT_FOUND
