@@ -14,7 +14,7 @@ from enum import Enum
 from types import ModuleType
 
 import smbquic
-from smbquic import pki, sync
+from smbquic import pki, storage, sync
 from smbquic.options.kinds import Choice, Names, Number
 from smbquic.options.model import Declared, Options, declared
 
@@ -24,7 +24,7 @@ _HEAD = """\
 This page is made from the code, and a test compares the two:
 `python -m tests.docs > docs/reference/api.md`.
 
-What `smbquic` exports is public, and so are `smbquic.sync` and `smbquic.pki`.
+What `smbquic` exports is public, and so are `smbquic.sync`, `smbquic.pki` and `smbquic.storage`.
 `smbquic.__version__` is the version of the package. A name that is on this page keeps its meaning;
 everything else may change.
 """
@@ -55,7 +55,7 @@ class _Section:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *_package(), *_sync(), *_pki()]).rstrip() + "\n"
+    return "\n".join([_HEAD, *_package(), *_sync(), *_pki(), *_storage()]).rstrip() + "\n"
 
 
 def _package() -> Iterator[str]:
@@ -104,6 +104,16 @@ def _pki() -> Iterator[str]:
     yield from _paragraphs(inspect.cleandoc(pki.__doc__ or "").split("\n"))
     for name in sorted(pki.__all__, key=str.lower):
         yield from _described(_find(name, getattr(pki, name)))
+
+
+def _storage() -> Iterator[str]:
+    yield from ("", "## `smbquic.storage`", "")
+    yield from _paragraphs(inspect.cleandoc(storage.__doc__ or "").split("\n"))
+    for name in sorted(storage.__all__, key=str.lower):
+        value = getattr(storage, name)
+        # FILE_ATTRIBUTE_ bits, and the union of types that are buffers, say what they are.
+        if isinstance(value, type) or inspect.isfunction(value):
+            yield from _described(_find(name, value))
 
 
 def _find(name: str, value: object, module: ModuleType | None = None) -> Documented:
