@@ -96,6 +96,20 @@ class TestEveryDialect:
         with pytest.raises(SecurityError, match="unsigned"):
             pair.answer(request, EchoResponse())
 
+    @pytest.mark.parametrize("status", [NtStatus.ACCESS_DENIED, NtStatus.NOT_FOUND])
+    def test_so_does_an_unsigned_refusal(
+        self, make_session: Callable, dialect: Dialect, status: NtStatus
+    ) -> None:
+        pair, session = make_session(client_dialects=(dialect,))
+        request = pair.ask(EchoRequest(), session)
+
+        def strip_signature(message: memoryview) -> None:
+            message[16] &= ~8
+
+        pair.tamper = strip_signature
+        with pytest.raises(SecurityError, match="unsigned"):
+            pair.refuse(request, status)
+
     def test_encryption(self, make_session: Callable, dialect: Dialect) -> None:
         settings = {
             "client_dialects": (dialect,),

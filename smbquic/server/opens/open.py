@@ -56,7 +56,7 @@ class Open:
     share_access: int
     create_options: int
     memory: UserBudget
-    delete_on_close: bool = False
+    delete_on_close: bool
     position: int = 0
     search: Any = None
     next_ea: int = 0

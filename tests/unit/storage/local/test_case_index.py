@@ -201,6 +201,21 @@ def test_a_folder_that_is_gone_or_closed_to_us_has_nothing(
         os.close(fd)
 
 
+def test_a_folder_that_is_too_large_to_be_kept_is_searched_to_its_end(
+    root: Path, index: CaseIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_index, "CAPACITY", 5 * 4)
+    for number in range(9):
+        (root / f"F{number}").touch()
+    fd = os.open(root, os.O_RDONLY)
+    try:
+        assert [found(index, fd, f"f{number}") for number in range(9)] == [
+            b"F%d" % number for number in range(9)
+        ]
+    finally:
+        os.close(fd)
+
+
 def test_what_is_kept_is_bounded(
     root: Path, index: CaseIndex, scans: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,20 @@ import ctypes
 import errno
 import fcntl
 import os
+import struct
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smbquic.storage.local import descriptor
-from smbquic.storage.local.descriptor import Descriptor, rename_exclusive, synchronise
+from smbquic.storage.local.descriptor import (
+    Descriptor,
+    birth_time,
+    rename_exclusive,
+    synchronise,
+)
 
 
 def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
@@ -126,3 +133,21 @@ def test_only_failures_to_synchronise_are_told(monkeypatch: pytest.MonkeyPatch) 
     synchronise(errno.EINVAL)
     with pytest.raises(OSError, match="Input/output"):
         synchronise(errno.EIO)
+
+
+@pytest.mark.parametrize(
+    ("result", "mask", "expected"),
+    [(0, 0x800, 7_000_000_009), (0, 0x7FF, None), (-1, 0x800, None)],
+)
+def test_when_a_file_was_made(
+    monkeypatch: pytest.MonkeyPatch, result: int, mask: int, expected: int | None
+) -> None:
+    """Unless the call fails, or does not tell."""
+
+    def statx(folder: int, path: bytes, flags: int, wanted: int, answer: Any) -> int:
+        struct.pack_into("<I", answer, 0, mask)
+        struct.pack_into("<qI", answer, 80, 7, 9)
+        return result
+
+    monkeypatch.setattr(descriptor, "_STATX", statx)
+    assert birth_time(3) == birth_time(b"name") == expected

@@ -149,6 +149,18 @@ def test_several_opens_see_one_content(opened: Make) -> None:
     assert one.whole.key == other.whole.key != one.key
 
 
+def test_nothing_is_kept_of_streams_that_are_closed(storage: LocalStorage) -> None:
+    for number in range(3):
+        file, _ = storage.open("file", D.OPEN_IF)
+        stream, _ = file.open_stream(f"s{number}", D.OPEN_IF)
+        assert len(storage._tree._streams) == 1
+        stream.close()
+        stream.close()
+        file.close()
+
+        assert not storage._tree._streams
+
+
 def test_what_is_too_large(opened: Make) -> None:
     stream, _ = opened("file", "s")
     stream.write(0, [b"kept"])
