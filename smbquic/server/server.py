@@ -37,7 +37,7 @@ from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.session import UserSession
 from smbquic.server.share import Share, check_share_name
 from smbquic.transport.base import MessageTransport, Peer
-from smbquic.transport.serving import Refusal, Refusals, tell
+from smbquic.transport.serving import Refusal, Refusals, log_refusal
 from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Capabilities
@@ -172,7 +172,7 @@ class Server:
         await transport.receive()
 
     def _tell(self, why: Refusal, who: str, count: int) -> None:
-        tell(why, who, count)
+        log_refusal(why, who, count)
         self.audit.record(Event.REFUSAL, address=who, reason=why, count=count)
 
     async def close(self) -> None:

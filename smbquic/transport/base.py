@@ -17,7 +17,7 @@ class Peer:
     proved its name to us with a certificate. `handshake_seconds` is the time from the first
     packet to a usable connection. `engine` is the QUIC library that this end uses, and
     `engine_reason` why it is this one; both are empty over TCP. `resumed` says that the session is
-    an earlier one, taken up again: the certificates were shown then, and judged once more now.
+    an earlier one, resumed: the certificates were shown then, and verified once more now.
     `group` is the one that the keys were exchanged in. `resolved_by` is who gave the address of
     the name that was connected to: `system`, or a URL.
     """
@@ -98,7 +98,7 @@ class MessageTransport(Protocol):
     max_message_size: int
 
     def authenticated(self) -> None:
-        """Tell it that the peer has logged on, and may send and cost as much as any user."""
+        """Let the peer send and cost as much as any user, now that it has logged on."""
 
     def send_now(self, *buffers: Buffer) -> bool:
         """Send one message if that needs no waiting; whether it did, and it was sent.

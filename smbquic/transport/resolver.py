@@ -20,7 +20,7 @@ from smbquic.transport.addresses import resolve as ask_system
 
 SYSTEM = "system"
 """Who answered, when it was the system, or when nobody had to be asked."""
-PATIENCE = 5.0
+QUERY_TIMEOUT = 5.0
 """Seconds that a server may take to answer."""
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ class Resolution:
 class Resolver(ResolverOptions):
     """Asks whom the options name.
 
-    The certificate of a server for DNS over HTTPS is judged by the system's authorities, and its
-    own name is the system's to resolve.
+    The certificate of a server for DNS over HTTPS is verified with the system's authorities, and
+    its own name is resolved by the system.
     """
 
     async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> Resolution:
@@ -115,7 +115,7 @@ async def _query(url: str, host: str, kind: Any) -> list[str]:
         response = await dns.asyncquery.https(
             query,
             url,
-            timeout=PATIENCE,
+            timeout=QUERY_TIMEOUT,
             verify=ssl.create_default_context(),
             bootstrap_address=server.endpoint[0],
         )

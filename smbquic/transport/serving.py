@@ -21,17 +21,17 @@ is left of one GiB is for those that work.
 GRACE = 5.0
 """Seconds that a closing listener waits for its connections before it cancels them."""
 REFUSING = 256
-"""Clients that are turned away, and told why, at a time; those beyond are hung up on."""
+"""Clients that are turned away with a reason, at a time; those beyond are hung up on."""
 REFUSING_SECONDS = 2.0
 """Seconds that one of them may take to ask, and to take the answer."""
 QUIET = 10.0
-"""Seconds in which the same refusal is told once, however often it comes."""
+"""Seconds in which the same refusal is logged once, however often it happens."""
 
 logger = logging.getLogger(__name__)
 
 
 class Refusal(StrEnum):
-    """Why somebody was not let in, was told to come again, or was hung up on."""
+    """Why a client was not accepted, was asked to try again, or was disconnected."""
 
     CONNECTIONS = "connections"
     CONNECTIONS_OF_ADDRESS = "connections-of-address"
@@ -70,8 +70,9 @@ _TEXTS = {
     " (`half_open` in [limits])",
     Refusal.HALF_OPEN_OF_ADDRESS: "was not answered: its address has too many handshakes half done"
     " (`half_open_of_address` in [limits])",
-    Refusal.UNPROVEN: "has to prove its address: many handshakes are begun",
-    Refusal.BUSY: "was not answered: strangers have had their share of the processor for now",
+    Refusal.UNPROVEN: "has to validate its address: many handshakes are half open",
+    Refusal.BUSY: "was not answered: clients that have not logged on have used up their share of"
+    " the processor",
     Refusal.TOO_MUCH: "was hung up on: it has sent more than a logon takes",
     Refusal.FAILED_LOGON: "did not log on",
     Refusal.NO_LOGON: "was hung up on: nobody logged on",
@@ -83,29 +84,29 @@ _TEXTS = {
 
 
 class Refusals:
-    """Counts refusals. `tell` hears of each kind at once, and then of how many more every 10 s.
+    """Counts refusals. `report` gets each kind at once, and then how many more every 10 s.
 
     Whoever floods a server must not fill its disk with lines about that.
     """
 
     def __init__(
         self,
-        tell: Callable[[Refusal, str, int], object],
+        report: Callable[[Refusal, str, int], object],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.counts: Counter[Refusal] = Counter()
-        self._tell = tell
+        self._report = report
         self._clock = clock
-        self._told: dict[Refusal, tuple[float, int]] = {}
+        self._reported: dict[Refusal, tuple[float, int]] = {}
 
     def note(self, why: Refusal, who: str) -> None:
         """One more; `who` is its address, or its whole endpoint."""
         self.counts[why] += 1
         now, count = self._clock(), self.counts[why]
-        before, told = self._told.get(why, (None, 0))
+        before, reported = self._reported.get(why, (None, 0))
         if before is None or now - before >= QUIET:
-            self._told[why] = now, count
-            self._tell(why, who, count - told)
+            self._reported[why] = now, count
+            self._report(why, who, count - reported)
 
 
 class Limiter(Protocol):
@@ -131,7 +132,7 @@ class Limiter(Protocol):
         """One that was admitted is about to be served."""
 
     async def refuse(self, transport: MessageTransport) -> None:
-        """Tell a client that was turned away, in its own protocol, that it may come again."""
+        """Answer a client that was turned away, in its own protocol, that it may try again."""
 
     def charge(self, seconds: float) -> None:
         """Count time of the processor that a client cost which has not logged on."""
@@ -149,7 +150,7 @@ class Connections:
         self._on_connection = on_connection
         self._limit = limit
         self._limiter = limiter
-        self._refusals = Refusals(tell) if limiter is None else limiter.refusals
+        self._refusals = Refusals(log_refusal) if limiter is None else limiter.refusals
         self._running: dict[asyncio.Task[None], MessageTransport] = {}
         self._refusing: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -171,7 +172,7 @@ class Connections:
         task.add_done_callback(self._running.pop)
 
     def _turn_away(self, transport: MessageTransport, reason: str) -> None:
-        """End a connection; the client is told why, unless too many are being told."""
+        """End a connection; the client gets a reason, unless too many are being answered."""
         if self._closing or self._limiter is None or len(self._refusing) >= REFUSING:
             transport.close(reason)
             return
@@ -223,7 +224,7 @@ class Connections:
             await asyncio.gather(*hanging, return_exceptions=True)
 
 
-def tell(why: Refusal, who: str, count: int) -> None:
+def log_refusal(why: Refusal, who: str, count: int) -> None:
     """Say it in the log."""
     more = f" (and {count - 1} others before it)" if count > 1 else ""
     logger.warning("%s %s%s", who, why.text, more)

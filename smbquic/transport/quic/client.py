@@ -41,8 +41,8 @@ async def connect(
     """
     options = options or QuicOptions()
     name = server_name or host
-    judge = trust.verify
-    verify = None if judge is None or trust.insecure else lambda chain: judge(chain, name)
+    check = trust.verify
+    verify = None if check is None or trust.insecure else lambda chain: check(chain, name)
     choice, make_engine = client_engine(trust, name, options, verify, port=port)
     logger.info("%s: the QUIC engine is %s", url("quic", (host, port)), choice)
 

@@ -95,7 +95,7 @@ class Ending:
 ResetToken = Callable[[bytes], bytes]
 """What a server proves by that it issued a connection id ([RFC9000] 10.3)."""
 Verify = Callable[[list[bytes]], object]
-"""Judges the peer's chain (DER, leaf first); raises `HandshakeError` to refuse it."""
+"""Verifies the peer's chain (DER, leaf first); raises `HandshakeError` to refuse it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ class HalfOpenHandshakes(Generic[C]):
     def to_replace(self, address: str, now: float) -> C | None:
         """Return the one that makes room for another one of `address`, if one does."""
         most, count = max(self._count_of.items(), key=itemgetter(1), default=("", 0))
-        # One more than the newcomer will have, or the two would replace each other for ever.
+        # More than the new one's address will have: the two would replace each other for ever.
         if count > self._count_of[address] + 1:
             return next(one for one, each in self._begun.items() if each.address == most)
         oldest, begun = next(iter(self._begun.items()))

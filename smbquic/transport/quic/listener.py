@@ -26,12 +26,19 @@ from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
-from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter, Refusal, Refusals, tell
+from smbquic.transport.serving import (
+    MAX_CONNECTIONS,
+    Connections,
+    Limiter,
+    Refusal,
+    Refusals,
+    log_refusal,
+)
 
 logger = logging.getLogger(__name__)
 
 OnFailed = Callable[[str, TransportError, ClientHello], object]
-"""Hears of each handshake that came to nothing: the client's address, why, and what it has said."""
+"""Called with each handshake that failed: the client's address, why, and its ClientHello."""
 
 
 async def listen(
@@ -74,7 +81,7 @@ class QuicListener:
         self._options = options
         self._connections = connections
         self._limiter = limiter
-        self._refusals = Refusals(tell) if limiter is None else limiter.refusals
+        self._refusals = Refusals(log_refusal) if limiter is None else limiter.refusals
         self._max_message_size = max_message_size
         self._certificate = certificate
         self._verifies_clients = _verifies_clients(certificate)
@@ -260,7 +267,7 @@ class QuicListener:
         return True
 
     def _answer_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
-        """Tell a client that its connection is gone, which only we can."""
+        """Answer with a stateless reset, if the connection may have been of this server."""
         reset = self._resets.answer(datagram, datagram[1 : 1 + CONNECTION_ID_SIZE], now)
         if reset is not None:
             self._reply(reset, path)

@@ -19,7 +19,7 @@ MTUS = (9000, 8000, 4000, 2000, 1500, 1492, 1460, 1420, 1400, 1360, 1320, 1280)
 """Of jumbo frames, Ethernet, and Ethernet with the headers of one tunnel or another."""
 
 OnSettled = Callable[[int, int], object]
-"""Hears at the end of a search of the size that was used before it, and of another one now."""
+"""Called at the end of a search with the size that was used before it, and the one from now on."""
 
 
 class Probe(NamedTuple):

@@ -118,7 +118,7 @@ class Router:
             owner.batch_received(now)
 
     def error_received(self, error: OSError) -> None:
-        """Tell the connections; on a socket of many nobody knows whom the error is about."""
+        """Pass it on to a client's connection; on a server's socket it may be about any of them."""
         if self._accept is None:
             for owner in set(self._owners.values()):
                 owner.error_received(error)

@@ -70,7 +70,7 @@ class TicketCache:
 class Resumption:
     """A client's way to its tickets for one server.
 
-    `accepts` judges the certificates that a session stands on as if they were shown again.
+    `accepts` verifies the certificates of a session as if they were shown again.
     """
 
     cache: Tickets

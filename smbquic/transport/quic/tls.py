@@ -20,9 +20,9 @@ from smbquic.transport.quic.tickets import TicketCache, TicketStore
 ALPN = "smb"
 
 VerifyServer = Callable[[list[bytes], str], object]
-"""Judges a server's chain (DER, leaf first) for the name it was reached by."""
+"""Verifies a server's chain (DER, leaf first) for the name that it was connected to by."""
 VerifyClient = Callable[[list[bytes]], object]
-"""Judges a client's chain (DER, leaf first)."""
+"""Verifies a client's chain (DER, leaf first)."""
 
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", flags=re.DOTALL

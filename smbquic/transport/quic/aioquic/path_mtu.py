@@ -68,10 +68,10 @@ class ProbingConnection(QuicConnection):
         self._searched = path
         # A client's first datagram has nothing before it that could have arrived: one timeout is
         # enough to try a small one.
-        patience = 1 if self._state is QuicConnectionState.FIRSTFLIGHT else TIMEOUTS
+        allowed = 1 if self._state is QuicConnectionState.FIRSTFLIGHT else TIMEOUTS
         is_large = self._max_datagram_size > INTERNET_DATAGRAM
         # Another path may carry less, and that shows only when a large datagram is lost.
-        suspect = moved or (is_large and self._loss._pto_count >= patience)
+        suspect = moved or (is_large and self._loss._pto_count >= allowed)
         if suspect and not self._certain:
             self.mtu.restart()
             self._use_found_size()
