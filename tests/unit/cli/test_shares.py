@@ -8,6 +8,7 @@ import pytest
 
 from smbquic.cli.shares import parse_share, share_of
 from smbquic.storage.local import LocalStorage
+from smbquic.storage.memory import MemoryStorage
 
 
 def test_folders_are_shares_of_their_own_names(
@@ -30,7 +31,18 @@ def test_a_folder_whose_name_no_share_can_have(tmp_path: Path) -> None:
             share_of(folder)
 
 
-@pytest.mark.parametrize("text", ["data", "=x", "da/ta=.", "IPC$=.", "data=none"])
+@pytest.mark.parametrize(
+    "text", ["data", "=x", "da/ta=.", "IPC$=.", "data=none", "x=memory:much", "x=nothing:here"]
+)
 def test_shares_that_are_none(text: str) -> None:
     with pytest.raises(click.UsageError, match=f"^--share {re.escape(text)}: "):
         parse_share(text)
+
+
+@pytest.mark.parametrize(("ending", "read_only"), [("", False), (":ro", True)])
+def test_shares_in_memory(ending: str, read_only: bool) -> None:
+    share = parse_share(f"tmp=memory:64K{ending}")
+
+    assert isinstance(share.storage, MemoryStorage)
+    assert share.storage.volume().total_bytes == 64 << 10
+    assert share.read_only == share.storage.read_only == read_only
