@@ -7,16 +7,12 @@ from typing import Any, TypeVar
 import click
 
 from smbquic.cli import logs
+from smbquic.options.headings import CERTIFICATE, COMMON, CONNECTION, PROTOCOL, TLS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 OWN = "Options"
 """The heading of the options that a command shares with no other; they come first."""
-COMMON = "Common options"
-CONNECTION = "Connection options"
-TLS = "TLS options"
-CERTIFICATE = "Certificate options"
-PROTOCOL = "Protocol options"
 _HEADINGS = (OWN, CERTIFICATE, PROTOCOL, COMMON, CONNECTION, TLS)
 
 

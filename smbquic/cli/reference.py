@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import click
 
-from smbquic.cli.command import COMMON, CONNECTION, OWN, TLS, sections
+from smbquic.cli.command import OWN, sections
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.main import cli
+from smbquic.options.headings import COMMON, CONNECTION, TLS
 
 _EXIT_CODES = {
     ExitCode.DONE: "all of it is done",

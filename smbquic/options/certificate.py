@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from smbquic.options.headings import CERTIFICATE
 from smbquic.options.kinds import Texts
 from smbquic.options.model import Option, Options
 
-_HEADING = "Certificate options"
 _RULES = Texts('["sha256:...", "san:*.example"]', "rules")
 
 
@@ -23,7 +23,7 @@ class IdentityFiles(Options):
             help="The server's certificate: PEM, then its intermediates; or PKCS #12 with its key.",
             key="file",
             flag="--cert",
-            heading=_HEADING,
+            heading=CERTIFICATE,
         ),
     ]
     key: Annotated[
@@ -31,7 +31,7 @@ class IdentityFiles(Options):
         Option(
             "The certificate's key, PEM.\n\nNot readable by others.",
             default="in the PKCS #12 file",
-            heading=_HEADING,
+            heading=CERTIFICATE,
             flag="--key",
         ),
     ] = None
@@ -41,7 +41,7 @@ class IdentityFiles(Options):
             "The password of the key or PKCS #12 file, on the first line.\n\nNot readable by"
             " others.",
             flag="--key-password-file",
-            heading=_HEADING,
+            heading=CERTIFICATE,
         ),
     ] = None
     names: Annotated[
@@ -62,14 +62,16 @@ class IdentityFiles(Options):
         Path | None,
         Option(
             "Demand client certificates from these authorities, PEM.",
-            heading=_HEADING,
+            heading=CERTIFICATE,
             flag="--client-ca",
         ),
     ] = None
     client_crl: Annotated[
         Path | None,
         Option(
-            "Revocation lists for client certificates, PEM.", heading=_HEADING, flag="--client-crl"
+            "Revocation lists for client certificates, PEM.",
+            heading=CERTIFICATE,
+            flag="--client-crl",
         ),
     ] = None
     allow: Annotated[
@@ -79,7 +81,7 @@ class IdentityFiles(Options):
             " issuer:NAME, subject:NAME or san:PATTERN.\n\nWith `allow` or `deny`, one rule must"
             " allow and none deny; an empty list lets nobody in.",
             kind=_RULES,
-            heading=_HEADING,
+            heading=CERTIFICATE,
             metavar="RULE",
             flag="--allow",
         ),
@@ -89,7 +91,7 @@ class IdentityFiles(Options):
         Option(
             "Keep out clients whose certificate matches.",
             kind=_RULES,
-            heading=_HEADING,
+            heading=CERTIFICATE,
             metavar="RULE",
             flag="--deny",
         ),

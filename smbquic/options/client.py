@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from smbquic.options.headings import COMMON, CONNECTION, TLS
 from smbquic.options.model import Option, Options
 from smbquic.options.quic import EngineOptions, TlsOptions
 from smbquic.protocol.settings import EncryptionPolicy
@@ -13,9 +14,6 @@ DnsMode = Literal["system", "doh", "doh-only"]
 """`doh` falls back to the system where the server does not answer, `doh-only` does not."""
 TIMEOUT = 10.0
 """Seconds, by default, until a server has to have answered."""
-
-_CONNECTION = "Connection options"
-_TLS = "TLS options"
 
 
 class Tickets(Protocol):
@@ -41,7 +39,7 @@ class TrustOptions(Options):
         Option(
             "Trust the authorities of this PEM file instead of the system's.",
             environment="SMBQUIC_CA",
-            heading=_TLS,
+            heading=TLS,
             flag="--ca",
         ),
     ] = None
@@ -50,23 +48,23 @@ class TrustOptions(Options):
         Option(
             "Refuse what is on these revocation lists, PEM.",
             environment="SMBQUIC_CRL",
-            heading=_TLS,
+            heading=TLS,
             flag="--crl",
         ),
     ] = None
     insecure: Annotated[
-        bool, Option("Trust any certificate. Not for real data.", heading=_TLS, flag="--insecure")
+        bool, Option("Trust any certificate. Not for real data.", heading=TLS, flag="--insecure")
     ] = False
     client_certificate: Annotated[
         Path | str | None,
         Option(
             "Our certificate, where the server asks for one.\n\nA PEM chain, the leaf first.",
             flag="--client-cert",
-            heading=_TLS,
+            heading=TLS,
         ),
     ] = None
     client_key: Annotated[
-        Path | str | None, Option("The key of that certificate.", heading=_TLS, flag="--client-key")
+        Path | str | None, Option("The key of that certificate.", heading=TLS, flag="--client-key")
     ] = None
     tickets: Annotated[
         Tickets | None,
@@ -91,7 +89,7 @@ class ResolverOptions(Options):
         DnsMode,
         Option(
             "Who resolves the host's name; doh asks --doh-url first, doh-only nobody else.",
-            heading=_CONNECTION,
+            heading=CONNECTION,
             flag="--dns",
         ),
     ] = "system"
@@ -100,7 +98,7 @@ class ResolverOptions(Options):
         Option(
             "A server for DNS over HTTPS, as in https://dns.example/dns-query.",
             metavar="URL",
-            heading=_CONNECTION,
+            heading=CONNECTION,
             flag="--doh-url",
         ),
     ] = None
@@ -128,7 +126,7 @@ class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
             " connections now is asked again meanwhile.",
             unit="seconds",
             minimum=0.1,
-            heading=_CONNECTION,
+            heading=CONNECTION,
             flag="--timeout",
         ),
     ] = TIMEOUT
@@ -144,7 +142,7 @@ class ConnectionOptions(DialOptions):
             "Insist on SMB encryption, over QUIC too.\n\nQUIC makes it superfluous; by default"
             " the server has its way.",
             flag="--encrypt",
-            heading=_CONNECTION,
+            heading=CONNECTION,
             on=EncryptionPolicy.REQUIRED,
         ),
     ] = EncryptionPolicy.ALLOWED
@@ -153,7 +151,7 @@ class ConnectionOptions(DialOptions):
         Option(
             "Log on as a guest, without a password.\n\nSMB neither signs nor encrypts a guest's"
             " session.",
-            heading="Common options",
+            heading=COMMON,
             flag="--guest",
         ),
     ] = False

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from smbquic.options.headings import CONNECTION, TLS
 from smbquic.options.model import Option, Options
 
 EngineName = Literal["auto", "aioquic", "qh3"]
@@ -28,9 +29,6 @@ SMALLEST_DATAGRAM = 1200
 LARGEST_DATAGRAM = 16000
 """The engine writes lengths in two bytes, which end at 16383."""
 
-_CONNECTION = "Connection options"
-_TLS = "TLS options"
-
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions(Options):
@@ -40,7 +38,7 @@ class EngineOptions(Options):
         EngineName,
         Option(
             "The QUIC engine; auto is the fastest that can do what the other options ask for.",
-            heading=_CONNECTION,
+            heading=CONNECTION,
             flag="--engine",
         ),
     ] = "auto"
@@ -48,7 +46,7 @@ class EngineOptions(Options):
         Congestion,
         Option(
             "Congestion control over QUIC; bbr is for paths that lose packets.",
-            heading=_CONNECTION,
+            heading=CONNECTION,
             flag="--congestion",
         ),
     ] = "cubic"
@@ -75,7 +73,7 @@ class TlsOptions(Options):
         Option(
             "The cipher suites of QUIC, the preferred one first.",
             choices=CIPHERS,
-            heading=_TLS,
+            heading=TLS,
             flag="--tls-ciphers",
         ),
     ] = DEFAULT_CIPHERS
@@ -86,7 +84,7 @@ class TlsOptions(Options):
             f"\n\nThe post-quantum {POST_QUANTUM} needs the engine qh3.",
             choices=GROUPS,
             default="all that the engine has",
-            heading=_TLS,
+            heading=TLS,
             flag="--tls-groups",
         ),
     ] = ()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
+from smbquic.options.headings import CERTIFICATE, PROTOCOL, TLS
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.options.model import Option, Options
 from smbquic.options.quic import EngineOptions, TicketPolicy, TlsOptions
@@ -22,8 +23,6 @@ from smbquic.wire.negotiate import Dialect
 
 DEFAULT_LISTEN = ("quic://0.0.0.0:443",)
 
-_CERTIFICATE = "Certificate options"
-_PROTOCOL = "Protocol options"
 
 Listen = Annotated[
     Sequence[str],
@@ -55,7 +54,7 @@ class LogonOptions(Options):
             " client says for which: nobody can pass them on.",
             help="Take logons that were meant for another server or another TLS connection.",
             flag="--no-extended-protection",
-            heading=_PROTOCOL,
+            heading=PROTOCOL,
         ),
     ] = True
     target_names: Annotated[
@@ -65,7 +64,7 @@ class LogonOptions(Options):
             "\n\nThe server knows its own, and those in its certificates.",
             flag="--target-name",
             metavar="NAME",
-            heading=_PROTOCOL,
+            heading=PROTOCOL,
             adds=True,
         ),
     ] = ()
@@ -80,7 +79,7 @@ class ProtocolOptions(Options):
         Option(
             "Demand that every session but a guest's is signed or encrypted, or leave that to the"
             " clients, which lets others relay their logons.",
-            heading=_PROTOCOL,
+            heading=PROTOCOL,
             flag="--signing",
         ),
     ] = SigningPolicy.REQUIRED
@@ -90,7 +89,7 @@ class ProtocolOptions(Options):
             "Demand SMB encryption. What QUIC encrypts counts where both ends skip it there.",
             flag="--encrypt",
             key="encrypt",
-            heading=_PROTOCOL,
+            heading=PROTOCOL,
             on=EncryptionPolicy.REQUIRED,
         ),
     ] = EncryptionPolicy.ALLOWED
@@ -101,7 +100,7 @@ class ProtocolOptions(Options):
             " has it as over TCP, require demands it.",
             flag="--smb-encryption-over-quic",
             key="smb_encryption_over_quic",
-            heading=_PROTOCOL,
+            heading=PROTOCOL,
         ),
     ] = EncryptionOverQuic.SKIP
     minimum_dialect: Annotated[
@@ -109,7 +108,7 @@ class ProtocolOptions(Options):
         Option(
             "The oldest SMB dialect that is spoken; over QUIC it is always 3.1.1.",
             choices=DIALECT_NAMES,
-            heading=_PROTOCOL,
+            heading=PROTOCOL,
             flag="--minimum-dialect",
         ),
     ] = MINIMUM_DIALECT
@@ -117,7 +116,7 @@ class ProtocolOptions(Options):
         bool,
         Option(
             "Let clients list the shares over QUIC too.",
-            heading=_PROTOCOL,
+            heading=PROTOCOL,
             flag="--pipes-over-quic",
         ),
     ] = False
@@ -132,7 +131,7 @@ class ServerOptions(EngineOptions, TlsOptions, ProtocolOptions, LogonOptions):
         Option(
             "Which clients may take up their TLS sessions again, for a shorter handshake: auto"
             " leaves out those that may break on the offer, as Samba's does.",
-            heading="TLS options",
+            heading=TLS,
         ),
     ] = "auto"
     limits: Annotated[Limits, Option("How much clients may hold.")] = DEFAULT_LIMITS
@@ -163,7 +162,7 @@ class StartOptions(Options):
             "A name for the certificate that is made where none is given.",
             flag="--name",
             metavar="NAME",
-            heading=_CERTIFICATE,
+            heading=CERTIFICATE,
             adds=True,
         ),
     ] = ()

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from smbquic.cli.command import COMMON, CONNECTION, OWN, TLS, sections
+from smbquic.cli.command import OWN, sections
 from smbquic.cli.failure import ExitCode
 from smbquic.cli.main import cli, main
+from smbquic.options.headings import COMMON, CONNECTION, TLS
 
 
 def _contexts(parent: click.Context) -> Iterator[click.Context]:

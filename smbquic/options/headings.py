@@ -1,0 +1,7 @@
+"""The sections of ``--help`` that options are in."""
+
+COMMON = "Common options"
+CONNECTION = "Connection options"
+TLS = "TLS options"
+CERTIFICATE = "Certificate options"
+PROTOCOL = "Protocol options"
