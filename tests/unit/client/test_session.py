@@ -1,14 +1,9 @@
-import asyncio
-
 import pytest
 
-from smbquic.client.connection import Connection, Target
+from smbquic.client.connection import Connection
 from smbquic.client.session import Session
-from smbquic.client.tree_connect import check
-from smbquic.errors import NotFoundError, RemoteProtocolError, SecurityError, StatusError
+from smbquic.errors import NotFoundError, SecurityError
 from smbquic.ntstatus import NtStatus
-from smbquic.wire.echo import EchoRequest
-from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlResponse, ValidateNegotiateInfoResponse
 from smbquic.wire.negotiate import Capabilities, Dialect, NegotiateResponse, SecurityMode
@@ -119,23 +114,3 @@ async def _old_connection(transport: FakeTransport, dialect: Dialect) -> Connect
         contexts=[],
     )
     return connection
-
-
-async def test_checking_responses(transport: FakeTransport) -> None:
-    connection = connection_over(transport, credits=3)
-    task = asyncio.create_task(connection.request(EchoRequest(), Target()))
-    transport.reply(await transport.next(), ErrorResponse(), NtStatus.NO_MORE_FILES)
-    response = await task
-    check(response, "x", (NtStatus.NO_MORE_FILES,))
-    with pytest.raises(StatusError, match=r"ECHO: x: .*NO_MORE_FILES"):
-        check(response, "x")
-    await connection.close()
-
-
-async def test_an_error_that_is_called_a_success(transport: FakeTransport) -> None:
-    connection = connection_over(transport, credits=3)
-    task = asyncio.create_task(connection.request(EchoRequest(), Target()))
-    transport.reply(await transport.next(), ErrorResponse(), NtStatus.of(0x00000105))
-    with pytest.raises(RemoteProtocolError, match="0x00000105"):
-        check(await task)
-    await connection.close()

@@ -1,0 +1,47 @@
+"""Requests to a share, and what becomes of their statuses."""
+
+import asyncio
+
+import pytest
+
+from smbquic.client.connection import Target
+from smbquic.client.share import Share
+from smbquic.client.tree_connect import check
+from smbquic.errors import RemoteProtocolError, StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.error import ErrorResponse
+from smbquic.wire.header import Command
+from tests.unit.client.fakes import FakeServer, FakeTransport, connection_over
+
+
+async def test_leaving(share: Share, server: FakeServer) -> None:
+    await share.tree.disconnect()
+    assert server.commands() == ["TREE_DISCONNECT"]
+
+
+async def test_statuses_beyond_the_usual(share: Share, server: FakeServer) -> None:
+    server.handlers[Command.CREATE] = lambda request: (NtStatus.of(0xC0FFEE00), None)
+    with pytest.raises(StatusError, match="0xC0FFEE00"):
+        await share.stat("x")
+    await asyncio.sleep(0)
+
+
+async def test_checking_responses(transport: FakeTransport) -> None:
+    connection = connection_over(transport, credits=3)
+    task = asyncio.create_task(connection.request(EchoRequest(), Target()))
+    transport.reply(await transport.next(), ErrorResponse(), NtStatus.NO_MORE_FILES)
+    response = await task
+    check(response, "x", (NtStatus.NO_MORE_FILES,))
+    with pytest.raises(StatusError, match=r"ECHO: x: .*NO_MORE_FILES"):
+        check(response, "x")
+    await connection.close()
+
+
+async def test_an_error_that_is_called_a_success(transport: FakeTransport) -> None:
+    connection = connection_over(transport, credits=3)
+    task = asyncio.create_task(connection.request(EchoRequest(), Target()))
+    transport.reply(await transport.next(), ErrorResponse(), NtStatus.of(0x00000105))
+    with pytest.raises(RemoteProtocolError, match="0x00000105"):
+        check(await task)
+    await connection.close()
