@@ -1,5 +1,6 @@
 """One session over several connections. [MS-SMB2] 3.3.4.1.6, 3.3.5.5, 3.3.7.1"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.settings import EncryptionPolicy
+from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions, OplockLevel
 from smbquic.wire.create_contexts import LeaseState, LeaseV2
 from smbquic.wire.echo import EchoRequest
@@ -17,18 +19,19 @@ from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNoti
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Connect
 
 BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 SHARED_CLIENT = {"client_guid": b"one client only."}
 
 
 @pytest.fixture
-async def first(connect: Any) -> Any:
+async def first(connect: Connect) -> Any:
     return await connect(**SHARED_CLIENT)
 
 
 @pytest.fixture
-async def second(connect: Any, first: Any) -> Any:
+async def second(connect: Connect, first: Any) -> Any:
     """Another connection, bound to the session of the first."""
     client = await connect(token="", **SHARED_CLIENT)
     assert (await client.bind(first)).status == NtStatus.SUCCESS
@@ -44,7 +47,7 @@ async def test_what_is_open_on_one_is_open_on_the_other(first: Any, second: Any)
 
 
 async def test_both_are_kept_up_for_the_opens_of_either(
-    connect: Any, first: Any, second: Any
+    connect: Connect, first: Any, second: Any
 ) -> None:
     await second.open("file")
     assert first.transport.keep_alive
@@ -75,7 +78,7 @@ async def test_a_session_survives_any_of_its_connections(
     assert not (root / "file").exists()
 
 
-async def test_a_logoff_ends_it_everywhere(first: Any, second: Any, server: Any) -> None:
+async def test_a_logoff_ends_it_everywhere(first: Any, second: Any, server: Server) -> None:
     file_id = await first.open("file")
     assert (await second.call(LogoffRequest())).status == NtStatus.SUCCESS
     for client in (first, second):
@@ -120,7 +123,7 @@ async def test_a_logon_can_be_repeated_on_any(first: Any, second: Any, where: in
     [(b"alice:wrong", NtStatus.LOGON_FAILURE), (b"bob:secret", NtStatus.ACCESS_DENIED)],
 )
 async def test_a_repetition_that_fails_ends_it_everywhere(
-    first: Any, second: Any, server: Any, token: bytes, status: NtStatus
+    first: Any, second: Any, server: Server, token: bytes, status: NtStatus
 ) -> None:
     await first.open("file")
     assert (await second.call(setup(token), tree_id=0)).status == status
@@ -128,14 +131,16 @@ async def test_a_repetition_that_fails_ends_it_everywhere(
     assert not len(server.files)
 
 
-async def test_nobody_else_binds_it(connect: Any, first: Any) -> None:
+async def test_nobody_else_binds_it(connect: Connect, first: Any) -> None:
     client = await connect(token="", **SHARED_CLIENT)
     response = await client.bind(first, "bob:secret")
     assert response.status == NtStatus.NOT_SUPPORTED
     assert (await first.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
-async def test_an_encrypted_session_is_so_everywhere(connect: Any, server_with: Any) -> None:
+async def test_an_encrypted_session_is_so_everywhere(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     server = server_with(encryption=EncryptionPolicy.REQUIRED)
     first = await connect(to=server, **SHARED_CLIENT)
     second = await connect(to=server, token="", **SHARED_CLIENT)
@@ -179,7 +184,9 @@ async def test_a_break_that_was_not_sent_goes_another_way(first: Any, second: An
     first.transport.writable.set()
 
 
-async def test_trees_and_opens_are_bounded_as_ever(connect: Any, server_with: Any) -> None:
+async def test_trees_and_opens_are_bounded_as_ever(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     server = server_with(Limits(trees=1, opens=1, interim_delay=30.0))
     first = await connect(to=server, **SHARED_CLIENT)
     second = await connect(to=server, token="", **SHARED_CLIENT)

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server import commands, dispatch
+from smbquic.server.server import Server
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateOptions
+from smbquic.wire.create import CreateOptions, CreateRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
@@ -36,6 +38,7 @@ from smbquic.wire.tree_connect import TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteFlags, WriteRequest
 from tests.unit.clock import Clock
+from tests.unit.server.conftest import Client, Connect
 
 RELATED = FileId.RELATED
 MISSING = {"create_disposition": 1}
@@ -57,7 +60,9 @@ def cancel_of(client: Any, message_id: int, body: bytes | None = None) -> list[A
     return [client.session.protection.sign(header, parts), *parts]
 
 
-async def test_related_requests_are_about_the_same_file(client: Any, create_request: Any) -> None:
+async def test_related_requests_are_about_the_same_file(
+    client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     responses = await client.compound(
         create_request("x"),
         WriteRequest(0, RELATED, b"content"),
@@ -71,7 +76,7 @@ async def test_related_requests_are_about_the_same_file(client: Any, create_requ
 
 
 async def test_the_file_of_a_chain_wins_over_the_one_that_is_named(
-    client: Any, create_request: Any
+    client: Client, create_request: Callable[..., CreateRequest]
 ) -> None:
     other = await client.open("other")
     responses = await client.compound(create_request("x"), WriteRequest(0, other, b"content"))
@@ -80,7 +85,7 @@ async def test_the_file_of_a_chain_wins_over_the_one_that_is_named(
 
 
 async def test_after_a_failed_create_the_rest_fails_likewise(
-    client: Any, create_request: Any
+    client: Client, create_request: Callable[..., CreateRequest]
 ) -> None:
     responses = await client.compound(
         create_request("x", **MISSING), ReadRequest(1, 0, RELATED), CloseRequest(RELATED)
@@ -89,7 +94,7 @@ async def test_after_a_failed_create_the_rest_fails_likewise(
 
 
 async def test_a_failed_create_is_not_made_good_by_naming_another_file(
-    client: Any, create_request: Any
+    client: Client, create_request: Callable[..., CreateRequest]
 ) -> None:
     other = await client.open("other")
     responses = await client.compound(create_request("x", **MISSING), CloseRequest(other))
@@ -97,7 +102,9 @@ async def test_a_failed_create_is_not_made_good_by_naming_another_file(
     assert (await client.call(CloseRequest(other))).status == NtStatus.SUCCESS
 
 
-async def test_the_answers_of_a_compound_do_not_grow_without_limit(client: Any, root: Any) -> None:
+async def test_the_answers_of_a_compound_do_not_grow_without_limit(
+    client: Client, root: Path
+) -> None:
     size = 3 << 20
     (root / "x").write_bytes(bytes(size))
     file_id = await client.open("x")
@@ -110,14 +117,18 @@ async def test_the_answers_of_a_compound_do_not_grow_without_limit(client: Any, 
     assert (await client.call(ReadRequest(size, 0, file_id))).status == NtStatus.SUCCESS
 
 
-async def test_after_another_failure_the_chain_goes_on(client: Any, create_request: Any) -> None:
+async def test_after_another_failure_the_chain_goes_on(
+    client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     responses = await client.compound(
         create_request("x"), ReadRequest(1, 0, RELATED), WriteRequest(0, RELATED, b"x")
     )
     assert labels(responses) == ["SUCCESS", "END_OF_FILE", "SUCCESS"]
 
 
-async def test_unrelated_requests_inherit_nothing(client: Any, create_request: Any) -> None:
+async def test_unrelated_requests_inherit_nothing(
+    client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     responses = await client.compound(
         create_request("x"), CloseRequest(RELATED), EchoRequest(), related=False
     )
@@ -125,7 +136,7 @@ async def test_unrelated_requests_inherit_nothing(client: Any, create_request: A
 
 
 async def test_a_chain_goes_on_in_the_tree_that_it_connected(
-    client: Any, create_request: Any
+    client: Client, create_request: Callable[..., CreateRequest]
 ) -> None:
     responses = await client.compound(
         TreeConnectRequest(r"\\fs.example\ro"), create_request("", **MISSING), tree_id=0
@@ -135,7 +146,7 @@ async def test_a_chain_goes_on_in_the_tree_that_it_connected(
 
 
 async def test_a_chain_does_not_go_on_without_its_tree_or_session(
-    client: Any, create_request: Any
+    client: Client, create_request: Callable[..., CreateRequest]
 ) -> None:
     responses = await client.compound(EchoRequest(), create_request("x"))
     assert labels(responses) == ["SUCCESS", "INVALID_PARAMETER"]
@@ -145,21 +156,27 @@ async def test_a_chain_does_not_go_on_without_its_tree_or_session(
     assert labels(responses) == ["SUCCESS", "USER_SESSION_DELETED"]
 
 
-async def test_a_chain_waits_for_its_flush(client: Any, create_request: Any) -> None:
+async def test_a_chain_waits_for_its_flush(
+    client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     responses = await client.compound(
         create_request("x"), FlushRequest(RELATED), CloseRequest(RELATED)
     )
     assert labels(responses) == ["SUCCESS"] * 3
 
 
-async def test_only_the_last_of_a_chain_may_wait_for_good(client: Any, create_request: Any) -> None:
+async def test_only_the_last_of_a_chain_may_wait_for_good(
+    client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     responses = await client.compound(
         create_request("a", **DIRECTORY), notify(RELATED), CloseRequest(RELATED)
     )
     assert labels(responses) == ["SUCCESS", "INTERNAL_ERROR", "SUCCESS"]
 
 
-async def test_a_folder_is_watched_until_it_is_closed(client: Any, create_request: Any) -> None:
+async def test_a_folder_is_watched_until_it_is_closed(
+    client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     sent = client.protocol.compound(
         [create_request("a", **DIRECTORY), notify(RELATED)],
         session=client.session,
@@ -173,7 +190,7 @@ async def test_a_folder_is_watched_until_it_is_closed(client: Any, create_reques
     assert response.status == NtStatus.NOTIFY_CLEANUP
 
 
-async def test_watching_can_be_cancelled(client: Any) -> None:
+async def test_watching_can_be_cancelled(client: Client) -> None:
     folder = await client.open("a", **DIRECTORY)
     watching = client.send(notify(folder))
     await client.fetch()
@@ -182,7 +199,7 @@ async def test_watching_can_be_cancelled(client: Any) -> None:
     assert (await client.call(notify(await client.open("x")))).status == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_cancel_that_comes_too_late_is_ignored(client: Any, server: Any) -> None:
+async def test_a_cancel_that_comes_too_late_is_ignored(client: Client, server: Server) -> None:
     folder = await client.open("a", **DIRECTORY)
     watching = client.send(notify(folder))
     await client.fetch()
@@ -194,7 +211,7 @@ async def test_a_cancel_that_comes_too_late_is_ignored(client: Any, server: Any)
 
 
 async def test_cancels_that_mean_nothing_are_ignored(
-    client: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One for what was never sent, one for what is not to be cancelled, one that is malformed."""
     client.deliver(cancel_of(client, 77))
@@ -214,7 +231,9 @@ async def test_cancels_that_mean_nothing_are_ignored(
     await client.call(CloseRequest(file_id))
 
 
-async def test_waiting_requests_are_counted(connect: Any, server_with: Any) -> None:
+async def test_waiting_requests_are_counted(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     client = await connect(to=server_with(Limits(pending=2)))
     folder = await client.open("a", **DIRECTORY)
     for _ in range(2):
@@ -225,7 +244,10 @@ async def test_waiting_requests_are_counted(connect: Any, server_with: Any) -> N
 
 
 async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
-    connect: Any, server_with: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    server_with: Callable[..., Server],
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = await connect(to=server_with(Limits(pending=2)))
     gate = asyncio.Event()
@@ -250,7 +272,10 @@ async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
 
 
 async def test_messages_whose_requests_are_postponed_count_as_memory(
-    connect: Any, server_with: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    server_with: Callable[..., Server],
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = server_with(Limits(buffers=4 << 20, interim_delay=30.0))
     client = await connect(to=server)
@@ -275,7 +300,9 @@ async def test_messages_whose_requests_are_postponed_count_as_memory(
     assert connection.pending_bytes == 0
 
 
-async def test_a_malformed_body_fails_alone(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_malformed_body_fails_alone(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(EchoRequest, "encode", lambda self: b"\xff\xff\0\0")
     assert (await client.call(EchoRequest())).status == NtStatus.INVALID_PARAMETER
 
@@ -286,7 +313,10 @@ def break_echo(monkeypatch: pytest.MonkeyPatch, handle: Any) -> None:
 
 
 async def test_an_unexpected_exception_is_answered_counted_and_logged(
-    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def handle(context: Any, request: Any) -> None:
         raise ZeroDivisionError("surprise")
@@ -303,7 +333,7 @@ async def test_an_unexpected_exception_is_answered_counted_and_logged(
 
 
 async def test_an_unexpected_exception_in_postponed_work(
-    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work() -> None:
         raise ZeroDivisionError("surprise")
@@ -314,7 +344,7 @@ async def test_an_unexpected_exception_in_postponed_work(
 
 
 async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_server(
-    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work() -> object:
         return object()
@@ -327,7 +357,7 @@ async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_
 
 
 async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_server(
-    connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, other = await connect(), await connect()
     break_echo(monkeypatch, lambda context, request: object())
@@ -339,7 +369,7 @@ async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_ser
 
 
 async def test_a_broken_peer_costs_one_line_in_the_log(
-    connect: Any, server: Any, caplog: pytest.LogCaptureFixture
+    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     client, other = await connect(), await connect()
     client.deliver([b"\xfeSMB" + bytes(100)])
@@ -351,7 +381,7 @@ async def test_a_broken_peer_costs_one_line_in_the_log(
 
 
 async def test_a_broken_peer_is_found_in_postponed_work_too(
-    client: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second request of the chain breaks the protocol once the first one is done."""
     file_id = await client.open("x")
@@ -373,27 +403,31 @@ async def test_a_broken_peer_is_found_in_postponed_work_too(
     assert "without signature" in client.transport.closed
 
 
-async def test_who_does_not_log_on_is_hung_up_on(connect: Any, server_with: Any) -> None:
+async def test_who_does_not_log_on_is_hung_up_on(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     client = await connect(to=server_with(Limits(logon_seconds=0.01)), token="")
     await asyncio.wait_for(client.served, 60)
     assert "logged on" in client.transport.closed
 
 
-async def test_who_has_logged_on_stays(connect: Any, server: Any) -> None:
+async def test_who_has_logged_on_stays(connect: Connect, server: Server) -> None:
     client = await connect()
     [connection] = server.connections
     connection._check_logon()  # as if its time were over
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
-async def test_strangers_get_less_room_than_users(connect: Any) -> None:
+async def test_strangers_get_less_room_than_users(connect: Connect) -> None:
     client = await connect(token="")
     assert client.transport.max_message_size == 128 << 10
     await client.log_on()
     assert client.transport.max_message_size == (8 << 20) + (64 << 10)
 
 
-async def test_who_does_not_read_is_not_read_from(client: Any, until: Any) -> None:
+async def test_who_does_not_read_is_not_read_from(
+    client: Client, until: Callable[[Callable[[], bool]], Awaitable[None]]
+) -> None:
     client.transport.writable.clear()
     first = client.send(EchoRequest())
     second = client.send(EchoRequest())
@@ -407,7 +441,7 @@ async def test_who_does_not_read_is_not_read_from(client: Any, until: Any) -> No
 
 
 async def test_a_peer_that_is_gone_ends_postponed_work_quietly(
-    client: Any, server: Any, caplog: pytest.LogCaptureFixture
+    client: Client, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.transport.writable.clear()
     client.send(EchoRequest())
@@ -419,7 +453,7 @@ async def test_a_peer_that_is_gone_ends_postponed_work_quietly(
     assert server.failures == 0
 
 
-async def test_closing_the_server_ends_its_connections(connect: Any, server: Any) -> None:
+async def test_closing_the_server_ends_its_connections(connect: Connect, server: Server) -> None:
     client = await connect()
     await server.close()
     await asyncio.wait_for(client.served, 60)
@@ -435,7 +469,10 @@ async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None
 
 
 async def test_a_file_that_cannot_be_closed_is_closed_nevertheless(
-    client: Any, server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     file_id = await client.open("x")
     real = LocalFile.close
@@ -452,7 +489,7 @@ async def test_a_file_that_cannot_be_closed_is_closed_nevertheless(
     assert "input/output error" in caplog.text
 
 
-async def test_ids_are_not_used_twice(client: Any, server: Any) -> None:
+async def test_ids_are_not_used_twice(client: Client, server: Server) -> None:
     assert server.next_file_id() != server.next_file_id()
     (session,) = server.sessions.values()
     session.last_tree_id = 0xFFFFFFFD
@@ -476,17 +513,17 @@ async def test_ids_are_not_used_twice(client: Any, server: Any) -> None:
         (LeaseBreakAcknowledgment(bytes(16), 0), NtStatus.OBJECT_NAME_NOT_FOUND),
     ],
 )
-async def test_what_is_refused(client: Any, body: Any, status: NtStatus) -> None:
+async def test_what_is_refused(client: Client, body: Any, status: NtStatus) -> None:
     assert (await client.call(body)).status == status
 
 
-async def test_an_acknowledgment_of_no_break(client: Any) -> None:
+async def test_an_acknowledgment_of_no_break(client: Client) -> None:
     file_id = await client.open("x")
     response = await client.call(OplockBreakAcknowledgment(0, file_id))
     assert response.status == NtStatus.INVALID_DEVICE_STATE
 
 
-async def test_the_negotiation_is_confirmed(connect: Any) -> None:
+async def test_the_negotiation_is_confirmed(connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_1, Dialect.SMB_3_0))
     assert client.protocol.must_validate
     response = await client.call(client.protocol.validate_negotiate())
@@ -495,7 +532,10 @@ async def test_the_negotiation_is_confirmed(connect: Any) -> None:
 
 
 async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
-    client: Any, until: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     begun, release = threading.Event(), threading.Event()
 
@@ -516,7 +556,7 @@ async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
 
 
 async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
-    connect: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, other = await connect(), await connect()
     file_id = await client.open("x")
@@ -550,7 +590,10 @@ async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
 
 
 async def test_requests_wait_for_a_large_folder_to_be_read(
-    client: Any, root: Path, create_request: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    root: Path,
+    create_request: Callable[..., CreateRequest],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     request = create_request
     monkeypatch.setattr(case_index, "AT_ONCE", 2)

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.server import Server
 from smbquic.server.share import Share
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest, CompletionFilter
 from smbquic.wire.create import CreateDisposition, OplockLevel
 from smbquic.wire.read import ReadRequest
+from tests.unit.server.conftest import Client, Connect
 
 SECURITY = CompletionFilter.FILE_NOTIFY_CHANGE_SECURITY
 EXISTING = CreateDisposition.FILE_OPEN
@@ -36,7 +38,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
 
 
-async def test_whoever_is_connected_is_told(client: Any, root: Path) -> None:
+async def test_whoever_is_connected_is_told(client: Client, root: Path) -> None:
     replace(root)
 
     for name in ("", "new"):
@@ -45,7 +47,7 @@ async def test_whoever_is_connected_is_told(client: Any, root: Path) -> None:
 
 
 async def test_whoever_connects_gets_the_new_folder(
-    client: Any, connect: Any, root: Path, caplog: pytest.LogCaptureFixture
+    client: Client, connect: Connect, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (root / "file").write_bytes(b"old")
     opened = await client.open("file", desired_access=AccessMask.GENERIC_READ)
@@ -66,7 +68,7 @@ async def test_whoever_connects_gets_the_new_folder(
 
 
 async def test_nobody_connects_where_nothing_is(
-    client: Any, root: Path, caplog: pytest.LogCaptureFixture
+    client: Client, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     replace(root, again=False)
 
@@ -82,7 +84,7 @@ async def test_nobody_connects_where_nothing_is(
 
 
 async def test_what_waits_in_the_former_folder_is_over(
-    client: Any, connect: Any, server: Any, root: Path
+    client: Client, connect: Connect, server: Server, root: Path
 ) -> None:
     folder = await client.open("", create_disposition=EXISTING)
     notify = client.send(ChangeNotifyRequest(0, 1000, folder, SECURITY))

@@ -32,6 +32,7 @@ from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
+from tests.unit.auth.conftest import Logon
 
 PASSWORD = "Pässword1"
 ALICE = Identity("Alice", "WORK")
@@ -202,7 +203,7 @@ def test_impacket_logs_on(authenticator: Authenticator, signing: bool) -> None:
     assert acceptor.session_key == session_key
 
 
-def test_microsofts_logon(logon: Any) -> None:
+def test_microsofts_logon(logon: Logon) -> None:
     """The whole recorded exchange: our answers are Windows' own, byte for byte."""
     users = UserStore()
     users.add("Administrator", logon.password)

@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +6,7 @@ from impacket import ntlm  # type: ignore[import-untyped]
 from smbquic.auth.ntlm import keys
 from smbquic.auth.ntlm.messages import AuthenticateMessage, AvId, NegotiateFlags, encode_av_pairs
 from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
+from tests.unit.auth.conftest import Logon
 
 SPEC_CHALLENGE = bytes.fromhex("0123456789abcdef")  # [MS-NLMP] 4.2.1
 SPEC_SESSION_KEY = b"\x55" * 16
@@ -49,7 +48,7 @@ def test_the_specifications_checksum() -> None:
     assert signature.hex() == "01000000" + "70352851f2564309" + "00000000"
 
 
-def test_microsofts_logon(logon: Any) -> None:
+def test_microsofts_logon(logon: Logon) -> None:
     message = AuthenticateMessage.decode(token_of(logon.authenticate))
     assert keys.nt_hash(logon.password) == logon.nt_hash
     key = keys.response_key(logon.nt_hash, logon.user, logon.domain)
@@ -62,7 +61,7 @@ def test_microsofts_logon(logon: Any) -> None:
     assert exported == logon.session_key
 
 
-def test_microsofts_mic(logon: Any) -> None:
+def test_microsofts_mic(logon: Logon) -> None:
     negotiate = NegTokenInit.decode(logon.init).mech_token or b""
     message = AuthenticateMessage.decode(token_of(logon.authenticate))
     mic = keys.exchange_mic(
@@ -71,7 +70,7 @@ def test_microsofts_mic(logon: Any) -> None:
     assert mic == message.mic
 
 
-def test_microsofts_mech_list_mics(logon: Any) -> None:
+def test_microsofts_mech_list_mics(logon: Logon) -> None:
     mech_list = NegTokenInit.decode(logon.init).mech_list
     message = AuthenticateMessage.decode(token_of(logon.authenticate))
     for token, from_server in ((logon.authenticate, False), (logon.complete, True)):

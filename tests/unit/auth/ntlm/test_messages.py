@@ -20,24 +20,25 @@ from smbquic.auth.ntlm.messages import (
 from smbquic.auth.spnego.tokens import NegTokenInit, NegTokenResp
 from smbquic.errors import WireError
 from smbquic.wire.flags import Flags
+from tests.unit.auth.conftest import Logon
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), max_size=20)
 VALUES = st.binary(max_size=40)
 
 
-def authenticate(logon: Any) -> bytes:
+def authenticate(logon: Logon) -> bytes:
     token = NegTokenResp.decode(logon.authenticate).response_token
     assert token is not None
     return token
 
 
-def test_reads_windows_negotiate_message(logon: Any) -> None:
+def test_reads_windows_negotiate_message(logon: Logon) -> None:
     message = NegotiateMessage.decode(NegTokenInit.decode(logon.init).mech_token or b"")
     assert message.flags == 0xE2088297
     assert NegotiateFlags.EXTENDED_SESSIONSECURITY in message.flags
 
 
-def test_reads_windows_authenticate_message(logon: Any) -> None:
+def test_reads_windows_authenticate_message(logon: Logon) -> None:
     raw = authenticate(logon)
     message = AuthenticateMessage.decode(memoryview(raw))
     assert (message.domain_name, message.user_name) == (logon.domain, logon.user)
@@ -107,7 +108,7 @@ def test_reads_what_pyspnego_writes(
     assert message.mic == b"m" * 16
 
 
-def test_a_message_of_another_type_is_refused(logon: Any) -> None:
+def test_a_message_of_another_type_is_refused(logon: Logon) -> None:
     with pytest.raises(WireError, match="type 1"):
         NegotiateMessage.decode(authenticate(logon))
     with pytest.raises(WireError, match="type 3"):
@@ -116,7 +117,7 @@ def test_a_message_of_another_type_is_refused(logon: Any) -> None:
         NegotiateMessage.decode(b"NTLMSSPX" + bytes(40))
 
 
-def test_a_field_past_the_end_is_refused(logon: Any) -> None:
+def test_a_field_past_the_end_is_refused(logon: Logon) -> None:
     with pytest.raises(WireError, match="past"):
         AuthenticateMessage.decode(authenticate(logon)[:-1])
 

@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,25 +6,26 @@ from spnego import _spnego as other
 from smbquic.auth.ntlm.messages import NTLMSSP
 from smbquic.auth.spnego.tokens import NegState, NegTokenInit, NegTokenResp, encode_hint
 from smbquic.errors import WireError
+from tests.unit.auth.conftest import Logon
 
 NTLMSSP_OID = "1.3.6.1.4.1.311.2.2.10"
 KERBEROS_OID = "1.2.840.113554.1.2.2"
 
 
-def test_reads_windows_first_token(logon: Any) -> None:
+def test_reads_windows_first_token(logon: Logon) -> None:
     init = NegTokenInit.decode(logon.init)
     assert init.mech_types == [NTLMSSP]
     assert init.mech_list == bytes.fromhex("300c060a2b06010401823702020a")
     assert (init.mech_token or b"").startswith(b"NTLMSSP\x00\x01")
 
 
-def test_reads_windows_second_token(logon: Any) -> None:
+def test_reads_windows_second_token(logon: Logon) -> None:
     response = NegTokenResp.decode(logon.authenticate)
     assert (response.response_token or b"").startswith(b"NTLMSSP\x00\x03")
     assert response.mech_list_mic == bytes.fromhex("0100000063775a9a5fd97f0600000000")
 
 
-def test_writes_what_windows_writes(logon: Any) -> None:
+def test_writes_what_windows_writes(logon: Logon) -> None:
     challenge = NegTokenResp.decode(logon.challenge).response_token
     answer = NegTokenResp(NegState.ACCEPT_INCOMPLETE, NTLMSSP, challenge)
     assert answer.encode() == logon.challenge

@@ -10,6 +10,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.server.server import Server
 from smbquic.storage import Change, ChangeKind
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, CompletionFilter
@@ -399,7 +400,7 @@ async def test_there_are_not_more_watches_than_allowed(
     await pending(client, notify(second))
 
 
-async def test_close_ends_it(client: Client, server: Any) -> None:
+async def test_close_ends_it(client: Client, server: Server) -> None:
     folder = await client.open("", create_options=DIRECTORY)
     message_id = await pending(client, notify(folder))
     await client.call(CloseRequest(folder))
@@ -423,7 +424,7 @@ async def test_logoff_ends_it(client: Client) -> None:
 
 
 async def test_the_end_of_the_connection_ends_it(
-    client: Client, connect: Connect, server: Any
+    client: Client, connect: Connect, server: Server
 ) -> None:
     other = await connect()
     folder = await other.open("", create_options=DIRECTORY)
@@ -484,7 +485,7 @@ async def test_a_folder_that_is_to_stay_after_all(client: Client) -> None:
     assert changes(await client.answer(message_id)) == [(ADDED, "a")]
 
 
-async def test_an_answer_wins_over_a_later_cancel(client: Client, server: Any) -> None:
+async def test_an_answer_wins_over_a_later_cancel(client: Client, server: Server) -> None:
     folder = await client.open("", create_options=DIRECTORY)
     message_id = await pending(client, notify(folder))
     (session,) = server.sessions.values()
@@ -613,7 +614,7 @@ async def test_a_watch_that_ends_while_a_move_is_pending(
 
 
 @local
-async def test_lost_events_have_to_be_looked_up(client: Client, server: Any) -> None:
+async def test_lost_events_have_to_be_looked_up(client: Client, server: Server) -> None:
     folder = await watched(client)
     (station,) = server.notifier._stations.values()
     station._pass_on([Change(ChangeKind.LOST)], {})

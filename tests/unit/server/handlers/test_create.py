@@ -1,5 +1,6 @@
 """CREATE: what may be opened, how, and what becomes of it. [MS-SMB2] 3.3.5.9"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import (
@@ -29,6 +31,7 @@ from smbquic.wire.create_contexts import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 SUPERSEDE, OPEN, CREATE = (
     CreateDisposition.FILE_SUPERSEDE,
@@ -62,7 +65,7 @@ READ, WRITE, DELETE = (
     ],
 )
 async def test_dispositions(
-    client: Any, root: Path, disposition: CreateDisposition, there: int, missing: int
+    client: Client, root: Path, disposition: CreateDisposition, there: int, missing: int
 ) -> None:
     (root / "there").write_bytes(b"content")
     for name, expected in (("there", there), ("missing", missing)):
@@ -129,10 +132,10 @@ async def test_dispositions(
     ],
 )
 async def test_what_cannot_be_asked_for(
-    client: Any,
-    server: Any,
+    client: Client,
+    server: Server,
     root: Path,
-    listing: Any,
+    listing: Callable[[], list[str]],
     fields: dict[str, Any],
     status: NtStatus,
 ) -> None:
@@ -145,12 +148,14 @@ async def test_what_cannot_be_asked_for(
 
 
 @pytest.mark.parametrize("name", ["x::$DATA", "x::$data", "x"])
-async def test_the_default_stream_is_the_file(client: Any, listing: Any, name: str) -> None:
+async def test_the_default_stream_is_the_file(
+    client: Client, listing: Callable[[], list[str]], name: str
+) -> None:
     await client.open(name)
     assert listing() == ["x"]
 
 
-async def test_folders(client: Any, root: Path) -> None:
+async def test_folders(client: Client, root: Path) -> None:
     response = await client.create("a", create_options=DIRECTORY)
     assert response.body.create_action == CreateAction.FILE_CREATED
     assert response.body.file_attributes == FileAttributes.DIRECTORY
@@ -172,7 +177,7 @@ async def test_folders(client: Any, root: Path) -> None:
         (AccessMask.SYNCHRONIZE, 0x00100000),
     ],
 )
-async def test_granted_access(client: Any, server: Any, desired: int, granted: int) -> None:
+async def test_granted_access(client: Client, server: Server, desired: int, granted: int) -> None:
     await client.open("x", desired_access=desired)
     (session,) = server.sessions.values()
     (entry,) = session.opens.values()
@@ -189,7 +194,7 @@ async def test_granted_access(client: Any, server: Any, desired: int, granted: i
     ],
 )
 async def test_unbuffered_opens_do_not_append(
-    client: Any, server: Any, options: CreateOptions, appends: bool
+    client: Client, server: Server, options: CreateOptions, appends: bool
 ) -> None:
     await client.open("x", desired_access=AccessMask.GENERIC_WRITE, create_options=options)
     (session,) = server.sessions.values()
@@ -229,7 +234,7 @@ def uses(bits: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("held", range(8))
-async def test_share_modes(client: Any, held: int) -> None:
+async def test_share_modes(client: Client, held: int) -> None:
     await client.open("x", **uses(held))
     for wanted in range(8):
         response = await client.create("x", **uses(wanted))
@@ -240,7 +245,7 @@ async def test_share_modes(client: Any, held: int) -> None:
             assert response.status == NtStatus.SHARING_VIOLATION
 
 
-async def test_overwriting_needs_the_right_to_write_shared(client: Any, root: Path) -> None:
+async def test_overwriting_needs_the_right_to_write_shared(client: Client, root: Path) -> None:
     (root / "x").write_bytes(b"content")
     await client.open("x", desired_access=READ, share_access=ShareAccess.FILE_SHARE_READ)
     response = await client.create("x", desired_access=READ, create_disposition=OVERWRITE)
@@ -248,7 +253,7 @@ async def test_overwriting_needs_the_right_to_write_shared(client: Any, root: Pa
     assert (root / "x").read_bytes() == b"content"
 
 
-async def test_share_modes_hold_between_connections(connect: Any) -> None:
+async def test_share_modes_hold_between_connections(connect: Connect) -> None:
     first, second = await connect(), await connect()
     file_id = await first.open("x", share_access=0)
     assert (await second.create("X")).status == NtStatus.SHARING_VIOLATION
@@ -256,7 +261,7 @@ async def test_share_modes_hold_between_connections(connect: Any) -> None:
     assert (await second.create("X")).status == NtStatus.SUCCESS
 
 
-async def test_delete_on_close(client: Any, root: Path) -> None:
+async def test_delete_on_close(client: Client, root: Path) -> None:
     first = await client.open("x", create_options=DELETE_ON_CLOSE)
     second = await client.open("x")
     await client.call(CloseRequest(first))
@@ -269,7 +274,7 @@ async def test_delete_on_close(client: Any, root: Path) -> None:
     assert (await client.create("x", create_disposition=CREATE)).status == NtStatus.SUCCESS
 
 
-async def test_a_filled_folder_survives_its_delete_on_close(client: Any, root: Path) -> None:
+async def test_a_filled_folder_survives_its_delete_on_close(client: Client, root: Path) -> None:
     (root / "a").mkdir()
     file_id = await client.open("a", create_options=DIRECTORY | DELETE_ON_CLOSE)
     (root / "a" / "b").write_bytes(b"")
@@ -279,7 +284,7 @@ async def test_a_filled_folder_survives_its_delete_on_close(client: Any, root: P
 
 
 async def test_of_two_names_the_one_goes_that_was_opened_for_it(
-    client: Any, root: Path, listing: Any
+    client: Client, root: Path, listing: Callable[[], list[str]]
 ) -> None:
     (root / "one").write_bytes(b"")
     (root / "two").hardlink_to(root / "one")
@@ -290,7 +295,7 @@ async def test_of_two_names_the_one_goes_that_was_opened_for_it(
     assert listing() == ["two"]
 
 
-async def test_read_only_files(client: Any, root: Path) -> None:
+async def test_read_only_files(client: Client, root: Path) -> None:
     readonly = {"file_attributes": FileAttributes.READONLY}
     response = await client.create("x", create_options=DELETE_ON_CLOSE, **readonly)
     assert response.status == NtStatus.CANNOT_DELETE
@@ -310,7 +315,7 @@ async def test_read_only_files(client: Any, root: Path) -> None:
     assert response.status == NtStatus.ACCESS_DENIED
 
 
-async def test_hidden_files_are_overwritten_only_as_such(client: Any) -> None:
+async def test_hidden_files_are_overwritten_only_as_such(client: Client) -> None:
     hidden = {"file_attributes": FileAttributes.HIDDEN}
     await client.open("x", **hidden)
     response = await client.create("x", create_disposition=OVERWRITE)
@@ -320,7 +325,7 @@ async def test_hidden_files_are_overwritten_only_as_such(client: Any) -> None:
     assert response.body.file_attributes == FileAttributes.HIDDEN | FileAttributes.ARCHIVE
 
 
-async def test_dot_files_are_overwritten_without_further_ado(client: Any) -> None:
+async def test_dot_files_are_overwritten_without_further_ado(client: Client) -> None:
     await client.open(".x", create_disposition=OPEN_IF)
 
     response = await client.create(".x", create_disposition=OVERWRITE)
@@ -329,7 +334,7 @@ async def test_dot_files_are_overwritten_without_further_ado(client: Any) -> Non
     assert response.body.file_attributes == FileAttributes.HIDDEN | FileAttributes.ARCHIVE
 
 
-async def test_contexts_that_are_answered(client: Any, root: Path) -> None:
+async def test_contexts_that_are_answered(client: Client, root: Path) -> None:
     asked = [
         QueryMaximalAccessRequest().context(),
         CreateContext(b"QFid"),
@@ -344,7 +349,7 @@ async def test_contexts_that_are_answered(client: Any, root: Path) -> None:
     assert len(response.body.contexts) == 2
 
 
-async def test_maximal_access_of_a_file_that_did_not_change_is_not_told(client: Any) -> None:
+async def test_maximal_access_of_a_file_that_did_not_change_is_not_told(client: Client) -> None:
     response = await client.create("x")
     known = QueryMaximalAccessRequest(response.body.change_time).context()
     response = await client.create("x", contexts=[known])
@@ -352,13 +357,15 @@ async def test_maximal_access_of_a_file_that_did_not_change_is_not_told(client: 
     assert (access.query_status, access.maximal_access) == (NtStatus.NONE_MAPPED, 0)
 
 
-async def test_what_the_disk_has_no_room_for_is_not_made(client: Any, root: Path) -> None:
+async def test_what_the_disk_has_no_room_for_is_not_made(client: Client, root: Path) -> None:
     response = await client.create("x", contexts=[AllocationSize(1 << 62).context()])
     assert response.status == NtStatus.DISK_FULL
     assert not (root / "x").exists()
 
 
-async def test_opens_of_a_connection_are_counted(connect: Any, server_with: Any) -> None:
+async def test_opens_of_a_connection_are_counted(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     client = await connect(to=server_with(Limits(opens=2)))
     first = await client.open("a")
     await client.open("b")
@@ -368,7 +375,7 @@ async def test_opens_of_a_connection_are_counted(connect: Any, server_with: Any)
 
 
 async def test_as_much_as_the_disk_allows(
-    client: Any, server: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, server: Any, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MAXIMUM_ALLOWED gives a file that can only be read for reading; a plain parameters fails."""
     (root / "x").write_bytes(b"content")

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,6 +12,7 @@ from smbquic.options.limits import Limits
 from smbquic.server import dispatch
 from smbquic.server.overload.batches import BATCH
 from smbquic.server.overload.disk_monitor import SMALL_WRITE
+from smbquic.server.server import Server
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseFlags, CloseRequest
@@ -24,6 +25,7 @@ from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteFlags, WriteRequest
+from tests.unit.server.conftest import Client, Connect, Turns
 
 TOP = (1 << 63) - 1
 SHARED, EXCLUSIVE = LockFlags.SHARED_LOCK, LockFlags.EXCLUSIVE_LOCK
@@ -34,7 +36,7 @@ def lock(file_id: FileId, *elements: tuple[int, int, int]) -> LockRequest:
     return LockRequest(0, file_id, [LockElement(*element) for element in elements])
 
 
-async def test_what_was_written_is_read(client: Any, root: Path) -> None:
+async def test_what_was_written_is_read(client: Client, root: Path) -> None:
     file_id = await client.open("x")
     payload = bytes(range(256)) * 1000
     response = await client.call(WriteRequest(10, file_id, payload))
@@ -76,7 +78,7 @@ async def test_reads_and_writes_move_the_position(client: Any, size: int) -> Non
     ],
 )
 async def test_reads_at_the_edges(
-    client: Any, root: Path, length: int, offset: int, minimum: int, expected: int
+    client: Client, root: Path, length: int, offset: int, minimum: int, expected: int
 ) -> None:
     (root / "x").write_bytes(bytes(100))
     file_id = await client.open("x")
@@ -97,12 +99,16 @@ async def test_reads_at_the_edges(
         ((1 << 64) - 1, 1, NtStatus.INVALID_PARAMETER),
     ],
 )
-async def test_writes_at_the_edges(client: Any, offset: int, size: int, status: NtStatus) -> None:
+async def test_writes_at_the_edges(
+    client: Client, offset: int, size: int, status: NtStatus
+) -> None:
     file_id = await client.open("x")
     assert (await client.call(WriteRequest(offset, file_id, bytes(size)))).status == status
 
 
-async def test_no_more_than_negotiated(connect: Any, server_with: Any) -> None:
+async def test_no_more_than_negotiated(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     client = await connect(to=server_with(max_size=65536))
     file_id = await client.open("x")
     large = 65537
@@ -110,7 +116,7 @@ async def test_no_more_than_negotiated(connect: Any, server_with: Any) -> None:
         assert (await client.call(body)).status == NtStatus.INVALID_PARAMETER
 
 
-async def test_rdma_is_not_spoken(client: Any) -> None:
+async def test_rdma_is_not_spoken(client: Client) -> None:
     file_id = await client.open("x")
     for body in (
         ReadRequest(1, 0, file_id, channel=1),
@@ -119,7 +125,7 @@ async def test_rdma_is_not_spoken(client: Any) -> None:
         assert (await client.call(body)).status == NtStatus.INVALID_PARAMETER
 
 
-async def test_folders_have_no_content(client: Any) -> None:
+async def test_folders_have_no_content(client: Client) -> None:
     file_id = await client.open("a", create_options=CreateOptions.FILE_DIRECTORY_FILE)
     for body in (ReadRequest(1, 0, file_id), WriteRequest(0, file_id, b"x")):
         assert (await client.call(body)).status == NtStatus.INVALID_DEVICE_REQUEST
@@ -137,7 +143,7 @@ async def test_folders_have_no_content(client: Any) -> None:
         (AccessMask.FILE_READ_ATTRIBUTES, False, False),
     ],
 )
-async def test_access_decides(client: Any, access: int, read: bool, write: bool) -> None:
+async def test_access_decides(client: Client, access: int, read: bool, write: bool) -> None:
     await client.call(WriteRequest(0, await client.open("x"), b"x"))
     file_id = await client.open("x", desired_access=access)
     expected = {True: NtStatus.SUCCESS, False: NtStatus.ACCESS_DENIED}
@@ -148,7 +154,7 @@ async def test_access_decides(client: Any, access: int, read: bool, write: bool)
     assert response.status == expected[read or write]
 
 
-async def test_an_unknown_file_is_closed(client: Any) -> None:
+async def test_an_unknown_file_is_closed(client: Client) -> None:
     file_id = await client.open("x")
     wrong = FileId(file_id.persistent + 1, file_id.volatile)
     for body in (ReadRequest(1, 0, wrong), CloseRequest(wrong), FlushRequest(FileId(7, 7))):
@@ -157,7 +163,7 @@ async def test_an_unknown_file_is_closed(client: Any) -> None:
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.FILE_CLOSED
 
 
-async def test_close_tells_what_became_of_the_file(client: Any) -> None:
+async def test_close_tells_what_became_of_the_file(client: Client) -> None:
     response = await client.create("x")
     file_id = response.body.file_id
     await client.call(WriteRequest(0, file_id, b"content"))
@@ -187,7 +193,7 @@ class Gate:
 
 
 async def test_others_go_on_while_a_file_is_flushed(
-    client: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
     file_id = await client.open("x")
@@ -200,7 +206,7 @@ async def test_others_go_on_while_a_file_is_flushed(
 
 
 async def test_a_slow_flush_is_announced(
-    connect: Any, server_with: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server_with: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
     client = await connect(to=server_with(Limits(interim_delay=0.0)))
@@ -211,7 +217,7 @@ async def test_a_slow_flush_is_announced(
     assert (await client.answer(flush)).status == NtStatus.SUCCESS
 
 
-async def test_a_flush_that_fails_says_so(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flush_that_fails_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def flush(file: LocalFile) -> None:
         raise OSError(28, "no space left")
 
@@ -222,7 +228,7 @@ async def test_a_flush_that_fails_says_so(client: Any, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("by_open", [False, True])
 async def test_write_through_is_flushed(
-    client: Any, monkeypatch: pytest.MonkeyPatch, by_open: bool
+    client: Client, monkeypatch: pytest.MonkeyPatch, by_open: bool
 ) -> None:
     gate = Gate(monkeypatch)
     gate.open.set()
@@ -234,7 +240,7 @@ async def test_write_through_is_flushed(
     assert gate.flushed == 1
 
 
-async def test_locks_hold_others_off(client: Any) -> None:
+async def test_locks_hold_others_off(client: Client) -> None:
     mine, other = await client.open("x"), await client.open("x")
     await client.call(WriteRequest(0, mine, bytes(100)))
     assert (await client.call(lock(mine, (0, 10, EXCLUSIVE)))).status == NtStatus.SUCCESS
@@ -264,12 +270,12 @@ async def test_locks_hold_others_off(client: Any) -> None:
     ],
 )
 async def test_lock_requests(
-    client: Any, elements: list[tuple[int, int, int]], status: NtStatus
+    client: Client, elements: list[tuple[int, int, int]], status: NtStatus
 ) -> None:
     assert (await client.call(lock(await client.open("x"), *elements))).status == status
 
 
-async def test_of_several_locks_all_are_taken_or_none(client: Any) -> None:
+async def test_of_several_locks_all_are_taken_or_none(client: Client) -> None:
     mine, other = await client.open("x"), await client.open("x")
     await client.call(lock(other, (10, 1, EXCLUSIVE)))
     both = [(0, 1, EXCLUSIVE | NOW), (10, 1, EXCLUSIVE | NOW)]
@@ -277,7 +283,7 @@ async def test_of_several_locks_all_are_taken_or_none(client: Any) -> None:
     assert (await client.call(lock(other, (0, 1, EXCLUSIVE)))).status == NtStatus.SUCCESS
 
 
-async def test_unlocking_stops_at_what_is_none(client: Any) -> None:
+async def test_unlocking_stops_at_what_is_none(client: Client) -> None:
     file_id = await client.open("x")
     for offset in (0, 1):
         await client.call(lock(file_id, (offset, 1, EXCLUSIVE)))
@@ -287,7 +293,9 @@ async def test_unlocking_stops_at_what_is_none(client: Any) -> None:
     assert (await client.call(lock(file_id, (1, 1, UNLOCK)))).status == NtStatus.SUCCESS
 
 
-async def test_locks_of_an_open_are_counted(connect: Any, server_with: Any) -> None:
+async def test_locks_of_an_open_are_counted(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     client = await connect(to=server_with(Limits(locks=2)))
     file_id, other = await client.open("x"), await client.open("x")
     for offset in (0, 1):
@@ -301,7 +309,7 @@ MANY = 4096
 
 
 async def test_others_have_turns_while_thousands_of_ranges_are_locked(
-    connect: Any, turns: Any
+    connect: Connect, turns: type[Turns]
 ) -> None:
     client, other = await connect(), await connect()
     mine, theirs = await client.open("x"), await other.open("x")
@@ -321,7 +329,7 @@ async def test_others_have_turns_while_thousands_of_ranges_are_locked(
 
 
 async def test_of_thousands_of_ranges_none_stays_locked_if_the_last_is_not_to_be_had(
-    connect: Any, turns: Any
+    connect: Connect, turns: type[Turns]
 ) -> None:
     client, other = await connect(), await connect()
     mine, theirs = await client.open("x"), await other.open("x")
@@ -335,7 +343,9 @@ async def test_of_thousands_of_ranges_none_stays_locked_if_the_last_is_not_to_be
     assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 
-async def test_a_file_may_be_closed_while_thousands_of_its_ranges_are_locked(connect: Any) -> None:
+async def test_a_file_may_be_closed_while_thousands_of_its_ranges_are_locked(
+    connect: Connect,
+) -> None:
     client, other = await connect(), await connect()
     mine, theirs = await client.open("x"), await other.open("x")
     elements = [(offset * 10, 5, EXCLUSIVE | NOW) for offset in range(MANY)]
@@ -346,7 +356,7 @@ async def test_a_file_may_be_closed_while_thousands_of_its_ranges_are_locked(con
     assert (await other.call(lock(theirs, *elements))).status == NtStatus.SUCCESS
 
 
-async def test_a_lock_waits_for_another_to_go(connect: Any) -> None:
+async def test_a_lock_waits_for_another_to_go(connect: Connect) -> None:
     first, second = await connect(), await connect()
     mine, other = await first.open("x"), await second.open("x")
     for offset in (0, 1):
@@ -364,7 +374,7 @@ async def test_a_lock_waits_for_another_to_go(connect: Any) -> None:
     assert response.header.async_id == interim.header.async_id
 
 
-async def test_a_waiting_lock_is_cancelled(client: Any, server: Any) -> None:
+async def test_a_waiting_lock_is_cancelled(client: Client, server: Server) -> None:
     mine, other = await client.open("x"), await client.open("x")
     await client.call(lock(mine, (0, 1, EXCLUSIVE)))
     waiting = client.send(lock(other, (0, 1, EXCLUSIVE)))
@@ -375,7 +385,7 @@ async def test_a_waiting_lock_is_cancelled(client: Any, server: Any) -> None:
     assert not connection.pending
 
 
-async def test_closing_a_file_ends_the_wait_for_its_lock(client: Any) -> None:
+async def test_closing_a_file_ends_the_wait_for_its_lock(client: Client) -> None:
     mine, other = await client.open("x"), await client.open("x")
     await client.call(lock(mine, (0, 1, EXCLUSIVE)))
     waiting = client.send(lock(other, (0, 1, EXCLUSIVE)))
@@ -384,7 +394,7 @@ async def test_closing_a_file_ends_the_wait_for_its_lock(client: Any) -> None:
 
 
 async def test_closing_both_files_at_once_leaves_no_lock(
-    client: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Otherwise the lock might be had between the two, on a slow machine.
     monkeypatch.setattr(dispatch, "TIME_SLICE", 3600.0)
@@ -399,7 +409,7 @@ async def test_closing_both_files_at_once_leaves_no_lock(
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_a_hangup_gives_locks_up(connect: Any) -> None:
+async def test_a_hangup_gives_locks_up(connect: Connect) -> None:
     first, second = await connect(), await connect()
     mine, other = await first.open("x"), await second.open("x")
     await first.call(lock(mine, (0, 1, EXCLUSIVE)))
@@ -409,7 +419,7 @@ async def test_a_hangup_gives_locks_up(connect: Any) -> None:
     assert (await second.answer(waiting)).status == NtStatus.SUCCESS
 
 
-async def test_a_hangup_ends_what_waits(connect: Any, server: Any) -> None:
+async def test_a_hangup_ends_what_waits(connect: Connect, server: Server) -> None:
     client = await connect()
     mine, other = await client.open("x"), await client.open("x")
     await client.call(lock(mine, (0, 1, EXCLUSIVE)))

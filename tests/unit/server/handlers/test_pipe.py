@@ -8,6 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
+from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseFlags, CloseRequest
@@ -344,7 +345,7 @@ async def test_there_are_not_more_pipes_than_allowed(
 
 
 async def test_strangers_on_the_internet_see_no_pipes(
-    connect: Connect, server: Any, caplog: pytest.LogCaptureFixture
+    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = await connect(kind="quic", share="IPC$")
     with caplog.at_level("INFO"):

@@ -8,6 +8,7 @@ from smbprotocol import file_info as auditor  # type: ignore[import-untyped]
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.handlers import query_directory
+from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions
@@ -23,6 +24,7 @@ from smbquic.wire.fscc.directory_information import (
 from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.query_directory import QueryDirectoryFlags, QueryDirectoryRequest
+from tests.unit.server.conftest import Client, Connect
 
 ID_BOTH = FileInformationClass.FileIdBothDirectoryInformation
 NAMES = FileInformationClass.FileNamesInformation
@@ -40,7 +42,7 @@ def query(file_id: FileId, pattern: str = "*", room: int = 65536, **fields: Any)
 
 
 async def listing(
-    client: Any, file_id: FileId, pattern: str = "*", **fields: Any
+    client: Client, file_id: FileId, pattern: str = "*", **fields: Any
 ) -> list[DirectoryEntry]:
     """All entries, by as many requests as it takes."""
     return [
@@ -53,7 +55,7 @@ async def listing(
 
 
 async def responses(
-    client: Any, file_id: FileId, pattern: str = "*", **fields: Any
+    client: Client, file_id: FileId, pattern: str = "*", **fields: Any
 ) -> AsyncIterator[Any]:
     while True:
         response = await client.call(query(file_id, pattern, **fields))
@@ -77,12 +79,12 @@ def inode(path: Path) -> int:
 
 
 @pytest.fixture
-async def folder(client: Any, root: Path) -> FileId:
+async def folder(client: Client, root: Path) -> FileId:
     file_id: FileId = await client.open("", create_options=FOLDER)
     return file_id
 
 
-async def test_own_and_parent_folder_come_first(client: Any, root: Path, folder: FileId) -> None:
+async def test_own_and_parent_folder_come_first(client: Client, root: Path, folder: FileId) -> None:
     fill(root, "a", "b")
     (root / "sub").mkdir()
     inner = await client.open("sub", create_options=FOLDER)
@@ -98,7 +100,7 @@ async def test_own_and_parent_folder_come_first(client: Any, root: Path, folder:
 
 @pytest.mark.parametrize("information_class", sorted(FIXED_SIZES))
 async def test_every_class_tells_what_the_disk_says(
-    client: Any, root: Path, folder: FileId, information_class: int
+    client: Client, root: Path, folder: FileId, information_class: int
 ) -> None:
     fill(root, "Größe \U0001f600.bin")
     stat = (root / "Größe \U0001f600.bin").stat()
@@ -131,7 +133,7 @@ async def test_every_class_tells_what_the_disk_says(
     ],
 )
 async def test_another_library_reads_the_chain(
-    client: Any, root: Path, folder: FileId, information_class: int, structure: Any
+    client: Client, root: Path, folder: FileId, information_class: int, structure: Any
 ) -> None:
     wanted = {".", "..", *(f"file{'x' * length}" for length in range(9))}
     fill(root, *(wanted - {".", ".."}))
@@ -167,7 +169,7 @@ async def test_another_library_reads_the_chain(
     ],
 )
 async def test_patterns(
-    client: Any, root: Path, folder: FileId, pattern: str, expected: set[str]
+    client: Client, root: Path, folder: FileId, pattern: str, expected: set[str]
 ) -> None:
     fill(root, "A.txt", "b.TXT", "c.md", "nodot")
 
@@ -176,7 +178,7 @@ async def test_patterns(
 
 @pytest.mark.parametrize("pattern", ["nothing", "nothing*", "trailing.", "a" * 255])
 async def test_nothing_is_no_such_file_at_first_and_no_more_files_then(
-    client: Any, folder: FileId, pattern: str
+    client: Client, folder: FileId, pattern: str
 ) -> None:
     first = await client.call(query(folder, pattern))
     second = await client.call(query(folder, pattern))
@@ -186,7 +188,7 @@ async def test_nothing_is_no_such_file_at_first_and_no_more_files_then(
 
 
 async def test_the_end_is_no_more_files_again_and_again(
-    client: Any, root: Path, folder: FileId
+    client: Client, root: Path, folder: FileId
 ) -> None:
     fill(root, "a")
     assert (await client.call(query(folder))).status == NtStatus.SUCCESS
@@ -196,14 +198,14 @@ async def test_the_end_is_no_more_files_again_and_again(
 
 
 @pytest.mark.parametrize("pattern", ["a\\b", "a/b", "a:b", "x" * 256])
-async def test_what_is_no_name_is_no_pattern(client: Any, folder: FileId, pattern: str) -> None:
+async def test_what_is_no_name_is_no_pattern(client: Client, folder: FileId, pattern: str) -> None:
     response = await client.call(query(folder, pattern))
 
     assert response.status == NtStatus.OBJECT_NAME_INVALID
 
 
 async def test_the_pattern_stays_until_the_search_is_started_anew(
-    client: Any, root: Path, folder: FileId
+    client: Client, root: Path, folder: FileId
 ) -> None:
     fill(root, "a1", "a2", "b1")
 
@@ -219,7 +221,7 @@ async def test_the_pattern_stays_until_the_search_is_started_anew(
 
 
 async def test_a_refused_pattern_leaves_the_search_alone(
-    client: Any, root: Path, folder: FileId
+    client: Client, root: Path, folder: FileId
 ) -> None:
     fill(root, "xa", "xb")
     first = await client.call(query(folder, "x?", flags=SINGLE))
@@ -233,7 +235,7 @@ async def test_a_refused_pattern_leaves_the_search_alone(
     assert sorted(got) == ["xa", "xb"]
 
 
-async def test_an_index_is_not_followed(client: Any, root: Path, folder: FileId) -> None:
+async def test_an_index_is_not_followed(client: Client, root: Path, folder: FileId) -> None:
     fill(root, "xa", "xb")
 
     flags = SINGLE | QueryDirectoryFlags.INDEX_SPECIFIED
@@ -244,7 +246,7 @@ async def test_an_index_is_not_followed(client: Any, root: Path, folder: FileId)
 
 @pytest.mark.parametrize("room", [300, 1000, 65536])
 async def test_thousands_of_entries_each_come_once(
-    client: Any, root: Path, folder: FileId, room: int
+    client: Client, root: Path, folder: FileId, room: int
 ) -> None:
     wanted = [f"{number:0{1 + number % 60}}" for number in range(3000)]
     for name in wanted:
@@ -261,7 +263,7 @@ async def test_thousands_of_entries_each_come_once(
 
 
 async def test_what_is_held_does_not_grow_with_the_folder(
-    client: Any, root: Path, folder: FileId
+    client: Client, root: Path, folder: FileId
 ) -> None:
     fill(root, *(f"{number}" for number in range(1000)))
 
@@ -274,7 +276,7 @@ async def test_what_is_held_does_not_grow_with_the_folder(
 
 
 async def test_a_name_that_does_not_fit_at_all_is_cut_and_comes_again(
-    client: Any, root: Path, folder: FileId
+    client: Client, root: Path, folder: FileId
 ) -> None:
     fill(root, "long enough")
     fixed = FIXED_SIZES[ID_BOTH]
@@ -297,11 +299,11 @@ async def test_a_name_that_does_not_fit_at_all_is_cut_and_comes_again(
         ({"file_information_class": 200}, NtStatus.INVALID_INFO_CLASS),
     ],
 )
-async def test_refusals(client: Any, folder: FileId, fields: Any, status: NtStatus) -> None:
+async def test_refusals(client: Client, folder: FileId, fields: Any, status: NtStatus) -> None:
     assert (await client.call(query(folder, **fields))).status == status
 
 
-async def test_more_than_was_negotiated_is_refused(connect: Any) -> None:
+async def test_more_than_was_negotiated_is_refused(connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_0_2,))
     folder = await client.open("", create_options=FOLDER)
 
@@ -310,13 +312,13 @@ async def test_more_than_was_negotiated_is_refused(connect: Any) -> None:
     assert response.status == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_file_has_no_entries(client: Any) -> None:
+async def test_a_file_has_no_entries(client: Client) -> None:
     file_id = await client.open("file")
 
     assert (await client.call(query(file_id))).status == NtStatus.INVALID_PARAMETER
 
 
-async def test_the_right_to_list_is_needed(client: Any) -> None:
+async def test_the_right_to_list_is_needed(client: Client) -> None:
     folder = await client.open(
         "", create_options=FOLDER, desired_access=AccessMask.FILE_READ_ATTRIBUTES
     )
@@ -325,7 +327,7 @@ async def test_the_right_to_list_is_needed(client: Any) -> None:
 
 
 async def test_others_have_a_turn_while_a_long_listing_is_made(
-    client: Any, root: Path, folder: FileId, monkeypatch: pytest.MonkeyPatch
+    client: Client, root: Path, folder: FileId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query_directory, "TIME_SLICE", 0.0)
     wanted = [f"file {number}" for number in range(200)]
@@ -340,7 +342,7 @@ async def test_others_have_a_turn_while_a_long_listing_is_made(
 
 
 async def test_a_close_does_not_cut_the_listing_before_it(
-    client: Any, root: Path, folder: FileId, monkeypatch: pytest.MonkeyPatch
+    client: Client, root: Path, folder: FileId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query_directory, "TIME_SLICE", 0.0)
     fill(root, *(f"file {number}" for number in range(50)))
@@ -354,7 +356,9 @@ async def test_a_close_does_not_cut_the_listing_before_it(
     assert (await client.call(query(folder))).status == NtStatus.FILE_CLOSED
 
 
-async def test_attributes_that_were_set_are_listed(client: Any, root: Path, folder: FileId) -> None:
+async def test_attributes_that_were_set_are_listed(
+    client: Client, root: Path, folder: FileId
+) -> None:
     await client.open("new", file_attributes=FileAttributes.HIDDEN)
 
     (entry,) = await listing(client, folder, "new")
@@ -368,7 +372,7 @@ def open_files() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing tells what is open")
 async def test_a_listing_that_is_not_finished_is_let_go_of_at_once(
-    client: Any, server: Any, root: Path
+    client: Client, server: Server, root: Path
 ) -> None:
     for number in range(20):
         (root / f"file{number}").touch()

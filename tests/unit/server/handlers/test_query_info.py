@@ -49,6 +49,7 @@ from smbquic.wire.negotiate import Dialect
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
+from tests.unit.server.conftest import Client, Connect
 
 File = FileInformationClass
 Volume = FileSystemInformationClass
@@ -69,20 +70,22 @@ def query(
     )
 
 
-async def ask(client: Any, file_id: FileId, information_class: int, **fields: Any) -> bytes:
+async def ask(client: Client, file_id: FileId, information_class: int, **fields: Any) -> bytes:
     response = await client.call(query(file_id, information_class, **fields))
     assert response.status == NtStatus.SUCCESS, response.status.label
     return bytes(response.body.buffer)
 
 
-async def status(client: Any, file_id: FileId, information_class: int, **fields: Any) -> NtStatus:
+async def status(
+    client: Client, file_id: FileId, information_class: int, **fields: Any
+) -> NtStatus:
     response = await client.call(query(file_id, information_class, **fields))
     got: NtStatus = response.status
     return got
 
 
 @pytest.fixture
-async def file_id(client: Any, root: Path) -> FileId:
+async def file_id(client: Client, root: Path) -> FileId:
     (root / "Sub").mkdir()
     (root / "Sub" / "file.txt").write_bytes(bytes(5000))
     opened: FileId = await client.open("sub\\FILE.TXT")
@@ -93,7 +96,7 @@ def disk(root: Path) -> os.stat_result:
     return (root / "Sub" / "file.txt").stat()
 
 
-async def test_basic(client: Any, root: Path, file_id: FileId) -> None:
+async def test_basic(client: Client, root: Path, file_id: FileId) -> None:
     got = BasicInformation.decode(await ask(client, file_id, File.FileBasicInformation))
 
     stat = disk(root)
@@ -104,7 +107,7 @@ async def test_basic(client: Any, root: Path, file_id: FileId) -> None:
     assert got.file_attributes == FileAttributes.NORMAL
 
 
-async def test_standard(client: Any, root: Path, file_id: FileId) -> None:
+async def test_standard(client: Client, root: Path, file_id: FileId) -> None:
     (root / "second").hardlink_to(root / "Sub" / "file.txt")
 
     got = StandardInformation.decode(await ask(client, file_id, File.FileStandardInformation))
@@ -112,7 +115,7 @@ async def test_standard(client: Any, root: Path, file_id: FileId) -> None:
     assert got == StandardInformation(disk(root).st_blocks * 512, 5000, 2, False, False)
 
 
-async def test_a_pending_deletion_shows(client: Any, file_id: FileId) -> None:
+async def test_a_pending_deletion_shows(client: Client, file_id: FileId) -> None:
     await client.call(
         SetInfoRequest(
             InfoType.FILE,
@@ -128,7 +131,7 @@ async def test_a_pending_deletion_shows(client: Any, file_id: FileId) -> None:
     assert got.number_of_links == 0
 
 
-async def test_a_folder_has_no_size(client: Any, file_id: FileId) -> None:
+async def test_a_folder_has_no_size(client: Client, file_id: FileId) -> None:
     folder = await client.open("sub", create_options=FOLDER)
 
     got = StandardInformation.decode(await ask(client, folder, File.FileStandardInformation))
@@ -137,7 +140,7 @@ async def test_a_folder_has_no_size(client: Any, file_id: FileId) -> None:
     assert await ask(client, folder, File.FileStreamInformation) == b""
 
 
-async def test_small_ones(client: Any, root: Path) -> None:
+async def test_small_ones(client: Client, root: Path) -> None:
     options = CreateOptions.FILE_SEQUENTIAL_ONLY | CreateOptions.FILE_NON_DIRECTORY_FILE
     access = AccessMask.FILE_READ_DATA | AccessMask.FILE_READ_ATTRIBUTES
     (root / "f").write_bytes(bytes(99))
@@ -164,7 +167,7 @@ async def test_small_ones(client: Any, root: Path) -> None:
     assert identity.volume_serial_number == volume.volume_serial_number
 
 
-async def test_all(client: Any, root: Path, file_id: FileId) -> None:
+async def test_all(client: Client, root: Path, file_id: FileId) -> None:
     got = AllInformation.decode(await ask(client, file_id, File.FileAllInformation))
 
     assert got.name_information == NameInformation("\\Sub\\file.txt")
@@ -176,7 +179,7 @@ async def test_all(client: Any, root: Path, file_id: FileId) -> None:
     assert got.access_information == AccessInformation.decode(access)
 
 
-async def test_all_as_another_library_reads_it(client: Any, file_id: FileId) -> None:
+async def test_all_as_another_library_reads_it(client: Client, file_id: FileId) -> None:
     seen = auditor.FileAllInformation()
     seen.unpack(await ask(client, file_id, File.FileAllInformation))
 
@@ -184,7 +187,7 @@ async def test_all_as_another_library_reads_it(client: Any, file_id: FileId) -> 
     assert seen["standard_information"]["end_of_file"].get_value() == 5000
 
 
-async def test_network_open(client: Any, root: Path, file_id: FileId) -> None:
+async def test_network_open(client: Client, root: Path, file_id: FileId) -> None:
     data = await ask(client, file_id, File.FileNetworkOpenInformation)
     got = NetworkOpenInformation.decode(data)
 
@@ -193,7 +196,7 @@ async def test_network_open(client: Any, root: Path, file_id: FileId) -> None:
     assert got.file_attributes == FileAttributes.NORMAL
 
 
-async def test_the_content_is_the_only_stream(client: Any, root: Path, file_id: FileId) -> None:
+async def test_the_content_is_the_only_stream(client: Client, root: Path, file_id: FileId) -> None:
     (stream,) = decode_streams(await ask(client, file_id, File.FileStreamInformation))
 
     assert stream.stream_name == "::$DATA"
@@ -201,7 +204,7 @@ async def test_the_content_is_the_only_stream(client: Any, root: Path, file_id: 
     assert stream.stream_allocation_size == disk(root).st_blocks * 512
 
 
-async def test_normalized_name(client: Any, connect: Any, file_id: FileId) -> None:
+async def test_normalized_name(client: Client, connect: Connect, file_id: FileId) -> None:
     got = NameInformation.decode(await ask(client, file_id, File.FileNormalizedNameInformation))
     assert got.file_name == "Sub\\file.txt"
     older = await connect(dialects=(Dialect.SMB_3_0_2,))
@@ -209,7 +212,7 @@ async def test_normalized_name(client: Any, connect: Any, file_id: FileId) -> No
     assert await status(older, same, File.FileNormalizedNameInformation) == NtStatus.NOT_SUPPORTED
 
 
-async def test_the_128_bit_id_belongs_to_smb_3(connect: Any) -> None:
+async def test_the_128_bit_id_belongs_to_smb_3(connect: Connect) -> None:
     older = await connect(dialects=(Dialect.SMB_2_1,))
     opened = await older.open("x")
 
@@ -229,7 +232,7 @@ async def test_the_128_bit_id_belongs_to_smb_3(connect: Any) -> None:
     ],
 )
 async def test_what_a_file_does_not_tell(
-    client: Any, file_id: FileId, information_class: int, expected: NtStatus
+    client: Client, file_id: FileId, information_class: int, expected: NtStatus
 ) -> None:
     assert await status(client, file_id, information_class) == expected
 
@@ -254,7 +257,7 @@ async def test_what_a_file_does_not_tell(
     ],
 )
 async def test_a_buffer_too_small_for_the_fixed_part(
-    client: Any, file_id: FileId, information_class: int, minimum: int
+    client: Client, file_id: FileId, information_class: int, minimum: int
 ) -> None:
     for room in (0, minimum - 1):
         got = await status(client, file_id, information_class, room=room)
@@ -272,7 +275,7 @@ async def test_a_buffer_too_small_for_the_fixed_part(
     ],
 )
 async def test_a_name_is_cut_where_it_does_not_fit(
-    client: Any, file_id: FileId, information_class: int, room: int, kept: str
+    client: Client, file_id: FileId, information_class: int, room: int, kept: str
 ) -> None:
     whole = await ask(client, file_id, information_class)
     response = await client.call(query(file_id, information_class, room))
@@ -295,7 +298,7 @@ async def test_a_name_is_cut_where_it_does_not_fit(
     ],
 )
 async def test_access_that_a_class_needs(
-    client: Any, root: Path, information_class: int, granted: int
+    client: Client, root: Path, information_class: int, granted: int
 ) -> None:
     (root / "f").touch()
     without = await client.open("f", desired_access=AccessMask.FILE_READ_DATA)
@@ -306,7 +309,7 @@ async def test_access_that_a_class_needs(
     assert await status(client, without, File.FileStandardInformation) == NtStatus.SUCCESS
 
 
-async def test_sizes_of_the_volume(client: Any, root: Path, file_id: FileId) -> None:
+async def test_sizes_of_the_volume(client: Client, root: Path, file_id: FileId) -> None:
     real = os.statvfs(root)
 
     async def of(structure: Any, information_class: int) -> Any:
@@ -325,7 +328,7 @@ async def test_sizes_of_the_volume(client: Any, root: Path, file_id: FileId) -> 
     assert sectors.byte_offset_for_sector_alignment == 0
 
 
-async def test_names_of_the_volume(client: Any, file_id: FileId) -> None:
+async def test_names_of_the_volume(client: Client, file_id: FileId) -> None:
     async def of(structure: Any, information_class: int) -> Any:
         data = await ask(client, file_id, information_class, info_type=InfoType.FILESYSTEM)
         return structure.decode(data)
@@ -351,7 +354,7 @@ async def test_names_of_the_volume(client: Any, file_id: FileId) -> None:
     assert device == FsDeviceInformation(7, DeviceCharacteristics.FILE_DEVICE_IS_MOUNTED)
 
 
-async def test_a_read_only_share_says_so(connect: Any) -> None:
+async def test_a_read_only_share_says_so(connect: Connect) -> None:
     client = await connect(share="ro")
     folder = await client.open(
         "", create_options=FOLDER, create_disposition=CreateDisposition.FILE_OPEN
@@ -369,7 +372,7 @@ async def test_a_read_only_share_says_so(connect: Any) -> None:
     [(1, 24), (3, 24), (4, 8), (5, 16), (6, 48), (7, 32), (8, 64), (11, 28)],
 )
 async def test_a_buffer_too_small_for_the_volume(
-    client: Any, file_id: FileId, information_class: int, minimum: int
+    client: Client, file_id: FileId, information_class: int, minimum: int
 ) -> None:
     for room in (0, minimum - 1):
         got = await status(client, file_id, information_class, room=room, info_type=2)
@@ -382,7 +385,7 @@ async def test_a_buffer_too_small_for_the_volume(
     ("information_class", "room", "kept"), [(1, 24, "roo"), (1, 23 + 2, "roo"), (5, 16, "NT")]
 )
 async def test_a_volume_name_is_cut(
-    client: Any, file_id: FileId, information_class: int, room: int, kept: str
+    client: Client, file_id: FileId, information_class: int, room: int, kept: str
 ) -> None:
     response = await client.call(query(file_id, information_class, room, info_type=2))
 
@@ -395,7 +398,7 @@ async def test_a_volume_name_is_cut(
     [(2, NtStatus.NOT_SUPPORTED), (9, NtStatus.NOT_SUPPORTED), (99, NtStatus.INVALID_INFO_CLASS)],
 )
 async def test_what_a_volume_does_not_tell(
-    client: Any, file_id: FileId, information_class: int, expected: NtStatus
+    client: Client, file_id: FileId, information_class: int, expected: NtStatus
 ) -> None:
     assert await status(client, file_id, information_class, info_type=2) == expected
 
@@ -405,23 +408,23 @@ async def test_what_a_volume_does_not_tell(
     [(InfoType.QUOTA, NtStatus.NOT_SUPPORTED), (9, NtStatus.INVALID_PARAMETER)],
 )
 async def test_other_types(
-    client: Any, file_id: FileId, info_type: int, expected: NtStatus
+    client: Client, file_id: FileId, info_type: int, expected: NtStatus
 ) -> None:
     assert await status(client, file_id, 0, info_type=info_type) == expected
 
 
-async def test_more_than_was_negotiated_is_refused(connect: Any) -> None:
+async def test_more_than_was_negotiated_is_refused(connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_0_2,))
     opened = await client.open("x")
 
     assert await status(client, opened, 4, room=65537) == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_file_that_is_not_open(client: Any) -> None:
+async def test_a_file_that_is_not_open(client: Client) -> None:
     assert await status(client, FileId(77, 77), 4) == NtStatus.FILE_CLOSED
 
 
-async def test_security_comes_in_the_parts_asked_for(client: Any, file_id: FileId) -> None:
+async def test_security_comes_in_the_parts_asked_for(client: Client, file_id: FileId) -> None:
     async def parts(wanted: int) -> SecurityDescriptor:
         data = await ask(client, file_id, 0, info_type=InfoType.SECURITY, parts=wanted)
         return SecurityDescriptor.decode(data)
@@ -438,7 +441,7 @@ async def test_security_comes_in_the_parts_asked_for(client: Any, file_id: FileI
 
 @pytest.mark.parametrize("dialect", [Dialect.SMB_3_1_1, Dialect.SMB_2_1])
 async def test_security_that_does_not_fit_says_how_long_it_is(
-    connect: Any, dialect: Dialect
+    connect: Connect, dialect: Dialect
 ) -> None:
     client = await connect(dialects=(dialect,))
     opened = await client.open("x")
@@ -468,7 +471,7 @@ async def test_security_that_does_not_fit_says_how_long_it_is(
     ],
 )
 async def test_access_that_security_needs(
-    client: Any, granted: int, parts: int, expected: NtStatus
+    client: Client, granted: int, parts: int, expected: NtStatus
 ) -> None:
     await client.open("x")
     opened = await client.open("x", desired_access=granted)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from smbquic.pki.access import Decision
 from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
 from smbquic.server import session as session_module
 from smbquic.server.connection import check_user
+from smbquic.server.server import Server
 from smbquic.storage.partial import temporary_name
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
@@ -30,19 +32,20 @@ from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import ShareType, TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+from tests.unit.server.conftest import Client, Connect
 
 ALL = 0x001F01FF
 READ_ONLY = 0x001200A9
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_every_dialect_echoes(connect: Any, dialect: Dialect) -> None:
+async def test_every_dialect_echoes(connect: Connect, dialect: Dialect) -> None:
     client = await connect(dialects=(dialect,))
     assert client.protocol.dialect == dialect
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
-async def test_a_wrong_password_is_refused_and_the_connection_lives(connect: Any) -> None:
+async def test_a_wrong_password_is_refused_and_the_connection_lives(connect: Connect) -> None:
     client = await connect(token="")
     with pytest.raises(AuthenticationError) as caught:
         await client.log_on("alice:wrong")
@@ -109,7 +112,7 @@ def again(token: str) -> SessionSetupRequest:
     )
 
 
-async def test_a_repeated_logon_keeps_what_is_open(client: Any, root: Path) -> None:
+async def test_a_repeated_logon_keeps_what_is_open(client: Client, root: Path) -> None:
     await client.open("x", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     assert (await client.call(again("alice:secret"))).status == NtStatus.SUCCESS
     assert (root / "x").exists()
@@ -117,7 +120,9 @@ async def test_a_repeated_logon_keeps_what_is_open(client: Any, root: Path) -> N
 
 
 async def test_a_session_that_expires_goes_on_after_a_repeated_logon(
-    connect: Any, server_with: Any, until: Any
+    connect: Connect,
+    server_with: Callable[..., Server],
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
 ) -> None:
     server = server_with(Limits(session_seconds=0.01))
     client = await connect(to=server, share="")
@@ -129,13 +134,13 @@ async def test_a_session_that_expires_goes_on_after_a_repeated_logon(
     assert (await client.connect()).status == NtStatus.SUCCESS
 
 
-async def test_no_session_expires_by_default(client: Any, server: Any) -> None:
+async def test_no_session_expires_by_default(client: Client, server: Server) -> None:
     assert [session.expiry for session in server.sessions.values()] == [None]
 
 
 @pytest.mark.parametrize("token", ["alice:wrong", "bob:secret"])
 async def test_a_repeated_logon_that_fails_ends_the_session(
-    client: Any, server: Any, root: Path, token: str
+    client: Client, server: Server, root: Path, token: str
 ) -> None:
     await client.open("x", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     sent = client.protocol.request(again(token), session=client.session)
@@ -146,7 +151,7 @@ async def test_a_repeated_logon_that_fails_ends_the_session(
 
 
 async def test_a_logon_of_two_steps(
-    connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await connect(token="")
     acceptor = type(server.authenticator.new_acceptor())
@@ -166,7 +171,9 @@ async def test_a_logon_of_two_steps(
     assert client.transport.max_message_size == 128 << 10
 
 
-async def test_sessions_of_one_connection_are_counted(connect: Any, server_with: Any) -> None:
+async def test_sessions_of_one_connection_are_counted(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     server = server_with(Limits(sessions=2))
     client = await connect(to=server)
     await client.log_on()
@@ -175,7 +182,7 @@ async def test_sessions_of_one_connection_are_counted(connect: Any, server_with:
     assert caught.value.status is NtStatus.INSUFFICIENT_RESOURCES
 
 
-async def test_logoff_closes_what_was_open(client: Any, server: Any, root: Path) -> None:
+async def test_logoff_closes_what_was_open(client: Client, server: Server, root: Path) -> None:
     await client.open("gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     assert (root / "gone").exists()
     assert client.transport.keep_alive
@@ -197,7 +204,7 @@ async def test_the_same_user_coming_back_closes_what_the_lost_connection_had_ope
     assert (await first.create("x")).status == NtStatus.USER_SESSION_DELETED
 
 
-async def test_a_hangup_closes_what_was_open(connect: Any, server: Any, root: Path) -> None:
+async def test_a_hangup_closes_what_was_open(connect: Connect, server: Server, root: Path) -> None:
     client = await connect()
     await client.open("gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     await client.close()
@@ -217,7 +224,7 @@ async def test_a_hangup_closes_what_was_open(connect: Any, server: Any, root: Pa
         ("ipc$", ShareType.PIPE, ALL),
     ],
 )
-async def test_tree_connect(connect: Any, share: str, kind: ShareType, access: int) -> None:
+async def test_tree_connect(connect: Connect, share: str, kind: ShareType, access: int) -> None:
     client = await connect(share="")
     response = await client.connect(share)
     assert response.status == NtStatus.SUCCESS
@@ -236,12 +243,14 @@ async def test_tree_connect(connect: Any, share: str, kind: ShareType, access: i
         ("", NtStatus.INVALID_PARAMETER),
     ],
 )
-async def test_paths_that_name_no_share(connect: Any, path: str, status: NtStatus) -> None:
+async def test_paths_that_name_no_share(connect: Connect, path: str, status: NtStatus) -> None:
     client = await connect(share="")
     assert (await client.call(TreeConnectRequest(path))).status == status
 
 
-async def test_trees_of_a_session_are_counted(connect: Any, server_with: Any) -> None:
+async def test_trees_of_a_session_are_counted(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     client = await connect(to=server_with(Limits(trees=2)))
     first = client.tree_id
     assert (await client.connect()).status == NtStatus.SUCCESS
@@ -249,7 +258,9 @@ async def test_trees_of_a_session_are_counted(connect: Any, server_with: Any) ->
     assert (await client.connect()).status == NtStatus.INSUFFICIENT_RESOURCES
 
 
-async def test_tree_disconnect_closes_its_opens_and_no_others(client: Any, listing: Any) -> None:
+async def test_tree_disconnect_closes_its_opens_and_no_others(
+    client: Client, listing: Callable[[], list[str]]
+) -> None:
     doomed = {"create_options": CreateOptions.FILE_DELETE_ON_CLOSE}
     await client.open("first", **doomed)
     first = client.tree_id
@@ -263,7 +274,7 @@ async def test_tree_disconnect_closes_its_opens_and_no_others(client: Any, listi
 
 
 async def test_an_unsigned_tree_connect_ends_a_311_connection(
-    connect: Any, server_with: Any
+    connect: Connect, server_with: Callable[..., Server]
 ) -> None:
     server = server_with(signing_required=False)
     client = await connect(to=server, share="", signing_required=False)
@@ -277,7 +288,7 @@ async def test_an_unsigned_tree_connect_ends_a_311_connection(
     assert "without signature" in client.transport.closed
 
 
-async def test_a_guest_only_reads(connect: Any, root: Path) -> None:
+async def test_a_guest_only_reads(connect: Connect, root: Path) -> None:
     (root / "there").write_bytes(b"x")
     client = await connect(
         token="guest:secret", share="", signing_required=False, guest_allowed=True
@@ -315,7 +326,7 @@ async def test_a_failed_logon_that_nobody_waits_for(
 
 @pytest.mark.parametrize("ending", [LogoffRequest(), TreeDisconnectRequest(), None])
 async def test_what_will_never_be_whole_goes_with_its_client(
-    client: Any, listing: Any, ending: Any
+    client: Client, listing: Callable[[], list[str]], ending: Any
 ) -> None:
     """A file under a temporary name is deleted if it is left open, and nothing else is."""
     finished, other = temporary_name(), temporary_name()

@@ -31,6 +31,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 NEW_YEAR = 1_577_836_800_000_000_000
@@ -50,24 +51,24 @@ CLASSES: dict[type, int] = {
 }
 
 
-async def change(client: Any, file_id: FileId, wanted: Any) -> NtStatus:
+async def change(client: Client, file_id: FileId, wanted: Any) -> NtStatus:
     """Sets one structure; the status that this gives."""
     return await raw(client, file_id, CLASSES[type(wanted)], wanted.encode())
 
 
-async def raw(client: Any, file_id: FileId, information_class: int, buffer: bytes) -> NtStatus:
+async def raw(client: Client, file_id: FileId, information_class: int, buffer: bytes) -> NtStatus:
     response = await client.call(SetInfoRequest(InfoType.FILE, information_class, file_id, buffer))
     status: NtStatus = response.status
     return status
 
 
-async def all_of(client: Any, file_id: FileId) -> AllInformation:
+async def all_of(client: Client, file_id: FileId) -> AllInformation:
     response = await client.call(QueryInfoRequest(InfoType.FILE, 18, 1000, file_id))
     assert response.status == NtStatus.SUCCESS
     return AllInformation.decode(response.body.buffer)
 
 
-async def close(client: Any, file_id: FileId) -> None:
+async def close(client: Client, file_id: FileId) -> None:
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
 
 
@@ -95,7 +96,7 @@ def stat(path: Path) -> os.stat_result:
 
 
 @pytest.fixture
-async def file_id(client: Any, root: Path) -> FileId:
+async def file_id(client: Client, root: Path) -> FileId:
     fill(root, "file")
     opened: FileId = await client.open("file")
     return opened
@@ -104,7 +105,7 @@ async def file_id(client: Any, root: Path) -> FileId:
 # Times and attributes
 
 
-async def test_times_are_set(client: Any, root: Path, file_id: FileId) -> None:
+async def test_times_are_set(client: Client, root: Path, file_id: FileId) -> None:
     times = [from_unix_ns(NEW_YEAR + number * 1_000_000_100) for number in range(3)]
 
     assert await change(client, file_id, BasicInformation(*times)) == NtStatus.SUCCESS
@@ -115,7 +116,7 @@ async def test_times_are_set(client: Any, root: Path, file_id: FileId) -> None:
     assert stat(root / "file").st_mtime_ns == NEW_YEAR + 2_000_000_200
 
 
-async def test_what_is_zero_or_special_stays(client: Any, root: Path, file_id: FileId) -> None:
+async def test_what_is_zero_or_special_stays(client: Client, root: Path, file_id: FileId) -> None:
     os.utime(root / "file", ns=(NEW_YEAR, NEW_YEAR))
     before = (await all_of(client, file_id)).basic_information
 
@@ -126,7 +127,7 @@ async def test_what_is_zero_or_special_stays(client: Any, root: Path, file_id: F
 
 
 async def test_a_time_that_was_set_survives_writing(
-    client: Any, root: Path, file_id: FileId
+    client: Client, root: Path, file_id: FileId
 ) -> None:
     time = from_unix_ns(NEW_YEAR)
     await change(client, file_id, BasicInformation(last_write_time=time))
@@ -141,7 +142,7 @@ async def test_a_time_that_was_set_survives_writing(
     assert stat(root / "file").st_mtime_ns > NEW_YEAR
 
 
-async def test_a_frozen_time_survives_writing(client: Any, root: Path, file_id: FileId) -> None:
+async def test_a_frozen_time_survives_writing(client: Client, root: Path, file_id: FileId) -> None:
     os.utime(root / "file", ns=(NEW_YEAR, NEW_YEAR))
     await change(client, file_id, BasicInformation(last_write_time=-1))
 
@@ -150,7 +151,7 @@ async def test_a_frozen_time_survives_writing(client: Any, root: Path, file_id: 
     assert stat(root / "file").st_mtime_ns == NEW_YEAR
 
 
-async def test_attributes_are_set_and_cleared(client: Any, root: Path, file_id: FileId) -> None:
+async def test_attributes_are_set_and_cleared(client: Client, root: Path, file_id: FileId) -> None:
     async def attributes(wanted: int) -> int:
         given = BasicInformation(file_attributes=wanted)
         assert await change(client, file_id, given) == NtStatus.SUCCESS
@@ -163,7 +164,7 @@ async def test_attributes_are_set_and_cleared(client: Any, root: Path, file_id: 
     assert await attributes(FileAttributes.NORMAL) == FileAttributes.NORMAL
 
 
-async def test_a_folder_keeps_what_makes_it_one(client: Any, root: Path) -> None:
+async def test_a_folder_keeps_what_makes_it_one(client: Client, root: Path) -> None:
     folder = await client.open("sub", create_options=FOLDER)
     wanted = BasicInformation(file_attributes=FileAttributes.HIDDEN | FileAttributes.DIRECTORY)
 
@@ -173,7 +174,7 @@ async def test_a_folder_keeps_what_makes_it_one(client: Any, root: Path) -> None
     assert basic.file_attributes == FileAttributes.HIDDEN | FileAttributes.DIRECTORY
 
 
-async def test_the_root_is_never_hidden(client: Any) -> None:
+async def test_the_root_is_never_hidden(client: Client) -> None:
     folder = await client.open("", create_options=FOLDER)
     wanted = BasicInformation(file_attributes=FileAttributes.HIDDEN | FileAttributes.ARCHIVE)
 
@@ -194,12 +195,12 @@ async def test_the_root_is_never_hidden(client: Any) -> None:
     ],
 )
 async def test_basic_information_that_cannot_be(
-    client: Any, file_id: FileId, wanted: BasicInformation
+    client: Client, file_id: FileId, wanted: BasicInformation
 ) -> None:
     assert await change(client, file_id, wanted) == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_folder_is_not_temporary(client: Any) -> None:
+async def test_a_folder_is_not_temporary(client: Client) -> None:
     folder = await client.open("sub", create_options=FOLDER)
     wanted = BasicInformation(file_attributes=FileAttributes.TEMPORARY)
 
@@ -210,13 +211,13 @@ async def test_a_folder_is_not_temporary(client: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 2, 4, 10_000])
-async def test_end_of_file(client: Any, root: Path, file_id: FileId, size: int) -> None:
+async def test_end_of_file(client: Client, root: Path, file_id: FileId, size: int) -> None:
     assert await change(client, file_id, EndOfFileInformation(size)) == NtStatus.SUCCESS
 
     assert content(root) == {"file": b"file"[:size].ljust(size, b"\0")}
 
 
-async def test_allocation_cuts_by_whole_units_only(client: Any, root: Path) -> None:
+async def test_allocation_cuts_by_whole_units_only(client: Client, root: Path) -> None:
     unit = os.statvfs(root).f_frsize
     (root / "big").write_bytes(bytes(3 * unit))
     big = await client.open("big")
@@ -229,19 +230,19 @@ async def test_allocation_cuts_by_whole_units_only(client: Any, root: Path) -> N
     assert stat(root / "big").st_size == 0
 
 
-async def test_allocation_that_no_disk_has(client: Any, file_id: FileId) -> None:
+async def test_allocation_that_no_disk_has(client: Client, file_id: FileId) -> None:
     assert await change(client, file_id, AllocationInformation(1 << 61)) == NtStatus.DISK_FULL
 
 
 @pytest.mark.parametrize("wanted", [EndOfFileInformation, AllocationInformation])
-async def test_sizes_that_cannot_be(client: Any, file_id: FileId, wanted: Any) -> None:
+async def test_sizes_that_cannot_be(client: Client, file_id: FileId, wanted: Any) -> None:
     folder = await client.open("sub", create_options=FOLDER)
 
     assert await change(client, folder, wanted(0)) == NtStatus.INVALID_PARAMETER
     assert await change(client, file_id, wanted(-1)) == NtStatus.INVALID_PARAMETER
 
 
-async def test_valid_data_length_is_for_nobody(client: Any, file_id: FileId) -> None:
+async def test_valid_data_length_is_for_nobody(client: Client, file_id: FileId) -> None:
     wanted = ValidDataLengthInformation(1)
 
     assert await change(client, file_id, wanted) == NtStatus.PRIVILEGE_NOT_HELD
@@ -250,7 +251,7 @@ async def test_valid_data_length_is_for_nobody(client: Any, file_id: FileId) -> 
 # Deleting
 
 
-async def test_a_file_goes_with_its_last_open(client: Any, root: Path, file_id: FileId) -> None:
+async def test_a_file_goes_with_its_last_open(client: Client, root: Path, file_id: FileId) -> None:
     other = await client.open("file")
 
     assert await change(client, file_id, DispositionInformation(True)) == NtStatus.SUCCESS
@@ -261,7 +262,7 @@ async def test_a_file_goes_with_its_last_open(client: Any, root: Path, file_id: 
     assert content(root) == {}
 
 
-async def test_a_deletion_can_be_taken_back(client: Any, root: Path, file_id: FileId) -> None:
+async def test_a_deletion_can_be_taken_back(client: Client, root: Path, file_id: FileId) -> None:
     await change(client, file_id, DispositionInformation(True))
 
     assert await change(client, file_id, DispositionInformation(False)) == NtStatus.SUCCESS
@@ -269,7 +270,7 @@ async def test_a_deletion_can_be_taken_back(client: Any, root: Path, file_id: Fi
     assert content(root) == {"file": b"file"}
 
 
-async def test_a_folder_with_something_in_it_stays(client: Any, root: Path) -> None:
+async def test_a_folder_with_something_in_it_stays(client: Client, root: Path) -> None:
     fill(root, "sub/inner")
     folder = await client.open("sub", create_options=FOLDER)
 
@@ -281,7 +282,7 @@ async def test_a_folder_with_something_in_it_stays(client: Any, root: Path) -> N
     assert entries(root) == []
 
 
-async def test_the_root_stays(client: Any) -> None:
+async def test_the_root_stays(client: Client) -> None:
     folder = await client.open("", create_options=FOLDER)
 
     status = await change(client, folder, DispositionInformation(True))
@@ -295,7 +296,9 @@ DELETE_READONLY = DispositionInformationEx(
 )
 
 
-async def test_what_is_read_only_is_not_deleted(client: Any, root: Path, file_id: FileId) -> None:
+async def test_what_is_read_only_is_not_deleted(
+    client: Client, root: Path, file_id: FileId
+) -> None:
     await change(client, file_id, READONLY)
 
     status = await change(client, file_id, DispositionInformation(True))
@@ -308,7 +311,7 @@ async def test_what_is_read_only_is_not_deleted(client: Any, root: Path, file_id
 
 
 async def test_ignoring_read_only_needs_the_right_to_change_it(
-    client: Any, file_id: FileId
+    client: Client, file_id: FileId
 ) -> None:
     await change(client, file_id, READONLY)
     only_delete = await client.open("file", desired_access=AccessMask.DELETE)
@@ -316,7 +319,7 @@ async def test_ignoring_read_only_needs_the_right_to_change_it(
     assert await change(client, only_delete, DELETE_READONLY) == NtStatus.CANNOT_DELETE
 
 
-async def test_disposition_ex(client: Any, root: Path, file_id: FileId) -> None:
+async def test_disposition_ex(client: Client, root: Path, file_id: FileId) -> None:
     posix = int(DispositionFlags.DELETE | DispositionFlags.POSIX_SEMANTICS)
     assert await change(client, file_id, DispositionInformationEx(posix)) == NtStatus.SUCCESS
     assert (await all_of(client, file_id)).standard_information.delete_pending
@@ -329,7 +332,7 @@ async def test_disposition_ex(client: Any, root: Path, file_id: FileId) -> None:
         assert status == NtStatus.NOT_SUPPORTED
 
 
-async def test_on_close_is_for_what_was_opened_so(client: Any, root: Path) -> None:
+async def test_on_close_is_for_what_was_opened_so(client: Client, root: Path) -> None:
     opened = await client.open("new", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     on_close = int(DispositionFlags.DELETE | DispositionFlags.ON_CLOSE)
 
@@ -341,7 +344,7 @@ async def test_on_close_is_for_what_was_opened_so(client: Any, root: Path) -> No
 # Renaming
 
 
-async def test_rename(client: Any, root: Path, file_id: FileId) -> None:
+async def test_rename(client: Client, root: Path, file_id: FileId) -> None:
     fill(root, "sub/other")
 
     assert await change(client, file_id, RenameInformation("New Name")) == NtStatus.SUCCESS
@@ -355,7 +358,7 @@ async def test_rename(client: Any, root: Path, file_id: FileId) -> None:
 
 
 async def test_a_name_from_the_root_on_is_for_links(
-    client: Any, root: Path, file_id: FileId
+    client: Client, root: Path, file_id: FileId
 ) -> None:
     refused = await change(client, file_id, RenameInformation("\\new"))
     assert refused == NtStatus.INVALID_PARAMETER
@@ -364,7 +367,7 @@ async def test_a_name_from_the_root_on_is_for_links(
 
 
 async def test_rename_to_the_same_name_or_another_case(
-    client: Any, root: Path, file_id: FileId
+    client: Client, root: Path, file_id: FileId
 ) -> None:
     assert await change(client, file_id, RenameInformation("file")) == NtStatus.SUCCESS
     assert content(root) == {"file": b"file"}
@@ -375,7 +378,7 @@ async def test_rename_to_the_same_name_or_another_case(
 
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_a_taken_name(client: Any, root: Path, file_id: FileId, structure: Any) -> None:
+async def test_a_taken_name(client: Client, root: Path, file_id: FileId, structure: Any) -> None:
     fill(root, "taken")
 
     assert await change(client, file_id, structure("TAKEN")) == NtStatus.OBJECT_NAME_COLLISION
@@ -386,7 +389,7 @@ async def test_a_taken_name(client: Any, root: Path, file_id: FileId, structure:
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_replacing_what_is_not_there(
-    client: Any, root: Path, file_id: FileId, structure: Any
+    client: Client, root: Path, file_id: FileId, structure: Any
 ) -> None:
     assert await change(client, file_id, structure("free", True)) == NtStatus.SUCCESS
 
@@ -395,7 +398,7 @@ async def test_replacing_what_is_not_there(
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_what_is_not_replaced(
-    client: Any, root: Path, file_id: FileId, structure: Any
+    client: Client, root: Path, file_id: FileId, structure: Any
 ) -> None:
     fill(root, "open", "readonly", "going", "sub/inner")
     await client.open("open")
@@ -429,7 +432,7 @@ async def test_what_is_not_replaced(
     ],
 )
 async def test_names_that_cannot_be_given(
-    client: Any, root: Path, file_id: FileId, structure: Any, name: str, status: NtStatus
+    client: Client, root: Path, file_id: FileId, structure: Any, name: str, status: NtStatus
 ) -> None:
     fill(root, "other")
 
@@ -440,7 +443,7 @@ async def test_names_that_cannot_be_given(
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_a_target_relative_to_another_open(
-    client: Any, file_id: FileId, structure: Any
+    client: Client, file_id: FileId, structure: Any
 ) -> None:
     wanted = structure("x", root_directory=1)
 
@@ -449,14 +452,14 @@ async def test_a_target_relative_to_another_open(
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_what_is_about_to_go_gets_no_name(
-    client: Any, file_id: FileId, structure: Any
+    client: Client, file_id: FileId, structure: Any
 ) -> None:
     await change(client, file_id, DispositionInformation(True))
 
     assert await change(client, file_id, structure("x")) == NtStatus.ACCESS_DENIED
 
 
-async def test_rename_of_a_folder(client: Any, root: Path) -> None:
+async def test_rename_of_a_folder(client: Client, root: Path) -> None:
     fill(root, "sub/inner")
     folder = await client.open("sub", create_options=FOLDER)
     inner = await client.open("sub\\inner")
@@ -468,7 +471,9 @@ async def test_rename_of_a_folder(client: Any, root: Path) -> None:
 
 
 @pytest.mark.parametrize("replace", [False, True])
-async def test_a_folder_does_not_move_into_itself(client: Any, root: Path, replace: bool) -> None:
+async def test_a_folder_does_not_move_into_itself(
+    client: Client, root: Path, replace: bool
+) -> None:
     folder = await client.open("sub", create_options=FOLDER)
 
     wanted = RenameInformation("sub\\deeper", replace)
@@ -477,7 +482,7 @@ async def test_a_folder_does_not_move_into_itself(client: Any, root: Path, repla
     assert entries(root) == ["sub"]
 
 
-async def test_the_root_has_no_other_name(client: Any, root: Path) -> None:
+async def test_the_root_has_no_other_name(client: Client, root: Path) -> None:
     folder = await client.open("", create_options=FOLDER)
 
     assert await change(client, folder, RenameInformation("x")) == NtStatus.ACCESS_DENIED
@@ -494,7 +499,7 @@ async def test_the_root_has_no_other_name(client: Any, root: Path) -> None:
 )
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
 async def test_others_may_hold_the_folder(
-    client: Any, root: Path, structure: Any, access: int, share: int, status: NtStatus
+    client: Client, root: Path, structure: Any, access: int, share: int, status: NtStatus
 ) -> None:
     fill(root, "sub/inner")
     inner = await client.open("sub\\inner")
@@ -503,7 +508,7 @@ async def test_others_may_hold_the_folder(
     assert await change(client, inner, structure("sub\\new")) == status
 
 
-async def test_link(client: Any, root: Path, file_id: FileId) -> None:
+async def test_link(client: Client, root: Path, file_id: FileId) -> None:
     assert await change(client, file_id, LinkInformation("second")) == NtStatus.SUCCESS
 
     assert content(root) == {"file": b"file", "second": b"file"}
@@ -511,7 +516,7 @@ async def test_link(client: Any, root: Path, file_id: FileId) -> None:
     assert await change(client, file_id, LinkInformation("second", True)) == NtStatus.SUCCESS
 
 
-async def test_a_folder_has_one_name(client: Any) -> None:
+async def test_a_folder_has_one_name(client: Client) -> None:
     folder = await client.open("sub", create_options=FOLDER)
 
     assert await change(client, folder, LinkInformation("x")) == NtStatus.FILE_IS_A_DIRECTORY
@@ -520,7 +525,7 @@ async def test_a_folder_has_one_name(client: Any) -> None:
 # What belongs to the open
 
 
-async def test_position(client: Any, file_id: FileId) -> None:
+async def test_position(client: Client, file_id: FileId) -> None:
     assert await change(client, file_id, PositionInformation(77)) == NtStatus.SUCCESS
     assert (await all_of(client, file_id)).position_information.current_byte_offset == 77
     assert await change(client, file_id, PositionInformation(-1)) == NtStatus.INVALID_PARAMETER
@@ -546,7 +551,9 @@ UNBUFFERED = CreateOptions.FILE_NO_INTERMEDIATE_BUFFERING
         (SYNCHRONOUS, 0x30, None),
     ],
 )
-async def test_mode(client: Any, root: Path, options: int, mode: int, expected: int | None) -> None:
+async def test_mode(
+    client: Client, root: Path, options: int, mode: int, expected: int | None
+) -> None:
     fill(root, "f")
     access = AccessMask.FILE_READ_DATA | AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
     opened = await client.open("f", create_options=options, desired_access=access)
@@ -573,7 +580,7 @@ async def test_mode(client: Any, root: Path, options: int, mode: int, expected: 
     ],
 )
 async def test_access_that_is_needed(
-    client: Any, file_id: FileId, wanted: Any, needed: int
+    client: Client, file_id: FileId, wanted: Any, needed: int
 ) -> None:
     everything = 0x001F01FF
     having = await client.open("file", desired_access=needed)
@@ -588,7 +595,7 @@ async def test_access_that_is_needed(
     [(4, 40), (10, 20), (11, 20), (13, 1), (14, 8), (16, 4), (19, 8), (20, 8), (39, 8), (64, 4)],
 )
 async def test_a_buffer_that_is_too_short(
-    client: Any, file_id: FileId, information_class: int, minimum: int
+    client: Client, file_id: FileId, information_class: int, minimum: int
 ) -> None:
     if minimum > 1:
         status = await raw(client, file_id, information_class, bytes(minimum - 1))
@@ -597,7 +604,7 @@ async def test_a_buffer_that_is_too_short(
     assert status == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_name_that_is_longer_than_its_buffer(client: Any, file_id: FileId) -> None:
+async def test_a_name_that_is_longer_than_its_buffer(client: Client, file_id: FileId) -> None:
     buffer = RenameInformation("a long new name").encode()[:-2]
 
     assert await raw(client, file_id, 10, buffer) == NtStatus.INVALID_PARAMETER
@@ -615,7 +622,7 @@ async def test_a_name_that_is_longer_than_its_buffer(client: Any, file_id: FileI
     ],
 )
 async def test_what_cannot_be_set(
-    client: Any, file_id: FileId, information_class: int, expected: NtStatus
+    client: Client, file_id: FileId, information_class: int, expected: NtStatus
 ) -> None:
     assert await raw(client, file_id, information_class, bytes(40)) == expected
 
@@ -629,14 +636,14 @@ async def test_what_cannot_be_set(
     ],
 )
 async def test_other_types(
-    client: Any, file_id: FileId, info_type: int, expected: NtStatus
+    client: Client, file_id: FileId, info_type: int, expected: NtStatus
 ) -> None:
     response = await client.call(SetInfoRequest(info_type, 6, file_id, bytes(48)))
 
     assert response.status == expected
 
 
-async def test_nothing_is_set_on_a_read_only_share(connect: Any, root: Path) -> None:
+async def test_nothing_is_set_on_a_read_only_share(connect: Connect, root: Path) -> None:
     fill(root, "file")
     client = await connect(share="ro")
     opened = await client.open("file", create_disposition=CreateDisposition.FILE_OPEN)
@@ -663,7 +670,9 @@ DACL = int(SecurityInformation.DACL)
 EVERYONES = SecurityDescriptor(owner=EVERYONE)
 
 
-async def secure(client: Any, file_id: FileId, parts: int, wanted: SecurityDescriptor) -> NtStatus:
+async def secure(
+    client: Client, file_id: FileId, parts: int, wanted: SecurityDescriptor
+) -> NtStatus:
     buffer = wanted.encode()
     response = await client.call(
         SetInfoRequest(InfoType.SECURITY, 0, file_id, buffer, additional_information=parts)
@@ -672,7 +681,7 @@ async def secure(client: Any, file_id: FileId, parts: int, wanted: SecurityDescr
     return status
 
 
-async def test_a_descriptor_can_be_put_back(client: Any, file_id: FileId) -> None:
+async def test_a_descriptor_can_be_put_back(client: Client, file_id: FileId) -> None:
     response = await client.call(
         QueryInfoRequest(InfoType.SECURITY, 0, 1000, file_id, additional_information=OWNER | DACL)
     )
@@ -692,7 +701,7 @@ async def test_a_descriptor_can_be_put_back(client: Any, file_id: FileId) -> Non
     ],
 )
 async def test_access_that_a_descriptor_needs(
-    client: Any, file_id: FileId, parts: int, needed: int
+    client: Client, file_id: FileId, parts: int, needed: int
 ) -> None:
     without = await client.open("file", desired_access=0x001F01FF & ~needed)
 
@@ -701,5 +710,5 @@ async def test_access_that_a_descriptor_needs(
 
 
 @pytest.mark.parametrize("parts", [SecurityInformation.SACL, SecurityInformation.SCOPE])
-async def test_auditing_is_for_nobody(client: Any, file_id: FileId, parts: int) -> None:
+async def test_auditing_is_for_nobody(client: Client, file_id: FileId, parts: int) -> None:
     assert await secure(client, file_id, int(parts), EVERYONES) == NtStatus.ACCESS_DENIED

@@ -1,5 +1,6 @@
 """Shares that demand encryption: who is let in, and what is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
 from smbquic.server.server import Server, Share
 from smbquic.storage.local import LocalStorage
-from smbquic.wire.create import OplockLevel
+from smbquic.wire.create import CreateRequest, OplockLevel
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNotification
 from smbquic.wire.tree_connect import ShareFlags
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
+from tests.unit.server.conftest import Connect
 
 BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 
@@ -27,7 +29,7 @@ def sealed(server: Server, root: Path) -> Server:
 
 
 async def test_what_is_not_encrypted_is_refused(
-    connect: Any, sealed: Server, root: Path, create_request: Any
+    connect: Connect, sealed: Server, root: Path, create_request: Callable[..., CreateRequest]
 ) -> None:
     client = await connect(to=sealed, share="")
     response = await client.connect("sealed")
@@ -41,7 +43,7 @@ async def test_what_is_not_encrypted_is_refused(
 
 
 async def test_the_rest_of_a_compound_is_refused_as_well(
-    connect: Any, sealed: Server, create_request: Any
+    connect: Connect, sealed: Server, create_request: Callable[..., CreateRequest]
 ) -> None:
     client = await connect(to=sealed, share="")
     await client.connect("sealed")
@@ -49,7 +51,7 @@ async def test_the_rest_of_a_compound_is_refused_as_well(
     assert [each.status for each in responses] == [NtStatus.ACCESS_DENIED] * 2
 
 
-async def test_other_shares_go_on_without(connect: Any, sealed: Server) -> None:
+async def test_other_shares_go_on_without(connect: Connect, sealed: Server) -> None:
     client = await connect(to=sealed)
     assert (await client.create("file")).status == NtStatus.SUCCESS
     response = await client.connect("data")
@@ -65,21 +67,21 @@ async def test_other_shares_go_on_without(connect: Any, sealed: Server) -> None:
     ],
 )
 async def test_who_cannot_encrypt_does_not_get_in(
-    connect: Any, sealed: Server, settings: dict[str, Any]
+    connect: Connect, sealed: Server, settings: dict[str, Any]
 ) -> None:
     client = await connect(to=sealed, share="", **settings)
     assert (await client.connect("sealed")).status == NtStatus.ACCESS_DENIED
     assert (await client.connect("data")).status == NtStatus.SUCCESS
 
 
-async def test_a_guest_does_not_get_in(connect: Any, sealed: Server) -> None:
+async def test_a_guest_does_not_get_in(connect: Connect, sealed: Server) -> None:
     client = await connect(
         to=sealed, token="guest:secret", share="", signing_required=False, guest_allowed=True
     )
     assert (await client.connect("sealed")).status == NtStatus.ACCESS_DENIED
 
 
-async def test_what_quic_encrypts_is_enough(connect: Any, sealed: Server) -> None:
+async def test_what_quic_encrypts_is_enough(connect: Connect, sealed: Server) -> None:
     client = await connect(to=sealed, share="", kind="quic")
     response = await client.connect("sealed")
     assert not response.body.share_flags & ShareFlags.ENCRYPT_DATA
@@ -87,7 +89,7 @@ async def test_what_quic_encrypts_is_enough(connect: Any, sealed: Server) -> Non
 
 
 async def test_quic_is_not_enough_where_the_server_does_not_skip(
-    connect: Any, server_with: Any, root: Path
+    connect: Connect, server_with: Callable[..., Server], root: Path
 ) -> None:
     server = server_with(encryption_over_quic=EncryptionOverQuic.ALLOW)
     server.shares["sealed"] = Share("sealed", LocalStorage(root), encrypt=True)
@@ -97,7 +99,9 @@ async def test_quic_is_not_enough_where_the_server_does_not_skip(
     assert (await client.create("file")).status == NtStatus.ACCESS_DENIED
 
 
-async def test_breaks_are_encrypted(connect: Any, sealed: Server, create_request: Any) -> None:
+async def test_breaks_are_encrypted(
+    connect: Connect, sealed: Server, create_request: Callable[..., CreateRequest]
+) -> None:
     first = await connect(to=sealed, share="")
     await first.connect("sealed")
     opened = await first.call(create_request("file", requested_oplock_level=BATCH), encrypt=True)

@@ -11,6 +11,7 @@ from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
 from smbquic.server.security import access
 from smbquic.server.security.accounts import token_of
+from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import OplockLevel
@@ -26,6 +27,7 @@ from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
 from smbquic.wire.file_id import FileId
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.read import ReadRequest
+from tests.unit.server.conftest import Client, Connect
 
 APPLICATION, OTHER_APPLICATION = b"the application!", b"another program."
 HERE = {"client_guid": b"the lost machine"}
@@ -51,23 +53,23 @@ def durable(guid: bytes = GUID) -> CreateContext:
     return DurableHandleRequestV2(0, 0, guid).context()
 
 
-async def is_open(client: Any, file_id: FileId) -> bool:
+async def is_open(client: Client, file_id: FileId) -> bool:
     status = (await client.call(ReadRequest(1, 0, file_id))).status
     assert status in (NtStatus.END_OF_FILE, NtStatus.FILE_CLOSED)
     return bool(status == NtStatus.END_OF_FILE)
 
 
 @pytest.fixture
-async def here(connect: Any) -> Any:
+async def here(connect: Connect) -> Any:
     return await connect(**HERE)
 
 
 @pytest.fixture
-async def there(connect: Any) -> Any:
+async def there(connect: Connect) -> Any:
     return await connect(**THERE)
 
 
-async def test_what_it_had_open_is_closed(here: Any, there: Any, server: Any) -> None:
+async def test_what_it_had_open_is_closed(here: Any, there: Any, server: Server) -> None:
     before = await here.open("file", **named())
     after = await there.open("FILE", **named())
     assert not await is_open(here, before)
@@ -97,14 +99,14 @@ async def test_not_what_others_have_open(here: Any, there: Any, other: dict[str,
     assert await is_open(here, file_id)
 
 
-async def test_not_what_it_has_open_on_the_same_machine(connect: Any, here: Any) -> None:
+async def test_not_what_it_has_open_on_the_same_machine(connect: Connect, here: Any) -> None:
     file_id = await here.open("file", **named())
     again = await connect(**HERE)
     assert (await again.create("file", **named())).status == SHARING_VIOLATION
     assert await is_open(here, file_id)
 
 
-async def test_not_what_it_has_open_through_another_share(connect: Any, here: Any) -> None:
+async def test_not_what_it_has_open_through_another_share(connect: Connect, here: Any) -> None:
     readable: dict[str, Any] = {"share_access": 1, "desired_access": int(AccessMask.FILE_READ_DATA)}
     file_id = await here.open("file", **named(**readable))
     there = await connect(share="ro", **THERE)
@@ -113,7 +115,7 @@ async def test_not_what_it_has_open_through_another_share(connect: Any, here: An
 
 
 async def test_what_waits_for_its_owner_is_closed_too(
-    connect: Any, here: Any, there: Any, server: Any
+    connect: Connect, here: Any, there: Any, server: Server
 ) -> None:
     fields = named(None, durable(), requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     file_id = await here.open("file", **fields)
@@ -127,7 +129,9 @@ async def test_what_waits_for_its_owner_is_closed_too(
     assert response.status == NtStatus.OBJECT_NAME_NOT_FOUND
 
 
-async def test_who_comes_back_takes_nothing_over(connect: Any, here: Any, server: Any) -> None:
+async def test_who_comes_back_takes_nothing_over(
+    connect: Connect, here: Any, server: Server
+) -> None:
     fields = named(None, durable(), requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     file_id = await here.open("file", **fields)
     await here.close()
@@ -166,7 +170,7 @@ async def test_the_newer_version_wins(
     ids=["not durable", "durable"],
 )
 async def test_before_3_1_1_it_has_to_be_durable(
-    connect: Any, contexts: list[CreateContext], status: NtStatus
+    connect: Connect, contexts: list[CreateContext], status: NtStatus
 ) -> None:
     here = await connect(dialects=(Dialect.SMB_3_0_2,), **HERE)
     there = await connect(dialects=(Dialect.SMB_3_0_2,), **THERE)
@@ -174,21 +178,21 @@ async def test_before_3_1_1_it_has_to_be_durable(
     assert (await there.create("file", **named(None, *contexts))).status == status
 
 
-async def test_before_3_1_1_there_are_no_versions(connect: Any, here: Any) -> None:
+async def test_before_3_1_1_there_are_no_versions(connect: Connect, here: Any) -> None:
     there = await connect(dialects=(Dialect.SMB_3_0_2,), **THERE)
     await here.open("file", **named((0, 1)))
     response = await there.create("file", **named((0, 2), durable()))
     assert response.status == FORCED_CLOSED
 
 
-async def test_before_3_0_there_are_no_applications(connect: Any, here: Any) -> None:
+async def test_before_3_0_there_are_no_applications(connect: Connect, here: Any) -> None:
     there = await connect(dialects=(Dialect.SMB_2_1,), **THERE)
     file_id = await here.open("file", **named())
     assert (await there.create("file", **named())).status == SHARING_VIOLATION
     assert await is_open(here, file_id)
 
 
-async def test_who_may_not_read_a_file_closes_nobodys(connect: Any, here: Any) -> None:
+async def test_who_may_not_read_a_file_closes_nobodys(connect: Connect, here: Any) -> None:
     alice = token_of(Identity("alice", "")).user
     mine = SecurityDescriptor(dacl=Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(access.ALL), alice)]))
     fields = named(None, CreateContext(b"SecD", mine.encode()))

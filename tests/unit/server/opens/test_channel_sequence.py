@@ -22,6 +22,7 @@ from smbquic.wire.query_info import InfoType
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 SHARED_CLIENT = {"client_guid": b"one client only."}
 TOO_LATE, REFUSED = NtStatus.FILE_NOT_AVAILABLE, NtStatus.LOCK_NOT_GRANTED
@@ -55,12 +56,12 @@ CHANGES = [write, set_size, set_sparse]
 
 
 @pytest.fixture
-async def first(connect: Any) -> Any:
+async def first(connect: Connect) -> Any:
     return await connect(**SHARED_CLIENT)
 
 
 @pytest.fixture
-async def second(connect: Any, first: Any) -> Any:
+async def second(connect: Connect, first: Any) -> Any:
     """Another connection, bound to the session of the first."""
     client = await connect(token="", **SHARED_CLIENT)
     assert (await client.bind(first)).status == NtStatus.SUCCESS
@@ -105,7 +106,7 @@ async def test_a_straggler_changes_nothing_but_may_look(
     ],
 )
 async def test_sequences_are_counted_in_a_circle(
-    client: Any, before: int, after: int, status: NtStatus
+    client: Client, before: int, after: int, status: NtStatus
 ) -> None:
     client.protocol.channel_sequence = before
     file_id = await client.open("file")
@@ -113,7 +114,7 @@ async def test_sequences_are_counted_in_a_circle(
     assert (await client.call(write(file_id))).status == status
 
 
-async def test_every_open_counts_for_itself(client: Any) -> None:
+async def test_every_open_counts_for_itself(client: Client) -> None:
     one = await client.open("one")
     client.protocol.channel_sequence = 1
     two = await client.open("two")
@@ -122,7 +123,7 @@ async def test_every_open_counts_for_itself(client: Any) -> None:
     assert (await client.call(write(two))).status == TOO_LATE
 
 
-async def test_old_dialects_have_a_status_in_that_place(connect: Any) -> None:
+async def test_old_dialects_have_a_status_in_that_place(connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_1,))
     client.protocol.channel_sequence = 5
     file_id = await client.open("file")
@@ -158,7 +159,7 @@ async def test_a_change_comes_again_only_once_the_first_is_over(
     assert (await second.call(change(file_id))).status == NtStatus.SUCCESS
 
 
-async def test_what_is_under_way_with_the_same_sequence_stops_nothing(client: Any) -> None:
+async def test_what_is_under_way_with_the_same_sequence_stops_nothing(client: Client) -> None:
     blocker, file_id = await client.open("file"), await client.open("file")
     await client.call(LockRequest(0, blocker, LOCK))
     await client.interim(client.send(LockRequest(0, file_id, [LockElement(0, 1, EXCLUSIVE)])))
@@ -180,13 +181,13 @@ def place(index: int, number: int) -> int:
     return index << 4 | number
 
 
-async def lock(client: Any, file_id: FileId, sequence: int, elements: Any = LOCK) -> NtStatus:
+async def lock(client: Client, file_id: FileId, sequence: int, elements: Any = LOCK) -> NtStatus:
     response = await client.call(LockRequest(sequence, file_id, elements))
     status: NtStatus = response.status
     return status
 
 
-async def test_a_lock_that_comes_again_is_not_taken_again(channels: None, client: Any) -> None:
+async def test_a_lock_that_comes_again_is_not_taken_again(channels: None, client: Client) -> None:
     file_id = await client.open("file")
     assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
     assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
@@ -200,21 +201,21 @@ async def test_a_lock_that_comes_again_is_not_taken_again(channels: None, client
 
 @pytest.mark.parametrize("sequence", [place(0, 7), place(65, 7), place(2, 7), place(1, 8)])
 async def test_another_place_or_number_is_another_request(
-    channels: None, client: Any, sequence: int
+    channels: None, client: Client, sequence: int
 ) -> None:
     file_id = await client.open("file")
     assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
     assert await lock(client, file_id, sequence) == REFUSED
 
 
-async def test_the_oldest_dialect_counts_no_locks(channels: None, connect: Any) -> None:
+async def test_the_oldest_dialect_counts_no_locks(channels: None, connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_0_2,))
     file_id = await client.open("file")
     assert await lock(client, file_id, place(1, 7)) == NtStatus.SUCCESS
     assert await lock(client, file_id, place(1, 7)) == REFUSED
 
 
-async def test_a_lock_that_failed_is_tried_again(channels: None, client: Any) -> None:
+async def test_a_lock_that_failed_is_tried_again(channels: None, client: Client) -> None:
     file_id, other = await client.open("file"), await client.open("file")
     assert await lock(client, other, 0) == NtStatus.SUCCESS
     assert await lock(client, file_id, place(1, 7)) == REFUSED
@@ -225,7 +226,7 @@ async def test_a_lock_that_failed_is_tried_again(channels: None, client: Any) ->
 
 @pytest.mark.parametrize(("durable", "status"), [(False, REFUSED), (True, NtStatus.SUCCESS)])
 async def test_without_channels_locks_are_counted_only_for_durable_opens(
-    client: Any, durable: bool, status: NtStatus
+    client: Client, durable: bool, status: NtStatus
 ) -> None:
     fields: dict[str, Any] = {}
     if durable:

@@ -1,5 +1,6 @@
 """CREATEs that come again, as their answer was lost. [MS-SMB2] 3.3.5.9, 3.3.5.9.10"""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.opens.oplocks import HANDLE, READ, WRITE
+from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, OplockLevel
 from smbquic.wire.create_contexts import (
@@ -20,6 +22,7 @@ from smbquic.wire.create_contexts import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 RWH = READ | WRITE | HANDLE
 OWNER = {"client_guid": b"the same client."}
@@ -42,11 +45,11 @@ def leased(key: bytes = KEY) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def owner(connect: Any) -> Any:
+async def owner(connect: Connect) -> Any:
     return await connect(**OWNER)
 
 
-async def again(client: Any, name: str = "file", **fields: Any) -> Any:
+async def again(client: Client, name: str = "file", **fields: Any) -> Any:
     """Sends a CREATE as one that was sent before."""
     client.protocol.replay = True
     try:
@@ -55,7 +58,9 @@ async def again(client: Any, name: str = "file", **fields: Any) -> Any:
         client.protocol.replay = False
 
 
-async def test_it_gets_what_it_has_opened_and_opens_nothing_more(owner: Any, server: Any) -> None:
+async def test_it_gets_what_it_has_opened_and_opens_nothing_more(
+    owner: Any, server: Server
+) -> None:
     first = await owner.create("file", **batch(**NO_SHARING))
     second = await again(owner, **batch(**NO_SHARING))
     assert second.status == NtStatus.SUCCESS
@@ -70,7 +75,7 @@ async def test_it_gets_what_it_has_opened_and_opens_nothing_more(owner: Any, ser
     assert not len(server.create_replays)
 
 
-async def test_it_comes_over_another_channel_as_well(connect: Any, owner: Any) -> None:
+async def test_it_comes_over_another_channel_as_well(connect: Connect, owner: Any) -> None:
     first = await owner.create("file", **leased())
     channel = await connect(token="", **OWNER)
     await channel.bind(owner)
@@ -89,7 +94,9 @@ async def test_what_never_came_is_new(owner: Any, root: Path) -> None:
     assert (root / "file").exists()
 
 
-async def test_a_used_guid_is_not_used_for_something_new(owner: Any, listing: Any) -> None:
+async def test_a_used_guid_is_not_used_for_something_new(
+    owner: Any, listing: Callable[[], list[str]]
+) -> None:
     await owner.open("file", **batch())
     assert (await owner.create("file", **batch())).status == DUPLICATE
     assert (await owner.create("another", **batch())).status == DUPLICATE
@@ -97,7 +104,7 @@ async def test_a_used_guid_is_not_used_for_something_new(owner: Any, listing: An
     assert (await owner.create("another", **batch(OTHER_GUID))).status == NtStatus.SUCCESS
 
 
-async def test_another_client_may_use_the_same_guid(connect: Any, owner: Any) -> None:
+async def test_another_client_may_use_the_same_guid(connect: Connect, owner: Any) -> None:
     file_id = await owner.open("file", **batch())
     stranger = await connect(**STRANGER)
     response = await again(stranger, "another", **batch())
@@ -105,7 +112,7 @@ async def test_another_client_may_use_the_same_guid(connect: Any, owner: Any) ->
     assert response.body.file_id != file_id
 
 
-async def test_another_user_does_not_get_it(connect: Any, owner: Any) -> None:
+async def test_another_user_does_not_get_it(connect: Connect, owner: Any) -> None:
     await owner.open("file", **batch())
     bob = await connect(token="bob:secret", **OWNER)
     assert (await again(bob, **batch())).status == NtStatus.ACCESS_DENIED
@@ -123,7 +130,7 @@ async def test_an_oplock_is_no_lease(owner: Any) -> None:
 
 
 @pytest.mark.parametrize("lost", [False, True])
-async def test_another_session_does_not_get_it(connect: Any, owner: Any, lost: bool) -> None:
+async def test_another_session_does_not_get_it(connect: Connect, owner: Any, lost: bool) -> None:
     await owner.open("file", **batch())
     if lost:
         await owner.close()
@@ -131,7 +138,7 @@ async def test_another_session_does_not_get_it(connect: Any, owner: Any, lost: b
     assert (await again(other, **batch())).status == DUPLICATE
 
 
-async def test_once_something_was_done_it_cannot_come_again(owner: Any, server: Any) -> None:
+async def test_once_something_was_done_it_cannot_come_again(owner: Any, server: Server) -> None:
     file_id = await owner.open("file", **batch())
     await owner.call(WriteRequest(0, file_id, b"x"))
     assert not len(server.create_replays)
@@ -143,7 +150,7 @@ async def test_once_something_was_done_it_cannot_come_again(owner: Any, server: 
     assert response.body.file_id != file_id
 
 
-async def test_what_was_closed_is_opened_anew(owner: Any, server: Any) -> None:
+async def test_what_was_closed_is_opened_anew(owner: Any, server: Server) -> None:
     file_id: FileId = await owner.open("file", **batch())
     await owner.call(CloseRequest(file_id))
     response = await again(owner, **batch())
@@ -151,7 +158,7 @@ async def test_what_was_closed_is_opened_anew(owner: Any, server: Any) -> None:
     assert response.body.file_id != file_id
 
 
-async def test_while_the_first_waits_it_is_not_there_yet(connect: Any, owner: Any) -> None:
+async def test_while_the_first_waits_it_is_not_there_yet(connect: Connect, owner: Any) -> None:
     stranger = await connect(**STRANGER)
     file_id = await stranger.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     waiting = owner.begin("file", **batch())
@@ -167,7 +174,9 @@ async def test_while_the_first_waits_it_is_not_there_yet(connect: Any, owner: An
 
 
 async def test_one_that_waits_goes_on_as_long_as_its_session_has_a_connection(
-    connect: Any, server_with: Any, until: Any
+    connect: Connect,
+    server_with: Callable[..., Server],
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
 ) -> None:
     # Nobody stops to wait for the stranger before the test is over.
     server = server_with(Limits(interim_delay=30.0, break_seconds=600.0))

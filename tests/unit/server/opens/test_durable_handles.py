@@ -4,6 +4,7 @@
 """
 
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.client import Response
 from smbquic.server.opens.oplocks import HANDLE, READ, WRITE
+from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel
 from smbquic.wire.create_contexts import (
@@ -38,6 +40,7 @@ from smbquic.wire.negotiate import Dialect
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 RH, RWH = READ | HANDLE, READ | WRITE | HANDLE
 BATCH, LEASE = OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_LEASE
@@ -91,7 +94,9 @@ def replace(root: Path) -> None:
     root.mkdir()
 
 
-async def durable(client: Any, fields: dict[str, Any], version: int, name: str = "file") -> FileId:
+async def durable(
+    client: Client, fields: dict[str, Any], version: int, name: str = "file"
+) -> FileId:
     """Opens a file durably, and leaves it alone."""
     response = await client.create(name, **fields)
     assert is_durable(response, version)
@@ -100,7 +105,7 @@ async def durable(client: Any, fields: dict[str, Any], version: int, name: str =
 
 
 @pytest.fixture
-async def owner(connect: Any) -> Any:
+async def owner(connect: Connect) -> Any:
     return await connect(**OWNER)
 
 
@@ -136,7 +141,7 @@ async def test_a_lease_has_to_cover_the_handle(
 
 
 @pytest.mark.parametrize("version", [1, 2])
-async def test_folders_and_guests_get_none(connect: Any, owner: Any, version: int) -> None:
+async def test_folders_and_guests_get_none(connect: Connect, owner: Any, version: int) -> None:
     folder = leased(asks(version), create_options=CreateOptions.FILE_DIRECTORY_FILE)
     assert not is_durable(await owner.create("folder", **folder), version)
     assert (await owner.call(CloseRequest(await owner.open("file")))).status == NtStatus.SUCCESS
@@ -144,7 +149,7 @@ async def test_folders_and_guests_get_none(connect: Any, owner: Any, version: in
     assert not is_durable(await guest.create("file", **batch(asks(version))), version)
 
 
-async def test_old_dialects_know_nothing_of_version_2(connect: Any) -> None:
+async def test_old_dialects_know_nothing_of_version_2(connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_1,))
     assert not is_durable(await client.create("file", **batch(asks(2))), 2)
 
@@ -187,7 +192,7 @@ async def test_versions_are_not_mixed(owner: Any, contexts: list[CreateContext])
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_the_owner_comes_back_to_it_as_it_was(
-    connect: Any, owner: Any, server: Any, version: int, fields: Any
+    connect: Connect, owner: Any, server: Server, version: int, fields: Any
 ) -> None:
     before = await durable(owner, fields(asks(version)), version)
     await owner.call(WriteRequest(0, before, b"content"))
@@ -218,7 +223,7 @@ async def test_the_owner_comes_back_to_it_as_it_was(
     assert not len(server.durables)
 
 
-async def test_it_survives_any_number_of_times(connect: Any, owner: Any) -> None:
+async def test_it_survives_any_number_of_times(connect: Connect, owner: Any) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     for turn in range(5):
         assert (await owner.call(WriteRequest(turn, file_id, b"x"))).status == NtStatus.SUCCESS
@@ -230,7 +235,7 @@ async def test_it_survives_any_number_of_times(connect: Any, owner: Any) -> None
 
 
 async def test_who_comes_back_before_he_was_missed_says_which_session_he_had(
-    connect: Any, owner: Any
+    connect: Connect, owner: Any
 ) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     early = await connect(**OWNER)
@@ -242,7 +247,7 @@ async def test_who_comes_back_before_he_was_missed_says_which_session_he_had(
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_who_logs_off_may_come_back(connect: Any, owner: Any) -> None:
+async def test_who_logs_off_may_come_back(connect: Connect, owner: Any) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     assert (await owner.call(LogoffRequest())).status == NtStatus.SUCCESS
     owner = await connect(**OWNER)
@@ -250,7 +255,9 @@ async def test_who_logs_off_may_come_back(connect: Any, owner: Any) -> None:
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_who_leaves_the_share_gives_it_up(connect: Any, owner: Any, server: Any) -> None:
+async def test_who_leaves_the_share_gives_it_up(
+    connect: Connect, owner: Any, server: Server
+) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     assert (await owner.call(TreeDisconnectRequest())).status == NtStatus.SUCCESS
     assert not len(server.durables)
@@ -258,7 +265,7 @@ async def test_who_leaves_the_share_gives_it_up(connect: Any, owner: Any, server
     assert (await owner.create("file", **leased(returns(2, file_id)))).status == NOT_FOUND
 
 
-async def test_a_stream_comes_back_under_any_of_its_names(connect: Any, owner: Any) -> None:
+async def test_a_stream_comes_back_under_any_of_its_names(connect: Connect, owner: Any) -> None:
     file_id = await durable(owner, leased(asks(2)), 2, name="folder:stream")
     await owner.close()
     owner = await connect(**OWNER)
@@ -269,7 +276,7 @@ async def test_a_stream_comes_back_under_any_of_its_names(connect: Any, owner: A
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_another_user_does_not_get_it(
-    connect: Any, owner: Any, version: int, fields: Any
+    connect: Connect, owner: Any, version: int, fields: Any
 ) -> None:
     file_id = await durable(owner, fields(asks(version)), version)
     await owner.close()
@@ -303,7 +310,7 @@ async def test_another_user_does_not_get_it(
     ],
 )
 async def test_who_knows_too_little_does_not_get_it(
-    connect: Any, owner: Any, server: Any, wrong: dict[str, Any]
+    connect: Connect, owner: Any, server: Server, wrong: dict[str, Any]
 ) -> None:
     assert await durable(owner, leased(asks(2)), 2) == FileId(1, 1)
     await owner.close()
@@ -312,7 +319,7 @@ async def test_who_knows_too_little_does_not_get_it(
     assert len(server.durables) == 1
 
 
-async def test_a_lease_is_no_oplock(connect: Any, owner: Any) -> None:
+async def test_a_lease_is_no_oplock(connect: Connect, owner: Any) -> None:
     file_id = await durable(owner, batch(asks(2)), 2)
     await owner.close()
     owner = await connect(**OWNER)
@@ -321,7 +328,7 @@ async def test_a_lease_is_no_oplock(connect: Any, owner: Any) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_another_client_gets_no_lease_back_but_an_oplock(
-    connect: Any, owner: Any, version: int
+    connect: Connect, owner: Any, version: int
 ) -> None:
     with_lease = await durable(owner, leased(asks(version)), version)
     with_oplock = await durable(owner, batch(asks(version, guid=OTHER_GUID)), version, name="other")
@@ -335,7 +342,7 @@ async def test_another_client_gets_no_lease_back_but_an_oplock(
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_with_a_lease_the_name_has_to_be_right(
-    connect: Any, owner: Any, version: int
+    connect: Connect, owner: Any, version: int
 ) -> None:
     file_id = await durable(owner, leased(asks(version)), version)
     await owner.close()
@@ -348,7 +355,7 @@ async def test_with_a_lease_the_name_has_to_be_right(
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_with_an_oplock_the_name_does_not_matter(
-    connect: Any, owner: Any, version: int, listing: Any
+    connect: Connect, owner: Any, version: int, listing: Callable[[], list[str]]
 ) -> None:
     file_id = await durable(owner, batch(asks(version)), version)
     await owner.close()
@@ -358,7 +365,7 @@ async def test_with_an_oplock_the_name_does_not_matter(
     assert listing() == ["file"]
 
 
-async def test_a_lease_that_deletes_is_known_by_any_name(connect: Any, owner: Any) -> None:
+async def test_a_lease_that_deletes_is_known_by_any_name(connect: Connect, owner: Any) -> None:
     fields = leased(asks(2), create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     file_id = await durable(owner, fields, 2)
     await owner.close()
@@ -367,7 +374,7 @@ async def test_a_lease_that_deletes_is_known_by_any_name(connect: Any, owner: An
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_nobody_comes_back_to_what_is_persistent(connect: Any, owner: Any) -> None:
+async def test_nobody_comes_back_to_what_is_persistent(connect: Connect, owner: Any) -> None:
     file_id = await durable(owner, leased(asks(2, flags=PERSISTENT)), 2)
     await owner.close()
     owner = await connect(**OWNER)
@@ -377,7 +384,7 @@ async def test_nobody_comes_back_to_what_is_persistent(connect: Any, owner: Any)
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_it_stays_in_its_share(connect: Any, owner: Any) -> None:
+async def test_it_stays_in_its_share(connect: Connect, owner: Any) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     await owner.close()
     owner = await connect(share="ro", **OWNER)
@@ -385,7 +392,7 @@ async def test_it_stays_in_its_share(connect: Any, owner: Any) -> None:
 
 
 async def test_what_was_opened_with_version_2_comes_back_with_version_1(
-    connect: Any, owner: Any
+    connect: Connect, owner: Any
 ) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     await owner.close()
@@ -396,7 +403,7 @@ async def test_what_was_opened_with_version_2_comes_back_with_version_1(
 
 
 async def test_what_is_not_durable_ends_with_its_connection(
-    connect: Any, owner: Any, server: Any
+    connect: Connect, owner: Any, server: Server
 ) -> None:
     response = await owner.create("file", **leased())
     await owner.close()
@@ -411,7 +418,10 @@ async def test_what_is_not_durable_ends_with_its_connection(
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_nobody_waits_for_ever(
-    connect: Any, server_with: Any, until: Any, version: int
+    connect: Connect,
+    server_with: Callable[..., Server],
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    version: int,
 ) -> None:
     limits = Limits(durable_seconds=0.001, interim_delay=30.0)
     server = server_with(limits)
@@ -441,7 +451,7 @@ async def test_the_time_counts_anew_after_each_return(
 
 
 async def test_what_goes_on_close_goes_when_the_time_is_over(
-    connect: Any, owner: Any, root: Path, until: Any
+    connect: Connect, owner: Any, root: Path, until: Callable[[Callable[[], bool]], Awaitable[None]]
 ) -> None:
     fields = batch(asks(2, timeout=1), create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     await durable(owner, fields, 2)
@@ -450,7 +460,7 @@ async def test_what_goes_on_close_goes_when_the_time_is_over(
     await until(lambda: not (root / "file").exists())
 
 
-async def test_only_so_many_wait(connect: Any, server_with: Any) -> None:
+async def test_only_so_many_wait(connect: Connect, server_with: Callable[..., Server]) -> None:
     server = server_with(Limits(disconnected=1, interim_delay=30.0))
     owner = await connect(to=server, **OWNER)
     for number, name in enumerate(("one", "two")):
@@ -460,7 +470,9 @@ async def test_only_so_many_wait(connect: Any, server_with: Any) -> None:
     assert len(server.durables) == 1
 
 
-async def test_one_user_has_half_of_the_places_to_wait(connect: Any, server_with: Any) -> None:
+async def test_one_user_has_half_of_the_places_to_wait(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     server = server_with(Limits(disconnected=4, interim_delay=30.0))
     for user, expected in (("alice", 2), ("bob", 4)):
         owner = await connect(
@@ -473,7 +485,7 @@ async def test_one_user_has_half_of_the_places_to_wait(connect: Any, server_with
         assert len(server.durables) == expected
 
 
-async def test_a_server_that_goes_down_closes_what_waits(owner: Any, server: Any) -> None:
+async def test_a_server_that_goes_down_closes_what_waits(owner: Any, server: Server) -> None:
     await durable(owner, batch(asks(2)), 2)
     await owner.close()
     assert len(server.files) == len(server.durables) == 1
@@ -482,7 +494,7 @@ async def test_a_server_that_goes_down_closes_what_waits(owner: Any, server: Any
     assert not len(server.durables)
 
 
-async def test_a_server_that_goes_down_waits_for_nobody(owner: Any, server: Any) -> None:
+async def test_a_server_that_goes_down_waits_for_nobody(owner: Any, server: Server) -> None:
     await durable(owner, batch(asks(2)), 2)
     await server.close()
     await owner.close()
@@ -494,7 +506,7 @@ async def test_a_server_that_goes_down_waits_for_nobody(owner: Any, server: Any)
 
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_who_comes_to_write_closes_it(
-    connect: Any, owner: Any, server: Any, fields: Any
+    connect: Connect, owner: Any, server: Server, fields: Any
 ) -> None:
     file_id = await durable(owner, fields(asks(2)), 2)
     await owner.close()
@@ -505,7 +517,7 @@ async def test_who_comes_to_write_closes_it(
     assert (await owner.create("file", **fields(returns(2, file_id)))).status == NOT_FOUND
 
 
-async def test_a_lease_without_writing_goes_on_beside_readers(connect: Any, owner: Any) -> None:
+async def test_a_lease_without_writing_goes_on_beside_readers(connect: Connect, owner: Any) -> None:
     readable = leased(asks(2), lease=LeaseV2(KEY, RH))
     file_id = await durable(owner, readable, 2)
     await owner.close()
@@ -517,7 +529,7 @@ async def test_a_lease_without_writing_goes_on_beside_readers(connect: Any, owne
 
 
 async def test_with_locks_it_waits_only_where_nobody_else_writes(
-    connect: Any, owner: Any, server: Any
+    connect: Connect, owner: Any, server: Server
 ) -> None:
     file_id = await durable(owner, leased(asks(2), lease=LeaseV2(KEY, RH)), 2)
     lock = LockElement(0, 4, EXCLUSIVELY)
@@ -526,7 +538,9 @@ async def test_with_locks_it_waits_only_where_nobody_else_writes(
     assert not len(server.durables)
 
 
-async def test_what_is_being_given_up_does_not_wait(connect: Any, owner: Any, server: Any) -> None:
+async def test_what_is_being_given_up_does_not_wait(
+    connect: Connect, owner: Any, server: Server
+) -> None:
     await durable(owner, leased(asks(2)), 2)
     stranger = await connect(**STRANGER)
     opens = stranger.begin("file")
@@ -537,7 +551,7 @@ async def test_what_is_being_given_up_does_not_wait(connect: Any, owner: Any, se
 
 
 async def test_nothing_waits_in_a_folder_that_is_gone(
-    connect: Any, owner: Any, server: Any, root: Path
+    connect: Connect, owner: Any, server: Server, root: Path
 ) -> None:
     await durable(owner, batch(asks(2)), 2)
     await owner.close()

@@ -1,7 +1,7 @@
 """Extended attributes, as a client uses them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens import extended_attributes
 from smbquic.server.opens.extended_attributes import MAX_COUNT, decode_eas, store
+from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.create_contexts import CreateContext
@@ -26,6 +27,7 @@ from smbquic.wire.fscc.file_information import EaInformation, FileInformationCla
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.query_info import InfoType, QueryInfoFlags, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
+from tests.unit.server.conftest import Client, Connect
 
 D = CreateDisposition
 FULL = FileInformationClass.FileFullEaInformation
@@ -44,7 +46,11 @@ def exta(pairs: Pairs) -> list[CreateContext]:
 
 
 async def query(
-    client: Any, file_id: FileId, room: int = 4096, names: list[bytes] | None = None, flags: int = 0
+    client: Client,
+    file_id: FileId,
+    room: int = 4096,
+    names: list[bytes] | None = None,
+    flags: int = 0,
 ) -> Any:
     asked = b"" if names is None else encode_get_eas(names)
     return await client.call(
@@ -52,25 +58,25 @@ async def query(
     )
 
 
-async def pairs(client: Any, file_id: FileId, **options: Any) -> Pairs:
+async def pairs(client: Client, file_id: FileId, **options: Any) -> Pairs:
     response = await query(client, file_id, **options)
     assert response.status in (NtStatus.SUCCESS, NtStatus.BUFFER_OVERFLOW), response.status.label
     return [(ea.ea_name, ea.ea_value) for ea in decode_full_eas(response.body.buffer)]
 
 
-async def change(client: Any, file_id: FileId, wanted: Pairs) -> NtStatus:
+async def change(client: Client, file_id: FileId, wanted: Pairs) -> NtStatus:
     response = await client.call(SetInfoRequest(InfoType.FILE, FULL, file_id, pack(wanted)))
     status: NtStatus = response.status
     return status
 
 
-async def size(client: Any, file_id: FileId) -> int:
+async def size(client: Client, file_id: FileId) -> int:
     kind = FileInformationClass.FileEaInformation
     response = await client.call(QueryInfoRequest(InfoType.FILE, kind, 4, file_id))
     return EaInformation.decode(response.body.buffer).ea_size
 
 
-async def test_they_are_set_and_read(client: Any, root: Path) -> None:
+async def test_they_are_set_and_read(client: Client, root: Path) -> None:
     file_id = await client.open("file")
     assert (await query(client, file_id)).status == NtStatus.NO_EAS_ON_FILE
     assert await size(client, file_id) == 0
@@ -84,7 +90,7 @@ async def test_they_are_set_and_read(client: Any, root: Path) -> None:
     assert await pairs(client, file_id, flags=RESTART) == [(b"SECONDEA", b"new")]
 
 
-async def test_programs_of_the_server_may_set_them(client: Any, root: Path) -> None:
+async def test_programs_of_the_server_may_set_them(client: Client, root: Path) -> None:
     file_id = await client.open("file")
     os.setxattr(root / "file", "user.comment", b"hello")
 
@@ -92,7 +98,7 @@ async def test_programs_of_the_server_may_set_them(client: Any, root: Path) -> N
     assert await size(client, file_id) == 4 + 5 + 7 + 5
 
 
-async def test_they_come_bit_by_bit(client: Any) -> None:
+async def test_they_come_bit_by_bit(client: Client) -> None:
     file_id = await client.open("file")
     await change(client, file_id, TWO)
     one = len(pack(TWO[:1]))
@@ -106,7 +112,7 @@ async def test_they_come_bit_by_bit(client: Any) -> None:
     assert await pairs(client, file_id, flags=RESTART) == TWO
 
 
-async def test_some_of_them_can_be_asked_for(client: Any) -> None:
+async def test_some_of_them_can_be_asked_for(client: Client) -> None:
     file_id = await client.open("file")
     await change(client, file_id, TWO)
 
@@ -119,7 +125,7 @@ async def test_some_of_them_can_be_asked_for(client: Any) -> None:
         assert (await client.call(request)).status == NtStatus.EA_LIST_INCONSISTENT
 
 
-async def test_listings_tell_their_size(client: Any) -> None:
+async def test_listings_tell_their_size(client: Client) -> None:
     await change(client, await client.open("file"), TWO)
     folder = await client.open("", create_options=CreateOptions.FILE_DIRECTORY_FILE)
 
@@ -140,7 +146,7 @@ async def test_listings_tell_their_size(client: Any) -> None:
     ],
 )
 async def test_what_is_made_gets_them(
-    client: Any, disposition: int, before: bool, expected: Pairs
+    client: Client, disposition: int, before: bool, expected: Pairs
 ) -> None:
     if before:
         await client.open("file", contexts=exta([(b"OLD", b"1")]))
@@ -161,7 +167,9 @@ async def test_what_is_made_gets_them(
         ([(b"a", bytes(60_000)), (b"b", bytes(6000))], NtStatus.EA_TOO_LARGE),
     ],
 )
-async def test_what_cannot_be_set(client: Any, root: Path, wanted: Pairs, status: NtStatus) -> None:
+async def test_what_cannot_be_set(
+    client: Client, root: Path, wanted: Pairs, status: NtStatus
+) -> None:
     file_id = await client.open("file")
 
     assert await change(client, file_id, wanted) == status
@@ -171,7 +179,7 @@ async def test_what_cannot_be_set(client: Any, root: Path, wanted: Pairs, status
     assert not (root / "new").exists()
 
 
-async def test_a_disk_that_takes_less(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_takes_less(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     file_id = await client.open("file")
 
     def fill(*_: object) -> None:
@@ -182,7 +190,7 @@ async def test_a_disk_that_takes_less(client: Any, monkeypatch: pytest.MonkeyPat
 
 
 async def test_other_failures_are_told_as_they_are(
-    client: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file_id = await client.open("file")
 
@@ -194,7 +202,10 @@ async def test_other_failures_are_told_as_they_are(
 
 
 async def test_a_disk_without_room_for_them(
-    connect: Any, server_with: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    server_with: Callable[..., Server],
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(xattrs, "SUPPORTED", False)
     client = await connect(to=server_with())
@@ -207,14 +218,14 @@ async def test_a_disk_without_room_for_them(
     assert not (root / "new").exists()
 
 
-async def test_who_knows_nothing_of_them_sends_none(client: Any) -> None:
+async def test_who_knows_nothing_of_them_sends_none(client: Client) -> None:
     options = CreateOptions.FILE_NO_EA_KNOWLEDGE
     response = await client.create("file", create_options=options, contexts=exta(TWO))
 
     assert response.status == NtStatus.ACCESS_DENIED
 
 
-async def test_access(client: Any) -> None:
+async def test_access(client: Client) -> None:
     await client.open("file", contexts=exta(TWO))
     reader = await client.open("file", desired_access=0x8)
     writer = await client.open("file", desired_access=0x10)

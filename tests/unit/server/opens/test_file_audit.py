@@ -8,6 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditLog
+from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel
@@ -23,6 +24,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
+from tests.unit.server.conftest import Client, Connect
 
 FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 KINDS = ("open", "rename", "link", "delete")
@@ -47,7 +49,7 @@ class Records:
 
 
 @pytest.fixture
-def records(server: Any) -> Records:
+def records(server: Server) -> Records:
     """What the server records from now on."""
     sink = Records()
     server.audit = AuditLog(sink, files=True)
@@ -55,31 +57,31 @@ def records(server: Any) -> Records:
 
 
 @pytest.fixture
-async def client(records: Records, connect: Any) -> Any:
+async def client(records: Records, connect: Connect) -> Any:
     return await connect()
 
 
-async def change(client: Any, file_id: FileId, information_class: int, wanted: Any) -> NtStatus:
+async def change(client: Client, file_id: FileId, information_class: int, wanted: Any) -> NtStatus:
     body = SetInfoRequest(InfoType.FILE, information_class, file_id, wanted.encode())
     status: NtStatus = (await client.call(body)).status
     return status
 
 
-async def rename(client: Any, file_id: FileId, name: str, *, replace: bool = False) -> NtStatus:
+async def rename(client: Client, file_id: FileId, name: str, *, replace: bool = False) -> NtStatus:
     wanted = RenameInformation(name, replace)
     return await change(client, file_id, FileInformationClass.FileRenameInformation, wanted)
 
 
-async def mark(client: Any, file_id: FileId, *, delete: bool = True) -> NtStatus:
+async def mark(client: Client, file_id: FileId, *, delete: bool = True) -> NtStatus:
     wanted = DispositionInformation(delete)
     return await change(client, file_id, FileInformationClass.FileDispositionInformation, wanted)
 
 
-async def close(client: Any, file_id: FileId) -> None:
+async def close(client: Client, file_id: FileId) -> None:
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
 
 
-async def test_an_open_says_who_what_and_how(client: Any, records: Records, root: Path) -> None:
+async def test_an_open_says_who_what_and_how(client: Client, records: Records, root: Path) -> None:
     (root / "Sub").mkdir()
     await client.open("sub\\new", desired_access=AccessMask.GENERIC_READ)
     (record,) = records.lines
@@ -91,7 +93,7 @@ async def test_an_open_says_who_what_and_how(client: Any, records: Records, root
     assert "folder" not in record
 
 
-async def test_what_became_of_an_open(client: Any, records: Records, root: Path) -> None:
+async def test_what_became_of_an_open(client: Client, records: Records, root: Path) -> None:
     (root / "file").write_bytes(b"x")
     await client.open("file")
     await client.open("file", create_disposition=CreateDisposition.FILE_OVERWRITE)
@@ -103,7 +105,7 @@ async def test_what_became_of_an_open(client: Any, records: Records, root: Path)
     ]
 
 
-async def test_an_open_that_is_refused(client: Any, records: Records, root: Path) -> None:
+async def test_an_open_that_is_refused(client: Client, records: Records, root: Path) -> None:
     (root / "file").write_bytes(b"x")
     there = {"create_disposition": CreateDisposition.FILE_OPEN}
     await client.create("missing", **there)
@@ -124,7 +126,7 @@ async def test_an_open_that_is_refused(client: Any, records: Records, root: Path
 
 
 async def test_an_open_that_has_to_wait_is_recorded_once(
-    client: Any, connect: Any, records: Records
+    client: Client, connect: Connect, records: Records
 ) -> None:
     batch = OplockLevel.OPLOCK_LEVEL_BATCH
     first = await client.open("file", requested_oplock_level=batch)
@@ -139,7 +141,7 @@ async def test_an_open_that_has_to_wait_is_recorded_once(
     assert records.take("event", "status", "connection") == [("open", "STATUS_SUCCESS", 2)]
 
 
-async def test_renames_and_links(client: Any, records: Records, root: Path) -> None:
+async def test_renames_and_links(client: Client, records: Records, root: Path) -> None:
     (root / "there").write_bytes(b"x")
     file_id = await client.open("file")
     assert await rename(client, file_id, "there") == NtStatus.OBJECT_NAME_COLLISION
@@ -155,7 +157,7 @@ async def test_renames_and_links(client: Any, records: Records, root: Path) -> N
 
 
 async def test_a_deletion_is_recorded_when_it_comes_true(
-    client: Any, connect: Any, records: Records, root: Path
+    client: Client, connect: Connect, records: Records, root: Path
 ) -> None:
     other = await connect(token="bob:secret", client_guid=b"another client!!")
     mine, theirs = await client.open("file"), await other.open("file")
@@ -170,7 +172,7 @@ async def test_a_deletion_is_recorded_when_it_comes_true(
 
 
 @pytest.mark.parametrize("how", ["on close", "extended"])
-async def test_other_ways_to_delete(client: Any, records: Records, root: Path, how: str) -> None:
+async def test_other_ways_to_delete(client: Client, records: Records, root: Path, how: str) -> None:
     options = CreateOptions.FILE_DELETE_ON_CLOSE if how == "on close" else CreateOptions(0)
     file_id = await client.open("file", create_options=options)
     if how == "extended":
@@ -182,7 +184,7 @@ async def test_other_ways_to_delete(client: Any, records: Records, root: Path, h
     assert records.take("event", "path")[1:] == [("delete", "file")]
 
 
-async def test_who_changes_his_mind_deletes_nothing(client: Any, records: Records) -> None:
+async def test_who_changes_his_mind_deletes_nothing(client: Client, records: Records) -> None:
     file_id = await client.open("file")
     await mark(client, file_id)
     await mark(client, file_id, delete=False)
@@ -190,7 +192,7 @@ async def test_who_changes_his_mind_deletes_nothing(client: Any, records: Record
     assert records.take("event") == [("open",)]
 
 
-async def test_a_deletion_that_is_refused(client: Any, records: Records, root: Path) -> None:
+async def test_a_deletion_that_is_refused(client: Client, records: Records, root: Path) -> None:
     (root / "full").mkdir()
     (root / "full" / "file").write_bytes(b"x")
     folder = await client.open("full", create_options=FOLDER)
@@ -204,7 +206,7 @@ async def test_a_deletion_that_is_refused(client: Any, records: Records, root: P
 
 
 async def test_a_folder_that_was_filled_meanwhile(
-    client: Any, records: Records, root: Path
+    client: Client, records: Records, root: Path
 ) -> None:
     folder = await client.open("folder", create_options=FOLDER)
     assert await mark(client, folder) == NtStatus.SUCCESS
@@ -213,13 +215,13 @@ async def test_a_folder_that_was_filled_meanwhile(
     assert records.take("event", "status")[1:] == [("delete", "STATUS_DIRECTORY_NOT_EMPTY")]
 
 
-async def test_pipes_are_no_files(client: Any, records: Records) -> None:
+async def test_pipes_are_no_files(client: Client, records: Records) -> None:
     await client.connect("IPC$")
     await client.open("srvsvc")
     assert records.lines == []
 
 
-async def test_nobody_wants_to_know(client: Any, server: Any, records: Records) -> None:
+async def test_nobody_wants_to_know(client: Client, server: Server, records: Records) -> None:
     server.audit = AuditLog(records)
     file_id = await client.open("file")
     assert await rename(client, file_id, "") == NtStatus.INVALID_PARAMETER

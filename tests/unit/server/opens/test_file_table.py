@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.file_id import FileId
@@ -19,6 +20,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from tests.unit.privileges import as_nobody
+from tests.unit.server.conftest import Client
 
 ON_CLOSE = CreateOptions.FILE_DELETE_ON_CLOSE
 DELETE = DispositionInformation(True)
@@ -38,7 +40,7 @@ def locked(root: Path) -> Iterator[Path]:
     folder.chmod(0o755)
 
 
-async def mark(client: Any, file_id: FileId, wanted: Any) -> NtStatus:
+async def mark(client: Client, file_id: FileId, wanted: Any) -> NtStatus:
     """Ask for a deletion on the last close."""
     kind = 13 if isinstance(wanted, DispositionInformation) else 64
     request = SetInfoRequest(InfoType.FILE, kind, file_id, wanted.encode())
@@ -54,7 +56,7 @@ def set_mode(path: Path, mode: int) -> None:
     path.chmod(mode)
 
 
-async def close(client: Any, file_id: FileId) -> NtStatus:
+async def close(client: Client, file_id: FileId) -> NtStatus:
     status: NtStatus = (await client.call(CloseRequest(file_id))).status
     return status
 
@@ -62,7 +64,7 @@ async def close(client: Any, file_id: FileId) -> NtStatus:
 @pytest.mark.parametrize("name", ["locked\\file", "locked\\inner"])
 @pytest.mark.parametrize("wanted", [DELETE, DELETE_EX])
 async def test_who_asks_for_what_the_disk_refuses_is_told(
-    client: Any, locked: Path, name: str, wanted: Any
+    client: Client, locked: Path, name: str, wanted: Any
 ) -> None:
     file_id = await client.open(name)
 
@@ -72,7 +74,7 @@ async def test_who_asks_for_what_the_disk_refuses_is_told(
     assert names(locked) == ["file", "inner"]
 
 
-async def test_a_folder_that_is_not_empty_is_called_so_first(client: Any, locked: Path) -> None:
+async def test_a_folder_that_is_not_empty_is_called_so_first(client: Client, locked: Path) -> None:
     (locked / "inner" / "file").touch()
     file_id = await client.open("locked\\inner")
 
@@ -80,7 +82,7 @@ async def test_a_folder_that_is_not_empty_is_called_so_first(client: Any, locked
         assert await mark(client, file_id, DELETE) == NtStatus.DIRECTORY_NOT_EMPTY
 
 
-async def test_a_create_that_would_delete_on_close_is_refused(client: Any, locked: Path) -> None:
+async def test_a_create_that_would_delete_on_close_is_refused(client: Client, locked: Path) -> None:
     with as_nobody():
         for name in ("locked\\file", "locked\\inner"):
             response = await client.create(name, create_options=ON_CLOSE)
@@ -89,7 +91,7 @@ async def test_a_create_that_would_delete_on_close_is_refused(client: Any, locke
     assert response.status == NtStatus.CANNOT_DELETE
 
 
-async def test_a_stream_is_deleted_where_its_file_cannot_be(client: Any, locked: Path) -> None:
+async def test_a_stream_is_deleted_where_its_file_cannot_be(client: Client, locked: Path) -> None:
     stream = await client.open("locked\\file:s")
     await close(client, stream)
     (locked / "file").chmod(0o444)
@@ -105,7 +107,7 @@ async def test_a_stream_is_deleted_where_its_file_cannot_be(client: Any, locked:
 
 
 async def test_what_fails_at_the_last_close_is_told_logged_and_counted(
-    client: Any, server: Any, locked: Path, caplog: pytest.LogCaptureFixture
+    client: Client, server: Server, locked: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_mode(locked, 0o755)
     first, last = await client.open("locked\\file"), await client.open("locked\\file")
@@ -124,7 +126,7 @@ async def test_what_fails_at_the_last_close_is_told_logged_and_counted(
 
 
 async def test_a_folder_that_was_filled_meanwhile_stays(
-    client: Any, server: Any, root: Path
+    client: Client, server: Server, root: Path
 ) -> None:
     (root / "folder").mkdir()
     folder = await client.open("folder")
@@ -138,7 +140,7 @@ async def test_a_folder_that_was_filled_meanwhile_stays(
 
 
 async def test_what_others_have_deleted_is_no_failure(
-    client: Any, server: Any, root: Path, caplog: pytest.LogCaptureFixture
+    client: Client, server: Server, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (root / "file").touch()
     file_id = await client.open("file")

@@ -3,6 +3,7 @@
 [MS-SMB2] 3.3.1.4, 3.3.4.7, 3.3.5.9.8, 3.3.5.9.11, 3.3.5.22.2
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.client import Response
 from smbquic.server.opens.oplocks import HANDLE, NOTHING, READ, WRITE
-from smbquic.server.server import CAPABILITIES
+from smbquic.server.server import CAPABILITIES, Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel, ShareAccess
@@ -47,6 +48,7 @@ from smbquic.wire.oplock_break import (
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 R, RH, RW, RWH = READ, READ | HANDLE, READ | WRITE, READ | WRITE | HANDLE
 ONE, TWO, THREE, FOUR = b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16
@@ -80,12 +82,12 @@ def granted(response: Response) -> Lease | LeaseV2:
 
 
 async def lease(
-    client: Any, key: bytes, state: int, name: str = "file", **fields: Any
+    client: Client, key: bytes, state: int, name: str = "file", **fields: Any
 ) -> Lease | LeaseV2:
     return granted(await client.create(name, **with_lease(Lease(key, state), **fields)))
 
 
-async def held(client: Any, key: bytes, state: int, name: str = "file", **fields: Any) -> FileId:
+async def held(client: Client, key: bytes, state: int, name: str = "file", **fields: Any) -> FileId:
     """Opens a file with a lease that has to be granted altogether."""
     response = await client.create(name, **with_lease(v2(key, state), **fields))
     assert granted(response).lease_state == state
@@ -119,7 +121,7 @@ def delete(file_id: FileId) -> SetInfoRequest:
     )
 
 
-async def give_up(client: Any, key: bytes, old: int, new: int) -> LeaseBreakNotification:
+async def give_up(client: Client, key: bytes, old: int, new: int) -> LeaseBreakNotification:
     """Acknowledges the next break, which has to be this one."""
     notice: LeaseBreakNotification = await client.notice()
     assert (notice.lease_key, notice.current_lease_state, notice.new_lease_state) == (key, old, new)
@@ -148,11 +150,11 @@ async def give_up(client: Any, key: bytes, old: int, new: int) -> LeaseBreakNoti
         (0x40 | R, NOTHING),
     ],
 )
-async def test_the_first_gets_what_makes_sense(client: Any, wanted: int, expected: int) -> None:
+async def test_the_first_gets_what_makes_sense(client: Client, wanted: int, expected: int) -> None:
     assert await lease(client, ONE, wanted) == Lease(ONE, expected)
 
 
-async def test_version_2_counts_epochs_and_knows_the_parent(client: Any) -> None:
+async def test_version_2_counts_epochs_and_knows_the_parent(client: Client) -> None:
     response = await client.create("file", **with_lease(v2(ONE, RWH, TWO, 0x4711)))
     flags = LeaseFlags.PARENT_LEASE_KEY_SET
     assert granted(response) == LeaseV2(ONE, RWH, flags, TWO, 0x4712)
@@ -164,7 +166,7 @@ async def test_version_2_counts_epochs_and_knows_the_parent(client: Any) -> None
 
 @pytest.mark.parametrize("first", [NOTHING, R, RH, RW, RWH])
 @pytest.mark.parametrize("second", [NOTHING, R, RH, RW, RWH])
-async def test_a_lease_is_only_ever_extended(client: Any, first: int, second: int) -> None:
+async def test_a_lease_is_only_ever_extended(client: Client, first: int, second: int) -> None:
     await lease(client, ONE, first)
     expected = second if not first & ~second else first
     assert await lease(client, ONE, second) == Lease(ONE, expected)
@@ -173,7 +175,9 @@ async def test_a_lease_is_only_ever_extended(client: Any, first: int, second: in
 
 @pytest.mark.parametrize("other", [R, RH])
 @pytest.mark.parametrize("mine", [R, RH])
-async def test_it_is_extended_altogether_or_not_at_all(client: Any, mine: int, other: int) -> None:
+async def test_it_is_extended_altogether_or_not_at_all(
+    client: Client, mine: int, other: int
+) -> None:
     await lease(client, ONE, mine)
     await lease(client, TWO, other)
     assert (await lease(client, ONE, RWH)).lease_state == mine
@@ -184,7 +188,9 @@ async def test_it_is_extended_altogether_or_not_at_all(client: Any, mine: int, o
 
 @pytest.mark.parametrize("holds", [R, RH, RW, RWH])
 @pytest.mark.parametrize("wants", [R, RH, RW, RWH])
-async def test_two_leases_share_a_file(client: Any, connect: Any, holds: int, wants: int) -> None:
+async def test_two_leases_share_a_file(
+    client: Client, connect: Connect, holds: int, wants: int
+) -> None:
     await held(client, ONE, holds)
     other = await connect(**OTHER_CLIENT)
     message_id = other.begin("file", **with_lease(v2(TWO, wants)))
@@ -204,7 +210,7 @@ async def test_two_leases_share_a_file(client: Any, connect: Any, holds: int, wa
     ],
 )
 async def test_an_oplock_beside_a_lease(
-    client: Any, holds: int, wants: int, left: int, got: int
+    client: Client, holds: int, wants: int, left: int, got: int
 ) -> None:
     await held(client, ONE, holds)
     message_id = client.begin("file", requested_oplock_level=wants)
@@ -214,7 +220,7 @@ async def test_an_oplock_beside_a_lease(
 
 
 @pytest.mark.parametrize("wants", [R, RH, RW, RWH])
-async def test_a_lease_beside_an_oplock(client: Any, wants: int) -> None:
+async def test_a_lease_beside_an_oplock(client: Client, wants: int) -> None:
     file_id = await client.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     message_id = client.begin("file", **with_lease(Lease(ONE, wants)))
     assert await client.notice() == OplockBreakNotification(1, file_id)
@@ -222,14 +228,14 @@ async def test_a_lease_beside_an_oplock(client: Any, wants: int) -> None:
     assert granted(await client.answer(message_id)).lease_state == R
 
 
-async def test_another_open_without_a_lease_forbids_caching_writes(client: Any) -> None:
+async def test_another_open_without_a_lease_forbids_caching_writes(client: Client) -> None:
     await client.open("file")
     assert (await lease(client, ONE, RWH)).lease_state == RH
     await client.open("looked at", desired_access=ATTRIBUTES)
     assert (await lease(client, TWO, RWH, "looked at")).lease_state == RWH
 
 
-async def test_looking_at_attributes_takes_nothing(client: Any) -> None:
+async def test_looking_at_attributes_takes_nothing(client: Client) -> None:
     await held(client, ONE, RWH)
     for access in (ATTRIBUTES, AccessMask.READ_CONTROL):
         await client.open("file", desired_access=access)
@@ -238,7 +244,7 @@ async def test_looking_at_attributes_takes_nothing(client: Any) -> None:
     assert await client.is_quiet()
 
 
-async def test_a_locked_file_is_not_cached(client: Any, root: Path) -> None:
+async def test_a_locked_file_is_not_cached(client: Client, root: Path) -> None:
     (root / "file").write_bytes(b"x" * 10)
     file_id = await client.open("file")
     lock = LockElement(0, 1, LockFlags.EXCLUSIVE_LOCK | LockFlags.FAIL_IMMEDIATELY)
@@ -247,7 +253,7 @@ async def test_a_locked_file_is_not_cached(client: Any, root: Path) -> None:
     assert granted(response) == LeaseV2(ONE, NOTHING, epoch=100)
 
 
-async def test_what_is_to_be_deleted_need_not_be_kept_open(client: Any) -> None:
+async def test_what_is_to_be_deleted_need_not_be_kept_open(client: Client) -> None:
     first = await held(client, ONE, R)
     await client.call(delete(first))
     assert (await client.create("file", **with_lease(Lease(ONE, RH)))).status == (
@@ -258,7 +264,7 @@ async def test_what_is_to_be_deleted_need_not_be_kept_open(client: Any) -> None:
 # --- keys, versions, clients --------------------------------------------------------------------
 
 
-async def test_a_key_is_for_one_file(client: Any, connect: Any) -> None:
+async def test_a_key_is_for_one_file(client: Client, connect: Connect) -> None:
     await held(client, ONE, RWH)
     response = await client.create("another", **with_lease(Lease(ONE, R)))
     assert response.status == NtStatus.INVALID_PARAMETER
@@ -268,7 +274,7 @@ async def test_a_key_is_for_one_file(client: Any, connect: Any) -> None:
     assert (await lease(client, ONE, R, "FILE")).lease_state == RWH
 
 
-async def test_a_key_stays_with_the_file_that_is_renamed(client: Any) -> None:
+async def test_a_key_stays_with_the_file_that_is_renamed(client: Client) -> None:
     file_id = await held(client, ONE, RWH)
     assert (await client.call(rename(file_id, "new"))).status == NtStatus.SUCCESS
     assert (await lease(client, ONE, NOTHING, "new")).lease_state == RWH
@@ -277,7 +283,7 @@ async def test_a_key_stays_with_the_file_that_is_renamed(client: Any) -> None:
     assert await client.is_quiet()
 
 
-async def test_a_key_is_free_again_with_the_last_open(client: Any, server: Any) -> None:
+async def test_a_key_is_free_again_with_the_last_open(client: Client, server: Server) -> None:
     first, second = await held(client, ONE, RWH), await held(client, ONE, RWH)
     await client.call(CloseRequest(first))
     assert len(server.leases) == 1
@@ -286,7 +292,7 @@ async def test_a_key_is_free_again_with_the_last_open(client: Any, server: Any) 
     assert (await lease(client, ONE, R, "another")).lease_state == R
 
 
-async def test_a_key_of_what_goes_on_close_can_be_used_again(client: Any) -> None:
+async def test_a_key_of_what_goes_on_close_can_be_used_again(client: Client) -> None:
     gone = await held(client, ONE, RH, "gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     response = await client.create("another", **with_lease(Lease(ONE, RH)))
     assert response.status == NtStatus.SUCCESS
@@ -294,7 +300,7 @@ async def test_a_key_of_what_goes_on_close_can_be_used_again(client: Any) -> Non
     await client.call(CloseRequest(gone))
 
 
-async def test_the_first_request_decides_about_the_version(client: Any) -> None:
+async def test_the_first_request_decides_about_the_version(client: Client) -> None:
     await client.create("file", **with_lease(v2(ONE, R, None, 5)))
     assert await lease(client, ONE, RH) == LeaseV2(ONE, RH, epoch=7)
     await lease(client, TWO, R, "other")
@@ -303,12 +309,12 @@ async def test_the_first_request_decides_about_the_version(client: Any) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 31, b"x" * 33, b"x" * 53])
-async def test_a_lease_of_a_strange_size(client: Any, data: bytes) -> None:
+async def test_a_lease_of_a_strange_size(client: Client, data: bytes) -> None:
     fields = with_lease(CreateContext(CREATE_REQUEST_LEASE, data))
     assert (await client.create("file", **fields)).status == NtStatus.INVALID_PARAMETER
 
 
-async def test_dialects_without_leases(connect: Any) -> None:
+async def test_dialects_without_leases(connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_0_2,))
     response = await client.create("file", **with_lease(Lease(ONE, R)))
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
@@ -319,20 +325,22 @@ async def test_dialects_without_leases(connect: Any) -> None:
     assert response.status == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_server_need_not_have_leases(connect: Any, server_with: Any) -> None:
+async def test_a_server_need_not_have_leases(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
     server = server_with(capabilities=CAPABILITIES & ~Capabilities.LEASING)
     client = await connect(to=server)
     response = await client.create("file", **with_lease(Lease(ONE, R)))
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
 
 
-async def test_a_context_without_the_level_is_ignored(client: Any) -> None:
+async def test_a_context_without_the_level_is_ignored(client: Client) -> None:
     response = await client.create("file", contexts=[Lease(ONE, R).context()])
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
     assert response.body.contexts == []
 
 
-async def test_breaks_go_to_any_connection_of_the_client(client: Any, connect: Any) -> None:
+async def test_breaks_go_to_any_connection_of_the_client(client: Client, connect: Connect) -> None:
     second = await connect()
     await held(second, ONE, RWH)
     other = await connect(**OTHER_CLIENT)
@@ -344,7 +352,7 @@ async def test_breaks_go_to_any_connection_of_the_client(client: Any, connect: A
 
 
 async def test_who_says_to_be_the_same_client_as_another_user_gets_none_of_its_leases(
-    client: Any, connect: Any
+    client: Client, connect: Connect
 ) -> None:
     file_id = await held(client, ONE, RWH)
     other = await connect(token="bob:secret")
@@ -365,7 +373,9 @@ async def test_who_says_to_be_the_same_client_as_another_user_gets_none_of_its_l
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
 
 
-async def test_whose_connections_are_gone_is_not_waited_for(client: Any, connect: Any) -> None:
+async def test_whose_connections_are_gone_is_not_waited_for(
+    client: Client, connect: Connect
+) -> None:
     other = await connect(**OTHER_CLIENT)
     await held(client, ONE, RWH)
     message_id = other.begin("file")
@@ -378,7 +388,7 @@ async def test_whose_connections_are_gone_is_not_waited_for(client: Any, connect
 
 
 @pytest.mark.parametrize("holds", [R, RH, RW, RWH])
-async def test_overwriting_takes_everything(client: Any, connect: Any, holds: int) -> None:
+async def test_overwriting_takes_everything(client: Client, connect: Connect, holds: int) -> None:
     await held(client, ONE, holds)
     other = await connect(**OTHER_CLIENT)
     message_id = other.begin("file", create_disposition=OVERWRITE)
@@ -394,7 +404,7 @@ async def test_overwriting_takes_everything(client: Any, connect: Any, holds: in
 
 @pytest.mark.parametrize(("holds", "left"), [(RH, R), (RWH, RW)])
 async def test_what_is_in_the_way_of_an_open(
-    client: Any, connect: Any, holds: int, left: int
+    client: Client, connect: Connect, holds: int, left: int
 ) -> None:
     nothing_shared: dict[str, Any] = {"share_access": ShareAccess(0)}
     await held(client, ONE, holds, **nothing_shared)
@@ -408,7 +418,7 @@ async def test_what_is_in_the_way_of_an_open(
     assert await client.is_quiet()
 
 
-async def test_what_was_in_the_way_is_closed(client: Any, connect: Any) -> None:
+async def test_what_was_in_the_way_is_closed(client: Client, connect: Connect) -> None:
     file_id = await held(client, ONE, RH, share_access=ShareAccess(0))
     other = await connect(**OTHER_CLIENT)
     message_id = other.begin("file")
@@ -419,7 +429,7 @@ async def test_what_was_in_the_way_is_closed(client: Any, connect: Any) -> None:
 
 @pytest.mark.parametrize("holds", [R, RH])
 async def test_changes_take_everything_from_the_others(
-    client: Any, connect: Any, holds: int
+    client: Client, connect: Connect, holds: int
 ) -> None:
     mine = await held(client, ONE, holds)
     other = await connect(**OTHER_CLIENT)
@@ -436,7 +446,7 @@ async def test_changes_take_everything_from_the_others(
     assert (await client.call(CloseRequest(mine))).status == NtStatus.SUCCESS
 
 
-async def test_an_open_without_a_lease_spares_nobody(client: Any) -> None:
+async def test_an_open_without_a_lease_spares_nobody(client: Client) -> None:
     await held(client, ONE, R)
     file_id = await client.open("file")
     await client.call(WriteRequest(0, file_id, b"x"))
@@ -446,7 +456,7 @@ async def test_an_open_without_a_lease_spares_nobody(client: Any) -> None:
 
 
 async def test_a_rename_waits_until_others_need_not_keep_it_open(
-    client: Any, connect: Any, root: Path
+    client: Client, connect: Connect, root: Path
 ) -> None:
     await held(client, ONE, RH)
     other = await connect(**OTHER_CLIENT)
@@ -464,7 +474,7 @@ async def test_a_rename_waits_until_others_need_not_keep_it_open(
     assert await other.is_quiet()
 
 
-async def test_a_rename_to_the_same_name_takes_as_much(client: Any, connect: Any) -> None:
+async def test_a_rename_to_the_same_name_takes_as_much(client: Client, connect: Connect) -> None:
     await held(client, ONE, RH)
     other = await connect(**OTHER_CLIENT)
     message_id = other.send(rename(await other.open("file"), "file"))
@@ -472,7 +482,7 @@ async def test_a_rename_to_the_same_name_takes_as_much(client: Any, connect: Any
     assert (await other.answer(message_id)).status == NtStatus.SUCCESS
 
 
-async def test_a_link_takes_as_much(client: Any, connect: Any) -> None:
+async def test_a_link_takes_as_much(client: Client, connect: Connect) -> None:
     await held(client, ONE, RH)
     other = await connect(**OTHER_CLIENT)
     theirs = await other.open("file")
@@ -487,7 +497,7 @@ async def test_a_link_takes_as_much(client: Any, connect: Any) -> None:
     assert (await other.answer(message_id)).status == NtStatus.SUCCESS
 
 
-async def test_deletion_takes_as_much(client: Any, connect: Any) -> None:
+async def test_deletion_takes_as_much(client: Client, connect: Connect) -> None:
     await held(client, ONE, RH)
     other = await connect(**OTHER_CLIENT)
     message_id = other.send(delete(await other.open("file")))
@@ -496,7 +506,7 @@ async def test_deletion_takes_as_much(client: Any, connect: Any) -> None:
 
 
 async def test_deletion_on_close_takes_as_much_and_waits_for_nobody(
-    client: Any, connect: Any
+    client: Client, connect: Connect
 ) -> None:
     mine = await held(client, ONE, RH)
     other = await connect(**OTHER_CLIENT)
@@ -506,7 +516,7 @@ async def test_deletion_on_close_takes_as_much_and_waits_for_nobody(
     assert (await client.call(CloseRequest(mine))).status == NtStatus.SUCCESS
 
 
-async def test_what_is_replaced_has_to_be_closed(client: Any, connect: Any) -> None:
+async def test_what_is_replaced_has_to_be_closed(client: Client, connect: Connect) -> None:
     mine = await held(client, ONE, RWH, "target")
     other = await connect(**OTHER_CLIENT)
     theirs = await other.open("source")
@@ -526,7 +536,7 @@ async def test_what_is_replaced_has_to_be_closed(client: Any, connect: Any) -> N
 
 @pytest.mark.parametrize("closes", [True, False])
 async def test_a_folder_moves_once_what_is_in_it_is_closed(
-    client: Any, connect: Any, root: Path, closes: bool
+    client: Client, connect: Connect, root: Path, closes: bool
 ) -> None:
     (root / "folder").mkdir()
     mine = await held(client, ONE, RH, r"folder\file")
@@ -544,7 +554,7 @@ async def test_a_folder_moves_once_what_is_in_it_is_closed(
 
 
 async def test_a_folder_stays_if_more_is_opened_in_it_meanwhile(
-    client: Any, connect: Any, root: Path
+    client: Client, connect: Connect, root: Path
 ) -> None:
     (root / "folder").mkdir()
     mine = await held(client, ONE, RH, r"folder\file")
@@ -562,7 +572,7 @@ async def test_a_folder_stays_if_more_is_opened_in_it_meanwhile(
 
 
 async def test_a_folder_moves_once_a_batch_oplock_in_it_is_given_up(
-    client: Any, connect: Any, root: Path
+    client: Client, connect: Connect, root: Path
 ) -> None:
     (root / "folder").mkdir()
     mine = await client.open(r"folder\file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
@@ -577,7 +587,7 @@ async def test_a_folder_moves_once_a_batch_oplock_in_it_is_given_up(
 # --- acknowledgments ----------------------------------------------------------------------------
 
 
-async def test_while_it_is_breaking(client: Any) -> None:
+async def test_while_it_is_breaking(client: Client) -> None:
     await held(client, ONE, RWH)
     message_id = client.begin("file")
     await client.notice()
@@ -590,7 +600,7 @@ async def test_while_it_is_breaking(client: Any) -> None:
 
 
 @pytest.mark.parametrize("kept", [NOTHING, R, RH])
-async def test_a_client_may_keep_less(client: Any, kept: int) -> None:
+async def test_a_client_may_keep_less(client: Client, kept: int) -> None:
     await held(client, ONE, RWH)
     message_id = client.begin("file")
     await client.notice()
@@ -600,7 +610,7 @@ async def test_a_client_may_keep_less(client: Any, kept: int) -> None:
     assert (await lease(client, ONE, NOTHING)).lease_state == kept
 
 
-async def test_acknowledgments_that_do_not_fit(client: Any) -> None:
+async def test_acknowledgments_that_do_not_fit(client: Client) -> None:
     await held(client, ONE, RWH)
     response = await client.call(LeaseBreakAcknowledgment(ONE, RH))
     assert response.status == NtStatus.UNSUCCESSFUL
@@ -616,7 +626,7 @@ async def test_acknowledgments_that_do_not_fit(client: Any) -> None:
     assert (await client.answer(message_id)).status == NtStatus.SUCCESS
 
 
-async def test_more_may_become_necessary_step_by_step(client: Any) -> None:
+async def test_more_may_become_necessary_step_by_step(client: Client) -> None:
     """As Windows: see `smb2.lease.breaking3`, and [MS-SMB2] <248> for the epochs."""
     response = await client.create("file", **with_lease(v2(ONE, RWH, None, 0x10)))
     assert granted(response).lease_state == RWH
@@ -634,7 +644,7 @@ async def test_more_may_become_necessary_step_by_step(client: Any) -> None:
     assert await client.is_quiet()
 
 
-async def test_a_file_that_is_written_while_its_lease_breaks(client: Any) -> None:
+async def test_a_file_that_is_written_while_its_lease_breaks(client: Client) -> None:
     await held(client, ONE, RH)
     writer = await client.open("file")
     await client.call(WriteRequest(0, writer, b"x"))
@@ -646,7 +656,7 @@ async def test_a_file_that_is_written_while_its_lease_breaks(client: Any) -> Non
     assert await client.is_quiet()
 
 
-async def test_nobody_waits_for_ever(connect: Any, server_with: Any) -> None:
+async def test_nobody_waits_for_ever(connect: Connect, server_with: Callable[..., Server]) -> None:
     client = await connect(to=server_with(Limits(break_seconds=0.01)))
     mine = await held(client, ONE, RWH)
     response = await client.create("file", **with_lease(Lease(TWO, RWH)))
@@ -670,24 +680,24 @@ def folder(root: Path) -> Path:
     return path
 
 
-async def watch(client: Any, key: bytes = ONE, name: str = "folder") -> FileId:
+async def watch(client: Client, key: bytes = ONE, name: str = "folder") -> FileId:
     return await held(client, key, RH, name, create_options=FOLDER, desired_access=WITHOUT_DELETE)
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [(R, R), (RH, RH), (RW, R), (RWH, RH)])
-async def test_a_folder_is_read_and_kept_open(client: Any, wanted: int, expected: int) -> None:
+async def test_a_folder_is_read_and_kept_open(client: Client, wanted: int, expected: int) -> None:
     response = await client.create("new", **with_lease(v2(ONE, wanted), create_options=FOLDER))
     assert granted(response) == LeaseV2(ONE, expected, epoch=1)
 
 
-async def test_a_folder_has_no_lease_of_version_1(client: Any) -> None:
+async def test_a_folder_has_no_lease_of_version_1(client: Client) -> None:
     response = await client.create("new", **with_lease(Lease(ONE, R), create_options=FOLDER))
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
 
 
 @pytest.mark.parametrize("parent", [None, ONE, THREE])
 async def test_what_is_made_in_a_folder(
-    client: Any, connect: Any, folder: Path, parent: bytes | None
+    client: Client, connect: Connect, folder: Path, parent: bytes | None
 ) -> None:
     await watch(client)
     other = await connect(**OTHER_CLIENT)
@@ -698,7 +708,7 @@ async def test_what_is_made_in_a_folder(
         await give_up(client, ONE, RH, NOTHING)
 
 
-async def test_opening_what_exists_changes_no_folder(client: Any, folder: Path) -> None:
+async def test_opening_what_exists_changes_no_folder(client: Client, folder: Path) -> None:
     await watch(client)
     await client.open(r"folder\there")
     await client.open("elsewhere")
@@ -708,7 +718,7 @@ async def test_opening_what_exists_changes_no_folder(client: Any, folder: Path) 
 @pytest.mark.parametrize(
     "what", ["overwrite", "size", "allocation", "time", "attributes", "rename", "away", "link"]
 )
-async def test_what_changes_in_a_folder(client: Any, folder: Path, what: str) -> None:
+async def test_what_changes_in_a_folder(client: Client, folder: Path, what: str) -> None:
     file_id = await client.open(r"folder\there")
     outside = await client.open("outside")
     await watch(client)
@@ -743,7 +753,7 @@ async def test_what_changes_in_a_folder(client: Any, folder: Path, what: str) ->
     assert await client.is_quiet()
 
 
-async def test_what_changes_nothing_in_a_folder(client: Any, folder: Path) -> None:
+async def test_what_changes_nothing_in_a_folder(client: Client, folder: Path) -> None:
     file_id = await client.open(r"folder\new")
     await watch(client)
     same = set_info(
@@ -755,7 +765,7 @@ async def test_what_changes_nothing_in_a_folder(client: Any, folder: Path) -> No
     assert await client.is_quiet()
 
 
-async def test_a_move_changes_two_folders(client: Any, root: Path, folder: Path) -> None:
+async def test_a_move_changes_two_folders(client: Client, root: Path, folder: Path) -> None:
     (root / "second").mkdir()
     file_id = await client.open(r"folder\there")
     await watch(client, ONE, "folder")
@@ -766,7 +776,7 @@ async def test_a_move_changes_two_folders(client: Any, root: Path, folder: Path)
 
 
 async def test_what_is_written_shows_in_the_folder_when_it_is_closed(
-    client: Any, folder: Path
+    client: Client, folder: Path
 ) -> None:
     file_id = await client.open(r"folder\there")
     await watch(client)
@@ -779,7 +789,7 @@ async def test_what_is_written_shows_in_the_folder_when_it_is_closed(
 @pytest.mark.parametrize("option", [True, False])
 @pytest.mark.parametrize(("last", "told"), [(ONE, [TWO]), (TWO, [ONE, TWO])])
 async def test_a_deletion_spares_who_wanted_it_and_does_it(
-    client: Any, folder: Path, option: bool, last: bytes, told: list[bytes]
+    client: Client, folder: Path, option: bool, last: bytes, told: list[bytes]
 ) -> None:
     options = CreateOptions.FILE_DELETE_ON_CLOSE if option else CreateOptions(0)
     opens = {}
@@ -799,7 +809,7 @@ async def test_a_deletion_spares_who_wanted_it_and_does_it(
 
 
 async def test_who_stands_in_the_way_in_a_folder_is_asked(
-    client: Any, connect: Any, folder: Path
+    client: Client, connect: Connect, folder: Path
 ) -> None:
     """[MS-FSA] opens the folder for a new name, and collides with who may delete it."""
     mine = await held(
@@ -814,7 +824,9 @@ async def test_who_stands_in_the_way_in_a_folder_is_asked(
     assert (await other.call(rename(theirs, r"folder\inside"))).status == NtStatus.SUCCESS
 
 
-async def test_a_folder_that_is_opened_exclusively(client: Any, connect: Any, folder: Path) -> None:
+async def test_a_folder_that_is_opened_exclusively(
+    client: Client, connect: Connect, folder: Path
+) -> None:
     mine = await watch(client)
     other = await connect(**OTHER_CLIENT)
     message_id = other.begin("folder", create_options=FOLDER, share_access=ShareAccess(0))

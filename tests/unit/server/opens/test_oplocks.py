@@ -1,5 +1,6 @@
 """Oplocks: who gets one, who loses it and why, and who waits for that. [MS-FSA] 2.1.4.12"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,16 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.opens import oplocks
 from smbquic.server.opens.oplocks import BreakCause, cause_of_open
+from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel, ShareAccess
+from smbquic.wire.create import (
+    CreateDisposition,
+    CreateOptions,
+    CreateRequest,
+    OplockLevel,
+    ShareAccess,
+)
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import (
     DispositionInformation,
@@ -26,6 +34,7 @@ from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 NONE, II, EXCLUSIVE, BATCH, LEASE = (
     OplockLevel.OPLOCK_LEVEL_NONE,
@@ -38,7 +47,7 @@ OVERWRITE = CreateDisposition.FILE_OVERWRITE
 ATTRIBUTES = AccessMask.FILE_READ_ATTRIBUTES | AccessMask.SYNCHRONIZE
 
 
-async def level(client: Any, wanted: int, name: str = "file", **fields: Any) -> int:
+async def level(client: Client, wanted: int, name: str = "file", **fields: Any) -> int:
     response = await client.create(name, requested_oplock_level=wanted, **fields)
     assert response.status == NtStatus.SUCCESS, response.status.label
     granted: int = response.body.oplock_level
@@ -49,28 +58,30 @@ def set_info(file_id: FileId, information_class: int, data: bytes) -> SetInfoReq
     return SetInfoRequest(InfoType.FILE, information_class, file_id, data)
 
 
-async def test_the_first_open_gets_what_it_asks_for(client: Any, create_request: Any) -> None:
+async def test_the_first_open_gets_what_it_asks_for(
+    client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     for number, wanted in enumerate((NONE, II, EXCLUSIVE, BATCH)):
         assert await level(client, wanted, f"file {number}") == wanted
     assert await level(client, 0x42, "strange") == NONE
     assert await level(client, LEASE, "no lease named") == NONE
 
 
-async def test_a_folder_has_no_oplock(client: Any) -> None:
+async def test_a_folder_has_no_oplock(client: Client) -> None:
     folder = CreateOptions.FILE_DIRECTORY_FILE
     assert await level(client, BATCH, "folder", create_options=folder) == NONE
     assert await level(client, II, "folder", create_options=folder) == NONE
 
 
 @pytest.mark.parametrize("wanted", [EXCLUSIVE, BATCH])
-async def test_who_is_not_alone_gets_level_two(client: Any, wanted: int) -> None:
+async def test_who_is_not_alone_gets_level_two(client: Client, wanted: int) -> None:
     await client.open("file")
     assert await level(client, wanted) == II
     assert await client.is_quiet()
 
 
 async def test_only_so_many_cache_the_same_file(
-    client: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(oplocks, "MAX_GRANTS", 2)
     first = await client.open("file", requested_oplock_level=II)
@@ -84,7 +95,7 @@ async def test_only_so_many_cache_the_same_file(
     assert await level(client, II) == II
 
 
-async def test_who_looks_at_attributes_only_is_in_nobodys_way(client: Any) -> None:
+async def test_who_looks_at_attributes_only_is_in_nobodys_way(client: Client) -> None:
     await client.open("file")
     await client.open("other", desired_access=ATTRIBUTES)
     assert await level(client, BATCH, "other") == BATCH
@@ -93,7 +104,7 @@ async def test_who_looks_at_attributes_only_is_in_nobodys_way(client: Any) -> No
     assert await client.is_quiet()
 
 
-async def test_no_reads_are_cached_of_what_is_locked(client: Any, root: Path) -> None:
+async def test_no_reads_are_cached_of_what_is_locked(client: Client, root: Path) -> None:
     (root / "file").write_bytes(b"x" * 10)
     file_id = await client.open("file")
     lock = LockElement(0, 1, LockFlags.SHARED_LOCK | LockFlags.FAIL_IMMEDIATELY)
@@ -110,7 +121,7 @@ async def test_no_reads_are_cached_of_what_is_locked(client: Any, root: Path) ->
     [({}, II), ({"create_disposition": OVERWRITE}, NONE)],
 )
 async def test_another_open_waits_until_the_oplock_is_given_up(
-    connect: Any, client: Any, held: int, fields: Any, asked: int
+    connect: Connect, client: Client, held: int, fields: Any, asked: int
 ) -> None:
     file_id = await client.open("file", requested_oplock_level=held)
     other = await connect()
@@ -123,7 +134,7 @@ async def test_another_open_waits_until_the_oplock_is_given_up(
     assert (response.status, response.body.oplock_level) == (NtStatus.SUCCESS, II)
 
 
-async def test_the_same_client_may_be_the_other(client: Any) -> None:
+async def test_the_same_client_may_be_the_other(client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     message_id = client.begin("file")
     await client.notice()
@@ -131,7 +142,9 @@ async def test_the_same_client_may_be_the_other(client: Any) -> None:
     assert (await client.answer(message_id)).status == NtStatus.SUCCESS
 
 
-async def test_what_ends_the_wait_besides(connect: Any, client: Any, server_with: Any) -> None:
+async def test_what_ends_the_wait_besides(
+    connect: Connect, client: Client, server_with: Callable[..., Server]
+) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
     waiting = other.begin("file")
@@ -146,7 +159,7 @@ async def test_what_ends_the_wait_besides(connect: Any, client: Any, server_with
     assert (await other.answer(waiting)).status == NtStatus.SUCCESS
 
 
-async def test_nobody_waits_for_ever(connect: Any, server_with: Any) -> None:
+async def test_nobody_waits_for_ever(connect: Connect, server_with: Callable[..., Server]) -> None:
     server = server_with(Limits(break_seconds=0.01))
     client, other = await connect(to=server), await connect(to=server)
     file_id = await client.open("file", requested_oplock_level=BATCH)
@@ -159,7 +172,7 @@ async def test_nobody_waits_for_ever(connect: Any, server_with: Any) -> None:
     assert await client.is_quiet()
 
 
-async def test_a_wait_can_be_cancelled(connect: Any, client: Any) -> None:
+async def test_a_wait_can_be_cancelled(connect: Connect, client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
     message_id = other.begin("file")
@@ -178,7 +191,7 @@ async def test_a_wait_can_be_cancelled(connect: Any, client: Any) -> None:
     ],
 )
 async def test_what_is_gone_when_the_wait_is_over(
-    connect: Any, client: Any, server: Any, end: Any, status: NtStatus
+    connect: Connect, client: Client, server: Server, end: Any, status: NtStatus
 ) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
@@ -192,7 +205,9 @@ async def test_what_is_gone_when_the_wait_is_over(
     assert len(server.files) == 1
 
 
-async def test_a_compound_waits_as_a_whole(connect: Any, client: Any, create_request: Any) -> None:
+async def test_a_compound_waits_as_a_whole(
+    connect: Connect, client: Client, create_request: Callable[..., CreateRequest]
+) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
     sent = other.protocol.compound(
@@ -209,7 +224,7 @@ async def test_a_compound_waits_as_a_whole(connect: Any, client: Any, create_req
     assert statuses == [NtStatus.SUCCESS, NtStatus.SUCCESS]
 
 
-async def test_too_many_cannot_wait(connect: Any, server_with: Any) -> None:
+async def test_too_many_cannot_wait(connect: Connect, server_with: Callable[..., Server]) -> None:
     server = server_with(Limits(pending=1, interim_delay=30.0))
     client, other = await connect(to=server), await connect(to=server)
     await client.open("file", requested_oplock_level=BATCH)
@@ -227,7 +242,7 @@ async def test_too_many_cannot_wait(connect: Any, server_with: Any) -> None:
     ],
 )
 async def test_a_strange_acknowledgment_costs_the_oplock(
-    connect: Any, client: Any, acknowledged: int, status: NtStatus
+    connect: Connect, client: Client, acknowledged: int, status: NtStatus
 ) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
@@ -240,7 +255,7 @@ async def test_a_strange_acknowledgment_costs_the_oplock(
     assert response.status == NtStatus.INVALID_DEVICE_STATE
 
 
-async def test_an_exclusive_one_cannot_be_kept(connect: Any, client: Any) -> None:
+async def test_an_exclusive_one_cannot_be_kept(connect: Connect, client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
     message_id = other.begin("file")
@@ -251,7 +266,7 @@ async def test_an_exclusive_one_cannot_be_kept(connect: Any, client: Any) -> Non
     await other.answer(message_id)
 
 
-async def test_only_what_was_asked_for_is_acknowledged(client: Any) -> None:
+async def test_only_what_was_asked_for_is_acknowledged(client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     response = await client.call(OplockBreakAcknowledgment(II, file_id))
     assert response.status == NtStatus.INVALID_DEVICE_STATE
@@ -259,7 +274,7 @@ async def test_only_what_was_asked_for_is_acknowledged(client: Any) -> None:
     assert response.status == NtStatus.FILE_CLOSED
 
 
-async def test_what_becomes_necessary_meanwhile(connect: Any, client: Any) -> None:
+async def test_what_becomes_necessary_meanwhile(connect: Connect, client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
     opens = other.begin("file")
@@ -273,7 +288,9 @@ async def test_what_becomes_necessary_meanwhile(connect: Any, client: Any) -> No
     assert await client.is_quiet()
 
 
-async def test_level_two_ends_with_a_change_even_of_ones_own(connect: Any, client: Any) -> None:
+async def test_level_two_ends_with_a_change_even_of_ones_own(
+    connect: Connect, client: Client
+) -> None:
     mine = await client.open("file", requested_oplock_level=II)
     other = await connect()
     theirs = await other.open("file", requested_oplock_level=II)
@@ -287,7 +304,7 @@ async def test_level_two_ends_with_a_change_even_of_ones_own(connect: Any, clien
 
 
 @pytest.mark.parametrize("what", ["size", "lock", "write"])
-async def test_what_changes_a_file(connect: Any, client: Any, what: str) -> None:
+async def test_what_changes_a_file(connect: Connect, client: Client, what: str) -> None:
     other = await connect()
     theirs = await other.open("file", requested_oplock_level=II)
     mine = await client.open("file")
@@ -303,7 +320,7 @@ async def test_what_changes_a_file(connect: Any, client: Any, what: str) -> None
     assert await other.notice() == OplockBreakNotification(NONE, theirs)
 
 
-async def test_who_holds_exclusively_may_do_anything(client: Any) -> None:
+async def test_who_holds_exclusively_may_do_anything(client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     assert (await client.call(WriteRequest(0, file_id, b"x"))).status == NtStatus.SUCCESS
     for what in (
@@ -326,7 +343,7 @@ async def test_who_holds_exclusively_may_do_anything(client: Any) -> None:
 
 
 async def test_a_batch_oplock_is_asked_for_the_file_that_is_in_the_way(
-    connect: Any, client: Any
+    connect: Connect, client: Client
 ) -> None:
     share = {"share_access": ShareAccess.FILE_SHARE_READ}
     file_id = await client.open("file", requested_oplock_level=BATCH, **share)
@@ -344,7 +361,9 @@ async def test_a_batch_oplock_is_asked_for_the_file_that_is_in_the_way(
     assert (await other.answer(message_id)).status == NtStatus.SUCCESS
 
 
-async def test_an_exclusive_oplock_stays_where_an_open_fails(connect: Any, client: Any) -> None:
+async def test_an_exclusive_oplock_stays_where_an_open_fails(
+    connect: Connect, client: Client
+) -> None:
     await client.open(
         "file", requested_oplock_level=EXCLUSIVE, share_access=ShareAccess.FILE_SHARE_READ
     )
@@ -353,7 +372,7 @@ async def test_an_exclusive_oplock_stays_where_an_open_fails(connect: Any, clien
     assert await client.is_quiet()
 
 
-async def test_nobody_is_asked_for_what_is_to_be_deleted(connect: Any, client: Any) -> None:
+async def test_nobody_is_asked_for_what_is_to_be_deleted(connect: Connect, client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     await client.call(
         set_info(
@@ -384,7 +403,7 @@ def test_why_an_open_concerns_others(
     assert cause_of_open(int(access), overwrites=overwrites) is cause
 
 
-async def test_reading_the_descriptor_costs_an_oplock(connect: Any, client: Any) -> None:
+async def test_reading_the_descriptor_costs_an_oplock(connect: Connect, client: Client) -> None:
     await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
     message_id = other.begin("file", desired_access=AccessMask.READ_CONTROL)

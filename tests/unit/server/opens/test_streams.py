@@ -1,12 +1,14 @@
 """Named streams, as a client uses them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
@@ -26,6 +28,7 @@ from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 D = CreateDisposition
 File = FileInformationClass
@@ -36,7 +39,7 @@ DELETE = int(AccessMask.DELETE)
 NO_DELETE = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE
 
 
-async def status_of(client: Any, name: str, **fields: Any) -> NtStatus:
+async def status_of(client: Client, name: str, **fields: Any) -> NtStatus:
     """What becomes of an open, which is closed at once."""
     response = await client.create(name, **fields)
     if response.status == NtStatus.SUCCESS:
@@ -45,39 +48,39 @@ async def status_of(client: Any, name: str, **fields: Any) -> NtStatus:
     return status
 
 
-async def close(client: Any, file_id: FileId) -> None:
+async def close(client: Client, file_id: FileId) -> None:
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
 
 
-async def change(client: Any, file_id: FileId, structure: Any) -> NtStatus:
+async def change(client: Client, file_id: FileId, structure: Any) -> NtStatus:
     kind = getattr(File, f"File{type(structure).__name__}")
     response = await client.call(SetInfoRequest(InfoType.FILE, kind, file_id, structure.encode()))
     status: NtStatus = response.status
     return status
 
 
-async def ask(client: Any, file_id: FileId, kind: int, room: int = 4096) -> Any:
+async def ask(client: Client, file_id: FileId, kind: int, room: int = 4096) -> Any:
     return await client.call(QueryInfoRequest(InfoType.FILE, kind, room, file_id))
 
 
-async def names(client: Any, file_id: FileId) -> list[str]:
+async def names(client: Client, file_id: FileId) -> list[str]:
     response = await ask(client, file_id, File.FileStreamInformation)
     assert response.status == NtStatus.SUCCESS
     return [entry.stream_name for entry in decode_streams(response.body.buffer)]
 
 
-async def write(client: Any, file_id: FileId, data: bytes, offset: int = 0) -> NtStatus:
+async def write(client: Client, file_id: FileId, data: bytes, offset: int = 0) -> NtStatus:
     status: NtStatus = (await client.call(WriteRequest(offset, file_id, data))).status
     return status
 
 
-async def read(client: Any, file_id: FileId) -> bytes:
+async def read(client: Client, file_id: FileId) -> bytes:
     response = await client.call(ReadRequest(65536, 0, file_id))
     assert response.status == NtStatus.SUCCESS
     return bytes(response.body.data)
 
 
-async def test_a_stream_is_written_and_read(client: Any, root: Path) -> None:
+async def test_a_stream_is_written_and_read(client: Client, root: Path) -> None:
     stream = await client.open("file:Stream One", create_disposition=D.FILE_CREATE)
     assert await write(client, stream, b"test data") == NtStatus.SUCCESS
     await close(client, stream)
@@ -88,7 +91,7 @@ async def test_a_stream_is_written_and_read(client: Any, root: Path) -> None:
     assert os.getxattr(root / "file", "user.DosStream.Stream One:$DATA") == b"test data\0"
 
 
-async def test_what_the_server_tells_of_it(client: Any) -> None:
+async def test_what_the_server_tells_of_it(client: Client) -> None:
     whole = await client.open("file")
     await write(client, whole, b"content")
     stream = await client.open("file:s")
@@ -113,7 +116,7 @@ async def test_what_the_server_tells_of_it(client: Any) -> None:
     assert same[0] == same[1]
 
 
-async def test_a_list_of_streams_is_not_cut_short(client: Any) -> None:
+async def test_a_list_of_streams_is_not_cut_short(client: Client) -> None:
     stream = await client.open("file:a long name of a stream")
     whole = await ask(client, stream, File.FileStreamInformation)
 
@@ -123,7 +126,7 @@ async def test_a_list_of_streams_is_not_cut_short(client: Any) -> None:
     assert bytes(short.body.buffer) == b""
 
 
-async def test_a_folder_has_no_content_and_may_have_streams(client: Any, root: Path) -> None:
+async def test_a_folder_has_no_content_and_may_have_streams(client: Client, root: Path) -> None:
     (root / "folder").mkdir()
     stream = await client.open("folder:s")
     folder = await client.open("folder", create_options=DIRECTORY)
@@ -159,7 +162,7 @@ async def test_a_folder_has_no_content_and_may_have_streams(client: Any, root: P
     ],
 )
 async def test_names_and_what_becomes_of_them(
-    client: Any, root: Path, name: str, fields: dict[str, Any], status: NtStatus
+    client: Client, root: Path, name: str, fields: dict[str, Any], status: NtStatus
 ) -> None:
     (root / "folder").mkdir()
     (root / "file").touch()
@@ -169,14 +172,17 @@ async def test_names_and_what_becomes_of_them(
 
 
 async def test_a_file_that_was_made_for_a_stream_goes_if_that_fails(
-    client: Any, listing: Any
+    client: Client, listing: Callable[[], list[str]]
 ) -> None:
     assert await status_of(client, "new:" + "s" * 250) == NtStatus.OBJECT_NAME_INVALID
     assert listing() == []
 
 
 async def test_a_disk_without_room_for_streams(
-    listing: Any, connect: Any, server_with: Any, monkeypatch: pytest.MonkeyPatch
+    listing: Callable[[], list[str]],
+    connect: Connect,
+    server_with: Callable[..., Server],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(xattrs, "SUPPORTED", False)
     client = await connect(to=server_with())
@@ -185,7 +191,7 @@ async def test_a_disk_without_room_for_streams(
     assert listing() == []
 
 
-async def test_what_does_not_fit(client: Any) -> None:
+async def test_what_does_not_fit(client: Client) -> None:
     stream = await client.open("file:s")
 
     assert await write(client, stream, bytes(65_536)) == NtStatus.DISK_FULL
@@ -193,7 +199,7 @@ async def test_what_does_not_fit(client: Any) -> None:
 
 
 @pytest.mark.parametrize("disposition", [D.FILE_OVERWRITE, D.FILE_OVERWRITE_IF, D.FILE_SUPERSEDE])
-async def test_overwriting(client: Any, disposition: int) -> None:
+async def test_overwriting(client: Client, disposition: int) -> None:
     stream = await client.open("file:s")
     await write(client, stream, b"old")
     await close(client, stream)
@@ -206,7 +212,7 @@ async def test_overwriting(client: Any, disposition: int) -> None:
     assert await names(client, whole) == ["::$DATA"]
 
 
-async def test_streams_have_share_modes_of_their_own(client: Any) -> None:
+async def test_streams_have_share_modes_of_their_own(client: Client) -> None:
     held = await client.open("file:s", desired_access=WRITE, share_access=0)
 
     assert await status_of(client, "file:t", desired_access=WRITE, share_access=0) == 0
@@ -218,7 +224,7 @@ async def test_streams_have_share_modes_of_their_own(client: Any) -> None:
     assert await status_of(client, "file:s", desired_access=READ) == NtStatus.SUCCESS
 
 
-async def test_whoever_deletes_a_file_deletes_its_streams(client: Any) -> None:
+async def test_whoever_deletes_a_file_deletes_its_streams(client: Client) -> None:
     held = await client.open("file:s", desired_access=READ, share_access=NO_DELETE)
     for access in (DELETE, DELETE | READ):
         assert await status_of(client, "file", desired_access=access) == NtStatus.SHARING_VIOLATION
@@ -239,7 +245,7 @@ async def test_whoever_deletes_a_file_deletes_its_streams(client: Any) -> None:
 
 
 async def test_a_file_goes_with_the_last_open_of_its_streams(
-    client: Any, root: Path, server: Any
+    client: Client, root: Path, server: Server
 ) -> None:
     stream = await client.open("file:s")
     await write(client, stream, b"data")
@@ -255,7 +261,7 @@ async def test_a_file_goes_with_the_last_open_of_its_streams(
     assert len(server.files) == 0
 
 
-async def test_deleting_a_stream(client: Any, root: Path, server: Any) -> None:
+async def test_deleting_a_stream(client: Client, root: Path, server: Server) -> None:
     whole = await client.open("file")
     one = await client.open("file:one", create_options=DELETE_ON_CLOSE)
     two = await client.open("file:two")
@@ -274,7 +280,7 @@ async def test_deleting_a_stream(client: Any, root: Path, server: Any) -> None:
     assert len(server.files) == 0
 
 
-async def test_renaming(client: Any, server: Any) -> None:
+async def test_renaming(client: Client, server: Server) -> None:
     stream = await client.open("file:one")
     await write(client, stream, b"1")
 
@@ -300,7 +306,7 @@ async def test_renaming(client: Any, server: Any) -> None:
         ("elsewhere", True, NtStatus.SHARING_VIOLATION),
     ],
 )
-async def test_new_names(client: Any, name: str, replace: bool, status: NtStatus) -> None:
+async def test_new_names(client: Client, name: str, replace: bool, status: NtStatus) -> None:
     await close(client, await client.open("file:closed"))
     await client.open("file:Open")
     stream = await client.open("file:s")
@@ -308,13 +314,13 @@ async def test_new_names(client: Any, name: str, replace: bool, status: NtStatus
     assert await change(client, stream, RenameInformation(name, replace)) == status
 
 
-async def test_content_does_not_become_a_stream(client: Any) -> None:
+async def test_content_does_not_become_a_stream(client: Client) -> None:
     whole = await client.open("file")
 
     assert await change(client, whole, RenameInformation(":s")) == NtStatus.INVALID_PARAMETER
 
 
-async def test_a_file_with_open_streams_keeps_its_name(client: Any, root: Path) -> None:
+async def test_a_file_with_open_streams_keeps_its_name(client: Client, root: Path) -> None:
     stream = await client.open("file:s")
     whole = await client.open("file")
 
@@ -323,7 +329,7 @@ async def test_a_file_with_open_streams_keeps_its_name(client: Any, root: Path) 
     assert await change(client, whole, RenameInformation("new")) == NtStatus.SUCCESS
 
 
-async def test_attributes_are_the_file_s(client: Any) -> None:
+async def test_attributes_are_the_file_s(client: Client) -> None:
     stream = await client.open("file:s")
     readonly = BasicInformation(0, 0, 0, 0, 1)
     assert await change(client, stream, readonly) == NtStatus.SUCCESS
@@ -336,7 +342,7 @@ async def test_attributes_are_the_file_s(client: Any) -> None:
     assert await status_of(client, "file:s", desired_access=READ) == NtStatus.SUCCESS
 
 
-async def test_a_read_only_share_has_streams_to_read(client: Any, connect: Any) -> None:
+async def test_a_read_only_share_has_streams_to_read(client: Client, connect: Connect) -> None:
     stream = await client.open("file:s")
     await write(client, stream, b"data")
     reader = await connect(share="ro")

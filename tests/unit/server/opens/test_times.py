@@ -30,6 +30,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client
 
 NEW_YEAR = 1_577_836_800_000_000_000
 SECOND = 1_000_000_000
@@ -58,37 +59,37 @@ def path(root: Path) -> Path:
 
 
 @pytest.fixture
-async def file_id(client: Any, path: Path) -> FileId:
+async def file_id(client: Client, path: Path) -> FileId:
     opened: FileId = await client.open("file")
     return opened
 
 
-async def change(client: Any, file_id: FileId, structure: Any) -> None:
+async def change(client: Client, file_id: FileId, structure: Any) -> None:
     kind = getattr(FileInformationClass, f"File{type(structure).__name__}")
     response = await client.call(SetInfoRequest(InfoType.FILE, kind, file_id, structure.encode()))
     assert response.status == NtStatus.SUCCESS
 
 
-async def write(client: Any, file_id: FileId, content: bytes = b"new") -> None:
+async def write(client: Client, file_id: FileId, content: bytes = b"new") -> None:
     assert (await client.call(WriteRequest(0, file_id, content))).status == NtStatus.SUCCESS
 
 
-async def ask(client: Any, file_id: FileId, kind: int) -> Any:
+async def ask(client: Client, file_id: FileId, kind: int) -> Any:
     response = await client.call(QueryInfoRequest(InfoType.FILE, kind, 1000, file_id))
     assert response.status == NtStatus.SUCCESS
     return response.body.buffer
 
 
-async def shown(client: Any, file_id: FileId) -> BasicInformation:
+async def shown(client: Client, file_id: FileId) -> BasicInformation:
     buffer = await ask(client, file_id, FileInformationClass.FileAllInformation)
     return AllInformation.decode(buffer).basic_information
 
 
-async def write_time(client: Any, file_id: FileId) -> int:
+async def write_time(client: Client, file_id: FileId) -> int:
     return (await shown(client, file_id)).last_write_time
 
 
-async def close(client: Any, file_id: FileId) -> CloseResponse:
+async def close(client: Client, file_id: FileId) -> CloseResponse:
     response = await client.call(CloseRequest(file_id, flags=CloseFlags.POSTQUERY_ATTRIB))
     body: CloseResponse = response.body
     return body
@@ -113,7 +114,7 @@ def set_on_disk(path: Path, time: int) -> int:
 
 
 async def test_a_write_shows_after_two_seconds(
-    client: Any, path: Path, file_id: FileId, wait: Callable[[float], None]
+    client: Client, path: Path, file_id: FileId, wait: Callable[[float], None]
 ) -> None:
     await write(client, file_id)
     written = on_disk(path)
@@ -128,7 +129,7 @@ async def test_a_write_shows_after_two_seconds(
 
 
 async def test_further_writes_show_when_the_file_is_closed(
-    client: Any, path: Path, file_id: FileId, wait: Callable[[float], None]
+    client: Client, path: Path, file_id: FileId, wait: Callable[[float], None]
 ) -> None:
     await write(client, file_id)
     first = set_on_disk(path, NEW_YEAR + SECOND)
@@ -144,7 +145,7 @@ async def test_further_writes_show_when_the_file_is_closed(
 
 
 async def test_others_see_what_is_on_the_disk(
-    client: Any, path: Path, file_id: FileId, wait: Callable[[float], None]
+    client: Client, path: Path, file_id: FileId, wait: Callable[[float], None]
 ) -> None:
     await write(client, file_id)
 
@@ -165,7 +166,7 @@ async def test_others_see_what_is_on_the_disk(
     ],
 )
 async def test_what_shows_a_write_at_once(
-    client: Any, path: Path, file_id: FileId, wait: Callable[[float], None], what: Any
+    client: Client, path: Path, file_id: FileId, wait: Callable[[float], None], what: Any
 ) -> None:
     await write(client, file_id)
 
@@ -178,7 +179,7 @@ async def test_what_shows_a_write_at_once(
 
 
 async def test_a_time_that_another_open_sets_shows_at_once(
-    client: Any, path: Path, file_id: FileId, wait: Callable[[float], None]
+    client: Client, path: Path, file_id: FileId, wait: Callable[[float], None]
 ) -> None:
     other = await client.open("file")
     await write(client, file_id)
@@ -191,7 +192,7 @@ async def test_a_time_that_another_open_sets_shows_at_once(
 
 
 async def test_a_time_that_was_set_is_shown_whatever_is_written(
-    client: Any, path: Path, file_id: FileId, wait: Callable[[float], None]
+    client: Client, path: Path, file_id: FileId, wait: Callable[[float], None]
 ) -> None:
     wanted = from_unix_ns(NEW_YEAR + SECOND)
     await change(client, file_id, BasicInformation(last_write_time=wanted))
@@ -205,7 +206,7 @@ async def test_a_time_that_was_set_is_shown_whatever_is_written(
 
 
 async def test_a_new_name_shows_in_the_change_time_when_the_file_is_closed(
-    client: Any, path: Path, file_id: FileId
+    client: Client, path: Path, file_id: FileId
 ) -> None:
     before = (await shown(client, file_id)).change_time
     await a_moment()
@@ -218,7 +219,7 @@ async def test_a_new_name_shows_in_the_change_time_when_the_file_is_closed(
 
 
 async def test_a_write_after_a_rename_shows_in_the_change_time(
-    client: Any, path: Path, file_id: FileId
+    client: Client, path: Path, file_id: FileId
 ) -> None:
     before = (await shown(client, file_id)).change_time
     await change(client, file_id, RenameInformation(file_name="new"))
@@ -241,7 +242,7 @@ async def test_a_write_after_a_rename_shows_in_the_change_time(
     ],
 )
 async def test_a_change_time_that_was_set_lasts(
-    client: Any, path: Path, file_id: FileId, what: Any
+    client: Client, path: Path, file_id: FileId, what: Any
 ) -> None:
     await change(client, file_id, BasicInformation(change_time=OLD))
 
@@ -254,7 +255,9 @@ async def test_a_change_time_that_was_set_lasts(
 
 
 @pytest.mark.skipif(not xattrs.SUPPORTED, reason="only Linux has extended attributes here")
-async def test_a_change_time_is_frozen_and_thawed(client: Any, path: Path, file_id: FileId) -> None:
+async def test_a_change_time_is_frozen_and_thawed(
+    client: Client, path: Path, file_id: FileId
+) -> None:
     before = (await shown(client, file_id)).change_time
     await change(client, file_id, BasicInformation(change_time=-1))
     await write(client, file_id)
@@ -271,7 +274,7 @@ async def test_a_change_time_is_frozen_and_thawed(client: Any, path: Path, file_
 
 @pytest.mark.skipif(not xattrs.SUPPORTED, reason="only Linux has extended attributes here")
 @pytest.mark.parametrize("name", ["file", "file:stream"])
-async def test_what_is_written_is_to_be_archived(client: Any, path: Path, name: str) -> None:
+async def test_what_is_written_is_to_be_archived(client: Client, path: Path, name: str) -> None:
     file_id = await client.open(name)
     before = (await shown(client, file_id)).creation_time
 
@@ -284,7 +287,7 @@ async def test_what_is_written_is_to_be_archived(client: Any, path: Path, name: 
 
 @pytest.mark.skipif(not xattrs.SUPPORTED, reason="only Linux has extended attributes here")
 async def test_who_writes_on_may_say_that_it_is_archived(
-    client: Any, path: Path, file_id: FileId
+    client: Client, path: Path, file_id: FileId
 ) -> None:
     await write(client, file_id)
     await change(client, file_id, BasicInformation(file_attributes=FileAttributes.NORMAL))
@@ -294,7 +297,7 @@ async def test_who_writes_on_may_say_that_it_is_archived(
     assert (await shown(client, file_id)).file_attributes == FileAttributes.NORMAL
 
 
-async def test_a_name_hides_a_file_only_while_it_has_that(client: Any, root: Path) -> None:
+async def test_a_name_hides_a_file_only_while_it_has_that(client: Client, root: Path) -> None:
     (root / ".file").write_bytes(b"content")
     file_id = await client.open(".file")
 
@@ -306,14 +309,14 @@ async def test_a_name_hides_a_file_only_while_it_has_that(client: Any, root: Pat
 # Room on the disk
 
 
-async def allocation(client: Any, file_id: FileId) -> tuple[int, int]:
+async def allocation(client: Client, file_id: FileId) -> tuple[int, int]:
     buffer = await ask(client, file_id, FileInformationClass.FileStandardInformation)
     standard = StandardInformation.decode(buffer)
     return standard.allocation_size, standard.end_of_file
 
 
 async def test_room_that_was_asked_for_is_shown_until_the_file_is_closed(
-    client: Any, root: Path
+    client: Client, root: Path
 ) -> None:
     contexts = [AllocationSize(1_000_000).context()]
 
@@ -326,7 +329,7 @@ async def test_room_that_was_asked_for_is_shown_until_the_file_is_closed(
     assert (await client.create("new")).body.allocation_size == 0
 
 
-async def test_room_is_asked_for_and_given_back(client: Any, root: Path) -> None:
+async def test_room_is_asked_for_and_given_back(client: Client, root: Path) -> None:
     file_id = await client.open("new", create_disposition=CreateDisposition.FILE_CREATE)
 
     await change(client, file_id, AllocationInformation(10_000))
@@ -336,7 +339,7 @@ async def test_room_is_asked_for_and_given_back(client: Any, root: Path) -> None
 
 
 @pytest.mark.skipif(not xattrs.SUPPORTED, reason="only Linux has extended attributes here")
-async def test_attributes_take_no_room_of_an_empty_file(client: Any, root: Path) -> None:
+async def test_attributes_take_no_room_of_an_empty_file(client: Client, root: Path) -> None:
     (root / "file").touch()
     os.setxattr(root / "file", "user.large", bytes(3000))
 

@@ -25,6 +25,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Connect
 from tests.unit.server.handlers.test_pipe import BIND, LISTING
 
 EXCLUSIVE, NOW = LockFlags.EXCLUSIVE_LOCK, LockFlags.FAIL_IMMEDIATELY
@@ -63,7 +64,7 @@ def test_all_users_together_have_no_more_than_there_is() -> None:
     assert (budget.used, len(budget._used)) == (0, 0)
 
 
-async def test_locks_of_a_user_are_counted(connect: Any, server_with: ServerWith) -> None:
+async def test_locks_of_a_user_are_counted(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(with_memory(4 * LOCK, clients=2))
     first, second = await connect(to=server), await connect(to=server)
     other = await connect(to=server, token="bob:secret")
@@ -84,7 +85,7 @@ async def test_locks_of_a_user_are_counted(connect: Any, server_with: ServerWith
 
 
 async def test_a_lock_that_waited_is_counted_when_it_is_granted(
-    connect: Any, server_with: ServerWith
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(with_memory(LOCK))
     client, other = await connect(to=server), await connect(to=server, token="bob:secret")
@@ -98,7 +99,7 @@ async def test_a_lock_that_waited_is_counted_when_it_is_granted(
 
 
 async def test_requests_at_once_do_not_lock_more_than_one_open_may(
-    connect: Any, server_with: ServerWith
+    connect: Connect, server_with: ServerWith
 ) -> None:
     """Each of them is looked at before the first is done."""
     count = 1000
@@ -113,7 +114,7 @@ async def test_requests_at_once_do_not_lock_more_than_one_open_may(
     assert server.user_memory.used == TREE + LOCK * count
 
 
-async def test_watches_of_a_user_are_counted(connect: Any, server_with: ServerWith) -> None:
+async def test_watches_of_a_user_are_counted(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(with_memory(WATCH, clients=2))
     first, second = await connect(to=server), await connect(to=server)
     mine = await first.open("", create_options=DIRECTORY)
@@ -128,7 +129,7 @@ async def test_watches_of_a_user_are_counted(connect: Any, server_with: ServerWi
 
 
 async def test_changes_that_nobody_asks_for_are_not_kept_without_end(
-    connect: Any, server_with: ServerWith
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(with_memory(WATCH + 3 * (CHANGE + 2)))
     client = await connect(to=server)
@@ -149,7 +150,7 @@ async def test_changes_that_nobody_asks_for_are_not_kept_without_end(
 
 
 async def test_pipes_of_a_user_are_counted_and_what_is_in_them(
-    connect: Any, server_with: ServerWith
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(with_memory(2 * PIPE + 2048, clients=2))
     first, second = [await connect(to=server, share="IPC$") for _ in range(2)]
@@ -171,7 +172,7 @@ async def test_pipes_of_a_user_are_counted_and_what_is_in_them(
     assert server.user_memory.used == 0
 
 
-async def test_calls_without_an_end_are_counted(connect: Any, server_with: ServerWith) -> None:
+async def test_calls_without_an_end_are_counted(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(with_memory(PIPE + 4096))
     client = await connect(to=server, share="IPC$")
     pipe = await client.open("srvsvc")
@@ -181,7 +182,7 @@ async def test_calls_without_an_end_are_counted(connect: Any, server_with: Serve
     assert server.user_memory.used == before + 20
 
 
-async def test_trees_of_a_user_are_counted(connect: Any, server_with: ServerWith) -> None:
+async def test_trees_of_a_user_are_counted(connect: Connect, server_with: ServerWith) -> None:
     server = server_with(with_memory(0, clients=2))
     first, second = await connect(to=server), await connect(to=server)
     assert (await second.connect()).status == TOO_MUCH
@@ -191,7 +192,7 @@ async def test_trees_of_a_user_are_counted(connect: Any, server_with: ServerWith
 
 
 async def test_further_sessions_of_a_connection_are_counted(
-    connect: Any, server_with: ServerWith
+    connect: Connect, server_with: ServerWith
 ) -> None:
     server = server_with(with_memory(SESSION, clients=2))
     client = await connect(to=server)

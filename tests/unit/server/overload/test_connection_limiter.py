@@ -9,6 +9,7 @@ import pytest
 from smbquic.options.limits import Limits
 from smbquic.server.overload import connection_limiter as module
 from smbquic.transport.serving import Refusal
+from tests.unit.server.conftest import Connect
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
 
@@ -20,7 +21,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_address_has_only_so_many_connections(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server = server_with(Limits(connections_of_address=2))
     clients = [await connect(to=server) for _ in range(2)]
@@ -33,7 +34,7 @@ async def test_an_address_has_only_so_many_connections(
 
 
 async def test_a_user_has_only_so_many_connections(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server = server_with(Limits(connections_of_user=2))
     clients = [await connect(to=server) for _ in range(2)]
@@ -52,7 +53,7 @@ async def test_a_user_has_only_so_many_connections(
 
 
 async def test_who_logs_on_is_no_stranger_any_more(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server = server_with(Limits(strangers_of_address=1))
     client = await connect(to=server, token="")
@@ -72,7 +73,7 @@ async def test_who_logs_on_is_no_stranger_any_more(
     ],
 )
 async def test_the_stranger_that_has_been_here_longest_makes_room(
-    connect: Any, server_with: Callable[..., Any], impatient: None, limits: Limits, why: Refusal
+    connect: Connect, server_with: Callable[..., Any], impatient: None, limits: Limits, why: Refusal
 ) -> None:
     server = server_with(limits)
     friend = await connect(to=server)

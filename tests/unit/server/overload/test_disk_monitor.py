@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,11 +10,13 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.overload.disk_monitor import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, DiskMonitor
+from smbquic.server.server import Server
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 
 class Clock:
@@ -100,14 +102,16 @@ def stall(monkeypatch: pytest.MonkeyPatch, name: str) -> Stalled:
     return stalled
 
 
-async def opened(client: Any, name: str, content: bytes) -> FileId:
+async def opened(client: Client, name: str, content: bytes) -> FileId:
     file_id: FileId = await client.open(name)
     assert (await client.call(WriteRequest(0, file_id, content))).status == NtStatus.SUCCESS
     return file_id
 
 
 async def test_others_are_served_while_a_write_waits_for_the_disk(
-    connect: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     writer, other = await connect(), await connect()
     small = await opened(other, "small", b"abc")
@@ -124,7 +128,10 @@ async def test_others_are_served_while_a_write_waits_for_the_disk(
 
 
 async def test_while_the_disk_is_slow_small_writes_wait_on_threads(
-    connect: Any, server: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    server: Any,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     writer, other = await connect(), await connect()
     small = await opened(other, "small", b"abc")
@@ -139,7 +146,9 @@ async def test_while_the_disk_is_slow_small_writes_wait_on_threads(
 
 
 async def test_others_are_served_while_a_read_waits_for_the_disk(
-    connect: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reader, other = await connect(), await connect()
     file_id = await opened(reader, "file", b"content")
@@ -158,7 +167,7 @@ async def test_others_are_served_while_a_read_waits_for_the_disk(
 
 @pytest.mark.parametrize("size", [1, SMALL_READ + 1])
 async def test_reads_where_nobody_knows_what_is_cached(
-    client: Any, monkeypatch: pytest.MonkeyPatch, size: int
+    client: Client, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     file_id = await opened(client, "file", b"x" * size)
     monkeypatch.setattr(LocalFile, "read_cached", lambda *_: None)
@@ -169,7 +178,10 @@ async def test_reads_where_nobody_knows_what_is_cached(
 
 
 async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
-    connect: Any, server_with: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    server_with: Callable[..., Server],
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # One user may have a quarter of it, answers to come included.
     client = await connect(to=server_with(Limits(buffers=8 * SMALL_READ, interim_delay=30.0)))
@@ -191,7 +203,9 @@ async def test_a_client_is_read_no_further_while_much_of_it_waits_for_the_disk(
 
 
 async def test_users_of_a_disk_that_stalls_leave_threads_to_others(
-    connect: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     users = [await connect(token=f"user{number}:secret") for number in range(10)]
     other = await connect()

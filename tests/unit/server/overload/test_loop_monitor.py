@@ -10,9 +10,11 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server import commands, connection
 from smbquic.server.overload import loop_monitor
 from smbquic.server.overload.loop_monitor import HELD, LONG, QUIET, LoopMonitor, Timed
+from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.header import Command
 from tests.unit.clock import Clock
+from tests.unit.server.conftest import Connect
 
 
 def test_only_what_takes_too_long_counts() -> None:
@@ -88,7 +90,10 @@ async def test_work_that_is_cancelled_before_it_begins_is_closed() -> None:
 
 
 async def test_a_slow_request_is_told_with_its_user_and_share(
-    connect: Any, server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    connect: Connect,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     client = await connect()

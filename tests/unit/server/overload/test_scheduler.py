@@ -14,11 +14,13 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.overload import scheduler as module
 from smbquic.server.overload.scheduler import SAVED_TIME, Scheduler
+from smbquic.server.server import Server
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client, Connect
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 MANY = 50
@@ -43,7 +45,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_many_requests_of_one_do_not_come_before_one_of_another(
-    connect: Any, impatient: None, until: Until
+    connect: Connect, impatient: None, until: Until
 ) -> None:
     greedy = [await connect() for _ in range(2)]
     modest = await connect(token="bob:secret")
@@ -58,7 +60,7 @@ async def test_many_requests_of_one_do_not_come_before_one_of_another(
     await until(lambda: sum(queue.qsize() for queue in answered) == 2 * MANY)
 
 
-async def test_who_is_alone_never_waits(connect: Any, impatient: None) -> None:
+async def test_who_is_alone_never_waits(connect: Connect, impatient: None) -> None:
     client = await connect()
     for _ in range(MANY):
         client.send(EchoRequest())
@@ -68,7 +70,7 @@ async def test_who_is_alone_never_waits(connect: Any, impatient: None) -> None:
     assert client.transport.to_client.qsize() == MANY
 
 
-async def test_users_are_known_by_their_names(connect: Any) -> None:
+async def test_users_are_known_by_their_names(connect: Connect) -> None:
     clients = [await connect(token=f"{user}:secret") for user in ("alice", "alice", "bob")]
     stranger = await connect(token="")
     scheduler = clients[0].server.scheduler
@@ -185,7 +187,7 @@ class Stranger:
 
 
 async def test_a_user_whose_answers_wait_gets_no_more_of_them(
-    connect: Any, server_with: Callable[..., Any], until: Until
+    connect: Connect, server_with: Callable[..., Any], until: Until
 ) -> None:
     server = server_with(Limits(buffers=4 * 4096))
     greedy, modest = await connect(to=server), await connect(to=server, token="bob:secret")
@@ -202,7 +204,7 @@ async def test_a_user_whose_answers_wait_gets_no_more_of_them(
 
 
 async def test_who_is_gone_waits_for_nothing(
-    connect: Any, server_with: Callable[..., Any], until: Until
+    connect: Connect, server_with: Callable[..., Any], until: Until
 ) -> None:
     server = server_with(Limits(strangers_share=0.0))
     stranger = await connect(to=server, token="")
@@ -215,7 +217,7 @@ async def test_who_is_gone_waits_for_nothing(
 
 
 async def test_where_all_hold_much_a_little_is_enough(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server = server_with(Limits(buffers=32 * 1024))
     clients = [await connect(to=server, token=f"{name}:secret") for name in ("alice", "bob")]
@@ -235,13 +237,13 @@ async def test_where_all_hold_much_a_little_is_enough(
     server.scheduler.queued_bytes = 0
 
 
-def client_quota(server: Any, client: Any) -> Any:
+def client_quota(server: Server, client: Client) -> Any:
     [quota] = [each.quota for each in server.connections if each.transport is client.transport]
     return quota
 
 
 async def test_one_user_does_not_have_all_the_threads(
-    connect: Any, server_with: Callable[..., Any], until: Until, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server_with: Callable[..., Any], until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, begun = threading.Event(), Counter[str]()
 

@@ -12,6 +12,7 @@ from smbquic.options.limits import Limits
 from smbquic.server.overload.slow_peers import PeerProgress
 from smbquic.transport.base import Flow
 from smbquic.transport.serving import Refusal
+from tests.unit.server.conftest import Connect
 
 LIMITS = Limits(slow_seconds=30.0, slow_rate=1000)
 ENOUGH = 30_000
@@ -99,7 +100,7 @@ def test_a_client_that_is_always_in_the_middle_of_another_message() -> None:
 
 
 async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server, records = server_with(LIMITS), Records()
     server.audit = AuditLog(records)
@@ -117,7 +118,7 @@ async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
 
 
 async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server = server_with(LIMITS)
     client = await connect(to=server)
@@ -132,7 +133,7 @@ async def test_a_client_that_is_hung_up_on_need_not_take_what_was_sent_to_it(
 
 
 async def test_who_holds_the_most_makes_room_for_all(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server = server_with(Limits(buffers=1000))
     greedy = [await connect(to=server, token="bob:secret") for _ in range(2)]
@@ -149,7 +150,7 @@ async def test_who_holds_the_most_makes_room_for_all(
 
 
 async def test_the_patrol_walks_as_long_as_there_is_somebody(
-    connect: Any, server_with: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server_with: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("smbquic.server.overload.slow_peers.INTERVAL", 0.01)
     server = server_with(Limits(slow_seconds=0.01, slow_rate=1))
@@ -161,7 +162,7 @@ async def test_the_patrol_walks_as_long_as_there_is_somebody(
 
 
 async def test_the_last_message_is_kept_for_the_next_one_only(
-    connect: Any, server_with: Callable[..., Any]
+    connect: Connect, server_with: Callable[..., Any]
 ) -> None:
     server = server_with(LIMITS)
     await connect(to=server)

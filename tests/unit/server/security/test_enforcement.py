@@ -1,6 +1,7 @@
 """Security descriptors that are stored, shown and enforced, as two users meet them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
 from smbquic.server.security import access
 from smbquic.server.security.accounts import PRIMARY_GROUP, group_sid, token_of
+from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.access_mask import AccessMask as A
 from smbquic.wire.close import CloseRequest
@@ -33,6 +35,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
+from tests.unit.server.conftest import Client, Connect
 
 D = CreateDisposition
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE
@@ -60,16 +63,16 @@ def secd(wanted: SecurityDescriptor) -> list[CreateContext]:
 
 
 @pytest.fixture
-async def alice(connect: Any) -> Any:
+async def alice(connect: Connect) -> Any:
     return await connect()
 
 
 @pytest.fixture
-async def bob(connect: Any) -> Any:
+async def bob(connect: Connect) -> Any:
     return await connect(token="bob:secret")
 
 
-async def status_of(client: Any, name: str, access: int, **fields: Any) -> NtStatus:
+async def status_of(client: Client, name: str, access: int, **fields: Any) -> NtStatus:
     """What becomes of an open of what is there, which is closed at once."""
     fields = {"create_disposition": D.FILE_OPEN, **fields}
     response = await client.create(name, desired_access=access, **fields)
@@ -79,7 +82,7 @@ async def status_of(client: Any, name: str, access: int, **fields: Any) -> NtSta
     return status
 
 
-async def shown(client: Any, file_id: FileId, parts: int = OWNER | DACL) -> SecurityDescriptor:
+async def shown(client: Client, file_id: FileId, parts: int = OWNER | DACL) -> SecurityDescriptor:
     response = await client.call(
         QueryInfoRequest(InfoType.SECURITY, 0, 4096, file_id, additional_information=parts)
     )
@@ -88,7 +91,7 @@ async def shown(client: Any, file_id: FileId, parts: int = OWNER | DACL) -> Secu
 
 
 async def secure(
-    client: Any, file_id: FileId, wanted: SecurityDescriptor, parts: int = DACL
+    client: Client, file_id: FileId, wanted: SecurityDescriptor, parts: int = DACL
 ) -> NtStatus:
     response = await client.call(
         SetInfoRequest(InfoType.SECURITY, 0, file_id, wanted.encode(), additional_information=parts)
@@ -97,7 +100,9 @@ async def secure(
     return status
 
 
-async def made(client: Any, name: str, wanted: SecurityDescriptor | None, **fields: Any) -> FileId:
+async def made(
+    client: Client, name: str, wanted: SecurityDescriptor | None, **fields: Any
+) -> FileId:
     fields = {"create_disposition": D.FILE_CREATE, **fields}
     file_id: FileId = await client.open(name, **fields)
     if wanted is not None:
@@ -105,7 +110,7 @@ async def made(client: Any, name: str, wanted: SecurityDescriptor | None, **fiel
     return file_id
 
 
-async def maximal(client: Any, name: str) -> int:
+async def maximal(client: Client, name: str) -> int:
     response = await client.create(
         name,
         create_disposition=D.FILE_OPEN,
@@ -160,7 +165,7 @@ async def test_the_owner_can_always_mend_it(alice: Any, bob: Any) -> None:
 
 
 async def test_as_much_as_possible(alice: Any, bob: Any) -> None:
-    async def got(client: Any, wanted: int) -> int:
+    async def got(client: Client, wanted: int) -> int:
         file_id = await client.open("file", desired_access=wanted, create_disposition=D.FILE_OPEN)
         kind = FileInformationClass.FileAccessInformation
         response = await client.call(QueryInfoRequest(InfoType.FILE, kind, 4, file_id))
@@ -372,7 +377,9 @@ async def test_what_a_group_may_its_members_may(alice: Any, bob: Any) -> None:
     assert await status_of(bob, "others", A.FILE_READ_DATA) == DENIED
 
 
-async def test_guests_are_held_to_it_too(server_with: Any, connect: Any) -> None:
+async def test_guests_are_held_to_it_too(
+    server_with: Callable[..., Server], connect: Connect
+) -> None:
     server = server_with()
     alice = await connect(to=server)
     guest = await connect(
@@ -386,7 +393,7 @@ async def test_guests_are_held_to_it_too(server_with: Any, connect: Any) -> None
 
 
 async def test_a_disk_without_a_place_for_descriptors(
-    server_with: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+    server_with: Callable[..., Server], connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(xattrs, "SUPPORTED", False)
     alice = await connect(to=server_with())

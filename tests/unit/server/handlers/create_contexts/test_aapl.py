@@ -1,12 +1,11 @@
 """What macOS asks and is told, beside what smbd 4.22 with vfs_fruit says on the wire."""
 
-from typing import Any
-
 import pytest
 
 from smbquic.server.handlers.create_contexts.aapl import answer
 from smbquic.wire.aapl import AaplServerQueryRequest
 from smbquic.wire.create_contexts import CreateContext, find
+from tests.unit.server.conftest import Client
 
 EVERYTHING = bytes.fromhex("010000000000000007000000000000000500000000000000")
 VOLUME = bytes.fromhex("010000000000000002000000000000000700000000000000")
@@ -33,6 +32,6 @@ def test_what_was_asked_for_and_no_more(bitmap: int) -> None:
     assert int.from_bytes(data[8:16], "little") == bitmap
 
 
-async def test_a_create_is_answered_with_it(client: Any) -> None:
+async def test_a_create_is_answered_with_it(client: Client) -> None:
     response = await client.create("x", contexts=[CreateContext(b"AAPL", VOLUME)])
     assert find(response.body.contexts, b"AAPL") == TO_VOLUME

@@ -2,7 +2,6 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,11 +9,13 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol import negotiation
 from smbquic.server.handlers.fsctl import network_interfaces
 from smbquic.server.handlers.fsctl.network_interfaces import Interface, reachable, system_interfaces
+from smbquic.server.server import Server
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlFlags, IoctlRequest
 from smbquic.wire.ioctl_payloads import decode_network_interfaces
 from smbquic.wire.negotiate import Capabilities
+from tests.unit.server.conftest import Client, Connect
 
 LOOPBACK, LAN, LAN6, LINK_LOCAL, WIFI = (
     Interface(1, ip_address("127.0.0.1")),
@@ -88,7 +89,7 @@ def multi_channel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("multi_channel")
-async def test_a_client_asks(connect: Any, server: Any) -> None:
+async def test_a_client_asks(connect: Connect, server: Server) -> None:
     client = await connect()
     assert (await client.call(query())).status == NtStatus.NOT_SUPPORTED
     server.listeners.append("tcp://127.0.0.1:445")
@@ -99,6 +100,8 @@ async def test_a_client_asks(connect: Any, server: Any) -> None:
     assert (await client.call(query(16))).status == NtStatus.BUFFER_TOO_SMALL
 
 
-async def test_who_knows_one_connection_is_told_of_no_others(client: Any, server: Any) -> None:
+async def test_who_knows_one_connection_is_told_of_no_others(
+    client: Client, server: Server
+) -> None:
     server.listeners.append("tcp://127.0.0.1:445")
     assert (await client.call(query())).status == NtStatus.NOT_SUPPORTED

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
+from smbquic.server.server import Server
 from smbquic.server.share import Share
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.access_mask import AccessMask
@@ -22,12 +23,13 @@ from smbquic.wire.fscc.reparse import (
 )
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
+from tests.unit.server.conftest import Client, Connect
 
 ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 
 
 @pytest.fixture
-def linking(server: Any, root: Path) -> Any:
+def linking(server: Server, root: Path) -> Any:
     """A server with a share `links` besides, with a file, a folder and a link to each."""
     (root / "folder").mkdir()
     (root / "folder" / "file").write_bytes(b"content")
@@ -38,7 +40,7 @@ def linking(server: Any, root: Path) -> Any:
 
 
 @pytest.fixture
-async def client(linking: Any, connect: Any) -> Any:
+async def client(linking: Any, connect: Connect) -> Any:
     return await connect(share="links")
 
 
@@ -46,11 +48,13 @@ def relative(target: str) -> bytes:
     return SymbolicLinkReparseData(target, target, SYMLINK_FLAG_RELATIVE).encode()
 
 
-async def control(client: Any, code: int, file_id: Any, data: bytes = b"", room: int = 4096) -> Any:
+async def control(
+    client: Client, code: int, file_id: Any, data: bytes = b"", room: int = 4096
+) -> Any:
     return await client.call(IoctlRequest(code, file_id, 0, room, input=data))
 
 
-async def make_link(client: Any, name: str, data: bytes, **fields: Any) -> NtStatus:
+async def make_link(client: Client, name: str, data: bytes, **fields: Any) -> NtStatus:
     """Makes a link as Windows does; the status of the last step."""
     file_id = await client.open(name, create_disposition=CreateDisposition.FILE_CREATE, **fields)
     response = await control(client, Fsctl.SET_REPARSE_POINT, file_id, data)
@@ -69,7 +73,9 @@ async def make_link(client: Any, name: str, data: bytes, **fields: Any) -> NtSta
         ("folder\\to file:stream", "..\\folder\\file", ""),
     ],
 )
-async def test_a_create_stops_at_a_link(client: Any, name: str, target: str, unparsed: str) -> None:
+async def test_a_create_stops_at_a_link(
+    client: Client, name: str, target: str, unparsed: str
+) -> None:
     response = await client.create(name)
     assert response.status == NtStatus.STOPPED_ON_SYMLINK
     [context] = response.body.contexts()
@@ -78,7 +84,7 @@ async def test_a_create_stops_at_a_link(client: Any, name: str, target: str, unp
     assert told == expected
 
 
-async def test_a_link_itself(client: Any) -> None:
+async def test_a_link_itself(client: Client) -> None:
     response = await client.create("to folder", create_options=ITSELF)
     body = response.body
     assert body.flags == CreateFlags.REPARSEPOINT
@@ -103,7 +109,7 @@ async def test_a_link_itself(client: Any) -> None:
     assert shown.reparse_tag == IO_REPARSE_TAG_SYMLINK
 
 
-async def test_what_is_no_link(client: Any) -> None:
+async def test_what_is_no_link(client: Client) -> None:
     file_id = await client.open("folder\\file", create_options=ITSELF)
     for code in (Fsctl.GET_REPARSE_POINT, Fsctl.DELETE_REPARSE_POINT):
         assert (await control(client, code, file_id)).status == NtStatus.NOT_A_REPARSE_POINT
@@ -120,7 +126,7 @@ async def test_what_is_no_link(client: Any) -> None:
 )
 @pytest.mark.parametrize("options", [0, CreateOptions.FILE_DIRECTORY_FILE])
 async def test_a_link_is_made(
-    client: Any, root: Path, data: bytes, target: str, options: int
+    client: Client, root: Path, data: bytes, target: str, options: int
 ) -> None:
     made = await make_link(client, "folder\\new", data, create_options=options | ITSELF)
     assert made == NtStatus.SUCCESS
@@ -145,13 +151,13 @@ async def test_a_link_is_made(
     ],
 )
 async def test_links_that_are_refused(
-    client: Any, root: Path, data: bytes, status: NtStatus
+    client: Client, root: Path, data: bytes, status: NtStatus
 ) -> None:
     assert await make_link(client, "folder\\new", data) == status
     assert (root / "folder" / "new").is_file()
 
 
-async def test_who_may_not_write_makes_none(client: Any, root: Path) -> None:
+async def test_who_may_not_write_makes_none(client: Client, root: Path) -> None:
     (root / "empty").touch()
     file_id = await client.open("empty", desired_access=AccessMask.FILE_READ_DATA)
     response = await control(client, Fsctl.SET_REPARSE_POINT, file_id, relative("folder"))
@@ -162,12 +168,12 @@ async def test_who_may_not_write_makes_none(client: Any, root: Path) -> None:
     assert (root / "folder" / "file").read_bytes() == b"content"
 
 
-async def test_a_stream_becomes_no_link(client: Any, root: Path) -> None:
+async def test_a_stream_becomes_no_link(client: Client, root: Path) -> None:
     assert await make_link(client, "folder\\new:s", relative("file")) == NtStatus.NOT_SUPPORTED
     assert (root / "folder" / "new").is_file()
 
 
-async def test_deleting_a_link_leaves_what_it_leads_to(client: Any, root: Path) -> None:
+async def test_deleting_a_link_leaves_what_it_leads_to(client: Client, root: Path) -> None:
     options = ITSELF | CreateOptions.FILE_DELETE_ON_CLOSE
     file_id = await client.open("to folder", create_options=options)
     await client.call(CloseRequest(file_id))
@@ -175,12 +181,12 @@ async def test_deleting_a_link_leaves_what_it_leads_to(client: Any, root: Path) 
     assert (root / "folder" / "file").is_file()
 
 
-async def test_a_name_that_is_a_link_s_is_taken(client: Any) -> None:
+async def test_a_name_that_is_a_link_s_is_taken(client: Client) -> None:
     response = await client.create("to folder", create_disposition=CreateDisposition.FILE_CREATE)
     assert response.status == NtStatus.OBJECT_NAME_COLLISION
 
 
-async def test_other_shares_have_none(linking: Any, connect: Any, root: Path) -> None:
+async def test_other_shares_have_none(linking: Any, connect: Connect, root: Path) -> None:
     client = await connect()
     for options in (0, ITSELF):
         response = await client.create(
