@@ -169,7 +169,7 @@ async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
 ) -> None:
     client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
 
-    def no_network(*_: Any) -> socket.socket:
+    def no_network(*_: object) -> socket.socket:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
     with monkeypatch.context() as patch:
@@ -468,7 +468,7 @@ async def test_a_tcp_port_in_use_is_an_os_error(
 
 
 async def test_a_tcp_connect_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(*_: Any, **__: Any) -> Any:
+    async def never(*_: object, **__: object) -> Any:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(tcp, "race", never)

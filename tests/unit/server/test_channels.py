@@ -19,26 +19,26 @@ from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNoti
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Connect
+from tests.unit.server.conftest import Client, Connect
 
 BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 SHARED_CLIENT = {"client_guid": b"one client only."}
 
 
 @pytest.fixture
-async def first(connect: Connect) -> Any:
+async def first(connect: Connect) -> Client:
     return await connect(**SHARED_CLIENT)
 
 
 @pytest.fixture
-async def second(connect: Connect, first: Any) -> Any:
+async def second(connect: Connect, first: Client) -> Client:
     """Another connection, bound to the session of the first."""
     client = await connect(token="", **SHARED_CLIENT)
     assert (await client.bind(first)).status == NtStatus.SUCCESS
     return client
 
 
-async def test_what_is_open_on_one_is_open_on_the_other(first: Any, second: Any) -> None:
+async def test_what_is_open_on_one_is_open_on_the_other(first: Client, second: Client) -> None:
     file_id = await first.open("file")
     assert (await second.call(WriteRequest(0, file_id, b"content"))).status == NtStatus.SUCCESS
     other_id = await second.open("file")
@@ -47,7 +47,7 @@ async def test_what_is_open_on_one_is_open_on_the_other(first: Any, second: Any)
 
 
 async def test_both_are_kept_up_for_the_opens_of_either(
-    connect: Connect, first: Any, second: Any
+    connect: Connect, first: Client, second: Client
 ) -> None:
     await second.open("file")
     assert first.transport.keep_alive
@@ -60,13 +60,13 @@ async def test_both_are_kept_up_for_the_opens_of_either(
     assert first.transport.keep_alive
 
 
-async def test_the_size_of_messages_is_that_of_a_session(first: Any, second: Any) -> None:
+async def test_the_size_of_messages_is_that_of_a_session(first: Client, second: Client) -> None:
     assert second.transport.max_message_size == first.transport.max_message_size
 
 
 @pytest.mark.parametrize("lost", [0, 1])
 async def test_a_session_survives_any_of_its_connections(
-    first: Any, second: Any, root: Path, lost: int
+    first: Client, second: Client, root: Path, lost: int
 ) -> None:
     file_id = await first.open("file", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     channels = [first, second]
@@ -78,7 +78,7 @@ async def test_a_session_survives_any_of_its_connections(
     assert not (root / "file").exists()
 
 
-async def test_a_logoff_ends_it_everywhere(first: Any, second: Any, server: Server) -> None:
+async def test_a_logoff_ends_it_everywhere(first: Client, second: Client, server: Server) -> None:
     file_id = await first.open("file")
     assert (await second.call(LogoffRequest())).status == NtStatus.SUCCESS
     for client in (first, second):
@@ -110,7 +110,7 @@ def setup(token: bytes) -> SessionSetupRequest:
 
 
 @pytest.mark.parametrize("where", [0, 1])
-async def test_a_logon_can_be_repeated_on_any(first: Any, second: Any, where: int) -> None:
+async def test_a_logon_can_be_repeated_on_any(first: Client, second: Client, where: int) -> None:
     file_id = await first.open("file")
     client = [first, second][where]
     assert (await client.call(setup(b"alice:secret"), tree_id=0)).status == NtStatus.SUCCESS
@@ -123,7 +123,7 @@ async def test_a_logon_can_be_repeated_on_any(first: Any, second: Any, where: in
     [(b"alice:wrong", NtStatus.LOGON_FAILURE), (b"bob:secret", NtStatus.ACCESS_DENIED)],
 )
 async def test_a_repetition_that_fails_ends_it_everywhere(
-    first: Any, second: Any, server: Server, token: bytes, status: NtStatus
+    first: Client, second: Client, server: Server, token: bytes, status: NtStatus
 ) -> None:
     await first.open("file")
     assert (await second.call(setup(token), tree_id=0)).status == status
@@ -131,7 +131,7 @@ async def test_a_repetition_that_fails_ends_it_everywhere(
     assert not len(server.files)
 
 
-async def test_nobody_else_binds_it(connect: Connect, first: Any) -> None:
+async def test_nobody_else_binds_it(connect: Connect, first: Client) -> None:
     client = await connect(token="", **SHARED_CLIENT)
     response = await client.bind(first, "bob:secret")
     assert response.status == NtStatus.NOT_SUPPORTED
@@ -152,7 +152,7 @@ async def test_an_encrypted_session_is_so_everywhere(
     assert (await second.answer(message_id)).status == NtStatus.SUCCESS
 
 
-async def test_a_break_goes_where_it_can(first: Any, second: Any) -> None:
+async def test_a_break_goes_where_it_can(first: Client, second: Client) -> None:
     file_id = await second.open("file", requested_oplock_level=BATCH)
     await first.close()
     message_id = second.begin("file")
@@ -161,7 +161,7 @@ async def test_a_break_goes_where_it_can(first: Any, second: Any) -> None:
     assert (await second.answer(message_id)).status == NtStatus.SUCCESS
 
 
-async def test_a_break_that_was_not_sent_goes_another_way(first: Any, second: Any) -> None:
+async def test_a_break_that_was_not_sent_goes_another_way(first: Client, second: Client) -> None:
     oplock = await first.open("file", requested_oplock_level=BATCH)
     lease = LeaseV2(b"k" * 16, LeaseState.READ_CACHING | LeaseState.HANDLE_CACHING)
     response = await first.create(

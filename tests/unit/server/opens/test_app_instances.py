@@ -60,16 +60,16 @@ async def is_open(client: Client, file_id: FileId) -> bool:
 
 
 @pytest.fixture
-async def here(connect: Connect) -> Any:
+async def here(connect: Connect) -> Client:
     return await connect(**HERE)
 
 
 @pytest.fixture
-async def there(connect: Connect) -> Any:
+async def there(connect: Connect) -> Client:
     return await connect(**THERE)
 
 
-async def test_what_it_had_open_is_closed(here: Any, there: Any, server: Server) -> None:
+async def test_what_it_had_open_is_closed(here: Client, there: Client, server: Server) -> None:
     before = await here.open("file", **named())
     after = await there.open("FILE", **named())
     assert not await is_open(here, before)
@@ -79,7 +79,7 @@ async def test_what_it_had_open_is_closed(here: Any, there: Any, server: Server)
     assert not len(server.app_instances)
 
 
-async def test_all_of_it_that_has_the_name(here: Any, there: Any) -> None:
+async def test_all_of_it_that_has_the_name(here: Client, there: Client) -> None:
     shared: dict[str, Any] = {"share_access": 7}
     opens = [await here.open("file", **named(**shared)) for _ in range(3)]
     elsewhere = await here.open("elsewhere", **named())
@@ -93,20 +93,22 @@ async def test_all_of_it_that_has_the_name(here: Any, there: Any) -> None:
     [named(application=OTHER_APPLICATION), {"share_access": 0}],
     ids=["another application", "no application"],
 )
-async def test_not_what_others_have_open(here: Any, there: Any, other: dict[str, Any]) -> None:
+async def test_not_what_others_have_open(
+    here: Client, there: Client, other: dict[str, Any]
+) -> None:
     file_id = await here.open("file", **other)
     assert (await there.create("file", **named())).status == SHARING_VIOLATION
     assert await is_open(here, file_id)
 
 
-async def test_not_what_it_has_open_on_the_same_machine(connect: Connect, here: Any) -> None:
+async def test_not_what_it_has_open_on_the_same_machine(connect: Connect, here: Client) -> None:
     file_id = await here.open("file", **named())
     again = await connect(**HERE)
     assert (await again.create("file", **named())).status == SHARING_VIOLATION
     assert await is_open(here, file_id)
 
 
-async def test_not_what_it_has_open_through_another_share(connect: Connect, here: Any) -> None:
+async def test_not_what_it_has_open_through_another_share(connect: Connect, here: Client) -> None:
     readable: dict[str, Any] = {"share_access": 1, "desired_access": int(AccessMask.FILE_READ_DATA)}
     file_id = await here.open("file", **named(**readable))
     there = await connect(share="ro", **THERE)
@@ -115,7 +117,7 @@ async def test_not_what_it_has_open_through_another_share(connect: Connect, here
 
 
 async def test_what_waits_for_its_owner_is_closed_too(
-    connect: Connect, here: Any, there: Any, server: Server
+    connect: Connect, here: Client, there: Client, server: Server
 ) -> None:
     fields = named(None, durable(), requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     file_id = await here.open("file", **fields)
@@ -130,7 +132,7 @@ async def test_what_waits_for_its_owner_is_closed_too(
 
 
 async def test_who_comes_back_takes_nothing_over(
-    connect: Connect, here: Any, server: Server
+    connect: Connect, here: Client, server: Server
 ) -> None:
     fields = named(None, durable(), requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     file_id = await here.open("file", **fields)
@@ -157,7 +159,7 @@ async def test_who_comes_back_takes_nothing_over(
     ],
 )
 async def test_the_newer_version_wins(
-    here: Any, there: Any, before: Version, after: Version, status: NtStatus
+    here: Client, there: Client, before: Version, after: Version, status: NtStatus
 ) -> None:
     file_id = await here.open("file", **named(before))
     assert (await there.create("file", **named(after))).status == status
@@ -178,21 +180,21 @@ async def test_before_3_1_1_it_has_to_be_durable(
     assert (await there.create("file", **named(None, *contexts))).status == status
 
 
-async def test_before_3_1_1_there_are_no_versions(connect: Connect, here: Any) -> None:
+async def test_before_3_1_1_there_are_no_versions(connect: Connect, here: Client) -> None:
     there = await connect(dialects=(Dialect.SMB_3_0_2,), **THERE)
     await here.open("file", **named((0, 1)))
     response = await there.create("file", **named((0, 2), durable()))
     assert response.status == FORCED_CLOSED
 
 
-async def test_before_3_0_there_are_no_applications(connect: Connect, here: Any) -> None:
+async def test_before_3_0_there_are_no_applications(connect: Connect, here: Client) -> None:
     there = await connect(dialects=(Dialect.SMB_2_1,), **THERE)
     file_id = await here.open("file", **named())
     assert (await there.create("file", **named())).status == SHARING_VIOLATION
     assert await is_open(here, file_id)
 
 
-async def test_who_may_not_read_a_file_closes_nobodys(connect: Connect, here: Any) -> None:
+async def test_who_may_not_read_a_file_closes_nobodys(connect: Connect, here: Client) -> None:
     alice = token_of(Identity("alice", "")).user
     mine = SecurityDescriptor(dacl=Acl([Ace(AceType.ACCESS_ALLOWED, 0, int(access.ALL), alice)]))
     fields = named(None, CreateContext(b"SecD", mine.encode()))

@@ -56,12 +56,12 @@ CHANGES = [write, set_size, set_sparse]
 
 
 @pytest.fixture
-async def first(connect: Connect) -> Any:
+async def first(connect: Connect) -> Client:
     return await connect(**SHARED_CLIENT)
 
 
 @pytest.fixture
-async def second(connect: Connect, first: Any) -> Any:
+async def second(connect: Connect, first: Client) -> Client:
     """Another connection, bound to the session of the first."""
     client = await connect(token="", **SHARED_CLIENT)
     assert (await client.bind(first)).status == NtStatus.SUCCESS
@@ -73,7 +73,7 @@ async def second(connect: Connect, first: Any) -> Any:
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_what_was_sent_before_the_loss_of_a_channel_comes_too_late(
-    first: Any, second: Any, change: Any
+    first: Client, second: Client, change: Any
 ) -> None:
     file_id = await first.open("file")
     second.protocol.channel_sequence = 1
@@ -83,7 +83,7 @@ async def test_what_was_sent_before_the_loss_of_a_channel_comes_too_late(
 
 
 async def test_a_straggler_changes_nothing_but_may_look(
-    first: Any, second: Any, root: Path
+    first: Client, second: Client, root: Path
 ) -> None:
     file_id = await first.open("file")
     second.protocol.channel_sequence = 1
@@ -136,7 +136,7 @@ async def test_old_dialects_have_a_status_in_that_place(connect: Connect) -> Non
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_change_comes_again_only_once_the_first_is_over(
-    first: Any, second: Any, change: Any
+    first: Client, second: Client, change: Any
 ) -> None:
     blocker, file_id = await first.open("file"), await first.open("file")
     assert (await first.call(LockRequest(0, blocker, LOCK))).status == NtStatus.SUCCESS

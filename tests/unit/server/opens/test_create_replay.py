@@ -45,7 +45,7 @@ def leased(key: bytes = KEY) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def owner(connect: Connect) -> Any:
+async def owner(connect: Connect) -> Client:
     return await connect(**OWNER)
 
 
@@ -59,7 +59,7 @@ async def again(client: Client, name: str = "file", **fields: Any) -> Any:
 
 
 async def test_it_gets_what_it_has_opened_and_opens_nothing_more(
-    owner: Any, server: Server
+    owner: Client, server: Server
 ) -> None:
     first = await owner.create("file", **batch(**NO_SHARING))
     second = await again(owner, **batch(**NO_SHARING))
@@ -75,7 +75,7 @@ async def test_it_gets_what_it_has_opened_and_opens_nothing_more(
     assert not len(server.create_replays)
 
 
-async def test_it_comes_over_another_channel_as_well(connect: Connect, owner: Any) -> None:
+async def test_it_comes_over_another_channel_as_well(connect: Connect, owner: Client) -> None:
     first = await owner.create("file", **leased())
     channel = await connect(token="", **OWNER)
     await channel.bind(owner)
@@ -88,14 +88,14 @@ async def test_it_comes_over_another_channel_as_well(connect: Connect, owner: An
     assert (await channel.call(write)).status == NtStatus.SUCCESS
 
 
-async def test_what_never_came_is_new(owner: Any, root: Path) -> None:
+async def test_what_never_came_is_new(owner: Client, root: Path) -> None:
     response = await again(owner, **batch())
     assert response.status == NtStatus.SUCCESS
     assert (root / "file").exists()
 
 
 async def test_a_used_guid_is_not_used_for_something_new(
-    owner: Any, listing: Callable[[], list[str]]
+    owner: Client, listing: Callable[[], list[str]]
 ) -> None:
     await owner.open("file", **batch())
     assert (await owner.create("file", **batch())).status == DUPLICATE
@@ -104,7 +104,7 @@ async def test_a_used_guid_is_not_used_for_something_new(
     assert (await owner.create("another", **batch(OTHER_GUID))).status == NtStatus.SUCCESS
 
 
-async def test_another_client_may_use_the_same_guid(connect: Connect, owner: Any) -> None:
+async def test_another_client_may_use_the_same_guid(connect: Connect, owner: Client) -> None:
     file_id = await owner.open("file", **batch())
     stranger = await connect(**STRANGER)
     response = await again(stranger, "another", **batch())
@@ -112,25 +112,25 @@ async def test_another_client_may_use_the_same_guid(connect: Connect, owner: Any
     assert response.body.file_id != file_id
 
 
-async def test_another_user_does_not_get_it(connect: Connect, owner: Any) -> None:
+async def test_another_user_does_not_get_it(connect: Connect, owner: Client) -> None:
     await owner.open("file", **batch())
     bob = await connect(token="bob:secret", **OWNER)
     assert (await again(bob, **batch())).status == NtStatus.ACCESS_DENIED
 
 
 @pytest.mark.parametrize("fields", [leased(OTHER_KEY), batch()], ids=["another", "none"])
-async def test_the_lease_has_to_be_the_same(owner: Any, fields: dict[str, Any]) -> None:
+async def test_the_lease_has_to_be_the_same(owner: Client, fields: dict[str, Any]) -> None:
     await owner.open("file", **leased())
     assert (await again(owner, **fields)).status == NtStatus.ACCESS_DENIED
 
 
-async def test_an_oplock_is_no_lease(owner: Any) -> None:
+async def test_an_oplock_is_no_lease(owner: Client) -> None:
     await owner.open("file", **batch())
     assert (await again(owner, **leased())).status == NtStatus.ACCESS_DENIED
 
 
 @pytest.mark.parametrize("lost", [False, True])
-async def test_another_session_does_not_get_it(connect: Connect, owner: Any, lost: bool) -> None:
+async def test_another_session_does_not_get_it(connect: Connect, owner: Client, lost: bool) -> None:
     await owner.open("file", **batch())
     if lost:
         await owner.close()
@@ -138,7 +138,7 @@ async def test_another_session_does_not_get_it(connect: Connect, owner: Any, los
     assert (await again(other, **batch())).status == DUPLICATE
 
 
-async def test_once_something_was_done_it_cannot_come_again(owner: Any, server: Server) -> None:
+async def test_once_something_was_done_it_cannot_come_again(owner: Client, server: Server) -> None:
     file_id = await owner.open("file", **batch())
     await owner.call(WriteRequest(0, file_id, b"x"))
     assert not len(server.create_replays)
@@ -150,7 +150,7 @@ async def test_once_something_was_done_it_cannot_come_again(owner: Any, server: 
     assert response.body.file_id != file_id
 
 
-async def test_what_was_closed_is_opened_anew(owner: Any, server: Server) -> None:
+async def test_what_was_closed_is_opened_anew(owner: Client, server: Server) -> None:
     file_id: FileId = await owner.open("file", **batch())
     await owner.call(CloseRequest(file_id))
     response = await again(owner, **batch())
@@ -158,7 +158,7 @@ async def test_what_was_closed_is_opened_anew(owner: Any, server: Server) -> Non
     assert response.body.file_id != file_id
 
 
-async def test_while_the_first_waits_it_is_not_there_yet(connect: Connect, owner: Any) -> None:
+async def test_while_the_first_waits_it_is_not_there_yet(connect: Connect, owner: Client) -> None:
     stranger = await connect(**STRANGER)
     file_id = await stranger.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     waiting = owner.begin("file", **batch())
@@ -193,7 +193,7 @@ async def test_one_that_waits_goes_on_as_long_as_its_session_has_a_connection(
     await until(lambda: not len(server.create_replays))
 
 
-async def test_what_failed_may_be_tried_again(owner: Any, root: Path) -> None:
+async def test_what_failed_may_be_tried_again(owner: Client, root: Path) -> None:
     fields = batch(create_disposition=CreateDisposition.FILE_OPEN)
     assert (await owner.create("file", **fields)).status == NtStatus.OBJECT_NAME_NOT_FOUND
     (root / "file").touch()

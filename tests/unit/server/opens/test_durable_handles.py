@@ -105,7 +105,7 @@ async def durable(
 
 
 @pytest.fixture
-async def owner(connect: Connect) -> Any:
+async def owner(connect: Connect) -> Client:
     return await connect(**OWNER)
 
 
@@ -123,7 +123,7 @@ async def owner(connect: Connect) -> Any:
     ],
 )
 async def test_an_oplock_has_to_be_a_batch_oplock(
-    owner: Any, version: int, level: int, granted: bool
+    owner: Client, version: int, level: int, granted: bool
 ) -> None:
     fields = batch(asks(version), requested_oplock_level=level)
     assert is_durable(await owner.create("file", **fields), version) is granted
@@ -134,14 +134,14 @@ async def test_an_oplock_has_to_be_a_batch_oplock(
     ("state", "granted"), [(READ, False), (READ | WRITE, False), (RH, True), (RWH, True)]
 )
 async def test_a_lease_has_to_cover_the_handle(
-    owner: Any, version: int, state: int, granted: bool
+    owner: Client, version: int, state: int, granted: bool
 ) -> None:
     fields = leased(asks(version), lease=LeaseV2(KEY, state))
     assert is_durable(await owner.create("file", **fields), version) is granted
 
 
 @pytest.mark.parametrize("version", [1, 2])
-async def test_folders_and_guests_get_none(connect: Connect, owner: Any, version: int) -> None:
+async def test_folders_and_guests_get_none(connect: Connect, owner: Client, version: int) -> None:
     folder = leased(asks(version), create_options=CreateOptions.FILE_DIRECTORY_FILE)
     assert not is_durable(await owner.create("folder", **folder), version)
     assert (await owner.call(CloseRequest(await owner.open("file")))).status == NtStatus.SUCCESS
@@ -157,14 +157,14 @@ async def test_old_dialects_know_nothing_of_version_2(connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"), [(0, 120_000), (1, 1), (60_000, 60_000), (900_000, 300_000)]
 )
-async def test_the_time_is_the_clients_up_to_a_limit(owner: Any, asked: int, told: int) -> None:
+async def test_the_time_is_the_clients_up_to_a_limit(owner: Client, asked: int, told: int) -> None:
     response = await owner.create("file", **batch(asks(2, timeout=asked)))
     data = find(response.body.contexts, CREATE_DURABLE_HANDLE_REQUEST_V2)
     assert data is not None
     assert DurableHandleResponseV2.decode(data) == DurableHandleResponseV2(told)
 
 
-async def test_a_persistent_one_is_merely_durable(owner: Any) -> None:
+async def test_a_persistent_one_is_merely_durable(owner: Client) -> None:
     response = await owner.create("file", **batch(asks(2, flags=PERSISTENT)))
     data = find(response.body.contexts, CREATE_DURABLE_HANDLE_REQUEST_V2)
     assert data is not None
@@ -181,7 +181,7 @@ async def test_a_persistent_one_is_merely_durable(owner: Any) -> None:
         [asks(2), returns(2, FileId(1, 1))],
     ],
 )
-async def test_versions_are_not_mixed(owner: Any, contexts: list[CreateContext]) -> None:
+async def test_versions_are_not_mixed(owner: Client, contexts: list[CreateContext]) -> None:
     response = await owner.create("file", **batch(*contexts))
     assert response.status == NtStatus.INVALID_PARAMETER
 
@@ -192,7 +192,7 @@ async def test_versions_are_not_mixed(owner: Any, contexts: list[CreateContext])
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_the_owner_comes_back_to_it_as_it_was(
-    connect: Connect, owner: Any, server: Server, version: int, fields: Any
+    connect: Connect, owner: Client, server: Server, version: int, fields: Any
 ) -> None:
     before = await durable(owner, fields(asks(version)), version)
     await owner.call(WriteRequest(0, before, b"content"))
@@ -223,7 +223,7 @@ async def test_the_owner_comes_back_to_it_as_it_was(
     assert not len(server.durables)
 
 
-async def test_it_survives_any_number_of_times(connect: Connect, owner: Any) -> None:
+async def test_it_survives_any_number_of_times(connect: Connect, owner: Client) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     for turn in range(5):
         assert (await owner.call(WriteRequest(turn, file_id, b"x"))).status == NtStatus.SUCCESS
@@ -247,7 +247,7 @@ async def test_who_comes_back_before_he_was_missed_says_which_session_he_had(
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_who_logs_off_may_come_back(connect: Connect, owner: Any) -> None:
+async def test_who_logs_off_may_come_back(connect: Connect, owner: Client) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     assert (await owner.call(LogoffRequest())).status == NtStatus.SUCCESS
     owner = await connect(**OWNER)
@@ -256,7 +256,7 @@ async def test_who_logs_off_may_come_back(connect: Connect, owner: Any) -> None:
 
 
 async def test_who_leaves_the_share_gives_it_up(
-    connect: Connect, owner: Any, server: Server
+    connect: Connect, owner: Client, server: Server
 ) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     assert (await owner.call(TreeDisconnectRequest())).status == NtStatus.SUCCESS
@@ -265,7 +265,7 @@ async def test_who_leaves_the_share_gives_it_up(
     assert (await owner.create("file", **leased(returns(2, file_id)))).status == NOT_FOUND
 
 
-async def test_a_stream_comes_back_under_any_of_its_names(connect: Connect, owner: Any) -> None:
+async def test_a_stream_comes_back_under_any_of_its_names(connect: Connect, owner: Client) -> None:
     file_id = await durable(owner, leased(asks(2)), 2, name="folder:stream")
     await owner.close()
     owner = await connect(**OWNER)
@@ -276,7 +276,7 @@ async def test_a_stream_comes_back_under_any_of_its_names(connect: Connect, owne
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_another_user_does_not_get_it(
-    connect: Connect, owner: Any, version: int, fields: Any
+    connect: Connect, owner: Client, version: int, fields: Any
 ) -> None:
     file_id = await durable(owner, fields(asks(version)), version)
     await owner.close()
@@ -310,7 +310,7 @@ async def test_another_user_does_not_get_it(
     ],
 )
 async def test_who_knows_too_little_does_not_get_it(
-    connect: Connect, owner: Any, server: Server, wrong: dict[str, Any]
+    connect: Connect, owner: Client, server: Server, wrong: dict[str, Any]
 ) -> None:
     assert await durable(owner, leased(asks(2)), 2) == FileId(1, 1)
     await owner.close()
@@ -319,7 +319,7 @@ async def test_who_knows_too_little_does_not_get_it(
     assert len(server.durables) == 1
 
 
-async def test_a_lease_is_no_oplock(connect: Connect, owner: Any) -> None:
+async def test_a_lease_is_no_oplock(connect: Connect, owner: Client) -> None:
     file_id = await durable(owner, batch(asks(2)), 2)
     await owner.close()
     owner = await connect(**OWNER)
@@ -328,7 +328,7 @@ async def test_a_lease_is_no_oplock(connect: Connect, owner: Any) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_another_client_gets_no_lease_back_but_an_oplock(
-    connect: Connect, owner: Any, version: int
+    connect: Connect, owner: Client, version: int
 ) -> None:
     with_lease = await durable(owner, leased(asks(version)), version)
     with_oplock = await durable(owner, batch(asks(version, guid=OTHER_GUID)), version, name="other")
@@ -342,7 +342,7 @@ async def test_another_client_gets_no_lease_back_but_an_oplock(
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_with_a_lease_the_name_has_to_be_right(
-    connect: Connect, owner: Any, version: int
+    connect: Connect, owner: Client, version: int
 ) -> None:
     file_id = await durable(owner, leased(asks(version)), version)
     await owner.close()
@@ -355,7 +355,7 @@ async def test_with_a_lease_the_name_has_to_be_right(
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_with_an_oplock_the_name_does_not_matter(
-    connect: Connect, owner: Any, version: int, listing: Callable[[], list[str]]
+    connect: Connect, owner: Client, version: int, listing: Callable[[], list[str]]
 ) -> None:
     file_id = await durable(owner, batch(asks(version)), version)
     await owner.close()
@@ -365,7 +365,7 @@ async def test_with_an_oplock_the_name_does_not_matter(
     assert listing() == ["file"]
 
 
-async def test_a_lease_that_deletes_is_known_by_any_name(connect: Connect, owner: Any) -> None:
+async def test_a_lease_that_deletes_is_known_by_any_name(connect: Connect, owner: Client) -> None:
     fields = leased(asks(2), create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     file_id = await durable(owner, fields, 2)
     await owner.close()
@@ -374,7 +374,7 @@ async def test_a_lease_that_deletes_is_known_by_any_name(connect: Connect, owner
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_nobody_comes_back_to_what_is_persistent(connect: Connect, owner: Any) -> None:
+async def test_nobody_comes_back_to_what_is_persistent(connect: Connect, owner: Client) -> None:
     file_id = await durable(owner, leased(asks(2, flags=PERSISTENT)), 2)
     await owner.close()
     owner = await connect(**OWNER)
@@ -384,7 +384,7 @@ async def test_nobody_comes_back_to_what_is_persistent(connect: Connect, owner: 
     assert response.status == NtStatus.SUCCESS
 
 
-async def test_it_stays_in_its_share(connect: Connect, owner: Any) -> None:
+async def test_it_stays_in_its_share(connect: Connect, owner: Client) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     await owner.close()
     owner = await connect(share="ro", **OWNER)
@@ -392,7 +392,7 @@ async def test_it_stays_in_its_share(connect: Connect, owner: Any) -> None:
 
 
 async def test_what_was_opened_with_version_2_comes_back_with_version_1(
-    connect: Connect, owner: Any
+    connect: Connect, owner: Client
 ) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     await owner.close()
@@ -403,7 +403,7 @@ async def test_what_was_opened_with_version_2_comes_back_with_version_1(
 
 
 async def test_what_is_not_durable_ends_with_its_connection(
-    connect: Connect, owner: Any, server: Server
+    connect: Connect, owner: Client, server: Server
 ) -> None:
     response = await owner.create("file", **leased())
     await owner.close()
@@ -451,7 +451,10 @@ async def test_the_time_counts_anew_after_each_return(
 
 
 async def test_what_goes_on_close_goes_when_the_time_is_over(
-    connect: Connect, owner: Any, root: Path, until: Callable[[Callable[[], bool]], Awaitable[None]]
+    connect: Connect,
+    owner: Client,
+    root: Path,
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
 ) -> None:
     fields = batch(asks(2, timeout=1), create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
     await durable(owner, fields, 2)
@@ -485,7 +488,7 @@ async def test_one_user_has_half_of_the_places_to_wait(
         assert len(server.durables) == expected
 
 
-async def test_a_server_that_goes_down_closes_what_waits(owner: Any, server: Server) -> None:
+async def test_a_server_that_goes_down_closes_what_waits(owner: Client, server: Server) -> None:
     await durable(owner, batch(asks(2)), 2)
     await owner.close()
     assert len(server.files) == len(server.durables) == 1
@@ -494,7 +497,7 @@ async def test_a_server_that_goes_down_closes_what_waits(owner: Any, server: Ser
     assert not len(server.durables)
 
 
-async def test_a_server_that_goes_down_waits_for_nobody(owner: Any, server: Server) -> None:
+async def test_a_server_that_goes_down_waits_for_nobody(owner: Client, server: Server) -> None:
     await durable(owner, batch(asks(2)), 2)
     await server.close()
     await owner.close()
@@ -506,7 +509,7 @@ async def test_a_server_that_goes_down_waits_for_nobody(owner: Any, server: Serv
 
 @pytest.mark.parametrize("fields", [batch, leased], ids=["oplock", "lease"])
 async def test_who_comes_to_write_closes_it(
-    connect: Connect, owner: Any, server: Server, fields: Any
+    connect: Connect, owner: Client, server: Server, fields: Any
 ) -> None:
     file_id = await durable(owner, fields(asks(2)), 2)
     await owner.close()
@@ -517,7 +520,9 @@ async def test_who_comes_to_write_closes_it(
     assert (await owner.create("file", **fields(returns(2, file_id)))).status == NOT_FOUND
 
 
-async def test_a_lease_without_writing_goes_on_beside_readers(connect: Connect, owner: Any) -> None:
+async def test_a_lease_without_writing_goes_on_beside_readers(
+    connect: Connect, owner: Client
+) -> None:
     readable = leased(asks(2), lease=LeaseV2(KEY, RH))
     file_id = await durable(owner, readable, 2)
     await owner.close()
@@ -529,7 +534,7 @@ async def test_a_lease_without_writing_goes_on_beside_readers(connect: Connect, 
 
 
 async def test_with_locks_it_waits_only_where_nobody_else_writes(
-    connect: Connect, owner: Any, server: Server
+    connect: Connect, owner: Client, server: Server
 ) -> None:
     file_id = await durable(owner, leased(asks(2), lease=LeaseV2(KEY, RH)), 2)
     lock = LockElement(0, 4, EXCLUSIVELY)
@@ -539,7 +544,7 @@ async def test_with_locks_it_waits_only_where_nobody_else_writes(
 
 
 async def test_what_is_being_given_up_does_not_wait(
-    connect: Connect, owner: Any, server: Server
+    connect: Connect, owner: Client, server: Server
 ) -> None:
     await durable(owner, leased(asks(2)), 2)
     stranger = await connect(**STRANGER)
@@ -551,7 +556,7 @@ async def test_what_is_being_given_up_does_not_wait(
 
 
 async def test_nothing_waits_in_a_folder_that_is_gone(
-    connect: Connect, owner: Any, server: Server, root: Path
+    connect: Connect, owner: Client, server: Server, root: Path
 ) -> None:
     await durable(owner, batch(asks(2)), 2)
     await owner.close()

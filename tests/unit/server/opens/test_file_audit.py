@@ -57,7 +57,7 @@ def records(server: Server) -> Records:
 
 
 @pytest.fixture
-async def client(records: Records, connect: Connect) -> Any:
+async def client(records: Records, connect: Connect) -> Client:
     return await connect()
 
 

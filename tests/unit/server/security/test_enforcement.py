@@ -63,12 +63,12 @@ def secd(wanted: SecurityDescriptor) -> list[CreateContext]:
 
 
 @pytest.fixture
-async def alice(connect: Connect) -> Any:
+async def alice(connect: Connect) -> Client:
     return await connect()
 
 
 @pytest.fixture
-async def bob(connect: Connect) -> Any:
+async def bob(connect: Connect) -> Client:
     return await connect(token="bob:secret")
 
 
@@ -122,7 +122,7 @@ async def maximal(client: Client, name: str) -> int:
     return QueryMaximalAccessResponse.decode(data).maximal_access
 
 
-async def test_what_somebody_makes_is_his(alice: Any, bob: Any, root: Path) -> None:
+async def test_what_somebody_makes_is_his(alice: Client, bob: Client, root: Path) -> None:
     file_id = await made(alice, "file", None)
 
     for client in (alice, bob):
@@ -134,7 +134,9 @@ async def test_what_somebody_makes_is_his(alice: Any, bob: Any, root: Path) -> N
     assert await status_of(bob, "file", ALL) == NtStatus.SUCCESS
 
 
-async def test_a_descriptor_is_kept_shown_and_obeyed(alice: Any, bob: Any, root: Path) -> None:
+async def test_a_descriptor_is_kept_shown_and_obeyed(
+    alice: Client, bob: Client, root: Path
+) -> None:
     wanted = dacl(allow(ALICE, ALL), allow(BOB, READ))
     file_id = await made(alice, "file", wanted)
 
@@ -148,13 +150,13 @@ async def test_a_descriptor_is_kept_shown_and_obeyed(alice: Any, bob: Any, root:
     assert (await shown(alice, file_id)).owner == ALICE
 
 
-async def test_generic_rights_are_made_specific(alice: Any) -> None:
+async def test_generic_rights_are_made_specific(alice: Client) -> None:
     file_id = await made(alice, "file", dacl(allow(EVERYONE, A.GENERIC_READ)))
 
     assert (await shown(alice, file_id)).dacl == Acl([allow(EVERYONE, READ)])
 
 
-async def test_the_owner_can_always_mend_it(alice: Any, bob: Any) -> None:
+async def test_the_owner_can_always_mend_it(alice: Client, bob: Client) -> None:
     await made(alice, "file", dacl())
 
     assert await status_of(bob, "file", A.READ_CONTROL) == DENIED
@@ -164,7 +166,7 @@ async def test_the_owner_can_always_mend_it(alice: Any, bob: Any) -> None:
     assert await status_of(bob, "file", ALL) == NtStatus.SUCCESS
 
 
-async def test_as_much_as_possible(alice: Any, bob: Any) -> None:
+async def test_as_much_as_possible(alice: Client, bob: Client) -> None:
     async def got(client: Client, wanted: int) -> int:
         file_id = await client.open("file", desired_access=wanted, create_disposition=D.FILE_OPEN)
         kind = FileInformationClass.FileAccessInformation
@@ -186,7 +188,7 @@ async def test_as_much_as_possible(alice: Any, bob: Any) -> None:
 
 @pytest.mark.parametrize("disposition", [D.FILE_OVERWRITE, D.FILE_OVERWRITE_IF, D.FILE_SUPERSEDE])
 async def test_who_may_not_write_may_not_overwrite(
-    alice: Any, bob: Any, root: Path, disposition: int
+    alice: Client, bob: Client, root: Path, disposition: int
 ) -> None:
     await made(alice, "file", dacl(allow(BOB, READ)))
     (root / "file").write_bytes(b"content")
@@ -195,7 +197,7 @@ async def test_who_may_not_write_may_not_overwrite(
     assert (root / "file").read_bytes() == b"content"
 
 
-async def test_deleting(alice: Any, bob: Any, root: Path) -> None:
+async def test_deleting(alice: Client, bob: Client, root: Path) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
     await made(alice, "folder\\file", dacl(allow(BOB, READ)))
     no_deleting = ALL & ~int(A.FILE_DELETE_CHILD | A.DELETE)
@@ -209,7 +211,7 @@ async def test_deleting(alice: Any, bob: Any, root: Path) -> None:
     assert (root / "folder" / "file").exists()
 
 
-async def test_making_things(alice: Any, bob: Any, root: Path) -> None:
+async def test_making_things(alice: Client, bob: Client, root: Path) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
     make = {"create_disposition": D.FILE_OPEN_IF}
     directory = {**make, "create_options": DIRECTORY}
@@ -226,7 +228,7 @@ async def test_making_things(alice: Any, bob: Any, root: Path) -> None:
     assert sorted(entry.name for entry in (root / "folder").iterdir()) == ["file", "sub"]
 
 
-async def test_inheriting(alice: Any, bob: Any) -> None:
+async def test_inheriting(alice: Client, bob: Client) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
     await secure(alice, folder, dacl(allow(EVERYONE, ALL), allow(CREATOR_OWNER, READ, BOTH)))
     theirs = await made(bob, "folder\\file", None)
@@ -238,7 +240,7 @@ async def test_inheriting(alice: Any, bob: Any) -> None:
     assert await status_of(alice, "folder\\file", A.FILE_READ_DATA) == DENIED
 
 
-async def test_what_inherits_nothing_is_private(alice: Any, bob: Any) -> None:
+async def test_what_inherits_nothing_is_private(alice: Client, bob: Client) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
     await secure(alice, folder, dacl(allow(EVERYONE, ALL)))
     file_id = await made(bob, "folder\\file", None)
@@ -248,7 +250,7 @@ async def test_what_inherits_nothing_is_private(alice: Any, bob: Any) -> None:
 
 
 async def test_local_programs_files_are_as_if_they_had_inherited(
-    alice: Any, bob: Any, root: Path
+    alice: Client, bob: Client, root: Path
 ) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
     await secure(alice, folder, dacl(allow(ALICE, ALL, BOTH)))
@@ -263,7 +265,7 @@ async def test_local_programs_files_are_as_if_they_had_inherited(
     assert (await shown(alice, opened)).dacl == Acl([inherited])
 
 
-async def test_a_folder_that_is_made_anew_starts_anew(alice: Any, bob: Any) -> None:
+async def test_a_folder_that_is_made_anew_starts_anew(alice: Client, bob: Client) -> None:
     folder = await made(alice, "folder", None, create_options=DIRECTORY)
     await secure(alice, folder, dacl(allow(ALICE, ALL, BOTH)))
     assert await status_of(bob, "folder\\x", ALL, create_disposition=D.FILE_CREATE) == DENIED
@@ -274,7 +276,7 @@ async def test_a_folder_that_is_made_anew_starts_anew(alice: Any, bob: Any) -> N
     assert await status_of(bob, "folder\\x", ALL, create_disposition=D.FILE_CREATE) == 0
 
 
-async def test_a_folder_that_moves_comes_under_other_rules(alice: Any, bob: Any) -> None:
+async def test_a_folder_that_moves_comes_under_other_rules(alice: Client, bob: Client) -> None:
     private = await made(
         alice, "private", None, create_options=DIRECTORY, desired_access=int(A.WRITE_DAC)
     )
@@ -290,7 +292,7 @@ async def test_a_folder_that_moves_comes_under_other_rules(alice: Any, bob: Any)
     assert await status_of(bob, "private\\moved\\file", READ) == DENIED
 
 
-async def test_a_descriptor_that_is_asked_for(alice: Any, bob: Any) -> None:
+async def test_a_descriptor_that_is_asked_for(alice: Client, bob: Client) -> None:
     wanted = SecurityDescriptor(
         EVERYONE, LOCAL_SYSTEM, Acl([allow(EVERYONE, A.READ_CONTROL | A.DELETE)])
     )
@@ -307,7 +309,7 @@ async def test_a_descriptor_that_is_asked_for(alice: Any, bob: Any) -> None:
     assert await status_of(bob, "file", A.FILE_READ_DATA) == DENIED
 
 
-async def test_an_owner_that_somebody_is_not(alice: Any, root: Path) -> None:
+async def test_an_owner_that_somebody_is_not(alice: Client, root: Path) -> None:
     wanted = SecurityDescriptor(BOB, None, Acl([allow(BOB, ALL)]))
     response = await alice.create("file", contexts=secd(wanted))
 
@@ -319,7 +321,7 @@ async def test_an_owner_that_somebody_is_not(alice: Any, root: Path) -> None:
     assert (await shown(alice, file_id)).owner == EVERYONE
 
 
-async def test_a_null_dacl(alice: Any, bob: Any) -> None:
+async def test_a_null_dacl(alice: Client, bob: Client) -> None:
     file_id = await made(alice, "file", dacl())
     await secure(alice, file_id, SecurityDescriptor())
 
@@ -329,7 +331,7 @@ async def test_a_null_dacl(alice: Any, bob: Any) -> None:
     assert await status_of(bob, "file", ALL) == NtStatus.SUCCESS
 
 
-async def test_streams_are_under_the_file_s_rules(alice: Any, bob: Any) -> None:
+async def test_streams_are_under_the_file_s_rules(alice: Client, bob: Client) -> None:
     stream = await alice.open("file:s")
     assert await secure(alice, stream, dacl(allow(BOB, READ), allow(ALICE, ALL))) == 0
 
@@ -344,7 +346,7 @@ async def test_streams_are_under_the_file_s_rules(alice: Any, bob: Any) -> None:
 
 
 @pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_moving_something_somewhere(alice: Any, bob: Any, structure: Any) -> None:
+async def test_moving_something_somewhere(alice: Client, bob: Client, structure: Any) -> None:
     kind = getattr(FileInformationClass, f"File{structure.__name__}")
 
     async def move(name: str) -> NtStatus:
@@ -369,7 +371,7 @@ async def test_moving_something_somewhere(alice: Any, bob: Any, structure: Any) 
     assert await move("folder\\file") == NtStatus.SUCCESS
 
 
-async def test_what_a_group_may_its_members_may(alice: Any, bob: Any) -> None:
+async def test_what_a_group_may_its_members_may(alice: Client, bob: Client) -> None:
     await made(alice, "theirs", dacl(allow(group_sid("Staff"), READ)))
     await made(alice, "others", dacl(allow(group_sid("paris"), READ)))
     assert await status_of(bob, "theirs", A.FILE_READ_DATA) == NtStatus.SUCCESS

@@ -15,7 +15,7 @@ from smbquic.transport.quic import client
 async def test_an_address_without_a_route_is_a_connect_error(
     pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_route(*_: Any, **__: Any) -> Any:
+    def no_route(*_: object, **__: object) -> Any:
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(client, "UdpEndpoint", no_route)

@@ -649,7 +649,7 @@ def test_an_engine_that_fails_ends_its_connection_only(
     simulation = simulate(engines=name)
     simulation.establish()
 
-    def fail(*_: Any) -> None:
+    def fail(*_: object) -> None:
         raise KeyError("a bug in the library")
 
     monkeypatch.setattr(simulation.server._quic, "receive_datagram", fail)

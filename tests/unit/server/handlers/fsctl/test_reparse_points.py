@@ -40,7 +40,7 @@ def linking(server: Server, root: Path) -> Any:
 
 
 @pytest.fixture
-async def client(linking: Any, connect: Connect) -> Any:
+async def client(linking: Any, connect: Connect) -> Client:
     return await connect(share="links")
 
 
