@@ -1,0 +1,32 @@
+"""CLOSE."""
+
+from smbquic.ntstatus import NtStatus
+from smbquic.wire.close import CloseFlags, CloseRequest
+from smbquic.wire.file_id import FileId
+from smbquic.wire.flush import FlushRequest
+from smbquic.wire.fscc.attributes import FileAttributes
+from smbquic.wire.read import ReadRequest
+from smbquic.wire.write import WriteRequest
+from tests.unit.server.conftest import Client
+
+
+async def test_an_unknown_file_is_closed(client: Client) -> None:
+    file_id = await client.open("x")
+    wrong = FileId(file_id.persistent + 1, file_id.volatile)
+    for body in (ReadRequest(1, 0, wrong), CloseRequest(wrong), FlushRequest(FileId(7, 7))):
+        assert (await client.call(body)).status == NtStatus.FILE_CLOSED
+    await client.connect()
+    assert (await client.call(CloseRequest(file_id))).status == NtStatus.FILE_CLOSED
+
+
+async def test_close_tells_what_became_of_the_file(client: Client) -> None:
+    response = await client.create("x")
+    file_id = response.body.file_id
+    await client.call(WriteRequest(0, file_id, b"content"))
+    told = await client.call(CloseRequest(file_id, flags=CloseFlags.POSTQUERY_ATTRIB))
+    assert told.body.flags == CloseFlags.POSTQUERY_ATTRIB
+    assert told.body.end_of_file == 7
+    assert told.body.file_attributes == FileAttributes.ARCHIVE
+    assert told.body.creation_time == response.body.creation_time
+    silent = await client.call(CloseRequest(await client.open("x")))
+    assert silent.body.end_of_file == silent.body.creation_time == 0
