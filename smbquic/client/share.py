@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from os import PathLike
 from pathlib import Path
 
-from smbquic.client import requests, transfer, tree
+from smbquic.client import transfer, tree
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles
 from smbquic.client.session import Session
@@ -13,29 +13,8 @@ from smbquic.client.stat import Volume
 from smbquic.client.transfer import Progress
 from smbquic.client.tree import TreeProgress, TreeResult, Usage
 from smbquic.client.tree_connect import TreeConnect
-from smbquic.ntstatus import NtStatus
 from smbquic.transport.base import PathStatistics, Peer
-from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.create import (
-    CreateOptions,
-)
 from smbquic.wire.cursor import Buffer
-from smbquic.wire.fscc.file_information import FileInformationClass
-
-LISTING = 1 << 20
-"""Bytes of directory entries asked for at a time."""
-
-LONGEST_LISTING = 512 << 20
-"""Bytes that the entries of one folder may need: with names of usual length, over a million."""
-_ENTRY_MEMORY = 256
-"""Bytes that an entry needs besides those that it came in."""
-
-_LIST = AccessMask.FILE_LIST_DIRECTORY | requests.STAT
-_FOLDER = CreateOptions.FILE_DIRECTORY_FILE
-_FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
-_ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
-_ENTRY_CLASS = FileInformationClass.FileIdFullDirectoryInformation
-_NO_MORE = (NtStatus.NO_MORE_FILES, NtStatus.NO_SUCH_FILE)
 
 
 class Share(ShareFiles):

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from smbquic.client import share as share_module
-from smbquic.client.share import LONGEST_LISTING, Share
+from smbquic.client import files
+from smbquic.client.files import LONGEST_LISTING
+from smbquic.client.share import Share
 from smbquic.errors import RemoteProtocolError
 from smbquic.wire.fscc.chain import encode_chain
 from smbquic.wire.fscc.directory_information import DirectoryEntry, encode_entry
@@ -29,7 +30,7 @@ def page(names: list[str]) -> QueryDirectoryResponse:
 async def test_a_folder_without_end(
     share: Share, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(share_module, "LONGEST_LISTING", 64 << 10)
+    monkeypatch.setattr(files, "LONGEST_LISTING", 64 << 10)
     pages = 0
 
     def more(request: Received) -> Any:
@@ -52,4 +53,4 @@ async def test_pages_with_nothing_on_them(share: Share, server: FakeServer) -> N
 
 def test_a_million_files_are_not_too_many() -> None:
     one = len(encode_entry(CLASS, DirectoryEntry("a name of usual length, or more.txt")))
-    assert A_MILLION * (one + share_module._ENTRY_MEMORY) < LONGEST_LISTING
+    assert A_MILLION * (one + files._ENTRY_MEMORY) < LONGEST_LISTING
