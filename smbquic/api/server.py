@@ -215,7 +215,7 @@ async def _listen(
             address.host,
             address.port,
             server.serve,
-            max_connections=min(most, server.open_files.connections),
+            max_connections=min(most, server.files.budget.connections),
             limiter=server.connection_limiter,
         )
     assert shown is not None

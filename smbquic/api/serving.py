@@ -77,9 +77,9 @@ class Serving:
             "connections": len(self.server.connections),
             "opens": sum(each["opens"] for each in sessions),
             "open_files": {
-                "used": self.server.open_files.used,
-                "limit": self.server.open_files.total,
-                "limit_of_user": self.server.open_files.of_user,
+                "used": self.server.files.budget.used,
+                "limit": self.server.files.budget.total,
+                "limit_of_user": self.server.files.budget.of_user,
             },
             "memory": {
                 "limit": self.memory_limit,
@@ -106,7 +106,7 @@ class Serving:
             quic=len(self._quic),
             tcp=len(self.listeners) - len(self._quic),
             shares=len(self.server.shares),
-            opens=self.server.open_files.total,
+            opens=self.server.files.budget.total,
         )
 
     def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:

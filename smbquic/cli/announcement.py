@@ -80,7 +80,7 @@ class Announcement:
         for url in urls:
             yield f"  {url}"
         yield f"memory: at most {memory >> 20} MiB by [limits], with open files and QUIC engines"
-        budget = self.serving.server.open_files
+        budget = self.serving.server.files.budget
         yield f"open files: at most {budget.total} of all clients, {budget.of_user} of one user"
         if self.password is not None:
             yield f"log on as {self.users[0]} with the password {self.password}"

@@ -334,8 +334,8 @@ def _announce(announcement: Announcement, *, as_json: bool) -> None:
         "urls": [str(url) for url in announcement.urls()],
         "memory": serving.memory_limit,
         "open_files": {
-            "limit": serving.server.open_files.total,
-            "limit_of_user": serving.server.open_files.of_user,
+            "limit": serving.server.files.budget.total,
+            "limit_of_user": serving.server.files.budget.of_user,
         },
     }
     if announcement.ca:

@@ -289,6 +289,11 @@ class Trail:
         self._authenticated = False
         self._before: list[dict[str, Any]] = []
 
+    @property
+    def files(self) -> bool:
+        """Whether what is done to files is recorded, too."""
+        return self._log.files
+
     def record(self, event: Event, **fields: Any) -> None:
         """Write one record about this connection."""
         if event is Event.LOGON and not self._authenticated:

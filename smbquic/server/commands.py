@@ -1,5 +1,7 @@
 """Which handler belongs to which command, and what it needs beforehand."""
 
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from smbquic.server.context import Handler
@@ -25,6 +27,10 @@ from smbquic.server.handlers import (
     tree_disconnect,
     write,
 )
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.rpc.services import PipeServices
+from smbquic.server.session import UserSessions
+from smbquic.server.shares import ShareTable
 from smbquic.wire.header import Command
 
 
@@ -40,24 +46,50 @@ class Entry(NamedTuple):
     pipe: Handler = pipe.refuse
 
 
-COMMANDS: dict[int, Entry] = {
-    Command.NEGOTIATE: Entry(negotiate.handle, session=False, tree=False),
-    Command.SESSION_SETUP: Entry(session_setup.handle, session=False, tree=False),
-    Command.LOGOFF: Entry(logoff.handle, tree=False),
-    Command.TREE_CONNECT: Entry(tree_connect.handle, tree=False),
-    Command.TREE_DISCONNECT: Entry(tree_disconnect.handle, pipe=tree_disconnect.handle),
-    Command.CREATE: Entry(create.handle, pipe=pipe.create),
-    Command.CLOSE: Entry(close.handle, pipe=pipe.close),
-    Command.FLUSH: Entry(flush.handle, pipe=pipe.flush),
-    Command.READ: Entry(read.handle, pipe=pipe.read),
-    Command.WRITE: Entry(write.handle, pipe=pipe.write),
-    Command.LOCK: Entry(lock.handle),
-    Command.IOCTL: Entry(ioctl.handle, pipe=ioctl.handle),
-    Command.CANCEL: Entry(cancel.handle, session=False, tree=False),
-    Command.ECHO: Entry(echo.handle, session=False, tree=False),
-    Command.QUERY_DIRECTORY: Entry(query_directory.handle),
-    Command.CHANGE_NOTIFY: Entry(change_notify.handle),
-    Command.QUERY_INFO: Entry(query_info.handle, pipe=pipe.query_info),
-    Command.SET_INFO: Entry(set_info.handle, pipe=pipe.set_info),
-    Command.OPLOCK_BREAK: Entry(oplock_break.handle),
-}
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers of a server work with; each is given only what it needs.
+
+    `listeners` are the URLs by which clients reach the server.
+    """
+
+    files: FileTable
+    sessions: UserSessions
+    shares: ShareTable
+    pipes: PipeServices
+    listeners: list[str]
+
+
+def command_table(services: Services) -> dict[int, Entry]:
+    """Return what belongs to each command."""
+    files, sessions, pipes = services.files, services.sessions, services.pipes
+    notifier = files.notifier
+    control = partial(ioctl.handle, notifier=notifier, pipes=pipes, listeners=services.listeners)
+    disconnect = partial(tree_disconnect.handle, sessions=sessions)
+    return {
+        Command.NEGOTIATE: Entry(negotiate.handle, session=False, tree=False),
+        Command.SESSION_SETUP: Entry(session_setup.handle, session=False, tree=False),
+        Command.LOGOFF: Entry(partial(logoff.handle, sessions=sessions), tree=False),
+        Command.TREE_CONNECT: Entry(
+            partial(tree_connect.handle, shares=services.shares), tree=False
+        ),
+        Command.TREE_DISCONNECT: Entry(disconnect, pipe=disconnect),
+        Command.CREATE: Entry(
+            partial(create.handle, files=files), pipe=partial(pipe.create, pipes=pipes, files=files)
+        ),
+        Command.CLOSE: Entry(close.handle, pipe=pipe.close),
+        Command.FLUSH: Entry(flush.handle, pipe=pipe.flush),
+        Command.READ: Entry(read.handle, pipe=pipe.read),
+        Command.WRITE: Entry(partial(write.handle, notifier=notifier), pipe=pipe.write),
+        Command.LOCK: Entry(lock.handle),
+        Command.IOCTL: Entry(control, pipe=control),
+        Command.CANCEL: Entry(cancel.handle, session=False, tree=False),
+        Command.ECHO: Entry(echo.handle, session=False, tree=False),
+        Command.QUERY_DIRECTORY: Entry(query_directory.handle),
+        Command.CHANGE_NOTIFY: Entry(partial(change_notify.handle, notifier=notifier)),
+        Command.QUERY_INFO: Entry(
+            partial(query_info.handle, descriptors=files.descriptors), pipe=pipe.query_info
+        ),
+        Command.SET_INFO: Entry(partial(set_info.handle, files=files), pipe=pipe.set_info),
+        Command.OPLOCK_BREAK: Entry(partial(oplock_break.handle, leases=files.leases)),
+    }

@@ -5,50 +5,66 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
-from functools import partial
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 from smbquic.auth.guard import network
-from smbquic.auth.service_binding import ServiceBinding
-from smbquic.errors import (
-    AuthenticationError,
-    ConnectionClosed,
-    HandshakeError,
-    RemoteProtocolError,
-    StatusError,
-)
+from smbquic.auth.identity import Identity
+from smbquic.errors import ConnectionClosed, HandshakeError, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event, who
+from smbquic.observe.audit import Event, Trail, who
+from smbquic.options.limits import Limits
 from smbquic.pki.access import Decision
 from smbquic.pki.authority import now_utc
+from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.session import Session
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
-from smbquic.server.context import Context
-from smbquic.server.dispatch import dispatch
-from smbquic.server.overload.budget import SESSION, UserBudget
-from smbquic.server.overload.loop_monitor import HELD
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.overload.budget import SESSION, SharedBudget, UserBudget
+from smbquic.server.overload.connection_limiter import ConnectionLimiter
+from smbquic.server.overload.loop_monitor import LoopMonitor
+from smbquic.server.overload.scheduler import Scheduler, UserQuota
 from smbquic.server.overload.slow_peers import PeerProgress
-from smbquic.server.session import UserSession
+from smbquic.server.session import UserSession, UserSessions
+from smbquic.transport.base import MessageTransport
 from smbquic.transport.serving import Refusal
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.message import Message
 from smbquic.wire.oplock_break import LeaseBreakNotification
-
-if TYPE_CHECKING:
-    from smbquic.auth.identity import Identity
-    from smbquic.observe.audit import Trail
-    from smbquic.pki.reload import ServerCertificates
-    from smbquic.protocol.session import Session
-    from smbquic.server.overload.scheduler import UserQuota
-    from smbquic.server.server import Server
-    from smbquic.transport.base import MessageTransport, Peer
-    from smbquic.wire.cursor import Buffer
-    from smbquic.wire.message import Message
 
 _AFTER_EXPIRY = 1.0
 """Seconds, as certificates have no fractions of them."""
 
 _log = logging.getLogger(__name__)
+
+
+HandleMessage = Callable[[memoryview], Awaitable[list[list[Buffer]]]]
+"""Handles one message of a client; returns the messages that answer it by now."""
+
+
+@dataclass(slots=True, eq=False)
+class ConnectionServices:
+    """What all connections of a server have in common.
+
+    `notified` tells that some client is to be sent what answers no request, `failures` counts what
+    failed for reasons nobody thought of.
+    """
+
+    limits: Limits
+    sessions: UserSessions
+    files: FileTable
+    scheduler: Scheduler
+    limiter: ConnectionLimiter
+    user_memory: SharedBudget
+    certificates: ServerCertificates | None
+    threads: ThreadPoolExecutor
+    loop_monitor: LoopMonitor
+    connections: ConnectionTable
+    notified: bool = False
+    failures: int = 0
 
 
 class Connection:
@@ -64,24 +80,19 @@ class Connection:
     client's certificate. `ended` says why the server hung up on it.
     """
 
-    def __init__(self, server: Server, transport: MessageTransport) -> None:
-        self.server = server
-        self.transport = transport
+    def __init__(
+        self,
+        services: ConnectionServices,
+        transport: MessageTransport,
+        protocol: ServerConnection,
+        trail: Trail,
+    ) -> None:
         peer = transport.peer
-        self.trail = server.audit.begin(peer)
+        self.services = services
+        self.transport = transport
+        self.protocol = protocol
+        self.trail = trail
         self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
-        certificate = peer.certificates[0] if peer.certificates else b""
-        check = None
-        if server.certificates is not None and peer.kind == "quic":
-            check = partial(check_user, server.certificates, peer, self.trail)
-        guard = server.guard.for_connection(peer.remote[0], certificate, check)
-        self.protocol = ServerConnection(
-            server.settings,
-            server.session_table,
-            server.authenticator.for_connection(guard, _service_binding(server, peer)),
-            quic=peer.kind == "quic",
-            random=server.random,
-        )
         self.tasks: set[asyncio.Task[None]] = set()
         self.pending: dict[int, asyncio.Future[Any]] = {}
         self.endless = 0
@@ -90,7 +101,7 @@ class Connection:
         self.logons = asyncio.Lock()
         self.failed_until = 0.0
         self.client_network = network(peer.remote[0])
-        self.quota: UserQuota = server.scheduler.unauthenticated
+        self.quota: UserQuota = services.scheduler.unauthenticated
         self.progress = PeerProgress()
         self.last_message: memoryview | None = None
         self.ended: Refusal | None = None
@@ -110,16 +121,16 @@ class Connection:
         """Whether a request is being worked on that will end by itself."""
         return len(self.tasks) > self.endless
 
-    async def run(self) -> None:
+    async def run(self, handle: HandleMessage) -> None:
         """Serves the client until the connection ends, then closes all it held."""
         # A stranger may not make the server hold more than a logon needs.
         self.transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
         deadline = asyncio.get_running_loop().call_later(
-            self.server.limits.logon_seconds, self._check_logon
+            self.services.limits.logon_seconds, self._check_logon
         )
         self._watch_certificate()
         try:
-            await self._serve()
+            await self._serve(handle)
         except ConnectionClosed as end:
             _log.debug("%s: %s", self.name, end)
         except RemoteProtocolError as error:
@@ -132,55 +143,34 @@ class Connection:
                 self.expiry.cancel()
             await self._close()
 
-    async def _serve(self) -> None:
-        receive, send = self.transport.receive, self.transport.send
-        protocol, server, limit = self.protocol, self.server, self.server.limits.pending
+    async def _serve(self, handle: HandleMessage) -> None:
+        receive, send, services = self.transport.receive, self.transport.send, self.services
+        limit, pending_limit = services.limits.pending, services.scheduler.user_limit
         while True:
             try:
                 message = await receive()
             except RemoteProtocolError as error:
                 # The transport has said so in the log already.
                 raise ConnectionClosed(str(error)) from error
-            quota = self.quota
-            if quota.is_exhausted():
-                await self._turn(quota)
-            started = perf_counter()
-            requests = protocol.receive(message)
-            context = Context(server, self)
-            answers, following = dispatch(context, requests)
-            self._spent(quota, perf_counter() - started, answers, context)
-            while following < len(requests):
-                # The answers of a compound are one message, unless something in it has to wait.
-                await self.take_turn()
-                started = perf_counter()
-                more, following = dispatch(context, requests, following)
-                self._spent(quota, perf_counter() - started, more, context)
-                answers += more
+            answers = await handle(message)
             # Megabytes, whose memory the next message can have; the monitor lets go of them.
             self.last_message = message
-            del message, requests, context
-            if server.notified:
+            del message
+            if services.notified:
                 # Who has to know of something hears of it before it is said to have happened.
-                server.notified = False
+                services.notified = False
                 await asyncio.sleep(0)
             while answers:
                 await send(*answers.pop(0))
             while len(self.tasks) - self.endless > limit or (
                 # What waits for other clients may need more messages of this one to go on.
-                self.pending_bytes > server.scheduler.user_limit and self.is_working
+                self.pending_bytes > pending_limit and self.is_working
             ):
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
 
-    def _spent(
-        self, quota: UserQuota, seconds: float, answers: list[list[Buffer]], context: Context
-    ) -> None:
-        """Charges what a step cost to whom the client counted as when it began."""
-        quota.charge(seconds, answers)
-        if seconds >= HELD:
-            self.server.loop_monitor.note(seconds, context.describe)
-
-    async def _turn(self, quota: UserQuota) -> None:
-        """Waits for a turn; `ConnectionClosed` if the client is gone before that comes."""
+    async def acquire_turn(self) -> None:
+        """Wait for the user's turn; `ConnectionClosed` if the client is gone before it comes."""
+        quota = self.quota
         if not quota.may_wait_long():
             await quota.acquire(self)
             return
@@ -194,13 +184,6 @@ class Connection:
             turn.cancel()
             gone.cancel()
 
-    async def take_turn(self) -> None:
-        """Lets others have their turn, in the middle of a message."""
-        if self.quota.is_exhausted():
-            await self.quota.acquire(self)
-        else:
-            await asyncio.sleep(0)
-
     async def send(self, message: list[Buffer]) -> None:
         """Sends one message; waits while the client does not read."""
         self.quota.charge_response(message)
@@ -210,7 +193,7 @@ class Connection:
         """Sends what answers no request; False if the connection is closed already."""
         if self.closed:
             return False
-        self.server.notified = True
+        self.services.notified = True
         self.notices.append((session, body))
         if not self.notifying:
             self.notifying = True
@@ -250,13 +233,13 @@ class Connection:
 
     def _fail(self, error: BaseException) -> None:
         """What went wrong is ours, and no answer can be made of it."""
-        self.server.failures += 1
+        self.services.failures += 1
         _log.error("%s: closed, as the server failed", self.name, exc_info=error)
         self.transport.close("the server failed")
 
     def _watch_certificate(self) -> None:
         """Hangs up once the client's certificate has expired, if it was let in by that."""
-        certificates, peer = self.server.certificates, self.transport.peer
+        certificates, peer = self.services.certificates, self.transport.peer
         if certificates is None or not peer.certificates:
             return
         ends = certificates.ends(peer.server_name, peer.certificates)
@@ -279,16 +262,16 @@ class Connection:
 
     def _check_logon(self) -> None:
         if not any(session.is_valid for session in self.protocol.sessions.values()):
-            seconds = self.server.limits.logon_seconds
+            seconds = self.services.limits.logon_seconds
             _log.warning("%s: closed, as nobody logged on within %g s", self.name, seconds)
             self.ended = Refusal.NO_LOGON
-            self.server.refusals.counts[Refusal.NO_LOGON] += 1
+            self.services.limiter.refusals.counts[Refusal.NO_LOGON] += 1
             self.transport.close("nobody logged on")
 
     def drop(self, why: Refusal) -> None:
         """Hangs up at once, whatever still waits to be sent or handled."""
         self.ended = why
-        self.server.refusals.note(why, self.name)
+        self.services.limiter.refusals.note(why, self.name)
         self.transport.drop(why.text)
 
     def logged_on(self, session: Session) -> None:
@@ -297,13 +280,14 @@ class Connection:
         StatusError INSUFFICIENT_RESOURCES if its user has too many. The first one of a connection
         is never refused: the memory for that is there.
         """
-        server = self.server
-        memory = UserBudget(server.user_memory, self._user_key(session.identity))
+        services = self.services
+        memory = UserBudget(services.user_memory, self._user_key(session.identity))
         cost = SESSION if len(self.protocol.sessions) > 1 else 0
         if cost and not memory.has_room(cost):
             self.protocol.drop(session)
             raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "SESSION_SETUP")
-        user_session = server.sessions[session.id] = UserSession(session, server, memory, cost)
+        user_session = UserSession(session, services.limits, services.files.durables, memory, cost)
+        services.sessions[session.id] = user_session
         user_session.renew()
         self.join(user_session)
         _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")
@@ -315,10 +299,10 @@ class Connection:
         assert negotiated is not None
         session.join(self)
         self.transport.authenticated()
-        self.server.connection_limiter.logged_on(self)
-        self.server.scheduler.add(self, self._user_key(session.session.identity))
+        self.services.limiter.logged_on(self)
+        self.services.scheduler.add(self, self._user_key(session.session.identity))
         self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD
-        if len(self.quota.connections) > self.server.limits.connections_of_user:
+        if len(self.quota.connections) > self.services.limits.connections_of_user:
             self.drop(Refusal.CONNECTIONS_OF_USER)
 
     def _user_key(self, identity: Identity) -> str:
@@ -341,11 +325,11 @@ class Connection:
             await asyncio.wait(self.tasks)
         bound = list(self.protocol.sessions)
         for session in self.protocol.close():
-            ending = self.server.end_session(session)
+            ending = self.services.sessions.end(session)
             if ending is not None:
                 await asyncio.shield(ending)
         for session_id in bound:
-            user_session = self.server.sessions.get(session_id)
+            user_session = self.services.sessions.get(session_id)
             if user_session is not None:
                 user_session.leave(self)
         self._pass_on()
@@ -357,31 +341,37 @@ class Connection:
         [MS-SMB2] 3.3.4.6, 3.3.4.7
         """
         for session, body in self.notices:
-            user_session = self.server.sessions.get(session.id)
+            user_session = self.services.sessions.get(session.id)
             if isinstance(body, LeaseBreakNotification):
-                self.server.notify(self.protocol.client_guid, session.identity, body)
+                self.services.connections.notify(self.protocol.client_guid, session.identity, body)
             elif user_session is not None:
                 user_session.notify(body)
 
+    def drop_session(self, session: Session) -> None:
+        """Take no more requests of a session, which has ended or moved."""
+        self.protocol.drop(session)
 
-def _service_binding(server: Server, peer: Peer) -> ServiceBinding | None:
-    """What logons over this connection have to be meant for; None where nobody looks."""
-    if server.names is None:
-        return None
-    shown = None
-    if server.certificates is not None and peer.kind == "quic":
-        shown = server.certificates.find(peer.server_name)
-    return ServiceBinding(server.names, peer.local[0], shown.end_point if shown else b"")
+    def other_channels(self, session: UserSession) -> list[Connection]:
+        """Return the other connections that a session is bound to."""
+        return [
+            connection
+            for connection in self.services.connections
+            if connection is not self and connection in session.channels
+        ]
 
 
-def check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:
-    """Raises `AuthenticationError` if the client's certificate is not for this user."""
-    try:
-        decision = certificates.decide_logon(peer.server_name, peer.certificates, user)
-    except HandshakeError as error:
-        decision = Decision(False, str(error))
-    if decision is None:
-        return
-    trail.decided(decision, user)
-    if not decision.granted:
-        raise AuthenticationError(f"{user}: {decision.reason}", NtStatus.ACCESS_DENIED)
+class ConnectionTable(dict[Connection, None]):
+    """The connections of a server. [MS-SMB2] 3.3.1.5, ConnectionList"""
+
+    def notify(self, client_guid: bytes, owner: Identity, body: Message) -> bool:
+        """Send a client what answers no request, on the first of its connections that can.
+
+        Only in a session of the user `owner`: others may have said to be that client. False if
+        there is none. [MS-SMB2] 3.3.4.7
+        """
+        return any(
+            session.is_valid and session.identity == owner and connection.notify(session, body)
+            for connection in self
+            if connection.protocol.client_guid == client_guid
+            for session in connection.protocol.sessions.values()
+        )

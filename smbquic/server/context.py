@@ -3,71 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
+from smbquic.protocol.negotiation import Negotiated
+from smbquic.protocol.request import Request
+from smbquic.server.connection import Connection
 from smbquic.server.opens.channel_sequence import check, is_ordinary
+from smbquic.server.opens.file_audit import FileAuditor
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_parts import Requester
+from smbquic.server.outcome import RetryAfter
+from smbquic.server.rpc.pipe import Pipe
+from smbquic.server.session import UserSession
+from smbquic.server.tree import Tree
 from smbquic.storage import NotReady
 from smbquic.wire.file_id import FileId
-
-if TYPE_CHECKING:
-    from smbquic.protocol.request import Request
-    from smbquic.server.connection import Connection
-    from smbquic.server.opens.open import Open
-    from smbquic.server.rpc.pipe import Pipe
-    from smbquic.server.server import Server
-    from smbquic.server.session import UserSession
-    from smbquic.server.tree import Tree
+from smbquic.wire.negotiate import Capabilities
 
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True, frozen=True)
-class Answer:
-    """A response body that goes out with a status other than success.
-
-    For the few cases where [MS-SMB2] 3.3.4.4 wants both: BUFFER_OVERFLOW,
-    MORE_PROCESSING_REQUIRED, NOTIFY_ENUM_DIR.
-    """
-
-    status: NtStatus
-    body: Any
-
-
-@dataclass(slots=True, frozen=True)
-class Endless:
-    """Work that may never end by itself, such as waiting for a lock: the client is told at once.
-
-    It has to be the last of its compound, unless it is `anywhere`. What `lasts` goes on when its
-    connection is lost, as long as its session has another one.
-    """
-
-    work: Coroutine[Any, Any, Any]
-    anywhere: bool = False
-    lasts: bool = False
-
-
-class Wait(Exception):  # noqa: N818  (no error: the reason to try again later)
-    """What a handler raises that cannot go on yet and has changed nothing so far.
-
-    It is called again once all of `futures` are done. Where it has set `meanwhile`, that is
-    entered until it has nothing more to wait for, and the request survives its connection.
-    """
-
-    def __init__(self, futures: Collection[asyncio.Future[None]]) -> None:
-        super().__init__(f"{len(futures)} things to wait for")
-        self.futures = futures
-        self.meanwhile: AbstractContextManager[None] | None = None
-
-
-def wait_until_ready(context: Context, reason: NotReady) -> Wait:
+def wait_until_ready(context: Context, reason: NotReady) -> RetryAfter:
     """Have a storage prepare what is asked for; what a handler raises until that is done."""
-    return Wait([asyncio.ensure_future(context.prepare(reason))])
+    return RetryAfter([asyncio.ensure_future(context.prepare(reason))])
 
 
 class Context:
@@ -91,12 +54,10 @@ class Context:
         "held",
         "related",
         "request",
-        "server",
         "waiting_since",
     )
 
-    def __init__(self, server: Server, connection: Connection) -> None:
-        self.server = server
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.request: Request | None = None
         self.entry: Open | None = None
@@ -129,7 +90,7 @@ class Context:
             self.file_id = self.failed = self._session = self._tree = None
         if not session:
             return
-        user_session = self.server.sessions.get(request.session_id)
+        user_session = self.connection.services.sessions.get(request.session_id)
         if user_session is None:
             raise StatusError.of(NtStatus.USER_SESSION_DELETED)
         self._session = user_session
@@ -166,6 +127,35 @@ class Context:
         negotiated = self.connection.protocol.negotiated
         return negotiated is not None and negotiated.transport_security
 
+    @property
+    def negotiated(self) -> Negotiated:
+        """What was negotiated, as it was by the time of the first request with a session."""
+        negotiated = self.connection.protocol.negotiated
+        assert negotiated is not None
+        return negotiated
+
+    @property
+    def limits(self) -> Limits:
+        """How much one client may hold."""
+        return self.connection.services.limits
+
+    def requester(self) -> Requester:
+        """Return who sends the request."""
+        protocol = self.connection.protocol
+        return Requester(
+            self.session.session.identity,
+            protocol.client_guid,
+            self.negotiated.dialect,
+            leasing=bool(protocol.settings.capabilities & Capabilities.LEASING),
+        )
+
+    def auditor(self) -> FileAuditor | None:
+        """Return who records what the request does to files; None where nobody wants to know."""
+        share, trail = self.tree.share, self.connection.trail
+        if not trail.files or share is None:
+            return None
+        return FileAuditor(trail, self.session.session.identity, share.name)
+
     def enter(self, tree: Tree) -> None:
         """Makes a new tree the one that related requests go on with."""
         self._tree = tree
@@ -187,7 +177,11 @@ class Context:
         request = self.request
         assert request is not None
         if not is_ordinary(request, entry):
-            check(self, request, entry)
+            if entry.recovery.create is not None:
+                # Whatever is done through an open, its CREATE has been answered.
+                self.connection.services.files.create_replays.remove(entry)
+            if self.negotiated.is_smb3:
+                check(request, entry)
         self.entry = entry
         return entry
 
@@ -215,9 +209,7 @@ class Context:
     @property
     def max_size(self) -> int:
         """The largest transact, read or write that was negotiated, in bytes."""
-        negotiated = self.connection.protocol.negotiated
-        assert negotiated is not None
-        return negotiated.max_transact_size
+        return self.negotiated.max_transact_size
 
     async def prepare(self, reason: NotReady) -> None:
         """Have a storage prepare what it was asked for, by its own coroutine or on a thread."""
@@ -227,7 +219,7 @@ class Context:
             await self._run_in_thread(reason.prepare)
 
     async def in_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Runs what may block for long on another thread, of which a user has only some.
+        """Run what may block for long on another thread, of which a user has only some.
 
         Not cancelled with the request: a thread cannot be. What a storage has to prepare is done
         first.
@@ -242,7 +234,7 @@ class Context:
         threads = self.connection.quota.threads
         await threads.acquire()
         loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self.server.threads, function, *arguments)
+        future = loop.run_in_executor(self.connection.services.threads, function, *arguments)
         future.add_done_callback(lambda _: threads.release())
         # A request that was cancelled never hears of a failure, which is no news for the log then.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -250,4 +242,4 @@ class Context:
 
 
 Handler = Callable[["Context", "Request"], Any]
-"""Gives the response body or an `Answer`; for what may block, a coroutine or an `Endless`."""
+"""Gives the response body or an `Reply`; for what may block, a coroutine or an `Endless`."""

@@ -1,15 +1,10 @@
 """The end of serving: clients finish what they are at, and nobody new comes."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from smbquic.server.connection import Connection
-    from smbquic.server.server import Server
+from smbquic.server.connection import Connection
+from smbquic.server.server import STOPPING, Server
 
-REASON = "the server is stopping"
 QUIET = 0.5
 """Seconds without a byte either way after which a connection without open files is idle."""
 QUIET_WITH_OPENS = 2.0
@@ -38,5 +33,5 @@ async def drain(server: Server, seconds: float) -> None:
                 continue
             patience = QUIET_WITH_OPENS if connection.opens else QUIET
             if now - since >= patience and not flow.untaken and not connection.is_working:
-                connection.transport.close(REASON)
+                connection.transport.close(STOPPING)
         await asyncio.sleep(LOOK)

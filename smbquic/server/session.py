@@ -5,28 +5,42 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from math import isinf
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.batches import BATCH, Steps
-from smbquic.server.overload.budget import TREE
+from smbquic.options.limits import Limits
+from smbquic.protocol.session import Session
+from smbquic.server.opens.durable_handles import DurableHandleTable
+from smbquic.server.opens.open import Open
+from smbquic.server.overload.batches import BATCH, BackgroundTasks, Steps
+from smbquic.server.overload.budget import TREE, UserBudget
+from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.security.accounts import Token, token_of
+from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.server.tree import Tree
 from smbquic.storage.partial import is_temporary_name
+from smbquic.transport.base import MessageTransport
 from smbquic.wire.access_mask import AccessMask
-
-if TYPE_CHECKING:
-    from smbquic.protocol.session import Session
-    from smbquic.server.connection import Connection
-    from smbquic.server.opens.open import Open
-    from smbquic.server.overload.budget import UserBudget
-    from smbquic.server.rpc.pipe import Pipe
-    from smbquic.server.server import Server
-    from smbquic.server.tree import Tree
-    from smbquic.wire.message import Message
+from smbquic.wire.message import Message
 
 # A tree id of 0 means "none" and all ones is what related requests inherit.
 _LAST_TREE_ID = 0xFFFF_FFFE
+
+
+class Channel(Protocol):
+    """A connection that a session is bound to."""
+
+    transport: MessageTransport
+
+    def notify(self, session: Session, body: Message) -> bool:
+        """Send what answers no request; False if the connection is closed already."""
+
+    def count_opens(self, change: int) -> None:
+        """Note that a session opened or closed a file."""
+
+    def drop_session(self, session: Session) -> None:
+        """Take no more requests of a session."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,10 +53,11 @@ class UserSession:
     """
 
     session: Session
-    server: Server
+    limits: Limits
+    durables: DurableHandleTable
     memory: UserBudget
     cost: int = 0
-    channels: list[Connection] = field(default_factory=list)
+    channels: list[Channel] = field(default_factory=list)
     trees: dict[int, Tree] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
     pipes: dict[int, Pipe] = field(default_factory=dict)
@@ -67,12 +82,12 @@ class UserSession:
         """Sends the client what answers no request; False if there is no connection for it."""
         return any(connection.notify(self.session, body) for connection in self.channels)
 
-    def join(self, connection: Connection) -> None:
+    def join(self, connection: Channel) -> None:
         """Takes in a connection that the session was bound to."""
         self.channels.append(connection)
         connection.count_opens(len(self.opens))
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: Channel) -> None:
         """Goes on without a connection."""
         self.channels.remove(connection)
         connection.count_opens(-len(self.opens))
@@ -99,7 +114,7 @@ class UserSession:
 
     def connect(self, tree: Tree) -> None:
         """Takes a new tree in; StatusError INSUFFICIENT_RESOURCES if there are too many."""
-        if len(self.trees) >= self.server.limits.trees or not self.memory.has_room(TREE):
+        if len(self.trees) >= self.limits.trees or not self.memory.has_room(TREE):
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         self.memory.change(TREE)
         self.trees[tree.tree_id] = tree
@@ -116,7 +131,7 @@ class UserSession:
     def renew(self) -> None:
         """Begins to count how long the logon is good for. [MS-SMB2] 3.3.6.3"""
         self._stop_counting()
-        seconds = self.server.limits.session_seconds
+        seconds = self.limits.session_seconds
         if not isinf(seconds):
             self.expiry = asyncio.get_running_loop().call_later(seconds, self._expire)
 
@@ -142,13 +157,13 @@ class UserSession:
             while (
                 self._holds(entry)
                 and entry.state.locks.count_of(entry) > BATCH
-                and not (keep and entry.durable)
+                and not (keep and entry.recovery.durable)
             ):
                 entry.state.locks.remove_some(entry, BATCH)
                 yield
             # Somebody else may have closed it between two batches.
             if self._holds(entry):
-                if keep and self.server.durables.keep(entry):
+                if keep and self.durables.keep(entry):
                     entry.detach()
                 else:
                     _abandon(entry)
@@ -162,6 +177,48 @@ class UserSession:
 def _abandon(entry: Open) -> None:
     """Closes what a client has left open; what by its name will never be whole now goes."""
     last = entry.file.name.rpartition("\\")[2]
-    if entry.granted_access & AccessMask.DELETE and is_temporary_name(last):
-        entry.delete_on_close = True
+    if entry.access.granted & AccessMask.DELETE and is_temporary_name(last):
+        entry.mode.delete_on_close = True
     entry.close()
+
+
+class UserSessions(dict[int, UserSession]):
+    """The sessions of a server by id; `background` closes what they have left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.background = BackgroundTasks()
+
+    def end(self, session: Session, *, keep: bool = True) -> asyncio.Task[None] | None:
+        """End a session on all of its connections, and close what it had open.
+
+        With `keep`, its durable opens wait for its owner's return. Returns the task that closes
+        what is left, if there is much; nobody can use the session meanwhile.
+        """
+        user_session = self.pop(session.id, None)
+        if user_session is None:
+            return None
+        for channel in user_session.channels:
+            channel.drop_session(session)
+        return self.background.run(user_session.ending(keep=keep))
+
+    def disconnect_share(self, share: Share) -> int:
+        """End every tree of a share; return how many there were."""
+        trees = [
+            (session, tree)
+            for session in self.values()
+            for tree in session.trees.values()
+            if tree.share is share
+        ]
+        for session, tree in trees:
+            self.background.run(session.disconnecting(tree))
+        return len(trees)
+
+    def count_trees(self) -> dict[str, int]:
+        """Return how many trees there are of each share, by its name."""
+        uses: dict[str, int] = {}
+        for session in self.values():
+            for tree in session.trees.values():
+                name = PIPE_SHARE if tree.share is None else tree.share.name
+                uses[name] = uses.get(name, 0) + 1
+        return uses

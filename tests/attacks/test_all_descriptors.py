@@ -10,7 +10,7 @@ import smbquic
 from smbquic.api.serving import Serving
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server import server
+from smbquic.server.opens import file_table
 from smbquic.server.overload.open_file_budget import PER_OPEN
 
 DESCRIPTORS = 400
@@ -19,7 +19,7 @@ DESCRIPTORS = 400
 @pytest.fixture
 async def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
     """A server that takes itself for a process with few descriptors."""
-    monkeypatch.setattr(server, "descriptor_limit", lambda: DESCRIPTORS)
+    monkeypatch.setattr(file_table, "descriptor_limit", lambda: DESCRIPTORS)
     users = {"alice": "a secret", "mallory": "another"}
     async with smbquic.serve({"data": tmp_path}, users, ["tcp://127.0.0.1:0"]) as serving:
         yield serving
@@ -45,7 +45,7 @@ async def test_a_user_takes_half_of_what_there_is_however_many_connections(
     serving: Serving,
 ) -> None:
     url = serving.listeners[0].replace("tcp://", "smb://{}@") + "/data"
-    budget = serving.server.open_files
+    budget = serving.server.files.budget
     before = descriptors()
     async with AsyncExitStack() as stack:
         opened = 0

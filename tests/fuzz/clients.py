@@ -5,6 +5,7 @@ import contextlib
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,6 @@ from smbquic.errors import SmbError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import DIALECTS, ClientSettings
-from smbquic.server.connection import Connection
 from smbquic.server.server import Server
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.cursor import Buffer
@@ -61,7 +61,7 @@ class _Liar(Server):
 
     async def serve(self, transport: MessageTransport) -> None:
         """See `Server`."""
-        connection = Connection(self, transport)
+        connection = self._accept(transport)
         honest = connection.protocol.respond
 
         def respond(
@@ -86,7 +86,7 @@ class _Liar(Server):
         connection.protocol.respond, connection.protocol.interim = respond, interim
         self.connections[connection] = None
         try:
-            await connection.run()
+            await connection.run(partial(self.dispatcher.handle, connection))
         finally:
             del self.connections[connection]
 

@@ -13,7 +13,7 @@ import smbquic
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import PkiDirectory
-from smbquic.server import drain
+from smbquic.server.server import STOPPING
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
 
 SIZE = 200 << 20
@@ -57,7 +57,7 @@ async def test_clients_finish_and_nobody_new_comes(
             await asyncio.wait_for(draining, 60)
             with pytest.raises(smbquic.ConnectionClosed) as ended:
                 await share.stat("file")
-            assert kind == "tcp" or drain.REASON in str(ended.value)
+            assert kind == "tcp" or STOPPING in str(ended.value)
         assert server.status()["connections"] == 0
     assert (tmp_path / "file").read_bytes() == b"onetwo"
     assert "cut off" not in caplog.text
@@ -88,7 +88,7 @@ async def test_who_is_not_done_is_cut_off_at_the_end(
             await asyncio.wait_for(draining, 60)
             assert server.status()["connections"] == 1
             closing = asyncio.create_task(server.server.close())
-            with pytest.raises(smbquic.ConnectionClosed, match=drain.REASON):
+            with pytest.raises(smbquic.ConnectionClosed, match=STOPPING):
                 await asyncio.wait_for(writing, 60)
             await closing
     assert "1 connections are cut off" in caplog.text
@@ -129,6 +129,6 @@ def test_no_time_is_given_where_none_is_wanted(
 ) -> None:
     with (
         running_server(tmp_path, pki, "--drain-seconds", "0") as server,
-        pytest.raises(smbquic.ConnectionClosed, match=drain.REASON),
+        pytest.raises(smbquic.ConnectionClosed, match=STOPPING),
     ):
         asyncio.run(put(server, source))

@@ -234,7 +234,7 @@ async def test_the_connection_is_lost_at_any_point(serving: Serving) -> None:
                         found = b""
                     assert found in possible, f"chunk {number} in turn {turn}"
                     possible.intersection_update({found})
-    assert len(serving.server.durables) == 1
+    assert len(serving.server.files.durables) == 1
     assert serving.server.failures == 0
 
 

@@ -12,7 +12,7 @@ import smbquic
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
-from smbquic.server.opens.oplocks import HANDLE, NOTHING, READ, WRITE
+from smbquic.server.opens.cache_states import HANDLE, NOTHING, READ, WRITE
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.create_contexts import (

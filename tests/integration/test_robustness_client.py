@@ -16,12 +16,14 @@ import pytest
 
 import smbquic
 from smbquic.api import client as api
+from smbquic.api.serving import Serving
 from smbquic.client import connection as client_connection
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.request import Request
-from smbquic.server.commands import COMMANDS
-from smbquic.server.context import Answer, Context
+from smbquic.server.commands import Entry
+from smbquic.server.context import Context
+from smbquic.server.outcome import Reply
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
 from smbquic.wire.create import CreateResponse
@@ -36,6 +38,8 @@ from smbquic.wire.read import ReadResponse
 CONTENT = random.Random(12).randbytes(100_000)
 TREE = {"file": CONTENT, "folder/a": b"aaa", "folder/b": b"b" * 5000}
 PATIENCE = 60.0
+
+Commands = dict[int, Entry]
 
 
 @pytest.fixture
@@ -66,7 +70,9 @@ def target(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["tcp", "quic"])
-async def url(request: pytest.FixtureRequest, root: Path, pki: PkiDirectory) -> AsyncIterator[str]:
+async def serving(
+    request: pytest.FixtureRequest, root: Path, pki: PkiDirectory
+) -> AsyncIterator[Serving]:
     """A server that is honest as long as nobody meddles with its handlers."""
     async with smbquic.serve(
         {"data": root},
@@ -75,9 +81,21 @@ async def url(request: pytest.FixtureRequest, root: Path, pki: PkiDirectory) -> 
         certificate=pki.server.certificate,
         key=pki.server.key,
     ) as serving:
-        port = serving.listeners[0].rpartition(":")[2]
-        scheme = {"quic": "smb+quic", "tcp": "smb"}[request.param]
-        yield f"{scheme}://alice@localhost:{port}/data"
+        yield serving
+
+
+@pytest.fixture
+def url(serving: Serving) -> str:
+    """The share of the server."""
+    kind, _, port = serving.listeners[0].partition("://127.0.0.1:")
+    scheme = {"quic": "smb+quic", "tcp": "smb"}[kind]
+    return f"{scheme}://alice@localhost:{port}/data"
+
+
+@pytest.fixture
+def commands(serving: Serving) -> Commands:
+    """The handlers of the server."""
+    return serving.server.dispatcher.commands
 
 
 async def use(url: str, ca: Path, target: Path, *, timeout: float = 1.0) -> None:  # noqa: ASYNC109
@@ -258,12 +276,10 @@ class Lie(Message):
         return self.body
 
 
-def meddle(
-    monkeypatch: pytest.MonkeyPatch, command: Command, make: Callable[[Handle], Handle]
-) -> None:
+def meddle(commands: Commands, command: Command, make: Callable[[Handle], Handle]) -> None:
     """Put something in the place of a command's handler."""
-    entry = COMMANDS[command]
-    monkeypatch.setitem(COMMANDS, command, entry._replace(handle=make(entry.handle)))
+    entry = commands[command]
+    commands[command] = entry._replace(handle=make(entry.handle))
 
 
 MEDDLED = [
@@ -288,7 +304,7 @@ async def test_malformed_bodies(
     url: str,
     pki: PkiDirectory,
     target: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    commands: Commands,
     command: Command,
     seed: int,
 ) -> None:
@@ -308,7 +324,7 @@ async def test_malformed_bodies(
         return spoiled(await work)
 
     meddle(
-        monkeypatch,
+        commands,
         command,
         lambda handle: lambda context, request: spoiled(handle(context, request)),
     )
@@ -337,7 +353,7 @@ async def test_listed_names_that_lead_elsewhere(
     pki: PkiDirectory,
     root: Path,
     target: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    commands: Commands,
     name: str,
     attributes: FileAttributes,
 ) -> None:
@@ -350,7 +366,7 @@ async def test_listed_names_that_lead_elsewhere(
         def list_once(context: Context, request: Request) -> Any:
             file_id = context.open(request.body.file_id).file_id
             if file_id in told:
-                return Answer(NtStatus.NO_MORE_FILES, Lie(struct.pack("<HHII", 9, 0, 0, 0)))
+                return Reply(Lie(struct.pack("<HHII", 9, 0, 0, 0)), NtStatus.NO_MORE_FILES)
             told.add(file_id)
             return QueryDirectoryResponse(encode_entry(request.body.file_information_class, entry))
 
@@ -364,8 +380,8 @@ async def test_listed_names_that_lead_elsewhere(
 
         return create
 
-    meddle(monkeypatch, Command.QUERY_DIRECTORY, listing)
-    meddle(monkeypatch, Command.CREATE, creating)
+    meddle(commands, Command.QUERY_DIRECTORY, listing)
+    meddle(commands, Command.CREATE, creating)
 
     async def work() -> None:
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
@@ -381,7 +397,7 @@ async def test_listed_names_that_lead_elsewhere(
 
 @pytest.mark.parametrize("url", ["tcp"], indirect=True)
 async def test_a_folder_that_contains_itself_for_ever(
-    url: str, pki: PkiDirectory, target: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, pki: PkiDirectory, target: Path, commands: Commands
 ) -> None:
     entry = DirectoryEntry("a" * 200, file_attributes=FileAttributes.DIRECTORY)
 
@@ -408,14 +424,14 @@ async def test_a_folder_that_contains_itself_for_ever(
             seen += 1
             file_id = context.open(request.body.file_id).file_id
             if file_id in told:
-                return Answer(NtStatus.NO_MORE_FILES, Lie(struct.pack("<HHII", 9, 0, 0, 0)))
+                return Reply(Lie(struct.pack("<HHII", 9, 0, 0, 0)), NtStatus.NO_MORE_FILES)
             told.add(file_id)
             return lie(context, request)
 
         return list_once
 
-    meddle(monkeypatch, Command.QUERY_DIRECTORY, listing_once)
-    meddle(monkeypatch, Command.CREATE, creating)
+    meddle(commands, Command.QUERY_DIRECTORY, listing_once)
+    meddle(commands, Command.CREATE, creating)
     async with asyncio.timeout(PATIENCE):
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
             result = await share.get_tree("", target)
@@ -441,7 +457,7 @@ async def test_files_that_are_not_as_the_server_says(
     url: str,
     pki: PkiDirectory,
     target: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    commands: Commands,
     size: int,
     answers: list[bytes],
 ) -> None:
@@ -469,9 +485,9 @@ async def test_files_that_are_not_as_the_server_says(
         standard = struct.pack("<qqIBBH", size, size, 1, 0, 0, 0)
         return lambda context, request: QueryDirectoryResponse(standard)
 
-    meddle(monkeypatch, Command.CREATE, creating)
-    meddle(monkeypatch, Command.READ, reading)
-    meddle(monkeypatch, Command.QUERY_INFO, querying)
+    meddle(commands, Command.CREATE, creating)
+    meddle(commands, Command.READ, reading)
+    meddle(commands, Command.QUERY_INFO, querying)
 
     async def work(whole: bool) -> None:
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from smbquic.client.window import each
 from smbquic.ntstatus import NtStatus
-from smbquic.server.opens.oplocks import HANDLE, READ, WRITE
+from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.wire.create_contexts import DurableHandleReconnectV2, DurableHandleRequestV2, LeaseV2
 from smbquic.wire.file_id import FileId
 from smbquic.wire.write import WriteRequest

@@ -5,17 +5,19 @@ import asyncio
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.context import Answer, Context, Endless
+from smbquic.server.context import Context
+from smbquic.server.notify.notifier import Notifier
 from smbquic.server.notify.watch import Watch
 from smbquic.server.opens.open import Open
+from smbquic.server.outcome import Endless, Reply
 from smbquic.server.overload.budget import WATCH
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, ChangeNotifyResponse
 
-Result = ChangeNotifyResponse | Answer
+Result = ChangeNotifyResponse | Reply
 
 
-def handle(context: Context, request: Request) -> Result | Endless:
+def handle(context: Context, request: Request, *, notifier: Notifier) -> Result | Endless:
     """Tells what has happened since the last time, or waits for something to happen.
 
     What the first request on an open asks for holds for all that follow.
@@ -27,19 +29,18 @@ def handle(context: Context, request: Request) -> Result | Endless:
     entry.require(AccessMask.FILE_LIST_DIRECTORY)
     if entry.state.delete_pending:
         raise StatusError(NtStatus.DELETE_PENDING, "CHANGE_NOTIFY")
-    watch = entry.watch
+    watch = entry.tracking.watch
     if watch is None:
-        watch = _begin(context, entry, body)
+        watch = _begin(context, entry, body, notifier)
     size = body.output_buffer_length
     return watch.take(size) or Endless(_until_told(entry, size))
 
 
-def _begin(context: Context, entry: Open, body: ChangeNotifyRequest) -> Watch:
-    connection, notifier = context.connection, context.server.notifier
-    most = context.server.limits.watches
+def _begin(context: Context, entry: Open, body: ChangeNotifyRequest, notifier: Notifier) -> Watch:
+    connection, most = context.connection, context.limits.watches
     if connection.watches >= most or not entry.memory.has_room(WATCH):
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CHANGE_NOTIFY")
-    watch = entry.watch = notifier.watch(
+    watch = entry.tracking.watch = notifier.watch(
         entry,
         body.completion_filter,
         body.output_buffer_length,
@@ -51,7 +52,7 @@ def _begin(context: Context, entry: Open, body: ChangeNotifyRequest) -> Watch:
     def end() -> None:
         connection.watches -= 1
         entry.memory.change(-WATCH)
-        entry.watch = None
+        entry.tracking.watch = None
         notifier.unwatch(entry, watch)
         watch.end(NtStatus.NOTIFY_CLEANUP)
         watch.forget()
@@ -63,7 +64,7 @@ def _begin(context: Context, entry: Open, body: ChangeNotifyRequest) -> Watch:
 async def _until_told(entry: Open, size: int) -> Result:
     # Only now, as who is cancelled before this runs must not be waiting; but then anything may
     # have happened since.
-    watch = entry.watch
+    watch = entry.tracking.watch
     if watch is None:
         raise StatusError(NtStatus.NOTIFY_CLEANUP, "CHANGE_NOTIFY")
     if entry.state.delete_pending:

@@ -1,6 +1,6 @@
 """IOCTL: whatever has no command of its own. [MS-SMB2] 3.3.5.15"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any
 
@@ -11,7 +11,9 @@ from smbquic.server.context import Context
 from smbquic.server.handlers import pipe
 from smbquic.server.handlers.fsctl import reparse_points, server_side_copy, sparse
 from smbquic.server.handlers.fsctl.network_interfaces import reachable, system_interfaces
+from smbquic.server.notify.notifier import Notifier
 from smbquic.server.opens.open import Open
+from smbquic.server.rpc.services import PipeServices
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
@@ -28,11 +30,18 @@ from smbquic.wire.negotiate import Capabilities
 _OBJECT_ID = Struct("<QQ16x16x16x")
 _SNAPSHOTS_SIZE = 16
 
-Unbound = Callable[[Context, IoctlRequest], IoctlResponse]
-Bound = Callable[[Context, Open, IoctlRequest], Any]
+Query = Callable[[Context, Open, IoctlRequest], Any]
+Change = Callable[[Context, Open, IoctlRequest, Notifier], Any]
 
 
-def handle(context: Context, request: Request) -> Any:
+def handle(
+    context: Context,
+    request: Request,
+    *,
+    notifier: Notifier,
+    pipes: PipeServices,
+    listeners: Sequence[str],
+) -> Any:
     """Does the control codes that are known here."""
     body: IoctlRequest = request.body
     if body.flags != IoctlFlags.IS_FSCTL:
@@ -40,18 +49,34 @@ def handle(context: Context, request: Request) -> Any:
     longest = max(len(body.input), body.max_input_response, body.max_output_response)
     if longest > context.max_size:
         raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
-    unbound = _UNBOUND.get(body.ctl_code)
-    if unbound is not None:
+    if body.ctl_code in _UNBOUND:
         if body.file_id != FileId.RELATED:
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
-        return unbound(context, body)
+        return _handle_unbound(context, body, pipes, listeners)
     if context.tree.share is None:
         return pipe.control(context, body)
     entry = context.open(body.file_id)
-    bound = _BOUND.get(body.ctl_code)
-    if bound is None:
+    change = _CHANGES.get(body.ctl_code)
+    if change is not None:
+        return change(context, entry, body, notifier)
+    query = _QUERIES.get(body.ctl_code)
+    if query is None:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
-    return bound(context, entry, body)
+    return query(context, entry, body)
+
+
+def _handle_unbound(
+    context: Context, body: IoctlRequest, pipes: PipeServices, listeners: Sequence[str]
+) -> IoctlResponse:
+    """Do a control code that goes without an open file."""
+    if body.ctl_code == Fsctl.VALIDATE_NEGOTIATE_INFO:
+        return _validate_negotiate(context, body)
+    if body.ctl_code == Fsctl.QUERY_NETWORK_INTERFACE_INFO:
+        return _network_interfaces(context, body, listeners)
+    if body.ctl_code == Fsctl.PIPE_WAIT:
+        return pipe.wait(context, body, pipes)
+    # There is no DFS namespace.
+    raise StatusError(NtStatus.NOT_FOUND, "IOCTL")
 
 
 def _validate_negotiate(context: Context, body: IoctlRequest) -> IoctlResponse:
@@ -91,14 +116,16 @@ def _snapshots(context: Context, entry: Open, body: IoctlRequest) -> IoctlRespon
     return IoctlResponse(body.ctl_code, entry.file_id, b"", array)
 
 
-def _network_interfaces(context: Context, body: IoctlRequest) -> IoctlResponse:
+def _network_interfaces(
+    context: Context, body: IoctlRequest, listeners: Sequence[str]
+) -> IoctlResponse:
     """Where else a client that knows several channels can connect. [MS-SMB2] 3.3.5.15.11"""
-    connection, server = context.connection, context.server
+    connection = context.connection
     peer = connection.transport.peer
     response = connection.protocol.response
     found = []
     if response is not None and response.capabilities & Capabilities.MULTI_CHANNEL:
-        found = reachable(server.listeners, peer.kind, peer.local[0], system_interfaces())
+        found = reachable(listeners, peer.kind, peer.local[0], system_interfaces())
     if not found:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
     output = encode_network_interfaces(found)
@@ -107,31 +134,30 @@ def _network_interfaces(context: Context, body: IoctlRequest) -> IoctlResponse:
     return IoctlResponse(body.ctl_code, body.file_id, b"", output)
 
 
-def _refuse(status: NtStatus) -> Unbound:
-    def refuse(context: Context, body: IoctlRequest) -> IoctlResponse:
-        raise StatusError(status, "IOCTL")
-
-    return refuse
-
-
-_UNBOUND: dict[int, Unbound] = {
-    Fsctl.VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
-    Fsctl.QUERY_NETWORK_INTERFACE_INFO: _network_interfaces,
-    Fsctl.DFS_GET_REFERRALS: _refuse(NtStatus.NOT_FOUND),
-    Fsctl.DFS_GET_REFERRALS_EX: _refuse(NtStatus.NOT_FOUND),
-    Fsctl.PIPE_WAIT: pipe.wait,
-}
+_UNBOUND = frozenset(
+    {
+        Fsctl.VALIDATE_NEGOTIATE_INFO,
+        Fsctl.QUERY_NETWORK_INTERFACE_INFO,
+        Fsctl.DFS_GET_REFERRALS,
+        Fsctl.DFS_GET_REFERRALS_EX,
+        Fsctl.PIPE_WAIT,
+    }
+)
 """The control codes that go without an open file."""
 
-_BOUND: dict[int, Bound] = {
-    Fsctl.SRV_REQUEST_RESUME_KEY: server_side_copy.resume_key,
+_CHANGES: dict[int, Change] = {
     Fsctl.SRV_COPYCHUNK: server_side_copy.copy_chunks,
     Fsctl.SRV_COPYCHUNK_WRITE: server_side_copy.copy_chunks,
     Fsctl.DUPLICATE_EXTENTS_TO_FILE: server_side_copy.duplicate_extents,
     Fsctl.SET_SPARSE: sparse.set_sparse,
     Fsctl.SET_ZERO_DATA: sparse.set_zero_data,
-    Fsctl.QUERY_ALLOCATED_RANGES: sparse.query_allocated_ranges,
     Fsctl.FILE_LEVEL_TRIM: sparse.trim,
+}
+"""The control codes that change an open file, which those are told who watch its folder."""
+
+_QUERIES: dict[int, Query] = {
+    Fsctl.SRV_REQUEST_RESUME_KEY: server_side_copy.resume_key,
+    Fsctl.QUERY_ALLOCATED_RANGES: sparse.query_allocated_ranges,
     Fsctl.CREATE_OR_GET_OBJECT_ID: _object_id,
     Fsctl.GET_OBJECT_ID: _object_id,
     Fsctl.GET_COMPRESSION: _get_compression,
@@ -141,4 +167,4 @@ _BOUND: dict[int, Bound] = {
     Fsctl.SET_REPARSE_POINT: reparse_points.set_reparse_point,
     Fsctl.DELETE_REPARSE_POINT: reparse_points.delete_reparse_point,
 }
-"""Those that are about one."""
+"""The other control codes that are about one."""

@@ -6,14 +6,17 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.context import Context, Endless
+from smbquic.server.context import Context
+from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.channel_sequence import LockSequence
 from smbquic.server.opens.locks import ByteRange
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import BreakCause
+from smbquic.server.opens.oplocks import break_others
+from smbquic.server.outcome import Endless
 from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.server.security import access
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
+from smbquic.wire.negotiate import Capabilities, Dialect
 
 _SHARED = int(LockFlags.SHARED_LOCK)
 _EXCLUSIVE = int(LockFlags.EXCLUSIVE_LOCK)
@@ -33,23 +36,33 @@ def handle(
     if entry.is_directory or not body.locks:
         raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
     entry.require_any(access.READS_DATA | access.MODIFIES_DATA)
-    sequence = LockSequence(context, entry, body.lock_sequence)
+    sequence = LockSequence(entry, body.lock_sequence, counts=_counts(context, entry))
     if sequence.is_done():
         return _RESPONSE
     if body.locks[0].flags == _UNLOCK:
         return in_batches(_unlocking(entry, body.locks, sequence), _RESPONSE)
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
-    most = context.server.limits.locks
+    most = context.limits.locks
     if entry.state.locks.count_of(entry) + len(ranges) > most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
-    entry.break_grants(BreakCause.CHANGE)
+    break_others(entry, BreakCause.CHANGE)
     try:
         return in_batches(_locking(entry, ranges, sequence, most), _RESPONSE)
     except StatusError as error:
         if waits and error.status is NtStatus.LOCK_NOT_GRANTED:
             return Endless(_wait(entry, ranges[0], sequence, most))
         raise
+
+
+def _counts(context: Context, entry: Open) -> bool:
+    """Whether the client counts its LOCK requests. [MS-SMB2] 3.3.5.14"""
+    protocol = context.connection.protocol
+    if protocol.response is None or protocol.dialect == Dialect.SMB_2_0_2:
+        return False
+    if entry.recovery.durable is not None:
+        return True
+    return bool(protocol.response.capabilities & Capabilities.MULTI_CHANNEL)
 
 
 def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most: int) -> Steps:

@@ -4,7 +4,9 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
-from smbquic.server.opens.oplocks import NOTHING, READ, WRITE, Oplock
+from smbquic.server.opens.cache_states import NOTHING, READ, WRITE
+from smbquic.server.opens.leases import LeaseTable
+from smbquic.server.opens.oplocks import Oplock
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.oplock_break import (
     LeaseBreakAcknowledgment,
@@ -20,11 +22,13 @@ _LEVELS: dict[int, int] = {
 }
 
 
-def handle(context: Context, request: Request) -> OplockBreakResponse | LeaseBreakResponse:
+def handle(
+    context: Context, request: Request, *, leases: LeaseTable
+) -> OplockBreakResponse | LeaseBreakResponse:
     """Takes note, and lets those go on who were waiting for it."""
     if isinstance(request.body, OplockBreakAcknowledgment):
         return _oplock(context, request.body)
-    return _lease(context, request.body)
+    return _lease(context, request.body, leases)
 
 
 def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakResponse:
@@ -52,10 +56,12 @@ def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakRes
     return OplockBreakResponse(level, entry.file_id)
 
 
-def _lease(context: Context, body: LeaseBreakAcknowledgment) -> LeaseBreakResponse:
+def _lease(
+    context: Context, body: LeaseBreakAcknowledgment, leases: LeaseTable
+) -> LeaseBreakResponse:
     """[MS-SMB2] 3.3.5.22.2"""
     client_guid, owner = context.connection.protocol.client_guid, context.session.session.identity
-    lease = context.server.leases.get(client_guid, body.lease_key, owner)
+    lease = leases.get(client_guid, body.lease_key, owner)
     if lease is None:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "OPLOCK_BREAK")
     if lease.breaking is None:

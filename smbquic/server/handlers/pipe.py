@@ -7,11 +7,13 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.context import Answer, Context, Endless
+from smbquic.server.context import Context
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.outcome import Endless, Reply
 from smbquic.server.overload.batches import in_batches
 from smbquic.server.overload.budget import PIPE
-from smbquic.server.rpc import services
 from smbquic.server.rpc.pipe import Pipe
+from smbquic.server.rpc.services import PipeServices
 from smbquic.server.security import access
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest, CloseResponse
@@ -41,12 +43,12 @@ _UNLIMITED = 0xFFFF_FFFF
 _PEEK_SIZE = 16
 
 
-def require_pipes(context: Context, command: str) -> None:
+def require_pipes(context: Context, pipes: PipeServices, command: str) -> None:
     """StatusError ACCESS_DENIED over QUIC, unless the server was told otherwise.
 
     Strangers on the internet are not to look for shares. [MS-SMB2] 3.3.5.9
     """
-    if not context.server.allows_pipes(context.connection.transport.peer):
+    if not pipes.allows(context.connection.transport.peer):
         _log.info(
             "%s: named pipes, such as the list of shares, are refused over QUIC;"
             " pipes_over_quic allows them",
@@ -55,26 +57,28 @@ def require_pipes(context: Context, command: str) -> None:
         raise StatusError(NtStatus.ACCESS_DENIED, command)
 
 
-def create(context: Context, request: Request) -> CreateResponse:
+def create(
+    context: Context, request: Request, *, pipes: PipeServices, files: FileTable
+) -> CreateResponse:
     """Opens a pipe, with a service of its own at the other end."""
     body: CreateRequest = request.body
     # Whatever comes of it, this is what related requests are about.
     context.file_id = None
-    require_pipes(context, "CREATE")
-    session, server = context.session, context.server
+    require_pipes(context, pipes, "CREATE")
+    session, limits = context.session, context.limits
     granted = access.map_generic(body.desired_access)
     if granted & AccessMask.MAXIMUM_ALLOWED:
         granted |= int(access.ALL)
     if not granted & access.ALL:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", body.name)
-    association = services.associate(server, body.name)
+    association = pipes.associate(body.name)
     if association is None:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", body.name)
-    if len(session.pipes) >= server.limits.pipes or not session.memory.has_room(PIPE):
+    if len(session.pipes) >= limits.pipes or not session.memory.has_room(PIPE):
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CREATE", body.name)
-    quota = server.limits.pipe_bytes
+    quota = limits.pipe_bytes
     pipe = Pipe(
-        server.next_file_id(), context.tree, body.name, association, granted, quota, session.memory
+        files.next_file_id(), context.tree, body.name, association, granted, quota, session.memory
     )
     session.pipes[pipe.file_id.volatile] = pipe
     context.file_id = pipe.file_id
@@ -111,7 +115,7 @@ def write(context: Context, request: Request) -> WriteResponse | Coroutine[Any, 
     return in_batches(pipe.write(body.data), WriteResponse(len(body.data)))
 
 
-def read(context: Context, request: Request) -> ReadResponse | Answer | Endless:
+def read(context: Context, request: Request) -> ReadResponse | Reply | Endless:
     """Reads what the service has answered, or waits for it."""
     body: ReadRequest = request.body
     pipe = context.pipe(body.file_id)
@@ -124,13 +128,13 @@ def read(context: Context, request: Request) -> ReadResponse | Answer | Endless:
     return _read(*found)
 
 
-async def _read_later(pipe: Pipe, length: int) -> ReadResponse | Answer:
+async def _read_later(pipe: Pipe, length: int) -> ReadResponse | Reply:
     return _read(*await pipe.read_later(length))
 
 
-def _read(data: memoryview, more: bool) -> ReadResponse | Answer:
+def _read(data: memoryview, more: bool) -> ReadResponse | Reply:
     response = ReadResponse(data)
-    return Answer(NtStatus.BUFFER_OVERFLOW, response) if more else response
+    return Reply(response, NtStatus.BUFFER_OVERFLOW) if more else response
 
 
 def flush(context: Context, request: Request) -> FlushResponse:
@@ -140,15 +144,15 @@ def flush(context: Context, request: Request) -> FlushResponse:
     return FlushResponse()
 
 
-def wait(context: Context, body: IoctlRequest) -> IoctlResponse:
+def wait(context: Context, body: IoctlRequest, pipes: PipeServices) -> IoctlResponse:
     """Every pipe takes another client at any time."""
-    require_pipes(context, "IOCTL")
-    if services.associate(context.server, PipeWaitRequest.decode(body.input).name) is None:
+    require_pipes(context, pipes, "IOCTL")
+    if pipes.associate(PipeWaitRequest.decode(body.input).name) is None:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "IOCTL")
     return IoctlResponse(body.ctl_code, body.file_id)
 
 
-def control(context: Context, body: IoctlRequest) -> IoctlResponse | Answer | Endless:
+def control(context: Context, body: IoctlRequest) -> IoctlResponse | Reply | Endless:
     """The control codes of an open pipe."""
     pipe = context.pipe(body.file_id)
     if body.ctl_code == Fsctl.PIPE_TRANSCEIVE:
@@ -159,7 +163,7 @@ def control(context: Context, body: IoctlRequest) -> IoctlResponse | Answer | En
     raise StatusError(NtStatus.FS_DRIVER_REQUIRED, "IOCTL")
 
 
-def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer | Endless:
+def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Reply | Endless:
     """Writes a message and reads the answer."""
     pipe.require(_READ | _WRITE)
     if pipe.read_mode != PipeMode.MESSAGE:
@@ -176,18 +180,18 @@ def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer | Endl
 
 async def _transceive_later(
     pipe: Pipe, body: IoctlRequest, written: Awaitable[None] | None
-) -> IoctlResponse | Answer:
+) -> IoctlResponse | Reply:
     if written is not None:
         await written
     return _output(pipe, body, *await pipe.read_later(body.max_output_response))
 
 
-def _output(pipe: Pipe, body: IoctlRequest, data: memoryview, more: bool) -> IoctlResponse | Answer:
+def _output(pipe: Pipe, body: IoctlRequest, data: memoryview, more: bool) -> IoctlResponse | Reply:
     response = IoctlResponse(body.ctl_code, pipe.file_id, b"", data)
-    return Answer(NtStatus.BUFFER_OVERFLOW, response) if more else response
+    return Reply(response, NtStatus.BUFFER_OVERFLOW) if more else response
 
 
-def _peek(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Answer:
+def _peek(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Reply:
     """What could be read, without reading it."""
     pipe.require(_READ)
     room = body.max_output_response - _PEEK_SIZE

@@ -15,9 +15,10 @@ from typing import Any
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.context import Answer, Context
+from smbquic.server.context import Context
 from smbquic.server.handlers.fsctl.reparse_points import tag_of
 from smbquic.server.opens.open import Open
+from smbquic.server.outcome import Reply
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
 from smbquic.storage import FileStat, NameInvalid, NotReady, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
@@ -45,7 +46,7 @@ What an entry costs depends on the expression and the name: a microsecond, or ha
 # comes after it does no harm then.
 _LEAST = 3
 
-_Response = QueryDirectoryResponse | Answer
+_Response = QueryDirectoryResponse | Reply
 
 
 @dataclass(slots=True, eq=False)
@@ -163,7 +164,7 @@ class Listing:
                 NtStatus.NO_MORE_FILES if was_asked else NtStatus.NO_SUCH_FILE, "QUERY_DIRECTORY"
             )
         response = QueryDirectoryResponse(bytes(self._data))
-        return Answer(NtStatus.BUFFER_OVERFLOW, response) if self._overflow else response
+        return Reply(response, NtStatus.BUFFER_OVERFLOW) if self._overflow else response
 
 
 def handle(context: Context, request: Request) -> _Response | Coroutine[Any, Any, _Response]:
@@ -186,7 +187,7 @@ def handle(context: Context, request: Request) -> _Response | Coroutine[Any, Any
         complete = listing.fill()
     except NotReady:
         # A generator that has raised gives nothing more.
-        entry.search = None
+        entry.enumeration.search = None
         raise
     return listing.response() if complete else _go_on(listing)
 
@@ -204,11 +205,11 @@ async def _go_on(listing: Listing) -> _Response:
 
 def _search(context: Context, entry: Open, body: QueryDirectoryRequest) -> Search:
     """The search to go on with, or a new one if there is none or the client wants that."""
-    search: Search | None = entry.search
+    search: Search | None = entry.enumeration.search
     if search is not None and not body.flags & _RESTART:
         return search
     pattern = body.file_name or (search.pattern if search is not None else "*")
     if not is_valid(pattern):
         raise StatusError.of(NtStatus.OBJECT_NAME_INVALID, "QUERY_DIRECTORY", pattern)
-    entry.search = search = Search.begin(context.tree.storage, entry.file, pattern)
+    entry.enumeration.search = search = Search.begin(context.tree.storage, entry.file, pattern)
     return search

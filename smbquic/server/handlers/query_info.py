@@ -7,12 +7,14 @@ from typing import NamedTuple
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.context import Answer, Context
+from smbquic.server.context import Context
 from smbquic.server.handlers.fsctl.reparse_points import tag_of
 from smbquic.server.handlers.volume_information import VOLUME_CLASSES
 from smbquic.server.opens.extended_attributes import decode_names, encode_eas
 from smbquic.server.opens.open import Open
+from smbquic.server.outcome import Reply
 from smbquic.server.security import security_descriptors
+from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.storage import FileStat
 from smbquic.storage.extended_attributes import size as ea_size
 from smbquic.wire.access_mask import AccessMask
@@ -73,10 +75,10 @@ _NEEDED_SIZE = Struct("<I")
 _RESTART = int(QueryInfoFlags.SL_RESTART_SCAN)
 _EA_ALIGNMENT = 4
 
-_Response = QueryInfoResponse | Answer
+_Response = QueryInfoResponse | Reply
 
 
-def handle(context: Context, request: Request) -> _Response:
+def handle(context: Context, request: Request, *, descriptors: Descriptors) -> _Response:
     """Tells what is asked for, as far as the open may know it."""
     body: QueryInfoRequest = request.body
     entry = context.open(body.file_id)
@@ -91,7 +93,7 @@ def handle(context: Context, request: Request) -> _Response:
     if body.info_type == InfoType.FILESYSTEM:
         return _volume(context, body.file_info_class, room)
     if body.info_type == InfoType.SECURITY:
-        return _security(context, entry, body.additional_information, room)
+        return _security(descriptors, entry, body.additional_information, room)
     if body.info_type == InfoType.QUOTA:
         raise _refusal(NtStatus.NOT_SUPPORTED)
     raise _refusal(NtStatus.INVALID_PARAMETER)
@@ -108,7 +110,7 @@ def _file(context: Context, entry: Open, information_class: int, room: int) -> _
     data = kind.build(context, entry)
     if len(data) > room and information_class == _Class.FileStreamInformation:
         # A list that is cut short somewhere would be misread.
-        return Answer(NtStatus.BUFFER_OVERFLOW, QueryInfoResponse(b""))
+        return Reply(QueryInfoResponse(b""), NtStatus.BUFFER_OVERFLOW)
     return _fitting(data, room)
 
 
@@ -126,7 +128,7 @@ def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> _Respo
         attributes = [found.get(name.lower(), (name, b"")) for name in names]
         start = 0
     else:
-        start = 0 if restart else entry.next_ea
+        start = 0 if restart else entry.enumeration.next_ea
     if not attributes:
         raise _refusal(NtStatus.NO_EAS_ON_FILE)
     if start >= len(attributes):
@@ -141,10 +143,10 @@ def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> _Respo
     if not chosen:
         raise _refusal(NtStatus.BUFFER_TOO_SMALL)
     if names is None:
-        entry.next_ea = start + len(chosen)
+        entry.enumeration.next_ea = start + len(chosen)
     response = QueryInfoResponse(encode_full_eas(chosen))
     if start + len(chosen) < len(attributes):
-        return Answer(NtStatus.BUFFER_OVERFLOW, response)
+        return Reply(response, NtStatus.BUFFER_OVERFLOW)
     return response
 
 
@@ -158,13 +160,13 @@ def _volume(context: Context, information_class: int, room: int) -> _Response:
     return _fitting(kind.build(context, context.tree.storage.volume()), room)
 
 
-def _security(context: Context, entry: Open, information: int, room: int) -> _Response:
+def _security(descriptors: Descriptors, entry: Open, information: int, room: int) -> _Response:
     """A descriptor comes whole or not at all."""
     if information & _READABLE:
         entry.require(_READ_CONTROL)
     if information & _SACL:
         entry.require(_SYSTEM_SECURITY)
-    shown = context.server.descriptors.shown(context.tree.storage, entry.file)
+    shown = descriptors.shown(entry.storage, entry.file)
     descriptor = security_descriptors.select(shown, information).encode()
     if len(descriptor) > room:
         raise StatusError(
@@ -177,7 +179,7 @@ def _fitting(data: bytes, room: int) -> _Response:
     """What has a name at its end may have that cut short; everything else fits."""
     if len(data) <= room:
         return QueryInfoResponse(data)
-    return Answer(NtStatus.BUFFER_OVERFLOW, QueryInfoResponse(data[: room & ~1]))
+    return Reply(QueryInfoResponse(data[: room & ~1]), NtStatus.BUFFER_OVERFLOW)
 
 
 def _refusal(status: NtStatus) -> StatusError:
@@ -227,15 +229,15 @@ def _ea(context: Context, entry: Open) -> bytes:
 
 
 def _access(context: Context, entry: Open) -> bytes:
-    return AccessInformation(entry.granted_access).encode()
+    return AccessInformation(entry.access.granted).encode()
 
 
 def _position(context: Context, entry: Open) -> bytes:
-    return PositionInformation(entry.position).encode()
+    return PositionInformation(entry.mode.position).encode()
 
 
 def _mode(context: Context, entry: Open) -> bytes:
-    return ModeInformation(entry.create_options & MODE).encode()
+    return ModeInformation(entry.mode.options & MODE).encode()
 
 
 def _alignment(context: Context, entry: Open) -> bytes:
@@ -249,9 +251,9 @@ def _all(context: Context, entry: Open) -> bytes:
         _standard_of(entry, stat),
         InternalInformation(stat.file_id),
         EaInformation(ea_size(entry.file.extended_attributes())),
-        AccessInformation(entry.granted_access),
-        PositionInformation(entry.position),
-        ModeInformation(entry.create_options & MODE),
+        AccessInformation(entry.access.granted),
+        PositionInformation(entry.mode.position),
+        ModeInformation(entry.mode.options & MODE),
         AlignmentInformation(0),
         _name_of(entry),
     ).encode()
@@ -299,22 +301,16 @@ def _alternate_name(context: Context, entry: Open) -> bytes:
 
 
 def _normalized_name(context: Context, entry: Open) -> bytes:
-    if _dialect(context) < Dialect.SMB_3_1_1:
+    if context.negotiated.dialect < Dialect.SMB_3_1_1:
         raise _refusal(NtStatus.NOT_SUPPORTED)
     return NameInformation(entry.file.name).encode()
 
 
 def _id(context: Context, entry: Open) -> bytes:
-    if _dialect(context) < Dialect.SMB_3_0:
+    if context.negotiated.dialect < Dialect.SMB_3_0:
         raise _refusal(NtStatus.NOT_SUPPORTED)
     serial = context.tree.storage.volume().serial
     return IdInformation(serial, entry.file.stat().file_id).encode()
-
-
-def _dialect(context: Context) -> Dialect:
-    negotiated = context.connection.protocol.negotiated
-    assert negotiated is not None
-    return negotiated.dialect
 
 
 class _FileClass(NamedTuple):

@@ -56,5 +56,5 @@ def _response(entry: Open, body: ReadRequest, data: Buffer) -> ReadResponse:
     size = len(data)
     if size < body.minimum_count or (body.length and not size):
         raise StatusError(NtStatus.END_OF_FILE, "READ")
-    entry.position = body.offset + size
+    entry.mode.position = body.offset + size
     return ReadResponse(data)

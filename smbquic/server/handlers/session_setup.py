@@ -9,7 +9,8 @@ from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event
 from smbquic.protocol.request import Request
-from smbquic.server.context import Answer, Context
+from smbquic.server.context import Context
+from smbquic.server.outcome import Reply
 from smbquic.server.overload.batches import after
 from smbquic.transport.serving import Refusal
 from smbquic.wire.session_setup import SessionSetupResponse
@@ -19,7 +20,7 @@ UNAUTHENTICATED_SESSIONS = 4
 
 _log = logging.getLogger(__name__)
 
-Result = SessionSetupResponse | Answer
+Result = SessionSetupResponse | Reply
 
 
 def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, Result]:
@@ -45,10 +46,10 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
 
 
 def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Result]:
-    connection, server = context.connection, context.server
+    connection, services = context.connection, context.connection.services
     protocol = connection.protocol
-    most = server.limits.sessions
-    if connection.quota is server.scheduler.unauthenticated:
+    most = services.limits.sessions
+    if connection.quota is services.scheduler.unauthenticated:
         most = min(most, UNAUTHENTICATED_SESSIONS)
     if request.session is None and len(protocol.sessions) >= most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES)
@@ -57,28 +58,28 @@ def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Re
         outcome = protocol.session_setup(request, asyncio.get_running_loop().time())
     except StatusError:
         if known is not None and known.id not in protocol.sessions:
-            server.end_session(known, keep=False)
+            services.sessions.end(known, keep=False)
         raise
     replaced = None
     if outcome.replaced is not None:
-        replaced = server.end_session(outcome.replaced)
+        replaced = services.sessions.end(outcome.replaced)
     if outcome.established:
         connection.logged_on(outcome.session)
     elif outcome.repeated:
-        server.sessions[outcome.session.id].renew()
+        services.sessions[outcome.session.id].renew()
     elif outcome.bound:
-        connection.join(server.sessions[outcome.session.id])
+        connection.join(services.sessions[outcome.session.id])
     if outcome.status is NtStatus.SUCCESS:
         # The client may open at once what the session that it replaces had open.
         return after(replaced, outcome.response)
-    return Answer(outcome.status, outcome.response)
+    return Reply(outcome.response, outcome.status)
 
 
 def _take_note(context: Context) -> None:
     """Counts a failed logon; its place is taken until the answer is due, even by who hangs up."""
-    connection, server = context.connection, context.server
-    server.refusals.counts[Refusal.FAILED_LOGON] += 1
-    delay = server.limits.failed_logon_delay
+    connection, services = context.connection, context.connection.services
+    services.limiter.refusals.counts[Refusal.FAILED_LOGON] += 1
+    delay = services.limits.failed_logon_delay
     connection.failed_until = asyncio.get_running_loop().time() + delay
 
 
@@ -91,5 +92,5 @@ async def _in_turn(context: Context, request: Request) -> Result:
 
 async def _after_a_while(context: Context, error: StatusError) -> Result:
     async with context.connection.logons:
-        await asyncio.sleep(context.server.limits.failed_logon_delay)
+        await asyncio.sleep(context.limits.failed_logon_delay)
     raise error

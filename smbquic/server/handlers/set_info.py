@@ -19,11 +19,13 @@ from smbquic.server.notify.notifier import (
     SECURITY,
     SIZE,
 )
+from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.extended_attributes import decode_eas, store
-from smbquic.server.opens.file_audit import recorded, refusals
+from smbquic.server.opens.file_audit import record, record_failure
+from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import BreakCause
-from smbquic.server.opens.rename import link, rename
+from smbquic.server.opens.oplocks import break_others
+from smbquic.server.opens.rename import Renamer
 from smbquic.server.security import security_descriptors
 from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY, Capability
 from smbquic.wire.access_mask import AccessMask
@@ -96,18 +98,18 @@ class _Structure(Protocol):
 _StructureT = TypeVar("_StructureT", bound=_Structure)
 
 
-def handle(context: Context, request: Request) -> SetInfoResponse:
+def handle(context: Context, request: Request, *, files: FileTable) -> SetInfoResponse:
     """Changes what the request says, as far as the open may."""
     body: SetInfoRequest = request.body
     entry = context.open(body.file_id)
     if not 0 < len(body.buffer) <= context.max_size:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     if body.info_type == InfoType.FILE:
-        _file(context, entry, body.file_info_class, body.buffer)
+        _file(context, files, entry, body.file_info_class, body.buffer)
     elif body.info_type == InfoType.FILESYSTEM:
         raise _refusal(NtStatus.ACCESS_DENIED)
     elif body.info_type == InfoType.SECURITY:
-        _security(context, entry, body.additional_information, body.buffer)
+        _security(context, files, entry, body.additional_information, body.buffer)
     elif body.info_type == InfoType.QUOTA:
         raise _refusal(NtStatus.NOT_SUPPORTED)
     else:
@@ -115,7 +117,9 @@ def handle(context: Context, request: Request) -> SetInfoResponse:
     return _DONE
 
 
-def _file(context: Context, entry: Open, information_class: int, buffer: Buffer) -> None:
+def _file(
+    context: Context, files: FileTable, entry: Open, information_class: int, buffer: Buffer
+) -> None:
     kind = _CLASSES.get(information_class)
     if kind is None:
         known = information_class in _NEVER_HERE
@@ -127,19 +131,21 @@ def _file(context: Context, entry: Open, information_class: int, buffer: Buffer)
     if context.tree.read_only and not kind.of_open:
         raise _refusal(NtStatus.MEDIA_WRITE_PROTECTED)
     entry.require(kind.access)
-    kind.change(context, entry, buffer)
+    kind.change(context, files, entry, buffer)
     if kind.tells:
-        context.server.notifier.modified(entry, kind.tells)
+        files.notifier.modified(entry, kind.tells)
 
 
-def _security(context: Context, entry: Open, information: int, buffer: Buffer) -> None:
+def _security(
+    context: Context, files: FileTable, entry: Open, information: int, buffer: Buffer
+) -> None:
     if context.tree.read_only:
         raise _refusal(NtStatus.MEDIA_WRITE_PROTECTED)
     for parts, access in _SECURITY_ACCESS:
         if information & parts:
             entry.require(access)
-    entry.break_grants(BreakCause.DELETE)
-    descriptors, storage = context.server.descriptors, context.tree.storage
+    break_others(entry, BreakCause.DELETE)
+    descriptors, storage = files.descriptors, entry.storage
     old = descriptors.shown(storage, entry.file)
     new = security_descriptors.change(old, information, buffer, context.session.token)
     try:
@@ -151,7 +157,7 @@ def _security(context: Context, entry: Open, information: int, buffer: Buffer) -
     if entry.is_directory:
         descriptors.forget(storage)
     entry.keep_times()
-    context.server.notifier.modified(entry, SECURITY)
+    files.notifier.modified(entry, SECURITY)
 
 
 def _refusal(status: NtStatus) -> StatusError:
@@ -165,7 +171,7 @@ def _decode(structure: type[_StructureT], buffer: Buffer) -> _StructureT:
         raise _refusal(NtStatus.INVALID_PARAMETER) from error
 
 
-def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
+def _basic(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     """Attributes come first: storing them moves times that may be set as well."""
     wanted = _decode(BasicInformation, buffer)
     times = (
@@ -210,7 +216,7 @@ def _basic(context: Context, entry: Open, buffer: Buffer) -> None:
     )
     what = sum(bit for bit, value in told if value is not None)
     if what:
-        context.server.notifier.modified(entry, what)
+        files.notifier.modified(entry, what)
     if changed:
         entry.notify_folder_leases()
 
@@ -236,11 +242,11 @@ def _keep(entry: Open, wanted: BasicInformation) -> None:
             times.kept_change_time = stat.change_time
 
 
-def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
+def _end_of_file(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     size = _decode(EndOfFileInformation, buffer).end_of_file
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
-    entry.break_grants(BreakCause.CHANGE)
+    break_others(entry, BreakCause.CHANGE)
     entry.before_write()
     entry.file.truncate(size)
     entry.state.reserved = 0
@@ -249,13 +255,13 @@ def _end_of_file(context: Context, entry: Open, buffer: Buffer) -> None:
     entry.notify_folder_leases()
 
 
-def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
+def _allocation(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     """Rounded up to whole units, so that a file is cut only by whole ones."""
     size = _decode(AllocationInformation, buffer).allocation_size
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     unit = max(context.tree.storage.volume().block_size, 1)
-    entry.break_grants(BreakCause.CHANGE)
+    break_others(entry, BreakCause.CHANGE)
     size = -(-size // unit) * unit
     entry.before_write()
     entry.file.allocate(size)
@@ -264,26 +270,26 @@ def _allocation(context: Context, entry: Open, buffer: Buffer) -> None:
     entry.notify_folder_leases()
 
 
-def _valid_data_length(context: Context, entry: Open, buffer: Buffer) -> None:
+def _valid_data_length(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     """Would uncover what the disk held before; that privilege is not given to anybody."""
     _decode(ValidDataLengthInformation, buffer)
     raise _refusal(NtStatus.PRIVILEGE_NOT_HELD)
 
 
-def _disposition(context: Context, entry: Open, buffer: Buffer) -> None:
+def _disposition(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     delete = _decode(DispositionInformation, buffer).delete_pending
     _mark(context, entry, delete=delete, despite_readonly=False)
 
 
-def _disposition_ex(context: Context, entry: Open, buffer: Buffer) -> None:
+def _disposition_ex(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     """POSIX semantics are taken for the ordinary ones, as [MS-FSA] lets a storage do."""
     flags = _decode(DispositionInformationEx, buffer).flags
     delete = bool(flags & DispositionFlags.DELETE)
     if flags & ~_KNOWN_DISPOSITION or (
-        flags & DispositionFlags.ON_CLOSE and delete and not entry.delete_on_close
+        flags & DispositionFlags.ON_CLOSE and delete and not entry.mode.delete_on_close
     ):
         raise _refusal(NtStatus.NOT_SUPPORTED)
-    may_ignore = entry.granted_access & _WRITE_ATTRIBUTES
+    may_ignore = entry.access.granted & _WRITE_ATTRIBUTES
     ignore = flags & DispositionFlags.IGNORE_READONLY_ATTRIBUTE
     _mark(context, entry, delete=delete, despite_readonly=bool(ignore and may_ignore))
 
@@ -291,13 +297,13 @@ def _disposition_ex(context: Context, entry: Open, buffer: Buffer) -> None:
 def _mark(context: Context, entry: Open, *, delete: bool, despite_readonly: bool) -> None:
     """Has the file deleted when the last open of it is closed, or not."""
     if delete:
-        with refusals(context, Event.DELETE, entry.file.name):
+        with record_failure(context.auditor(), Event.DELETE, entry.file.name):
             _check_deletion(entry, despite_readonly=despite_readonly)
-            entry.break_grants(BreakCause.DELETE)
+            break_others(entry, BreakCause.DELETE)
     entry.state.delete_pending = delete
     if delete:
         entry.state.end_watches()
-    entry.state.deleter, entry.state.auditor = entry.parent_key, entry.auditor
+    entry.state.deleter, entry.state.auditor = entry.parent_lease_key, entry.tracking.auditor
 
 
 def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:
@@ -311,40 +317,48 @@ def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:
     entry.file.check_deletion()
 
 
-def _position(context: Context, entry: Open, buffer: Buffer) -> None:
+def _position(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     position = _decode(PositionInformation, buffer).current_byte_offset
     if position < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
-    entry.position = position
+    entry.mode.position = position
 
 
-def _mode(context: Context, entry: Open, buffer: Buffer) -> None:
+def _mode(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     mode = _decode(ModeInformation, buffer).mode
     synchronous = mode & _SYNCHRONOUS
     if (
         mode & ~_SETTABLE_MODE
         or synchronous == _SYNCHRONOUS
-        or bool(synchronous) != bool(entry.create_options & _SYNCHRONOUS)
+        or bool(synchronous) != bool(entry.mode.options & _SYNCHRONOUS)
     ):
         raise _refusal(NtStatus.INVALID_PARAMETER)
     changed = _SETTABLE_MODE
-    if entry.create_options & _UNBUFFERED:
+    if entry.mode.options & _UNBUFFERED:
         changed &= ~_WRITE_THROUGH
-    entry.create_options = entry.create_options & ~changed | mode & changed
+    entry.mode.options = entry.mode.options & ~changed | mode & changed
 
 
-def _rename(context: Context, entry: Open, buffer: Buffer) -> None:
+def _rename(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     wanted = _decode(RenameInformation, buffer)
-    with recorded(context, Event.RENAME, entry.file.name, **_asked(wanted)):
-        rename(context, entry, _target(wanted), replace=wanted.replace_if_exists)
+    with record(context.auditor(), Event.RENAME, entry.file.name, **_asked(wanted)):
+        _renamer(context, files, entry).rename(
+            entry, _target(wanted), replace=wanted.replace_if_exists
+        )
 
 
-def _link(context: Context, entry: Open, buffer: Buffer) -> None:
+def _link(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     wanted = _decode(LinkInformation, buffer)
     # Samba's client starts this name, other than that of a rename, at the root.
     wanted.file_name = wanted.file_name.removeprefix("\\")
-    with recorded(context, Event.LINK, entry.file.name, **_asked(wanted)):
-        link(context, entry, _target(wanted), replace=wanted.replace_if_exists)
+    with record(context.auditor(), Event.LINK, entry.file.name, **_asked(wanted)):
+        _renamer(context, files, entry).link(
+            entry, _target(wanted), replace=wanted.replace_if_exists
+        )
+
+
+def _renamer(context: Context, files: FileTable, entry: Open) -> Renamer:
+    return Renamer(files, entry.storage, context.session.token, context.waiting_since)
 
 
 def _asked(wanted: RenameInformation) -> dict[str, Any]:
@@ -362,14 +376,14 @@ def _target(wanted: RenameInformation) -> str:
     return name
 
 
-def _full_ea(context: Context, entry: Open, buffer: Buffer) -> None:
+def _full_ea(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     if Capability.EXTENDED_ATTRIBUTES not in context.tree.storage.capabilities:
         raise _refusal(NtStatus.EAS_NOT_SUPPORTED)
     store(entry.file, decode_eas(buffer, "SET_INFO"), "SET_INFO")
     entry.keep_times()
 
 
-def _short_name(context: Context, entry: Open, buffer: Buffer) -> None:
+def _short_name(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     raise _refusal(NtStatus.NOT_SUPPORTED)
 
 
@@ -380,7 +394,7 @@ class _Class(NamedTuple):
     what those are told who watch the folder.
     """
 
-    change: Callable[[Context, Open, Buffer], None]
+    change: Callable[[Context, FileTable, Open, Buffer], None]
     minimum: int
     access: int = 0
     of_open: bool = False

@@ -6,6 +6,7 @@ from smbquic.observe.audit import Event, who
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.server.shares import ShareTable
 from smbquic.server.tree import Tree
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.tree_connect import (
@@ -17,7 +18,7 @@ from smbquic.wire.tree_connect import (
 )
 
 
-def handle(context: Context, request: Request) -> TreeConnectResponse:
+def handle(context: Context, request: Request, *, shares: ShareTable) -> TreeConnectResponse:
     """Finds the share and makes a tree of it."""
     session = context.session
     identity = session.session.identity
@@ -32,7 +33,7 @@ def handle(context: Context, request: Request) -> TreeConnectResponse:
     body: TreeConnectRequest = request.body
     trail, named = context.connection.trail, {"path": body.path, **who(identity)}
     try:
-        share = _find(context, body.path)
+        share = _find(shares, body.path)
         sealed = share is not None and share.encrypt and not context.transport_security
         if sealed:
             _check_encryption(context, body.path)
@@ -60,13 +61,11 @@ def _check_encryption(context: Context, path: str) -> None:
 
     A guest has no key for it, and that of an anonymous session is known to everybody.
     """
-    negotiated = context.connection.protocol.negotiated
-    assert negotiated is not None
-    if negotiated.cipher is None or context.session.session.is_guest_or_anonymous:
+    if context.negotiated.cipher is None or context.session.session.is_guest_or_anonymous:
         raise StatusError(NtStatus.ACCESS_DENIED, "TREE_CONNECT", path)
 
 
-def _find(context: Context, path: str) -> Share | None:
+def _find(shares: ShareTable, path: str) -> Share | None:
     r"""The share that ``\\server\share`` names; None for IPC$. Any server name is ours."""
     parts = path.split("\\")
     if len(parts) != 4 or parts[:2] != ["", ""] or not parts[2] or not parts[3]:
@@ -74,8 +73,8 @@ def _find(context: Context, path: str) -> Share | None:
     name = parts[3]
     if name.casefold() == PIPE_SHARE.casefold():
         return None
-    share = context.server.share(name)
+    share = shares.find(name)
     if share is None:
         raise StatusError(NtStatus.BAD_NETWORK_NAME, "TREE_CONNECT", path)
-    context.server.renew(share)
+    shares.reopen(share)
     return share

@@ -6,12 +6,13 @@ from typing import Any
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.overload.batches import after
+from smbquic.server.session import UserSessions
 from smbquic.wire.tree_disconnect import TreeDisconnectResponse
 
 
 def handle(
-    context: Context, request: Request
+    context: Context, request: Request, *, sessions: UserSessions
 ) -> TreeDisconnectResponse | Coroutine[Any, Any, TreeDisconnectResponse]:
     """Ends the tree."""
     steps = context.session.disconnecting(context.tree)
-    return after(context.server.background.run(steps), TreeDisconnectResponse())
+    return after(sessions.background.run(steps), TreeDisconnectResponse())

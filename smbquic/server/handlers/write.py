@@ -8,9 +8,10 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.handlers.read import MAX_OFFSET
-from smbquic.server.notify.notifier import CONTENT
+from smbquic.server.notify.notifier import CONTENT, Notifier
+from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import BreakCause
+from smbquic.server.opens.oplocks import break_others
 from smbquic.server.overload.disk_monitor import SMALL_WRITE
 from smbquic.server.security import access
 from smbquic.wire.create import CreateOptions
@@ -19,7 +20,9 @@ from smbquic.wire.write import WriteFlags, WriteRequest, WriteResponse
 _WRITE_THROUGH = int(CreateOptions.FILE_WRITE_THROUGH)
 
 
-def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any, Any, Any]:
+def handle(
+    context: Context, request: Request, *, notifier: Notifier
+) -> WriteResponse | Coroutine[Any, Any, Any]:
     """Writes, and has it flushed first if the client asked for write-through.
 
     On a thread if that may take a while.
@@ -36,29 +39,29 @@ def handle(context: Context, request: Request) -> WriteResponse | Coroutine[Any,
     locks = entry.state.locks
     if locks:
         locks.check_write(entry, offset, size)
-    through = bool(entry.create_options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH)
+    through = bool(entry.mode.options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH)
     if size:
         if entry.state.grants:
-            entry.break_grants(BreakCause.CHANGE)
+            break_others(entry, BreakCause.CHANGE)
         entry.before_write()
         disk = entry.tree.disk
         if size > SMALL_WRITE or disk.is_slow:
-            return _write_on_thread(context, entry, body, through=through)
+            return _write_on_thread(context, notifier, entry, body, through=through)
         disk.run(entry.file.write, offset, (data,))
-        entry.position = offset + size
+        entry.mode.position = offset + size
         entry.keep_times()
-        context.server.notifier.modified(entry, CONTENT)
+        notifier.modified(entry, CONTENT)
     response = WriteResponse(size)
     return _through(context, entry, response) if through else response
 
 
 async def _write_on_thread(
-    context: Context, entry: Open, body: WriteRequest, *, through: bool
+    context: Context, notifier: Notifier, entry: Open, body: WriteRequest, *, through: bool
 ) -> WriteResponse:
     disk, file, size = entry.tree.disk, entry.file, len(body.data)
-    with context.server.notifier.modifying(entry, CONTENT):
+    with notifier.modifying(entry, CONTENT):
         await context.in_thread(disk.run, file.write, body.offset, (body.data,))
-        entry.position = body.offset + size
+        entry.mode.position = body.offset + size
         entry.keep_times()
     response = WriteResponse(size)
     return await _through(context, entry, response) if through else response

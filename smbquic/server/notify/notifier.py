@@ -14,17 +14,14 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from smbquic.server.notify.watch import Watch
-from smbquic.storage import Change, ChangeKind
+from smbquic.server.overload.budget import UserBudget
+from smbquic.storage import Change, ChangeKind, ChangeSource, Storage, StorageFile
 from smbquic.storage.names import moved
 from smbquic.wire.change_notify import CompletionFilter
 from smbquic.wire.fscc.notify_information import NotifyAction, NotifyInformation
-
-if TYPE_CHECKING:
-    from smbquic.server.opens.open import Open
-    from smbquic.storage import ChangeSource, Storage
 
 _log = logging.getLogger(__name__)
 
@@ -61,15 +58,32 @@ _MOVE_SECONDS = 0.05
 """How long half a move waits for its other half."""
 
 
+class OpenFile(Protocol):
+    """An open file or folder; `memory` is what its user may have the server keep."""
+
+    file: StorageFile
+    memory: UserBudget
+
+    @property
+    def storage(self) -> Storage:
+        """What the share of the file stands on."""
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a folder."""
+
+
 class Notifier:
     """Tells watches of changes. As long as there is no watch, everything here returns at once."""
 
     def __init__(self) -> None:
         self._stations: dict[Storage, _Station] = {}
 
-    def watch(self, entry: Open, completion_filter: int, size: int, *, recursive: bool) -> Watch:
+    def watch(
+        self, entry: OpenFile, completion_filter: int, size: int, *, recursive: bool
+    ) -> Watch:
         """Begins to note what happens in the folder that is open, until that is closed."""
-        storage = entry.tree.storage
+        storage = entry.storage
         station = self._stations.get(storage)
         if station is None:
             station = self._stations[storage] = _Station(storage)
@@ -77,9 +91,9 @@ class Notifier:
         station.add(watch)
         return watch
 
-    def unwatch(self, entry: Open, watch: Watch) -> None:
+    def unwatch(self, entry: OpenFile, watch: Watch) -> None:
         """Ends a watch."""
-        storage = entry.tree.storage
+        storage = entry.storage
         station = self._stations[storage]
         if station.remove(watch):
             del self._stations[storage]
@@ -109,9 +123,9 @@ class Notifier:
             station.own({name: _REMOVING})
             station.tell(_name(is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
 
-    def renamed(self, entry: Open, old: str) -> None:
+    def renamed(self, entry: OpenFile, old: str) -> None:
         """What is open went by the name `old` until now."""
-        storage, new = entry.tree.storage, entry.file.name
+        storage, new = entry.storage, entry.file.name
         station = self._stations.get(storage) if self._stations else None
         if station is None:
             return
@@ -124,9 +138,9 @@ class Notifier:
         station.own({old: _MOVING, new: _MOVING}, final=True)
         station.tell_move(old, new, is_directory=entry.is_directory)
 
-    def modified(self, entry: Open, completion_filter: int) -> None:
+    def modified(self, entry: OpenFile, completion_filter: int) -> None:
         """Something about what is open was changed, which `completion_filter` tells."""
-        station = self._stations.get(entry.tree.storage) if self._stations else None
+        station = self._stations.get(entry.storage) if self._stations else None
         if station is None:
             return
         name = entry.file.name
@@ -139,9 +153,9 @@ class Notifier:
             station.tell(completion_filter, (NotifyAction.FILE_ACTION_MODIFIED, name))
 
     @contextmanager
-    def modifying(self, entry: Open, completion_filter: int) -> Iterator[None]:
+    def modifying(self, entry: OpenFile, completion_filter: int) -> Iterator[None]:
         """Around what changes an open file on another thread, and is told of when it is done."""
-        station = self._stations.get(entry.tree.storage)
+        station = self._stations.get(entry.storage)
         try:
             with nullcontext() if station is None else station.busy(entry.file.name):
                 yield

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server.context import Answer
+from smbquic.server.outcome import Reply
 from smbquic.server.overload.budget import CHANGE, UserBudget
 from smbquic.wire.change_notify import ChangeNotifyResponse
 from smbquic.wire.fscc.notify_information import NotifyInformation, encode_notifications
@@ -23,7 +23,7 @@ _FIXED_SIZE = 12
 
 class _Waiter(NamedTuple):
     size: int
-    answer: asyncio.Future[ChangeNotifyResponse | Answer]
+    answer: asyncio.Future[ChangeNotifyResponse | Reply]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +67,7 @@ class Watch:
         self._lost = True
         self._answer()
 
-    def take(self, size: int) -> ChangeNotifyResponse | Answer | None:
+    def take(self, size: int) -> ChangeNotifyResponse | Reply | None:
         """The answer to a request that takes up to `size` bytes; None if nothing has changed."""
         if not self._changes and not self._lost:
             return None
@@ -77,9 +77,9 @@ class Watch:
         self._lost = False
         if fits:
             return ChangeNotifyResponse(buffer)
-        return Answer(NtStatus.NOTIFY_ENUM_DIR, ChangeNotifyResponse())
+        return Reply(ChangeNotifyResponse(), NtStatus.NOTIFY_ENUM_DIR)
 
-    def wait(self, size: int) -> asyncio.Future[ChangeNotifyResponse | Answer]:
+    def wait(self, size: int) -> asyncio.Future[ChangeNotifyResponse | Reply]:
         """The answer that there will be; one wait after the other is served."""
         waiter = _Waiter(size, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
@@ -91,7 +91,7 @@ class Watch:
         while self._waiters:
             answer = self._waiters.popleft().answer
             if not answer.done():
-                answer.set_result(Answer(status, ChangeNotifyResponse()))
+                answer.set_result(Reply(ChangeNotifyResponse(), status))
 
     def forget(self) -> None:
         """Keeps nothing of what was not told."""

@@ -6,16 +6,17 @@ A cluster starts an application anew elsewhere when the machine that it ran on i
 lost one had open is closed for it, so that it need not wait until the server gives up on that.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_parts import AppInstance, Requester
 from smbquic.server.security import access
+from smbquic.server.security.accounts import Token
+from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.security.rights import granted
+from smbquic.server.share import Share
 from smbquic.storage.names import fold
 from smbquic.wire.create_contexts import (
     CREATE_APP_INSTANCE_ID,
@@ -26,28 +27,13 @@ from smbquic.wire.create_contexts import (
 )
 from smbquic.wire.negotiate import Dialect
 
-if TYPE_CHECKING:
-    from smbquic.server.context import Context
-    from smbquic.server.opens.open import Open
 
-
-@dataclass(frozen=True, slots=True)
-class AppInstance:
-    """Who opened a file: the application's own id and version, and the machine it runs on."""
-
-    instance_id: bytes
-    version: tuple[int, int] | None
-    client_guid: bytes
-
-
-def named(context: Context, contexts: Mapping[bytes, bytes]) -> AppInstance | None:
-    """The application that a CREATE names; only 3.1.1 lets it do so without a durable open."""
+def app_instance_of(contexts: Mapping[bytes, bytes], requester: Requester) -> AppInstance | None:
+    """Return the application that a CREATE names; only 3.1.1 allows it without a durable open."""
     data = contexts.get(CREATE_APP_INSTANCE_ID)
-    negotiated = context.connection.protocol.negotiated
-    assert negotiated is not None
-    if data is None or not negotiated.is_smb3:
+    if data is None or not requester.is_smb3:
         return None
-    newest = negotiated.dialect == Dialect.SMB_3_1_1
+    newest = requester.dialect == Dialect.SMB_3_1_1
     if not newest and CREATE_DURABLE_HANDLE_REQUEST_V2 not in contexts:
         return None
     version = None
@@ -56,7 +42,10 @@ def named(context: Context, contexts: Mapping[bytes, bytes]) -> AppInstance | No
         body = AppInstanceVersion.decode(data_of_version)
         version = body.app_instance_version_high, body.app_instance_version_low
     instance_id = AppInstanceId.decode(data).app_instance_id
-    return AppInstance(instance_id, version, context.connection.protocol.client_guid)
+    return AppInstance(instance_id, version, requester.client_guid)
+
+
+MayRead = Callable[[Open], bool]
 
 
 class AppInstanceTable:
@@ -68,44 +57,47 @@ class AppInstanceTable:
     def __len__(self) -> int:
         return len(self._opens)
 
-    def add(self, entry: Open, application: AppInstance) -> None:
+    def add(self, entry: Open, app_instance: AppInstance) -> None:
         """Takes in a new open of an application."""
-        entry.application = application
-        self._opens.setdefault(application.instance_id, []).append(entry)
+        entry.recovery.app_instance = app_instance
+        self._opens.setdefault(app_instance.instance_id, []).append(entry)
 
     def remove(self, entry: Open) -> None:
         """Forgets an open, as it is being closed."""
-        application = entry.application
-        assert application is not None
-        opens = self._opens[application.instance_id]
+        app_instance = entry.recovery.app_instance
+        assert app_instance is not None
+        opens = self._opens[app_instance.instance_id]
         opens.remove(entry)
         if not opens:
-            del self._opens[application.instance_id]
+            del self._opens[app_instance.instance_id]
 
-    def take_over(self, context: Context, application: AppInstance, name: str) -> None:
-        """Closes what the application has open of that name from another machine.
+    def take_over(
+        self, app_instance: AppInstance, share: Share, name: str, may_read: MayRead
+    ) -> None:
+        """Close what the application has open of that name from another machine.
 
         But not what the user may not read: an id is no password. StatusError FILE_FORCED_CLOSED if
         that is a newer one, or may be.
         """
-        for entry in list(self._opens.get(application.instance_id, ())):
-            former = entry.application
+        for entry in list(self._opens.get(app_instance.instance_id, ())):
+            former = entry.recovery.app_instance
             assert former is not None
             if (
-                former.client_guid == application.client_guid
-                or entry.tree.share is not context.tree.share
+                former.client_guid == app_instance.client_guid
+                or entry.tree.share is not share
                 or fold(entry.file.name) != fold(name)
             ):
                 continue
             if former.version is not None and (
-                application.version is None or former.version >= application.version
+                app_instance.version is None or former.version >= app_instance.version
             ):
                 raise StatusError(NtStatus.FILE_FORCED_CLOSED, "CREATE", name)
-            if _may_read(context, entry):
+            if may_read(entry):
                 entry.close()
 
 
-def _may_read(context: Context, entry: Open) -> bool:
-    descriptor = context.server.descriptors.effective(entry.tree.storage, entry.file)
-    rights = access.ALL if descriptor is None else granted(descriptor, context.session.token)
+def may_read(descriptors: Descriptors, token: Token, entry: Open) -> bool:
+    """Return whether a user may read the file of an open, whoever opened it."""
+    descriptor = descriptors.effective(entry.storage, entry.file)
+    rights = access.ALL if descriptor is None else granted(descriptor, token)
     return rights & access.READ == access.READ

@@ -6,19 +6,11 @@ A client that loses a channel counts its channel sequence up, and repeats on ano
 was not answered. A straggler of before must not change the file behind the back of that.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.request import Request
+from smbquic.server.opens.open import Open
 from smbquic.wire.header import Command, HeaderFlags
-from smbquic.wire.negotiate import Capabilities, Dialect
-
-if TYPE_CHECKING:
-    from smbquic.protocol.request import Request
-    from smbquic.server.context import Context
-    from smbquic.server.opens.open import Open
 
 _REPLAY = int(HeaderFlags.REPLAY_OPERATION)
 _CHANGES = frozenset({Command.WRITE, Command.SET_INFO, Command.IOCTL})
@@ -28,35 +20,31 @@ _LOCK_SEQUENCES = 64
 
 
 def is_ordinary(request: Request, entry: Open) -> bool:
-    """Whether there is nothing to check about a request; almost always."""
+    """Return whether there is nothing to check about a request; almost always."""
     header = request.header
     return not (
-        entry.creation or header.status & 0xFFFF != entry.channel_sequence or header.flags & _REPLAY
+        entry.recovery.create
+        or header.status & 0xFFFF != entry.sequence.number
+        or header.flags & _REPLAY
     )
 
 
-def check(context: Context, request: Request, entry: Open) -> None:
-    """Refuses what comes too late to change anything: StatusError FILE_NOT_AVAILABLE.
+def check(request: Request, entry: Open) -> None:
+    """Refuse what comes too late to change anything: StatusError FILE_NOT_AVAILABLE.
 
-    Whatever is done through an open, its CREATE has been answered. [MS-SMB2] 3.3.5.2.10
+    [MS-SMB2] 3.3.5.2.10
     """
-    if entry.creation is not None:
-        context.server.create_replays.remove(entry)
-    negotiated = context.connection.protocol.negotiated
-    assert negotiated is not None
-    if not negotiated.is_smb3:
-        return
-    header = request.header
-    sequence = header.channel_sequence
-    if sequence != entry.channel_sequence:
-        if (sequence - entry.channel_sequence) % _SEQUENCES > _NEWER:
+    header, sequence = request.header, entry.sequence
+    number = header.channel_sequence
+    if number != sequence.number:
+        if (number - sequence.number) % _SEQUENCES > _NEWER:
             _refuse(request)
             return
-        entry.channel_sequence = sequence
-        entry.sequence_changes += 1
-        entry.outstanding_before += entry.outstanding
-        entry.outstanding = 0
-    if header.flags & _REPLAY and entry.outstanding_before:
+        sequence.number = number
+        sequence.changes += 1
+        sequence.outstanding_before += sequence.outstanding
+        sequence.outstanding = 0
+    if header.flags & _REPLAY and sequence.outstanding_before:
         _refuse(request)
 
 
@@ -66,36 +54,30 @@ def _refuse(request: Request) -> None:
 
 
 class LockSequence:
-    """The place of a LOCK request in its open's sequences. [MS-SMB2] 3.3.5.14"""
+    """The place of a LOCK request in its open's sequences. [MS-SMB2] 3.3.5.14
+
+    Without `counts`, clients of the connection do not count their LOCK requests.
+    """
 
     __slots__ = ("_entry", "_index", "_number")
 
-    def __init__(self, context: Context, entry: Open, lock_sequence: int) -> None:
+    def __init__(self, entry: Open, lock_sequence: int, *, counts: bool) -> None:
         self._entry = entry
         self._number = lock_sequence & 0xF
         index = lock_sequence >> 4
-        counts = 0 < index <= _LOCK_SEQUENCES and _counts_locks(context, entry)
-        self._index = index if counts else 0
+        self._index = index if counts and 0 < index <= _LOCK_SEQUENCES else 0
 
     def is_done(self) -> bool:
-        """Whether the request was successful already; if not, another one may have its place."""
+        """Return whether the request was successful already; if not, it may take the place."""
         if not self._index:
             return False
-        if self._entry.lock_sequences.get(self._index) == self._number:
+        locks = self._entry.sequence.locks
+        if locks.get(self._index) == self._number:
             return True
-        self._entry.lock_sequences.pop(self._index, None)
+        locks.pop(self._index, None)
         return False
 
     def note(self) -> None:
-        """The request was successful."""
+        """Note that the request was successful."""
         if self._index:
-            self._entry.lock_sequences[self._index] = self._number
-
-
-def _counts_locks(context: Context, entry: Open) -> bool:
-    protocol = context.connection.protocol
-    if protocol.response is None or protocol.dialect == Dialect.SMB_2_0_2:
-        return False
-    if entry.durable is not None:
-        return True
-    return bool(protocol.response.capabilities & Capabilities.MULTI_CHANNEL)
+            self._entry.sequence.locks[self._index] = self._number

@@ -5,18 +5,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.context import Context
 from smbquic.server.names import Name, parse
 from smbquic.server.opens.extended_attributes import store
-from smbquic.server.opens.file_table import FileState
-from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import CacheGrant, break_for_open
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.open import CacheGrant, FileState, Open, OpenOwner
+from smbquic.server.opens.open_parts import OpenAccess, OpenMode
+from smbquic.server.opens.oplocks import break_for_open
+from smbquic.server.overload.budget import UserBudget
 from smbquic.server.security import access
+from smbquic.server.security.accounts import Token
 from smbquic.server.security.inheritance import create
 from smbquic.server.security.rights import granted, granted_by_folder
+from smbquic.server.tree import Tree
 from smbquic.storage import Action, Capability, Disposition, FileStat, PathNotFound, StorageFile
 from smbquic.storage.names import parent_of
 from smbquic.wire.access_mask import AccessMask
@@ -68,8 +72,8 @@ class OpenParameters:
 
     `stream` is the named stream of the file `name` that is wanted, if any. `access` has no generic
     bits; with `maximum`, whatever else can be granted is wanted too. `descriptor` and
-    `extended_attributes` are for what is made, the latter also for what is overwritten. `grant`
-    is the lease that the open will join, `parent_key` the key of that on the folder. `found` is
+    `extended_attributes` are for what is made, the latter also for what is overwritten. `grant` is
+    the lease that the open will join, `parent_lease_key` the key of that on the folder. `found` is
     what was known of the file when it was found.
     """
 
@@ -85,7 +89,7 @@ class OpenParameters:
     descriptor: SecurityDescriptor | None = None
     extended_attributes: Sequence[tuple[str, bytes]] = ()
     grant: CacheGrant | None = None
-    parent_key: bytes | None = None
+    parent_lease_key: bytes | None = None
     found: FileStat | None = None
 
     @property
@@ -169,22 +173,31 @@ def _checked_name(text: str, directory: bool | None) -> Name:
     return name
 
 
-def open_file(context: Context, parameters: OpenParameters) -> tuple[Open, Action]:
-    """Opens what is wished for, in the session's and the server's tables.
+class Opener(OpenOwner, Protocol):
+    """The session that a file is opened in."""
+
+    memory: UserBudget
+
+    @property
+    def token(self) -> Token:
+        """Whom security descriptors take the user for."""
+
+
+def open_file(
+    files: FileTable, session: Opener, tree: Tree, parameters: OpenParameters
+) -> tuple[Open, Action]:
+    """Open what the parameters say, in the tables of a session and of all files.
 
     Raises StatusError, and OSError as `Storage.open`.
     """
-    tree, server = context.tree, context.server
-    memory = context.session.memory
-    if context.connection.opens >= server.limits.opens:
-        raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", parameters.name)
+    memory = session.memory
     if parameters.access & ~tree.maximal_access:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
     makes_folder = parameters.directory and parameters.disposition is Disposition.OPEN_IF
     if tree.read_only:
         _forbid_changes(parameters)
-    attempt = _Attempt(context, parameters)
-    release = server.open_files.acquire(memory.user)
+    attempt = _Attempt(files, session.token, tree, parameters)
+    release = files.budget.acquire(memory.user)
     try:
         file, action = attempt.run()
     except BaseException as error:
@@ -194,25 +207,21 @@ def open_file(context: Context, parameters: OpenParameters) -> tuple[Open, Actio
             # As Samba, which says what keeps the client from it: folders cannot be made here.
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name) from None
         raise
-    state = server.files.state(file)
     entry = Open(
-        file_id=server.next_file_id(),
+        file_id=files.next_file_id(),
         file=file,
-        state=state,
-        files=server.files,
-        session=context.session,
+        state=files.state(file),
+        table=files,
+        session=session,
         tree=tree,
-        granted_access=attempt.granted,
-        maximal_access=attempt.maximal,
-        share_access=parameters.share_access,
-        create_options=parameters.options,
         memory=memory,
-        delete_on_close=parameters.delete_on_close,
-        parent_key=parameters.parent_key,
+        access=OpenAccess(attempt.granted, attempt.maximal, parameters.share_access),
+        mode=OpenMode(parameters.options, parameters.delete_on_close),
+        parent_lease_key=parameters.parent_lease_key,
         on_close=[release],
     )
-    server.files.add(entry)
-    context.session.add(entry)
+    files.add(entry)
+    session.add(entry)
     if action is not Action.OPENED:
         entry.notify_folder_leases()
     return entry, action
@@ -232,10 +241,14 @@ class _Attempt:
     `maximal` is all that can be granted, `granted` what is; both become less as more is known.
     """
 
-    def __init__(self, context: Context, parameters: OpenParameters) -> None:
-        self.context = context
+    def __init__(
+        self, files: FileTable, token: Token, tree: Tree, parameters: OpenParameters
+    ) -> None:
+        self.files = files
+        self.token = token
+        self.storage = tree.storage
         self.parameters = parameters
-        self.maximal = context.tree.maximal_access
+        self.maximal = tree.maximal_access
         self.granted = parameters.access | (self.maximal if parameters.maximum else 0)
 
     def run(self) -> tuple[StorageFile, Action]:
@@ -259,13 +272,13 @@ class _Attempt:
 
     def _open(self, *, write: bool) -> tuple[StorageFile, Action]:
         parameters = self.parameters
-        file, action = self.context.tree.storage.open(
+        file, action = self.storage.open(
             parameters.name,
             parameters.disposition,
             directory=parameters.directory,
             write=write,
             attributes=parameters.attributes,
-            account=self.context.session.token.account,
+            account=self.token.account,
             link=bool(parameters.options & _OPEN_LINK),
             admit=self._admit,
             permit=self._permit,
@@ -284,11 +297,11 @@ class _Attempt:
         """The file is made where it is missing, and the stream in it."""
         parameters = self.parameters
         creates = parameters.disposition not in (Disposition.OPEN, Disposition.OVERWRITE)
-        file, made = self.context.tree.storage.open(
+        file, made = self.storage.open(
             parameters.name,
             Disposition.OPEN_IF if creates else Disposition.OPEN,
             attributes=parameters.attributes,
-            account=self.context.session.token.account,
+            account=self.token.account,
             admit=self._admit_whole,
             permit=self._permit,
         )
@@ -307,9 +320,7 @@ class _Attempt:
             file.close()
             raise
         if made is Action.CREATED:
-            self.context.server.notifier.added(
-                self.context.tree.storage, file.name, is_directory=False
-            )
+            self.files.notifier.added(self.storage, file.name, is_directory=False)
         return stream, action
 
     def _admit(self, file: StorageFile) -> None:
@@ -317,21 +328,21 @@ class _Attempt:
         parameters = self.parameters
         stat = parameters.found = file.stat()
         attributes = stat.attributes
-        needed = self._judge(file, stat)
+        needed = self._check_access(file, stat)
         if parameters.overwrites:
             if stat.name.startswith("."):
                 # Hidden by its name, whatever it is opened with.
                 attributes &= ~int(FileAttributes.HIDDEN)
             if attributes & ~parameters.attributes & _HIDDEN_OR_SYSTEM:
                 raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
-        state = self.context.server.files.get(file.key)
+        state = self.files.get(file.key)
         if state is not None:
             self._check_sharing(state, needed)
 
     def _admit_whole(self, file: StorageFile) -> None:
         """Looks at the file of a stream that is wanted."""
-        self._judge(file, file.stat())
-        whole = self.context.server.files.get(file.key)
+        self._check_access(file, file.stat())
+        whole = self.files.get(file.key)
         if whole is not None:
             self._check_sharing(FileState(None, whole), self.parameters.access)
 
@@ -339,17 +350,17 @@ class _Attempt:
         """Looks at a stream that exists already; its file has been looked at."""
         if self.parameters.delete_on_close:
             stream.check_deletion()
-        state = self.context.server.files.get(stream.key)
+        state = self.files.get(stream.key)
         if state is not None:
             needed = self.parameters.access | (_OVERWRITE if self.parameters.overwrites else 0)
             self._check_sharing(state, needed)
 
-    def _judge(self, file: StorageFile, stat: FileStat) -> int:
+    def _check_access(self, file: StorageFile, stat: FileStat) -> int:
         """Grants what the attributes and the descriptor of a file let the user have.
 
         Gives the access that share modes have to allow. [MS-FSA] 2.1.5.1.2.1
         """
-        parameters, context = self.parameters, self.context
+        parameters = self.parameters
         needed = parameters.access
         if stat.attributes & _READONLY:
             if not stat.is_directory:
@@ -358,12 +369,12 @@ class _Attempt:
                 self.maximal &= ~access.MODIFIES_DATA
             if parameters.delete_on_close:
                 raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
-        storage, token = context.tree.storage, context.session.token
-        descriptor = context.server.descriptors.effective(storage, file)
+        storage, token = self.storage, self.token
+        descriptor = self.files.descriptors.effective(storage, file)
         if descriptor is not None:
             rights = granted(descriptor, token)
             if file.name:
-                folder = context.server.descriptors.folder(storage, parent_of(file.name))
+                folder = self.files.descriptors.folder(storage, parent_of(file.name))
                 rights |= granted_by_folder(_ALL if folder is None else granted(folder, token))
             self.maximal &= rights
         if parameters.overwrites:
@@ -385,31 +396,31 @@ class _Attempt:
 
     def _permit(self, folder: str) -> None:
         """Looks at the folder in which something is about to be made. [MS-FSA] 2.1.5.1.1"""
-        parameters, context = self.parameters, self.context
-        descriptor = context.server.descriptors.folder(context.tree.storage, folder)
+        parameters = self.parameters
+        descriptor = self.files.descriptors.folder(self.storage, folder)
         needed = _ADD_SUBDIRECTORY if parameters.directory else _ADD_FILE
-        if descriptor is not None and not granted(descriptor, context.session.token) & needed:
+        if descriptor is not None and not granted(descriptor, self.token) & needed:
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
         if parameters.delete_on_close and parameters.attributes & _READONLY:
             raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
 
     def _complete(self, file: StorageFile, action: Action) -> None:
         """Stores what belongs to a file that was just made or overwritten."""
-        parameters, context = self.parameters, self.context
+        parameters = self.parameters
         if action is Action.CREATED:
             self._describe(file)
             if file.is_directory:
-                context.server.descriptors.forget(context.tree.storage, file.name)
+                self.files.descriptors.forget(self.storage, file.name)
         if parameters.extended_attributes:
             store(file, parameters.extended_attributes, "CREATE")
 
     def _describe(self, file: StorageFile) -> None:
-        parameters, context = self.parameters, self.context
-        storage = context.tree.storage
-        parent = context.server.descriptors.folder(storage, parent_of(file.name))
+        parameters = self.parameters
+        storage = self.storage
+        parent = self.files.descriptors.folder(storage, parent_of(file.name))
         if parent is None and parameters.descriptor is None:
             return
-        token, is_directory = context.session.token, file.is_directory
+        token, is_directory = self.token, file.is_directory
         new = create(parent, parameters.descriptor, token, is_directory=is_directory)
         if new is not None and Capability.SECURITY_DESCRIPTORS in storage.capabilities:
             file.set_security(new.encode())
@@ -428,8 +439,8 @@ class _Attempt:
 
     def _check_pending(self) -> None:
         """A name that is about to go is not merely taken."""
-        file, _ = self.context.tree.storage.open(self.parameters.name, link=True)
-        state = self.context.server.files.get(file.key)
+        file, _ = self.storage.open(self.parameters.name, link=True)
+        state = self.files.get(file.key)
         file.close()
         if state is not None and state.delete_pending:
             raise StatusError(NtStatus.DELETE_PENDING, "CREATE", self.parameters.name)

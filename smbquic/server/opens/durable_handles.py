@@ -7,20 +7,20 @@ nobody else needs the file to be closed. When somebody does, while the client is
 closed at once, as nobody can be asked. Nothing survives the server, so no open is persistent.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
 from smbquic.server.names import parse
-from smbquic.server.opens.leases import Lease, LeaseRequest, requested
-from smbquic.server.opens.oplocks import HANDLE, WRITE
+from smbquic.server.opens.cache_states import HANDLE, WRITE
+from smbquic.server.opens.leases import Lease, LeaseRequest, lease_request_of
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_parts import Durability, Requester
 from smbquic.server.overload.budget import SharedBudget
+from smbquic.server.share import Share
 from smbquic.storage.names import fold
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_RECONNECT,
@@ -37,43 +37,23 @@ from smbquic.wire.create_contexts import (
     DurableHandleResponseV2,
 )
 
-if TYPE_CHECKING:
-    from smbquic.auth.identity import Identity
-    from smbquic.options.limits import Limits
-    from smbquic.protocol.request import Request
-    from smbquic.server.context import Context
-    from smbquic.server.opens.open import Open
-    from smbquic.server.share import Share
-
 Contexts = Mapping[bytes, bytes]
 
 _log = logging.getLogger(__name__)
 
 _V1 = frozenset({CREATE_DURABLE_HANDLE_REQUEST, CREATE_DURABLE_HANDLE_RECONNECT})
 _V2 = frozenset({CREATE_DURABLE_HANDLE_REQUEST_V2, CREATE_DURABLE_HANDLE_RECONNECT_V2})
-_NO_GUID = bytes(16)
 _LONGEST = 300.0
 
 
-@dataclass(slots=True, eq=False)
-class Durability:
-    """What is needed to know its owner again.
+class DurableHandleTable:
+    """Every durable open of the server, by the part of its FileId that it keeps.
 
-    `seconds` is how long the open waits for him; `timer` runs while it does. Only version 2 has a
-    `create_guid`.
+    One waits for its owner for `seconds`, where the client does not say for how long.
     """
 
-    owner: Identity
-    client_guid: bytes
-    seconds: float
-    create_guid: bytes = _NO_GUID
-    timer: asyncio.TimerHandle | None = None
-
-
-class DurableHandleTable:
-    """Every durable open of the server, by the part of its FileId that it keeps."""
-
     def __init__(self, limits: Limits) -> None:
+        self.seconds = limits.durable_seconds
         self._opens: dict[int, Open] = {}
         self._waiting = SharedBudget(limits.disconnected, max(limits.disconnected // 2, 1))
         self._closed = False
@@ -83,7 +63,7 @@ class DurableHandleTable:
 
     def add(self, entry: Open, durability: Durability) -> None:
         """Makes an open durable."""
-        entry.durable = durability
+        entry.recovery.durable = durability
         self._opens[entry.file_id.persistent] = entry
 
     def get(self, persistent: int) -> Open | None:
@@ -95,7 +75,7 @@ class DurableHandleTable:
 
         What somebody else may want to write to by then keeps no byte-range locks.
         """
-        durable, grant = entry.durable, entry.grant
+        durable, grant = entry.recovery.durable, entry.grant
         if (
             self._closed
             or durable is None
@@ -117,7 +97,7 @@ class DurableHandleTable:
 
     def reclaim(self, entry: Open) -> None:
         """The owner is back."""
-        durable = entry.durable
+        durable = entry.recovery.durable
         assert durable is not None
         if durable.timer is not None:
             durable.timer.cancel()
@@ -143,8 +123,8 @@ class DurableHandleTable:
                 entry.close()
 
 
-def check_contexts(context: Context, contexts: Contexts) -> Contexts:
-    """The contexts that count: dialects before 3.0 know nothing of version 2.
+def check_contexts(contexts: Contexts, requester: Requester) -> Contexts:
+    """Return the contexts that count: dialects before 3.0 know nothing of version 2.
 
     StatusError INVALID_PARAMETER for versions that are mixed, or a request for durability by who
     comes back with version 2.
@@ -152,25 +132,25 @@ def check_contexts(context: Context, contexts: Contexts) -> Contexts:
     names = contexts.keys()
     if names.isdisjoint(_V2):
         return contexts
-    if not _is_smb3(context):
+    if not requester.is_smb3:
         return {name: data for name, data in contexts.items() if name not in _V2}
     if not names.isdisjoint(_V1) or names >= _V2:
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
     return contexts
 
 
-def grant(context: Context, entry: Open, contexts: Contexts) -> None:
-    """Makes a new open durable, if that was asked for and can be."""
+def make_durable(
+    table: DurableHandleTable, entry: Open, contexts: Contexts, requester: Requester
+) -> None:
+    """Make a new open durable, if that was asked for and can be."""
     second = contexts.get(CREATE_DURABLE_HANDLE_REQUEST_V2)
     if second is None and CREATE_DURABLE_HANDLE_REQUEST not in contexts:
         return
-    identity = context.session.session.identity
-    stranger = identity.guest or identity.anonymous
-    grant = entry.grant
-    if stranger or entry.is_directory or grant is None or not grant.caching & HANDLE:
+    identity, grant = requester.identity, entry.grant
+    anybody = identity.guest or identity.anonymous
+    if anybody or entry.is_directory or grant is None or not grant.caching & HANDLE:
         return
-    table, seconds = context.server.durables, context.server.limits.durable_seconds
-    client_guid = context.connection.protocol.client_guid
+    seconds, client_guid = table.seconds, requester.client_guid
     if second is None:
         table.add(entry, Durability(identity, client_guid, seconds))
         return
@@ -181,7 +161,7 @@ def grant(context: Context, entry: Open, contexts: Contexts) -> None:
 
 
 def responses(durable: Durability, contexts: Contexts) -> list[CreateContext]:
-    """What is said of it to who has asked for it; nothing to who has come back."""
+    """Return what is said of it to who has asked for it; nothing to who has come back."""
     if CREATE_DURABLE_HANDLE_REQUEST_V2 in contexts:
         return [DurableHandleResponseV2(int(durable.seconds * 1000)).context()]
     asked = CREATE_DURABLE_HANDLE_REQUEST in contexts
@@ -190,10 +170,12 @@ def responses(durable: Durability, contexts: Contexts) -> list[CreateContext]:
     return []
 
 
-def reconnected(context: Context, request: Request, contexts: Contexts, name: str) -> Open | None:
-    """The open that its owner comes back for, which is his session's now; None if he does not.
+def reconnect(
+    table: DurableHandleTable, contexts: Contexts, requester: Requester, share: Share, name: str
+) -> Open | None:
+    """Return the open that its owner comes back for, which waits no more; None if it does not.
 
-    He may use the first version for what he opened with the second.
+    The owner may use the first version for what was opened with the second.
 
     StatusError OBJECT_NAME_NOT_FOUND for what is not there any more or was another; ACCESS_DENIED
     for who is not the owner; INVALID_PARAMETER for another name, or for who thinks it persistent.
@@ -210,30 +192,26 @@ def reconnected(context: Context, request: Request, contexts: Contexts, name: st
         file_id = DurableHandleReconnect.decode(first).file_id
     else:
         return None
-    lease = requested(context, contexts.get(CREATE_REQUEST_LEASE))
-    entry = context.server.durables.get(file_id.persistent)
-    if entry is None or not _fits(context, entry, lease, create_guid):
+    lease = lease_request_of(contexts.get(CREATE_REQUEST_LEASE), requester)
+    entry = table.get(file_id.persistent)
+    if entry is None or entry.tree.share is not share or not _fits(entry, lease, create_guid):
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", name)
-    durable = entry.durable
+    durable = entry.recovery.durable
     assert durable is not None
     if persistent or (lease is not None and not _is_called(entry, name)):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
-    if durable.owner != context.session.session.identity:
+    if durable.owner != requester.identity:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", name)
-    context.server.durables.reclaim(entry)
-    entry.attach(context.session, context.tree, request)
+    table.reclaim(entry)
     return entry
 
 
-def _fits(
-    context: Context, entry: Open, lease: LeaseRequest | None, create_guid: bytes | None
-) -> bool:
+def _fits(entry: Open, lease: LeaseRequest | None, create_guid: bytes | None) -> bool:
     """Whether an open waits for somebody who knows as much of it as its owner."""
-    durable, held = entry.durable, entry.grant
+    durable, held = entry.recovery.durable, entry.grant
     assert durable is not None
     if (
         entry.session is not None
-        or entry.tree.share is not context.tree.share
         or (create_guid is not None and durable.create_guid != create_guid)
         or held is None
         or not held.caching & HANDLE
@@ -254,12 +232,6 @@ def _is_called(entry: Open, name: str) -> bool:
     [MS-SMB2] 3.3.5.9.7, Open.Lease.FileDeleteOnClose
     """
     assert entry.grant is not None
-    if any(other.delete_on_close for other in entry.grant.opens):
+    if any(other.mode.delete_on_close for other in entry.grant.opens):
         return True
     return fold(entry.file.name) == fold(parse(name).full)
-
-
-def _is_smb3(context: Context) -> bool:
-    negotiated = context.connection.protocol.negotiated
-    assert negotiated is not None
-    return negotiated.is_smb3

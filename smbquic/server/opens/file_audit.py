@@ -1,20 +1,16 @@
 """Records of what is done to files, where they are asked for: opens, renames, deletions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Event, Trail, who
-from smbquic.server.context import Context, Wait
+from smbquic.server.outcome import RetryAfter
 from smbquic.server.status import status_of
 from smbquic.storage import NotReady
-
-if TYPE_CHECKING:
-    from smbquic.auth.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +32,25 @@ class FileAuditor:
         )
 
 
-def auditor(context: Context) -> FileAuditor | None:
-    """Whoever sees what a request does to files; None where nobody wants to know."""
-    share = context.tree.share
-    if not context.server.audit.files or share is None:
-        return None
-    return FileAuditor(context.connection.trail, context.session.session.identity, share.name)
-
-
 @contextmanager
-def refusals(
-    context: Context, event: Event, path: str, **more: Any
-) -> Iterator[FileAuditor | None]:
-    """Records if what is done inside fails; not where it has to wait, and comes again."""
-    seen = auditor(context)
+def record_failure(
+    auditor: FileAuditor | None, event: Event, path: str, **more: Any
+) -> Iterator[None]:
+    """Record if what is done inside fails; not where it has to wait, and is tried again."""
     try:
-        yield seen
-    except (Wait, NotReady):
+        yield
+    except (RetryAfter, NotReady):
         raise
     except Exception as error:
-        if seen is not None:
-            seen.record(event, path, status_of(error), **more)
+        if auditor is not None:
+            auditor.record(event, path, status_of(error), **more)
         raise
 
 
 @contextmanager
-def recorded(context: Context, event: Event, path: str, **more: Any) -> Iterator[None]:
-    """Records what is done inside, and what came of it."""
-    with refusals(context, event, path, **more) as seen:
+def record(auditor: FileAuditor | None, event: Event, path: str, **more: Any) -> Iterator[None]:
+    """Record what is done inside, and what came of it."""
+    with record_failure(auditor, event, path, **more):
         yield
-    if seen is not None:
-        seen.record(event, path, NtStatus.SUCCESS, **more)
+    if auditor is not None:
+        auditor.record(event, path, NtStatus.SUCCESS, **more)

@@ -5,34 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable
 
+from smbquic.auth.identity import Identity
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.opens.oplocks import (
-    HANDLE,
-    NOTHING,
-    READ,
-    WRITE,
-    BreakCause,
-    CacheGrant,
-    can_cache,
-)
+from smbquic.server.opens.cache_states import HANDLE, NOTHING, READ, WRITE, BreakCause
+from smbquic.server.opens.open import CacheGrant, Open
+from smbquic.server.opens.open_parts import Requester
+from smbquic.server.opens.oplocks import can_cache
+from smbquic.storage import Storage, StorageFile
 from smbquic.storage.names import fold
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import CreateContext, LeaseFlags, LeaseV2
 from smbquic.wire.create_contexts import Lease as LeaseV1
-from smbquic.wire.negotiate import Capabilities, Dialect
+from smbquic.wire.message import Message
+from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import LeaseBreakNotification, NotifyBreakLeaseFlags
 
-if TYPE_CHECKING:
-    from smbquic.auth.identity import Identity
-    from smbquic.server.context import Context
-    from smbquic.server.opens.open import Open
-    from smbquic.server.server import Server
-    from smbquic.server.tree import Tree
-    from smbquic.storage import StorageFile
+NotifyClient = Callable[[bytes, Identity, Message], bool]
+"""Sends a client, by its ClientGuid, what answers no request, in a session of a user. Returns
+whether there is a connection for it."""
 
 _V1_SIZE = len(LeaseV1(bytes(16), 0).encode())
 _V2_SIZE = len(LeaseV2(bytes(16), 0).encode())
@@ -49,7 +42,7 @@ class Lease(CacheGrant):
     __slots__ = ("client_guid", "epoch", "key", "owner", "parent_key", "table", "version")
 
     def __init__(self, table: LeaseTable, entry: Open, request: LeaseRequest, caching: int) -> None:
-        super().__init__(entry.state, entry, caching, table.server.limits.break_seconds)
+        super().__init__(entry.state, entry, caching, table.break_seconds)
         self.table = table
         self.owner = request.owner
         self.client_guid = request.client_guid
@@ -99,7 +92,7 @@ class Lease(CacheGrant):
             current_lease_state=self.caching,
             new_lease_state=left,
         )
-        return self.table.server.notify(self.client_guid, self.owner, body)
+        return self.table.notify_client(self.client_guid, self.owner, body)
 
     def remove(self) -> None:
         """Takes the lease out of all tables."""
@@ -141,33 +134,30 @@ class LeaseRequest:
                 self.parent_key = body.parent_lease_key
 
 
-def requested(context: Context, data: bytes | None) -> LeaseRequest | None:
-    """The lease that a CREATE asks for. StatusError INVALID_PARAMETER for one of a wrong size.
+def lease_request_of(data: bytes | None, requester: Requester) -> LeaseRequest | None:
+    """Return the lease that a CREATE asks for; StatusError INVALID_PARAMETER for a wrong size.
 
     None without one, or for a client that was not offered leases.
     """
-    negotiated = context.connection.protocol.negotiated
-    assert negotiated is not None
-    if (
-        data is None
-        or negotiated.dialect < Dialect.SMB_2_1
-        or not context.server.settings.capabilities & Capabilities.LEASING
-    ):
+    if data is None or requester.dialect < Dialect.SMB_2_1 or not requester.leasing:
         return None
-    client_guid = context.connection.protocol.client_guid
-    owner = context.session.session.identity
+    client_guid, owner = requester.client_guid, requester.identity
     if len(data) == _V1_SIZE:
         return LeaseRequest(owner, client_guid, LeaseV1.decode(data))
-    if len(data) == _V2_SIZE and negotiated.is_smb3:
+    if len(data) == _V2_SIZE and requester.is_smb3:
         return LeaseRequest(owner, client_guid, LeaseV2.decode(data))
     raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
 
 
 class LeaseTable:
-    """Every lease of the server, by client and key; `folders` are those on folders."""
+    """Every lease of the server, by client and key; `folders` are those on folders.
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    A client has `break_seconds` to acknowledge a break, which `notify_client` tells it of.
+    """
+
+    def __init__(self, break_seconds: float, notify_client: NotifyClient) -> None:
+        self.break_seconds = break_seconds
+        self.notify_client = notify_client
         self.folders: set[Lease] = set()
         self._leases: dict[tuple[bytes, bytes], Lease] = {}
 
@@ -179,7 +169,7 @@ class LeaseTable:
         lease = self._leases.get((client_guid, key))
         return lease if lease is not None and lease.owner == owner else None
 
-    def find(self, request: LeaseRequest, tree: Tree, name: str) -> Lease | None:
+    def find(self, request: LeaseRequest, storage: Storage, name: str) -> Lease | None:
         """The lease that an open of `name` is to join, if there is one already.
 
         StatusError INVALID_PARAMETER if the key belongs to another file.
@@ -188,8 +178,8 @@ class LeaseTable:
         if lease is None:
             return None
         entry = lease.opens[0]
-        same = entry.tree.storage is tree.storage and fold(entry.file.name) == fold(name)
-        if not same and not any(other.delete_on_close for other in lease.opens):
+        same = entry.storage is storage and fold(entry.file.name) == fold(name)
+        if not same and not any(other.mode.delete_on_close for other in lease.opens):
             raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
         return lease
 
@@ -200,7 +190,7 @@ class LeaseTable:
         altogether or not at all; another user's is nobody else's.
         """
         lease = self._leases.get((request.client_guid, request.key))
-        entry.parent_key = request.parent_key
+        entry.parent_lease_key = request.parent_key
         wanted = request.state & ~WRITE if entry.is_directory else request.state
         if lease is not None and lease.state is entry.state and lease.owner == request.owner:
             self._join(lease, entry, wanted)

@@ -10,23 +10,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sortedcontainers import SortedList
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.overload.budget import LOCK
+from smbquic.server.overload.budget import LOCK, UserBudget
 
-if TYPE_CHECKING:
-    from smbquic.server.opens.open import Open
+
+class LockOwner(Protocol):
+    """An open; `memory` is what its user may have the server keep."""
+
+    memory: UserBudget
 
 
 @dataclass(slots=True, frozen=True)
 class ByteRange:
     """One lock: `length` may be 0, and `offset + length` at most 2**64."""
 
-    owner: Open
+    owner: LockOwner
     offset: int
     length: int
     exclusive: bool
@@ -95,7 +98,7 @@ class _OwnLocks:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    owner: Open
+    owner: LockOwner
     woken: asyncio.Future[None]
 
 
@@ -107,7 +110,7 @@ class Locks:
     def __init__(self) -> None:
         self._exclusive = RangeSet()
         self._shared = RangeSet()
-        self._owners: dict[Open, _OwnLocks] = {}
+        self._owners: dict[LockOwner, _OwnLocks] = {}
         self.waiters: dict[_Waiter, None] = {}
 
     def __len__(self) -> int:
@@ -119,7 +122,7 @@ class Locks:
         lowest = (self._exclusive.lowest, self._shared.lowest)
         return min((offset for offset in lowest if offset is not None), default=None)
 
-    def count_of(self, owner: Open) -> int:
+    def count_of(self, owner: LockOwner) -> int:
         """Return how many locks an open holds."""
         own = self._owners.get(owner)
         return own.count if own else 0
@@ -154,7 +157,7 @@ class Locks:
             own.shared[key] = own.shared.get(key, 0) + 1
             self._shared.add(offset, length)
 
-    def remove(self, owner: Open, offset: int, length: int) -> None:
+    def remove(self, owner: LockOwner, offset: int, length: int) -> None:
         """Release one lock of exactly this range; StatusError RANGE_NOT_LOCKED without one.
 
         Of several, an exclusive one goes first: it was taken first, as a shared one can be
@@ -173,7 +176,7 @@ class Locks:
             self._release(held)
         self._wake()
 
-    def remove_some(self, owner: Open, most: int) -> bool:
+    def remove_some(self, owner: LockOwner, most: int) -> bool:
         """Release up to `most` locks of an open; True once it holds none."""
         for _ in range(most):
             own = self._owners.get(owner)
@@ -185,7 +188,7 @@ class Locks:
         self._wake()
         return owner not in self._owners
 
-    def remove_owner(self, owner: Open) -> None:
+    def remove_owner(self, owner: LockOwner) -> None:
         """Release everything that an open holds or waits for: it is being closed."""
         for waiter in [waiter for waiter in self.waiters if waiter.owner is owner]:
             del self.waiters[waiter]
@@ -203,7 +206,7 @@ class Locks:
         else:
             self.remove_some(owner, own.count)
 
-    async def wait(self, owner: Open) -> None:
+    async def wait(self, owner: LockOwner) -> None:
         """Return when some lock on the file has been released."""
         waiter = _Waiter(owner, asyncio.get_running_loop().create_future())
         self.waiters[waiter] = None
@@ -212,12 +215,12 @@ class Locks:
         finally:
             self.waiters.pop(waiter, None)
 
-    def check_read(self, reader: Open, offset: int, length: int) -> None:
+    def check_read(self, reader: LockOwner, offset: int, length: int) -> None:
         """StatusError FILE_LOCK_CONFLICT if another open has an exclusive lock in the range."""
         if length and self._foreign_exclusive(reader, offset, length):
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
-    def check_write(self, writer: Open, offset: int, length: int) -> None:
+    def check_write(self, writer: LockOwner, offset: int, length: int) -> None:
         """StatusError FILE_LOCK_CONFLICT if a lock forbids it; its owner can write under it only
         if it is exclusive."""
         if length and (
@@ -226,7 +229,7 @@ class Locks:
         ):
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
-    def _foreign_exclusive(self, owner: Open, offset: int, length: int) -> int:
+    def _foreign_exclusive(self, owner: LockOwner, offset: int, length: int) -> int:
         """How many exclusive locks of other opens overlap a range."""
         count = self._exclusive.count_overlapping(offset, length)
         own = self._owners.get(owner)

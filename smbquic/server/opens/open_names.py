@@ -4,15 +4,10 @@ A rename of a folder asks whether something in it is open, while clients may hav
 of files open elsewhere.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from sortedcontainers import SortedList
 
-if TYPE_CHECKING:
-    from smbquic.server.opens.open import Open
-    from smbquic.storage import Storage
+from smbquic.server.opens.open import Open
+from smbquic.storage import Storage
 
 
 class OpenNames:
@@ -24,7 +19,7 @@ class OpenNames:
 
     def add(self, entry: Open) -> None:
         """Take a new open in."""
-        key, storage, name = entry.file_id.persistent, entry.tree.storage, entry.file.name
+        key, storage, name = entry.file_id.persistent, entry.storage, entry.file.name
         self._opens[key] = storage, name, entry
         self._names.setdefault(storage, SortedList()).add((name, key))
 

@@ -11,34 +11,24 @@ Only what goes through this server is seen. A local program changes a file behin
 all grants; they go on believing their caches until they lose them for another reason.
 """
 
-from __future__ import annotations
-
 import asyncio
-import logging
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.context import Wait
-from smbquic.wire.access_mask import AccessMask
+from smbquic.server.opens.cache_states import (
+    ATTRIBUTES_ONLY,
+    HANDLE,
+    NOTHING,
+    READ,
+    WRITE,
+    BreakCause,
+    cause_of_open,
+)
+from smbquic.server.opens.open import CacheGrant, FileState, Open
+from smbquic.server.outcome import RetryAfter
 from smbquic.wire.create import OplockLevel
-from smbquic.wire.create_contexts import LeaseState
 from smbquic.wire.oplock_break import OplockBreakNotification
-
-if TYPE_CHECKING:
-    from smbquic.server.opens.file_table import FileState
-    from smbquic.server.opens.open import Open
-
-_log = logging.getLogger(__name__)
-
-NOTHING = 0
-READ = int(LeaseState.READ_CACHING)
-HANDLE = int(LeaseState.HANDLE_CACHING)
-WRITE = int(LeaseState.WRITE_CACHING)
 
 MAX_GRANTS = 128
 """Who may cache something of one file at a time. A change takes it from all of them at once, and
@@ -50,163 +40,6 @@ _LEVELS: dict[int, int] = {
     OplockLevel.OPLOCK_LEVEL_BATCH: READ | WRITE | HANDLE,
 }
 _CACHING = {caching: level for level, caching in _LEVELS.items()}
-_LOOKS = int(
-    AccessMask.FILE_READ_ATTRIBUTES | AccessMask.FILE_WRITE_ATTRIBUTES | AccessMask.SYNCHRONIZE
-)
-_LOOKS_OR_READS_CONTROL = _LOOKS | int(AccessMask.READ_CONTROL)
-
-
-class BreakCause(Enum):
-    """What is about to happen to a file."""
-
-    INSPECT = auto()
-    """It is opened for its security descriptor, which concerns oplocks and no leases."""
-    OPEN = auto()
-    """It is opened for more than its attributes."""
-    OVERWRITE = auto()
-    """It is opened, and what was in it goes."""
-    SHARING = auto()
-    """It would be opened, if what others have open were not in the way."""
-    CHANGE = auto()
-    """Its content, size or byte-range locks change."""
-    MOVE = auto()
-    """It gets another name, or one more."""
-    DELETE = auto()
-    """It is to be deleted, or who may open it changes."""
-    ENTRY = auto()
-    """It is a folder, and what is in it changes."""
-
-
-def cause_of_open(wanted: int, *, overwrites: bool) -> BreakCause | None:
-    """Why an open with this access concerns grants; None if it does not."""
-    if overwrites:
-        return BreakCause.OVERWRITE
-    if wanted & ~_LOOKS_OR_READS_CONTROL:
-        return BreakCause.OPEN
-    return BreakCause.INSPECT if wanted & ~_LOOKS else None
-
-
-@dataclass(slots=True, eq=False)
-class Break:
-    """A client was told to give something up, and has not acknowledged it yet.
-
-    It was asked for `asked`; meanwhile it may have become necessary that it keeps no more than
-    `required`. `done` is set when it is over, however it ended.
-    """
-
-    asked: int
-    required: int
-    timer: asyncio.TimerHandle
-    done: asyncio.Future[None]
-
-
-class CacheGrant(ABC):
-    """Whoever may cache something of a file: `caching` are the bits of `LeaseState`.
-
-    `opens` are those that it serves; while `breaking`, `caching` is what it was before.
-    """
-
-    __slots__ = ("breaking", "caching", "opens", "seconds", "state")
-
-    def __init__(self, state: FileState, entry: Open, caching: int, seconds: float) -> None:
-        self.state = state
-        self.opens = [entry]
-        self.caching = caching
-        self.seconds = seconds
-        self.breaking: Break | None = None
-        state.grants.append(self)
-
-    @property
-    @abstractmethod
-    def level(self) -> int:
-        """How a response to CREATE calls it."""
-
-    @abstractmethod
-    def left_after(self, cause: BreakCause) -> int:
-        """What the grant may still cache when that has happened."""
-
-    @abstractmethod
-    def must_wait(self, cause: BreakCause) -> bool:
-        """Whether that has to wait until the client has given up what it loses."""
-
-    @abstractmethod
-    def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
-        """Tells the client what it is left with; `further` if it has just acknowledged more.
-
-        False if there is no connection to tell it on.
-        """
-
-    @abstractmethod
-    def must_acknowledge(self) -> bool:
-        """Whether the client has something to do before it can give up what it has."""
-
-    def reduce(self, left: int, *, further: bool = False) -> bool:
-        """Has the client give up everything but `left`.
-
-        Where it cannot be asked, what it has open waits for its return, and is closed instead;
-        then this is false.
-        """
-        if self.breaking is not None:
-            self.breaking.required &= left
-            return True
-        acknowledge = self.must_acknowledge()
-        told = self.notify(left, acknowledge=acknowledge, further=further)
-        if not told:
-            for entry in list(self.opens):
-                entry.close()
-        elif acknowledge:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(self.seconds, self._give_up_waiting)
-            self.breaking = Break(left, left, timer, loop.create_future())
-        else:
-            self.caching = left
-        return told
-
-    def acknowledge(self, kept: int) -> None:
-        """The client has given up everything but `kept`, which is at most what it was asked for.
-
-        If that is more than what is possible by now, it is asked again, step by step: it is left
-        with READ at first if that spares it from losing all at once.
-        """
-        last = self.breaking
-        assert last is not None
-        self.caching = kept
-        if not kept & ~last.required:
-            self._finish()
-            return
-        last.timer.cancel()
-        self.breaking = None
-        step = kept & READ if kept & ~READ else NOTHING
-        self.reduce(last.required | step, further=True)
-        following: Break | None = self.breaking
-        if following is None:
-            last.done.set_result(None)
-        else:
-            following.required, following.done = last.required, last.done
-
-    def _give_up_waiting(self) -> None:
-        _log.info("a client did not acknowledge a break within %g s", self.seconds)
-        self.caching = NOTHING
-        self._finish()
-
-    def _finish(self) -> None:
-        """Ends a break, and lets those go on who wait for it."""
-        if self.breaking is not None:
-            self.breaking.timer.cancel()
-            self.breaking.done.set_result(None)
-            self.breaking = None
-
-    def drop(self, entry: Open) -> None:
-        """Forgets an open; with the last one the grant goes, whatever it still had."""
-        self.opens.remove(entry)
-        if not self.opens:
-            self.remove()
-
-    def remove(self) -> None:
-        """The grant has nothing any more."""
-        self.caching = NOTHING
-        self._finish()
-        self.state.grants.remove(self)
 
 
 class Oplock(CacheGrant):
@@ -305,10 +138,19 @@ def _over() -> asyncio.Future[None]:
 
 
 def break_grants(state: FileState, cause: BreakCause, mine: CacheGrant | None = None) -> None:
-    """`begin_breaks` from all who hold something of a file; raises `Wait` if that takes a while."""
+    """`begin_breaks` for all grants of a file; raises `RetryAfter` if that takes a while."""
     waits = begin_breaks(state.grants, cause, mine)
     if waits:
-        raise Wait(waits)
+        raise RetryAfter(waits)
+
+
+def break_others(entry: Open, cause: BreakCause) -> None:
+    """Have others give up what they must not cache when an open does something to its file.
+
+    Raises `RetryAfter` if that takes a while.
+    """
+    if entry.state.grants:
+        break_grants(entry.state, cause, entry.grant)
 
 
 def break_for_open(
@@ -316,7 +158,7 @@ def break_for_open(
 ) -> None:
     """Makes way for a further open of a file; `mine` is the lease that it will join.
 
-    Raises `Wait`, and StatusError DELETE_PENDING or SHARING_VIOLATION. [MS-FSA] 2.1.5.1.2
+    Raises `RetryAfter`, and StatusError DELETE_PENDING or SHARING_VIOLATION. [MS-FSA] 2.1.5.1.2
     """
     if not state.grants or state.delete_pending:
         state.check_open(wanted, share_access)
@@ -327,7 +169,7 @@ def break_for_open(
         batch = [grant for grant in state.grants if _is_batch(grant)]
         waits = begin_breaks(batch, cause, mine)
         if waits:
-            raise Wait(waits)
+            raise RetryAfter(waits)
     try:
         state.check_open(wanted, share_access)
     except StatusError as error:
@@ -385,7 +227,7 @@ def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool
     if caching & WRITE:
         return not others and not any(
             other is not entry
-            and other.granted_access & ~_LOOKS
+            and other.access.granted & ~ATTRIBUTES_ONLY
             and (mine is None or other.grant is not mine)
             for other in state.opens
         )

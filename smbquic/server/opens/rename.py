@@ -4,14 +4,15 @@ from collections.abc import Hashable
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.context import Context
 from smbquic.server.names import parse_stream
-from smbquic.server.opens.file_table import FileState
-from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import BreakCause, break_for_open, break_grants
+from smbquic.server.opens.cache_states import BreakCause
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.open import FileState, Open
+from smbquic.server.opens.oplocks import break_for_open, break_grants, break_others
 from smbquic.server.security import security_descriptors
+from smbquic.server.security.accounts import Token
 from smbquic.server.security.rights import granted
-from smbquic.storage import READONLY, Capability, PathNotFound, StorageFile
+from smbquic.storage import READONLY, Capability, PathNotFound, Storage, StorageFile
 from smbquic.storage.names import fold, parent_of
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
@@ -26,192 +27,197 @@ _DELETE_CHILD = int(AccessMask.FILE_DELETE_CHILD)
 _SHARED = int(ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE)
 
 
-def rename(context: Context, entry: Open, new_name: str, *, replace: bool) -> None:
-    """Moves what is open to `new_name`.
+class Renamer:
+    """Gives open files of a storage other names, as one user.
 
-    Raises `Wait` as long as somebody caches what forbids it; StatusError ACCESS_DENIED for the
-    root, for what is about to go, for a folder with open files in it, and where the target cannot
-    be replaced; SHARING_VIOLATION if somebody may delete the target's folder meanwhile;
-    OBJECT_NAME_COLLISION if `replace` is false.
+    `since` is the last FileId of the time when the request came, if it had to wait.
     """
-    if entry.state.delete_pending or not entry.file.name or _is_busy(context, entry):
-        raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
-    if new_name.startswith(":"):
-        _rename_stream(context, entry, new_name, replace=replace)
-        return
-    if entry.file.stream:
-        # A stream cannot be moved out of its file.
-        raise StatusError.of(NtStatus.SHARING_VIOLATION, "SET_INFO", new_name)
-    access = _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE
-    folder = _check_folder(context, new_name, access)
-    entry.break_grants(BreakCause.MOVE)
-    if new_name == entry.file.name:
-        return
-    if replace:
-        _check_replaced(context, entry, new_name)
-    source = entry.file.parent_key
-    old_name = entry.file.name
-    change_time = entry.stat().change_time
-    if folder != source:
-        _keep_descriptor(context, entry)
-    entry.file.rename(new_name, replace=replace)
-    context.server.files.renamed(entry.state)
-    entry.times.renamed(change_time)
-    entry.keep_times()
-    if entry.is_directory:
-        context.server.descriptors.forget(context.tree.storage)
-    context.server.notifier.renamed(entry, old_name)
-    entry.renamed = not entry.is_directory
-    context.server.leases.folder_changed(source, entry.parent_key)
-    if entry.file.parent_key != source:
-        entry.notify_folder_leases()
 
+    def __init__(
+        self, files: FileTable, storage: Storage, token: Token, since: int | None = None
+    ) -> None:
+        self._files = files
+        self._storage = storage
+        self._token = token
+        self._since = since
 
-def link(context: Context, entry: Open, new_name: str, *, replace: bool) -> None:
-    """Gives a file the further name `new_name`; raises as `rename` does.
+    def rename(self, entry: Open, new_name: str, *, replace: bool) -> None:
+        """Moves what is open to `new_name`.
 
-    StatusError FILE_IS_A_DIRECTORY for a folder.
-    """
-    if entry.is_directory:
-        raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "SET_INFO", new_name)
-    if Capability.HARD_LINKS not in context.tree.storage.capabilities:
-        raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST, "SET_INFO", new_name)
-    if entry.state.delete_pending or entry.file.stream or not _may_link(context, entry):
-        raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
-    folder = _check_folder(context, new_name, _ADD_FILE)
-    entry.break_grants(BreakCause.MOVE)
-    if replace:
-        _check_replaced(context, entry, new_name)
-    if folder != entry.file.parent_key:
-        _keep_descriptor(context, entry)
-    entry.file.link(new_name, replace=replace)
-    entry.keep_times()
-    context.server.notifier.added(context.tree.storage, new_name, is_directory=False)
-    context.server.leases.folder_changed(folder, entry.parent_key)
-
-
-def _rename_stream(context: Context, entry: Open, new_name: str, *, replace: bool) -> None:
-    """[MS-FSA] 2.1.5.15.12.1; what is replaced may be neither open nor, as there, have content.
-
-    Only the latter is not done here: programs rename what they have written onto what was there.
-    """
-    file, state = entry.file, entry.state
-    stream = parse_stream(new_name)
-    if not file.stream or not stream:
-        # The content cannot become a stream, nor a stream the content.
-        raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
-    target = next((found for found in file.streams() if fold(found.name) == fold(stream)), None)
-    if target is not None and target.name != file.stream:
-        if not replace:
-            raise StatusError.of(NtStatus.OBJECT_NAME_COLLISION, "SET_INFO", new_name)
-        assert state.whole is not None
-        others = (other.opens for other in state.whole.streams if other is not state)
-        if any(next(iter(opens)).file.stream == target.name for opens in others):
-            raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
-    old_name = file.name
-    file.rename(stream, replace=replace)
-    context.server.notifier.renamed(entry, old_name)
-    context.server.files.moved(state, file.key)
-    context.server.files.renamed(state)
-
-
-def _is_busy(context: Context, entry: Open) -> bool:
-    """Whether something in the folder, or a stream of the file, is open, and stays so when its
-    grants are asked to close it.
-
-    Nobody is asked to close in a folder what he has opened while others were asked: as on Windows
-    that ends it. [MS-FSA] 2.1.4.2
-    """
-    if entry.state.streams:
-        state: FileState | None = entry.state.streams[0]
-    elif entry.is_directory:
-        state = context.server.files.open_below(context.tree.storage, entry.file.name)
-    else:
-        state = None
-    if state is None:
-        return False
-    since = context.waiting_since
-    if since is None or any(other.file_id.persistent <= since for other in state.opens):
-        break_grants(state, BreakCause.MOVE)
-    return True
-
-
-def _check_folder(context: Context, new_name: str, access: int) -> Hashable:
-    """Opens the folder that the name will be in as Windows does, and so collides where it does.
-
-    Gives the folder's key.
-    """
-    folder = new_name.rpartition("\\")[0]
-    try:
-        file, _ = context.tree.storage.open(folder, directory=True)
-    except (FileNotFoundError, NotADirectoryError):
-        raise PathNotFound(folder) from None
-    key, name = file.key, file.name
-    file.close()
-    descriptor = context.server.descriptors.folder(context.tree.storage, name)
-    if descriptor is not None and not granted(descriptor, context.session.token) & access:
-        raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
-    state = context.server.files.get(key)
-    if state is not None:
-        break_for_open(state, access, _SHARED, overwrites=False, mine=None)
-    return key
-
-
-def _check_replaced(context: Context, entry: Open, new_name: str) -> None:
-    """Refuses to replace what is open, read-only, about to go or a folder."""
-    try:
-        target, _ = context.tree.storage.open(new_name)
-    except FileNotFoundError:
-        return
-    try:
-        if target.key == entry.file.key:
+        Raises `RetryAfter` as long as somebody caches what forbids it; StatusError ACCESS_DENIED
+        for the root, for what is about to go, for a folder with open files in it, and where the
+        target cannot be replaced; SHARING_VIOLATION if somebody may delete the target's folder
+        meanwhile; OBJECT_NAME_COLLISION if `replace` is false.
+        """
+        if entry.state.delete_pending or not entry.file.name or self._is_busy(entry):
+            raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+        if new_name.startswith(":"):
+            self._rename_stream(entry, new_name, replace=replace)
             return
-        state = context.server.files.get(target.key)
-        if state is not None and state.delete_pending:
-            raise StatusError.of(NtStatus.DELETE_PENDING, "SET_INFO", new_name)
-        if state is not None:
-            break_grants(state, BreakCause.DELETE, entry.grant)
-        if state is not None or target.is_directory or target.stat().attributes & READONLY:
+        if entry.file.stream:
+            # A stream cannot be moved out of its file.
+            raise StatusError.of(NtStatus.SHARING_VIOLATION, "SET_INFO", new_name)
+        access = _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE
+        folder = self._check_folder(new_name, access)
+        break_others(entry, BreakCause.MOVE)
+        if new_name == entry.file.name:
+            return
+        if replace:
+            self._check_replaced(entry, new_name)
+        source = entry.file.parent_key
+        old_name = entry.file.name
+        change_time = entry.stat().change_time
+        if folder != source:
+            self._keep_descriptor(entry)
+        entry.file.rename(new_name, replace=replace)
+        self._files.renamed(entry.state)
+        entry.times.renamed(change_time)
+        entry.keep_times()
+        if entry.is_directory:
+            self._files.descriptors.forget(self._storage)
+        self._files.notifier.renamed(entry, old_name)
+        entry.tracking.renamed = not entry.is_directory
+        self._files.leases.folder_changed(source, entry.parent_lease_key)
+        if entry.file.parent_key != source:
+            entry.notify_folder_leases()
+
+    def link(self, entry: Open, new_name: str, *, replace: bool) -> None:
+        """Gives a file the further name `new_name`; raises as `rename` does.
+
+        StatusError FILE_IS_A_DIRECTORY for a folder.
+        """
+        if entry.is_directory:
+            raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "SET_INFO", new_name)
+        if Capability.HARD_LINKS not in self._storage.capabilities:
+            raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST, "SET_INFO", new_name)
+        if entry.state.delete_pending or entry.file.stream or not self._may_link(entry):
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
-        if not _may_delete(context, target):
-            raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
-    finally:
-        target.close()
+        folder = self._check_folder(new_name, _ADD_FILE)
+        break_others(entry, BreakCause.MOVE)
+        if replace:
+            self._check_replaced(entry, new_name)
+        if folder != entry.file.parent_key:
+            self._keep_descriptor(entry)
+        entry.file.link(new_name, replace=replace)
+        entry.keep_times()
+        self._files.notifier.added(self._storage, new_name, is_directory=False)
+        self._files.leases.folder_changed(folder, entry.parent_lease_key)
 
+    def _rename_stream(self, entry: Open, new_name: str, *, replace: bool) -> None:
+        """[MS-FSA] 2.1.5.15.12.1; what is replaced may be neither open nor, as there, have content.
 
-def _keep_descriptor(context: Context, entry: Open) -> None:
-    """Store with a file what the folders above it pass on, before it has another place.
+        Only the latter is not done here: programs rename what they have written onto what was
+        there.
+        """
+        file, state = entry.file, entry.state
+        stream = parse_stream(new_name)
+        if not file.stream or not stream:
+            # The content cannot become a stream, nor a stream the content.
+            raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
+        target = next((found for found in file.streams() if fold(found.name) == fold(stream)), None)
+        if target is not None and target.name != file.stream:
+            if not replace:
+                raise StatusError.of(NtStatus.OBJECT_NAME_COLLISION, "SET_INFO", new_name)
+            assert state.whole is not None
+            others = (other.opens for other in state.whole.streams if other is not state)
+            if any(next(iter(opens)).file.stream == target.name for opens in others):
+                raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
+        old_name = file.name
+        file.rename(stream, replace=replace)
+        self._files.notifier.renamed(entry, old_name)
+        self._files.moved(state, file.key)
+        self._files.renamed(state)
 
-    As on Windows, who may use a file does not change with its place: else whoever is kept out by a
-    folder could bring the file into one of theirs.
-    """
-    file, storage = entry.file, context.tree.storage
-    if file.stat().link is not None:
-        return  # a link has none, and nothing in it
-    stored = file.security()
-    if stored is not None and security_descriptors.decode(stored).control & _PRESENT:
-        return
-    effective = context.server.descriptors.effective(storage, file)
-    if effective is not None:
-        file.set_security(effective.encode())
+    def _is_busy(self, entry: Open) -> bool:
+        """Whether something in the folder, or a stream of the file, is open, and stays so when its
+        grants are asked to close it.
 
-
-def _may_link(context: Context, entry: Open) -> bool:
-    """Whether the user may change the attributes of a file, of which its names are one.
-
-    [MS-FSA] 2.1.5.15.7 demands no access of the open, and Linux' client asks for none but to read
-    attributes. So it is the user's rights that count, and not what was asked for.
-    """
-    descriptor = context.server.descriptors.effective(context.tree.storage, entry.file)
-    return descriptor is None or bool(
-        granted(descriptor, context.session.token) & _WRITE_ATTRIBUTES
-    )
-
-
-def _may_delete(context: Context, file: StorageFile) -> bool:
-    descriptors, storage = context.server.descriptors, context.tree.storage
-    descriptor, token = descriptors.effective(storage, file), context.session.token
-    if descriptor is None or granted(descriptor, token) & _DELETE:
+        Nobody is asked to close in a folder what he has opened while others were asked: as on
+        Windows that ends it. [MS-FSA] 2.1.4.2
+        """
+        if entry.state.streams:
+            state: FileState | None = entry.state.streams[0]
+        elif entry.is_directory:
+            state = self._files.open_below(self._storage, entry.file.name)
+        else:
+            state = None
+        if state is None:
+            return False
+        since = self._since
+        if since is None or any(other.file_id.persistent <= since for other in state.opens):
+            break_grants(state, BreakCause.MOVE)
         return True
-    folder = descriptors.folder(storage, parent_of(file.name))
-    return folder is None or bool(granted(folder, token) & _DELETE_CHILD)
+
+    def _check_folder(self, new_name: str, access: int) -> Hashable:
+        """Opens the folder that the name will be in as Windows does, and so collides where it does.
+
+        Gives the folder's key.
+        """
+        folder = new_name.rpartition("\\")[0]
+        try:
+            file, _ = self._storage.open(folder, directory=True)
+        except (FileNotFoundError, NotADirectoryError):
+            raise PathNotFound(folder) from None
+        key, name = file.key, file.name
+        file.close()
+        descriptor = self._files.descriptors.folder(self._storage, name)
+        if descriptor is not None and not granted(descriptor, self._token) & access:
+            raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+        state = self._files.get(key)
+        if state is not None:
+            break_for_open(state, access, _SHARED, overwrites=False, mine=None)
+        return key
+
+    def _check_replaced(self, entry: Open, new_name: str) -> None:
+        """Refuses to replace what is open, read-only, about to go or a folder."""
+        try:
+            target, _ = self._storage.open(new_name)
+        except FileNotFoundError:
+            return
+        try:
+            if target.key == entry.file.key:
+                return
+            state = self._files.get(target.key)
+            if state is not None and state.delete_pending:
+                raise StatusError.of(NtStatus.DELETE_PENDING, "SET_INFO", new_name)
+            if state is not None:
+                break_grants(state, BreakCause.DELETE, entry.grant)
+            if state is not None or target.is_directory or target.stat().attributes & READONLY:
+                raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+            if not self._may_delete(target):
+                raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+        finally:
+            target.close()
+
+    def _keep_descriptor(self, entry: Open) -> None:
+        """Store with a file what the folders above it pass on, before it has another place.
+
+        As on Windows, who may use a file does not change with its place: else whoever is kept out
+        by a folder could bring the file into one of theirs.
+        """
+        file, storage = entry.file, self._storage
+        if file.stat().link is not None:
+            return  # a link has none, and nothing in it
+        stored = file.security()
+        if stored is not None and security_descriptors.decode(stored).control & _PRESENT:
+            return
+        effective = self._files.descriptors.effective(storage, file)
+        if effective is not None:
+            file.set_security(effective.encode())
+
+    def _may_link(self, entry: Open) -> bool:
+        """Whether the user may change the attributes of a file, of which its names are one.
+
+        [MS-FSA] 2.1.5.15.7 demands no access of the open, and Linux' client asks for none but to
+        read attributes. So it is the user's rights that count, and not what was asked for.
+        """
+        descriptor = self._files.descriptors.effective(self._storage, entry.file)
+        return descriptor is None or bool(granted(descriptor, self._token) & _WRITE_ATTRIBUTES)
+
+    def _may_delete(self, file: StorageFile) -> bool:
+        descriptors, storage = self._files.descriptors, self._storage
+        descriptor, token = descriptors.effective(storage, file), self._token
+        if descriptor is None or granted(descriptor, token) & _DELETE:
+            return True
+        folder = descriptors.folder(storage, parent_of(file.name))
+        return folder is None or bool(granted(folder, token) & _DELETE_CHILD)

@@ -3,26 +3,21 @@
 [MS-SMB2] 3.3.5.12, 3.3.5.13, 3.3.5.15.3, 3.3.5.15.4
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.overload.batches import Steps
-from smbquic.server.overload.budget import PIPE
+from smbquic.server.overload.budget import PIPE, UserBudget
+from smbquic.server.rpc.association import Association
+from smbquic.server.tree import Tree
+from smbquic.wire.cursor import Buffer
+from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.pipe_information import PipeMode
-
-if TYPE_CHECKING:
-    from smbquic.server.overload.budget import UserBudget
-    from smbquic.server.rpc.association import Association
-    from smbquic.server.tree import Tree
-    from smbquic.wire.cursor import Buffer
-    from smbquic.wire.file_id import FileId
 
 TIME_SLICE: Final = 0.002
 """Seconds of what was written that are worked on before others have their turn."""

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from smbquic.server.rpc.association import Association, Interface, Method
 from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.transport.base import Peer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.rpc.srvsvc import (
     ENUM_LEVELS,
@@ -46,9 +47,6 @@ from smbquic.wire.rpc.wkssvc import (
     WkstaInfo,
 )
 
-if TYPE_CHECKING:
-    from smbquic.server.server import Server
-
 _VERSION = 10, 0
 """Windows 10 or Server 2016 and later, as far as clients tell by these numbers."""
 _DOMAIN = "WORKGROUP"
@@ -61,10 +59,36 @@ _TYPE = int(
     | ServerTypes.SV_TYPE_SERVER_NT
 )
 
-_Call = Callable[["Server", Buffer], bytes]
+
+class ServerInformation(Protocol):
+    """What the services tell of a server: `name` is what it calls itself."""
+
+    name: str
+
+    @property
+    def shares(self) -> Mapping[str, Share]:
+        """All shares but IPC$."""
+
+    def count_trees(self) -> Mapping[str, int]:
+        """Return how many trees there are of each share, by its name."""
 
 
-def associate(server: Server, pipe: str) -> Association | None:
+_Call = Callable[[ServerInformation, Buffer], bytes]
+
+
+class PipeServices:
+    """The services of a server; `allows` says whether a client may open pipes at all."""
+
+    def __init__(self, server: ServerInformation, allows: Callable[[Peer], bool]) -> None:
+        self._server = server
+        self.allows = allows
+
+    def associate(self, pipe: str) -> Association | None:
+        """See `associate`."""
+        return associate(self._server, pipe)
+
+
+def associate(server: ServerInformation, pipe: str) -> Association | None:
     """A new conversation over the pipe of that name, in any case; None if there is none."""
     name = pipe.casefold()
     interfaces = _PIPES.get(name)
@@ -73,18 +97,14 @@ def associate(server: Server, pipe: str) -> Association | None:
     return Association(name, tuple(_bound(server, *interface) for interface in interfaces))
 
 
-def _bound(server: Server, syntax: SyntaxId, calls: dict[int, _Call]) -> Interface:
+def _bound(server: ServerInformation, syntax: SyntaxId, calls: dict[int, _Call]) -> Interface:
     methods: dict[int, Method] = {opnum: partial(call, server) for opnum, call in calls.items()}
     return Interface(syntax, methods)
 
 
-def _shares(server: Server) -> list[ShareInfo]:
+def _shares(server: ServerInformation) -> list[ShareInfo]:
     """All shares, by name, and IPC$ last. Where they lie on the disk is nobody's business."""
-    uses: dict[str, int] = {}
-    for session in server.sessions.values():
-        for tree in session.trees.values():
-            name = PIPE_SHARE if tree.share is None else tree.share.name
-            uses[name] = uses.get(name, 0) + 1
+    uses = server.count_trees()
     known = sorted(server.shares.values(), key=lambda share: share.name.casefold())
     shares = [_share(share, uses.get(share.name, 0)) for share in known]
     kind = int(ShareTypes.STYPE_IPC | ShareTypes.STYPE_SPECIAL)
@@ -104,7 +124,7 @@ def _share(share: Share, uses: int) -> ShareInfo:
     )
 
 
-def _share_enum(server: Server, stub: Buffer) -> bytes:
+def _share_enum(server: ServerInformation, stub: Buffer) -> bytes:
     """As many shares as the client wants at a time, from where it left off."""
     request = NetrShareEnumRequest.decode(stub)
     if request.level not in ENUM_LEVELS:
@@ -131,7 +151,7 @@ def _fitting(shares: list[ShareInfo], length: int) -> list[ShareInfo]:
     return shares
 
 
-def _share_get_info(server: Server, stub: Buffer) -> bytes:
+def _share_get_info(server: ServerInformation, stub: Buffer) -> bytes:
     request = NetrShareGetInfoRequest.decode(stub)
     level, wanted = request.level, request.net_name.casefold()
     if level not in SHARE_LEVELS:
@@ -142,7 +162,7 @@ def _share_get_info(server: Server, stub: Buffer) -> bytes:
     return NetrShareGetInfoResponse(level, status=NetStatus.NERR_NetNameNotFound).encode()
 
 
-def _server_get_info(server: Server, stub: Buffer) -> bytes:
+def _server_get_info(server: ServerInformation, stub: Buffer) -> bytes:
     level = NetrServerGetInfoRequest.decode(stub).level
     if level not in SERVER_LEVELS:
         return NetrServerGetInfoResponse(level, status=NetStatus.ERROR_INVALID_LEVEL).encode()
@@ -160,7 +180,7 @@ def _server_get_info(server: Server, stub: Buffer) -> bytes:
     return NetrServerGetInfoResponse(level, info).encode()
 
 
-def _remote_tod(server: Server, stub: Buffer) -> bytes:
+def _remote_tod(server: ServerInformation, stub: Buffer) -> bytes:
     """In UTC, and so it says."""
     now = datetime.now(UTC)
     info = TimeOfDayInfo(
@@ -180,7 +200,7 @@ def _remote_tod(server: Server, stub: Buffer) -> bytes:
     return NetrRemoteTODResponse(info).encode()
 
 
-def _wksta_get_info(server: Server, stub: Buffer) -> bytes:
+def _wksta_get_info(server: ServerInformation, stub: Buffer) -> bytes:
     level = NetrWkstaGetInfoRequest.decode(stub).level
     if level not in WKSTA_LEVELS:
         return NetrWkstaGetInfoResponse(level, status=NetStatus.ERROR_INVALID_LEVEL).encode()

@@ -222,7 +222,7 @@ async def test_cancels_that_mean_nothing_are_ignored(
         return EchoResponse()
 
     with monkeypatch.context() as patched:
-        break_echo(patched, lambda context, request: work())
+        break_echo(patched, client.server, lambda context, request: work())
         echo = client.send(EchoRequest())
         client.deliver(cancel_of(client, echo, body=b"\0\0\0\0"))
         file_id = await client.open("x")
@@ -256,7 +256,7 @@ async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
         await gate.wait()
         return EchoResponse()
 
-    break_echo(monkeypatch, lambda context, request: work())
+    break_echo(monkeypatch, client.server, lambda context, request: work())
     folder = await client.open("a", **DIRECTORY)
     client.send(notify(folder))
     await client.fetch()
@@ -307,9 +307,9 @@ async def test_a_malformed_body_fails_alone(
     assert (await client.call(EchoRequest())).status == NtStatus.INVALID_PARAMETER
 
 
-def break_echo(monkeypatch: pytest.MonkeyPatch, handle: Any) -> None:
+def break_echo(monkeypatch: pytest.MonkeyPatch, server: Server, handle: Any) -> None:
     entry = commands.Entry(handle, session=False, tree=False)
-    monkeypatch.setitem(commands.COMMANDS, Command.ECHO, entry)
+    monkeypatch.setitem(server.dispatcher.commands, Command.ECHO, entry)
 
 
 async def test_an_unexpected_exception_is_answered_counted_and_logged(
@@ -322,7 +322,7 @@ async def test_an_unexpected_exception_is_answered_counted_and_logged(
         raise ZeroDivisionError("surprise")
 
     with monkeypatch.context() as patched:
-        break_echo(patched, handle)
+        break_echo(patched, client.server, handle)
         assert (await client.call(EchoRequest())).status == NtStatus.INTERNAL_ERROR
     assert server.failures == 1
     (record,) = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
@@ -338,7 +338,7 @@ async def test_an_unexpected_exception_in_postponed_work(
     async def work() -> None:
         raise ZeroDivisionError("surprise")
 
-    break_echo(monkeypatch, lambda context, request: work())
+    break_echo(monkeypatch, client.server, lambda context, request: work())
     assert (await client.call(EchoRequest())).status == NtStatus.INTERNAL_ERROR
     assert server.failures == 1
 
@@ -349,7 +349,7 @@ async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_
     async def work() -> object:
         return object()
 
-    break_echo(monkeypatch, lambda context, request: work())
+    break_echo(monkeypatch, client.server, lambda context, request: work())
     client.send(EchoRequest())
     await asyncio.wait_for(client.served, 60)
     assert server.failures == 1
@@ -360,7 +360,7 @@ async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_ser
     connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, other = await connect(), await connect()
-    break_echo(monkeypatch, lambda context, request: object())
+    break_echo(monkeypatch, client.server, lambda context, request: object())
     client.send(EchoRequest())
     await asyncio.wait_for(client.served, 60)
     assert server.failures == 1
@@ -391,13 +391,14 @@ async def test_a_broken_peer_is_found_in_postponed_work_too(
         session=client.session,
         tree_id=client.tree_id,
     )
-    real = commands.COMMANDS[Command.TREE_CONNECT]
+    real = client.server.dispatcher.commands[Command.TREE_CONNECT]
 
     def handle(context: Any, request: Any) -> Any:
         request.signed = False
         return real.handle(context, request)
 
-    monkeypatch.setitem(commands.COMMANDS, Command.TREE_CONNECT, real._replace(handle=handle))
+    table = client.server.dispatcher.commands
+    monkeypatch.setitem(table, Command.TREE_CONNECT, real._replace(handle=handle))
     client.deliver(sent.buffers)
     await asyncio.wait_for(client.served, 60)
     assert "without signature" in client.transport.closed
@@ -490,7 +491,7 @@ async def test_a_file_that_cannot_be_closed_is_closed_nevertheless(
 
 
 async def test_ids_are_not_used_twice(client: Client, server: Server) -> None:
-    assert server.next_file_id() != server.next_file_id()
+    assert server.files.next_file_id() != server.files.next_file_id()
     (session,) = server.sessions.values()
     session.last_tree_id = 0xFFFFFFFD
     await client.connect()
@@ -564,7 +565,7 @@ async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
     clock = Clock()
     monkeypatch.setattr(dispatch, "perf_counter", clock)
     seen: list[int] = []
-    handled = commands.COMMANDS[Command.READ]
+    handled = client.server.dispatcher.commands[Command.READ]
 
     def slow(context: Any, request: Any) -> Any:
         clock.now += dispatch.TIME_SLICE * 0.6
@@ -578,7 +579,8 @@ async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
             others.append(1)
             await asyncio.sleep(0)
 
-    monkeypatch.setitem(commands.COMMANDS, Command.READ, handled._replace(handle=slow))
+    table = client.server.dispatcher.commands
+    monkeypatch.setitem(table, Command.READ, handled._replace(handle=slow))
     counting = asyncio.create_task(count())
     responses = await client.compound(*[ReadRequest(5, 0, file_id)] * 8)
     counting.cancel()

@@ -5,7 +5,13 @@ the meaning of other messages: no finder information in listings, no copies with
 one step, no UNIX modes in descriptors.
 """
 
+from collections.abc import Iterable
+
+from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
+from smbquic.server.opens.open import Open
+from smbquic.storage import FileStat
 from smbquic.wire.aapl import (
+    AAPL,
     AaplBitmap,
     AaplServerCaps,
     AaplServerQueryRequest,
@@ -33,3 +39,13 @@ def answer(data: bytes) -> CreateContext:
         _VOLUME if wanted & AaplBitmap.VOLUME_CAPS else None,
         MODEL if wanted & AaplBitmap.MODEL_INFO else None,
     ).context()
+
+
+class Aapl(CreateContextHandler):
+    """Tells macOS what the server is and can do."""
+
+    names = frozenset({AAPL})
+
+    def respond(self, create: Create, entry: Open, stat: FileStat) -> Iterable[CreateContext]:
+        """See `CreateContextHandler`."""
+        return (answer(create.contexts[AAPL]),)

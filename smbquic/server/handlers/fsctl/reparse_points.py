@@ -4,10 +4,10 @@
 """
 
 import re
-from typing import TYPE_CHECKING
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
 from smbquic.storage import Capability, FileStat, StoppedOnSymlink
 from smbquic.wire.access_mask import AccessMask
@@ -20,9 +20,6 @@ from smbquic.wire.fscc.reparse import (
     reparse_tag,
 )
 from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
-
-if TYPE_CHECKING:
-    from smbquic.server.context import Context
 
 _FULL_NAME = re.compile(r"\\\?\?\\UNC\\[^\\]+\\([^\\]+)(?:\\(.*))?")
 _WRITING = int(AccessMask.FILE_WRITE_DATA | AccessMask.FILE_WRITE_ATTRIBUTES)
@@ -40,7 +37,7 @@ def tag_of(stat: FileStat) -> int:
     return 0 if stat.link is None else IO_REPARSE_TAG_SYMLINK
 
 
-def get_reparse_point(context: "Context", entry: Open, body: IoctlRequest) -> IoctlResponse:
+def get_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
     """Where a link leads."""
     target = entry.file.stat().link
     if target is None:
@@ -51,11 +48,11 @@ def get_reparse_point(context: "Context", entry: Open, body: IoctlRequest) -> Io
     return IoctlResponse(body.ctl_code, entry.file_id, b"", output)
 
 
-def set_reparse_point(context: "Context", entry: Open, body: IoctlRequest) -> IoctlResponse:
+def set_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
     """Makes a link of an empty file or folder, if it stays within the share."""
-    if Capability.SYMBOLIC_LINKS not in entry.tree.storage.capabilities:
+    if Capability.SYMBOLIC_LINKS not in entry.storage.capabilities:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
-    if not entry.granted_access & _WRITING or entry.tree.read_only:
+    if not entry.access.granted & _WRITING or entry.tree.read_only:
         raise StatusError(NtStatus.ACCESS_DENIED, "IOCTL")
     if reparse_tag(body.input) != IO_REPARSE_TAG_SYMLINK:
         raise StatusError(NtStatus.IO_REPARSE_TAG_NOT_HANDLED, "IOCTL")
@@ -81,7 +78,7 @@ def _relative(entry: Open, target: str) -> str:
     return "..\\" * entry.file.name.count("\\") + (found[2] or ".")
 
 
-def delete_reparse_point(context: "Context", entry: Open, body: IoctlRequest) -> IoctlResponse:
+def delete_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
     """A link cannot become a file; it can be deleted."""
     if entry.file.stat().link is None:
         raise StatusError(NtStatus.NOT_A_REPARSE_POINT, "IOCTL")

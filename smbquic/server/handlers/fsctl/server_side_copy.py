@@ -6,10 +6,12 @@ from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.context import Answer, Context
-from smbquic.server.notify.notifier import CONTENT
+from smbquic.server.context import Context
+from smbquic.server.notify.notifier import CONTENT, Notifier
+from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import BreakCause
+from smbquic.server.opens.oplocks import break_others
+from smbquic.server.outcome import Reply
 from smbquic.server.security import access
 from smbquic.server.status import status_of
 from smbquic.storage import SPARSE, Capability
@@ -47,15 +49,15 @@ def resume_key(context: Context, entry: Open, body: IoctlRequest) -> IoctlRespon
 
 
 def copy_chunks(
-    context: Context, entry: Open, body: IoctlRequest
-) -> Answer | Coroutine[Any, Any, Any]:
+    context: Context, entry: Open, body: IoctlRequest, notifier: Notifier
+) -> Reply | Coroutine[Any, Any, Any]:
     """Copies ranges from another open file into this one, until one of them fails."""
     if body.max_output_response < _LIMITS_SIZE:
         raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
     wanted = SrvCopychunkCopy.decode(body.input)
     if not _is_allowed(wanted.chunks):
         response = IoctlResponse(body.ctl_code, entry.file_id, b"", _LIMITS.encode())
-        return Answer(NtStatus.INVALID_PARAMETER, response)
+        return Reply(response, NtStatus.INVALID_PARAMETER)
     source = _source(context, wanted.source_key)
     if source.is_directory or entry.is_directory:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
@@ -63,9 +65,9 @@ def copy_chunks(
     entry.require_any(access.MODIFIES_DATA)
     if body.ctl_code == Fsctl.SRV_COPYCHUNK:
         entry.require(AccessMask.FILE_READ_DATA)
-    entry.break_grants(BreakCause.CHANGE)
+    break_others(entry, BreakCause.CHANGE)
     entry.before_write()
-    return _copy_all(context, source, entry, wanted.chunks, body)
+    return _copy_all(context, notifier, source, entry, body)
 
 
 def _is_allowed(chunks: list[SrvCopychunk]) -> bool:
@@ -85,13 +87,13 @@ def _source(context: Context, key: bytes) -> Open:
 
 
 async def _copy_all(
-    context: Context, source: Open, entry: Open, chunks: list[SrvCopychunk], body: IoctlRequest
-) -> Answer:
+    context: Context, notifier: Notifier, source: Open, entry: Open, body: IoctlRequest
+) -> Reply:
     done = SrvCopychunkResponse(0, 0, 0)
     status = NtStatus.SUCCESS
-    with context.server.notifier.modifying(entry, CONTENT):
+    with notifier.modifying(entry, CONTENT):
         try:
-            for chunk in chunks:
+            for chunk in SrvCopychunkCopy.decode(body.input).chunks:
                 await _copy(context, source, entry, chunk)
                 done.chunks_written += 1
                 done.total_bytes_written += chunk.length
@@ -100,7 +102,7 @@ async def _copy_all(
         except OSError as error:
             status = status_of(error)
         entry.keep_times()
-    return Answer(status, IoctlResponse(body.ctl_code, entry.file_id, b"", done.encode()))
+    return Reply(IoctlResponse(body.ctl_code, entry.file_id, b"", done.encode()), status)
 
 
 async def _copy(context: Context, source: Open, entry: Open, chunk: SrvCopychunk) -> None:
@@ -113,7 +115,7 @@ async def _copy(context: Context, source: Open, entry: Open, chunk: SrvCopychunk
 
 
 def duplicate_extents(
-    context: Context, entry: Open, body: IoctlRequest
+    context: Context, entry: Open, body: IoctlRequest, notifier: Notifier
 ) -> IoctlResponse | Coroutine[Any, Any, Any]:
     """Has a range of this file share its blocks with another one. [MS-FSA] 2.1.5.10.4
 
@@ -146,9 +148,9 @@ def duplicate_extents(
     done = IoctlResponse(body.ctl_code, entry.file_id)
     if not length:
         return done
-    entry.break_grants(BreakCause.CHANGE)
+    break_others(entry, BreakCause.CHANGE)
     entry.before_write()
-    return _duplicate(context, source, entry, (start, target, length), done)
+    return _duplicate(context, notifier, source, entry, (start, target, length), done)
 
 
 def _duplicated(context: Context, entry: Open, file_id: FileId) -> Open:
@@ -167,12 +169,13 @@ def _duplicated(context: Context, entry: Open, file_id: FileId) -> Open:
 
 async def _duplicate(
     context: Context,
+    notifier: Notifier,
     source: Open,
     entry: Open,
     where: tuple[int, int, int],
     done: IoctlResponse,
 ) -> IoctlResponse:
-    with context.server.notifier.modifying(entry, CONTENT):
+    with notifier.modifying(entry, CONTENT):
         await context.in_thread(entry.file.copy_from, source.file, *where)
         entry.keep_times()
     return done

@@ -6,10 +6,12 @@ from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.context import Answer, Context
-from smbquic.server.notify.notifier import ATTRIBUTES, CONTENT
+from smbquic.server.context import Context
+from smbquic.server.notify.notifier import ATTRIBUTES, CONTENT, Notifier
+from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.open import Open
-from smbquic.server.opens.oplocks import BreakCause
+from smbquic.server.opens.oplocks import break_others
+from smbquic.server.outcome import Reply
 from smbquic.server.security import access
 from smbquic.storage import SPARSE, Capability
 from smbquic.wire.access_mask import AccessMask
@@ -28,7 +30,9 @@ _MAX_RANGES = 1024
 _SETS_SPARSE = access.MODIFIES_DATA | AccessMask.FILE_WRITE_ATTRIBUTES
 
 
-def set_sparse(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
+def set_sparse(
+    context: Context, entry: Open, body: IoctlRequest, notifier: Notifier
+) -> IoctlResponse:
     """Says that a file may have holes, which it may anyway: it only decides what is told of it."""
     if Capability.SPARSE_FILES not in entry.tree.storage.capabilities:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
@@ -38,12 +42,12 @@ def set_sparse(context: Context, entry: Open, body: IoctlRequest) -> IoctlRespon
     # Without a buffer, it is set.
     entry.file.set_sparse(sparse=not len(body.input) or bool(body.input[0]))
     entry.notify_folder_leases()
-    context.server.notifier.modified(entry, ATTRIBUTES)
+    notifier.modified(entry, ATTRIBUTES)
     return IoctlResponse(body.ctl_code, entry.file_id)
 
 
 def set_zero_data(
-    context: Context, entry: Open, body: IoctlRequest
+    context: Context, entry: Open, body: IoctlRequest, notifier: Notifier
 ) -> IoctlResponse | Coroutine[Any, Any, Any]:
     """Makes a range zero, as far as the file has it, without setting room aside for that."""
     entry.require(AccessMask.FILE_WRITE_DATA)
@@ -55,13 +59,13 @@ def set_zero_data(
     if not length:
         return done
     entry.state.locks.check_write(entry, start, length)
-    entry.break_grants(BreakCause.CHANGE)
+    break_others(entry, BreakCause.CHANGE)
     entry.before_write()
-    return _zero(context, entry, [(start, length)], done)
+    return _zero(context, notifier, entry, [(start, length)], done)
 
 
 def trim(
-    context: Context, entry: Open, body: IoctlRequest
+    context: Context, entry: Open, body: IoctlRequest, notifier: Notifier
 ) -> IoctlResponse | Coroutine[Any, Any, Any]:
     """Gives back the room of ranges that nobody needs; they read as zero from now on.
 
@@ -80,16 +84,22 @@ def trim(
         if start + length > _END:
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
         entry.state.locks.check_write(entry, start, length)
-    entry.break_grants(BreakCause.CHANGE)
+    break_others(entry, BreakCause.CHANGE)
     entry.before_write()
     output = FileLevelTrimOutput(len(ranges)).encode()
-    return _zero(context, entry, ranges, IoctlResponse(body.ctl_code, entry.file_id, b"", output))
+    return _zero(
+        context, notifier, entry, ranges, IoctlResponse(body.ctl_code, entry.file_id, b"", output)
+    )
 
 
 async def _zero(
-    context: Context, entry: Open, ranges: list[tuple[int, int]], done: IoctlResponse
+    context: Context,
+    notifier: Notifier,
+    entry: Open,
+    ranges: list[tuple[int, int]],
+    done: IoctlResponse,
 ) -> IoctlResponse:
-    with context.server.notifier.modifying(entry, CONTENT):
+    with notifier.modifying(entry, CONTENT):
         for start, length in ranges:
             await context.in_thread(entry.file.zero, start, length)
         entry.keep_times()
@@ -117,7 +127,7 @@ def query_allocated_ranges(
 
 async def _find_ranges(
     context: Context, entry: Open, body: IoctlRequest, within: FileRange
-) -> IoctlResponse | Answer:
+) -> IoctlResponse | Reply:
     """Looks for them on a thread: a file can have hundreds of thousands."""
     room = body.max_output_response // FileRange.SIZE
 
@@ -128,4 +138,4 @@ async def _find_ranges(
 
     ranges, more = await context.in_thread(find)
     response = IoctlResponse(body.ctl_code, entry.file_id, b"", ranges)
-    return Answer(NtStatus.BUFFER_OVERFLOW, response) if more else response
+    return Reply(response, NtStatus.BUFFER_OVERFLOW) if more else response

@@ -406,7 +406,7 @@ async def test_close_ends_it(client: Client, server: Server) -> None:
     await client.call(CloseRequest(folder))
     response = await client.answer(message_id)
     assert response.status == NtStatus.NOTIFY_CLEANUP
-    assert not server.notifier._stations
+    assert not server.files.notifier._stations
 
 
 async def test_tree_disconnect_ends_it(client: Client) -> None:
@@ -430,7 +430,7 @@ async def test_the_end_of_the_connection_ends_it(
     folder = await other.open("", create_options=DIRECTORY)
     await pending(other, notify(folder))
     await other.close()
-    assert not server.notifier._stations
+    assert not server.files.notifier._stations
     await make(client, "a")
 
 
@@ -489,9 +489,10 @@ async def test_an_answer_wins_over_a_later_cancel(client: Client, server: Server
     folder = await client.open("", create_options=DIRECTORY)
     message_id = await pending(client, notify(folder))
     (session,) = server.sessions.values()
-    (entry,) = [entry for entry in session.opens.values() if entry.watch]
-    server.notifier.removed(entry.tree.storage, "gone", is_directory=False)
-    session.channels[0].pending[message_id].cancel()
+    (entry,) = [entry for entry in session.opens.values() if entry.tracking.watch]
+    server.files.notifier.removed(entry.tree.storage, "gone", is_directory=False)
+    (connection,) = server.connections
+    connection.pending[message_id].cancel()
     assert changes(await client.answer(message_id)) == [(REMOVED, "gone")]
 
 
@@ -582,7 +583,7 @@ async def test_both_halves_of_a_rename_may_come_apart(
     client: Client, server: Any, until: Until
 ) -> None:
     folder = await watched(client)
-    (station,) = server.notifier._stations.values()
+    (station,) = server.files.notifier._stations.values()
     source = station._source
     changed: list[Change] = []
     source._take(*_event(source, 0x40, 1, b"old"), changed, set())
@@ -605,18 +606,18 @@ async def test_a_watch_that_ends_while_a_move_is_pending(
     monkeypatch.setattr("smbquic.server.notify.notifier._MOVE_SECONDS", 3600.0)
     (root / "a").touch()
     folder = await watched(client, what=NAMES)
-    (station,) = server.notifier._stations.values()
+    (station,) = server.files.notifier._stations.values()
     (root / "a").rename(root.parent / "a")
     await until(lambda: station._late is not None)
     await client.call(CloseRequest(folder))
-    assert not server.notifier._stations
+    assert not server.files.notifier._stations
     assert station._late.cancelled()
 
 
 @local
 async def test_lost_events_have_to_be_looked_up(client: Client, server: Server) -> None:
     folder = await watched(client)
-    (station,) = server.notifier._stations.values()
+    (station,) = server.files.notifier._stations.values()
     station._pass_on([Change(ChangeKind.LOST)], {})
     assert (await client.call(notify(folder))).status == NtStatus.NOTIFY_ENUM_DIR
 
@@ -648,7 +649,7 @@ async def test_a_large_tree_is_taken_in_besides(
     for number in range(300):
         (root / f"{number:03}").mkdir()
     folder = await watched(client, tree=True, what=NAMES)
-    (station,) = server.notifier._stations.values()
+    (station,) = server.files.notifier._stations.values()
     await until(lambda: len(station._source.folders) == 301)
     for number in range(300):
         (root / f"{number:03}" / "a").touch()

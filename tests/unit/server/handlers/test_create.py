@@ -181,7 +181,7 @@ async def test_granted_access(client: Client, server: Server, desired: int, gran
     await client.open("x", desired_access=desired)
     (session,) = server.sessions.values()
     (entry,) = session.opens.values()
-    assert entry.granted_access == granted
+    assert entry.access.granted == granted
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_unbuffered_opens_do_not_append(
     await client.open("x", desired_access=AccessMask.GENERIC_WRITE, create_options=options)
     (session,) = server.sessions.values()
     (entry,) = session.opens.values()
-    assert bool(entry.granted_access & AccessMask.FILE_APPEND_DATA) is appends
+    assert bool(entry.access.granted & AccessMask.FILE_APPEND_DATA) is appends
 
 
 async def test_a_read_only_share(connect: Any, root: Path) -> None:

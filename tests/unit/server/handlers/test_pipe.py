@@ -362,7 +362,7 @@ async def test_the_name_asked_for_knows_better(
     connect: Connect, server: Any, allowed: bool
 ) -> None:
     server.pipes_over_quic = not allowed
-    server.certificates = SimpleNamespace(allows_pipes=lambda name: allowed)
+    server.services.certificates = SimpleNamespace(allows_pipes=lambda name: allowed)
     status = NtStatus.SUCCESS if allowed else NtStatus.ACCESS_DENIED
     client = await connect(kind="quic", share="IPC$")
     assert (await client.create("srvsvc")).status == status

@@ -271,8 +271,8 @@ async def test_what_is_held_does_not_grow_with_the_folder(
 
     (session,) = client.server.sessions.values()
     (entry,) = session.opens.values()
-    assert entry.search.waiting is None
-    assert iter(entry.search.entries) is entry.search.entries
+    assert entry.enumeration.search.waiting is None
+    assert iter(entry.enumeration.search.entries) is entry.enumeration.search.entries
 
 
 async def test_a_name_that_does_not_fit_at_all_is_cut_and_comes_again(
@@ -384,4 +384,4 @@ async def test_a_listing_that_is_not_finished_is_let_go_of_at_once(
     assert open_files() > before
     assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
     assert open_files() == before
-    assert kept.search is None
+    assert kept.enumeration.search is None

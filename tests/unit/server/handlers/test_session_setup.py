@@ -18,8 +18,7 @@ from smbquic.options.limits import Limits
 from smbquic.pki.access import Decision
 from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
 from smbquic.server import session as session_module
-from smbquic.server.connection import check_user
-from smbquic.server.server import Server
+from smbquic.server.server import Server, check_user
 from smbquic.storage.partial import temporary_name
 from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
@@ -129,7 +128,7 @@ async def test_a_session_that_expires_goes_on_after_a_repeated_logon(
     [session] = server.sessions.values()
     await until(lambda: session.session.expired)
     assert (await client.connect()).status == NtStatus.NETWORK_SESSION_EXPIRED
-    session.server.limits = Limits()
+    session.limits = Limits()
     assert (await client.call(again("alice:secret"))).status == NtStatus.SUCCESS
     assert (await client.connect()).status == NtStatus.SUCCESS
 
@@ -372,4 +371,4 @@ async def test_others_have_their_turn_while_many_files_are_closed(
     await other.connect()
     for number in range(count):
         await other.open(f"file {number}", share_access=0)
-    assert server.open_files.used == count
+    assert server.files.budget.used == count

@@ -74,9 +74,9 @@ async def test_what_it_had_open_is_closed(here: Client, there: Client, server: S
     after = await there.open("FILE", **named())
     assert not await is_open(here, before)
     assert await is_open(there, after)
-    assert len(server.files) == len(server.app_instances) == 1
+    assert len(server.files) == len(server.files.app_instances) == 1
     await there.call(CloseRequest(after))
-    assert not len(server.app_instances)
+    assert not len(server.files.app_instances)
 
 
 async def test_all_of_it_that_has_the_name(here: Client, there: Client) -> None:
@@ -122,9 +122,9 @@ async def test_what_waits_for_its_owner_is_closed_too(
     fields = named(None, durable(), requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     file_id = await here.open("file", **fields)
     await here.close()
-    assert len(server.durables) == 1
+    assert len(server.files.durables) == 1
     await there.open("file", **named())
-    assert not len(server.durables)
+    assert not len(server.files.durables)
     here = await connect(**HERE)
     back = DurableHandleReconnectV2(file_id, GUID).context()
     response = await here.create("file", **named(None, back))

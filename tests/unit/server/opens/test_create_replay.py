@@ -8,7 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.opens.oplocks import HANDLE, READ, WRITE
+from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, OplockLevel
@@ -72,7 +72,7 @@ async def test_it_gets_what_it_has_opened_and_opens_nothing_more(
     assert DurableHandleResponseV2.decode(data).timeout == 60_000
     assert (await owner.call(CloseRequest(first.body.file_id))).status == NtStatus.SUCCESS
     assert not len(server.files)
-    assert not len(server.create_replays)
+    assert not len(server.files.create_replays)
 
 
 async def test_it_comes_over_another_channel_as_well(connect: Connect, owner: Client) -> None:
@@ -141,7 +141,7 @@ async def test_another_session_does_not_get_it(connect: Connect, owner: Client, 
 async def test_once_something_was_done_it_cannot_come_again(owner: Client, server: Server) -> None:
     file_id = await owner.open("file", **batch())
     await owner.call(WriteRequest(0, file_id, b"x"))
-    assert not len(server.create_replays)
+    assert not len(server.files.create_replays)
     opens = owner.begin("file", **batch(requested_oplock_level=0))
     await owner.notice()
     await owner.call(OplockBreakAcknowledgment(0, file_id))
@@ -188,9 +188,9 @@ async def test_one_that_waits_goes_on_as_long_as_its_session_has_a_connection(
     await owner.interim(owner.begin("file", **batch()))
     await owner.close()
     assert (await again(channel, **batch())).status == NtStatus.FILE_NOT_AVAILABLE
-    assert len(server.create_replays) == 1
+    assert len(server.files.create_replays) == 1
     await channel.close()
-    await until(lambda: not len(server.create_replays))
+    await until(lambda: not len(server.files.create_replays))
 
 
 async def test_what_failed_may_be_tried_again(owner: Client, root: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.client import Response
-from smbquic.server.opens.oplocks import HANDLE, READ, WRITE
+from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel
@@ -199,7 +199,7 @@ async def test_the_owner_comes_back_to_it_as_it_was(
     lock = LockElement(0, 4, EXCLUSIVELY)
     assert (await owner.call(LockRequest(0, before, [lock]))).status == NtStatus.SUCCESS
     await owner.close()
-    assert len(server.files) == len(server.durables) == 1
+    assert len(server.files) == len(server.files.durables) == 1
 
     owner = await connect(**OWNER)
     response = await owner.create("file", **fields(returns(version, before)))
@@ -220,7 +220,7 @@ async def test_the_owner_comes_back_to_it_as_it_was(
     assert (await owner.call(LockRequest(0, after, [unlock]))).status == NtStatus.SUCCESS
     assert (await owner.call(CloseRequest(after))).status == NtStatus.SUCCESS
     assert not len(server.files)
-    assert not len(server.durables)
+    assert not len(server.files.durables)
 
 
 async def test_it_survives_any_number_of_times(connect: Connect, owner: Client) -> None:
@@ -260,7 +260,7 @@ async def test_who_leaves_the_share_gives_it_up(
 ) -> None:
     file_id = await durable(owner, leased(asks(2)), 2)
     assert (await owner.call(TreeDisconnectRequest())).status == NtStatus.SUCCESS
-    assert not len(server.durables)
+    assert not len(server.files.durables)
     owner = await connect(**OWNER)
     assert (await owner.create("file", **leased(returns(2, file_id)))).status == NOT_FOUND
 
@@ -316,7 +316,7 @@ async def test_who_knows_too_little_does_not_get_it(
     await owner.close()
     owner = await connect(**OWNER)
     assert (await owner.create("file", **wrong)).status == NOT_FOUND
-    assert len(server.durables) == 1
+    assert len(server.files.durables) == 1
 
 
 async def test_a_lease_is_no_oplock(connect: Connect, owner: Client) -> None:
@@ -429,7 +429,7 @@ async def test_nobody_waits_for_ever(
     file_id = await durable(owner, batch(asks(version)), version)
     await owner.close()
     await until(lambda: not len(server.files))
-    assert not len(server.durables)
+    assert not len(server.files.durables)
     owner = await connect(to=server, **OWNER)
     response = await owner.create("file", **batch(returns(version, file_id)))
     assert response.status == NOT_FOUND
@@ -439,13 +439,13 @@ async def test_the_time_counts_anew_after_each_return(
     connect: Any, owner: Any, server: Any, until: Any
 ) -> None:
     file_id = await durable(owner, batch(asks(2, timeout=1)), 2)
-    entry = server.durables.get(file_id.persistent)
-    entry.durable.seconds = 60.0
+    entry = server.files.durables.get(file_id.persistent)
+    entry.recovery.durable.seconds = 60.0
     await owner.close()
     owner = await connect(**OWNER)
     await owner.create("file", **batch(returns(2, file_id)))
-    assert entry.durable.timer is None
-    entry.durable.seconds = 0.001
+    assert entry.recovery.durable.timer is None
+    entry.recovery.durable.seconds = 0.001
     await owner.close()
     await until(lambda: not len(server.files))
 
@@ -470,7 +470,7 @@ async def test_only_so_many_wait(connect: Connect, server_with: Callable[..., Se
         fields = batch(asks(2, guid=bytes([number]) * 16))
         await durable(owner, fields, 2, name=name)
     await owner.close()
-    assert len(server.durables) == 1
+    assert len(server.files.durables) == 1
 
 
 async def test_one_user_has_half_of_the_places_to_wait(
@@ -485,16 +485,16 @@ async def test_one_user_has_half_of_the_places_to_wait(
             fields = batch(asks(2, guid=bytes([number]) * 16))
             await durable(owner, fields, 2, name=f"{user} {number}")
         await owner.close()
-        assert len(server.durables) == expected
+        assert len(server.files.durables) == expected
 
 
 async def test_a_server_that_goes_down_closes_what_waits(owner: Client, server: Server) -> None:
     await durable(owner, batch(asks(2)), 2)
     await owner.close()
-    assert len(server.files) == len(server.durables) == 1
+    assert len(server.files) == len(server.files.durables) == 1
     await server.close()
     assert not len(server.files)
-    assert not len(server.durables)
+    assert not len(server.files.durables)
 
 
 async def test_a_server_that_goes_down_waits_for_nobody(owner: Client, server: Server) -> None:
@@ -515,7 +515,7 @@ async def test_who_comes_to_write_closes_it(
     await owner.close()
     stranger = await connect(**STRANGER)
     await stranger.open("file", create_disposition=CreateDisposition.FILE_OVERWRITE)
-    assert not len(server.durables)
+    assert not len(server.files.durables)
     owner = await connect(**OWNER)
     assert (await owner.create("file", **fields(returns(2, file_id)))).status == NOT_FOUND
 
@@ -540,7 +540,7 @@ async def test_with_locks_it_waits_only_where_nobody_else_writes(
     lock = LockElement(0, 4, EXCLUSIVELY)
     assert (await owner.call(LockRequest(0, file_id, [lock]))).status == NtStatus.SUCCESS
     await owner.close()
-    assert not len(server.durables)
+    assert not len(server.files.durables)
 
 
 async def test_what_is_being_given_up_does_not_wait(
@@ -552,7 +552,7 @@ async def test_what_is_being_given_up_does_not_wait(
     await owner.notice()
     await owner.close()
     assert (await stranger.answer(opens)).status == NtStatus.SUCCESS
-    assert not len(server.durables)
+    assert not len(server.files.durables)
 
 
 async def test_nothing_waits_in_a_folder_that_is_gone(
@@ -560,9 +560,9 @@ async def test_nothing_waits_in_a_folder_that_is_gone(
 ) -> None:
     await durable(owner, batch(asks(2)), 2)
     await owner.close()
-    assert len(server.durables) == 1
+    assert len(server.files.durables) == 1
     replace(root)
 
     await connect()
-    assert len(server.durables) == 0
+    assert len(server.files.durables) == 0
     assert len(server.files) == 0

@@ -221,8 +221,9 @@ async def test_pipes_are_no_files(client: Client, records: Records) -> None:
     assert records.lines == []
 
 
-async def test_nobody_wants_to_know(client: Client, server: Server, records: Records) -> None:
+async def test_nobody_wants_to_know(connect: Connect, server: Server, records: Records) -> None:
     server.audit = AuditLog(records)
+    client = await connect()
     file_id = await client.open("file")
     assert await rename(client, file_id, "") == NtStatus.INVALID_PARAMETER
     assert await rename(client, file_id, "other") == NtStatus.SUCCESS

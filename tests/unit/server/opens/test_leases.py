@@ -12,7 +12,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.client import Response
-from smbquic.server.opens.oplocks import HANDLE, NOTHING, READ, WRITE
+from smbquic.server.opens.cache_states import HANDLE, NOTHING, READ, WRITE
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
@@ -286,9 +286,9 @@ async def test_a_key_stays_with_the_file_that_is_renamed(client: Client) -> None
 async def test_a_key_is_free_again_with_the_last_open(client: Client, server: Server) -> None:
     first, second = await held(client, ONE, RWH), await held(client, ONE, RWH)
     await client.call(CloseRequest(first))
-    assert len(server.leases) == 1
+    assert len(server.files.leases) == 1
     await client.call(CloseRequest(second))
-    assert len(server.leases) == 0
+    assert len(server.files.leases) == 0
     assert (await lease(client, ONE, R, "another")).lease_state == R
 
 

@@ -95,12 +95,12 @@ def test_unlocking_takes_the_exact_range_and_each_lock_once() -> None:
     locks.add(held(mine, 0, 10, exclusive=False))
     for owner, length in ((mine, 9), (other, 10)):
         with pytest.raises(StatusError) as caught:
-            locks.remove(owner, 0, length)  # type: ignore[arg-type]
+            locks.remove(owner, 0, length)
         assert caught.value.status is NtStatus.RANGE_NOT_LOCKED
-    locks.remove(mine, 0, 10)  # type: ignore[arg-type]
+    locks.remove(mine, 0, 10)
     # The shared one is left: others may read, and neither may write.
     assert check(locks, other, 0, 10) == (True, False)
-    locks.remove(mine, 0, 10)  # type: ignore[arg-type]
+    locks.remove(mine, 0, 10)
     assert len(locks) == 0
 
 
@@ -110,7 +110,7 @@ def test_undoing_gives_back_what_was_taken_and_not_what_looks_like_it() -> None:
     locks.add(held(mine, 0, 10))
     locks.add(shared)
     locks.undo([shared])
-    assert locks.count_of(mine) == 1  # type: ignore[arg-type]
+    assert locks.count_of(mine) == 1
     assert check(locks, other, 0, 10) == (False, False)
 
 
@@ -143,17 +143,17 @@ def test_reads_and_writes_respect_locks() -> None:
 async def test_waiting_ends_when_any_lock_is_given_up() -> None:
     locks, mine, other = Locks(), Owner(), Owner()
     locks.add(held(mine, 0, 10))
-    waiting = asyncio.create_task(locks.wait(other))  # type: ignore[arg-type]
+    waiting = asyncio.create_task(locks.wait(other))
     await asyncio.sleep(0)
     assert len(locks.waiters) == 1
-    locks.remove(mine, 0, 10)  # type: ignore[arg-type]
+    locks.remove(mine, 0, 10)
     await waiting
     assert not locks.waiters
 
 
 async def test_a_cancelled_wait_is_forgotten() -> None:
     locks, other = Locks(), Owner()
-    waiting = asyncio.create_task(locks.wait(other))  # type: ignore[arg-type]
+    waiting = asyncio.create_task(locks.wait(other))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -165,10 +165,10 @@ async def test_a_closed_open_gives_up_its_locks_and_its_waiting() -> None:
     locks, mine, other = Locks(), Owner(), Owner()
     locks.add(held(mine, 0, 10))
     locks.add(held(other, 20, 10))
-    mine_waits = asyncio.create_task(locks.wait(mine))  # type: ignore[arg-type]
-    other_waits = asyncio.create_task(locks.wait(other))  # type: ignore[arg-type]
+    mine_waits = asyncio.create_task(locks.wait(mine))
+    other_waits = asyncio.create_task(locks.wait(other))
     await asyncio.sleep(0)
-    locks.remove_owner(mine)  # type: ignore[arg-type]
+    locks.remove_owner(mine)
     with pytest.raises(StatusError) as caught:
         await mine_waits
     assert caught.value.status is NtStatus.RANGE_NOT_LOCKED

@@ -9,7 +9,7 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.opens import oplocks
-from smbquic.server.opens.oplocks import BreakCause, cause_of_open
+from smbquic.server.opens.cache_states import BreakCause, cause_of_open
 from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server import commands, connection
+from smbquic.server import dispatch
 from smbquic.server.overload import loop_monitor
 from smbquic.server.overload.loop_monitor import HELD, LONG, QUIET, LoopMonitor, Timed
 from smbquic.server.server import Server
@@ -98,14 +98,14 @@ async def test_a_slow_request_is_told_with_its_user_and_share(
     caplog.set_level(logging.INFO)
     client = await connect()
     clock = Clock()
-    monkeypatch.setattr(connection, "perf_counter", clock)
-    handled = commands.COMMANDS[Command.CREATE]
+    monkeypatch.setattr(dispatch, "perf_counter", clock)
+    handled = server.dispatcher.commands[Command.CREATE]
 
     def slow(context: Any, request: Any) -> Any:
         clock.now += LONG
         return handled.handle(context, request)
 
-    monkeypatch.setitem(commands.COMMANDS, Command.CREATE, handled._replace(handle=slow))
+    monkeypatch.setitem(server.dispatcher.commands, Command.CREATE, handled._replace(handle=slow))
     before = server.loop_monitor.held
     created = await client.create("", create_options=CreateOptions.FILE_DIRECTORY_FILE)
     assert created.status == NtStatus.SUCCESS

@@ -1,0 +1,33 @@
+"""SMB2_CREATE_APP_INSTANCE_ID and its version: an application that moves between machines.
+
+[MS-SMB2] 2.2.13.2.13, 2.2.13.2.15, 3.3.5.9.13
+"""
+
+from functools import partial
+
+from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
+from smbquic.server.opens.app_instances import app_instance_of, may_read
+from smbquic.server.opens.open import Open
+from smbquic.storage import Action
+from smbquic.wire.create_contexts import CREATE_APP_INSTANCE_ID
+
+
+class AppInstanceContext(CreateContextHandler):
+    """Closes what the application has open elsewhere, and remembers the new open."""
+
+    names = frozenset({CREATE_APP_INSTANCE_ID})
+
+    def prepare(self, create: Create) -> None:
+        """See `CreateContextHandler`."""
+        app_instance = app_instance_of(create.contexts, create.requester)
+        if app_instance is not None:
+            files, token = create.files, create.context.session.token
+            readable = partial(may_read, files.descriptors, token)
+            name = create.parameters.full_name
+            files.app_instances.take_over(app_instance, create.share, name, readable)
+
+    def opened(self, create: Create, entry: Open, action: Action) -> None:
+        """See `CreateContextHandler`."""
+        app_instance = app_instance_of(create.contexts, create.requester)
+        if app_instance is not None:
+            create.files.app_instances.add(entry, app_instance)

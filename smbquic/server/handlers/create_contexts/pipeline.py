@@ -1,0 +1,81 @@
+"""What a create context may do to a CREATE, and what it finds of the request.
+
+`smbquic.server.handlers.create` calls the methods of a handler in this order: `find`, `prepare`,
+then the file is opened, `created`, `opened` and `respond`. Only those handlers are called whose
+context the request has.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smbquic.protocol.request import Request
+from smbquic.server.context import Context
+from smbquic.server.opens.create import OpenParameters
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.leases import LeaseRequest
+from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_parts import Requester
+from smbquic.server.share import Share
+from smbquic.storage import Action, FileStat
+from smbquic.wire.create_contexts import CreateContext
+
+
+class Found(NamedTuple):
+    """An open that exists already, what its CREATE came to, and the oplock level to answer."""
+
+    entry: Open
+    action: Action
+    level: int
+
+
+@dataclass(slots=True)
+class Create:
+    """One CREATE: who sends it, and what it asks for.
+
+    `contexts` are the data of its create contexts by name. `level` is the oplock level that is
+    asked for, later the one that was granted, `lease` the lease. `found` is an open that exists
+    already, if the request is about one.
+    """
+
+    context: Context
+    request: Request
+    files: FileTable
+    share: Share
+    requester: Requester
+    contexts: Mapping[bytes, bytes]
+    level: int
+    parameters: OpenParameters = field(init=False)
+    lease: LeaseRequest | None = None
+    found: Found | None = None
+
+
+class CreateContextHandler:
+    """Handles one create context; by default it does nothing.
+
+    `names` are the contexts for which it is called; one of them is enough.
+    """
+
+    names: frozenset[bytes]
+
+    def find(self, create: Create) -> None:
+        """Set `create.found` if that is known before any parameter of the CREATE is checked."""
+
+    def prepare(self, create: Create) -> None:
+        """Change how the file is opened, or set `create.found` after all."""
+
+    def waiting(self, create: Create) -> AbstractContextManager[None] | None:
+        """Return what is entered while the CREATE waits for others; it then also outlives its
+        connection."""
+        return None
+
+    def created(self, create: Create, entry: Open) -> None:
+        """Complete a file that is new or overwritten, before a cache grant of it is given."""
+
+    def opened(self, create: Create, entry: Open, action: Action) -> None:
+        """Complete a new open."""
+
+    def respond(self, create: Create, entry: Open, stat: FileStat) -> Iterable[CreateContext]:
+        """Return the contexts of the response."""
+        return ()

@@ -1,0 +1,64 @@
+"""The shares of a server, and what becomes of one whose folder is deleted."""
+
+import logging
+from collections.abc import Iterable
+
+from smbquic.errors import StatusError
+from smbquic.ntstatus import NtStatus
+from smbquic.server.opens.file_table import FileTable
+from smbquic.server.session import UserSessions
+from smbquic.server.share import Share, check_share_name
+
+_log = logging.getLogger(__name__)
+
+
+class ShareTable(dict[str, Share]):
+    """The shares by name, without its case. Raises ValueError for a name that is taken."""
+
+    def __init__(self, shares: Iterable[Share], sessions: UserSessions, files: FileTable) -> None:
+        super().__init__()
+        self._sessions = sessions
+        self._files = files
+        for share in shares:
+            check_share_name(share.name)
+            key = share.name.casefold()
+            if key in self:
+                raise ValueError(f"there is a share named {share.name} already")
+            self[key] = share
+
+    def find(self, name: str) -> Share | None:
+        """Return the share of that name, in any case; None if there is none, and for IPC$."""
+        return self.get(name.casefold())
+
+    def reopen(self, share: Share) -> None:
+        """Go on with what was made in the place of a share's folder, if that was deleted.
+
+        Whoever is connected to the former has to connect anew. Raises StatusError BAD_NETWORK_NAME
+        if nothing was made there.
+        """
+        former = share.storage
+        try:
+            found = former.renewed()
+        except OSError as error:
+            if not share.missing:
+                _log.warning(
+                    "share %s: its folder was deleted, and cannot be opened again: %s; once it is"
+                    " there, clients can connect to it without a restart",
+                    share.name,
+                    error,
+                )
+            share.missing = True
+            raise StatusError.of(NtStatus.BAD_NETWORK_NAME, "TREE_CONNECT", share.name) from error
+        share.missing = False
+        if found is former:
+            return
+        ended = self._sessions.disconnect_share(share)
+        self._files.durables.close_share(share)
+        self._files.descriptors.forget(former)
+        share.replace(found)
+        _log.warning(
+            "share %s: its folder was deleted and made again: the new one is served, and %d"
+            " connections to the former were ended",
+            share.name,
+            ended,
+        )
