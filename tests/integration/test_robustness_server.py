@@ -343,7 +343,7 @@ async def test_half_open_handshakes(
 
     await meanwhile(attack(), fetch)
     await fetch()
-    assert log().count("has to prove its address") >= 1
+    assert log().count("has to validate its address") >= 1
 
 
 async def test_nonsense_behind_a_handshake(server: ServerProcess, fetch: Fetch, log: Log) -> None:

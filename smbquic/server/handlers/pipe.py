@@ -1,7 +1,7 @@
 """Commands in a tree of IPC$, where there are pipes and no files. [MS-SMB2] 3.3.5"""
 
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from smbquic.errors import StatusError
@@ -10,7 +10,7 @@ from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.outcome import Endless, Reply
-from smbquic.server.overload.batches import in_batches
+from smbquic.server.overload.batches import Steps, begin, finish, in_batches
 from smbquic.server.overload.budget import PIPE
 from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.rpc.services import PipeServices
@@ -170,19 +170,21 @@ def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Reply | Endle
         raise StatusError(NtStatus.INVALID_PIPE_STATE, "IOCTL")
     if pipe.available:
         raise StatusError(NtStatus.PIPE_BUSY, "IOCTL")
-    written = in_batches(pipe.write(body.input), None)
-    if written is None:
+    steps = pipe.write(body.input)
+    complete = begin(steps)
+    if complete:
         found = pipe.read(body.max_output_response)
         if found is not None:
             return _output(pipe, body, *found)
-    return Endless(_transceive_later(pipe, body, written))
+    return Endless(_transceive_later(pipe, body, None if complete else steps))
 
 
 async def _transceive_later(
-    pipe: Pipe, body: IoctlRequest, written: Awaitable[None] | None
+    pipe: Pipe, body: IoctlRequest, steps: Steps | None
 ) -> IoctlResponse | Reply:
-    if written is not None:
-        await written
+    # A generator, for a coroutine would have to be awaited even if this is cancelled before.
+    if steps is not None:
+        await finish(steps)
     return _output(pipe, body, *await pipe.read_later(body.max_output_response))
 
 

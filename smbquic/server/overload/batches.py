@@ -25,15 +25,23 @@ def in_batches(steps: Steps, response: _T) -> _T | Coroutine[Any, Any, _T]:
 
     Raises what the first batch raises. Cancelling the coroutine closes the generator.
     """
-    if next(steps, _DONE) is _DONE:
-        return response
-    return _respond_after(steps, response)
+    return response if begin(steps) else _respond_after(steps, response)
+
+
+def begin(steps: Steps) -> bool:
+    """Do the first batch; return whether that was all. Raises what it raises."""
+    return next(steps, _DONE) is _DONE
+
+
+async def finish(steps: Steps) -> None:
+    """Do the other batches; whoever is cancelled closes the generator."""
+    # At once, and not whenever memory is tidied up: closing takes back what is half done.
+    with closing(steps):
+        await _go_on(steps)
 
 
 async def _respond_after(steps: Steps, response: _T) -> _T:
-    # Whoever is cancelled takes back what is half done, and not whenever memory is tidied up.
-    with closing(steps):
-        await _go_on(steps)
+    await finish(steps)
     return response
 
 
@@ -51,7 +59,7 @@ class BackgroundTasks:
 
     def run(self, steps: Steps) -> asyncio.Task[None] | None:
         """Do the first batch at once; return the task that does the rest, None if that was all."""
-        if next(steps, _DONE) is _DONE:
+        if begin(steps):
             return None
         task = asyncio.get_running_loop().create_task(_go_on(steps))
         self._tasks.add(task)

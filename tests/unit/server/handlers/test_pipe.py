@@ -12,6 +12,7 @@ from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseFlags, CloseRequest
+from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
@@ -176,6 +177,14 @@ async def test_a_transceive_of_a_part_waits_for_the_rest(client: Client, pipe: F
     await client.call(write(pipe, BIND[20:]))
     response = await client.answer(message_id)
     assert BindAck.decode(response.body.output).call_id == 1
+
+
+async def test_a_transceive_that_may_not_wait_leaves_nothing_behind(
+    client: Client, pipe: FileId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbquic.server.rpc.pipe.TIME_SLICE", 0.0)
+    refused, _ = await client.compound(transceive(pipe, BIND), EchoRequest())
+    assert refused.status == NtStatus.INTERNAL_ERROR
 
 
 async def test_what_waits_to_be_read_keeps_others_from_asking(client: Client, pipe: FileId) -> None:
