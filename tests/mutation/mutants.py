@@ -113,7 +113,7 @@ class _Ranges(list[tuple[tuple[int, int], tuple[int, int]]]):
 
 
 def _without_effect(text: str) -> _Ranges:
-    """Where a change means nothing when the program runs: types, and `slots` of dataclasses."""
+    """Where a change means nothing when the program runs: types, `slots` and `frozen`."""
     found = _Ranges()
     for node in ast.walk(ast.parse(text)):
         parts: list[ast.AST | None] = []
@@ -124,7 +124,7 @@ def _without_effect(text: str) -> _Ranges:
                 parts = [node.returns]
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 parts = [node]
-            case ast.keyword(arg="slots"):
+            case ast.keyword(arg="slots" | "frozen"):
                 parts = [node.value]
         for part in parts:
             if isinstance(part, ast.expr | ast.stmt):

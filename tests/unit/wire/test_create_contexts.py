@@ -207,6 +207,7 @@ def test_the_size_tells_the_version_of_a_lease() -> None:
     assert len(lease_v2.encode()) == 52
     assert decode_lease(lease.encode()) == lease
     assert decode_lease(lease_v2.encode()) == lease_v2
+    assert decode_lease(lease_v2.encode() + b"more") == lease_v2
     with pytest.raises(WireError):
         decode_lease(lease.encode()[:31])
 
