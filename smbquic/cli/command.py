@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -14,6 +14,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 OWN = "Options"
 """The heading of the options that a command shares with no other; they come first."""
 _HEADINGS = (OWN, CERTIFICATE, PROTOCOL, COMMON, CONNECTION, TLS)
+
+
+CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Of every command, since click keeps a command's help option from its first use, which may be
+without the group that it belongs to."""
 
 
 class Option(click.Option):
@@ -80,7 +85,7 @@ class Command(click.Command):
     """A command with -v, whose options stand under headings."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
+        super().__init__(*arguments, **{"context_settings": CONTEXT_SETTINGS, **attributes})
         self.params.append(_verbose_option())
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -95,7 +100,7 @@ class Group(click.Group):
     group_class = type
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
+        super().__init__(*arguments, **{"context_settings": CONTEXT_SETTINGS, **attributes})
         self.params.append(_verbose_option())
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

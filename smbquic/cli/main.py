@@ -50,11 +50,7 @@ _COMMANDS = {
 }
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy_commands=_COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+@click.group(cls=LazyGroup, lazy_commands=_COMMANDS)
 @click.version_option(package_name="smbquic")
 def cli() -> None:
     """SMB 3.1.1 over QUIC: a file server, a client and a relay in user space.

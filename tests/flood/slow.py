@@ -144,7 +144,7 @@ async def _sip(talker: Talker, file_id: Any) -> None:
 
 async def _take_nothing(talker: Talker, file_id: Any) -> None:
     """Over QUIC: nothing is let go on, and the window stays shut."""
-    talker.link._assembler.feed = lambda *_: None
+    talker.link._inbound._assembler.feed = lambda *_: None
     asking = asyncio.create_task(_ask_for_a_lot(talker, file_id))
     try:
         talker.link.keep_alive = True

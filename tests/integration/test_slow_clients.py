@@ -83,7 +83,7 @@ def stop_listening(transport: Any) -> None:
     if transport.peer.kind == "tcp":
         transport._transport.pause_reading()
     else:
-        transport._assembler.feed = lambda *_: None
+        transport._inbound._assembler.feed = lambda *_: None
         transport._engine.release = lambda _: False
 
 

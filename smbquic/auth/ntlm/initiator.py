@@ -7,6 +7,7 @@ our acceptor refuses what a level below 3 makes of it.)
 
 import spnego
 from spnego.channel_bindings import GssChannelBindings
+from spnego.exceptions import SpnegoError
 
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.mechanism import malformed_token
@@ -70,8 +71,14 @@ class NtlmInitiator:
         return answer
 
     def get_mic(self, message: bytes) -> bytes:
-        """Sign a message of ours: the only one that SPNEGO has."""
-        return self._context.sign(message)
+        """Sign a message of ours: the only one that SPNEGO has.
+
+        Raises `AuthenticationError` where the server's challenge allows no signatures.
+        """
+        try:
+            return self._context.sign(message)
+        except SpnegoError as error:
+            raise malformed_token(f"its mechanism cannot sign: {error}") from error
 
     def verify_mic(self, message: bytes, mic: bytes) -> bool:
         """Tell whether the server signed this message."""

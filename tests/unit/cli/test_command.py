@@ -29,6 +29,10 @@ class TestHelp:
         assert [line for line in lines if len(line) > 80] == []
         assert [line for line in lines if line.endswith("...") and "Usage:" not in line] == []
 
+    def test_a_command_without_its_group_knows_h(self, context: click.Context) -> None:
+        alone = context.command.make_context("x", [], resilient_parsing=True)
+        assert alone.help_option_names == ["-h", "--help"]
+
     def test_every_command_has_an_example_that_can_be_typed(self, context: click.Context) -> None:
         if isinstance(context.command, click.Group):
             return

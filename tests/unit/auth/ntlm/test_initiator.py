@@ -1,3 +1,4 @@
+import pytest
 from spnego._ntlm_raw.messages import Authenticate
 
 from smbquic.auth.credentials import Credentials
@@ -11,6 +12,7 @@ from smbquic.auth.ntlm.messages import (
     encode_av_pairs,
 )
 from smbquic.auth.users import UserStore
+from smbquic.errors import AuthenticationError
 
 
 def test_a_challenge_without_a_timestamp_gets_a_mic_as_well() -> None:
@@ -42,3 +44,13 @@ def test_there_is_no_key_before_the_proof() -> None:
 def test_a_wrong_signature_is_not_verified() -> None:
     initiator = NtlmInitiator(Credentials("alice", "secret"), host="fs")
     assert not initiator.verify_mic(b"list", bytes(16))
+
+
+def test_a_challenge_that_allows_no_signatures_is_refused_when_one_is_due() -> None:
+    initiator = NtlmInitiator(Credentials("alice", "secret"), host="fs")
+    initiator.step(None)
+    challenge = ChallengeMessage(NegotiateFlags(0), bytes(8), "FS", encode_av_pairs([]))
+    initiator.step(challenge.encode())
+
+    with pytest.raises(AuthenticationError, match="cannot sign"):
+        initiator.get_mic(b"list")
