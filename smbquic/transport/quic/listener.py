@@ -170,48 +170,62 @@ class QuicListener:
         on a client has to show that it gets what is sent to its address, before anything is kept
         for it.
         """
+        if self._closing:
+            return None
+        transport = None
         limiter, started = self._limiter, perf_counter()
-        if self._closing or not self._may_begin(datagram, path, now):
-            transport = None
+        original_id = self._validator.original_id(datagram, path, now)
+        if original_id is None and self._is_crowded():
+            self._ask_for_token(datagram, path, now)
         elif limiter is None:
-            transport = self._begin(datagram, connection_id, path, now)
+            transport = self._begin(datagram, connection_id, original_id, path, now)
         else:
-            transport = None
-            begin = partial(self._begin_postponed, limiter, datagram, connection_id, path)
+            begin = partial(
+                self._begin_postponed, limiter, datagram, connection_id, original_id, path
+            )
             limiter.postpone(endpoint(path[0])[0], len(datagram), begin)
         if limiter is not None:
             limiter.charge(perf_counter() - started)
         return transport
 
-    def _may_begin(self, datagram: bytes, path: Path, now: float) -> bool:
-        """Whether a client need not show first that its address is its own; else it is asked to."""
-        if not self._is_crowded() or self._validator.original_id(datagram, path, now) is not None:
-            return True
+    def _ask_for_token(self, datagram: bytes, path: Path, now: float) -> None:
+        """Have a client come again with a token, which shows that its address is its own."""
         challenge = self._validator.retry(datagram, path, now)
         if challenge is not None:
             host, port = endpoint(path[0])
             self._refusals.note(Refusal.UNPROVEN, f"{host}:{port}")
             self._reply(challenge, path)
-        return False
 
     def _begin_postponed(
-        self, limiter: Limiter, datagram: bytes, connection_id: bytes, path: Path
+        self,
+        limiter: Limiter,
+        datagram: bytes,
+        connection_id: bytes,
+        original_id: bytes | None,
+        path: Path,
     ) -> None:
         """Begin the connection of a datagram that has had to wait, unless another one did."""
         started, now = perf_counter(), monotonic()
         destination = self._router.owner(connection_id)
         if destination is None and not self._closing:
-            destination = self._begin(datagram, connection_id, path, now)
+            destination = self._begin(datagram, connection_id, original_id, path, now)
         limiter.charge(perf_counter() - started)
         if destination is not None:
             destination.datagram_received(datagram, path, now)
 
     def _begin(
-        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+        self,
+        datagram: bytes,
+        connection_id: bytes,
+        original_id: bytes | None,
+        path: Path,
+        now: float,
     ) -> QuicTransport | None:
-        """Make the connection of a client's first datagram, which is not taken yet."""
+        """Make the connection of a client's first datagram, which is not taken yet.
+
+        `original_id` is the connection ID that the client used first, if its address is validated.
+        """
         host, port = endpoint(path[0])
-        original_id = self._validator.original_id(datagram, path, now)
         made = self._engines.usual if source_id(datagram) else self._engines.zero_length_ids
         if made is None:
             logger.info(
