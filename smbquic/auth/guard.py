@@ -6,8 +6,8 @@ had too many is refused for a while, with the right password too, which tells a 
 
 That must not let anybody lock others out. So where a user has logged on from an address before, or
 with a certificate, only what is tried under this name from there, or with that, counts for or
-against them. Who shows a certificate is counted apart from those who show none: strangers' guesses
-lock the user's name for strangers only.
+against them. Who shows a certificate is counted apart from those who show none: guesses without one
+lock the user's name for those without one only.
 
 A success makes up for nothing but the failures of that user there: who has an account must not be
 able to wipe out guesses at others by logging on to it in between.

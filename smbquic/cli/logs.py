@@ -29,7 +29,7 @@ class EscapingFormatter(logging.Formatter):
 class RateLimit(logging.Filter):
     """Lets so many records of one kind through in a minute, and says later how many more came.
 
-    A kind is one place in the program: what strangers do gives it as much to say as they like.
+    A kind is one place in the program, which any client can have write as much as it likes.
     `clock` gives seconds that never go back.
     """
 

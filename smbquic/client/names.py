@@ -1,7 +1,7 @@
 """Names on their way to the server, and names that a server sent.
 
 A path in this API is separated by ``/`` (``\\`` is taken as well) and relative to the share.
-What a server lists is data from a stranger: before any of it becomes part of a local path it goes
+What a server lists is untrusted data: before any of it becomes part of a local path it goes
 through `check_listed`, so that no name leads out of the folder that the caller chose.
 """
 

@@ -182,8 +182,8 @@ class AuditLog:
         self.files = files and sink is not None
         self.lost = 0
         self._sink = sink
-        self._strangers_sink = unauthenticated or sink
-        self.aggregation = Aggregation(self._write_of_strangers)
+        self._unauthenticated_sink = unauthenticated or sink
+        self.aggregation = Aggregation(self._write_unauthenticated)
         self._clock = clock
         self._ids = itertools.count(1)
 
@@ -225,14 +225,17 @@ class AuditLog:
             common["client_certificate"] = common["chain"][0]
         denied = error.__cause__
         if isinstance(denied, AccessDenied):
-            self.record_stranger(Event.ACCESS_DECISION, **common, **_decision(denied.decision))
+            decision = _decision(denied.decision)
+            self.record_unauthenticated(Event.ACCESS_DECISION, **common, **decision)
         reason = error.reason if isinstance(error, HandshakeError) else "no-handshake"
-        self.record_stranger(Event.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error))
+        self.record_unauthenticated(
+            Event.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error)
+        )
 
     @property
     def separates(self) -> bool:
         """Whether those who have not logged on have a sink of their own."""
-        return self._strangers_sink is not self._sink
+        return self._unauthenticated_sink is not self._sink
 
     def record(self, event: Event, **fields: Any) -> None:
         """Write one record; fields that are None are left out."""
@@ -240,7 +243,7 @@ class AuditLog:
             self.aggregation.write_due()
             self._write(self._sink, self._made(event, fields))
 
-    def record_stranger(self, event: Event, **fields: Any) -> dict[str, Any]:
+    def record_unauthenticated(self, event: Event, **fields: Any) -> dict[str, Any]:
         """Write one record about somebody who has not logged on, or count it; gives the record."""
         if self._sink is None:
             return {}
@@ -261,9 +264,9 @@ class AuditLog:
             name: _bounded(value) for name, value in fields.items() if value is not None
         }
 
-    def _write_of_strangers(self, record: dict[str, Any]) -> None:
-        if self._strangers_sink is not None:
-            self._write(self._strangers_sink, record)
+    def _write_unauthenticated(self, record: dict[str, Any]) -> None:
+        if self._unauthenticated_sink is not None:
+            self._write(self._unauthenticated_sink, record)
 
     def _write(self, sink: Sink, record: dict[str, Any]) -> None:
         """Write a record as a line."""
@@ -280,7 +283,8 @@ class AuditLog:
 class Trail:
     """The records of one connection, which have its id, address and certificate in common.
 
-    Until somebody has logged on they are a stranger's. The first of those are repeated then.
+    Until somebody has logged on they are those of an unauthenticated client. The first of those
+    are repeated then.
     """
 
     def __init__(self, log: AuditLog, common: dict[str, Any]) -> None:
@@ -303,7 +307,7 @@ class Trail:
         if self._authenticated:
             self._log.record(event, **self._common, **fields)
             return
-        record = self._log.record_stranger(event, **self._common, **fields)
+        record = self._log.record_unauthenticated(event, **self._common, **fields)
         if len(self._before) < _REPEATED:
             self._before.append(record)
 

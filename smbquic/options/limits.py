@@ -21,15 +21,15 @@ class Limits(Options):
     connections_of_user: Annotated[
         int, Option("Connections on which one user has logged on; the next one is closed.")
     ] = 2_048
-    strangers: Annotated[
+    unauthenticated: Annotated[
         int,
         Option("Connections that have not logged on yet; for another one, the oldest makes room."),
     ] = 1_024
-    strangers_of_address: Annotated[int, Option("The same from one address.")] = 128
-    strangers_share: Annotated[
+    unauthenticated_of_address: Annotated[int, Option("The same from one address.")] = 128
+    unauthenticated_share: Annotated[
         float,
         Option(
-            "The part of the processor's time that connections without a logon get while users"
+            "The part of the processor's time that unauthenticated connections get while users"
             " have work."
         ),
     ] = 0.1

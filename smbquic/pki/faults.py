@@ -116,7 +116,7 @@ def _make(
     elif fault is Fault.WRONG_USAGE:
         purpose = Purpose.CLIENT if purpose is Purpose.SERVER else Purpose.SERVER
     elif fault is Fault.UNKNOWN_CA:
-        issuer = _stranger(now)
+        issuer = _unknown_authority(now)
     key = generate_key(KeyType.EC_P256)
     if fault is Fault.RSA_1024:
         key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - weak on purpose
@@ -125,7 +125,7 @@ def _make(
     return issuer.issue(purpose, fault, key, validity, names)
 
 
-def _stranger(now: datetime) -> Authority:
+def _unknown_authority(now: datetime) -> Authority:
     """An authority below a root that nobody trusts."""
     validity = Validity.starting(now, AUTHORITY_DAYS)
     root = Authority.root("a root that nobody trusts", generate_key(KeyType.EC_P256), validity)

@@ -123,7 +123,7 @@ class Connection:
 
     async def run(self, handle: HandleMessage) -> None:
         """Serves the client until the connection ends, then closes all it held."""
-        # A stranger may not make the server hold more than a logon needs.
+        # Before its logon, a client may not make the server hold more than a logon needs.
         self.transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
         deadline = asyncio.get_running_loop().call_later(
             self.services.limits.logon_seconds, self._check_logon

@@ -36,8 +36,8 @@ class Refusal(StrEnum):
     CONNECTIONS = "connections"
     CONNECTIONS_OF_ADDRESS = "connections-of-address"
     CONNECTIONS_OF_USER = "connections-of-user"
-    STRANGERS = "strangers"
-    STRANGERS_OF_ADDRESS = "strangers-of-address"
+    UNAUTHENTICATED = "unauthenticated"
+    UNAUTHENTICATED_OF_ADDRESS = "unauthenticated-of-address"
     HALF_OPEN = "half-open"
     HALF_OPEN_OF_ADDRESS = "half-open-of-address"
     UNPROVEN = "unproven-address"
@@ -63,9 +63,10 @@ _TEXTS = {
     " (`connections_of_address` in [limits])",
     Refusal.CONNECTIONS_OF_USER: "was hung up on: its user has too many connections"
     " (`connections_of_user` in [limits])",
-    Refusal.STRANGERS: "was turned away: too many others wait to log on (`strangers` in [limits])",
-    Refusal.STRANGERS_OF_ADDRESS: "was turned away: too many others of its address wait to log on"
-    " (`strangers_of_address` in [limits])",
+    Refusal.UNAUTHENTICATED: "was turned away: too many others wait to log on"
+    " (`unauthenticated` in [limits])",
+    Refusal.UNAUTHENTICATED_OF_ADDRESS: "was turned away: too many others of its address wait to"
+    " log on (`unauthenticated_of_address` in [limits])",
     Refusal.HALF_OPEN: "was not answered: as many handshakes are half done as may be"
     " (`half_open` in [limits])",
     Refusal.HALF_OPEN_OF_ADDRESS: "was not answered: its address has too many handshakes half done"

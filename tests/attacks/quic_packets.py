@@ -217,7 +217,7 @@ class RawClient:
         self._quic.close()
 
 
-class Stranger:
+class UnauthenticatedClient:
     """A client that has completed the handshake with a server, and sends what it wants then."""
 
     def __init__(self, port: int) -> None:

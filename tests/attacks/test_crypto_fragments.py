@@ -1,4 +1,4 @@
-"""A stranger sends its handshake in fragments of one byte, each of which costs work."""
+"""An unauthenticated client sends its handshake in fragments of one byte, each of which is work."""
 
 from collections.abc import Callable
 from typing import Any

@@ -48,7 +48,7 @@ def log_on(audit: AuditLog) -> None:
 
 
 def test_users_have_a_file_of_their_own(tmp_path: Path) -> None:
-    files = [RotatingFile(tmp_path / name, 100_000, 2) for name in ("audit", "strangers")]
+    files = [RotatingFile(tmp_path / name, 100_000, 2) for name in ("audit", "unauthenticated")]
     audit = AuditLog(files[0], unauthenticated=files[1])
     log_on(audit)
     flood(audit)
@@ -60,12 +60,12 @@ def test_users_have_a_file_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("separate", [True, False])
-def test_what_strangers_do_is_counted(separate: bool) -> None:
-    users, strangers = Lines(), Lines()
-    audit = AuditLog(users, unauthenticated=strangers if separate else None)
+def test_what_unauthenticated_clients_do_is_counted(separate: bool) -> None:
+    users, unauthenticated = Lines(), Lines()
+    audit = AuditLog(users, unauthenticated=unauthenticated if separate else None)
     flood(audit)
     audit.aggregation.flush()
-    written = (strangers if separate else users).records
+    written = (unauthenticated if separate else users).records
     assert users.lines == [] or not separate
     events = {Event.CONNECTION, Event.LOGON_FAILURE, Event.DISCONNECTION, Event.HANDSHAKE_FAILURE}
     assert len(written) == len(events) * (aggregation.WHOLE + 1)

@@ -54,6 +54,6 @@ def test_the_user_gets_in_with_a_certificate_that_did_before(guard: LogonGuard) 
     alice.check("alice")
 
 
-def test_strangers_lock_nobody_out_who_shows_a_certificate(guard: LogonGuard) -> None:
+def test_guesses_without_a_certificate_lock_nobody_out_who_shows_one(guard: LogonGuard) -> None:
     guesses(guard.for_connection("192.0.2.1"), "alice")
     guard.for_connection("192.0.2.1", b"alices").check("alice")

@@ -1,4 +1,4 @@
-"""A stranger begins logons with long tokens over TCP, and finishes none of them."""
+"""A client begins logons with long tokens over TCP, and finishes none of them."""
 
 import tracemalloc
 from collections.abc import AsyncIterator

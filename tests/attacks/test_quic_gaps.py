@@ -1,4 +1,4 @@
-"""A stranger over QUIC sends little, out of order, and has the server keep much for it."""
+"""An unauthenticated QUIC client sends little, out of order, and has the server keep much."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from smbquic.pki import PkiDirectory
-from tests.attacks.quic_packets import Stranger, crypto_frame, packed, stream_frame
+from tests.attacks.quic_packets import UnauthenticatedClient, crypto_frame, packed, stream_frame
 from tests.interop.processes import ServerProcess, running_server
 
-STRANGERS = 24
+CLIENTS = 24
 ENGINES = ["qh3", "aioquic"]
 
 
@@ -23,11 +23,11 @@ def server(
 
 
 @contextmanager
-def strangers(server: ServerProcess) -> Iterator[list[Stranger]]:
-    made: list[Stranger] = []
+def unauthenticated_clients(server: ServerProcess) -> Iterator[list[UnauthenticatedClient]]:
+    made: list[UnauthenticatedClient] = []
     try:
-        for _ in range(STRANGERS):
-            made.append(Stranger(server.ports["quic"]))
+        for _ in range(CLIENTS):
+            made.append(UnauthenticatedClient(server.ports["quic"]))
         yield made
     finally:
         for each in made:
@@ -35,8 +35,8 @@ def strangers(server: ServerProcess) -> Iterator[list[Stranger]]:
 
 
 def growth(server: ServerProcess, payloads: list[bytes]) -> int:
-    """What the server comes to have at most, in bytes, while strangers send these."""
-    with strangers(server) as crowd:
+    """What the server comes to have at most, in bytes, while unauthenticated clients send these."""
+    with unauthenticated_clients(server) as crowd:
         before = server.memory()
         server.forget_peak_memory()
         for each in crowd:
@@ -65,10 +65,10 @@ def test_every_other_byte_is_not_kept_for_ever(
 
 
 def test_who_sends_too_much_before_logging_on_is_hung_up_on(server: ServerProcess) -> None:
-    stranger = Stranger(server.ports["quic"])
+    client = UnauthenticatedClient(server.ports["quic"])
     sent = 0
-    while not stranger.ended:
-        stranger.send(stream_frame(1, b"x" * 1000))
+    while not client.ended:
+        client.send(stream_frame(1, b"x" * 1000))
         sent += 1000
         assert sent < 1 << 20
-    stranger.close()
+    client.close()

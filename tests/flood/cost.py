@@ -1,4 +1,4 @@
-"""What a byte from a stranger costs the server of the processor, beside one of a handshake."""
+"""The server's time for a byte of an unauthenticated client, beside one of a handshake."""
 
 import json
 import tempfile

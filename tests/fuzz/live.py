@@ -56,7 +56,7 @@ failed_logons_of_address = {MANY}
 failed_logon_delay = 0.001
 break_seconds = 1
 durable_seconds = 1
-strangers_share = 1.0
+unauthenticated_share = 1.0
 """
 
 

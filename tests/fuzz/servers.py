@@ -30,7 +30,7 @@ LIMITS = Limits(
     failed_logons_of_address=MANY,
     interim_delay=0.0,
     break_seconds=0.005,
-    strangers_share=1.0,
+    unauthenticated_share=1.0,
 )
 _DESCRIPTORS = Path("/proc/self/fd")
 KINDS: tuple[Literal["tcp", "quic"], ...] = ("tcp", "quic")

@@ -35,7 +35,7 @@ async def test_all_clients_get_in(server: ServerProcess) -> None:
 
     assert await asyncio.gather(*(look() for _ in range(CLIENTS))) == [True] * CLIENTS
     log = server.log.read_text()
-    assert "strangers_of_address` in [limits]" in log
+    assert "unauthenticated_of_address` in [limits]" in log
     assert "Traceback" not in log
 
 

@@ -57,7 +57,8 @@ def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iter
     limits = folder / "limits.toml"
     limits.write_text(
         f"[limits]\nconnections = {LIMIT}\nconnections_of_address = {2 * LIMIT}\n"
-        f"strangers = {2 * LIMIT}\nstrangers_of_address = {2 * LIMIT}\nstrangers_share = 1.0\n"
+        f"unauthenticated = {2 * LIMIT}\nunauthenticated_of_address = {2 * LIMIT}\n"
+        "unauthenticated_share = 1.0\n"
         "logon_seconds = 600.0\n"  # longer than it takes to come in such numbers
     )
     try:

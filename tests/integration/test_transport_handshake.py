@@ -419,7 +419,7 @@ async def test_a_server_of_another_protocol_is_recognized(
     assert caught.value.reason == "alpn"
 
 
-class Stranger(QuicConnectionProtocol):
+class ForeignClient(QuicConnectionProtocol):
     """A client that does as the test says."""
 
     ended: asyncio.Future[Any]
@@ -437,20 +437,20 @@ async def test_a_second_stream_ends_the_connection(
     await server.start(identity)
     configuration = foreign_configuration(pki, ["smb"])
     async with foreign_connect(
-        "127.0.0.1", server.port, configuration=configuration, create_protocol=Stranger
-    ) as stranger:
-        assert isinstance(stranger, Stranger)
-        stranger.ended = asyncio.get_running_loop().create_future()
-        stranger._quic.send_stream_data(0, b"\0\0\0\1a")
-        stranger.transmit()
+        "127.0.0.1", server.port, configuration=configuration, create_protocol=ForeignClient
+    ) as client:
+        assert isinstance(client, ForeignClient)
+        client.ended = asyncio.get_running_loop().create_future()
+        client._quic.send_stream_data(0, b"\0\0\0\1a")
+        client.transmit()
         transport = await server.connection()
         # It knows the limit, and has to be talked into breaking it.
         limit = "_remote_max_streams_bidi" if stream == 4 else "_remote_max_streams_uni"
-        setattr(stranger._quic, limit, 100)
-        stranger._quic._remote_max_stream_data_uni = 100
-        stranger._quic.send_stream_data(stream, b"hello")
-        stranger.transmit()
-        event = await asyncio.wait_for(stranger.ended, 20)
+        setattr(client._quic, limit, 100)
+        client._quic._remote_max_stream_data_uni = 100
+        client._quic.send_stream_data(stream, b"hello")
+        client.transmit()
+        event = await asyncio.wait_for(client.ended, 20)
         await asyncio.wait_for(transport.wait_closed(), 20)
 
     assert event.error_code == 4  # STREAM_LIMIT_ERROR
@@ -464,21 +464,21 @@ async def test_a_stream_that_is_given_up_ends_the_connection(
     await server.start(identity)
     configuration = foreign_configuration(pki, ["smb"])
     async with foreign_connect(
-        "127.0.0.1", server.port, configuration=configuration, create_protocol=Stranger
-    ) as stranger:
-        assert isinstance(stranger, Stranger)
-        stranger.ended = asyncio.get_running_loop().create_future()
-        stranger._quic.send_stream_data(0, b"\0\0\0\1a\0\0\0\2b")
-        stranger.transmit()
+        "127.0.0.1", server.port, configuration=configuration, create_protocol=ForeignClient
+    ) as client:
+        assert isinstance(client, ForeignClient)
+        client.ended = asyncio.get_running_loop().create_future()
+        client._quic.send_stream_data(0, b"\0\0\0\1a\0\0\0\2b")
+        client.transmit()
         transport = await server.connection()
         if how == "reset":
-            stranger._quic.reset_stream(0, 7)
+            client._quic.reset_stream(0, 7)
         elif how == "stop":
-            stranger._quic.stop_stream(0, 7)
+            client._quic.stop_stream(0, 7)
         else:
-            stranger._quic.send_stream_data(0, b"", end_stream=True)
-        stranger.transmit()
-        await asyncio.wait_for(stranger.ended, 20)
+            client._quic.send_stream_data(0, b"", end_stream=True)
+        client.transmit()
+        await asyncio.wait_for(client.ended, 20)
         await asyncio.wait_for(transport.wait_closed(), 20)
 
 
@@ -494,8 +494,8 @@ async def test_early_data_is_never_offered(
         server.port,
         configuration=configuration,
         session_ticket_handler=tickets.append,
-    ) as stranger:
-        await stranger.ping()
+    ) as client:
+        await client.ping()
 
     assert [ticket.max_early_data_size for ticket in tickets] == [None]
 
@@ -794,7 +794,7 @@ class StubLimiter:
 
 
 @one_server
-async def test_while_strangers_cost_too_much_they_are_asked_for_proof_and_not_answered(
+async def test_while_unauthenticated_clients_cost_too_much_they_validate_their_addresses(
     server: Server, identity: quic.ServerTls, pki: PkiDirectory, stop: Stop
 ) -> None:
     """Unless it is the turn of their address."""

@@ -240,11 +240,11 @@ async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:
     listener = await lives.start()
     loop = asyncio.get_running_loop()
     noise = b"\x40" + bytes(range(8)) + bytes(60)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.setblocking(False)
-        stranger.connect((HOST, lives.port))
-        await loop.sock_sendall(stranger, noise)
-        answer = await asyncio.wait_for(loop.sock_recv(stranger, 2048), 20)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        other.connect((HOST, lives.port))
+        await loop.sock_sendall(other, noise)
+        answer = await asyncio.wait_for(loop.sock_recv(other, 2048), 20)
 
         assert len(answer) < len(noise)
         own = lives.pki.server.key.read_bytes()
@@ -253,8 +253,8 @@ async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:
         # Two ends that have forgotten each other fall silent: each answer is smaller.
         exchanged = 0
         while len(answer) > 21:
-            await loop.sock_sendall(stranger, answer)
-            answer, former = await asyncio.wait_for(loop.sock_recv(stranger, 2048), 20), answer
+            await loop.sock_sendall(other, answer)
+            answer, former = await asyncio.wait_for(loop.sock_recv(other, 2048), 20), answer
             assert len(answer) < len(former)
             exchanged += 1
         assert exchanged <= len(noise)

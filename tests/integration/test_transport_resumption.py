@@ -303,15 +303,15 @@ async def test_data_ahead_of_the_handshake_is_not_taken(ends: Ends) -> None:
         ends.port,
         configuration=configuration,
         session_ticket_handler=tickets.append,
-    ) as stranger:
-        await stranger.ping()
+    ) as client:
+        await client.ping()
     (ticket,) = tickets
     assert ticket.max_early_data_size is None
 
     # As an eager client would have it: it offers what it was not promised.
     ticket.max_early_data_size = 0xFFFFFFFF
     configuration.session_ticket = ticket
-    async with foreign_connect("127.0.0.1", ends.port, configuration=configuration) as stranger:
-        await stranger.ping()
-        assert not stranger._quic.tls.early_data_accepted
-        assert not stranger._quic.tls.session_resumed
+    async with foreign_connect("127.0.0.1", ends.port, configuration=configuration) as client:
+        await client.ping()
+        assert not client._quic.tls.early_data_accepted
+        assert not client._quic.tls.session_resumed

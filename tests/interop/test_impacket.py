@@ -125,8 +125,8 @@ def test_a_wrong_password_is_refused(server: ServerProcess) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("user", ["", "stranger", "guest"])
-def test_strangers_are_not_let_in(server: ServerProcess, user: str) -> None:
+@pytest.mark.parametrize("user", ["", "unknown", "guest"])
+def test_unknown_users_are_refused(server: ServerProcess, user: str) -> None:
     connection = connect(server)
     with pytest.raises(SessionError) as caught:
         connection.login(user, "")
@@ -134,11 +134,11 @@ def test_strangers_are_not_let_in(server: ServerProcess, user: str) -> None:
     connection.close()
 
 
-def test_a_stranger_is_a_guest_who_only_reads(guest_server: ServerProcess) -> None:
+def test_an_unknown_user_is_a_guest_who_only_reads(guest_server: ServerProcess) -> None:
     """Not in 3.1.1, where impacket signs in any case; a guest has no key for that."""
     (guest_server.share / "file").write_bytes(CONTENT)
     connection = connect(guest_server, SMB2_DIALECT_30)
-    connection.login("stranger", "whatever")
+    connection.login("unknown", "whatever")
     assert connection.isGuestSession()
     back = io.BytesIO()
     connection.getFile(SHARE, "file", back.write)

@@ -263,8 +263,8 @@ def test_an_unknown_share_is_refused(smbclient: Smbclient) -> None:
     assert "NT_STATUS_BAD_NETWORK_NAME" in output
 
 
-def test_a_stranger_is_refused(smbclient: Smbclient) -> None:
-    code, output = smbclient("ls", "--client-protection=off", user="stranger", password="x")
+def test_an_unknown_user_is_refused(smbclient: Smbclient) -> None:
+    code, output = smbclient("ls", "--client-protection=off", user="unknown", password="x")
     assert code == 1
     assert "NT_STATUS_LOGON_FAILURE" in output
 
@@ -272,7 +272,7 @@ def test_a_stranger_is_refused(smbclient: Smbclient) -> None:
 def test_a_guest_reads_and_does_not_write(guest_server: ServerProcess, local: Path) -> None:
     smbclient = Smbclient(guest_server.ports["tcp"], local)
     (guest_server.share / "a").write_bytes(b"hello\n")
-    guest = {"user": "stranger", "password": "whatever"}
+    guest = {"user": "unknown", "password": "whatever"}
     code, output = smbclient("get a -", "--client-protection=off", **guest)
     assert code == 0, output
     assert "hello" in output
@@ -284,7 +284,7 @@ def test_a_guest_reads_and_does_not_write(guest_server: ServerProcess, local: Pa
 
 def test_a_guest_cannot_sign(guest_server: ServerProcess, local: Path) -> None:
     smbclient = Smbclient(guest_server.ports["tcp"], local)
-    code, output = smbclient("ls", "--client-protection=sign", user="stranger", password="x")
+    code, output = smbclient("ls", "--client-protection=sign", user="unknown", password="x")
     assert code == 1
     assert "NT_STATUS_ACCESS_DENIED" in output
 

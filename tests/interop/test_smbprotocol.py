@@ -210,7 +210,9 @@ def test_a_wrong_password_is_refused_over_quic(server: ServerProcess) -> None:
     assert cache == {}
 
 
-def test_a_certificate_of_a_stranger_is_refused(server: ServerProcess, bad_pki: FaultyPki) -> None:
-    stranger = bad_pki.server(Fault.SELF_SIGNED).certificate
+def test_a_certificate_of_another_authority_is_refused(
+    server: ServerProcess, bad_pki: FaultyPki
+) -> None:
+    certificate = bad_pki.server(Fault.SELF_SIGNED).certificate
     with pytest.raises(HandshakeError):
-        register(HOST, server.ports["quic"], username=USER, password=PASSWORD, ca=stranger)
+        register(HOST, server.ports["quic"], username=USER, password=PASSWORD, ca=certificate)

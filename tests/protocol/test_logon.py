@@ -435,8 +435,8 @@ class TestLogon:
 
     def test_an_unknown_session_is_not_set_up(self, make_session: Callable) -> None:
         pair, session = make_session()
-        stranger = ClientSession(session.initiator, session.preauth, id=99)
-        request = pair.ask(setup(b"x"), stranger)
+        unknown = ClientSession(session.initiator, session.preauth, id=99)
+        request = pair.ask(setup(b"x"), unknown)
         with pytest.raises(StatusError) as refusal:
             pair.server.session_setup(request, now=0)
         assert refusal.value.status == NtStatus.USER_SESSION_DELETED

@@ -46,7 +46,7 @@ _PEEK_SIZE = 16
 def require_pipes(context: Context, pipes: PipeServices, command: str) -> None:
     """StatusError ACCESS_DENIED over QUIC, unless the server was told otherwise.
 
-    Strangers on the internet are not to look for shares. [MS-SMB2] 3.3.5.9
+    Clients on the internet are not to look for shares. [MS-SMB2] 3.3.5.9
     """
     if not pipes.allows(context.connection.transport.peer):
         _log.info(

@@ -22,10 +22,10 @@ def handle(context: Context, request: Request, *, shares: ShareTable) -> TreeCon
     """Finds the share and makes a tree of it."""
     session = context.session
     identity = session.session.identity
-    stranger = identity.guest or identity.anonymous
+    guest = identity.guest or identity.anonymous
     if (
         context.connection.protocol.dialect == Dialect.SMB_3_1_1
-        and not stranger
+        and not guest
         and not (request.signed or request.encrypted)
     ):
         # The signature is what proves that nobody tampered with the negotiation.
@@ -37,7 +37,7 @@ def handle(context: Context, request: Request, *, shares: ShareTable) -> TreeCon
         sealed = share is not None and share.encrypt and not context.transport_security
         if sealed:
             _check_encryption(context, body.path)
-        read_only = share is not None and (share.read_only or share.storage.read_only or stranger)
+        read_only = share is not None and (share.read_only or share.storage.read_only or guest)
         tree = Tree(session.next_tree_id(), share, read_only)
         session.connect(tree)
     except StatusError as error:

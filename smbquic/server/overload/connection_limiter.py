@@ -83,11 +83,11 @@ class ConnectionLimiter:
         if self._connections[client] >= self._limits.connections_of_address:
             self.refusals.note(Refusal.CONNECTIONS_OF_ADDRESS, host)
             return False
-        if self._places_of[client] >= self._limits.strangers_of_address:
+        if self._places_of[client] >= self._limits.unauthenticated_of_address:
             own = self._unauthenticated_of.get(client, {})
-            return self._make_room(own, host, Refusal.STRANGERS_OF_ADDRESS)
-        if self._places >= self._limits.strangers:
-            return self._make_room(self._unauthenticated, host, Refusal.STRANGERS)
+            return self._make_room(own, host, Refusal.UNAUTHENTICATED_OF_ADDRESS)
+        if self._places >= self._limits.unauthenticated:
+            return self._make_room(self._unauthenticated, host, Refusal.UNAUTHENTICATED)
         return True
 
     def _make_room(self, connections: Iterable[LimitedConnection], host: str, why: Refusal) -> bool:

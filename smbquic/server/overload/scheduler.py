@@ -3,10 +3,10 @@
 One thread handles all requests. A user with many outstanding requests would have them all handled
 before anybody else's, unless they are made to wait: a user whose connections together have had
 `TIME_SLICE` seconds lets the others go first, once. Connections that have not logged on share one
-quota, and a small one: where users have work to do, all of them together get `strangers_share` of
-the time, and their addresses take turns. What they send over QUIC waits for its turn, too,
-before any of it is decrypted; where as much waits as may, the rest is dropped, and has to be sent
-again.
+quota, and a small one: where users have work to do, all of them together get
+`unauthenticated_share` of the time, and their addresses take turns. What they send over QUIC waits
+for its turn, too, before any of it is decrypted; where as much waits as may, the rest is dropped,
+and has to be sent again.
 
 Responses wait in memory for their clients to take them. Where those of one user come to more than a
 quarter of `buffers`, no further requests of that user are handled until some were taken; where
@@ -192,7 +192,7 @@ class UnauthenticatedQuota(UserQuota):
         """Let one of those who wait go on, if there is time; what it costs shows afterwards."""
         delay = 0.0
         if self.is_used_up:
-            share = self._scheduler.limits.strangers_share
+            share = self._scheduler.limits.unauthenticated_share
             delay = max(COUNT_INTERVAL, min(-self.remaining_time / share, 1.0)) if share else 1.0
         elif self._lacks_memory() and not self._scheduler.count_queued():
             delay = RETRY_INTERVAL
@@ -221,7 +221,7 @@ class UnauthenticatedQuota(UserQuota):
             self._recent_user_time * exp(-elapsed) + user_time - self._user_time_before
         )
         busy = self._recent_user_time > BUSY_TIME
-        share = self._scheduler.limits.strangers_share if busy else 1.0
+        share = self._scheduler.limits.unauthenticated_share if busy else 1.0
         self.remaining_time = min(SAVED_TIME, self.remaining_time + share * elapsed)
         self._refilled, self._user_time_before = now, user_time
 

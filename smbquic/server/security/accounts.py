@@ -39,7 +39,7 @@ _GUEST_GROUP: Final = Sid(_NT_AUTHORITY, (*_DOMAIN, _DOMAIN_GUESTS))
 class Token:
     """What a session acts as. Nobody has privileges.
 
-    `account` is the number that stands for the user where a SID is too long, 0 for strangers.
+    `account` is the number that stands for the user where a SID is too long, 0 for guests.
     """
 
     user: Sid

@@ -30,7 +30,9 @@ def refused(watch: ConnectionGuard, user: str = "alice") -> bool:
     return False
 
 
-def test_a_user_who_is_guessed_is_closed_to_strangers(guard: LogonGuard) -> None:
+def test_a_user_whose_password_is_guessed_is_locked_for_those_without_a_certificate(
+    guard: LogonGuard,
+) -> None:
     fail(guard.for_connection("192.0.2.1"), "alice", 3)
 
     assert refused(guard.for_connection("192.0.2.1"))

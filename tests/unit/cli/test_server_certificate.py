@@ -105,5 +105,5 @@ def test_the_authority_is_known_only_where_it_issued_the_certificate(
     alone = Path(shutil.copy(pki.server.certificate, tmp_path))
     assert authority_beside(alone) is None
     init(tmp_path / "other")
-    stranger = Path(shutil.copy(alone, tmp_path / "other" / "stranger.pem"))
-    assert authority_beside(stranger) is None
+    moved = Path(shutil.copy(alone, tmp_path / "other" / "moved.pem"))
+    assert authority_beside(moved) is None

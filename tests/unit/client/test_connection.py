@@ -496,13 +496,13 @@ async def test_unasked_and_unexpected_messages_do_no_harm(
     connection = make(1)
     task = ask(connection)
     request = await transport.next()
-    stranger = type(request)(request.header, request.body)
+    unknown = type(request)(request.header, request.body)
     unasked = OplockBreakNotification(oplock_level=0, file_id=opened().file_id)
     header = Header(
         Command.OPLOCK_BREAK, message_id=(1 << 64) - 1, flags=HeaderFlags.SERVER_TO_REDIR
     )
     transport.deliver(header.encode() + unasked.encode())
-    transport.reply(stranger)
+    transport.reply(unknown)
     await task
 
 

@@ -419,7 +419,7 @@ async def test_who_has_logged_on_stays(connect: Connect, server: Server) -> None
     assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
-async def test_strangers_get_less_room_than_users(connect: Connect) -> None:
+async def test_unauthenticated_clients_get_less_room_than_users(connect: Connect) -> None:
     client = await connect(token="")
     assert client.transport.max_message_size == 128 << 10
     await client.log_on()

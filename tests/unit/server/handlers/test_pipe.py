@@ -353,7 +353,7 @@ async def test_there_are_not_more_pipes_than_allowed(
     await client.open("srvsvc")
 
 
-async def test_strangers_on_the_internet_see_no_pipes(
+async def test_clients_over_quic_see_no_pipes(
     connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = await connect(kind="quic", share="IPC$")

@@ -26,7 +26,7 @@ from tests.unit.server.conftest import Client, Connect
 
 RWH = READ | WRITE | HANDLE
 OWNER = {"client_guid": b"the same client."}
-STRANGER = {"client_guid": b"another client!!"}
+OTHER_CLIENT = {"client_guid": b"another client!!"}
 GUID, OTHER_GUID = b"the create guid.", b"some other guid."
 KEY, OTHER_KEY = b"K" * 16, b"O" * 16
 DUPLICATE = NtStatus.DUPLICATE_OBJECTID
@@ -106,8 +106,8 @@ async def test_a_used_guid_is_not_used_for_something_new(
 
 async def test_another_client_may_use_the_same_guid(connect: Connect, owner: Client) -> None:
     file_id = await owner.open("file", **batch())
-    stranger = await connect(**STRANGER)
-    response = await again(stranger, "another", **batch())
+    other = await connect(**OTHER_CLIENT)
+    response = await again(other, "another", **batch())
     assert response.status == NtStatus.SUCCESS
     assert response.body.file_id != file_id
 
@@ -159,14 +159,14 @@ async def test_what_was_closed_is_opened_anew(owner: Client, server: Server) -> 
 
 
 async def test_while_the_first_waits_it_is_not_there_yet(connect: Connect, owner: Client) -> None:
-    stranger = await connect(**STRANGER)
-    file_id = await stranger.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
+    other = await connect(**OTHER_CLIENT)
+    file_id = await other.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     waiting = owner.begin("file", **batch())
     await owner.interim(waiting)
     assert (await again(owner, **batch())).status == NtStatus.FILE_NOT_AVAILABLE
     assert (await owner.create("file", **batch())).status == DUPLICATE
-    await stranger.notice()
-    await stranger.call(OplockBreakAcknowledgment(0, file_id))
+    await other.notice()
+    await other.call(OplockBreakAcknowledgment(0, file_id))
     first = await owner.answer(waiting)
     assert first.status == NtStatus.SUCCESS
     second = await again(owner, **batch())
@@ -178,10 +178,10 @@ async def test_one_that_waits_goes_on_as_long_as_its_session_has_a_connection(
     server_with: Callable[..., Server],
     until: Callable[[Callable[[], bool]], Awaitable[None]],
 ) -> None:
-    # Nobody stops to wait for the stranger before the test is over.
+    # Nobody stops to wait for the other client before the test is over.
     server = server_with(Limits(interim_delay=30.0, break_seconds=600.0))
-    stranger = await connect(to=server, **STRANGER)
-    await stranger.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
+    other = await connect(to=server, **OTHER_CLIENT)
+    await other.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
     owner = await connect(to=server, **OWNER)
     channel = await connect(to=server, token="", **OWNER)
     await channel.bind(owner)

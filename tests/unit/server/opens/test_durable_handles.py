@@ -47,7 +47,7 @@ BATCH, LEASE = OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_LEASE
 GUID, OTHER_GUID = b"the create guid.", b"some other guid."
 KEY, OTHER_KEY = b"K" * 16, b"O" * 16
 OWNER = {"client_guid": b"the same client."}
-STRANGER = {"client_guid": b"another client!!"}
+OTHER_CLIENT = {"client_guid": b"another client!!"}
 PERSISTENT = DurableHandleFlags.PERSISTENT
 NOT_FOUND = NtStatus.OBJECT_NAME_NOT_FOUND
 EXCLUSIVELY = LockFlags.EXCLUSIVE_LOCK | LockFlags.FAIL_IMMEDIATELY
@@ -333,11 +333,11 @@ async def test_another_client_gets_no_lease_back_but_an_oplock(
     with_lease = await durable(owner, leased(asks(version)), version)
     with_oplock = await durable(owner, batch(asks(version, guid=OTHER_GUID)), version, name="other")
     await owner.close()
-    stranger = await connect(**STRANGER)
-    response = await stranger.create("file", **leased(returns(version, with_lease)))
+    other = await connect(**OTHER_CLIENT)
+    response = await other.create("file", **leased(returns(version, with_lease)))
     assert response.status == NOT_FOUND
     back = batch(returns(version, with_oplock, guid=OTHER_GUID))
-    assert (await stranger.create("other", **back)).status == NtStatus.SUCCESS
+    assert (await other.create("other", **back)).status == NtStatus.SUCCESS
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -513,8 +513,8 @@ async def test_who_comes_to_write_closes_it(
 ) -> None:
     file_id = await durable(owner, fields(asks(2)), 2)
     await owner.close()
-    stranger = await connect(**STRANGER)
-    await stranger.open("file", create_disposition=CreateDisposition.FILE_OVERWRITE)
+    other = await connect(**OTHER_CLIENT)
+    await other.open("file", create_disposition=CreateDisposition.FILE_OVERWRITE)
     assert not len(server.files.durables)
     owner = await connect(**OWNER)
     assert (await owner.create("file", **fields(returns(2, file_id)))).status == NOT_FOUND
@@ -526,8 +526,8 @@ async def test_a_lease_without_writing_goes_on_beside_readers(
     readable = leased(asks(2), lease=LeaseV2(KEY, RH))
     file_id = await durable(owner, readable, 2)
     await owner.close()
-    stranger = await connect(**STRANGER)
-    await stranger.open("file", create_disposition=CreateDisposition.FILE_OPEN)
+    other = await connect(**OTHER_CLIENT)
+    await other.open("file", create_disposition=CreateDisposition.FILE_OPEN)
     owner = await connect(**OWNER)
     back = leased(returns(2, file_id), lease=LeaseV2(KEY, RH))
     assert (await owner.create("file", **back)).status == NtStatus.SUCCESS
@@ -547,11 +547,11 @@ async def test_what_is_being_given_up_does_not_wait(
     connect: Connect, owner: Client, server: Server
 ) -> None:
     await durable(owner, leased(asks(2)), 2)
-    stranger = await connect(**STRANGER)
-    opens = stranger.begin("file")
+    other = await connect(**OTHER_CLIENT)
+    opens = other.begin("file")
     await owner.notice()
     await owner.close()
-    assert (await stranger.answer(opens)).status == NtStatus.SUCCESS
+    assert (await other.answer(opens)).status == NtStatus.SUCCESS
     assert not len(server.files.durables)
 
 

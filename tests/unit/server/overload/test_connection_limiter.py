@@ -16,7 +16,7 @@ HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Strangers have had their time as soon as they are there."""
+    """Unauthenticated connections have had their time as soon as they are there."""
     monkeypatch.setattr(module, "MINIMUM_TIME", 0.0)
 
 
@@ -52,42 +52,42 @@ async def test_a_user_has_only_so_many_connections(
     assert not clients[1].transport.closed
 
 
-async def test_who_logs_on_is_no_stranger_any_more(
+async def test_who_logs_on_is_no_longer_unauthenticated(
     connect: Connect, server_with: Callable[..., Any]
 ) -> None:
-    server = server_with(Limits(strangers_of_address=1))
+    server = server_with(Limits(unauthenticated_of_address=1))
     client = await connect(to=server, token="")
     assert not server.connection_limiter.admits(HERE)
     assert server.connection_limiter.admits(ELSEWHERE)
     await client.log_on()
 
     assert server.connection_limiter.admits(HERE)
-    assert server.refusals.counts == {Refusal.STRANGERS_OF_ADDRESS: 1}
+    assert server.refusals.counts == {Refusal.UNAUTHENTICATED_OF_ADDRESS: 1}
 
 
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
-        (Limits(strangers_of_address=2), Refusal.STRANGERS_OF_ADDRESS),
-        (Limits(strangers=2), Refusal.STRANGERS),
+        (Limits(unauthenticated_of_address=2), Refusal.UNAUTHENTICATED_OF_ADDRESS),
+        (Limits(unauthenticated=2), Refusal.UNAUTHENTICATED),
     ],
 )
-async def test_the_stranger_that_has_been_here_longest_makes_room(
+async def test_the_oldest_unauthenticated_connection_makes_room(
     connect: Connect, server_with: Callable[..., Any], impatient: None, limits: Limits, why: Refusal
 ) -> None:
     server = server_with(limits)
     friend = await connect(to=server)
-    strangers = [await connect(to=server, token="") for _ in range(2)]
+    unauthenticated = [await connect(to=server, token="") for _ in range(2)]
     assert server.connection_limiter.admits(HERE)
-    await strangers[0].served
+    await unauthenticated[0].served
 
-    assert strangers[0].transport.closed == why.text
-    assert not strangers[1].transport.closed
+    assert unauthenticated[0].transport.closed == why.text
+    assert not unauthenticated[1].transport.closed
     assert await friend.is_quiet()
 
 
 async def test_those_who_are_about_to_be_served_count(server_with: Callable[..., Any]) -> None:
-    limiter = server_with(Limits(strangers=3)).connection_limiter
+    limiter = server_with(Limits(unauthenticated=3)).connection_limiter
     for _ in range(3):
         assert limiter.admits(HERE)
         limiter.expect(HERE)
@@ -99,7 +99,7 @@ async def test_those_who_are_about_to_be_served_count(server_with: Callable[...,
 async def test_hanging_up_makes_nobodys_guessing_faster(
     connect: Any, server_with: Callable[..., Any], impatient: None
 ) -> None:
-    server = server_with(Limits(strangers_of_address=1, failed_logon_delay=60.0))
+    server = server_with(Limits(unauthenticated_of_address=1, failed_logon_delay=60.0))
     guesser = await connect(to=server, token="")
     sent = guesser.protocol.session_setup(Guess())[1]
     guesser.deliver(sent.buffers)
@@ -122,7 +122,7 @@ class Guess:
 async def test_a_place_is_free_again_when_nobody_waits_any_more(
     connect: Any, server_with: Callable[..., Any]
 ) -> None:
-    server = server_with(Limits(strangers_of_address=1, failed_logon_delay=0.0))
+    server = server_with(Limits(unauthenticated_of_address=1, failed_logon_delay=0.0))
     guesser = await connect(to=server, token="")
     guesser.deliver(guesser.protocol.session_setup(Guess())[1].buffers)
     await guesser.close()

@@ -72,19 +72,19 @@ async def test_who_is_alone_never_waits(connect: Connect, impatient: None) -> No
 
 async def test_users_are_known_by_their_names(connect: Connect) -> None:
     clients = [await connect(token=f"{user}:secret") for user in ("alice", "alice", "bob")]
-    stranger = await connect(token="")
+    unauthenticated = await connect(token="")
     scheduler = clients[0].server.scheduler
 
     assert sorted(len(quota.connections) for quota in scheduler.users.values()) == [1, 2]
     assert len(scheduler.unauthenticated.connections) == 1
-    await stranger.close()
+    await unauthenticated.close()
     await clients[2].close()
     assert len(scheduler.users) == 1
     assert not scheduler.unauthenticated.connections
 
 
-def test_strangers_have_the_time_that_users_leave(clock: Clock) -> None:
-    scheduler = Scheduler(Limits(strangers_share=0.1), clock)
+def test_unauthenticated_clients_have_the_time_that_users_leave(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(unauthenticated_share=0.1), clock)
     unauthenticated = scheduler.unauthenticated
     unauthenticated.charge(SAVED_TIME + 0.1)
     assert unauthenticated.is_used_up
@@ -94,8 +94,8 @@ def test_strangers_have_the_time_that_users_leave(clock: Clock) -> None:
     assert unauthenticated.remaining_time == pytest.approx(0.1)
 
 
-def test_while_users_have_work_strangers_have_a_part(clock: Clock) -> None:
-    scheduler = Scheduler(Limits(strangers_share=0.1), clock)
+def test_while_users_have_work_unauthenticated_clients_have_a_share(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(unauthenticated_share=0.1), clock)
     unauthenticated = scheduler.unauthenticated
     unauthenticated.charge(SAVED_TIME + 0.1)
     scheduler.user_time += 0.1
@@ -108,14 +108,14 @@ def test_while_users_have_work_strangers_have_a_part(clock: Clock) -> None:
     assert not unauthenticated.is_used_up
 
 
-async def test_the_addresses_of_strangers_take_turns(clock: Clock) -> None:
-    scheduler = Scheduler(Limits(strangers_share=0.1), clock)
+async def test_the_addresses_of_unauthenticated_clients_take_turns(clock: Clock) -> None:
+    scheduler = Scheduler(Limits(unauthenticated_share=0.1), clock)
     unauthenticated = scheduler.unauthenticated
     unauthenticated.charge(SAVED_TIME + 0.1)
     went_on: list[str] = []
 
     async def wait(place: str) -> None:
-        await unauthenticated.acquire(Stranger(place))  # type: ignore[arg-type]
+        await unauthenticated.acquire(UnauthenticatedConnection(place))  # type: ignore[arg-type]
         went_on.append(place)
 
     waiting = [asyncio.create_task(wait(place)) for place in "aaaabbc"]
@@ -130,8 +130,8 @@ async def test_the_addresses_of_strangers_take_turns(clock: Clock) -> None:
     assert not unauthenticated.is_exhausted()
 
 
-async def test_what_strangers_send_waits_for_the_turn_of_its_address(clock: Clock) -> None:
-    unauthenticated = Scheduler(Limits(strangers_share=0.1), clock).unauthenticated
+async def test_unauthenticated_input_waits_for_the_turn_of_its_address(clock: Clock) -> None:
+    unauthenticated = Scheduler(Limits(unauthenticated_share=0.1), clock).unauthenticated
     unauthenticated.charge(SAVED_TIME + 0.1)
     received: list[str] = []
     done = asyncio.Event()
@@ -153,7 +153,7 @@ async def test_what_strangers_send_waits_for_the_turn_of_its_address(clock: Cloc
     assert "".join(received) == "abcaaa"
 
 
-async def test_what_strangers_send_is_dropped_where_as_much_waits_as_may(
+async def test_unauthenticated_input_is_dropped_where_as_much_waits_as_may(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unauthenticated = Scheduler(Limits(), clock).unauthenticated
@@ -181,7 +181,7 @@ async def test_what_strangers_send_is_dropped_where_as_much_waits_as_may(
     assert fill("a", 1200) == module.MAX_POSTPONED_OF_ADDRESS
 
 
-class Stranger:
+class UnauthenticatedConnection:
     def __init__(self, place: str) -> None:
         self.client_network = place
 
@@ -206,12 +206,12 @@ async def test_a_user_whose_answers_wait_gets_no_more_of_them(
 async def test_who_is_gone_waits_for_nothing(
     connect: Connect, server_with: Callable[..., Any], until: Until
 ) -> None:
-    server = server_with(Limits(strangers_share=0.0))
-    stranger = await connect(to=server, token="")
+    server = server_with(Limits(unauthenticated_share=0.0))
+    unauthenticated = await connect(to=server, token="")
     server.scheduler.unauthenticated.remaining_time = float("-inf")
-    stranger.send(EchoRequest())
+    unauthenticated.send(EchoRequest())
     await until(lambda: server.scheduler.unauthenticated.is_exhausted())
-    await stranger.close()
+    await unauthenticated.close()
 
     assert not server.connections
 

@@ -105,7 +105,9 @@ def test_a_removed_id_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize(("first", "version"), [(0xC0, V1), (0xD0, V2)])
-def test_an_initial_packet_of_a_stranger_is_a_new_connection(first: int, version: bytes) -> None:
+def test_an_initial_packet_of_an_unknown_client_is_a_new_connection(
+    first: int, version: bytes
+) -> None:
     server = Server()
     server.feed(long_header(first, version))
 
@@ -114,7 +116,7 @@ def test_an_initial_packet_of_a_stranger_is_a_new_connection(first: int, version
     assert len(server.newcomer.got) == server.newcomer.batches == 1
 
 
-def test_a_stranger_may_be_turned_away() -> None:
+def test_an_unknown_client_may_be_refused() -> None:
     server = Server(welcoming=False)
     server.feed(long_header())
 

@@ -61,7 +61,7 @@ def test_a_reset_is_smaller_than_what_it_answers_or_is_not_sent(
         assert SMALLEST <= len(reset) < size
 
 
-def test_strangers_get_so_many_answers_a_second_and_no_more(resets: StatelessResets) -> None:
+def test_unknown_clients_get_so_many_answers_a_second_and_no_more(resets: StatelessResets) -> None:
     answers = [resets.answer(PACKET, ID, 5.0) for _ in range(RATE + 2)]
 
     assert answers[RATE - 1] is not None
