@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from smbquic.auth.credentials import Credentials
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.dial import dialer
 from smbquic.client.retry import retried
 from smbquic.client.session import Session
@@ -29,7 +29,7 @@ PARTING = 2.0
 @asynccontextmanager
 async def open_connection(
     url: SmbUrl | str, options: ConnectionOptions
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[ClientConnection]:
     """Connect to a server and negotiate, without a logon; disconnects at the end.
 
     The options are those of `ConnectionOptions`. A server that takes no more connections now is
@@ -38,7 +38,7 @@ async def open_connection(
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
 
-    async def attempt() -> tuple[AsyncExitStack, Connection]:
+    async def attempt() -> tuple[AsyncExitStack, ClientConnection]:
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(_connected(url, options))
             return stack.pop_all(), connection
@@ -49,7 +49,7 @@ async def open_connection(
 
 
 @asynccontextmanager
-async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[Connection]:
+async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[ClientConnection]:
     """One attempt of `open_connection`."""
     settings = ClientSettings(
         client_guid=os.urandom(16), encryption=options.encryption, guest_allowed=options.guest
@@ -60,7 +60,7 @@ async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[C
     stages.end("transport")
     try:
         async with asyncio.timeout(options.timeout):
-            connection = await Connection.open(transport, settings, server_name=url.host)
+            connection = await ClientConnection.open(transport, settings, server_name=url.host)
     except TimeoutError as error:
         raise ConnectError(
             f"{url.host}:{url.port} takes connections, but did not answer within"

@@ -13,7 +13,7 @@ from smbquic.cli.client import URL, Client, client_command
 from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, warn
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import ConnectionOptions
 from smbquic.options.model import values_of
@@ -26,7 +26,7 @@ from smbquic.transport.resolver import SYSTEM
 class Ping:
     """What a ping found. Times in milliseconds."""
 
-    connection: Connection
+    connection: ClientConnection
     logged_on: bool
     milliseconds: list[float]
 

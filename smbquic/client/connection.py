@@ -19,7 +19,7 @@ from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client import requests
 from smbquic.client.stages import Stages
 from smbquic.errors import ConnectionClosed, IdleTimeout, LocalProtocolError, SmbError
-from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
 from smbquic.protocol.credits import CREDIT_SIZE
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import ClientSettings
@@ -61,13 +61,13 @@ class _Waiter:
     pending: bool = False  # the server said that the answer takes time
 
 
-class Connection:
+class ClientConnection:
     """An SMB connection over any `MessageTransport`. [MS-SMB2] 3.2.1.2
 
     `protocol` is the sans-IO half, which knows what was negotiated. Make one with `open`.
     """
 
-    def __init__(self, transport: MessageTransport, protocol: ClientConnection) -> None:
+    def __init__(self, transport: MessageTransport, protocol: ClientProtocol) -> None:
         self.transport = transport
         self.protocol = protocol
         self.stages = Stages()
@@ -94,13 +94,13 @@ class Connection:
     @classmethod
     async def open(
         cls, transport: MessageTransport, settings: ClientSettings, *, server_name: str
-    ) -> "Connection":
+    ) -> "ClientConnection":
         """Negotiate on a fresh transport, which belongs to the connection from here on.
 
         Raises `StatusError` where the server refuses, `RemoteProtocolError`, `ConnectionClosed`.
         """
         quic = transport.peer.kind == "quic"
-        protocol = ClientConnection(settings, quic=quic, server_name=server_name, random=os.urandom)
+        protocol = ClientProtocol(settings, quic=quic, server_name=server_name, random=os.urandom)
         connection = cls(transport, protocol)
         try:
             response = await connection._single(protocol.negotiate())

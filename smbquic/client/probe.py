@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from smbquic.auth.credentials import Credentials
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.probe_steps import Failed, Outcome, ProbeOptions, Result, Step
 from smbquic.client.probe_way import Way, obstacle
 from smbquic.client.session import Session
@@ -108,7 +108,7 @@ class _Prober:
                 error,
             ) from error
 
-    async def _session_steps(self, connection: Connection) -> AsyncIterator[Result]:
+    async def _session_steps(self, connection: ClientConnection) -> AsyncIterator[Result]:
         url, password = self._url, self._options.password
         if not url.user or password is None:
             yield Result(Step.LOGON, Outcome.SKIPPED, "the URL names no user")

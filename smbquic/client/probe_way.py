@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.probe_steps import Failed, Outcome, ProbeOptions, Result, Step
 from smbquic.client.url import SmbUrl
 from smbquic.errors import HandshakeError, SmbError, TransportError
@@ -50,7 +50,7 @@ class Way:
     """One walk. `connection` is what it has led to, until the way is closed."""
 
     def __init__(self, url: SmbUrl, options: ProbeOptions, found: Resolution) -> None:
-        self.connection: Connection | None = None
+        self.connection: ClientConnection | None = None
         self._url = url
         self._options = options
         self._addresses = found.addresses
@@ -251,7 +251,7 @@ class Way:
         settings = ClientSettings(client_guid=os.urandom(16))
         try:
             async with asyncio.timeout(self._options.timeout):
-                self.connection = await Connection.open(
+                self.connection = await ClientConnection.open(
                     self._transport, settings, server_name=self._url.host
                 )
         except (SmbError, TimeoutError) as error:

@@ -7,7 +7,7 @@ from functools import partial
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator
-from smbquic.client.connection import Connection, Target
+from smbquic.client.connection import ClientConnection, Target
 from smbquic.client.stat import ShareEntry
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.ntstatus import NtStatus
@@ -26,7 +26,7 @@ class Session:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ClientConnection,
         state: ClientSession,
         host: str,
         initiator: Callable[[], Initiator] | None = None,
@@ -41,7 +41,7 @@ class Session:
 
     @classmethod
     async def logon(
-        cls, connection: Connection, credentials: Credentials, *, host: str
+        cls, connection: ClientConnection, credentials: Credentials, *, host: str
     ) -> "Session":
         """Authenticate on a connection; `host` is the name that the user knows the server by.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Container, Sequence
 
-from smbquic.client.connection import Connection, Target
+from smbquic.client.connection import ClientConnection, Target
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import Response
@@ -40,7 +40,7 @@ class TreeConnect:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ClientConnection,
         send: Send,
         name: str,
         target: Target,

@@ -1,6 +1,6 @@
 """The client's side of one SMB connection, without I/O. [MS-SMB2] 3.2
 
-Requests go in through `ClientConnection.request` and `compound` and come out as buffers to send;
+Requests go in through `ClientProtocol.request` and `compound` and come out as buffers to send;
 received messages go in through `receive` and come out as responses that were decrypted, verified
 and matched with their request.
 """
@@ -126,7 +126,7 @@ def _name(command: int) -> str:
     return command.name if isinstance(command, Command) else f"{command:#x}"
 
 
-class ClientConnection:
+class ClientProtocol:
     """One connection to a server. [MS-SMB2] 3.2.1.2
 
     `quic` says that the transport is QUIC, `server_name` is the name that the user gave,

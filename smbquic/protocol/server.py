@@ -1,6 +1,6 @@
 """The server's side of one SMB connection, without I/O. [MS-SMB2] 3.3
 
-Messages go in through `ServerConnection.receive` and come out as requests that were decrypted,
+Messages go in through `ServerProtocol.receive` and come out as requests that were decrypted,
 verified, and charged for; responses go in through `respond` and `fail` and come out as the
 buffers to send. NEGOTIATE and SESSION_SETUP are handled here; what any other request means is up
 to the server above.
@@ -24,7 +24,7 @@ from smbquic.wire.ioctl import ValidateNegotiateInfoRequest, ValidateNegotiateIn
 from smbquic.wire.negotiate import Dialect, NegotiateRequest, NegotiateResponse, SecurityMode
 
 
-class ServerConnection:
+class ServerProtocol:
     """One client's connection. [MS-SMB2] 3.3.1.7
 
     `quic` says that the transport is QUIC, `random(n)` gives n unpredictable bytes. The methods

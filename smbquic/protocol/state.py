@@ -14,7 +14,7 @@ from smbquic.wire.negotiate import Dialect
 
 @dataclass(slots=True, eq=False)
 class ConnectionState:
-    """What the parts of a `ServerConnection` share that receive, answer and log on.
+    """What the parts of a `ServerProtocol` share that receive, answer and log on.
 
     `protections` holds this connection's keys by session id, `outstanding` the requests that were
     not answered by message id, `pending` those among them that had an interim response by async

@@ -6,7 +6,7 @@
 [MS-SMB2] 3.1.4, 3.1.5. The order is the specification's: a signature covers what was encoded and
 is inside of what is compressed, and compressed bytes are what is encrypted. Which session's keys
 an element has to be verified with, and whether it may come unsigned, are rules that differ: they
-are with the server's `Receiver` and the client's `ClientConnection`, which verify with
+are with the server's `Receiver` and the client's `ClientProtocol`, which verify with
 `Protection.verify` and decode with `smbquic.wire.messages`.
 
 A payload is passed on as the buffer that it came in. Only encryption writes it anew.

@@ -19,7 +19,7 @@ from smbquic.options.limits import Limits
 from smbquic.pki.access import Decision
 from smbquic.pki.authority import now_utc
 from smbquic.pki.reload import ServerCertificates
-from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import Session
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.opens.file_table import FileTable
@@ -84,7 +84,7 @@ class Connection:
         self,
         services: ConnectionServices,
         transport: MessageTransport,
-        protocol: ServerConnection,
+        protocol: ServerProtocol,
         trail: Trail,
     ) -> None:
         peer = transport.peer

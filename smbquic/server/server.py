@@ -16,7 +16,7 @@ from smbquic.observe.audit import AuditLog, Event, Trail
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.pki.access import Decision
 from smbquic.pki.reload import ServerCertificates
-from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
 from smbquic.server.commands import Services, command_table
@@ -153,7 +153,7 @@ class Server:
         if self.services.certificates is not None and peer.kind == "quic":
             check = partial(check_user, self.services.certificates, peer, trail)
         guard = self.guard.for_connection(peer.remote[0], certificate, check)
-        protocol = ServerConnection(
+        protocol = ServerProtocol(
             self.settings,
             self.session_table,
             self.authenticator.for_connection(guard, self._service_binding(peer)),
@@ -177,7 +177,7 @@ class Server:
         With REQUEST_NOT_ACCEPTED it knows that it may come again; from an end without a word it
         could not tell that the server is there.
         """
-        protocol = ServerConnection(
+        protocol = ServerProtocol(
             self.settings,
             self.session_table,
             self.authenticator,

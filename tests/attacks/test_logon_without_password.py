@@ -23,9 +23,9 @@ from smbquic.auth.users import UserStore
 from smbquic.crypto.keys import SessionKeys, derive_session_keys
 from smbquic.errors import AuthenticationError, LocalProtocolError, SecurityError, SmbError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientConnection, ClientSession, Sent
+from smbquic.protocol.client import ClientProtocol, ClientSession, Sent
 from smbquic.protocol.protection import Protection
-from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.wire.cursor import Buffer
@@ -62,8 +62,8 @@ class FalseServer:
 
     def __init__(self, dialect: Dialect = Dialect.SMB_3_1_1, *, signs: bool = True) -> None:
         settings = ClientSettings(client_guid=bytes(16), signing_required=signs)
-        self.client = ClientConnection(settings, quic=False, server_name="fs", random=bytes)
-        server = ServerConnection(
+        self.client = ClientProtocol(settings, quic=False, server_name="fs", random=bytes)
+        server = ServerProtocol(
             ServerSettings(guid=bytes(16), dialects=(dialect,)),
             SessionTable(bytes),
             Authenticator([NtlmMechanism(UserStore(), server_name="fs")]),

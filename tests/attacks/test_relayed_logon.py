@@ -18,7 +18,7 @@ from smbquic.options.limits import Limits
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.pki.channel import server_end_point
-from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
 from smbquic.protocol.settings import DIALECTS, ClientSettings
 from smbquic.transport import tcp
 from smbquic.transport.base import MessageTransport
@@ -47,7 +47,7 @@ class Attacker:
     """Speaks to the server, and has nothing but the tokens of a client that is not his."""
 
     transport: MessageTransport
-    protocol: ClientConnection
+    protocol: ClientProtocol
     session: ClientSession | None = field(default=None)
 
     @classmethod
@@ -55,7 +55,7 @@ class Attacker:
         port = int(serving.listeners[0].rpartition(":")[2])
         transport = await tcp.connect("127.0.0.1", port, timeout=60)
         settings = ClientSettings(client_guid=bytes(16), dialects=dialects, signing_required=False)
-        protocol = ClientConnection(settings, quic=False, server_name="fs", random=bytes)
+        protocol = ClientProtocol(settings, quic=False, server_name="fs", random=bytes)
         attacker = cls(transport, protocol)
         attacker.protocol.receive_negotiate_response(await attacker.ask(protocol.negotiate()))
         return attacker

@@ -6,7 +6,7 @@ from typing import Self
 
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
-from smbquic.protocol.client import ClientConnection
+from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
 from tests.flood.common import HOST, Counts, Target, TcpLink, again_and_again, connected
 from tests.flood.handshakes import Begin
@@ -30,7 +30,7 @@ class Script:
     async def write(cls, port: int, user: str) -> Self:
         """Listen to a client of ours."""
         link = TcpLink(await connected(port))
-        client = ClientConnection(
+        client = ClientProtocol(
             ClientSettings(client_guid=os.urandom(16)),
             quic=False,
             server_name=HOST,

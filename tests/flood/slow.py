@@ -9,7 +9,7 @@ from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.client import requests
 from smbquic.errors import SmbError
-from smbquic.protocol.client import ClientConnection, Response, Sent
+from smbquic.protocol.client import ClientProtocol, Response, Sent
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.quic import client as quic_client
@@ -31,7 +31,7 @@ class Talker:
 
     def __init__(self, link: Any, *, is_quic: bool) -> None:
         self.link = link
-        self._protocol = ClientConnection(
+        self._protocol = ClientProtocol(
             ClientSettings(client_guid=os.urandom(16)),
             quic=is_quic,
             server_name="localhost",

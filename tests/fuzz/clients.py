@@ -11,7 +11,7 @@ from typing import Self
 
 from smbquic.auth.credentials import Credentials
 from smbquic.client import session as sessions
-from smbquic.client.connection import Connection as ClientConnection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.share import Share
 from smbquic.errors import SmbError
 from smbquic.ntstatus import NtStatus

@@ -18,7 +18,7 @@ from smbquic.errors import (
     SmbError,
 )
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.settings import DIALECTS, ClientSettings, EncryptionPolicy
 from smbquic.protocol.transform import OutgoingElement
@@ -59,7 +59,7 @@ class _Over(Exception):
     """Nothing more can be said on this connection."""
 
 
-class Tampering(ClientConnection):
+class Tampering(ClientProtocol):
     """Lets `alter` change requests before they are signed and encrypted."""
 
     alter: Callable[[Header, list[Buffer]], list[Buffer]] | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from smbquic.auth.credentials import Credentials
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.dial import client_tls, dial
 from smbquic.client.requests import SHARE_ALL
 from smbquic.client.session import Session
@@ -36,7 +36,7 @@ from smbquic.wire.message import Message
 PASSWORD = "secret"
 
 
-class Listening(Connection):
+class Listening(ClientConnection):
     """Keeps what the server sends unasked."""
 
     def __init__(self, *arguments: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 from smbquic.api import server as api
 from smbquic.api.serving import Serving
 from smbquic.auth.credentials import Credentials
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.dial import client_tls
 from smbquic.client.session import Session
 from smbquic.errors import HandshakeError, TransportError
@@ -112,7 +112,7 @@ async def talk(running: Serving, trust: quic.ClientTls, name: str, engine: Any) 
     """Connect, log on, and connect to the share."""
     transport = await connect(running.listeners[0], trust, name, engine)
     settings = ClientSettings(client_guid=os.urandom(16))
-    opened = await Connection.open(transport, settings, server_name=name)
+    opened = await ClientConnection.open(transport, settings, server_name=name)
     try:
         session = await Session.logon(opened, Credentials("alice", PASSWORD), host=name)
         await session.tree("data")

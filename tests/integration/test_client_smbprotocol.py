@@ -18,7 +18,7 @@ from smbquic import EngineError, HandshakeError, sync
 from smbquic.client.smbprotocol import QuicConnection, QuicTransport, register
 from smbquic.options.client import DialOptions
 from smbquic.pki import PkiDirectory
-from smbquic.protocol.client import ClientConnection
+from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
 
 
@@ -131,7 +131,7 @@ def test_a_message_is_not_lost_by_waiting_in_vain(port: int, pki: PkiDirectory) 
     transport.connect()
     with pytest.raises(TimeoutError):
         transport.recv(0)
-    protocol = ClientConnection(
+    protocol = ClientProtocol(
         ClientSettings(client_guid=bytes(16)), quic=True, server_name="localhost", random=bytes
     )
     transport.send(b"".join(protocol.negotiate().buffers))

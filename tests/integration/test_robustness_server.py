@@ -20,7 +20,7 @@ from aioquic.quic.connection import QuicConnection
 
 import smbquic
 from smbquic.pki import PkiDirectory
-from smbquic.protocol.client import ClientConnection
+from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
@@ -143,7 +143,7 @@ async def meanwhile(attack: Awaitable[None], fetch: Fetch) -> None:
 
 def negotiate() -> bytes:
     """A NEGOTIATE as our client sends it, in its frame."""
-    client = ClientConnection(
+    client = ClientProtocol(
         ClientSettings(client_guid=bytes(16)),
         quic=False,
         server_name="localhost",

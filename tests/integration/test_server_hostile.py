@@ -17,7 +17,7 @@ from smbquic.auth.initiator import new_initiator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.users import UserStore
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientConnection, Sent
+from smbquic.protocol.client import ClientProtocol, Sent
 from smbquic.protocol.settings import ClientSettings, ServerSettings
 from smbquic.server.server import Server, Share
 from smbquic.storage.local import LocalStorage
@@ -67,7 +67,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 async def friend(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Somebody with good manners, who asks whether the server is still there."""
     transport = await tcp.connect("127.0.0.1", service.port)
-    client = ClientConnection(
+    client = ClientProtocol(
         ClientSettings(client_guid=bytes(16)),
         quic=False,
         server_name="127.0.0.1",

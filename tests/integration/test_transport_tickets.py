@@ -17,7 +17,7 @@ import smbquic
 from smbquic.api.serving import Serving
 from smbquic.options.quic import EngineName, TicketPolicy
 from smbquic.pki import PkiDirectory
-from smbquic.protocol.client import ClientConnection
+from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
 
 BOTH = [1, 0]
@@ -60,7 +60,7 @@ class ForeignClient:
         monkeypatch.setattr(aioquic.asyncio.client, "QuicConnection", Connection)
         configuration = QuicConfiguration(alpn_protocols=["smb"], server_name="localhost")
         configuration.load_verify_locations(str(self._ca))
-        protocol = ClientConnection(
+        protocol = ClientProtocol(
             ClientSettings(client_guid=bytes(16)), quic=True, server_name="localhost", random=bytes
         )
         request = b"".join(protocol.negotiate().buffers)

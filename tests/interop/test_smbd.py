@@ -11,7 +11,7 @@ import pytest
 import smbquic
 from smbquic import EncryptionPolicy, Share
 from smbquic.auth.credentials import Credentials
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.session import Session
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import DIALECTS, ClientSettings
@@ -62,7 +62,7 @@ async def connected(
 ) -> AsyncIterator[Share]:
     """The share, with more say in how it is reached than `smbquic.connect` gives."""
     transport = await tcp.connect("localhost", smbd.port)
-    connection = await Connection.open(transport, settings, server_name="localhost")
+    connection = await ClientConnection.open(transport, settings, server_name="localhost")
     try:
         session = await Session.logon(
             connection, Credentials(smbd.user, PASSWORD), host="localhost"

@@ -7,10 +7,10 @@ import pytest
 
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientConnection, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
 from smbquic.protocol.logon import SessionSetupOutcome
 from smbquic.protocol.request import Request
-from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.wire.cursor import Buffer
@@ -96,14 +96,14 @@ class Pair:
         self.random = Random()
         self.table = SessionTable(self.random)
         self.authenticator = Authenticator(identity)
-        self.server = ServerConnection(
+        self.server = ServerProtocol(
             server,
             self.table,
             self.authenticator,  # type: ignore[arg-type]
             quic=quic,
             random=self.random,
         )
-        self.client = ClientConnection(
+        self.client = ClientProtocol(
             client, quic=quic, server_name="fs.example", random=self.random
         )
         self.to_server: list[bytes] = []

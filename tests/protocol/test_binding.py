@@ -12,7 +12,7 @@ from smbquic.crypto.signing import Signer
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientSession
-from smbquic.protocol.server import ServerConnection
+from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Header
@@ -41,7 +41,7 @@ class Binding:
         self.second = second
         self.original = session
         # Both connections belong to one server.
-        second.server = ServerConnection(
+        second.server = ServerProtocol(
             second.server.settings,
             first.table,
             SimpleNamespace(  # type: ignore[arg-type]

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from smbquic.client.connection import Connection, Target
+from smbquic.client.connection import ClientConnection, Target
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientConnection
+from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.message import elements
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.settings import ClientSettings
@@ -176,9 +176,9 @@ def negotiated(**changes: Any) -> Negotiated:
     return Negotiated(**{**values, **changes})
 
 
-def connection_over(transport: FakeTransport, credits: int = 1, **changes: Any) -> Connection:
+def connection_over(transport: FakeTransport, credits: int = 1, **changes: Any) -> ClientConnection:
     """A connection that has negotiated and holds so many credits; nothing is signed."""
-    protocol = ClientConnection(
+    protocol = ClientProtocol(
         ClientSettings(client_guid=bytes(16), credits_wanted=64),
         quic=False,
         server_name="server",
@@ -186,7 +186,7 @@ def connection_over(transport: FakeTransport, credits: int = 1, **changes: Any) 
     )
     protocol.negotiated = negotiated(**changes)
     protocol._pool.grant(credits - 1)
-    connection = Connection(transport, protocol)
+    connection = ClientConnection(transport, protocol)
     connection.credit_limit = credits
     return connection
 
@@ -292,7 +292,7 @@ TREE_CONNECTED = TreeConnectResponse(
 )
 
 
-def share_over(connection: Connection) -> Share:
+def share_over(connection: ClientConnection) -> Share:
     """A share on a connection, as if it had logged on and connected."""
     session = Session(connection, None, "server")  # type: ignore[arg-type]
     tree = TreeConnect(connection, session.compound, "data", Target(None, 5), TREE_CONNECTED)

@@ -6,7 +6,7 @@ import pytest
 
 from smbquic.client import connection as module
 from smbquic.client import requests
-from smbquic.client.connection import Connection, Target
+from smbquic.client.connection import ClientConnection, Target
 from smbquic.errors import (
     ConnectionClosed,
     IdleTimeout,
@@ -31,14 +31,14 @@ from smbquic.wire.set_info import SetInfoResponse
 from tests.unit.client.fakes import FakeTransport, connection_over, opened, response
 
 TARGET = Target(None, 5)
-Make = Callable[..., Connection]
+Make = Callable[..., ClientConnection]
 
 
 @pytest.fixture
 async def make(transport: FakeTransport) -> AsyncIterator[Make]:
     made = []
 
-    def make(credits: int = 1, **changes: object) -> Connection:
+    def make(credits: int = 1, **changes: object) -> ClientConnection:
         made.append(connection_over(transport, credits, **changes))
         return made[-1]
 
@@ -47,7 +47,7 @@ async def make(transport: FakeTransport) -> AsyncIterator[Make]:
         await connection.close()
 
 
-def ask(connection: Connection, body: Message | None = None) -> "asyncio.Task[Response]":
+def ask(connection: ClientConnection, body: Message | None = None) -> "asyncio.Task[Response]":
     return asyncio.create_task(connection.request(body or EchoRequest(), TARGET))
 
 
@@ -602,7 +602,9 @@ async def test_what_the_server_calls_pending_may_take_its_time(
 
 async def test_a_refused_negotiation_leaves_nothing_behind(transport: FakeTransport) -> None:
     opening = asyncio.create_task(
-        Connection.open(transport, ClientSettings(client_guid=bytes(16)), server_name="server")
+        ClientConnection.open(
+            transport, ClientSettings(client_guid=bytes(16)), server_name="server"
+        )
     )
     transport.reply(await transport.next(), ErrorResponse(), NtStatus.NOT_SUPPORTED)
     with pytest.raises(StatusError, match="NOT_SUPPORTED"):

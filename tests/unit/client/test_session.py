@@ -1,6 +1,6 @@
 import pytest
 
-from smbquic.client.connection import Connection
+from smbquic.client.connection import ClientConnection
 from smbquic.client.session import Session
 from smbquic.errors import NotFoundError, SecurityError
 from smbquic.ntstatus import NtStatus
@@ -94,7 +94,7 @@ async def test_a_changed_negotiation_is_noticed(
     await connection.close()
 
 
-async def _old_connection(transport: FakeTransport, dialect: Dialect) -> Connection:
+async def _old_connection(transport: FakeTransport, dialect: Dialect) -> ClientConnection:
     """A connection that has agreed on a dialect before 3.1.1."""
     connection = connection_over(transport, credits=8, dialect=dialect)
     protocol = connection.protocol

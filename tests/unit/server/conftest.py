@@ -13,7 +13,7 @@ from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.protocol.client import ClientConnection, ClientSession, Response
+from smbquic.protocol.client import ClientProtocol, ClientSession, Response
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
@@ -161,7 +161,7 @@ class MemoryTransport:
         await self.over.wait()
 
 
-class Protocol(ClientConnection):
+class Protocol(ClientProtocol):
     """Counts channels, and marks requests as repeated, as it is told. [MS-SMB2] 3.2.4.1.9"""
 
     channel_sequence = 0
