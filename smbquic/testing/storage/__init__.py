@@ -1,0 +1,20 @@
+"""What every storage has to do, as pytest classes to subclass.
+
+For a storage that can be changed, subclass `StorageTests`, and give it a fixture ``storage``
+that is an empty tree; for one that cannot, `ReadOnlyStorageTests`, and also a fixture ``files``
+that says what is in it::
+
+    class TestMyStorage(StorageTests):
+        @pytest.fixture
+        def storage(self) -> Iterator[Storage]:
+            storage = MyStorage()
+            yield storage
+            storage.close()
+
+What a storage lacks by its `capabilities` has to be refused as the contract says.
+"""
+
+from smbquic.testing.storage.read_only import ReadOnlyStorageTests
+from smbquic.testing.storage.writable import StorageTests
+
+__all__ = ["ReadOnlyStorageTests", "StorageTests"]
