@@ -26,11 +26,11 @@ from smbquic.server.opens.file_table import FileTable
 from smbquic.server.overload.budget import SESSION, SharedBudget, UserBudget
 from smbquic.server.overload.connection_limiter import ConnectionLimiter
 from smbquic.server.overload.loop_monitor import LoopMonitor
+from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.scheduler import Scheduler, UserQuota
 from smbquic.server.overload.slow_peers import PeerProgress
 from smbquic.server.session import UserSession, UserSessions
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.serving import Refusal
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.message import Message
 from smbquic.wire.oplock_break import LeaseBreakNotification
@@ -104,7 +104,7 @@ class Connection:
         self.quota: UserQuota = services.scheduler.unauthenticated
         self.progress = PeerProgress()
         self.last_message: memoryview | None = None
-        self.ended: Refusal | None = None
+        self.ended: ServerRefusal | None = None
         self.notices: deque[tuple[Session, Message]] = deque()
         self.notifying = False
         self.closed = False
@@ -264,15 +264,15 @@ class Connection:
         if not any(session.is_valid for session in self.protocol.sessions.values()):
             seconds = self.services.limits.logon_seconds
             _log.warning("%s: closed, as nobody logged on within %g s", self.name, seconds)
-            self.ended = Refusal.NO_LOGON
-            self.services.limiter.refusals.counts[Refusal.NO_LOGON] += 1
+            self.ended = ServerRefusal.NO_LOGON
+            self.services.limiter.refusals.counts[ServerRefusal.NO_LOGON] += 1
             self.transport.close("nobody logged on")
 
-    def drop(self, why: Refusal) -> None:
+    def drop(self, reason: ServerRefusal) -> None:
         """Hangs up at once, whatever still waits to be sent or handled."""
-        self.ended = why
-        self.services.limiter.refusals.note(why, self.name)
-        self.transport.drop(why.text)
+        self.ended = reason
+        self.services.limiter.refusals.add(reason, self.name)
+        self.transport.drop(reason.text)
 
     def logged_on(self, session: Session) -> None:
         """Takes in a session whose logon has just succeeded.
@@ -303,7 +303,7 @@ class Connection:
         self.services.scheduler.add(self, self._user_key(session.session.identity))
         self.transport.max_message_size = negotiated.max_transact_size + MESSAGE_OVERHEAD
         if len(self.quota.connections) > self.services.limits.connections_of_user:
-            self.drop(Refusal.CONNECTIONS_OF_USER)
+            self.drop(ServerRefusal.CONNECTIONS_OF_USER)
 
     def _user_key(self, identity: Identity) -> str:
         """Who shares the server under one name: a user, or the guests from one address."""

@@ -33,7 +33,7 @@ from smbquic.server.session import UserSessions
 from smbquic.server.share import Share
 from smbquic.server.shares import ShareTable
 from smbquic.transport.base import MessageTransport, Peer
-from smbquic.transport.serving import Refusal, Refusals, log_refusal
+from smbquic.transport.refusals import Refusal, Refusals, log_refusal
 from smbquic.wire.negotiate import Capabilities
 
 __all__ = ["CAPABILITIES", "Server", "Share"]
@@ -98,7 +98,7 @@ class Server:
         self.user_memory = SharedBudget(limits.all_user_memory, limits.user_memory)
         self.threads = ThreadPoolExecutor(THREADS, "smbquic-files")
         self.loop_monitor = LoopMonitor()
-        self.refusals = Refusals(self._tell)
+        self.refusals = Refusals(self._report_refusal)
         self.scheduler = Scheduler(limits)
         self.connection_limiter = ConnectionLimiter(
             limits, self.scheduler, self.refusals, self.refuse
@@ -191,9 +191,9 @@ class Server:
                 await transport.send(*answer)
         await transport.receive()
 
-    def _tell(self, why: Refusal, who: str, count: int) -> None:
-        log_refusal(why, who, count)
-        self.audit.record(Event.REFUSAL, address=who, reason=why, count=count)
+    def _report_refusal(self, reason: Refusal, client: str, count: int) -> None:
+        log_refusal(reason, client, count)
+        self.audit.record(Event.REFUSAL, address=client, reason=reason, count=count)
 
     async def close(self) -> None:
         """Ends every connection, and waits for it; nobody can come back for what was open."""

@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
-from enum import StrEnum
-from time import monotonic
 from typing import Protocol
 
 from smbquic.errors import RemoteProtocolError, TransportError
 from smbquic.options.limits import DEFAULT_LIMITS
 from smbquic.transport.base import MessageTransport, OnConnection
+from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
 
 MAX_CONNECTIONS = DEFAULT_LIMITS.connections
 """Default limit on connections of one listener at a time.
@@ -24,90 +22,7 @@ REFUSING = 256
 """Clients that are turned away with a reason, at a time; those beyond are hung up on."""
 REFUSING_SECONDS = 2.0
 """Seconds that one of them may take to ask, and to take the answer."""
-QUIET = 10.0
-"""Seconds in which the same refusal is logged once, however often it happens."""
-
 logger = logging.getLogger(__name__)
-
-
-class Refusal(StrEnum):
-    """Why a client was not accepted, was asked to try again, or was disconnected."""
-
-    CONNECTIONS = "connections"
-    CONNECTIONS_OF_ADDRESS = "connections-of-address"
-    CONNECTIONS_OF_USER = "connections-of-user"
-    UNAUTHENTICATED = "unauthenticated"
-    UNAUTHENTICATED_OF_ADDRESS = "unauthenticated-of-address"
-    HALF_OPEN = "half-open"
-    HALF_OPEN_OF_ADDRESS = "half-open-of-address"
-    UNPROVEN = "unproven-address"
-    BUSY = "busy"
-    TOO_MUCH = "too-much"
-    FAILED_LOGON = "failed-logon"
-    NO_LOGON = "no-logon"
-    SLOW_READER = "slow-reader"
-    SLOW_WRITER = "slow-writer"
-    MEMORY = "memory"
-    STOPPING = "stopping"
-
-    @property
-    def text(self) -> str:
-        """What happened, for people."""
-        return _TEXTS[self]
-
-
-_TEXTS = {
-    Refusal.CONNECTIONS: "was turned away: the listener has as many connections as it may"
-    " (`connections` in [limits])",
-    Refusal.CONNECTIONS_OF_ADDRESS: "was turned away: its address has too many connections"
-    " (`connections_of_address` in [limits])",
-    Refusal.CONNECTIONS_OF_USER: "was hung up on: its user has too many connections"
-    " (`connections_of_user` in [limits])",
-    Refusal.UNAUTHENTICATED: "was turned away: too many others wait to log on"
-    " (`unauthenticated` in [limits])",
-    Refusal.UNAUTHENTICATED_OF_ADDRESS: "was turned away: too many others of its address wait to"
-    " log on (`unauthenticated_of_address` in [limits])",
-    Refusal.HALF_OPEN: "was not answered: as many handshakes are half done as may be"
-    " (`half_open` in [limits])",
-    Refusal.HALF_OPEN_OF_ADDRESS: "was not answered: its address has too many handshakes half done"
-    " (`half_open_of_address` in [limits])",
-    Refusal.UNPROVEN: "has to validate its address: many handshakes are half open",
-    Refusal.BUSY: "was not answered: clients that have not logged on have used up their share of"
-    " the processor",
-    Refusal.TOO_MUCH: "was hung up on: it has sent more than a logon takes",
-    Refusal.FAILED_LOGON: "did not log on",
-    Refusal.NO_LOGON: "was hung up on: nobody logged on",
-    Refusal.SLOW_READER: "was hung up on: it does not take its answers",
-    Refusal.SLOW_WRITER: "was hung up on: it does not go on with its message",
-    Refusal.STOPPING: "was turned away: the server is stopping",
-    Refusal.MEMORY: "was hung up on: it holds the most of what waits in memory, which is too much",
-}
-
-
-class Refusals:
-    """Counts refusals. `report` gets each kind at once, and then how many more every 10 s.
-
-    Whoever floods a server must not fill its disk with lines about that.
-    """
-
-    def __init__(
-        self,
-        report: Callable[[Refusal, str, int], object],
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
-        self.counts: Counter[Refusal] = Counter()
-        self._report = report
-        self._clock = clock
-        self._reported: dict[Refusal, tuple[float, int]] = {}
-
-    def note(self, why: Refusal, who: str) -> None:
-        """One more; `who` is its address, or its whole endpoint."""
-        self.counts[why] += 1
-        now, count = self._clock(), self.counts[why]
-        before, reported = self._reported.get(why, (None, 0))
-        if before is None or now - before >= QUIET:
-            self._reported[why] = now, count
-            self._report(why, who, count - reported)
 
 
 class Limiter(Protocol):
@@ -160,7 +75,7 @@ class Connections:
         """Serve an accepted connection, or turn it away where a limit is reached."""
         host, port = transport.peer.remote
         if self._closing or len(self._running) >= self._limit:
-            self._refusals.note(Refusal.CONNECTIONS, f"{host}:{port}")
+            self._refusals.add(ListenerRefusal.CONNECTIONS, f"{host}:{port}")
             self._turn_away(transport, "too many connections")
             return
         if self._limiter is not None:
@@ -223,9 +138,3 @@ class Connections:
             for task in hanging:
                 task.cancel()
             await asyncio.gather(*hanging, return_exceptions=True)
-
-
-def log_refusal(why: Refusal, who: str, count: int) -> None:
-    """Say it in the log."""
-    more = f" (and {count - 1} others before it)" if count > 1 else ""
-    logger.warning("%s %s%s", who, why.text, more)

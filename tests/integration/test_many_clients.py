@@ -12,7 +12,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
 from smbquic.transport import tcp
-from smbquic.transport.serving import Refusal
+from smbquic.transport.refusals import Refusal
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
 
 CLIENTS = 300
@@ -62,13 +62,13 @@ async def test_whoever_is_turned_away_is_told(
                     pass
             assert caught.value.status == NtStatus.REQUEST_NOT_ACCEPTED
             refused = asyncio.Event()
-            note = serving.server.refusals.note
+            add = serving.server.refusals.add
 
-            def noted(why: Refusal, who: str) -> None:
-                note(why, who)
+            def added(reason: Refusal, client: str) -> None:
+                add(reason, client)
                 refused.set()
 
-            monkeypatch.setattr(serving.server.refusals, "note", noted)
+            monkeypatch.setattr(serving.server.refusals, "add", added)
             waiting = asyncio.create_task(leave_again(url, ca))
             await asyncio.wait_for(refused.wait(), 60)
         await asyncio.wait_for(waiting, 60)

@@ -121,7 +121,7 @@ async def test_one_connection_too_many(
             assert isinstance(error, smbquic.StatusError)
             assert error.status == NtStatus.REQUEST_NOT_ACCEPTED
             assert await share.read_bytes("file") == b"content"
-    assert "was turned away" in caplog.text
+    assert "was refused" in caplog.text
 
 
 async def test_a_ca_that_is_missing(service: Service, tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ async def test_a_thousand_half_open_connections(
                     assert await loop.sock_recv(sock, 1) == b""
                 gone += 1
         assert gone == 50
-        assert "was turned away" in log()
+        assert "was refused" in log()
     finally:
         for sock in sockets:
             sock.close()

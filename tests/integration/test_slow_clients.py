@@ -14,7 +14,7 @@ from smbquic.errors import ConnectionClosed
 from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
 from smbquic.server.overload import slow_peers
-from smbquic.transport.serving import Refusal
+from smbquic.server.overload.refusals import ServerRefusal
 
 PATIENCE = 60.0
 MIB = 1 << 20
@@ -53,7 +53,7 @@ def connect(
     return smbquic.connect(url, password="secret", ca=pki.ca, timeout=PATIENCE)
 
 
-async def until_dropped(serving: smbquic.Serving, why: Refusal) -> None:
+async def until_dropped(serving: smbquic.Serving, why: ServerRefusal) -> None:
     async with asyncio.timeout(PATIENCE):
         while not serving.server.refusals.counts[why]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -70,7 +70,7 @@ async def test_a_client_that_does_not_take_its_answers(
                 asyncio.create_task(share.tree.request(requests.read(0, SIZE, file.file_id), "big"))
                 for _ in range(REQUESTS)
             ]
-            await until_dropped(serving, Refusal.SLOW_READER)
+            await until_dropped(serving, ServerRefusal.SLOW_READER)
             deaf.drop("enough")
             failures = await asyncio.gather(*reads, return_exceptions=True)
             assert all(isinstance(each, ConnectionClosed) for each in failures)
@@ -94,7 +94,7 @@ async def test_a_client_that_does_not_finish_its_message(
         async with connect(serving, "mallory", pki) as share:
             transport: Any = share.session.connection.transport
             transport._write((b"\0\0\1\0\xfeSMB",))
-            await until_dropped(serving, Refusal.SLOW_WRITER)
+            await until_dropped(serving, ServerRefusal.SLOW_WRITER)
             with pytest.raises(ConnectionClosed):
                 async with asyncio.timeout(PATIENCE):
                     await share.listdir()

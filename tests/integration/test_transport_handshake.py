@@ -19,10 +19,11 @@ from aioquic.quic.connection import QuicConnection
 
 from smbquic.errors import ConnectError, ConnectionClosed, HandshakeError
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, init, verify
+from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import half_open
-from smbquic.transport.serving import Refusal, Refusals
+from smbquic.transport.refusals import ListenerRefusal, Refusal, Refusals
 from tests.integration.conftest import Pairing
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
@@ -693,7 +694,7 @@ async def test_the_number_of_half_open_handshakes_is_limited(
     await server.start(identity, options=quic.QuicOptions(max_half_open=4))
     for number in (1, 1, 2, 3):
         await stop(f"127.0.0.{number}").begin()
-    await ignored(server, pki, server.listener._refusals, Refusal.HALF_OPEN)
+    await ignored(server, pki, server.listener._refusals, ListenerRefusal.HALF_OPEN)
 
     assert len(server.listener._half_open) == 4
 
@@ -706,7 +707,7 @@ async def test_an_address_has_only_so_many_handshakes_half_done(
         identity, options=quic.QuicOptions(max_half_open=2, max_half_open_of_address=0)
     )
     await ask(server, first_datagram(pki))
-    await ignored(server, pki, server.listener._refusals, Refusal.HALF_OPEN_OF_ADDRESS)
+    await ignored(server, pki, server.listener._refusals, ListenerRefusal.HALF_OPEN_OF_ADDRESS)
 
     assert len(server.listener._half_open) == 1
 
@@ -729,14 +730,14 @@ async def test_the_address_with_two_handshakes_more_makes_room(
     hosts = begun.addresses()
     assert hosts == ["", "", "", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
     assert first_of_the_most not in begun
-    assert not refusals.counts[Refusal.HALF_OPEN]
+    assert not refusals.counts[ListenerRefusal.HALF_OPEN]
 
     last = stop("127.0.0.5")
     last.send()
     assert await last.hear() == RETRY
     last.send()
     async with asyncio.timeout(60):
-        while not refusals.counts[Refusal.HALF_OPEN]:  # noqa: ASYNC110
+        while not refusals.counts[ListenerRefusal.HALF_OPEN]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert begun.addresses() == hosts
 
@@ -780,7 +781,7 @@ class StubLimiter:
 
     def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
         if self.is_full:
-            self.refusals.note(Refusal.BUSY, host)
+            self.refusals.add(ServerRefusal.BUSY, host)
             return False
         self.postponed.append((host, size))
         asyncio.get_running_loop().call_soon(receive)
@@ -811,9 +812,9 @@ async def test_while_unauthenticated_clients_cost_too_much_they_validate_their_a
     first.send()
     assert await first.hear() == INITIAL
     limiter.is_full = True
-    await ignored(server, pki, limiter.refusals, Refusal.BUSY)
+    await ignored(server, pki, limiter.refusals, ServerRefusal.BUSY)
 
-    assert limiter.refusals.counts[Refusal.UNPROVEN] >= 2
+    assert limiter.refusals.counts[ListenerRefusal.UNVALIDATED] >= 2
     assert server.listener._half_open.addresses() == ["127.0.0.1"]
 
 

@@ -12,7 +12,7 @@ from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.outcome import Reply
 from smbquic.server.overload.batches import after
-from smbquic.transport.serving import Refusal
+from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.wire.session_setup import SessionSetupResponse
 
 UNAUTHENTICATED_SESSIONS = 4
@@ -78,7 +78,7 @@ def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Re
 def _take_note(context: Context) -> None:
     """Counts a failed logon; its place is taken until the answer is due, even by who hangs up."""
     connection, services = context.connection, context.connection.services
-    services.limiter.refusals.counts[Refusal.FAILED_LOGON] += 1
+    services.limiter.refusals.counts[ServerRefusal.FAILED_LOGON] += 1
     delay = services.limits.failed_logon_delay
     connection.failed_until = asyncio.get_running_loop().time() + delay
 

@@ -16,9 +16,10 @@ from typing import Protocol
 
 from smbquic.auth.guard import network
 from smbquic.options.limits import Limits
+from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.scheduler import Scheduler
 from smbquic.transport.base import MessageTransport, OnConnection
-from smbquic.transport.serving import Refusal, Refusals
+from smbquic.transport.refusals import Refusals
 
 MINIMUM_TIME = 1.0
 """Seconds that a client has to log on before it may have to make room for another one."""
@@ -36,7 +37,7 @@ class LimitedConnection(Protocol):
     def client_network(self) -> str:
         """The client's address, or its IPv6 network of 64 bits."""
 
-    def drop(self, why: Refusal) -> None:
+    def drop(self, reason: ServerRefusal) -> None:
         """Hang up at once."""
 
 
@@ -67,7 +68,7 @@ class ConnectionLimiter:
         """See `Limiter`."""
         if self._scheduler.unauthenticated.postpone(network(host), size, receive):
             return True
-        self.refusals.note(Refusal.BUSY, host)
+        self.refusals.add(ServerRefusal.BUSY, host)
         return False
 
     def charge(self, seconds: float) -> None:
@@ -78,27 +79,29 @@ class ConnectionLimiter:
         """See `Limiter`."""
         client = network(host)
         if self.closed:
-            self.refusals.note(Refusal.STOPPING, host)
+            self.refusals.add(ServerRefusal.STOPPING, host)
             return False
         if self._connections[client] >= self._limits.connections_of_address:
-            self.refusals.note(Refusal.CONNECTIONS_OF_ADDRESS, host)
+            self.refusals.add(ServerRefusal.CONNECTIONS_OF_ADDRESS, host)
             return False
         if self._places_of[client] >= self._limits.unauthenticated_of_address:
             own = self._unauthenticated_of.get(client, {})
-            return self._make_room(own, host, Refusal.UNAUTHENTICATED_OF_ADDRESS)
+            return self._make_room(own, host, ServerRefusal.UNAUTHENTICATED_OF_ADDRESS)
         if self._places >= self._limits.unauthenticated:
-            return self._make_room(self._unauthenticated, host, Refusal.UNAUTHENTICATED)
+            return self._make_room(self._unauthenticated, host, ServerRefusal.UNAUTHENTICATED)
         return True
 
-    def _make_room(self, connections: Iterable[LimitedConnection], host: str, why: Refusal) -> bool:
+    def _make_room(
+        self, connections: Iterable[LimitedConnection], host: str, reason: ServerRefusal
+    ) -> bool:
         """Hang up on the oldest of these connections, if it had time enough to log on."""
         oldest = next(iter(connections), None)
         now = asyncio.get_running_loop().time()
         if oldest is None or now - self._unauthenticated[oldest] < MINIMUM_TIME:
-            self.refusals.note(why, host)
+            self.refusals.add(reason, host)
             return False
         self._remove_unauthenticated(oldest)
-        oldest.drop(why)
+        oldest.drop(reason)
         return True
 
     async def refuse(self, transport: MessageTransport) -> None:

@@ -123,8 +123,8 @@ class UnauthenticatedQuota(UserQuota):
         self._refilled = clock()
         self._user_time_before = self._recent_user_time = 0.0
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._postponed: Counter[str] = Counter()
-        self._postponed_bytes = 0
+        self._postponed = self._postponed_bytes = 0
+        self._postponed_of: Counter[str] = Counter()
 
     @property
     def is_used_up(self) -> bool:
@@ -136,7 +136,7 @@ class UnauthenticatedQuota(UserQuota):
     @property
     def is_crowded(self) -> bool:
         """Whether no time is left, or much that was sent waits."""
-        return self._postponed.total() >= CROWD or self.is_used_up
+        return self._postponed >= CROWD or self.is_used_up
 
     def postpone(self, network: str, size: int, receive: Callable[[], object]) -> bool:
         """Call `receive` for `size` bytes when it is the turn of an address.
@@ -144,18 +144,21 @@ class UnauthenticatedQuota(UserQuota):
         Returns False where so much waits already that nothing is kept.
         """
         if (
-            self._postponed[network] >= MAX_POSTPONED_OF_ADDRESS
-            or self._postponed.total() >= MAX_POSTPONED
+            self._postponed_of[network] >= MAX_POSTPONED_OF_ADDRESS
+            or self._postponed >= MAX_POSTPONED
             or self._postponed_bytes + size > MAX_POSTPONED_BYTES
         ):
             return False
-        self._postponed[network] += 1
+        # Counted here and not summed up: this runs for each datagram of a flood.
+        self._postponed += 1
+        self._postponed_of[network] += 1
         self._postponed_bytes += size
 
         def proceed(_: asyncio.Future[None]) -> None:
-            self._postponed[network] -= 1
-            if not self._postponed[network]:
-                del self._postponed[network]
+            self._postponed -= 1
+            self._postponed_of[network] -= 1
+            if not self._postponed_of[network]:
+                del self._postponed_of[network]
             self._postponed_bytes -= size
             receive()
 

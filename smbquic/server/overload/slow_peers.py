@@ -17,9 +17,9 @@ from typing import Protocol
 
 from smbquic.options.limits import Limits
 from smbquic.server.overload.heap import HeapUse, trim
+from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.scheduler import UserQuota
 from smbquic.transport.base import Flow, MessageTransport
-from smbquic.transport.serving import Refusal
 
 INTERVAL = 1.0
 
@@ -51,7 +51,7 @@ class PeerProgress:
         self._reading: Task | None = None
         self._writing: Task | None = None
 
-    def check(self, flow: Flow, now: float, limits: Limits) -> Refusal | None:
+    def check(self, flow: Flow, now: float, limits: Limits) -> ServerRefusal | None:
         """Return why to hang up on the client, which has got as far as `flow` says; None if not."""
         taken = flow.sent - flow.untaken
         # Who sends is no slow reader: a client that is busy with a large upload may acknowledge
@@ -62,13 +62,13 @@ class PeerProgress:
         elif self._reading is None or taken >= self._reading.goal:
             self._reading = Task(flow.sent, now, progress)
         elif self._reading.is_slow(progress, now, limits):
-            return Refusal.SLOW_READER
+            return ServerRefusal.SLOW_READER
         if not flow.unfinished:
             self._writing = None
         elif self._writing is None or flow.messages >= self._writing.goal:
             self._writing = Task(flow.messages + 1, now, flow.received)
         elif self._writing.is_slow(flow.received, now, limits):
-            return Refusal.SLOW_WRITER
+            return ServerRefusal.SLOW_WRITER
         return None
 
 
@@ -85,7 +85,7 @@ class MonitoredConnection(Protocol):
     last_message: memoryview | None
     pending_bytes: int
 
-    def drop(self, why: Refusal) -> None:
+    def drop(self, reason: ServerRefusal) -> None:
         """Hang up at once."""
 
 
@@ -154,4 +154,4 @@ class SlowPeerMonitor:
             if self.waiting <= self._limits.buffers:
                 return
             self.waiting -= held[connection]
-            connection.drop(Refusal.MEMORY)
+            connection.drop(ServerRefusal.MEMORY)

@@ -38,7 +38,8 @@ from smbquic.transport.quic.state import OVER, Event, State, next_state
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
 from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
-from smbquic.transport.serving import Limiter, Refusal
+from smbquic.transport.refusals import ListenerRefusal
+from smbquic.transport.serving import Limiter
 from smbquic.wire.cursor import Buffer
 
 SEND_LIMIT = 1 << 20
@@ -290,7 +291,7 @@ class QuicTransport:
     ) -> None:
         if not client.schedule(size, path, receive) and self._end_error is None:
             client.refused(self._name)
-            self.abort(ConnectionClosed(f"{self._name} {Refusal.TOO_MUCH.text}"))
+            self.abort(ConnectionClosed(f"{self._name} {ListenerRefusal.TOO_MUCH.text}"))
 
     def unmatched_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Take a datagram for an unknown connection ID: the peer may have lost its state."""

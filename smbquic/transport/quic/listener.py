@@ -26,14 +26,8 @@ from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
-from smbquic.transport.serving import (
-    MAX_CONNECTIONS,
-    Connections,
-    Limiter,
-    Refusal,
-    Refusals,
-    log_refusal,
-)
+from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
+from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +187,7 @@ class QuicListener:
         challenge = self._validator.retry(datagram, path, now)
         if challenge is not None:
             host, port = endpoint(path[0])
-            self._refusals.note(Refusal.UNPROVEN, f"{host}:{port}")
+            self._refusals.add(ListenerRefusal.UNVALIDATED, f"{host}:{port}")
             self._reply(challenge, path)
 
     def _begin_postponed(
@@ -267,7 +261,7 @@ class QuicListener:
         """Return whether one more handshake may begin, for which an old one may have to end."""
         half_open, limiter = self._half_open, self._limiter
         if half_open.full_of(validated):
-            self._refusals.note(Refusal.HALF_OPEN_OF_ADDRESS, host)
+            self._refusals.add(ListenerRefusal.HALF_OPEN_OF_ADDRESS, host)
             return False
         if limiter is not None and not limiter.admits(host):
             return False
@@ -275,7 +269,7 @@ class QuicListener:
             return True
         replaced = half_open.to_replace(validated, now)
         if replaced is None:
-            self._refusals.note(Refusal.HALF_OPEN, host)
+            self._refusals.add(ListenerRefusal.HALF_OPEN, host)
             return False
         replaced.abort(ConnectionClosed("its place was needed for another handshake"))
         return True

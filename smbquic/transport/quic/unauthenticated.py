@@ -6,7 +6,8 @@ from time import monotonic, perf_counter
 
 from smbquic.transport.addresses import endpoint
 from smbquic.transport.quic.udp import Path
-from smbquic.transport.serving import Limiter, Refusal
+from smbquic.transport.refusals import ListenerRefusal
+from smbquic.transport.serving import Limiter
 
 UNAUTHENTICATED_LIMIT = 256 << 10
 """Bytes of datagrams that a client may send before it has logged on. Without losses a logon takes
@@ -41,7 +42,7 @@ class UnauthenticatedClient:
 
     def refused(self, name: str) -> None:
         """Note that the client has sent more than it may."""
-        self._limiter.refusals.note(Refusal.TOO_MUCH, name)
+        self._limiter.refusals.add(ListenerRefusal.TOO_MUCH, name)
 
     def _receive(self, receive: Callable[[float], object]) -> None:
         if self._is_over():

@@ -10,7 +10,8 @@ import pytest
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport import serving
 from smbquic.transport.base import Flow, PathStatistics, Peer
-from smbquic.transport.serving import Connections, Refusal, Refusals
+from smbquic.transport.refusals import Refusals
+from smbquic.transport.serving import Connections
 
 
 class Accepted:
@@ -114,7 +115,7 @@ async def test_above_the_limit_connections_are_turned_away(
         connections.start(transport)
 
     assert [transport.reasons for transport in transports] == [[], [], ["too many connections"]]
-    assert "192.0.2.7:50000 was turned away" in caplog.text
+    assert "192.0.2.7:50000 was refused" in caplog.text
     await connections.close()
     assert transports[0].reasons == ["the server is stopping", ""]
     late = Accepted()
@@ -149,28 +150,6 @@ async def test_closing_nothing_is_nothing() -> None:
     await connections.close()
 
     assert not connections._running
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_flood_of_refusals_is_told_of_now_and_then() -> None:
-    told: list[tuple[Refusal, str, int]] = []
-    clock = Clock()
-    refusals = Refusals(lambda *what: told.append(what), clock)
-    for number in range(1000):
-        refusals.note(Refusal.BUSY, str(number))
-        clock.now += 0.015
-    refusals.note(Refusal.HALF_OPEN, "somebody")
-
-    assert refusals.counts == {Refusal.BUSY: 1000, Refusal.HALF_OPEN: 1}
-    assert [count for _, _, count in told] == [1, 667, 1]
-    assert told[0] == (Refusal.BUSY, "0", 1)
-    assert all(why.text for why in Refusal)
 
 
 class Closed:

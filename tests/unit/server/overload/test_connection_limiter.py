@@ -8,7 +8,7 @@ import pytest
 
 from smbquic.options.limits import Limits
 from smbquic.server.overload import connection_limiter as module
-from smbquic.transport.serving import Refusal
+from smbquic.server.overload.refusals import ServerRefusal
 from tests.unit.server.conftest import Connect
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
@@ -27,7 +27,7 @@ async def test_an_address_has_only_so_many_connections(
     clients = [await connect(to=server) for _ in range(2)]
     assert not server.connection_limiter.admits(HERE)
     assert server.connection_limiter.admits(ELSEWHERE)
-    assert server.refusals.counts == {Refusal.CONNECTIONS_OF_ADDRESS: 1}
+    assert server.refusals.counts == {ServerRefusal.CONNECTIONS_OF_ADDRESS: 1}
     await clients[0].close()
 
     assert server.connection_limiter.admits(HERE)
@@ -43,8 +43,8 @@ async def test_a_user_has_only_so_many_connections(
     logon = asyncio.create_task(more.log_on())
     await more.served
     logon.cancel()
-    assert more.transport.closed == Refusal.CONNECTIONS_OF_USER.text
-    assert server.refusals.counts == {Refusal.CONNECTIONS_OF_USER: 1}
+    assert more.transport.closed == ServerRefusal.CONNECTIONS_OF_USER.text
+    assert server.refusals.counts == {ServerRefusal.CONNECTIONS_OF_USER: 1}
 
     await connect(to=server, token="bob:secret")
     await clients[0].close()
@@ -62,18 +62,22 @@ async def test_who_logs_on_is_no_longer_unauthenticated(
     await client.log_on()
 
     assert server.connection_limiter.admits(HERE)
-    assert server.refusals.counts == {Refusal.UNAUTHENTICATED_OF_ADDRESS: 1}
+    assert server.refusals.counts == {ServerRefusal.UNAUTHENTICATED_OF_ADDRESS: 1}
 
 
 @pytest.mark.parametrize(
-    ("limits", "why"),
+    ("limits", "reason"),
     [
-        (Limits(unauthenticated_of_address=2), Refusal.UNAUTHENTICATED_OF_ADDRESS),
-        (Limits(unauthenticated=2), Refusal.UNAUTHENTICATED),
+        (Limits(unauthenticated_of_address=2), ServerRefusal.UNAUTHENTICATED_OF_ADDRESS),
+        (Limits(unauthenticated=2), ServerRefusal.UNAUTHENTICATED),
     ],
 )
 async def test_the_oldest_unauthenticated_connection_makes_room(
-    connect: Connect, server_with: Callable[..., Any], impatient: None, limits: Limits, why: Refusal
+    connect: Connect,
+    server_with: Callable[..., Any],
+    impatient: None,
+    limits: Limits,
+    reason: ServerRefusal,
 ) -> None:
     server = server_with(limits)
     friend = await connect(to=server)
@@ -81,7 +85,7 @@ async def test_the_oldest_unauthenticated_connection_makes_room(
     assert server.connection_limiter.admits(HERE)
     await unauthenticated[0].served
 
-    assert unauthenticated[0].transport.closed == why.text
+    assert unauthenticated[0].transport.closed == reason.text
     assert not unauthenticated[1].transport.closed
     assert await friend.is_quiet()
 
@@ -107,7 +111,7 @@ async def test_hanging_up_makes_nobodys_guessing_faster(
     await guesser.close()
 
     assert not server.connections
-    assert server.refusals.counts[Refusal.FAILED_LOGON] == 1
+    assert server.refusals.counts[ServerRefusal.FAILED_LOGON] == 1
     assert not server.connection_limiter.admits(HERE)
 
 

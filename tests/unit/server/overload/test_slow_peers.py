@@ -9,9 +9,9 @@ import pytest
 
 from smbquic.observe.audit import AuditLog
 from smbquic.options.limits import Limits
+from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.slow_peers import PeerProgress
 from smbquic.transport.base import Flow
-from smbquic.transport.serving import Refusal
 from tests.unit.server.conftest import Connect
 
 LIMITS = Limits(slow_seconds=30.0, slow_rate=1000)
@@ -32,7 +32,7 @@ class Records:
         self.all.append((record["event"], record.get("reason")))
 
 
-def judge(*steps: Step) -> list[Refusal | None]:
+def judge(*steps: Step) -> list[ServerRefusal | None]:
     progress = PeerProgress()
     return [progress.check(flow, now, LIMITS) for now, flow in steps]
 
@@ -47,12 +47,12 @@ def part(received: int, messages: int) -> Flow:
 
 def test_a_client_that_takes_nothing() -> None:
     stuck = answers(1_000_000, 900_000)
-    assert judge((0, stuck), (29, stuck), (30, stuck)) == [None, None, Refusal.SLOW_READER]
+    assert judge((0, stuck), (29, stuck), (30, stuck)) == [None, None, ServerRefusal.SLOW_READER]
 
 
 def test_a_client_that_takes_too_little() -> None:
     before, after = answers(1_000_000, 900_000), answers(1_000_000, 900_001 - ENOUGH)
-    assert judge((0, before), (30, after))[-1] is Refusal.SLOW_READER
+    assert judge((0, before), (30, after))[-1] is ServerRefusal.SLOW_READER
 
 
 def test_a_client_that_takes_enough_to_go_on() -> None:
@@ -70,7 +70,7 @@ def test_a_client_that_is_busy_sending_may_leave_answers_unread() -> None:
 
 def test_a_client_that_sends_next_to_nothing_and_takes_nothing() -> None:
     steps = [(30.0 * n, replace(answers(100_000, 90_000), received=n * 100)) for n in range(2)]
-    assert judge(*steps)[-1] is Refusal.SLOW_READER
+    assert judge(*steps)[-1] is ServerRefusal.SLOW_READER
 
 
 def test_a_client_that_always_has_a_little_under_way() -> None:
@@ -86,7 +86,7 @@ def test_a_client_that_has_taken_everything_may_rest() -> None:
 
 def test_a_client_that_does_not_finish_its_message() -> None:
     steps = [(float(now), part(5000 + now, 3)) for now in range(31)]
-    assert judge(*steps)[-2:] == [None, Refusal.SLOW_WRITER]
+    assert judge(*steps)[-2:] == [None, ServerRefusal.SLOW_WRITER]
 
 
 def test_a_client_whose_messages_are_large() -> None:
@@ -110,9 +110,9 @@ async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
         server.slow_peers.check(now)
     await slow.served
 
-    assert slow.transport.closed == Refusal.SLOW_READER.text
+    assert slow.transport.closed == ServerRefusal.SLOW_READER.text
     assert await other.is_quiet()
-    assert server.refusals.counts == {Refusal.SLOW_READER: 1}
+    assert server.refusals.counts == {ServerRefusal.SLOW_READER: 1}
     assert ("refusal", "slow-reader") in records.all
     assert ("disconnection", "slow-reader") in records.all
 
@@ -146,7 +146,7 @@ async def test_who_holds_the_most_makes_room_for_all(
 
     assert [bool(each.transport.closed) for each in (*greedy, modest)] == [True, False, False]
     assert server.slow_peers.waiting == 800
-    assert server.refusals.counts == {Refusal.MEMORY: 1}
+    assert server.refusals.counts == {ServerRefusal.MEMORY: 1}
 
 
 async def test_the_patrol_walks_as_long_as_there_is_somebody(
@@ -158,7 +158,7 @@ async def test_the_patrol_walks_as_long_as_there_is_somebody(
     client.transport.waits = answers(1000, 1000)
     await client.served
 
-    assert client.transport.closed == Refusal.SLOW_READER.text
+    assert client.transport.closed == ServerRefusal.SLOW_READER.text
 
 
 async def test_the_last_message_is_kept_for_the_next_one_only(

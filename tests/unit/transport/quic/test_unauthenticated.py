@@ -7,7 +7,7 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import unauthenticated
-from smbquic.transport.serving import Refusal, Refusals
+from smbquic.transport.refusals import ListenerRefusal, Refusals
 from tests.unit.transport.quic.bench import PATH, Bench
 
 
@@ -57,7 +57,7 @@ async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited()
     bench.transport.segments_received(bytes(unauthenticated.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
     bench.transport.segments_received(bytes(1200), 1200, PATH, 1.0)
 
-    assert limiter.refusals.counts == {Refusal.TOO_MUCH: 1}
+    assert limiter.refusals.counts == {ListenerRefusal.TOO_MUCH: 1}
     assert bench.engine.ending is not None
     with pytest.raises(ConnectionClosed, match="more than a logon takes"):
         await bench.transport.send(b"too late")
