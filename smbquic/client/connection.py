@@ -19,9 +19,11 @@ from smbquic.auth.spnego.initiator import Initiator
 from smbquic.client import requests
 from smbquic.client.stages import Stages
 from smbquic.errors import ConnectionClosed, IdleTimeout, LocalProtocolError, SmbError
-from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, Sent
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.credits import CREDIT_SIZE
 from smbquic.protocol.message import UNSOLICITED
+from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.access_mask import AccessMask

@@ -13,7 +13,7 @@ from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.errors import NotFoundError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import Response
+from smbquic.protocol.response import Response
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import (
     CreateDisposition,

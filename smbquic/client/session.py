@@ -12,7 +12,8 @@ from smbquic.client.stat import ShareEntry
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.ntstatus import NtStatus
 from smbquic.pki.channel import server_end_point
-from smbquic.protocol.client import ClientSession, Response
+from smbquic.protocol.client_session import ClientSession
+from smbquic.protocol.response import Response
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import ShareFlags, TreeConnectRequest, TreeConnectResponse

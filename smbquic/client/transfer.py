@@ -22,8 +22,8 @@ from smbquic.client.tree_connect import check
 from smbquic.client.window import each, to_the_end
 from smbquic.errors import NotFoundError, PathError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import Response
 from smbquic.protocol.credits import CREDIT_SIZE
+from smbquic.protocol.response import Response
 from smbquic.storage.partial import temporary_name
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateResponse, ShareAccess
 from smbquic.wire.cursor import Buffer

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Container, Sequence
 from smbquic.client.connection import ClientConnection, Target
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import Response
+from smbquic.protocol.response import Response
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command
 from smbquic.wire.message import Message

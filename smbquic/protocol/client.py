@@ -7,50 +7,30 @@ and matched with their request.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from smbquic.auth.spnego.initiator import Initiator
-from smbquic.crypto.keys import SESSION_KEY_SIZE, derive_session_keys
 from smbquic.crypto.preauth import PreauthHash
-from smbquic.errors import (
-    AuthenticationError,
-    LocalProtocolError,
-    RemoteProtocolError,
-    SecurityError,
-    StatusError,
-)
+from smbquic.errors import LocalProtocolError, RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol import negotiation, transform
+from smbquic.protocol import client_logon, negotiation, transform, validation
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.credits import CreditPool, credit_charge
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
-from smbquic.protocol.session_state import SessionEvent, SessionState, next_state
-from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings, EncryptionPolicy
+from smbquic.protocol.response import OutstandingRequest, Response
+from smbquic.protocol.session_state import SessionEvent
+from smbquic.protocol.settings import MESSAGE_OVERHEAD, ClientSettings
 from smbquic.protocol.transform import OutgoingElement
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.cursor import Buffer
-from smbquic.wire.file_id import FileId
-from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.header import Command, Header, HeaderFlags
-from smbquic.wire.ioctl import (
-    IoctlFlags,
-    IoctlRequest,
-    ValidateNegotiateInfoRequest,
-    ValidateNegotiateInfoResponse,
-)
+from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.message import Message
 from smbquic.wire.messages import decode_response
-from smbquic.wire.negotiate import Capabilities, Dialect, NegotiateRequest, NegotiateResponse
-from smbquic.wire.session_setup import (
-    SessionFlags,
-    SessionSetupFlags,
-    SessionSetupRequest,
-    SessionSetupResponse,
-)
+from smbquic.wire.negotiate import Dialect, NegotiateRequest, NegotiateResponse
 
 _MAX_CREDIT_REQUEST = 0xFFFF
-_VALIDATE_RESPONSE_SIZE = 24
 
 # Plain integers: IntFlag takes its time, and these are used for each message.
 _RELATED = int(HeaderFlags.RELATED_OPERATIONS)
@@ -71,59 +51,6 @@ class SentCompound:
 
     message_ids: list[int]
     buffers: list[Buffer]
-
-
-@dataclass(slots=True, eq=False)
-class ClientSession:
-    """A logon, from its first message on. `protection` and the flags are there once it is done."""
-
-    initiator: Initiator
-    preauth: PreauthHash
-    previous_session_id: int = 0
-    id: int = 0
-    state: SessionState = SessionState.IN_PROGRESS
-    protection: Protection | None = None
-    signing_required: bool = False
-    encrypt_data: bool = False
-    guest: bool = False
-
-    @property
-    def established(self) -> bool:
-        """Whether it was logged on once, so that its keys are there; also when it has ended."""
-        return self.state is not SessionState.IN_PROGRESS
-
-    def change(self, event: SessionEvent) -> None:
-        """Go on to the state after `event`."""
-        self.state = next_state(self.state, event)
-
-
-@dataclass(slots=True, eq=False)
-class Response:
-    """What the server said to a request.
-
-    `pending`: an interim response, the real one comes later. `body` is an `ErrorResponse` where
-    `status` is an error. `message_id` is `UNSOLICITED` for what the server sends unasked.
-    """
-
-    message_id: int
-    header: Header
-    status: NtStatus
-    body: Any
-    raw: memoryview
-    pending: bool = False
-
-
-@dataclass(slots=True)
-class _Outstanding:
-    command: Command
-    session: ClientSession | None
-    tree_id: int
-    encrypt: bool
-    async_id: int = 0
-
-
-def _name(command: int) -> str:
-    return command.name if isinstance(command, Command) else f"{command:#x}"
 
 
 class ClientProtocol:
@@ -152,7 +79,7 @@ class ClientProtocol:
         self._negotiate_request: NegotiateRequest | None = None
         self._negotiate_buffers: list[Buffer] = []
         self._sessions: dict[int, ClientSession] = {}
-        self._outstanding: dict[int, _Outstanding] = {}
+        self._outstanding: dict[int, OutstandingRequest] = {}
 
     @property
     def dialect(self) -> Dialect | None:
@@ -206,13 +133,15 @@ class ClientProtocol:
             raise LocalProtocolError(f"{sum(charges)} credits wanted, {self.credits} there")
         negotiated = self.negotiated
         multi_credit = negotiated is not None and negotiated.multi_credit
-        encryption = self._encryption(session, encrypt=encrypt)
+        encryption = session.encryption(demanded=encrypt) if session else None
         message_ids: list[int] = []
         outgoing: list[OutgoingElement] = []
         for index, body in enumerate(bodies):
             message_id = self._pool.spend(charges[index])
             message_ids.append(message_id)
-            self._outstanding[message_id] = _Outstanding(body.command, session, tree_id, encrypt)
+            self._outstanding[message_id] = OutstandingRequest(
+                body.command, session, tree_id, encrypt
+            )
             header = Header(
                 body.command,
                 message_id=message_id,
@@ -230,17 +159,6 @@ class ClientProtocol:
         """Ask for what this request costs, and for what is missing to the number wanted."""
         missing = max(self.settings.credits_wanted - self._pool.available, 0)
         return min(charge + missing, _MAX_CREDIT_REQUEST)
-
-    @staticmethod
-    def _encryption(session: ClientSession | None, *, encrypt: bool) -> Protection | None:
-        """Return the keys to encrypt a request with, if it has to be. [MS-SMB2] 3.2.4.1.8"""
-        if session is None or not session.established:
-            return None
-        if not (session.encrypt_data or encrypt):
-            return None
-        if session.protection is None:
-            raise SecurityError("encryption is demanded, but a guest's session has no key for it")
-        return session.protection
 
     def _element(
         self,
@@ -274,8 +192,9 @@ class ClientProtocol:
             tree_id=target.tree_id,
             session_id=target.session.id if target.session else 0,
         )
-        encryption = self._encryption(target.session, encrypt=target.encrypt)
-        element = self._element(header, CancelRequest(), target.session, encryption)
+        session = target.session
+        encryption = session.encryption(demanded=target.encrypt) if session else None
+        element = self._element(header, CancelRequest(), session, encryption)
         return transform.send([element], encryption)
 
     # --- receiving --------------------------------------------------------------------------
@@ -321,14 +240,10 @@ class ClientProtocol:
             # A response to what was answered before, as to a request that was cancelled too late,
             # is left out and grants nothing.
             return None
-        if header.command != outstanding.command:
-            raise RemoteProtocolError(
-                f"{_name(header.command)} in answer to {_name(outstanding.command)}"
-            )
         status = NtStatus.of(header.status)
         pending = status == NtStatus.PENDING and header.is_async
         # Before anything of it is believed, the credits included.
-        self._verify(header, raw, outstanding, encrypted_with, status, pending=pending)
+        outstanding.verify(header, raw, encrypted_with, pending=pending)
         self._pool.grant(header.credits)
         if pending:
             # The real response comes under the same message id, and a CANCEL has to name this one.
@@ -337,42 +252,6 @@ class ClientProtocol:
         del self._outstanding[header.message_id]
         body = decode_response(header.command, raw)
         return Response(header.message_id, header, status, body, raw)
-
-    @staticmethod
-    def _verify(
-        header: Header,
-        raw: memoryview,
-        outstanding: _Outstanding,
-        encrypted_with: Protection | None,
-        status: NtStatus,
-        *,
-        pending: bool,
-    ) -> None:
-        """Raise `SecurityError` unless the response is protected as its session demands.
-
-        [MS-SMB2] 3.2.5.1.1.1, 3.2.5.1.3
-        """
-        session = outstanding.session
-        if encrypted_with is not None:
-            if session is None or session.protection is not encrypted_with:
-                raise SecurityError(
-                    "the response is encrypted for another session than its request"
-                )
-            return  # the cipher has verified it already
-        if session is None or not session.established:
-            # The signature of the final SESSION_SETUP is verified with the keys that it gives.
-            return
-        if session.encrypt_data and outstanding.command != Command.SESSION_SETUP:
-            raise SecurityError("an unencrypted response in an encrypted session")
-        if session.protection is None or pending or status == NtStatus.USER_SESSION_DELETED:
-            # A server that has lost the session has lost its key as well: it signs nothing, or
-            # sends our own signature back.
-            return
-        if header.is_signed:
-            if not session.protection.verify(raw, header):
-                raise SecurityError(f"the signature of a {_name(header.command)} response is wrong")
-        elif session.signing_required:
-            raise SecurityError(f"an unsigned {_name(header.command)} response")
 
     # --- NEGOTIATE --------------------------------------------------------------------------
 
@@ -409,41 +288,17 @@ class ClientProtocol:
         return self.dialect != Dialect.SMB_3_1_1 and max(self.settings.dialects) >= Dialect.SMB_3_0
 
     def validate_negotiate(self) -> IoctlRequest:
-        """The request that asks the server what it understood. [MS-SMB2] 3.2.5.5"""
+        """Return the request that asks the server what it understood. [MS-SMB2] 3.2.5.5"""
         assert self._negotiate_request is not None
-        info = ValidateNegotiateInfoRequest(
-            capabilities=self._negotiate_request.capabilities,
-            guid=self._negotiate_request.client_guid,
-            security_mode=self._negotiate_request.security_mode,
-            dialects=self._negotiate_request.dialects,
-        )
-        return IoctlRequest(
-            ctl_code=Fsctl.VALIDATE_NEGOTIATE_INFO,
-            file_id=FileId.RELATED,
-            max_input_response=0,
-            max_output_response=_VALIDATE_RESPONSE_SIZE,
-            flags=IoctlFlags.IS_FSCTL,
-            input=info.encode(),
-        )
+        return validation.validation_request(self._negotiate_request)
 
     def check_validation(self, response: Response) -> None:
-        """Compare it with what we understood. [MS-SMB2] 3.2.5.14.12
+        """Raise `SecurityError` if somebody in between changed the negotiation.
 
-        A signed refusal is fine: old servers do not know the request. Raises `SecurityError` if
-        somebody in between changed the negotiation.
+        [MS-SMB2] 3.2.5.14.12
         """
         assert self.server is not None
-        if response.status != NtStatus.SUCCESS:
-            return
-        info = ValidateNegotiateInfoResponse.decode(memoryview(response.body.output))
-        same = (
-            info.capabilities == self.server.capabilities
-            and info.guid == self.server.server_guid
-            and info.security_mode == self.server.security_mode
-            and info.dialect == self.server.dialect_revision
-        )
-        if not same:
-            raise SecurityError("the negotiation was changed on its way: a man in the middle?")
+        validation.check_validation(response, self.server)
 
     # --- SESSION_SETUP, LOGOFF --------------------------------------------------------------
 
@@ -470,97 +325,21 @@ class ClientProtocol:
         [MS-SMB2] 3.2.5.3. Raises `AuthenticationError` if the server refuses, or does not prove
         that it knows the password as well.
         """
-        if response.status not in (NtStatus.SUCCESS, NtStatus.MORE_PROCESSING_REQUIRED):
-            raise AuthenticationError(
-                f"the server refuses the logon: {response.status.meaning}", response.status
-            )
-        body: SessionSetupResponse = response.body
-        if session.id not in (0, response.header.session_id):
-            raise SecurityError("the server changed the session's id in the middle of a logon")
-        session.id = response.header.session_id
-        if response.status == NtStatus.MORE_PROCESSING_REQUIRED:
-            session.preauth.update(response.raw)
-            token = session.initiator.step(bytes(body.security_buffer))
-            if not token:
-                raise SecurityError("the server asks for more after the client's last token")
+        assert self.negotiated is not None
+        token = client_logon.next_token(session, response)
+        if token is not None:
             return self._session_setup(session, token)
-        self._check_complete(session.initiator, bytes(body.security_buffer))
         if not session.established:  # a repeated logon changes no keys
-            self._establish(session, body.session_flags, response)
+            client_logon.establish(session, response, self.negotiated, self.settings, self._random)
+            self._sessions[session.id] = session
         return None
 
-    @staticmethod
-    def _check_complete(initiator: Initiator, token: bytes) -> None:
-        """Raise `SecurityError` unless the server's last token completes the security context.
-
-        A server cannot know a key that depends on the client's proof before it has that proof.
-        """
-        if len(initiator.session_key) < SESSION_KEY_SIZE:
-            raise SecurityError("the server ended the logon before the client proved its password")
-        if token or not initiator.complete:
-            initiator.step(token)
-        if not initiator.complete:
-            raise SecurityError("the server ended the logon before the security context was ready")
-
     def _session_setup(self, session: ClientSession, token: bytes) -> Sent:
-        body = SessionSetupRequest(
-            flags=SessionSetupFlags(0),
-            security_mode=negotiation.security_mode(self.settings.signing_required),
-            capabilities=Capabilities(0),
-            channel=0,
-            previous_session_id=session.previous_session_id,
-            security_buffer=token,
-        )
+        body = client_logon.session_setup_request(session, token, self.settings)
         sent = self.request(body, session=session)
         if self.dialect == Dialect.SMB_3_1_1:
             session.preauth.update(*sent.buffers)
         return sent
-
-    def _establish(self, session: ClientSession, flags: SessionFlags, response: Response) -> None:
-        assert self.negotiated is not None
-        session.guest = bool(flags & (SessionFlags.IS_GUEST | SessionFlags.IS_NULL))
-        if session.guest:
-            if not self.settings.guest_allowed or (
-                self.settings.encryption is EncryptionPolicy.REQUIRED
-            ):
-                raise AuthenticationError(
-                    "the server did not accept the password and offers a guest's session, which is"
-                    " neither signed nor encrypted: check the user's name"
-                )
-        else:
-            self._protect(session, flags, response)
-        session.change(SessionEvent.LOGGED_ON)
-        self._sessions[session.id] = session
-
-    def _protect(self, session: ClientSession, flags: SessionFlags, response: Response) -> None:
-        assert self.negotiated is not None
-        negotiated = self.negotiated
-        keys = derive_session_keys(
-            negotiated.dialect,
-            session.initiator.session_key,
-            cipher=negotiated.cipher,
-            preauth_hash=session.preauth.value,
-        )
-        session.protection = Protection.of_session(
-            session.id,
-            keys,
-            negotiated.signing_algorithm,
-            negotiated.cipher,
-            server=False,
-            random=self._random,
-        )
-        session.signing_required = negotiated.signing_required
-        session.encrypt_data = bool(flags & SessionFlags.ENCRYPT_DATA) or (
-            self.settings.encryption is EncryptionPolicy.REQUIRED
-        )
-        # Only the signature proves that the server knows the password. [MS-SMB2] 3.2.5.3.1
-        if not response.header.is_signed:
-            raise SecurityError("the server did not sign the end of the logon")
-        if not session.protection.verify(response.raw, response.header):
-            raise SecurityError(
-                "the signature of the logon's end is wrong: the negotiation was changed on its"
-                " way, or the server does not know the password"
-            )
 
     def forget(self, session: ClientSession) -> None:
         """The session was logged off, or lost."""

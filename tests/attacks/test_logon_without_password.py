@@ -23,7 +23,8 @@ from smbquic.auth.users import UserStore
 from smbquic.crypto.keys import SessionKeys, derive_session_keys
 from smbquic.errors import AuthenticationError, LocalProtocolError, SecurityError, SmbError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientProtocol, ClientSession, Sent
+from smbquic.protocol.client import ClientProtocol, Sent
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable

@@ -18,7 +18,9 @@ from smbquic.options.limits import Limits
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.pki.channel import server_end_point
-from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, Sent
+from smbquic.protocol.client_session import ClientSession
+from smbquic.protocol.response import Response
 from smbquic.protocol.settings import DIALECTS, ClientSettings
 from smbquic.transport import tcp
 from smbquic.transport.base import MessageTransport

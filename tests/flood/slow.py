@@ -9,7 +9,8 @@ from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.client import requests
 from smbquic.errors import SmbError
-from smbquic.protocol.client import ClientProtocol, Response, Sent
+from smbquic.protocol.client import ClientProtocol, Sent
+from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.quic import client as quic_client

@@ -18,8 +18,10 @@ from smbquic.errors import (
     SmbError,
 )
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, Sent
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.message import UNSOLICITED
+from smbquic.protocol.response import Response
 from smbquic.protocol.settings import DIALECTS, ClientSettings, EncryptionPolicy
 from smbquic.protocol.transform import OutgoingElement
 from smbquic.transport.base import MessageTransport

@@ -20,8 +20,8 @@ from smbquic.client.tree_connect import TreeConnect
 from smbquic.client.url import SmbUrl
 from smbquic.errors import SmbError
 from smbquic.options.client import TrustOptions
-from smbquic.protocol.client import Response
 from smbquic.protocol.message import UNSOLICITED
+from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import (

@@ -7,9 +7,11 @@ import pytest
 
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientProtocol, ClientSession, Response, Sent
+from smbquic.protocol.client import ClientProtocol, Sent
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.logon import SessionSetupOutcome
 from smbquic.protocol.request import Request
+from smbquic.protocol.response import Response
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings

@@ -11,7 +11,7 @@ from smbquic.crypto.preauth import PreauthHash
 from smbquic.crypto.signing import Signer
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientSession
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.wire.echo import EchoRequest, EchoResponse

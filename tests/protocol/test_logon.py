@@ -13,7 +13,7 @@ from smbquic.errors import (
     StatusError,
 )
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import ClientSession
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.session_state import SessionState
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy

@@ -15,7 +15,7 @@ from smbquic.errors import (
     StatusError,
 )
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol.client import Response
+from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
 from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.close import CloseRequest, CloseResponse

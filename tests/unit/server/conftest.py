@@ -13,8 +13,10 @@ from smbquic.crypto.signing import Signer
 from smbquic.errors import AuthenticationError, ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.protocol.client import ClientProtocol, ClientSession, Response
+from smbquic.protocol.client import ClientProtocol
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.message import UNSOLICITED
+from smbquic.protocol.response import Response
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.protocol.transform import OutgoingElement

@@ -12,7 +12,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.protocol.client import Response
+from smbquic.protocol.response import Response
 from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest

@@ -11,7 +11,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.protocol.client import Response
+from smbquic.protocol.response import Response
 from smbquic.server.opens.cache_states import HANDLE, NOTHING, READ, WRITE
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.wire.access_mask import AccessMask

@@ -1,0 +1,45 @@
+"""Sessions as the client keeps them: whose keys protect a request. [MS-SMB2] 3.2.1.3"""
+
+from dataclasses import dataclass
+
+from smbquic.auth.spnego.initiator import Initiator
+from smbquic.crypto.preauth import PreauthHash
+from smbquic.errors import SecurityError
+from smbquic.protocol.protection import Protection
+from smbquic.protocol.session_state import SessionEvent, SessionState, next_state
+
+
+@dataclass(slots=True, eq=False)
+class ClientSession:
+    """A logon, from its first message on. `protection` and the flags are set once it is done."""
+
+    initiator: Initiator
+    preauth: PreauthHash
+    previous_session_id: int = 0
+    id: int = 0
+    state: SessionState = SessionState.IN_PROGRESS
+    protection: Protection | None = None
+    signing_required: bool = False
+    encrypt_data: bool = False
+    guest: bool = False
+
+    @property
+    def established(self) -> bool:
+        """Whether it was logged on once, so that its keys are there; also when it has ended."""
+        return self.state is not SessionState.IN_PROGRESS
+
+    def change(self, event: SessionEvent) -> None:
+        """Go on to the state after `event`."""
+        self.state = next_state(self.state, event)
+
+    def encryption(self, *, demanded: bool) -> Protection | None:
+        """Return the keys to encrypt a request with, None to send it as is. [MS-SMB2] 3.2.4.1.8
+
+        `demanded` says that the request's tree wants encryption. Raises `SecurityError` where
+        encryption is needed and the session, a guest's, has no key.
+        """
+        if not self.established or not (self.encrypt_data or demanded):
+            return None
+        if self.protection is None:
+            raise SecurityError("encryption is demanded, but a guest's session has no key for it")
+        return self.protection
