@@ -64,7 +64,7 @@ class End:
         self.flush()
 
     def datagram_received(self, datagram: bytes, path: NetworkPath, now: float) -> None:
-        """See `Receiver`."""
+        """See `DatagramReceiver`."""
         if self.engine is None:
             chosen = datagram[6 : 6 + datagram[5]]
             self.engine = self._make(
@@ -75,7 +75,7 @@ class End:
         self.engine.receive(datagram, path, now)
 
     def segments_received(self, run: bytes, size: int, path: NetworkPath, now: float) -> None:
-        """See `Receiver`."""
+        """See `DatagramReceiver`."""
         if self.engine is None:
             for start in range(0, len(run), size):
                 self.datagram_received(run[start : start + size], path, now)
@@ -83,7 +83,7 @@ class End:
             self.engine.receive_segments(run, size, path, now)
 
     def batch_received(self, now: float) -> None:
-        """See `Receiver`."""
+        """See `DatagramReceiver`."""
         if self.engine is not None:
             count = sum(map(len, self.engine.read()))
             if count:
@@ -92,7 +92,7 @@ class End:
             self.flush()
 
     def error_received(self, error: OSError) -> None:
-        """See `Receiver`."""
+        """See `DatagramReceiver`."""
         raise error
 
     def flush(self) -> None:

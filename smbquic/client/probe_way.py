@@ -23,7 +23,7 @@ from smbquic.transport import quic, tcp
 from smbquic.transport.addresses import Address
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import ClientTls
-from smbquic.transport.resolver import Known, Resolution
+from smbquic.transport.resolver import Resolution, StaticResolver
 
 QUIC_VERSIONS = {1: "1", 0x6B3343CF: "2"}
 # Reserved to make servers tell which versions they speak ([RFC9000] 15).
@@ -54,7 +54,7 @@ class Way:
         self._url = url
         self._options = options
         self._addresses = found.addresses
-        self._resolver = Known(found=found)
+        self._resolver = StaticResolver(found=found)
         self._chain: list[bytes] = []
         self._transport: MessageTransport | None = None
 

@@ -19,7 +19,7 @@ from smbquic.pki.authority import now_utc
 from smbquic.pki.explain import EXPIRY_WARNING
 from smbquic.pki.identities import Identity, check_distinct
 from smbquic.pki.verification import parse_der
-from smbquic.transport.quic.tls import ServerNames, ServerTls
+from smbquic.transport.quic.tls import CertificatesByName, ServerTls
 
 WATCH_INTERVAL = 0.25
 """Seconds between two looks at the files."""
@@ -43,7 +43,7 @@ class ServerCertificates:
         made = [(identity, _tls(identity)) for identity in identities]
         by_name = {name: tls for identity, tls in made for name in identity.names}
         default = next((tls for identity, tls in made if identity.files.default), None)
-        self.names = ServerNames(by_name, default)
+        self.names = CertificatesByName(by_name, default)
         self._by_tls = {id(tls): identity for identity, tls in made}
         for identity in identities:
             for finding in identity.findings:

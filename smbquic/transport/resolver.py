@@ -67,7 +67,7 @@ class Resolver(ResolverOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known(Resolver):
+class StaticResolver(Resolver):
     """Asks nobody: the answer is known already."""
 
     found: Resolution

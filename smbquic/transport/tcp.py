@@ -37,7 +37,7 @@ SMALL_MESSAGE = 32 << 10
 GROWTH = 4
 BACKLOG = 1024
 """Connections that may wait to be accepted; beyond it, a client waits a second and tries again."""
-LINGER = 2.0
+FLUSH_TIMEOUT = 2.0
 """Seconds that a closing connection may take to get rid of what it still has to send."""
 KEEP_ALIVE_IDLE = 10
 
@@ -289,7 +289,7 @@ class TcpTransport(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
         self._end(ConnectionClosed(f"the connection was lost: {exc or 'closed'}"))
-        self._linger.cancel()
+        self._flush_timer.cancel()
         if not self._lost.done():
             self._lost.set_result(None)
 
@@ -350,4 +350,4 @@ class TcpTransport(asyncio.BufferedProtocol):
             self._closing = str(error)
             self._inbox.end(error)
             self.resume_writing()
-            self._linger = self._loop.call_later(LINGER, self._transport.abort)
+            self._flush_timer = self._loop.call_later(FLUSH_TIMEOUT, self._transport.abort)

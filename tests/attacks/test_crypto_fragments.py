@@ -50,7 +50,7 @@ def attack(pki: PkiDirectory) -> Callable[[list[bytes], EngineName], tuple[Any, 
                 )
             engine.receive(datagram, PATH, 1.0)
             assert engine.held < MOST_HELD or name == "qh3"
-            if engine.ending is not None:
+            if engine.close_reason is not None:
                 break
         return engine, count
 
@@ -66,14 +66,14 @@ def test_fragments_with_gaps_end_the_connection(attack: Any, offsets: list[int])
     engine, count = attack([crypto_frame(offset, b"x") for offset in offsets])
 
     assert count == 1
-    assert engine.ending.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
+    assert engine.close_reason.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
     assert engine.held <= (MAX_CRYPTO_SEGMENTS + 1) * 129
 
 
 def test_a_handshake_that_begins_far_ahead_ends_the_connection(attack: Any) -> None:
     engine, _ = attack([crypto_frame(100_000, b"x")])
 
-    assert engine.ending.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
+    assert engine.close_reason.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
     assert engine.held == 0
 
 
@@ -81,7 +81,7 @@ def test_the_same_fragments_again_are_not_kept_again(attack: Any) -> None:
     frames = [crypto_frame(offset, b"x") for offset in every_other(MAX_CRYPTO_SEGMENTS)]
     engine, _ = attack(frames * 50)
 
-    assert engine.ending is None
+    assert engine.close_reason is None
     assert engine.held == MAX_CRYPTO_SEGMENTS * 129
 
 

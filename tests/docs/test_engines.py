@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from smbquic.transport.quic.plugin import Capabilities
+from smbquic.transport.quic.plugin import EngineCapabilities
 from smbquic.transport.quic.registry import ENGINES
 from tests.docs.pages import read
 
 PAGE = "docs/explanation/quic-engines.md"
-ROWS: dict[str, Callable[[Capabilities], bool]] = {
+ROWS: dict[str, Callable[[EngineCapabilities], bool]] = {
     "client certificates": lambda found: found.client_certificates,
     "a server certificate chosen by": lambda found: found.certificate_by_name,
     "a client that uses a zero-length": lambda found: found.zero_length_ids,

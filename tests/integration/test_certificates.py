@@ -26,7 +26,7 @@ from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.aioquic import configuration as aioquic
-from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
+from smbquic.transport.quic.engine import CRYPTO_ERROR, CloseReason
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
 from tests.certificates import bad, good
@@ -63,21 +63,21 @@ def each(
 
 
 @pytest.fixture
-def endings(monkeypatch: pytest.MonkeyPatch) -> list[Ending]:
+def close_reasons(monkeypatch: pytest.MonkeyPatch) -> list[CloseReason]:
     """How handshakes ended, at both ends."""
-    seen: list[Ending] = []
+    seen: list[CloseReason] = []
 
-    def note(ending: Ending, peer: str) -> TransportError:
-        seen.append(ending)
-        return handshake_failure(ending, peer)
+    def note(close_reason: CloseReason, peer: str) -> TransportError:
+        seen.append(close_reason)
+        return handshake_failure(close_reason, peer)
 
     monkeypatch.setattr("smbquic.transport.quic.connection.handshake_failure", note)
     return seen
 
 
-def were_told(endings: list[Ending], number: int) -> None:
+def were_told(close_reasons: list[CloseReason], number: int) -> None:
     """One end refused with the TLS alert of that number, and the other one got it."""
-    assert {(ending.ours, ending.code) for ending in endings} == {
+    assert {(close_reason.ours, close_reason.code) for close_reason in close_reasons} == {
         (True, CRYPTO_ERROR + number),
         (False, CRYPTO_ERROR + number),
     }
@@ -135,7 +135,7 @@ async def test_a_bad_server_is_refused(
     row: Bad,
     engine: EngineName,
     tmp_path: Path,
-    endings: list[Ending],
+    close_reasons: list[CloseReason],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     files = row.make(world(), Purpose.SERVER).write(tmp_path, "bad")
@@ -155,7 +155,7 @@ async def test_a_bad_server_is_refused(
         failure = await records.first("handshake-failure")
         assert row.words(Purpose.SERVER) in failure["message"]
         assert failure["reason"] == WORDS[alert(row, Purpose.SERVER)]
-        were_told(endings, alert(row, Purpose.SERVER))
+        were_told(close_reasons, alert(row, Purpose.SERVER))
         nothing_came_of_it(running, records)
 
         running.reload([identity(better)])
@@ -175,7 +175,7 @@ async def test_a_server_that_does_not_start_would_be_refused_as_well(
     row: Bad,
     engine: EngineName,
     tmp_path: Path,
-    endings: list[Ending],
+    close_reasons: list[CloseReason],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown = row.make(world(), Purpose.SERVER)
@@ -204,7 +204,7 @@ async def test_a_server_that_does_not_start_would_be_refused_as_well(
     failure = await asyncio.wait_for(failures.get(), PATIENCE)
     assert isinstance(failure, HandshakeError)
     assert failure.reason == WORDS[alert(row, Purpose.SERVER)]
-    were_told(endings, alert(row, Purpose.SERVER))
+    were_told(close_reasons, alert(row, Purpose.SERVER))
     assert accepted.empty()
 
     better = world().leaf(Purpose.SERVER).write(tmp_path, "better")
@@ -256,7 +256,7 @@ async def test_a_bad_client_is_refused(
     row: Bad,
     engine: EngineName,
     tmp_path: Path,
-    endings: list[Ending],
+    close_reasons: list[CloseReason],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown = row.make(world(), Purpose.CLIENT)
@@ -279,7 +279,7 @@ async def test_a_bad_client_is_refused(
         failure = await records.first("handshake-failure")
         assert failure["reason"] == row.reason
         assert row.words(Purpose.CLIENT) in failure["message"]
-        were_told(endings, alert(row, Purpose.CLIENT))
+        were_told(close_reasons, alert(row, Purpose.CLIENT))
         nothing_came_of_it(running, records)
 
         if row.lists in (Lists.NOT_OF_ISSUER, Lists.ENDED):

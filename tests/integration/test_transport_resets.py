@@ -233,7 +233,7 @@ async def test_nobody_else_can_end_a_connection(
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(told.wait(), 20)
 
-    assert client._engine.ending is None
+    assert client._engine.close_reason is None
 
 
 async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:

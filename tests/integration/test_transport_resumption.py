@@ -71,7 +71,9 @@ class Ends:
         while True:
             await transport.send(await transport.receive())
 
-    async def listen(self, certificate: quic.ServerTls | quic.ServerNames | None = None) -> None:
+    async def listen(
+        self, certificate: quic.ServerTls | quic.CertificatesByName | None = None
+    ) -> None:
         self.listener = await self.pairing.listen(
             "127.0.0.1", 0, self.serve, certificate=certificate or self.identity
         )
@@ -273,7 +275,7 @@ async def test_a_ticket_for_one_name_does_not_open_another(
     ends: Ends, stores: list[TicketStore]
 ) -> None:
     names = {"localhost": ends.identity, "127.0.0.1": ends.identity}
-    await ends.listen(quic.ServerNames({**names, "inner.test": ends.demanding}))
+    await ends.listen(quic.CertificatesByName({**names, "inner.test": ends.demanding}))
     await ends.visit()
     trust = ends.trust
     (key, ticket) = cache_of(trust)._tickets[0]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from smbquic.transport.quic.listener import QuicListener, listen
     from smbquic.transport.quic.options import QuicOptions
     from smbquic.transport.quic.tickets import TicketCache
-    from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+    from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 else:
     __getattr__ = lazy_names(
         __name__,
@@ -21,15 +21,15 @@ else:
             "smbquic.transport.quic.listener": ("QuicListener", "listen"),
             "smbquic.transport.quic.options": ("QuicOptions",),
             "smbquic.transport.quic.tickets": ("TicketCache",),
-            "smbquic.transport.quic.tls": ("ClientTls", "ServerNames", "ServerTls"),
+            "smbquic.transport.quic.tls": ("ClientTls", "CertificatesByName", "ServerTls"),
         },
     )
 
 __all__ = [
+    "CertificatesByName",
     "ClientTls",
     "QuicListener",
     "QuicOptions",
-    "ServerNames",
     "ServerTls",
     "TicketCache",
     "connect",

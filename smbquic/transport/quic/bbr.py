@@ -42,7 +42,7 @@ class SentPacket(Protocol):
     sent_time: float | None
 
 
-class State(Enum):
+class BbrState(Enum):
     """Where in its life the connection is."""
 
     STARTUP = auto()
@@ -99,7 +99,7 @@ class Bbr:
         self._max_datagram_size = max_datagram_size
         self.congestion_window = INITIAL_DATAGRAMS * max_datagram_size
         self.bytes_in_flight = 0
-        self.state = State.STARTUP
+        self.state = BbrState.STARTUP
         self.pacing_gain = STARTUP_GAIN
         self.window_gain = STARTUP_GAIN
         self.min_rtt = math.inf
@@ -197,7 +197,7 @@ class Bbr:
         # An old minimum may be that of a former path. A new one is measured in PROBE_RTT, where our
         # own queue is gone; whatever is measured before then replaces it only if it is less.
         expired = now > self._min_rtt_time + RTT_LIFETIME
-        if rtt <= self.min_rtt or (expired and self.state is State.PROBE_RTT):
+        if rtt <= self.min_rtt or (expired and self.state is BbrState.PROBE_RTT):
             self.min_rtt = rtt
             self._min_rtt_time = now
         elif expired and self._full:
@@ -250,18 +250,18 @@ class Bbr:
     # --- the states -------------------------------------------------------------------------
 
     def _advance(self, now: float) -> None:
-        if self.state is State.STARTUP and self._full:
-            self.state = State.DRAIN
+        if self.state is BbrState.STARTUP and self._full:
+            self.state = BbrState.DRAIN
             self.pacing_gain, self.window_gain = DRAIN_GAIN, STARTUP_GAIN
-        if self.state is State.DRAIN and self.bytes_in_flight <= self.target_window(1.0):
+        if self.state is BbrState.DRAIN and self.bytes_in_flight <= self.target_window(1.0):
             self._enter_probe_bandwidth(now)
-        elif self.state is State.PROBE_BANDWIDTH:
+        elif self.state is BbrState.PROBE_BANDWIDTH:
             self._advance_cycle(now)
-        elif self.state is State.PROBE_RTT:
+        elif self.state is BbrState.PROBE_RTT:
             self._leave_probe_rtt(now)
 
     def _enter_probe_bandwidth(self, now: float) -> None:
-        self.state = State.PROBE_BANDWIDTH
+        self.state = BbrState.PROBE_BANDWIDTH
         self.window_gain = WINDOW_GAIN
         # Neither with a probe, so soon after STARTUP, nor with the gain that drains its queue.
         self._cycle, self._cycle_start = 2, now
@@ -287,9 +287,9 @@ class Bbr:
             self.pacing_gain = PROBE_GAINS[self._cycle]
 
     def _enter_probe_rtt(self, now: float) -> None:
-        if self.state is State.PROBE_RTT:
+        if self.state is BbrState.PROBE_RTT:
             return
-        self.state = State.PROBE_RTT
+        self.state = BbrState.PROBE_RTT
         self.pacing_gain = self.window_gain = 1.0
         # The path has not become slower: the window is what it was once this is over.
         self._window_before = self.congestion_window
@@ -312,7 +312,7 @@ class Bbr:
             self.pacing_rate = rate
 
     def _set_window(self, acked: int) -> None:
-        if self.state is State.PROBE_RTT:
+        if self.state is BbrState.PROBE_RTT:
             self.congestion_window = MIN_DATAGRAMS * self._max_datagram_size
             return
         target = self.target_window(self.window_gain)

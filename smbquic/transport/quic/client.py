@@ -10,7 +10,7 @@ from smbquic.transport import framing
 from smbquic.transport.addresses import Address, race, url
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.connection import QuicTransport, Role
-from smbquic.transport.quic.engine import Choice
+from smbquic.transport.quic.engine import EngineChoice
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import MakeEngine
 from smbquic.transport.quic.registry import client_engine
@@ -47,7 +47,7 @@ async def connect(
     logger.info("%s: the QUIC engine is %s", url("quic", (host, port)), choice)
 
     async def attempt(address: Address) -> QuicTransport:
-        return await _Attempt(
+        return await _ConnectionAttempt(
             address, choice, make_engine, options, max_message_size, verified=not trust.insecure
         ).run()
 
@@ -64,13 +64,13 @@ async def connect(
     return transport
 
 
-class _Attempt:
+class _ConnectionAttempt:
     """A connection to one address, from its socket to the end of both."""
 
     def __init__(
         self,
         address: Address,
-        choice: Choice,
+        choice: EngineChoice,
         make_engine: MakeEngine,
         options: QuicOptions,
         max_message_size: int,
@@ -119,19 +119,19 @@ class _Attempt:
         self._router.remove(connection_id)
 
     def established(self, transport: QuicTransport) -> None:
-        """See `Owner`."""
+        """See `TransportEvents`."""
         if not self._established.done():
             self._established.set_result(transport)
 
-    def failed(self, transport: QuicTransport, error: TransportError) -> None:
-        """See `Owner`."""
+    def handshake_failed(self, transport: QuicTransport, error: TransportError) -> None:
+        """See `TransportEvents`."""
         if not self._established.done():
             self._established.set_exception(error)
 
     def closed(self, transport: QuicTransport) -> None:
-        """See `Owner`: the socket was for this connection only."""
+        """See `TransportEvents`: the socket was for this connection only."""
         transport.abandon()
         self._endpoint.close()
 
-    def gone(self, transport: QuicTransport) -> None:
-        """See `Owner`."""
+    def terminated(self, transport: QuicTransport) -> None:
+        """See `TransportEvents`."""

@@ -1,7 +1,7 @@
 """What the end of a QUIC connection means to the application, and how the peer is told of it."""
 
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError, TransportError
-from smbquic.transport.quic.engine import Ending
+from smbquic.transport.quic.engine import CloseReason
 from smbquic.transport.quic.udp import Batch, UdpEndpoint
 
 MAX_CLOSE_REPEATS = 16
@@ -27,14 +27,14 @@ class ConnectionClose:
 
 
 def error_of(
-    ending: Ending, peer: str, idle_timeout: float, *, in_message: bool
+    close_reason: CloseReason, peer: str, idle_timeout: float, *, in_message: bool
 ) -> TransportError | RemoteProtocolError:
     """Return the error for an established connection with `peer` that ended like this."""
-    if ending.idle:
+    if close_reason.idle:
         return IdleTimeout(f"nothing was heard of {peer} for {idle_timeout:g} s")
-    if ending.ours:
-        return RemoteProtocolError(f"{peer} broke the QUIC protocol: {ending.reason}")
-    reason = ending.reason or (f"error {ending.code}" if ending.code else "")
+    if close_reason.ours:
+        return RemoteProtocolError(f"{peer} broke the QUIC protocol: {close_reason.phrase}")
+    reason = close_reason.phrase or (f"error {close_reason.code}" if close_reason.code else "")
     return closed_by_peer(peer, reason, in_message=in_message)
 
 

@@ -29,12 +29,12 @@ from smbquic.transport import framing
 from smbquic.transport.addresses import endpoint as endpoint_of
 from smbquic.transport.base import ClientHello, Flow, PathStatistics, Peer
 from smbquic.transport.quic.closing import ConnectionClose, closed_by_peer, error_of
-from smbquic.transport.quic.engine import NO_ERROR, Choice, Ending, Engine, Security
+from smbquic.transport.quic.engine import NO_ERROR, CloseReason, Engine, EngineChoice, Security
 from smbquic.transport.quic.inbound import InboundStream
 from smbquic.transport.quic.keep_alive import KeepAlive
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.pump import Pump
-from smbquic.transport.quic.state import OVER, Event, State, next_state
+from smbquic.transport.quic.state import OVER, ConnectionEvent, ConnectionState, next_state
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
 from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
@@ -55,19 +55,19 @@ PROTOCOL_BROKEN = 1
 logger = logging.getLogger(__name__)
 
 
-class Owner(Protocol):
+class TransportEvents(Protocol):
     """Who made a transport, and is told what becomes of it."""
 
     def established(self, transport: "QuicTransport") -> None:
         """The handshake is over, messages may flow."""
 
-    def failed(self, transport: "QuicTransport", error: TransportError) -> None:
+    def handshake_failed(self, transport: "QuicTransport", error: TransportError) -> None:
         """The handshake came to nothing; `closed` follows."""
 
     def closed(self, transport: "QuicTransport") -> None:
         """The connection is over, and the peer was told, or told us."""
 
-    def gone(self, transport: "QuicTransport") -> None:
+    def terminated(self, transport: "QuicTransport") -> None:
         """Late datagrams need no answer any more."""
 
 
@@ -79,7 +79,7 @@ class Role:
     `verified`, the peer's certificate was verified, if it showed one.
     """
 
-    choice: Choice
+    choice: EngineChoice
     name: str
     is_client: bool
     verified: bool
@@ -99,16 +99,16 @@ class QuicTransport:
         endpoint: UdpEndpoint,
         path: Path,
         options: QuicOptions,
-        owner: Owner,
+        events: TransportEvents,
         role: Role,
         max_message_size: int,
     ) -> None:
-        self.state = State.HANDSHAKE
+        self.state = ConnectionState.HANDSHAKE
         self._engine = engine
         self._endpoint = endpoint
         self._path = path
         self._options = options
-        self._owner = owner
+        self._events = events
         self._role = role
         self._name = role.name
         self._loop = asyncio.get_running_loop()
@@ -143,7 +143,7 @@ class QuicTransport:
         """The peer is known; see `MessageTransport.authenticated`."""
         if self._unauthenticated is not None:
             self._unauthenticated = None
-            if self.state is not State.TERMINATED:
+            if self.state is not ConnectionState.TERMINATED:
                 self._engine.authenticated()
                 self._pump.schedule_flush()
 
@@ -177,7 +177,7 @@ class QuicTransport:
 
     def statistics(self) -> PathStatistics:
         """What it has seen of its path; see `MessageTransport.statistics`."""
-        if self.state is State.TERMINATED:
+        if self.state is ConnectionState.TERMINATED:
             return self._final_statistics
         engine = self._engine
         return PathStatistics(engine.round_trip, engine.datagram_size, engine.lost_packets)
@@ -185,7 +185,7 @@ class QuicTransport:
     def flow(self) -> Flow:
         """How far the messages have got; see `MessageTransport.flow`."""
         inbound, inbox, partial_ = self._inbound, self._inbox, self._inbound.partial
-        terminated = self.state is State.TERMINATED
+        terminated = self.state is ConnectionState.TERMINATED
         untaken = 0 if terminated else self._engine.unacknowledged
         held = 0 if terminated else self._engine.held
         return Flow(
@@ -255,13 +255,15 @@ class QuicTransport:
 
     def _fetched(self, size: int) -> None:
         """Let the peer send as much as the application has fetched."""
-        if self.state is not State.TERMINATED and self._engine.release(size + framing.PREFIX_SIZE):
+        if self.state is not ConnectionState.TERMINATED and self._engine.release(
+            size + framing.PREFIX_SIZE
+        ):
             self._pump.schedule_flush(has_data=True)
 
     def _not_a_message(self, error: RemoteProtocolError) -> None:
         logger.warning("%s: %s", self._name, error)
         self._end(error)
-        if self.state is not State.TERMINATED:
+        if self.state is not ConnectionState.TERMINATED:
             self._engine.close(PROTOCOL_BROKEN, "not an SMB message")
 
     # Datagrams: the methods of a `Destination`.
@@ -300,14 +302,16 @@ class QuicTransport:
 
     def batch_received(self, now: float) -> None:
         """Act on the datagrams that came, and answer; what waits for its turn does so by itself."""
-        self._refused_since, self._keep_alive.heard_at = None, now
+        self._refused_since, self._keep_alive.received_at = None, now
         if self._unauthenticated is None:
             self._process(now)
 
     def _process(self, now: float) -> None:
         if self.state in OVER:
             self._connection_close.repeat()
-        elif self.state is State.ESTABLISHED or self._role.is_client or self._engine.begun:
+        elif (
+            self.state is ConnectionState.ESTABLISHED or self._role.is_client or self._engine.begun
+        ):
             self.take_from_engine(now)
             if self._inbox.waking:
                 self._pump.schedule_answer()
@@ -315,7 +319,7 @@ class QuicTransport:
                 self._pump.flush()
         else:
             self.abandon()
-            self._over(Event.NO_PACKET, [])
+            self._over(ConnectionEvent.NO_PACKET, [])
             self.engine_terminated()
 
     def error_received(self, error: OSError) -> None:
@@ -324,7 +328,7 @@ class QuicTransport:
         if self._end_error is not None or error.errno == errno.EMSGSIZE:
             return
         refused = error.errno == errno.ECONNREFUSED
-        if self.state is State.HANDSHAKE:
+        if self.state is ConnectionState.HANDSHAKE:
             problem = "nothing listens on this UDP port" if refused else error.strerror or error
             self.abort(ConnectError(f"{self._name}: {problem}"))
         elif refused:
@@ -374,25 +378,25 @@ class QuicTransport:
     def take_from_engine(self, now: float) -> None:
         """Take what the engine has received, and what has become of the connection."""
         engine, take = self._engine, self._inbound.take
-        if self.state is State.HANDSHAKE and engine.security is not None:
+        if self.state is ConnectionState.HANDSHAKE and engine.security is not None:
             self._establish(engine.security, now)
         for piece in engine.read():
             take(piece)
         if engine.resized is not None:
             self._report_size(*engine.resized)
             engine.resized = None
-        if self._end_error is None and engine.ending is not None:
-            self._end(self._error_of(engine.ending))
+        if self._end_error is None and engine.close_reason is not None:
+            self._end(self._error_of(engine.close_reason))
         elif self._end_error is None and engine.finished:
             self._end(closed_by_peer(self._name, in_message=self._inbound.in_message))
 
     def datagrams_sent(self, batches: list[Batch]) -> bool:
         """Note what was sent; returns whether CONNECTION_CLOSE is to be sent, too."""
         engine = self._engine
-        if engine.ending is not None:
+        if engine.close_reason is not None:
             if self._end_error is None:
-                self._end(self._error_of(engine.ending))
-            self._over(Event.CLOSE_SENT, batches)
+                self._end(self._error_of(engine.close_reason))
+            self._over(ConnectionEvent.CLOSE_SENT, batches)
         elif self._end_error is not None and not engine.unacknowledged:
             engine.close(NO_ERROR, self._reason)
             return True
@@ -405,8 +409,8 @@ class QuicTransport:
             # The socket has taken nothing since the engine closed the connection.
             self.datagrams_sent([])
         self._final_statistics = self.statistics()
-        self.state = next_state(self.state, Event.PERIOD_OVER)
-        self._owner.gone(self)
+        self.state = next_state(self.state, ConnectionEvent.PERIOD_OVER)
+        self._events.terminated(self)
         self._connection_close = ConnectionClose([], self._endpoint)
         self._engine.free()
 
@@ -422,7 +426,7 @@ class QuicTransport:
             logger.info("%s: datagrams of %d bytes instead of %d", self._name, now, before)
 
     def _establish(self, security: Security, now: float) -> None:
-        self.state = next_state(self.state, Event.HANDSHAKE_COMPLETED)
+        self.state = next_state(self.state, ConnectionEvent.HANDSHAKE_COMPLETED)
         self._timeout.cancel()
         role = self._role
         self.peer = Peer(
@@ -442,7 +446,7 @@ class QuicTransport:
             engine=role.choice.engine,
             engine_reason=role.choice.reason,
         )
-        self._owner.established(self)
+        self._events.established(self)
 
     def _handshake_timed_out(self) -> None:
         seconds = self._options.handshake_timeout
@@ -465,7 +469,7 @@ class QuicTransport:
 
     def abort(self, error: TransportError) -> None:
         """End the connection at once, for a reason the peer need not know."""
-        if self.state is not State.TERMINATED:
+        if self.state is not ConnectionState.TERMINATED:
             self._end(error)
             self._engine.close(NO_ERROR, "")
             self._pump.flush()
@@ -473,7 +477,7 @@ class QuicTransport:
     def abandon(self) -> None:
         """Forget the connection: nothing is sent and nothing is waited for any more."""
         self._pump.cancel_timer()
-        if self.state is not State.TERMINATED:
+        if self.state is not ConnectionState.TERMINATED:
             self._engine.abandon()
 
     async def wait_closed(self) -> None:
@@ -484,8 +488,8 @@ class QuicTransport:
         """Receive nothing after what has arrived, and take nothing more to send."""
         if self._end_error is not None:
             return
-        in_handshake = self.state is State.HANDSHAKE
-        self.state = next_state(self.state, Event.ENDED)
+        in_handshake = self.state is ConnectionState.HANDSHAKE
+        self.state = next_state(self.state, ConnectionEvent.ENDED)
         self._end_error = error
         self._reason = reason
         self._keep_alive.stop()
@@ -496,26 +500,26 @@ class QuicTransport:
         self._timeout.cancel()
         self._timeout = self._loop.call_later(FLUSH_TIMEOUT, self._flush_timed_out)
         if in_handshake and isinstance(error, TransportError):
-            self._owner.failed(self, error)
+            self._events.handshake_failed(self, error)
 
     def _flush_timed_out(self) -> None:
         self._engine.close(NO_ERROR, self._reason)
         self._pump.flush()
 
-    def _over(self, event: Event, connection_close: list[Batch]) -> None:
+    def _over(self, event: ConnectionEvent, connection_close: list[Batch]) -> None:
         """The peer was told, or has told us, or never was there."""
         if self.state not in OVER:
             self.state = next_state(self.state, event)
             self._timeout.cancel()
             self._connection_close = ConnectionClose(connection_close, self._endpoint)
             self._closed.set_result(None)
-            self._owner.closed(self)
+            self._events.closed(self)
 
     def _is_terminated(self) -> bool:
-        return self.state is State.TERMINATED
+        return self.state is ConnectionState.TERMINATED
 
-    def _error_of(self, ending: Ending) -> TransportError | RemoteProtocolError:
-        if self.state is State.HANDSHAKE:
-            return handshake_failure(ending, self._name)
+    def _error_of(self, close_reason: CloseReason) -> TransportError | RemoteProtocolError:
+        if self.state is ConnectionState.HANDSHAKE:
+            return handshake_failure(close_reason, self._name)
         in_message = self._inbound.in_message
-        return error_of(ending, self._name, self._engine.idle_timeout, in_message=in_message)
+        return error_of(close_reason, self._name, self._engine.idle_timeout, in_message=in_message)

@@ -22,7 +22,7 @@ SEND_MEMORY = 96 << 20
 """Bytes that the engines of one server may keep for what they send, all together, beyond a small
 share of each connection. What they keep is not given back before the connection ends."""
 STATELESS_RESET = "it does not know this connection any more"
-"""The reason for an ending that the peer could only announce by a stateless reset."""
+"""The reason phrase for a connection that the peer ended by a stateless reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class DatagramSizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """Which engine a connection gets, and why it is this one."""
 
     engine: str
@@ -77,15 +77,16 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a connection is over: a code of QUIC (or of the application) and its reason.
+class CloseReason:
+    """Why a connection was closed: the error code and the reason phrase ([RFC9000] 19.19).
 
-    `ours` says that this end began it, `idle` that nothing was heard for too long. `cause` is the
-    error that our own check of the peer's certificate raised.
+    The code is one of the application if `application` is set, and else one of QUIC. `ours` means
+    that this end closed it, `idle` that the idle timeout is over. `cause` is the error that our own
+    verification of the peer's certificate raised.
     """
 
     code: int
-    reason: str
+    phrase: str
     application: bool = False
     ours: bool = False
     idle: bool = False
@@ -124,7 +125,7 @@ class Engine(Protocol):
 
     security: Security | None
     """Set once the peer is known and data may flow."""
-    ending: Ending | None
+    close_reason: CloseReason | None
     """Set once the connection is over, or about to be: nothing more will come of it."""
     finished: bool
     """Whether the peer has ended its side of the stream."""

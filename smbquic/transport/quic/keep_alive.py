@@ -19,7 +19,7 @@ RESOLUTION = 1e-4
 class KeepAlive:
     """Sends PINGs on one connection while that is `wanted`, or while a server owes an answer.
 
-    `interval` is the longest time between two, in seconds. `heard_at` is when the peer's last
+    `interval` is the longest time between two, in seconds. `received_at` is when the peer's last
     datagram came. `ping` sends a PING.
     """
 
@@ -39,7 +39,7 @@ class KeepAlive:
         self._timer: asyncio.TimerHandle | None = None
         self._wanted = False
         self._stopped = False
-        self.heard_at = self._pinged_at = monotonic()
+        self.received_at = self._pinged_at = monotonic()
         self._silence = SILENCE
 
     @property
@@ -88,13 +88,13 @@ class KeepAlive:
         interval = min(self._interval, self._engine.idle_timeout / 3)
         if self._is_client:
             interval = min(self._silence, interval)
-        return interval - (monotonic() - max(self.heard_at, self._pinged_at))
+        return interval - (monotonic() - max(self.received_at, self._pinged_at))
 
     def _ping_if_silent(self) -> None:
         if self._until_ping() > RESOLUTION:
             self._schedule()
             return
         # A server that answers, and merely has nothing to send, is asked ever less often.
-        answered = self.heard_at >= self._pinged_at
+        answered = self.received_at >= self._pinged_at
         self._silence = min(2 * self._silence, self._interval) if answered else SILENCE
         self.ping()

@@ -17,14 +17,14 @@ from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import ClientHello, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
 from smbquic.transport.quic.connection import QuicTransport, Role
-from smbquic.transport.quic.engine import Acceptance, Choice
+from smbquic.transport.quic.engine import Acceptance, EngineChoice
 from smbquic.transport.quic.half_open import HalfOpenHandshakes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, source_id
 from smbquic.transport.quic.registry import server_engines
 from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
-from smbquic.transport.quic.tls import ServerNames, ServerTls, pem
+from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
@@ -40,7 +40,7 @@ async def listen(
     port: int,
     on_connection: OnConnection,
     *,
-    certificate: ServerTls | ServerNames,
+    certificate: ServerTls | CertificatesByName,
     max_message_size: int = framing.MAX_MESSAGE_SIZE,
     max_connections: int = MAX_CONNECTIONS,
     options: QuicOptions | None = None,
@@ -65,7 +65,7 @@ class QuicListener:
     def __init__(
         self,
         address: Address,
-        certificate: ServerTls | ServerNames,
+        certificate: ServerTls | CertificatesByName,
         connections: Connections,
         options: QuicOptions,
         max_message_size: int,
@@ -80,7 +80,7 @@ class QuicListener:
         self._certificate = certificate
         self._verifies_clients = _verifies_clients(certificate)
         self._engines = server_engines(certificate, options)
-        self._ids: dict[QuicTransport, _Ids] = {}
+        self._ids: dict[QuicTransport, _IssuedIds] = {}
         self._half_open = HalfOpenHandshakes[QuicTransport](
             options.max_half_open, options.max_half_open_of_address
         )
@@ -94,7 +94,7 @@ class QuicListener:
         logger.info("%s: the QUIC engine is %s", self.url, self.engine)
 
     @property
-    def engine(self) -> Choice:
+    def engine(self) -> EngineChoice:
         """The engine of most connections; `Peer.engine` tells each one's."""
         return self._engines.usual[0]
 
@@ -103,7 +103,7 @@ class QuicListener:
         """How many packets its connections have taken for lost, those that are over too."""
         return self._lost_before + sum(map(_lost, self._ids))
 
-    def reload(self, certificate: ServerTls | ServerNames | None = None) -> None:
+    def reload(self, certificate: ServerTls | CertificatesByName | None = None) -> None:
         """Read the certificate anew; connections from now on see it, those that live go on.
 
         Raises what `listen` raises for files, and keeps the old certificate then.
@@ -128,26 +128,26 @@ class QuicListener:
         self._ids.clear()
         self._endpoint.close()
 
-    # What the transports report: an Owner's methods.
+    # What the transports report: an TransportEvents's methods.
 
     def established(self, transport: QuicTransport) -> None:
-        """See `Owner`."""
+        """See `TransportEvents`."""
         self._half_open.remove(transport)
         self._connections.start(transport)
 
-    def failed(self, transport: QuicTransport, error: TransportError) -> None:
-        """See `Owner`."""
+    def handshake_failed(self, transport: QuicTransport, error: TransportError) -> None:
+        """See `TransportEvents`."""
         self._half_open.remove(transport)
         logger.info("a handshake failed: %s", error)
         if self.on_failed is not None:
             self.on_failed(transport.name, error, transport.client_hello)
 
     def closed(self, transport: QuicTransport) -> None:
-        """See `Owner`."""
+        """See `TransportEvents`."""
         self._half_open.remove(transport)
 
-    def gone(self, transport: QuicTransport) -> None:
-        """See `Owner`."""
+    def terminated(self, transport: QuicTransport) -> None:
+        """See `TransportEvents`."""
         ids = self._ids.pop(transport, None)
         if ids is not None:
             self._lost_before += _lost(transport)
@@ -200,7 +200,7 @@ class QuicListener:
     ) -> None:
         """Begin the connection of a datagram that has had to wait, unless another one did."""
         started, now = perf_counter(), monotonic()
-        destination = self._router.owner(connection_id)
+        destination = self._router.destination(connection_id)
         if destination is None and not self._closing:
             destination = self._begin(datagram, connection_id, original_id, path, now)
         limiter.charge(perf_counter() - started)
@@ -230,7 +230,7 @@ class QuicListener:
         validated = host if original_id is not None else ""
         if not self._has_room(host, validated, now):
             return None
-        ids = _Ids(self._router)
+        ids = _IssuedIds(self._router)
         acceptance = Acceptance(
             original_id=original_id or connection_id,
             retry_id=connection_id if original_id else None,
@@ -248,7 +248,7 @@ class QuicListener:
             Role(choice, f"{host}:{port}", is_client=False, verified=self._verifies_clients),
             self._max_message_size,
         )
-        ids.owner = transport
+        ids.transport = transport
         ids.issued(connection_id)
         ids.issued(engine.connection_id)
         self._ids[transport] = ids
@@ -292,22 +292,22 @@ def _lost(transport: QuicTransport) -> int:
     return transport.statistics().lost_packets or 0
 
 
-def _verifies_clients(certificate: ServerTls | ServerNames) -> bool:
-    all_ = certificate.all if isinstance(certificate, ServerNames) else (certificate,)
+def _verifies_clients(certificate: ServerTls | CertificatesByName) -> bool:
+    all_ = certificate.all if isinstance(certificate, CertificatesByName) else (certificate,)
     return any(each.verify is not None for each in all_)
 
 
-def _secret(certificate: ServerTls | ServerNames) -> bytes:
+def _secret(certificate: ServerTls | CertificatesByName) -> bytes:
     """Return a private key, which is the same after the server was restarted."""
-    if isinstance(certificate, ServerNames):
+    if isinstance(certificate, CertificatesByName):
         certificate = certificate.default or certificate.all[0]
     return pem(certificate.key)
 
 
-class _Ids:
+class _IssuedIds:
     """The connection ids of one connection, in the router as long as they count."""
 
-    owner: QuicTransport
+    transport: QuicTransport
 
     def __init__(self, router: Router) -> None:
         self._router = router
@@ -316,7 +316,7 @@ class _Ids:
     def issued(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""
         self._issued.add(connection_id)
-        self._router.add(connection_id, self.owner)
+        self._router.add(connection_id, self.transport)
 
     def retired(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""

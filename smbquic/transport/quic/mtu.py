@@ -18,7 +18,7 @@ RAISE_INTERVAL = 600.0
 MTUS = (9000, 8000, 4000, 2000, 1500, 1492, 1460, 1420, 1400, 1360, 1320, 1280)
 """Of jumbo frames, Ethernet, and Ethernet with the headers of one tunnel or another."""
 
-OnSettled = Callable[[int, int], object]
+OnSizeChanged = Callable[[int, int], object]
 """Called at the end of a search with the size that was used before it, and the one from now on."""
 
 
@@ -29,10 +29,10 @@ class Probe(NamedTuple):
     sent: float
 
 
-class PathMtu:
+class PathMtuSearch:
     """The search on one path; `size` is what it carries for all we know, in bytes."""
 
-    def __init__(self, sizes: DatagramSizes, on_settled: OnSettled) -> None:
+    def __init__(self, sizes: DatagramSizes, on_size_changed: OnSizeChanged) -> None:
         headers = ETHERNET_MTU - sizes.ethernet
         known = (mtu - headers for mtu in MTUS)
         self.size = self._settled = sizes.start
@@ -40,7 +40,7 @@ class PathMtu:
             sizes.most,
             *(size for size in known if INTERNET_DATAGRAM < size < sizes.most),
         ]
-        self._on_settled = on_settled
+        self._on_settled = on_size_changed
         self._untried: list[int] = []
         self._losses = 0
         self._under_way: Probe | None = None

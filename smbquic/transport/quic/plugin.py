@@ -14,7 +14,7 @@ from smbquic.transport.quic.engine import (
 )
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tickets import Resumption
-from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Requirements:
     that it chooses its own by the server name that a client asks for. `zero_length_ids` is
     about clients with a connection ID of length 0. `groups` are those that keys may be exchanged
     in; none stands for all that the engine has. `any_group` is not needed but preferred; see
-    `Capabilities`.
+    `EngineCapabilities`.
     """
 
     congestion: str
@@ -37,7 +37,7 @@ class Requirements:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class EngineCapabilities:
     """What an engine can do.
 
     `congestion` are its congestion controllers and `groups` the groups that it exchanges keys
@@ -85,7 +85,7 @@ class MakeEngine(Protocol):
 
 MakeClient = Callable[[ClientTls, str, QuicOptions, Verify | None, Resumption | None], MakeEngine]
 """Prepares a client for a server name. Raises `OSError` and `HandshakeError` for its files."""
-MakeServer = Callable[[ServerTls | ServerNames, QuicOptions], MakeEngine]
+MakeServer = Callable[[ServerTls | CertificatesByName, QuicOptions], MakeEngine]
 """Prepares a server. Raises `OSError` and `HandshakeError` for its files."""
 
 
@@ -97,7 +97,7 @@ class EnginePlugin:
     """
 
     name: str
-    capabilities: Capabilities
+    capabilities: EngineCapabilities
     client: MakeClient
     server: MakeServer
 

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Protocol
 
 from smbquic.transport.quic.engine import Engine
-from smbquic.transport.quic.state import OVER, State
+from smbquic.transport.quic.state import OVER, ConnectionState
 from smbquic.transport.quic.udp import Batch, UdpEndpoint
 
 CLOCK_RESOLUTION = 1e-4
@@ -16,7 +16,7 @@ CLOCK_RESOLUTION = 1e-4
 class PumpedConnection(Protocol):
     """The connection that a pump works for."""
 
-    state: State
+    state: ConnectionState
 
     def take_from_engine(self, now: float) -> None:
         """Take what the engine has received, and what has become of the connection."""
@@ -100,7 +100,7 @@ class Pump:
 
     def arm(self) -> None:
         """See that the engine is called in time; a timer that is early does no harm."""
-        if self._connection.state is State.TERMINATED:
+        if self._connection.state is ConnectionState.TERMINATED:
             return
         engine = self._engine
         if engine.terminated:
@@ -125,7 +125,7 @@ class Pump:
 
     def _tick(self) -> None:
         self._timer = None
-        if self._flush_due or self._connection.state is State.TERMINATED:
+        if self._flush_due or self._connection.state is ConnectionState.TERMINATED:
             # The flush looks at the timer too, and sends all at once.
             return
         now = monotonic()

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 from smbquic.errors import EngineError, HandshakeError
 from smbquic.transport.quic.aioquic.plugin import AIOQUIC
-from smbquic.transport.quic.engine import Choice, Verify
+from smbquic.transport.quic.engine import EngineChoice, Verify
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import EnginePlugin, MakeEngine, Requirements
 from smbquic.transport.quic.qh3.plugin import QH3
 from smbquic.transport.quic.tickets import Resumption
-from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 ENGINES: tuple[EnginePlugin, ...] = (QH3, AIOQUIC)
 """All engines, the fastest first."""
 
-ChosenEngine = tuple[Choice, MakeEngine]
+ChosenEngine = tuple[EngineChoice, MakeEngine]
 """Which engine it is and why, and what makes one for a connection."""
 
 
@@ -54,7 +54,7 @@ def client_engine(
 
 
 def _resumption(
-    trust: ClientTls, verify: Verify | None, choice: Choice, server_name: str, port: int
+    trust: ClientTls, verify: Verify | None, choice: EngineChoice, server_name: str, port: int
 ) -> Resumption | None:
     """Return a client's access to its tickets; None where nothing here could verify them again."""
     if verify is None and not trust.insecure:
@@ -73,14 +73,14 @@ def _resumption(
     return Resumption(trust.tickets, key, accepts)
 
 
-def server_engine(identity: ServerTls | ServerNames, options: QuicOptions) -> ChosenEngine:
+def server_engine(identity: ServerTls | CertificatesByName, options: QuicOptions) -> ChosenEngine:
     """Return the engine of a server. Raises `EngineError`, and as files may."""
     identity = _single(identity)
     choice, plugin = choose(options, _server_requirements(identity, options))
     return choice, plugin.server(identity, options)
 
 
-def server_engines(identity: ServerTls | ServerNames, options: QuicOptions) -> ServerEngines:
+def server_engines(identity: ServerTls | CertificatesByName, options: QuicOptions) -> ServerEngines:
     """Return the engines of a listener. Raises `EngineError`, and as files may."""
     identity = _single(identity)
     usual = server_engine(identity, options)
@@ -91,7 +91,7 @@ def server_engines(identity: ServerTls | ServerNames, options: QuicOptions) -> S
 
 
 def _zero_length_engine(
-    identity: ServerTls | ServerNames, options: QuicOptions, reason: str
+    identity: ServerTls | CertificatesByName, options: QuicOptions, reason: str
 ) -> ChosenEngine | None:
     """Return the fastest engine that can answer clients with zero-length connection IDs.
 
@@ -106,13 +106,13 @@ def _zero_length_engine(
         has_groups = bool(groups) or not options.tls_groups
         if has_groups and not plugin.capabilities.lacking(replace(needed, groups=groups)):
             make = plugin.server(identity, replace(options, tls_groups=groups))
-            return Choice(plugin.name, reason), make
+            return EngineChoice(plugin.name, reason), make
     return None
 
 
-def _single(identity: ServerTls | ServerNames) -> ServerTls | ServerNames:
+def _single(identity: ServerTls | CertificatesByName) -> ServerTls | CertificatesByName:
     """Return an only certificate that is shown to everybody, which no engine has to choose."""
-    if isinstance(identity, ServerNames) and len(identity.all) == 1 and identity.default:
+    if isinstance(identity, CertificatesByName) and len(identity.all) == 1 and identity.default:
         return identity.default
     return identity
 
@@ -121,9 +121,11 @@ def _requirements(options: QuicOptions) -> Requirements:
     return Requirements(congestion=options.congestion, groups=tuple(options.tls_groups))
 
 
-def _server_requirements(identity: ServerTls | ServerNames, options: QuicOptions) -> Requirements:
-    by_name = isinstance(identity, ServerNames)
-    all_ = identity.all if isinstance(identity, ServerNames) else (identity,)
+def _server_requirements(
+    identity: ServerTls | CertificatesByName, options: QuicOptions
+) -> Requirements:
+    by_name = isinstance(identity, CertificatesByName)
+    all_ = identity.all if isinstance(identity, CertificatesByName) else (identity,)
     return replace(
         _requirements(options),
         client_certificates=any(each.verify is not None for each in all_),
@@ -132,7 +134,7 @@ def _server_requirements(identity: ServerTls | ServerNames, options: QuicOptions
     )
 
 
-def choose(options: QuicOptions, needed: Requirements) -> tuple[Choice, EnginePlugin]:
+def choose(options: QuicOptions, needed: Requirements) -> tuple[EngineChoice, EnginePlugin]:
     """Return the engine that `options` names, or else the fastest that can do what is `needed`.
 
     Raises `EngineError` where it cannot, or none can.
@@ -145,23 +147,23 @@ def choose(options: QuicOptions, needed: Requirements) -> tuple[Choice, EnginePl
     preferred = [each for each in able if not _reservation(each, needed)]
     plugin = (preferred or able)[0]
     if plugin is ENGINES[0]:
-        return Choice(plugin.name, "the fastest"), plugin
+        return EngineChoice(plugin.name, "the fastest"), plugin
     faster = ENGINES[: ENGINES.index(plugin)]
     reasons = (_obstacle(each, needed) or _reservation(each, needed) for each in faster)
-    return Choice(plugin.name, ", ".join(reasons)), plugin
+    return EngineChoice(plugin.name, ", ".join(reasons)), plugin
 
 
-def _named(name: str, needed: Requirements) -> tuple[Choice, EnginePlugin]:
+def _named(name: str, needed: Requirements) -> tuple[EngineChoice, EnginePlugin]:
     plugin = next(each for each in ENGINES if each.name == name)
     obstacle = _obstacle(plugin, needed)
     if not obstacle:
-        return Choice(name, "as asked for"), plugin
+        return EngineChoice(name, "as asked for"), plugin
     able = [each.name for each in ENGINES if not _obstacle(each, needed)]
     remedy = f"use the engine {' or '.join(able)}, or auto" if able else _remedy(needed)
     raise EngineError(f"the engine {obstacle}: {remedy}")
 
 
-def _plugin(choice: Choice) -> EnginePlugin:
+def _plugin(choice: EngineChoice) -> EnginePlugin:
     return next(each for each in ENGINES if each.name == choice.engine)
 
 

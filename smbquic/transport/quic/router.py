@@ -57,20 +57,20 @@ class Router:
         self._accept = accept
         self._reply = reply
         self._on_unmatched = on_unmatched
-        self._owners: dict[bytes, Destination] = {}
-        self._touched: dict[Destination, None] = {}
+        self._destinations: dict[bytes, Destination] = {}
+        self._active: dict[Destination, None] = {}
 
-    def add(self, connection_id: bytes, owner: Destination) -> None:
-        """Datagrams for this connection id are for `owner`."""
-        self._owners[connection_id] = owner
+    def add(self, connection_id: bytes, destination: Destination) -> None:
+        """Datagrams for this connection id are for `destination`."""
+        self._destinations[connection_id] = destination
 
-    def owner(self, connection_id: bytes) -> Destination | None:
+    def destination(self, connection_id: bytes) -> Destination | None:
         """Whom datagrams for this connection id are for."""
-        return self._owners.get(connection_id)
+        return self._destinations.get(connection_id)
 
     def remove(self, connection_id: bytes) -> None:
         """Nobody owns this connection id any more."""
-        self._owners.pop(connection_id, None)
+        self._destinations.pop(connection_id, None)
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Hand a datagram to whom it is for."""
@@ -80,28 +80,28 @@ class Router:
             if len(datagram) < 7:
                 return
             connection_id = datagram[6 : 6 + datagram[5]]
-            owner = self._owners.get(connection_id) or self._new_connection(
+            destination = self._destinations.get(connection_id) or self._new_connection(
                 datagram, connection_id, path, now
             )
         else:
-            owner = self._owners.get(datagram[1 : 1 + CONNECTION_ID_SIZE])
-            if owner is None and self._on_unmatched is not None:
+            destination = self._destinations.get(datagram[1 : 1 + CONNECTION_ID_SIZE])
+            if destination is None and self._on_unmatched is not None:
                 self._on_unmatched(datagram, path, now)
-        if owner is not None:
-            owner.datagram_received(datagram, path, now)
-            self._touched[owner] = None
+        if destination is not None:
+            destination.datagram_received(datagram, path, now)
+            self._active[destination] = None
 
     def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """Hand a segment batch on, in one piece where all of it is for one connection."""
-        owner = self._owner_of_segments(segments, size)
-        if owner is not None:
-            owner.segments_received(segments, size, path, now)
-            self._touched[owner] = None
+        destination = self._destination_of_segments(segments, size)
+        if destination is not None:
+            destination.segments_received(segments, size, path, now)
+            self._active[destination] = None
             return
         for start in range(0, len(segments), size):
             self.datagram_received(segments[start : start + size], path, now)
 
-    def _owner_of_segments(self, segments: bytes, size: int) -> Destination | None:
+    def _destination_of_segments(self, segments: bytes, size: int) -> Destination | None:
         # A byte of all datagrams at once, which is several times as fast as one after the other.
         first = segments[::size]
         if not first or max(first) & LONG_HEADER:
@@ -109,19 +109,19 @@ class Router:
         for at in range(1, 1 + CONNECTION_ID_SIZE):
             if segments[at::size].count(segments[at : at + 1]) != len(first):
                 return None
-        return self._owners.get(segments[1 : 1 + CONNECTION_ID_SIZE])
+        return self._destinations.get(segments[1 : 1 + CONNECTION_ID_SIZE])
 
     def batch_received(self, now: float) -> None:
         """Let the connections that got something answer, each once."""
-        touched, self._touched = self._touched, {}
-        for owner in touched:
-            owner.batch_received(now)
+        active, self._active = self._active, {}
+        for destination in active:
+            destination.batch_received(now)
 
     def error_received(self, error: OSError) -> None:
         """Pass it on to a client's connection; on a server's socket it may be about any of them."""
         if self._accept is None:
-            for owner in set(self._owners.values()):
-                owner.error_received(error)
+            for destination in set(self._destinations.values()):
+                destination.error_received(error)
 
     def _new_connection(
         self, datagram: bytes, connection_id: bytes, path: Path, now: float

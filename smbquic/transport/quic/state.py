@@ -14,7 +14,7 @@ from enum import Enum, auto
 from smbquic.errors import LocalProtocolError
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """Where in its life a connection is."""
 
     HANDSHAKE = auto()
@@ -24,7 +24,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Event(Enum):
+class ConnectionEvent(Enum):
     """What changes the state of a connection."""
 
     HANDSHAKE_COMPLETED = "the handshake is complete at both ends"
@@ -34,24 +34,27 @@ class Event(Enum):
     PERIOD_OVER = "the closing or draining period is over"
 
 
-TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
-    State.HANDSHAKE: {
-        Event.HANDSHAKE_COMPLETED: State.ESTABLISHED,
-        Event.ENDED: State.FLUSHING,
-        Event.NO_PACKET: State.CLOSING,
+TRANSITIONS: Mapping[ConnectionState, Mapping[ConnectionEvent, ConnectionState]] = {
+    ConnectionState.HANDSHAKE: {
+        ConnectionEvent.HANDSHAKE_COMPLETED: ConnectionState.ESTABLISHED,
+        ConnectionEvent.ENDED: ConnectionState.FLUSHING,
+        ConnectionEvent.NO_PACKET: ConnectionState.CLOSING,
     },
-    State.ESTABLISHED: {Event.ENDED: State.FLUSHING},
-    State.FLUSHING: {Event.CLOSE_SENT: State.CLOSING, Event.NO_PACKET: State.CLOSING},
-    State.CLOSING: {Event.PERIOD_OVER: State.TERMINATED},
-    State.TERMINATED: {},
+    ConnectionState.ESTABLISHED: {ConnectionEvent.ENDED: ConnectionState.FLUSHING},
+    ConnectionState.FLUSHING: {
+        ConnectionEvent.CLOSE_SENT: ConnectionState.CLOSING,
+        ConnectionEvent.NO_PACKET: ConnectionState.CLOSING,
+    },
+    ConnectionState.CLOSING: {ConnectionEvent.PERIOD_OVER: ConnectionState.TERMINATED},
+    ConnectionState.TERMINATED: {},
 }
 
 
-OVER = (State.CLOSING, State.TERMINATED)
+OVER = (ConnectionState.CLOSING, ConnectionState.TERMINATED)
 """The states in which both ends know that the connection is over."""
 
 
-def next_state(state: State, event: Event) -> State:
+def next_state(state: ConnectionState, event: ConnectionEvent) -> ConnectionState:
     """Return the state after `event`. Raises `LocalProtocolError` where it cannot happen."""
     try:
         return TRANSITIONS[state][event]

@@ -89,7 +89,7 @@ class Resumption:
         self.cache.put(self.key, Ticket(session, chain, time.time() + min(lifetime, LONGEST)))
 
 
-class Session(Protocol):
+class SessionTicket(Protocol):
     """A ticket as both engines have it."""
 
     ticket: bytes
@@ -128,7 +128,7 @@ class TicketStore:
             return modes is not None and _PSK_DHE_KE in modes and _PSK_KE not in modes
         return True
 
-    def keep(self, session: Session) -> None:
+    def keep(self, session: SessionTicket) -> None:
         """Remember a session that a client was given a ticket for."""
         now = self._clock()
         self._sessions[session.ticket] = now + SERVER_LIFETIME, session

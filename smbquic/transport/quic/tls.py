@@ -14,7 +14,7 @@ from pathlib import Path
 from smbquic.errors import ConnectError, HandshakeError, TransportError
 from smbquic.options.client import Tickets
 from smbquic.options.quic import TicketPolicy
-from smbquic.transport.quic.engine import CRYPTO_ERROR, Ending
+from smbquic.transport.quic.engine import CRYPTO_ERROR, CloseReason
 from smbquic.transport.quic.tickets import TicketCache, TicketStore
 
 ALPN = "smb"
@@ -94,7 +94,7 @@ class ServerTls:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerNames:
+class CertificatesByName:
     """Several certificates on one listener, by the name that a client asks for (SNI).
 
     The names are in lower case; ``*.`` stands for one label. `default` is for clients that ask for
@@ -223,36 +223,36 @@ def reason_phrase(error: HandshakeError) -> str:
     return str(error).encode()[:_PHRASE_LIMIT].decode(errors="ignore")
 
 
-def handshake_failure(ending: Ending, peer: str) -> TransportError:
+def handshake_failure(close_reason: CloseReason, peer: str) -> TransportError:
     """The error for a handshake with `peer` that ended like this."""
-    if isinstance(ending.cause, HandshakeError):
-        error = HandshakeError(f"{peer}: {ending.cause}", ending.cause.reason)
-        error.__cause__ = ending.cause
+    if isinstance(close_reason.cause, HandshakeError):
+        error = HandshakeError(f"{peer}: {close_reason.cause}", close_reason.cause.reason)
+        error.__cause__ = close_reason.cause
         return error
-    if ending.idle:
+    if close_reason.idle:
         return ConnectError(f"{peer} fell silent during the handshake")
-    alert = ending.code - CRYPTO_ERROR
-    if ending.ours:
-        return _refused_here(ending, peer, alert)
+    alert = close_reason.code - CRYPTO_ERROR
+    if close_reason.ours:
+        return _refused_here(close_reason, peer, alert)
     reason, meaning = _meaning(alert, "our") or (
         "refused",
-        f"the other side refused the connection (error 0x{ending.code:x})",
+        f"the other side refused the connection (error 0x{close_reason.code:x})",
     )
-    said = f" ({ending.reason})" if ending.reason else ""
+    said = f" ({close_reason.phrase})" if close_reason.phrase else ""
     return HandshakeError(f"{peer}: {meaning}{said}", reason, by_peer=True)
 
 
-def _refused_here(ending: Ending, peer: str, alert: int) -> HandshakeError:
+def _refused_here(close_reason: CloseReason, peer: str, alert: int) -> HandshakeError:
     """The engine's own verdict, which it words in English only."""
-    phrase = ending.reason.lower()
+    phrase = close_reason.phrase.lower()
     for words, reason, meaning in _PHRASES:
         if words in phrase:
             help_ = "; trust it with its CA file" if reason == "unknown-ca" else ""
             return HandshakeError(
-                f"the certificate of {peer} {meaning}{help_} ({ending.reason})", reason
+                f"the certificate of {peer} {meaning}{help_} ({close_reason.phrase})", reason
             )
     reason, meaning = _meaning(alert, "its") or ("handshake", "the handshake failed")
-    said = ending.reason or f"error 0x{ending.code:x}"
+    said = close_reason.phrase or f"error 0x{close_reason.code:x}"
     return HandshakeError(f"{peer}: {meaning} ({said})", reason)
 
 

@@ -49,7 +49,7 @@ _GRO_SIZE = struct.Struct("=i")
 logger = logging.getLogger(__name__)
 
 
-class Receiver(Protocol):
+class DatagramReceiver(Protocol):
     """Who gets the datagrams of a socket."""
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
@@ -101,7 +101,11 @@ class UdpEndpoint:
     """
 
     def __init__(
-        self, receiver: Receiver, *, local: Address | None = None, remote: Address | None = None
+        self,
+        receiver: DatagramReceiver,
+        *,
+        local: Address | None = None,
+        remote: Address | None = None,
     ) -> None:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()

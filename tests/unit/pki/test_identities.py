@@ -18,7 +18,7 @@ from smbquic.pki.files import write_file
 from smbquic.pki.identities import Identity
 from smbquic.pki.issuing import issue
 from smbquic.pki.reload import ServerCertificates
-from smbquic.transport.quic.tls import ServerNames, ServerTls, pem, place
+from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem, place
 
 
 @pytest.fixture
@@ -196,13 +196,13 @@ def test_keys_with_a_password(own: PkiDirectory, tmp_path: Path, kind: str) -> N
 
 def test_finding_a_name() -> None:
     plain, wild, default = (ServerTls(name.encode(), b"key") for name in ("a", "b", "c"))
-    names = ServerNames({"fs.example": plain, "*.example": wild})
+    names = CertificatesByName({"fs.example": plain, "*.example": wild})
     assert names.find("FS.example.") is plain
     assert names.find("other.example") is wild
     assert names.find("a.b.example") is None
     assert names.find("") is None
     assert names.all == (plain, wild)
-    assert ServerNames({}, default).find("x") is default
+    assert CertificatesByName({}, default).find("x") is default
     assert "key" not in repr(plain).replace("key=", "")
     assert pem(b"x") == b"x"
     assert place(b"x", "key") == "the key"

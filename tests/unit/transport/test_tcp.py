@@ -263,7 +263,7 @@ async def test_what_arrives_after_close_is_nobodys() -> None:
 
 
 async def test_a_peer_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "LINGER", 0)
+    monkeypatch.setattr(tcp, "FLUSH_TIMEOUT", 0)
     wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
     wire.protocol.close()
     await wire.aborted.wait()

@@ -15,8 +15,8 @@ from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE
 from smbquic.transport.quic.tls import (
     ALPN,
+    CertificatesByName,
     ClientTls,
-    ServerNames,
     ServerTls,
     certificates_in,
     pem,
@@ -69,7 +69,7 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> AioquicConfigura
     return configuration
 
 
-def certificates_by_name(names: ServerNames, options: QuicOptions) -> ChooseCertificate:
+def certificates_by_name(names: CertificatesByName, options: QuicOptions) -> ChooseCertificate:
     """Return what finds the certificate for a name. Raises as `server_configuration` does."""
     made = {
         id(identity): ServerIdentity(

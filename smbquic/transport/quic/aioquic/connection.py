@@ -21,12 +21,12 @@ from smbquic.transport.quic.aioquic.reassembly import (
     MAX_CRYPTO_PENDING,
     MAX_CRYPTO_SEGMENTS,
     MAX_SEGMENTS,
-    Receiver,
+    StreamReceiver,
 )
-from smbquic.transport.quic.aioquic.recovery import Recovery
+from smbquic.transport.quic.aioquic.recovery import LossRecovery
 from smbquic.transport.quic.aioquic.tls import AioquicContext, ChooseCertificate
 from smbquic.transport.quic.engine import STATELESS_RESET, Acceptance, DatagramSizes
-from smbquic.transport.quic.mtu import OnSettled
+from smbquic.transport.quic.mtu import OnSizeChanged
 from smbquic.transport.quic.pacing import Pacer
 from smbquic.transport.quic.packet import VERSION_1
 from smbquic.transport.quic.stateless_reset import is_reset
@@ -52,7 +52,7 @@ class AioquicConnection(ProbingConnection):
         self,
         configuration: AioquicConfiguration,
         sizes: DatagramSizes,
-        on_resize: OnSettled,
+        on_resize: OnSizeChanged,
         settings: HandshakeSettings,
         choose_certificate: ChooseCertificate | None,
         acceptance: Acceptance | None,
@@ -75,7 +75,7 @@ class AioquicConnection(ProbingConnection):
         if self._reset_token is not None:
             self._host_cids[0].stateless_reset_token = self._reset_token(self.host_cid)
 
-        self._loss.__class__ = Recovery
+        self._loss.__class__ = LossRecovery
         cast(Any, self._loss)._pacer = Pacer(
             self._loss._cc, datagram_size=configuration.max_datagram_size
         )
@@ -105,7 +105,7 @@ class AioquicConnection(ProbingConnection):
         stream = super()._get_or_create_stream(frame_type, stream_id)
         former = stream.receiver
         if former.__class__ is QuicStreamReceiver:
-            stream.receiver = Receiver(stream_id, self.max_segments)
+            stream.receiver = StreamReceiver(stream_id, self.max_segments)
             stream.receiver.is_finished = former.is_finished
         return stream
 
@@ -114,7 +114,7 @@ class AioquicConnection(ProbingConnection):
         """Bytes of memory for what came out of order."""
         streams = (*self._streams.values(), *self._crypto_streams.values())
         receivers = (stream.receiver for stream in streams)
-        return sum(each.held for each in receivers if isinstance(each, Receiver))
+        return sum(each.held for each in receivers if isinstance(each, StreamReceiver))
 
     def raise_windows(self, count: int) -> None:
         """Let the peer send `count` bytes more ahead of the application than so far."""
@@ -122,7 +122,7 @@ class AioquicConnection(ProbingConnection):
         self._local_max_stream_data_bidi_remote += count
         for stream in self._streams.values():
             stream.max_stream_data_local += count
-            if isinstance(stream.receiver, Receiver):
+            if isinstance(stream.receiver, StreamReceiver):
                 stream.receiver.max_segments = self.max_segments
 
     def _keep_ticket(self, session: tls.SessionTicket) -> None:
@@ -145,7 +145,7 @@ class AioquicConnection(ProbingConnection):
             done.append(tls.Epoch.ONE_RTT)
         for each in done:
             self._crypto_buffers[each] = QuicBuffer(capacity=0)
-        cast(Receiver, self._crypto_streams[epoch].receiver).clear()
+        cast(StreamReceiver, self._crypto_streams[epoch].receiver).clear()
 
     def receive_unmatched(self, datagram: bytes, now: float) -> None:
         """Fall silent if a datagram for an unknown connection id says that the peer is no more."""
@@ -179,5 +179,5 @@ class AioquicConnection(ProbingConnection):
                 receiver.highest_offset = highest
 
 
-def _crypto_receiver() -> Receiver:
-    return Receiver(None, MAX_CRYPTO_SEGMENTS, MAX_CRYPTO_PENDING)
+def _crypto_receiver() -> StreamReceiver:
+    return StreamReceiver(None, MAX_CRYPTO_SEGMENTS, MAX_CRYPTO_PENDING)

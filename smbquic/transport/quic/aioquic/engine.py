@@ -21,7 +21,7 @@ from smbquic.transport.quic.aioquic.reassembly import (
     MAX_SEGMENTS,
     MAX_UNAUTHENTICATED_SEGMENTS,
 )
-from smbquic.transport.quic.aioquic.recovery import Recovery
+from smbquic.transport.quic.aioquic.recovery import LossRecovery
 from smbquic.transport.quic.aioquic.send_buffer import SendBuffer
 from smbquic.transport.quic.aioquic.tls import AioquicContext, ChooseCertificate
 from smbquic.transport.quic.bbr import Bbr
@@ -29,9 +29,9 @@ from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     UNAUTHENTICATED_WINDOW,
     Acceptance,
+    CloseReason,
     ConnectionIds,
     DatagramSizes,
-    Ending,
     Security,
 )
 from smbquic.transport.quic.options import group_name
@@ -63,7 +63,7 @@ class AioquicEngine:
         acceptance: Acceptance | None = None,
     ) -> None:
         self.security: Security | None = None
-        self.ending: Ending | None = None
+        self.close_reason: CloseReason | None = None
         self.finished = False
         self.resized: tuple[int, int] | None = None
         self.capacity = configuration.max_data
@@ -85,7 +85,7 @@ class AioquicEngine:
                 max_stream_data=int(window),
             ),
             sizes,
-            self._note_size,
+            self._size_changed,
             settings,
             choose_certificate,
             acceptance,
@@ -96,7 +96,7 @@ class AioquicEngine:
         control = self._quic._loss._cc
         self._control = control if isinstance(control, Bbr) else None
 
-    def _note_size(self, before: int, now: int) -> None:
+    def _size_changed(self, before: int, now: int) -> None:
         self.resized = (before, now)
 
     @property
@@ -155,7 +155,7 @@ class AioquicEngine:
     @property
     def lost_packets(self) -> int:
         """See `Engine`: among them what was sent again to probe a silent peer."""
-        return cast(Recovery, self._quic._loss).lost_packets
+        return cast(LossRecovery, self._quic._loss).lost_packets
 
     @property
     def idle_timeout(self) -> float:
@@ -244,7 +244,7 @@ class AioquicEngine:
             frame_type=None if application else QuicFrameType.PADDING,
             reason_phrase=reason,
         )
-        self._notice_ending()
+        self._check_closed()
 
     def datagrams(self, now: float) -> list[Batch]:
         """See `Engine`."""
@@ -306,11 +306,11 @@ class AioquicEngine:
                     self.close(QuicErrorCode.STREAM_LIMIT_ERROR, "SMB has one stream")
                 case _:
                     pass
-        if self.ending is None:
-            self._notice_progress()
-            self._notice_ending()
+        if self.close_reason is None:
+            self._check_handshake()
+            self._check_closed()
 
-    def _notice_progress(self) -> None:
+    def _check_handshake(self) -> None:
         if self._early and STREAM in self._quic._streams:
             early, self._early = self._early, []
             self.write(*early)
@@ -335,15 +335,15 @@ class AioquicEngine:
         asked = self._quic.tls._certificate_request is not None
         return not asked or bool(self._quic._handshake_confirmed)
 
-    def _notice_ending(self) -> None:
+    def _check_closed(self) -> None:
         event = self._quic._close_event
-        if event is None or self.ending is not None:
+        if event is None or self.close_reason is not None:
             return
         ours = self._quic._state is not QuicConnectionState.DRAINING
         context: AioquicContext | None = getattr(self._quic, "tls", None)
-        self.ending = Ending(
+        self.close_reason = CloseReason(
             code=int(event.error_code),
-            reason=event.reason_phrase,
+            phrase=event.reason_phrase,
             application=event.frame_type is None,
             ours=ours,
             idle=ours and event.reason_phrase == "Idle timeout",

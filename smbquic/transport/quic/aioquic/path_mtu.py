@@ -17,7 +17,7 @@ from aioquic.quic.packet import (
 from aioquic.quic.packet_builder import QuicDeliveryState, QuicPacketBuilder
 
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.mtu import OnSettled, PathMtu, Probe
+from smbquic.transport.quic.mtu import OnSizeChanged, PathMtuSearch, Probe
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
 from smbquic.transport.quic.pacing import Pacer
 
@@ -34,14 +34,14 @@ class ProbingConnection(QuicConnection):
     of it arrives.
     """
 
-    mtu: PathMtu
+    mtu: PathMtuSearch
     _largest: int
     _certain: bool
     _searched: Any
 
-    def search_path(self, sizes: DatagramSizes, on_settled: OnSettled) -> None:
+    def search_path(self, sizes: DatagramSizes, on_size_changed: OnSizeChanged) -> None:
         """Begin, before anything is sent."""
-        self.mtu = PathMtu(sizes, on_settled)
+        self.mtu = PathMtuSearch(sizes, on_size_changed)
         self._largest = sizes.most
         self._certain = sizes.certain
         self._searched = None
@@ -51,7 +51,7 @@ class ProbingConnection(QuicConnection):
 
     def datagrams_to_send(self, now: float) -> list[tuple[bytes, Any]]:
         """See the library."""
-        self._look_at_path()
+        self._check_path()
         if any(path.remote_challenges for path in self._network_paths):
             # The answer is padded to the full size, and tells whether the path carries anything.
             self._max_datagram_size = INTERNET_DATAGRAM
@@ -62,7 +62,7 @@ class ProbingConnection(QuicConnection):
             datagrams += self._send_probe_of_path(probe)
         return datagrams
 
-    def _look_at_path(self) -> None:
+    def _check_path(self) -> None:
         path = self._network_paths[0]
         moved = path is not self._searched and self._searched is not None
         self._searched = path

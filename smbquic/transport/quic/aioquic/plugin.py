@@ -5,9 +5,9 @@ from functools import partial
 from smbquic.options.quic import GROUPS, POST_QUANTUM
 from smbquic.transport.quic.engine import Verify
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, MakeEngine
+from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
-from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 from smbquic.transport.quic.tls_context import HandshakeSettings
 
 
@@ -26,14 +26,14 @@ def _client(
     return partial(AioquicEngine, configuration, settings, None)
 
 
-def _server(identity: ServerTls | ServerNames, options: QuicOptions) -> MakeEngine:
+def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> MakeEngine:
     from smbquic.transport.quic.aioquic.configuration import (
         certificates_by_name,
         server_configuration,
     )
     from smbquic.transport.quic.aioquic.engine import AioquicEngine
 
-    if isinstance(identity, ServerNames):
+    if isinstance(identity, CertificatesByName):
         choose = certificates_by_name(identity, options)
         # What is common to all of them: the certificate is chosen when the client has asked.
         configuration = server_configuration(identity.all[0], options)
@@ -45,7 +45,7 @@ def _server(identity: ServerTls | ServerNames, options: QuicOptions) -> MakeEngi
 
 AIOQUIC = EnginePlugin(
     "aioquic",
-    Capabilities(
+    EngineCapabilities(
         congestion=frozenset({"cubic", "reno", "bbr"}),
         groups=frozenset(GROUPS) - {POST_QUANTUM},
         client_certificates=True,

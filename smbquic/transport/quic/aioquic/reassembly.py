@@ -104,7 +104,7 @@ class Segments:
         return data
 
 
-class Receiver(QuicStreamReceiver):
+class StreamReceiver(QuicStreamReceiver):
     """The receiving end of a stream that holds at most `max_segments` out of order.
 
     They end at most `max_pending` bytes after what came in order, if that is limited here and not

@@ -13,7 +13,7 @@ from smbquic.transport.quic.pacing import Pacer
 register_congestion_control("bbr", cast(QuicCongestionControlFactory, Bbr))
 
 
-class Recovery(QuicPacketRecovery):
+class LossRecovery(QuicPacketRecovery):
     """Keeps what is left of the congestion window for a whole datagram, and counts what is lost.
 
     The library fills the window to the last byte. With a peer that acknowledges every packet, each

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smbquic.transport.quic.engine import Ending
+from smbquic.transport.quic.engine import CloseReason
 
 _OVER = ("closing", "draining", "terminated")
 
@@ -25,7 +25,7 @@ class MeteredCore:
         self.authenticated = 0
         self.pieces: list[bytes] = []
         self.finished = False
-        self.ending: Ending | None = None
+        self.close_reason: CloseReason | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.core, name)
@@ -50,9 +50,9 @@ class MeteredCore:
                     self.pieces.append(data)
                     self.finished = self.finished or finished
                 case ("peer_closed", application, code, _, reason):
-                    self._end(Ending(code, reason.decode(errors="replace"), application))
+                    self._end(CloseReason(code, reason.decode(errors="replace"), application))
                 case ("protocol_error", code, _, reason):
-                    self._end(Ending(code, reason, ours=True))
+                    self._end(CloseReason(code, reason, ours=True))
                 case _:
                     return event
         return None
@@ -60,15 +60,15 @@ class MeteredCore:
     def take_data(self) -> bool:
         """Take what arrived on the stream; whether that is all there is to tell."""
         self._event = self.next_event()
-        return self._event is None and self.ending is None and not self.finished
+        return self._event is None and self.close_reason is None and not self.finished
 
     def take(self) -> list[bytes]:
         """What arrived on the stream since the last call, in order."""
         pieces, self.pieces = self.pieces, []
         return pieces
 
-    def _end(self, ending: Ending) -> None:
-        self.ending = self.ending or ending
+    def _end(self, close_reason: CloseReason) -> None:
+        self.close_reason = self.close_reason or close_reason
 
     # What was received counts where it was genuine and new: the third number of a report.
 

@@ -20,16 +20,16 @@ from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     STATELESS_RESET,
     Acceptance,
+    CloseReason,
     ConnectionIds,
     DatagramSizes,
-    Ending,
     Security,
 )
 from smbquic.transport.quic.options import group_name
 from smbquic.transport.quic.path_validation import PathValidator
 from smbquic.transport.quic.qh3.connection import Qh3Configuration, Qh3Connection
 from smbquic.transport.quic.qh3.core_access import DirectAccess
-from smbquic.transport.quic.qh3.path_mtu import PathWatch, first_size, probe_timeout
+from smbquic.transport.quic.qh3.path_mtu import PathMtuMonitor, first_size, probe_timeout
 from smbquic.transport.quic.qh3.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.qh3.segments import ACKNOWLEDGE
 from smbquic.transport.quic.qh3.send_queue import SendMemory
@@ -73,7 +73,7 @@ class Qh3Engine:
         acceptance: Acceptance | None = None,
     ) -> None:
         self.security: Security | None = None
-        self.ending: Ending | None = None
+        self.close_reason: CloseReason | None = None
         self.finished = False
         self.resized: tuple[int, int] | None = None
         self._ids = ids
@@ -88,7 +88,7 @@ class Qh3Engine:
         self._validation_due = False
         self._authenticated = 0
         self._now = 0.0
-        self._heard_at = 0.0
+        self._received_at = 0.0
         self._closed_until: float | None = None
         # More than the largest message, of which all has to be here before any of it goes.
         self.capacity = configuration.max_data * 3 // 4
@@ -105,9 +105,9 @@ class Qh3Engine:
         self._sender = Sender(
             self._quic, memory, is_open=self._is_client, on_failure=self._cannot_build
         )
-        self._watch = PathWatch(self._quic, sizes, size, self._size_settled)
+        self._watch = PathMtuMonitor(self._quic, sizes, size, self._size_changed)
 
-    def _size_settled(self, before: int, now: int) -> None:
+    def _size_changed(self, before: int, now: int) -> None:
         self.resized = (before, now)
 
     @property
@@ -208,7 +208,7 @@ class Qh3Engine:
         if self._paths.current is None:
             self._begin(path)
         self._estimate.arrived(len(datagram), 1)
-        self._now = self._heard_at = now
+        self._now = self._received_at = now
         try:
             has_events = self._sender.access.receive(datagram, self._core_address, now)
         except Exception:
@@ -221,7 +221,7 @@ class Qh3Engine:
         if self._paths.current is None:
             self._begin(path)
         self._estimate.arrived(len(segments), -(-len(segments) // size))
-        self._now = self._heard_at = now
+        self._now = self._received_at = now
         try:
             access = self._sender.access
             has_events = access.receive_segments(segments, size, self._core_address, now)
@@ -285,12 +285,12 @@ class Qh3Engine:
 
     def write(self, *buffers: Buffer) -> None:
         """See `Engine`."""
-        if self.ending is None:
+        if self.close_reason is None:
             self._sender.write(buffers, self._now)
 
     def ping(self) -> None:
         """See `Engine`."""
-        if self.ending is None and self._quic._core is not None:
+        if self.close_reason is None and self._quic._core is not None:
             self._quic.send_ping(KEEP_ALIVE)
 
     def datagrams(self, now: float) -> list[Batch]:
@@ -303,11 +303,11 @@ class Qh3Engine:
         core = metered.core
         self._sender.datagram_size = self._watch.size
         datagrams = self._sender.datagrams(core, now)
-        if datagrams and self.ending is not None and self._closed_until is None:
+        if datagrams and self.close_reason is not None and self._closed_until is None:
             # The core counts from when it was last spoken to, and so forgets everything at once.
             self._closed_until = now + CLOSED_FOR * probe_timeout(core)
         if self._validation_due or (
-            self.ending is None
+            self.close_reason is None
             and self._watch.suspects(core, now, established=self.security is not None)
         ):
             # It goes alone: whatever else could be sent has been taken already.
@@ -353,15 +353,15 @@ class Qh3Engine:
             self._terminate()
         self._guarded(self._quic.handle_timer, now)
         if self._is_client and self._quic._core is not None:
-            self._watch.notice_growth(now)
+            self._watch.check_growth(now)
 
     # What has become of the connection.
 
     def close(self, code: int, reason: str, *, application: bool = True) -> None:
         """See `Engine`."""
-        if self.ending is None:
+        if self.close_reason is None:
             self._quic.close(code, None if application else 0, reason)
-            self._end(Ending(code, reason, application, ours=True, cause=self._cause))
+            self._end(CloseReason(code, reason, application, ours=True, cause=self._cause))
 
     def abandon(self) -> None:
         """See `Engine`."""
@@ -381,7 +381,7 @@ class Qh3Engine:
     def _take_events(self) -> None:
         core: Any = self._quic._core
         if core is not None and core.pieces:
-            self._sender.is_open, self.finished = self.ending is None, core.finished
+            self._sender.is_open, self.finished = self.close_reason is None, core.finished
         while (event := self._quic.next_event()) is not None:
             match event:
                 case events.HandshakeCompleted():
@@ -390,7 +390,7 @@ class Qh3Engine:
                     if uid == VALIDATE_PATH:
                         self._paths.acknowledged()
                     else:
-                        self._watch.acknowledged(uid, self._heard_at)
+                        self._watch.acknowledged(uid, self._received_at)
                 case events.ConnectionIdIssued():
                     self._ids.issued(event.connection_id)
                 case events.ConnectionIdRetired():
@@ -402,12 +402,12 @@ class Qh3Engine:
                 case _:
                     pass
         if self.security is None:
-            self._notice_handshake()
-        if self.ending is None:
-            self._notice_ending()
+            self._check_handshake()
+        if self.close_reason is None:
+            self._check_closed()
 
-    def _notice_handshake(self) -> None:
-        if self._handshake is None or self.ending is not None or not self._is_confirmed():
+    def _check_handshake(self) -> None:
+        if self._handshake is None or self.close_reason is not None or not self._is_confirmed():
             return
         cipher = self._quic.get_cipher()
         self.security = Security(
@@ -431,26 +431,26 @@ class Qh3Engine:
     def _cause(self) -> HandshakeError | None:
         return self._tls.refusal if self._quic.tls is not None else None
 
-    def _notice_ending(self) -> None:
+    def _check_closed(self) -> None:
         core: Any = self._quic._core
         event = self._quic._close_event
-        if core is not None and core.ending is not None:
-            self._end(core.ending)
+        if core is not None and core.close_reason is not None:
+            self._end(core.close_reason)
         elif event is not None:
             # TLS or the clock has the last word, or the peer has lost its state.
             idle = event.reason_phrase == "Idle timeout"
             reset = self.terminated and not idle and not event.error_code
             self._end(
-                Ending(
+                CloseReason(
                     code=int(event.error_code),
-                    reason=STATELESS_RESET if reset else event.reason_phrase,
+                    phrase=STATELESS_RESET if reset else event.reason_phrase,
                     ours=not reset,
                     idle=idle,
                     cause=self._cause,
                 )
             )
 
-    def _end(self, ending: Ending) -> None:
-        if self.ending is None:
-            self.ending = ending
+    def _end(self, close_reason: CloseReason) -> None:
+        if self.close_reason is None:
+            self.close_reason = close_reason
             self._sender.is_open = False

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.mtu import OnSettled
+from smbquic.transport.quic.mtu import OnSizeChanged
 from smbquic.transport.quic.options import INTERNET_DATAGRAM
 from smbquic.transport.quic.qh3.connection import INITIAL_RTT, MAX_ACK_DELAY, Qh3Connection
 
@@ -58,21 +58,21 @@ class _Trial:
     lost: int
 
 
-class PathWatch:
-    """Watches over the datagrams of one connection; `size` is theirs, in bytes.
+class PathMtuMonitor:
+    """Finds out whether the path carries the datagrams of one connection; `size` is their size.
 
-    `on_settled` hears what size was used before and is now. `trial` is the number of the PING of
-    the latest trial.
+    `on_size_changed` is called with the former size and the new one. `trial` is the number of the
+    PING of the latest trial.
     """
 
     def __init__(
-        self, quic: Qh3Connection, sizes: DatagramSizes, size: int, on_settled: OnSettled
+        self, quic: Qh3Connection, sizes: DatagramSizes, size: int, on_size_changed: OnSizeChanged
     ) -> None:
         self.size = size
         self.trial = BEFORE_TRIALS
         self._quic = quic
         self._sizes = sizes
-        self._on_settled = on_settled
+        self._on_settled = on_size_changed
         self._reported_size = size
         self._grown_at = 0.0
         self._trial: _Trial | None = None
@@ -86,7 +86,7 @@ class PathWatch:
         """The handshake is over; whatever size it ended with counts as the first."""
         self.size = self._reported_size = self._core.active_path[5]
 
-    def notice_growth(self, now: float) -> None:
+    def check_growth(self, now: float) -> None:
         """A core goes from one size to the next, and does not say when it is done."""
         size = self._core.active_path[5]
         if size != self.size:
@@ -123,12 +123,12 @@ class PathWatch:
         self._trial = _Trial(self.trial, timeouts, large, core.loss_total)
         return True
 
-    def acknowledged(self, uid: int, heard_at: float) -> None:
+    def acknowledged(self, uid: int, received_at: float) -> None:
         """A PING has arrived, as was heard at that time."""
         if self._trial is not None and self._trial.uid == uid:
-            self._judge(self._trial, heard_at)
+            self._judge(self._trial, received_at)
 
-    def _judge(self, trial: _Trial, heard_at: float) -> None:
+    def _judge(self, trial: _Trial, received_at: float) -> None:
         """The small datagram arrived; did any of the large ones before it?
 
         If not, it may have been the first one after an outage. So it takes a second trial, of
@@ -140,11 +140,11 @@ class PathWatch:
         unheard_of = sum(number in waiting for number in trial.large)
         if unheard_of + core.loss_total - trial.lost < len(trial.large):
             return
-        if heard_at <= self._second_trial_until:
+        if received_at <= self._second_trial_until:
             self._second_trial_until = 0.0
             self._shrink()
         else:
-            self._second_trial_until = heard_at + SECOND_TRIAL * probe_timeout(core)
+            self._second_trial_until = received_at + SECOND_TRIAL * probe_timeout(core)
 
     def _shrink(self) -> None:
         """From jumbo frames to an Ethernet's, from there to what every path carries."""

@@ -5,9 +5,9 @@ from functools import partial
 from smbquic.options.quic import GROUPS
 from smbquic.transport.quic.engine import Verify
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, MakeEngine
+from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine
 from smbquic.transport.quic.tickets import Resumption
-from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 from smbquic.transport.quic.tls_context import HandshakeSettings
 
 
@@ -26,7 +26,7 @@ def _client(
     return partial(Qh3Engine, configuration, settings, None)
 
 
-def _server(identity: ServerTls | ServerNames, options: QuicOptions) -> MakeEngine:
+def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> MakeEngine:
     from smbquic.transport.quic.qh3.configuration import server_configuration
     from smbquic.transport.quic.qh3.engine import Qh3Engine
     from smbquic.transport.quic.qh3.send_queue import SendMemory
@@ -38,7 +38,7 @@ def _server(identity: ServerTls | ServerNames, options: QuicOptions) -> MakeEngi
 
 QH3 = EnginePlugin(
     "qh3",
-    Capabilities(
+    EngineCapabilities(
         # The library's own: it lets nobody choose another one.
         congestion=frozenset({"cubic"}),
         groups=frozenset(GROUPS),

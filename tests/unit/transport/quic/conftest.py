@@ -14,7 +14,7 @@ from smbquic.transport.quic.registry import client_engine, server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 from smbquic.transport.quic.udp import Path
 from tests.engines import INSTALLED
-from tests.unit.transport.quic.bench import Bench
+from tests.unit.transport.quic.harness import TransportHarness
 
 CLIENT = (("192.0.2.1", 50000), b"")
 SERVER = (("192.0.2.2", 443), b"")
@@ -176,8 +176,8 @@ def simulate(pki: PkiDirectory) -> Callable[..., Simulation]:
 
 
 @pytest.fixture
-async def bench() -> Bench:
+async def harness() -> TransportHarness:
     """A transport whose handshake is complete, on an engine that the test plays."""
-    made = Bench()
+    made = TransportHarness()
     made.establish()
     return made

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from smbquic.transport.quic.bbr import MIN_DATAGRAMS, Bbr, State
+from smbquic.transport.quic.bbr import MIN_DATAGRAMS, Bbr, BbrState
 
 DATAGRAM = 1200
 
@@ -55,7 +55,7 @@ class Sender:
         self.demand = float("inf")
         self.delivered = 0
         self.round_trips: list[tuple[float, float]] = []
-        self.states: list[State] = []
+        self.states: list[BbrState] = []
         self._now = 0.0
         self._numbers = itertools.count()
         self._events: list[tuple[float, int, Packet | None]] = [(0.0, -1, None)]
@@ -150,9 +150,9 @@ def test_estimates_the_path() -> None:
 def test_goes_through_its_states() -> None:
     one = sender(rate=20 * MEGABIT, rtt=0.05)
     one.run(13.0)
-    assert one.states[:3] == [State.STARTUP, State.DRAIN, State.PROBE_BANDWIDTH]
-    assert State.PROBE_RTT in one.states
-    assert one.states[-1] is State.PROBE_BANDWIDTH
+    assert one.states[:3] == [BbrState.STARTUP, BbrState.DRAIN, BbrState.PROBE_BANDWIDTH]
+    assert BbrState.PROBE_RTT in one.states
+    assert one.states[-1] is BbrState.PROBE_BANDWIDTH
 
 
 def test_builds_no_standing_queue() -> None:
@@ -198,7 +198,7 @@ def test_a_slow_application_from_the_start_does_not_end_the_search() -> None:
     one = sender(rate=40 * MEGABIT, rtt=0.05)
     one.demand = 1 * MEGABIT
     one.run(3.0)
-    assert one.control.state is State.STARTUP
+    assert one.control.state is BbrState.STARTUP
     one.demand = float("inf")
     one.run(1.0)
     assert one.run(3.0) > 0.85 * 40 * MEGABIT

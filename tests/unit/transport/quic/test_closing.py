@@ -4,23 +4,23 @@ import pytest
 
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.quic import closing
-from smbquic.transport.quic.engine import Ending
-from tests.unit.transport.quic.bench import Bench
+from smbquic.transport.quic.engine import CloseReason
+from tests.unit.transport.quic.harness import TransportHarness
 
 
-async def test_connection_close_is_repeated_but_not_forever(bench: Bench) -> None:
-    bench.transport.close("done")
-    await bench.transport.wait_closed()
-    sent = len(bench.endpoint.sent)
+async def test_connection_close_is_repeated_but_not_forever(harness: TransportHarness) -> None:
+    harness.transport.close("done")
+    await harness.transport.wait_closed()
+    sent = len(harness.endpoint.sent)
     for _ in range(closing.MAX_CLOSE_REPEATS + 10):
-        bench.feed(b"still talking")
+        harness.feed(b"still talking")
 
-    assert len(bench.endpoint.sent) == sent + closing.MAX_CLOSE_REPEATS
-    assert bench.endpoint.sent[-1] == b"bye 0 done"
+    assert len(harness.endpoint.sent) == sent + closing.MAX_CLOSE_REPEATS
+    assert harness.endpoint.sent[-1] == b"bye 0 done"
 
 
-async def test_an_error_code_is_told_where_there_is_no_reason(bench: Bench) -> None:
-    bench.engine.ending = Ending(7, "")
-    bench.transport.batch_received(1.0)
+async def test_an_error_code_is_told_where_there_is_no_reason(harness: TransportHarness) -> None:
+    harness.engine.close_reason = CloseReason(7, "")
+    harness.transport.batch_received(1.0)
     with pytest.raises(ConnectionClosed, match="closed the connection: error 7"):
-        await bench.transport.receive()
+        await harness.transport.receive()

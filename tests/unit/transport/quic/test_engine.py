@@ -15,7 +15,7 @@ from smbquic.errors import EngineError, HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport.base import ClientHello
-from smbquic.transport.quic.engine import CRYPTO_ERROR, Acceptance, DatagramSizes, Ending
+from smbquic.transport.quic.engine import CRYPTO_ERROR, Acceptance, CloseReason, DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
@@ -121,9 +121,9 @@ def test_a_server_insists_on_its_choice(
     simulation.server_options = replace(
         QuicOptions(**allowed), engine=simulation.server_options.engine
     )
-    simulation.run(lambda: simulation.client.ending)
+    simulation.run(lambda: simulation.client.close_reason)
 
-    assert simulation.client.ending.code == CRYPTO_ERROR + 40
+    assert simulation.client.close_reason.code == CRYPTO_ERROR + 40
     assert simulation.client.security is None
 
 
@@ -283,7 +283,7 @@ def test_the_peers_end_of_the_stream_is_noticed(simulate: Simulate, engines: str
     simulation.run(lambda: simulation.server.finished)
 
     assert simulation.received["server"] == b"that is all"
-    assert simulation.server.ending is None
+    assert simulation.server.close_reason is None
 
 
 @pytest.mark.parametrize("closer", ["client", "server"])
@@ -296,11 +296,11 @@ def test_a_close_is_told_with_its_reason(simulate: Simulate, engines: str, close
         one, other = other, one
     one.close(7, "enough")
     one.close(8, "and once more")
-    assert simulation.run(lambda: other.ending) is None
-    ours, theirs = one.ending, other.ending
+    assert simulation.run(lambda: other.close_reason) is None
+    ours, theirs = one.close_reason, other.close_reason
 
-    assert (ours.code, ours.reason, ours.ours, ours.application) == (7, "enough", True, True)
-    assert (theirs.code, theirs.reason, theirs.ours) == (7, "enough", False)
+    assert (ours.code, ours.phrase, ours.ours, ours.application) == (7, "enough", True, True)
+    assert (theirs.code, theirs.phrase, theirs.ours) == (7, "enough", False)
     assert theirs.application
     assert not one.terminated
     simulation.run(lambda: one.terminated and other.terminated)
@@ -314,7 +314,7 @@ def test_nothing_troubles_an_engine_that_has_ended(simulate: Simulate, engines: 
     simulation.client.close(0, "")
     simulation.client.write(b"too late")
     simulation.client.ping()
-    simulation.run(lambda: simulation.server.ending)
+    simulation.run(lambda: simulation.server.close_reason)
     simulation.server.write(b"too late")
     simulation.server.ping()
     simulation.server.close(0, "")
@@ -330,9 +330,9 @@ def test_the_end_is_told_over_what_nobody_fetched(simulate: Simulate, engines: s
     simulation.client.write(bytes(1 << 18))
     simulation.advance(2)
     simulation.client.close(0, "enough")
-    simulation.run(lambda: simulation.server.ending)
+    simulation.run(lambda: simulation.server.close_reason)
 
-    assert simulation.server.ending.reason == "enough"
+    assert simulation.server.close_reason.phrase == "enough"
     assert 1 << 15 < len(simulation.received["server"]) <= 1 << 17
 
 
@@ -340,12 +340,12 @@ def test_silence_is_the_end(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines, options=QuicOptions(idle_timeout=5))
     simulation.establish()
     simulation.loss = 1
-    simulation.run(lambda: simulation.client.ending and simulation.server.ending)
+    simulation.run(lambda: simulation.client.close_reason and simulation.server.close_reason)
 
-    assert simulation.client.ending.idle
-    assert simulation.client.ending.ours
+    assert simulation.client.close_reason.idle
+    assert simulation.client.close_reason.ours
     assert simulation.client.terminated
-    assert simulation.server.ending.idle
+    assert simulation.server.close_reason.idle
 
 
 def test_pings_keep_it_up(simulate: Simulate, engines: str) -> None:
@@ -355,8 +355,8 @@ def test_pings_keep_it_up(simulate: Simulate, engines: str) -> None:
         simulation.client.ping()
         simulation.advance(2)
 
-    assert simulation.client.ending is None
-    assert simulation.server.ending is None
+    assert simulation.client.close_reason is None
+    assert simulation.server.close_reason is None
 
 
 def test_a_ping_is_not_held_back_by_what_is_lost(simulate: Simulate, engines: str) -> None:
@@ -390,7 +390,7 @@ def test_keys_are_renewed_before_they_wear_out(
 
     assert {phase for phase, _ in phases} == {phase for _, phase in phases} == {0, 1}
     assert simulation.received["client"] == bytes(range(250)) * 2000
-    assert simulation.client.ending is simulation.server.ending is None
+    assert simulation.client.close_reason is simulation.server.close_reason is None
 
 
 # Where the client is.
@@ -412,7 +412,7 @@ def test_a_client_may_change_its_address(simulate: Simulate, engines: str) -> No
     simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
 
     assert simulation.destinations[-1] == simulation.client_path
-    assert simulation.client.ending is simulation.server.ending is None
+    assert simulation.client.close_reason is simulation.server.close_reason is None
 
 
 def test_an_address_that_is_not_proven_gets_little(simulate: Simulate, engines: str) -> None:
@@ -446,13 +446,13 @@ def test_a_verdict_reaches_the_other_side(
 ) -> None:
     files = bad_pki.server(Fault.EXPIRED)
     simulation = simulate(engines=engines, identity=ServerTls(files.certificate, files.key))
-    simulation.run(lambda: simulation.server and simulation.server.ending)
+    simulation.run(lambda: simulation.server and simulation.server.close_reason)
 
     assert simulation.client.security is None
-    assert simulation.client.ending.ours
-    assert simulation.client.ending.code == 0x100 + 45
-    assert simulation.server.ending.code == 0x100 + 45
-    assert not simulation.server.ending.ours
+    assert simulation.client.close_reason.ours
+    assert simulation.client.close_reason.code == 0x100 + 45
+    assert simulation.server.close_reason.code == 0x100 + 45
+    assert not simulation.server.close_reason.ours
     assert simulation.server.security is None
     assert simulation.server.client_hello == ClientHello("localhost")
 
@@ -504,11 +504,11 @@ def test_reasons_have_alerts(
         identity=ServerTls(pki.server.certificate, pki.server.key, verify=judge),
         trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
     )
-    simulation.run(lambda: simulation.client.ending)
+    simulation.run(lambda: simulation.client.close_reason)
 
-    assert simulation.client.ending.code == 0x100 + alert
-    assert isinstance(simulation.server.ending.cause, HandshakeError)
-    assert simulation.server.ending.cause.reason == reason
+    assert simulation.client.close_reason.code == 0x100 + alert
+    assert isinstance(simulation.server.close_reason.cause, HandshakeError)
+    assert simulation.server.close_reason.cause.reason == reason
     client_hello = simulation.server.client_hello
     assert client_hello.server_name == "localhost"
     assert len(client_hello.certificates) == 2
@@ -523,11 +523,11 @@ def test_a_client_has_a_verdict_of_its_own(
         raise HandshakeError("no", reason)
 
     simulation = simulate(engines=engines, trust=ClientTls(verify=judge))
-    simulation.run(lambda: simulation.server and simulation.server.ending)
+    simulation.run(lambda: simulation.server and simulation.server.close_reason)
 
-    assert simulation.server.ending.code == 0x100 + alert
-    assert isinstance(simulation.client.ending.cause, HandshakeError)
-    assert simulation.client.ending.cause.reason == reason
+    assert simulation.server.close_reason.code == 0x100 + alert
+    assert isinstance(simulation.client.close_reason.cause, HandshakeError)
+    assert simulation.client.close_reason.cause.reason == reason
 
 
 @pytest.mark.engine("qh3")
@@ -536,7 +536,7 @@ def test_after_a_refusal_qh3_takes_nothing_more(simulate: Simulate) -> None:
         raise HandshakeError("no", "weak-key")
 
     simulation = simulate(engines="qh3", trust=ClientTls(verify=judge))
-    simulation.run(lambda: simulation.client.ending)
+    simulation.run(lambda: simulation.client.close_reason)
     # The core hands on what else has arrived, a Finished message say; to read this one would fail.
     simulation.client._tls.handle_message(b"\x14\0\0\x20" + bytes(32), {})
 
@@ -551,10 +551,10 @@ def test_a_verdict_arrives_however_long_it_is(
         raise HandshakeError("x" * length, "weak-key")
 
     simulation = simulate(engines=engines, trust=ClientTls(verify=judge))
-    simulation.run(lambda: simulation.server and simulation.server.ending)
+    simulation.run(lambda: simulation.server and simulation.server.close_reason)
 
-    assert simulation.server.ending.code == 0x12A
-    assert simulation.server.ending.reason == "x" * min(length, 300)
+    assert simulation.server.close_reason.code == 0x12A
+    assert simulation.server.close_reason.phrase == "x" * min(length, 300)
 
 
 @pytest.mark.parametrize("engines", CERTIFYING)
@@ -571,10 +571,10 @@ def test_so_does_a_verdict_on_a_client(
         identity=ServerTls(pki.server.certificate, pki.server.key, verify=judge),
         trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
     )
-    simulation.run(lambda: simulation.client.ending)
+    simulation.run(lambda: simulation.client.close_reason)
 
-    assert simulation.client.ending.code == 0x12A
-    assert simulation.client.ending.reason == "x" * min(length, 300)
+    assert simulation.client.close_reason.code == 0x12A
+    assert simulation.client.close_reason.phrase == "x" * min(length, 300)
 
 
 # Whatever arrives.
@@ -635,7 +635,7 @@ def test_a_connection_survives_any_change_of_a_datagram(
         else:
             simulation.server.receive(bytes(bad), PATH, simulation.now)
 
-    assert simulation.server.ending is None
+    assert simulation.server.close_reason is None
     simulation.run(lambda: len(simulation.received["server"]) == 3000)
 
 
@@ -656,7 +656,7 @@ def test_an_engine_that_fails_ends_its_connection_only(
     with caplog.at_level(logging.ERROR):
         simulation.server.receive(b"\xff", PATH, simulation.now)
 
-    assert simulation.server.ending.code == 1
+    assert simulation.server.close_reason.code == 1
     assert "a bug in the library" in caplog.text
 
 
@@ -686,15 +686,19 @@ def test_a_datagram_that_cannot_be_built_ends_the_connection_of_qh3(
     metered = simulation.server._quic._core
     metered.core = FailingCore(metered.core)
     with caplog.at_level(logging.INFO):
-        simulation.run(lambda: simulation.client.ending)
+        simulation.run(lambda: simulation.client.close_reason)
 
     assert metered.core.failures == 1
     assert [record.getMessage() for record in caplog.records] == [
         "the QUIC engine cannot build a datagram: no key for this packet"
     ]
     for name in ("server", "client"):
-        ending = simulation.engine(name).ending
-        assert (ending.code, ending.application, ending.ours) == (1, False, name == "server")
+        close_reason = simulation.engine(name).close_reason
+        assert (close_reason.code, close_reason.application, close_reason.ours) == (
+            1,
+            False,
+            name == "server",
+        )
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -711,7 +715,7 @@ def test_abandoning_is_immediate(
 
     assert untouched.datagrams(1.0) == []
     for engine in (simulation.client, untouched):
-        assert engine.ending in (None, Ending(1, "", application=False, ours=True))
+        assert engine.close_reason in (None, CloseReason(1, "", application=False, ours=True))
 
 
 def test_nothing_is_logged_about_a_connection_that_lives_and_ends(
@@ -771,7 +775,7 @@ def test_an_interface_may_promise_too_much(simulate: Simulate, engines: str, mtu
 
     assert simulation.client.datagram_size <= mtu
     assert simulation.server.datagram_size <= mtu
-    assert simulation.client.ending is simulation.server.ending is None
+    assert simulation.client.close_reason is simulation.server.close_reason is None
 
 
 @pytest.mark.parametrize("sender", ["client", "server"])
@@ -802,7 +806,7 @@ def test_a_path_may_shrink_under_a_transfer(
     former, size = engine.resized
     assert (former, size) == (before, engine.datagram_size) or former == sizes.ethernet
     assert 1200 <= size <= after
-    assert simulation.client.ending is simulation.server.ending is None
+    assert simulation.client.close_reason is simulation.server.close_reason is None
 
 
 def test_an_outage_is_no_narrow_path(simulate: Simulate, engines: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.mtu import MAX_PROBES, RAISE_INTERVAL, PathMtu
+from smbquic.transport.quic.mtu import MAX_PROBES, RAISE_INTERVAL, PathMtuSearch
 
 JUMBO = DatagramSizes(1200, 8972)
 
@@ -18,7 +18,7 @@ class Path:
         self.now = 100.0
         self.tried: list[int] = []
         self.settled: list[tuple[int, int]] = []
-        self.mtu = PathMtu(sizes, lambda before, now: self.settled.append((before, now)))
+        self.mtu = PathMtuSearch(sizes, lambda before, now: self.settled.append((before, now)))
 
     def search(self) -> list[int]:
         """Run a search to its end; the sizes that were tried."""

@@ -10,14 +10,14 @@ from smbquic.errors import EngineError
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic import plugin, registry
-from smbquic.transport.quic.engine import Choice
+from smbquic.transport.quic.engine import EngineChoice
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.plugin import Capabilities, EnginePlugin, Requirements
+from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, Requirements
 from smbquic.transport.quic.registry import choose, client_engine, server_engine, server_engines
-from smbquic.transport.quic.tls import ClientTls, ServerNames, ServerTls
+from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 
-def chosen(options: QuicOptions, **more: Any) -> Choice:
+def chosen(options: QuicOptions, **more: Any) -> EngineChoice:
     needed = Requirements(congestion=options.congestion, groups=tuple(options.tls_groups), **more)
     return choose(options, needed)[0]
 
@@ -70,9 +70,9 @@ def test_a_server_with_groups_of_its_own_has_to_find_them(
 def test_what_is_preferred_is_not_needed(installed: set[str]) -> None:
     options = QuicOptions(tls_groups=("P-256",))
     reason = "qh3 takes no key share but a client's first"
-    assert chosen(options, any_group=True) == Choice("aioquic", reason)
+    assert chosen(options, any_group=True) == EngineChoice("aioquic", reason)
     installed.remove("aioquic")
-    assert chosen(options, any_group=True) == Choice("qh3", "the fastest")
+    assert chosen(options, any_group=True) == EngineChoice("qh3", "the fastest")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_any_other_engine_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(*arguments: object) -> Any:
         return arguments
 
-    capabilities = Capabilities(
+    capabilities = EngineCapabilities(
         congestion=frozenset({"bbr"}),
         groups=frozenset({"X25519"}),
         client_certificates=False,
@@ -163,8 +163,8 @@ def test_any_other_engine_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "find_spec", lambda name: name)
     monkeypatch.setattr(registry, "ENGINES", (third, *registry.ENGINES))
 
-    assert chosen(QuicOptions(congestion="bbr")) == Choice("json", "the fastest")
-    assert chosen(QuicOptions()) == Choice("qh3", "json has no congestion control cubic")
+    assert chosen(QuicOptions(congestion="bbr")) == EngineChoice("json", "the fastest")
+    assert chosen(QuicOptions()) == EngineChoice("qh3", "json has no congestion control cubic")
     certificates = chosen(QuicOptions(), client_certificates=True)
     assert certificates.engine == "aioquic"
     assert certificates.reason == (
@@ -184,9 +184,9 @@ def test_each_is_named(engine: EngineName, pki: PkiDirectory) -> None:
 @pytest.mark.engine("aioquic", "qh3")
 def test_an_only_certificate_needs_no_choice(pki: PkiDirectory) -> None:
     identity = ServerTls(pki.server.certificate, pki.server.key)
-    assert server_engine(ServerNames({}, identity), QuicOptions())[0].engine == "qh3"
-    named = ServerNames({"fs.example": identity})
-    assert server_engine(named, QuicOptions())[0] == Choice(
+    assert server_engine(CertificatesByName({}, identity), QuicOptions())[0].engine == "qh3"
+    named = CertificatesByName({"fs.example": identity})
+    assert server_engine(named, QuicOptions())[0] == EngineChoice(
         "aioquic", "qh3 has no certificates by name"
     )
 

@@ -15,7 +15,7 @@ V1 = b"\0\0\0\1"
 V2 = bytes.fromhex("6b3343cf")
 
 
-class Owner:
+class FakeDestination:
     """A connection that remembers what it got."""
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class Owner:
     def datagram_received(self, datagram: bytes, path: Any, now: float) -> None:
         self.got.append((datagram, path, now))
 
-    def segments_received(self, run: bytes, size: int, path: Any, now: float) -> None:
-        self.got.append((run, size, path, now))
+    def segments_received(self, segments: bytes, size: int, path: Any, now: float) -> None:
+        self.got.append((segments, size, path, now))
 
     def batch_received(self, now: float) -> None:
         self.batches += 1
@@ -42,7 +42,7 @@ class Server:
     def __init__(self, *, welcoming: bool = True) -> None:
         self.asked: list[bytes] = []
         self.replies: list[bytes] = []
-        self.newcomer = Owner() if welcoming else None
+        self.newcomer = FakeDestination() if welcoming else None
         self.router = Router(self.accept, lambda datagram, path: self.replies.append(datagram))
 
     def accept(self, datagram: bytes, connection_id: bytes, path: Any, now: float) -> Any:
@@ -62,12 +62,12 @@ def long_header(
 
 
 def test_short_headers_go_by_their_first_eight_bytes() -> None:
-    server, owner = Server(), Owner()
-    server.router.add(ID, owner)
+    server, destination = Server(), FakeDestination()
+    server.router.add(ID, destination)
     server.feed(b"\x40" + ID + b"payload")
     server.router.datagram_received(b"\x40" + ID, OTHER_PATH, 2.0)
 
-    assert owner.got == [
+    assert destination.got == [
         (b"\x40" + ID + b"payload", PATH, 1.0),
         (b"\x40" + ID, OTHER_PATH, 2.0),
     ]
@@ -75,15 +75,15 @@ def test_short_headers_go_by_their_first_eight_bytes() -> None:
 
 
 def test_long_headers_go_by_the_id_they_name() -> None:
-    server, owner = Server(), Owner()
-    server.router.add(b"longer than eight", owner)
+    server, destination = Server(), FakeDestination()
+    server.router.add(b"longer than eight", destination)
     server.feed(long_header(0xE0, destination=b"longer than eight", size=50))
 
-    assert len(owner.got) == 1
+    assert len(destination.got) == 1
 
 
-def test_an_owner_answers_once_for_many_datagrams() -> None:
-    server, one, two = Server(), Owner(), Owner()
+def test_a_destination_answers_once_for_many_datagrams() -> None:
+    server, one, two = Server(), FakeDestination(), FakeDestination()
     server.router.add(ID, one)
     server.router.add(ID[::-1], two)
     for _ in range(3):
@@ -95,13 +95,13 @@ def test_an_owner_answers_once_for_many_datagrams() -> None:
 
 
 def test_a_removed_id_is_nobodys() -> None:
-    server, owner = Server(), Owner()
-    server.router.add(ID, owner)
+    server, destination = Server(), FakeDestination()
+    server.router.add(ID, destination)
     server.router.remove(ID)
     server.router.remove(ID)
     server.feed(b"\x40" + ID)
 
-    assert owner.got == []
+    assert destination.got == []
 
 
 @pytest.mark.parametrize(("first", "version"), [(0xC0, V1), (0xD0, V2)])
@@ -169,25 +169,25 @@ def test_no_datagram_troubles_a_router(data: bytes) -> None:
 
 @given(st.binary(max_size=1400))
 def test_a_client_hears_its_own_only(data: bytes) -> None:
-    router, owner = Router(), Owner()
-    router.add(ID, owner)
+    router, destination = Router(), FakeDestination()
+    router.add(ID, destination)
     router.datagram_received(data, PATH, 1.0)
     router.datagram_received(data.ljust(1200, b"\0"), PATH, 1.0)
     mine = data[1:9] == ID or data[5:14] == b"\x08" + ID
 
-    assert bool(owner.got) is mine
+    assert bool(destination.got) is mine
 
 
 def test_errors_are_for_clients_only() -> None:
     error = OSError("refused")
-    client, owner, server = Router(), Owner(), Server()
-    client.add(ID, owner)
-    client.add(ID[::-1], owner)
+    client, destination, server = Router(), FakeDestination(), Server()
+    client.add(ID, destination)
+    client.add(ID[::-1], destination)
     client.error_received(error)
-    server.router.add(ID, owner)
+    server.router.add(ID, destination)
     server.router.error_received(error)
 
-    assert owner.errors == [error]
+    assert destination.errors == [error]
 
 
 def short_header(connection_id: bytes, content: bytes) -> bytes:
@@ -195,34 +195,34 @@ def short_header(connection_id: bytes, content: bytes) -> bytes:
 
 
 def test_a_run_for_one_connection_stays_whole() -> None:
-    router, owner = Router(), Owner()
-    router.add(ID, owner)
-    run = short_header(ID, b"1111") + short_header(ID, b"2222") + short_header(ID, b"3")
-    router.segments_received(run, 13, PATH, 1.0)
-    assert owner.got == [(run, 13, PATH, 1.0)]
+    router, destination = Router(), FakeDestination()
+    router.add(ID, destination)
+    segments = short_header(ID, b"1111") + short_header(ID, b"2222") + short_header(ID, b"3")
+    router.segments_received(segments, 13, PATH, 1.0)
+    assert destination.got == [(segments, 13, PATH, 1.0)]
     router.batch_received(1.0)
-    assert owner.batches == 1
+    assert destination.batches == 1
 
 
 def test_a_run_for_several_connections_is_taken_apart() -> None:
-    router, owner, other = Router(), Owner(), Owner()
-    router.add(ID, owner)
+    router, destination, other = Router(), FakeDestination(), FakeDestination()
+    router.add(ID, destination)
     router.add(ID[::-1], other)
     first, second = short_header(ID, b"1111"), short_header(ID[::-1], b"2222")
     router.segments_received(first + second, 13, PATH, 1.0)
-    assert owner.got == [(first, PATH, 1.0)]
+    assert destination.got == [(first, PATH, 1.0)]
     assert other.got == [(second, PATH, 1.0)]
 
 
 @given(st.binary(max_size=200), st.integers(1, 50))
-def test_any_run_is_taken(run: bytes, size: int) -> None:
-    Server().router.segments_received(run, size, PATH, 1.0)
+def test_any_run_is_taken(segments: bytes, size: int) -> None:
+    Server().router.segments_received(segments, size, PATH, 1.0)
 
 
 def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
     strays: list[Any] = []
     router = Router(on_unmatched=lambda *stray: strays.append(stray))
-    router.add(ID, Owner())
+    router.add(ID, FakeDestination())
     other = b"\x40" + bytes(8) + b"unknown"
     router.datagram_received(b"\x40" + ID + b"known", PATH, 1.0)
     router.datagram_received(long_header(), PATH, 1.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.errors import ConnectError, HandshakeError
-from smbquic.transport.quic.engine import Ending
+from smbquic.transport.quic.engine import CloseReason
 from smbquic.transport.quic.tls import (
     ClientTls,
     ServerTls,
@@ -42,7 +42,7 @@ PEER = "quic://192.0.2.1:443"
     ],
 )
 def test_alerts_of_the_peer(code: int, reason: str, words: str) -> None:
-    error = handshake_failure(Ending(0x100 + code, "said the peer"), PEER)
+    error = handshake_failure(CloseReason(0x100 + code, "said the peer"), PEER)
 
     assert isinstance(error, HandshakeError)
     assert error.reason == reason
@@ -53,7 +53,7 @@ def test_alerts_of_the_peer(code: int, reason: str, words: str) -> None:
 
 
 def test_other_refusals_of_the_peer() -> None:
-    error = handshake_failure(Ending(2, ""), PEER)
+    error = handshake_failure(CloseReason(2, ""), PEER)
 
     assert isinstance(error, HandshakeError)
     assert error.reason == "refused"
@@ -77,7 +77,7 @@ def test_other_refusals_of_the_peer() -> None:
     ],
 )
 def test_the_engines_own_verdict(phrase: str, reason: str) -> None:
-    error = handshake_failure(Ending(0x12A, phrase, ours=True), PEER)
+    error = handshake_failure(CloseReason(0x12A, phrase, ours=True), PEER)
 
     assert isinstance(error, HandshakeError)
     assert error.reason == reason
@@ -95,7 +95,7 @@ def test_the_engines_own_verdict(phrase: str, reason: str) -> None:
     ],
 )
 def test_other_failures_of_our_own(code: int, phrase: str, reason: str, words: str) -> None:
-    error = handshake_failure(Ending(code, phrase, ours=True), PEER)
+    error = handshake_failure(CloseReason(code, phrase, ours=True), PEER)
 
     assert isinstance(error, HandshakeError)
     assert error.reason == reason
@@ -104,7 +104,7 @@ def test_other_failures_of_our_own(code: int, phrase: str, reason: str, words: s
 
 def test_the_verdict_of_a_hook_is_told_as_it_is() -> None:
     cause = HandshakeError("the key is weak", "weak-key")
-    error = handshake_failure(Ending(0x12A, "the key is weak", ours=True, cause=cause), PEER)
+    error = handshake_failure(CloseReason(0x12A, "the key is weak", ours=True, cause=cause), PEER)
 
     assert isinstance(error, HandshakeError)
     assert error.reason == "weak-key"
@@ -120,7 +120,7 @@ def test_a_peer_is_told_no_more_than_fits() -> None:
 
 
 def test_silence_is_no_answer() -> None:
-    error = handshake_failure(Ending(1, "Idle timeout", ours=True, idle=True), PEER)
+    error = handshake_failure(CloseReason(1, "Idle timeout", ours=True, idle=True), PEER)
 
     assert isinstance(error, ConnectError)
     assert "fell silent" in str(error)

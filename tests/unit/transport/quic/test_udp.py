@@ -34,9 +34,9 @@ class Ear:
         self.datagrams.append(datagram)
         self.paths.append(path)
 
-    def segments_received(self, run: bytes, size: int, path: Any, now: float) -> None:
-        for start in range(0, len(run), size):
-            self.datagram_received(run[start : start + size], path, now)
+    def segments_received(self, segments: bytes, size: int, path: Any, now: float) -> None:
+        for start in range(0, len(segments), size):
+            self.datagram_received(segments[start : start + size], path, now)
 
     def batch_received(self, now: float) -> None:
         self.batches += 1
@@ -114,13 +114,13 @@ def test_runs_are_what_the_kernel_takes(sizes: list[int], segmentation: bool) ->
     start = 0
     while start < len(datagrams):
         end = endpoint._batch_end(datagrams, start)
-        run = datagrams[start:end]
+        segments = datagrams[start:end]
         assert end > start
         assert segmentation or end == start + 1
-        assert len(set(map(len, run[:-1]))) <= 1
-        assert len(run[-1]) <= len(run[0])
-        assert len(run) <= udp.MAX_SEGMENTS
-        assert sum(map(len, run)) <= udp.MAX_SEGMENTED
+        assert len(set(map(len, segments[:-1]))) <= 1
+        assert len(segments[-1]) <= len(segments[0])
+        assert len(segments) <= udp.MAX_SEGMENTS
+        assert sum(map(len, segments)) <= udp.MAX_SEGMENTED
         start = end
 
 
@@ -132,11 +132,11 @@ class Stubborn:
         self.failures = list(failures)
         self.taken: list[list[bytes]] = []
 
-    def sendmsg(self, run: list[bytes], control: list[Any], *rest: Any) -> None:
+    def sendmsg(self, segments: list[bytes], control: list[Any], *rest: Any) -> None:
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
-        self.taken.append(list(run))
+        self.taken.append(list(segments))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
@@ -205,7 +205,12 @@ async def test_what_the_kernel_does_not_take_is_sent_later(open_endpoint: Open) 
         await called.wait()
 
     assert not endpoint.blocked
-    assert [datagram for run in sock.taken for datagram in run] == [b"a", b"bb", b"ccc", b"dddd"]
+    assert [datagram for segments in sock.taken for datagram in segments] == [
+        b"a",
+        b"bb",
+        b"ccc",
+        b"dddd",
+    ]
 
 
 async def test_a_closed_endpoint_sends_nothing(open_endpoint: Open) -> None:

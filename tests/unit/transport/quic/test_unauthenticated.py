@@ -8,7 +8,7 @@ from smbquic.errors import ConnectionClosed
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import unauthenticated
 from smbquic.transport.refusals import ListenerRefusal, Refusals
-from tests.unit.transport.quic.bench import PATH, Bench
+from tests.unit.transport.quic.harness import PATH, TransportHarness
 
 
 class Limiter:
@@ -43,51 +43,53 @@ class Limiter:
 
 
 async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited() -> None:
-    bench, limiter = Bench(is_client=False), Limiter()
-    bench.establish()
-    bench.transport.restrict(limiter)
+    harness, limiter = TransportHarness(is_client=False), Limiter()
+    harness.establish()
+    harness.transport.restrict(limiter)
     before = limiter.charges
     for _ in range(3):
-        bench.feed(bytes(1000))
+        harness.feed(bytes(1000))
     assert limiter.charges == before
-    assert bench.transport.flow().messages == 0
+    assert harness.transport.flow().messages == 0
     limiter.go_on()
     assert limiter.charges == before + 3
-    assert bench.transport.flow().messages == 750
-    bench.transport.segments_received(bytes(unauthenticated.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
-    bench.transport.segments_received(bytes(1200), 1200, PATH, 1.0)
+    assert harness.transport.flow().messages == 750
+    harness.transport.segments_received(
+        bytes(unauthenticated.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0
+    )
+    harness.transport.segments_received(bytes(1200), 1200, PATH, 1.0)
 
     assert limiter.refusals.counts == {ListenerRefusal.TOO_MUCH: 1}
-    assert bench.engine.ending is not None
+    assert harness.engine.close_reason is not None
     with pytest.raises(ConnectionClosed, match="more than a logon takes"):
-        await bench.transport.send(b"too late")
+        await harness.transport.send(b"too late")
 
 
 async def test_what_was_postponed_is_dropped_with_the_connection() -> None:
-    bench, limiter = Bench(is_client=False), Limiter()
-    bench.establish()
-    bench.transport.restrict(limiter)
-    bench.feed(bytes(1000))
-    bench.engine.terminated = True
-    bench.transport.abort(ConnectionClosed("enough"))
-    taken = len(bench.engine.pieces)
+    harness, limiter = TransportHarness(is_client=False), Limiter()
+    harness.establish()
+    harness.transport.restrict(limiter)
+    harness.feed(bytes(1000))
+    harness.engine.terminated = True
+    harness.transport.abort(ConnectionClosed("enough"))
+    taken = len(harness.engine.pieces)
     limiter.go_on()
 
-    assert bench.engine.freed == 1
-    assert len(bench.engine.pieces) == taken
+    assert harness.engine.freed == 1
+    assert len(harness.engine.pieces) == taken
 
 
 async def test_who_has_logged_on_is_not_restricted_any_more() -> None:
-    bench, limiter = Bench(is_client=False), Limiter()
-    bench.establish()
-    bench.transport.restrict(limiter)
-    bench.transport.authenticated()
+    harness, limiter = TransportHarness(is_client=False), Limiter()
+    harness.establish()
+    harness.transport.restrict(limiter)
+    harness.transport.authenticated()
     charges = limiter.charges
-    bench.transport.segments_received(
+    harness.transport.segments_received(
         bytes(unauthenticated.UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0
     )
 
-    assert bench.engine.known
-    assert bench.engine.ending is None
+    assert harness.engine.known
+    assert harness.engine.close_reason is None
     assert limiter.charges == charges
     assert not limiter.refusals.counts

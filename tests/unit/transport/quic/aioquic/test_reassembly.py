@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from smbquic.transport.quic.aioquic.reassembly import (
     SEGMENT_COST,
-    Receiver,
     Segments,
+    StreamReceiver,
     TooManySegmentsError,
 )
 
@@ -23,7 +23,7 @@ def frame(start: int, stop: int, *, fin: bool = False) -> QuicStreamFrame:
 
 @given(PIECES)
 def test_whatever_comes_in_whatever_order(pieces: list[tuple[int, int]]) -> None:
-    receiver = Receiver(0, 1000)
+    receiver = StreamReceiver(0, 1000)
     known, got = set(), b""
     for start, size in pieces:
         event = receiver.handle_frame(frame(start, start + size))
@@ -48,7 +48,7 @@ def test_segments_do_not_overlap(pieces: list[tuple[int, int]]) -> None:
 
 
 def test_what_follows_is_joined_and_costs_nothing_more() -> None:
-    receiver = Receiver(0, 1)
+    receiver = StreamReceiver(0, 1)
     for start in range(10, 200, 10):
         assert receiver.handle_frame(frame(start, start + 10)) is None
     assert receiver.held == 190 + SEGMENT_COST
@@ -59,7 +59,7 @@ def test_what_follows_is_joined_and_costs_nothing_more() -> None:
 
 
 def test_there_are_only_so_many_segments() -> None:
-    receiver = Receiver(0, 3)
+    receiver = StreamReceiver(0, 3)
     for start in (10, 20, 30):
         receiver.handle_frame(frame(start, start + 1))
     with pytest.raises(TooManySegmentsError):
@@ -67,14 +67,14 @@ def test_there_are_only_so_many_segments() -> None:
 
 
 def test_a_handshake_may_not_run_ahead() -> None:
-    receiver = Receiver(None, 64, 50)
+    receiver = StreamReceiver(None, 64, 50)
     assert receiver.handle_frame(frame(40, 50)) is None
     with pytest.raises(TooManySegmentsError):
         receiver.handle_frame(frame(50, 51))
 
 
 def test_the_end_comes_once_all_is_there() -> None:
-    receiver = Receiver(0, 3)
+    receiver = StreamReceiver(0, 3)
     assert receiver.handle_frame(frame(5, 9, fin=True)) is None
     assert not receiver.is_finished
     event = receiver.handle_frame(frame(0, 5))
@@ -93,14 +93,14 @@ def test_the_end_comes_once_all_is_there() -> None:
     ],
 )
 def test_the_end_stays_where_it_is(first: QuicStreamFrame, second: QuicStreamFrame) -> None:
-    receiver = Receiver(0, 3)
+    receiver = StreamReceiver(0, 3)
     receiver.handle_frame(first)
     with pytest.raises(FinalSizeError):
         receiver.handle_frame(second)
 
 
 def test_what_waits_can_be_dropped() -> None:
-    receiver = Receiver(0, 3)
+    receiver = StreamReceiver(0, 3)
     receiver.handle_frame(frame(5, 9))
     receiver.clear()
     assert receiver.held == 0

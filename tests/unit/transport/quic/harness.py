@@ -10,7 +10,7 @@ import pytest
 from smbquic.transport import framing
 from smbquic.transport.quic import connection, keep_alive, pump
 from smbquic.transport.quic.connection import QuicTransport, Role
-from smbquic.transport.quic.engine import Choice, Ending, Security
+from smbquic.transport.quic.engine import CloseReason, EngineChoice, Security
 from smbquic.transport.quic.options import QuicOptions
 
 PATH = (("192.0.2.1", 443), b"")
@@ -22,7 +22,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.security: Security | None = None
-        self.ending: Ending | None = None
+        self.close_reason: CloseReason | None = None
         self.finished = False
         self.begun = True
         self.terminated = False
@@ -77,8 +77,8 @@ class FakeEngine:
         self.pinged.set()
 
     def close(self, code: int, reason: str, *, application: bool = True) -> None:
-        if self.ending is None:
-            self.ending = Ending(code, reason, application, ours=True)
+        if self.close_reason is None:
+            self.close_reason = CloseReason(code, reason, application, ours=True)
             self.outgoing.append(b"bye %d %s" % (code, reason.encode()))
 
     def abandon(self) -> None:
@@ -125,32 +125,32 @@ class FakeEndpoint:
         self.rebound += 1
 
 
-class FakeOwner:
-    """Remembers what became of its transport."""
+class FakeEvents:
+    """Records what its transport reports."""
 
     def __init__(self) -> None:
-        self.events: list[str] = []
+        self.reported: list[str] = []
         self.error: Exception | None = None
 
     def established(self, transport: QuicTransport) -> None:
-        self.events.append("established")
+        self.reported.append("established")
 
-    def failed(self, transport: QuicTransport, error: Exception) -> None:
-        self.events.append("failed")
+    def handshake_failed(self, transport: QuicTransport, error: Exception) -> None:
+        self.reported.append("handshake_failed")
         self.error = error
 
     def closed(self, transport: QuicTransport) -> None:
-        self.events.append("closed")
+        self.reported.append("closed")
 
-    def gone(self, transport: QuicTransport) -> None:
-        self.events.append("gone")
+    def terminated(self, transport: QuicTransport) -> None:
+        self.reported.append("terminated")
 
 
-class Bench:
+class TransportHarness:
     """A transport and everything around it."""
 
     def __init__(self, *, is_client: bool = True, **options: Any) -> None:
-        self.engine, self.endpoint, self.owner = FakeEngine(), FakeEndpoint(), FakeOwner()
+        self.engine, self.endpoint, self.events = FakeEngine(), FakeEndpoint(), FakeEvents()
         engine: Any = self.engine
         engine.capacity = options.get("window", engine.capacity)
         endpoint: Any = self.endpoint
@@ -159,8 +159,8 @@ class Bench:
             endpoint,
             PATH,
             QuicOptions(**options),
-            self.owner,
-            Role(Choice("aioquic", "it is a test"), "the peer", is_client, verified=True),
+            self.events,
+            Role(EngineChoice("aioquic", "it is a test"), "the peer", is_client, verified=True),
             framing.MAX_MESSAGE_SIZE,
         )
 
