@@ -2,22 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, cast, get_args
+from typing import Any
 
 import pytest
 import uvloop
 
-from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
-
-PAIRINGS = ("aioquic", "qh3", "aioquic-qh3", "qh3-aioquic")
-"""The engines of client and server; one name stands for both."""
-ENGINES = [name for name in get_args(EngineName) if name != "auto"]
-CERTIFYING = ("aioquic", "qh3-aioquic")
-"""Those whose server can ask for a client's certificate."""
+from tests.integration.handshaking import EchoServer
+from tests.integration.pairing import ENGINES, PAIRINGS, Pairing
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,40 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_mixed(item: pytest.Item) -> bool:
     return any(f"{one}-{other}" in item.name for one in ENGINES for other in ENGINES)
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """The engines of the two ends of QUIC connections."""
-
-    client: EngineName
-    server: EngineName
-
-    @classmethod
-    def parse(cls, text: str) -> "Pairing":
-        """`CLIENT-SERVER`, or one name for both."""
-        client, _, server = text.partition("-")
-        return cls(cast(EngineName, client), cast(EngineName, server or client))
-
-    async def connect(
-        self, host: str, port: int, *, options: quic.QuicOptions | None = None, **more: Any
-    ) -> Any:
-        """A client."""
-        options = replace(options or quic.QuicOptions(), engine=self.client)
-        return await quic.connect(host, port, options=options, **more)
-
-    async def listen(
-        self,
-        host: str,
-        port: int,
-        on_connection: Any,
-        *,
-        options: quic.QuicOptions | None = None,
-        **more: Any,
-    ) -> quic.QuicListener:
-        """A server."""
-        options = replace(options or quic.QuicOptions(), engine=self.server)
-        return await quic.listen(host, port, on_connection, options=options, **more)
 
 
 @pytest.fixture(params=PAIRINGS)
@@ -154,3 +114,18 @@ async def links(kind: str, pki: PkiDirectory) -> AsyncIterator[Links]:
     made = Links(kind, pki)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def echo_server(pairing: Pairing) -> AsyncIterator[EchoServer]:
+    """A QUIC server that sends back what it receives, once the test has started it."""
+    made = EchoServer(pairing)
+    yield made
+    if hasattr(made, "listener"):
+        await made.listener.close()
+
+
+@pytest.fixture
+def identity(pki: PkiDirectory) -> quic.ServerTls:
+    """The certificate of a server."""
+    return quic.ServerTls(pki.server.certificate, pki.server.key)

@@ -35,7 +35,7 @@ from tests.certificates.good import Good
 from tests.certificates.making import NAME, Lists, Shown, world
 from tests.certificates.page import alert
 from tests.integration.auditing import Records
-from tests.integration.conftest import ENGINES
+from tests.integration.pairing import ENGINES
 
 PASSWORD = "correct horse"
 PATIENCE = 60.0

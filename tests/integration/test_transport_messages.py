@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-from typing import Any
 
 import pytest
 
 from smbquic.errors import ConnectionClosed, LocalProtocolError
 from smbquic.transport import framing
+from smbquic.transport.base import MessageTransport
 from tests.integration.conftest import Links
 
 MIB = 1 << 20
@@ -53,11 +53,11 @@ async def test_many_messages_both_ways_at_once_keep_their_order(links: Links) ->
     sizes = [(index * 7919) % 5000 for index in range(2000)] + [300_000, 0, 1, 70_000]
     messages = [pattern(size, index) for index, size in enumerate(sizes)]
 
-    async def send_all(transport: Any) -> None:
+    async def send_all(transport: MessageTransport) -> None:
         for message in messages:
             await transport.send(message)
 
-    async def receive_all(transport: Any) -> list[bytes]:
+    async def receive_all(transport: MessageTransport) -> list[bytes]:
         return [bytes(await transport.receive()) for _ in messages]
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:

@@ -5,7 +5,6 @@ import errno
 import random
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,11 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import connection, udp
+from smbquic.transport.quic.aioquic.engine import AioquicEngine
+from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import STATELESS_RESET
-from tests.integration.conftest import Pairing
+from tests.integration.handshaking import EchoServer
+from tests.integration.pairing import Pairing
 
 MIB = 1 << 20
 
@@ -25,32 +27,15 @@ async def end(transport: MessageTransport) -> None:
     await transport.wait_closed()
 
 
-class Server:
-    """Echoes every message, over QUIC."""
-
-    def __init__(self, listener: quic.QuicListener, accepted: asyncio.Queue[Any]) -> None:
-        self.listener = listener
-        self.accepted = accepted
-        self.port = int(listener.url.rpartition(":")[2])
-
-
 async def echo(transport: MessageTransport) -> None:
     while True:
         await transport.send(await transport.receive())
 
 
 @pytest.fixture
-async def server(pki: PkiDirectory, pairing: Pairing) -> AsyncIterator[Server]:
-    accepted: asyncio.Queue[Any] = asyncio.Queue()
-
-    async def serve(transport: MessageTransport) -> None:
-        accepted.put_nowait(transport)
-        await echo(transport)
-
-    identity = quic.ServerTls(pki.server.certificate, pki.server.key)
-    listener = await pairing.listen("127.0.0.1", 0, serve, certificate=identity)
-    yield Server(listener, accepted)
-    await listener.close()
+async def server(echo_server: EchoServer, identity: quic.ServerTls) -> EchoServer:
+    await echo_server.start(identity)
+    return echo_server
 
 
 class Network:
@@ -61,7 +46,7 @@ class Network:
         self.random = random.Random(seed)
         self.loss = loss
         self.target = ("127.0.0.1", port)
-        self.client: Any = None
+        self.client: tuple[str, int]
         self.passed = 0
         self.inside = self._socket()
         self.inside.bind(("127.0.0.1", 0))
@@ -88,7 +73,7 @@ class Network:
         data = self.outside.recv(65535)
         self._pass(self.inside, data, self.client)
 
-    def _pass(self, sock: socket.socket, data: bytes, to: Any) -> None:
+    def _pass(self, sock: socket.socket, data: bytes, to: tuple[str, int]) -> None:
         if self.random.random() >= self.loss:
             self.passed += 1
             sock.sendto(data, to)
@@ -107,7 +92,7 @@ class Network:
 
 
 async def test_a_lossy_network_costs_time_and_nothing_else(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     network = Network(server.port, loss=0.05, seed=3)
     client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
@@ -121,7 +106,7 @@ async def test_a_lossy_network_costs_time_and_nothing_else(
 
 
 async def test_a_connection_survives_a_change_of_the_clients_address(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     network = Network(server.port)
     client = await pairing.connect("127.0.0.1", network.port, trust=quic.ClientTls(ca=pki.ca))
@@ -135,9 +120,9 @@ async def test_a_connection_survives_a_change_of_the_clients_address(
 
 
 async def test_a_client_may_go_on_from_another_port(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
-    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     accepted = await server.accepted.get()
     before = accepted.peer.remote[1]
     client.rebind()
@@ -149,9 +134,9 @@ async def test_a_client_may_go_on_from_another_port(
 
 
 async def test_a_network_that_is_gone_makes_the_client_try_another(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
-    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     before = client._endpoint.local[1]
     client.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
     after = client._endpoint.local[1]
@@ -165,9 +150,9 @@ async def test_a_network_that_is_gone_makes_the_client_try_another(
 
 
 async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
-    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Pairing
 ) -> None:
-    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
 
     def no_network(*_: object) -> socket.socket:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
@@ -182,7 +167,7 @@ async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
 
 
 async def test_silence_ends_a_connection(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     network = Network(server.port)
     options = quic.QuicOptions(idle_timeout=1)
@@ -200,7 +185,7 @@ async def test_silence_ends_a_connection(
 
 
 async def test_keep_alive_keeps_a_quiet_connection_up(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     # On a machine that stands still for so long nobody says anything: then with more time.
     for idle_timeout in (1.5, 6.0, 24.0):
@@ -210,7 +195,7 @@ async def test_keep_alive_keeps_a_quiet_connection_up(
 
 
 async def stays_up(
-    server: Server, pki: PkiDirectory, pairing: Pairing, idle_timeout: float
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing, idle_timeout: float
 ) -> bool:
     """A connection does for longer than its time-out; and not without signs of life."""
     network = Network(server.port)
@@ -235,7 +220,7 @@ async def stays_up(
 
 
 async def test_a_server_that_is_gone_is_missed_soon(
-    server: Server, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch, pairing: Pairing
 ) -> None:
     monkeypatch.setattr(connection, "REFUSED_FOR", 0.1)
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
@@ -247,7 +232,7 @@ async def test_a_server_that_is_gone_is_missed_soon(
 
 
 async def test_a_lost_farewell_is_repeated(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     # It is for a tenth of a second, which may pass before a busy machine lets the client ask.
     for _ in range(5):
@@ -270,9 +255,9 @@ async def test_a_lost_farewell_is_repeated(
 
 
 async def test_a_message_that_breaks_off_is_told(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
-    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"x")
     await client.receive()
     accepted = await server.accepted.get()
@@ -280,14 +265,15 @@ async def test_a_message_that_breaks_off_is_told(
     client.close()
     await asyncio.wait_for(accepted.wait_closed(), 20)
 
+    assert isinstance(accepted, QuicTransport)
     assert isinstance(accepted._end_error, ConnectionClosed)
     assert "closed the connection in the middle of a message" in str(accepted._end_error)
 
 
 async def test_what_is_no_message_ends_a_quic_connection(
-    server: Server, pki: PkiDirectory, pairing: Pairing
+    server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
-    client: Any = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
+    client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"fine")
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"fine"
     client._engine.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -298,7 +284,7 @@ async def test_what_is_no_message_ends_a_quic_connection(
 
 @pytest.mark.parametrize("pairing", ["aioquic", "aioquic-qh3"], indirect=True)
 async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing: Pairing) -> None:
-    accepted: asyncio.Queue[Any] = asyncio.Queue()
+    accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
 
     async def serve(transport: MessageTransport) -> None:
         accepted.put_nowait(transport)
@@ -317,7 +303,8 @@ async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing:
     server = await accepted.get()
     await client.send(b"x")
     await server.receive()
-    # It knows the limits, and has to be talked into breaking them.
+    # aioquic keeps to the limits that the server has set, so they are raised here.
+    assert isinstance(client._engine, AioquicEngine)
     engine = client._engine._quic
     engine._remote_max_data = engine._streams[0].max_stream_data_remote = 1 << 40
     client._engine.write(*[b"\0\0\x40\0" + bytes(16 << 10)] * 20)
@@ -326,6 +313,7 @@ async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing:
         await asyncio.wait_for(client.receive(), 20)
 
     await asyncio.wait_for(server.wait_closed(), 20)
+    assert isinstance(server, QuicTransport)
     assert isinstance(server._end_error, RemoteProtocolError)
     assert "broke the QUIC protocol" in str(server._end_error)
     await listener.close()
@@ -335,8 +323,8 @@ async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing:
 
 
 @pytest.fixture
-async def tcp_server() -> AsyncIterator[tuple[int, asyncio.Queue[Any]]]:
-    accepted: asyncio.Queue[Any] = asyncio.Queue()
+async def tcp_server() -> AsyncIterator[tuple[int, asyncio.Queue[MessageTransport]]]:
+    accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
 
     async def serve(transport: MessageTransport) -> None:
         accepted.put_nowait(transport)
@@ -356,7 +344,7 @@ async def tcp_server() -> AsyncIterator[tuple[int, asyncio.Queue[Any]]]:
     ],
 )
 async def test_what_is_no_message_ends_a_tcp_connection(
-    tcp_server: tuple[int, asyncio.Queue[Any]],
+    tcp_server: tuple[int, asyncio.Queue[MessageTransport]],
     sent: bytes,
     message: str,
     caplog: pytest.LogCaptureFixture,
@@ -386,7 +374,7 @@ async def test_what_is_no_message_ends_a_tcp_connection(
     ],
 )
 async def test_the_end_of_a_tcp_stream_is_the_end(
-    tcp_server: tuple[int, asyncio.Queue[Any]], sent: bytes, message: str
+    tcp_server: tuple[int, asyncio.Queue[MessageTransport]], sent: bytes, message: str
 ) -> None:
     port, accepted = tcp_server
     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -401,7 +389,7 @@ async def test_the_end_of_a_tcp_stream_is_the_end(
     writer.close()
 
 
-async def test_a_reset_is_the_end(tcp_server: tuple[int, asyncio.Queue[Any]]) -> None:
+async def test_a_reset_is_the_end(tcp_server: tuple[int, asyncio.Queue[MessageTransport]]) -> None:
     port, accepted = tcp_server
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     transport = await accepted.get()
@@ -413,7 +401,7 @@ async def test_a_reset_is_the_end(tcp_server: tuple[int, asyncio.Queue[Any]]) ->
 
 
 async def test_who_is_sent_to_after_a_reset_does_not_harm_the_next_connection(
-    tcp_server: tuple[int, asyncio.Queue[Any]],
+    tcp_server: tuple[int, asyncio.Queue[MessageTransport]],
 ) -> None:
     """asyncio's writelines() watched a descriptor that it was about to close, up to 3.13.5."""
     port, accepted = tcp_server
@@ -434,7 +422,7 @@ async def test_who_is_sent_to_after_a_reset_does_not_harm_the_next_connection(
 
 
 async def test_a_message_may_come_byte_by_byte(
-    tcp_server: tuple[int, asyncio.Queue[Any]],
+    tcp_server: tuple[int, asyncio.Queue[MessageTransport]],
 ) -> None:
     port, accepted = tcp_server
     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -461,14 +449,14 @@ async def test_nobody_listens_on_a_tcp_port() -> None:
 
 
 async def test_a_tcp_port_in_use_is_an_os_error(
-    tcp_server: tuple[int, asyncio.Queue[Any]],
+    tcp_server: tuple[int, asyncio.Queue[MessageTransport]],
 ) -> None:
     with pytest.raises(OSError, match="in use"):
         await tcp.listen("127.0.0.1", tcp_server[0], echo)
 
 
 async def test_a_tcp_connect_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(*_: object, **__: object) -> Any:
+    async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(tcp, "race", never)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +11,13 @@ from smbquic.errors import ConnectionClosed
 from smbquic.pki import PkiDirectory, init
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import keep_alive
+from smbquic.transport.quic import keep_alive, udp
+from smbquic.transport.quic.aioquic.engine import AioquicEngine
+from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import STATELESS_RESET
+from smbquic.transport.quic.qh3.engine import Qh3Engine
 from smbquic.transport.quic.stateless_reset import StatelessResets
-from tests.integration.conftest import Pairing
+from tests.integration.pairing import Pairing
 
 HOST = "127.0.0.1"
 FOREVER = quic.QuicOptions(idle_timeout=600.0)
@@ -31,16 +34,16 @@ class LossyPath(asyncio.DatagramProtocol):
         self.up = True
         self._left = 0
         self._enough = asyncio.Event()
-        self.client: Any = None
-        self.front: Any = None
-        self.back: Any = None
+        self.client: tuple[str, int]
+        self.front: asyncio.DatagramTransport
+        self.back: asyncio.DatagramTransport
 
     async def open(self, server_port: int) -> int:
         """Begin; the port to connect to."""
         loop, path = asyncio.get_running_loop(), self
 
         class Back(asyncio.DatagramProtocol):
-            def datagram_received(self, data: bytes, address: Any) -> None:
+            def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
                 if path.up:
                     path.front.sendto(data, path.client)
 
@@ -49,7 +52,7 @@ class LossyPath(asyncio.DatagramProtocol):
         port: int = self.front.get_extra_info("sockname")[1]
         return port
 
-    def datagram_received(self, data: bytes, address: Any) -> None:
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         """From the client."""
         self.client = address
         if self.up:
@@ -78,7 +81,7 @@ class Lives:
         self.pki = pki
         self.port = 0
         self.listeners: list[quic.QuicListener] = []
-        self.clients: list[Any] = []
+        self.clients: list[QuicTransport] = []
 
     async def serve(self, transport: MessageTransport) -> None:
         while True:
@@ -104,9 +107,9 @@ class Lives:
         for transport in list(listener._ids):
             transport.abort(ConnectionClosed("killed"))
 
-    async def connect(self, port: int = 0) -> Any:
+    async def connect(self, port: int = 0) -> QuicTransport:
         """A client that has been served once."""
-        transport: Any = await self.pairing.connect(
+        transport = await self.pairing.connect(
             HOST, port or self.port, trust=quic.ClientTls(ca=self.pki.ca), options=FOREVER
         )
         await transport.send(b"\xfeSMB")
@@ -192,6 +195,7 @@ async def test_a_new_connection_id_does_not_hide_it(lives: Lives) -> None:
     """For aioquic's servers: qh3's core makes up the tokens for all ids but the first."""
     await lives.start()
     client = await lives.connect()
+    assert isinstance(client._engine, AioquicEngine | Qh3Engine)
     client._engine._quic.change_connection_id()
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(client.receive(), 20)
@@ -215,7 +219,7 @@ async def test_the_next_connection_is_served(lives: Lives) -> None:
 
 
 async def test_nobody_else_can_end_a_connection(
-    lives: Lives, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    lives: Lives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server with another key on the same port is not believed."""
     await lives.start()
@@ -225,8 +229,8 @@ async def test_nobody_else_can_end_a_connection(
     told = asyncio.Event()
     take = client.unmatched_received
 
-    def note(*stray: Any) -> None:
-        take(*stray)
+    def note(datagram: bytes, path: udp.Path, now: float) -> None:
+        take(datagram, path, now)
         told.set()
 
     monkeypatch.setattr(client, "unmatched_received", note)
@@ -240,11 +244,11 @@ async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:
     listener = await lives.start()
     loop = asyncio.get_running_loop()
     noise = b"\x40" + bytes(range(8)) + bytes(60)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.setblocking(False)
-        other.connect((HOST, lives.port))
-        await loop.sock_sendall(other, noise)
-        answer = await asyncio.wait_for(loop.sock_recv(other, 2048), 20)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.connect((HOST, lives.port))
+        await loop.sock_sendall(sock, noise)
+        answer = await asyncio.wait_for(loop.sock_recv(sock, 2048), 20)
 
         assert len(answer) < len(noise)
         own = lives.pki.server.key.read_bytes()
@@ -253,8 +257,8 @@ async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:
         # Two ends that have forgotten each other fall silent: each answer is smaller.
         exchanged = 0
         while len(answer) > 21:
-            await loop.sock_sendall(other, answer)
-            answer, former = await asyncio.wait_for(loop.sock_recv(other, 2048), 20), answer
+            await loop.sock_sendall(sock, answer)
+            answer, former = await asyncio.wait_for(loop.sock_recv(sock, 2048), 20), answer
             assert len(answer) < len(former)
             exchanged += 1
         assert exchanged <= len(noise)

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aioquic.asyncio.client import connect as foreign_connect
+from aioquic.asyncio.client import connect as aioquic_connect
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.tls import SessionTicket
 
 from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory, Purpose, Trust, init, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport, Peer
 from smbquic.transport.quic.tickets import SERVER_LIFETIME, TicketCache, TicketStore
-from tests.integration.conftest import Pairing
+from tests.integration.pairing import Pairing
 
 certifying = pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
 """For a server that asks for a client's certificate, which qh3 cannot."""
@@ -36,7 +37,7 @@ class Ends:
     def __init__(self, pairing: Pairing, pki: PkiDirectory) -> None:
         self.pairing = pairing
         self.pki = pki
-        self.judged: list[str] = []
+        self.verified_names: list[str] = []
         self.refusal: HandshakeError | None = None
         self.trust = self.make_trust()
         self.accepted: list[Peer] = []
@@ -45,13 +46,13 @@ class Ends:
     def make_trust(self, **more: Any) -> quic.ClientTls:
         roots = Trust.load(self.pki.ca)
 
-        def judge(chain: list[bytes], name: str) -> None:
-            self.judged.append(name)
+        def verify_chain(chain: list[bytes], name: str) -> None:
+            self.verified_names.append(name)
             if self.refusal is not None:
                 raise self.refusal
             verify(chain, Purpose.SERVER, roots, name=name)
 
-        return quic.ClientTls(ca=self.pki.ca, verify=judge, **more)
+        return quic.ClientTls(ca=self.pki.ca, verify=verify_chain, **more)
 
     @property
     def identity(self) -> quic.ServerTls:
@@ -82,11 +83,10 @@ class Ends:
         """Connect, be answered, and leave; the client's view of the server."""
         transport = await self.pairing.connect(host, self.port, trust=trust or self.trust)
         await transport.send(b"\xfeSMB")
-        assert await asyncio.wait_for(transport.receive(), 20) == b"\xfeSMB"
+        assert bytes(await asyncio.wait_for(transport.receive(), 20)) == b"\xfeSMB"
         transport.close()
         await transport.wait_closed()
-        peer: Peer = transport.peer
-        return peer
+        return transport.peer
 
 
 @pytest.fixture
@@ -124,11 +124,11 @@ async def test_the_second_handshake_builds_on_the_first(ends: Ends) -> None:
     assert second.cipher == first.cipher
 
 
-async def test_the_certificate_is_judged_each_time(ends: Ends) -> None:
+async def test_the_certificate_is_verified_each_time(ends: Ends) -> None:
     await ends.listen()
     await ends.visit()
     await ends.visit()
-    assert ends.judged == ["localhost", "localhost"]
+    assert ends.verified_names == ["localhost", "localhost"]
 
     ends.refusal = HandshakeError("it was revoked meanwhile", "revoked")
     with pytest.raises(HandshakeError, match="it was revoked meanwhile") as caught:
@@ -297,10 +297,10 @@ async def test_a_ticket_for_one_name_does_not_open_another(
 @one_server
 async def test_data_ahead_of_the_handshake_is_not_taken(ends: Ends) -> None:
     await ends.listen()
-    tickets: list[Any] = []
+    tickets: list[SessionTicket] = []
     configuration = QuicConfiguration(alpn_protocols=["smb"], server_name="localhost")
     configuration.load_verify_locations(cafile=str(ends.pki.ca))
-    async with foreign_connect(
+    async with aioquic_connect(
         "127.0.0.1",
         ends.port,
         configuration=configuration,
@@ -313,7 +313,7 @@ async def test_data_ahead_of_the_handshake_is_not_taken(ends: Ends) -> None:
     # As an eager client would have it: it offers what it was not promised.
     ticket.max_early_data_size = 0xFFFFFFFF
     configuration.session_ticket = ticket
-    async with foreign_connect("127.0.0.1", ends.port, configuration=configuration) as client:
+    async with aioquic_connect("127.0.0.1", ends.port, configuration=configuration) as client:
         await client.ping()
         assert not client._quic.tls.early_data_accepted
         assert not client._quic.tls.session_resumed

@@ -12,6 +12,7 @@ from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import QuicEvent, StreamDataReceived
+from aioquic.tls import SessionTicket
 
 import smbquic
 from smbquic.api.serving import Serving
@@ -41,7 +42,7 @@ class ForeignClient:
     """Offers `modes`, and says what became of the first answer."""
 
     def __init__(self, serving: Serving, pki: PkiDirectory, modes: list[int] | None) -> None:
-        self.tickets: asyncio.Queue[Any] = asyncio.Queue()
+        self.tickets: asyncio.Queue[SessionTicket] = asyncio.Queue()
         self._port = int(serving.listeners[0].rpartition(":")[2])
         self._ca = pki.ca
         self._modes = modes

@@ -1,0 +1,108 @@
+"""A QUIC server that sends back what it receives, and clients of it that are not ours."""
+
+import asyncio
+
+import pytest
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
+
+from smbquic.pki import PkiDirectory
+from smbquic.transport import quic
+from smbquic.transport.base import MessageTransport
+from smbquic.transport.serving import MAX_CONNECTIONS, Limiter
+from tests.integration.pairing import Pairing
+
+one_client = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=True)
+"""For a client of ours whose server is aioquic's, or is not there."""
+one_server = one_client
+"""For a server of ours whose client is aioquic's."""
+
+
+class EchoServer:
+    """A QUIC listener whose connections send each message back."""
+
+    def __init__(self, pairing: Pairing) -> None:
+        self.pairing = pairing
+        self.accepted: asyncio.Queue[MessageTransport] = asyncio.Queue()
+        self.listener: quic.QuicListener
+
+    async def start(
+        self,
+        identity: quic.ServerTls,
+        host: str = "127.0.0.1",
+        *,
+        options: quic.QuicOptions | None = None,
+        limiter: Limiter | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self.listener = await self.pairing.listen(
+            host,
+            0,
+            self.serve,
+            certificate=identity,
+            options=options,
+            limiter=limiter,
+            max_connections=max_connections,
+        )
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.url.rpartition(":")[2])
+
+    async def serve(self, transport: MessageTransport) -> None:
+        self.accepted.put_nowait(transport)
+        while True:
+            await transport.send(await transport.receive())
+
+    async def connection(self) -> MessageTransport:
+        """The server's end of the next connection."""
+        return await asyncio.wait_for(self.accepted.get(), 20)
+
+    async def connect(
+        self,
+        trust: quic.ClientTls,
+        host: str = "127.0.0.1",
+        *,
+        server_name: str | None = None,
+        timeout: float = 10.0,  # noqa: ASYNC109 (the contract of both transports)
+        options: quic.QuicOptions | None = None,
+    ) -> MessageTransport:
+        return await self.pairing.connect(
+            host,
+            self.port,
+            trust=trust,
+            server_name=server_name,
+            timeout=timeout,
+            options=options,
+        )
+
+
+async def close(transport: MessageTransport) -> None:
+    transport.close()
+    await transport.wait_closed()
+
+
+def aioquic_configuration(
+    pki: PkiDirectory,
+    alpn: list[str] | None,
+    *,
+    connection_id_length: int = 8,
+    idle_timeout: float = 60.0,
+) -> QuicConfiguration:
+    """The configuration of a client of aioquic's."""
+    return QuicConfiguration(
+        is_client=True,
+        alpn_protocols=alpn,
+        cafile=str(pki.ca),
+        server_name="localhost",
+        connection_id_length=connection_id_length,
+        idle_timeout=idle_timeout,
+    )
+
+
+def first_datagram(pki: PkiDirectory) -> bytes:
+    """What a client sends first."""
+    connection = QuicConnection(configuration=aioquic_configuration(pki, ["smb"]))
+    connection.connect(("127.0.0.1", 1), 0.0)
+    datagram: bytes = connection.datagrams_to_send(0.0)[0][0]
+    return datagram
