@@ -62,7 +62,7 @@ class Pairing:
         port: int,
         on_connection: OnConnection,
         *,
-        certificate: quic.ServerTls | quic.ServerNames,
+        certificate: quic.ServerTls | quic.CertificatesByName,
         max_message_size: int = framing.MAX_MESSAGE_SIZE,
         max_connections: int = MAX_CONNECTIONS,
         options: quic.QuicOptions | None = None,
