@@ -3,7 +3,8 @@
 Memory per connection that nobody fetches from: `QUEUE_LIMIT` (4 MiB) of whole messages, counting
 256 bytes extra for each, the message that crossed that limit (`max_message_size` at most), and
 a receive buffer of 64 KiB. Then reading stops, and TCP tells the peer. A message that has only
-been announced costs at most four times what has arrived of it.
+been announced costs at most four times what has arrived of it. A client also keeps the memory of
+the last large messages for a few seconds; see `ReceiveBuffers`.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from smbquic.transport.base import (
     PathStatistics,
     Peer,
 )
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.transport.resolver import Resolver
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
 from smbquic.wire.cursor import Buffer
@@ -61,7 +63,9 @@ async def connect(
     async def attempt(address: Address) -> TcpTransport:
         try:
             _, transport = await loop.create_connection(
-                lambda: TcpTransport(max_message_size), *address.endpoint, family=address.family
+                lambda: TcpTransport(max_message_size, buffers=ReceiveBuffers()),
+                *address.endpoint,
+                family=address.family,
             )
         except OSError as error:
             where = url("tcp", address.endpoint)
@@ -131,13 +135,15 @@ class TcpTransport(asyncio.BufferedProtocol):
         self,
         max_message_size: int,
         on_connected: Callable[[MessageTransport], None] | None = None,
+        buffers: ReceiveBuffers | None = None,
     ) -> None:
         self.max_message_size = max_message_size
+        self._buffers = buffers
         self._on_connected = on_connected
         self._inbox = framing.Inbox(self._fetched)
         self._buffer = memoryview(bytearray(FIRST_BUFFER))
         self._held = 0
-        self._message: bytearray | None = None
+        self._message: memoryview | None = None
         self._message_length = 0
         self._filled = 0
         self._reading = True
@@ -254,8 +260,8 @@ class TcpTransport(asyncio.BufferedProtocol):
             size = min(self._message_length, GROWTH * self._filled)
             grown = bytearray(size)
             grown[: self._filled] = self._message
-            self._message = grown
-        return memoryview(self._message)[self._filled :]
+            self._message = memoryview(grown)
+        return self._message[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take note of `nbytes` more in the buffer that `get_buffer` gave."""
@@ -272,7 +278,9 @@ class TcpTransport(asyncio.BufferedProtocol):
         else:
             self._filled += nbytes
             if self._filled == self._message_length:
-                self._put(memoryview(self._message))
+                if self._buffers is not None:
+                    self._buffers.keep(self._message)
+                self._put(self._message)
                 self._message = None
 
     def eof_received(self) -> None:
@@ -290,6 +298,8 @@ class TcpTransport(asyncio.BufferedProtocol):
         """The socket is closed."""
         self._end(ConnectionClosed(f"the connection was lost: {exc or 'closed'}"))
         self._flush_timer.cancel()
+        if self._buffers is not None:
+            self._buffers.close()
         if not self._lost.done():
             self._lost.set_result(None)
 
@@ -329,7 +339,12 @@ class TcpTransport(asyncio.BufferedProtocol):
             self._buffer = bigger
 
     def _begin(self, length: int, arrived: memoryview) -> None:
-        self._message = bytearray(min(length, max(BUFFER_SIZE, GROWTH * len(arrived))))
+        used = self._buffers.take(length) if self._buffers is not None else None
+        if used is not None:
+            self._message = memoryview(used)[:length]
+        else:
+            size = min(length, max(BUFFER_SIZE, GROWTH * len(arrived)))
+            self._message = memoryview(bytearray(size))
         self._message[: len(arrived)] = arrived
         self._message_length = length
         self._filled = len(arrived)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from smbquic.options.limits import Limits
-from smbquic.server.overload.heap import HeapUse, trim
+from smbquic.server.overload.heap import HeapUse, keep_freed_memory, trim
 from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.scheduler import UserQuota
 from smbquic.transport.base import Flow, MessageTransport
@@ -107,6 +107,7 @@ class SlowPeerMonitor:
 
     def start(self) -> None:
         """Begin to look, as there is a connection."""
+        keep_freed_memory()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._run)
 

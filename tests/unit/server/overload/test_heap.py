@@ -1,5 +1,11 @@
 """Memory is given back when it is worthwhile, and when nobody is held up by that."""
 
+import platform
+import subprocess
+import sys
+
+import pytest
+
 from smbquic.server.overload.heap import QUIET, WORTHWHILE, HeapUse, trim
 
 
@@ -31,3 +37,33 @@ def test_never_while_there_is_traffic() -> None:
 def test_trimming_does_no_harm() -> None:
     trim()
     trim()
+
+
+_FAULTS = """
+import resource, sys
+from smbquic.server.overload.heap import keep_freed_memory
+
+def transfer():
+    window = [bytearray(1 << 20) for _ in range(8)]
+    for _ in range(200):
+        window.pop(0)
+        window.append(bytearray(1 << 20))
+
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+transfer()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    transfer()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(how: str) -> int:
+    command = [sys.executable, "-c", _FAULTS, how]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to")
+def test_memory_is_kept_for_the_next_message() -> None:
+    assert faults("kept") < 1000 < faults("returned")
