@@ -26,7 +26,7 @@ from smbquic.pki.access import Decision
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ServerSettings, SigningPolicy, dialects_from
 from smbquic.server.server import CAPABILITIES, Server
-from smbquic.server.server import Share as ServedShare
+from smbquic.server.share import ServedShare
 from smbquic.storage import Storage, open_storage
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, Peer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ProcessAccount:
     """A user of this system to go on as, with the groups that count from then on."""
 
     user: str
@@ -19,7 +19,7 @@ class Account:
     groups: tuple[int, ...]
 
     @classmethod
-    def parse(cls, text: str) -> "Account":
+    def parse(cls, text: str) -> "ProcessAccount":
         """``USER``, with all of its groups, or ``USER:GROUP``, with that one alone.
 
         Raises ValueError, also where this program may not become that user.

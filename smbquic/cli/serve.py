@@ -24,7 +24,7 @@ from smbquic.cli.loop import frozen_program, on_hangup, run, tell_ready
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit, warn
 from smbquic.cli.passwords import ask_new
-from smbquic.cli.privileges import Account
+from smbquic.cli.privileges import ProcessAccount
 from smbquic.cli.server_account import account_of, drop_privileges, open_audit
 from smbquic.cli.server_certificate import (
     given_certificate,
@@ -42,7 +42,7 @@ from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
 from smbquic.options.server import DEFAULT_LISTEN, ProgramOptions, ServerOptions
 from smbquic.pki.identities import Identity
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.transport.addresses import is_ip_address, is_wildcard
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -62,11 +62,11 @@ class _Plan:
 
     config_file: Path | None
     settings: config.Configuration
-    shares: dict[str, Share]
+    shares: dict[str, ServedShare]
     certificates: Sequence[IdentityFiles]
     certified: bool
     ca: Path | None
-    account: Account | None
+    account: ProcessAccount | None
     audit: Sink | None
     audit_unauthenticated: Sink | None
     machine: str
@@ -232,7 +232,7 @@ def _certificates(
 
 
 def _audit(
-    options: AuditOptions | None, account: Account | None
+    options: AuditOptions | None, account: ProcessAccount | None
 ) -> tuple[Sink | None, Sink | None]:
     """Where audit records go, and those about clients that have not logged on."""
     if options is None:

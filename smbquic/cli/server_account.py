@@ -7,20 +7,20 @@ from pathlib import Path
 import click
 
 from smbquic.cli.output import warn
-from smbquic.cli.privileges import Account, is_root, only_roots, unreadable
+from smbquic.cli.privileges import ProcessAccount, is_root, only_roots, unreadable
 from smbquic.observe.audit import RotatingFile, Sink, open_sink
 from smbquic.options.audit import AuditOptions
 
 
-def account_of(name: str | None) -> Account | None:
+def account_of(name: str | None) -> ProcessAccount | None:
     """The account of ``--run-as``; one that cannot be is a usage error."""
     try:
-        return Account.parse(name) if name else None
+        return ProcessAccount.parse(name) if name else None
     except ValueError as error:
         raise click.UsageError(f"--run-as {name}: {error}") from error
 
 
-def open_audit(options: AuditOptions, account: Account | None = None) -> Sink:
+def open_audit(options: AuditOptions, account: ProcessAccount | None = None) -> Sink:
     """Open the audit file, with root's rights only where nobody else can have put it there."""
     try:
         if account is None or options.file is None or not is_root():
@@ -40,7 +40,7 @@ def open_audit(options: AuditOptions, account: Account | None = None) -> Sink:
 
 
 def drop_privileges(
-    account: Account | None, files: Iterable[Path], audit: AuditOptions | None
+    account: ProcessAccount | None, files: Iterable[Path], audit: AuditOptions | None
 ) -> None:
     """Become the account, and say what will not work as that one; or say that root serves.
 

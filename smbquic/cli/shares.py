@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from smbquic import config
-from smbquic.server.share import Share, check_share_name
+from smbquic.server.share import ServedShare, check_share_name
 from smbquic.storage import open_storage
 
 
-def parse_share(text: str) -> Share:
+def parse_share(text: str) -> ServedShare:
     """Open ``NAME=LOCATION`` or ``NAME=LOCATION:ro``. Raises a usage error."""
     name, equals, location = text.partition("=")
     read_only = location.endswith(":ro")
@@ -21,25 +21,25 @@ def parse_share(text: str) -> Share:
         storage = open_storage(location, read_only=read_only)
     except ValueError as error:
         raise click.UsageError(f"--share {text}: {error}") from error
-    return Share(name, storage, read_only=read_only)
+    return ServedShare(name, storage, read_only=read_only)
 
 
-def share_of(folder: Path) -> Share:
+def share_of(folder: Path) -> ServedShare:
     """The share of a folder, under the folder's own name. Raises a usage error."""
     name = folder.resolve().name
     try:
         check_share_name(name)
     except ValueError as error:
         raise click.UsageError(f"{folder}: {error}: use --share NAME={folder}") from error
-    return Share(name, open_storage(folder))
+    return ServedShare(name, open_storage(folder))
 
 
 def collect(
     base: config.Configuration, options: tuple[str, ...], folders: tuple[Path, ...]
-) -> dict[str, Share]:
+) -> dict[str, ServedShare]:
     """All of them by name. Raises a usage error if there are none, or two of one name."""
     shares = [
-        Share(
+        ServedShare(
             each.name,
             open_storage(each.path, read_only=each.read_only, links=each.links),
             read_only=each.read_only,

@@ -38,7 +38,7 @@ _REPEATED = 4
 _log = logging.getLogger(__name__)
 
 
-class Event(StrEnum):
+class AuditEvent(StrEnum):
     """What is recorded."""
 
     CONNECTION = "connection"
@@ -203,7 +203,7 @@ class AuditLog:
             if peer.certificates:
                 details["chain"] = _fingerprints(peer.certificates)
                 common["client_certificate"] = details["chain"][0]
-        trail.record(Event.CONNECTION, **details)
+        trail.record(AuditEvent.CONNECTION, **details)
         if self.decide is not None and peer.certificates:
             try:
                 decision = self.decide(peer)
@@ -226,10 +226,10 @@ class AuditLog:
         denied = error.__cause__
         if isinstance(denied, AccessDenied):
             decision = _decision(denied.decision)
-            self.record_unauthenticated(Event.ACCESS_DECISION, **common, **decision)
+            self.record_unauthenticated(AuditEvent.ACCESS_DECISION, **common, **decision)
         reason = error.reason if isinstance(error, HandshakeError) else "no-handshake"
         self.record_unauthenticated(
-            Event.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error)
+            AuditEvent.HANDSHAKE_FAILURE, **common, reason=reason, message=str(error)
         )
 
     @property
@@ -237,13 +237,13 @@ class AuditLog:
         """Whether those who have not logged on have a sink of their own."""
         return self._unauthenticated_sink is not self._sink
 
-    def record(self, event: Event, **fields: Any) -> None:
+    def record(self, event: AuditEvent, **fields: Any) -> None:
         """Write one record; fields that are None are left out."""
         if self._sink is not None:
             self.aggregation.write_due()
             self._write(self._sink, self._made(event, fields))
 
-    def record_unauthenticated(self, event: Event, **fields: Any) -> dict[str, Any]:
+    def record_unauthenticated(self, event: AuditEvent, **fields: Any) -> dict[str, Any]:
         """Write one record about somebody who has not logged on, or count it; gives the record."""
         if self._sink is None:
             return {}
@@ -257,7 +257,7 @@ class AuditLog:
             for record in records:
                 self._write(self._sink, record)
 
-    def _made(self, event: Event, fields: dict[str, Any]) -> dict[str, Any]:
+    def _made(self, event: AuditEvent, fields: dict[str, Any]) -> dict[str, Any]:
         time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
         record = {"time": time.replace("+00:00", "Z"), "event": str(event)}
         return record | {
@@ -298,9 +298,9 @@ class Trail:
         """Whether what is done to files is recorded, too."""
         return self._log.files
 
-    def record(self, event: Event, **fields: Any) -> None:
+    def record(self, event: AuditEvent, **fields: Any) -> None:
         """Write one record about this connection."""
-        if event is Event.LOGON and not self._authenticated:
+        if event is AuditEvent.LOGON and not self._authenticated:
             self._authenticated = True
             self._log.repeat(self._before)
             self._before = []
@@ -313,7 +313,7 @@ class Trail:
 
     def decided(self, decision: Decision, user: str | None = None) -> None:
         """Record what was decided about the client, or about its logon as `user`."""
-        self.record(Event.ACCESS_DECISION, **_decision(decision), user=user)
+        self.record(AuditEvent.ACCESS_DECISION, **_decision(decision), user=user)
 
 
 def who(identity: Identity) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from smbquic.server.shares import ShareTable
 from smbquic.wire.header import Command
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """A command's handler, and whether it needs a session and a tree.
 
     `pipe` handles it in a tree of IPC$.
@@ -60,36 +60,36 @@ class Services:
     listeners: list[str]
 
 
-def command_table(services: Services) -> dict[int, Entry]:
+def command_table(services: Services) -> dict[int, CommandEntry]:
     """Return what belongs to each command."""
     files, sessions, pipes = services.files, services.sessions, services.pipes
     notifier = files.notifier
     control = partial(ioctl.handle, notifier=notifier, pipes=pipes, listeners=services.listeners)
     disconnect = partial(tree_disconnect.handle, sessions=sessions)
     return {
-        Command.NEGOTIATE: Entry(negotiate.handle, session=False, tree=False),
-        Command.SESSION_SETUP: Entry(session_setup.handle, session=False, tree=False),
-        Command.LOGOFF: Entry(partial(logoff.handle, sessions=sessions), tree=False),
-        Command.TREE_CONNECT: Entry(
+        Command.NEGOTIATE: CommandEntry(negotiate.handle, session=False, tree=False),
+        Command.SESSION_SETUP: CommandEntry(session_setup.handle, session=False, tree=False),
+        Command.LOGOFF: CommandEntry(partial(logoff.handle, sessions=sessions), tree=False),
+        Command.TREE_CONNECT: CommandEntry(
             partial(tree_connect.handle, shares=services.shares), tree=False
         ),
-        Command.TREE_DISCONNECT: Entry(disconnect, pipe=disconnect),
-        Command.CREATE: Entry(
+        Command.TREE_DISCONNECT: CommandEntry(disconnect, pipe=disconnect),
+        Command.CREATE: CommandEntry(
             partial(create.handle, files=files), pipe=partial(pipe.create, pipes=pipes, files=files)
         ),
-        Command.CLOSE: Entry(close.handle, pipe=pipe.close),
-        Command.FLUSH: Entry(flush.handle, pipe=pipe.flush),
-        Command.READ: Entry(read.handle, pipe=pipe.read),
-        Command.WRITE: Entry(partial(write.handle, notifier=notifier), pipe=pipe.write),
-        Command.LOCK: Entry(lock.handle),
-        Command.IOCTL: Entry(control, pipe=control),
-        Command.CANCEL: Entry(cancel.handle, session=False, tree=False),
-        Command.ECHO: Entry(echo.handle, session=False, tree=False),
-        Command.QUERY_DIRECTORY: Entry(query_directory.handle),
-        Command.CHANGE_NOTIFY: Entry(partial(change_notify.handle, notifier=notifier)),
-        Command.QUERY_INFO: Entry(
+        Command.CLOSE: CommandEntry(close.handle, pipe=pipe.close),
+        Command.FLUSH: CommandEntry(flush.handle, pipe=pipe.flush),
+        Command.READ: CommandEntry(read.handle, pipe=pipe.read),
+        Command.WRITE: CommandEntry(partial(write.handle, notifier=notifier), pipe=pipe.write),
+        Command.LOCK: CommandEntry(lock.handle),
+        Command.IOCTL: CommandEntry(control, pipe=control),
+        Command.CANCEL: CommandEntry(cancel.handle, session=False, tree=False),
+        Command.ECHO: CommandEntry(echo.handle, session=False, tree=False),
+        Command.QUERY_DIRECTORY: CommandEntry(query_directory.handle),
+        Command.CHANGE_NOTIFY: CommandEntry(partial(change_notify.handle, notifier=notifier)),
+        Command.QUERY_INFO: CommandEntry(
             partial(query_info.handle, descriptors=files.descriptors), pipe=pipe.query_info
         ),
-        Command.SET_INFO: Entry(partial(set_info.handle, files=files), pipe=pipe.set_info),
-        Command.OPLOCK_BREAK: Entry(partial(oplock_break.handle, leases=files.leases)),
+        Command.SET_INFO: CommandEntry(partial(set_info.handle, files=files), pipe=pipe.set_info),
+        Command.OPLOCK_BREAK: CommandEntry(partial(oplock_break.handle, leases=files.leases)),
     }

@@ -14,7 +14,7 @@ from smbquic.auth.guard import network
 from smbquic.auth.identity import Identity
 from smbquic.errors import ConnectionClosed, HandshakeError, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event, Trail, who
+from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.options.limits import Limits
 from smbquic.pki.access import Decision
 from smbquic.pki.authority import now_utc
@@ -67,7 +67,7 @@ class ConnectionServices:
     failures: int = 0
 
 
-class Connection:
+class ServerConnection:
     """What the server keeps for one transport connection.
 
     `tasks` are requests that are answered later, `endless` how many of them may never end by
@@ -291,7 +291,7 @@ class Connection:
         user_session.renew()
         self.join(user_session)
         _log.info("%s: %s logged on", self.name, session.identity.user or "a guest")
-        self.trail.record(Event.LOGON, **who(session.identity))
+        self.trail.record(AuditEvent.LOGON, **who(session.identity))
 
     def join(self, session: UserSession) -> None:
         """Serves a session, a new one or one that has other connections already."""
@@ -351,7 +351,7 @@ class Connection:
         """Take no more requests of a session, which has ended or moved."""
         self.protocol.drop(session)
 
-    def other_channels(self, session: UserSession) -> list[Connection]:
+    def other_channels(self, session: UserSession) -> list[ServerConnection]:
         """Return the other connections that a session is bound to."""
         return [
             connection
@@ -360,7 +360,7 @@ class Connection:
         ]
 
 
-class ConnectionTable(dict[Connection, None]):
+class ConnectionTable(dict[ServerConnection, None]):
     """The connections of a server. [MS-SMB2] 3.3.1.5, ConnectionList"""
 
     def notify(self, client_guid: bytes, owner: Identity, body: Message) -> bool:

@@ -12,7 +12,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.request import Request
-from smbquic.server.connection import Connection
+from smbquic.server.connection import ServerConnection
 from smbquic.server.opens.channel_sequence import check, is_ordinary
 from smbquic.server.opens.file_audit import FileAuditor
 from smbquic.server.opens.open import Open
@@ -57,7 +57,7 @@ class Context:
         "waiting_since",
     )
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ServerConnection) -> None:
         self.connection = connection
         self.request: Request | None = None
         self.entry: Open | None = None

@@ -17,8 +17,8 @@ from smbquic.errors import RemoteProtocolError, StatusError, WireError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
-from smbquic.server.commands import Entry
-from smbquic.server.connection import Connection
+from smbquic.server.commands import CommandEntry
+from smbquic.server.connection import ServerConnection
 from smbquic.server.context import Context, wait_until_ready
 from smbquic.server.outcome import Endless, Reply, RetryAfter
 from smbquic.server.overload.loop_monitor import HELD, Timed
@@ -46,11 +46,13 @@ _NO_INTERIM = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP, Command.SET_I
 class Dispatcher:
     """Handles the messages of all connections by `commands`; `next_file_id` gives FileIds."""
 
-    def __init__(self, commands: Mapping[int, Entry], next_file_id: Callable[[], FileId]) -> None:
+    def __init__(
+        self, commands: Mapping[int, CommandEntry], next_file_id: Callable[[], FileId]
+    ) -> None:
         self.commands = dict(commands)
         self._next_file_id = next_file_id
 
-    async def handle(self, connection: Connection, message: memoryview) -> list[list[Buffer]]:
+    async def handle(self, connection: ServerConnection, message: memoryview) -> list[list[Buffer]]:
         """Handle one message of a client; return the messages that answer it by now.
 
         Raises `RemoteProtocolError` if the connection has to end, and `ConnectionClosed` if its end
@@ -223,7 +225,7 @@ def _charge(
 
 
 async def _try_again(
-    context: Context, request: Request, command: Entry, wait: RetryAfter, since: int
+    context: Context, request: Request, command: CommandEntry, wait: RetryAfter, since: int
 ) -> Any:
     """Calls a handler until it has nothing to wait for any more."""
     with wait.meanwhile or nullcontext():
@@ -291,7 +293,7 @@ def _hand_over(context: Context, request: Request, task: asyncio.Future[Any]) ->
 
 
 def _see_to(
-    connection: Connection, context: Context, request: Request, task: asyncio.Future[Any]
+    connection: ServerConnection, context: Context, request: Request, task: asyncio.Future[Any]
 ) -> None:
     """Keeps work up as long as a connection lasts, or another one after it."""
     connection.endless += 1

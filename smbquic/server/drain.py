@@ -2,7 +2,7 @@
 
 import asyncio
 
-from smbquic.server.connection import Connection
+from smbquic.server.connection import ServerConnection
 from smbquic.server.server import STOPPING, Server
 
 QUIET = 0.5
@@ -21,7 +21,7 @@ async def drain(server: Server, seconds: float) -> None:
     server.draining = server.connection_limiter.closed = True
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    moved: dict[Connection, tuple[tuple[int, int], float]] = {}
+    moved: dict[ServerConnection, tuple[tuple[int, int], float]] = {}
     while server.connections and loop.time() < deadline:
         now = loop.time()
         for connection in list(server.connections):

@@ -12,7 +12,7 @@ from smbquic.auth.guard import GuardLimits, LogonGuard
 from smbquic.auth.service_binding import ServerNames, ServiceBinding
 from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import AuditLog, Event, Trail
+from smbquic.observe.audit import AuditEvent, AuditLog, Trail
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.pki.access import Decision
 from smbquic.pki.reload import ServerCertificates
@@ -20,7 +20,7 @@ from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
 from smbquic.server.commands import Services, command_table
-from smbquic.server.connection import Connection, ConnectionServices, ConnectionTable
+from smbquic.server.connection import ConnectionServices, ConnectionTable, ServerConnection
 from smbquic.server.dispatch import Dispatcher
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.overload.budget import SharedBudget
@@ -30,13 +30,11 @@ from smbquic.server.overload.scheduler import Scheduler
 from smbquic.server.overload.slow_peers import SlowPeerMonitor
 from smbquic.server.rpc.services import PipeServices
 from smbquic.server.session import UserSessions
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.server.shares import ShareTable
 from smbquic.transport.base import MessageTransport, Peer
 from smbquic.transport.refusals import Refusal, Refusals, log_refusal
 from smbquic.wire.negotiate import Capabilities
-
-__all__ = ["CAPABILITIES", "Server", "Share"]
 
 CAPABILITIES = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING | Capabilities.MULTI_CHANNEL
 """What a server can do and need not be told to: for `ServerSettings.capabilities`."""
@@ -63,7 +61,7 @@ class Server:
 
     def __init__(
         self,
-        shares: Iterable[Share],
+        shares: Iterable[ServedShare],
         authenticator: Authenticator,
         settings: ServerSettings,
         *,
@@ -143,9 +141,9 @@ class Server:
             self.slow_peers.closed += 1
             self.scheduler.remove(connection)
             self.connection_limiter.remove(connection)
-            connection.trail.record(Event.DISCONNECTION, reason=connection.ended)
+            connection.trail.record(AuditEvent.DISCONNECTION, reason=connection.ended)
 
-    def _accept(self, transport: MessageTransport) -> Connection:
+    def _accept(self, transport: MessageTransport) -> ServerConnection:
         peer = transport.peer
         trail = self.audit.begin(peer)
         certificate = peer.certificates[0] if peer.certificates else b""
@@ -160,7 +158,7 @@ class Server:
             quic=peer.kind == "quic",
             random=self.random,
         )
-        return Connection(self.services, transport, protocol, trail)
+        return ServerConnection(self.services, transport, protocol, trail)
 
     def _service_binding(self, peer: Peer) -> ServiceBinding | None:
         """What logons of a client have to be meant for; None where that is not checked."""
@@ -193,7 +191,7 @@ class Server:
 
     def _report_refusal(self, reason: Refusal, client: str, count: int) -> None:
         log_refusal(reason, client, count)
-        self.audit.record(Event.REFUSAL, address=client, reason=reason, count=count)
+        self.audit.record(AuditEvent.REFUSAL, address=client, reason=reason, count=count)
 
     async def close(self) -> None:
         """Ends every connection, and waits for it; nobody can come back for what was open."""
@@ -208,7 +206,7 @@ class Server:
         await asyncio.to_thread(self.threads.shutdown)
         self.audit.aggregation.flush()
 
-    def share(self, name: str) -> Share | None:
+    def share(self, name: str) -> ServedShare | None:
         """Return the share of that name, in any case; None if there is none, and for IPC$."""
         return self.shares.find(name)
 

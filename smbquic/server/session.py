@@ -17,7 +17,7 @@ from smbquic.server.overload.batches import BATCH, BackgroundTasks, Steps
 from smbquic.server.overload.budget import TREE, UserBudget
 from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.security.accounts import Token, token_of
-from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.server.share import PIPE_SHARE, ServedShare
 from smbquic.server.tree import Tree
 from smbquic.storage.partial import is_temporary_name
 from smbquic.transport.base import MessageTransport
@@ -28,7 +28,7 @@ from smbquic.wire.message import Message
 _LAST_TREE_ID = 0xFFFF_FFFE
 
 
-class Channel(Protocol):
+class SessionChannel(Protocol):
     """A connection that a session is bound to."""
 
     transport: MessageTransport
@@ -57,7 +57,7 @@ class UserSession:
     durables: DurableHandleTable
     memory: UserBudget
     cost: int = 0
-    channels: list[Channel] = field(default_factory=list)
+    channels: list[SessionChannel] = field(default_factory=list)
     trees: dict[int, Tree] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
     pipes: dict[int, Pipe] = field(default_factory=dict)
@@ -82,12 +82,12 @@ class UserSession:
         """Sends the client what answers no request; False if there is no connection for it."""
         return any(connection.notify(self.session, body) for connection in self.channels)
 
-    def join(self, connection: Channel) -> None:
+    def join(self, connection: SessionChannel) -> None:
         """Takes in a connection that the session was bound to."""
         self.channels.append(connection)
         connection.count_opens(len(self.opens))
 
-    def leave(self, connection: Channel) -> None:
+    def leave(self, connection: SessionChannel) -> None:
         """Goes on without a connection."""
         self.channels.remove(connection)
         connection.count_opens(-len(self.opens))
@@ -202,7 +202,7 @@ class UserSessions(dict[int, UserSession]):
             channel.drop_session(session)
         return self.background.run(user_session.ending(keep=keep))
 
-    def disconnect_share(self, share: Share) -> int:
+    def disconnect_share(self, share: ServedShare) -> int:
         """End every tree of a share; return how many there were."""
         trees = [
             (session, tree)

@@ -8,7 +8,7 @@ from smbquic.storage import Storage
 
 
 @dataclass(slots=True, eq=False)
-class Share:
+class ServedShare:
     r"""One share, ``\\server\name``. `comment` is what a listing of shares shows.
 
     `encrypt` refuses what is neither sealed nor comes over QUIC with its encryption agreed on.

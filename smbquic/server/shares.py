@@ -7,15 +7,17 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.session import UserSessions
-from smbquic.server.share import Share, check_share_name
+from smbquic.server.share import ServedShare, check_share_name
 
 _log = logging.getLogger(__name__)
 
 
-class ShareTable(dict[str, Share]):
+class ShareTable(dict[str, ServedShare]):
     """The shares by name, without its case. Raises ValueError for a name that is taken."""
 
-    def __init__(self, shares: Iterable[Share], sessions: UserSessions, files: FileTable) -> None:
+    def __init__(
+        self, shares: Iterable[ServedShare], sessions: UserSessions, files: FileTable
+    ) -> None:
         super().__init__()
         self._sessions = sessions
         self._files = files
@@ -26,11 +28,11 @@ class ShareTable(dict[str, Share]):
                 raise ValueError(f"there is a share named {share.name} already")
             self[key] = share
 
-    def find(self, name: str) -> Share | None:
+    def find(self, name: str) -> ServedShare | None:
         """Return the share of that name, in any case; None if there is none, and for IPC$."""
         return self.get(name.casefold())
 
-    def reopen(self, share: Share) -> None:
+    def reopen(self, share: ServedShare) -> None:
         """Go on with what was made in the place of a share's folder, if that was deleted.
 
         Whoever is connected to the former has to connect anew. Raises StatusError BAD_NETWORK_NAME

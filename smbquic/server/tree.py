@@ -6,7 +6,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.overload.disk_monitor import DiskMonitor
 from smbquic.server.security import access
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.storage import Storage
 
 
@@ -19,7 +19,7 @@ class Tree:
     """
 
     tree_id: int
-    share: Share | None
+    share: ServedShare | None
     read_only: bool
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from smbquic.cli.privileges import Account, only_roots
+from smbquic.cli.privileges import ProcessAccount, only_roots
 from smbquic.cli.server_account import open_audit
 from smbquic.observe.audit import RotatingFile
 from smbquic.options.audit import AuditOptions
@@ -76,7 +76,7 @@ def place() -> Iterator[Path]:
 
 
 def opened(path: Path) -> None:
-    sink = open_audit(AuditOptions(file=path), Account.parse("nobody"))
+    sink = open_audit(AuditOptions(file=path), ProcessAccount.parse("nobody"))
     assert isinstance(sink, RotatingFile)
     sink.close()
 
@@ -107,7 +107,7 @@ def test_no_file_is_made_in_a_folder_of_root(place: Path) -> None:
 @as_root
 def test_where_only_root_may_write_root_makes_the_file(place: Path) -> None:
     opened(place / "roots" / "log")
-    assert (place / "roots" / "log").stat().st_uid == Account.parse("nobody").uid
+    assert (place / "roots" / "log").stat().st_uid == ProcessAccount.parse("nobody").uid
 
 
 @as_root

@@ -11,7 +11,7 @@ from smbquic.auth.identity import Identity
 from smbquic.cli.logs import RateLimit
 from smbquic.errors import ConnectError
 from smbquic.observe import aggregation
-from smbquic.observe.audit import AuditLog, Event, RotatingFile, who
+from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, who
 from smbquic.transport.base import ClientHello, Peer
 from tests.unit.clock import Clock
 
@@ -38,13 +38,13 @@ def peer(number: int) -> Peer:
 def flood(audit: AuditLog) -> None:
     for number in range(FLOOD):
         trail = audit.begin(peer(number))
-        trail.record(Event.LOGON_FAILURE, status="STATUS_LOGON_FAILURE", message="x" * 500)
-        trail.record(Event.DISCONNECTION)
+        trail.record(AuditEvent.LOGON_FAILURE, status="STATUS_LOGON_FAILURE", message="x" * 500)
+        trail.record(AuditEvent.DISCONNECTION)
         audit.handshake_failed(f"192.0.2.1:{number}", ConnectError("no"), ClientHello())
 
 
 def log_on(audit: AuditLog) -> None:
-    audit.begin(peer(1)).record(Event.LOGON, **who(Identity("alice", "")))
+    audit.begin(peer(1)).record(AuditEvent.LOGON, **who(Identity("alice", "")))
 
 
 def test_users_have_a_file_of_their_own(tmp_path: Path) -> None:
@@ -67,17 +67,22 @@ def test_what_unauthenticated_clients_do_is_counted(separate: bool) -> None:
     audit.aggregation.flush()
     written = (unauthenticated if separate else users).records
     assert users.lines == [] or not separate
-    events = {Event.CONNECTION, Event.LOGON_FAILURE, Event.DISCONNECTION, Event.HANDSHAKE_FAILURE}
+    events = {
+        AuditEvent.CONNECTION,
+        AuditEvent.LOGON_FAILURE,
+        AuditEvent.DISCONNECTION,
+        AuditEvent.HANDSHAKE_FAILURE,
+    }
     assert len(written) == len(events) * (aggregation.WHOLE + 1)
     sums = {record["event"]: record for record in written if "count" in record}
     assert sums.keys() == events
     for record in sums.values():
         assert record["count"] == FLOOD - aggregation.WHOLE
         assert record["first"] <= record["last"] == record["time"]
-    failures = sums[Event.LOGON_FAILURE]
+    failures = sums[AuditEvent.LOGON_FAILURE]
     assert len(failures["addresses"]) == aggregation.ADDRESSES
     assert failures["more_addresses"]
-    assert sums[Event.HANDSHAKE_FAILURE]["addresses"] == ["192.0.2.1"]
+    assert sums[AuditEvent.HANDSHAKE_FAILURE]["addresses"] == ["192.0.2.1"]
 
 
 def test_sums_are_written_when_their_time_is_over() -> None:

@@ -15,7 +15,8 @@ from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS, ServerSettings
-from smbquic.server.server import CAPABILITIES, Server, Share
+from smbquic.server.server import CAPABILITIES, Server
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from tests.fuzz import logons
 from tests.fuzz.memory import pair
@@ -113,7 +114,7 @@ def serving(make: Callable[..., Server] = Server) -> Iterator[tuple[Server, Plac
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder, small_files():
         place = Place(Path(folder))
         storage = LocalStorage(place.share)
-        shares = [Share("data", storage), Share("readonly", storage, read_only=True)]
+        shares = [ServedShare("data", storage), ServedShare("readonly", storage, read_only=True)]
         settings = ServerSettings(
             guid=bytes(range(16)),
             dialects=DIALECTS,

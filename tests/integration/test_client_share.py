@@ -16,7 +16,7 @@ from smbquic.api.relay import relay
 from smbquic.errors import SourceChangedError
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
-from smbquic.server.share import Share as ServedShare
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.fscc.attributes import FileAttributes
 

@@ -21,7 +21,7 @@ from smbquic.client import connection as client_connection
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.request import Request
-from smbquic.server.commands import Entry
+from smbquic.server.commands import CommandEntry
 from smbquic.server.context import Context
 from smbquic.server.outcome import Reply
 from smbquic.transport import quic, tcp
@@ -39,7 +39,7 @@ CONTENT = random.Random(12).randbytes(100_000)
 TREE = {"file": CONTENT, "folder/a": b"aaa", "folder/b": b"b" * 5000}
 PATIENCE = 60.0
 
-Commands = dict[int, Entry]
+Commands = dict[int, CommandEntry]
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from smbquic.auth.users import UserStore
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientProtocol, Sent
 from smbquic.protocol.settings import ClientSettings, ServerSettings
-from smbquic.server.server import Server, Share
+from smbquic.server.server import Server
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import tcp
 from smbquic.transport.base import Listener
@@ -51,7 +52,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     users.add("alice", "secret")
     storage = LocalStorage(tmp_path)
     server = Server(
-        [Share("data", storage)],
+        [ServedShare("data", storage)],
         Authenticator([NtlmMechanism(users, server_name="fs.example")]),
         ServerSettings(guid=bytes(range(16))),
     )

@@ -12,7 +12,8 @@ from smbquic.auth.users import UserStore
 from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS as ALL_DIALECTS
 from smbquic.protocol.settings import ServerSettings
-from smbquic.server.server import Server, Share
+from smbquic.server.server import Server
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport import tcp
 
@@ -36,7 +37,7 @@ async def smbclient(root: Path, tmp_path: Path) -> AsyncIterator[Run]:
     users.add("alice", "secret")
     storage = LocalStorage(root)
     server = Server(
-        [Share("data", storage), Share("ro", storage, read_only=True)],
+        [ServedShare("data", storage), ServedShare("ro", storage, read_only=True)],
         Authenticator([NtlmMechanism(users, server_name="fs.example", guest=True)]),
         ServerSettings(guid=bytes(range(16)), dialects=ALL_DIALECTS),
         limits=Limits(failed_logon_delay=0.0),

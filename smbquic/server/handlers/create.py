@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event
+from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context, wait_until_ready
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
@@ -32,12 +32,12 @@ def handle(context: Context, request: Request, *, files: FileTable) -> CreateRes
         return _create(context, request, files)
     body: CreateRequest = request.body
     asked = f"{body.desired_access:#010x}"
-    with record_failure(auditor, Event.OPEN, body.name, access=asked):
+    with record_failure(auditor, AuditEvent.OPEN, body.name, access=asked):
         response = _create(context, request, files)
     entry = context.session.opens[response.file_id.volatile]
     entry.tracking.auditor = auditor
     auditor.record(
-        Event.OPEN,
+        AuditEvent.OPEN,
         entry.file.name,
         NtStatus.SUCCESS,
         access=asked,

@@ -7,7 +7,7 @@ from typing import Any
 
 from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event
+from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.outcome import Reply
@@ -38,7 +38,7 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
             # Quoted: the client chose a part of it, and may have tried to forge a line of the log.
             _log.warning("%s: no logon: %r", context.connection.name, str(error.__cause__))
             context.connection.trail.record(
-                Event.LOGON_FAILURE, status=error.status.label, message=str(error.__cause__)
+                AuditEvent.LOGON_FAILURE, status=error.status.label, message=str(error.__cause__)
             )
             _take_note(context)
             return _after_a_while(context, error)

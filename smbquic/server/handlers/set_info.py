@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from smbquic.errors import StatusError, WireError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event
+from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.names import separated
@@ -297,7 +297,7 @@ def _disposition_ex(context: Context, files: FileTable, entry: Open, buffer: Buf
 def _mark(context: Context, entry: Open, *, delete: bool, despite_readonly: bool) -> None:
     """Has the file deleted when the last open of it is closed, or not."""
     if delete:
-        with record_failure(context.auditor(), Event.DELETE, entry.file.name):
+        with record_failure(context.auditor(), AuditEvent.DELETE, entry.file.name):
             _check_deletion(entry, despite_readonly=despite_readonly)
             break_others(entry, BreakCause.DELETE)
     entry.state.delete_pending = delete
@@ -341,7 +341,7 @@ def _mode(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> No
 
 def _rename(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
     wanted = _decode(RenameInformation, buffer)
-    with record(context.auditor(), Event.RENAME, entry.file.name, **_asked(wanted)):
+    with record(context.auditor(), AuditEvent.RENAME, entry.file.name, **_asked(wanted)):
         _renamer(context, files, entry).rename(
             entry, _target(wanted), replace=wanted.replace_if_exists
         )
@@ -351,7 +351,7 @@ def _link(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> No
     wanted = _decode(LinkInformation, buffer)
     # Samba's client starts this name, other than that of a rename, at the root.
     wanted.file_name = wanted.file_name.removeprefix("\\")
-    with record(context.auditor(), Event.LINK, entry.file.name, **_asked(wanted)):
+    with record(context.auditor(), AuditEvent.LINK, entry.file.name, **_asked(wanted)):
         _renamer(context, files, entry).link(
             entry, _target(wanted), replace=wanted.replace_if_exists
         )

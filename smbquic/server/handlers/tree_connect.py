@@ -2,10 +2,10 @@
 
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event, who
+from smbquic.observe.audit import AuditEvent, who
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
-from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.server.share import PIPE_SHARE, ServedShare
 from smbquic.server.shares import ShareTable
 from smbquic.server.tree import Tree
 from smbquic.wire.negotiate import Dialect
@@ -41,9 +41,9 @@ def handle(context: Context, request: Request, *, shares: ShareTable) -> TreeCon
         tree = Tree(session.next_tree_id(), share, read_only)
         session.connect(tree)
     except StatusError as error:
-        trail.record(Event.SHARE_DENIAL, status=error.status.label, **named)
+        trail.record(AuditEvent.SHARE_DENIAL, status=error.status.label, **named)
         raise
-    trail.record(Event.SHARE_ACCESS, read_only=read_only, **named)
+    trail.record(AuditEvent.SHARE_ACCESS, read_only=read_only, **named)
     session.session.encrypts_tree |= sealed
     context.enter(tree)
     request.tree_id = tree.tree_id
@@ -65,7 +65,7 @@ def _check_encryption(context: Context, path: str) -> None:
         raise StatusError(NtStatus.ACCESS_DENIED, "TREE_CONNECT", path)
 
 
-def _find(shares: ShareTable, path: str) -> Share | None:
+def _find(shares: ShareTable, path: str) -> ServedShare | None:
     r"""The share that ``\\server\share`` names; None for IPC$. Any server name is ours."""
     parts = path.split("\\")
     if len(parts) != 4 or parts[:2] != ["", ""] or not parts[2] or not parts[3]:

@@ -16,7 +16,7 @@ from smbquic.server.security import access
 from smbquic.server.security.accounts import Token
 from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.security.rights import granted
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.storage.names import fold
 from smbquic.wire.create_contexts import (
     CREATE_APP_INSTANCE_ID,
@@ -72,7 +72,7 @@ class AppInstanceTable:
             del self._opens[app_instance.instance_id]
 
     def take_over(
-        self, app_instance: AppInstance, share: Share, name: str, may_read: MayRead
+        self, app_instance: AppInstance, share: ServedShare, name: str, may_read: MayRead
     ) -> None:
         """Close what the application has open of that name from another machine.
 

@@ -20,7 +20,7 @@ from smbquic.server.opens.leases import Lease, LeaseRequest, lease_request_of
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Durability, Requester
 from smbquic.server.overload.budget import SharedBudget
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.storage.names import fold
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_RECONNECT,
@@ -109,7 +109,7 @@ class DurableHandleTable:
         self.reclaim(entry)
         del self._opens[entry.file_id.persistent]
 
-    def close_share(self, share: Share) -> None:
+    def close_share(self, share: ServedShare) -> None:
         """Closes what waits for its owner in a share whose folder is gone."""
         for entry in list(self._opens.values()):
             if entry.session is None and entry.tree.share is share:
@@ -171,7 +171,11 @@ def responses(durable: Durability, contexts: Contexts) -> list[CreateContext]:
 
 
 def reconnect(
-    table: DurableHandleTable, contexts: Contexts, requester: Requester, share: Share, name: str
+    table: DurableHandleTable,
+    contexts: Contexts,
+    requester: Requester,
+    share: ServedShare,
+    name: str,
 ) -> Open | None:
     """Return the open that its owner comes back for, which waits no more; None if it does not.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from smbquic.auth.identity import Identity
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event, Trail, who
+from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.server.outcome import RetryAfter
 from smbquic.server.status import status_of
 from smbquic.storage import NotReady
@@ -25,7 +25,7 @@ class FileAuditor:
     identity: Identity
     share: str
 
-    def record(self, event: Event, path: str, status: NtStatus, **more: Any) -> None:
+    def record(self, event: AuditEvent, path: str, status: NtStatus, **more: Any) -> None:
         """Write one record about a file."""
         self.trail.record(
             event, share=self.share, path=path, status=status.label, **who(self.identity), **more
@@ -34,7 +34,7 @@ class FileAuditor:
 
 @contextmanager
 def record_failure(
-    auditor: FileAuditor | None, event: Event, path: str, **more: Any
+    auditor: FileAuditor | None, event: AuditEvent, path: str, **more: Any
 ) -> Iterator[None]:
     """Record if what is done inside fails; not where it has to wait, and is tried again."""
     try:
@@ -48,7 +48,9 @@ def record_failure(
 
 
 @contextmanager
-def record(auditor: FileAuditor | None, event: Event, path: str, **more: Any) -> Iterator[None]:
+def record(
+    auditor: FileAuditor | None, event: AuditEvent, path: str, **more: Any
+) -> Iterator[None]:
     """Record what is done inside, and what came of it."""
     with record_failure(auditor, event, path, **more):
         yield

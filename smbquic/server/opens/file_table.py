@@ -5,7 +5,7 @@ import logging
 from collections.abc import Hashable
 
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import Event
+from smbquic.observe.audit import AuditEvent
 from smbquic.options.limits import Limits
 from smbquic.server.notify.notifier import ATTRIBUTES, CREATION, Notifier
 from smbquic.server.opens.app_instances import AppInstanceTable
@@ -199,7 +199,7 @@ class FileTable:
             _log.warning("%r was to be deleted on its last close, but stays: %s", file.name, error)
         failed = _close(file) or failed
         if auditor is not None:
-            auditor.record(Event.DELETE, file.name, status)
+            auditor.record(AuditEvent.DELETE, file.name, status)
         return failed
 
 

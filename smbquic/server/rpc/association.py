@@ -44,7 +44,7 @@ Method = Callable[[Buffer], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Interface:
+class RpcInterface:
     """What can be called under one UUID."""
 
     syntax: SyntaxId
@@ -64,11 +64,11 @@ class Association:
     `failed`: the client broke the protocol, and nothing that it writes is understood any more.
     """
 
-    def __init__(self, name: str, interfaces: tuple[Interface, ...]) -> None:
+    def __init__(self, name: str, interfaces: tuple[RpcInterface, ...]) -> None:
         self.failed = False
         self._name = name
         self._interfaces = interfaces
-        self._contexts: dict[int, Interface] = {}
+        self._contexts: dict[int, RpcInterface] = {}
         self._calls: dict[int, _Call] = {}
         self._max_fragment = MAX_FRAGMENT
         self._group = 0

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
-from smbquic.server.rpc.association import Association, Interface, Method
-from smbquic.server.share import PIPE_SHARE, Share
+from smbquic.server.rpc.association import Association, Method, RpcInterface
+from smbquic.server.share import PIPE_SHARE, ServedShare
 from smbquic.transport.base import Peer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.rpc.srvsvc import (
@@ -66,7 +66,7 @@ class ServerInformation(Protocol):
     name: str
 
     @property
-    def shares(self) -> Mapping[str, Share]:
+    def shares(self) -> Mapping[str, ServedShare]:
         """All shares but IPC$."""
 
     def count_trees(self) -> Mapping[str, int]:
@@ -97,9 +97,9 @@ def associate(server: ServerInformation, pipe: str) -> Association | None:
     return Association(name, tuple(_bound(server, *interface) for interface in interfaces))
 
 
-def _bound(server: ServerInformation, syntax: SyntaxId, calls: dict[int, _Call]) -> Interface:
+def _bound(server: ServerInformation, syntax: SyntaxId, calls: dict[int, _Call]) -> RpcInterface:
     methods: dict[int, Method] = {opnum: partial(call, server) for opnum, call in calls.items()}
-    return Interface(syntax, methods)
+    return RpcInterface(syntax, methods)
 
 
 def _shares(server: ServerInformation) -> list[ShareInfo]:
@@ -113,7 +113,7 @@ def _shares(server: ServerInformation) -> list[ShareInfo]:
     return [*shares, ipc]
 
 
-def _share(share: Share, uses: int) -> ShareInfo:
+def _share(share: ServedShare, uses: int) -> ShareInfo:
     return ShareInfo(
         share.name,
         STYPE_DISKTREE,

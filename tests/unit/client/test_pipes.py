@@ -11,7 +11,7 @@ from smbquic.client.session import Session
 from smbquic.client.stat import ShareEntry
 from smbquic.errors import DeniedError, NotFoundError, NotListedError, RemoteProtocolError
 from smbquic.ntstatus import NtStatus
-from smbquic.server.rpc.association import Association, Interface
+from smbquic.server.rpc.association import Association, RpcInterface
 from smbquic.transport.base import Peer
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command
@@ -85,7 +85,7 @@ async def session(transport: FakeTransport, server: FakeServer) -> AsyncIterator
 
 def serving(server: FakeServer, *stubs: bytes) -> Service:
     answers = list(stubs)
-    association = Association("srvsvc", (Interface(SRVSVC, {15: lambda _: answers.pop(0)}),))
+    association = Association("srvsvc", (RpcInterface(SRVSVC, {15: lambda _: answers.pop(0)}),))
     return Service(server, association.receive)
 
 
@@ -125,7 +125,7 @@ async def test_a_list_in_pages(session: Session, server: FakeServer) -> None:
         asked.append(NetrShareEnumRequest.decode(stub).resume_handle)
         return pages.pop(0)
 
-    association = Association("srvsvc", (Interface(SRVSVC, {15: enumerate_shares}),))
+    association = Association("srvsvc", (RpcInterface(SRVSVC, {15: enumerate_shares}),))
     Service(server, association.receive)
     assert [share.name for share in await session.shares()] == ["data", "IPC$"]
     assert asked == [0, 1]

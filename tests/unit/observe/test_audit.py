@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smbquic.auth.identity import Identity
 from smbquic.errors import ConnectError, HandshakeError
-from smbquic.observe.audit import AuditLog, Event, RotatingFile, StandardOutput, who
+from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, StandardOutput, who
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import ClientHello, Peer
 
@@ -40,7 +40,7 @@ def test_a_connection_and_what_belongs_to_it() -> None:
     sink = Lines()
     audit = log(sink, decide=lambda peer: Decision(True, "so", "allow san:*", "ab"))
     trail = audit.begin(PEER)
-    trail.record(Event.LOGON, **who(Identity("alice", "")))
+    trail.record(AuditEvent.LOGON, **who(Identity("alice", "")))
     audit.begin(Peer("tcp", ("127.0.0.1", 445), ("127.0.0.1", 9)))
     connected, decided, logged_on, second = sink.records
     assert connected["time"] == "2026-01-02T03:04:05.678Z"
@@ -93,7 +93,7 @@ def test_handshakes_that_failed() -> None:
 
 def test_without_a_sink_nothing_happens() -> None:
     audit = AuditLog()
-    audit.begin(PEER).record(Event.LOGON, user="alice")
+    audit.begin(PEER).record(AuditEvent.LOGON, user="alice")
     audit.handshake_failed("x", ConnectError("y"), ClientHello())
     assert audit.lost == 0
     assert not AuditLog(files=True).files
@@ -110,7 +110,7 @@ def test_a_decision_about_a_user() -> None:
 @given(st.text(max_size=2000))
 def test_nothing_that_a_peer_chose_leaves_its_line(text: str) -> None:
     sink = Lines()
-    log(sink).record(Event.LOGON, user=text)
+    log(sink).record(AuditEvent.LOGON, user=text)
     (line,) = sink.lines
     assert line.endswith("\n")
     assert all(32 <= ord(character) < 127 for character in line[:-1])
@@ -124,8 +124,8 @@ def test_what_cannot_be_written_is_counted(caplog: pytest.LogCaptureFixture) -> 
 
     audit = AuditLog(Full())
     with caplog.at_level(logging.ERROR):
-        audit.record(Event.LOGON)
-        audit.record(Event.LOGON)
+        audit.record(AuditEvent.LOGON)
+        audit.record(AuditEvent.LOGON)
     assert audit.lost == 2
     assert len(caplog.records) == 1
 

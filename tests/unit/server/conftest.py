@@ -20,7 +20,8 @@ from smbquic.protocol.response import Response
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.protocol.transform import OutgoingElement
-from smbquic.server.server import CAPABILITIES, Server, Share
+from smbquic.server.server import CAPABILITIES, Server
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.transport.base import Flow, PathStatistics, Peer
 from smbquic.wire.access_mask import AccessMask
@@ -344,7 +345,7 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
     """A server with the shares `data`, and `ro` on the same folder."""
     storage = LocalStorage(root)
     return Server(
-        [Share("data", storage), Share("ro", storage, read_only=True)],
+        [ServedShare("data", storage), ServedShare("ro", storage, read_only=True)],
         Authenticator(),  # type: ignore[arg-type]
         ServerSettings(
             **{

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.storage import Buffer, Disposition, NotReady, StorageFile
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
@@ -67,7 +67,7 @@ async def test_what_is_not_ready_is_prepared(
     made = storage.create("file", directory=False)
     made.write(0, [b"content"])
     made.close()
-    server.shares["remote"] = Share("remote", storage)
+    server.shares["remote"] = ServedShare("remote", storage)
     client = await connect(share="remote")
 
     file_id = await client.open("FILE", create_disposition=Disposition.OPEN.value)
@@ -81,7 +81,7 @@ async def test_what_is_not_ready_is_prepared(
 
 async def test_what_cannot_be_prepared_is_told_by_the_next_call(server: Any, connect: Any) -> None:
     storage = Remote(on_loop=True)
-    server.shares["remote"] = Share("remote", storage)
+    server.shares["remote"] = ServedShare("remote", storage)
     client = await connect(share="remote")
 
     response = await client.create("missing", create_disposition=Disposition.OPEN.value)

@@ -308,7 +308,7 @@ async def test_a_malformed_body_fails_alone(
 
 
 def break_echo(monkeypatch: pytest.MonkeyPatch, server: Server, handle: Any) -> None:
-    entry = commands.Entry(handle, session=False, tree=False)
+    entry = commands.CommandEntry(handle, session=False, tree=False)
     monkeypatch.setitem(server.dispatcher.commands, Command.ECHO, entry)
 
 

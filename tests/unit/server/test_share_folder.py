@@ -8,7 +8,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.server import Server
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest, CompletionFilter
@@ -106,7 +106,7 @@ def test_a_share_that_has_begun_goes_on_so(root: Path, tmp_path: Path) -> None:
             return lambda: ended.append(self)
 
     first, second, third = (Storage(root) for _ in range(3))
-    share = Share("data", first)
+    share = ServedShare("data", first)
     share.replace(second)
     share.end()
     assert ended == []

@@ -17,7 +17,7 @@ from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.leases import LeaseRequest
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Requester
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.storage import Action, FileStat
 from smbquic.wire.create_contexts import CreateContext
 
@@ -42,7 +42,7 @@ class Create:
     context: Context
     request: Request
     files: FileTable
-    share: Share
+    share: ServedShare
     requester: Requester
     contexts: Mapping[bytes, bytes]
     level: int

@@ -21,7 +21,7 @@ _SPEEDS = Path("/sys/class/net")
 
 
 @dataclass(frozen=True, slots=True)
-class Interface:
+class NetworkInterface:
     """One address of one network interface; `speed` in bits per second."""
 
     index: int
@@ -30,7 +30,7 @@ class Interface:
 
 
 def reachable(
-    listeners: Iterable[str], kind: str, local: str, interfaces: Iterable[Interface]
+    listeners: Iterable[str], kind: str, local: str, interfaces: Iterable[NetworkInterface]
 ) -> list[NetworkInterfaceInfo]:
     """The interfaces among all that listeners of this kind (`tcp`, `quic`) are reached by.
 
@@ -71,7 +71,7 @@ _Entry._fields_ = [
 ]
 
 
-def system_interfaces() -> list[Interface]:
+def system_interfaces() -> list[NetworkInterface]:
     """The addresses of all interfaces that are up. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     first = ctypes.POINTER(_Entry)()
@@ -83,14 +83,14 @@ def system_interfaces() -> list[Interface]:
         library.freeifaddrs(first)
 
 
-def _interfaces(entry: "ctypes._Pointer[_Entry]") -> Iterator[Interface]:
+def _interfaces(entry: "ctypes._Pointer[_Entry]") -> Iterator[NetworkInterface]:
     while entry:
         here = entry.contents
         if here.flags & _UP and here.address:
             address = _address(here.address)
             if address is not None:
                 name = here.name.decode()
-                yield Interface(socket.if_nametoindex(name), address, _speed(name))
+                yield NetworkInterface(socket.if_nametoindex(name), address, _speed(name))
         entry = here.next
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
-from smbquic.server.server import Server, Share
+from smbquic.server.server import Server
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.create import CreateRequest, OplockLevel
 from smbquic.wire.echo import EchoRequest
@@ -24,7 +25,7 @@ BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 @pytest.fixture
 def sealed(server: Server, root: Path) -> Server:
     """The server, with a share `sealed` that demands encryption."""
-    server.shares["sealed"] = Share("sealed", LocalStorage(root), encrypt=True)
+    server.shares["sealed"] = ServedShare("sealed", LocalStorage(root), encrypt=True)
     return server
 
 
@@ -92,7 +93,7 @@ async def test_quic_is_not_enough_where_the_server_does_not_skip(
     connect: Connect, server_with: Callable[..., Server], root: Path
 ) -> None:
     server = server_with(encryption_over_quic=EncryptionOverQuic.ALLOW)
-    server.shares["sealed"] = Share("sealed", LocalStorage(root), encrypt=True)
+    server.shares["sealed"] = ServedShare("sealed", LocalStorage(root), encrypt=True)
     client = await connect(to=server, share="", kind="quic")
     response = await client.connect("sealed")
     assert response.body.share_flags & ShareFlags.ENCRYPT_DATA

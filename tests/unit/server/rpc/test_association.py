@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.errors import WireError
-from smbquic.server.rpc.association import MAX_FRAGMENT, Association, Interface
+from smbquic.server.rpc.association import MAX_FRAGMENT, Association, RpcInterface
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.rpc.pdu import (
     AlterContext,
@@ -50,7 +50,7 @@ def large(stub: Buffer) -> bytes:
 
 @pytest.fixture
 def association() -> Association:
-    return Association("srvsvc", (Interface(SRVSVC, {0: echo, 1: malformed, 2: large}),))
+    return Association("srvsvc", (RpcInterface(SRVSVC, {0: echo, 1: malformed, 2: large}),))
 
 
 def bind(*contexts: PresentationContext, **fields: Any) -> bytes:
@@ -169,7 +169,7 @@ def test_a_long_call_comes_in_parts(association: Association) -> None:
 
 @given(st.data())
 def test_bytes_need_not_come_in_pdus(data: st.DataObject) -> None:
-    association = Association("srvsvc", (Interface(SRVSVC, {0: echo}),))
+    association = Association("srvsvc", (RpcInterface(SRVSVC, {0: echo}),))
     text = bind() + b"".join(Request(n, 0, bytes([n]), 7).encode() for n in (2, 3))
     answers = []
     while text:
@@ -230,7 +230,7 @@ def test_what_ends_an_association(association: Association, data: bytes) -> None
 
 @given(st.lists(st.binary(max_size=64), max_size=4), st.integers(0, 20))
 def test_any_bytes_are_answered_or_end_it(texts: list[bytes], kind: int) -> None:
-    association = Association("srvsvc", (Interface(SRVSVC, {0: echo}),))
+    association = Association("srvsvc", (RpcInterface(SRVSVC, {0: echo}),))
     association.receive(bind())
     for text in texts:
         size = len(text) + 16

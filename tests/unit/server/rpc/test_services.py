@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from smbquic.server.rpc.services import associate
-from smbquic.server.server import Server, Share
+from smbquic.server.server import Server
+from smbquic.server.share import ServedShare
 from smbquic.wire.rpc.pdu import Bind, PresentationContext, Request, Response
 from smbquic.wire.rpc.srvsvc import (
     SRVSVC,
@@ -36,7 +37,7 @@ Call = Callable[[int, bytes], bytes]
 def call(server: Server) -> Call:
     """Calls srvsvc."""
     share = server.shares["data"]
-    server.shares["data"] = Share("data", share.storage, comment="All of it")
+    server.shares["data"] = ServedShare("data", share.storage, comment="All of it")
     return caller(server, "srvsvc", SRVSVC)
 
 

@@ -8,7 +8,11 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol import negotiation
 from smbquic.server.handlers.fsctl import network_interfaces
-from smbquic.server.handlers.fsctl.network_interfaces import Interface, reachable, system_interfaces
+from smbquic.server.handlers.fsctl.network_interfaces import (
+    NetworkInterface,
+    reachable,
+    system_interfaces,
+)
 from smbquic.server.server import Server
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
@@ -18,11 +22,11 @@ from smbquic.wire.negotiate import Capabilities
 from tests.unit.server.conftest import Client, Connect
 
 LOOPBACK, LAN, LAN6, LINK_LOCAL, WIFI = (
-    Interface(1, ip_address("127.0.0.1")),
-    Interface(2, ip_address("192.0.2.2"), 10_000_000_000),
-    Interface(2, ip_address("2001:db8::2"), 10_000_000_000),
-    Interface(2, ip_address("fe80::2")),
-    Interface(3, ip_address("198.51.100.3")),
+    NetworkInterface(1, ip_address("127.0.0.1")),
+    NetworkInterface(2, ip_address("192.0.2.2"), 10_000_000_000),
+    NetworkInterface(2, ip_address("2001:db8::2"), 10_000_000_000),
+    NetworkInterface(2, ip_address("fe80::2")),
+    NetworkInterface(3, ip_address("198.51.100.3")),
 )
 ALL = [LOOPBACK, LAN, LAN6, LINK_LOCAL, WIFI]
 
@@ -41,7 +45,7 @@ ALL = [LOOPBACK, LAN, LAN6, LINK_LOCAL, WIFI]
     ],
 )
 def test_what_is_listened_on_and_can_be_reached(
-    listeners: list[str], kind: str, local: str, expected: list[Interface]
+    listeners: list[str], kind: str, local: str, expected: list[NetworkInterface]
 ) -> None:
     found = reachable(listeners, kind, local, ALL)
     assert [info.address for info in found] == [interface.address for interface in expected]

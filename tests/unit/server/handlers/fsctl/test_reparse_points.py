@@ -7,7 +7,7 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.server.server import Server
-from smbquic.server.share import Share
+from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
@@ -35,7 +35,7 @@ def linking(server: Server, root: Path) -> Any:
     (root / "folder" / "file").write_bytes(b"content")
     (root / "to folder").symlink_to("folder")
     (root / "folder" / "to file").symlink_to("../folder/file")
-    server.shares["links"] = Share("links", LocalStorage(root, links=True))
+    server.shares["links"] = ServedShare("links", LocalStorage(root, links=True))
     return server
 
 
