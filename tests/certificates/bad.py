@@ -16,6 +16,7 @@ from tests.certificates.faults import (
     by_a_leaf,
     by_one_trusted_for_itself,
     constrained,
+    for_a_mailbox,
     from_a_namesake,
     from_a_weakly_signed_issuer,
     from_another_trade,
@@ -142,7 +143,7 @@ BAD = (
     ),
     Bad(
         "no name but that of a person",
-        lambda w, p: w.leaf(p, san=[x509.RFC822Name("fs@fs.example")]),
+        for_a_mailbox,
         Reason.WRONG_NAME,
         "what else it carries does not count",
         ACCEPTED,

@@ -30,7 +30,14 @@ CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
 
 def named(*names: str) -> Callable[[World, Purpose], Shown]:
     """A certificate for these names, however strange."""
-    return lambda w, p: w.leaf(p, san=[x509.DNSName(name) for name in names])
+    san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    return lambda w, p: w.leaf(p, names=(), adding=[(san, False)])
+
+
+def for_a_mailbox(w: World, p: Purpose) -> Shown:
+    """A certificate with the address of a mailbox and no other name."""
+    san = x509.SubjectAlternativeName([x509.RFC822Name("fs@fs.example")])
+    return w.leaf(p, names=(), adding=[(san, False)])
 
 
 def used_for(*usages: x509.ObjectIdentifier) -> Callable[[World, Purpose], Shown]:
@@ -57,7 +64,7 @@ def constrained(
 
 def by_a_leaf(w: World, p: Purpose) -> Shown:
     """The owner of a good certificate signs another one with it."""
-    good = x509.load_der_x509_certificate(w.leaf(p, common_name="insider").chain[0])
+    good = w.issuer.issue(p, "insider", ec_key(p), YEAR, (NAME,)).certificate
     impostor = Authority(good, ec_key(p), (good, w.issuer.certificate))
     return w.leaf(p, impostor, key=ec_key("victim"))
 

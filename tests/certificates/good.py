@@ -18,7 +18,7 @@ from tests.certificates.faults import (
     named,
     used_for,
 )
-from tests.certificates.making import NAME, Lists, Shown, World, curve_key, der, rsa_key
+from tests.certificates.making import NAME, Lists, Shown, World, altered, curve_key, der, rsa_key
 
 ALL_USAGES = (CODE_SIGNING, *(purpose.usage for purpose in Purpose))
 
@@ -43,6 +43,14 @@ def through_two(w: World, p: Purpose) -> Shown:
     )
 
 
+def signed_over_sha384(w: World, p: Purpose) -> Shown:
+    """The issuer signs over another hash than it does by default."""
+    made = w.leaf(p)
+    leaf = x509.load_der_x509_certificate(made.chain[0])
+    signed = altered(leaf, w.issuer.key, algorithm=hashes.SHA384())
+    return Shown((*der(signed), *made.chain[1:]), made.key)
+
+
 def in_any_order(w: World, p: Purpose) -> Shown:
     """The leaf, the root, and only then what is between them."""
     made = w.leaf(p)
@@ -58,7 +66,7 @@ GOOD = (
         lambda w, p: w.leaf(p, w.rsa_root, key=rsa_key(3072)),
         warned="no intermediate: right only if the other end trusts",
     ),
-    Good("signed over SHA-384", lambda w, p: w.leaf(p, algorithm=hashes.SHA384())),
+    Good("signed over SHA-384", signed_over_sha384),
     Good("through two intermediates", through_two),
     Good(
         "intermediates in any order, and the root with them",

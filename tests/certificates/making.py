@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import Enum
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from smbquic.pki import Authority, CertificateFiles, KeyType, Purpose, Trust, Validity
 from smbquic.pki.authority import generate_key, key_pem, now_utc, self_signed
 from smbquic.pki.directory import crls_pem
-from smbquic.pki.files import PRIVATE, PUBLIC, write_file
+from smbquic.pki.files import PRIVATE, PUBLIC, PrivateKey, write_file
 
 NAME = "fs.example"
 NOW = now_utc()
@@ -50,12 +50,12 @@ class Shown:
     """What an end shows of itself: certificates in DER, the leaf first, and the key it uses."""
 
     chain: tuple[bytes, ...]
-    key: Any
+    key: PrivateKey
 
     @property
     def pem(self) -> bytes:
         """The certificates as in a file."""
-        return "".join(map(ssl.DER_cert_to_PEM_cert, self.chain)).encode()
+        return pem(self.chain)
 
     def write(self, directory: Path, stem: str) -> CertificateFiles:
         """Both as files."""
@@ -80,9 +80,9 @@ def rsa_key(bits: int, name: str = "leaf") -> rsa.RSAPrivateKey:
 
 
 @cache
-def ed25519_key() -> Any:
-    """A good key that is not for SMB over QUIC."""
-    return ed25519.Ed25519PrivateKey.generate()
+def ed25519_key() -> PrivateKey:
+    """A good key that is not for SMB over QUIC, and so none of the types of `PrivateKey`."""
+    return cast(PrivateKey, ed25519.Ed25519PrivateKey.generate())
 
 
 @cache
@@ -96,9 +96,14 @@ def der(*certificates: x509.Certificate) -> tuple[bytes, ...]:
     return tuple(each.public_bytes(Encoding.DER) for each in certificates)
 
 
+def pem(chain: Iterable[bytes]) -> bytes:
+    """Certificates in DER as the text of a file."""
+    return "".join(map(ssl.DER_cert_to_PEM_cert, chain)).encode()
+
+
 def altered(
     certificate: x509.Certificate,
-    signer: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+    signer: PrivateKey,
     *,
     without: Kinds = (),
     adding: Extensions = (),
@@ -189,7 +194,7 @@ class World:
         name: str,
         above: Authority | None = None,
         *,
-        key: Any = None,
+        key: PrivateKey | None = None,
         validity: Validity = YEAR,
         without: Kinds = (),
         adding: Extensions = (),
@@ -205,28 +210,21 @@ class World:
         purpose: Purpose,
         under: Authority | None = None,
         *,
-        common_name: str = NAME,
         names: Sequence[str] | None = None,
-        san: Sequence[x509.GeneralName] = (),
-        key: Any = None,
+        key: PrivateKey | None = None,
         validity: Validity = YEAR,
         without: Kinds = (),
         adding: Extensions = (),
-        algorithm: hashes.SHA256 | hashes.SHA384 = hashes.SHA256(),  # noqa: B008 (immutable)
     ) -> Shown:
         """A certificate for that end, with these changes, and all that leads to its root.
 
-        A server's is for `NAME` unless `names`, or `san`, say for what.
+        A server's is for `NAME` unless `names` says for what.
         """
         under, key = under or self.issuer, key or ec_key(purpose)
         if names is None:
-            names = (NAME,) if purpose is Purpose.SERVER and not san else ()
-        if san:
-            adding = [*adding, (x509.SubjectAlternativeName(san), False)]
-        made = under.issue(purpose, common_name, key, validity, names)
-        certificate = altered(
-            made.certificate, under.key, without=without, adding=adding, algorithm=algorithm
-        )
+            names = (NAME,) if purpose is Purpose.SERVER else ()
+        made = under.issue(purpose, NAME, key, validity, names)
+        certificate = altered(made.certificate, under.key, without=without, adding=adding)
         return Shown(der(certificate, *made.chain), key)
 
     @property
@@ -272,7 +270,7 @@ class World:
     def write_trust(self, directory: Path, lists: Lists) -> tuple[Path, Path | None]:
         """The same as files: authorities, and revocation lists if there are any."""
         ca, crl = directory / "ca.pem", directory / "crl.pem"
-        write_file(ca, Shown(der(*self.anchors), None).pem, PUBLIC)
+        write_file(ca, pem(der(*self.anchors)), PUBLIC)
         found = self.revocation_lists(lists)
         if not found:
             return ca, None

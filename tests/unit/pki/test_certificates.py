@@ -13,7 +13,7 @@ from smbquic.pki.identities import Identity
 from tests.certificates import bad, good
 from tests.certificates.bad import ACCEPTED, NOT_ASKED, Bad
 from tests.certificates.good import Good
-from tests.certificates.making import Lists, Shown, world
+from tests.certificates.making import Lists, Shown, pem, world
 from tests.certificates.page import page
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "certificates-refused.md"
@@ -85,7 +85,8 @@ def test_what_a_server_finds_wrong_with_its_own(row: Bad, tmp_path: Path) -> Non
     assert problem == (bool(row.at_start) and not row.warns)
 
 
-# A witness that shares no code with us, and none with the library that decides about paths.
+# openssl as the reference implementation: it shares no code with us, nor with the library that
+# builds the paths.
 
 
 def openssl_verify(
@@ -93,8 +94,8 @@ def openssl_verify(
 ) -> subprocess.CompletedProcess[str]:
     """What openssl makes of a chain, with the same name, authorities and revocation lists."""
     leaf, chain = folder / "leaf.pem", folder / "chain.pem"
-    leaf.write_bytes(Shown(shown.chain[:1], None).pem)
-    chain.write_bytes(Shown(shown.chain[1:], None).pem)
+    leaf.write_bytes(pem(shown.chain[:1]))
+    chain.write_bytes(pem(shown.chain[1:]))
     ca, crl = world().write_trust(folder, lists)
     options = ["-purpose", f"ssl{purpose}", "-CAfile", ca]
     if len(shown.chain) > 1:
