@@ -29,6 +29,7 @@ from smbquic.wire.negotiate_contexts import (
     CompressionCapabilities,
     EncryptionCapabilities,
     HashAlgorithm,
+    NegotiateContext,
     PreauthIntegrityCapabilities,
     SigningAlgorithm,
     SigningCapabilities,
@@ -40,6 +41,7 @@ from smbquic.wire.negotiate_contexts import (
 SERVER = ServerSettings(guid=bytes(16), dialects=DIALECTS, signing_required=False)
 CLIENT = ClientSettings(client_guid=bytes(16))
 PREAUTH = PreauthIntegrityCapabilities([HashAlgorithm.SHA_512], bytes(32))
+GMAC = SigningCapabilities([SigningAlgorithm.AES_GMAC])
 ACCEPT = TransportCapability.ACCEPT_TRANSPORT_LEVEL_SECURITY
 ALL = [0x0202, 0x0210, 0x0300, 0x0302, 0x0311]
 
@@ -105,19 +107,44 @@ class TestDialect:
         assert list(DIALECT_NAMES) == ["2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"]
         assert DIALECT_NAMES["3.0.2"] is Dialect.SMB_3_0_2
 
-    def test_sizes(self) -> None:
-        _, response = ask()
+    @pytest.mark.parametrize("quic", [False, True])
+    def test_sizes(self, quic: bool) -> None:
+        negotiated, response = ask(contexts=[PREAUTH, GMAC], quic=quic)
         assert response.max_read_size == response.max_write_size == 8 << 20
+        assert negotiated.max_transact_size == response.max_transact_size == 8 << 20
+        assert negotiated.multi_credit
         assert response.capabilities & Capabilities.LARGE_MTU
+
+    def test_sizes_of_a_dialect_without_large_messages(self) -> None:
         negotiated, response = ask(dialects=[0x0202])
         assert response.max_transact_size == 65536
         assert not negotiated.multi_credit
         assert not response.capabilities & Capabilities.LARGE_MTU
 
-    def test_large_messages_over_quic(self) -> None:
-        negotiated, response = ask(quic=True)
-        assert negotiated.multi_credit
-        assert response.max_read_size == 8 << 20
+    @pytest.mark.parametrize(
+        ("dialect", "contexts", "size"),
+        [
+            (0x0210, [], 2 << 20),
+            (0x0300, [], 2 << 20),
+            (0x0311, [PREAUTH], 2 << 20),
+            (0x0311, [PREAUTH, SigningCapabilities([1])], 2 << 20),
+            (0x0311, [PREAUTH, GMAC, EncryptionCapabilities([Cipher.AES_128_CCM])], 2 << 20),
+            (0x0311, [PREAUTH, GMAC, EncryptionCapabilities([Cipher.AES_256_CCM])], 2 << 20),
+            (0x0311, [PREAUTH, GMAC, EncryptionCapabilities([Cipher.AES_128_GCM])], 8 << 20),
+            (0x0311, [PREAUTH, GMAC, EncryptionCapabilities([Cipher.AES_256_GCM])], 8 << 20),
+        ],
+    )
+    def test_sizes_are_smaller_where_an_algorithm_is_slow(
+        self, dialect: int, contexts: list[NegotiateContext], size: int
+    ) -> None:
+        negotiated, response = ask(dialects=[dialect], contexts=contexts)
+        sizes = {response.max_read_size, response.max_write_size, response.max_transact_size}
+        assert sizes == {size}
+        assert negotiated.max_transact_size == size
+
+    def test_a_smaller_limit_of_the_server_holds(self) -> None:
+        _, response = ask(replace(SERVER, max_size=1 << 20))
+        assert response.max_read_size == 1 << 20
 
 
 class TestSecurityMode:
