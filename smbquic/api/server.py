@@ -25,6 +25,7 @@ from smbquic.options.server import Listen, ServerOptions
 from smbquic.pki.access import Decision
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ServerSettings, SigningPolicy, dialects_from
+from smbquic.server.access import ClientAccess
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.share import ServedShare
 from smbquic.storage import Storage, open_storage
@@ -168,17 +169,8 @@ def _server(
         files=options.audit_files,
     )
     names = _names(name, options.target_names, shown) if options.extended_protection else None
-    return Server(
-        shares,
-        Authenticator([mechanism]),
-        settings,
-        limits=options.limits,
-        audit=audit,
-        name=name,
-        pipes_over_quic=options.pipes_over_quic,
-        certificates=shown,
-        names=names,
-    )
+    access = ClientAccess(Authenticator([mechanism]), shown, names, options.pipes_over_quic)
+    return Server(shares, access, settings, name=name, limits=options.limits, audit=audit)
 
 
 def _quic_options(options: ServeOptions) -> QuicOptions:

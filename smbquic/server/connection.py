@@ -12,16 +12,15 @@ from typing import Any
 
 from smbquic.auth.guard import network
 from smbquic.auth.identity import Identity
-from smbquic.errors import ConnectionClosed, HandshakeError, RemoteProtocolError, StatusError
+from smbquic.errors import ConnectionClosed, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.options.limits import Limits
-from smbquic.pki.access import Decision
 from smbquic.pki.authority import now_utc
-from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import Session
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
+from smbquic.server.access import ClientAccess
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.overload.budget import SESSION, SharedBudget, UserBudget
 from smbquic.server.overload.connection_limiter import ConnectionLimiter
@@ -59,7 +58,7 @@ class ConnectionServices:
     scheduler: Scheduler
     limiter: ConnectionLimiter
     user_memory: SharedBudget
-    certificates: ServerCertificates | None
+    access: ClientAccess
     threads: ThreadPoolExecutor
     loop_monitor: LoopMonitor
     connections: ConnectionTable
@@ -239,10 +238,8 @@ class ServerConnection:
 
     def _watch_certificate(self) -> None:
         """Hangs up once the client's certificate has expired, if it was let in by that."""
-        certificates, peer = self.services.certificates, self.transport.peer
-        if certificates is None or not peer.certificates:
-            return
-        ends = certificates.ends(peer.server_name, peer.certificates)
+        access, peer = self.services.access, self.transport.peer
+        ends = access.certificate_ends(peer)
         if ends is None:
             return
         left = (ends - now_utc()).total_seconds()
@@ -251,10 +248,7 @@ class ServerConnection:
             loop = asyncio.get_running_loop()
             self.expiry = loop.call_later(left + _AFTER_EXPIRY, self._watch_certificate)
             return
-        try:
-            decision = certificates.decide(peer.server_name, peer.certificates)
-        except HandshakeError as error:
-            decision = Decision(False, str(error))
+        decision = access.decide(peer)
         if decision is not None and not decision.granted:
             _log.warning("%s: closed: %s", self.name, decision.reason)
             self.trail.decided(decision)

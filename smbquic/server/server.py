@@ -7,18 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
 
-from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.guard import GuardLimits, LogonGuard
-from smbquic.auth.service_binding import ServerNames, ServiceBinding
-from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import AuditEvent, AuditLog, Trail
+from smbquic.observe.audit import AuditEvent, AuditLog
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
-from smbquic.pki.access import Decision
-from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
+from smbquic.server.access import ClientAccess
 from smbquic.server.commands import Services, command_table
 from smbquic.server.connection import ConnectionServices, ConnectionTable, ServerConnection
 from smbquic.server.dispatch import Dispatcher
@@ -32,7 +28,7 @@ from smbquic.server.rpc.services import PipeServices
 from smbquic.server.session import UserSessions
 from smbquic.server.share import ServedShare
 from smbquic.server.shares import ShareTable
-from smbquic.transport.base import MessageTransport, Peer
+from smbquic.transport.base import MessageTransport
 from smbquic.transport.refusals import Refusal, Refusals, log_refusal
 from smbquic.wire.negotiate import Capabilities
 
@@ -47,37 +43,31 @@ THREADS = 64
 
 
 class Server:
-    """Serves `shares` to whom `authenticator` lets in, over any number of connections.
+    """Serves `shares` to whom `access` lets in, over any number of connections.
 
-    `name` is what it calls itself; `pipes_over_quic` lets clients list the shares over QUIC too.
-    `certificates` know better for their names, and say whom a client may log on as. `names` are
-    those that a logon may be meant for; None leaves that unchecked.
-
-    `serve` is what a listener calls for each of them, `connection_limiter` its gate; `listeners`
-    are the URLs of those. `refusals` counts who was refused, and why.
-    While `draining`, nobody new is let in.
+    `name` is what it calls itself. `serve` is what a listener calls for each connection, with
+    `connection_limiter` as its `Limiter`; `listeners` are the URLs of the listeners. `refusals`
+    counts who was refused, and why. While `draining`, nobody new is accepted.
     Raises ValueError for a share name that is taken.
     """
 
     def __init__(
         self,
         shares: Iterable[ServedShare],
-        authenticator: Authenticator,
+        access: ClientAccess,
         settings: ServerSettings,
         *,
-        limits: Limits = DEFAULT_LIMITS,
-        random: Callable[[int], bytes] = os.urandom,
-        audit: AuditLog | None = None,
         name: str = "SMBQUIC",
-        pipes_over_quic: bool = False,
-        certificates: ServerCertificates | None = None,
-        names: ServerNames | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        audit: AuditLog | None = None,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.name = name
-        self.names = names
-        self.pipes_over_quic = pipes_over_quic
+        self.access = access
+        self.settings = settings
+        self.limits = limits
         self.audit = audit or AuditLog()
-        self.authenticator = authenticator
+        self.random = random
         self.guard = LogonGuard(
             GuardLimits(
                 per_user=limits.failed_logons,
@@ -85,9 +75,6 @@ class Server:
                 seconds=limits.lockout_seconds,
             )
         )
-        self.settings = settings
-        self.limits = limits
-        self.random = random
         self.session_table = SessionTable(random)
         self.sessions = UserSessions()
         self.connections = ConnectionTable()
@@ -104,7 +91,7 @@ class Server:
         self.slow_peers = SlowPeerMonitor(self.connections, limits)
         self.listeners: list[str] = []
         self.draining = False
-        pipes = PipeServices(self, self.allows_pipes)
+        pipes = PipeServices(self, access.allows_pipes)
         handlers = Services(self.files, self.sessions, self.shares, pipes, self.listeners)
         self.dispatcher = Dispatcher(command_table(handlers), self.files.next_file_id)
         self.services = ConnectionServices(
@@ -114,7 +101,7 @@ class Server:
             scheduler=self.scheduler,
             limiter=self.connection_limiter,
             user_memory=self.user_memory,
-            certificates=certificates,
+            access=access,
             threads=self.threads,
             loop_monitor=self.loop_monitor,
             connections=self.connections,
@@ -146,28 +133,14 @@ class Server:
     def _accept(self, transport: MessageTransport) -> ServerConnection:
         peer = transport.peer
         trail = self.audit.begin(peer)
-        certificate = peer.certificates[0] if peer.certificates else b""
-        check = None
-        if self.services.certificates is not None and peer.kind == "quic":
-            check = partial(check_user, self.services.certificates, peer, trail)
-        guard = self.guard.for_connection(peer.remote[0], certificate, check)
         protocol = ServerProtocol(
             self.settings,
             self.session_table,
-            self.authenticator.for_connection(guard, self._service_binding(peer)),
+            self.access.authenticator_for(peer, self.guard, trail),
             quic=peer.kind == "quic",
             random=self.random,
         )
         return ServerConnection(self.services, transport, protocol, trail)
-
-    def _service_binding(self, peer: Peer) -> ServiceBinding | None:
-        """What logons of a client have to be meant for; None where that is not checked."""
-        if self.names is None:
-            return None
-        shown = None
-        if self.services.certificates is not None and peer.kind == "quic":
-            shown = self.services.certificates.find(peer.server_name)
-        return ServiceBinding(self.names, peer.local[0], shown.end_point if shown else b"")
 
     async def refuse(self, transport: MessageTransport) -> None:
         """Answers the first request of a client that is turned away, and waits for its end.
@@ -178,7 +151,7 @@ class Server:
         protocol = ServerProtocol(
             self.settings,
             self.session_table,
-            self.authenticator,
+            self.access.authenticator,
             quic=transport.peer.kind == "quic",
             random=self.random,
         )
@@ -213,24 +186,3 @@ class Server:
     def count_trees(self) -> dict[str, int]:
         """Return how many clients are connected to each share, by its name."""
         return self.sessions.count_trees()
-
-    def allows_pipes(self, peer: Peer) -> bool:
-        """Whether a client may open named pipes. [MS-SMB2] 3.3.5.9"""
-        if peer.kind != "quic":
-            return True
-        certificates = self.services.certificates
-        allowed = certificates.allows_pipes(peer.server_name) if certificates else None
-        return self.pipes_over_quic if allowed is None else allowed
-
-
-def check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:
-    """Raises `AuthenticationError` if the client's certificate is not for this user."""
-    try:
-        decision = certificates.decide_logon(peer.server_name, peer.certificates, user)
-    except HandshakeError as error:
-        decision = Decision(False, str(error))
-    if decision is None:
-        return
-    trail.decided(decision, user)
-    if not decision.granted:
-        raise AuthenticationError(f"{user}: {decision.reason}", NtStatus.ACCESS_DENIED)

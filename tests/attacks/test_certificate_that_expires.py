@@ -49,7 +49,7 @@ async def connected(server: Server, pki: PkiDirectory, *, asked_for: bool) -> tu
         client_ca=pki.ca if asked_for else None,
         allow=() if asked_for else None,
     )
-    server.services.certificates = ServerCertificates([files])
+    server.access.certificates = ServerCertificates([files])
     client = Client(server, ClientSettings(client_guid=bytes(16)), "quic")
     shown = load_certificates(pki.client.certificate)
     chain = tuple(each.public_bytes(Encoding.DER) for each in shown)

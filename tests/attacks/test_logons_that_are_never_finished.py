@@ -44,7 +44,7 @@ def offer(count: int) -> bytes:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     server = make_server(tmp_path)
-    server.authenticator = Authenticator([NtlmMechanism(UserStore(), server_name="fs")])
+    server.access.authenticator = Authenticator([NtlmMechanism(UserStore(), server_name="fs")])
     yield server
     await close_server(server)
 

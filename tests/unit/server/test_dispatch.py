@@ -466,7 +466,7 @@ async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None
     assert share is server.share("data")
     for shares in ([share, share], [type(share)("ipc$", share.storage)]):
         with pytest.raises(ValueError, match=r"already|reserved"):
-            type(server)(shares, server.authenticator, server.settings)
+            type(server)(shares, server.access, server.settings)
 
 
 async def test_a_file_that_cannot_be_closed_is_closed_nevertheless(

@@ -361,7 +361,7 @@ async def test_clients_over_quic_see_no_pipes(
         assert (await client.create("srvsvc")).status == NtStatus.ACCESS_DENIED
     assert any("the list of shares, are refused over QUIC" in line for line in caplog.messages)
     assert await wait_for(client, "srvsvc") == NtStatus.ACCESS_DENIED
-    server.pipes_over_quic = True
+    server.access.pipes_over_quic = True
     assert (await client.create("srvsvc")).status == NtStatus.SUCCESS
     assert await wait_for(client, "srvsvc") == NtStatus.SUCCESS
 
@@ -370,8 +370,8 @@ async def test_clients_over_quic_see_no_pipes(
 async def test_the_name_asked_for_knows_better(
     connect: Connect, server: Any, allowed: bool
 ) -> None:
-    server.pipes_over_quic = not allowed
-    server.services.certificates = SimpleNamespace(allows_pipes=lambda name: allowed)
+    server.access.pipes_over_quic = not allowed
+    server.access.certificates = SimpleNamespace(allows_pipes=lambda name: allowed)
     status = NtStatus.SUCCESS if allowed else NtStatus.ACCESS_DENIED
     client = await connect(kind="quic", share="IPC$")
     assert (await client.create("srvsvc")).status == status

@@ -2,25 +2,20 @@
 
 import asyncio
 import gc
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from smbquic.errors import AuthenticationError, HandshakeError
+from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
-from smbquic.observe.audit import AuditLog
 from smbquic.options.limits import Limits
-from smbquic.pki.access import Decision
 from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
 from smbquic.server import session as session_module
-from smbquic.server.server import Server, check_user
+from smbquic.server.server import Server
 from smbquic.storage.partial import temporary_name
-from smbquic.transport.base import Peer
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions
@@ -51,21 +46,6 @@ async def test_a_wrong_password_is_refused_and_the_connection_lives(connect: Con
     assert caught.value.status is NtStatus.LOGON_FAILURE
     await client.log_on("alice:secret")
     assert (await client.connect()).status == NtStatus.SUCCESS
-
-
-def test_a_certificate_that_holds_no_more_is_for_nobody() -> None:
-    class Certificates:
-        def decide_logon(self, name: str, chain: Any, user: str) -> Decision:
-            raise HandshakeError("it expired just now", "expired")
-
-    lines: list[str] = []
-    peer = Peer("quic", ("127.0.0.1", 443), ("127.0.0.1", 50000))
-    trail = AuditLog(SimpleNamespace(write=lines.append)).begin(peer)
-    with pytest.raises(AuthenticationError, match="alice: it expired just now") as refused:
-        check_user(Certificates(), peer, trail, "alice")  # type: ignore[arg-type]
-    assert refused.value.status is NtStatus.ACCESS_DENIED
-    record = json.loads(lines[1])
-    assert (record["user"], record["granted"]) == ("alice", False)
 
 
 async def test_a_failed_logon_waits_and_others_on_the_connection_wait_behind_it(
@@ -153,7 +133,7 @@ async def test_a_logon_of_two_steps(
     connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await connect(token="")
-    acceptor = type(server.authenticator.new_acceptor())
+    acceptor = type(server.access.authenticator.new_acceptor())
     real = acceptor.step
 
     def step(self: Any, token: bytes) -> bytes:

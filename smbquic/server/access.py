@@ -1,0 +1,87 @@
+"""Who may log on to a server, and how it knows that a logon is meant for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from smbquic.auth.authenticator import Authenticator
+from smbquic.auth.guard import LogonGuard
+from smbquic.auth.service_binding import ServerNames, ServiceBinding
+from smbquic.errors import AuthenticationError, HandshakeError
+from smbquic.ntstatus import NtStatus
+from smbquic.observe.audit import Trail
+from smbquic.pki.access import Decision
+from smbquic.pki.reload import ServerCertificates
+from smbquic.transport.base import Peer
+
+
+@dataclass(slots=True)
+class ClientAccess:
+    """What a server checks of its clients before they reach any share.
+
+    `certificates` are those that it shows, each with its rules for clients, and None without QUIC.
+    `names` are those that a logon may be meant for; None leaves that unchecked. `pipes_over_quic`
+    lets clients list the shares over QUIC too, unless the certificate's rules say otherwise.
+    """
+
+    authenticator: Authenticator
+    certificates: ServerCertificates | None = None
+    names: ServerNames | None = None
+    pipes_over_quic: bool = False
+
+    def authenticator_for(self, peer: Peer, guard: LogonGuard, trail: Trail) -> Authenticator:
+        """Return what checks the logons of one connection; `guard` counts those that fail."""
+        certificate = peer.certificates[0] if peer.certificates else b""
+        check = None
+        if self.certificates is not None and peer.kind == "quic":
+            check = partial(check_user, self.certificates, peer, trail)
+        return self.authenticator.for_connection(
+            guard.for_connection(peer.remote[0], certificate, check), self._service_binding(peer)
+        )
+
+    def _service_binding(self, peer: Peer) -> ServiceBinding | None:
+        """Return what logons of a client have to be meant for; None where that is not checked."""
+        if self.names is None:
+            return None
+        shown = None
+        if self.certificates is not None and peer.kind == "quic":
+            shown = self.certificates.find(peer.server_name)
+        return ServiceBinding(self.names, peer.local[0], shown.end_point if shown else b"")
+
+    def allows_pipes(self, peer: Peer) -> bool:
+        """Return whether a client may open named pipes. [MS-SMB2] 3.3.5.9"""
+        if peer.kind != "quic":
+            return True
+        allowed = self.certificates.allows_pipes(peer.server_name) if self.certificates else None
+        return self.pipes_over_quic if allowed is None else allowed
+
+    def certificate_ends(self, peer: Peer) -> datetime | None:
+        """Return when the certificate expires by which a client was accepted; None without one."""
+        if self.certificates is None or not peer.certificates:
+            return None
+        return self.certificates.ends(peer.server_name, peer.certificates)
+
+    def decide(self, peer: Peer) -> Decision | None:
+        """Return whether the client's certificate is accepted now; None where nothing asks for it.
+
+        One that does not verify any more is refused.
+        """
+        if self.certificates is None:
+            return None
+        try:
+            return self.certificates.decide(peer.server_name, peer.certificates)
+        except HandshakeError as error:
+            return Decision(False, str(error))
+
+
+def check_user(certificates: ServerCertificates, peer: Peer, trail: Trail, user: str) -> None:
+    """Raise `AuthenticationError` if the client's certificate is not for this user."""
+    try:
+        decision = certificates.decide_logon(peer.server_name, peer.certificates, user)
+    except HandshakeError as error:
+        decision = Decision(False, str(error))
+    if decision is None:
+        return
+    trail.decided(decision, user)
+    if not decision.granted:
+        raise AuthenticationError(f"{user}: {decision.reason}", NtStatus.ACCESS_DENIED)
