@@ -113,7 +113,7 @@ async def _leave(session: Session) -> None:
         return
     try:
         async with asyncio.timeout(PARTING):
-            await session.connection.settle()
+            await session.connection.abandoned_opens.wait_closed()
             await session.logoff()
     except (SmbError, TimeoutError):
         return  # the server ends the session when the connection ends

@@ -50,7 +50,7 @@ def parse_mode(mode: str) -> tuple[AccessMask, CreateDisposition, bool]:
 
 def chunk_size(tree: TreeConnect, limit: int) -> int:
     """How much one READ or WRITE moves, given the server's `limit` and its credits."""
-    return tree.connection.affordable(min(CHUNK, limit))
+    return tree.connection.credits.limit_payload(min(CHUNK, limit))
 
 
 class File:
@@ -67,7 +67,7 @@ class File:
         self._tree = tree
         self._position = 0
         self._closed = False
-        tree.connection.hold()
+        tree.connection.monitor.add_open()
 
     @property
     def closed(self) -> bool:
@@ -226,7 +226,7 @@ class File:
     def forget(self) -> None:
         """Take note that the file was closed by other means."""
         self._closed = True
-        self._tree.connection.release()
+        self._tree.connection.monitor.remove_open()
 
     async def __aenter__(self) -> "File":
         return self

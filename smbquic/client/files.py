@@ -120,7 +120,7 @@ class ShareFiles:
         query = QueryDirectoryRequest(
             file_information_class=_ENTRY_CLASS,
             file_id=FileId.RELATED,
-            output_buffer_length=tree.connection.affordable(
+            output_buffer_length=tree.connection.credits.limit_payload(
                 min(LISTING, negotiated.max_transact_size)
             ),
             file_name=pattern,
@@ -129,7 +129,7 @@ class ShareFiles:
         opened, listing = await tree.compound([opening, query])
         check(opened, path)
         query.file_id = opened.body.file_id
-        tree.connection.hold()
+        tree.connection.monitor.add_open()
         size = 0
         try:
             while listing.status not in _NO_MORE:
@@ -142,7 +142,7 @@ class ShareFiles:
                         yield Stat.of(check_listed(entry.file_name), entry)
                 listing = await tree.request(query, path, _NO_MORE)
         finally:
-            tree.connection.release()
+            tree.connection.monitor.remove_open()
             if not tree.connection.closed:
                 await tree.request(requests.close(query.file_id), path)
 

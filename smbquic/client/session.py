@@ -7,7 +7,8 @@ from functools import partial
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator
-from smbquic.client.connection import ClientConnection, Target
+from smbquic.client.connection import ClientConnection
+from smbquic.client.response_waiters import Target
 from smbquic.client.stat import ShareEntry
 from smbquic.client.tree_connect import TreeConnect, check
 from smbquic.ntstatus import NtStatus

@@ -1,8 +1,9 @@
 """A share that a session has connected to."""
 
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Container, Sequence
 
-from smbquic.client.connection import ClientConnection, Target
+from smbquic.client.connection import ClientConnection
+from smbquic.client.response_waiters import SendCompound, Target
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.response import Response
@@ -11,9 +12,6 @@ from smbquic.wire.header import Command
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import TreeConnectResponse
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-
-Send = Callable[[Sequence[Message], Target], Awaitable[list[Response]]]
-"""Sends related requests in one message and returns all of their responses."""
 
 _NOTHING: frozenset[NtStatus] = frozenset()
 
@@ -41,7 +39,7 @@ class TreeConnect:
     def __init__(
         self,
         connection: ClientConnection,
-        send: Send,
+        send: SendCompound,
         name: str,
         target: Target,
         properties: TreeConnectResponse,

@@ -74,7 +74,7 @@ class ClientProtocol:
         self.negotiated: Negotiated | None = None
         self.server: NegotiateResponse | None = None
         self._random = random
-        self._pool = CreditPool()
+        self.credit_pool = CreditPool()
         self._preauth = PreauthHash()
         self._negotiate_request: NegotiateRequest | None = None
         self._negotiate_buffers: list[Buffer] = []
@@ -89,7 +89,7 @@ class ClientProtocol:
     @property
     def credits(self) -> int:
         """Credits that can be spent now."""
-        return self._pool.available
+        return self.credit_pool.available
 
     @property
     def in_flight(self) -> int:
@@ -137,7 +137,7 @@ class ClientProtocol:
         message_ids: list[int] = []
         outgoing: list[OutgoingElement] = []
         for index, body in enumerate(bodies):
-            message_id = self._pool.spend(charges[index])
+            message_id = self.credit_pool.spend(charges[index])
             message_ids.append(message_id)
             self._outstanding[message_id] = OutstandingRequest(
                 body.command, session, tree_id, encrypt
@@ -157,7 +157,7 @@ class ClientProtocol:
 
     def _credits_to_ask(self, charge: int) -> int:
         """Ask for what this request costs, and for what is missing to the number wanted."""
-        missing = max(self.settings.credits_wanted - self._pool.available, 0)
+        missing = max(self.settings.credits_wanted - self.credit_pool.available, 0)
         return min(charge + missing, _MAX_CREDIT_REQUEST)
 
     def _element(
@@ -244,7 +244,7 @@ class ClientProtocol:
         pending = status == NtStatus.PENDING and header.is_async
         # Before anything of it is believed, the credits included.
         outstanding.verify(header, raw, encrypted_with, pending=pending)
-        self._pool.grant(header.credits)
+        self.credit_pool.grant(header.credits)
         if pending:
             # The real response comes under the same message id, and a CANCEL has to name this one.
             outstanding.async_id = header.async_id

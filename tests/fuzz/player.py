@@ -166,8 +166,8 @@ class Player:
         strings = ["NT LM 0.12", "SMB 2.002", "SMB 2.???"][: self._source.below(4)]
         await self._transport.send(encode_multi_protocol_negotiate(strings))
         await self._transport.receive()
-        self._protocol._pool.grant(1)
-        self._protocol._pool.spend(1)
+        self._protocol.credit_pool.grant(1)
+        self._protocol.credit_pool.spend(1)
 
     async def _log_on(self) -> None:
         """A logon, a repeated one if somebody is logged on."""

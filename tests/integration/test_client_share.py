@@ -536,7 +536,7 @@ async def test_a_cancelled_put_leaves_nothing(
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-    await share.session.connection.settle()
+    await share.session.connection.abandoned_opens.wait_closed()
     await share.stat("")
     assert contents(root).keys() <= {"x"}
 

@@ -17,7 +17,7 @@ import pytest
 import smbquic
 from smbquic.api import client as api
 from smbquic.api.serving import Serving
-from smbquic.client import connection as client_connection
+from smbquic.client import echo_monitor
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.request import Request
@@ -45,8 +45,8 @@ Commands = dict[int, CommandEntry]
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that gives up on a silent server after half a second instead of a minute."""
-    monkeypatch.setattr(client_connection, "KEEP_ALIVE", 0.1)
-    monkeypatch.setattr(client_connection, "GIVE_UP", 0.5)
+    monkeypatch.setattr(echo_monitor, "ECHO_INTERVAL", 0.1)
+    monkeypatch.setattr(echo_monitor, "RESPONSE_TIMEOUT", 0.5)
     monkeypatch.setattr(api, "PARTING", 0.5)
 
 

@@ -325,7 +325,7 @@ class TestLogon:
     def test_credits_come_with_the_success(self, make_pair: Callable) -> None:
         pair = make_pair(client_credits_wanted=100)
         pair.negotiate()
-        pair.client._pool.available = 10
+        pair.client.credit_pool.available = 10
         pair.log_on()
         first, last = (Header.decode(memoryview(message)) for message in pair.to_client[-2:])
         assert (first.status, first.credits) == (NtStatus.MORE_PROCESSING_REQUIRED, 1)
@@ -614,8 +614,8 @@ class TestMultiProtocolNegotiate:
         assert pair.server.negotiated is None
         message = b"".join(pair.server.respond(request, response))
         assert Header.decode(memoryview(message)).credits == 1
-        pair.client._pool.spend(1)
-        pair.client._pool.grant(1)
+        pair.client.credit_pool.spend(1)
+        pair.client.credit_pool.grant(1)
         pair.negotiate()
         assert pair.server.dialect == Dialect.SMB_3_1_1
         pair.log_on()

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from smbquic.client.connection import ClientConnection, Target
+from smbquic.client.connection import ClientConnection
+from smbquic.client.response_waiters import Target
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.tree_connect import TreeConnect
@@ -185,9 +186,9 @@ def connection_over(transport: FakeTransport, credits: int = 1, **changes: Any) 
         random=bytes,
     )
     protocol.negotiated = negotiated(**changes)
-    protocol._pool.grant(credits - 1)
+    protocol.credit_pool.grant(credits - 1)
     connection = ClientConnection(transport, protocol)
-    connection.credit_limit = credits
+    connection.credits.limit = credits
     return connection
 
 

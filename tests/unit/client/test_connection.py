@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from smbquic.client import connection as module
 from smbquic.client import requests
-from smbquic.client.connection import ClientConnection, Target
+from smbquic.client.connection import ClientConnection
+from smbquic.client.echo_monitor import ECHO_INTERVAL, RESPONSE_TIMEOUT
+from smbquic.client.response_waiters import Target
 from smbquic.errors import (
     ConnectionClosed,
     IdleTimeout,
@@ -119,9 +120,9 @@ async def test_every_request_asks_for_more_credits(transport: FakeTransport, mak
     assert request.header.credits == 65  # 64 wanted, and the one that it costs
     transport.reply(request, credits=40)
     await task
-    assert connection.credit_limit == 40
-    assert connection.affordable(8 << 20) == 10 * 65536
-    assert connection.affordable(1000) == 1000
+    assert connection.credits.limit == 40
+    assert connection.credits.limit_payload(8 << 20) == 10 * 65536
+    assert connection.credits.limit_payload(1000) == 1000
 
 
 async def test_an_echo_fetches_credits_where_nothing_else_would(
@@ -177,46 +178,60 @@ async def test_who_is_cancelled_while_it_waits_for_credits_leaves_the_queue(
         await second
 
 
-async def test_who_is_cancelled_when_its_credits_came_gives_them_back(
-    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connection = make(1)
-    first, second, third = ask(connection), ask(connection), ask(connection)
-    request = await transport.next()
-    serve_queue = connection._serve_queue
-
-    def serve_and_cancel() -> None:
-        serve_queue()
-        second.cancel()
-
-    monkeypatch.setattr(connection, "_serve_queue", serve_and_cancel)
-    transport.reply(request)
-    await first
-    request = await transport.next()
-    assert request.id == 1
-    transport.reply(request)
-    await third
-    assert second.cancelled()
-    assert transport.arrived.empty()
-
-
 async def test_credits_that_come_with_the_end_are_worth_nothing(
-    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
+    transport: FakeTransport, make: Make
 ) -> None:
     connection = make(1)
     first, second = ask(connection), ask(connection)
-    request = await transport.next()
-    serve_queue = connection._serve_queue
-
-    def serve_and_fail() -> None:
-        serve_queue()
-        connection._fail(ConnectionClosed("the cable is cut"))
-
-    monkeypatch.setattr(connection, "_serve_queue", serve_and_fail)
-    transport.reply(request)
+    transport.reply(await transport.next())
+    transport.fail(ConnectionClosed("the cable is cut"))
     await first
     with pytest.raises(ConnectionClosed, match="the cable is cut"):
         await second
+    assert transport.arrived.empty()
+
+
+async def test_a_silent_server_is_sent_an_echo_if_there_is_a_credit_for_it(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(2)
+    task = ask(connection)
+    came = [await transport.next()]
+    connection.monitor.last_received -= ECHO_INTERVAL
+    connection.monitor.check()
+    came.append(await transport.next())
+    assert isinstance(came[1].body, EchoRequest)
+    connection.monitor.check()
+    assert transport.arrived.empty()  # both credits are spent
+    for request in came:
+        transport.reply(request)
+    await task
+
+
+async def test_a_silent_server_that_owes_a_response_is_given_up(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    task = ask(connection)
+    await transport.next()
+    connection.monitor.last_received -= RESPONSE_TIMEOUT
+    connection.monitor.check()
+    with pytest.raises(IdleTimeout, match="has not answered"):
+        await task
+    assert connection.closed
+
+
+async def test_silence_before_a_request_is_not_held_against_the_server(
+    transport: FakeTransport, make: Make
+) -> None:
+    connection = make(1)
+    connection.monitor.last_received -= 2 * RESPONSE_TIMEOUT
+    task = ask(connection)
+    request = await transport.next()
+    connection.monitor.check()
+    assert not connection.closed
+    transport.reply(request)
+    await task
 
 
 async def test_a_compound_is_one_message(transport: FakeTransport, make: Make) -> None:
@@ -300,7 +315,7 @@ async def test_what_was_made_for_nobody_is_deleted(transport: FakeTransport, mak
     with pytest.raises(asyncio.CancelledError):
         await task
     assert isinstance((await transport.next()).body, CancelRequest)
-    settled = asyncio.create_task(connection.settle())
+    settled = asyncio.create_task(connection.abandoned_opens.wait_closed())
     transport.reply(request, opened(file_id=42), credits=4)
     deletion, close = await transport.arrived.get()
     assert deletion.body.file_id == (42, 42)
@@ -351,7 +366,7 @@ async def test_what_is_not_closed_with_its_deletion_is_closed_by_itself(
     assert isinstance(again.body, CloseRequest)
     assert again.body.file_id == (42, 42)
     transport.reply(again, CloseResponse())
-    await connection.settle()
+    await connection.abandoned_opens.wait_closed()
 
 
 async def test_what_was_cancelled_in_time_needs_no_close(
@@ -364,7 +379,7 @@ async def test_what_was_cancelled_in_time_needs_no_close(
     await asyncio.wait([task])
     await transport.next()
     transport.reply(request, ErrorResponse(), NtStatus.CANCELLED)
-    await connection.settle()
+    await connection.abandoned_opens.wait_closed()
     assert transport.arrived.empty()
 
 
@@ -375,7 +390,7 @@ async def test_a_lost_connection_settles_at_once(transport: FakeTransport, make:
     task.cancel()
     await asyncio.wait([task])
     transport.fail(ConnectionClosed("the cable is cut"))
-    await connection.settle()
+    await connection.abandoned_opens.wait_closed()
 
 
 async def test_a_cancelled_compound_that_closes_what_it_opens_needs_no_help(
@@ -503,100 +518,6 @@ async def test_unasked_and_unexpected_messages_do_no_harm(
     )
     transport.deliver(header.encode() + unasked.encode())
     transport.reply(unknown)
-    await task
-
-
-async def test_opens_keep_the_connection_up(transport: FakeTransport, make: Make) -> None:
-    connection = make(1)
-    assert not transport.keep_alive
-    connection.hold()
-    connection.hold()
-    connection.release()
-    assert transport.keep_alive
-    connection.release()
-    assert not transport.keep_alive
-
-
-async def test_echoes_in_the_silence(
-    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "KEEP_ALIVE", 0.0)
-    connection = make(1)
-    connection.hold()
-    for _ in range(2):
-        request = await transport.next()
-        assert isinstance(request.body, EchoRequest)
-        transport.reply(request)
-
-
-async def test_no_echo_without_opens(
-    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "KEEP_ALIVE", 0.0)
-    connection = make(1)
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert transport.arrived.empty()
-    assert not connection.closed
-
-
-async def test_a_server_that_has_died_is_given_up(
-    transport: FakeTransport, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "KEEP_ALIVE", 0.0)
-    monkeypatch.setattr(module, "GIVE_UP", 0.0)
-    with pytest.raises(IdleTimeout, match="has not answered"):
-        await make(1).echo()
-
-
-async def test_a_long_silence_before_a_request_is_not_held_against_the_server(
-    transport: FakeTransport, make: Make
-) -> None:
-    connection = make(2)
-    connection._heard -= 2 * module.GIVE_UP
-    task = ask(connection)
-    request = await transport.next()
-    connection._tick()
-    assert not connection.closed
-    transport.reply(request)
-    await task
-    connection._heard -= 2 * module.GIVE_UP
-    connection._tick()
-    assert not connection.closed
-
-
-async def test_an_answer_that_never_comes_is_noticed(transport: FakeTransport, make: Make) -> None:
-    connection = make(3)
-    forgotten = ask(connection)
-    await transport.next()
-    [waiter] = connection._waiting.values()
-    waiter.since -= module.GIVE_UP / 2
-    later = ask(connection)
-    transport.reply(await transport.next())
-    await later
-    connection._tick()
-    assert not connection.closed  # the other one is not so much later
-    waiter.since -= module.GIVE_UP / 2
-    connection._tick()
-    with pytest.raises(IdleTimeout, match="not what it was asked first"):
-        await forgotten
-
-
-async def test_what_the_server_calls_pending_may_take_its_time(
-    transport: FakeTransport, make: Make
-) -> None:
-    connection = make(3)
-    task = ask(connection)
-    request = await transport.next()
-    transport.reply(request, ErrorResponse(), NtStatus.PENDING, async_id=9)
-    [waiter] = connection._waiting.values()
-    waiter.since -= 2 * module.GIVE_UP
-    later = ask(connection)
-    transport.reply(await transport.next())
-    await later
-    connection._tick()
-    assert not connection.closed
-    transport.reply(request, async_id=9)
     await task
 
 

@@ -454,7 +454,7 @@ async def test_a_put_that_is_cancelled_before_the_file_is_made_deletes_it(
     server.handlers[Command.CREATE] = create
     with pytest.raises(asyncio.CancelledError):
         await task
-    await share.session.connection.settle()
+    await share.session.connection.abandoned_opens.wait_closed()
     assert renames(server) == []
     assert deletions(server) == 1
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from smbquic.client.connection import Target
+from smbquic.client.response_waiters import Target
 from smbquic.client.share import Share
 from smbquic.client.tree_connect import check
 from smbquic.errors import RemoteProtocolError, StatusError
