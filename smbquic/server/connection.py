@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from smbquic.auth.guard import network
 from smbquic.auth.identity import Identity
@@ -66,11 +66,19 @@ class ConnectionServices:
     failures: int = 0
 
 
+class Cancellable(Protocol):
+    """A request that is answered later."""
+
+    def cancel(self) -> None:
+        """Have it answered with STATUS_CANCELLED, unless it is done."""
+
+
 class ServerConnection:
     """What the server keeps for one transport connection.
 
-    `tasks` are requests that are answered later, `endless` how many of them may never end by
-    themselves; `pending` is what they wait for, by message id, for CANCEL. `logons` is held while a
+    `tasks` are requests that are answered later and notifications, `unbounded` how many requests
+    wait for what may never happen; `async_requests` are those that CANCEL can name, by message id
+    ([MS-SMB2] 3.3.1.7, AsyncCommandList). `logons` is held while a
     failed logon is being made to wait, and `failed_until` is when that ends. `notices` are messages
     that answer no request and were not sent yet. `client_network` is the client's address, or its
     IPv6 network, `quota` what its user may use, `progress` how fast it reads and writes.
@@ -93,8 +101,8 @@ class ServerConnection:
         self.trail = trail
         self.name = f"{peer.kind}://{peer.remote[0]}:{peer.remote[1]}"
         self.tasks: set[asyncio.Task[None]] = set()
-        self.pending: dict[int, asyncio.Future[Any]] = {}
-        self.endless = 0
+        self.async_requests: dict[int, Cancellable] = {}
+        self.unbounded = 0
         self.pending_bytes = 0
         self.expiry: asyncio.TimerHandle | None = None
         self.logons = asyncio.Lock()
@@ -118,7 +126,7 @@ class ServerConnection:
     @property
     def is_working(self) -> bool:
         """Whether a request is being worked on that will end by itself."""
-        return len(self.tasks) > self.endless
+        return len(self.tasks) > self.unbounded
 
     async def run(self, handle: HandleMessage) -> None:
         """Serves the client until the connection ends, then closes all it held."""
@@ -161,7 +169,7 @@ class ServerConnection:
                 await asyncio.sleep(0)
             while answers:
                 await send(*answers.pop(0))
-            while len(self.tasks) - self.endless > limit or (
+            while len(self.tasks) - self.unbounded > limit or (
                 # What waits for other clients may need more messages of this one to go on.
                 self.pending_bytes > pending_limit and self.is_working
             ):
@@ -210,7 +218,7 @@ class ServerConnection:
             self.notifying = False
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Runs the rest of a postponed message beside the connection's loop."""
+        """Run what is sent later beside the loop of the connection; its failure ends that."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self._spawned_ended)

@@ -17,7 +17,7 @@ from smbquic.server.opens.channel_sequence import check, is_ordinary
 from smbquic.server.opens.file_audit import FileAuditor
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Requester
-from smbquic.server.outcome import RetryAfter
+from smbquic.server.outcome import Outcome, RetryAfter
 from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.session import UserSession
 from smbquic.server.tree import Tree
@@ -28,8 +28,10 @@ from smbquic.wire.negotiate import Capabilities
 _T = TypeVar("_T")
 
 
-def wait_until_ready(context: Context, reason: NotReady) -> RetryAfter:
-    """Have a storage prepare what is asked for; what a handler raises until that is done."""
+def as_retry(context: Context, reason: RetryAfter | NotReady) -> RetryAfter:
+    """Return what has to be waited for; a storage that is not ready begins to prepare itself."""
+    if isinstance(reason, RetryAfter):
+        return reason
     return RetryAfter([asyncio.ensure_future(context.prepare(reason))])
 
 
@@ -241,5 +243,5 @@ class Context:
         return await asyncio.shield(future)
 
 
-Handler = Callable[["Context", "Request"], Any]
-"""Gives the response body or an `Reply`; for what may block, a coroutine or an `Endless`."""
+Handler = Callable[[Context, Request], Outcome]
+"""Handles a request. Raises what it fails with, and `RetryAfter` to be called again later."""

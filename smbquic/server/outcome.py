@@ -1,12 +1,14 @@
-"""What comes of a request: a reply, or work after which it is answered."""
+"""What a handler returns: the reply, work after which it is there, or None. Errors are raised."""
 
 import asyncio
 from collections.abc import Collection, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from smbquic.ntstatus import NtStatus
+from smbquic.wire.message import Message
 
 
 @dataclass(slots=True)
@@ -17,28 +19,51 @@ class Reply:
     MORE_PROCESSING_REQUIRED, NOTIFY_ENUM_DIR.
     """
 
-    body: Any
+    body: Message
     status: NtStatus = NtStatus.SUCCESS
 
 
-@dataclass(slots=True, frozen=True)
-class Endless:
-    """Work that may never end by itself, such as waiting for a lock: the client is told at once.
+class PendingKind(Enum):
+    """What the work of a request waits for."""
 
-    It has to be the last of its compound, unless it is `anywhere`. What `lasts` goes on when its
-    connection is lost, as long as its session has another one.
+    OPERATION = auto()
+    """It ends by itself: the disk, a thread, a long list. The client is told if that takes longer
+    than `interim_delay`."""
+    EVENT = auto()
+    """Something that may never happen: a lock is released, a folder changes, a pipe has data. The
+    client is told at once, and nothing may follow in the compound."""
+    RETRY = auto()
+    """A client has to acknowledge a break, or a storage to prepare a file, before the handler is
+    called again. The client is told at once; any request of a compound may wait like that."""
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether others decide when the work ends, so that `Limits.pending` counts it."""
+        return self is not PendingKind.OPERATION
+
+
+@dataclass(slots=True, frozen=True)
+class Pending:
+    """Work after which the request is answered: `AsyncRequest` does it. [MS-SMB2] 3.3.4.2
+
+    With `survives_connection` it goes on when its connection is lost, as long as its session has
+    another one.
     """
 
-    work: Coroutine[Any, Any, Any]
-    anywhere: bool = False
-    lasts: bool = False
+    work: Coroutine[Any, Any, Reply]
+    kind: PendingKind = PendingKind.OPERATION
+    survives_connection: bool = False
+
+
+Outcome = Reply | Pending | None
+"""What a handler returns; only a CANCEL has no reply."""
 
 
 class RetryAfter(Exception):  # noqa: N818  (no error: the reason to try again later)
-    """What a handler raises that cannot go on yet and has changed nothing so far.
+    """Raised by a handler that cannot go on yet and has changed nothing so far.
 
-    It is called again once all of `futures` are done. Where it has set `meanwhile`, that is
-    entered until it has nothing more to wait for, and the request survives its connection.
+    It is called again once all of `futures` are done. If `meanwhile` is set, that context is
+    entered until then, and the request survives its connection.
     """
 
     def __init__(self, futures: Collection[asyncio.Future[None]]) -> None:

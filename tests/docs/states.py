@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from smbquic.protocol import session_state
+from smbquic.server import async_request
 from smbquic.transport.quic import state as quic
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "states.md"
 TABLES: dict[str, Mapping[Any, Mapping[Any, Enum]]] = {
     "A QUIC connection": quic.TRANSITIONS,
     "An SMB session": session_state.TRANSITIONS,
+    "A request that is answered later": async_request.TRANSITIONS,
 }
 """The table of each section of the page; the first state of a table is where life begins."""
 

@@ -9,6 +9,7 @@ import random
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -23,7 +24,7 @@ from smbquic.pki import PkiDirectory
 from smbquic.protocol.request import Request
 from smbquic.server.commands import CommandEntry
 from smbquic.server.context import Context
-from smbquic.server.outcome import Reply
+from smbquic.server.outcome import Outcome, Pending, Reply
 from smbquic.transport import quic, tcp
 from smbquic.transport.base import Listener, MessageTransport
 from smbquic.wire.create import CreateResponse
@@ -257,7 +258,7 @@ async def test_answers_that_were_changed_on_their_way(
 
 # --- lies that are properly signed --------------------------------------------------------------
 
-Handle = Callable[[Context, Request], Any]
+Handle = Callable[[Context, Request], Outcome]
 
 
 class Lie(Message):
@@ -310,18 +311,22 @@ async def test_malformed_bodies(
 ) -> None:
     chance = random.Random(seed)
 
-    def spoiled(result: Any) -> Any:
-        if isinstance(result, Coroutine):
-            return later(result)
-        if not isinstance(result, Message):
-            return result
-        body = bytearray(b"".join(result.buffers()))
+    def spoiled(outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Pending):
+            return replace(outcome, work=later(outcome.work))
+        return None if outcome is None else spoiled_reply(outcome)
+
+    def spoiled_reply(reply: Reply) -> Reply:
+        if reply.status != NtStatus.SUCCESS:
+            return reply
+        body = bytearray(b"".join(reply.body.buffers()))
         for _ in range(chance.randrange(1, 5)):
             body[chance.randrange(min(len(body), 160))] = chance.choice([0, 1, 0x7F, 0xFF])
-        return Lie(bytes(body[: chance.randrange(1, len(body) + 1)] if seed % 4 == 0 else body))
+        body = body[: chance.randrange(1, len(body) + 1)] if seed % 4 == 0 else body
+        return Reply(Lie(bytes(body)))
 
-    async def later(work: Awaitable[Any]) -> Any:
-        return spoiled(await work)
+    async def later(work: Awaitable[Reply]) -> Reply:
+        return spoiled_reply(await work)
 
     meddle(
         commands,
@@ -363,17 +368,18 @@ async def test_listed_names_that_lead_elsewhere(
     def listing(handle: Handle) -> Handle:
         told: set[object] = set()
 
-        def list_once(context: Context, request: Request) -> Any:
+        def list_once(context: Context, request: Request) -> Outcome:
             file_id = context.open(request.body.file_id).file_id
             if file_id in told:
                 return Reply(Lie(struct.pack("<HHII", 9, 0, 0, 0)), NtStatus.NO_MORE_FILES)
             told.add(file_id)
-            return QueryDirectoryResponse(encode_entry(request.body.file_information_class, entry))
+            listed = encode_entry(request.body.file_information_class, entry)
+            return Reply(QueryDirectoryResponse(listed))
 
         return list_once
 
     def creating(handle: Handle) -> Handle:
-        def create(context: Context, request: Request) -> Any:
+        def create(context: Context, request: Request) -> Outcome:
             is_file = attributes is FileAttributes.NORMAL and request.body.name
             request.body.name = "file" if is_file else ""
             return handle(context, request)
@@ -402,12 +408,12 @@ async def test_a_folder_that_contains_itself_for_ever(
     entry = DirectoryEntry("a" * 200, file_attributes=FileAttributes.DIRECTORY)
 
     def listing(handle: Handle) -> Handle:
-        return lambda context, request: QueryDirectoryResponse(
-            encode_entry(request.body.file_information_class, entry)
+        return lambda context, request: Reply(
+            QueryDirectoryResponse(encode_entry(request.body.file_information_class, entry))
         )
 
     def creating(handle: Handle) -> Handle:
-        def create(context: Context, request: Request) -> Any:
+        def create(context: Context, request: Request) -> Outcome:
             request.body.name = ""
             return handle(context, request)
 
@@ -419,7 +425,7 @@ async def test_a_folder_that_contains_itself_for_ever(
         told: set[object] = set()
         lie = listing(handle)
 
-        def list_once(context: Context, request: Request) -> Any:
+        def list_once(context: Context, request: Request) -> Outcome:
             nonlocal seen
             seen += 1
             file_id = context.open(request.body.file_id).file_id
@@ -464,11 +470,13 @@ async def test_files_that_are_not_as_the_server_says(
     rest = iter(answers)
 
     def creating(handle: Handle) -> Handle:
-        def create(context: Context, request: Request) -> Any:
-            response = handle(context, request)
+        def create(context: Context, request: Request) -> Outcome:
+            reply = handle(context, request)
+            assert isinstance(reply, Reply)
+            response = reply.body
             assert isinstance(response, CreateResponse)
             response.end_of_file = size
-            return response
+            return reply
 
         return create
 
@@ -477,13 +485,13 @@ async def test_files_that_are_not_as_the_server_says(
             data = next(rest, None)
             if data is None:
                 raise smbquic.StatusError(NtStatus.END_OF_FILE)
-            return ReadResponse(data)
+            return Reply(ReadResponse(data))
 
         return read
 
     def querying(handle: Handle) -> Handle:
         standard = struct.pack("<qqIBBH", size, size, 1, 0, 0, 0)
-        return lambda context, request: QueryDirectoryResponse(standard)
+        return lambda context, request: Reply(QueryDirectoryResponse(standard))
 
     meddle(commands, Command.CREATE, creating)
     meddle(commands, Command.READ, reading)

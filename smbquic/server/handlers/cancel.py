@@ -1,14 +1,15 @@
-"""CANCEL: never mind. [MS-SMB2] 3.3.5.16"""
+"""CANCEL. [MS-SMB2] 3.3.5.16"""
 
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 
 
 def handle(context: Context, request: Request) -> None:
-    """Cancels the request that is named, if it still waits; a CANCEL itself has no answer."""
+    """Cancel the request that is named, if it is not answered yet; a CANCEL has no response."""
     connection = context.connection
     target = connection.protocol.find_pending(request)
     if target is not None:
-        task = connection.pending.get(target.header.message_id)
-        if task is not None:
-            task.cancel()
+        # What is named may be on its way through a thread or the client's queue already.
+        async_request = connection.async_requests.get(target.header.message_id)
+        if async_request is not None:
+            async_request.cancel()

@@ -1,4 +1,4 @@
-"""CHANGE_NOTIFY: tell me what happens in that folder. [MS-SMB2] 3.3.5.19"""
+"""CHANGE_NOTIFY: a client wants to know what changes in a folder. [MS-SMB2] 3.3.5.19"""
 
 import asyncio
 
@@ -9,18 +9,16 @@ from smbquic.server.context import Context
 from smbquic.server.notify.notifier import Notifier
 from smbquic.server.notify.watch import Watch
 from smbquic.server.opens.open import Open
-from smbquic.server.outcome import Endless, Reply
+from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.budget import WATCH
 from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest, ChangeNotifyResponse
-
-Result = ChangeNotifyResponse | Reply
+from smbquic.wire.change_notify import ChangeNotifyFlags, ChangeNotifyRequest
 
 
-def handle(context: Context, request: Request, *, notifier: Notifier) -> Result | Endless:
-    """Tells what has happened since the last time, or waits for something to happen.
+def handle(context: Context, request: Request, *, notifier: Notifier) -> Reply | Pending:
+    """Return what has changed since the last request of this open, or wait for a change.
 
-    What the first request on an open asks for holds for all that follow.
+    The first request of an open decides which changes count for all that follow.
     """
     body: ChangeNotifyRequest = request.body
     entry = context.open(body.file_id)
@@ -33,7 +31,7 @@ def handle(context: Context, request: Request, *, notifier: Notifier) -> Result 
     if watch is None:
         watch = _begin(context, entry, body, notifier)
     size = body.output_buffer_length
-    return watch.take(size) or Endless(_until_told(entry, size))
+    return watch.take(size) or Pending(_wait_for_change(entry, size), PendingKind.EVENT)
 
 
 def _begin(context: Context, entry: Open, body: ChangeNotifyRequest, notifier: Notifier) -> Watch:
@@ -61,9 +59,9 @@ def _begin(context: Context, entry: Open, body: ChangeNotifyRequest, notifier: N
     return watch
 
 
-async def _until_told(entry: Open, size: int) -> Result:
-    # Only now, as who is cancelled before this runs must not be waiting; but then anything may
-    # have happened since.
+async def _wait_for_change(entry: Open, size: int) -> Reply:
+    # The watch is asked only here, as a request that is cancelled before its first step must not
+    # be registered there. So anything may have happened since the handler returned.
     watch = entry.tracking.watch
     if watch is None:
         raise StatusError(NtStatus.NOTIFY_CLEANUP, "CHANGE_NOTIFY")
@@ -75,5 +73,6 @@ async def _until_told(entry: Open, size: int) -> Result:
     except asyncio.CancelledError:
         if answer.cancelled():
             raise
-        # It was answered just before it was cancelled, and nobody else will be told of that.
+        # The changes were taken out of the watch just before the CANCEL: no other request of the
+        # client would get them.
         return answer.result()

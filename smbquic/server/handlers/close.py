@@ -1,11 +1,9 @@
 """CLOSE. [MS-SMB2] 3.3.5.10"""
 
-from collections.abc import Coroutine
-from typing import Any
-
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
 from smbquic.wire.dtyp.filetime import from_unix_ns
@@ -14,10 +12,8 @@ _NOTHING = CloseResponse()
 _POSTQUERY = int(CloseFlags.POSTQUERY_ATTRIB)
 
 
-def handle(
-    context: Context, request: Request
-) -> CloseResponse | Coroutine[Any, Any, CloseResponse]:
-    """Closes the open, and tells what became of the file if the client wants to know.
+def handle(context: Context, request: Request) -> Reply | Pending:
+    """Close the open, and return the attributes of the file if the client asks for them.
 
     What fails at the end is answered with its status, as by Samba; the open is closed all the same.
     """
@@ -36,10 +32,11 @@ def handle(
             end_of_file=stat.size,
             file_attributes=stat.attributes,
         )
-    return in_batches(_closing(entry), response)
+    return in_batches(_closing(entry), Reply(response))
 
 
 def _closing(entry: Open) -> Steps:
+    # Thousands of locks take milliseconds to release; the close itself then has few left.
     locks = entry.state.locks
     while locks.count_of(entry) > BATCH:
         locks.remove_some(entry, BATCH)

@@ -1,4 +1,4 @@
-"""CREATE: a file or folder is opened, made, or both. [MS-SMB2] 3.3.5.9"""
+"""CREATE: a file or folder is opened or created. [MS-SMB2] 3.3.5.9"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request
-from smbquic.server.context import Context, wait_until_ready
+from smbquic.server.context import Context, as_retry
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
 from smbquic.server.handlers.create_contexts.registry import HANDLERS
 from smbquic.server.handlers.fsctl.reparse_points import stopped
@@ -17,7 +17,7 @@ from smbquic.server.opens.file_audit import record_failure
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import grant_oplock
-from smbquic.server.outcome import RetryAfter
+from smbquic.server.outcome import Reply, RetryAfter
 from smbquic.storage import Action, FileStat, NotReady, StoppedOnSymlink
 from smbquic.wire.create import CreateFlags, CreateRequest, CreateResponse, OplockLevel
 from smbquic.wire.dtyp.filetime import from_unix_ns
@@ -25,11 +25,11 @@ from smbquic.wire.dtyp.filetime import from_unix_ns
 _REPARSE_POINT = int(CreateFlags.REPARSEPOINT)
 
 
-def handle(context: Context, request: Request, *, files: FileTable) -> CreateResponse:
+def handle(context: Context, request: Request, *, files: FileTable) -> Reply:
     """Open what the request names, or find what was open already."""
     auditor = context.auditor()
     if auditor is None:
-        return _create(context, request, files)
+        return Reply(_create(context, request, files))
     body: CreateRequest = request.body
     asked = f"{body.desired_access:#010x}"
     with record_failure(auditor, AuditEvent.OPEN, body.name, access=asked):
@@ -45,12 +45,12 @@ def handle(context: Context, request: Request, *, files: FileTable) -> CreateRes
         action=Action(response.create_action).name.lower(),
         folder=entry.is_directory or None,
     )
-    return response
+    return Reply(response)
 
 
 def _create(context: Context, request: Request, files: FileTable) -> CreateResponse:
     body: CreateRequest = request.body
-    # Whatever comes of it, this is what related requests are about.
+    # Related requests are about what this one opens, and fail if it does. [MS-SMB2] 3.3.5.2.7.2
     context.file_id = None
     share, requester = context.tree.share, context.requester()
     assert share is not None
@@ -82,7 +82,7 @@ def _open(create: Create, handlers: Sequence[CreateContextHandler]) -> CreateRes
     try:
         entry, action = open_file(files, context.session, context.tree, parameters)
     except (RetryAfter, NotReady) as reason:
-        wait = reason if isinstance(reason, RetryAfter) else wait_until_ready(context, reason)
+        wait = as_retry(context, reason)
         for handler in handlers:
             wait.meanwhile = wait.meanwhile or handler.waiting(create)
         raise wait from None

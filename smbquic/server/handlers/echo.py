@@ -1,12 +1,13 @@
-"""ECHO: is anybody there? [MS-SMB2] 3.3.5.17"""
+"""ECHO. [MS-SMB2] 3.3.5.17"""
 
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.outcome import Reply
 from smbquic.wire.echo import EchoResponse
 
-_RESPONSE = EchoResponse()
+_REPLY = Reply(EchoResponse())
 
 
-def handle(context: Context, request: Request) -> EchoResponse:
-    """Says yes."""
-    return _RESPONSE
+def handle(context: Context, request: Request) -> Reply:
+    """Show the client that the server is there."""
+    return _REPLY

@@ -1,8 +1,7 @@
-"""IOCTL: whatever has no command of its own. [MS-SMB2] 3.3.5.15"""
+"""IOCTL: control codes, for what has no command of its own. [MS-SMB2] 3.3.5.15"""
 
 from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -11,8 +10,10 @@ from smbquic.server.context import Context
 from smbquic.server.handlers import pipe
 from smbquic.server.handlers.fsctl import reparse_points, server_side_copy, sparse
 from smbquic.server.handlers.fsctl.network_interfaces import reachable, system_interfaces
+from smbquic.server.handlers.fsctl.reply import ioctl_reply
 from smbquic.server.notify.notifier import Notifier
 from smbquic.server.opens.open import Open
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.rpc.services import PipeServices
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.file_id import FileId
@@ -21,7 +22,6 @@ from smbquic.wire.fscc.fsctl_payloads import CompressionState
 from smbquic.wire.ioctl import (
     IoctlFlags,
     IoctlRequest,
-    IoctlResponse,
     ValidateNegotiateInfoRequest,
 )
 from smbquic.wire.ioctl_payloads import SrvSnapshotArray, encode_network_interfaces
@@ -30,8 +30,8 @@ from smbquic.wire.negotiate import Capabilities
 _OBJECT_ID = Struct("<QQ16x16x16x")
 _SNAPSHOTS_SIZE = 16
 
-Query = Callable[[Context, Open, IoctlRequest], Any]
-Change = Callable[[Context, Open, IoctlRequest, Notifier], Any]
+Query = Callable[[Context, Open, IoctlRequest], Reply | Pending]
+Change = Callable[[Context, Open, IoctlRequest, Notifier], Reply | Pending]
 
 
 def handle(
@@ -41,8 +41,8 @@ def handle(
     notifier: Notifier,
     pipes: PipeServices,
     listeners: Sequence[str],
-) -> Any:
-    """Does the control codes that are known here."""
+) -> Reply | Pending:
+    """Do what a control code says, if it is a known one."""
     body: IoctlRequest = request.body
     if body.flags != IoctlFlags.IS_FSCTL:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
@@ -67,7 +67,7 @@ def handle(
 
 def _handle_unbound(
     context: Context, body: IoctlRequest, pipes: PipeServices, listeners: Sequence[str]
-) -> IoctlResponse:
+) -> Reply:
     """Do a control code that goes without an open file."""
     if body.ctl_code == Fsctl.VALIDATE_NEGOTIATE_INFO:
         return _validate_negotiate(context, body)
@@ -79,47 +79,45 @@ def _handle_unbound(
     raise StatusError(NtStatus.NOT_FOUND, "IOCTL")
 
 
-def _validate_negotiate(context: Context, body: IoctlRequest) -> IoctlResponse:
+def _validate_negotiate(context: Context, body: IoctlRequest) -> Reply:
     info = ValidateNegotiateInfoRequest.decode(memoryview(body.input))
     answer = context.connection.protocol.validate_negotiate(info)
-    return IoctlResponse(body.ctl_code, body.file_id, b"", answer.encode())
+    return ioctl_reply(body, body.file_id, answer.encode())
 
 
-def _object_id(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
-    """Made of what tells files apart anyway; nobody can set it."""
+def _object_id(context: Context, entry: Open, body: IoctlRequest) -> Reply:
+    """Return an object id made of the file's number and its volume's; nobody can set one."""
     object_id = _OBJECT_ID.pack(entry.file.stat().file_id, entry.tree.storage.volume().serial)
     if body.max_output_response < len(object_id):
         raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
-    return IoctlResponse(body.ctl_code, entry.file_id, b"", object_id)
+    return ioctl_reply(body, entry.file_id, object_id)
 
 
-def _get_compression(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
-    """Nothing is compressed."""
+def _get_compression(context: Context, entry: Open, body: IoctlRequest) -> Reply:
+    """Say that the file is not compressed."""
     if body.max_output_response < CompressionState.SIZE:
         raise StatusError(NtStatus.INVALID_USER_BUFFER, "IOCTL")
-    return IoctlResponse(body.ctl_code, entry.file_id, b"", CompressionState(0).encode())
+    return ioctl_reply(body, entry.file_id, CompressionState(0).encode())
 
 
-def _set_compression(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
-    """To be left uncompressed is all that can be asked for."""
+def _set_compression(context: Context, entry: Open, body: IoctlRequest) -> Reply:
+    """Accept that a file is not to be compressed, and nothing else."""
     entry.require(AccessMask.FILE_WRITE_DATA)
     if CompressionState.decode(body.input).compression_state:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
-    return IoctlResponse(body.ctl_code, entry.file_id)
+    return ioctl_reply(body, entry.file_id)
 
 
-def _snapshots(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
-    """There are no previous versions."""
+def _snapshots(context: Context, entry: Open, body: IoctlRequest) -> Reply:
+    """Return an empty list of previous versions."""
     if body.max_output_response < _SNAPSHOTS_SIZE:
         raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
     array = SrvSnapshotArray.of([], body.max_output_response).encode()
-    return IoctlResponse(body.ctl_code, entry.file_id, b"", array)
+    return ioctl_reply(body, entry.file_id, array)
 
 
-def _network_interfaces(
-    context: Context, body: IoctlRequest, listeners: Sequence[str]
-) -> IoctlResponse:
-    """Where else a client that knows several channels can connect. [MS-SMB2] 3.3.5.15.11"""
+def _network_interfaces(context: Context, body: IoctlRequest, listeners: Sequence[str]) -> Reply:
+    """Return the addresses for further channels of a session. [MS-SMB2] 3.3.5.15.11"""
     connection = context.connection
     peer = connection.transport.peer
     response = connection.protocol.response
@@ -131,7 +129,7 @@ def _network_interfaces(
     output = encode_network_interfaces(found)
     if body.max_output_response < len(output):
         raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
-    return IoctlResponse(body.ctl_code, body.file_id, b"", output)
+    return ioctl_reply(body, body.file_id, output)
 
 
 _UNBOUND = frozenset(

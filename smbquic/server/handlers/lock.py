@@ -1,8 +1,5 @@
 """LOCK: byte ranges are locked and unlocked. [MS-SMB2] 3.3.5.14"""
 
-from collections.abc import Coroutine
-from typing import Any
-
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
@@ -12,7 +9,7 @@ from smbquic.server.opens.channel_sequence import LockSequence
 from smbquic.server.opens.locks import ByteRange
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import break_others
-from smbquic.server.outcome import Endless
+from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.server.security import access
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
@@ -23,14 +20,12 @@ _EXCLUSIVE = int(LockFlags.EXCLUSIVE_LOCK)
 _UNLOCK = int(LockFlags.UNLOCK)
 _IMMEDIATELY = int(LockFlags.FAIL_IMMEDIATELY)
 _KINDS = (_SHARED, _EXCLUSIVE, _SHARED | _IMMEDIATELY, _EXCLUSIVE | _IMMEDIATELY)
-_RESPONSE = LockResponse()
+_REPLY = Reply(LockResponse())
 _END = 1 << 64
 
 
-def handle(
-    context: Context, request: Request
-) -> LockResponse | Endless | Coroutine[Any, Any, LockResponse]:
-    """Unlocks or locks every range, as the first element says; a single lock may wait."""
+def handle(context: Context, request: Request) -> Reply | Pending:
+    """Lock or unlock every range, as the first element says; a single lock may wait."""
     body: LockRequest = request.body
     entry = context.open(body.file_id)
     if entry.is_directory or not body.locks:
@@ -38,9 +33,9 @@ def handle(
     entry.require_any(access.READS_DATA | access.MODIFIES_DATA)
     sequence = LockSequence(entry, body.lock_sequence, counts=_counts(context, entry))
     if sequence.is_done():
-        return _RESPONSE
+        return _REPLY
     if body.locks[0].flags == _UNLOCK:
-        return in_batches(_unlocking(entry, body.locks, sequence), _RESPONSE)
+        return in_batches(_unlocking(entry, body.locks, sequence), _REPLY)
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
     most = context.limits.locks
@@ -48,15 +43,15 @@ def handle(
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
     break_others(entry, BreakCause.CHANGE)
     try:
-        return in_batches(_locking(entry, ranges, sequence, most), _RESPONSE)
+        return in_batches(_locking(entry, ranges, sequence, most), _REPLY)
     except StatusError as error:
         if waits and error.status is NtStatus.LOCK_NOT_GRANTED:
-            return Endless(_wait(entry, ranges[0], sequence, most))
+            return Pending(_wait(entry, ranges[0], sequence, most), PendingKind.EVENT)
         raise
 
 
 def _counts(context: Context, entry: Open) -> bool:
-    """Whether the client counts its LOCK requests. [MS-SMB2] 3.3.5.14"""
+    """Return whether LockSequenceIndex counts for this open. [MS-SMB2] 3.3.5.14"""
     protocol = context.connection.protocol
     if protocol.response is None or protocol.dialect == Dialect.SMB_2_0_2:
         return False
@@ -66,7 +61,7 @@ def _counts(context: Context, entry: Open) -> bool:
 
 
 def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most: int) -> Steps:
-    """Takes all of the locks, or raises StatusError and takes none.
+    """Take all of the locks, or raise StatusError and take none.
 
     Others may see the first of many before the last is taken.
     """
@@ -96,7 +91,7 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most:
 
 
 def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence) -> Steps:
-    """Stops at the first range that cannot be unlocked; those before it stay unlocked."""
+    """Unlock up to the first range that cannot be; those before it stay unlocked."""
     for number, element in enumerate(elements, 1):
         if element.flags != _UNLOCK:
             raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
@@ -110,7 +105,7 @@ def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence)
 def _add(entry: Open, wanted: ByteRange, most: int) -> None:
     """Take a lock; StatusError INSUFFICIENT_RESOURCES if its open has too many.
 
-    Requests that came before may have taken more since this one was looked at.
+    Requests that came before may have taken more since this one was checked.
     """
     if entry.state.locks.count_of(entry) >= most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
@@ -118,13 +113,13 @@ def _add(entry: Open, wanted: ByteRange, most: int) -> None:
 
 
 def _check_open(entry: Open) -> None:
-    """Between two batches anything may have happened; RANGE_NOT_LOCKED if the open is closed."""
+    """Raise RANGE_NOT_LOCKED if the open was closed between two batches."""
     if entry not in entry.state.opens:
         raise StatusError(NtStatus.RANGE_NOT_LOCKED, "LOCK")
 
 
 def _check(elements: list[LockElement]) -> bool:
-    """Whether the lock may wait, which only a single one may."""
+    """Check the elements; return whether the lock may wait, which only a single one may."""
     if any(element.flags not in _KINDS for element in elements):
         raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
     waits = not all(element.flags & _IMMEDIATELY for element in elements)
@@ -140,8 +135,8 @@ def _range(entry: Open, element: LockElement) -> ByteRange:
     return ByteRange(entry, element.offset, element.length, exclusive)
 
 
-async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence, most: int) -> LockResponse:
-    """Tries whenever some lock has gone, until the open goes itself."""
+async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence, most: int) -> Reply:
+    """Try again whenever a lock of the file is released, until the open is closed."""
     locks = entry.state.locks
     while True:
         _check_open(entry)
@@ -153,4 +148,4 @@ async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence, most: in
             await locks.wait(entry)
         else:
             sequence.note()
-            return _RESPONSE
+            return _REPLY

@@ -1,13 +1,14 @@
-"""NEGOTIATE: which dialect and algorithms hold. [MS-SMB2] 3.3.5.3, 3.3.5.4"""
+"""NEGOTIATE: dialect and algorithms are agreed on. [MS-SMB2] 3.3.5.3, 3.3.5.4"""
 
 import time
 
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.outcome import Reply
 from smbquic.wire.dtyp.filetime import from_unix_ns
-from smbquic.wire.negotiate import NegotiateResponse
 
 
-def handle(context: Context, request: Request) -> NegotiateResponse:
-    """Lets the protocol decide."""
-    return context.connection.protocol.negotiate(request, from_unix_ns(time.time_ns()))
+def handle(context: Context, request: Request) -> Reply:
+    """Have the protocol choose, and tell the client the time of this machine."""
+    now = from_unix_ns(time.time_ns())
+    return Reply(context.connection.protocol.negotiate(request, now))

@@ -1,4 +1,4 @@
-"""OPLOCK_BREAK: a client has given up what it was asked to. [MS-SMB2] 3.3.5.22"""
+"""OPLOCK_BREAK: a client acknowledges the break of an oplock or lease. [MS-SMB2] 3.3.5.22"""
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -7,6 +7,7 @@ from smbquic.server.context import Context
 from smbquic.server.opens.cache_states import NOTHING, READ, WRITE
 from smbquic.server.opens.leases import LeaseTable
 from smbquic.server.opens.oplocks import Oplock
+from smbquic.server.outcome import Reply
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.oplock_break import (
     LeaseBreakAcknowledgment,
@@ -22,23 +23,24 @@ _LEVELS: dict[int, int] = {
 }
 
 
-def handle(
-    context: Context, request: Request, *, leases: LeaseTable
-) -> OplockBreakResponse | LeaseBreakResponse:
-    """Takes note, and lets those go on who were waiting for it."""
+def handle(context: Context, request: Request, *, leases: LeaseTable) -> Reply:
+    """End the break, so that the requests that wait for it are tried again."""
     if isinstance(request.body, OplockBreakAcknowledgment):
-        return _oplock(context, request.body)
-    return _lease(context, request.body, leases)
+        return Reply(_oplock(context, request.body))
+    return Reply(_lease(context, request.body, leases))
 
 
 def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakResponse:
-    """[MS-SMB2] 3.3.5.22.1; what is not understood costs the oplock."""
+    """End the break of an oplock; an acknowledgment that makes no sense costs the oplock.
+
+    [MS-SMB2] 3.3.5.22.1
+    """
     entry = context.open(body.file_id)
     oplock = entry.grant
     if not isinstance(oplock, Oplock) or not (oplock.breaking or oplock.unasked):
         raise StatusError(NtStatus.INVALID_DEVICE_STATE, "OPLOCK_BREAK")
     if oplock.breaking is None:
-        # Level II was lost without a question.
+        # A break of level II to none needs no acknowledgment, and some clients send one.
         oplock.unasked = False
         raise StatusError(NtStatus.INVALID_OPLOCK_PROTOCOL, "OPLOCK_BREAK")
     kept = _LEVELS.get(body.oplock_level)
@@ -49,7 +51,7 @@ def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakRes
             NtStatus.INVALID_PARAMETER if lease else NtStatus.INVALID_OPLOCK_PROTOCOL,
             "OPLOCK_BREAK",
         )
-    # Only READ survives a break, and only if that is what the client was left with.
+    # A client may keep less than it was allowed to, and never more.
     kept &= oplock.breaking.asked
     oplock.acknowledge(kept)
     level = OplockLevel.OPLOCK_LEVEL_II if kept else OplockLevel.OPLOCK_LEVEL_NONE
@@ -59,7 +61,7 @@ def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakRes
 def _lease(
     context: Context, body: LeaseBreakAcknowledgment, leases: LeaseTable
 ) -> LeaseBreakResponse:
-    """[MS-SMB2] 3.3.5.22.2"""
+    """End the break of a lease. [MS-SMB2] 3.3.5.22.2"""
     client_guid, owner = context.connection.protocol.client_guid, context.session.session.identity
     lease = leases.get(client_guid, body.lease_key, owner)
     if lease is None:

@@ -1,15 +1,14 @@
 """Commands in a tree of IPC$, where there are pipes and no files. [MS-SMB2] 3.3.5"""
 
 import logging
-from collections.abc import Coroutine
-from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.handlers.fsctl.reply import ioctl_reply
 from smbquic.server.opens.file_table import FileTable
-from smbquic.server.outcome import Endless, Reply
+from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.batches import Steps, begin, finish, in_batches
 from smbquic.server.overload.budget import PIPE
 from smbquic.server.rpc.pipe import Pipe
@@ -30,7 +29,7 @@ from smbquic.wire.fscc.pipe_information import (
     PipeMode,
     PipeState,
 )
-from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
+from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.query_info import InfoType, QueryInfoRequest, QueryInfoResponse
 from smbquic.wire.read import ReadRequest, ReadResponse
 from smbquic.wire.set_info import SetInfoRequest, SetInfoResponse
@@ -44,9 +43,9 @@ _PEEK_SIZE = 16
 
 
 def require_pipes(context: Context, pipes: PipeServices, command: str) -> None:
-    """StatusError ACCESS_DENIED over QUIC, unless the server was told otherwise.
+    """StatusError ACCESS_DENIED over QUIC, unless the option `pipes_over_quic` allows pipes.
 
-    Clients on the internet are not to look for shares. [MS-SMB2] 3.3.5.9
+    Without it, clients on the internet cannot list the shares. [MS-SMB2] 3.3.5.9
     """
     if not pipes.allows(context.connection.transport.peer):
         _log.info(
@@ -57,12 +56,10 @@ def require_pipes(context: Context, pipes: PipeServices, command: str) -> None:
         raise StatusError(NtStatus.ACCESS_DENIED, command)
 
 
-def create(
-    context: Context, request: Request, *, pipes: PipeServices, files: FileTable
-) -> CreateResponse:
-    """Opens a pipe, with a service of its own at the other end."""
+def create(context: Context, request: Request, *, pipes: PipeServices, files: FileTable) -> Reply:
+    """Open a pipe, with a service of its own at the other end."""
     body: CreateRequest = request.body
-    # Whatever comes of it, this is what related requests are about.
+    # Related requests are about what this one opens, and fail if it does. [MS-SMB2] 3.3.5.2.7.2
     context.file_id = None
     require_pipes(context, pipes, "CREATE")
     session, limits = context.session, context.limits
@@ -82,7 +79,7 @@ def create(
     )
     session.pipes[pipe.file_id.volatile] = pipe
     context.file_id = pipe.file_id
-    return CreateResponse(
+    response = CreateResponse(
         oplock_level=OplockLevel.OPLOCK_LEVEL_NONE,
         flags=0,
         create_action=CreateAction.FILE_OPENED,
@@ -96,27 +93,28 @@ def create(
         file_id=pipe.file_id,
         contexts=[],
     )
+    return Reply(response)
 
 
-def close(context: Context, request: Request) -> CloseResponse:
-    """Closes a pipe; there is nothing to be told of it."""
+def close(context: Context, request: Request) -> Reply:
+    """Close a pipe; it has no attributes to return."""
     body: CloseRequest = request.body
     context.session.close_pipe(context.pipe(body.file_id))
-    return CloseResponse()
+    return Reply(CloseResponse())
 
 
-def write(context: Context, request: Request) -> WriteResponse | Coroutine[Any, Any, WriteResponse]:
-    """Gives the service something to do."""
+def write(context: Context, request: Request) -> Reply | Pending:
+    """Pass data on to the service."""
     body: WriteRequest = request.body
     pipe = context.pipe(body.file_id)
     pipe.require(_WRITE)
     if len(body.data) > context.max_size or body.channel:
         raise StatusError(NtStatus.INVALID_PARAMETER, "WRITE")
-    return in_batches(pipe.write(body.data), WriteResponse(len(body.data)))
+    return in_batches(pipe.write(body.data), Reply(WriteResponse(len(body.data))))
 
 
-def read(context: Context, request: Request) -> ReadResponse | Reply | Endless:
-    """Reads what the service has answered, or waits for it."""
+def read(context: Context, request: Request) -> Reply | Pending:
+    """Read what the service has answered, or wait for it."""
     body: ReadRequest = request.body
     pipe = context.pipe(body.file_id)
     pipe.require(_READ)
@@ -124,36 +122,40 @@ def read(context: Context, request: Request) -> ReadResponse | Reply | Endless:
         raise StatusError(NtStatus.INVALID_PARAMETER, "READ")
     found = pipe.read(body.length)
     if found is None:
-        return Endless(_read_later(pipe, body.length))
-    return _read(*found)
+        return Pending(_read_later(pipe, body.length), PendingKind.EVENT)
+    return _read_reply(*found)
 
 
-async def _read_later(pipe: Pipe, length: int) -> ReadResponse | Reply:
-    return _read(*await pipe.read_later(length))
+async def _read_later(pipe: Pipe, length: int) -> Reply:
+    return _read_reply(*await pipe.read_later(length))
 
 
-def _read(data: memoryview, more: bool) -> ReadResponse | Reply:
-    response = ReadResponse(data)
-    return Reply(response, NtStatus.BUFFER_OVERFLOW) if more else response
+def _read_reply(data: memoryview, more: bool) -> Reply:
+    return Reply(ReadResponse(data), _status(more))
 
 
-def flush(context: Context, request: Request) -> FlushResponse:
-    """The service takes everything at once."""
+def _status(more: bool) -> NtStatus:
+    """Return the status of a reply; `more` tells that a part of the message is left to read."""
+    return NtStatus.BUFFER_OVERFLOW if more else NtStatus.SUCCESS
+
+
+def flush(context: Context, request: Request) -> Reply:
+    """Do nothing: the service has taken everything already."""
     body: FlushRequest = request.body
     context.pipe(body.file_id)
-    return FlushResponse()
+    return Reply(FlushResponse())
 
 
-def wait(context: Context, body: IoctlRequest, pipes: PipeServices) -> IoctlResponse:
-    """Every pipe takes another client at any time."""
+def wait(context: Context, body: IoctlRequest, pipes: PipeServices) -> Reply:
+    """Say at once that a pipe is free: each takes another client at any time."""
     require_pipes(context, pipes, "IOCTL")
     if pipes.associate(PipeWaitRequest.decode(body.input).name) is None:
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "IOCTL")
-    return IoctlResponse(body.ctl_code, body.file_id)
+    return ioctl_reply(body, body.file_id)
 
 
-def control(context: Context, body: IoctlRequest) -> IoctlResponse | Reply | Endless:
-    """The control codes of an open pipe."""
+def control(context: Context, body: IoctlRequest) -> Reply | Pending:
+    """Do what a control code says to an open pipe."""
     pipe = context.pipe(body.file_id)
     if body.ctl_code == Fsctl.PIPE_TRANSCEIVE:
         return _transceive(pipe, body)
@@ -163,8 +165,8 @@ def control(context: Context, body: IoctlRequest) -> IoctlResponse | Reply | End
     raise StatusError(NtStatus.FS_DRIVER_REQUIRED, "IOCTL")
 
 
-def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Reply | Endless:
-    """Writes a message and reads the answer."""
+def _transceive(pipe: Pipe, body: IoctlRequest) -> Reply | Pending:
+    """Write a message and read the answer. [MS-SMB2] 3.3.5.15.4"""
     pipe.require(_READ | _WRITE)
     if pipe.read_mode != PipeMode.MESSAGE:
         raise StatusError(NtStatus.INVALID_PIPE_STATE, "IOCTL")
@@ -176,39 +178,37 @@ def _transceive(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Reply | Endle
         found = pipe.read(body.max_output_response)
         if found is not None:
             return _output(pipe, body, *found)
-    return Endless(_transceive_later(pipe, body, None if complete else steps))
+    work = _transceive_later(pipe, body, None if complete else steps)
+    return Pending(work, PendingKind.EVENT)
 
 
-async def _transceive_later(
-    pipe: Pipe, body: IoctlRequest, steps: Steps | None
-) -> IoctlResponse | Reply:
+async def _transceive_later(pipe: Pipe, body: IoctlRequest, steps: Steps | None) -> Reply:
     # A generator, for a coroutine would have to be awaited even if this is cancelled before.
     if steps is not None:
         await finish(steps)
     return _output(pipe, body, *await pipe.read_later(body.max_output_response))
 
 
-def _output(pipe: Pipe, body: IoctlRequest, data: memoryview, more: bool) -> IoctlResponse | Reply:
-    response = IoctlResponse(body.ctl_code, pipe.file_id, b"", data)
-    return Reply(response, NtStatus.BUFFER_OVERFLOW) if more else response
+def _output(pipe: Pipe, body: IoctlRequest, data: memoryview, more: bool) -> Reply:
+    return ioctl_reply(body, pipe.file_id, data, _status(more))
 
 
-def _peek(pipe: Pipe, body: IoctlRequest) -> IoctlResponse | Reply:
-    """What could be read, without reading it."""
+def _peek(pipe: Pipe, body: IoctlRequest) -> Reply:
+    """Return what could be read, without reading it."""
     pipe.require(_READ)
     room = body.max_output_response - _PEEK_SIZE
     if room < 0:
         raise StatusError(NtStatus.INFO_LENGTH_MISMATCH, "IOCTL")
-    waiting = pipe.messages
-    first = waiting[0] if waiting else memoryview(b"")
+    messages = pipe.messages
+    first = messages[0] if messages else memoryview(b"")
     closing = pipe.association.failed
     state = PipeState.CLOSING_STATE if closing else PipeState.CONNECTED_STATE
-    reply = PipePeekReply(state, pipe.available, len(waiting), len(first), first[:room])
+    reply = PipePeekReply(state, pipe.available, len(messages), len(first), first[:room])
     return _output(pipe, body, memoryview(reply.encode()), len(first) > room)
 
 
-def query_info(context: Context, request: Request) -> QueryInfoResponse:
-    """What is known of a pipe. [MS-FSA] 2.1.5.12"""
+def query_info(context: Context, request: Request) -> Reply:
+    """Return information about a pipe. [MS-FSA] 2.1.5.12"""
     body: QueryInfoRequest = request.body
     pipe = context.pipe(body.file_id)
     if body.info_type != InfoType.FILE:
@@ -240,11 +240,11 @@ def query_info(context: Context, request: Request) -> QueryInfoResponse:
         raise StatusError(NtStatus.INVALID_INFO_CLASS, "QUERY_INFO")
     if body.output_buffer_length < len(answer):
         raise StatusError(NtStatus.INFO_LENGTH_MISMATCH, "QUERY_INFO")
-    return QueryInfoResponse(answer)
+    return Reply(QueryInfoResponse(answer))
 
 
-def set_info(context: Context, request: Request) -> SetInfoResponse:
-    """How a pipe is read is all that can be set."""
+def set_info(context: Context, request: Request) -> Reply:
+    """Set how a pipe is read, which is all that can be set."""
     body: SetInfoRequest = request.body
     pipe = context.pipe(body.file_id)
     if (body.info_type, body.file_info_class) != (
@@ -258,9 +258,9 @@ def set_info(context: Context, request: Request) -> SetInfoResponse:
     if wanted.read_mode > PipeMode.MESSAGE or wanted.completion_mode > 1:
         raise StatusError(NtStatus.INVALID_PARAMETER, "SET_INFO")
     pipe.read_mode, pipe.completion_mode = wanted.read_mode, wanted.completion_mode
-    return SetInfoResponse()
+    return Reply(SetInfoResponse())
 
 
-def refuse(context: Context, request: Request) -> Any:
-    """What makes no sense for a pipe."""
+def refuse(context: Context, request: Request) -> Reply:
+    """Refuse a command that makes no sense for a pipe."""
     raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)

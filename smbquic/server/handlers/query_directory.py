@@ -1,16 +1,15 @@
-"""QUERY_DIRECTORY: what is in a folder. [MS-SMB2] 3.3.5.18, [MS-FSA] 2.1.5.6.3
+"""QUERY_DIRECTORY: a folder is listed. [MS-SMB2] 3.3.5.18, [MS-FSA] 2.1.5.6.3
 
 A listing is read from the disk as the client asks for it, and what it costs does not grow with
 the folder: an open holds an iterator and at most one entry that did not fit into a response.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from struct import Struct
 from time import perf_counter
-from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -18,7 +17,7 @@ from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.handlers.fsctl.reparse_points import tag_of
 from smbquic.server.opens.open import Open
-from smbquic.server.outcome import Reply
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.patterns import compile_expression, has_wildcards, is_valid
 from smbquic.storage import FileStat, NameInvalid, NotReady, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
@@ -46,12 +45,10 @@ What an entry costs depends on the expression and the name: a microsecond, or ha
 # comes after it does no harm then.
 _LEAST = 3
 
-_Response = QueryDirectoryResponse | Reply
-
 
 @dataclass(slots=True, eq=False)
 class Search:
-    """A listing under way, which belongs to an open ([MS-FSA] 2.1.1.6 QueryPattern and so on)."""
+    """A listing that an open is in the middle of. [MS-FSA] 2.1.1.6, QueryPattern and others"""
 
     pattern: str
     matches: Callable[[str], bool]
@@ -61,7 +58,7 @@ class Search:
 
     @classmethod
     def begin(cls, storage: Storage, file: StorageFile, pattern: str) -> "Search":
-        """Start at the beginning of a folder."""
+        """Return a search that starts at the beginning of a folder."""
         if has_wildcards(pattern):
             entries = chain(_own_entries(file), file.scan())
             return cls(pattern, compile_expression(pattern), entries)
@@ -76,7 +73,7 @@ def _own_entries(file: StorageFile) -> Iterator[FileStat]:
 
 
 def _one_entry(storage: Storage, file: StorageFile, name: str) -> Iterator[FileStat]:
-    """A plain name needs no search; Windows looks for many a file this way."""
+    """A name without wildcards needs no scan; Windows finds many a file this way."""
     folder = file.name
     try:
         yield storage.stat(f"{folder}\\{name}" if folder else name)
@@ -103,7 +100,7 @@ def _entry(stat: FileStat) -> DirectoryEntry:
 
 
 class Listing:
-    """One response in the making."""
+    """One response, entry by entry: `room` is its size, `single` allows one entry only."""
 
     def __init__(
         self,
@@ -121,13 +118,13 @@ class Listing:
         self._overflow = False
 
     def fill(self) -> bool:
-        """Look at entries for the time of a slice; true once the response is complete."""
+        """Add entries for the time of a slice; return whether the response is complete."""
         search, data = self._search, self._data
         matches, encode, room = search.matches, self._encode, self._room
         deadline = perf_counter() + TIME_SLICE
-        looked = 0
-        while looked < _LEAST or perf_counter() < deadline:
-            looked += 1
+        examined = 0
+        while examined < _LEAST or perf_counter() < deadline:
+            examined += 1
             stat, search.waiting = search.waiting, None
             if stat is None:
                 stat = next(search.entries, None)
@@ -156,19 +153,19 @@ class Listing:
                 return True
         return False
 
-    def response(self) -> _Response:
-        """The response, once it is complete."""
+    def reply(self) -> Reply:
+        """Return the reply, once it is complete; StatusError if it has no entry."""
         was_asked, self._search.was_asked = self._search.was_asked, True
         if not self._data:
             raise StatusError.of(
                 NtStatus.NO_MORE_FILES if was_asked else NtStatus.NO_SUCH_FILE, "QUERY_DIRECTORY"
             )
         response = QueryDirectoryResponse(bytes(self._data))
-        return Reply(response, NtStatus.BUFFER_OVERFLOW) if self._overflow else response
+        return Reply(response, NtStatus.BUFFER_OVERFLOW if self._overflow else NtStatus.SUCCESS)
 
 
-def handle(context: Context, request: Request) -> _Response | Coroutine[Any, Any, _Response]:
-    """Lists as much of the folder as the client's buffer takes."""
+def handle(context: Context, request: Request) -> Reply | Pending:
+    """List as much of the folder as the client's buffer takes."""
     body: QueryDirectoryRequest = request.body
     entry = context.open(body.file_id)
     room = body.output_buffer_length
@@ -189,22 +186,22 @@ def handle(context: Context, request: Request) -> _Response | Coroutine[Any, Any
         # A generator that has raised gives nothing more.
         entry.enumeration.search = None
         raise
-    return listing.response() if complete else _go_on(listing)
+    return listing.reply() if complete else Pending(_go_on(listing))
 
 
-async def _go_on(listing: Listing) -> _Response:
-    """Lets other requests have a turn now and then, for folders have no largest size.
+async def _go_on(listing: Listing) -> Reply:
+    """Complete a listing, and let others have their turn meanwhile: folders have no largest size.
 
     A CLOSE among them does not matter: the iterator reads on by itself.
     """
     while True:
         await asyncio.sleep(0)
         if listing.fill():
-            return listing.response()
+            return listing.reply()
 
 
 def _search(context: Context, entry: Open, body: QueryDirectoryRequest) -> Search:
-    """The search to go on with, or a new one if there is none or the client wants that."""
+    """Return the search to continue, or a new one if there is none or the client asks for it."""
     search: Search | None = entry.enumeration.search
     if search is not None and not body.flags & _RESTART:
         return search

@@ -1,4 +1,4 @@
-"""QUERY_INFO: what is known of a file, its volume and its security. [MS-SMB2] 3.3.5.20"""
+"""QUERY_INFO: attributes of a file, its volume and its security. [MS-SMB2] 3.3.5.20"""
 
 from collections.abc import Callable
 from struct import Struct
@@ -75,11 +75,9 @@ _NEEDED_SIZE = Struct("<I")
 _RESTART = int(QueryInfoFlags.SL_RESTART_SCAN)
 _EA_ALIGNMENT = 4
 
-_Response = QueryInfoResponse | Reply
 
-
-def handle(context: Context, request: Request, *, descriptors: Descriptors) -> _Response:
-    """Tells what is asked for, as far as the open may know it."""
+def handle(context: Context, request: Request, *, descriptors: Descriptors) -> Reply:
+    """Return what is asked for, as far as the access of the open allows."""
     body: QueryInfoRequest = request.body
     entry = context.open(body.file_id)
     room = body.output_buffer_length
@@ -99,7 +97,7 @@ def handle(context: Context, request: Request, *, descriptors: Descriptors) -> _
     raise _refusal(NtStatus.INVALID_PARAMETER)
 
 
-def _file(context: Context, entry: Open, information_class: int, room: int) -> _Response:
+def _file(context: Context, entry: Open, information_class: int, room: int) -> Reply:
     kind = _FILE_CLASSES.get(information_class)
     if kind is None:
         known = information_class in _NEVER_HERE
@@ -114,7 +112,7 @@ def _file(context: Context, entry: Open, information_class: int, room: int) -> _
     return _fitting(data, room)
 
 
-def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> _Response:
+def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> Reply:
     """As many extended attributes as fit; those that are asked for, or the next ones.
 
     [MS-FSA] 2.1.5.12.12
@@ -147,10 +145,10 @@ def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> _Respo
     response = QueryInfoResponse(encode_full_eas(chosen))
     if start + len(chosen) < len(attributes):
         return Reply(response, NtStatus.BUFFER_OVERFLOW)
-    return response
+    return Reply(response)
 
 
-def _volume(context: Context, information_class: int, room: int) -> _Response:
+def _volume(context: Context, information_class: int, room: int) -> Reply:
     kind = VOLUME_CLASSES.get(information_class)
     if kind is None:
         known = information_class in _NEVER_HERE_OF_VOLUMES
@@ -160,7 +158,7 @@ def _volume(context: Context, information_class: int, room: int) -> _Response:
     return _fitting(kind.build(context, context.tree.storage.volume()), room)
 
 
-def _security(descriptors: Descriptors, entry: Open, information: int, room: int) -> _Response:
+def _security(descriptors: Descriptors, entry: Open, information: int, room: int) -> Reply:
     """A descriptor comes whole or not at all."""
     if information & _READABLE:
         entry.require(_READ_CONTROL)
@@ -172,13 +170,13 @@ def _security(descriptors: Descriptors, entry: Open, information: int, room: int
         raise StatusError(
             NtStatus.BUFFER_TOO_SMALL, "QUERY_INFO", data=_NEEDED_SIZE.pack(len(descriptor))
         )
-    return QueryInfoResponse(descriptor)
+    return Reply(QueryInfoResponse(descriptor))
 
 
-def _fitting(data: bytes, room: int) -> _Response:
+def _fitting(data: bytes, room: int) -> Reply:
     """What has a name at its end may have that cut short; everything else fits."""
     if len(data) <= room:
-        return QueryInfoResponse(data)
+        return Reply(QueryInfoResponse(data))
     return Reply(QueryInfoResponse(data[: room & ~1]), NtStatus.BUFFER_OVERFLOW)
 
 

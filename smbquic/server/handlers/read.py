@@ -1,13 +1,11 @@
 """READ. [MS-SMB2] 3.3.5.12"""
 
-from collections.abc import Coroutine
-from typing import Any
-
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.overload.disk_monitor import SMALL_READ
 from smbquic.server.security import access
 from smbquic.wire.cursor import Buffer
@@ -16,10 +14,10 @@ from smbquic.wire.read import ReadRequest, ReadResponse
 MAX_OFFSET = (1 << 63) - 1
 
 
-def handle(context: Context, request: Request) -> ReadResponse | Coroutine[Any, Any, ReadResponse]:
-    """Reads what there is from `offset` on; END_OF_FILE if that is nothing, or too little.
+def handle(context: Context, request: Request) -> Reply | Pending:
+    """Read what there is from `offset` on; END_OF_FILE if that is nothing, or too little.
 
-    On a thread if that may have to wait for the disk.
+    It is read on a thread if that may have to wait for the disk.
     """
     body: ReadRequest = request.body
     length, offset = body.length, body.offset
@@ -33,28 +31,28 @@ def handle(context: Context, request: Request) -> ReadResponse | Coroutine[Any, 
     if locks:
         locks.check_read(entry, offset, length)
     if not length:
-        return _response(entry, body, b"")
+        return _reply(entry, body, b"")
     try:
         data = entry.file.read_cached(offset, length)
     except BlockingIOError:
-        return _read_on_thread(context, entry, body)
+        return Pending(_read_on_thread(context, entry, body))
     if data is None:
         disk = entry.tree.disk
         if length > SMALL_READ or disk.is_slow:
-            return _read_on_thread(context, entry, body)
+            return Pending(_read_on_thread(context, entry, body))
         data = disk.run(entry.file.read, offset, length)
-    return _response(entry, body, data)
+    return _reply(entry, body, data)
 
 
-async def _read_on_thread(context: Context, entry: Open, body: ReadRequest) -> ReadResponse:
+async def _read_on_thread(context: Context, entry: Open, body: ReadRequest) -> Reply:
     disk, file = entry.tree.disk, entry.file
     data = await context.in_thread(disk.run, file.read, body.offset, body.length)
-    return _response(entry, body, data)
+    return _reply(entry, body, data)
 
 
-def _response(entry: Open, body: ReadRequest, data: Buffer) -> ReadResponse:
+def _reply(entry: Open, body: ReadRequest, data: Buffer) -> Reply:
     size = len(data)
     if size < body.minimum_count or (body.length and not size):
         raise StatusError(NtStatus.END_OF_FILE, "READ")
     entry.mode.position = body.offset + size
-    return ReadResponse(data)
+    return Reply(ReadResponse(data))

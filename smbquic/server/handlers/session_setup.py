@@ -1,36 +1,31 @@
-"""SESSION_SETUP: who it is. [MS-SMB2] 3.3.5.5"""
+"""SESSION_SETUP: a user logs on, one step at a time. [MS-SMB2] 3.3.5.5"""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
 
 from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
-from smbquic.server.outcome import Reply
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.overload.batches import after
 from smbquic.server.overload.refusals import ServerRefusal
-from smbquic.wire.session_setup import SessionSetupResponse
 
 UNAUTHENTICATED_SESSIONS = 4
 """Logons of a connection that may be under way before the first of them has succeeded."""
 
 _log = logging.getLogger(__name__)
 
-Result = SessionSetupResponse | Reply
 
+def handle(context: Context, request: Request) -> Reply | Pending:
+    """Do one step of a logon.
 
-def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, Result]:
-    """Takes one step of a logon.
-
-    Whoever fails waits before hearing of it, and the next logon on the same connection waits
-    behind that, so that a connection is good for one guess every few seconds.
+    A failure is answered after a delay, and the next logon on the same connection waits for that
+    answer: a connection allows one guess at a password every few seconds.
     """
     if context.connection.logons.locked():
-        return _in_turn(context, request)
+        return Pending(_in_turn(context, request))
     try:
         return _step(context, request)
     except StatusError as error:
@@ -40,12 +35,12 @@ def handle(context: Context, request: Request) -> Result | Coroutine[Any, Any, R
             context.connection.trail.record(
                 AuditEvent.LOGON_FAILURE, status=error.status.label, message=str(error.__cause__)
             )
-            _take_note(context)
-            return _after_a_while(context, error)
+            _count_failure(context)
+            return Pending(_fail_later(context, error))
         raise
 
 
-def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Result]:
+def _step(context: Context, request: Request) -> Reply | Pending:
     connection, services = context.connection, context.connection.services
     protocol = connection.protocol
     most = services.limits.sessions
@@ -71,26 +66,26 @@ def _step(context: Context, request: Request) -> Result | Coroutine[Any, Any, Re
         connection.join(services.sessions[outcome.session.id])
     if outcome.status is NtStatus.SUCCESS:
         # The client may open at once what the session that it replaces had open.
-        return after(replaced, outcome.response)
+        return after(replaced, Reply(outcome.response))
     return Reply(outcome.response, outcome.status)
 
 
-def _take_note(context: Context) -> None:
-    """Counts a failed logon; its place is taken until the answer is due, even by who hangs up."""
+def _count_failure(context: Context) -> None:
+    """Count a failed logon. Its place stays taken until the reply is due, also after a hang-up."""
     connection, services = context.connection, context.connection.services
     services.limiter.refusals.counts[ServerRefusal.FAILED_LOGON] += 1
     delay = services.limits.failed_logon_delay
     connection.failed_until = asyncio.get_running_loop().time() + delay
 
 
-async def _in_turn(context: Context, request: Request) -> Result:
+async def _in_turn(context: Context, request: Request) -> Reply:
     async with context.connection.logons:
         pass
-    result = handle(context, request)
-    return await result if isinstance(result, Coroutine) else result
+    outcome = handle(context, request)
+    return await outcome.work if isinstance(outcome, Pending) else outcome
 
 
-async def _after_a_while(context: Context, error: StatusError) -> Result:
+async def _fail_later(context: Context, error: StatusError) -> Reply:
     async with context.connection.logons:
         await asyncio.sleep(context.limits.failed_logon_delay)
     raise error

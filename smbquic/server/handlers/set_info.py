@@ -1,4 +1,7 @@
-"""SET_INFO: changes what is known of a file. [MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15"""
+"""SET_INFO: attributes, sizes, names and security of a file are changed.
+
+[MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15
+"""
 
 import errno
 from collections.abc import Callable
@@ -26,6 +29,7 @@ from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import break_others
 from smbquic.server.opens.rename import Renamer
+from smbquic.server.outcome import Reply
 from smbquic.server.security import security_descriptors
 from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY, Capability
 from smbquic.wire.access_mask import AccessMask
@@ -87,7 +91,7 @@ _LEAVE = 0
 _FREEZE = -1
 _THAW = -2
 
-_DONE = SetInfoResponse()
+_DONE = Reply(SetInfoResponse())
 
 
 class _Structure(Protocol):
@@ -98,8 +102,8 @@ class _Structure(Protocol):
 _StructureT = TypeVar("_StructureT", bound=_Structure)
 
 
-def handle(context: Context, request: Request, *, files: FileTable) -> SetInfoResponse:
-    """Changes what the request says, as far as the open may."""
+def handle(context: Context, request: Request, *, files: FileTable) -> Reply:
+    """Change what the request names, as far as the access of the open allows."""
     body: SetInfoRequest = request.body
     entry = context.open(body.file_id)
     if not 0 < len(body.buffer) <= context.max_size:

@@ -5,6 +5,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, who
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
+from smbquic.server.outcome import Reply
 from smbquic.server.share import PIPE_SHARE, ServedShare
 from smbquic.server.shares import ShareTable
 from smbquic.server.tree import Tree
@@ -18,8 +19,8 @@ from smbquic.wire.tree_connect import (
 )
 
 
-def handle(context: Context, request: Request, *, shares: ShareTable) -> TreeConnectResponse:
-    """Finds the share and makes a tree of it."""
+def handle(context: Context, request: Request, *, shares: ShareTable) -> Reply:
+    """Find the share, and connect a new tree to it."""
     session = context.session
     identity = session.session.identity
     guest = identity.guest or identity.anonymous
@@ -34,8 +35,8 @@ def handle(context: Context, request: Request, *, shares: ShareTable) -> TreeCon
     trail, named = context.connection.trail, {"path": body.path, **who(identity)}
     try:
         share = _find(shares, body.path)
-        sealed = share is not None and share.encrypt and not context.transport_security
-        if sealed:
+        encrypted = share is not None and share.encrypt and not context.transport_security
+        if encrypted:
             _check_encryption(context, body.path)
         read_only = share is not None and (share.read_only or share.storage.read_only or guest)
         tree = Tree(session.next_tree_id(), share, read_only)
@@ -44,20 +45,22 @@ def handle(context: Context, request: Request, *, shares: ShareTable) -> TreeCon
         trail.record(AuditEvent.SHARE_DENIAL, status=error.status.label, **named)
         raise
     trail.record(AuditEvent.SHARE_ACCESS, read_only=read_only, **named)
-    session.session.encrypts_tree |= sealed
+    session.session.encrypts_tree |= encrypted
     context.enter(tree)
     request.tree_id = tree.tree_id
     caching = ShareFlags.NO_CACHING if share is None else ShareFlags.MANUAL_CACHING
-    return TreeConnectResponse(
-        share_type=ShareType.PIPE if share is None else ShareType.DISK,
-        share_flags=caching | ShareFlags.ENCRYPT_DATA if sealed else caching,
-        capabilities=ShareCapabilities(0),
-        maximal_access=tree.maximal_access,
+    return Reply(
+        TreeConnectResponse(
+            share_type=ShareType.PIPE if share is None else ShareType.DISK,
+            share_flags=caching | ShareFlags.ENCRYPT_DATA if encrypted else caching,
+            capabilities=ShareCapabilities(0),
+            maximal_access=tree.maximal_access,
+        )
     )
 
 
 def _check_encryption(context: Context, path: str) -> None:
-    """Refuses who cannot encrypt. [MS-SMB2] 3.3.5.7
+    """StatusError ACCESS_DENIED for a session that cannot encrypt. [MS-SMB2] 3.3.5.7
 
     A guest has no key for it, and that of an anonymous session is known to everybody.
     """
@@ -66,7 +69,7 @@ def _check_encryption(context: Context, path: str) -> None:
 
 
 def _find(shares: ShareTable, path: str) -> ServedShare | None:
-    r"""The share that ``\\server\share`` names; None for IPC$. Any server name is ours."""
+    r"""Return the share that ``\\server\share`` names, whatever the server; None for IPC$."""
     parts = path.split("\\")
     if len(parts) != 4 or parts[:2] != ["", ""] or not parts[2] or not parts[3]:
         raise StatusError(NtStatus.INVALID_PARAMETER, "TREE_CONNECT", path)

@@ -1,8 +1,5 @@
 """WRITE. [MS-SMB2] 3.3.5.13"""
 
-from collections.abc import Coroutine
-from typing import Any
-
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
@@ -12,6 +9,7 @@ from smbquic.server.notify.notifier import CONTENT, Notifier
 from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import break_others
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.overload.disk_monitor import SMALL_WRITE
 from smbquic.server.security import access
 from smbquic.wire.create import CreateOptions
@@ -20,12 +18,10 @@ from smbquic.wire.write import WriteFlags, WriteRequest, WriteResponse
 _WRITE_THROUGH = int(CreateOptions.FILE_WRITE_THROUGH)
 
 
-def handle(
-    context: Context, request: Request, *, notifier: Notifier
-) -> WriteResponse | Coroutine[Any, Any, Any]:
-    """Writes, and has it flushed first if the client asked for write-through.
+def handle(context: Context, request: Request, *, notifier: Notifier) -> Reply | Pending:
+    """Write the data, and flush the file before the reply if the client asked for write-through.
 
-    On a thread if that may take a while.
+    Both are done on a thread if they may take a while.
     """
     body: WriteRequest = request.body
     data, offset = body.data, body.offset
@@ -46,27 +42,27 @@ def handle(
         entry.before_write()
         disk = entry.tree.disk
         if size > SMALL_WRITE or disk.is_slow:
-            return _write_on_thread(context, notifier, entry, body, through=through)
+            return Pending(_write_on_thread(context, notifier, entry, body, through=through))
         disk.run(entry.file.write, offset, (data,))
         entry.mode.position = offset + size
         entry.keep_times()
         notifier.modified(entry, CONTENT)
-    response = WriteResponse(size)
-    return _through(context, entry, response) if through else response
+    reply = Reply(WriteResponse(size))
+    return Pending(_flush(context, entry, reply)) if through else reply
 
 
 async def _write_on_thread(
     context: Context, notifier: Notifier, entry: Open, body: WriteRequest, *, through: bool
-) -> WriteResponse:
+) -> Reply:
     disk, file, size = entry.tree.disk, entry.file, len(body.data)
     with notifier.modifying(entry, CONTENT):
         await context.in_thread(disk.run, file.write, body.offset, (body.data,))
         entry.mode.position = body.offset + size
         entry.keep_times()
-    response = WriteResponse(size)
-    return await _through(context, entry, response) if through else response
+    reply = Reply(WriteResponse(size))
+    return await _flush(context, entry, reply) if through else reply
 
 
-async def _through(context: Context, entry: Open, response: WriteResponse) -> WriteResponse:
+async def _flush(context: Context, entry: Open, reply: Reply) -> Reply:
     await context.in_thread(entry.file.flush)
-    return response
+    return reply

@@ -23,7 +23,7 @@ _FIXED_SIZE = 12
 
 class _Waiter(NamedTuple):
     size: int
-    answer: asyncio.Future[ChangeNotifyResponse | Reply]
+    answer: asyncio.Future[Reply]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +67,7 @@ class Watch:
         self._lost = True
         self._answer()
 
-    def take(self, size: int) -> ChangeNotifyResponse | Reply | None:
+    def take(self, size: int) -> Reply | None:
         """The answer to a request that takes up to `size` bytes; None if nothing has changed."""
         if not self._changes and not self._lost:
             return None
@@ -76,10 +76,10 @@ class Watch:
         self.forget()
         self._lost = False
         if fits:
-            return ChangeNotifyResponse(buffer)
+            return Reply(ChangeNotifyResponse(buffer))
         return Reply(ChangeNotifyResponse(), NtStatus.NOTIFY_ENUM_DIR)
 
-    def wait(self, size: int) -> asyncio.Future[ChangeNotifyResponse | Reply]:
+    def wait(self, size: int) -> asyncio.Future[Reply]:
         """The answer that there will be; one wait after the other is served."""
         waiter = _Waiter(size, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)

@@ -6,9 +6,11 @@ done after the first; only what is not becomes a task.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from contextlib import closing
-from typing import Any, Final, TypeVar
+from typing import Final
+
+from smbquic.server.outcome import Pending, Reply
 
 BATCH: Final = 128
 """Small steps (locks, closed files) in a batch; some milliseconds at most."""
@@ -16,16 +18,15 @@ BATCH: Final = 128
 Steps = Generator[None, None, None]
 """Work that pauses after each batch."""
 
-_T = TypeVar("_T")
 _DONE: Final = object()
 
 
-def in_batches(steps: Steps, response: _T) -> _T | Coroutine[Any, Any, _T]:
-    """Do the first batch at once; return the response, or a coroutine that does the rest first.
+def in_batches(steps: Steps, reply: Reply) -> Reply | Pending:
+    """Do the first batch at once; return the reply, or work that does the rest before it.
 
-    Raises what the first batch raises. Cancelling the coroutine closes the generator.
+    Raises what the first batch raises. Cancelling the work closes the generator.
     """
-    return response if begin(steps) else _respond_after(steps, response)
+    return reply if begin(steps) else Pending(_reply_after(steps, reply))
 
 
 def begin(steps: Steps) -> bool:
@@ -40,9 +41,9 @@ async def finish(steps: Steps) -> None:
         await _go_on(steps)
 
 
-async def _respond_after(steps: Steps, response: _T) -> _T:
+async def _reply_after(steps: Steps, reply: Reply) -> Reply:
     await finish(steps)
-    return response
+    return reply
 
 
 async def _go_on(steps: Steps) -> None:
@@ -72,11 +73,11 @@ class BackgroundTasks:
             await asyncio.wait(self._tasks)
 
 
-def after(task: asyncio.Task[None] | None, response: _T) -> _T | Coroutine[Any, Any, _T]:
-    """Return the response, or a coroutine that waits for a `BackgroundTasks`'s task before."""
-    return response if task is None else _after(task, response)
+def after(task: asyncio.Task[None] | None, reply: Reply) -> Reply | Pending:
+    """Return the reply, or work that waits for a task of a `BackgroundTasks` before it."""
+    return reply if task is None else Pending(_after(task, reply))
 
 
-async def _after(task: asyncio.Task[None], response: _T) -> _T:
+async def _after(task: asyncio.Task[None], reply: Reply) -> Reply:
     await asyncio.shield(task)
-    return response
+    return reply

@@ -16,6 +16,7 @@ from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server import commands, dispatch
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.server import Server
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
@@ -217,12 +218,12 @@ async def test_cancels_that_mean_nothing_are_ignored(
     client.deliver(cancel_of(client, 77))
     waits = asyncio.Event()
 
-    async def work() -> EchoResponse:
+    async def work() -> Reply:
         await waits.wait()
-        return EchoResponse()
+        return Reply(EchoResponse())
 
     with monkeypatch.context() as patched:
-        break_echo(patched, client.server, lambda context, request: work())
+        break_echo(patched, client.server, lambda context, request: Pending(work()))
         echo = client.send(EchoRequest())
         client.deliver(cancel_of(client, echo, body=b"\0\0\0\0"))
         file_id = await client.open("x")
@@ -252,11 +253,11 @@ async def test_requests_that_take_their_time_are_not_refused_but_read_no_faster(
     client = await connect(to=server_with(Limits(pending=2)))
     gate = asyncio.Event()
 
-    async def work() -> EchoResponse:
+    async def work() -> Reply:
         await gate.wait()
-        return EchoResponse()
+        return Reply(EchoResponse())
 
-    break_echo(monkeypatch, client.server, lambda context, request: work())
+    break_echo(monkeypatch, client.server, lambda context, request: Pending(work()))
     folder = await client.open("a", **DIRECTORY)
     client.send(notify(folder))
     await client.fetch()
@@ -335,10 +336,10 @@ async def test_an_unexpected_exception_is_answered_counted_and_logged(
 async def test_an_unexpected_exception_in_postponed_work(
     client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work() -> None:
+    async def work() -> Reply:
         raise ZeroDivisionError("surprise")
 
-    break_echo(monkeypatch, client.server, lambda context, request: work())
+    break_echo(monkeypatch, client.server, lambda context, request: Pending(work()))
     assert (await client.call(EchoRequest())).status == NtStatus.INTERNAL_ERROR
     assert server.failures == 1
 
@@ -346,10 +347,10 @@ async def test_an_unexpected_exception_in_postponed_work(
 async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_server(
     client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work() -> object:
+    async def work() -> Any:
         return object()
 
-    break_echo(monkeypatch, client.server, lambda context, request: work())
+    break_echo(monkeypatch, client.server, lambda context, request: Pending(work()))
     client.send(EchoRequest())
     await asyncio.wait_for(client.served, 60)
     assert server.failures == 1

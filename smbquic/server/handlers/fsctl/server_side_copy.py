@@ -1,17 +1,16 @@
 """Copying within the server, so that the content does not travel. [MS-SMB2] 3.3.5.15.6"""
 
-from collections.abc import Coroutine
 from struct import Struct
-from typing import Any
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.context import Context
+from smbquic.server.handlers.fsctl.reply import ioctl_reply
 from smbquic.server.notify.notifier import CONTENT, Notifier
 from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import break_others
-from smbquic.server.outcome import Reply
+from smbquic.server.outcome import Pending, Reply
 from smbquic.server.security import access
 from smbquic.server.status import status_of
 from smbquic.storage import SPARSE, Capability
@@ -20,7 +19,7 @@ from smbquic.wire.cursor import unpack
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.fscc.fsctl_payloads import DuplicateExtentsData
-from smbquic.wire.ioctl import IoctlRequest, IoctlResponse
+from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.ioctl_payloads import (
     SrvCopychunk,
     SrvCopychunkCopy,
@@ -40,24 +39,23 @@ _MARK = b"smbquic "
 _END = 1 << 63
 
 
-def resume_key(context: Context, entry: Open, body: IoctlRequest) -> IoctlResponse:
-    """A key by which the same session can name an open file as a source."""
+def resume_key(context: Context, entry: Open, body: IoctlRequest) -> Reply:
+    """Return a key by which the session can name this open as the source of a copy."""
     output = SrvRequestResumeKeyResponse(_KEY.pack(*entry.file_id, _MARK)).encode()
     if body.max_output_response < len(output):
         raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
-    return IoctlResponse(body.ctl_code, entry.file_id, b"", output)
+    return ioctl_reply(body, entry.file_id, output)
 
 
 def copy_chunks(
     context: Context, entry: Open, body: IoctlRequest, notifier: Notifier
-) -> Reply | Coroutine[Any, Any, Any]:
-    """Copies ranges from another open file into this one, until one of them fails."""
+) -> Reply | Pending:
+    """Copy ranges from another open file into this one, until one of them fails."""
     if body.max_output_response < _LIMITS_SIZE:
         raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
     wanted = SrvCopychunkCopy.decode(body.input)
     if not _is_allowed(wanted.chunks):
-        response = IoctlResponse(body.ctl_code, entry.file_id, b"", _LIMITS.encode())
-        return Reply(response, NtStatus.INVALID_PARAMETER)
+        return ioctl_reply(body, entry.file_id, _LIMITS.encode(), NtStatus.INVALID_PARAMETER)
     source = _source(context, wanted.source_key)
     if source.is_directory or entry.is_directory:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
@@ -67,7 +65,7 @@ def copy_chunks(
         entry.require(AccessMask.FILE_READ_DATA)
     break_others(entry, BreakCause.CHANGE)
     entry.before_write()
-    return _copy_all(context, notifier, source, entry, body)
+    return Pending(_copy_all(context, notifier, source, entry, body))
 
 
 def _is_allowed(chunks: list[SrvCopychunk]) -> bool:
@@ -102,7 +100,7 @@ async def _copy_all(
         except OSError as error:
             status = status_of(error)
         entry.keep_times()
-    return Reply(IoctlResponse(body.ctl_code, entry.file_id, b"", done.encode()), status)
+    return ioctl_reply(body, entry.file_id, done.encode(), status)
 
 
 async def _copy(context: Context, source: Open, entry: Open, chunk: SrvCopychunk) -> None:
@@ -116,11 +114,11 @@ async def _copy(context: Context, source: Open, entry: Open, chunk: SrvCopychunk
 
 def duplicate_extents(
     context: Context, entry: Open, body: IoctlRequest, notifier: Notifier
-) -> IoctlResponse | Coroutine[Any, Any, Any]:
-    """Has a range of this file share its blocks with another one. [MS-FSA] 2.1.5.10.4
+) -> Reply | Pending:
+    """Let a range of this file share its blocks with another one. [MS-FSA] 2.1.5.10.4
 
-    A disk that can't do that copies. Locks do not matter, nor do what reaches beyond the end of
-    the file: both is as Windows has it.
+    A disk that cannot share blocks copies them. As on Windows, locks do not matter, nor does a part
+    of the range that is beyond the end of the file.
     """
     if Capability.BLOCK_REFCOUNTING not in entry.tree.storage.capabilities:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
@@ -145,16 +143,16 @@ def duplicate_extents(
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
     if source.file.key == entry.file.key and abs(start - target) < length:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")
-    done = IoctlResponse(body.ctl_code, entry.file_id)
+    done = ioctl_reply(body, entry.file_id)
     if not length:
         return done
     break_others(entry, BreakCause.CHANGE)
     entry.before_write()
-    return _duplicate(context, notifier, source, entry, (start, target, length), done)
+    return Pending(_duplicate(context, notifier, source, entry, (start, target, length), done))
 
 
 def _duplicated(context: Context, entry: Open, file_id: FileId) -> Open:
-    """The open file on the same volume that is to be shared."""
+    """Return the open file on the same volume whose blocks are to be shared."""
     source = context.session.opens.get(file_id.volatile)
     if (
         source is None
@@ -173,8 +171,8 @@ async def _duplicate(
     source: Open,
     entry: Open,
     where: tuple[int, int, int],
-    done: IoctlResponse,
-) -> IoctlResponse:
+    done: Reply,
+) -> Reply:
     with notifier.modifying(entry, CONTENT):
         await context.in_thread(entry.file.copy_from, source.file, *where)
         entry.keep_times()

@@ -1,0 +1,192 @@
+"""Requests that are answered later: their states, and what becomes of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from smbquic.errors import LocalProtocolError
+from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
+from smbquic.server.async_request import (
+    TRANSITIONS,
+    AsyncRequest,
+    AsyncRequestEvent,
+    AsyncRequestState,
+    next_state,
+)
+from smbquic.server.commands import CommandEntry
+from smbquic.server.outcome import Pending, PendingKind, Reply, RetryAfter
+from smbquic.server.server import Server
+from smbquic.wire.echo import EchoRequest, EchoResponse
+from smbquic.wire.header import Command
+from tests.unit.server.conftest import Client, Connect
+
+ENDED = {AsyncRequestState.COMPLETED, AsyncRequestState.ABANDONED}
+ALL_PENDING = [(kind, kind is not PendingKind.OPERATION) for kind in PendingKind]
+
+
+class Work:
+    """Work that the test lets end; `cancelled` tells whether somebody has cancelled it."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+        self.cancelled = False
+
+    async def run(self) -> Reply:
+        try:
+            await self.may_end.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return Reply(EchoResponse())
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[AsyncRequest]:
+    """Every request that is answered later, as it comes."""
+    made: list[AsyncRequest] = []
+
+    class Noted(AsyncRequest):
+        __slots__ = ()
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr("smbquic.server.dispatch.AsyncRequest", Noted)
+    return made
+
+
+def answer_later(server: Server, kind: PendingKind = PendingKind.EVENT) -> Work:
+    """Have every ECHO wait for the same work."""
+    work = Work()
+    server.dispatcher.commands[Command.ECHO] = CommandEntry(
+        lambda context, request: Pending(work.run(), kind), session=False, tree=False
+    )
+    return work
+
+
+def test_every_state_can_be_reached_and_every_event_happens() -> None:
+    assert set(TRANSITIONS) == set(AsyncRequestState)
+    after = {state for row in TRANSITIONS.values() for state in row.values()}
+    assert after == set(AsyncRequestState) - {AsyncRequestState.STARTED}
+    assert {event for row in TRANSITIONS.values() for event in row} == set(AsyncRequestEvent)
+    assert {state for state, row in TRANSITIONS.items() if not row} == ENDED
+
+
+def test_a_request_is_answered_once() -> None:
+    state = next_state(AsyncRequestState.INTERIM_SENT, AsyncRequestEvent.DONE)
+    assert state is AsyncRequestState.COMPLETED
+    with pytest.raises(LocalProtocolError, match="DONE cannot happen to an asynchronous request"):
+        next_state(state, AsyncRequestEvent.DONE)
+
+
+@pytest.mark.parametrize(("kind", "told"), ALL_PENDING)
+async def test_the_client_is_told_at_once_where_others_decide_how_long_it_takes(
+    connect: Connect,
+    server_with: Callable[..., Server],
+    until: Callable[[Callable[[], bool]], Awaitable[None]],
+    requests: list[AsyncRequest],
+    kind: PendingKind,
+    told: bool,
+) -> None:
+    client = await connect(to=server_with(Limits(interim_delay=60.0)))
+    work = answer_later(client.server, kind)
+    echo = client.send(EchoRequest())
+    if told:
+        await client.interim(echo)
+        assert requests[0].state is AsyncRequestState.INTERIM_SENT
+    else:
+        await until(lambda: bool(requests))
+        assert requests[0].state is AsyncRequestState.STARTED
+    work.may_end.set()
+    assert (await client.answer(echo)).status == NtStatus.SUCCESS
+    assert [each.state for each in requests] == [AsyncRequestState.COMPLETED]
+    assert bool(client.pending) == told
+
+
+async def test_a_cancelled_request_is_answered(
+    client: Client, requests: list[AsyncRequest]
+) -> None:
+    work = answer_later(client.server)
+    echo = client.send(EchoRequest())
+    await client.interim(echo)
+    client.deliver(client.protocol.cancel(echo))
+    assert (await client.answer(echo)).status == NtStatus.CANCELLED
+    assert work.cancelled
+    assert requests[0].state is AsyncRequestState.COMPLETED
+
+
+async def test_without_its_connection_a_request_is_abandoned(
+    connect: Connect, requests: list[AsyncRequest]
+) -> None:
+    client = await connect()
+    work = answer_later(client.server)
+    await client.interim(client.send(EchoRequest()))
+    await client.close()
+    assert work.cancelled
+    assert requests[0].state is AsyncRequestState.ABANDONED
+
+
+async def test_what_may_not_wait_is_not_begun(
+    connect: Connect, server_with: Callable[..., Server], requests: list[AsyncRequest]
+) -> None:
+    client = await connect(to=server_with(Limits(pending=1)))
+    work = answer_later(client.server)
+    first = client.send(EchoRequest())
+    await client.interim(first)
+    refused = await client.call(EchoRequest())
+    assert refused.status == NtStatus.INSUFFICIENT_RESOURCES
+    assert len(requests) == 1
+    work.may_end.set()
+    assert (await client.answer(first)).status == NtStatus.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (PendingKind.OPERATION, NtStatus.SUCCESS),
+        (PendingKind.EVENT, NtStatus.INTERNAL_ERROR),
+        (PendingKind.RETRY, NtStatus.SUCCESS),
+    ],
+)
+async def test_only_what_ends_may_be_followed_in_its_compound(
+    client: Client, kind: PendingKind, status: NtStatus
+) -> None:
+    work = answer_later(client.server, kind)
+    work.may_end.set()
+    first, _ = await client.compound(EchoRequest(), EchoRequest(), related=False)
+    assert first.status == status
+
+
+async def test_a_handler_is_called_again_until_nothing_is_in_its_way(
+    client: Client, until: Callable[[Callable[[], bool]], Awaitable[None]]
+) -> None:
+    loop = asyncio.get_running_loop()
+    breaks = [loop.create_future(), loop.create_future()]
+    later = Work()
+    later.may_end.set()
+    called: list[int | None] = []
+
+    def handle(context: Any, request: Any) -> Pending:
+        called.append(context.waiting_since)
+        if len(called) <= len(breaks):
+            raise RetryAfter([breaks[len(called) - 1]])
+        return Pending(later.run())
+
+    client.server.dispatcher.commands[Command.ECHO] = CommandEntry(
+        handle, session=False, tree=False
+    )
+    echo = client.send(EchoRequest())
+    await client.interim(echo)
+    assert len(called) == 1
+    breaks[0].set_result(None)
+    await until(lambda: len(called) == 2)
+    breaks[1].set_result(None)
+    assert (await client.answer(echo)).status == NtStatus.SUCCESS
+    assert len(called) == 3
+    assert called[0] is None
+    assert called[1] == called[2]
+    assert called[1] is not None
