@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from smbquic.auth.guard import ConnectionGuard
+from smbquic.auth.logon_limiter import ConnectionLogonLimiter
 from smbquic.auth.mechanism import AcceptorMechanism, LogonPolicy
 from smbquic.auth.service_binding import ServiceBinding
 from smbquic.auth.spnego.acceptor import Acceptor
@@ -29,10 +29,10 @@ class Authenticator:
         return Acceptor(self._mechanisms, self._policy)
 
     def for_connection(
-        self, guard: ConnectionGuard, binding: ServiceBinding | None = None
+        self, limiter: ConnectionLogonLimiter, binding: ServiceBinding | None = None
     ) -> "Authenticator":
-        """Return the same for one connection, whose logons `guard` counts.
+        """Return the same for one connection, whose logons `limiter` counts.
 
         With `binding`, they have to be meant for this server and this channel.
         """
-        return Authenticator(self._mechanisms, LogonPolicy(guard, binding))
+        return Authenticator(self._mechanisms, LogonPolicy(limiter, binding))

@@ -8,8 +8,8 @@ for servers and `InitiatorContext` for clients, and is put into the list that `A
 from dataclasses import dataclass
 from typing import Protocol
 
-from smbquic.auth.guard import ConnectionGuard
 from smbquic.auth.identity import Identity
+from smbquic.auth.logon_limiter import ConnectionLogonLimiter
 from smbquic.auth.service_binding import ServiceBinding
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
@@ -19,11 +19,11 @@ from smbquic.ntstatus import NtStatus
 class LogonPolicy:
     """What the logons on one connection have to comply with.
 
-    `guard` counts failures and may refuse; `binding` says which service and which channel a logon
+    `limiter` counts failures and may refuse; `binding` says which service and which channel a logon
     has to be meant for. A mechanism asks both before it calls a logon complete.
     """
 
-    guard: ConnectionGuard | None = None
+    limiter: ConnectionLogonLimiter | None = None
     binding: ServiceBinding | None = None
 
 

@@ -56,7 +56,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class ServerNames:
+class TargetNames:
     """The names that clients may call a server by.
 
     `names` are fixed; `is_certified` tells of those in its certificates, as they are now.
@@ -81,7 +81,7 @@ class ServiceBinding:
     bindings, empty where there is no TLS below.
     """
 
-    names: ServerNames
+    names: TargetNames
     address: str
     end_point: bytes = b""
 

@@ -18,13 +18,17 @@ from smbquic.pki.authority import KeyType, Purpose
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, is_pem, read_certificates, read_credential
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
-from smbquic.pki.explain import Finding, Verdict, describe, explain, usable
+from smbquic.pki.explain import VerificationResult, VerificationStatus, describe, explain, usable
 from smbquic.pki.files import RevokedError
 from smbquic.pki.verification import Trust, verify
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _PURPOSES = click.Choice([purpose.value for purpose in Purpose])
-_MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "warning", Verdict.PROBLEM: "PROBLEM"}
+_MARKS = {
+    VerificationStatus.OK: "ok     ",
+    VerificationStatus.WARNING: "warning",
+    VerificationStatus.PROBLEM: "PROBLEM",
+}
 
 _password_option = option(
     "--password-file",
@@ -309,21 +313,21 @@ def inspect_command(
     """
     chain = read_certificates(certificate, _given_password(password_file))
     purposes = [Purpose(purpose)] if purpose else list(Purpose)
-    findings = {each: explain(chain, each, name=name) for each in purposes}
+    results = {each: explain(chain, each, name=name) for each in purposes}
     if as_json:
         emit(
             {
                 "certificates": [describe(each) for each in chain],
-                "use": {end: _use_document(found) for end, found in findings.items()},
+                "use": {end: _use_document(found) for end, found in results.items()},
             }
         )
         return
     for number, each in enumerate(chain):
         _print_description(number, describe(each))
-    for end, found in findings.items():
+    for end, found in results.items():
         answer = "yes" if usable(found) else "no"
         click.echo(f"as the certificate of a {end}: {answer}")
-        _print_findings(found)
+        _print_results(found)
 
 
 @group.command("verify")
@@ -362,7 +366,7 @@ def verify_command(
     chain = read_certificates(certificate, _given_password(password_file))
     end = Purpose(purpose)
     trust = Trust.load(ca, crl) if ca else Trust.of_system(crl)
-    findings = explain(chain, end, name=name)
+    results = explain(chain, end, name=name)
     refusal = None
     try:
         verify(ders(chain), end, trust, name=name)
@@ -374,15 +378,15 @@ def verify_command(
                 "accepted": refusal is None,
                 "reason": refusal.reason if refusal else None,
                 "message": str(refusal) if refusal else None,
-                **_use_document(findings),
+                **_use_document(results),
             }
         )
     elif refusal is None:
         click.echo(f"accepted: the chain holds for a {end}")
-        _print_findings([each for each in findings if each.verdict is not Verdict.OK])
+        _print_results([each for each in results if each.status is not VerificationStatus.OK])
     else:
         click.echo(f"refused ({refusal.reason}): {printable(str(refusal))}")
-        _print_findings(findings)
+        _print_results(results)
     if refusal is not None:
         raise click.exceptions.Exit(ExitCode.TRANSPORT)
 
@@ -454,11 +458,11 @@ def _report(what: str, made: list[CertificateFiles], *, as_json: bool) -> None:
         click.echo("nothing is due")
 
 
-def _use_document(findings: list[Finding]) -> dict[str, Any]:
+def _use_document(results: list[VerificationResult]) -> dict[str, Any]:
     return {
-        "usable": usable(findings),
-        "findings": [
-            {"check": each.check, "verdict": each.verdict, "text": each.text} for each in findings
+        "usable": usable(results),
+        "checks": [
+            {"check": each.check, "status": each.status, "text": each.text} for each in results
         ],
     }
 
@@ -478,6 +482,6 @@ def _print_description(number: int, what: dict[str, Any]) -> None:
             click.echo(f"  {label + ':':<15}{printable(value.strip())}")
 
 
-def _print_findings(findings: list[Finding]) -> None:
-    for each in findings:
-        click.echo(f"  {_MARKS[each.verdict]}  {each.check}: {printable(each.text)}")
+def _print_results(results: list[VerificationResult]) -> None:
+    for each in results:
+        click.echo(f"  {_MARKS[each.status]}  {each.check}: {printable(each.text)}")

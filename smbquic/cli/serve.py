@@ -41,7 +41,7 @@ from smbquic.options.certificate import IdentityFiles
 from smbquic.options.limits import Limits
 from smbquic.options.model import values_of
 from smbquic.options.server import DEFAULT_LISTEN, ProgramOptions, ServerOptions
-from smbquic.pki.identities import Identity
+from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.server.share import ServedShare
 from smbquic.transport.addresses import is_ip_address, is_wildcard
 
@@ -166,7 +166,7 @@ def serve(
     account = account_of(settings.run_as)
     audit, unauthenticated = _audit(settings.audit, account)
     for each in certificates:
-        Identity.load(each)
+        ServerCertificate.load(each)
     machine = machine_name()
     # Last of all: nobody is to type a password in vain.
     _add_users(settings.users, users)

@@ -24,13 +24,13 @@ from smbquic.wire.rpc.pdu import (
     BindAck,
     BindNak,
     BindResult,
-    Fault,
     PduFlags,
     PduHeader,
     PduType,
     PresentationContext,
-    Request,
-    Response,
+    RpcFault,
+    RpcRequest,
+    RpcResponse,
 )
 from smbquic.wire.rpc.srvsvc import (
     SRVSVC,
@@ -118,16 +118,16 @@ class ServicePipe:
     async def call(self, opnum: int, stub: bytes) -> bytes:
         """The stub of the answer. Raises `StatusError`, `RemoteProtocolError` for a fault."""
         self._call_id += 1
-        pdu = await self._exchange(Request(self._call_id, opnum, stub).encode())
+        pdu = await self._exchange(RpcRequest(self._call_id, opnum, stub).encode())
         answer = bytearray()
         while True:
             header = PduHeader.decode(pdu)
             if header.pdu_type == PduType.FAULT:
-                status = Fault.decode(pdu).status
+                status = RpcFault.decode(pdu).status
                 raise RemoteProtocolError(f"{self._name}: call {opnum} failed: {status:#010x}")
             if header.pdu_type != PduType.RESPONSE or header.call_id != self._call_id:
                 raise RemoteProtocolError(f"{self._name}: no answer to call {opnum}")
-            answer += Response.decode(pdu).stub
+            answer += RpcResponse.decode(pdu).stub
             if len(answer) > _MAX_STUB:
                 raise RemoteProtocolError(f"{self._name}: an answer of over {_MAX_STUB} bytes")
             if header.flags & PduFlags.LAST_FRAG:

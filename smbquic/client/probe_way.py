@@ -16,7 +16,7 @@ from smbquic.client.url import SmbUrl
 from smbquic.errors import HandshakeError, SmbError, TransportError
 from smbquic.pki.authority import Purpose
 from smbquic.pki.checks import CertificateError
-from smbquic.pki.explain import Finding, Verdict, describe, explain
+from smbquic.pki.explain import VerificationResult, VerificationStatus, describe, explain
 from smbquic.pki.verification import Trust, parse_der, verify
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic, tcp
@@ -113,7 +113,7 @@ class Way:
             details={"engine": peer.engine, "engine_reason": peer.engine_reason},
         )
         yield Result(Step.ALPN, Outcome.OK, f"the server speaks {peer.alpn}")
-        yield self._judge()
+        yield self._verify()
         if self._options.client.certificate is not None:
             yield Result(Step.CLIENT_CERTIFICATE, Outcome.OK, "our certificate was not refused")
 
@@ -219,14 +219,14 @@ class Way:
             return Failed(Step.CLIENT_CERTIFICATE, str(error), _CLIENT_REASONS[reason], error)
         return Failed(Step.TLS, str(error), "look into the server's log", error)
 
-    def _judge(self) -> Result:
+    def _verify(self) -> Result:
         chain = [parse_der(der) for der in self._chain]
-        findings = explain(chain, Purpose.SERVER, name=self._url.host)
+        results = explain(chain, Purpose.SERVER, name=self._url.host)
         details = {
             "certificate": describe(chain[0]),
-            "findings": [_finding(each) for each in findings],
+            "checks": [_check_document(each) for each in results],
         }
-        warnings = [each.text for each in findings if each.verdict is not Verdict.OK]
+        warnings = [each.text for each in results if each.status is not VerificationStatus.OK]
         if self._options.insecure:
             text = "; ".join(["not checked (--insecure)", *warnings])
             return Result(Step.CERTIFICATE, Outcome.WARNING, text, "", details)
@@ -304,8 +304,8 @@ def _versions(versions: Sequence[int]) -> Result:
     return Result(Step.VERSION, Outcome.OK, f"QUIC version {' and '.join(sorted(known))}")
 
 
-def _finding(finding: Finding) -> dict[str, str]:
-    return {"check": finding.check, "verdict": finding.verdict, "text": finding.text}
+def _check_document(result: VerificationResult) -> dict[str, str]:
+    return {"check": result.check, "status": result.status, "text": result.text}
 
 
 class _VersionQuestion(asyncio.DatagramProtocol):

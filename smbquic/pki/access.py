@@ -141,7 +141,7 @@ class ClientAccess:
             return Decision(True, "the certificate is valid, and there are no rules beyond that")
         return self.rules.decide(path)
 
-    def judge(self, chain: Sequence[bytes]) -> Decision:
+    def authorize(self, chain: Sequence[bytes]) -> Decision:
         """As `decide`, but raises `AccessDenied` where the decision is no.
 
         What goes wrong inside is a refusal as well, with the TLS alert 80.

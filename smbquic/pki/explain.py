@@ -42,7 +42,7 @@ EXPIRY_WARNING = timedelta(days=30)
 """How long before its end a certificate is warned about."""
 
 
-class Verdict(StrEnum):
+class VerificationStatus(StrEnum):
     """What one check found."""
 
     OK = "ok"
@@ -51,11 +51,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class VerificationResult:
     """One requirement, whether it is met, and a sentence that says so and what to do."""
 
     check: str
-    verdict: Verdict
+    status: VerificationStatus
     text: str
 
 
@@ -107,7 +107,7 @@ def explain(
     *,
     name: str | None = None,
     at: datetime | None = None,
-) -> list[Finding]:
+) -> list[VerificationResult]:
     """Every requirement of SMB over QUIC, for one end, held against the leaf and what follows it.
 
     All of them are looked at, where `verify` stops at the first that is not met. Whom the reader
@@ -115,80 +115,84 @@ def explain(
     """
     at = at or now_utc()
     leaf = chain[0]
-    findings = [_dates(leaf, at)]
-    findings.append(_held("key", lambda: check_strength(leaf), f"{describe_key(leaf)}: strong"))
-    findings.append(
+    results = [_dates(leaf, at)]
+    results.append(_held("key", lambda: check_strength(leaf), f"{describe_key(leaf)}: strong"))
+    results.append(
         _held("signature", lambda: check_signature(leaf), "signed with SHA-256 or better")
     )
-    findings.append(
+    results.append(
         _held("usage", lambda: check_usage(leaf, purpose), f"meant for a {purpose} ({purpose}Auth)")
     )
-    findings.append(_subject(leaf))
+    results.append(_subject(leaf))
     if purpose is Purpose.SERVER:
-        findings.append(_names(leaf, name))
-    findings.append(
+        results.append(_names(leaf, name))
+    results.append(
         _held("leaf", lambda: check_leaf(leaf), "the first certificate is not an authority's")
     )
-    findings.append(_chain(chain, purpose, at))
-    return findings
+    results.append(_chain(chain, purpose, at))
+    return results
 
 
-def usable(findings: Sequence[Finding]) -> bool:
+def usable(results: Sequence[VerificationResult]) -> bool:
     """Whether there is no problem among them."""
-    return all(finding.verdict is not Verdict.PROBLEM for finding in findings)
+    return all(result.status is not VerificationStatus.PROBLEM for result in results)
 
 
-def _held(check: str, test: Callable[[], object], fine: str) -> Finding:
+def _held(check: str, test: Callable[[], object], fine: str) -> VerificationResult:
     try:
         test()
     except CertificateError as error:
-        return Finding(check, Verdict.PROBLEM, str(error))
-    return Finding(check, Verdict.OK, fine)
+        return VerificationResult(check, VerificationStatus.PROBLEM, str(error))
+    return VerificationResult(check, VerificationStatus.OK, fine)
 
 
-def _dates(leaf: x509.Certificate, at: datetime) -> Finding:
+def _dates(leaf: x509.Certificate, at: datetime) -> VerificationResult:
     left = leaf.not_valid_after_utc - at
     found = _held("dates", lambda: check_dates(leaf, at), f"valid for {left.days} days more")
-    if found.verdict is Verdict.OK and left < EXPIRY_WARNING:
-        return Finding("dates", Verdict.WARNING, f"{found.text} only: renew it")
+    if found.status is VerificationStatus.OK and left < EXPIRY_WARNING:
+        return VerificationResult(
+            "dates", VerificationStatus.WARNING, f"{found.text} only: renew it"
+        )
     return found
 
 
-def _subject(leaf: x509.Certificate) -> Finding:
+def _subject(leaf: x509.Certificate) -> VerificationResult:
     if not list(leaf.subject):
-        return Finding(
-            "subject", Verdict.PROBLEM, "the subject is empty, which Windows refuses: give it a CN"
+        return VerificationResult(
+            "subject",
+            VerificationStatus.PROBLEM,
+            "the subject is empty, which Windows refuses: give it a CN",
         )
-    return Finding("subject", Verdict.OK, "the subject is not empty")
+    return VerificationResult("subject", VerificationStatus.OK, "the subject is not empty")
 
 
-def _names(leaf: x509.Certificate, name: str | None) -> Finding:
+def _names(leaf: x509.Certificate, name: str | None) -> VerificationResult:
     try:
         wanted = general_name(name) if name is not None else None
     except ValueError as error:
-        return Finding("names", Verdict.PROBLEM, str(error))
+        return VerificationResult("names", VerificationStatus.PROBLEM, str(error))
     names = subject_names(leaf)
     found = _held("names", lambda: check_name(leaf, wanted), "for " + ", ".join(names[:5]))
     only_addresses = not any(
         isinstance(each, x509.DNSName)
         for each in find_extension(leaf, x509.SubjectAlternativeName) or ()
     )
-    if found.verdict is Verdict.OK and only_addresses:
-        return Finding(
+    if found.status is VerificationStatus.OK and only_addresses:
+        return VerificationResult(
             "names",
-            Verdict.WARNING,
+            VerificationStatus.WARNING,
             f"{found.text}: no DNS name; Windows and Samba refuse SMB over QUIC to an address",
         )
     return found
 
 
-def _chain(chain: Sequence[x509.Certificate], purpose: Purpose, at: datetime) -> Finding:
+def _chain(chain: Sequence[x509.Certificate], purpose: Purpose, at: datetime) -> VerificationResult:
     """Whether each certificate signs the one before it and may, and an intermediate is there."""
     leaf = chain[0]
     if leaf.subject == leaf.issuer:
-        return Finding(
+        return VerificationResult(
             "chain",
-            Verdict.WARNING,
+            VerificationStatus.WARNING,
             "self-signed: the other end has to trust this very certificate",
         )
     for below, (lower, upper) in enumerate(itertools.pairwise(chain)):
@@ -196,25 +200,29 @@ def _chain(chain: Sequence[x509.Certificate], purpose: Purpose, at: datetime) ->
             lower.verify_directly_issued_by(upper)
             _check_above(upper, purpose, below, at)
         except CertificateError as error:
-            return Finding("chain", Verdict.PROBLEM, str(error))
+            return VerificationResult("chain", VerificationStatus.PROBLEM, str(error))
         except (InvalidSignature, TypeError, ValueError):
-            return Finding(
+            return VerificationResult(
                 "chain",
-                Verdict.PROBLEM,
+                VerificationStatus.PROBLEM,
                 f"{upper.subject.rfc4514_string()!r} does not sign the certificate before it: "
                 "order them leaf, its issuer, and so on",
             )
     last = chain[-1]
     if last.subject == last.issuer:
-        return Finding("chain", Verdict.OK, "complete up to a root (the root need not be sent)")
+        return VerificationResult(
+            "chain", VerificationStatus.OK, "complete up to a root (the root need not be sent)"
+        )
     end = repr(last.issuer.rfc4514_string())
     if len(chain) == 1:
-        return Finding(
+        return VerificationResult(
             "chain",
-            Verdict.WARNING,
+            VerificationStatus.WARNING,
             f"no intermediate: right only if the other end trusts {end} itself",
         )
-    return Finding("chain", Verdict.OK, f"{len(chain)} certificates in order, up to {end}")
+    return VerificationResult(
+        "chain", VerificationStatus.OK, f"{len(chain)} certificates in order, up to {end}"
+    )
 
 
 def _check_above(authority: x509.Certificate, purpose: Purpose, below: int, at: datetime) -> None:

@@ -17,7 +17,7 @@ from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.pki.authority import now_utc
 from smbquic.pki.explain import EXPIRY_WARNING
-from smbquic.pki.identities import Identity, check_distinct
+from smbquic.pki.server_certificate import ServerCertificate, check_distinct
 from smbquic.pki.verification import parse_der
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls
 
@@ -38,7 +38,7 @@ class ServerCertificates:
         self._take(_load(self._files))
         self._reminded = now_utc()
 
-    def _take(self, identities: list[Identity]) -> None:
+    def _take(self, identities: list[ServerCertificate]) -> None:
         self.identities = identities
         made = [(identity, _tls(identity)) for identity in identities]
         by_name = {name: tls for identity, tls in made for name in identity.names}
@@ -46,10 +46,10 @@ class ServerCertificates:
         self.names = CertificatesByName(by_name, default)
         self._by_tls = {id(tls): identity for identity, tls in made}
         for identity in identities:
-            for finding in identity.findings:
-                _log.warning("%s: %s", identity.files.certificate, finding.text)
+            for issue in identity.issues:
+                _log.warning("%s: %s", identity.files.certificate, issue.text)
 
-    def find(self, server_name: str) -> Identity | None:
+    def find(self, server_name: str) -> ServerCertificate | None:
         """The certificate for a name that a client asked for."""
         tls = self.names.find(server_name)
         return self._by_tls[id(tls)] if tls is not None else None
@@ -70,7 +70,7 @@ class ServerCertificates:
         if identity.access is None:
             return None
         try:
-            return identity.access.judge(chain)
+            return identity.access.authorize(chain)
         except AccessDenied as denied:
             return denied.decision
 
@@ -155,18 +155,18 @@ def _gone(server_name: str) -> Decision:
     return Decision(False, f"there is no certificate for the name {server_name!r} any more")
 
 
-def _load(files: Sequence[IdentityFiles]) -> list[Identity]:
-    identities = [Identity.load(each) for each in files]
+def _load(files: Sequence[IdentityFiles]) -> list[ServerCertificate]:
+    identities = [ServerCertificate.load(each) for each in files]
     check_distinct(identities)
     return identities
 
 
-def _tls(identity: Identity) -> ServerTls:
+def _tls(identity: ServerCertificate) -> ServerTls:
     access = identity.access
     return ServerTls(
         identity.credential.certificate_pem,
         identity.credential.key_pem,
-        verify=access.judge if access is not None else None,
+        verify=access.authorize if access is not None else None,
     )
 
 

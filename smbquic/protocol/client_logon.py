@@ -17,7 +17,7 @@ from smbquic.protocol.protection import Protection
 from smbquic.protocol.response import Response
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import ClientSettings, EncryptionPolicy
-from smbquic.wire.negotiate import Capabilities
+from smbquic.wire.negotiate import GlobalCapabilities
 from smbquic.wire.session_setup import (
     SessionFlags,
     SessionSetupFlags,
@@ -33,7 +33,7 @@ def session_setup_request(
     return SessionSetupRequest(
         flags=SessionSetupFlags(0),
         security_mode=negotiation.security_mode(settings.signing_required),
-        capabilities=Capabilities(0),
+        capabilities=GlobalCapabilities(0),
         channel=0,
         previous_session_id=session.previous_session_id,
         security_buffer=token,

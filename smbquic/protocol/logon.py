@@ -15,11 +15,11 @@ from smbquic.errors import AuthenticationError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request
-from smbquic.protocol.session import Session, SessionTable
+from smbquic.protocol.session import ServerSession, SessionTable
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import ServerSettings
 from smbquic.protocol.state import ConnectionState
-from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 from smbquic.wire.negotiate_contexts import SigningAlgorithm
 from smbquic.wire.session_setup import (
     SessionFlags,
@@ -44,11 +44,11 @@ class SessionSetupOutcome:
 
     status: NtStatus
     response: SessionSetupResponse
-    session: Session
+    session: ServerSession
     established: bool = False
     repeated: bool = False
     bound: bool = False
-    replaced: Session | None = None
+    replaced: ServerSession | None = None
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Logon:
         """One step of a logon. [MS-SMB2] 3.3.5.5
 
         `now` in seconds. Raises `StatusError` (the client gets its status); a session whose
-        logon failed is removed before that, see `Session.state`.
+        logon failed is removed before that, see `ServerSession.state`.
         """
         assert self._state.negotiated is not None
         body: SessionSetupRequest = request.body
@@ -108,7 +108,7 @@ class Logon:
             )
         return self._complete(request, session, token)
 
-    def _session_for(self, request: Request, now: float) -> Session:
+    def _session_for(self, request: Request, now: float) -> ServerSession:
         """The session that a SESSION_SETUP is about: a new one, or one in progress or repeated."""
         if request.header.session_id == 0:
             session = self._table.create(
@@ -125,7 +125,9 @@ class Logon:
             session.acceptor = self._authenticator.new_acceptor()
         return session
 
-    def _complete(self, request: Request, session: Session, token: bytes) -> SessionSetupOutcome:
+    def _complete(
+        self, request: Request, session: ServerSession, token: bytes
+    ) -> SessionSetupOutcome:
         assert self._state.negotiated is not None
         assert session.acceptor is not None
         acceptor, session.acceptor = session.acceptor, None
@@ -166,7 +168,7 @@ class Logon:
             replaced=self._replace(session, request.body.previous_session_id),
         )
 
-    def _protect(self, session: Session, session_key: bytes) -> None:
+    def _protect(self, session: ServerSession, session_key: bytes) -> None:
         assert self._state.negotiated is not None
         negotiated = self._state.negotiated
         keys = derive_session_keys(
@@ -187,7 +189,7 @@ class Logon:
         self._state.protections[session.id] = session.protection
 
     @staticmethod
-    def _session_flags(session: Session) -> SessionFlags:
+    def _session_flags(session: ServerSession) -> SessionFlags:
         flags = SessionFlags(0)
         if session.identity.guest:
             flags |= SessionFlags.IS_GUEST
@@ -197,7 +199,7 @@ class Logon:
             flags |= SessionFlags.ENCRYPT_DATA
         return flags
 
-    def _replace(self, session: Session, previous_id: int) -> Session | None:
+    def _replace(self, session: ServerSession, previous_id: int) -> ServerSession | None:
         """Remove the same user's session of before a reconnection. [MS-SMB2] 3.3.5.5.3"""
         if previous_id in (0, session.id):
             return None
@@ -249,14 +251,14 @@ class Logon:
         response = SessionSetupResponse(self._session_flags(session), token)
         return SessionSetupOutcome(NtStatus.SUCCESS, response, session, bound=True)
 
-    def _check_binding(self, request: Request, session: Session) -> None:
+    def _check_binding(self, request: Request, session: ServerSession) -> None:
         """Whether a session may be bound to this connection; the order of checks is Windows'.
 
         The client's GUID may differ, as on Windows: the key is what tells clients apart.
         """
         here, there = self._state.negotiated, session.negotiated
         assert here is not None
-        offered = self.settings.capabilities & Capabilities.MULTI_CHANNEL
+        offered = self.settings.capabilities & GlobalCapabilities.MULTI_CHANNEL
         refusal = None
         if there is not None and here.signing_algorithm != there.signing_algorithm:
             if there.signing_algorithm == SigningAlgorithm.AES_GMAC:
@@ -284,7 +286,7 @@ class Logon:
         if refusal is not None:
             raise StatusError(refusal, "SESSION_SETUP")
 
-    def _add_channel(self, session: Session, binding: _Binding) -> None:
+    def _add_channel(self, session: ServerSession, binding: _Binding) -> None:
         negotiated = self._state.negotiated
         assert negotiated is not None
         assert session.protection is not None
@@ -299,16 +301,16 @@ class Logon:
 
     # --- the end ----------------------------------------------------------------------------
 
-    def drop(self, session: Session) -> None:
+    def drop(self, session: ServerSession) -> None:
         """End a session; the server closes what it had open. [MS-SMB2] 3.3.5.6"""
         self._forget(session)
         self._table.remove(session)
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: ServerSession) -> None:
         self._state.sessions.pop(session.id, None)
         self._state.protections.pop(session.id, None)
 
-    def close(self) -> list[Session]:
+    def close(self) -> list[ServerSession]:
         """End the connection: the sessions that ended with it. [MS-SMB2] 3.3.7.1
 
         A session that is bound to another connection goes on.

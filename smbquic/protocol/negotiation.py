@@ -18,8 +18,8 @@ from smbquic.protocol.settings import (
     ServerSettings,
 )
 from smbquic.wire.negotiate import (
-    Capabilities,
     Dialect,
+    GlobalCapabilities,
     NegotiateRequest,
     NegotiateResponse,
     SecurityMode,
@@ -141,12 +141,12 @@ def build_response(
     elif dialect >= Dialect.SMB_3_0:
         signing_algorithm = SigningAlgorithm.AES_CMAC
         if (
-            request.capabilities & Capabilities.ENCRYPTION
+            request.capabilities & GlobalCapabilities.ENCRYPTION
             and settings.encryption is not EncryptionPolicy.OFF
             and Cipher.AES_128_CCM in settings.ciphers
         ):
             cipher = Cipher.AES_128_CCM
-            capabilities |= Capabilities.ENCRYPTION
+            capabilities |= GlobalCapabilities.ENCRYPTION
     max_size = _max_size(settings.max_size, signing_algorithm, cipher)
     if not multi_credit:
         max_size = SINGLE_CREDIT_SIZE
@@ -194,14 +194,18 @@ def _encryption_required(settings: ServerSettings, *, quic: bool) -> bool:
 
 def _announced_capabilities(
     settings: ServerSettings, request: NegotiateRequest, dialect: Dialect
-) -> Capabilities:
+) -> GlobalCapabilities:
     """What of the server's abilities this client can use in this dialect. [MS-SMB2] 3.3.5.4"""
-    announced = Capabilities(0)
+    announced = GlobalCapabilities(0)
     if dialect >= Dialect.SMB_2_1:
-        announced |= Capabilities.LARGE_MTU | (settings.capabilities & Capabilities.LEASING)
+        announced |= GlobalCapabilities.LARGE_MTU | (
+            settings.capabilities & GlobalCapabilities.LEASING
+        )
     if dialect >= Dialect.SMB_3_0:
         both = settings.capabilities & request.capabilities
-        announced |= both & (Capabilities.DIRECTORY_LEASING | Capabilities.MULTI_CHANNEL)
+        announced |= both & (
+            GlobalCapabilities.DIRECTORY_LEASING | GlobalCapabilities.MULTI_CHANNEL
+        )
     return announced
 
 
@@ -215,10 +219,10 @@ def build_multi_protocol_response(
     """
     if "SMB 2.???" in dialects:
         dialect, size = Dialect.WILDCARD, settings.max_size
-        capabilities = Capabilities.LARGE_MTU
+        capabilities = GlobalCapabilities.LARGE_MTU
     elif "SMB 2.002" in dialects and Dialect.SMB_2_0_2 in settings.dialects:
         dialect, size = Dialect.SMB_2_0_2, SINGLE_CREDIT_SIZE
-        capabilities = Capabilities(0)
+        capabilities = GlobalCapabilities(0)
     else:
         raise RemoteProtocolError(
             "the client speaks no dialect that is new enough", NtStatus.NOT_SUPPORTED
@@ -299,11 +303,11 @@ def _build_response_contexts(
 # --- client ---------------------------------------------------------------------------------
 
 
-def client_capabilities(settings: ClientSettings) -> Capabilities:
+def client_capabilities(settings: ClientSettings) -> GlobalCapabilities:
     """What our NEGOTIATE request says that we can do. [MS-SMB2] 3.2.4.2.2.2"""
-    capabilities = Capabilities.LARGE_MTU
+    capabilities = GlobalCapabilities.LARGE_MTU
     if settings.encryption is not EncryptionPolicy.OFF:
-        capabilities |= Capabilities.ENCRYPTION
+        capabilities |= GlobalCapabilities.ENCRYPTION
     return capabilities
 
 
@@ -361,12 +365,12 @@ def check_response(
         )
     elif dialect >= Dialect.SMB_3_0:
         signing_algorithm = SigningAlgorithm.AES_CMAC
-        if response.capabilities & Capabilities.ENCRYPTION:
+        if response.capabilities & GlobalCapabilities.ENCRYPTION:
             cipher = Cipher.AES_128_CCM
     if settings.encryption is EncryptionPolicy.REQUIRED and cipher is None:
         raise SecurityError("SMB encryption is required here and the server does not offer it")
     multi_credit = dialect >= Dialect.SMB_2_1 and bool(
-        response.capabilities & Capabilities.LARGE_MTU
+        response.capabilities & GlobalCapabilities.LARGE_MTU
     )
     limit = settings.max_size if multi_credit else SINGLE_CREDIT_SIZE
     return Negotiated(

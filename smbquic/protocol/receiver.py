@@ -27,7 +27,7 @@ class MultiProtocolNegotiate:
     dialects: list[str]
 
 
-class Receiver:
+class RequestReceiver:
     """Decrypts, verifies, charges for and decodes what a client sends."""
 
     def __init__(self, state: ConnectionState) -> None:

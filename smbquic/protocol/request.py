@@ -6,7 +6,7 @@ from typing import Any
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.protection import Protection
-from smbquic.protocol.session import Session
+from smbquic.protocol.session import ServerSession
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Header
 
@@ -27,7 +27,7 @@ class Request:
     body: Any
     raw: memoryview
     failure: NtStatus | None = None
-    session: Session | None = None
+    session: ServerSession | None = None
     protection: Protection | None = None
     session_id: int = 0
     tree_id: int = 0

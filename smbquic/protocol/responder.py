@@ -9,7 +9,7 @@ from smbquic.protocol import transform
 from smbquic.protocol.message import UNSOLICITED
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import PreparedResponse, Request
-from smbquic.protocol.session import Session
+from smbquic.protocol.session import ServerSession
 from smbquic.protocol.state import ConnectionState
 from smbquic.protocol.transform import OutgoingElement
 from smbquic.wire.cursor import Buffer
@@ -73,7 +73,7 @@ class Responder:
         request.compound.responses.clear()
         return self._send(responses)
 
-    def unsolicited(self, session: Session, body: Message) -> list[Buffer]:
+    def unsolicited(self, session: ServerSession, body: Message) -> list[Buffer]:
         """A message that answers no request, such as an oplock break. [MS-SMB2] 3.3.4.6
 
         It may be about a file in any share, so one that demands encryption is enough for all.

@@ -14,10 +14,10 @@ from smbquic.protocol import negotiation
 from smbquic.protocol.credits import CommandWindow
 from smbquic.protocol.logon import Logon
 from smbquic.protocol.negotiation import Negotiated
-from smbquic.protocol.receiver import MultiProtocolNegotiate, Receiver
+from smbquic.protocol.receiver import MultiProtocolNegotiate, RequestReceiver
 from smbquic.protocol.request import Request
 from smbquic.protocol.responder import Responder
-from smbquic.protocol.session import Session, SessionTable
+from smbquic.protocol.session import ServerSession, SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, ServerSettings
 from smbquic.protocol.state import ConnectionState
 from smbquic.wire.ioctl import ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse
@@ -28,7 +28,7 @@ class ServerProtocol:
     """One client's connection. [MS-SMB2] 3.3.1.7
 
     `quic` says that the transport is QUIC, `random(n)` gives n unpredictable bytes. The methods
-    of `Receiver`, `Responder` and `Logon` are this object's own: `receive`, `find_pending`,
+    of `RequestReceiver`, `Responder` and `Logon` are this object's own: `receive`, `find_pending`,
     `respond`, `fail`, `interim`, `unsolicited`, `session_setup`, `drop`, `close`.
     """
 
@@ -48,7 +48,7 @@ class ServerProtocol:
         self._authenticator = authenticator
         self._random = random
         self._state = ConnectionState(CommandWindow(settings.max_credits))
-        receiver, responder = Receiver(self._state), Responder(self._state)
+        receiver, responder = RequestReceiver(self._state), Responder(self._state)
         logon = Logon(settings, self._state, sessions, authenticator, random)
         self.receive = receiver.receive
         self.find_pending = receiver.find_pending
@@ -81,7 +81,7 @@ class ServerProtocol:
         return self._state.negotiated.max_transact_size if self._state.negotiated else 0
 
     @property
-    def sessions(self) -> dict[int, Session]:
+    def sessions(self) -> dict[int, ServerSession]:
         """The sessions of this connection, by id."""
         return self._state.sessions
 

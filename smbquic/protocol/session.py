@@ -14,7 +14,7 @@ _ANONYMOUS = Identity("", "", anonymous=True)
 
 
 @dataclass(slots=True, eq=False)
-class Session:
+class ServerSession:
     """One logon. `identity` and what follows it are there once the first logon has succeeded.
 
     `owner` is whose the first logon was; `identity` differs from that after a repeated logon
@@ -74,26 +74,26 @@ class SessionTable:
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, ServerSession] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def create(self, acceptor: Acceptor, preauth: PreauthHash, now: float) -> Session:
+    def create(self, acceptor: Acceptor, preauth: PreauthHash, now: float) -> ServerSession:
         """A session in progress, under a new id."""
         while True:
             session_id = int.from_bytes(self._random(4), "little")
             if session_id and session_id not in self._sessions:
                 break
-        session = Session(session_id, acceptor, preauth, created=now)
+        session = ServerSession(session_id, acceptor, preauth, created=now)
         self._sessions[session_id] = session
         return session
 
-    def get(self, session_id: int) -> Session | None:
+    def get(self, session_id: int) -> ServerSession | None:
         """The session of that id, if it exists."""
         return self._sessions.get(session_id)
 
-    def remove(self, session: Session) -> None:
+    def remove(self, session: ServerSession) -> None:
         """Forget a session; it is CLOSED from now on."""
         if session.state is not SessionState.CLOSED:  # another connection may have ended it
             session.change(SessionEvent.ENDED)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from smbquic.wire.negotiate import Capabilities, Dialect
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 
 DIALECTS = (
@@ -33,7 +33,7 @@ MESSAGE_OVERHEAD = 65536
 """What a message may have around its payload: headers, names, contexts, compounded requests."""
 
 
-_NO_CAPABILITIES = Capabilities(0)
+_NO_CAPABILITIES = GlobalCapabilities(0)
 
 
 class SigningPolicy(Enum):
@@ -86,7 +86,7 @@ class ServerSettings:
     signing_required: bool = True
     encryption: EncryptionPolicy = EncryptionPolicy.ALLOWED
     encryption_over_quic: EncryptionOverQuic = EncryptionOverQuic.SKIP
-    capabilities: Capabilities = _NO_CAPABILITIES
+    capabilities: GlobalCapabilities = _NO_CAPABILITIES
     max_size: int = MAX_SIZE
     max_credits: int = 8192
 

@@ -7,7 +7,7 @@ from smbquic.protocol.credits import CommandWindow
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.request import Request
-from smbquic.protocol.session import Session
+from smbquic.protocol.session import ServerSession
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.wire.negotiate import Dialect
 
@@ -26,7 +26,7 @@ class ConnectionState:
     multi_protocol: bool = False
     client_guid: bytes = bytes(16)
     preauth: PreauthHash = field(default_factory=PreauthHash)
-    sessions: dict[int, Session] = field(default_factory=dict)
+    sessions: dict[int, ServerSession] = field(default_factory=dict)
     protections: dict[int, Protection] = field(default_factory=dict)
     outstanding: dict[int, Request] = field(default_factory=dict)
     pending: dict[int, Request] = field(default_factory=dict)

@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import partial
 
 from smbquic.auth.authenticator import Authenticator
-from smbquic.auth.guard import LogonGuard
-from smbquic.auth.service_binding import ServerNames, ServiceBinding
+from smbquic.auth.logon_limiter import LogonLimiter
+from smbquic.auth.service_binding import ServiceBinding, TargetNames
 from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Trail
@@ -26,10 +26,10 @@ class ClientAccess:
 
     authenticator: Authenticator
     certificates: ServerCertificates | None = None
-    names: ServerNames | None = None
+    names: TargetNames | None = None
     pipes_over_quic: bool = False
 
-    def authenticator_for(self, peer: Peer, guard: LogonGuard, trail: Trail) -> Authenticator:
+    def authenticator_for(self, peer: Peer, guard: LogonLimiter, trail: Trail) -> Authenticator:
         """Return what checks the logons of one connection; `guard` counts those that fail."""
         certificate = peer.certificates[0] if peer.certificates else b""
         check = None

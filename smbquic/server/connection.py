@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from smbquic.auth.guard import network
 from smbquic.auth.identity import Identity
+from smbquic.auth.logon_limiter import network
 from smbquic.errors import ConnectionClosed, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.options.limits import Limits
 from smbquic.pki.authority import now_utc
 from smbquic.protocol.server import ServerProtocol
-from smbquic.protocol.session import Session
+from smbquic.protocol.session import ServerSession
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.access import ClientAccess
 from smbquic.server.opens.file_table import FileTable
@@ -112,7 +112,7 @@ class ServerConnection:
         self.progress = PeerProgress()
         self.last_message: memoryview | None = None
         self.ended: ServerRefusal | None = None
-        self.notices: deque[tuple[Session, Message]] = deque()
+        self.notices: deque[tuple[ServerSession, Message]] = deque()
         self.notifying = False
         self.closed = False
         self.opens = 0
@@ -196,7 +196,7 @@ class ServerConnection:
         self.quota.charge_response(message)
         await self.transport.send(*message)
 
-    def notify(self, session: Session, body: Message) -> bool:
+    def notify(self, session: ServerSession, body: Message) -> bool:
         """Sends what answers no request; False if the connection is closed already."""
         if self.closed:
             return False
@@ -276,7 +276,7 @@ class ServerConnection:
         self.services.limiter.refusals.add(reason, self.name)
         self.transport.drop(reason.text)
 
-    def logged_on(self, session: Session) -> None:
+    def logged_on(self, session: ServerSession) -> None:
         """Takes in a session whose logon has just succeeded.
 
         StatusError INSUFFICIENT_RESOURCES if its user has too many. The first one of a connection
@@ -349,7 +349,7 @@ class ServerConnection:
             elif user_session is not None:
                 user_session.notify(body)
 
-    def drop_session(self, session: Session) -> None:
+    def drop_session(self, session: ServerSession) -> None:
         """Take no more requests of a session, which has ended or moved."""
         self.protocol.drop(session)
 

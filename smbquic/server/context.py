@@ -23,7 +23,7 @@ from smbquic.server.session import UserSession
 from smbquic.server.tree import Tree
 from smbquic.storage import NotReady
 from smbquic.wire.file_id import FileId
-from smbquic.wire.negotiate import Capabilities
+from smbquic.wire.negotiate import GlobalCapabilities
 
 _T = TypeVar("_T")
 
@@ -148,7 +148,7 @@ class Context:
             self.session.session.identity,
             protocol.client_guid,
             self.negotiated.dialect,
-            leasing=bool(protocol.settings.capabilities & Capabilities.LEASING),
+            leasing=bool(protocol.settings.capabilities & GlobalCapabilities.LEASING),
         )
 
     def auditor(self) -> FileAuditor | None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
 
-from smbquic.auth.guard import GuardLimits, LogonGuard
+from smbquic.auth.logon_limiter import LogonLimiter, LogonLimits
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, AuditLog
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
@@ -30,9 +30,13 @@ from smbquic.server.share import ServedShare
 from smbquic.server.shares import ShareTable
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.refusals import Refusal, Refusals, log_refusal
-from smbquic.wire.negotiate import Capabilities
+from smbquic.wire.negotiate import GlobalCapabilities
 
-CAPABILITIES = Capabilities.LEASING | Capabilities.DIRECTORY_LEASING | Capabilities.MULTI_CHANNEL
+CAPABILITIES = (
+    GlobalCapabilities.LEASING
+    | GlobalCapabilities.DIRECTORY_LEASING
+    | GlobalCapabilities.MULTI_CHANNEL
+)
 """What a server can do and need not be told to: for `ServerSettings.capabilities`."""
 
 
@@ -68,8 +72,8 @@ class Server:
         self.limits = limits
         self.audit = audit or AuditLog()
         self.random = random
-        self.guard = LogonGuard(
-            GuardLimits(
+        self.logon_limiter = LogonLimiter(
+            LogonLimits(
                 per_user=limits.failed_logons,
                 per_address=limits.failed_logons_of_address,
                 seconds=limits.lockout_seconds,
@@ -136,7 +140,7 @@ class Server:
         protocol = ServerProtocol(
             self.settings,
             self.session_table,
-            self.access.authenticator_for(peer, self.guard, trail),
+            self.access.authenticator_for(peer, self.logon_limiter, trail),
             quic=peer.kind == "quic",
             random=self.random,
         )

@@ -10,7 +10,7 @@ from typing import Protocol
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.protocol.session import Session
+from smbquic.protocol.session import ServerSession
 from smbquic.server.opens.durable_handles import DurableHandleTable
 from smbquic.server.opens.open import Open
 from smbquic.server.overload.batches import BATCH, BackgroundTasks, Steps
@@ -33,13 +33,13 @@ class SessionChannel(Protocol):
 
     transport: MessageTransport
 
-    def notify(self, session: Session, body: Message) -> bool:
+    def notify(self, session: ServerSession, body: Message) -> bool:
         """Send what answers no request; False if the connection is closed already."""
 
     def count_opens(self, change: int) -> None:
         """Note that a session opened or closed a file."""
 
-    def drop_session(self, session: Session) -> None:
+    def drop_session(self, session: ServerSession) -> None:
         """Take no more requests of a session."""
 
 
@@ -52,7 +52,7 @@ class UserSession:
     keep, `cost` how much of that the session itself is.
     """
 
-    session: Session
+    session: ServerSession
     limits: Limits
     durables: DurableHandleTable
     memory: UserBudget
@@ -189,7 +189,7 @@ class UserSessions(dict[int, UserSession]):
         super().__init__()
         self.background = BackgroundTasks()
 
-    def end(self, session: Session, *, keep: bool = True) -> asyncio.Task[None] | None:
+    def end(self, session: ServerSession, *, keep: bool = True) -> asyncio.Task[None] | None:
         """End a session on all of its connections, and close what it had open.
 
         With `keep`, its durable opens wait for its owner's return. Returns the task that closes

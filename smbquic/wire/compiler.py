@@ -13,7 +13,7 @@ from typing import Any
 
 from smbquic.errors import WireError
 from smbquic.wire.cursor import HEADER_SIZE, padding
-from smbquic.wire.layout import Fixed, Layout, Part, Pointer, Reserved
+from smbquic.wire.layout import Fixed, Layout, Pointer, Reserved, VariablePart
 
 
 def compile_methods(layout: Layout) -> dict[str, Callable[..., Any]]:
@@ -29,7 +29,7 @@ def compile_methods(layout: Layout) -> dict[str, Callable[..., Any]]:
         "pack": struct.Struct(layout.packing + _filler(layout)).pack,
     }
     for name, each in (layout.fixed | layout.parts).items():
-        if isinstance(each, Fixed | Part):
+        if isinstance(each, Fixed | VariablePart):
             names[f"decode_{name}"] = each.decode
             names[f"encode_{name}"] = each.encode
     source = "\n".join([*_decode(layout), "", *_encode(layout), ""])
@@ -84,7 +84,7 @@ def _targets(name: str, each: Fixed | Reserved | Pointer) -> list[str]:
     return [f"v_{name}"] if count == 1 else [f"v_{name}_{number}" for number in range(count)]
 
 
-def _decode_part(name: str, part: Part) -> list[str]:
+def _decode_part(name: str, part: VariablePart) -> list[str]:
     """An empty part may be anywhere; any other must lie behind the header."""
     value = f"message[o_{name} : o_{name} + n_{name}]"
     if part.decode is not None:

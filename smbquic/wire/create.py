@@ -17,8 +17,8 @@ from smbquic.wire.layout import (
     U16,
     U32,
     U64,
-    Part,
     Text,
+    VariablePart,
     length_of,
     offset_of,
     unused,
@@ -26,7 +26,7 @@ from smbquic.wire.layout import (
 from smbquic.wire.message import Message, message
 
 CreateContexts = Annotated[
-    list[CreateContext], Part(decode_create_contexts, encode_create_contexts, "[]", align=8)
+    list[CreateContext], VariablePart(decode_create_contexts, encode_create_contexts, "[]", align=8)
 ]
 
 

@@ -239,7 +239,7 @@ class LeaseFlags(Flags):
 
 
 @dataclass(slots=True)
-class Lease(_Payload):
+class LeaseV1(_Payload):
     """SMB2_CREATE_REQUEST_LEASE and SMB2_CREATE_RESPONSE_LEASE. [MS-SMB2] 2.2.13.2.8, 2.2.14.2.10
 
     `lease_key` has 16 bytes; `lease_state` compares with `LeaseState`, `lease_flags` with
@@ -294,9 +294,9 @@ class LeaseV2(_Payload):
         )
 
 
-def decode_lease(data: Buffer) -> Lease | LeaseV2:
+def decode_lease(data: Buffer) -> LeaseV1 | LeaseV2:
     """The lease of either version, which its size tells. Raises `WireError`."""
-    return LeaseV2.decode(data) if len(data) >= _LEASE_V2.size else Lease.decode(data)
+    return LeaseV2.decode(data) if len(data) >= _LEASE_V2.size else LeaseV1.decode(data)
 
 
 class DurableHandleFlags(Flags):

@@ -13,9 +13,9 @@ from smbquic.wire.cursor import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.layout import U16, U32, Part, Payload, length_of, offset_of, unused
+from smbquic.wire.layout import U16, U32, Payload, VariablePart, length_of, offset_of, unused
 from smbquic.wire.message import Message, message
-from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 
 _VALIDATE_REQUEST = Struct("<I16sHH")
 _VALIDATE_RESPONSE = Struct("<I16sHH")
@@ -68,14 +68,14 @@ class IoctlResponse(Message):
     flags: U32 = field(default=0, kw_only=True)
     reserved2: ClassVar = unused(U32)
     input: Payload = b""
-    output: Annotated[Buffer, Part(align=8)] = b""
+    output: Annotated[Buffer, VariablePart(align=8)] = b""
 
 
 @dataclass(slots=True)
 class ValidateNegotiateInfoRequest:
     """VALIDATE_NEGOTIATE_INFO Request: what the client negotiated. [MS-SMB2] 2.2.31.4"""
 
-    capabilities: Capabilities
+    capabilities: GlobalCapabilities
     guid: bytes
     security_mode: SecurityMode
     dialects: list[int]
@@ -86,7 +86,7 @@ class ValidateNegotiateInfoRequest:
         reader = Reader(data)
         capabilities, guid, security_mode, count = reader.unpack(_VALIDATE_REQUEST)
         dialects = reader.u16_list(count)
-        return cls(Capabilities(capabilities), guid, SecurityMode(security_mode), dialects)
+        return cls(GlobalCapabilities(capabilities), guid, SecurityMode(security_mode), dialects)
 
     def encode(self) -> bytes:
         """The input of the IOCTL."""
@@ -100,7 +100,7 @@ class ValidateNegotiateInfoRequest:
 class ValidateNegotiateInfoResponse:
     """VALIDATE_NEGOTIATE_INFO Response: what the server negotiated. [MS-SMB2] 2.2.32.6"""
 
-    capabilities: Capabilities
+    capabilities: GlobalCapabilities
     guid: bytes
     security_mode: SecurityMode
     dialect: int
@@ -109,7 +109,7 @@ class ValidateNegotiateInfoResponse:
     def decode(cls, data: Buffer) -> Self:
         """From the output of the IOCTL. Raises `WireError`."""
         capabilities, guid, security_mode, dialect = unpack(_VALIDATE_RESPONSE, data)
-        return cls(Capabilities(capabilities), guid, SecurityMode(security_mode), dialect)
+        return cls(GlobalCapabilities(capabilities), guid, SecurityMode(security_mode), dialect)
 
     def encode(self) -> bytes:
         """The output of the IOCTL."""

@@ -43,7 +43,7 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class VariablePart:
     """Bytes of variable size, to which two fields of the fixed part point.
 
     `decode` and `encode` make an object of them and back; without, they are a slice of the
@@ -85,9 +85,9 @@ S64 = Annotated[int, Fixed("q")]
 Bool = Annotated[bool, Fixed("?")]
 Bytes16 = Annotated[bytes, Fixed("16s")]
 Bytes48 = Annotated[bytes, Fixed("48s")]
-Text = Annotated[str, Part(text, utf16, '""')]
-Bytes = Annotated[bytes, Part(bytes, bytes, 'b""')]
-Payload = Annotated[Buffer, Part()]
+Text = Annotated[str, VariablePart(text, utf16, '""')]
+Bytes = Annotated[bytes, VariablePart(bytes, bytes, 'b""')]
+Payload = Annotated[Buffer, VariablePart()]
 """Bytes that are copied neither when they are decoded nor when they are sent."""
 
 
@@ -123,12 +123,12 @@ def _marker(annotation: Any) -> Any:
     return get_args(annotation)[1] if get_origin(annotation) is Annotated else None
 
 
-def declared_fields(declared: type) -> dict[str, Fixed | Reserved | Pointer | Part]:
+def declared_fields(declared: type) -> dict[str, Fixed | Reserved | Pointer | VariablePart]:
     """Return what the annotations of a class say is on the wire, in their order."""
-    found: dict[str, Fixed | Reserved | Pointer | Part] = {}
+    found: dict[str, Fixed | Reserved | Pointer | VariablePart] = {}
     for name, annotation in declared.__annotations__.items():
         marker = _marker(annotation) or vars(declared).get(name)
-        if isinstance(marker, Fixed | Reserved | Pointer | Part):
+        if isinstance(marker, Fixed | Reserved | Pointer | VariablePart):
             found[name] = marker
     return found
 
@@ -151,15 +151,19 @@ class Layout:
     name: str
     structure_size: int
     fixed: dict[str, Fixed | Reserved | Pointer]
-    parts: dict[str, Part]
+    parts: dict[str, VariablePart]
     at_least_one_byte: bool
 
     @classmethod
     def of(cls, declared: type, structure_size: int, *, at_least_one_byte: bool) -> "Layout":
         """Read the annotations of a class. Raises `TypeError` for what cannot be."""
         markers = declared_fields(declared)
-        fixed = {name: marker for name, marker in markers.items() if not isinstance(marker, Part)}
-        parts = {name: marker for name, marker in markers.items() if isinstance(marker, Part)}
+        fixed = {
+            name: marker for name, marker in markers.items() if not isinstance(marker, VariablePart)
+        }
+        parts = {
+            name: marker for name, marker in markers.items() if isinstance(marker, VariablePart)
+        }
         layout = cls(declared.__name__, structure_size, fixed, parts, at_least_one_byte)
         # An odd size counts the first byte of what follows the fixed part.
         if layout.size != structure_size & ~1:

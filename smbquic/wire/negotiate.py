@@ -40,7 +40,7 @@ class SecurityMode(Flags):
     SIGNING_REQUIRED = 0x02
 
 
-class Capabilities(Flags):
+class GlobalCapabilities(Flags):
     """What a side can do. [MS-SMB2] 2.2.3"""
 
     DFS = 0x01
@@ -63,7 +63,7 @@ class NegotiateRequest(Message):
     command: ClassVar[Command] = Command.NEGOTIATE
     dialects: list[int]
     security_mode: SecurityMode
-    capabilities: Capabilities
+    capabilities: GlobalCapabilities
     client_guid: bytes
     contexts: list[NegotiateContext] = field(default_factory=list)
 
@@ -86,7 +86,7 @@ class NegotiateRequest(Message):
         return cls(
             dialects,
             SecurityMode(security_mode),
-            Capabilities(capabilities),
+            GlobalCapabilities(capabilities),
             client_guid,
             decode_contexts(message, context_offset, context_count)
             if Dialect.SMB_3_1_1 in dialects
@@ -128,7 +128,7 @@ class NegotiateResponse(Message):
     security_mode: SecurityMode
     dialect_revision: int
     server_guid: bytes
-    capabilities: Capabilities
+    capabilities: GlobalCapabilities
     max_transact_size: int
     max_read_size: int
     max_write_size: int
@@ -160,7 +160,7 @@ class NegotiateResponse(Message):
             SecurityMode(security_mode),
             dialect_revision,
             server_guid,
-            Capabilities(capabilities),
+            GlobalCapabilities(capabilities),
             max_transact_size,
             max_read_size,
             max_write_size,

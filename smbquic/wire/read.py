@@ -23,7 +23,7 @@ _DATA_OFFSET = 0x50
 """Where the data of a response begins, from its header on."""
 
 
-class Channel(IntEnum):
+class RdmaChannel(IntEnum):
     """How data goes if it is not in the message (RDMA). [MS-SMB2] 2.2.19, 2.2.21"""
 
     NONE = 0x00000000
@@ -43,8 +43,8 @@ class ReadFlags(Flags):
 class ReadRequest(Message):
     """SMB2_READ Request. [MS-SMB2] 2.2.19
 
-    `length` and `offset` are bytes. `flags` compares with `ReadFlags`, `channel` with `Channel`;
-    the channel information itself (RDMA) is not looked at.
+    `length` and `offset` are bytes. `flags` compares with `ReadFlags`, `channel` with
+    `RdmaChannel`. The channel information itself (RDMA) is ignored.
     """
 
     command: ClassVar[Command] = Command.READ

@@ -6,7 +6,7 @@ from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
 from smbquic.wire.layout import U16, U32, U64, Bytes, Fixed, length_of, offset_of
 from smbquic.wire.message import Message, message
-from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 
 
 class SessionSetupFlags(Flags):
@@ -30,7 +30,7 @@ class SessionSetupRequest(Message):
     command: ClassVar[Command] = Command.SESSION_SETUP
     flags: Annotated[SessionSetupFlags, Fixed("B", SessionSetupFlags)]
     security_mode: Annotated[SecurityMode, Fixed("B", SecurityMode)]
-    capabilities: Annotated[Capabilities, Fixed("I", Capabilities)]
+    capabilities: Annotated[GlobalCapabilities, Fixed("I", GlobalCapabilities)]
     channel: U32 = 0
     security_buffer_offset: ClassVar = offset_of("security_buffer", U16, always=True)
     security_buffer_length: ClassVar = length_of("security_buffer", U16)

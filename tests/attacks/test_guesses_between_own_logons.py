@@ -2,19 +2,19 @@
 
 import pytest
 
-from smbquic.auth.guard import ConnectionGuard, GuardLimits, LogonGuard
+from smbquic.auth.logon_limiter import ConnectionLogonLimiter, LogonLimiter, LogonLimits
 from smbquic.errors import AuthenticationError
 from tests.unit.clock import Clock
 
-LIMITS = GuardLimits(per_user=5, per_address=12, seconds=100.0)
+LIMITS = LogonLimits(per_user=5, per_address=12, seconds=100.0)
 
 
 @pytest.fixture
-def guard() -> LogonGuard:
-    return LogonGuard(LIMITS, Clock())
+def limiter() -> LogonLimiter:
+    return LogonLimiter(LIMITS, Clock())
 
 
-def guesses(watch: ConnectionGuard, user: str, most: int = 100, own: str = "bob") -> int:
+def guesses(watch: ConnectionLogonLimiter, user: str, most: int = 100, own: str = "bob") -> int:
     """How many guesses at a user are looked at, with a logon of one's own after each."""
     for number in range(most):
         try:
@@ -31,29 +31,31 @@ def guesses(watch: ConnectionGuard, user: str, most: int = 100, own: str = "bob"
 
 
 @pytest.mark.parametrize("certificate", [b"bobs", b""], ids=["certificate", "none"])
-def test_ones_own_logon_wipes_nothing_out(guard: LogonGuard, certificate: bytes) -> None:
-    assert guesses(guard.for_connection("192.0.2.1", certificate), "alice") == LIMITS.per_user
+def test_ones_own_logon_wipes_nothing_out(limiter: LogonLimiter, certificate: bytes) -> None:
+    assert guesses(limiter.for_connection("192.0.2.1", certificate), "alice") == LIMITS.per_user
 
 
-def test_nor_do_many_certificates_give_more_guesses(guard: LogonGuard) -> None:
+def test_nor_do_many_certificates_give_more_guesses(limiter: LogonLimiter) -> None:
     certificates = [b"bobs", b"bobs other", b"bobs third"]
-    tried = sum(guesses(guard.for_connection("192.0.2.1", each), "alice") for each in certificates)
+    tried = sum(
+        guesses(limiter.for_connection("192.0.2.1", each), "alice") for each in certificates
+    )
     assert tried == LIMITS.per_user
 
 
-def test_nor_do_many_users_with_one_certificate(guard: LogonGuard) -> None:
-    watch = guard.for_connection("192.0.2.1", b"bobs")
+def test_nor_do_many_users_with_one_certificate(limiter: LogonLimiter) -> None:
+    watch = limiter.for_connection("192.0.2.1", b"bobs")
     tried = sum(guesses(watch, f"user{number}", most=2) for number in range(50))
     assert tried == LIMITS.per_address
 
 
-def test_the_user_gets_in_with_a_certificate_that_did_before(guard: LogonGuard) -> None:
-    alice = guard.for_connection("192.0.2.2", b"alices")
+def test_the_user_gets_in_with_a_certificate_that_did_before(limiter: LogonLimiter) -> None:
+    alice = limiter.for_connection("192.0.2.2", b"alices")
     alice.succeeded("alice")
-    guesses(guard.for_connection("192.0.2.1", b"bobs"), "alice")
+    guesses(limiter.for_connection("192.0.2.1", b"bobs"), "alice")
     alice.check("alice")
 
 
-def test_guesses_without_a_certificate_lock_nobody_out_who_shows_one(guard: LogonGuard) -> None:
-    guesses(guard.for_connection("192.0.2.1"), "alice")
-    guard.for_connection("192.0.2.1", b"alices").check("alice")
+def test_guesses_without_a_certificate_lock_nobody_out_who_shows_one(limiter: LogonLimiter) -> None:
+    guesses(limiter.for_connection("192.0.2.1"), "alice")
+    limiter.for_connection("192.0.2.1", b"alices").check("alice")

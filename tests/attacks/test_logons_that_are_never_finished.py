@@ -20,7 +20,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import ClientSettings
 from smbquic.server.handlers.session_setup import UNAUTHENTICATED_SESSIONS
 from smbquic.server.server import Server
-from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from tests.unit.server.conftest import Client, close_server, make_server
 
@@ -54,7 +54,7 @@ async def begin(client: Client, token: bytes) -> NtStatus:
     body = SessionSetupRequest(
         flags=SessionSetupFlags(0),
         security_mode=SecurityMode.SIGNING_ENABLED,
-        capabilities=Capabilities(0),
+        capabilities=GlobalCapabilities(0),
         channel=0,
         previous_session_id=0,
         security_buffer=token,

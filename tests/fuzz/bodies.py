@@ -20,7 +20,7 @@ from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.lock import LockElement, LockRequest
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
-from smbquic.wire.negotiate import Capabilities, Dialect, NegotiateRequest, SecurityMode
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities, NegotiateRequest, SecurityMode
 from smbquic.wire.negotiate_contexts import (
     CompressionCapabilities,
     EncryptionCapabilities,
@@ -88,7 +88,7 @@ class Bodies(Payloads):
         return NegotiateRequest(
             dialects,
             SecurityMode(source.below(4)),
-            Capabilities(source.below(256)),
+            GlobalCapabilities(source.below(256)),
             source.pick(KEYS),
             contexts,
         )
@@ -99,7 +99,7 @@ class Bodies(Payloads):
         return SessionSetupRequest(
             SessionSetupFlags(source.pick((0, 0, 1, source.below(256)))),
             SecurityMode(source.below(4)),
-            Capabilities(source.below(16)),
+            GlobalCapabilities(source.below(16)),
             source.below(4),
             source.pick((0, 0, *self.known.sessions[-2:], source.edge(8))),
             source.pick((b"", b"NTLMSSP\0\1\0\0\0", b"\x60", b"")) + source.short(),

@@ -32,7 +32,7 @@ from smbquic.wire.header import Header
 from smbquic.wire.message import EmptyMessage, Message
 from smbquic.wire.messages import REQUESTS, RESPONSES, decode_request, decode_response
 from smbquic.wire.rpc.get_info import GetInfoResponse
-from smbquic.wire.rpc.pdu import PduFlags, PduHeader, Request
+from smbquic.wire.rpc.pdu import PduFlags, PduHeader, RpcRequest
 from tests.fuzz.samples import returned, sample
 
 _BASES = (EmptyMessage, FixedStructure, GetInfoResponse, Message)
@@ -170,9 +170,9 @@ def _written(encode: Callable[[Any], bytes], kind: Any) -> list[bytes]:
     return [encode(sample(kind))]
 
 
-def _decode_call(data: memoryview) -> Request:
+def _decode_call(data: memoryview) -> RpcRequest:
     """A call; the object that it may name is not kept, so it is not written either."""
-    call = Request.decode(data)
+    call = RpcRequest.decode(data)
     call.flags &= ~int(PduFlags.OBJECT_UUID)
     call.alloc_hint = call.alloc_hint or len(call.stub)
     return call
@@ -229,15 +229,15 @@ _ADAPTERS: dict[str, Decoder] = {
             ],
         ),
         Decoder(
-            "wire.rpc.pdu.Request",
+            "wire.rpc.pdu.RpcRequest",
             _decode_call,
-            Request.encode,
-            samples=lambda: _written(Request.encode, Request),
+            RpcRequest.encode,
+            samples=lambda: _written(RpcRequest.encode, RpcRequest),
         ),
         Decoder(
             "wire.rpc.pdu.PduHeader",
             PduHeader.decode,
-            samples=lambda: _written(Request.encode, Request),
+            samples=lambda: _written(RpcRequest.encode, RpcRequest),
         ),
         Decoder(
             "auth.ntlm.messages.decode_av_pairs",
@@ -283,7 +283,7 @@ _WIDENED = frozenset(
         "wire.dtyp.acl.Acl",
         "wire.dtyp.security_descriptor.SecurityDescriptor",
         # Without a hint, there is one.
-        "wire.rpc.pdu.Response",
+        "wire.rpc.pdu.RpcResponse",
     }
 )
 """What has to decode to the same again only once we have written it."""

@@ -16,7 +16,7 @@ from smbquic.wire.create_contexts import (
     DurableHandleReconnectV2,
     DurableHandleRequest,
     DurableHandleRequestV2,
-    Lease,
+    LeaseV1,
     LeaseV2,
     QueryMaximalAccessRequest,
     TimewarpToken,
@@ -38,7 +38,7 @@ from smbquic.wire.ioctl import ValidateNegotiateInfoRequest
 from smbquic.wire.ioctl_payloads import SrvCopychunk, SrvCopychunkCopy
 from smbquic.wire.negotiate import NegotiateRequest
 from smbquic.wire.oplock_break import LeaseBreakNotification, OplockBreakNotification
-from smbquic.wire.rpc.pdu import AlterContext, Bind, PresentationContext, Request
+from smbquic.wire.rpc.pdu import AlterContext, Bind, PresentationContext, RpcRequest
 from smbquic.wire.rpc.srvsvc import (
     SRVSVC,
     NetrServerGetInfoRequest,
@@ -115,7 +115,7 @@ class Payloads:
         if kind == 2:
             return TimewarpToken(source.edge(8)).context()
         if kind in (3, 4):
-            return Lease(key, source.below(8), source.below(8)).context()
+            return LeaseV1(key, source.below(8), source.below(8)).context()
         if kind in (5, 6):
             flags = source.below(8)
             return LeaseV2(key, source.below(8), flags, source.pick(KEYS), 1).context()
@@ -195,7 +195,7 @@ class Payloads:
         opnum = source.pick((*SrvsvcOpnum, source.below(64)))
         flags = source.pick((3, 3, 3, 1, 2, 0, 0x83))
         stub = stub if source.often() else source.short()
-        return Request(source.below(4), int(opnum), stub, source.below(3), flags=flags).encode()
+        return RpcRequest(source.below(4), int(opnum), stub, source.below(3), flags=flags).encode()
 
     # --- controls ---------------------------------------------------------------------------
 

@@ -16,18 +16,18 @@ from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Header
-from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 
-MULTI_CHANNEL = {"server_capabilities": Capabilities.MULTI_CHANNEL}
+MULTI_CHANNEL = {"server_capabilities": GlobalCapabilities.MULTI_CHANNEL}
 
 
 def setup(token: bytes) -> SessionSetupRequest:
     return SessionSetupRequest(
         flags=SessionSetupFlags.BINDING,
         security_mode=SecurityMode.SIGNING_ENABLED,
-        capabilities=Capabilities(0),
+        capabilities=GlobalCapabilities(0),
         channel=0,
         previous_session_id=0,
         security_buffer=token,
@@ -162,7 +162,7 @@ def test_somebody_else_may_not_join(bind: Callable) -> None:
 
 
 def test_not_without_multi_channel(bind: Callable) -> None:
-    _, binding = bind(server_capabilities=Capabilities(0))
+    _, binding = bind(server_capabilities=GlobalCapabilities(0))
     assert refused(binding) == NtStatus.REQUEST_NOT_ACCEPTED
 
 

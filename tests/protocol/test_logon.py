@@ -25,7 +25,7 @@ from smbquic.wire.header import Header
 from smbquic.wire.ioctl import ValidateNegotiateInfoRequest
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.logoff import LogoffRequest, LogoffResponse
-from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 from smbquic.wire.negotiate_contexts import Cipher, SigningAlgorithm
 from smbquic.wire.session_setup import SessionFlags, SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
@@ -38,7 +38,7 @@ def setup(token: bytes, flags: SessionSetupFlags = NO_FLAGS) -> SessionSetupRequ
     return SessionSetupRequest(
         flags=flags,
         security_mode=SecurityMode.SIGNING_ENABLED,
-        capabilities=Capabilities(0),
+        capabilities=GlobalCapabilities(0),
         channel=0,
         previous_session_id=0,
         security_buffer=token,
@@ -582,7 +582,7 @@ class TestValidateNegotiate:
 
 def _info() -> ValidateNegotiateInfoRequest:
     return ValidateNegotiateInfoRequest(
-        capabilities=Capabilities(0),
+        capabilities=GlobalCapabilities(0),
         guid=bytes(16),
         security_mode=SecurityMode.SIGNING_ENABLED,
         dialects=[],

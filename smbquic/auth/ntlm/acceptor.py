@@ -190,9 +190,9 @@ class NtlmAcceptor:
 
     def _verify(self, message: AuthenticateMessage) -> tuple[Identity, bytes]:
         """Check the client's proof: whose it is, and the session key. [MS-NLMP] 3.2.5.1.2."""
-        guard, binding = self._policy.guard, self._policy.binding
-        if guard is not None:
-            guard.check(message.user_name)
+        limiter, binding = self._policy.limiter, self._policy.binding
+        if limiter is not None:
+            limiter.check(message.user_name)
         if self._is_anonymous(message):
             if not self._mechanism.guest:
                 raise AuthenticationError("the client gives no name, and nobody is let in unnamed")
@@ -211,8 +211,8 @@ class NtlmAcceptor:
         hashed = self._mechanism.stand_in_hash if account is None else account.nt_hash
         base_key = self._check_proof(message, hashed)
         if account is None or base_key is None:
-            if guard is not None:
-                guard.failed(message.user_name)
+            if limiter is not None:
+                limiter.failed(message.user_name)
             raise AuthenticationError(f"{message.user_name}: wrong name or password")
         if not account.has_password:
             raise AuthenticationError(
@@ -226,8 +226,8 @@ class NtlmAcceptor:
                 binding.check(challenge.target_name, challenge.channel_bindings)
             except AuthenticationError as error:
                 raise AuthenticationError(f"{account.name}: {error}", error.status) from None
-        if guard is not None:
-            guard.succeeded(message.user_name)
+        if limiter is not None:
+            limiter.succeeded(message.user_name)
         identity = Identity(account.name, self._mechanism.domain, groups=account.groups)
         return identity, session_key
 

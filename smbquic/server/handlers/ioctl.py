@@ -25,7 +25,7 @@ from smbquic.wire.ioctl import (
     ValidateNegotiateInfoRequest,
 )
 from smbquic.wire.ioctl_payloads import SrvSnapshotArray, encode_network_interfaces
-from smbquic.wire.negotiate import Capabilities
+from smbquic.wire.negotiate import GlobalCapabilities
 
 _OBJECT_ID = Struct("<QQ16x16x16x")
 _SNAPSHOTS_SIZE = 16
@@ -122,7 +122,7 @@ def _network_interfaces(context: Context, body: IoctlRequest, listeners: Sequenc
     peer = connection.transport.peer
     response = connection.protocol.response
     found = []
-    if response is not None and response.capabilities & Capabilities.MULTI_CHANNEL:
+    if response is not None and response.capabilities & GlobalCapabilities.MULTI_CHANNEL:
         found = reachable(listeners, peer.kind, peer.local[0], system_interfaces())
     if not found:
         raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")

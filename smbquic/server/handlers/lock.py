@@ -13,7 +13,7 @@ from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.server.security import access
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest, LockResponse
-from smbquic.wire.negotiate import Capabilities, Dialect
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 
 _SHARED = int(LockFlags.SHARED_LOCK)
 _EXCLUSIVE = int(LockFlags.EXCLUSIVE_LOCK)
@@ -57,7 +57,7 @@ def _counts(context: Context, entry: Open) -> bool:
         return False
     if entry.recovery.durable is not None:
         return True
-    return bool(protocol.response.capabilities & Capabilities.MULTI_CHANNEL)
+    return bool(protocol.response.capabilities & GlobalCapabilities.MULTI_CHANNEL)
 
 
 def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most: int) -> Steps:

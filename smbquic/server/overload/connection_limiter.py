@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from smbquic.auth.guard import network
+from smbquic.auth.logon_limiter import network
 from smbquic.options.limits import Limits
 from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.scheduler import Scheduler

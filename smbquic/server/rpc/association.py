@@ -18,13 +18,13 @@ from smbquic.wire.rpc.pdu import (
     BindReason,
     BindResult,
     ContextResult,
-    Fault,
     FaultStatus,
     PduFlags,
     PduHeader,
     PduType,
     PresentationContext,
-    Request,
+    RpcFault,
+    RpcRequest,
     response_fragments,
 )
 from smbquic.wire.rpc.syntax import NDR, SyntaxId
@@ -109,7 +109,7 @@ class Association:
             results = [self._add(context) for context in wanted.contexts]
             return [AlterContextResp(header.call_id, results, *self._terms()).encode()]
         if header.pdu_type == PduType.REQUEST:
-            return self._request(Request.decode(pdu))
+            return self._request(RpcRequest.decode(pdu))
         if header.pdu_type in (PduType.CO_CANCEL, PduType.ORPHANED):
             self._calls.pop(header.call_id, None)
             return []
@@ -156,7 +156,7 @@ class Association:
             return ContextResult(BindResult.ACCEPTANCE, reason, NDR.encode())
         return ContextResult(BindResult.PROVIDER_REJECTION, reason)
 
-    def _request(self, fragment: Request) -> list[bytes]:
+    def _request(self, fragment: RpcRequest) -> list[bytes]:
         """Collects the fragments of a call; the answer when the last one is here."""
         call_id = fragment.call_id
         if fragment.flags & PduFlags.FIRST_FRAG:
@@ -174,7 +174,7 @@ class Association:
         result = self._call(call)
         if isinstance(result, FaultStatus):
             flags = int(PduFlags.FIRST_FRAG | PduFlags.LAST_FRAG | PduFlags.DID_NOT_EXECUTE)
-            return [Fault(call_id, result, call.context_id, flags).encode()]
+            return [RpcFault(call_id, result, call.context_id, flags).encode()]
         return response_fragments(call_id, call.context_id, result, self._max_fragment)
 
     def _call(self, call: _Call) -> bytes | FaultStatus:

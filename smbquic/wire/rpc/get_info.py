@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer
-from smbquic.wire.rpc.ndr import Layout, NdrReader, NdrWriter
+from smbquic.wire.rpc.ndr import NdrReader, NdrStructure, NdrWriter
 
 Info = TypeVar("Info")
 
@@ -37,7 +37,7 @@ class GetInfoRequest:
 class GetInfoResponse(Generic[Info]):
     """Results of a call; `status` compares with `NetStatus`."""
 
-    layouts: ClassVar[Mapping[int, Layout]]
+    layouts: ClassVar[Mapping[int, NdrStructure]]
     """The structures by level."""
     structure: ClassVar[type[Any]]
     """What holds the fields of all levels; all of them have defaults."""

@@ -98,7 +98,7 @@ bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class NdrStructure:
     """A structure: the names of its fields and their kinds, in order."""
 
     fields: Sequence[tuple[str, str]]

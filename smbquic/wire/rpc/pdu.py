@@ -281,7 +281,7 @@ class BindNak:
 
 
 @dataclass(slots=True)
-class Request:
+class RpcRequest:
     """A fragment of a call. `stub` is a slice of the PDU, not a copy. [C706] 12.6.4.9"""
 
     call_id: int
@@ -309,7 +309,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Response:
+class RpcResponse:
     """A fragment of an answer. `stub` is a slice of the PDU, not a copy. [C706] 12.6.4.10"""
 
     call_id: int
@@ -334,7 +334,7 @@ class Response:
 
 
 @dataclass(slots=True)
-class Fault:
+class RpcFault:
     """The failure of a call; `status` compares with `FaultStatus`. [MS-RPCE] 2.2.2.8"""
 
     call_id: int
@@ -367,7 +367,7 @@ def response_fragments(
 ) -> list[bytes]:
     """The PDUs of an answer, none longer than `max_fragment` bytes."""
     return [
-        Response(call_id, part, context_id, left, place).encode()
+        RpcResponse(call_id, part, context_id, left, place).encode()
         for part, left, place in _cut(stub, max_fragment - RESPONSE_SIZE)
     ]
 
@@ -377,7 +377,7 @@ def request_fragments(
 ) -> list[bytes]:
     """The PDUs of a call, none longer than `max_fragment` bytes."""
     return [
-        Request(call_id, opnum, part, context_id, left, place).encode()
+        RpcRequest(call_id, opnum, part, context_id, left, place).encode()
         for part, left, place in _cut(stub, max_fragment - REQUEST_SIZE)
     ]
 

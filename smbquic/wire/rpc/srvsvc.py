@@ -9,7 +9,7 @@ from smbquic.errors import WireError
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.flags import Flags
 from smbquic.wire.rpc.get_info import GetInfoRequest, GetInfoResponse
-from smbquic.wire.rpc.ndr import SIZED_OCTETS, STRING, U32, Layout, NdrReader, NdrWriter
+from smbquic.wire.rpc.ndr import SIZED_OCTETS, STRING, U32, NdrReader, NdrStructure, NdrWriter
 from smbquic.wire.rpc.syntax import SyntaxId
 
 SRVSVC = SyntaxId(UUID("4b324fc8-1670-01d3-1278-5a47bf6ee188"), 3)
@@ -97,17 +97,17 @@ _LEVEL_2 = (
     ("passwd", STRING),
 )
 
-SHARE_LEVELS: dict[int, Layout] = {
-    0: Layout((_NAME,)),
-    1: Layout(_LEVEL_1),
-    2: Layout(_LEVEL_2),
-    501: Layout((*_LEVEL_1, ("flags", U32))),
-    502: Layout((*_LEVEL_2, _DESCRIPTOR)),
-    503: Layout((*_LEVEL_2, ("servername", STRING), _DESCRIPTOR)),
-    1004: Layout((_REMARK,)),
-    1005: Layout((("flags", U32),)),
-    1006: Layout((("max_uses", U32),)),
-    1501: Layout((_DESCRIPTOR,)),
+SHARE_LEVELS: dict[int, NdrStructure] = {
+    0: NdrStructure((_NAME,)),
+    1: NdrStructure(_LEVEL_1),
+    2: NdrStructure(_LEVEL_2),
+    501: NdrStructure((*_LEVEL_1, ("flags", U32))),
+    502: NdrStructure((*_LEVEL_2, _DESCRIPTOR)),
+    503: NdrStructure((*_LEVEL_2, ("servername", STRING), _DESCRIPTOR)),
+    1004: NdrStructure((_REMARK,)),
+    1005: NdrStructure((("flags", U32),)),
+    1006: NdrStructure((("max_uses", U32),)),
+    1501: NdrStructure((_DESCRIPTOR,)),
 }
 """The SHARE_INFO structures by level."""
 
@@ -292,10 +292,10 @@ _SERVER_101 = (
     ("type", U32),
     ("comment", STRING),
 )
-SERVER_LEVELS: dict[int, Layout] = {
-    100: Layout(_SERVER_100),
-    101: Layout(_SERVER_101),
-    102: Layout(
+SERVER_LEVELS: dict[int, NdrStructure] = {
+    100: NdrStructure(_SERVER_100),
+    101: NdrStructure(_SERVER_101),
+    102: NdrStructure(
         (
             *_SERVER_101,
             *((name, U32) for name in ("users", "disc", "hidden", "announce", "anndelta")),
@@ -342,7 +342,7 @@ class TimeOfDayInfo:
     weekday: int
 
 
-_TIME_OF_DAY = Layout(tuple((name, U32) for name in TimeOfDayInfo.__slots__))
+_TIME_OF_DAY = NdrStructure(tuple((name, U32) for name in TimeOfDayInfo.__slots__))
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from enum import IntEnum
 from uuid import UUID
 
 from smbquic.wire.rpc.get_info import GetInfoRequest, GetInfoResponse
-from smbquic.wire.rpc.ndr import STRING, U32, Layout
+from smbquic.wire.rpc.ndr import STRING, U32, NdrStructure
 from smbquic.wire.rpc.srvsvc import PLATFORM_ID_NT
 from smbquic.wire.rpc.syntax import SyntaxId
 
@@ -40,10 +40,10 @@ _WKSTA_100 = (
     ("ver_minor", U32),
 )
 _WKSTA_101 = (*_WKSTA_100, ("lanroot", STRING))
-WKSTA_LEVELS: dict[int, Layout] = {
-    100: Layout(_WKSTA_100),
-    101: Layout(_WKSTA_101),
-    102: Layout((*_WKSTA_101, ("logged_on_users", U32))),
+WKSTA_LEVELS: dict[int, NdrStructure] = {
+    100: NdrStructure(_WKSTA_100),
+    101: NdrStructure(_WKSTA_101),
+    102: NdrStructure((*_WKSTA_101, ("logged_on_users", U32))),
 }
 """The WKSTA_INFO structures by level."""
 

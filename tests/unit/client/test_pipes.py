@@ -22,8 +22,8 @@ from smbquic.wire.rpc.pdu import (
     BindAck,
     BindNak,
     ContextResult,
-    Fault,
-    Response,
+    RpcFault,
+    RpcResponse,
 )
 from smbquic.wire.rpc.srvsvc import (
     SRVSVC,
@@ -176,14 +176,14 @@ async def test_a_server_without_the_service(session: Session, server: FakeServer
     ("answers", "message"),
     [
         ([BindNak(1, 4).encode()], "reason 4"),
-        ([Response(1, b"").encode()], "in answer to a bind"),
+        ([RpcResponse(1, b"").encode()], "in answer to a bind"),
         ([BindAck(1, [ContextResult(2, 1)]).encode()], "not known there"),
         ([BindAck(1, []).encode()], "not known there"),
         ([b""], "says nothing"),
         ([ACK[:20], b""], "says nothing"),
         ([ACK + b"\0"], "no PDU"),
-        ([ACK, Fault(2, 0x1C010002).encode()], "0x1c010002"),
-        ([ACK, Response(9, b"").encode()], "no answer to call 15"),
+        ([ACK, RpcFault(2, 0x1C010002).encode()], "0x1c010002"),
+        ([ACK, RpcResponse(9, b"").encode()], "no answer to call 15"),
         ([ACK, ACK], "no answer to call 15"),
     ],
 )
@@ -205,7 +205,7 @@ async def test_more_of_an_error(session: Session, server: FakeServer) -> None:
 
 
 async def test_answers_are_not_taken_without_end(session: Session, server: FakeServer) -> None:
-    part = Response(2, bytes(60_000), flags=WHOLE & ~2).encode()
+    part = RpcResponse(2, bytes(60_000), flags=WHOLE & ~2).encode()
     queue = [[ACK], [part] * 300]
     Service(server, lambda _: queue.pop(0))
     with pytest.raises(RemoteProtocolError, match="an answer of over"):

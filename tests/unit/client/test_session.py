@@ -6,7 +6,7 @@ from smbquic.errors import NotFoundError, SecurityError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlResponse, ValidateNegotiateInfoResponse
-from smbquic.wire.negotiate import Capabilities, Dialect, NegotiateResponse, SecurityMode
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities, NegotiateResponse, SecurityMode
 from smbquic.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType, TreeConnectResponse
 from tests.unit.client.fakes import (
     TREE_CONNECTED,
@@ -66,7 +66,7 @@ async def test_below_3_1_1_the_negotiation_is_validated_once(
     session = Session(connection, None, "server")  # type: ignore[arg-type]
     server.handlers[Command.TREE_CONNECT] = lambda request: TREE_CONNECTED
     answer = ValidateNegotiateInfoResponse(
-        Capabilities.LARGE_MTU, bytes(16), SecurityMode.SIGNING_ENABLED, dialect
+        GlobalCapabilities.LARGE_MTU, bytes(16), SecurityMode.SIGNING_ENABLED, dialect
     )
     server.handlers[Command.IOCTL] = lambda request: IoctlResponse(
         request.body.ctl_code, request.body.file_id, output=answer.encode()
@@ -84,7 +84,7 @@ async def test_a_changed_negotiation_is_noticed(
     session = Session(connection, None, "server")  # type: ignore[arg-type]
     server.handlers[Command.TREE_CONNECT] = lambda request: TREE_CONNECTED
     answer = ValidateNegotiateInfoResponse(
-        Capabilities.LARGE_MTU, bytes(16), SecurityMode.SIGNING_ENABLED, Dialect.SMB_3_0_2
+        GlobalCapabilities.LARGE_MTU, bytes(16), SecurityMode.SIGNING_ENABLED, Dialect.SMB_3_0_2
     )
     server.handlers[Command.IOCTL] = lambda request: IoctlResponse(
         request.body.ctl_code, request.body.file_id, output=answer.encode()
@@ -104,7 +104,7 @@ async def _old_connection(transport: FakeTransport, dialect: Dialect) -> ClientC
         security_mode=SecurityMode.SIGNING_ENABLED,
         dialect_revision=dialect,
         server_guid=bytes(16),
-        capabilities=Capabilities.LARGE_MTU,
+        capabilities=GlobalCapabilities.LARGE_MTU,
         max_transact_size=1 << 20,
         max_read_size=1 << 20,
         max_write_size=1 << 20,

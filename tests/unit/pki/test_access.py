@@ -82,10 +82,10 @@ def test_every_cell_of_the_matrix(
         assert decision.rule in decision.reason
         assert decision.certificate in {fingerprint(each) for each in path}
     if decision.granted:
-        access.judge(ders(path[:2]))
+        access.authorize(ders(path[:2]))
     else:
         with pytest.raises(AccessDenied) as refused:
-            access.judge(ders(path[:2]))
+            access.authorize(ders(path[:2]))
         assert alert_of(refused.value) == 49
         assert refused.value.decision == decision
 
@@ -137,20 +137,20 @@ def test_a_chain_that_does_not_hold_is_not_a_matter_of_rules(
     ):
         chain = ders(load_certificates(bad_pki.client(fault).certificate))
         with pytest.raises(CertificateError) as refused:
-            access.judge(chain)
+            access.authorize(chain)
         assert alert_of(refused.value) == alert
     with pytest.raises(CertificateError, match="no certificate"):
-        access.judge([])
+        access.authorize([])
 
 
 def test_a_revocation_counts_before_the_rules(tmp_path: Path) -> None:
     pki = init(tmp_path / "pki")
     chain = load_certificates(pki.client.certificate)
     rules = Rules.parse([f"sha256:{fingerprint(chain[0])}"])
-    ClientAccess(Trust.load(pki.ca, pki.crl), rules).judge(ders(chain))
+    ClientAccess(Trust.load(pki.ca, pki.crl), rules).authorize(ders(chain))
     revoke(pki, chain[0])
     with pytest.raises(CertificateError, match="revoked"):
-        ClientAccess(Trust.load(pki.ca, pki.crl), rules).judge(ders(chain))
+        ClientAccess(Trust.load(pki.ca, pki.crl), rules).authorize(ders(chain))
 
 
 def test_a_check_that_breaks_refuses(
@@ -161,5 +161,5 @@ def test_a_check_that_breaks_refuses(
 
     monkeypatch.setattr(Rules, "decide", broken)
     with pytest.raises(HandshakeError, match="a bug") as refused:
-        ClientAccess(Trust.load(pki.ca), Rules()).judge(ders(path))
+        ClientAccess(Trust.load(pki.ca), Rules()).authorize(ders(path))
     assert alert_of(refused.value) == 80

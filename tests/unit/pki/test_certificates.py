@@ -8,8 +8,8 @@ import pytest
 
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateError, Purpose, verify
-from smbquic.pki.explain import Verdict
-from smbquic.pki.identities import Identity
+from smbquic.pki.explain import VerificationStatus
+from smbquic.pki.server_certificate import ServerCertificate
 from tests.certificates import bad, good
 from tests.certificates.bad import ACCEPTED, NOT_ASKED, Bad
 from tests.certificates.good import Good
@@ -79,9 +79,9 @@ def test_the_verdict_on_good_ones(row: Good, purpose: Purpose) -> None:
 @pytest.mark.parametrize("row", [row for row in bad.rows(Purpose.SERVER) if not row.refuses])
 def test_what_a_server_finds_wrong_with_its_own(row: Bad, tmp_path: Path) -> None:
     files = row.make(world(), Purpose.SERVER).write(tmp_path, "bad")
-    loaded = Identity.load(IdentityFiles(certificate=files.certificate, key=files.key))
-    problem = any(each.verdict is Verdict.PROBLEM for each in loaded.findings)
-    assert any(row.at_start in each.text for each in loaded.findings) == bool(row.at_start)
+    loaded = ServerCertificate.load(IdentityFiles(certificate=files.certificate, key=files.key))
+    problem = any(each.status is VerificationStatus.PROBLEM for each in loaded.issues)
+    assert any(row.at_start in each.text for each in loaded.issues) == bool(row.at_start)
     assert problem == (bool(row.at_start) and not row.warns)
 
 

@@ -7,14 +7,21 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose
-from smbquic.pki.explain import Verdict, days_left, describe, describe_key, explain, usable
+from smbquic.pki.explain import (
+    VerificationStatus,
+    days_left,
+    describe,
+    describe_key,
+    explain,
+    usable,
+)
 from smbquic.pki.files import load_certificates
 
 
 def problems(chain: list[x509.Certificate], purpose: Purpose, name: str | None = None) -> list[str]:
     found = explain(chain, purpose, name=name)
-    assert usable(found) == all(each.verdict is not Verdict.PROBLEM for each in found)
-    return [each.check for each in found if each.verdict is not Verdict.OK]
+    assert usable(found) == all(each.status is not VerificationStatus.PROBLEM for each in found)
+    return [each.check for each in found if each.status is not VerificationStatus.OK]
 
 
 def test_good_ones_have_no_problem(pki: PkiDirectory) -> None:
@@ -52,31 +59,31 @@ def test_the_end_is_announced(pki: PkiDirectory) -> None:
     chain = load_certificates(pki.server.certificate)
     before = chain[0].not_valid_after_utc - timedelta(days=12)
     dates = explain(chain, Purpose.SERVER, at=before)[0]
-    assert (dates.verdict, dates.text) == (
-        Verdict.WARNING,
+    assert (dates.status, dates.text) == (
+        VerificationStatus.WARNING,
         "valid for 12 days more only: renew it",
     )
     earlier = chain[0].not_valid_after_utc - timedelta(days=31)
-    assert explain(chain, Purpose.SERVER, at=earlier)[0].verdict is Verdict.OK
+    assert explain(chain, Purpose.SERVER, at=earlier)[0].status is VerificationStatus.OK
 
 
 def test_chains(pki: PkiDirectory) -> None:
     leaf, intermediate = load_certificates(pki.server.certificate)
     (root,) = load_certificates(pki.ca)
 
-    def chain_finding(*chain: x509.Certificate) -> tuple[Verdict, str]:
+    def chain_result(*chain: x509.Certificate) -> tuple[VerificationStatus, str]:
         found = explain(chain, Purpose.SERVER)[-1]
         assert found.check == "chain"
-        return found.verdict, found.text
+        return found.status, found.text
 
-    verdict, text = chain_finding(leaf)
-    assert verdict is Verdict.WARNING
+    status, text = chain_result(leaf)
+    assert status is VerificationStatus.WARNING
     assert "no intermediate" in text
-    verdict, text = chain_finding(leaf, root, intermediate)
-    assert verdict is Verdict.PROBLEM
+    status, text = chain_result(leaf, root, intermediate)
+    assert status is VerificationStatus.PROBLEM
     assert "does not sign" in text
-    assert chain_finding(leaf, intermediate)[0] is Verdict.OK
-    assert "root" in chain_finding(leaf, intermediate, root)[1]
+    assert chain_result(leaf, intermediate)[0] is VerificationStatus.OK
+    assert "root" in chain_result(leaf, intermediate, root)[1]
     assert "leaf" in problems([intermediate, root], Purpose.SERVER)
 
 
@@ -102,7 +109,7 @@ def test_odd_certificates(pki: PkiDirectory) -> None:
         critical=False,
     ).sign(strong, hashes.SHA256())
     names = next(each for each in explain([addressed], Purpose.SERVER) if each.check == "names")
-    assert names.verdict is Verdict.WARNING
+    assert names.status is VerificationStatus.WARNING
     assert "no DNS name" in names.text
 
 

@@ -1,4 +1,4 @@
-"""Witnesses that share no code with us: openssl's program, and the ssl module's handshake."""
+"""Reference implementations that share no code with us: openssl, and the ssl module."""
 
 import os
 import ssl

@@ -17,8 +17,8 @@ from smbquic.protocol.settings import (
     ServerSettings,
 )
 from smbquic.wire.negotiate import (
-    Capabilities,
     Dialect,
+    GlobalCapabilities,
     NegotiateRequest,
     NegotiateResponse,
     SecurityMode,
@@ -58,7 +58,7 @@ def ask(
     request = NegotiateRequest(
         dialects=ALL if dialects is None else dialects,
         security_mode=SecurityMode(security_mode),
-        capabilities=Capabilities(capabilities),
+        capabilities=GlobalCapabilities(capabilities),
         client_guid=bytes(16),
         contexts=[PREAUTH] if contexts is None else contexts,
     )
@@ -113,13 +113,13 @@ class TestDialect:
         assert response.max_read_size == response.max_write_size == 8 << 20
         assert negotiated.max_transact_size == response.max_transact_size == 8 << 20
         assert negotiated.multi_credit
-        assert response.capabilities & Capabilities.LARGE_MTU
+        assert response.capabilities & GlobalCapabilities.LARGE_MTU
 
     def test_sizes_of_a_dialect_without_large_messages(self) -> None:
         negotiated, response = ask(dialects=[0x0202])
         assert response.max_transact_size == 65536
         assert not negotiated.multi_credit
-        assert not response.capabilities & Capabilities.LARGE_MTU
+        assert not response.capabilities & GlobalCapabilities.LARGE_MTU
 
     @pytest.mark.parametrize(
         ("dialect", "contexts", "size"),
@@ -168,12 +168,12 @@ class TestEncryption3_0:
     def test_by_capability(self) -> None:
         negotiated, response = ask(dialects=[0x0300])
         assert negotiated.cipher == Cipher.AES_128_CCM
-        assert response.capabilities & Capabilities.ENCRYPTION
+        assert response.capabilities & GlobalCapabilities.ENCRYPTION
 
     def test_not_for_a_client_without_it(self) -> None:
         negotiated, response = ask(dialects=[0x0302], capabilities=0)
         assert negotiated.cipher is None
-        assert not response.capabilities & Capabilities.ENCRYPTION
+        assert not response.capabilities & GlobalCapabilities.ENCRYPTION
 
     def test_not_if_switched_off(self) -> None:
         negotiated, _ = ask(replace(SERVER, encryption=EncryptionPolicy.OFF), dialects=[0x0300])
@@ -335,7 +335,7 @@ class TestClient:
         settings = replace(CLIENT, dialects=(Dialect.SMB_2_1,), encryption=EncryptionPolicy.OFF)
         request = negotiation.build_request(settings, quic=False, server_name="fs", random=bytes)
         assert request.contexts == []
-        assert request.capabilities == Capabilities.LARGE_MTU
+        assert request.capabilities == GlobalCapabilities.LARGE_MTU
 
     def test_without_encryption(self) -> None:
         settings = replace(CLIENT, encryption=EncryptionPolicy.OFF)
@@ -356,7 +356,7 @@ class TestClient:
         assert negotiated.max_write_size == 1 << 20
 
     def test_a_server_without_large_messages(self) -> None:
-        response = answer_to_us(capabilities=Capabilities(0))
+        response = answer_to_us(capabilities=GlobalCapabilities(0))
         assert negotiation.check_response(CLIENT, response, quic=False).max_read_size == 65536
 
     def test_signing_that_the_server_requires(self) -> None:
@@ -412,7 +412,7 @@ class TestClient:
     def test_3_0_encrypts_by_capability(self) -> None:
         response = answer_to_us(
             dialect_revision=Dialect.SMB_3_0,
-            capabilities=Capabilities.ENCRYPTION | Capabilities.LARGE_MTU,
+            capabilities=GlobalCapabilities.ENCRYPTION | GlobalCapabilities.LARGE_MTU,
             contexts=[],
         )
         negotiated = negotiation.check_response(CLIENT, response, quic=False)

@@ -39,7 +39,7 @@ from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Header, HeaderFlags
 from smbquic.wire.message import Message
-from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import TreeConnectRequest
 
@@ -273,7 +273,7 @@ class Client:
         body = SessionSetupRequest(
             flags=SessionSetupFlags.BINDING,
             security_mode=SecurityMode.SIGNING_ENABLED,
-            capabilities=Capabilities(0),
+            capabilities=GlobalCapabilities(0),
             channel=0,
             previous_session_id=0,
             security_buffer=token.encode(),

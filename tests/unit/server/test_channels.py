@@ -14,7 +14,7 @@ from smbquic.wire.create import CreateOptions, OplockLevel
 from smbquic.wire.create_contexts import LeaseState, LeaseV2
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.logoff import LogoffRequest
-from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNotification
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
@@ -102,7 +102,7 @@ def setup(token: bytes) -> SessionSetupRequest:
     return SessionSetupRequest(
         flags=SessionSetupFlags(0),
         security_mode=SecurityMode.SIGNING_ENABLED,
-        capabilities=Capabilities(0),
+        capabilities=GlobalCapabilities(0),
         channel=0,
         previous_session_id=0,
         security_buffer=token,

@@ -16,8 +16,8 @@ from smbquic.wire.layout import (
     U32,
     Bytes,
     Fixed,
-    Part,
     Text,
+    VariablePart,
     length_of,
     offset_of,
     unused,
@@ -54,7 +54,7 @@ class Parts(Message):
     spare: ClassVar = unused(U16)
     first: Text = ""
     second: Bytes = b""
-    third: Annotated[Buffer, Part(align=8)] = b""
+    third: Annotated[Buffer, VariablePart(align=8)] = b""
 
 
 def framed(body: bytes) -> memoryview:

@@ -19,9 +19,9 @@ from smbquic.wire.create_contexts import (
     DurableHandleRequestV2,
     DurableHandleResponse,
     DurableHandleResponseV2,
-    Lease,
     LeaseFlags,
     LeaseState,
+    LeaseV1,
     LeaseV2,
     QueryMaximalAccessRequest,
     QueryMaximalAccessResponse,
@@ -139,7 +139,7 @@ PAYLOADS: list[tuple[Any, bytes, list[Any]]] = [
     (AllocationSize(1 << 40), b"AlSi", [(8, 1 << 40)]),
     (TimewarpToken(0x1D0ABCDEF), b"TWrp", [(8, 0x1D0ABCDEF)]),
     (
-        Lease(KEY, LeaseState.READ_CACHING | LeaseState.WRITE_CACHING),
+        LeaseV1(KEY, LeaseState.READ_CACHING | LeaseState.WRITE_CACHING),
         b"RqLs",
         [KEY, (4, 5), (4, 0), (8, 0)],
     ),
@@ -202,7 +202,7 @@ def test_a_payload_must_say_how_it_is_written() -> None:
 
 
 def test_the_size_tells_the_version_of_a_lease() -> None:
-    lease, lease_v2 = Lease(KEY, 7), LeaseV2(KEY, 7)
+    lease, lease_v2 = LeaseV1(KEY, 7), LeaseV2(KEY, 7)
     assert len(lease.encode()) == 32
     assert len(lease_v2.encode()) == 52
     assert decode_lease(lease.encode()) == lease

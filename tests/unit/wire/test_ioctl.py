@@ -14,7 +14,7 @@ from smbquic.wire.ioctl import (
     ValidateNegotiateInfoRequest,
     ValidateNegotiateInfoResponse,
 )
-from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 
 Lay = Callable[..., bytes]
 Frame = Callable[[bytes], memoryview]
@@ -26,10 +26,13 @@ REQUEST = IoctlRequest(
 )
 RESPONSE = IoctlResponse(Fsctl.PIPE_TRANSCEIVE, FILE_ID, bytes(range(68)), bytes(range(112)))
 VALIDATE_REQUEST = ValidateNegotiateInfoRequest(
-    Capabilities(0x7F), GUID, SecurityMode.SIGNING_ENABLED, [Dialect.SMB_3_0, Dialect.SMB_3_0_2]
+    GlobalCapabilities(0x7F),
+    GUID,
+    SecurityMode.SIGNING_ENABLED,
+    [Dialect.SMB_3_0, Dialect.SMB_3_0_2],
 )
 VALIDATE_RESPONSE = ValidateNegotiateInfoResponse(
-    Capabilities(0x2F), GUID, SecurityMode.SIGNING_REQUIRED, Dialect.SMB_3_0_2
+    GlobalCapabilities(0x2F), GUID, SecurityMode.SIGNING_REQUIRED, Dialect.SMB_3_0_2
 )
 
 

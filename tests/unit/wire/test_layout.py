@@ -3,7 +3,17 @@ from typing import Annotated, ClassVar
 import pytest
 
 from smbquic.wire.cursor import Buffer
-from smbquic.wire.layout import U8, U16, U32, Layout, Part, Payload, length_of, offset_of, unused
+from smbquic.wire.layout import (
+    U8,
+    U16,
+    U32,
+    Layout,
+    Payload,
+    VariablePart,
+    length_of,
+    offset_of,
+    unused,
+)
 
 
 class Declared:
@@ -50,7 +60,7 @@ def test_a_part_needs_to_be_pointed_at(declared: type) -> None:
 class Unaligned:
     data_offset: ClassVar = offset_of("data", U8)
     data_length: ClassVar = length_of("data", U8)
-    data: Annotated[Buffer, Part(align=8)]
+    data: Annotated[Buffer, VariablePart(align=8)]
 
 
 def test_the_first_part_follows_the_fixed_one() -> None:

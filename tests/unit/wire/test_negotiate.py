@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from smbquic.errors import WireError
 from smbquic.wire.header import Command, Header
 from smbquic.wire.negotiate import (
-    Capabilities,
     Dialect,
+    GlobalCapabilities,
     NegotiateRequest,
     NegotiateResponse,
     SecurityMode,
@@ -30,7 +30,7 @@ GUID = bytes(range(16))
 REQUEST = NegotiateRequest(
     [Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1],
     SecurityMode.SIGNING_ENABLED,
-    Capabilities(0x7F),
+    GlobalCapabilities(0x7F),
     GUID,
     [
         PreauthIntegrityCapabilities([HashAlgorithm.SHA_512], b"salt"),
@@ -41,7 +41,7 @@ RESPONSE = NegotiateResponse(
     SecurityMode.SIGNING_ENABLED | SecurityMode.SIGNING_REQUIRED,
     Dialect.SMB_3_1_1,
     GUID,
-    Capabilities(0x7F),
+    GlobalCapabilities(0x7F),
     8388608,
     8388608,
     8388608,
@@ -128,7 +128,7 @@ def test_request_of_windows() -> None:
     assert request == NegotiateRequest(
         [0x0202, 0x0210, 0x0300, 0x0302, 0x0311],
         SecurityMode(0),
-        Capabilities(0x3F),
+        GlobalCapabilities(0x3F),
         bytes.fromhex("ECD86F326276024F9F7752B89BB33F3A"),
         [
             PreauthIntegrityCapabilities(
@@ -150,7 +150,7 @@ def test_response_of_windows() -> None:
     response = NegotiateResponse.decode(memoryview(wire))
     assert response.security_mode == SecurityMode.SIGNING_ENABLED
     assert response.dialect_revision == Dialect.SMB_3_1_1
-    assert response.capabilities == Capabilities(0x2F)
+    assert response.capabilities == GlobalCapabilities(0x2F)
     assert response.max_read_size == 8 << 20
     assert response.security_buffer == token
     assert response.contexts[1] == EncryptionCapabilities([Cipher.AES_128_GCM])

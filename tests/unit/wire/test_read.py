@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from smbquic.errors import WireError
 from smbquic.wire.file_id import FileId
-from smbquic.wire.read import Channel, ReadFlags, ReadRequest, ReadResponse
+from smbquic.wire.read import RdmaChannel, ReadFlags, ReadRequest, ReadResponse
 
 Lay = Callable[..., bytes]
 Frame = Callable[[bytes], memoryview]
@@ -37,7 +37,7 @@ def test_request_with_everything(lay: Lay, frame: Frame) -> None:
         FILE_ID,
         minimum_count=3,
         flags=ReadFlags.READ_UNBUFFERED,
-        channel=Channel.RDMA_V1,
+        channel=RdmaChannel.RDMA_V1,
         remaining_bytes=7,
     )
     assert request.encode() == body

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.errors import WireError
-from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import (
     SessionFlags,
     SessionSetupFlags,
@@ -19,7 +19,7 @@ Frame = Callable[[bytes], memoryview]
 REQUEST = SessionSetupRequest(
     SessionSetupFlags.BINDING,
     SecurityMode.SIGNING_ENABLED,
-    Capabilities.DFS,
+    GlobalCapabilities.DFS,
     0,
     0x40000000011,
     b"token",
@@ -54,7 +54,7 @@ def test_request_of_windows() -> None:
     assert request == SessionSetupRequest(
         SessionSetupFlags(0),
         SecurityMode.SIGNING_ENABLED,
-        Capabilities.DFS,
+        GlobalCapabilities.DFS,
         security_buffer=wire[88:],
     )
     assert request.encode() == wire[64:]

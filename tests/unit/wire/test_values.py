@@ -49,7 +49,7 @@ DEFAULTS = {
         for name in ("Bind", "BindAck", "AlterContext", "AlterContextResp")
         for field in ("max_xmit_frag", "max_recv_frag")
     },
-    **{f"{name}.flags": 3 for name in ("Request", "Response", "Fault")},
+    **{f"{name}.flags": 3 for name in ("RpcRequest", "RpcResponse", "RpcFault")},
     "ShareInfo.max_uses": 2**32 - 1,
     "NetrShareEnumRequest.preferred_maximum_length": 2**32 - 1,
     "ServerInfo.platform_id": 500,

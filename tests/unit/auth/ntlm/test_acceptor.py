@@ -17,8 +17,8 @@ from spnego import _spnego as tokens
 from spnego._ntlm_raw.messages import Authenticate, Challenge, Negotiate
 
 from smbquic.auth.authenticator import Authenticator
-from smbquic.auth.guard import LogonGuard
 from smbquic.auth.identity import Identity
+from smbquic.auth.logon_limiter import LogonLimiter
 from smbquic.auth.ntlm import keys
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.ntlm.messages import (
@@ -454,7 +454,7 @@ def test_nobody_is_watched_too(open_house: Authenticator) -> None:
     def check(user: str) -> None:
         raise AuthenticationError(f"not {user!r}", NtStatus.ACCESS_DENIED)
 
-    watched = open_house.for_connection(LogonGuard().for_connection("192.0.2.1", b"one", check))
+    watched = open_house.for_connection(LogonLimiter().for_connection("192.0.2.1", b"one", check))
     acceptor, _ = challenged(watched)
     message = Authenticate(int(FLAGS), b"", b"", "", "").pack()
     refused(acceptor, message, NtStatus.ACCESS_DENIED, "not ''")

@@ -34,8 +34,8 @@ from smbquic.wire.rpc.pdu import (
     PduHeader,
     PduType,
     PresentationContext,
-    Request,
-    Response,
+    RpcRequest,
+    RpcResponse,
 )
 from smbquic.wire.rpc.srvsvc import (
     SRVSVC,
@@ -51,7 +51,7 @@ from smbquic.wire.write import WriteRequest
 Client = Any
 Connect = Callable[..., Awaitable[Client]]
 BIND = Bind(1, [PresentationContext(0, SRVSVC, [NDR])]).encode()
-LISTING = Request(2, SrvsvcOpnum.NetrShareEnum, NetrShareEnumRequest(1).encode()).encode()
+LISTING = RpcRequest(2, SrvsvcOpnum.NetrShareEnum, NetrShareEnumRequest(1).encode()).encode()
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def test_a_listing_of_shares(client: Client, pipe: FileId) -> None:
     assert BindAck.decode(response.body.output).results[0].result == 0
     assert (await client.call(write(pipe, LISTING))).body.count == len(LISTING)
     data = (await client.call(read(pipe))).body.data
-    listing = NetrShareEnumResponse.decode(Response.decode(bytes(data)).stub)
+    listing = NetrShareEnumResponse.decode(RpcResponse.decode(bytes(data)).stub)
     assert [share.netname for share in listing.shares] == ["data", "ro", "IPC$"]
 
 

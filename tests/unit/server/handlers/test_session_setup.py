@@ -22,7 +22,7 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import HeaderFlags
 from smbquic.wire.logoff import LogoffRequest
-from smbquic.wire.negotiate import Capabilities, Dialect, SecurityMode
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import ShareType, TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
@@ -86,7 +86,7 @@ def again(token: str) -> SessionSetupRequest:
     return SessionSetupRequest(
         SessionSetupFlags(0),
         SecurityMode.SIGNING_ENABLED,
-        Capabilities(0),
+        GlobalCapabilities(0),
         security_buffer=token.encode(),
     )
 

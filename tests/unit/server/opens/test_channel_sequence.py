@@ -17,7 +17,7 @@ from smbquic.wire.fscc.file_information import EndOfFileInformation, FileInforma
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlFlags, IoctlRequest
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
-from smbquic.wire.negotiate import Capabilities, Dialect
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
@@ -173,7 +173,7 @@ async def test_what_is_under_way_with_the_same_sequence_stops_nothing(client: Cl
 @pytest.fixture
 def channels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has clients say that they can use several channels."""
-    offered = Capabilities.LARGE_MTU | Capabilities.MULTI_CHANNEL
+    offered = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.MULTI_CHANNEL
     monkeypatch.setattr(negotiation, "client_capabilities", lambda settings: offered)
 
 

@@ -28,7 +28,7 @@ from smbquic.wire.create_contexts import (
     DurableHandleRequest,
     DurableHandleRequestV2,
     DurableHandleResponseV2,
-    Lease,
+    LeaseV1,
     LeaseV2,
     decode_lease,
     find,
@@ -68,7 +68,7 @@ def returns(version: int, file_id: FileId, *, guid: bytes = GUID, flags: int = 0
 
 
 def leased(
-    *contexts: CreateContext, lease: Lease | LeaseV2 | None = None, **fields: Any
+    *contexts: CreateContext, lease: LeaseV1 | LeaseV2 | None = None, **fields: Any
 ) -> dict[str, Any]:
     lease = lease or LeaseV2(KEY, RWH)
     return {
@@ -294,7 +294,7 @@ async def test_another_user_does_not_get_it(
         leased(returns(2, FileId(999, 1))),
         leased(returns(2, FileId(1, 1), guid=OTHER_GUID)),
         leased(returns(2, FileId(1, 1)), lease=LeaseV2(OTHER_KEY, RWH)),
-        leased(returns(2, FileId(1, 1)), lease=Lease(KEY, RWH)),
+        leased(returns(2, FileId(1, 1)), lease=LeaseV1(KEY, RWH)),
         batch(returns(2, FileId(1, 1))),
         leased(returns(1, FileId(1, 1)), lease=LeaseV2(OTHER_KEY, RWH)),
         batch(returns(1, FileId(1, 1))),

@@ -20,8 +20,8 @@ from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel, S
 from smbquic.wire.create_contexts import (
     CREATE_REQUEST_LEASE,
     CreateContext,
-    Lease,
     LeaseFlags,
+    LeaseV1,
     LeaseV2,
     decode_lease,
     find,
@@ -36,7 +36,7 @@ from smbquic.wire.fscc.file_information import (
     RenameInformation,
 )
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
-from smbquic.wire.negotiate import Capabilities, Dialect
+from smbquic.wire.negotiate import Dialect, GlobalCapabilities
 from smbquic.wire.oplock_break import (
     LeaseBreakAcknowledgment,
     LeaseBreakNotification,
@@ -62,7 +62,7 @@ WITHOUT_DELETE = (
 OTHER_CLIENT = {"client_guid": b"other" * 3 + b"!"}
 
 
-def with_lease(lease: Lease | LeaseV2 | CreateContext, **fields: Any) -> dict[str, Any]:
+def with_lease(lease: LeaseV1 | LeaseV2 | CreateContext, **fields: Any) -> dict[str, Any]:
     context = lease if isinstance(lease, CreateContext) else lease.context()
     return {"requested_oplock_level": LEASE, "contexts": [context], **fields}
 
@@ -73,7 +73,7 @@ def v2(key: bytes, state: int, parent: bytes | None = None, epoch: int = 0) -> L
     return LeaseV2(key, state, LeaseFlags.PARENT_LEASE_KEY_SET, parent, epoch)
 
 
-def granted(response: Response) -> Lease | LeaseV2:
+def granted(response: Response) -> LeaseV1 | LeaseV2:
     assert response.status == NtStatus.SUCCESS, response.status.label
     assert response.body.oplock_level == LEASE
     data = find(response.body.contexts, CREATE_REQUEST_LEASE)
@@ -83,8 +83,8 @@ def granted(response: Response) -> Lease | LeaseV2:
 
 async def lease(
     client: Client, key: bytes, state: int, name: str = "file", **fields: Any
-) -> Lease | LeaseV2:
-    return granted(await client.create(name, **with_lease(Lease(key, state), **fields)))
+) -> LeaseV1 | LeaseV2:
+    return granted(await client.create(name, **with_lease(LeaseV1(key, state), **fields)))
 
 
 async def held(client: Client, key: bytes, state: int, name: str = "file", **fields: Any) -> FileId:
@@ -151,7 +151,7 @@ async def give_up(client: Client, key: bytes, old: int, new: int) -> LeaseBreakN
     ],
 )
 async def test_the_first_gets_what_makes_sense(client: Client, wanted: int, expected: int) -> None:
-    assert await lease(client, ONE, wanted) == Lease(ONE, expected)
+    assert await lease(client, ONE, wanted) == LeaseV1(ONE, expected)
 
 
 async def test_version_2_counts_epochs_and_knows_the_parent(client: Client) -> None:
@@ -169,7 +169,7 @@ async def test_version_2_counts_epochs_and_knows_the_parent(client: Client) -> N
 async def test_a_lease_is_only_ever_extended(client: Client, first: int, second: int) -> None:
     await lease(client, ONE, first)
     expected = second if not first & ~second else first
-    assert await lease(client, ONE, second) == Lease(ONE, expected)
+    assert await lease(client, ONE, second) == LeaseV1(ONE, expected)
     assert await client.is_quiet()
 
 
@@ -222,7 +222,7 @@ async def test_an_oplock_beside_a_lease(
 @pytest.mark.parametrize("wants", [R, RH, RW, RWH])
 async def test_a_lease_beside_an_oplock(client: Client, wants: int) -> None:
     file_id = await client.open("file", requested_oplock_level=OplockLevel.OPLOCK_LEVEL_BATCH)
-    message_id = client.begin("file", **with_lease(Lease(ONE, wants)))
+    message_id = client.begin("file", **with_lease(LeaseV1(ONE, wants)))
     assert await client.notice() == OplockBreakNotification(1, file_id)
     await client.call(OplockBreakAcknowledgment(OplockLevel.OPLOCK_LEVEL_II, file_id))
     assert granted(await client.answer(message_id)).lease_state == R
@@ -256,7 +256,7 @@ async def test_a_locked_file_is_not_cached(client: Client, root: Path) -> None:
 async def test_what_is_to_be_deleted_need_not_be_kept_open(client: Client) -> None:
     first = await held(client, ONE, R)
     await client.call(delete(first))
-    assert (await client.create("file", **with_lease(Lease(ONE, RH)))).status == (
+    assert (await client.create("file", **with_lease(LeaseV1(ONE, RH)))).status == (
         NtStatus.DELETE_PENDING
     )
 
@@ -266,7 +266,7 @@ async def test_what_is_to_be_deleted_need_not_be_kept_open(client: Client) -> No
 
 async def test_a_key_is_for_one_file(client: Client, connect: Connect) -> None:
     await held(client, ONE, RWH)
-    response = await client.create("another", **with_lease(Lease(ONE, R)))
+    response = await client.create("another", **with_lease(LeaseV1(ONE, R)))
     assert response.status == NtStatus.INVALID_PARAMETER
     # Another client's keys are its own, and so are the names of other shares.
     other = await connect(**OTHER_CLIENT)
@@ -278,7 +278,7 @@ async def test_a_key_stays_with_the_file_that_is_renamed(client: Client) -> None
     file_id = await held(client, ONE, RWH)
     assert (await client.call(rename(file_id, "new"))).status == NtStatus.SUCCESS
     assert (await lease(client, ONE, NOTHING, "new")).lease_state == RWH
-    response = await client.create("file", **with_lease(Lease(ONE, R)))
+    response = await client.create("file", **with_lease(LeaseV1(ONE, R)))
     assert response.status == NtStatus.INVALID_PARAMETER
     assert await client.is_quiet()
 
@@ -294,7 +294,7 @@ async def test_a_key_is_free_again_with_the_last_open(client: Client, server: Se
 
 async def test_a_key_of_what_goes_on_close_can_be_used_again(client: Client) -> None:
     gone = await held(client, ONE, RH, "gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
-    response = await client.create("another", **with_lease(Lease(ONE, RH)))
+    response = await client.create("another", **with_lease(LeaseV1(ONE, RH)))
     assert response.status == NtStatus.SUCCESS
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
     await client.call(CloseRequest(gone))
@@ -305,7 +305,7 @@ async def test_the_first_request_decides_about_the_version(client: Client) -> No
     assert await lease(client, ONE, RH) == LeaseV2(ONE, RH, epoch=7)
     await lease(client, TWO, R, "other")
     response = await client.create("other", **with_lease(v2(TWO, RW, None, 5)))
-    assert granted(response) == Lease(TWO, RW)
+    assert granted(response) == LeaseV1(TWO, RW)
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 31, b"x" * 33, b"x" * 53])
@@ -316,7 +316,7 @@ async def test_a_lease_of_a_strange_size(client: Client, data: bytes) -> None:
 
 async def test_dialects_without_leases(connect: Connect) -> None:
     client = await connect(dialects=(Dialect.SMB_2_0_2,))
-    response = await client.create("file", **with_lease(Lease(ONE, R)))
+    response = await client.create("file", **with_lease(LeaseV1(ONE, R)))
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
     assert response.body.contexts == []
     client = await connect(dialects=(Dialect.SMB_2_1,))
@@ -328,14 +328,14 @@ async def test_dialects_without_leases(connect: Connect) -> None:
 async def test_a_server_need_not_have_leases(
     connect: Connect, server_with: Callable[..., Server]
 ) -> None:
-    server = server_with(capabilities=CAPABILITIES & ~Capabilities.LEASING)
+    server = server_with(capabilities=CAPABILITIES & ~GlobalCapabilities.LEASING)
     client = await connect(to=server)
-    response = await client.create("file", **with_lease(Lease(ONE, R)))
+    response = await client.create("file", **with_lease(LeaseV1(ONE, R)))
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
 
 
 async def test_a_context_without_the_level_is_ignored(client: Client) -> None:
-    response = await client.create("file", contexts=[Lease(ONE, R).context()])
+    response = await client.create("file", contexts=[LeaseV1(ONE, R).context()])
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
     assert response.body.contexts == []
 
@@ -659,7 +659,7 @@ async def test_a_file_that_is_written_while_its_lease_breaks(client: Client) -> 
 async def test_nobody_waits_for_ever(connect: Connect, server_with: Callable[..., Server]) -> None:
     client = await connect(to=server_with(Limits(break_seconds=0.01)))
     mine = await held(client, ONE, RWH)
-    response = await client.create("file", **with_lease(Lease(TWO, RWH)))
+    response = await client.create("file", **with_lease(LeaseV1(TWO, RWH)))
     assert granted(response).lease_state == RH
     assert (await client.notice()).new_lease_state == RH
     response = await client.call(LeaseBreakAcknowledgment(ONE, RH))
@@ -691,7 +691,7 @@ async def test_a_folder_is_read_and_kept_open(client: Client, wanted: int, expec
 
 
 async def test_a_folder_has_no_lease_of_version_1(client: Client) -> None:
-    response = await client.create("new", **with_lease(Lease(ONE, R), create_options=FOLDER))
+    response = await client.create("new", **with_lease(LeaseV1(ONE, R), create_options=FOLDER))
     assert response.body.oplock_level == OplockLevel.OPLOCK_LEVEL_NONE
 
 

@@ -19,14 +19,14 @@ from smbquic.wire.rpc.pdu import (
     BindNakReason,
     BindReason,
     BindResult,
-    Fault,
     FaultStatus,
     PduFlags,
     PduHeader,
     PduType,
     PresentationContext,
-    Request,
-    Response,
+    RpcFault,
+    RpcRequest,
+    RpcResponse,
     request_fragments,
 )
 from smbquic.wire.rpc.srvsvc import SRVSVC
@@ -63,7 +63,7 @@ def bound(association: Association) -> Association:
 
 
 def the_call(association: Association, opnum: int, stub: bytes = b"", context: int = 7) -> bytes:
-    (answer,) = association.receive(Request(2, opnum, stub, context).encode())
+    (answer,) = association.receive(RpcRequest(2, opnum, stub, context).encode())
     return answer
 
 
@@ -127,11 +127,11 @@ def test_further_interfaces(association: Association) -> None:
     (answer,) = bound(association).receive(wanted.encode())
     assert PduHeader.decode(answer).pdu_type == PduType.ALTER_CONTEXT_RESP
     assert [r.result for r in AlterContextResp.decode(answer).results] == [BindResult.ACCEPTANCE]
-    assert bytes(Response.decode(the_call(association, 0, b"stub", 8)).stub) == b"stub"
+    assert bytes(RpcResponse.decode(the_call(association, 0, b"stub", 8)).stub) == b"stub"
 
 
 def test_a_call(association: Association) -> None:
-    response = Response.decode(the_call(bound(association), 0, b"stub"))
+    response = RpcResponse.decode(the_call(bound(association), 0, b"stub"))
     assert (response.call_id, response.context_id, bytes(response.stub)) == (2, 7, b"stub")
 
 
@@ -144,17 +144,17 @@ def test_a_call(association: Association) -> None:
     ],
 )
 def test_faults(association: Association, opnum: int, context: int, status: int) -> None:
-    fault = Fault.decode(the_call(bound(association), opnum, b"", context))
+    fault = RpcFault.decode(the_call(bound(association), opnum, b"", context))
     assert (fault.call_id, fault.status) == (2, status)
     assert not association.failed
 
 
 def test_a_long_answer_comes_in_parts(association: Association) -> None:
     association.receive(bind(max_recv_frag=2000))
-    answers = association.receive(Request(2, 2, b"", 7).encode())
+    answers = association.receive(RpcRequest(2, 2, b"", 7).encode())
     assert len(answers) == 11
     assert max(map(len, answers)) == 2000
-    assert b"".join(bytes(Response.decode(answer).stub) for answer in answers) == b"x" * 20_000
+    assert b"".join(bytes(RpcResponse.decode(answer).stub) for answer in answers) == b"x" * 20_000
 
 
 def test_a_long_call_comes_in_parts(association: Association) -> None:
@@ -164,13 +164,13 @@ def test_a_long_call_comes_in_parts(association: Association) -> None:
     for part in parts:
         assert association.receive(part) == []
     (answer,) = association.receive(last)
-    assert bytes(Response.decode(answer).stub) == stub
+    assert bytes(RpcResponse.decode(answer).stub) == stub
 
 
 @given(st.data())
 def test_bytes_need_not_come_in_pdus(data: st.DataObject) -> None:
     association = Association("srvsvc", (RpcInterface(SRVSVC, {0: echo}),))
-    text = bind() + b"".join(Request(n, 0, bytes([n]), 7).encode() for n in (2, 3))
+    text = bind() + b"".join(RpcRequest(n, 0, bytes([n]), 7).encode() for n in (2, 3))
     answers = []
     while text:
         size = data.draw(st.integers(1, len(text)))
@@ -183,10 +183,10 @@ def test_a_call_that_is_given_up(association: Association) -> None:
     bound(association)
     first, *_ = request_fragments(3, 7, 0, bytes(2000), 500)
     association.receive(first)
-    cancel = bytearray(Fault(3, 0).encode())
+    cancel = bytearray(RpcFault(3, 0).encode())
     cancel[2] = PduType.ORPHANED
     assert association.receive(cancel) == []
-    assert bytes(Response.decode(the_call(association, 0, b"stub")).stub) == b"stub"
+    assert bytes(RpcResponse.decode(the_call(association, 0, b"stub")).stub) == b"stub"
 
 
 def test_a_call_without_a_beginning_ends_it(
@@ -194,14 +194,14 @@ def test_a_call_without_a_beginning_ends_it(
 ) -> None:
     caplog.set_level(logging.INFO)
     bound(association)
-    assert association.receive(Request(2, 0, b"", 7, flags=PduFlags.LAST_FRAG).encode()) == []
+    assert association.receive(RpcRequest(2, 0, b"", 7, flags=PduFlags.LAST_FRAG).encode()) == []
     assert association.failed
     assert "unknown call 2" in caplog.text
     assert association.receive(bind()) == []
 
 
 def test_nothing_is_kept_of_what_follows_an_error(association: Association) -> None:
-    assert association.receive(Response(1, b"").encode() + bytes(1000)) == []
+    assert association.receive(RpcResponse(1, b"").encode() + bytes(1000)) == []
 
     assert association.failed
     assert association.held == 0
@@ -209,17 +209,17 @@ def test_nothing_is_kept_of_what_follows_an_error(association: Association) -> N
 
 def test_a_call_without_an_end_ends_it(association: Association) -> None:
     bound(association)
-    association.receive(Request(2, 0, bytes(5000), 7, flags=PduFlags.FIRST_FRAG).encode())
+    association.receive(RpcRequest(2, 0, bytes(5000), 7, flags=PduFlags.FIRST_FRAG).encode())
     for _ in range(13):
-        association.receive(Request(2, 0, bytes(5000), 7, flags=0).encode())
+        association.receive(RpcRequest(2, 0, bytes(5000), 7, flags=0).encode())
     assert association.failed
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        Request(1, 0, bytes(MAX_FRAGMENT)).encode(),
-        Response(1, b"").encode(),
+        RpcRequest(1, 0, bytes(MAX_FRAGMENT)).encode(),
+        RpcResponse(1, b"").encode(),
         b"\5\0\x0b\3\x10\0\0\0\x11\0\0\0\1\0\0\0\0",
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from smbquic.server.rpc.services import associate
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
-from smbquic.wire.rpc.pdu import Bind, PresentationContext, Request, Response
+from smbquic.wire.rpc.pdu import Bind, PresentationContext, RpcRequest, RpcResponse
 from smbquic.wire.rpc.srvsvc import (
     SRVSVC,
     NetrRemoteTODResponse,
@@ -47,8 +47,8 @@ def caller(server: Server, pipe: str, interface: Any) -> Call:
     association.receive(Bind(1, [PresentationContext(0, interface, [NDR])]).encode())
 
     def call(opnum: int, stub: bytes) -> bytes:
-        answers = association.receive(Request(2, opnum, stub).encode())
-        return b"".join(bytes(Response.decode(answer).stub) for answer in answers)
+        answers = association.receive(RpcRequest(2, opnum, stub).encode())
+        return b"".join(bytes(RpcResponse.decode(answer).stub) for answer in answers)
 
     return call
 

@@ -18,14 +18,14 @@ from smbquic.wire.rpc.pdu import (
     BindNak,
     BindNakReason,
     ContextResult,
-    Fault,
     FaultStatus,
     PduFlags,
     PduHeader,
     PduType,
     PresentationContext,
-    Request,
-    Response,
+    RpcFault,
+    RpcRequest,
+    RpcResponse,
     request_fragments,
     response_fragments,
 )
@@ -44,9 +44,9 @@ PDUS: list[Any] = [
     st.builds(BindAck, U32, st.lists(RESULT, max_size=3), U16, U16, U32, ADDRESS),
     st.builds(AlterContextResp, U32, st.lists(RESULT, max_size=3), U16, U16, U32, ADDRESS),
     st.builds(BindNak, U32, U16),
-    st.builds(Request, U32, U16, STUB, U16, st.integers(1, 0xFFFF), st.integers(0, 3)),
-    st.builds(Response, U32, STUB, U16, st.integers(1, 0xFFFF), st.integers(0, 3)),
-    st.builds(Fault, U32, U32, U16, st.integers(0, 3)),
+    st.builds(RpcRequest, U32, U16, STUB, U16, st.integers(1, 0xFFFF), st.integers(0, 3)),
+    st.builds(RpcResponse, U32, STUB, U16, st.integers(1, 0xFFFF), st.integers(0, 3)),
+    st.builds(RpcFault, U32, U32, U16, st.integers(0, 3)),
 ]
 TYPES: list[Any] = [
     Bind,
@@ -54,9 +54,9 @@ TYPES: list[Any] = [
     BindAck,
     AlterContextResp,
     BindNak,
-    Request,
-    Response,
-    Fault,
+    RpcRequest,
+    RpcResponse,
+    RpcFault,
 ]
 
 
@@ -98,28 +98,28 @@ def test_what_is_no_rpc_of_ours(header: str) -> None:
 
 
 def test_an_object_is_left_out() -> None:
-    plain = Request(1, 2, b"stub").encode()
+    plain = RpcRequest(1, 2, b"stub").encode()
     flags = PduFlags.FIRST_FRAG | PduFlags.LAST_FRAG | PduFlags.OBJECT_UUID
     data = plain[:3] + bytes([flags]) + plain[4:24] + bytes(16) + plain[24:]
-    assert bytes(Request.decode(data).stub) == b"stub"
+    assert bytes(RpcRequest.decode(data).stub) == b"stub"
 
 
 def test_authentication_is_not_understood() -> None:
-    plain = bytearray(Request(1, 2, b"stub").encode())
+    plain = bytearray(RpcRequest(1, 2, b"stub").encode())
     plain[10] = 4
     with pytest.raises(WireError, match="authentication"):
-        Request.decode(plain)
+        RpcRequest.decode(plain)
 
 
 def test_what_is_too_long_for_a_fragment() -> None:
     with pytest.raises(ValueError, match="a fragment of"):
-        Request(1, 2, bytes(0xFFFF)).encode()
+        RpcRequest(1, 2, bytes(0xFFFF)).encode()
 
 
 @given(st.binary(max_size=500), st.integers(32, 100))
 def test_fragments(stub: bytes, size: int) -> None:
     pdus = response_fragments(7, 1, stub, size)
-    responses = [Response.decode(pdu) for pdu in pdus]
+    responses = [RpcResponse.decode(pdu) for pdu in pdus]
     assert all(len(pdu) <= size for pdu in pdus)
     assert b"".join(bytes(response.stub) for response in responses) == stub
     assert [bool(r.flags & PduFlags.FIRST_FRAG) for r in responses] == [
@@ -129,7 +129,7 @@ def test_fragments(stub: bytes, size: int) -> None:
         index == len(pdus) - 1 for index in range(len(pdus))
     ]
     assert responses[0].alloc_hint == len(stub)
-    requests = [Request.decode(pdu) for pdu in request_fragments(7, 1, 15, stub, size)]
+    requests = [RpcRequest.decode(pdu) for pdu in request_fragments(7, 1, 15, stub, size)]
     assert b"".join(bytes(request.stub) for request in requests) == stub
     assert {(r.call_id, r.context_id, r.opnum) for r in requests} == {(7, 1, 15)}
     assert RESPONSE_SIZE == 24
@@ -161,9 +161,9 @@ def test_impacket_reads_our_answers() -> None:
     assert [theirs.getCtxItem(n)["Result"] for n in (1, 2)] == [0, 2]
     nak = rpcrt.MSRPCHeader(BindNak(9, BindNakReason.LOCAL_LIMIT_EXCEEDED).encode())
     assert rpcrt.MSRPCBindNak(nak["pduData"])["RejectedReason"] == 2
-    response = rpcrt.MSRPCRespHeader(Response(9, b"stub", 3).encode())
+    response = rpcrt.MSRPCRespHeader(RpcResponse(9, b"stub", 3).encode())
     assert (response["ctx_id"], response["alloc_hint"], response["pduData"]) == (3, 4, b"stub")
-    fault = rpcrt.MSRPCRespHeader(Fault(9, FaultStatus.OP_RNG_ERROR).encode())
+    fault = rpcrt.MSRPCRespHeader(RpcFault(9, FaultStatus.OP_RNG_ERROR).encode())
     assert int.from_bytes(fault["pduData"][:4], "little") == FaultStatus.OP_RNG_ERROR
 
 
@@ -171,7 +171,7 @@ def test_we_read_impackets_requests() -> None:
     theirs = rpcrt.MSRPCRequestHeader()
     theirs["op_num"], theirs["ctx_id"], theirs["pduData"] = 15, 3, b"stub"
     theirs["alloc_hint"], theirs["call_id"], theirs["flags"] = 4, 7, 3
-    assert Request.decode(theirs.get_packet()) == Request(7, 15, b"stub", 3, 4)
+    assert RpcRequest.decode(theirs.get_packet()) == RpcRequest(7, 15, b"stub", 3, 4)
 
 
 def test_an_address_that_is_not_ascii() -> None:

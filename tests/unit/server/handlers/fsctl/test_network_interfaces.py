@@ -18,7 +18,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlFlags, IoctlRequest
 from smbquic.wire.ioctl_payloads import decode_network_interfaces
-from smbquic.wire.negotiate import Capabilities
+from smbquic.wire.negotiate import GlobalCapabilities
 from tests.unit.server.conftest import Client, Connect
 
 LOOPBACK, LAN, LAN6, LINK_LOCAL, WIFI = (
@@ -88,7 +88,7 @@ def query(size: int = 65536) -> IoctlRequest:
 @pytest.fixture
 def multi_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has clients say that they know what it is."""
-    capabilities = Capabilities.LARGE_MTU | Capabilities.MULTI_CHANNEL
+    capabilities = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.MULTI_CHANNEL
     monkeypatch.setattr(negotiation, "client_capabilities", lambda settings: capabilities)
 
 

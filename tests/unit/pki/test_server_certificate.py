@@ -15,9 +15,9 @@ from smbquic.pki import reload as reload_module
 from smbquic.pki.authority import key_pem
 from smbquic.pki.container import ders, read_certificates, read_credential
 from smbquic.pki.files import write_file
-from smbquic.pki.identities import Identity
 from smbquic.pki.issuing import issue
 from smbquic.pki.reload import ServerCertificates
+from smbquic.pki.server_certificate import ServerCertificate
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem, place
 
 
@@ -34,44 +34,46 @@ def test_a_pem_file_without_its_key_is_not_about_permissions(own: PkiDirectory) 
     with pytest.raises(
         PkiError, match=r"server\.pem is PEM, .* name that too \(--key FILE"
     ) as error:
-        Identity.load(IdentityFiles(certificate=own.server.certificate))
+        ServerCertificate.load(IdentityFiles(certificate=own.server.certificate))
     assert "chmod" not in str(error.value)
 
 
 def test_names_come_from_the_certificate_unless_given(own: PkiDirectory) -> None:
-    assert Identity.load(files(own.server)).names == (
+    assert ServerCertificate.load(files(own.server)).names == (
         "localhost",
         "fs.example",
         "127.0.0.1",
         "::1",
     )
-    given = Identity.load(files(own.server, names=("FS.example",)))
-    assert (given.names, given.findings) == (("fs.example",), ())
+    given = ServerCertificate.load(files(own.server, names=("FS.example",)))
+    assert (given.names, given.issues) == (("fs.example",), ())
     given.check()
 
 
 def test_a_name_that_the_certificate_lacks_is_found(own: PkiDirectory) -> None:
-    wrong = Identity.load(files(own.server, names=("fs.example", "other.example", "*.x.example")))
+    wrong = ServerCertificate.load(
+        files(own.server, names=("fs.example", "other.example", "*.x.example"))
+    )
     with pytest.raises(PkiError, match=r"not for 'other\.example'"):
         wrong.check()
 
 
 def test_keys_that_others_can_read_are_refused(own: PkiDirectory) -> None:
     own.server.key.chmod(0o640)
-    Identity.load(files(own.server))
+    ServerCertificate.load(files(own.server))
     for mode in (0o604, 0o602, 0o620):
         own.server.key.chmod(mode)
         with pytest.raises(PkiError, match="chmod 600"):
-            Identity.load(files(own.server))
+            ServerCertificate.load(files(own.server))
     own.server.key.unlink()
     with pytest.raises(PkiError, match="cannot read the private key"):
-        Identity.load(files(own.server))
+        ServerCertificate.load(files(own.server))
 
 
 def test_rules_need_an_authority(own: PkiDirectory) -> None:
     for more in ({"allow": ()}, {"deny": ()}, {"logons": ()}, {"client_crl": own.crl}):
         with pytest.raises(PkiError, match="client_ca has to say whose"):
-            Identity.load(files(own.server, **more))
+            ServerCertificate.load(files(own.server, **more))
 
 
 def test_what_is_wrong_is_in_the_log(own: PkiDirectory, caplog: pytest.LogCaptureFixture) -> None:
@@ -181,17 +183,17 @@ def test_keys_with_a_password(own: PkiDirectory, tmp_path: Path, kind: str) -> N
         write_file(key, key_pem(credential.key, "pässword"), 0o600)
     secret = password_file(tmp_path, "pässword")
     identity = IdentityFiles(certificate=container, key=key, password_file=secret)
-    assert Identity.load(identity).credential.key_pem == credential.key_pem
+    assert ServerCertificate.load(identity).credential.key_pem == credential.key_pem
     assert secret in identity.watched
     password_file(tmp_path, "wrong")
     with pytest.raises(PkiError, match=r"its password is another one|the password is wrong") as no:
-        Identity.load(identity)
+        ServerCertificate.load(identity)
     assert "\n" not in str(no.value)
     with pytest.raises(PkiError, match="password"):
-        Identity.load(IdentityFiles(certificate=container, key=key))
+        ServerCertificate.load(IdentityFiles(certificate=container, key=key))
     secret.chmod(0o644)
     with pytest.raises(PkiError, match="others can read or change this password"):
-        Identity.load(identity)
+        ServerCertificate.load(identity)
 
 
 def test_finding_a_name() -> None:

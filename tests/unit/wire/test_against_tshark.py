@@ -68,7 +68,7 @@ from smbquic.wire.lock import LockElement, LockRequest, LockResponse
 from smbquic.wire.logoff import LogoffRequest, LogoffResponse
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import (
-    Capabilities,
+    GlobalCapabilities,
     NegotiateRequest,
     NegotiateResponse,
     SecurityMode,
@@ -156,7 +156,7 @@ EXCHANGES: list[tuple[Message, Message]] = [
         NegotiateRequest(
             [0x0202, 0x0210, 0x0300, 0x0302, 0x0311],
             SecurityMode.SIGNING_ENABLED,
-            Capabilities(0x7F),
+            GlobalCapabilities(0x7F),
             GUID,
             [
                 PREAUTH,
@@ -171,7 +171,7 @@ EXCHANGES: list[tuple[Message, Message]] = [
             SecurityMode(3),
             0x0311,
             GUID,
-            Capabilities(0x2F),
+            GlobalCapabilities(0x2F),
             8 << 20,
             8 << 20,
             8 << 20,
@@ -182,7 +182,7 @@ EXCHANGES: list[tuple[Message, Message]] = [
         ),
     ),
     (
-        SessionSetupRequest(SessionSetupFlags(0), SecurityMode(1), Capabilities(1)),
+        SessionSetupRequest(SessionSetupFlags(0), SecurityMode(1), GlobalCapabilities(1)),
         SessionSetupResponse(SessionFlags(0)),
     ),
     (
@@ -270,14 +270,14 @@ EXCHANGES: list[tuple[Message, Message]] = [
             FileId.RELATED,
             max_output_response=24,
             input=ValidateNegotiateInfoRequest(
-                Capabilities(0x7F), GUID, SecurityMode(1), [0x0300, 0x0302]
+                GlobalCapabilities(0x7F), GUID, SecurityMode(1), [0x0300, 0x0302]
             ).encode(),
         ),
         IoctlResponse(
             Fsctl.VALIDATE_NEGOTIATE_INFO,
             FileId.RELATED,
             output=ValidateNegotiateInfoResponse(
-                Capabilities(0x2F), GUID, SecurityMode(3), 0x0302
+                GlobalCapabilities(0x2F), GUID, SecurityMode(3), 0x0302
             ).encode(),
         ),
     ),

@@ -14,7 +14,7 @@ from smbquic.wire.create_contexts import (
     DurableHandleReconnect,
     DurableHandleReconnectV2,
     DurableHandleResponseV2,
-    Lease,
+    LeaseV1,
     LeaseV2,
     QueryMaximalAccessRequest,
     QueryMaximalAccessResponse,
@@ -53,7 +53,7 @@ from smbquic.wire.ioctl import ValidateNegotiateInfoResponse
 from smbquic.wire.ioctl_payloads import NetworkResiliencyRequest, SrvCopychunkResponse
 from smbquic.wire.lock import LockElement, LockRequest
 from smbquic.wire.message import Message
-from smbquic.wire.negotiate import Capabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.oplock_break import (
     LeaseBreakAcknowledgment,
     LeaseBreakNotification,
@@ -314,7 +314,7 @@ STRUCTURES: list[tuple[Any, str, dict[str, Any]]] = [
     (AllocationSize(9), "smb3structs.SMB2_CREATE_ALLOCATION_SIZE", {"AllocationSize": 9}),
     (TimewarpToken(9), "smb3structs.SMB2_CREATE_TIMEWARP_TOKEN", {"Timestamp": 9}),
     (
-        Lease(GUID, 7, 2),
+        LeaseV1(GUID, 7, 2),
         "smb3structs.SMB2_CREATE_REQUEST_LEASE",
         {"LeaseKey": GUID, "LeaseState": 7, "LeaseFlags": 2},
     ),
@@ -355,7 +355,7 @@ STRUCTURES: list[tuple[Any, str, dict[str, Any]]] = [
         {"Timeout": 30000},
     ),
     (
-        ValidateNegotiateInfoResponse(Capabilities(0x2F), GUID, SecurityMode(3), 0x0302),
+        ValidateNegotiateInfoResponse(GlobalCapabilities(0x2F), GUID, SecurityMode(3), 0x0302),
         "smb3structs.VALIDATE_NEGOTIATE_INFO_RESPONSE",
         {"Capabilities": 0x2F, "Guid": GUID, "SecurityMode": 3, "Dialect": 0x0302},
     ),

@@ -20,22 +20,22 @@ from smbquic.pki.access import ClientAccess, Rules
 from smbquic.pki.authority import Credential, Purpose, general_name, subject_names
 from smbquic.pki.channel import server_end_point
 from smbquic.pki.container import read_credential
-from smbquic.pki.explain import Finding, Verdict, explain
+from smbquic.pki.explain import VerificationResult, VerificationStatus, explain
 from smbquic.pki.files import read_password
 from smbquic.pki.logons import Logons
 from smbquic.pki.verification import Trust
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What was read of `IdentityFiles`. `findings` are what is wrong or will soon be."""
+class ServerCertificate:
+    """What was read of `IdentityFiles`. `issues` are what is wrong or will soon be."""
 
     files: IdentityFiles
     names: tuple[str, ...]
     credential: Credential
     access: ClientAccess | None
     logons: Logons | None
-    findings: tuple[Finding, ...]
+    issues: tuple[VerificationResult, ...]
 
     @classmethod
     def load(cls, files: IdentityFiles) -> Self:
@@ -55,9 +55,9 @@ class Identity:
         names = _names(files, credential.certificate)
         chain = (credential.certificate, *credential.chain)
         wrong = [
-            finding
-            for finding in explain(chain, Purpose.SERVER)
-            if finding.verdict is not Verdict.OK
+            result
+            for result in explain(chain, Purpose.SERVER)
+            if result.status is not VerificationStatus.OK
         ]
         wrong += _missing_names(credential.certificate, names)
         return cls(files, names, credential, access, logons, tuple(wrong))
@@ -69,12 +69,12 @@ class Identity:
 
     def check(self) -> None:
         """Raise `PkiError` if clients will refuse the certificate."""
-        problems = [each.text for each in self.findings if each.verdict is Verdict.PROBLEM]
+        problems = [each.text for each in self.issues if each.status is VerificationStatus.PROBLEM]
         if problems:
             raise PkiError(f"{self.files.certificate}: {'; '.join(problems)}")
 
 
-def check_distinct(identities: Iterable[Identity]) -> None:
+def check_distinct(identities: Iterable[ServerCertificate]) -> None:
     """Raise `PkiError` where two certificates are for one name, or two are the default."""
     seen: dict[str, Path] = {}
     default: Path | None = None
@@ -110,14 +110,16 @@ def _names(files: IdentityFiles, certificate: x509.Certificate) -> tuple[str, ..
         raise PkiError(f"{files.certificate}: {error}") from error
 
 
-def _missing_names(certificate: x509.Certificate, names: Iterable[str]) -> list[Finding]:
+def _missing_names(certificate: x509.Certificate, names: Iterable[str]) -> list[VerificationResult]:
     found = []
     for name in names:
         if name.startswith("*."):
             continue
-        findings = explain([certificate], Purpose.SERVER, name=name)
+        results = explain([certificate], Purpose.SERVER, name=name)
         found += [
-            each for each in findings if each.check == "names" and each.verdict is Verdict.PROBLEM
+            each
+            for each in results
+            if each.check == "names" and each.status is VerificationStatus.PROBLEM
         ]
     return found
 

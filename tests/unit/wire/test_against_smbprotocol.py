@@ -23,7 +23,7 @@ from smbquic.wire.create_contexts import (
     DurableHandleRequestV2,
     DurableHandleResponse,
     DurableHandleResponseV2,
-    Lease,
+    LeaseV1,
     LeaseV2,
     QueryMaximalAccessRequest,
     QueryMaximalAccessResponse,
@@ -79,7 +79,7 @@ from smbquic.wire.lock import LockElement, LockRequest, LockResponse
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import (
-    Capabilities,
+    GlobalCapabilities,
     NegotiateRequest,
     NegotiateResponse,
     SecurityMode,
@@ -146,7 +146,7 @@ def check(ours: bytes, name: str, values: dict[str, Any]) -> None:
 
 MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     (
-        NegotiateRequest([0x0202, 0x0210], SecurityMode(3), Capabilities(0x41), GUID),
+        NegotiateRequest([0x0202, 0x0210], SecurityMode(3), GlobalCapabilities(0x41), GUID),
         "connection.SMB2NegotiateRequest",
         {
             "dialects": [0x0202, 0x0210],
@@ -157,7 +157,12 @@ MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     ),
     (
         SessionSetupRequest(
-            SessionSetupFlags.BINDING, SecurityMode(1), Capabilities(1), 0, 0x4000000, b"token"
+            SessionSetupFlags.BINDING,
+            SecurityMode(1),
+            GlobalCapabilities(1),
+            0,
+            0x4000000,
+            b"token",
         ),
         "session.SMB2SessionSetupRequest",
         {
@@ -407,7 +412,7 @@ def check_contexts(contexts: list[Any]) -> None:
 )
 def test_negotiate_with_contexts(dialects: list[int], frame: Callable[[bytes], memoryview]) -> None:
     ours = [context for context, _, _, _ in NEGOTIATE_CONTEXTS]
-    request = NegotiateRequest(dialects, SecurityMode(1), Capabilities(0x5F), GUID, ours)
+    request = NegotiateRequest(dialects, SecurityMode(1), GlobalCapabilities(0x5F), GUID, ours)
     values = {
         "dialects": dialects,
         "security_mode": 1,
@@ -432,7 +437,7 @@ def test_negotiate_response_with_contexts(frame: Callable[[bytes], memoryview]) 
         SecurityMode(3),
         0x0311,
         GUID,
-        Capabilities(0x2F),
+        GlobalCapabilities(0x2F),
         8 << 20,
         8 << 20,
         8 << 20,
@@ -483,12 +488,12 @@ CONTEXTS: list[tuple[Any, str, dict[str, Any]]] = [
     (AllocationSize(4096), "SMB2CreateAllocationSize", {"allocation_size": 4096}),
     (TimewarpToken(FILETIME), "SMB2CreateTimewarpToken", {"timestamp": MOMENT}),
     (
-        Lease(GUID, 7),
+        LeaseV1(GUID, 7),
         "SMB2CreateRequestLease",
         {"lease_key": GUID, "lease_state": 7},
     ),
     (
-        Lease(GUID, 7, 2),
+        LeaseV1(GUID, 7, 2),
         "SMB2CreateResponseLease",
         {"lease_key": GUID, "lease_state": 7, "lease_flags": 2},
     ),
@@ -563,7 +568,7 @@ def test_create_request(frame: Callable[[bytes], memoryview]) -> None:
         [
             QueryMaximalAccessRequest().context(),
             AllocationSize(9).context(),
-            Lease(GUID, 7).context(),
+            LeaseV1(GUID, 7).context(),
         ],
     )
     structure = theirs("open.SMB2CreateRequest", {})
@@ -597,7 +602,7 @@ def test_create_contexts_of_theirs(frame: Callable[[bytes], memoryview]) -> None
     )
     request = CreateRequest.decode(frame(structure.pack()))
     assert request.name == "ab"
-    assert request.contexts == [Lease(GUID, 3).context(), AllocationSize(9).context()]
+    assert request.contexts == [LeaseV1(GUID, 3).context(), AllocationSize(9).context()]
 
 
 def test_create_response(frame: Callable[[bytes], memoryview]) -> None:
@@ -665,12 +670,14 @@ def test_error_response(frame: Callable[[bytes], memoryview]) -> None:
 
 PAYLOADS: list[tuple[Any, str, dict[str, Any]]] = [
     (
-        ValidateNegotiateInfoRequest(Capabilities(0x7F & ~0x20), GUID, SecurityMode(1), [0x0300]),
+        ValidateNegotiateInfoRequest(
+            GlobalCapabilities(0x7F & ~0x20), GUID, SecurityMode(1), [0x0300]
+        ),
         "ioctl.SMB2ValidateNegotiateInfoRequest",
         {"capabilities": 0x5F, "guid": UUID, "security_mode": 1, "dialects": [0x0300]},
     ),
     (
-        ValidateNegotiateInfoResponse(Capabilities(0x2F), GUID, SecurityMode(3), 0x0302),
+        ValidateNegotiateInfoResponse(GlobalCapabilities(0x2F), GUID, SecurityMode(3), 0x0302),
         "ioctl.SMB2ValidateNegotiateInfoResponse",
         {"capabilities": 0x2F, "guid": UUID, "security_mode": 3, "dialect": 0x0302},
     ),
