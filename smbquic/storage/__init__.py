@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from smbquic.storage.file import StorageFile
     from smbquic.storage.names import fold, join, parent_of, split
+    from smbquic.storage.policy import OpenPolicy
     from smbquic.storage.registry import Factory, open_storage, schemes
     from smbquic.storage.stream import StreamFile
     from smbquic.storage.types import (
@@ -64,6 +65,7 @@ else:
                 "parent_of",
                 "split",
             ),
+            "smbquic.storage.policy": ("OpenPolicy",),
             "smbquic.storage.registry": (
                 "Factory",
                 "open_storage",
@@ -125,6 +127,7 @@ __all__ = [
     "FileStat",
     "NameInvalid",
     "NotReady",
+    "OpenPolicy",
     "PathNotFound",
     "RootGone",
     "StoppedOnSymlink",

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from smbquic.storage.errors import PathNotFound, StoppedOnSymlink
 from smbquic.storage.file import StorageFile
 from smbquic.storage.names import join, parent_of, split
+from smbquic.storage.policy import OpenPolicy
 from smbquic.storage.types import (
     ARCHIVE,
     NEVER_CREATING,
@@ -75,21 +76,15 @@ class Storage(ABC):
         directory: bool | None = None,
         write: bool = False,
         attributes: int = 0,
-        account: int = 0,
         link: bool = False,
-        admit: Callable[[StorageFile], None] | None = None,
-        permit: Callable[[str], None] | None = None,
+        policy: OpenPolicy | None = None,
     ) -> tuple[StorageFile, Action]:
         """Open or make the file or folder `name`, in one atomic step as far as others can see.
 
         `directory` true wants a folder, false a file; none takes either and makes a file.
         `write` asks for content that can be changed. `attributes` are for what is made or
-        overwritten, and `account` (32 bits, 0 for none) is kept with what is made. Overwriting
-        takes named streams and extended attributes along.
-
-        `admit` sees a file that existed already before anything about it is changed; if it
-        raises, nothing is, the file is closed and the exception goes on to the caller. `permit`
-        is told the name of the folder before something is made there, and stops it by raising.
+        overwritten. Overwriting takes named streams and extended attributes along. `policy` says
+        on whose behalf, and may refuse it.
 
         A symbolic link is never followed, but raises StoppedOnSymlink where links are shown; with
         `link` it is opened itself, if it is the last part of the name.
@@ -101,6 +96,7 @@ class Storage(ABC):
         overwrites = disposition in OVERWRITING
         if directory and overwrites:
             raise OSError(errno.EINVAL, "a folder can't be overwritten", name)
+        policy = policy or OpenPolicy()
         try:
             file = self.lookup(name, write=write or overwrites)
         except PathNotFound:
@@ -110,22 +106,19 @@ class Storage(ABC):
             if disposition in NEVER_CREATING:
                 raise
             self._require_writable()
-            if permit is not None:
-                permit(folder)
-            kind = bool(directory)
-            kept = attributes if kind else attributes | ARCHIVE
-            made = self.create(name, directory=kind, attributes=kept, account=account)
+            policy.permit(folder)
+            kept = attributes if directory else attributes | ARCHIVE
+            made = self.create(
+                name, directory=bool(directory), attributes=kept, account=policy.account
+            )
             return made, Action.CREATED
         try:
             self._check_found(file, name, disposition, directory)
-            if not link and Capability.SYMBOLIC_LINKS in self.capabilities:
-                target = file.stat().link
-                if target is not None:
-                    raise StoppedOnSymlink(name, target, "")
+            if not link:
+                self._check_not_link(file, name)
             if write or overwrites:
                 self._require_writable()
-            if admit is not None:
-                admit(file)
+            policy.admit(file)
             if overwrites:
                 supersede = disposition is Disposition.SUPERSEDE
                 file.overwrite(attributes | ARCHIVE, supersede=supersede)
@@ -224,3 +217,10 @@ class Storage(ABC):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
         if is_directory and (directory is False or disposition in OVERWRITING):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+
+    def _check_not_link(self, file: StorageFile, name: str) -> None:
+        """Raise StoppedOnSymlink for a symbolic link."""
+        if Capability.SYMBOLIC_LINKS in self.capabilities:
+            target = file.stat().link
+            if target is not None:
+                raise StoppedOnSymlink(name, target, "")

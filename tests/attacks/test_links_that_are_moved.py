@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.storage import Disposition
-from smbquic.storage.local import LocalStorage, links
+from smbquic.storage.local import LocalStorage, symlinks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="takes Linux")
 
@@ -74,7 +74,7 @@ def test_a_folder_whose_links_stay_may_go_upwards(storage: LocalStorage, root: P
 def test_a_folder_with_too_much_in_it_stays(
     storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(links, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(symlinks, "_MOST_ENTRIES", 2)
     for number in range(3):
         (root / "a" / "b" / str(number)).touch()
     file, _ = storage.open("a\\b", directory=True)

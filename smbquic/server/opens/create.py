@@ -21,7 +21,15 @@ from smbquic.server.security.accounts import Token
 from smbquic.server.security.inheritance import create
 from smbquic.server.security.rights import granted, granted_by_folder
 from smbquic.server.tree import Tree
-from smbquic.storage import Action, Capability, Disposition, FileStat, PathNotFound, StorageFile
+from smbquic.storage import (
+    Action,
+    Capability,
+    Disposition,
+    FileStat,
+    OpenPolicy,
+    PathNotFound,
+    StorageFile,
+)
 from smbquic.storage.names import parent_of
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
@@ -278,10 +286,8 @@ class _Attempt:
             directory=parameters.directory,
             write=write,
             attributes=parameters.attributes,
-            account=self.token.account,
             link=bool(parameters.options & _OPEN_LINK),
-            admit=self._admit,
-            permit=self._permit,
+            policy=OpenPolicy(self.token.account, self._admit, self._permit),
         )
         if action is not Action.OPENED:
             try:
@@ -301,9 +307,7 @@ class _Attempt:
             parameters.name,
             Disposition.OPEN_IF if creates else Disposition.OPEN,
             attributes=parameters.attributes,
-            account=self.token.account,
-            admit=self._admit_whole,
-            permit=self._permit,
+            policy=OpenPolicy(self.token.account, self._admit_whole, self._permit),
         )
         try:
             if made is Action.CREATED:

@@ -19,7 +19,7 @@ from smbquic.storage.types import (
 )
 
 
-class Host(NamedTuple):
+class StreamOwner(NamedTuple):
     """The file that a stream belongs to, and what it takes to change the stream.
 
     `check_change` raises `OSError` if what is kept with the file may not be changed.
@@ -32,24 +32,24 @@ class Host(NamedTuple):
     check_change: Callable[[], None]
 
 
-def lookup_stream(host: Host, name: str) -> "LocalStream":
+def lookup_stream(owner: StreamOwner, name: str) -> "LocalStream":
     """See `StorageFile.lookup_stream`."""
-    if not host.tree.extended:
+    if not owner.tree.extended:
         raise NameInvalid("the disk has no room for named streams", name)
     streams.check_name(name)
-    with host.descriptor as fd, host.tree.lock:
+    with owner.descriptor as fd, owner.tree.lock:
         real = streams.find(fd, name)
     if real is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-    return LocalStream(host, real)
+    return LocalStream(owner, real)
 
 
-def create_stream(host: Host, name: str) -> "LocalStream":
+def create_stream(owner: StreamOwner, name: str) -> "LocalStream":
     """See `StorageFile.create_stream`."""
-    host.tree.require_writable()
-    with host.descriptor as fd, host.tree.lock:
+    owner.tree.require_writable()
+    with owner.descriptor as fd, owner.tree.lock:
         streams.write(fd, name, b"")
-    return LocalStream(host, name)
+    return LocalStream(owner, name)
 
 
 class LocalStream(StreamFile):
@@ -59,23 +59,23 @@ class LocalStream(StreamFile):
     through several opens come one after the other; those of a local process may get lost.
     """
 
-    def __init__(self, host: Host, name: str) -> None:
-        super().__init__(host.file)
-        self._tree = host.tree
-        self._descriptor = host.descriptor
-        self._check_change = host.check_change
-        self._slot = host.tree.attach_stream(host.key, name)
+    def __init__(self, owner: StreamOwner, name: str) -> None:
+        super().__init__(owner.file)
+        self._tree = owner.tree
+        self._descriptor = owner.descriptor
+        self._check_change = owner.check_change
+        self._open_stream = owner.tree.attach_stream(owner.key, name)
         self._closed = False
 
     @property
     def key(self) -> Hashable:
         """The file's key and the stream's real name."""
-        return self._file.key, self._slot.name
+        return self._file.key, self._open_stream.name
 
     @property
     def stream(self) -> str:
         """The stream's name, in its real case."""
-        return self._slot.name
+        return self._open_stream.name
 
     def stat(self) -> FileStat:
         """What is known of the file, with the stream's size."""
@@ -119,26 +119,26 @@ class LocalStream(StreamFile):
         with self._descriptor as fd, self._tree.lock:
             content = self._content(fd)
             taken = streams.find(fd, new_name)
-            if taken is not None and fold(taken) != fold(self._slot.name):
+            if taken is not None and fold(taken) != fold(self._open_stream.name):
                 if not replace:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name)
                 new_name = taken
             elif taken == new_name:
                 return
             # The old one first: a disk with little room may not hold both.
-            streams.remove(fd, self._slot.name)
+            streams.remove(fd, self._open_stream.name)
             try:
                 streams.write(fd, new_name, content)
             except OSError:
-                streams.write(fd, self._slot.name, content)
+                streams.write(fd, self._open_stream.name, content)
                 raise
-            self._tree.move_stream(self._slot, new_name)
+            self._tree.move_stream(self._open_stream, new_name)
 
     def delete(self) -> None:
         """Remove the stream; FileNotFoundError if it is gone already."""
         self._tree.require_writable()
         with self._descriptor as fd, self._tree.lock:
-            if not streams.remove(fd, self._slot.name):
+            if not streams.remove(fd, self._open_stream.name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
 
     def check_deletion(self) -> None:
@@ -149,16 +149,16 @@ class LocalStream(StreamFile):
         """Let go of the stream and of the file. Closing twice is fine."""
         if not self._closed:
             self._closed = True
-            self._tree.detach_stream(self._slot)
+            self._tree.detach_stream(self._open_stream)
         super().close()
 
     def _size(self) -> int:
         """0 for a stream that somebody removed: attributes can still be told."""
         with self._descriptor as fd:
-            return len(streams.read(fd, self._slot.name) or b"")
+            return len(streams.read(fd, self._open_stream.name) or b"")
 
     def _content(self, fd: int) -> bytes:
-        content = streams.read(fd, self._slot.name)
+        content = streams.read(fd, self._open_stream.name)
         if content is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.name)
         return content
@@ -168,7 +168,7 @@ class LocalStream(StreamFile):
         self._tree.require_writable()
         with self._descriptor as fd:
             with self._tree.lock:
-                streams.write(fd, self._slot.name, change(self._content(fd)))
+                streams.write(fd, self._open_stream.name, change(self._content(fd)))
             os.utime(fd, ns=(os.fstat(fd).st_atime_ns, time.time_ns()))
 
     @staticmethod

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from smbquic.storage.errors import PathNotFound, RootGone, StoppedOnSymlink
-from smbquic.storage.local import attributes, links, xattrs
+from smbquic.storage.local import attributes, symlinks, xattrs
 from smbquic.storage.local.case_index import CaseIndex
 from smbquic.storage.local.descriptor import Descriptor, walk_into
 from smbquic.storage.names import from_disk, join, split, to_disk
@@ -50,7 +50,7 @@ def path_of(directory: int, raw: bytes) -> bytes:
     return b"/proc/self/fd/%d/%b" % (directory, raw)
 
 
-class Link:
+class OpenName:
     """A name of an open file: the folder it is in, and how it is called there.
 
     All opens of one file by one name share it, so that a rename through one of them is known to
@@ -73,7 +73,7 @@ class Link:
         return self.components[-1] if self.components else ""
 
 
-class StreamSlot:
+class OpenStream:
     """A named stream that is open: which it is, by how many opens.
 
     Its fields belong to whoever holds `Tree.lock`.
@@ -106,8 +106,8 @@ class Tree:
         self.tells_cached = hasattr(os, "RWF_NOWAIT")
         self.lock: Final = threading.Lock()
         self.index: Final = CaseIndex()
-        self._links: dict[FileKey, list[Link]] = {}
-        self._streams: dict[tuple[FileKey, str], StreamSlot] = {}
+        self._names: dict[FileKey, list[OpenName]] = {}
+        self._streams: dict[tuple[FileKey, str], OpenStream] = {}
 
     def require_writable(self) -> None:
         """Raise `OSError` (EROFS) if nothing may be changed here."""
@@ -183,10 +183,10 @@ class Tree:
         return parent, real, last
 
     def target(self, parent: int, raw: bytes, status: os.stat_result, depth: int) -> str | None:
-        """Where a folder's entry leads, if it is a link that is shown; see `links.read`."""
+        """Where a folder's entry leads, if it is a link that is shown; see `symlinks.read`."""
         if self.links and stat.S_ISLNK(status.st_mode):
             try:
-                return links.read(parent, raw, depth)
+                return symlinks.read(parent, raw, depth)
             except OSError:
                 return None  # it has gone since
         return None
@@ -232,7 +232,7 @@ class Tree:
                 return None
         path = path_of(parent, raw)
         found = attributes.describe(from_disk(raw), status, attributes.read(path), self.home, path)
-        return found if target is None else links.shown(found, target)
+        return found if target is None else symlinks.shown(found, target)
 
     def stat_folder(self, directory: int, name: str) -> FileStat:
         """What is known of a folder by a descriptor from `walk`."""
@@ -240,57 +240,57 @@ class Tree:
         status = os.fstat(directory)
         return attributes.describe(name, status, attributes.read(path), self.home, path)
 
-    def attach(self, key: FileKey, parent: int, raw: bytes, components: list[str]) -> Link:
-        """The link for a file that was just opened by this name. It takes `parent` over."""
+    def attach(self, key: FileKey, parent: int, raw: bytes, components: list[str]) -> OpenName:
+        """The name of a file that was just opened by it. It takes `parent` over."""
         with self.lock:
-            links = self._links.setdefault(key, [])
-            for link in links:
-                if link.raw == raw and self._same_folder(link.parent, parent):
+            found = self._names.setdefault(key, [])
+            for open_name in found:
+                if open_name.raw == raw and self._same_folder(open_name.parent, parent):
                     os.close(parent)
-                    link.opens += 1
-                    return link
-            link = Link(key, parent, raw, components)
-            links.append(link)
-            return link
+                    open_name.opens += 1
+                    return open_name
+            open_name = OpenName(key, parent, raw, components)
+            found.append(open_name)
+            return open_name
 
-    def detach(self, link: Link) -> None:
+    def detach(self, open_name: OpenName) -> None:
         """One open less of it."""
         with self.lock:
-            link.opens -= 1
-            if link.opens or link.parent is None:
+            open_name.opens -= 1
+            if open_name.opens or open_name.parent is None:
                 return
-            os.close(link.parent)
-            links = self._links[link.key]
-            links.remove(link)
-            if not links:
-                del self._links[link.key]
+            os.close(open_name.parent)
+            found = self._names[open_name.key]
+            found.remove(open_name)
+            if not found:
+                del self._names[open_name.key]
 
-    def verify(self, link: Link) -> int:
-        """The folder that the link is in, if the file still goes by it there.
+    def verify(self, open_name: OpenName) -> int:
+        """The folder that the name is in, if the file still has this name there.
 
         The caller holds the lock. Raises FileNotFoundError, PermissionError for the root.
         """
-        if link.parent is None:
+        if open_name.parent is None:
             raise PermissionError(errno.EACCES, "the root of a share has no name")
-        status = os.stat(link.raw, dir_fd=link.parent, follow_symlinks=False)
-        if key_of(status) != link.key:
-            raise FileNotFoundError(errno.ENOENT, "another file has taken the name", link.last)
-        return link.parent
+        status = os.stat(open_name.raw, dir_fd=open_name.parent, follow_symlinks=False)
+        if key_of(status) != open_name.key:
+            raise FileNotFoundError(errno.ENOENT, "another file has taken the name", open_name.last)
+        return open_name.parent
 
     def move(
-        self, link: Link, parent: int, raw: bytes, components: list[str], *, below: bool
+        self, open_name: OpenName, parent: int, raw: bytes, components: list[str], *, below: bool
     ) -> None:
         """Take note that a file goes by another name now; takes `parent` over.
 
-        The caller holds the lock and closes the folder that the link was in. With `below` it is
+        The caller holds the lock and closes the folder that the name was in. With `below` it is
         a folder, and what is open in it gets its new name too.
         """
-        depth = len(link.components)
-        for other in (each for group in self._links.values() for each in group) if below else ():
-            if len(other.components) > depth and other.components[:depth] == link.components:
+        depth = len(open_name.components)
+        for other in (each for group in self._names.values() for each in group) if below else ():
+            if len(other.components) > depth and other.components[:depth] == open_name.components:
                 other.components = components + other.components[depth:]
-        link.parent, link.raw, link.components = parent, raw, components
-        link.unsynced = True
+        open_name.parent, open_name.raw, open_name.components = parent, raw, components
+        open_name.unsynced = True
 
     def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
         """What is stored with a folder and those above it, and known of them; raises as `stat`."""
@@ -304,26 +304,26 @@ class Tree:
         os.close(directory)
         return found
 
-    def attach_stream(self, key: FileKey, name: str) -> StreamSlot:
-        """The slot for a stream that was just opened by its real name."""
+    def attach_stream(self, key: FileKey, name: str) -> OpenStream:
+        """The open_stream for a stream that was just opened by its real name."""
         with self.lock:
-            slot = self._streams.setdefault((key, name), StreamSlot(key, name))
-            slot.opens += 1
-            return slot
+            open_stream = self._streams.setdefault((key, name), OpenStream(key, name))
+            open_stream.opens += 1
+            return open_stream
 
-    def detach_stream(self, slot: StreamSlot) -> None:
+    def detach_stream(self, open_stream: OpenStream) -> None:
         """One open less of it."""
         with self.lock:
-            slot.opens -= 1
-            place = (slot.key, slot.name)
-            if not slot.opens and self._streams.get(place) is slot:
+            open_stream.opens -= 1
+            place = (open_stream.key, open_stream.name)
+            if not open_stream.opens and self._streams.get(place) is open_stream:
                 del self._streams[place]
 
-    def move_stream(self, slot: StreamSlot, name: str) -> None:
+    def move_stream(self, open_stream: OpenStream, name: str) -> None:
         """Take note that a stream goes by another name now; the caller holds the lock."""
-        del self._streams[slot.key, slot.name]
-        slot.name = name
-        self._streams[slot.key, name] = slot
+        del self._streams[open_stream.key, open_stream.name]
+        open_stream.name = name
+        self._streams[open_stream.key, name] = open_stream
 
     def _step(self, directory: int, component: str) -> tuple[bytes, int]:
         raw = to_disk(component)

@@ -10,6 +10,7 @@ from smbquic.storage import (
     READONLY,
     Action,
     Disposition,
+    OpenPolicy,
     PathNotFound,
     Storage,
     StorageFile,
@@ -86,7 +87,7 @@ class OpeningTests:
 
         for disposition in OVERWRITING:
             with pytest.raises(RefusedError):
-                storage.open("file", disposition, admit=refuse)
+                storage.open("file", disposition, policy=OpenPolicy(admit=refuse))
         assert read(storage, "File") == b"content"
 
     def test_who_is_not_permitted_makes_nothing(self, storage: Storage) -> None:
@@ -98,12 +99,13 @@ class OpeningTests:
             asked.append(folder)
             raise RefusedError
 
+        policy = OpenPolicy(permit=refuse)
         for name in ("new", "FOLDER\\new"):
             for directory in (False, True):
                 with pytest.raises(RefusedError):
-                    storage.open(name, Disposition.OPEN_IF, directory=directory, permit=refuse)
+                    storage.open(name, Disposition.OPEN_IF, directory=directory, policy=policy)
         assert asked == ["", "", "Folder", "Folder"]
-        with opened(storage, "folder\\FILE", Disposition.OPEN_IF, permit=refuse):
+        with opened(storage, "folder\\FILE", Disposition.OPEN_IF, policy=policy):
             pass
         assert names(storage) == ["Folder"]
 

@@ -11,6 +11,7 @@ from smbquic.storage import (
     Action,
     Disposition,
     NameInvalid,
+    OpenPolicy,
     PathNotFound,
     Storage,
     StorageFile,
@@ -193,7 +194,7 @@ class ReadOnlyStorageTests:
             raise RefusedError
 
         with pytest.raises(RefusedError):
-            storage.open(name, admit=refuse)
+            storage.open(name, policy=OpenPolicy(admit=refuse))
         assert seen == [(name, len(files[name]))]
 
     def test_closing_twice_is_fine(self, storage: Storage, name: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from smbquic.storage import Disposition, PathNotFound
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
-from smbquic.storage.local.tree import Link, Tree
+from smbquic.storage.local.tree import OpenName, Tree
 
 HOSTILE = [
     "..",
@@ -195,7 +195,7 @@ def test_a_file_that_becomes_a_way_out_just_after_the_check(
     file, _ = storage.open("file")
     real = Tree.verify
 
-    def verify_and_swap(tree: Tree, link: Link) -> int:
+    def verify_and_swap(tree: Tree, link: OpenName) -> int:
         folder = real(tree, link)
         (root / "file").unlink()
         (root / "file").symlink_to(outside / "secret")

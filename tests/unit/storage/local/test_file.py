@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.storage import Disposition, NameInvalid, PathNotFound, types
+from smbquic.storage import Disposition, NameInvalid, OpenPolicy, PathNotFound, types
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
-from smbquic.storage.local.tree import Link, Tree
+from smbquic.storage.local.tree import OpenName, Tree
 from tests.unit.privileges import as_nobody
 
 Make = Callable[..., LocalFile]
@@ -241,7 +241,7 @@ def test_a_change_time_that_was_set_is_kept_until_the_next_change(
 
 
 def test_what_made_a_file_is_kept(storage: LocalStorage) -> None:
-    file, _ = storage.open("file", Disposition.CREATE, account=77, write=True)
+    file, _ = storage.open("file", Disposition.CREATE, policy=OpenPolicy(77), write=True)
     file.set_attributes(types.HIDDEN)
     file.set_times(creation_time=10**18, change_time=10**18)
     file.set_extended_attributes([("a", b"b")])
@@ -749,7 +749,7 @@ def test_closing_waits_for_a_renaming(
     file, _ = storage.open("file", Disposition.CREATE)
     real = Tree.verify
 
-    def verify(tree: Tree, link: Link) -> int:
+    def verify(tree: Tree, link: OpenName) -> int:
         folder = real(tree, link)
         file.close()
         return folder

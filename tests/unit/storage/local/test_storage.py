@@ -14,6 +14,7 @@ from smbquic.storage import (
     Capability,
     Disposition,
     NameInvalid,
+    OpenPolicy,
     PathNotFound,
     Storage,
     StorageFile,
@@ -220,7 +221,7 @@ def test_nothing_is_changed_that_was_not_admitted(
         raise Refused
 
     with pytest.raises(Refused):
-        storage.open("FILE", disposition, write=True, admit=refuse)
+        storage.open("FILE", disposition, write=True, policy=OpenPolicy(admit=refuse))
 
     status = (root / "file").stat()
     assert seen == [("file", (status.st_dev, status.st_ino), 7)]
@@ -232,9 +233,9 @@ def test_what_is_new_needs_no_admittance(storage: LocalStorage) -> None:
     def refuse(_: StorageFile) -> None:
         raise Refused
 
-    storage.open("file", Disposition.OPEN_IF, admit=refuse)[0].close()
+    storage.open("file", Disposition.OPEN_IF, policy=OpenPolicy(admit=refuse))[0].close()
     with pytest.raises(Refused):
-        storage.open("", admit=refuse)
+        storage.open("", policy=OpenPolicy(admit=refuse))
 
 
 # What changes between looking and opening

@@ -6,35 +6,35 @@ from collections.abc import Iterator, Sequence
 
 from smbquic.storage.errors import NameInvalid
 from smbquic.storage.file import StorageFile
-from smbquic.storage.local import links
+from smbquic.storage.local import symlinks
 from smbquic.storage.local.file import LocalFile
-from smbquic.storage.local.tree import Link, Tree
+from smbquic.storage.local.tree import OpenName, Tree
 from smbquic.storage.names import SEPARATOR
 from smbquic.storage.types import FileStat, Stream
 
 
-class LocalLink(LocalFile):
+class LocalSymlink(LocalFile):
     """A `StorageFile` without content, on a descriptor that can do nothing but stand for it.
 
     Disks keep nothing but times with a link: attributes that are set are dropped.
     """
 
-    def __init__(self, tree: Tree, fd: int, link: Link, target: str) -> None:
-        super().__init__(tree, fd, link, is_directory=False)
+    def __init__(self, tree: Tree, fd: int, open_name: OpenName, target: str) -> None:
+        super().__init__(tree, fd, open_name, is_directory=False)
         self._target_name = target
 
     def stat(self) -> FileStat:
         """What is known of the link now."""
-        return links.shown(super().stat(), self._target_name)
+        return symlinks.shown(super().stat(), self._target_name)
 
     def rename(self, new_name: str, *, replace: bool) -> None:
         """Move it. PermissionError where it would lead out of the share from there."""
-        links.check(self._target_name, new_name.count(SEPARATOR))
+        symlinks.check(self._target_name, new_name.count(SEPARATOR))
         super().rename(new_name, replace=replace)
 
     def link(self, new_name: str, *, replace: bool) -> None:
         """Give it a second name; as `rename`."""
-        links.check(self._target_name, new_name.count(SEPARATOR))
+        symlinks.check(self._target_name, new_name.count(SEPARATOR))
         super().link(new_name, replace=replace)
 
     def read(self, offset: int, length: int) -> bytes:
@@ -65,8 +65,8 @@ class LocalLink(LocalFile):
             now.last_write_time if last_write_time is None else last_write_time,
         )
         with self._tree.lock:
-            parent = self._tree.verify(self._link)
-            os.utime(self._link.raw, ns=times, dir_fd=parent, follow_symlinks=False)
+            parent = self._tree.verify(self._open_name)
+            os.utime(self._open_name.raw, ns=times, dir_fd=parent, follow_symlinks=False)
 
     def set_attributes(self, attributes: int) -> None:
         """Drop them."""

@@ -1,0 +1,68 @@
+"""An open file or folder on this machine's disk: its descriptor, its name, what is known of it."""
+
+import os
+
+from smbquic.storage.file import StorageFile
+from smbquic.storage.local import attributes
+from smbquic.storage.local.descriptor import (
+    Descriptor,
+)
+from smbquic.storage.local.tree import FileKey, OpenName, Tree, key_of
+from smbquic.storage.names import join
+from smbquic.storage.types import (
+    FileStat,
+)
+
+
+class OpenFile(StorageFile):
+    """What the descriptor and the name of an open file tell; see `LocalFile`."""
+
+    def __init__(self, tree: Tree, fd: int, open_name: OpenName, *, is_directory: bool) -> None:
+        self._tree = tree
+        # Whoever is still at it when the file is closed may need the name, too.
+        self.descriptor = Descriptor(fd, lambda: tree.detach(open_name))
+        self._open_name = open_name
+        self._is_directory = is_directory
+
+    @property
+    def name(self) -> str:
+        """The name within the share, in its real case."""
+        return join(self._open_name.components)
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a folder."""
+        return self._is_directory
+
+    @property
+    def key(self) -> FileKey:
+        """The file's device and inode numbers."""
+        return self._open_name.key
+
+    @property
+    def parent_key(self) -> FileKey:
+        """The device and inode numbers of the folder that holds it; the root is its own."""
+        with self.descriptor, self._tree.lock:
+            parent = self._open_name.parent
+            return self._open_name.key if parent is None else key_of(os.fstat(parent))
+
+    def stat(self) -> FileStat:
+        """What is known of the file now."""
+        with self.descriptor as fd:
+            stored = attributes.read(fd)
+            home = self._tree.home
+            return attributes.describe(self._open_name.last, os.fstat(fd), stored, home, fd)
+
+    def parent_stat(self) -> FileStat:
+        """The same of the folder that holds it; the root is its own."""
+        with self.descriptor, self._tree.lock:
+            parent = self._open_name.parent
+            if parent is not None:
+                components = self._open_name.components
+                name = components[-2] if len(components) > 1 else ""
+                return self._tree.stat_folder(parent, name)
+        return self.stat()
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is fine."""
+        self.descriptor.close()
