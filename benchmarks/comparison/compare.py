@@ -8,16 +8,16 @@ from benchmarks.comparison.report.summary import link_title, summarize
 from benchmarks.statistics import Estimate
 
 
-def verdict(first: Estimate, second: Estimate, *, more_is_better: bool) -> str:
+def outcome(first: Estimate, second: Estimate, *, more_is_better: bool) -> str:
     """What two intervals allow to say."""
     if first.high >= second.low and second.high >= first.low:
-        return "not told apart"
+        return "no different"
     better = (second.median > first.median) == more_is_better
     return "better" if better else "worse"
 
 
 def compare(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """The main figure of each cell that both have, as Markdown; the verdict is on the second."""
+    """The main figure of each cell that both have, as Markdown; the outcome is on the second."""
     before, after = summarize(first), summarize(second)
     later = {(found.link, found.work, row.arm): row for found in after.tables for row in found.rows}
     lines = []
@@ -38,7 +38,7 @@ def compare(first: dict[str, Any], second: dict[str, Any]) -> str:
                     text.shown(a, metric),
                     text.shown(b, metric),
                     change,
-                    verdict(a, b, more_is_better=metric.more_is_better),
+                    outcome(a, b, more_is_better=metric.more_is_better),
                 ]
             )
     if not lines:

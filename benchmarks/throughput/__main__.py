@@ -167,8 +167,8 @@ def show(results: Results) -> None:
     for line in results.lines(titles):
         print(line)
     for target in targets():
-        if verdict := target.line(results):
-            print(verdict)
+        if outcome := target.line(results):
+            print(outcome)
     for failure in results.failures:
         print(failure.partition("\n")[0])
 

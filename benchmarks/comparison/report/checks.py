@@ -129,7 +129,7 @@ def explain(cell: Cell, rate: float, allowed: float, steady: float | None) -> st
     return "; ".join(parts)
 
 
-def noise_verdict(link: str, work: str, noise: float | None) -> str:
+def noise_check(link: str, work: str, noise: float | None) -> str:
     """What the A/A pair of a cell says about the rest of it; empty where there is none."""
     if noise is None:
         return ""

@@ -1,7 +1,7 @@
-"""What is commonly said of QUIC and VPNs, and what a result says to it.
+"""What is commonly said of QUIC and VPNs, and what the results of a benchmark show.
 
-Each verdict follows from intervals alone, whichever way they point; what was not measured is said
-to be so. A difference counts where the interval of the paired ratio does not hold 1, and the ratio
+Each answer follows from intervals alone, whichever way they point, and says what was not measured.
+A difference counts where the interval of the paired ratio does not hold 1, and the ratio
 is at least 1 % from it, and further than that of two runs of the same arm (the A/A pair). How much
 single runs vary is in the interval of the arms themselves: an A/A pair with cubic under loss says
 nothing of how BBR varies there.
@@ -24,9 +24,9 @@ QUIC, QUIC_BBR = "quic-qh3", "quic-bbr"
 TCP, TCP_BBR = REFERENCE, "tcp-bbr"
 VPNS = ("wireguard", "openvpn", "ipsec")
 """The real ones: a model decides nothing."""
-BETTER, WORSE, SAME = "better", "worse", "not told apart"
+BETTER, WORSE, SAME = "better", "worse", "no different"
 TOO_SMALL = 0.01
-"""A difference that nobody would notice."""
+"""A difference that makes no difference to users."""
 NOT_MEASURED = "Not measured in this result."
 
 
@@ -35,7 +35,7 @@ class Claim:
     """What is said, what the figures say, why, and the figures."""
 
     said: str
-    verdict: str
+    outcome: str
     why: str
     headings: Sequence[str] = ()
     lines: Sequence[Sequence[str]] = ()
@@ -97,7 +97,7 @@ class Ratio:
     more_is_better: bool = False
 
     @property
-    def verdict(self) -> str | None:
+    def outcome(self) -> str | None:
         """What it allows to say of the first arm."""
         found = self.estimate
         if found is None:
@@ -109,7 +109,7 @@ class Ratio:
     @property
     def line(self) -> list[str]:
         """For a table."""
-        return [text.ratio(self.estimate), self.verdict or "not measured"]
+        return [text.ratio(self.estimate), self.outcome or "not measured"]
 
 
 def place(link: str, work: str) -> str:
@@ -147,16 +147,16 @@ def overhead(evidence: Evidence) -> Claim:
         }
         for name, ratio in ratios.items():
             lines.append([f"{name}, {QUIC} / {vpn}", *ratio.line, place(link, work)])
-        for verdict, found in ((WORSE, behind), (BETTER, ahead)):
-            if names := [name for name, ratio in ratios.items() if ratio.verdict == verdict]:
+        for outcome, found in ((WORSE, behind), (BETTER, ahead)):
+            if names := [name for name, ratio in ratios.items() if ratio.outcome == outcome]:
                 found.append(f"{vpn} in {joined(names)}")
     if not lines:
         return Claim(said, NOT_MEASURED, why)
-    parts = [f"Not so: QUIC is behind {'; '.join(behind)}."] if behind else []
+    parts = [f"Not so: QUIC is behind {'; behind '.join(behind)}."] if behind else []
     if ahead:
-        parts.append(f"{'It' if behind else 'QUIC'} is ahead of {'; '.join(ahead)}.")
-    verdict = " ".join(parts) or "They were not told apart."
-    return Claim(said, verdict, why, ("what", "value", "QUIC is", "cell"), lines)
+        parts.append(f"{'It' if behind else 'QUIC'} is ahead of {'; ahead of '.join(ahead)}.")
+    outcome = " ".join(parts) or "No difference was found."
+    return Claim(said, outcome, why, ("what", "value", "QUIC is", "cell"), lines)
 
 
 def cpu_seconds(cell: Cell) -> dict[int, float]:
@@ -215,26 +215,26 @@ def round_trips(evidence: Evidence) -> Claim:
     if QUIC not in trips or TCP not in trips:
         return Claim(said, NOT_MEASURED, why)
     (ours, our_total), (theirs, their_total) = trips[QUIC], trips[TCP]
-    verdict = (
+    outcome = (
         f"QUIC takes {ours:g} and TCP {theirs:g} until SMB can begin, {our_total:g} and"
         f" {their_total:g} until the share is usable"
     )
     if vpn := trips.get("wireguard"):
-        verdict += f"; TCP in WireGuard takes {vpn[0]:g} and {vpn[1]:g}"
+        outcome += f"; TCP in WireGuard takes {vpn[0]:g} and {vpn[1]:g}"
     others = {"TCP": their_total} | ({"WireGuard": vpn[1]} if vpn else {})
     fewer = [name for name, total in others.items() if our_total < total]
     more = [name for name, total in others.items() if our_total > total]
-    verdict += f". QUIC saves round trips against {joined(fewer)}" if fewer else ". None are saved"
-    verdict += f"; QUIC takes more than {joined(more)}." if more else "."
+    outcome += f". QUIC saves round trips against {joined(fewer)}" if fewer else ". None are saved"
+    outcome += f"; QUIC takes more than {joined(more)}." if more else "."
     headings = ("arm", "round trips to a connection", "to a share", "time, ms", "cell")
-    return Claim(said, verdict, why, headings, lines)
+    return Claim(said, outcome, why, headings, lines)
 
 
 def loss(evidence: Evidence) -> Claim:
     """The transport apart from the congestion control."""
     said = "Better under loss"
     why = (
-        "Each lost packet makes cubic slow down, and BBR does not take losses for congestion."
+        "Each lost packet makes cubic slow down. BBR does not take losses for congestion."
         " Compare like with like: a comparison of QUIC with BBR against TCP with cubic shows what"
         " BBR does, and TCP can have that too."
     )
@@ -249,8 +249,8 @@ def loss(evidence: Evidence) -> Claim:
     found = [one for one in found if one[0].estimate is not None]
     if not found or link is None:
         return Claim(said, NOT_MEASURED, why)
-    alike = [f"{one.verdict} with {words}" for one, *_, words in found if words.startswith("both")]
-    verdict = (
+    alike = [f"{one.outcome} with {words}" for one, *_, words in found if words.startswith("both")]
+    outcome = (
         f"With the same congestion control QUIC's goodput is {joined(alike)}."
         if alike
         else NOT_MEASURED
@@ -259,16 +259,16 @@ def loss(evidence: Evidence) -> Claim:
         [f"goodput, {a} / {b} ({words})", *one.line, place(link, work)]
         for one, a, b, words in found
     ]
-    return Claim(said, verdict, why, ("what", "value", "QUIC is", "cell"), lines)
+    return Claim(said, outcome, why, ("what", "value", "QUIC is", "cell"), lines)
 
 
 def roaming(evidence: Evidence) -> Claim:
     """Transfers whose client gets another address."""
     said = "Survives network changes"
     why = (
-        "QUIC knows its connections by ids, not by addresses, and so do the VPNs know their peers:"
-        " what is inside does not notice. TCP's connections are bound to both addresses:"
-        " a client has to connect again, and continue if it knows how."
+        "QUIC recognizes a connection by its connection IDs and not by addresses, and these VPNs"
+        " recognize their peers by keys, so what they carry does not notice. A TCP connection is"
+        " bound to both addresses: a client has to connect again, and to continue by itself."
     )
     work = "address-change"
     link = evidence.link(work, lossy=False)
@@ -286,37 +286,43 @@ def roaming(evidence: Evidence) -> Claim:
         lines.append([arm, f"{sum(outcomes):.0f} of {len(outcomes)}", pause, place(link, work)])
     if not lines:
         return Claim(said, NOT_MEASURED, why)
-    verdict = (
+    outcome = (
         f"Every transfer went on over {joined(survivors)}"
         if survivors
         else "No arm always survived"
     )
     if dead:
-        verdict += f", not every one over {joined(dead)}"
-    return Claim(said, verdict + ".", why, ("arm", "survived", "longest pause, ms", "cell"), lines)
+        outcome += f", not every one over {joined(dead)}"
+    return Claim(said, outcome + ".", why, ("arm", "survived", "longest pause, ms", "cell"), lines)
 
 
 def head_of_line(evidence: Evidence) -> Claim:
     """A small request while a large file is on its way."""
     said = "No head-of-line blocking"
     why = (
-        "That is for connections with several streams. SMB over QUIC uses one stream ([MS-SMB2]"
-        " 2.1), and so a lost packet holds up what comes after it, as over TCP. What is different"
-        " here comes from queues and from who sends how much ahead, not from streams."
+        "This claim is about connections with several streams. SMB over QUIC uses one stream"
+        " ([MS-SMB2] 2.1), and so a lost packet holds up what comes after it, as over TCP. What is"
+        " different here comes from queues and from who sends how much ahead, not from streams."
     )
     work = "loaded-latency"
-    lines, verdicts = [], []
+    lines: list[list[str]] = []
+    cases: dict[str, list[str]] = {}
     for lossy in (False, True):
         link = evidence.link(work, lossy=lossy)
         for key in ("p50", "p99"):
             one = evidence.ratio(link, work, QUIC, TCP, key)
             if one.estimate is not None and link is not None:
-                verdicts.append(f"{one.verdict} at {key} {'with' if lossy else 'without'} loss")
+                case = f"{key} {'with' if lossy else 'without'} loss"
+                cases.setdefault(one.outcome or NOT_MEASURED, []).append(case)
                 lines.append([f"{key}, {QUIC} / {TCP}", *one.line, place(link, work)])
     if not lines:
         return Claim(said, NOT_MEASURED, why)
-    verdict = f"A request beside a large transfer fares, compared with TCP, {joined(verdicts)}."
-    return Claim(said, verdict, why, ("what", "value", "QUIC is", "cell"), lines)
+    parts = [f"{outcome} at {joined(names)}" for outcome, names in cases.items()]
+    outcome = (
+        "The latency of a small request during a large transfer, compared with TCP, is"
+        f" {'; '.join(parts)}."
+    )
+    return Claim(said, outcome, why, ("what", "value", "QUIC is", "cell"), lines)
 
 
 CLAIMS = (overhead, round_trips, loss, roaming, head_of_line)
@@ -339,13 +345,15 @@ def page(results: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     parts = [
         f"<!-- made by `python -m benchmarks claims {' '.join(names)}`; do not edit -->",
         "# QUIC or a VPN? What is said, and what was measured",
-        "Ratios are paired, block by block, and medians have bootstrapped 95 % intervals; a"
-        " difference counts where its interval does not hold 1 and it is larger than 1 % and than"
-        " what two runs of the same arm are apart. Client, server and VPN shared one machine with"
-        " the emulated link. The wording of each answer follows from the figures by a program.",
+        "Ratios are paired, block by block, and medians have bootstrapped 95 % intervals. A"
+        " difference counts if its interval does not contain 1, and if it is larger than 1 % and"
+        " larger than the difference between two runs of the same arm; otherwise the table says"
+        f" *{SAME}*. Client, server and VPN shared one machine with the emulated link. A program"
+        " derives the answer to each claim, in bold, from the figures. Arms, blocks and cells are"
+        " explained in [How the benchmark measures](explanation/benchmark-method.md).",
     ]
     for claim in (make(evidence) for make in CLAIMS):
-        parts += [f'## "{claim.said}"', f"**{claim.verdict}** {claim.why}"]
+        parts += [f'## "{claim.said}"', f"**{claim.outcome}** {claim.why}"]
         if claim.lines:
             parts.append(table(list(claim.headings), [list(line) for line in claim.lines]))
     parts += ["## Where the figures come from", "\n".join(map(origin, results))]

@@ -107,7 +107,7 @@ def dots(found: Table) -> str:
     return figure(
         f"{text.sentence(found.title)}",
         svg.dots(found.title, bars(found), metric.unit),
-        f"{text.legend(found.work, metric)} {found.noise_verdict}".rstrip(),
+        f"{text.legend(found.work, metric)} {found.noise_check}".rstrip(),
     )
 
 

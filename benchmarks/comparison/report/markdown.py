@@ -26,7 +26,7 @@ def page(summary: Summary) -> str:
         if found.link != link:
             link = found.link
             parts.append(f"## {link_title(link)}\n\n{text.only(summary, link)}".rstrip())
-        parts.append(f"### {text.sentence(found.title)}\n\n{found.noise_verdict}".rstrip())
+        parts.append(f"### {text.sentence(found.title)}\n\n{found.noise_check}".rstrip())
         headings = text.columns(found.rows, found.metrics)
         parts.append(table(headings, [text.line(r, found.metrics, headings) for r in found.rows]))
     if summary.expectations:

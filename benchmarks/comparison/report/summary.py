@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.arms import AGAIN, REFERENCE
 from benchmarks.arms import ALL as ARMS
 from benchmarks.comparison.links import LinkChoice
-from benchmarks.comparison.report.checks import CPU_BOUND, Expectation, expectations, noise_verdict
+from benchmarks.comparison.report.checks import CPU_BOUND, Expectation, expectations, noise_check
 from benchmarks.comparison.results import Cell, cells, is_valid
 from benchmarks.comparison.works import ALL as WORKS
 from benchmarks.comparison.works import Metric
@@ -52,9 +52,9 @@ class Table:
     """The largest deviation from 1 that the A/A pair's ratio may have."""
 
     @property
-    def noise_verdict(self) -> str:
+    def noise_check(self) -> str:
         """What that means, for people; empty where there is no such pair."""
-        return noise_verdict(self.link, self.work, self.noise)
+        return noise_check(self.link, self.work, self.noise)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def trust(summary: Summary) -> list[str]:
     found = [counted(summary)]
     for one in summary.tables:
         if one.work in BULK and one.noise is not None:
-            found.append(f"{sentence(one.title)}, {link_title(one.link)}: {one.noise_verdict}")
+            found.append(f"{sentence(one.title)}, {link_title(one.link)}: {one.noise_check}")
     if summary.calibration:
         wrong = [f"{one['link']}: {', '.join(one['wrong'])}" for one in summary.calibration]
         wrong = [line for line, one in zip(wrong, summary.calibration, strict=True) if one["wrong"]]

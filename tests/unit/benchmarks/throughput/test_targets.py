@@ -9,7 +9,7 @@ def sample(arm: str, rate: float, way: str = "get") -> Sample:
 
 
 @pytest.mark.parametrize(
-    ("rate", "at_least", "verdict"),
+    ("rate", "at_least", "outcome"),
     [
         (350, True, "met     speed: 350 [350..350], >= 350"),
         (349, True, "MISSED  speed: 349 [349..349], >= 350"),
@@ -17,9 +17,9 @@ def sample(arm: str, rate: float, way: str = "get") -> Sample:
         (351, False, "MISSED  speed: 351 [351..351], <= 350"),
     ],
 )
-def test_a_target_is_met_or_missed(rate: float, at_least: bool, verdict: str) -> None:
+def test_a_target_is_met_or_missed(rate: float, at_least: bool, outcome: str) -> None:
     target = Target("speed", lambda results: results.spread("tcp", "get", "rate"), 350, at_least)
-    assert target.line(Results([sample("tcp", rate)])) == verdict
+    assert target.line(Results([sample("tcp", rate)])) == outcome
     assert target.line(Results()) is None
 
 

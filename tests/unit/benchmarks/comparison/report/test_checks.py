@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from benchmarks.comparison.report import html, markdown
-from benchmarks.comparison.report.checks import expectation, expectations, noise_verdict
+from benchmarks.comparison.report.checks import expectation, expectations, noise_check
 from benchmarks.comparison.report.summary import summarize
 from benchmarks.comparison.results import Cell, cells
 
@@ -91,11 +91,11 @@ def test_the_measured_rate_counts_and_lossy_links_do_not(make_result: MakeResult
 
 
 def test_the_noise_floor_has_a_limit_where_the_link_sets_the_pace() -> None:
-    assert "4.0%, below the limit of 5%" in noise_verdict("20ms-100mbit", "bulk-read", 0.04)
-    assert "6.0%, NOT below the limit" in noise_verdict("20ms-100mbit", "bulk-write", 0.06)
+    assert "4.0%, below the limit of 5%" in noise_check("20ms-100mbit", "bulk-read", 0.04)
+    assert "6.0%, NOT below the limit" in noise_check("20ms-100mbit", "bulk-write", 0.06)
     for link, work in (("20ms-100mbit-1%", "bulk-read"), ("20ms-100mbit", "connect")):
-        assert "limit" not in noise_verdict(link, work, 0.06)
-    assert noise_verdict("20ms-100mbit", "bulk-read", None) == ""
+        assert "limit" not in noise_check(link, work, 0.06)
+    assert noise_check("20ms-100mbit", "bulk-read", None) == ""
 
 
 @pytest.mark.parametrize("page", [html.page, markdown.page])

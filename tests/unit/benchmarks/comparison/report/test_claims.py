@@ -25,7 +25,7 @@ def add(result: dict[str, Any], arm: str, like: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "median", "high", "noise", "verdict"),
+    ("low", "median", "high", "noise", "outcome"),
     [
         (1.1, 1.2, 1.3, 0.05, BETTER),
         (0.7, 0.8, 0.9, 0.05, WORSE),
@@ -36,13 +36,13 @@ def add(result: dict[str, Any], arm: str, like: str) -> None:
         (1.002, 1.004, 1.006, 0.0, SAME),
     ],
 )
-def test_a_verdict_needs_an_interval_and_less_noise(
-    low: float, median: float, high: float, noise: float, verdict: str
+def test_a_difference_needs_an_interval_and_less_noise(
+    low: float, median: float, high: float, noise: float, outcome: str
 ) -> None:
     estimate = Estimate(median, low, high, 10)
-    assert Ratio(estimate, noise, more_is_better=True).verdict == verdict
-    turned = {BETTER: WORSE, WORSE: BETTER, SAME: SAME}[verdict]
-    assert Ratio(estimate, noise, more_is_better=False).verdict == turned
+    assert Ratio(estimate, noise, more_is_better=True).outcome == outcome
+    turned = {BETTER: WORSE, WORSE: BETTER, SAME: SAME}[outcome]
+    assert Ratio(estimate, noise, more_is_better=False).outcome == turned
 
 
 def test_the_answer_about_overhead_follows_the_figures(make_result: MakeResult) -> None:
@@ -54,31 +54,31 @@ def test_the_answer_about_overhead_follows_the_figures(make_result: MakeResult) 
             figures["goodput"] = same
     evidence = Evidence([result])
     # wireguard is slower in the made-up result; bytes and processor time are the same.
-    assert claims.overhead(evidence).verdict == "QUIC is ahead of wireguard in goodput."
+    assert claims.overhead(evidence).outcome == "QUIC is ahead of wireguard in goodput."
     for visit in result["visits"]:
         if visit["arm"] == "wireguard":
             visit["works"]["bulk-read"]["figures"]["cpu"] = {"client": 0.05}
             visit["works"]["bulk-read"]["figures"]["wire"] = {"down": {"bytes": 4_000_000}}
-    assert claims.overhead(evidence).verdict == (
+    assert claims.overhead(evidence).outcome == (
         "Not so: QUIC is behind wireguard in processor time."
         " It is ahead of wireguard in bytes on the wire and goodput."
     )
     changed(result, "quic-qh3", "bulk-read", "goodput", 0.1)
     answer = claims.overhead(evidence)
-    assert answer.verdict.startswith(
+    assert answer.outcome.startswith(
         "Not so: QUIC is behind wireguard in goodput and processor time."
     )
     assert [line[2] for line in answer.lines] == [BETTER, WORSE, WORSE]
 
 
-def test_what_the_pair_cannot_tell_apart_is_not_told_apart(make_result: MakeResult) -> None:
+def test_a_difference_within_that_of_the_pair_is_none(make_result: MakeResult) -> None:
     # The pair is a fifth apart in the made-up result.
     evidence = Evidence([make_result()])
     link = evidence.link("bulk-read", lossy=False)
     ratio = evidence.ratio(link, "bulk-read", "quic-qh3", "wireguard", "goodput")
     assert ratio.estimate is not None
     assert ratio.estimate.low > 1
-    assert ratio.verdict == SAME
+    assert ratio.outcome == SAME
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_round_trips_are_counted(trips: int, words: str, make_result: MakeResult
         figures = visit["works"]["connect"]["figures"]
         figures["round_trips_after"] = {"transport": 1}
         figures["round_trips"] = trips if visit["arm"] == "quic-qh3" else 5
-    assert claims.round_trips(Evidence([result])).verdict.endswith(words)
+    assert claims.round_trips(Evidence([result])).outcome.endswith(words)
 
 
-def test_loss_is_judged_with_the_same_congestion_control(make_result: MakeResult) -> None:
+def test_loss_is_compared_with_the_same_congestion_control(make_result: MakeResult) -> None:
     result = make_result()
     for visit in result["visits"]:
         visit["works"]["bulk-read"]["figures"]["goodput"] = 10e6
@@ -110,22 +110,22 @@ def test_loss_is_judged_with_the_same_congestion_control(make_result: MakeResult
         figures["goodput"] *= {"quic-qh3": 0.5, "quic-bbr": 3, "tcp-bbr": 3}.get(visit["arm"], 1)
         visit["works"] = {"bulk-read": {"figures": figures, "problems": []}}
     answer = claims.loss(Evidence([result]))
-    assert answer.verdict == (
-        "With the same congestion control QUIC's goodput is worse with both cubic and not told"
-        " apart with both BBR."
+    assert answer.outcome == (
+        "With the same congestion control QUIC's goodput is worse with both cubic and no different"
+        " with both BBR."
     )
     assert [line[2] for line in answer.lines] == [WORSE, SAME, BETTER]
     assert all("1.0% loss" in line[3] for line in answer.lines)
 
 
-def test_who_survives_is_told(make_result: MakeResult) -> None:
+def test_the_answer_names_the_arms_that_survive(make_result: MakeResult) -> None:
     result = make_result()
     for visit in result["visits"]:
         lives = visit["arm"] != "tcp-encrypted"
         figures = {"survived": int(lives), "cpu": {}, "wire": {}, **({"gap": 0.2} if lives else {})}
         visit["works"] = {"address-change": {"figures": figures, "problems": []}}
     answer = claims.roaming(Evidence([result]))
-    assert answer.verdict == (
+    assert answer.outcome == (
         "Every transfer went on over quic-qh3 and wireguard, not every one over tcp-encrypted."
     )
     assert ["tcp-encrypted", "0 of 3", "-"] in [list(line[:3]) for line in answer.lines]
@@ -138,8 +138,10 @@ def test_latency_beside_a_transfer(make_result: MakeResult) -> None:
         figures = {"p50": 0.02 * slow, "p99": 0.1, "cpu": {}, "wire": {}}
         visit["works"] = {"loaded-latency": {"figures": figures, "problems": []}}
     answer = claims.head_of_line(Evidence([result]))
-    assert "worse at p50 without loss, not told apart at p99 without loss" in answer.verdict
-    assert "worse at p50 with loss" in answer.verdict
+    assert answer.outcome.endswith(
+        "worse at p50 without loss and p50 with loss;"
+        " no different at p99 without loss and p99 with loss."
+    )
 
 
 def test_what_was_not_measured_is_said(make_result: MakeResult) -> None:
