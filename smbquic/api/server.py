@@ -122,24 +122,15 @@ async def serve(
     shown = ServerCertificates(options.identities) if options.identities else None
     if shown is None and any(address.transport == "quic" for address in addresses):
         raise ValueError("a QUIC listener needs a certificate and its key")
-    tuned = _quic_options(options)
+    quic_options = _quic_options(options)
     async with AsyncExitStack() as stack:
-        served = [_served(name, what, stack) for name, what in shares.items()]
-        for share in served:
-            share.begin()
-            stack.callback(share.end)
-        server = _server(served, _users(users), options, shown)
+        server = _server(_served_shares(shares, stack), _users(users), options, shown)
         stack.push_async_callback(server.close)
-        opened: list[QuicListener] = []
-        for address in addresses:
-            with listening_on(address):
-                listener = await _listen(server, address, shown, tuned)
-            stack.push_async_callback(listener.close)
-            if isinstance(listener, QuicListener):
-                listener.on_failed = server.audit.handshake_failed
-                opened.append(listener)
-            server.listeners.append(listener.url)
-        serving = Serving(server, server.listeners, shown, opened)
+        listeners = [
+            await _listen(server, address, shown, quic_options, stack) for address in addresses
+        ]
+        over_quic = [listener for listener in listeners if isinstance(listener, QuicListener)]
+        serving = Serving(server, server.listeners, shown, over_quic)
         if shown is not None:
             watching = asyncio.create_task(shown.watch(serving.apply))
             stack.callback(watching.cancel)
@@ -199,30 +190,64 @@ def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]
 
 
 async def _listen(
-    server: Server, address: ListenAddress, shown: ServerCertificates | None, options: QuicOptions
+    server: Server,
+    address: ListenAddress,
+    shown: ServerCertificates | None,
+    options: QuicOptions,
+    stack: AsyncExitStack,
 ) -> Listener:
-    most = server.limits.connections
-    if address.transport == "tcp":
-        return await tcp.listen(
-            address.host,
-            address.port,
-            server.serve,
-            max_connections=min(most, server.files.budget.connections),
-            limiter=server.connection_limiter,
-        )
-    assert shown is not None
-    return await quic.listen(
+    """Serve the clients that come to an address, until `stack` is closed."""
+    with listening_on(address):
+        if address.transport == "tcp":
+            listener = await _listen_tcp(server, address)
+        else:
+            assert shown is not None
+            listener = await _listen_quic(server, address, shown, options)
+    stack.push_async_callback(listener.close)
+    server.listeners.append(listener.url)
+    return listener
+
+
+async def _listen_tcp(server: Server, address: ListenAddress) -> Listener:
+    # Each connection has a descriptor, and so only part of those that the process may have.
+    limit = min(server.limits.connections, server.files.budget.connections)
+    return await tcp.listen(
         address.host,
         address.port,
         server.serve,
-        certificate=shown.names,
-        max_connections=most,
-        options=options,
+        max_connections=limit,
         limiter=server.connection_limiter,
     )
 
 
-def _served(
+async def _listen_quic(
+    server: Server, address: ListenAddress, shown: ServerCertificates, options: QuicOptions
+) -> Listener:
+    listener = await quic.listen(
+        address.host,
+        address.port,
+        server.serve,
+        certificate=shown.names,
+        max_connections=server.limits.connections,
+        options=options,
+        limiter=server.connection_limiter,
+    )
+    listener.on_failed = server.audit.handshake_failed
+    return listener
+
+
+def _served_shares(
+    shares: Mapping[str, Path | str | Storage | ServedShare], stack: AsyncExitStack
+) -> list[ServedShare]:
+    """Return the shares, which are served until `stack` is closed."""
+    served = [_served_share(name, what, stack) for name, what in shares.items()]
+    for share in served:
+        share.begin()
+        stack.callback(share.end)
+    return served
+
+
+def _served_share(
     name: str, what: Path | str | Storage | ServedShare, stack: AsyncExitStack
 ) -> ServedShare:
     """Return a share; the storage of one that is opened here is closed with `stack`."""
