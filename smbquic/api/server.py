@@ -25,7 +25,7 @@ from smbquic.options.server import Listen, ServerOptions
 from smbquic.pki.access import Decision
 from smbquic.pki.reload import ServerCertificates
 from smbquic.protocol.settings import ServerSettings, SigningPolicy, dialects_from
-from smbquic.server.access import ClientAccess
+from smbquic.server.access import AccessPolicy
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.share import ServedShare
 from smbquic.storage import Storage, open_storage
@@ -160,7 +160,7 @@ def _server(
         files=options.audit_files,
     )
     names = _names(name, options.target_names, shown) if options.extended_protection else None
-    access = ClientAccess(Authenticator([mechanism]), shown, names, options.pipes_over_quic)
+    access = AccessPolicy(Authenticator([mechanism]), shown, names, options.pipes_over_quic)
     return Server(shares, access, settings, name=name, limits=options.limits, audit=audit)
 
 

@@ -21,7 +21,7 @@ CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_w
 without the group that it belongs to."""
 
 
-class Option(click.Option):
+class CliOption(click.Option):
     """An option that stands under a heading of its command's help."""
 
     def __init__(self, *arguments: Any, heading: str = OWN, **attributes: Any) -> None:
@@ -31,7 +31,7 @@ class Option(click.Option):
 
 def option(*names: str, heading: str = OWN, **attributes: Any) -> Callable[[F], F]:
     """An option under a heading, for a command."""
-    return click.option(*names, cls=Option, heading=heading, **attributes)
+    return click.option(*names, cls=CliOption, heading=heading, **attributes)
 
 
 common_option = partial(option, heading=COMMON)
@@ -48,8 +48,8 @@ def _more_verbose(context: click.Context, parameter: click.Parameter, count: int
         logs.configure(context.meta[__name__], again=before is not None)
 
 
-def _verbose_option() -> Option:
-    return Option(
+def _verbose_option() -> CliOption:
+    return CliOption(
         ["-v", "--verbose"],
         heading=COMMON,
         count=True,
@@ -68,7 +68,7 @@ def sections(command: click.Command, context: click.Context) -> dict[str, list[t
         record = parameter.get_help_record(context)
         if record is None or not isinstance(parameter, click.Option):
             continue
-        heading = parameter.heading if isinstance(parameter, Option) else OWN
+        heading = parameter.heading if isinstance(parameter, CliOption) else OWN
         found[COMMON if parameter is of_click else heading].append(record)
     return {heading: records for heading, records in found.items() if records}
 
@@ -81,7 +81,7 @@ def _write_options(
             formatter.write_dl(records)
 
 
-class Command(click.Command):
+class CliCommand(click.Command):
     """A command with -v, whose options stand under headings."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
@@ -93,10 +93,10 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
 
-class Group(click.Group):
+class CliGroup(click.Group):
     """A group of such commands."""
 
-    command_class = Command
+    command_class = CliCommand
     group_class = type
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
@@ -109,13 +109,13 @@ class Group(click.Group):
         self.format_commands(ctx, formatter)
 
 
-def command(name: str) -> Callable[[Callable[..., Any]], Command]:
+def command(name: str) -> Callable[[Callable[..., Any]], CliCommand]:
     """Make a command of a function."""
-    return click.command(name, cls=Command)
+    return click.command(name, cls=CliCommand)
 
 
 def command_group(
     name: str | None = None, **attributes: Any
-) -> Callable[[Callable[..., Any]], Group]:
+) -> Callable[[Callable[..., Any]], CliGroup]:
     """Make a group of commands of a function."""
-    return click.group(name, cls=Group, **attributes)
+    return click.group(name, cls=CliGroup, **attributes)

@@ -41,7 +41,7 @@ class _DemoFailed(click.ClickException):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """One copy, one way. `equal` says whether every file arrived with the hash it left with."""
 
     transport: str
@@ -132,7 +132,7 @@ class _Demo:
         self.work = work
         self.served = served
         self.quiet = quiet
-        self.steps: list[Step] = []
+        self.steps: list[DemoStep] = []
         self.tree = work / "tree"
         self.large = work / "large.bin"
 
@@ -155,7 +155,7 @@ class _Demo:
                 seconds = time.monotonic() - started
                 arrived = await asyncio.to_thread(hashes, written)
                 self.steps.append(
-                    Step(
+                    DemoStep(
                         transport=transport,
                         what=f"{way} {name}",
                         files=len(expected),
@@ -185,7 +185,7 @@ class _Demo:
             raise _DemoFailed(f"{way}: {len(result.failures)} files failed, first {path}: {error}")
 
 
-def _show(steps: list[Step]) -> None:
+def _show(steps: list[DemoStep]) -> None:
     # Imported here, so that `--help` and the reference do without.
     from rich.console import Console
     from rich.table import Table
@@ -258,7 +258,7 @@ def demo(*, as_json: bool) -> None:
         raise _DemoFailed("some files did not arrive as they left")
 
 
-def _document(steps: list[Step], seconds: float, *, equal: bool) -> dict[str, Any]:
+def _document(steps: list[DemoStep], seconds: float, *, equal: bool) -> dict[str, Any]:
     rows = [
         {**asdict(step), "megabytes_per_second": round(step.megabytes_per_second, 1)}
         for step in steps
@@ -266,7 +266,7 @@ def _document(steps: list[Step], seconds: float, *, equal: bool) -> dict[str, An
     return {"steps": rows, "seconds": round(seconds, 2), "equal": equal}
 
 
-async def _run(directory: Path, *, quiet: bool) -> list[Step]:
+async def _run(directory: Path, *, quiet: bool) -> list[DemoStep]:
     served = directory / "share"
     served.mkdir()
     pki = init(directory / "pki")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from smbquic.cli.command import Group
+from smbquic.cli.command import CliGroup
 
 
 class LazyCommand(NamedTuple):
@@ -31,7 +31,7 @@ class _Commands(UserDict[str, Any]):
         return lazy.load()
 
 
-class LazyGroup(Group):
+class LazyGroup(CliGroup):
     """A group whose help is written without its commands."""
 
     def __init__(

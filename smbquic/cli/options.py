@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from smbquic.cli.command import OWN, option
-from smbquic.options.kinds import Choice, File, Names, Number, Switch, Texts
+from smbquic.options.kinds import Choice, FilePath, Names, Number, Switch, Texts
 from smbquic.options.model import Declared, declared
 
 Given = Mapping[type, Mapping[str, Any]]
@@ -79,7 +79,7 @@ def _value(declared: Declared, value: Any) -> Any:
             return off if declared.default == on else on
         case Choice(values):
             return values[value]
-        case File("written") if str(value) == "-":
+        case FilePath("written") if str(value) == "-":
             return None
     return value
 
@@ -117,7 +117,7 @@ def _attributes(declared: Declared, *, files_exist: bool) -> dict[str, Any]:
             return {"type": NamesType(choices), "default": ",".join(default or ()) or None}
         case Texts():
             return {"multiple": True, "default": default}
-        case File(use):
+        case FilePath(use):
             exists = files_exist and use == "read"
             path = click.Path(
                 path_type=Path, dir_okay=False, exists=exists, allow_dash=use == "written"

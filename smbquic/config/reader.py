@@ -15,7 +15,7 @@ from smbquic.config.schema import AUDIT, CERTIFICATE, LIMITS, SECTIONS, SHARES, 
 from smbquic.errors import ConfigError, UrlError, UsersError
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
-from smbquic.options.kinds import File
+from smbquic.options.kinds import FilePath
 from smbquic.options.limits import Limits
 from smbquic.options.model import Declared
 from smbquic.options.server import ProgramOptions
@@ -163,11 +163,11 @@ class _Reader:
             found = option.kind.read(value)
         except ValueError as error:
             raise self._error(place, str(error)) from error
-        if isinstance(option.kind, File) and found is not None:
+        if isinstance(option.kind, FilePath) and found is not None:
             return self._path_value(place, option.kind, found)
         return found
 
-    def _path_value(self, place: Place, kind: File, value: Path) -> Path:
+    def _path_value(self, place: Place, kind: FilePath, value: Path) -> Path:
         path = self._path.parent / value
         if kind.use == "folder" and not path.is_dir():
             raise self._error(place, f"{path} is not a folder; make it, or name another one")

@@ -142,7 +142,7 @@ def _open_private(path: Path) -> tuple[int, int]:
     return descriptor, found.st_size
 
 
-class StandardOutput:
+class StandardOutputSink:
     """Lines on standard output, for whatever collects it."""
 
     def write(self, line: str) -> None:
@@ -154,7 +154,7 @@ class StandardOutput:
 def open_sink(options: AuditOptions) -> Sink:
     """Begin to write where the options say. Raises `OSError`."""
     if options.file is None:
-        return StandardOutput()
+        return StandardOutputSink()
     return RotatingFile(options.file, options.max_bytes, options.keep)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from smbquic.options.kinds import File
+from smbquic.options.kinds import FilePath
 from smbquic.options.model import Option, Options
 
 MAX_BYTES = 16 << 20
@@ -22,7 +22,7 @@ class AuditOptions(Options):
         Option(
             'A file, or "-" for standard output.',
             help="Write audit records to this file, or - for standard output.",
-            kind=File("written"),
+            kind=FilePath("written"),
             flag="--audit",
             metavar="FILE",
         ),

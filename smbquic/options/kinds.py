@@ -117,7 +117,7 @@ class Text(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class File(Kind):
+class FilePath(Kind):
     """The path of a file that is read, of one that is written, or of a folder.
 
     The one that is written may be ``-`` for standard output, which is None to the program.

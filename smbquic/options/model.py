@@ -19,7 +19,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from smbquic.options.kinds import Choice, File, Kind, Names, Number, Switch, Text, Texts
+from smbquic.options.kinds import Choice, FilePath, Kind, Names, Number, Switch, Text, Texts
 
 _NUMBERS = {int: int, float: float}
 
@@ -158,7 +158,7 @@ def _kind_of(annotation: Any, default: Any, option: Option) -> Kind | None:
     if origin in (Union, UnionType):
         members = [each for each in get_args(annotation) if each is not NoneType]
         if Path in members:
-            return File()
+            return FilePath()
         return _kind_of(members[0], default, option) if len(members) == 1 else None
     if origin is Literal:
         return Choice({name: name for name in get_args(annotation)})
@@ -181,7 +181,7 @@ def _plain_kind(annotation: Any, option: Option) -> Kind | None:
     if annotation is str:
         return Text()
     if issubclass(annotation, Path):
-        return File()
+        return FilePath()
     if issubclass(annotation, Enum):
         return Choice({str(each.value): each for each in annotation})
     return None

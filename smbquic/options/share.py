@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from smbquic.options.kinds import File
+from smbquic.options.kinds import FilePath
 from smbquic.options.model import Option, Options
 
 
@@ -13,7 +13,7 @@ class ShareFolder(Options):
     """A folder that is shared as NAME. There is at least one."""
 
     name: str
-    path: Annotated[Path, Option("The folder.", kind=File("folder"))]
+    path: Annotated[Path, Option("The folder.", kind=FilePath("folder"))]
     read_only: Annotated[bool, Option("Nobody may write.")] = False
     encrypt: Annotated[
         bool,

@@ -16,7 +16,7 @@ from smbquic.transport.base import Peer
 
 
 @dataclass(slots=True)
-class ClientAccess:
+class AccessPolicy:
     """What a server checks of its clients before they reach any share.
 
     `certificates` are those that it shows, each with its rules for clients, and None without QUIC.

@@ -20,7 +20,7 @@ from smbquic.pki.authority import now_utc
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import ServerSession
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
-from smbquic.server.access import ClientAccess
+from smbquic.server.access import AccessPolicy
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.overload.budget import SESSION, SharedBudget, UserBudget
 from smbquic.server.overload.connection_limiter import ConnectionLimiter
@@ -58,7 +58,7 @@ class ConnectionServices:
     scheduler: Scheduler
     limiter: ConnectionLimiter
     user_memory: SharedBudget
-    access: ClientAccess
+    access: AccessPolicy
     threads: ThreadPoolExecutor
     loop_monitor: LoopMonitor
     connections: ConnectionTable

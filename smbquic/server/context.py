@@ -20,7 +20,7 @@ from smbquic.server.opens.open_parts import Requester
 from smbquic.server.outcome import Outcome, RetryAfter
 from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.session import UserSession
-from smbquic.server.tree import Tree
+from smbquic.server.tree import ServerTree
 from smbquic.storage import NotReady
 from smbquic.wire.file_id import FileId
 from smbquic.wire.negotiate import GlobalCapabilities
@@ -69,7 +69,7 @@ class Context:
         self.held = 0
         self.waiting_since: int | None = None
         self._session: UserSession | None = None
-        self._tree: Tree | None = None
+        self._tree: ServerTree | None = None
 
     def describe(self) -> str:
         """Say what is being done, for whom: the command, the user and the share."""
@@ -118,7 +118,7 @@ class Context:
         return self._session
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> ServerTree:
         """The tree of the request."""
         assert self._tree is not None
         return self._tree
@@ -158,7 +158,7 @@ class Context:
             return None
         return FileAuditor(trail, self.session.session.identity, share.name)
 
-    def enter(self, tree: Tree) -> None:
+    def enter(self, tree: ServerTree) -> None:
         """Makes a new tree the one that related requests go on with."""
         self._tree = tree
 

@@ -14,7 +14,7 @@ from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import SessionTable
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE, ServerSettings
-from smbquic.server.access import ClientAccess
+from smbquic.server.access import AccessPolicy
 from smbquic.server.commands import Services, command_table
 from smbquic.server.connection import ConnectionServices, ConnectionTable, ServerConnection
 from smbquic.server.dispatch import Dispatcher
@@ -58,7 +58,7 @@ class Server:
     def __init__(
         self,
         shares: Iterable[ServedShare],
-        access: ClientAccess,
+        access: AccessPolicy,
         settings: ServerSettings,
         *,
         name: str = "SMBQUIC",

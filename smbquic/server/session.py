@@ -18,7 +18,7 @@ from smbquic.server.overload.budget import TREE, UserBudget
 from smbquic.server.rpc.pipe import Pipe
 from smbquic.server.security.accounts import Token, token_of
 from smbquic.server.share import PIPE_SHARE, ServedShare
-from smbquic.server.tree import Tree
+from smbquic.server.tree import ServerTree
 from smbquic.storage.partial import is_temporary_name
 from smbquic.transport.base import MessageTransport
 from smbquic.wire.access_mask import AccessMask
@@ -58,7 +58,7 @@ class UserSession:
     memory: UserBudget
     cost: int = 0
     channels: list[SessionChannel] = field(default_factory=list)
-    trees: dict[int, Tree] = field(default_factory=dict)
+    trees: dict[int, ServerTree] = field(default_factory=dict)
     opens: dict[int, Open] = field(default_factory=dict)
     pipes: dict[int, Pipe] = field(default_factory=dict)
     last_tree_id: int = 0
@@ -112,14 +112,14 @@ class UserSession:
     def __post_init__(self) -> None:
         self.memory.change(self.cost)
 
-    def connect(self, tree: Tree) -> None:
+    def connect(self, tree: ServerTree) -> None:
         """Takes a new tree in; StatusError INSUFFICIENT_RESOURCES if there are too many."""
         if len(self.trees) >= self.limits.trees or not self.memory.has_room(TREE):
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         self.memory.change(TREE)
         self.trees[tree.tree_id] = tree
 
-    def disconnecting(self, tree: Tree) -> Steps:
+    def disconnecting(self, tree: ServerTree) -> Steps:
         """End a tree and every open in it, in steps; nobody can use it from the first one on."""
         del self.trees[tree.tree_id]
         self.memory.change(-TREE)

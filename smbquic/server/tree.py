@@ -11,7 +11,7 @@ from smbquic.storage import Storage
 
 
 @dataclass(slots=True, eq=False)
-class Tree:
+class ServerTree:
     """One TREE_CONNECT of one session. `share` is None for IPC$, which has pipes and no files.
 
     `read_only` is what holds for this session on this share: a read-only share, a read-only

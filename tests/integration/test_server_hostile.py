@@ -19,7 +19,7 @@ from smbquic.auth.users import UserStore
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client import ClientProtocol, Sent
 from smbquic.protocol.settings import ClientSettings, ServerSettings
-from smbquic.server.access import ClientAccess
+from smbquic.server.access import AccessPolicy
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
@@ -54,7 +54,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     storage = LocalStorage(tmp_path)
     server = Server(
         [ServedShare("data", storage)],
-        ClientAccess(Authenticator([NtlmMechanism(users, server_name="fs.example")])),
+        AccessPolicy(Authenticator([NtlmMechanism(users, server_name="fs.example")])),
         ServerSettings(guid=bytes(range(16))),
     )
     listener = await tcp.listen("127.0.0.1", 0, server.serve)

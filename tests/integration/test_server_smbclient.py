@@ -12,7 +12,7 @@ from smbquic.auth.users import UserStore
 from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS as ALL_DIALECTS
 from smbquic.protocol.settings import ServerSettings
-from smbquic.server.access import ClientAccess
+from smbquic.server.access import AccessPolicy
 from smbquic.server.server import Server
 from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
@@ -39,7 +39,7 @@ async def smbclient(root: Path, tmp_path: Path) -> AsyncIterator[Run]:
     storage = LocalStorage(root)
     server = Server(
         [ServedShare("data", storage), ServedShare("ro", storage, read_only=True)],
-        ClientAccess(Authenticator([NtlmMechanism(users, server_name="fs.example", guest=True)])),
+        AccessPolicy(Authenticator([NtlmMechanism(users, server_name="fs.example", guest=True)])),
         ServerSettings(guid=bytes(range(16)), dialects=ALL_DIALECTS),
         limits=Limits(failed_logon_delay=0.0),
     )

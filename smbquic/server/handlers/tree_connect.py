@@ -8,7 +8,7 @@ from smbquic.server.context import Context
 from smbquic.server.outcome import Reply
 from smbquic.server.share import PIPE_SHARE, ServedShare
 from smbquic.server.shares import ShareTable
-from smbquic.server.tree import Tree
+from smbquic.server.tree import ServerTree
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.tree_connect import (
     ShareCapabilities,
@@ -39,7 +39,7 @@ def handle(context: Context, request: Request, *, shares: ShareTable) -> Reply:
         if encrypted:
             _check_encryption(context, body.path)
         read_only = share is not None and (share.read_only or share.storage.read_only or guest)
-        tree = Tree(session.next_tree_id(), share, read_only)
+        tree = ServerTree(session.next_tree_id(), share, read_only)
         session.connect(tree)
     except StatusError as error:
         trail.record(AuditEvent.SHARE_DENIAL, status=error.status.label, **named)

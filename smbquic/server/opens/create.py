@@ -20,7 +20,7 @@ from smbquic.server.security import access
 from smbquic.server.security.accounts import Token
 from smbquic.server.security.inheritance import create
 from smbquic.server.security.rights import granted, granted_by_folder
-from smbquic.server.tree import Tree
+from smbquic.server.tree import ServerTree
 from smbquic.storage import (
     Action,
     Capability,
@@ -192,7 +192,7 @@ class Opener(OpenOwner, Protocol):
 
 
 def open_file(
-    files: FileTable, session: Opener, tree: Tree, parameters: OpenParameters
+    files: FileTable, session: Opener, tree: ServerTree, parameters: OpenParameters
 ) -> tuple[Open, Action]:
     """Open what the parameters say, in the tables of a session and of all files.
 
@@ -250,7 +250,7 @@ class _Attempt:
     """
 
     def __init__(
-        self, files: FileTable, token: Token, tree: Tree, parameters: OpenParameters
+        self, files: FileTable, token: Token, tree: ServerTree, parameters: OpenParameters
     ) -> None:
         self.files = files
         self.token = token

@@ -29,7 +29,7 @@ from smbquic.server.opens.open_parts import (
 from smbquic.server.opens.times import Times
 from smbquic.server.overload.budget import UserBudget
 from smbquic.server.security import access
-from smbquic.server.tree import Tree
+from smbquic.server.tree import ServerTree
 from smbquic.storage import FileStat, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess
@@ -88,7 +88,7 @@ class Open:
     state: FileState
     table: OpenTable
     session: OpenOwner | None
-    tree: Tree
+    tree: ServerTree
     memory: UserBudget
     access: OpenAccess
     mode: OpenMode
@@ -163,7 +163,7 @@ class Open:
         self.session.remove(self)
         self.session = None
 
-    def attach(self, session: OpenOwner, tree: Tree, volatile: int, sequence: int) -> None:
+    def attach(self, session: OpenOwner, tree: ServerTree, volatile: int, sequence: int) -> None:
         """Go on in another session and tree, under another FileId and channel sequence."""
         self.session, self.tree = session, tree
         self.file_id = self.file_id._replace(volatile=volatile)

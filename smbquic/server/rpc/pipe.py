@@ -14,7 +14,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server.overload.batches import Steps
 from smbquic.server.overload.budget import PIPE, UserBudget
 from smbquic.server.rpc.association import Association
-from smbquic.server.tree import Tree
+from smbquic.server.tree import ServerTree
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.pipe_information import PipeMode
@@ -34,7 +34,7 @@ class Pipe:
     """
 
     file_id: FileId
-    tree: Tree
+    tree: ServerTree
     name: str
     association: Association
     granted_access: int

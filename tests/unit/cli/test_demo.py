@@ -11,8 +11,8 @@ def test_the_table_fits_and_every_column_has_a_header(
     monkeypatch.setenv("COLUMNS", "80")
     demo._show(
         [
-            demo.Step("quic", "put large file", 12_345, 10**10, 1234.5, 168.1, equal=True),
-            demo.Step("tcp", "get tree", 1_000, 10**8, 7.5, 1.1, equal=False),
+            demo.DemoStep("quic", "put large file", 12_345, 10**10, 1234.5, 168.1, equal=True),
+            demo.DemoStep("tcp", "get tree", 1_000, 10**8, 7.5, 1.1, equal=False),
         ]
     )
     lines = capsys.readouterr().out.splitlines()

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from smbquic.cli.command import command
 from smbquic.cli.options import Given, takes
-from smbquic.options.kinds import File
+from smbquic.options.kinds import FilePath
 from smbquic.options.model import Option, Options
 
 
@@ -32,7 +32,7 @@ class Some(Options):
     some: Annotated[Sequence[str], Option("What.", choices=("a", "b"), flag="--some")] = ("a",)
     place: Annotated[Path | None, Option("Where.", flag="--place", environment="PLACE")] = None
     log: Annotated[
-        Path | None, Option("Where.", flag="--log", kind=File("written"), default="nowhere")
+        Path | None, Option("Where.", flag="--log", kind=FilePath("written"), default="nowhere")
     ] = None
     hidden: Annotated[int, Option("Not on the command line.")] = 3
 

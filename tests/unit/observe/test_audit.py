@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smbquic.auth.identity import Identity
 from smbquic.errors import ConnectError, HandshakeError
-from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, StandardOutput, who
+from smbquic.observe.audit import AuditEvent, AuditLog, RotatingFile, StandardOutputSink, who
 from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import ClientHello, Peer
 
@@ -200,5 +200,5 @@ def test_a_new_file_is_private(tmp_path: Path) -> None:
 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    StandardOutput().write("x\n")
+    StandardOutputSink().write("x\n")
     assert capsys.readouterr().out == "x\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.options.kinds import Choice, File, Kind, Names, Number, Switch, Text, Texts
+from smbquic.options.kinds import Choice, FilePath, Kind, Names, Number, Switch, Text, Texts
 
 
 class Colour(Enum):
@@ -32,9 +32,9 @@ NAMES = Names(choices=("a", "b"))
         (Texts(), ["x"], ("x",)),
         (NAMES, ["b", "a"], ("b", "a")),
         (COLOURS, "blue", Colour.BLUE),
-        (File(), "x", Path("x")),
-        (File(), "-", Path("-")),
-        (File("written"), "-", None),
+        (FilePath(), "x", Path("x")),
+        (FilePath(), "-", Path("-")),
+        (FilePath("written"), "-", None),
     ],
 )
 def test_values_of_the_file_are_read(kind: Kind, written: object, value: object) -> None:
@@ -61,8 +61,8 @@ def test_values_of_the_file_are_read(kind: Kind, written: object, value: object)
         (NAMES, [], "name one or more of a, b"),
         (COLOURS, "green", "'green' is none of red, blue"),
         (COLOURS, 7, 'write one of "red", "blue"'),
-        (File(), 7, "write the path of a file"),
-        (File("folder"), [], "write the path of a folder"),
+        (FilePath(), 7, "write the path of a file"),
+        (FilePath("folder"), [], "write the path of a folder"),
     ],
 )
 def test_mistakes_are_answered_with_what_to_write(kind: Kind, written: object, remedy: str) -> None:
@@ -80,8 +80,8 @@ def test_mistakes_are_answered_with_what_to_write(kind: Kind, written: object, r
         (Texts(), 7),
         (NAMES, ("a", "c")),
         (NAMES, ()),
-        (File(), 7),
-        (File(), None),
+        (FilePath(), 7),
+        (FilePath(), None),
     ],
 )
 def test_the_program_may_be_mistaken_too(kind: Kind, value: object) -> None:
@@ -94,9 +94,9 @@ def test_the_program_may_be_mistaken_too(kind: Kind, value: object) -> None:
     [
         (Names(choices="a", may_be_empty=True), ()),
         (NAMES, ["a"]),
-        (File(), "x"),
-        (File(), Path("x")),
-        (File("written"), None),
+        (FilePath(), "x"),
+        (FilePath(), Path("x")),
+        (FilePath("written"), None),
     ],
 )
 def test_what_the_program_may_give(kind: Kind, value: object) -> None:

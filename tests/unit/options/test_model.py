@@ -10,7 +10,7 @@ import pytest
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.client import DialOptions, SessionOptions
-from smbquic.options.kinds import Choice, File, Names, Number, Switch, Text, Texts
+from smbquic.options.kinds import Choice, FilePath, Names, Number, Switch, Text, Texts
 from smbquic.options.limits import Limits
 from smbquic.options.model import Option, Options, declared, values_of
 from smbquic.options.quic import EngineOptions
@@ -50,7 +50,7 @@ OPTIONS = declared(More)
 
 def test_the_type_says_the_kind() -> None:
     assert {name: each.kind for name, each in OPTIONS.items()} == {
-        "place": File(),
+        "place": FilePath(),
         "patience": Number(float, "seconds"),
         "colour": Choice({"red": "red", "blue": "blue"}),
         "names": Texts(),

@@ -20,7 +20,7 @@ from smbquic.protocol.response import Response
 from smbquic.protocol.session_state import SessionEvent
 from smbquic.protocol.settings import DIALECTS, ClientSettings, ServerSettings
 from smbquic.protocol.transform import OutgoingElement
-from smbquic.server.access import ClientAccess
+from smbquic.server.access import AccessPolicy
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
@@ -347,7 +347,7 @@ def make_server(root: Path, limits: Limits = QUICK, **settings: Any) -> Server:
     storage = LocalStorage(root)
     return Server(
         [ServedShare("data", storage), ServedShare("ro", storage, read_only=True)],
-        ClientAccess(Authenticator()),  # type: ignore[arg-type]
+        AccessPolicy(Authenticator()),  # type: ignore[arg-type]
         ServerSettings(
             **{
                 "guid": bytes(range(16)),
