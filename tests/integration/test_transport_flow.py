@@ -8,9 +8,9 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing, quic
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import connection
 from smbquic.transport.quic.aioquic.engine import AioquicEngine
 from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.flow_control import SEND_LIMIT
 from smbquic.transport.tcp import TcpTransport
 from tests.integration.conftest import Links
 
@@ -55,7 +55,7 @@ async def test_messages_nobody_fetches_hold_the_sender_back(links: Links, direct
     if links.kind == "quic":
         assert isinstance(receiver, QuicTransport)
         ahead = WINDOW if receiver._engine.capacity == WINDOW else WINDOW * 7 // 4
-        bound = ahead + connection.SEND_LIMIT + 2 * MESSAGE
+        bound = ahead + SEND_LIMIT + 2 * MESSAGE
     else:
         bound = framing.QUEUE_LIMIT + KERNEL
     assert not flooding.done()

@@ -9,11 +9,12 @@ from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, race, url
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.connection import QuicTransport, Role
+from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import EngineChoice
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import MakeEngine
 from smbquic.transport.quic.registry import client_engine
+from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
 from smbquic.transport.quic.udp import Path, UdpEndpoint

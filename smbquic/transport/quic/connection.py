@@ -1,19 +1,17 @@
-"""SMB messages on a QUIC connection: what is sent and received, and the end of it all.
+"""SMB messages over a QUIC connection, from the handshake to the end of the closing period.
 
-Memory per connection that nobody fetches from: the peer may send `window` bytes (16 MiB) ahead of
-the application, counted from the last message that was fetched; the window moves as messages are
-fetched, and never by itself. A server's client that has not logged on may send much less. Of these
-bytes at most `QUEUE_LIMIT` (4 MiB, 256 bytes extra counted for each message) wait as messages, the
-rest as plain bytes. What we send waits in memory until it is acknowledged: `SEND_LIMIT` (1 MiB)
-unsent and one message, and what is under way, for which the peer's window is the limit.
+The memory of a connection whose messages nobody fetches is bounded. The peer may send `window`
+bytes (16 MiB) ahead of the application; the window moves when a message is fetched, and never by
+itself. A client that has not logged on may send much less. At most `QUEUE_LIMIT` of these bytes
+(4 MiB, with 256 bytes extra for each message) wait as messages, the rest as bytes. What this end
+sends is kept until it is acknowledged: at most `SEND_LIMIT` (1 MiB) and one message that were never
+sent, and what is in flight, which the peer's window limits.
 """
 
 import asyncio
 import errno
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any, Protocol
@@ -26,14 +24,16 @@ from smbquic.errors import (
     TransportError,
 )
 from smbquic.transport import framing
-from smbquic.transport.addresses import endpoint as endpoint_of
 from smbquic.transport.base import ClientHello, Flow, PathStatistics, Peer
 from smbquic.transport.quic.closing import ConnectionClose, closed_by_peer, error_of
-from smbquic.transport.quic.engine import NO_ERROR, CloseReason, Engine, EngineChoice, Security
+from smbquic.transport.quic.engine import NO_ERROR, CloseReason, Engine, Security
+from smbquic.transport.quic.flow_control import SendFlowControl
 from smbquic.transport.quic.inbound import InboundStream
 from smbquic.transport.quic.keep_alive import KeepAlive
+from smbquic.transport.quic.network_errors import NetworkErrors
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.pump import Pump
+from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.state import OVER, ConnectionEvent, ConnectionState, next_state
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
@@ -42,47 +42,28 @@ from smbquic.transport.refusals import ListenerRefusal
 from smbquic.transport.serving import Limiter
 from smbquic.wire.cursor import Buffer
 
-SEND_LIMIT = 1 << 20
-"""Bytes that were never sent before `send` makes its callers wait."""
 FLUSH_TIMEOUT = 2.0
 """Seconds that a connection which is closed waits for what it sent to be acknowledged."""
-REFUSED_FOR = 2.0
-"""Seconds that the peer's port may be reported closed before we believe that it is gone."""
-REBIND_INTERVAL = 1.0
-PROTOCOL_BROKEN = 1
-"""Our application error code for a peer that does not frame its messages."""
+FRAMING_ERROR = 1
+"""The application error code that a peer is sent which does not frame its messages."""
 
 logger = logging.getLogger(__name__)
 
 
 class TransportEvents(Protocol):
-    """Who made a transport, and is told what becomes of it."""
+    """What a transport reports to the client or the listener that made it."""
 
     def established(self, transport: "QuicTransport") -> None:
-        """The handshake is over, messages may flow."""
+        """The handshake is complete: messages may be sent."""
 
     def handshake_failed(self, transport: "QuicTransport", error: TransportError) -> None:
-        """The handshake came to nothing; `closed` follows."""
+        """The handshake has failed; `closed` follows."""
 
     def closed(self, transport: "QuicTransport") -> None:
-        """The connection is over, and the peer was told, or told us."""
+        """One end has sent CONNECTION_CLOSE to the other, or the idle timeout is over."""
 
     def terminated(self, transport: "QuicTransport") -> None:
-        """Late datagrams need no answer any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """Which end of a connection this is.
-
-    `choice` is the engine that it has, and `name` how messages for people call the peer. With
-    `verified`, the peer's certificate was verified, if it showed one.
-    """
-
-    choice: EngineChoice
-    name: str
-    is_client: bool
-    verified: bool
+        """The closing or draining period is over: late datagrams need no answer any more."""
 
 
 class QuicTransport:
@@ -121,26 +102,27 @@ class QuicTransport:
         self._keep_alive = KeepAlive(
             engine, options.keep_alive_interval, self._send_ping, is_client=role.is_client
         )
+        self._flow_control = SendFlowControl(engine)
+        self._network_errors = NetworkErrors(
+            role.name, ping=self._keep_alive.ping, rebind=self.rebind, abort=self.abort
+        )
         self._sent = 0
-        self._senders: deque[asyncio.Future[None]] = deque()
-        # Why the connection has ended, and what the peer is told.
+        # What is raised for this end, and the reason phrase of the CONNECTION_CLOSE for the peer.
         self._end_error: SmbError | None = None
         self._reason = ""
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._connection_close = ConnectionClose([], endpoint)
         # The handshake timeout, and after the end the flush timeout.
         self._timeout = self._loop.call_later(options.handshake_timeout, self._handshake_timed_out)
-        self._refused_since: float | None = None
-        self._rebound_at = 0.0
         self._unauthenticated: UnauthenticatedClient | None = None
         self._final_statistics = PathStatistics()
 
     def restrict(self, limiter: Limiter) -> None:
-        """Take little of the peer until it is `authenticated`, and charge what that costs."""
+        """Limit what the peer may send until it is `authenticated`, and charge what it costs."""
         self._unauthenticated = UnauthenticatedClient(limiter, self._process, self._is_terminated)
 
     def authenticated(self) -> None:
-        """The peer is known; see `MessageTransport.authenticated`."""
+        """Lift the limits for peers that have not logged on; see `MessageTransport`."""
         if self._unauthenticated is not None:
             self._unauthenticated = None
             if self.state is not ConnectionState.TERMINATED:
@@ -172,19 +154,19 @@ class QuicTransport:
 
     @property
     def client_hello(self) -> ClientHello:
-        """What the client has said of itself so far."""
+        """What the client's handshake has said of it so far."""
         return self._engine.client_hello
 
     def statistics(self) -> PathStatistics:
-        """What it has seen of its path; see `MessageTransport.statistics`."""
+        """Return what was measured on the path; see `MessageTransport.statistics`."""
         if self.state is ConnectionState.TERMINATED:
             return self._final_statistics
-        engine = self._engine
-        return PathStatistics(engine.round_trip, engine.datagram_size, engine.lost_packets)
+        return self._engine.statistics()
 
     def flow(self) -> Flow:
-        """How far the messages have got; see `MessageTransport.flow`."""
+        """Return how far the messages have got; see `MessageTransport.flow`."""
         inbound, inbox, partial_ = self._inbound, self._inbox, self._inbound.partial
+        # An engine that was freed must not be asked.
         terminated = self.state is ConnectionState.TERMINATED
         untaken = 0 if terminated else self._engine.unacknowledged
         held = 0 if terminated else self._engine.held
@@ -207,7 +189,7 @@ class QuicTransport:
 
     def send_now(self, *buffers: Buffer) -> bool:
         """Send one message if there is room; see `MessageTransport.send_now`."""
-        if self._end_error is not None or self._senders or self._engine.unsent >= SEND_LIMIT:
+        if self._end_error is not None or self._flow_control.blocked:
             return False
         self._write(framing.framed(buffers))
         return True
@@ -215,37 +197,20 @@ class QuicTransport:
     async def send(self, *buffers: Buffer) -> None:
         """Send one message; see `MessageTransport.send`."""
         message = framing.framed(buffers)
-        if self._end_error is None and (self._senders or self._engine.unsent >= SEND_LIMIT):
-            await self._wait_for_room()
+        if self._end_error is None and self._flow_control.blocked:
+            await self._flow_control.wait()
         if self._end_error is not None:
             raise ConnectionClosed(str(self._end_error))
         self._write(message)
-        self._wake_sender()
+        self._flow_control.wake()
 
     def _write(self, message: Sequence[Buffer]) -> None:
         self._sent += sum(map(len, message))
         self._engine.write(*message)
         if self._role.is_client:
             self._keep_alive.request_sent()
+        # Not at once: what else is written in this iteration of the event loop shares the packets.
         self._pump.schedule_flush()
-
-    async def _wait_for_room(self) -> None:
-        turn = self._loop.create_future()
-        self._senders.append(turn)
-        try:
-            await turn
-        finally:
-            self._senders.remove(turn)
-            self._wake_sender()
-
-    def _wake_sender(self) -> None:
-        """One at a time, because nobody knows how much it will send."""
-        if (
-            self._senders
-            and not self._senders[0].done()
-            and (self._end_error is not None or self._engine.unsent < SEND_LIMIT)
-        ):
-            self._senders[0].set_result(None)
 
     # Messages in.
 
@@ -254,22 +219,23 @@ class QuicTransport:
         return self._inbox.get()
 
     def _fetched(self, size: int) -> None:
-        """Let the peer send as much as the application has fetched."""
+        """Let the peer send as much more as the application has fetched ([RFC9000] 4.1)."""
         if self.state is not ConnectionState.TERMINATED and self._engine.release(
             size + framing.PREFIX_SIZE
         ):
             self._pump.schedule_flush(has_data=True)
 
     def _not_a_message(self, error: RemoteProtocolError) -> None:
+        # Without the framing there is no way to find the next message: the connection has to end.
         logger.warning("%s: %s", self._name, error)
         self._end(error)
         if self.state is not ConnectionState.TERMINATED:
-            self._engine.close(PROTOCOL_BROKEN, "not an SMB message")
+            self._engine.close(FRAMING_ERROR, "not an SMB message")
 
     # Datagrams: the methods of a `Destination`.
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
-        """Take one datagram; any bytes."""
+        """Process one datagram, whatever bytes it has."""
         if self._unauthenticated is None:
             self._engine.receive(datagram, path, now)
         else:
@@ -277,7 +243,7 @@ class QuicTransport:
             self._schedule(self._unauthenticated, len(datagram), path, receive)
 
     def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
-        """Take several datagrams; any bytes."""
+        """Process a segment batch, whatever bytes it has."""
         if self._unauthenticated is None:
             self._engine.receive_segments(segments, size, path, now)
         else:
@@ -296,13 +262,16 @@ class QuicTransport:
             self.abort(ConnectionClosed(f"{self._name} {ListenerRefusal.TOO_MUCH.text}"))
 
     def unmatched_received(self, datagram: bytes, path: Path, now: float) -> None:
-        """Take a datagram for an unknown connection ID: the peer may have lost its state."""
+        """Process a datagram with an unknown connection ID, which may be a stateless reset."""
         self._engine.receive_unmatched(datagram, path, now)
         self._pump.advance(now)
 
     def batch_received(self, now: float) -> None:
-        """Act on the datagrams that came, and answer; what waits for its turn does so by itself."""
-        self._refused_since, self._keep_alive.received_at = None, now
+        """Act on the datagrams that were received, and answer.
+
+        What is scheduled for later, as it comes from an unauthenticated client, does so by itself.
+        """
+        self._network_errors.refused_since, self._keep_alive.received_at = None, now
         if self._unauthenticated is None:
             self._process(now)
 
@@ -313,11 +282,14 @@ class QuicTransport:
             self.state is ConnectionState.ESTABLISHED or self._role.is_client or self._engine.begun
         ):
             self.take_from_engine(now)
+            # A request that somebody waits for is answered soon: one packet for both the answer and
+            # the acknowledgement, which may be delayed ([RFC9000] 13.2.1).
             if self._inbox.waking:
                 self._pump.schedule_answer()
             else:
                 self._pump.flush()
         else:
+            # No packet of the first datagram could be decrypted: there is no peer to tell.
             self.abandon()
             self._over(ConnectionEvent.NO_PACKET, [])
             self.engine_terminated()
@@ -327,40 +299,16 @@ class QuicTransport:
         # A datagram that is too large for the interface is lost like any other.
         if self._end_error is not None or error.errno == errno.EMSGSIZE:
             return
-        refused = error.errno == errno.ECONNREFUSED
         if self.state is ConnectionState.HANDSHAKE:
-            problem = "nothing listens on this UDP port" if refused else error.strerror or error
-            self.abort(ConnectError(f"{self._name}: {problem}"))
-        elif refused:
-            self._port_refused(monotonic())
+            self._network_errors.during_handshake(error)
         else:
-            self._change_address(error)
-
-    def _port_refused(self, now: float) -> None:
-        """Give up if the peer's port stays closed: anybody on the path can say that it is."""
-        if self._refused_since is None:
-            self._refused_since = now
-            # Probe timeouts double: by themselves the next packet may be half a minute away.
-            self._loop.call_later(REFUSED_FOR, self._keep_alive.ping)
-        elif now - self._refused_since > REFUSED_FOR:
-            self.abort(ConnectionClosed(f"{self._name} is gone: its UDP port is closed"))
+            self._network_errors.after_handshake(error)
 
     def rebind(self) -> None:
-        """Go on from another port of this machine; the connection survives it."""
+        """Continue from another port of this machine. Raises `OSError` if there is none."""
         self._endpoint.rebind()
+        # The peer learns of the new address from the next packet ([RFC9000] 9.3).
         self._send_ping()
-
-    def _change_address(self, error: OSError) -> None:
-        """Go on from another address: the network that the former one was of may be gone."""
-        now = monotonic()
-        if now - self._rebound_at < REBIND_INTERVAL:
-            return
-        self._rebound_at = now
-        logger.info("%s: %s: trying from another address", self._name, error)
-        try:
-            self.rebind()
-        except OSError as failure:
-            logger.info("%s: no other address either: %s", self._name, failure)
 
     def _send_ping(self) -> None:
         self._engine.ping()
@@ -369,15 +317,16 @@ class QuicTransport:
     # What the pump calls.
 
     def charge(self, work: Callable[[], None]) -> None:
-        """Do `work`, at the peer's expense as long as it is not known."""
+        """Do `work`, and charge an unauthenticated peer for it."""
         if self._unauthenticated is None:
             work()
         else:
             self._unauthenticated.charge(work)
 
     def take_from_engine(self, now: float) -> None:
-        """Take what the engine has received, and what has become of the connection."""
+        """Take the stream data and the events that the engine has."""
         engine, take = self._engine, self._inbound.take
+        # The data comes first: what arrived before the connection was closed is still delivered.
         if self.state is ConnectionState.HANDSHAKE and engine.security is not None:
             self._establish(engine.security, now)
         for piece in engine.read():
@@ -391,20 +340,21 @@ class QuicTransport:
             self._end(closed_by_peer(self._name, in_message=self._inbound.in_message))
 
     def datagrams_sent(self, batches: list[Batch]) -> bool:
-        """Note what was sent; returns whether CONNECTION_CLOSE is to be sent, too."""
+        """Act on what was sent; return whether CONNECTION_CLOSE is to be sent, too."""
         engine = self._engine
         if engine.close_reason is not None:
             if self._end_error is None:
                 self._end(self._error_of(engine.close_reason))
             self._over(ConnectionEvent.CLOSE_SENT, batches)
         elif self._end_error is not None and not engine.unacknowledged:
+            # All that was sent has arrived: an orderly end waits for no more than that.
             engine.close(NO_ERROR, self._reason)
             return True
-        self._wake_sender()
+        self._flow_control.wake()
         return False
 
     def engine_terminated(self) -> None:
-        """Free what the engine has kept for the connection; nothing of it is needed any more."""
+        """Free what the engine has kept for the connection."""
         if self.state not in OVER:
             # The socket has taken nothing since the engine closed the connection.
             self.datagrams_sent([])
@@ -428,23 +378,8 @@ class QuicTransport:
     def _establish(self, security: Security, now: float) -> None:
         self.state = next_state(self.state, ConnectionEvent.HANDSHAKE_COMPLETED)
         self._timeout.cancel()
-        role = self._role
-        self.peer = Peer(
-            kind="quic",
-            local=endpoint_of(self._endpoint.local),
-            remote=endpoint_of(self._path[0]),
-            server_name=security.server_name,
-            alpn=security.alpn,
-            cipher=security.cipher,
-            group=security.group,
-            certificates=security.certificates if role.verified else (),
-            leaf=security.certificates[0] if security.certificates else b"",
-            encrypted=True,
-            authenticated=role.verified and bool(security.certificates),
-            handshake_seconds=now - self._started,
-            resumed=security.resumed,
-            engine=role.choice.engine,
-            engine_reason=role.choice.reason,
+        self.peer = self._role.peer(
+            security, self._endpoint.local, self._path[0], now - self._started
         )
         self._events.established(self)
 
@@ -468,25 +403,26 @@ class QuicTransport:
         self.abort(ConnectionClosed(reason))
 
     def abort(self, error: TransportError) -> None:
-        """End the connection at once, for a reason the peer need not know."""
+        """End the connection at once, without a reason for the peer."""
         if self.state is not ConnectionState.TERMINATED:
             self._end(error)
             self._engine.close(NO_ERROR, "")
             self._pump.flush()
 
     def abandon(self) -> None:
-        """Forget the connection: nothing is sent and nothing is waited for any more."""
+        """Release the connection: nothing is sent any more, and no timer is left."""
         self._pump.cancel_timer()
         if self.state is not ConnectionState.TERMINATED:
             self._engine.abandon()
 
     async def wait_closed(self) -> None:
-        """Wait until the peer was told, or told us, that the connection is over."""
+        """Wait until one end has told the other that the connection is over."""
         await asyncio.shield(self._closed)
 
     def _end(self, error: TransportError | RemoteProtocolError, reason: str = "") -> None:
-        """Receive nothing after what has arrived, and take nothing more to send."""
+        """Accept nothing more to send, and receive nothing after what has arrived."""
         if self._end_error is not None:
+            # The first reason counts: others follow from it.
             return
         in_handshake = self.state is ConnectionState.HANDSHAKE
         self.state = next_state(self.state, ConnectionEvent.ENDED)
@@ -494,9 +430,7 @@ class QuicTransport:
         self._reason = reason
         self._keep_alive.stop()
         self._inbound.end(error)
-        for turn in self._senders:
-            if not turn.done():
-                turn.set_result(None)
+        self._flow_control.end()
         self._timeout.cancel()
         self._timeout = self._loop.call_later(FLUSH_TIMEOUT, self._flush_timed_out)
         if in_handshake and isinstance(error, TransportError):
@@ -507,7 +441,7 @@ class QuicTransport:
         self._pump.flush()
 
     def _over(self, event: ConnectionEvent, connection_close: list[Batch]) -> None:
-        """The peer was told, or has told us, or never was there."""
+        """Enter the closing or draining period, in which late datagrams may be answered."""
         if self.state not in OVER:
             self.state = next_state(self.state, event)
             self._timeout.cancel()

@@ -1,37 +1,37 @@
-"""What a QUIC engine is to the rest of the transport: a sans-IO state machine with one stream.
+"""The contract of a QUIC engine: a sans-IO state machine for one connection with one stream.
 
-Datagrams and the time go in, datagrams and the bytes of stream 0 come out. An adapter per library
-hides everything else, such as streams that SMB has no use for.
+Datagrams and the time go in, datagrams and the bytes of stream 0 come out. An adapter for each
+library hides everything else, such as further streams, which SMB does not use.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from smbquic.transport.base import ClientHello
+from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
 NO_ERROR = 0x0
 INTERNAL_ERROR = 0x1
 CRYPTO_ERROR = 0x100
-"""A TLS alert, whose number is added to it ([RFC9001] 4.8)."""
+"""The error code of a TLS alert, to which the alert's number is added ([RFC9001] 4.8)."""
 UNAUTHENTICATED_WINDOW = 128 << 10
-"""Bytes that a peer may send ahead before it is known: one message is half of that at most."""
+"""Bytes that an unauthenticated peer may send ahead; a message may have half of that."""
 SEND_MEMORY = 96 << 20
-"""Bytes that the engines of one server may keep for what they send, all together, beyond a small
-share of each connection. What they keep is not given back before the connection ends."""
+"""Bytes that all engines of a server together may keep for what they send, beyond a small share of
+each connection. An engine gives nothing back before its connection ends."""
 STATELESS_RESET = "it does not know this connection any more"
 """The reason phrase for a connection that the peer ended by a stateless reset."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatagramSizes:
-    """How large datagrams may be, in bytes of UDP payload.
+    """How large the datagrams of a connection may be, in bytes of UDP payload.
 
-    `start` is safe, `most` is what could be found out to work; `ethernet` is what ordinary
-    networks carry, and `private` says that the peer is not across the internet. `certain` sizes
-    arrive whatever seems to be lost, as on this machine itself.
+    Path MTU discovery begins at `start`, which every path carries, and looks up to `most`.
+    `ethernet` is what an Ethernet carries. With `private`, the peer is not across the internet.
+    With `certain`, losses have nothing to do with the size, as on this machine itself.
     """
 
     start: int
@@ -42,16 +42,16 @@ class DatagramSizes:
 
     @property
     def jumbo(self) -> bool:
-        """Whether a client dares to begin with jumbo frames, and falls back if they are lost.
+        """Whether a client begins with jumbo frames, and sends smaller ones if they are lost.
 
-        A server that cannot search for larger sizes takes them for an invitation.
+        A server whose engine has no path MTU discovery then uses that size, too.
         """
         return self.private and self.most > self.ethernet
 
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Which engine a connection gets, and why it is this one."""
+    """The engine of a connection, and why it was chosen."""
 
     engine: str
     reason: str
@@ -62,10 +62,10 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """What the handshake settled; `certificates` is the peer's chain in DER, leaf first.
+    """What the handshake has negotiated.
 
-    Where the session was `resumed`, the peer showed them when it began. `group` is the one that the
-    keys were exchanged in.
+    `certificates` is the peer's chain in DER, leaf first; if the session was `resumed`, the one of
+    its first handshake. `group` is that of the key exchange.
     """
 
     alpn: str
@@ -94,19 +94,19 @@ class CloseReason:
 
 
 ResetToken = Callable[[bytes], bytes]
-"""What a server proves by that it issued a connection id ([RFC9000] 10.3)."""
+"""Makes the token of a stateless reset for a connection ID of this server ([RFC9000] 10.3)."""
 Verify = Callable[[list[bytes]], object]
 """Verifies the peer's chain (DER, leaf first); raises `HandshakeError` to refuse it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """What a server's engine is told of the client whose connection it is for.
+    """What a server's engine has to know of the client whose connection it is for.
 
-    `original_id` is the connection ID that the client made up for the server. After a Retry packet
-    `retry_id` is the one that the client was given in it. `first_datagram` is the size of the
-    client's first one, in bytes. `reset_token` makes the tokens of stateless resets. With
-    `restricted` the peer may send little until it is authenticated.
+    `original_id` is the connection ID that the client has chosen for the server. `retry_id` is the
+    one that the client was given in a Retry packet, if it got one. `first_datagram` is the size of
+    the client's first datagram, in bytes. `reset_token` makes the tokens of stateless resets. A
+    `restricted` peer may send little until it is authenticated.
     """
 
     original_id: bytes
@@ -124,44 +124,40 @@ class Engine(Protocol):
     """
 
     security: Security | None
-    """Set once the peer is known and data may flow."""
+    """Set once the handshake is complete at both ends, and data may flow."""
     close_reason: CloseReason | None
-    """Set once the connection is over, or about to be: nothing more will come of it."""
+    """Set once either end has closed the connection, or it has failed."""
     finished: bool
     """Whether the peer has ended its side of the stream."""
     capacity: int
-    """How many bytes may wait for the application, which limits the size of a message."""
+    """Bytes that may wait for the application; a message cannot be larger."""
     resized: tuple[int, int] | None
-    """Set when another size of datagrams has been settled on: the former one, and the new one.
-    Whoever has taken note clears it."""
+    """Set when the size of the datagrams has changed: the former one, and the new one. The reader
+    sets it to None again."""
 
     @property
     def client_hello(self) -> ClientHello:
-        """What the peer has said of itself, as a client."""
+        """What a client's handshake has said of it so far."""
 
     @property
     def connection_id(self) -> bytes:
-        """The first connection id by which the peer addresses us."""
-
-    @property
-    def datagram_size(self) -> int:
-        """Bytes of UDP payload that are sent at once where there is enough to send."""
+        """The first connection ID by which the peer addresses this end."""
 
     @property
     def key_phase(self) -> int:
-        """0 or 1: changes as the keys are renewed."""
+        """The key phase bit, 0 or 1, which changes with each key update ([RFC9001] 6)."""
 
     @property
     def begun(self) -> bool:
-        """Whether a packet of the peer was understood."""
+        """Whether a packet of the peer could be decrypted."""
 
     @property
     def terminated(self) -> bool:
-        """Whether nothing remains to be sent or waited for."""
+        """Whether the closing or draining period is over: nothing is sent or awaited any more."""
 
     @property
     def held(self) -> int:
-        """Bytes of memory, or an estimate, for what arrived and cannot be read yet."""
+        """Bytes of memory, or an estimate, for what was received out of order."""
 
     @property
     def unsent(self) -> int:
@@ -169,55 +165,50 @@ class Engine(Protocol):
 
     @property
     def unacknowledged(self) -> int:
-        """Bytes of the stream that were written and that the peer has not got, for all we know."""
-
-    @property
-    def round_trip(self) -> float | None:
-        """Seconds to the peer and back, smoothed; None before anything was measured."""
-
-    @property
-    def lost_packets(self) -> int:
-        """Packets taken for lost so far, whose contents were sent again."""
+        """Bytes of the stream that were written and not acknowledged, or an estimate."""
 
     @property
     def idle_timeout(self) -> float:
-        """After how many quiet seconds either end gives up."""
+        """Seconds without a packet after which either end gives up ([RFC9000] 10.1)."""
+
+    def statistics(self) -> PathStatistics:
+        """Return what was measured on the path so far."""
 
     def connect(self, path: Path, now: float) -> None:
         """Begin the handshake, as a client."""
 
     def receive(self, datagram: bytes, path: Path, now: float) -> None:
-        """Take a datagram, whatever it holds; never raises."""
+        """Process a datagram, whatever bytes it has; never raises."""
 
     def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
-        """Take datagrams of `size` bytes each, the last one may be shorter; never raises."""
+        """Process datagrams of `size` bytes, of which the last may be shorter; never raises."""
 
     def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
-        """Take a datagram for a connection id that is none of ours, as a client.
+        """Process a datagram with an unknown connection ID, as a client; never raises.
 
-        It may be how the peer says that it has lost its memory ([RFC9000] 10.3); never raises.
+        It may be a stateless reset ([RFC9000] 10.3).
         """
 
     def read(self) -> list[bytes]:
-        """What arrived on the stream since the last call, in order."""
+        """Return what has arrived on the stream since the last call, in order."""
 
     def release(self, count: int) -> bool:
-        """Let the peer send `count` bytes more; whether there is something to tell it now."""
+        """Let the peer send `count` bytes more; return whether that is to be announced now."""
 
     def authenticated(self) -> None:
-        """Let a peer of a restricted engine send as much ahead as any, now that it is known."""
+        """Let the peer of a restricted engine send as much ahead as any other."""
 
     def write(self, *buffers: Buffer) -> None:
         """Send on the stream; the buffers must not change any more."""
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life."""
+        """Send a PING, which the peer has to acknowledge."""
 
     def close(self, code: int, reason: str, *, application: bool = True) -> None:
-        """End the connection: only a datagram that says so is left to send."""
+        """Close the connection: only CONNECTION_CLOSE is left to be sent."""
 
     def abandon(self) -> None:
-        """Drop everything; nothing is sent any more."""
+        """Terminate the connection at once; nothing is sent any more."""
 
     def free(self) -> None:
         """Free the memory of a connection that has terminated; it cannot be used any more.
@@ -226,20 +217,20 @@ class Engine(Protocol):
         """
 
     def datagrams(self, now: float) -> list[Batch]:
-        """What is to be sent now."""
+        """Return the datagrams that are to be sent now."""
 
     def timer(self) -> float | None:
-        """When `tick` must be called, if nothing else happens."""
+        """Return when `tick` has to be called, if nothing else happens before."""
 
     def tick(self, now: float) -> None:
-        """The time of `timer` has come."""
+        """Act on the timer."""
 
 
 class ConnectionIds(Protocol):
-    """Who wants to know by which connection ids a peer may address us."""
+    """Who keeps the connection IDs by which the peer may address this end ([RFC9000] 5.1)."""
 
     def issued(self, connection_id: bytes) -> None:
         """The peer may use this one from now on."""
 
     def retired(self, connection_id: bytes) -> None:
-        """The peer will not use this one any more."""
+        """The peer does not use this one any more."""

@@ -16,12 +16,13 @@ from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import ClientHello, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
-from smbquic.transport.quic.connection import QuicTransport, Role
+from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import Acceptance, EngineChoice
 from smbquic.transport.quic.half_open import HalfOpenHandshakes
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.packet import CONNECTION_ID_SIZE, source_id
 from smbquic.transport.quic.registry import server_engines
+from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem

@@ -1,4 +1,4 @@
-"""The aioquic engine behind `Engine`."""
+"""The adapter of aioquic, which is written in Python and can do everything that is asked for."""
 
 import logging
 from dataclasses import replace
@@ -15,14 +15,13 @@ from aioquic.quic.packet import (
     QuicFrameType,
 )
 
-from smbquic.transport.base import ClientHello
 from smbquic.transport.quic.aioquic.connection import AioquicConfiguration, AioquicConnection
 from smbquic.transport.quic.aioquic.reassembly import (
     MAX_SEGMENTS,
     MAX_UNAUTHENTICATED_SEGMENTS,
 )
-from smbquic.transport.quic.aioquic.recovery import LossRecovery
 from smbquic.transport.quic.aioquic.send_buffer import SendBuffer
+from smbquic.transport.quic.aioquic.status import STREAM, AioquicStatus
 from smbquic.transport.quic.aioquic.tls import AioquicContext, ChooseCertificate
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.engine import (
@@ -39,18 +38,17 @@ from smbquic.transport.quic.tls_context import HandshakeSettings
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
-STREAM = 0
 KEY_LIFETIME = 1 << 22
-"""Packets sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6), about 10 GB."""
+"""Packets that are sent with one key: half of what AES-GCM allows ([RFC9001] 6.6)."""
 
 logger = logging.getLogger(__name__)
 
 
-class AioquicEngine:
+class AioquicEngine(AioquicStatus):
     """An `Engine` on aioquic's `QuicConnection`.
 
-    `choose_certificate` finds a server's certificate by the name that a client asks for. What the
-    peer of a restricted one sends ahead is small until it is `authenticated`.
+    `choose_certificate` finds a server's certificate by the name that a client asks for. The peer
+    of a restricted engine may send little ahead until it is `authenticated`.
     """
 
     def __init__(
@@ -69,15 +67,15 @@ class AioquicEngine:
         self.capacity = configuration.max_data
         self._ids = ids
         self._pieces: list[bytes] = []
-        self._early: list[Buffer] = []
-        self._granted = 0
-        restricted = acceptance is not None and acceptance.restricted
-        window = min(configuration.max_data, UNAUTHENTICATED_WINDOW if restricted else inf)
-        self._grant_at = int(window) // 8
-        self._ungranted = configuration.max_data - int(window)
         self._handshake: events.HandshakeCompleted | None = None
         self._next_key_update = KEY_LIFETIME
-        self._quic = AioquicConnection(
+        restricted = acceptance is not None and acceptance.restricted
+        window = min(configuration.max_data, UNAUTHENTICATED_WINDOW if restricted else inf)
+        # Bytes by which the windows are to move, and how many of them are announced at once.
+        self._granted = 0
+        self._grant_at = int(window) // 8
+        self._ungranted = configuration.max_data - int(window)
+        quic = AioquicConnection(
             replace(
                 configuration,
                 max_datagram_size=sizes.start,
@@ -90,78 +88,14 @@ class AioquicEngine:
             choose_certificate,
             acceptance,
         )
+        super().__init__(quic)
         if restricted:
-            self._quic.max_segments = MAX_UNAUTHENTICATED_SEGMENTS
-        self.connection_id: bytes = self._quic.host_cid
-        control = self._quic._loss._cc
+            quic.max_segments = MAX_UNAUTHENTICATED_SEGMENTS
+        control = quic._loss._cc
         self._control = control if isinstance(control, Bbr) else None
 
     def _size_changed(self, before: int, now: int) -> None:
         self.resized = (before, now)
-
-    @property
-    def client_hello(self) -> ClientHello:
-        """See `Engine`."""
-        context: AioquicContext | None = getattr(self._quic, "tls", None)
-        if context is None:
-            return ClientHello()
-        return ClientHello(context.client_hello_name, context.peer_chain)
-
-    @property
-    def datagram_size(self) -> int:
-        """See `Engine`."""
-        size: int = self._quic._max_datagram_size
-        return size
-
-    @property
-    def key_phase(self) -> int:
-        """See `Engine`."""
-        phase: int = self._quic._cryptos[tls.Epoch.ONE_RTT].key_phase
-        return phase
-
-    @property
-    def begun(self) -> bool:
-        """Whether a packet of the peer was understood."""
-        return self._quic._state is not QuicConnectionState.FIRSTFLIGHT
-
-    @property
-    def terminated(self) -> bool:
-        """See `Engine`."""
-        return self._quic._state is QuicConnectionState.TERMINATED
-
-    @property
-    def unsent(self) -> int:
-        """See `Engine`."""
-        stream = self._quic._streams.get(STREAM)
-        if stream is None:
-            return sum(map(len, self._early))
-        sent: int = stream.sender.highest_offset
-        return stream.sender._buffer_stop - sent
-
-    @property
-    def unacknowledged(self) -> int:
-        """See `Engine`."""
-        stream = self._quic._streams.get(STREAM)
-        if stream is None:
-            return sum(map(len, self._early))
-        return len(stream.sender._buffer)
-
-    @property
-    def round_trip(self) -> float | None:
-        """See `Engine`."""
-        recovery = self._quic._loss
-        return recovery._rtt_smoothed if recovery._rtt_initialized else None
-
-    @property
-    def lost_packets(self) -> int:
-        """See `Engine`: among them what was sent again to probe a silent peer."""
-        return cast(LossRecovery, self._quic._loss).lost_packets
-
-    @property
-    def idle_timeout(self) -> float:
-        """See `Engine`."""
-        seconds: float = self._quic._idle_timeout()
-        return seconds
 
     def connect(self, path: Path, now: float) -> None:
         """See `Engine`."""
@@ -195,7 +129,8 @@ class AioquicEngine:
     def release(self, count: int) -> bool:
         """See `Engine`."""
         self._granted += count
-        # An eighth of the window at once: a frame for each message would cost more than it gives.
+        # An eighth of the window at once: a frame for each message would cost more than it gains
+        # ([RFC9000] 4.2).
         if self._granted < self._grant_at:
             return False
         self._quic._local_max_data.value += self._granted
@@ -205,11 +140,6 @@ class AioquicEngine:
             stream.max_stream_data_local += self._granted
         self._granted = 0
         return True
-
-    @property
-    def held(self) -> int:
-        """See `Engine`."""
-        return self._quic.held
 
     def authenticated(self) -> None:
         """See `Engine`."""
@@ -221,7 +151,7 @@ class AioquicEngine:
     def write(self, *buffers: Buffer) -> None:
         """See `Engine`."""
         if not self._quic._is_client and STREAM not in self._quic._streams:
-            # The client opens the stream, so a server that speaks first has to wait.
+            # The client opens the stream ([RFC9000] 2.1), so a server that sends first has to wait.
             self._early.extend(buffers)
             return
         # The sender takes anything that has the few operations of SendBuffer.
@@ -234,11 +164,14 @@ class AioquicEngine:
     def ping(self) -> None:
         """See `Engine`."""
         self._quic.send_ping(0)
-        # It is a probe, which a full congestion window must not hold back ([RFC9002] 7.5).
+        # A full congestion window must not hold it back: it is to find out whether the peer is
+        # still there. Probe packets are exempt ([RFC9002] 7.5).
         self._quic._send_probe()
 
     def close(self, code: int, reason: str, *, application: bool = True) -> None:
         """See `Engine`."""
+        # With a frame type the library sends a CONNECTION_CLOSE of QUIC, and without one that of
+        # the application ([RFC9000] 19.19).
         self._quic.close(
             error_code=code,
             frame_type=None if application else QuicFrameType.PADDING,
@@ -256,8 +189,10 @@ class AioquicEngine:
             for path, each in groupby(datagrams, key=itemgetter(1))
         ]
         if self._control is not None and self.unsent == 0:
-            # The library does not tell its congestion controllers; BBR has to know.
+            # The library does not report this to its congestion controllers. BBR must not take a
+            # rate that the application limits for that of the path.
             self._control.on_nothing_to_send()
+        # The packet number counts what was sent with all keys so far.
         if self._quic._packet_number >= self._next_key_update:
             self._next_key_update = self._quic._packet_number + KEY_LIFETIME
             self._quic.request_key_update()
@@ -285,9 +220,11 @@ class AioquicEngine:
         """See `Engine`."""
         self._pieces.clear()
         self._early.clear()
+        # The parts of the library refer to each other, and to this object.
         vars(self._quic).clear()
 
     def _take_events(self) -> None:
+        # Each call that may change the library's state is followed by this one.
         while (event := self._quic.next_event()) is not None:
             match event:
                 case events.StreamDataReceived(stream_id=0):
@@ -299,7 +236,7 @@ class AioquicEngine:
                     self._ids.issued(event.connection_id)
                 case events.ConnectionIdRetired():
                     self._ids.retired(event.connection_id)
-                # SMB has one stream for all: without either direction nothing can go on.
+                # SMB has one stream for everything: without either direction nothing can go on.
                 case events.StreamReset() | events.StopSendingReceived():
                     self.close(0, "the stream was reset")
                 case events.StreamDataReceived():
@@ -312,6 +249,7 @@ class AioquicEngine:
 
     def _check_handshake(self) -> None:
         if self._early and STREAM in self._quic._streams:
+            # The client has opened the stream meanwhile.
             early, self._early = self._early, []
             self.write(*early)
         if self.security is None and self._handshake is not None and self._is_confirmed():
@@ -327,10 +265,10 @@ class AioquicEngine:
             )
 
     def _is_confirmed(self) -> bool:
-        """Whether the handshake is over for both.
+        """Return whether the handshake is complete at both ends.
 
-        A client is done before the server has looked at its certificate. Where the server asked
-        for one, it has the last word.
+        A client's is before the server has verified its certificate. If the server has asked for
+        one, HANDSHAKE_DONE says that it was accepted ([RFC9001] 4.1.2).
         """
         asked = self._quic.tls._certificate_request is not None
         return not asked or bool(self._quic._handshake_confirmed)
@@ -339,8 +277,10 @@ class AioquicEngine:
         event = self._quic._close_event
         if event is None or self.close_reason is not None:
             return
+        # An end that was sent CONNECTION_CLOSE, or a stateless reset, is in the draining state
+        # ([RFC9000] 10.2.2).
         ours = self._quic._state is not QuicConnectionState.DRAINING
-        context: AioquicContext | None = getattr(self._quic, "tls", None)
+        context = self._context
         self.close_reason = CloseReason(
             code=int(event.error_code),
             phrase=event.reason_phrase,

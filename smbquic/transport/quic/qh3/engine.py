@@ -1,13 +1,16 @@
-"""The engine qh3: a core in Rust, several times as fast as aioquic.
+"""The adapter of qh3, which has a core in Rust and is several times as fast as aioquic.
 
-As a server it cannot ask for a certificate, and its congestion control is its own. How large its
-datagrams are is in `path_mtu.py`, how they are made in `sender.py`.
+As a server qh3 cannot ask for a certificate, and its congestion control is its own. The size of its
+datagrams is in `path_mtu.py`, how they are made in `sender.py`.
+
+Two objects of the library are used. `QuicConnection` in Python runs the handshake and turns what
+the core reports into events. The core has the packets, the streams and the loss recovery.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from qh3.quic import events
 from qh3.quic.connection import QuicConnectionState
@@ -15,7 +18,6 @@ from qh3.quic.packet import QuicErrorCode
 from qh3.tls import CipherSuite
 
 from smbquic.errors import HandshakeError
-from smbquic.transport.base import ClientHello
 from smbquic.transport.quic.engine import (
     INTERNAL_ERROR,
     STATELESS_RESET,
@@ -34,33 +36,33 @@ from smbquic.transport.quic.qh3.receive_estimate import ReceiveEstimate
 from smbquic.transport.quic.qh3.segments import ACKNOWLEDGE
 from smbquic.transport.quic.qh3.send_queue import SendMemory
 from smbquic.transport.quic.qh3.sender import Sender
-from smbquic.transport.quic.qh3.tls import Qh3Context
+from smbquic.transport.quic.qh3.status import Qh3Status
 from smbquic.transport.quic.tls_context import HandshakeSettings
 from smbquic.transport.quic.udp import Batch, Path
 from smbquic.wire.cursor import Buffer
 
 KEY_LIFETIME = 1 << 22
-"""Datagrams sent with one key; 2^23 is what AES-GCM allows ([RFC9001] 6.6)."""
+"""Datagrams that are sent with one key: half of the 2^23 packets that AES-GCM allows
+([RFC9001] 6.6), as one datagram has one packet once the handshake is complete."""
 CORE_ADDRESS = {4: ("192.0.2.1", 1), 6: ("2001:db8::1", 1)}
-"""Where the core takes its peer to be, always. A core forgets no address and ignores what comes
-from a fifth one; `PathValidator` knows better."""
+"""The address of the peer that the core is given, always the same. A core forgets no address and
+ignores packets from a fifth one; the real addresses are in `PathValidator`."""
 CLOSED_FOR = 3
-"""Probe timeouts that a closed connection stays to tell a peer who has not noticed
-([RFC9000] 10.2)."""
+"""Probe timeouts that the closing or draining period takes ([RFC9000] 10.2)."""
 ANSWER_DELAY = 0.004
-"""Seconds that a server's acknowledgement may wait longer than the core would have it: it mostly
-goes out with an answer by then, and a timer for every second request costs more than that gives."""
+"""Seconds that a server's acknowledgement may wait beyond the core's own delay. It is mostly sent
+with an answer by then; a timer for every second request would cost more than it gains."""
 KEEP_ALIVE, VALIDATE_PATH = 0, 1
-"""What a PING is for, if it is none of a trial of the path's."""
+"""The numbers of PINGs that have nothing to do with the path MTU."""
 
 logger = logging.getLogger(__name__)
 
 
-class Qh3Engine:
+class Qh3Engine(Qh3Status):
     """An `Engine` on qh3's `QuicConnection`.
 
-    `memory` is what all connections of a server have for what they send. The core's windows cannot
-    be changed: how much a restricted peer sends is limited by the transport.
+    `memory` limits what all connections of a server keep to be sent. The core's windows cannot be
+    changed: how much a restricted peer may send is limited by the transport.
     """
 
     def __init__(
@@ -78,8 +80,6 @@ class Qh3Engine:
         self.resized: tuple[int, int] | None = None
         self._ids = ids
         self._is_client = configuration.is_client
-        restricted = acceptance is not None and acceptance.restricted
-        self._estimate = ReceiveEstimate(restricted=restricted)
         self._handshake: events.HandshakeCompleted | None = None
         self._sent = 0
         self._next_key_update = KEY_LIFETIME
@@ -89,110 +89,28 @@ class Qh3Engine:
         self._authenticated = 0
         self._now = 0.0
         self._received_at = 0.0
-        self._closed_until: float | None = None
-        # More than the largest message, of which all has to be here before any of it goes.
+        # More than the largest message, of which all has to be here before any of it is fetched.
         self.capacity = configuration.max_data * 3 // 4
         first = acceptance.first_datagram if acceptance is not None else 0
         size = first_size(sizes, is_client=self._is_client, first_datagram=first)
-        self._quic = Qh3Connection(
+        quic = Qh3Connection(
             replace(configuration, max_datagram_size=size),
             sizes,
             settings,
             acceptance,
             self.capacity,
         )
-        self.connection_id: bytes = self._quic.host_cid
-        self._sender = Sender(
-            self._quic, memory, is_open=self._is_client, on_failure=self._cannot_build
+        super().__init__(
+            quic,
+            Sender(quic, memory, is_open=self._is_client, on_failure=self._cannot_build),
+            PathMtuMonitor(quic, sizes, size, self._size_changed),
+            ReceiveEstimate(restricted=acceptance is not None and acceptance.restricted),
         )
-        self._watch = PathMtuMonitor(self._quic, sizes, size, self._size_changed)
 
     def _size_changed(self, before: int, now: int) -> None:
         self.resized = (before, now)
 
-    @property
-    def datagram_size(self) -> int:
-        """See `Engine`."""
-        return self._watch.size
-
-    @property
-    def client_hello(self) -> ClientHello:
-        """See `Engine`."""
-        if self._quic.tls is None:
-            return ClientHello()
-        return ClientHello(self._tls.client_hello_name, self._tls.peer_chain)
-
-    @property
-    def key_phase(self) -> int:
-        """See `Engine`."""
-        core: Any = self._quic._core
-        return core.send_key_phase or 0
-
-    @property
-    def begun(self) -> bool:
-        """See `Engine`."""
-        core = self._quic._core
-        return core is not None and bool(core.received_authenticated_packet)
-
-    @property
-    def terminated(self) -> bool:
-        """See `Engine`."""
-        return self._closed_until is None and self._quic._state is QuicConnectionState.TERMINATED
-
-    @property
-    def held(self) -> int:
-        """See `Engine`: an estimate, as the core does not say."""
-        return self._estimate.held
-
-    def authenticated(self) -> None:
-        """See `Engine`."""
-        self._estimate.restricted = False
-
-    @property
-    def unsent(self) -> int:
-        """See `Engine`."""
-        return self._sender.unsent
-
-    @property
-    def unacknowledged(self) -> int:
-        """See `Engine`: what is under way counts with its headers, nothing finer is known.
-
-        What was lost and waits for its turn counts nowhere, but as long as the pacer holds
-        something back it is not all.
-        """
-        core = self._quic._core
-        under_way: int = self.unsent + (int(core.bytes_in_flight) if core is not None else 0)
-        if under_way == 0 and core is not None and (timer := core.get_timer()) is not None:
-            return int(timer[0] == "pacing")
-        return under_way
-
-    @property
-    def round_trip(self) -> float | None:
-        """See `Engine`."""
-        core = self._quic._core
-        return core.smoothed_rtt or None if core is not None else None
-
-    @property
-    def lost_packets(self) -> int:
-        """See `Engine`."""
-        core = self._quic._core
-        return int(core.loss_total) if core is not None else 0
-
-    @property
-    def idle_timeout(self) -> float:
-        """See `Engine`: the lesser of both ends' ([RFC9000] 10.1)."""
-        own: float = self._quic.configuration.idle_timeout
-        bridge = self._quic._tls
-        parameters = bridge.remote_transport_parameters if bridge is not None else None
-        if parameters is None or not parameters.max_idle_timeout:
-            return own
-        return min(own, parameters.max_idle_timeout / 1000)
-
-    @property
-    def _tls(self) -> Qh3Context:
-        return cast(Qh3Context, self._quic.tls)
-
-    # What comes in.
+    # What is received.
 
     def connect(self, path: Path, now: float) -> None:
         """See `Engine`."""
@@ -231,17 +149,20 @@ class Qh3Engine:
         self._received(path, len(segments), has_events=has_events)
 
     def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
-        """See `Engine`: the core knows."""
+        """See `Engine`: the core recognizes a stateless reset by itself."""
         self.receive(datagram, path, now)
 
     def _received(self, path: Path, size: int, *, has_events: bool) -> None:
-        """Note what came of datagrams, and where genuine and new packets came from."""
+        """Act on what datagrams have brought, and on a change of the peer's address."""
+        # Until the stream is open, its first data has to be noticed, too.
         if has_events or not self._sender.is_open:
             self._take_events()
         core: Any = self._quic._core
         before = self._authenticated
         self._authenticated = 0 if core is None else core.authenticated
-        # A client's peer does not move.
+        # Whoever is on the path can copy packets to another address. So only packets that are
+        # authenticated and new change the path ([RFC9000] 9.3), and only a client's address may
+        # change ([RFC9000] 9).
         if (
             self._authenticated > before
             and self.security is not None
@@ -258,7 +179,7 @@ class Qh3Engine:
         self._take_events()
 
     def _fail(self) -> None:
-        """Whatever a peer sends must not take the endpoint down with it."""
+        """Close the connection, and no other, where the library fails on what a peer has sent."""
         logger.exception("the QUIC engine failed")
         self.close(INTERNAL_ERROR, "", application=False)
 
@@ -276,12 +197,16 @@ class Qh3Engine:
         was_full = core.full
         core.unread -= count
         if was_full and not core.full:
-            # The core announces its windows by itself as its data is taken.
+            # The core announces its windows by itself as its data is taken ([RFC9000] 4.2).
             self._guarded(self._quic._drain_core)
             return True
         return False
 
-    # What goes out.
+    def authenticated(self) -> None:
+        """See `Engine`."""
+        self._estimate.restricted = False
+
+    # What is sent.
 
     def write(self, *buffers: Buffer) -> None:
         """See `Engine`."""
@@ -301,29 +226,34 @@ class Qh3Engine:
         if metered is None or path is None or self.terminated:
             return []
         core = metered.core
-        self._sender.datagram_size = self._watch.size
+        self._sender.datagram_size = self._path_mtu.size
         datagrams = self._sender.datagrams(core, now)
         if datagrams and self.close_reason is not None and self._closed_until is None:
-            # The core counts from when it was last spoken to, and so forgets everything at once.
+            # The core's own period is counted from when it was last called, and is over at once.
             self._closed_until = now + CLOSED_FOR * probe_timeout(core)
         if self._validation_due or (
             self.close_reason is None
-            and self._watch.suspects(core, now, established=self.security is not None)
+            and self._path_mtu.suspects(core, now, established=self.security is not None)
         ):
-            # It goes alone: whatever else could be sent has been taken already.
-            core.send_ping(VALIDATE_PATH if self._validation_due else self._watch.trial)
+            # Path validation takes a PATH_CHALLENGE ([RFC9000] 8.2.1), which the core would send
+            # to its one address. The acknowledgement of a PING takes its place. It is alone in its
+            # datagram: what else could be sent has been taken already.
+            core.send_ping(VALIDATE_PATH if self._validation_due else self._path_mtu.trial)
             self._validation_due = False
             self._sender.poll(core, now, datagrams)
         self._sent += len(datagrams)
+        # Not before the handshake is confirmed ([RFC9001] 6.1).
         if self._sent >= self._next_key_update and self._quic._handshake_confirmed:
             self._renew_keys()
         if not self._paths.validated:
+            # Three times what came from the new address ([RFC9000] 9.3). The rest counts as lost,
+            # and is sent again once the address is validated.
             datagrams = [each for each in datagrams if self._paths.may_send(len(each))]
         return [(datagrams, path)] if datagrams else []
 
     def _cannot_build(self, error: RuntimeError) -> None:
-        # Before the client's address is validated there may be no room for a datagram; it is
-        # built when the client was heard again.
+        # Before the client's address is validated, its anti-amplification limit may leave no room
+        # for a datagram ([RFC9000] 8.1). It is built when the client has sent more.
         if self.security is not None:
             logger.error("the QUIC engine cannot build a datagram: %s", error)
             self.close(INTERNAL_ERROR, "", application=False)
@@ -332,7 +262,7 @@ class Qh3Engine:
         try:
             self._quic.request_key_update()
         except ValueError:
-            return  # an update is under way, ours or the peer's: soon, then
+            return  # the former update is not acknowledged yet ([RFC9001] 6.1): try again soon
         self._next_key_update = self._sent + KEY_LIFETIME
 
     # Time.
@@ -352,14 +282,17 @@ class Qh3Engine:
         if self._closed_until is not None and now >= self._closed_until:
             self._terminate()
         self._guarded(self._quic.handle_timer, now)
+        # Only a client's core looks for larger datagrams.
         if self._is_client and self._quic._core is not None:
-            self._watch.check_growth(now)
+            self._path_mtu.check_growth(now)
 
-    # What has become of the connection.
+    # The end of the connection, and what the library reports.
 
     def close(self, code: int, reason: str, *, application: bool = True) -> None:
         """See `Engine`."""
         if self.close_reason is None:
+            # With a frame type the library sends a CONNECTION_CLOSE of QUIC, and without one that
+            # of the application ([RFC9000] 19.19).
             self._quic.close(code, None if application else 0, reason)
             self._end(CloseReason(code, reason, application, ours=True, cause=self._cause))
 
@@ -371,6 +304,7 @@ class Qh3Engine:
     def free(self) -> None:
         """See `Engine`."""
         self._sender.free()
+        # The parts of the library refer to each other, and to this object.
         vars(self._quic).clear()
 
     def _terminate(self) -> None:
@@ -381,6 +315,7 @@ class Qh3Engine:
     def _take_events(self) -> None:
         core: Any = self._quic._core
         if core is not None and core.pieces:
+            # Data has arrived, so the client has opened the stream: a server may write now.
             self._sender.is_open, self.finished = self.close_reason is None, core.finished
         while (event := self._quic.next_event()) is not None:
             match event:
@@ -390,13 +325,15 @@ class Qh3Engine:
                     if uid == VALIDATE_PATH:
                         self._paths.acknowledged()
                     else:
-                        self._watch.acknowledged(uid, self._received_at)
+                        self._path_mtu.acknowledged(uid, self._received_at)
                 case events.ConnectionIdIssued():
                     self._ids.issued(event.connection_id)
                 case events.ConnectionIdRetired():
                     self._ids.retired(event.connection_id)
+                # SMB has one stream for everything: without either direction nothing can go on.
                 case events.StreamReset() | events.StopSendingReceived():
                     self.close(0, "the stream was reset")
+                # The data of stream 0 is no event: `MeteredCore` takes it out.
                 case events.StreamDataReceived():
                     self.close(QuicErrorCode.STREAM_LIMIT_ERROR, "SMB has one stream")
                 case _:
@@ -418,12 +355,17 @@ class Qh3Engine:
             resumed=self._tls.session_resumed,
             group=group_name(self._tls.group),
         )
-        self._watch.established()
+        self._path_mtu.established()
+        # A qlog trace needs the library to see every packet.
         if self._quic._quic_logger is None:
             self._sender.access = DirectAccess(self._quic)
 
     def _is_confirmed(self) -> bool:
-        """Return whether the handshake is over for both, as in `AioquicEngine`."""
+        """Return whether the handshake is complete at both ends.
+
+        A client's is before the server has verified its certificate. If the server has asked for
+        one, HANDSHAKE_DONE says that it was accepted ([RFC9001] 4.1.2).
+        """
         asked = self._tls._certificate_request is not None
         return not asked or bool(self._quic._handshake_confirmed)
 
@@ -437,7 +379,8 @@ class Qh3Engine:
         if core is not None and core.close_reason is not None:
             self._end(core.close_reason)
         elif event is not None:
-            # TLS or the clock has the last word, or the peer has lost its state.
+            # The library closes the connection for a TLS alert and for the idle timeout, and ends
+            # it without a code at a stateless reset ([RFC9000] 10.3.1).
             idle = event.reason_phrase == "Idle timeout"
             reset = self.terminated and not idle and not event.error_code
             self._end(

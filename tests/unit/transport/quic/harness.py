@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from smbquic.transport import framing
-from smbquic.transport.quic import connection, keep_alive, pump
-from smbquic.transport.quic.connection import QuicTransport, Role
+from smbquic.transport.base import PathStatistics
+from smbquic.transport.quic import connection, keep_alive, network_errors, pump
+from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import CloseReason, EngineChoice, Security
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.role import Role
 
 PATH = (("192.0.2.1", 443), b"")
 SECURITY = Security("smb", "AES_128_GCM_SHA256", "fs.example", (b"leaf",))
@@ -30,9 +32,7 @@ class FakeEngine:
         self.unacknowledged = 0
         self.idle_timeout = 30.0
         self.capacity = 16 << 20
-        self.datagram_size = 1200
-        self.round_trip = 0.04
-        self.lost_packets = 3
+        self.path = PathStatistics(0.04, 1200, 3)
         self.resized: tuple[int, int] | None = None
         self.connection_id = bytes(8)
         self.pieces: list[bytes] = []
@@ -49,6 +49,9 @@ class FakeEngine:
         self.sent_at: list[float] = []
         self.takes: Callable[[], None] = lambda: None
         self.makes: Callable[[], None] = lambda: None
+
+    def statistics(self) -> PathStatistics:
+        return self.path
 
     def connect(self, path: Any, now: float) -> None:
         self.takes()
@@ -180,7 +183,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = monotonic()
         self.timers: list[tuple[float, Callable[[], None]]] = []
-        for module in (connection, pump, keep_alive):
+        for module in (connection, pump, keep_alive, network_errors):
             monkeypatch.setattr(module, "monotonic", lambda: self.now)
         monkeypatch.setattr(asyncio.get_running_loop(), "call_later", self._call_later)
 

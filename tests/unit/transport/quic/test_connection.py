@@ -11,6 +11,7 @@ from smbquic.transport.base import PathStatistics
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import CloseReason
+from smbquic.transport.quic.flow_control import SEND_LIMIT
 from tests.unit.transport.quic.harness import PATH, FakeEndpoint, TransportHarness
 
 
@@ -39,7 +40,7 @@ async def test_a_connection_that_is_gone_frees_its_engine_and_keeps_what_came(
     harness.engine.terminated = True
     harness.transport.batch_received(2.0)
     assert harness.engine.freed == 1
-    harness.engine.lost_packets = 0
+    harness.engine.path = PathStatistics()
     harness.transport.abort(ConnectionClosed("late"))
     harness.transport.abandon()
     harness.transport._pump.tick()
@@ -84,7 +85,7 @@ async def test_how_far_messages_have_got(harness: TransportHarness) -> None:
 
 
 async def test_whoever_is_dropped_is_not_waited_for(harness: TransportHarness) -> None:
-    harness.engine.unsent = harness.engine.unacknowledged = connection.SEND_LIMIT
+    harness.engine.unsent = harness.engine.unacknowledged = SEND_LIMIT
     sending = asyncio.create_task(harness.transport.send(b"never"))
     await asyncio.sleep(0)
     harness.transport.drop("enough")
@@ -93,67 +94,6 @@ async def test_whoever_is_dropped_is_not_waited_for(harness: TransportHarness) -
 
     assert harness.endpoint.sent == [b"bye 0 "]
     await harness.transport.wait_closed()
-
-
-async def test_senders_take_turns(harness: TransportHarness) -> None:
-    harness.engine.unsent = connection.SEND_LIMIT
-    waiting = [asyncio.create_task(harness.transport.send(b"%d" % index)) for index in range(3)]
-    await asyncio.sleep(0)
-    assert harness.engine.written == b""
-    waiting[0].cancel()
-    await asyncio.sleep(0)
-    harness.engine.unsent = 0
-    harness.transport.batch_received(1.0)
-    harness.transport.batch_received(1.0)
-    await asyncio.gather(*waiting[1:])
-
-    assert harness.engine.written == prefix(1) + b"1" + prefix(1) + b"2"
-
-
-async def test_a_sender_that_is_cancelled_at_its_turn_passes_it_on(
-    harness: TransportHarness,
-) -> None:
-    harness.engine.unsent = connection.SEND_LIMIT
-    waiting = [asyncio.create_task(harness.transport.send(b"%d" % index)) for index in range(2)]
-    await asyncio.sleep(0)
-    harness.engine.unsent = 0
-    harness.transport.batch_received(1.0)
-    waiting[0].cancel()
-    async with asyncio.timeout(20):
-        await waiting[1]
-
-    assert harness.engine.written == prefix(1) + b"1"
-
-
-async def test_the_end_wakes_all_senders(harness: TransportHarness) -> None:
-    harness.engine.unsent = connection.SEND_LIMIT
-    waiting = [asyncio.create_task(harness.transport.send(b"x")) for _ in range(3)]
-    await asyncio.sleep(0)
-    harness.engine.unsent = 0
-    harness.transport.batch_received(1.0)
-    harness.engine.unsent = connection.SEND_LIMIT
-    harness.engine.close_reason = CloseReason(0, "")
-    harness.transport.batch_received(1.0)
-    results = await asyncio.gather(*waiting, return_exceptions=True)
-
-    assert [type(result) for result in results] == [ConnectionClosed] * 3
-
-
-async def test_send_now_takes_what_needs_no_waiting(harness: TransportHarness) -> None:
-    assert harness.transport.send_now(b"a", b"b")
-    harness.engine.unsent = connection.SEND_LIMIT
-    assert not harness.transport.send_now(b"c")
-    waiting = asyncio.create_task(harness.transport.send(b"d"))
-    await asyncio.sleep(0)
-    harness.engine.unsent = 0
-    # Whoever waits comes first.
-    assert not harness.transport.send_now(b"e")
-    harness.transport.batch_received(1.0)
-    await waiting
-    harness.transport.close()
-    assert not harness.transport.send_now(b"f")
-
-    assert harness.engine.written == prefix(2) + b"ab" + prefix(1) + b"d"
 
 
 async def test_closing_waits_for_what_is_under_way(harness: TransportHarness) -> None:

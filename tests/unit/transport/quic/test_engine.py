@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -15,13 +16,19 @@ from smbquic.errors import EngineError, HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
 from smbquic.transport.base import ClientHello
-from smbquic.transport.quic.engine import CRYPTO_ERROR, Acceptance, CloseReason, DatagramSizes
+from smbquic.transport.quic.engine import (
+    CRYPTO_ERROR,
+    Acceptance,
+    CloseReason,
+    DatagramSizes,
+    Engine,
+)
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ClientTls, ServerTls
 from tests.engines import INSTALLED, MISSING
+from tests.unit.transport.quic.simulation import Simulate, Simulation, library
 
-Simulate = Callable[..., Any]
 PATH = (("192.0.2.1", 50000), b"")
 DELAY = 0.005
 """Seconds that a simulated datagram takes, see `Simulation`."""
@@ -39,13 +46,13 @@ def engines(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def test_both_ends_learn_what_was_settled(simulate: Simulate, engines: str) -> None:
+def test_both_ends_know_what_was_negotiated(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines)
     assert not simulation.client.begun
-    assert simulation.client.round_trip is None
+    assert simulation.client.statistics().round_trip is None
     simulation.establish()
-    assert simulation.client.round_trip == pytest.approx(2 * DELAY, rel=0.1)
-    client, server = simulation.client.security, simulation.server.security
+    assert simulation.client.statistics().round_trip == pytest.approx(2 * DELAY, rel=0.1)
+    client, server = simulation.security("client"), simulation.security("server")
 
     assert client.alpn == server.alpn == "smb"
     assert client.cipher == server.cipher == "AES_128_GCM_SHA256"
@@ -66,7 +73,7 @@ def test_keys_are_exchanged_with_post_quantum_security_where_both_can(
         "qh3": "X25519MLKEM768",  # both offer and take it
         "qh3-aioquic": "X25519",  # the only other share that is sent
     }.get(engines, "P-256")
-    assert simulation.client.security.group == simulation.server.security.group == expected
+    assert simulation.security("client").group == simulation.security("server").group == expected
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
@@ -76,8 +83,8 @@ def test_cipher_suites_are_those_that_were_chosen(
     simulation = simulate(engines=engines, options=QuicOptions(tls_ciphers=(cipher,)))
     simulation.establish()
 
-    name = simulation.server.security.cipher
-    assert name == simulation.client.security.cipher
+    name = simulation.security("server").cipher
+    assert name == simulation.security("client").cipher
     assert name.replace("_", "-").startswith(cipher)
 
 
@@ -91,7 +98,7 @@ def test_groups_are_those_that_were_chosen(simulate: Simulate, engines: str, gro
     simulation = simulate(engines=engines, options=options)
     simulation.establish()
 
-    assert simulation.client.security.group == simulation.server.security.group == group
+    assert simulation.security("client").group == simulation.security("server").group == group
 
 
 @pytest.mark.parametrize("client", ["aioquic", "qh3"])
@@ -103,7 +110,7 @@ def test_a_client_sends_a_share_of_every_group(simulate: Simulate, client: str, 
     simulation.server_options = QuicOptions(engine="aioquic", tls_groups=(group,))
     simulation.establish()
 
-    assert simulation.client.security.group == simulation.server.security.group == group
+    assert simulation.security("client").group == simulation.security("server").group == group
 
 
 @pytest.mark.parametrize(
@@ -123,7 +130,7 @@ def test_a_server_insists_on_its_choice(
     )
     simulation.run(lambda: simulation.client.close_reason)
 
-    assert simulation.client.close_reason.code == CRYPTO_ERROR + 40
+    assert simulation.close_reason("client").code == CRYPTO_ERROR + 40
     assert simulation.client.security is None
 
 
@@ -131,8 +138,8 @@ def test_an_address_is_no_name_to_ask_for(simulate: Simulate, engines: str) -> N
     simulation = simulate(engines=engines, name="127.0.0.1")
     simulation.establish()
 
-    assert simulation.client.security.server_name == "127.0.0.1"
-    assert simulation.server.security.server_name == ""
+    assert simulation.security("client").server_name == "127.0.0.1"
+    assert simulation.security("server").server_name == ""
 
 
 def test_the_shorter_idle_time_counts_for_both(simulate: Simulate, engines: str) -> None:
@@ -171,7 +178,7 @@ def test_what_is_written_arrives(
     assert simulation.client.unsent == 0
 
 
-def test_a_run_is_as_good_as_its_datagrams(simulate: Simulate, engines: str) -> None:
+def test_a_segment_batch_is_as_good_as_its_datagrams(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines)
     simulation.establish()
     simulation.advance(1)
@@ -180,13 +187,13 @@ def test_a_run_is_as_good_as_its_datagrams(simulate: Simulate, engines: str) -> 
     simulation.client.write(bytes(range(256)) * 40)
     datagrams = [each for each, _ in simulation.outgoing("client")]
     size = max(map(len, datagrams))
-    run = [datagram for datagram in datagrams if len(datagram) == size]
-    assert len(run) > 2
-    # What precedes a run may have been lost.
-    first = datagrams[: datagrams.index(run[0])]
+    segments = [datagram for datagram in datagrams if len(datagram) == size]
+    assert len(segments) > 2
+    # What precedes them may have been lost.
+    first = datagrams[: datagrams.index(segments[0])]
     for datagram in first:
         simulation.server.receive(datagram, PATH, simulation.now)
-    simulation.server.receive_segments(b"".join(run), size, PATH, simulation.now)
+    simulation.server.receive_segments(b"".join(segments), size, PATH, simulation.now)
     received = b"".join(simulation.server.read())
 
     assert len(received) > 2 * 1100
@@ -211,12 +218,12 @@ def test_packets_that_were_lost_are_counted(simulate: Simulate, engines: str) ->
     simulation.establish()
     simulation.client.write(bytes(100_000))
     simulation.run(lambda: len(simulation.received["server"]) == 100_000)
-    assert simulation.client.lost_packets == 0
+    assert simulation.lost_packets("client") == 0
     simulation.loss = 0.2
     simulation.client.write(bytes(200_000))
     simulation.run(lambda: len(simulation.received["server"]) == 300_000)
     # About a fifth of some 170, and of those that were sent again.
-    assert 10 < simulation.client.lost_packets < 100
+    assert 10 < simulation.lost_packets("client") < 100
 
 
 def test_unsent_and_unacknowledged_bytes_are_counted(simulate: Simulate, engines: str) -> None:
@@ -279,7 +286,7 @@ def test_lost_window_updates_are_repeated(simulate: Simulate, engines: str) -> N
 def test_the_peers_end_of_the_stream_is_noticed(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines)
     simulation.establish()
-    simulation.client._quic.send_stream_data(0, b"that is all", end_stream=True)
+    library(simulation.client).send_stream_data(0, b"that is all", end_stream=True)
     simulation.run(lambda: simulation.server.finished)
 
     assert simulation.received["server"] == b"that is all"
@@ -291,13 +298,12 @@ def test_a_close_is_told_with_its_reason(simulate: Simulate, engines: str, close
     simulation = simulate(engines=engines)
     simulation.establish()
     simulation.advance(1)
-    one, other = simulation.client, simulation.server
-    if closer == "server":
-        one, other = other, one
+    peer = "server" if closer == "client" else "client"
+    one, other = simulation.engine(closer), simulation.engine(peer)
     one.close(7, "enough")
     one.close(8, "and once more")
-    assert simulation.run(lambda: other.close_reason) is None
-    ours, theirs = one.close_reason, other.close_reason
+    simulation.run(lambda: other.close_reason)
+    ours, theirs = simulation.close_reason(closer), simulation.close_reason(peer)
 
     assert (ours.code, ours.phrase, ours.ours, ours.application) == (7, "enough", True, True)
     assert (theirs.code, theirs.phrase, theirs.ours) == (7, "enough", False)
@@ -332,7 +338,7 @@ def test_the_end_is_told_over_what_nobody_fetched(simulate: Simulate, engines: s
     simulation.client.close(0, "enough")
     simulation.run(lambda: simulation.server.close_reason)
 
-    assert simulation.server.close_reason.phrase == "enough"
+    assert simulation.close_reason("server").phrase == "enough"
     assert 1 << 15 < len(simulation.received["server"]) <= 1 << 17
 
 
@@ -342,10 +348,10 @@ def test_silence_is_the_end(simulate: Simulate, engines: str) -> None:
     simulation.loss = 1
     simulation.run(lambda: simulation.client.close_reason and simulation.server.close_reason)
 
-    assert simulation.client.close_reason.idle
-    assert simulation.client.close_reason.ours
+    assert simulation.close_reason("client").idle
+    assert simulation.close_reason("client").ours
     assert simulation.client.terminated
-    assert simulation.server.close_reason.idle
+    assert simulation.close_reason("server").idle
 
 
 def test_pings_keep_it_up(simulate: Simulate, engines: str) -> None:
@@ -404,7 +410,7 @@ def test_a_client_may_change_its_address(simulate: Simulate, engines: str) -> No
     for number in range(8):
         host = f"192.0.2.{number % 4 + 10}"
         before = len(simulation.received["client"])
-        simulation.run(lambda b=before: len(simulation.received["client"]) > b)
+        simulation.run(partial(simulation.has_received, "client", before + 1))
         simulation.client_path = ((host, 60000 + number), b"")
         simulation.client.ping()
     simulation.server.write(bytes(100_000))
@@ -415,14 +421,14 @@ def test_a_client_may_change_its_address(simulate: Simulate, engines: str) -> No
     assert simulation.client.close_reason is simulation.server.close_reason is None
 
 
-def test_an_address_that_is_not_proven_gets_little(simulate: Simulate, engines: str) -> None:
+def test_an_address_that_is_not_validated_gets_little(simulate: Simulate, engines: str) -> None:
     simulation = simulate(engines=engines)
     simulation.establish()
     simulation.client.write(b"x")
     simulation.server.write(bytes(1_000_000))
     simulation.run(lambda: len(simulation.received["client"]) > 200_000)
     # The client's packets seem to come from somebody who never asked for anything.
-    victim: Any = (("198.51.100.7", 7), b"")
+    victim = (("198.51.100.7", 7), b"")
     simulation.client.ping()
     sent = simulation.outgoing("client")
     sizes = [len(datagram) for datagram, _ in sent]
@@ -441,43 +447,43 @@ def test_an_address_that_is_not_proven_gets_little(simulate: Simulate, engines: 
 # Certificates.
 
 
-def test_a_verdict_reaches_the_other_side(
+def test_a_refusal_reaches_the_other_side(
     simulate: Simulate, engines: str, bad_pki: FaultyPki
 ) -> None:
     files = bad_pki.server(Fault.EXPIRED)
     simulation = simulate(engines=engines, identity=ServerTls(files.certificate, files.key))
-    simulation.run(lambda: simulation.server and simulation.server.close_reason)
+    simulation.run(lambda: simulation.accepted and simulation.server.close_reason)
 
     assert simulation.client.security is None
-    assert simulation.client.close_reason.ours
-    assert simulation.client.close_reason.code == 0x100 + 45
-    assert simulation.server.close_reason.code == 0x100 + 45
-    assert not simulation.server.close_reason.ours
+    assert simulation.close_reason("client").ours
+    assert simulation.close_reason("client").code == 0x100 + 45
+    assert simulation.close_reason("server").code == 0x100 + 45
+    assert not simulation.close_reason("server").ours
     assert simulation.server.security is None
     assert simulation.server.client_hello == ClientHello("localhost")
 
 
 @pytest.mark.parametrize("engines", CERTIFYING)
-def test_a_client_waits_for_the_servers_verdict(
+def test_a_client_waits_until_its_certificate_is_accepted(
     simulate: Simulate, engines: str, pki: PkiDirectory
 ) -> None:
     trust = Trust.load(pki.ca)
 
-    def judge(chain: list[bytes]) -> None:
+    def check(chain: list[bytes]) -> None:
         verify(chain, Purpose.CLIENT, trust)
 
-    identity = ServerTls(pki.server.certificate, pki.server.key, pki.ca, judge)
+    identity = ServerTls(pki.server.certificate, pki.server.key, pki.ca, check)
     files = pki.client
     simulation = simulate(
         engines=engines,
         identity=identity,
         trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
     )
-    simulation.run(lambda: simulation.client._handshake)
+    simulation.run(lambda: vars(simulation.client)["_handshake"])
     assert simulation.client.security is None
     simulation.establish()
 
-    assert len(simulation.server.security.certificates) == 2
+    assert len(simulation.security("server").certificates) == 2
 
 
 @pytest.mark.parametrize("engines", CERTIFYING)
@@ -495,89 +501,94 @@ def test_a_client_waits_for_the_servers_verdict(
 def test_reasons_have_alerts(
     simulate: Simulate, engines: str, pki: PkiDirectory, reason: str, alert: int
 ) -> None:
-    def judge(chain: list[bytes]) -> None:
+    def refuse(chain: list[bytes]) -> None:
         raise HandshakeError("no", reason)
 
     files = pki.client
     simulation = simulate(
         engines=engines,
-        identity=ServerTls(pki.server.certificate, pki.server.key, verify=judge),
+        identity=ServerTls(pki.server.certificate, pki.server.key, verify=refuse),
         trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
     )
     simulation.run(lambda: simulation.client.close_reason)
 
-    assert simulation.client.close_reason.code == 0x100 + alert
-    assert isinstance(simulation.server.close_reason.cause, HandshakeError)
-    assert simulation.server.close_reason.cause.reason == reason
+    assert simulation.close_reason("client").code == 0x100 + alert
+    cause = simulation.close_reason("server").cause
+    assert isinstance(cause, HandshakeError)
+    assert cause.reason == reason
     client_hello = simulation.server.client_hello
     assert client_hello.server_name == "localhost"
     assert len(client_hello.certificates) == 2
 
 
 @pytest.mark.parametrize(("reason", "alert"), [("revoked", 44), ("weak-key", 42)])
-def test_a_client_has_a_verdict_of_its_own(
+def test_a_client_refuses_for_its_own_reasons(
     simulate: Simulate, engines: str, reason: str, alert: int
 ) -> None:
-    def judge(chain: list[bytes], name: str) -> None:
+    def refuse(chain: list[bytes], name: str) -> None:
         assert (len(chain), name) == (2, "localhost")
         raise HandshakeError("no", reason)
 
-    simulation = simulate(engines=engines, trust=ClientTls(verify=judge))
-    simulation.run(lambda: simulation.server and simulation.server.close_reason)
+    simulation = simulate(engines=engines, trust=ClientTls(verify=refuse))
+    simulation.run(lambda: simulation.accepted and simulation.server.close_reason)
 
-    assert simulation.server.close_reason.code == 0x100 + alert
-    assert isinstance(simulation.client.close_reason.cause, HandshakeError)
-    assert simulation.client.close_reason.cause.reason == reason
+    assert simulation.close_reason("server").code == 0x100 + alert
+    cause = simulation.close_reason("client").cause
+    assert isinstance(cause, HandshakeError)
+    assert cause.reason == reason
 
 
 @pytest.mark.engine("qh3")
 def test_after_a_refusal_qh3_takes_nothing_more(simulate: Simulate) -> None:
-    def judge(chain: list[bytes], name: str) -> None:
+    def refuse(chain: list[bytes], name: str) -> None:
         raise HandshakeError("no", "weak-key")
 
-    simulation = simulate(engines="qh3", trust=ClientTls(verify=judge))
+    simulation = simulate(engines="qh3", trust=ClientTls(verify=refuse))
     simulation.run(lambda: simulation.client.close_reason)
     # The core hands on what else has arrived, a Finished message say; to read this one would fail.
-    simulation.client._tls.handle_message(b"\x14\0\0\x20" + bytes(32), {})
+    library(simulation.client).tls.handle_message(b"\x14\0\0\x20" + bytes(32), {})
 
     assert simulation.client.security is None
 
 
 @pytest.mark.parametrize("length", [250, 700, 3000])
-def test_a_verdict_arrives_however_long_it_is(
+def test_a_refusal_arrives_however_long_it_is(
     simulate: Simulate, engines: str, length: int
 ) -> None:
-    def judge(chain: list[bytes], name: str) -> None:
+    def refuse(chain: list[bytes], name: str) -> None:
         raise HandshakeError("x" * length, "weak-key")
 
-    simulation = simulate(engines=engines, trust=ClientTls(verify=judge))
-    simulation.run(lambda: simulation.server and simulation.server.close_reason)
+    simulation = simulate(engines=engines, trust=ClientTls(verify=refuse))
+    simulation.run(lambda: simulation.accepted and simulation.server.close_reason)
 
-    assert simulation.server.close_reason.code == 0x12A
-    assert simulation.server.close_reason.phrase == "x" * min(length, 300)
+    assert simulation.close_reason("server").code == 0x12A
+    assert simulation.close_reason("server").phrase == "x" * min(length, 300)
 
 
 @pytest.mark.parametrize("engines", CERTIFYING)
 @pytest.mark.parametrize("length", [250, 700, 3000])
-def test_so_does_a_verdict_on_a_client(
+def test_so_does_the_refusal_of_a_client(
     simulate: Simulate, engines: str, pki: PkiDirectory, length: int
 ) -> None:
-    def judge(chain: list[bytes]) -> None:
+    def refuse(chain: list[bytes]) -> None:
         raise HandshakeError("x" * length, "weak-key")
 
     files = pki.client
     simulation = simulate(
         engines=engines,
-        identity=ServerTls(pki.server.certificate, pki.server.key, verify=judge),
+        identity=ServerTls(pki.server.certificate, pki.server.key, verify=refuse),
         trust=ClientTls(ca=pki.ca, certificate=files.certificate, key=files.key),
     )
     simulation.run(lambda: simulation.client.close_reason)
 
-    assert simulation.client.close_reason.code == 0x12A
-    assert simulation.client.close_reason.phrase == "x" * min(length, 300)
+    assert simulation.close_reason("client").code == 0x12A
+    assert simulation.close_reason("client").phrase == "x" * min(length, 300)
 
 
 # Whatever arrives.
+
+
+MakeServer = Callable[[str], Engine]
 
 
 class NoIds:
@@ -587,7 +598,7 @@ class NoIds:
 
 
 @pytest.fixture(scope="module")
-def fresh(pki: PkiDirectory) -> Callable[[str], Any]:
+def fresh(pki: PkiDirectory) -> MakeServer:
     identity = ServerTls(pki.server.certificate, pki.server.key)
     makers = {name: server_engine(identity, QuicOptions(engine=name))[1] for name in INSTALLED}
     return lambda name: makers[name](
@@ -596,16 +607,12 @@ def fresh(pki: PkiDirectory) -> Callable[[str], Any]:
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_client_that_has_not_been_heard_has_said_nothing(
-    fresh: Callable[[str], Any], name: str
-) -> None:
+def test_a_client_that_has_not_been_heard_has_said_nothing(fresh: MakeServer, name: str) -> None:
     assert fresh(name).client_hello == ClientHello()
 
 
 @given(data=st.binary(max_size=1500), name=st.sampled_from(INSTALLED))
-def test_a_fresh_server_survives_any_datagram(
-    fresh: Callable[[str], Any], data: bytes, name: str
-) -> None:
+def test_a_fresh_server_survives_any_datagram(fresh: MakeServer, data: bytes, name: str) -> None:
     engine = fresh(name)
     engine.receive(data, PATH, 1.0)
     engine.receive_segments(data, 700, PATH, 1.0)
@@ -619,10 +626,10 @@ def test_a_fresh_server_survives_any_datagram(
     where=st.integers(0, 1199),
     change=st.integers(1, 255),
     name=st.sampled_from(INSTALLED_PAIRINGS),
-    run=...,
+    batch=...,
 )
 def test_a_connection_survives_any_change_of_a_datagram(
-    simulate: Simulate, where: int, change: int, name: str, run: bool
+    simulate: Simulate, where: int, change: int, name: str, batch: bool
 ) -> None:
     simulation = simulate(engines=name)
     simulation.establish()
@@ -630,7 +637,7 @@ def test_a_connection_survives_any_change_of_a_datagram(
     for datagram, _ in simulation.outgoing("client"):
         bad = bytearray(datagram)
         bad[where % len(bad)] ^= change
-        if run:
+        if batch:
             simulation.server.receive_segments(bytes(bad), len(bad), PATH, simulation.now)
         else:
             simulation.server.receive(bytes(bad), PATH, simulation.now)
@@ -652,11 +659,11 @@ def test_an_engine_that_fails_ends_its_connection_only(
     def fail(*_: object) -> None:
         raise KeyError("a bug in the library")
 
-    monkeypatch.setattr(simulation.server._quic, "receive_datagram", fail)
+    monkeypatch.setattr(library(simulation.server), "receive_datagram", fail)
     with caplog.at_level(logging.ERROR):
         simulation.server.receive(b"\xff", PATH, simulation.now)
 
-    assert simulation.server.close_reason.code == 1
+    assert simulation.close_reason("server").code == 1
     assert "a bug in the library" in caplog.text
 
 
@@ -683,7 +690,7 @@ def test_a_datagram_that_cannot_be_built_ends_the_connection_of_qh3(
 ) -> None:
     simulation = simulate(engines="qh3")
     simulation.establish()
-    metered = simulation.server._quic._core
+    metered = library(simulation.server)._core
     metered.core = FailingCore(metered.core)
     with caplog.at_level(logging.INFO):
         simulation.run(lambda: simulation.client.close_reason)
@@ -693,7 +700,7 @@ def test_a_datagram_that_cannot_be_built_ends_the_connection_of_qh3(
         "the QUIC engine cannot build a datagram: no key for this packet"
     ]
     for name in ("server", "client"):
-        close_reason = simulation.engine(name).close_reason
+        close_reason = simulation.close_reason(name)
         assert (close_reason.code, close_reason.application, close_reason.ours) == (
             1,
             False,
@@ -702,9 +709,7 @@ def test_a_datagram_that_cannot_be_built_ends_the_connection_of_qh3(
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_abandoning_is_immediate(
-    simulate: Simulate, name: str, fresh: Callable[[str], Any]
-) -> None:
+def test_abandoning_is_immediate(simulate: Simulate, name: str, fresh: MakeServer) -> None:
     simulation = simulate(engines=name)
     simulation.establish()
     simulation.client.abandon()
@@ -738,7 +743,7 @@ def test_nothing_is_logged_about_a_connection_that_lives_and_ends(
 ETHERNET, JUMBO = DatagramSizes(1200, 1472), DatagramSizes(1200, 8972, private=True)
 
 
-def quiet_while(simulation: Any, seconds: float = 3) -> None:
+def quiet_while(simulation: Simulation, seconds: float = 3) -> None:
     """Let both ends look around, as they do beside a little traffic."""
     for _ in range(round(seconds * 20)):
         simulation.client.ping()
@@ -758,7 +763,7 @@ def test_both_ends_find_what_the_path_carries(
         simulation.engine(name).write(bytes(200_000))
     simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
 
-    assert simulation.client.datagram_size == simulation.server.datagram_size == mtu
+    assert simulation.datagram_size("client") == simulation.datagram_size("server") == mtu
     # qh3 leaves a few bytes empty.
     assert mtu - 40 <= max(simulation.sent["client"]) <= mtu
     assert mtu - 40 <= max(simulation.sent["server"]) <= mtu
@@ -773,8 +778,8 @@ def test_an_interface_may_promise_too_much(simulate: Simulate, engines: str, mtu
     simulation.server.write(bytes(200_000))
     simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
 
-    assert simulation.client.datagram_size <= mtu
-    assert simulation.server.datagram_size <= mtu
+    assert simulation.datagram_size("client") <= mtu
+    assert simulation.datagram_size("server") <= mtu
     assert simulation.client.close_reason is simulation.server.close_reason is None
 
 
@@ -796,15 +801,16 @@ def test_a_path_may_shrink_under_a_transfer(
     data = random.Random(3).randbytes(2_000_000)
     engine.write(data)
     simulation.run(lambda: len(received) > 300_000)
-    assert engine.datagram_size == before
+    assert engine.statistics().datagram_size == before
     engine.resized = None
     simulation.mtu = after
     simulation.run(lambda: len(received) == len(data))
     quiet_while(simulation)
 
     assert received == data
+    assert engine.resized is not None
     former, size = engine.resized
-    assert (former, size) == (before, engine.datagram_size) or former == sizes.ethernet
+    assert (former, size) == (before, engine.statistics().datagram_size) or former == sizes.ethernet
     assert 1200 <= size <= after
     assert simulation.client.close_reason is simulation.server.close_reason is None
 
@@ -824,7 +830,7 @@ def test_an_outage_is_no_narrow_path(simulate: Simulate, engines: str) -> None:
     simulation.run(lambda: min(map(len, simulation.received.values())) >= 500_000)
     quiet_while(simulation)
 
-    assert simulation.client.datagram_size == simulation.server.datagram_size == 1472
+    assert simulation.datagram_size("client") == simulation.datagram_size("server") == 1472
     assert simulation.client.resized is simulation.server.resized is None
 
 
@@ -845,7 +851,7 @@ def test_within_a_machine_losses_are_never_the_datagrams_size(
     simulation.mtu = 8972
     simulation.run(lambda: min(map(len, simulation.received.values())) >= 500_000)
 
-    assert simulation.client.datagram_size == simulation.server.datagram_size == 8972
+    assert simulation.datagram_size("client") == simulation.datagram_size("server") == 8972
 
 
 @pytest.mark.parametrize("sender", ["client", "server"])

@@ -42,7 +42,7 @@ async def test_garbage_in_the_receive_buffer_ends_the_connection(
         await harness.transport.receive()
 
     assert harness.engine.close_reason is not None
-    assert harness.engine.close_reason.code == connection.PROTOCOL_BROKEN
+    assert harness.engine.close_reason.code == connection.FRAMING_ERROR
     assert len(caplog.records) == 1
 
 

@@ -1,12 +1,11 @@
 """The aioquic engine, in simulated time on a simulated network."""
 
-from collections.abc import Callable
-from typing import Any
+import pytest
 
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
-
-Simulate = Callable[..., Any]
+from smbquic.transport.quic.udp import Path
+from tests.unit.transport.quic.simulation import Simulate, library
 
 
 def test_a_window_moved_before_there_is_a_stream_moves_once_there_is(simulate: Simulate) -> None:
@@ -15,7 +14,7 @@ def test_a_window_moved_before_there_is_a_stream_moves_once_there_is(simulate: S
     simulation.establish()
 
     assert simulation.server.release(window)
-    assert simulation.server._quic._local_max_data.value == 2 * window
+    assert library(simulation.server)._local_max_data.value == 2 * window
 
 
 def test_connection_ids_are_reported(simulate: Simulate) -> None:
@@ -23,8 +22,8 @@ def test_connection_ids_are_reported(simulate: Simulate) -> None:
     simulation.establish()
     simulation.advance(1)
     before = set(simulation.server_ids.known)
-    used = simulation.client._quic._peer_cid.cid
-    simulation.client._quic.change_connection_id()
+    used = library(simulation.client)._peer_cid.cid
+    library(simulation.client).change_connection_id()
     simulation.client.ping()
     simulation.advance(1)
     after = simulation.server_ids.known
@@ -32,27 +31,29 @@ def test_connection_ids_are_reported(simulate: Simulate) -> None:
     assert len(before) == 7
     assert used == simulation.server.connection_id
     assert len(after) == 8
-    assert simulation.client._quic._peer_cid.cid in before
-    simulation.client._quic.change_connection_id()
+    assert library(simulation.client)._peer_cid.cid in before
+    library(simulation.client).change_connection_id()
     simulation.client.ping()
     simulation.advance(1)
     assert len(before - after) == 1
     assert len(simulation.client_ids.known) >= 7
 
 
-def test_connection_ids_are_reported_before_the_peer_can_have_them(simulate: Simulate) -> None:
+def test_connection_ids_are_reported_before_the_peer_can_have_them(
+    simulate: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A peer may use one in its next datagram, which has to find its way to the connection."""
     simulation = simulate()
     reported = {"client": 0, "server": 0}
     take = simulation.outgoing
 
-    def outgoing(name: str) -> Any:
+    def outgoing(name: str) -> list[tuple[bytes, Path]]:
         before = len(simulation.server_ids.known)
         sent = take(name)
         reported[name] += len(simulation.server_ids.known) - before
         return sent
 
-    simulation.outgoing = outgoing
+    monkeypatch.setattr(simulation, "outgoing", outgoing)
     simulation.establish()
     simulation.advance(1)
 

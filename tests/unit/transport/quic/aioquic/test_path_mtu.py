@@ -1,7 +1,6 @@
 """How aioquic's datagrams grow and shrink, in simulated time."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import pytest
 from smbquic.transport.quic import mtu
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
+from tests.unit.transport.quic.simulation import Simulate, library
 
-Simulate = Callable[..., Any]
 ETHERNET = DatagramSizes(1200, 1472)
 
 
@@ -21,7 +20,7 @@ def test_a_lost_probe_is_no_congestion(simulate: Simulate, congestion: Any) -> N
         sizes=ETHERNET, mtu=1200, options=QuicOptions(congestion=congestion, engine="aioquic")
     )
     simulation.establish()
-    control = simulation.client._quic._loss._cc
+    control = library(simulation.client)._loss._cc
     lost: list[Any] = []
     control.on_packets_lost = lambda **more: lost.append(more)
     simulation.client.write(bytes(300_000))
@@ -29,7 +28,7 @@ def test_a_lost_probe_is_no_congestion(simulate: Simulate, congestion: Any) -> N
     simulation.advance(5)
 
     assert any(size > 1200 for size in simulation.sent["client"])
-    assert simulation.client.datagram_size == 1200
+    assert simulation.datagram_size("client") == 1200
     assert lost == []
     assert control.bytes_in_flight == 0
 
@@ -41,11 +40,11 @@ def test_the_window_fits_the_datagrams(simulate: Simulate, congestion: Any) -> N
         options=QuicOptions(congestion=congestion, engine="aioquic"),
     )
     simulation.establish()
-    loss = simulation.client._quic._loss
+    loss = library(simulation.client)._loss
     loss._cc.congestion_window = 2400
     simulation.advance(1)
 
-    assert simulation.client.datagram_size == 8972
+    assert simulation.datagram_size("client") == 8972
     assert loss._cc.congestion_window >= 2 * 8972
     simulation.client.write(bytes(300_000))
     simulation.run(lambda: len(simulation.received["server"]) == 300_000)
@@ -71,15 +70,15 @@ def test_another_path_is_searched_anew(simulate: Simulate) -> None:
     simulation.establish()
     simulation.client.ping()
     simulation.advance(1)
-    assert simulation.server.datagram_size == 1472
+    assert simulation.datagram_size("server") == 1472
     simulation.mtu = 1300
     simulation.client_path = (("192.0.2.9", 50001), b"")
     simulation.client.ping()
     simulation.advance(0.02)
-    assert simulation.server.datagram_size == 1200
+    assert simulation.datagram_size("server") == 1200
     simulation.advance(5)
 
-    assert simulation.server.datagram_size == 1292
+    assert simulation.datagram_size("server") == 1292
     assert simulation.server.resized == (1472, 1292)
 
 
@@ -92,13 +91,13 @@ def test_a_path_that_grew_is_found_later(
     for _ in range(5):
         simulation.advance(3)
         simulation.client.ping()
-    assert simulation.client.datagram_size == 1292
+    assert simulation.datagram_size("client") == 1292
     simulation.mtu = 1500
     for _ in range(8):
         simulation.advance(3)
         simulation.client.ping()
 
-    assert simulation.client.datagram_size == 1472
+    assert simulation.datagram_size("client") == 1472
 
 
 def test_probes_are_in_the_qlog(simulate: Simulate, tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """The datagrams of an answer have the size of the first, so that they go in one run."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from smbquic.transport.quic.engine import DatagramSizes
@@ -13,8 +10,7 @@ from smbquic.transport.quic.qh3.segments import (
     USUAL_ACKNOWLEDGEMENT,
     FirstSegment,
 )
-
-Simulate = Callable[..., Any]
+from tests.unit.transport.quic.simulation import Simulate, library
 
 SIZE = 1472
 DATA = SIZE - ROOM_FOR_HEADERS
@@ -93,7 +89,7 @@ def test_an_acknowledgement_may_wait_for_the_answer(simulate: Simulate) -> None:
     simulation.advance(1)
     simulation.client.write(b"one packet")
     simulation.run(lambda: simulation.received["server"])
-    kind, due = simulation.server._quic._core.core.get_timer()
+    kind, due = library(simulation.server)._core.core.get_timer()
 
     assert kind == ACKNOWLEDGE
     assert simulation.server.timer() == due + ANSWER_DELAY

@@ -2,14 +2,11 @@
 
 import gc
 import random
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from smbquic.transport.quic.qh3.send_queue import AHEAD, SMALLEST, SendMemory, SendQueue
-
-Simulate = Callable[..., Any]
+from tests.unit.transport.quic.simulation import Simulate, library
 
 
 def test_bytes_come_out_in_order_and_in_pieces() -> None:
@@ -68,7 +65,7 @@ def test_a_core_never_has_whole_messages(simulate: Simulate) -> None:
     simulation.establish()
     simulation.client.write(b"open")
     simulation.advance(1)
-    core = simulation.server._quic._core.core
+    core = library(simulation.server)._core.core
     simulation.server.write(bytes(8 << 20))
     waiting = []
     while len(simulation.received["client"]) < 8 << 20:
@@ -90,11 +87,11 @@ def test_an_engine_that_is_freed_needs_no_garbage_collector(
     gc.collect()
     gc.disable()
     try:
-        library = vars(simulation.server._quic)
-        assert library
+        attributes = vars(library(simulation.server))
+        assert attributes
         simulation.server.abandon()
         assert simulation.server.terminated
         simulation.server.free()
-        assert not library
+        assert not attributes
     finally:
         gc.enable()

@@ -1,0 +1,51 @@
+"""Has the callers of `send` wait while an engine has much that was never sent."""
+
+import asyncio
+from collections import deque
+
+from smbquic.transport.quic.engine import Engine
+
+SEND_LIMIT = 1 << 20
+"""Bytes that were never sent before `send` makes its callers wait."""
+
+
+class SendFlowControl:
+    """Lets the callers of `send` write to an engine, in the order in which they came."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._ended = False
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a caller has to wait before it may write."""
+        return bool(self._waiters) or self._engine.unsent >= SEND_LIMIT
+
+    async def wait(self) -> None:
+        """Wait until the caller may write, or the connection has ended."""
+        waiter = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            # A caller that is cancelled once it was woken has to wake the next one.
+            self._waiters.remove(waiter)
+            self.wake()
+
+    def wake(self) -> None:
+        """Wake the first caller if there is room.
+
+        Only one at a time, because nobody knows how much it will write.
+        """
+        waiters = self._waiters
+        if waiters and not waiters[0].done() and (self._ended or self._engine.unsent < SEND_LIMIT):
+            waiters[0].set_result(None)
+
+    def end(self) -> None:
+        """Wake all callers, as nothing is sent any more."""
+        self._ended = True
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)

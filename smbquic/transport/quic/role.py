@@ -1,0 +1,47 @@
+"""Which end of a connection a transport is, and how it describes the other one."""
+
+from dataclasses import dataclass
+
+from smbquic.transport.addresses import SocketAddress, endpoint
+from smbquic.transport.base import Peer
+from smbquic.transport.quic.engine import EngineChoice, Security
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Which end of a connection this is.
+
+    `choice` is the engine that it has, and `name` how messages for people call the peer. With
+    `verified`, the peer's certificate was verified, if it showed one.
+    """
+
+    choice: EngineChoice
+    name: str
+    is_client: bool
+    verified: bool
+
+    def peer(
+        self,
+        security: Security,
+        local: SocketAddress,
+        remote: SocketAddress,
+        handshake_seconds: float,
+    ) -> Peer:
+        """Return what is known of the peer once the handshake is complete."""
+        return Peer(
+            kind="quic",
+            local=endpoint(local),
+            remote=endpoint(remote),
+            server_name=security.server_name,
+            alpn=security.alpn,
+            cipher=security.cipher,
+            group=security.group,
+            certificates=security.certificates if self.verified else (),
+            leaf=security.certificates[0] if security.certificates else b"",
+            encrypted=True,
+            authenticated=self.verified and bool(security.certificates),
+            handshake_seconds=handshake_seconds,
+            resumed=security.resumed,
+            engine=self.choice.engine,
+            engine_reason=self.choice.reason,
+        )
