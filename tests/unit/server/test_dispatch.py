@@ -21,14 +21,13 @@ from smbquic.server.server import Server
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
 from smbquic.storage.local.file import LocalFile
-from smbquic.wire.cancel import CancelRequest
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions, CreateRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
-from smbquic.wire.header import Command, Header
+from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.negotiate import Dialect
@@ -52,13 +51,6 @@ def labels(responses: list[Any]) -> list[str]:
 
 def notify(file_id: FileId) -> ChangeNotifyRequest:
     return ChangeNotifyRequest(0, 4096, file_id, 1)
-
-
-def cancel_of(client: Any, message_id: int, body: bytes | None = None) -> list[Any]:
-    """A signed CANCEL for any message id."""
-    header = Header(Command.CANCEL, message_id=message_id, session_id=client.session.id)
-    parts = [CancelRequest().encode() if body is None else body]
-    return [client.session.protection.sign(header, parts), *parts]
 
 
 async def test_related_requests_are_about_the_same_file(
@@ -189,47 +181,6 @@ async def test_a_folder_is_watched_until_it_is_closed(
     await client.call(CloseRequest(created.body.file_id))
     response = await client.answer(sent.message_ids[1])
     assert response.status == NtStatus.NOTIFY_CLEANUP
-
-
-async def test_watching_can_be_cancelled(client: Client) -> None:
-    folder = await client.open("a", **DIRECTORY)
-    watching = client.send(notify(folder))
-    await client.fetch()
-    client.deliver(client.protocol.cancel(watching))
-    assert (await client.answer(watching)).status == NtStatus.CANCELLED
-    assert (await client.call(notify(await client.open("x")))).status == NtStatus.INVALID_PARAMETER
-
-
-async def test_a_cancel_that_comes_too_late_is_ignored(client: Client, server: Server) -> None:
-    folder = await client.open("a", **DIRECTORY)
-    watching = client.send(notify(folder))
-    await client.fetch()
-    cancel = client.protocol.cancel(watching)
-    client.deliver(cancel)
-    client.deliver(cancel)
-    assert (await client.answer(watching)).status == NtStatus.CANCELLED
-    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
-
-
-async def test_cancels_that_mean_nothing_are_ignored(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One for what was never sent, one for what is not to be cancelled, one that is malformed."""
-    client.deliver(cancel_of(client, 77))
-    waits = asyncio.Event()
-
-    async def work() -> Reply:
-        await waits.wait()
-        return Reply(EchoResponse())
-
-    with monkeypatch.context() as patched:
-        break_echo(patched, client.server, lambda context, request: Pending(work()))
-        echo = client.send(EchoRequest())
-        client.deliver(cancel_of(client, echo, body=b"\0\0\0\0"))
-        file_id = await client.open("x")
-        waits.set()
-        assert (await client.answer(echo)).status == NtStatus.SUCCESS
-    await client.call(CloseRequest(file_id))
 
 
 async def test_waiting_requests_are_counted(

@@ -12,7 +12,7 @@ import pytest
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.protocol.settings import DIALECTS, EncryptionPolicy
+from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.server import session as session_module
 from smbquic.server.server import Server
 from smbquic.storage.partial import temporary_name
@@ -22,7 +22,7 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.header import HeaderFlags
 from smbquic.wire.logoff import LogoffRequest
-from smbquic.wire.negotiate import Dialect, GlobalCapabilities, SecurityMode
+from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.tree_connect import ShareType, TreeConnectRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
@@ -30,13 +30,6 @@ from tests.unit.server.conftest import Client, Connect
 
 ALL = 0x001F01FF
 READ_ONLY = 0x001200A9
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-async def test_every_dialect_echoes(connect: Connect, dialect: Dialect) -> None:
-    client = await connect(dialects=(dialect,))
-    assert client.protocol.dialect == dialect
-    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
 async def test_a_wrong_password_is_refused_and_the_connection_lives(connect: Connect) -> None:
@@ -161,17 +154,6 @@ async def test_sessions_of_one_connection_are_counted(
     assert caught.value.status is NtStatus.INSUFFICIENT_RESOURCES
 
 
-async def test_logoff_closes_what_was_open(client: Client, server: Server, root: Path) -> None:
-    await client.open("gone", create_options=CreateOptions.FILE_DELETE_ON_CLOSE)
-    assert (root / "gone").exists()
-    assert client.transport.keep_alive
-    assert (await client.call(LogoffRequest())).status == NtStatus.SUCCESS
-    assert not (root / "gone").exists()
-    assert not client.transport.keep_alive
-    assert server.sessions == {}
-    assert (await client.create("x")).status == NtStatus.USER_SESSION_DELETED
-
-
 async def test_the_same_user_coming_back_closes_what_the_lost_connection_had_open(
     connect: Any, root: Path
 ) -> None:
@@ -235,21 +217,6 @@ async def test_trees_of_a_session_are_counted(
     assert (await client.connect()).status == NtStatus.SUCCESS
     assert client.tree_id != first
     assert (await client.connect()).status == NtStatus.INSUFFICIENT_RESOURCES
-
-
-async def test_tree_disconnect_closes_its_opens_and_no_others(
-    client: Client, listing: Callable[[], list[str]]
-) -> None:
-    doomed = {"create_options": CreateOptions.FILE_DELETE_ON_CLOSE}
-    await client.open("first", **doomed)
-    first = client.tree_id
-    await client.connect()
-    await client.open("second", **doomed)
-    response = await client.call(TreeDisconnectRequest(), tree_id=first)
-    assert response.status == NtStatus.SUCCESS
-    assert listing() == ["second"]
-    response = await client.call(TreeDisconnectRequest(), tree_id=first)
-    assert response.status == NtStatus.NETWORK_NAME_DELETED
 
 
 async def test_an_unsigned_tree_connect_ends_a_311_connection(

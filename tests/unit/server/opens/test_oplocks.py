@@ -233,47 +233,6 @@ async def test_too_many_cannot_wait(connect: Connect, server_with: Callable[...,
     assert response.status == NtStatus.INSUFFICIENT_RESOURCES
 
 
-@pytest.mark.parametrize(
-    ("acknowledged", "status"),
-    [
-        (BATCH, NtStatus.INVALID_OPLOCK_PROTOCOL),
-        (0x77, NtStatus.INVALID_OPLOCK_PROTOCOL),
-        (LEASE, NtStatus.INVALID_PARAMETER),
-    ],
-)
-async def test_a_strange_acknowledgment_costs_the_oplock(
-    connect: Connect, client: Client, acknowledged: int, status: NtStatus
-) -> None:
-    file_id = await client.open("file", requested_oplock_level=BATCH)
-    other = await connect()
-    message_id = other.begin("file")
-    await client.notice()
-    response = await client.call(OplockBreakAcknowledgment(acknowledged, file_id))
-    assert response.status == status
-    assert (await other.answer(message_id)).status == NtStatus.SUCCESS
-    response = await client.call(OplockBreakAcknowledgment(NONE, file_id))
-    assert response.status == NtStatus.INVALID_DEVICE_STATE
-
-
-async def test_an_exclusive_one_cannot_be_kept(connect: Connect, client: Client) -> None:
-    file_id = await client.open("file", requested_oplock_level=BATCH)
-    other = await connect()
-    message_id = other.begin("file")
-    await client.notice()
-    response = await client.call(OplockBreakAcknowledgment(EXCLUSIVE, file_id))
-    # Of batch, exclusive is a lesser one, but all that can be had is level II.
-    assert (response.status, response.body.oplock_level) == (NtStatus.SUCCESS, II)
-    await other.answer(message_id)
-
-
-async def test_only_what_was_asked_for_is_acknowledged(client: Client) -> None:
-    file_id = await client.open("file", requested_oplock_level=BATCH)
-    response = await client.call(OplockBreakAcknowledgment(II, file_id))
-    assert response.status == NtStatus.INVALID_DEVICE_STATE
-    response = await client.call(OplockBreakAcknowledgment(II, FileId(77, 77)))
-    assert response.status == NtStatus.FILE_CLOSED
-
-
 async def test_what_becomes_necessary_meanwhile(connect: Connect, client: Client) -> None:
     file_id = await client.open("file", requested_oplock_level=BATCH)
     other = await connect()
