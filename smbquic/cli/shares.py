@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from smbquic import config
+from smbquic.options.share import ShareFolder
 from smbquic.server.share import ServedShare, check_share_name
 from smbquic.storage import open_storage
 
@@ -34,20 +35,26 @@ def share_of(folder: Path) -> ServedShare:
     return ServedShare(name, open_storage(folder))
 
 
+def configured_share(share: ShareFolder) -> ServedShare:
+    """Open a share of the configuration file. Raises a usage error."""
+    try:
+        storage = open_storage(share.path, read_only=share.read_only, links=share.links)
+    except ValueError as error:
+        raise click.UsageError(f"shares.{share.name}.path: {error}") from error
+    return ServedShare(
+        share.name,
+        storage,
+        read_only=share.read_only,
+        comment=share.comment,
+        encrypt=share.encrypt,
+    )
+
+
 def collect(
     base: config.Configuration, options: tuple[str, ...], folders: tuple[Path, ...]
 ) -> dict[str, ServedShare]:
     """All of them by name. Raises a usage error if there are none, or two of one name."""
-    shares = [
-        ServedShare(
-            each.name,
-            open_storage(each.path, read_only=each.read_only, links=each.links),
-            read_only=each.read_only,
-            comment=each.comment,
-            encrypt=each.encrypt,
-        )
-        for each in base.shares
-    ]
+    shares = [configured_share(each) for each in base.shares]
     shares += map(parse_share, options)
     shares += map(share_of, folders)
     if not shares:

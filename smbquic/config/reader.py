@@ -15,7 +15,7 @@ from smbquic.config.schema import AUDIT, CERTIFICATE, LIMITS, SECTIONS, SHARES, 
 from smbquic.errors import ConfigError, UrlError, UsersError
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
-from smbquic.options.kinds import FilePath
+from smbquic.options.kinds import FilePath, StorageLocation
 from smbquic.options.limits import Limits
 from smbquic.options.model import Declared
 from smbquic.options.server import ProgramOptions
@@ -24,6 +24,7 @@ from smbquic.pki.access import Rules
 from smbquic.pki.authority import general_name
 from smbquic.pki.logons import Logons
 from smbquic.server.share import check_share_name
+from smbquic.storage import resolve_location
 
 _SYNTAX_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _TABLES = tuple(section.name for section in SECTIONS if section.name)
@@ -163,14 +164,17 @@ class _Reader:
             found = option.kind.read(value)
         except ValueError as error:
             raise self._error(place, str(error)) from error
+        if isinstance(option.kind, StorageLocation):
+            try:
+                return resolve_location(str(found), self._path.parent)
+            except ValueError as error:
+                raise self._error(place, str(error)) from error
         if isinstance(option.kind, FilePath) and found is not None:
             return self._path_value(place, option.kind, found)
         return found
 
     def _path_value(self, place: Place, kind: FilePath, value: Path) -> Path:
         path = self._path.parent / value
-        if kind.use == "folder" and not path.is_dir():
-            raise self._error(place, f"{path} is not a folder; make it, or name another one")
         if kind.use == "read" and not path.is_file():
             raise self._error(place, f"there is no file {path}; paths are relative to this file")
         return path

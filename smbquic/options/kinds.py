@@ -118,17 +118,17 @@ class Text(Kind):
 
 @dataclass(frozen=True, slots=True)
 class FilePath(Kind):
-    """The path of a file that is read, of one that is written, or of a folder.
+    """The path of a file that is read, or of one that is written.
 
     The one that is written may be ``-`` for standard output, which is None to the program.
     """
 
-    use: Literal["read", "written", "folder"] = "read"
+    use: Literal["read", "written"] = "read"
 
     @property
     def written(self) -> str:
         """How a value is written in the configuration file."""
-        return f"the path of a {'folder' if self.use == 'folder' else 'file'}, in quotes"
+        return "the path of a file, in quotes"
 
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
@@ -140,6 +140,25 @@ class FilePath(Kind):
         """Raise ValueError for what is no path; whether it is there is for who opens it to say."""
         if not isinstance(value, str | Path) and not (value is None and self.use == "written"):
             raise self._wrong(value)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageLocation(Kind):
+    """Where a storage is: the path of a folder, or ``SCHEME:REST``."""
+
+    @property
+    def written(self) -> str:
+        """How a value is written in the configuration file."""
+        return "the path of a folder, or SCHEME:REST, in quotes"
+
+    def check(self, value: object) -> None:
+        """Raise ValueError for what is no text and no path; whether it is there is not known."""
+        if not isinstance(value, str | Path):
+            raise self._wrong(value)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it is written in the configuration file."""
+        return f'"{value}"'
 
 
 @dataclass(frozen=True, slots=True)

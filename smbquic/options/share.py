@@ -4,16 +4,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from smbquic.options.kinds import FilePath
+from smbquic.options.kinds import StorageLocation
 from smbquic.options.model import Option, Options
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShareFolder(Options):
-    """A folder that is shared as NAME. There is at least one."""
+    """A folder, or another storage, that is shared as NAME. There is at least one."""
 
     name: str
-    path: Annotated[Path, Option("The folder.", kind=FilePath("folder"))]
+    path: Annotated[
+        str | Path,
+        Option(
+            "The folder, or SCHEME:REST for another storage: memory:BYTES,FILES is an empty tree in"
+            " memory.",
+            kind=StorageLocation(),
+        ),
+    ]
     read_only: Annotated[bool, Option("Nobody may write.")] = False
     encrypt: Annotated[
         bool,

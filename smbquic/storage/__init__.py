@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from smbquic.storage.file import StorageFile
     from smbquic.storage.names import fold, join, parent_of, split
     from smbquic.storage.policy import OpenPolicy
-    from smbquic.storage.registry import Factory, open_storage, schemes
+    from smbquic.storage.registry import Factory, open_storage, resolve_location, schemes
     from smbquic.storage.stream import StreamFile
     from smbquic.storage.types import (
         ARCHIVE,
@@ -69,6 +69,7 @@ else:
             "smbquic.storage.registry": (
                 "Factory",
                 "open_storage",
+                "resolve_location",
                 "schemes",
             ),
             "smbquic.storage.stream": ("StreamFile",),
@@ -140,6 +141,7 @@ __all__ = [
     "join",
     "open_storage",
     "parent_of",
+    "resolve_location",
     "schemes",
     "split",
 ]

@@ -6,6 +6,7 @@ and the object a `Factory`.
 
 import os
 import re
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -40,6 +41,25 @@ def schemes() -> list[str]:
     return sorted({*_OWN, *_entry_points().names})
 
 
+def resolve_location(location: str, base: Path) -> str | Path:
+    """Return what `open_storage` takes for a location that a file in the folder `base` names.
+
+    That is ``SCHEME:REST`` as it is, or the path of a folder, from `base` on. Raises ValueError for
+    what is neither.
+    """
+    found = _LOCATION.fullmatch(location)
+    if found is not None and found[1] == "local":
+        location = found[2]
+    elif found is not None and _factory(found[1]) is not None:
+        return location
+    folder = base / location
+    if not folder.is_dir():
+        if found is not None and found[1] != "local":
+            raise _unknown_scheme(location, found[1])
+        raise ValueError(f"{folder} is not a folder; make it, or name another one")
+    return folder
+
+
 def open_storage(
     location: str | os.PathLike[str], *, read_only: bool = False, links: bool = False
 ) -> Storage:
@@ -53,12 +73,16 @@ def open_storage(
         if found is not None and factory is not None:
             return factory(found[2], read_only=read_only, links=links)
         if found is not None and not os.path.lexists(location):
-            raise ValueError(
-                f"{location!r} is neither a folder nor a storage: {found[1]!r} is none of the"
-                f" schemes {', '.join(schemes())}"
-            )
+            raise _unknown_scheme(location, found[1])
     local = cast(Factory, resolve_name(_OWN["local"]))
     return local(os.fspath(location), read_only=read_only, links=links)
+
+
+def _unknown_scheme(location: str, scheme: str) -> ValueError:
+    return ValueError(
+        f"{location!r} is neither a folder nor a storage: {scheme!r} is none of the schemes"
+        f" {', '.join(schemes())}"
+    )
 
 
 def _factory(scheme: str) -> Factory | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from smbquic.cli.shares import parse_share, share_of
+from smbquic.cli.shares import configured_share, parse_share, share_of
+from smbquic.options.share import ShareFolder
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.memory import MemoryStorage
 
@@ -46,3 +47,16 @@ def test_shares_in_memory(ending: str, read_only: bool) -> None:
     assert isinstance(share.storage, MemoryStorage)
     assert share.storage.volume().total_bytes == 64 << 10
     assert share.read_only == share.storage.read_only == read_only
+
+
+def test_a_configured_share_in_memory() -> None:
+    share = configured_share(ShareFolder(name="tmp", path="memory:64K", read_only=True))
+
+    assert isinstance(share.storage, MemoryStorage)
+    assert share.read_only
+    assert share.storage.read_only
+
+
+def test_a_configured_share_that_is_none() -> None:
+    with pytest.raises(click.UsageError, match=r"^shares\.tmp\.path: .*write memory:BYTES,FILES"):
+        configured_share(ShareFolder(name="tmp", path="memory:much"))

@@ -93,6 +93,18 @@ file_access = true
 """
 
 
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [("memory:64M", "memory:64M"), ("local:data", "data"), ("odd:name", "odd:name")],
+)
+def test_shares_of_storages(place: Path, location: str, expected: str) -> None:
+    (place / "odd:name").mkdir()
+
+    (share,) = load(place, f'[shares.tmp]\npath = "{location}"').shares
+
+    assert share.path == (expected if location.startswith("memory") else place / expected)
+
+
 def test_everything_at_once(place: Path) -> None:
     found = load(place, WHOLE)
     assert found.listen == ("quic://127.0.0.1:0", "tcp://127.0.0.1:0")
@@ -190,6 +202,8 @@ def test_an_empty_list_of_rules_is_a_list(place: Path) -> None:
         ('[shares."a/b"]\npath = "data"', 1, "shares.a/b", "cannot be the name of a share"),
         ('[shares.data]\npath = "nowhere"', 2, "shares.data.path", "is not a folder"),
         ('[shares.data]\npath = 7', 2, "shares.data.path", "wrong kind"),
+        ('[shares.data]\npath = "what:ever"', 2, "shares.data.path", "none of the schemes local"),
+        ('[shares.data]\npath = "local:none"', 2, "shares.data.path", "is not a folder"),
         ('shares.data.path = "nowhere"', 1, "shares.data.path", "is not a folder"),
         ('[shares]\ndata = { path = "nowhere" }', 2, "shares.data.path", "is not a folder"),
         (

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from smbquic.options.kinds import Choice, FilePath, Kind, Names, Number, Switch, Text, Texts
+from smbquic.options.kinds import (
+    Choice,
+    FilePath,
+    Kind,
+    Names,
+    Number,
+    StorageLocation,
+    Switch,
+    Text,
+    Texts,
+)
 
 
 class Colour(Enum):
@@ -33,6 +43,7 @@ NAMES = Names(choices=("a", "b"))
         (NAMES, ["b", "a"], ("b", "a")),
         (COLOURS, "blue", Colour.BLUE),
         (FilePath(), "x", Path("x")),
+        (StorageLocation(), "memory:", "memory:"),
         (FilePath(), "-", Path("-")),
         (FilePath("written"), "-", None),
     ],
@@ -62,7 +73,7 @@ def test_values_of_the_file_are_read(kind: Kind, written: object, value: object)
         (COLOURS, "green", "'green' is none of red, blue"),
         (COLOURS, 7, 'write one of "red", "blue"'),
         (FilePath(), 7, "write the path of a file"),
-        (FilePath("folder"), [], "write the path of a folder"),
+        (StorageLocation(), [], "write the path of a folder, or SCHEME:REST"),
     ],
 )
 def test_mistakes_are_answered_with_what_to_write(kind: Kind, written: object, remedy: str) -> None:
@@ -96,6 +107,8 @@ def test_the_program_may_be_mistaken_too(kind: Kind, value: object) -> None:
         (NAMES, ["a"]),
         (FilePath(), "x"),
         (FilePath(), Path("x")),
+        (StorageLocation(), "memory:"),
+        (StorageLocation(), Path("x")),
         (FilePath("written"), None),
     ],
 )
