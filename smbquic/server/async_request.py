@@ -26,7 +26,7 @@ from smbquic.server.commands import CommandEntry
 from smbquic.server.connection import ServerConnection
 from smbquic.server.context import Context, as_retry
 from smbquic.server.outcome import Pending, PendingKind, Reply, RetryAfter
-from smbquic.server.overload.loop_monitor import Timed
+from smbquic.server.overload.loop_monitor import TimedCoroutine
 from smbquic.server.responses import fail, failure_of, respond
 from smbquic.storage import NotReady
 from smbquic.wire.cursor import Buffer
@@ -104,7 +104,9 @@ class AsyncRequest:
         self._request = request
         self._kind = pending.kind
         self._survives = pending.survives_connection
-        timed = Timed(pending.work, context.connection.services.loop_monitor, context.describe)
+        timed = TimedCoroutine(
+            pending.work, context.connection.services.loop_monitor, context.describe
+        )
         self._work: asyncio.Task[Reply] = asyncio.get_running_loop().create_task(timed)
 
     def serve(self, size: int, follow_up: Callable[[], Awaitable[None]]) -> None:

@@ -35,21 +35,21 @@ from smbquic.wire.message import Message
 from smbquic.wire.oplock_break import LeaseBreakNotification
 
 _AFTER_EXPIRY = 1.0
-"""Seconds, as certificates have no fractions of them."""
+"""Seconds after the end of a certificate when it is checked again: it names whole seconds."""
 
 _log = logging.getLogger(__name__)
 
 
 HandleMessage = Callable[[memoryview], Awaitable[list[list[Buffer]]]]
-"""Handles one message of a client; returns the messages that answer it by now."""
+"""Handles one message of a client; returns the responses that are ready."""
 
 
 @dataclass(slots=True, eq=False)
 class ConnectionServices:
     """What all connections of a server have in common.
 
-    `notified` tells that some client is to be sent what answers no request, `failures` counts what
-    failed for reasons nobody thought of.
+    `notified` is set when a notification waits to be sent to some client. `failures` counts the
+    requests and connections that failed through a bug of the server.
     """
 
     limits: Limits
@@ -78,13 +78,13 @@ class ServerConnection:
 
     `tasks` are requests that are answered later and notifications, `unbounded` how many requests
     wait for what may never happen; `async_requests` are those that CANCEL can name, by message id
-    ([MS-SMB2] 3.3.1.7, AsyncCommandList). `logons` is held while a
-    failed logon is being made to wait, and `failed_until` is when that ends. `notices` are messages
-    that answer no request and were not sent yet. `client_network` is the client's address, or its
-    IPv6 network, `quota` what its user may use, `progress` how fast it reads and writes.
-    `last_message` is the latest one, if it came since the monitor's last look, `pending_bytes`
-    those of messages whose requests are not answered yet. `expiry` waits for the end of the
-    client's certificate. `ended` says why the server hung up on it.
+    ([MS-SMB2] 3.3.1.7, AsyncCommandList). `logons` is locked while the response to a failed logon
+    is delayed, and `failed_until` is when that ends. `notices` are messages that answer no request
+    and were not sent yet. `client_network` is the client's address, or its IPv6 network, `quota`
+    what its user may use, `progress` how fast it reads and writes. `last_message` is the latest
+    one, unless the slow peer monitor has released it since; `pending_bytes` counts the messages
+    whose requests are not answered yet. `expiry` is the timer for the end of the client's
+    certificate. `ended` says why the server disconnected the client.
     """
 
     def __init__(
@@ -119,17 +119,17 @@ class ServerConnection:
         self.watches = 0
 
     def users(self) -> set[str]:
-        """Whose sessions it carries."""
+        """Return the users of its valid sessions."""
         sessions = self.protocol.sessions.values()
         return {session.identity.user for session in sessions if session.is_valid}
 
     @property
     def is_working(self) -> bool:
-        """Whether a request is being worked on that will end by itself."""
+        """Whether a request is in progress that will end by itself."""
         return len(self.tasks) > self.unbounded
 
     async def run(self, handle: HandleMessage) -> None:
-        """Serves the client until the connection ends, then closes all it held."""
+        """Serve the client until the connection ends, then close what it had open."""
         # Before its logon, a client may not make the server hold more than a logon needs.
         self.transport.max_message_size = SINGLE_CREDIT_SIZE + MESSAGE_OVERHEAD
         deadline = asyncio.get_running_loop().call_later(
@@ -141,9 +141,9 @@ class ServerConnection:
         except ConnectionClosed as end:
             _log.debug("%s: %s", self.name, end)
         except RemoteProtocolError as error:
-            self._give_up(error)
+            self._protocol_error(error)
         except Exception as error:
-            self._fail(error)
+            self._internal_error(error)
         finally:
             deadline.cancel()
             if self.expiry is not None:
@@ -157,20 +157,22 @@ class ServerConnection:
             try:
                 message = await receive()
             except RemoteProtocolError as error:
-                # The transport has said so in the log already.
+                # The transport has logged it already.
                 raise ConnectionClosed(str(error)) from error
             answers = await handle(message)
-            # Megabytes, whose memory the next message can have; the monitor lets go of them.
+            # Megabytes, which stay allocated for the next message; the slow peer monitor releases
+            # them where none comes.
             self.last_message = message
             del message
             if services.notified:
-                # Who has to know of something hears of it before it is said to have happened.
+                # A notification, such as an oplock break, is sent before the response to the
+                # request that caused it: the other client must know before it is done.
                 services.notified = False
                 await asyncio.sleep(0)
             while answers:
                 await send(*answers.pop(0))
             while len(self.tasks) - self.unbounded > limit or (
-                # What waits for other clients may need more messages of this one to go on.
+                # Requests that wait for other clients may need more messages of this one to go on.
                 self.pending_bytes > pending_limit and self.is_working
             ):
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -182,22 +184,22 @@ class ServerConnection:
             await quota.acquire(self)
             return
         turn = asyncio.ensure_future(quota.acquire(self))
-        gone = asyncio.ensure_future(self.transport.wait_closed())
+        disconnected = asyncio.ensure_future(self.transport.wait_closed())
         try:
-            await asyncio.wait((turn, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((turn, disconnected), return_when=asyncio.FIRST_COMPLETED)
             if not turn.done():
                 raise ConnectionClosed("the client did not wait for its turn")
         finally:
             turn.cancel()
-            gone.cancel()
+            disconnected.cancel()
 
     async def send(self, message: list[Buffer]) -> None:
-        """Sends one message; waits while the client does not read."""
+        """Send one message; wait while the client does not read."""
         self.quota.charge_response(message)
         await self.transport.send(*message)
 
     def notify(self, session: ServerSession, body: Message) -> bool:
-        """Sends what answers no request; False if the connection is closed already."""
+        """Send a message that answers no request; return False if the connection is closed."""
         if self.closed:
             return False
         self.services.notified = True
@@ -218,7 +220,7 @@ class ServerConnection:
             self.notifying = False
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run what is sent later beside the loop of the connection; its failure ends that."""
+        """Run work beside the loop of the connection, which ends if the work fails."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self._spawned_ended)
@@ -230,29 +232,29 @@ class ServerConnection:
             return
         error = task.exception()
         if isinstance(error, RemoteProtocolError):
-            self._give_up(error)
+            self._protocol_error(error)
         elif error is not None and not isinstance(error, ConnectionClosed):
-            self._fail(error)
+            self._internal_error(error)
 
-    def _give_up(self, error: RemoteProtocolError) -> None:
+    def _protocol_error(self, error: RemoteProtocolError) -> None:
         _log.warning("%s: closed, as the client broke the protocol: %s", self.name, error)
         self.transport.close(str(error))
 
-    def _fail(self, error: BaseException) -> None:
-        """What went wrong is ours, and no answer can be made of it."""
+    def _internal_error(self, error: BaseException) -> None:
+        """Close the connection after a bug of the server to which there is no response."""
         self.services.failures += 1
         _log.error("%s: closed, as the server failed", self.name, exc_info=error)
         self.transport.close("the server failed")
 
     def _watch_certificate(self) -> None:
-        """Hangs up once the client's certificate has expired, if it was let in by that."""
+        """Disconnect the client once the certificate has expired by which it was accepted."""
         access, peer = self.services.access, self.transport.peer
         ends = access.certificate_ends(peer)
         if ends is None:
             return
         left = (ends - now_utc()).total_seconds()
         if left >= 0.0:
-            # The clock may be set until then: so it is looked at again.
+            # The clock may have been set by then: so the end is compared again.
             loop = asyncio.get_running_loop()
             self.expiry = loop.call_later(left + _AFTER_EXPIRY, self._watch_certificate)
             return
@@ -271,16 +273,16 @@ class ServerConnection:
             self.transport.close("nobody logged on")
 
     def drop(self, reason: ServerRefusal) -> None:
-        """Hangs up at once, whatever still waits to be sent or handled."""
+        """Disconnect at once, whatever still waits to be sent or handled."""
         self.ended = reason
         self.services.limiter.refusals.add(reason, self.name)
         self.transport.drop(reason.text)
 
     def logged_on(self, session: ServerSession) -> None:
-        """Takes in a session whose logon has just succeeded.
+        """Add a session whose logon has just succeeded.
 
-        StatusError INSUFFICIENT_RESOURCES if its user has too many. The first one of a connection
-        is never refused: the memory for that is there.
+        Raises StatusError INSUFFICIENT_RESOURCES if its user has too many. The first session of a
+        connection is never refused: its memory is part of the connection's.
         """
         services = self.services
         memory = UserBudget(services.user_memory, self._user_key(session.identity))
@@ -296,7 +298,7 @@ class ServerConnection:
         self.trail.record(AuditEvent.LOGON, **who(session.identity))
 
     def join(self, session: UserSession) -> None:
-        """Serves a session, a new one or one that has other connections already."""
+        """Serve a session, which is new or was bound to this connection too."""
         negotiated = self.protocol.negotiated
         assert negotiated is not None
         session.join(self)
@@ -308,13 +310,13 @@ class ServerConnection:
             self.drop(ServerRefusal.CONNECTIONS_OF_USER)
 
     def _user_key(self, identity: Identity) -> str:
-        """Who shares the server under one name: a user, or the guests from one address."""
+        """Return the name of a quota: a user's, or that of the guests from one address."""
         if identity.guest or identity.anonymous:
             return f"guest {self.client_network}"
         return f"user {identity.domain}\\{identity.user}".casefold()
 
     def count_opens(self, change: int) -> None:
-        """Notes that a session opened or closed a file; the connection is kept up for its opens."""
+        """Count a file that a session opened or closed; the connection is kept alive for opens."""
         self.opens += change
         self.transport.keep_alive = self.opens > 0
 
@@ -334,11 +336,11 @@ class ServerConnection:
             user_session = self.services.sessions.get(session_id)
             if user_session is not None:
                 user_session.leave(self)
-        self._pass_on()
+        self._forward_notices()
         self.transport.close()
 
-    def _pass_on(self) -> None:
-        """Sends what was not sent yet on another connection, if there is one.
+    def _forward_notices(self) -> None:
+        """Send the notices that were not sent yet on another connection, if there is one.
 
         [MS-SMB2] 3.3.4.6, 3.3.4.7
         """
@@ -350,7 +352,7 @@ class ServerConnection:
                 user_session.notify(body)
 
     def drop_session(self, session: ServerSession) -> None:
-        """Take no more requests of a session, which has ended or moved."""
+        """Accept no more requests of a session, which has ended or moved."""
         self.protocol.drop(session)
 
     def other_channels(self, session: UserSession) -> list[ServerConnection]:
@@ -366,10 +368,10 @@ class ConnectionTable(dict[ServerConnection, None]):
     """The connections of a server. [MS-SMB2] 3.3.1.5, ConnectionList"""
 
     def notify(self, client_guid: bytes, owner: Identity, body: Message) -> bool:
-        """Send a client what answers no request, on the first of its connections that can.
+        """Send a client a message that answers no request, on the first connection that can.
 
-        Only in a session of the user `owner`: others may have said to be that client. False if
-        there is none. [MS-SMB2] 3.3.4.7
+        Only in a session of the user `owner`, as any client can claim a ClientGuid. Returns False
+        if there is none. [MS-SMB2] 3.3.4.7
         """
         return any(
             session.is_valid and session.identity == owner and connection.notify(session, body)

@@ -168,4 +168,4 @@ def _charge(
     seconds = perf_counter() - started
     quota.charge(seconds, answers)
     if seconds >= HELD:
-        context.connection.services.loop_monitor.note(seconds, context.describe)
+        context.connection.services.loop_monitor.step_ended(seconds, context.describe)

@@ -1,37 +1,39 @@
-"""The end of serving: clients finish what they are at, and nobody new comes."""
+"""Stops a server gracefully: clients finish what they do, and no new ones are accepted."""
 
 import asyncio
 
 from smbquic.server.connection import ServerConnection
 from smbquic.server.server import STOPPING, Server
 
-QUIET = 0.5
+IDLE_TIMEOUT = 0.5
 """Seconds without a byte either way after which a connection without open files is idle."""
-QUIET_WITH_OPENS = 2.0
-"""The same with open files, which its client may be about to use."""
-LOOK = 0.1
-"""Seconds between two looks at the connections."""
+IDLE_TIMEOUT_WITH_OPENS = 2.0
+"""The same for a connection with open files, which its client may be about to use."""
+CHECK_INTERVAL = 0.1
+"""Seconds between two checks of the connections."""
 
 
 async def drain(server: Server, seconds: float) -> None:
-    """Return once no client is left, but after `seconds` in any case.
+    """Close idle connections until none is left, but for `seconds` at most.
 
-    Idle connections are closed, whatever they have open; those at work once they have become idle.
+    A connection is closed whatever its client has open, and one at work once it has become idle.
     """
     server.draining = server.connection_limiter.closed = True
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    moved: dict[ServerConnection, tuple[tuple[int, int], float]] = {}
+    positions: dict[ServerConnection, tuple[tuple[int, int], float]] = {}
     while server.connections and loop.time() < deadline:
         now = loop.time()
         for connection in list(server.connections):
             flow = connection.transport.flow()
             position = (flow.sent - flow.untaken, flow.received)
-            before, since = moved.get(connection, (None, now))
+            before, since = positions.get(connection, (None, now))
             if position != before:
-                moved[connection] = (position, now)
+                positions[connection] = (position, now)
                 continue
-            patience = QUIET_WITH_OPENS if connection.opens else QUIET
-            if now - since >= patience and not flow.untaken and not connection.is_working:
+            timeout = IDLE_TIMEOUT_WITH_OPENS if connection.opens else IDLE_TIMEOUT
+            # A client that has responses to take, or whose request is in progress, is not idle,
+            # however long nothing moves.
+            if now - since >= timeout and not flow.untaken and not connection.is_working:
                 connection.transport.close(STOPPING)
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(CHECK_INTERVAL)

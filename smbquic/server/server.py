@@ -37,17 +37,17 @@ CAPABILITIES = (
     | GlobalCapabilities.DIRECTORY_LEASING
     | GlobalCapabilities.MULTI_CHANNEL
 )
-"""What a server can do and need not be told to: for `ServerSettings.capabilities`."""
+"""What every server can do: for `ServerSettings.capabilities`."""
 
 
 STOPPING = "the server is stopping"
-"""Why connections are closed in the end."""
+"""The reason for which connections are closed when the server stops."""
 THREADS = 64
-"""Threads for work on files: enough that the users of a disk that stalls leave some to others."""
+"""Threads for work on files: enough that the users of a disk that stalls leave some for others."""
 
 
 class Server:
-    """Serves `shares` to whom `access` lets in, over any number of connections.
+    """Serves `shares` to the clients that `access` accepts, over any number of connections.
 
     `name` is what it calls itself. `serve` is what a listener calls for each connection, with
     `connection_limiter` as its `Limiter`; `listeners` are the URLs of the listeners. `refusals`
@@ -113,11 +113,11 @@ class Server:
 
     @property
     def failures(self) -> int:
-        """How many requests and connections failed for reasons nobody thought of."""
+        """How many requests and connections failed through a bug of the server."""
         return self.services.failures
 
     async def serve(self, transport: MessageTransport) -> None:
-        """Runs one connection to its end."""
+        """Serve one connection to its end."""
         started = perf_counter()
         connection = self._accept(transport)
         self.connections[connection] = None
@@ -147,10 +147,10 @@ class Server:
         return ServerConnection(self.services, transport, protocol, trail)
 
     async def refuse(self, transport: MessageTransport) -> None:
-        """Answers the first request of a client that is turned away, and waits for its end.
+        """Answer the first request of a client that is refused, and wait until it disconnects.
 
-        With REQUEST_NOT_ACCEPTED it knows that it may come again; from an end without a word it
-        could not tell that the server is there.
+        REQUEST_NOT_ACCEPTED says that it may try again; a connection that is just closed could as
+        well be one to no server.
         """
         protocol = ServerProtocol(
             self.settings,
@@ -171,7 +171,7 @@ class Server:
         self.audit.record(AuditEvent.REFUSAL, address=client, reason=reason, count=count)
 
     async def close(self) -> None:
-        """Ends every connection, and waits for it; nobody can come back for what was open."""
+        """End every connection and wait for that; durable opens are closed."""
         self.files.durables.close()
         self.slow_peers.stop()
         for connection in list(self.connections):
@@ -179,7 +179,7 @@ class Server:
         for connection in list(self.connections):
             await connection.transport.wait_closed()
         await self.sessions.background.wait()
-        # A disk that does not answer is waited for, as those who use it would lose what they wrote.
+        # Even a disk that does not answer is waited for: its users would lose what they wrote.
         await asyncio.to_thread(self.threads.shutdown)
         self.audit.aggregation.flush()
 

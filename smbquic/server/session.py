@@ -1,4 +1,4 @@
-"""What a session holds on the server: its trees and opens ([MS-SMB2] 3.3.1.8)."""
+"""A session of a user, with its trees and opens. [MS-SMB2] 3.3.1.8"""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ class SessionChannel(Protocol):
     transport: MessageTransport
 
     def notify(self, session: ServerSession, body: Message) -> bool:
-        """Send what answers no request; False if the connection is closed already."""
+        """Send a message that answers no request; return False if the connection is closed."""
 
     def count_opens(self, change: int) -> None:
-        """Note that a session opened or closed a file."""
+        """Count a file that a session opened or closed."""
 
     def drop_session(self, session: ServerSession) -> None:
-        """Take no more requests of a session."""
+        """Accept no more requests of a session."""
 
 
 @dataclass(slots=True, eq=False)
 class UserSession:
-    """The session's tables. `session` is the protocol's side of it: id, identity, keys.
+    """The tables of a session. `session` is its part in the protocol: id, identity and keys.
 
     `channels` are the connections that it is bound to, at least one as long as it lasts. `expiry`
-    runs while its logon is good, if that has an end. `memory` is what its user may have the server
-    keep, `cost` how much of that the session itself is.
+    is the timer for the end of its logon, if that has an end. `memory` is its user's budget for
+    what the server keeps, `cost` what the session itself takes of it.
     """
 
     session: ServerSession
@@ -66,11 +66,11 @@ class UserSession:
 
     @property
     def token(self) -> Token:
-        """Whom security descriptors take the user for."""
+        """The SIDs of the user, for security descriptors."""
         return token_of(self.session.identity)
 
     def next_tree_id(self) -> int:
-        """An id that no tree of this session has."""
+        """Return an id that no tree of this session has."""
         tree_id = self.last_tree_id
         while True:
             tree_id = tree_id % _LAST_TREE_ID + 1
@@ -79,33 +79,33 @@ class UserSession:
                 return tree_id
 
     def notify(self, body: Message) -> bool:
-        """Sends the client what answers no request; False if there is no connection for it."""
+        """Send the client a message that answers no request; return False without a connection."""
         return any(connection.notify(self.session, body) for connection in self.channels)
 
     def join(self, connection: SessionChannel) -> None:
-        """Takes in a connection that the session was bound to."""
+        """Add a connection that the session was bound to."""
         self.channels.append(connection)
         connection.count_opens(len(self.opens))
 
     def leave(self, connection: SessionChannel) -> None:
-        """Goes on without a connection."""
+        """Remove a connection; the session goes on with the others."""
         self.channels.remove(connection)
         connection.count_opens(-len(self.opens))
 
     def add(self, entry: Open) -> None:
-        """Takes a new open in; the connections are to be kept up while there is one."""
+        """Add an open; the connections are kept alive while there is one."""
         self.opens[entry.file_id.volatile] = entry
         for connection in self.channels:
             connection.count_opens(1)
 
     def remove(self, entry: Open) -> None:
-        """Forgets an open."""
+        """Remove an open."""
         del self.opens[entry.file_id.volatile]
         for connection in self.channels:
             connection.count_opens(-1)
 
     def close_pipe(self, pipe: Pipe) -> None:
-        """Ends a pipe."""
+        """Close a pipe."""
         del self.pipes[pipe.file_id.volatile]
         pipe.close()
 
@@ -113,7 +113,7 @@ class UserSession:
         self.memory.change(self.cost)
 
     def connect(self, tree: ServerTree) -> None:
-        """Takes a new tree in; StatusError INSUFFICIENT_RESOURCES if there are too many."""
+        """Add a tree; raise StatusError INSUFFICIENT_RESOURCES if there are too many."""
         if len(self.trees) >= self.limits.trees or not self.memory.has_room(TREE):
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         self.memory.change(TREE)
@@ -129,8 +129,8 @@ class UserSession:
         yield from self._closing(entries, keep=False)
 
     def renew(self) -> None:
-        """Begins to count how long the logon is good for. [MS-SMB2] 3.3.6.3"""
-        self._stop_counting()
+        """Start the timer for the end of the logon. [MS-SMB2] 3.3.6.3"""
+        self._cancel_expiry()
         seconds = self.limits.session_seconds
         if not isinf(seconds):
             self.expiry = asyncio.get_running_loop().call_later(seconds, self._expire)
@@ -138,14 +138,14 @@ class UserSession:
     def _expire(self) -> None:
         self.session.expire()
 
-    def _stop_counting(self) -> None:
+    def _cancel_expiry(self) -> None:
         if self.expiry is not None:
             self.expiry.cancel()
             self.expiry = None
 
     def ending(self, *, keep: bool) -> Steps:
         """End every tree and open, in steps; `keep` lets durable ones wait for their owner."""
-        self._stop_counting()
+        self._cancel_expiry()
         for pipe in list(self.pipes.values()):
             self.close_pipe(pipe)
         self.memory.change(-self.cost - TREE * len(self.trees))
@@ -155,27 +155,27 @@ class UserSession:
     def _closing(self, entries: list[Open], *, keep: bool) -> Steps:
         for number, entry in enumerate(entries, 1):
             while (
-                self._holds(entry)
+                self._has(entry)
                 and entry.state.locks.count_of(entry) > BATCH
                 and not (keep and entry.recovery.durable)
             ):
                 entry.state.locks.remove_some(entry, BATCH)
                 yield
-            # Somebody else may have closed it between two batches.
-            if self._holds(entry):
+            # Another request may have closed it between two batches.
+            if self._has(entry):
                 if keep and self.durables.keep(entry):
                     entry.detach()
                 else:
-                    _abandon(entry)
+                    _close_left_open(entry)
             if not number % BATCH and number < len(entries):
                 yield
 
-    def _holds(self, entry: Open) -> bool:
+    def _has(self, entry: Open) -> bool:
         return self.opens.get(entry.file_id.volatile) is entry
 
 
-def _abandon(entry: Open) -> None:
-    """Closes what a client has left open; what by its name will never be whole now goes."""
+def _close_left_open(entry: Open) -> None:
+    """Close an open that its client has left; delete the file of an unfinished transfer."""
     last = entry.file.name.rpartition("\\")[2]
     if entry.access.granted & AccessMask.DELETE and is_temporary_name(last):
         entry.mode.delete_on_close = True

@@ -1,4 +1,4 @@
-"""What the server offers under a name."""
+"""A share: a storage that the server offers under a name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class ServedShare:
     r"""One share, ``\\server\name``. `comment` is what a listing of shares shows.
 
     `encrypt` refuses what is neither sealed nor comes over QUIC with its encryption agreed on.
-    `missing` tells that its folder was deleted, and that nothing has taken the place yet.
+    `missing` says that its folder was deleted, and none was made in its place yet.
     """
 
     name: str
@@ -25,17 +25,17 @@ class ServedShare:
     _end: Callable[[], None] | None = field(default=None, init=False)
 
     def begin(self) -> None:
-        """Clients are served from now on: see `Storage.begin`."""
+        """Prepare the storage for clients: see `Storage.begin`."""
         self._end = self.storage.begin()
 
     def end(self) -> None:
-        """No client is served any more."""
+        """End what `begin` began."""
         if self._end is not None:
             self._end()
             self._end = None
 
     def replace(self, storage: Storage) -> None:
-        """Go on with another storage; nobody uses the former one any more."""
+        """Serve another storage; nobody uses the former one any more."""
         begun = self._end is not None
         self.end()
         self.storage = storage
@@ -47,7 +47,7 @@ PIPE_SHARE = "IPC$"
 """The share that every server has; it holds named pipes."""
 
 _RESERVED = frozenset({PIPE_SHARE.casefold(), "pipe", "mailslot", ".", ".."})
-"""What clients take for something else than a share."""
+"""Names that mean something else than a share to clients."""
 _ILLEGAL = frozenset('"\\/[]:|<>+=;,*?') | frozenset(map(chr, range(0x20)))
 _LONGEST = 80
 

@@ -1,4 +1,4 @@
-"""The shares of a server, and what becomes of one whose folder is deleted."""
+"""The shares of a server; one whose folder was deleted and made again is opened anew."""
 
 import logging
 from collections.abc import Iterable
@@ -33,10 +33,10 @@ class ShareTable(dict[str, ServedShare]):
         return self.get(name.casefold())
 
     def reopen(self, share: ServedShare) -> None:
-        """Go on with what was made in the place of a share's folder, if that was deleted.
+        """Serve the folder that was made in the place of a deleted one.
 
-        Whoever is connected to the former has to connect anew. Raises StatusError BAD_NETWORK_NAME
-        if nothing was made there.
+        Clients that are connected to the former folder have to connect anew. Raises StatusError
+        BAD_NETWORK_NAME if none was made.
         """
         former = share.storage
         try:

@@ -1,4 +1,4 @@
-"""Which NTSTATUS an error becomes; the only place that decides it."""
+"""Maps errors to NTSTATUS; the only place that does."""
 
 import errno
 
@@ -37,10 +37,10 @@ _BY_ERRNO = {
 
 
 def status_of(error: BaseException) -> NtStatus:
-    """The NTSTATUS for what a request failed with.
+    """Return the NTSTATUS for the error that a request failed with.
 
-    UNSUCCESSFUL for an error of the storage that nothing fits better; INTERNAL_ERROR for what
-    nobody thought of.
+    UNSUCCESSFUL for an error of the storage that nothing fits better; INTERNAL_ERROR for a
+    bug of the server.
     """
     if isinstance(error, StatusError | RemoteProtocolError):
         return error.status

@@ -29,14 +29,14 @@ class ServerTree:
 
     @property
     def storage(self) -> Storage:
-        """What the share stands on; IPC$ has none (StatusError INVALID_DEVICE_REQUEST)."""
+        """The storage of the share; StatusError INVALID_DEVICE_REQUEST for IPC$, which has none."""
         if self.share is None:
             raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)
         return self.share.storage
 
     @property
     def disk(self) -> DiskMonitor:
-        """How quick the disk under the share is; raises as `storage`."""
+        """The monitor of the disk under the share; raises as `storage`."""
         if self.share is None:
             raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST)
         return self.share.disk

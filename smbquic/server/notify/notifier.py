@@ -1,9 +1,9 @@
-r"""Who is to be told of which change: the watches of all opens, and where changes come from.
+r"""Reports changes in folders to the watches of all opens. [MS-FSA] 2.1.4.1
 
-What the server does itself is told at once and exactly. What local programs do comes from the
-storage's `ChangeSource`, which tells of the server's own doings as well: those are known again
-by their name. Both keep their order, because the source is read before a change of our own is
-told of.
+Changes that the server makes are reported at once and exactly. Changes by local programs come from
+the storage's `ChangeSource`, which reports the server's own as well: these are recognized by their
+names, and left out. Both keep their order, because the source is read before a change of the server
+is reported.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ _STREAM_CONTENT = int(
 _METADATA = ATTRIBUTES | SECURITY | EXTENDED_ATTRIBUTES | LAST_WRITE | LAST_ACCESS | CREATION
 
 _Kinds = frozenset[ChangeKind]
-# What the source tells in addition to a change of our own, and thus not to be told twice.
+# What the source reports besides for a change of the server's own, which is not reported twice.
 _MODIFYING: _Kinds = frozenset({ChangeKind.CONTENT, ChangeKind.METADATA})
 _ADDING = _MODIFYING | {ChangeKind.ADDED}
 _REMOVING = _MODIFYING | {ChangeKind.REMOVED}
 _MOVING = _MODIFYING | {ChangeKind.RENAMED, ChangeKind.ADDED, ChangeKind.REMOVED}
 
-_AT_ONCE = 256
-"""How many folders of a tree are taken in before the client is answered, the rest meanwhile."""
-_MOVE_SECONDS = 0.05
-"""How long half a move waits for its other half."""
+_WATCHED_AT_ONCE = 256
+"""Folders of a tree that are watched before the client gets its response; the rest follow."""
+_MOVE_TIMEOUT = 0.05
+"""Seconds that one half of a move waits for the other half: what went may have left the share."""
 
 
 class OpenFile(Protocol):
-    """An open file or folder; `memory` is what its user may have the server keep."""
+    """An open file or folder; `memory` is its user's budget for what the server keeps."""
 
     file: StorageFile
     memory: UserBudget
@@ -74,117 +74,117 @@ class OpenFile(Protocol):
 
 
 class Notifier:
-    """Tells watches of changes. As long as there is no watch, everything here returns at once."""
+    """Reports changes to watches. As long as there is no watch, every method returns at once."""
 
     def __init__(self) -> None:
-        self._stations: dict[Storage, _Station] = {}
+        self._by_storage: dict[Storage, _StorageWatches] = {}
 
     def watch(
         self, entry: OpenFile, completion_filter: int, size: int, *, recursive: bool
     ) -> Watch:
-        """Begins to note what happens in the folder that is open, until that is closed."""
+        """Watch the folder that is open, until it is closed."""
         storage = entry.storage
-        station = self._stations.get(storage)
-        if station is None:
-            station = self._stations[storage] = _Station(storage)
+        watches = self._by_storage.get(storage)
+        if watches is None:
+            watches = self._by_storage[storage] = _StorageWatches(storage)
         watch = Watch(entry.file.name, completion_filter, recursive, size, entry.memory)
-        station.add(watch)
+        watches.add(watch)
         return watch
 
     def unwatch(self, entry: OpenFile, watch: Watch) -> None:
-        """Ends a watch."""
+        """End a watch."""
         storage = entry.storage
-        station = self._stations[storage]
-        if station.remove(watch):
-            del self._stations[storage]
-            station.close()
+        watches = self._by_storage[storage]
+        if watches.remove(watch):
+            del self._by_storage[storage]
+            watches.close()
 
     def added(self, storage: Storage, name: str, *, is_directory: bool) -> None:
-        """A file, a folder or a stream was made, or a file was given one more name."""
-        station = self._stations.get(storage) if self._stations else None
-        if station is None:
+        """Report that a file, a folder, a stream or one more name of a file was created."""
+        watches = self._by_storage.get(storage) if self._by_storage else None
+        if watches is None:
             return
         if _is_stream(name):
-            station.own({name: _MODIFYING})
-            station.tell(_STREAM_NAME, (NotifyAction.FILE_ACTION_ADDED_STREAM, name))
+            watches.report_source({name: _MODIFYING})
+            watches.report(_STREAM_NAME, (NotifyAction.FILE_ACTION_ADDED_STREAM, name))
         else:
-            station.own({name: _ADDING})
-            station.tell(_name(is_directory), (NotifyAction.FILE_ACTION_ADDED, name))
+            watches.report_source({name: _ADDING})
+            watches.report(_name(is_directory), (NotifyAction.FILE_ACTION_ADDED, name))
 
     def removed(self, storage: Storage, name: str, *, is_directory: bool) -> None:
-        """A file, a folder or a stream was deleted."""
-        station = self._stations.get(storage) if self._stations else None
-        if station is None:
+        """Report that a file, a folder or a stream was deleted."""
+        watches = self._by_storage.get(storage) if self._by_storage else None
+        if watches is None:
             return
         if _is_stream(name):
-            station.own({name: _MODIFYING})
-            station.tell(_STREAM_NAME, (NotifyAction.FILE_ACTION_REMOVED_STREAM, name))
+            watches.report_source({name: _MODIFYING})
+            watches.report(_STREAM_NAME, (NotifyAction.FILE_ACTION_REMOVED_STREAM, name))
         else:
-            station.own({name: _REMOVING})
-            station.tell(_name(is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
+            watches.report_source({name: _REMOVING})
+            watches.report(_name(is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
 
     def renamed(self, entry: OpenFile, old: str) -> None:
-        """What is open went by the name `old` until now."""
+        """Report that what is open was renamed, from the name `old`."""
         storage, new = entry.storage, entry.file.name
-        station = self._stations.get(storage) if self._stations else None
-        if station is None:
+        watches = self._by_storage.get(storage) if self._by_storage else None
+        if watches is None:
             return
         if _is_stream(new):
             self.removed(storage, old, is_directory=False)
             self.added(storage, new, is_directory=False)
             return
         if entry.is_directory:
-            station.moved(old, new)
-        station.own({old: _MOVING, new: _MOVING}, final=True)
-        station.tell_move(old, new, is_directory=entry.is_directory)
+            watches.moved(old, new)
+        watches.report_source({old: _MOVING, new: _MOVING}, final=True)
+        watches.report_move(old, new, is_directory=entry.is_directory)
 
     def modified(self, entry: OpenFile, completion_filter: int) -> None:
-        """Something about what is open was changed, which `completion_filter` tells."""
-        station = self._stations.get(entry.storage) if self._stations else None
-        if station is None:
+        """Report a change of what is open; `completion_filter` says of which kind."""
+        watches = self._by_storage.get(entry.storage) if self._by_storage else None
+        if watches is None:
             return
         name = entry.file.name
-        station.own({name: _MODIFYING})
+        watches.report_source({name: _MODIFYING})
         if _is_stream(name) and completion_filter & SIZE:
-            station.tell(_STREAM_CONTENT, (NotifyAction.FILE_ACTION_MODIFIED_STREAM, name))
+            watches.report(_STREAM_CONTENT, (NotifyAction.FILE_ACTION_MODIFIED_STREAM, name))
         else:
-            # All but its content, a stream shares with its file.
+            # A stream has its own content; everything else is its file's.
             name = _without_stream(name)
-            station.tell(completion_filter, (NotifyAction.FILE_ACTION_MODIFIED, name))
+            watches.report(completion_filter, (NotifyAction.FILE_ACTION_MODIFIED, name))
 
     @contextmanager
     def modifying(self, entry: OpenFile, completion_filter: int) -> Iterator[None]:
-        """Around what changes an open file on another thread, and is told of when it is done."""
-        station = self._stations.get(entry.storage)
+        """Surround a change of an open file on another thread; it is reported at the end."""
+        watches = self._by_storage.get(entry.storage)
         try:
-            with nullcontext() if station is None else station.busy(entry.file.name):
+            with nullcontext() if watches is None else watches.changing(entry.file.name):
                 yield
         finally:
             self.modified(entry, completion_filter)
 
 
-class _Station:
-    """The watches of one storage."""
+class _StorageWatches:
+    """The watches of one storage, and its source of changes."""
 
     def __init__(self, storage: Storage) -> None:
         self._loop = asyncio.get_running_loop()
         self._watches: dict[str, list[Watch]] = {}
-        self._busy: Counter[str] = Counter()
-        self._late: asyncio.TimerHandle | None = None
+        self._changing: Counter[str] = Counter()
+        self._move_timer: asyncio.TimerHandle | None = None
         self._source: ChangeSource | None = storage.watch()
         if self._source is not None:
-            self._loop.add_reader(self._source.fileno(), self.own, {})
+            self._loop.add_reader(self._source.fileno(), self.report_source, {})
 
     def add(self, watch: Watch) -> None:
         self._watches.setdefault(watch.folder, []).append(watch)
         if self._source is None:
             return
         steps = self._source.cover(watch.folder, recursive=watch.recursive)
-        if len(list(islice(steps, _AT_ONCE))) == _AT_ONCE:
+        if len(list(islice(steps, _WATCHED_AT_ONCE))) == _WATCHED_AT_ONCE:
             self._loop.run_in_executor(None, _exhaust, steps)
 
     def remove(self, watch: Watch) -> bool:
-        """Whether that was the last one."""
+        """Remove a watch; return whether it was the last one."""
         watches = self._watches[watch.folder]
         watches.remove(watch)
         if not watches:
@@ -194,42 +194,43 @@ class _Station:
         return not self._watches
 
     def close(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
+        if self._move_timer is not None:
+            self._move_timer.cancel()
         if self._source is not None:
             self._loop.remove_reader(self._source.fileno())
             self._source.close()
 
     @contextmanager
-    def busy(self, name: str) -> Iterator[None]:
-        """Meanwhile, changes of a file are taken for our own."""
+    def changing(self, name: str) -> Iterator[None]:
+        """Take changes of a file for the server's own while this lasts."""
         name = _without_stream(name)
-        self._busy[name] += 1
+        self._changing[name] += 1
         try:
             yield
         finally:
-            self._busy[name] -= 1
-            if not self._busy[name]:
-                del self._busy[name]
+            self._changing[name] -= 1
+            if not self._changing[name]:
+                del self._changing[name]
 
-    def own(self, ours: Mapping[str, _Kinds], *, final: bool = False) -> None:
-        """Tells of what others did, which is all but the changes of some names.
+    def report_source(self, own: Mapping[str, _Kinds], *, final: bool = False) -> None:
+        """Report what the source has, but for the changes of `own`, which the server has made.
 
-        To be called when something was done, before that is told of.
+        This is called after a change was made and before it is reported, so that all are reported
+        in their order. `final` says that both halves of a move have come.
         """
         if self._source is None:
             return
-        ours = {_without_stream(name): kinds for name, kinds in ours.items()}
-        self._pass_on(self._source.read(final=final), ours)
-        if self._source.incomplete and self._late is None:
-            self._late = self._loop.call_later(_MOVE_SECONDS, self._give_up_move)
+        own = {_without_stream(name): kinds for name, kinds in own.items()}
+        self._report_changes(self._source.read(final=final), own)
+        if self._source.incomplete and self._move_timer is None:
+            self._move_timer = self._loop.call_later(_MOVE_TIMEOUT, self._move_timed_out)
 
-    def _give_up_move(self) -> None:
-        self._late = None
+    def _move_timed_out(self) -> None:
+        self._move_timer = None
         if self._source is not None:
-            self._pass_on(self._source.read(final=True), {})
+            self._report_changes(self._source.read(final=True), {})
 
-    def _pass_on(self, changes: Iterable[Change], ours: Mapping[str, _Kinds]) -> None:
+    def _report_changes(self, changes: Iterable[Change], own: Mapping[str, _Kinds]) -> None:
         for change in changes:
             kind, name = change.kind, change.name
             if kind is ChangeKind.MOVED:
@@ -238,20 +239,20 @@ class _Station:
                 for watches in self._watches.values():
                     for watch in watches:
                         watch.lose()
-            elif kind in ours.get(name, ()) or (name in self._busy and kind in _MODIFYING):
+            elif kind in own.get(name, ()) or (name in self._changing and kind in _MODIFYING):
                 continue
             elif kind is ChangeKind.RENAMED:
-                self.tell_move(change.old_name, name, is_directory=change.is_directory)
+                self.report_move(change.old_name, name, is_directory=change.is_directory)
             elif kind is ChangeKind.ADDED:
-                self.tell(_name(change.is_directory), (NotifyAction.FILE_ACTION_ADDED, name))
+                self.report(_name(change.is_directory), (NotifyAction.FILE_ACTION_ADDED, name))
             elif kind is ChangeKind.REMOVED:
-                self.tell(_name(change.is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
+                self.report(_name(change.is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
             else:
                 what = CONTENT if kind is ChangeKind.CONTENT else _METADATA
-                self.tell(what, (NotifyAction.FILE_ACTION_MODIFIED, name))
+                self.report(what, (NotifyAction.FILE_ACTION_MODIFIED, name))
 
     def moved(self, old: str, new: str) -> None:
-        """A folder goes by another name, and so do those below it."""
+        """Rename the watches of a folder that was moved, and of those below it."""
         if self._source is not None:
             self._source.moved(old, new)
         self._rename_watches(old, new)
@@ -263,24 +264,24 @@ class _Station:
             watch.folder = moved(watch.folder, old, new)
             self._watches.setdefault(watch.folder, []).append(watch)
 
-    def tell_move(self, old: str, new: str, *, is_directory: bool) -> None:
-        """Within its folder it is one change; elsewhere it goes here and comes there."""
+    def report_move(self, old: str, new: str, *, is_directory: bool) -> None:
+        """Report a move: a change of name within one folder, else a removal and an addition."""
         what = _name(is_directory)
         if old.rpartition("\\")[0] == new.rpartition("\\")[0]:
-            self.tell(
+            self.report(
                 what,
                 (NotifyAction.FILE_ACTION_RENAMED_OLD_NAME, old),
                 (NotifyAction.FILE_ACTION_RENAMED_NEW_NAME, new),
             )
         else:
-            self.tell(what, (NotifyAction.FILE_ACTION_REMOVED, old))
-            self.tell(what, (NotifyAction.FILE_ACTION_ADDED, new))
+            self.report(what, (NotifyAction.FILE_ACTION_REMOVED, old))
+            self.report(what, (NotifyAction.FILE_ACTION_ADDED, new))
 
-    def tell(self, what: int, *changes: tuple[NotifyAction, str]) -> None:
-        """Tells every watch that wants to know of changes in one folder."""
+    def report(self, what: int, *changes: tuple[NotifyAction, str]) -> None:
+        """Report changes in one folder to every watch of it that asked for them."""
         name = changes[0][1]
         deep = False
-        # Names that are local to the root have no folder, and the root itself is in none.
+        # Up to the root, whose name is empty: a recursive watch of any folder above counts.
         while name:
             folder = name.rpartition("\\")[0]
             for watch in self._watches.get(folder, ()):

@@ -1,4 +1,4 @@
-"""What one open of a folder waits for: the changes that CHANGE_NOTIFY asks about.
+"""The watch of one open folder: the changes for CHANGE_NOTIFY, and the requests that wait.
 
 [MS-SMB2] 3.3.5.19, [MS-FSA] 2.1.5.11
 """
@@ -28,11 +28,11 @@ class _Waiter(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Watch:
-    """The changes in one folder that its client has not been told of, and who waits for them.
+    """The changes in one folder that were not sent to its client yet, and the waiting requests.
 
-    `folder` is its name in the share. The first request on an open decides about
-    `completion_filter`, `recursive` and, in bytes, `size`: how much is kept while nobody waits,
-    and how long an answer may get. `memory` is what its user may have the server keep.
+    `folder` is its name in the share. The first request on an open sets `completion_filter`,
+    `recursive` and `size`: how many bytes are kept while no request waits, and how long a response
+    may be. `memory` is its user's budget for what the server keeps.
     """
 
     folder: str
@@ -46,7 +46,7 @@ class Watch:
     _waiters: deque[_Waiter] = field(default_factory=deque)
 
     def add(self, changes: Sequence[NotifyInformation]) -> None:
-        """Tells whoever waits longest of changes, or keeps them."""
+        """Answer the oldest waiting request with changes, or keep them."""
         for change in changes:
             if self._changes and self._changes[-1] == change:
                 continue
@@ -62,13 +62,13 @@ class Watch:
         self._answer()
 
     def lose(self) -> None:
-        """Keeps nothing but that there was more than could be kept."""
+        """Forget the changes, and remember only that there were more than could be kept."""
         self.forget()
         self._lost = True
         self._answer()
 
     def take(self, size: int) -> Reply | None:
-        """The answer to a request that takes up to `size` bytes; None if nothing has changed."""
+        """Return the reply to a request for up to `size` bytes; None if nothing has changed."""
         if not self._changes and not self._lost:
             return None
         buffer = encode_notifications(self._changes)
@@ -80,21 +80,21 @@ class Watch:
         return Reply(ChangeNotifyResponse(), NtStatus.NOTIFY_ENUM_DIR)
 
     def wait(self, size: int) -> asyncio.Future[Reply]:
-        """The answer that there will be; one wait after the other is served."""
+        """Return a future of the reply; requests are answered in their order."""
         waiter = _Waiter(size, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._answer()
         return waiter.answer
 
     def end(self, status: NtStatus) -> None:
-        """Answers all who wait with `status`."""
+        """Answer all waiting requests with `status`."""
         while self._waiters:
             answer = self._waiters.popleft().answer
             if not answer.done():
                 answer.set_result(Reply(ChangeNotifyResponse(), status))
 
     def forget(self) -> None:
-        """Keeps nothing of what was not told."""
+        """Drop the changes that were not sent."""
         self.memory.change(-sum(CHANGE + 2 * len(change.file_name) for change in self._changes))
         self._changes, self._length = [], 0
 

@@ -1,8 +1,8 @@
-"""Long work on the event loop, done in batches, so that other clients have their turn in between.
+"""Does long work on the event loop in batches, so that other clients get their turn in between.
 
-How much there is to do is often for a client to choose: ranges in a LOCK request, files that it
-left open. Such work is written as a generator that pauses after each batch (`yield`). Most of it is
-done after the first; only what is not becomes a task.
+A client often decides how much there is to do: ranges in a LOCK request, files that it left open.
+Such work is written as a generator that pauses after each batch (`yield`). Most of it is done after
+the first batch; only what is not becomes a task.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ def begin(steps: Steps) -> bool:
 
 
 async def finish(steps: Steps) -> None:
-    """Do the other batches; whoever is cancelled closes the generator."""
-    # At once, and not whenever memory is tidied up: closing takes back what is half done.
+    """Do the other batches; cancellation closes the generator."""
+    # At once, and not by the garbage collector some time: closing undoes what is half done.
     with closing(steps):
         await _go_on(steps)
 
@@ -53,7 +53,7 @@ async def _go_on(steps: Steps) -> None:
 
 
 class BackgroundTasks:
-    """Work that is finished in any case, even if whoever asked for it is gone meanwhile."""
+    """Work that is finished in any case, even if its client has disconnected meanwhile."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,7 +1,7 @@
-"""An amount that all users have together, of which one user may have only so much.
+"""A budget that all users share, with a limit for each user.
 
-What a user has the server keep, over all connections and sessions, comes out of a few of these:
-without them one user could take everything, and nobody else would have anything left.
+What the server keeps for a user, over all connections and sessions, is charged to one of a few
+budgets. Without the limit for each, one user could take everything.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Final
 LOCK: Final = 256
 """Bytes that a byte-range lock is counted as."""
 CHANGE: Final = 128
-"""Bytes of a change in a folder that nobody has asked for yet, besides its name."""
+"""Bytes of a change in a folder that was not sent yet, besides its name."""
 WATCH: Final = 4 << 10
 """Bytes of a folder that is watched, the kernel's part included."""
 PIPE: Final = 4 << 10
@@ -23,7 +23,7 @@ SESSION: Final = 4 << 10
 
 
 class SharedBudget:
-    """`used` of `total` are taken; one user may have `of_user`."""
+    """An amount of `total`, of which `used` is taken, and one user may take `of_user`."""
 
     def __init__(self, total: int, of_user: int) -> None:
         self.total: Final = total
@@ -36,7 +36,7 @@ class SharedBudget:
         return self.used + amount <= self.total and self._used[user] + amount <= self.of_user
 
     def change(self, user: str, amount: int) -> None:
-        """Count what a user takes, or gives back where it is negative."""
+        """Add what a user takes; a negative amount is given back."""
         self.used += amount
         self._used[user] += amount
         if not self._used[user]:
@@ -45,7 +45,7 @@ class SharedBudget:
 
 @dataclass(frozen=True, slots=True)
 class UserBudget:
-    """One user's part of a budget."""
+    """A budget as one user has it."""
 
     budget: SharedBudget
     user: str
@@ -55,5 +55,5 @@ class UserBudget:
         return self.budget.has_room(self.user, amount)
 
     def change(self, amount: int) -> None:
-        """Count what the user takes, or gives back where it is negative."""
+        """Add what the user takes; a negative amount is given back."""
         self.budget.change(self.user, amount)

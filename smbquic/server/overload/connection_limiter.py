@@ -1,10 +1,10 @@
 """Limits the number of connections: of all clients, of one address, and before a logon.
 
-Connections are counted by address (an IPv6 network of 64 bits is one), and those that have not
-logged on once more. Where there are too many of these, the one that has had the longest time to log
-on makes room, if that was at least `MINIMUM_TIME`; else whoever comes is turned away. A logon that
-failed keeps its place among the unauthenticated for as long as its answer takes, whether its client
-waits for that or not, so that hanging up makes nobody's guessing faster.
+Connections are counted by address (an IPv6 network of 64 bits is one), and the unauthenticated ones
+once more. Where there are too many of these, the oldest is disconnected for a new one, if it had
+at least `MINIMUM_TIME` to log on; else the new one is refused. After a failed logon a connection
+counts as unauthenticated for as long as the response is delayed, even if its client disconnects, so
+that nobody guesses passwords faster by disconnecting.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from smbquic.transport.base import MessageTransport, OnConnection
 from smbquic.transport.refusals import Refusals
 
 MINIMUM_TIME = 1.0
-"""Seconds that a client has to log on before it may have to make room for another one."""
+"""Seconds that a client has to log on before it may be disconnected for another one."""
 
 
 class LimitedConnection(Protocol):
@@ -38,7 +38,7 @@ class LimitedConnection(Protocol):
         """The client's address, or its IPv6 network of 64 bits."""
 
     def drop(self, reason: ServerRefusal) -> None:
-        """Hang up at once."""
+        """Disconnect at once."""
 
 
 class ConnectionLimiter:
@@ -94,7 +94,7 @@ class ConnectionLimiter:
     def _make_room(
         self, connections: Iterable[LimitedConnection], host: str, reason: ServerRefusal
     ) -> bool:
-        """Hang up on the oldest of these connections, if it had time enough to log on."""
+        """Disconnect the oldest of these connections, if it had time enough to log on."""
         oldest = next(iter(connections), None)
         now = asyncio.get_running_loop().time()
         if oldest is None or now - self._unauthenticated[oldest] < MINIMUM_TIME:
@@ -109,8 +109,9 @@ class ConnectionLimiter:
         await self._refuse(transport)
 
     def expect(self, host: str) -> None:
-        """See `Limiter`: many may come at once, before the first of them is served."""
+        """See `Limiter`."""
         client = network(host)
+        # Many may be accepted before the task of the first one runs and calls `add`: they count.
         self._expected[client] += 1
         self._count(client)
 
@@ -135,14 +136,14 @@ class ConnectionLimiter:
             self._remove_unauthenticated(connection)
 
     def remove(self, connection: LimitedConnection) -> None:
-        """Forget a connection that has ended."""
+        """Remove a connection that has ended."""
         _decrement(self._connections, connection.client_network)
         seconds = connection.failed_until - asyncio.get_running_loop().time()
         if connection in self._unauthenticated:
             self._remove_unauthenticated(connection, max(0.0, seconds))
 
     def _remove_unauthenticated(self, connection: LimitedConnection, seconds: float = 0.0) -> None:
-        """Give the place of an unauthenticated connection to others, now or in some seconds."""
+        """Free the place of an unauthenticated connection, now or in some seconds."""
         client = connection.client_network
         del self._unauthenticated[connection]
         own = self._unauthenticated_of[client]
@@ -160,7 +161,7 @@ class ConnectionLimiter:
 
 
 def _decrement(counts: Counter[str], client: str) -> None:
-    """Count one less; clients of which there is none take no memory."""
+    """Subtract one; remove a count of 0, so that former clients take no memory."""
     counts[client] -= 1
     if not counts[client]:
         del counts[client]

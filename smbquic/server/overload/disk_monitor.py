@@ -1,10 +1,10 @@
-"""Whether the disk under a share can be waited for on the event loop, or only on a thread.
+"""Decides whether to do file I/O on the event loop or on a thread, by how quick the disk was.
 
-Whoever waits for a disk on the event loop has everybody else wait with them. A thread costs some
-50 microseconds, as much as a tenth of a small request. So what the operating system says to have
-in memory is read at once. Where it does not say, and for writes, it depends on how many bytes it
-is about, and on whether the disk was quick lately: after one operation that took long, or while
-one does, all others are done on threads for `CAUTION` seconds.
+A request that waits for a disk on the event loop has all others wait with it. A thread costs some
+50 microseconds, as much as a tenth of a small request. So what the operating system has in memory
+is read at once. Where it does not say, and for writes, it depends on the number of bytes, and on
+whether the disk was quick lately: after one operation that took long, or while one does, all others
+are done on threads for `SLOW_PERIOD` seconds.
 """
 
 import threading
@@ -13,19 +13,19 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 SMALL_READ: Final = 1 << 20
-"""Bytes that are read on the event loop at most where nobody knows how long it takes."""
+"""Bytes that are read on the event loop at most where the system does not say what it has."""
 SMALL_WRITE: Final = 1 << 20
 """The same of writes. To have writes of 1 MiB done on threads cost a quarter of their rate."""
-SLOW: Final = 0.02
-"""Seconds from which on an operation says of its disk that it is slow."""
-CAUTION: Final = 60.0
-"""Seconds for which it is taken for slow then."""
+SLOW_OPERATION: Final = 0.02
+"""Seconds from which on an operation is slow."""
+SLOW_PERIOD: Final = 60.0
+"""Seconds for which its disk is taken for slow then."""
 
 _T = TypeVar("_T")
 
 
 class DiskMonitor:
-    """How quick the disk of one share was lately. Safe to use from several threads."""
+    """Times the operations on the disk of one share. May be used by several threads at once."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -41,10 +41,10 @@ class DiskMonitor:
             return True
         with self._lock:
             oldest = next(iter(self._running.values()), now)
-        return now - oldest > SLOW
+        return now - oldest > SLOW_OPERATION
 
     def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Call what reads or writes, on whatever thread, and note how long it takes."""
+        """Call a function that reads or writes, on any thread, and measure how long it takes."""
         operation, started = object(), self._clock()
         with self._lock:
             self._running[operation] = started
@@ -54,5 +54,5 @@ class DiskMonitor:
             ended = self._clock()
             with self._lock:
                 del self._running[operation]
-            if ended - started > SLOW:
-                self._slow_until = ended + CAUTION
+            if ended - started > SLOW_OPERATION:
+                self._slow_until = ended + SLOW_PERIOD

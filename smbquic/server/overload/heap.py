@@ -1,10 +1,10 @@
-"""Has the C library keep what is freed between messages, and return it after a crowd of clients.
+"""Has the C library keep freed memory between messages, and return it after many clients have left.
 
 glibc gives the memory of a READ of 1 MiB back to the system when the answer is sent, and takes it
 anew for the next one: 66,000 page faults for 512 MiB, a third of the processor time of reading
-them. So the server tells it to keep some. What 300 clients leave behind, on the other hand, 400 MiB
-in holes between what lives on, it never returns by itself. Returning it took 20 to 120 ms here, in
-which nobody else can allocate. So it is done when the clients are quiet, and in a thread.
+them. So the server has it keep some. What 300 clients leave behind, on the other hand, 400 MiB in
+holes between blocks that are in use, it never returns by itself. Returning it took 20 to 120 ms
+here, in which no thread can allocate. So it is done while there is no traffic, and in a thread.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ LARGEST = 9 << 20
 """Blocks up to this size come from the heap: a READ or WRITE of 8 MiB, with its headers."""
 WORTHWHILE = 16 << 20
 """Bytes that must have been in use, and are not any more."""
-QUIET = 3
+QUIET_SECONDS = 3
 """Seconds without traffic; connections that have ended are answered for about as long."""
 
 _M_TRIM_THRESHOLD = -1
@@ -49,9 +49,9 @@ def trim() -> None:
 
 
 class HeapUse:
-    """Says when it is worthwhile, and harmless, to call `trim`.
+    """Decides when to call `trim`: when there is memory to return, and no traffic.
 
-    `due` says that it is worthwhile, and only has to wait for a quiet moment.
+    `due` is true if there is memory to return.
     """
 
     def __init__(self) -> None:
@@ -61,8 +61,8 @@ class HeapUse:
         self._moved = 0
         self._quiet = 0
 
-    def note(self, moved: int, held: int, left: int) -> bool:
-        """Take note of how things are, which is done every second; returns whether to trim now.
+    def update(self, moved: int, held: int, left: int) -> bool:
+        """Update the counts, once a second; return whether to trim now.
 
         `moved` counts all bytes that clients have sent and were sent, `held` is what waits in
         memory for them, `left` how many clients have left so far.
@@ -71,7 +71,7 @@ class HeapUse:
         self._moved = moved
         self._most = max(self._most, held)
         self.due = self._most >= WORTHWHILE or left > self._left
-        if not self.due or self._quiet < QUIET:
+        if not self.due or self._quiet < QUIET_SECONDS:
             return False
         self.due = False
         self._most, self._left, self._quiet = 0, left, 0

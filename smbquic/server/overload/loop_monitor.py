@@ -1,9 +1,9 @@
-"""Whether requests hold the event loop for too long: while one is handled, all others wait.
+"""Counts and logs requests that hold the event loop for too long, while all others wait.
 
 Every step of a request is timed. What took longer than `HELD` seconds is counted, and the log says
-which command of which user held the loop, and for how long, at most every `QUIET` seconds. The
-time is that of the clock: a step that waits for a disk holds the loop as much as one that computes,
-and on a machine that is too busy a step takes longer through no fault of its own.
+which command of which user held the loop, and for how long, at most every `LOG_INTERVAL` seconds.
+This is time of the clock: a step that waits for a disk holds the loop as much as one that computes,
+and on a busy machine every step takes longer.
 """
 
 import logging
@@ -14,8 +14,8 @@ from typing import Any, Final
 HELD: Final = 0.010
 """Seconds that no step should take."""
 LONG: Final = 0.25
-"""Seconds from which on it is a warning, and not mere information."""
-QUIET: Final = 10.0
+"""Seconds from which on it is logged as a warning, and not as information."""
+LOG_INTERVAL: Final = 10.0
 """Seconds between two lines in the log."""
 
 _log = logging.getLogger(__name__)
@@ -30,15 +30,15 @@ class LoopMonitor:
         self._clock = clock
         self._logged: dict[int, float] = {}
 
-    def note(self, seconds: float, describe: Callable[[], str]) -> None:
-        """Count a step; `describe` is asked what it was if it took too long."""
+    def step_ended(self, seconds: float, describe: Callable[[], str]) -> None:
+        """Count a step if it took too long; `describe` says for the log what it was."""
         if seconds < HELD:
             return
         self.held += 1
         self.longest = max(self.longest, seconds)
         level = logging.WARNING if seconds >= LONG else logging.INFO
         now = self._clock()
-        if now - self._logged.get(level, -QUIET) >= QUIET:
+        if now - self._logged.get(level, -LOG_INTERVAL) >= LOG_INTERVAL:
             self._logged[level] = now
             _log.log(
                 level,
@@ -48,8 +48,8 @@ class LoopMonitor:
             )
 
 
-class Timed(Coroutine[Any, Any, Any]):
-    """A coroutine each of whose steps a monitor is told of."""
+class TimedCoroutine(Coroutine[Any, Any, Any]):
+    """A coroutine whose steps are timed and reported to a monitor."""
 
     __slots__ = ("_describe", "_monitor", "_work")
 
@@ -66,7 +66,7 @@ class Timed(Coroutine[Any, Any, Any]):
         try:
             return self._work.send(value)
         finally:
-            self._monitor.note(perf_counter() - started, self._describe)
+            self._monitor.step_ended(perf_counter() - started, self._describe)
 
     def throw(self, *error: Any) -> Any:
         """See `Coroutine`."""
@@ -74,7 +74,7 @@ class Timed(Coroutine[Any, Any, Any]):
         try:
             return self._work.throw(*error)
         finally:
-            self._monitor.note(perf_counter() - started, self._describe)
+            self._monitor.step_ended(perf_counter() - started, self._describe)
 
     def close(self) -> None:
         """See `Coroutine`."""

@@ -1,4 +1,4 @@
-"""How much memory a server may come to need, by its limits."""
+"""How much memory a server needs at most, by its limits."""
 
 from smbquic.options.limits import Limits
 from smbquic.storage.local.case_index import CAPACITY as NAMES
@@ -7,7 +7,7 @@ from smbquic.transport.quic.engine import SEND_MEMORY as ENGINES
 PROGRAM = 128 << 20
 """Bytes of the program itself, its libraries and its tables."""
 CONNECTION = 80 << 10
-"""Bytes of a connection that waits for nothing."""
+"""Bytes of an idle connection."""
 ENGINE = 320 << 10
 """Bytes that a QUIC engine keeps besides, once it has sent much: qh3 gives no buffer back."""
 DESCRIPTORS = 32 << 20
@@ -17,7 +17,7 @@ OPEN = 5 << 10
 
 
 def memory_limit(limits: Limits, *, quic: int, tcp: int, shares: int, opens: int) -> int:
-    """Bytes that a server needs at most.
+    """Return how many bytes a server needs at most.
 
     `quic` and `tcp` count its listeners, and `opens` is how many files may be open.
     """

@@ -1,8 +1,7 @@
-"""Descriptors for the files that clients have open, shared out among the users.
+"""The budget of file descriptors for the files that clients have open.
 
-The operating system lets a process have only so many descriptors, and sockets come out of the same
-number. Without a budget one client could take them all, and nobody else could open a file or
-connect.
+A process may have only so many descriptors, and sockets count too. Without a budget one client
+could take them all, and nobody else could open a file or connect.
 """
 
 import sys
@@ -33,7 +32,7 @@ def descriptor_limit() -> int:
 
 
 class OpenFileBudget(SharedBudget):
-    """How many opens all clients may have together, and one user.
+    """How many opens all clients may have together, and how many one user.
 
     `descriptors` is what the process may have. A quarter of it is left to connections over TCP, the
     rest is for opens, at most `MOST`, of which one user may have half.

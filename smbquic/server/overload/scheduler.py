@@ -1,9 +1,9 @@
-"""Shares the processor, the worker threads and the memory for responses out among the users.
+"""Shares the processor, the worker threads and the memory for responses among the users.
 
-One thread handles all requests. A user with many outstanding requests would have them all handled
-before anybody else's, unless they are made to wait: a user whose connections together have had
-`TIME_SLICE` seconds lets the others go first, once. Connections that have not logged on share one
-quota, and a small one: where users have work to do, all of them together get
+One thread handles all requests. Without a scheduler, a user with many outstanding requests would
+have all of them handled before those of others. So a user whose connections together have had
+`TIME_SLICE` seconds lets the others go first, once. Unauthenticated connections share one small
+quota: while users have work, all of them together get
 `unauthenticated_share` of the time, and their addresses take turns. What they send over QUIC waits
 for its turn, too, before any of it is decrypted; where as much waits as may, the rest is dropped,
 and has to be sent again.
@@ -27,12 +27,12 @@ from smbquic.transport.base import MessageTransport
 from smbquic.wire.cursor import Buffer
 
 TIME_SLICE = 0.001
-"""Seconds that a user may take before the others go first."""
+"""Seconds that a user may take before the others have their turn."""
 SAVED_TIME = 0.1
-"""Seconds that unauthenticated connections may save up, which is about a hundred logons."""
+"""Seconds of unused time that unauthenticated connections keep: about a hundred logons."""
 BUSY_TIME = 0.002
-"""Seconds of users' work within about one second, from which on users count as having work. Little,
-since it is little that is left to whoever has to wait for unauthenticated connections."""
+"""Seconds of users' work within about one second, from which on users count as having work. This is
+little, as users who wait for unauthenticated connections do little work."""
 COUNT_INTERVAL = 0.01
 """Seconds in which the waiting responses are counted once at most."""
 RETRY_INTERVAL = 0.05
@@ -42,12 +42,12 @@ MAX_POSTPONED_OF_ADDRESS = 64
 MAX_POSTPONED_BYTES = 4 << 20
 """What unauthenticated clients may have sent over QUIC that waits for its turn: in datagrams (or
 segment batches), of all and of one address, and in bytes."""
-CROWD = 32
-"""As many of these are a crowd, in which addresses that are not validated come last."""
+CROWDED = 32
+"""Datagrams that wait, from which on new QUIC clients have to validate their addresses first."""
 
 
 class ScheduledConnection(Protocol):
-    """What the scheduler needs of a connection: whose quota it uses, and from where it comes."""
+    """What the scheduler needs of a connection: its quota, its transport and its address."""
 
     quota: UserQuota
     transport: MessageTransport
@@ -60,8 +60,9 @@ class ScheduledConnection(Protocol):
 class UserQuota:
     """What one user may use of the server, over all connections.
 
-    `remaining_time` is in seconds. `queued_bytes` counts the responses that wait to be taken;
-    between two counts of the scheduler it grows by every response that is made.
+    `remaining_time` is what is left of the time slice, in seconds. `queued_bytes` counts the
+    responses that wait to be taken: every response is added, and the scheduler counts anew now and
+    then, as it is not told when the client takes one.
     """
 
     def __init__(self, scheduler: Scheduler, user: str) -> None:
@@ -74,13 +75,14 @@ class UserQuota:
         self._waiting = asyncio.Lock()
 
     def is_exhausted(self) -> bool:
-        """Return whether others go first, or the client has to take its responses first."""
+        """Return whether the user has to wait: for other users, or until responses were taken."""
+        # A user who is alone need not yield to the event loop for every slice.
         if self.remaining_time <= 0.0 and self._scheduler.is_only_user(self):
             self.remaining_time = TIME_SLICE
         return self.remaining_time <= 0.0 or self._lacks_memory()
 
     def may_wait_long(self) -> bool:
-        """Return whether it takes more than one turn of the others until `acquire` returns."""
+        """Return whether `acquire` may take longer than one turn of the others."""
         return self._lacks_memory()
 
     def _lacks_memory(self) -> bool:
@@ -90,17 +92,18 @@ class UserQuota:
         return self.queued_bytes >= limit
 
     async def acquire(self, connection: ScheduledConnection) -> None:
-        """Wait until there is time and memory again, behind others of the same user."""
+        """Wait until there is time and memory again, behind earlier requests of the same user."""
         async with self._waiting:
             while self.is_exhausted():
                 if self.remaining_time <= 0.0:
+                    # One round of the event loop, in which everybody else has a turn.
                     await asyncio.sleep(0)
                     self.remaining_time = TIME_SLICE
                 elif not self._scheduler.count_queued():
                     await asyncio.sleep(RETRY_INTERVAL)
 
     def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
-        """Charge what handling a message took, and the responses that came of it."""
+        """Charge the time that handling a message took, and its responses."""
         self.remaining_time -= seconds
         self._scheduler.user_time += seconds
         for response in responses:
@@ -114,7 +117,7 @@ class UserQuota:
 
 
 class UnauthenticatedQuota(UserQuota):
-    """What all connections that have not logged on may use; their time grows as time goes by."""
+    """What all unauthenticated connections may use together; time is added as it passes."""
 
     def __init__(self, scheduler: Scheduler, clock: Callable[[], float]) -> None:
         super().__init__(scheduler, "")
@@ -135,13 +138,13 @@ class UnauthenticatedQuota(UserQuota):
 
     @property
     def is_crowded(self) -> bool:
-        """Whether no time is left, or much that was sent waits."""
-        return self._postponed >= CROWD or self.is_used_up
+        """Whether no time is left, or many datagrams wait."""
+        return self._postponed >= CROWDED or self.is_used_up
 
     def postpone(self, network: str, size: int, receive: Callable[[], object]) -> bool:
-        """Call `receive` for `size` bytes when it is the turn of an address.
+        """Call `receive` for `size` received bytes when it is the turn of an address.
 
-        Returns False where so much waits already that nothing is kept.
+        Returns False where so much waits already that these bytes are dropped.
         """
         if (
             self._postponed_of[network] >= MAX_POSTPONED_OF_ADDRESS
@@ -174,13 +177,13 @@ class UnauthenticatedQuota(UserQuota):
         return bool(self._queues) or self.is_used_up or self._lacks_memory()
 
     def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
-        """See `UserQuota`; this is no work of users."""
+        """See `UserQuota`; this time does not count as work of users."""
         self.remaining_time -= seconds
         for response in responses:
             self.charge_response(response)
 
     async def acquire(self, connection: ScheduledConnection) -> None:
-        """Wait behind others of the same address; the addresses take turns."""
+        """Wait behind earlier requests of the same address; the addresses take turns."""
         await self._enqueue(connection.client_network)
 
     def _enqueue(self, network: str) -> asyncio.Future[None]:
@@ -192,10 +195,11 @@ class UnauthenticatedQuota(UserQuota):
         return turn
 
     def _schedule_next(self) -> None:
-        """Let one of those who wait go on, if there is time; what it costs shows afterwards."""
+        """Let one waiting request go on, if there is time; its cost is charged afterwards."""
         delay = 0.0
         if self.is_used_up:
             share = self._scheduler.limits.unauthenticated_share
+            # Until enough time was added if users go on working; they may not, so at most 1 s.
             delay = max(COUNT_INTERVAL, min(-self.remaining_time / share, 1.0)) if share else 1.0
         elif self._lacks_memory() and not self._scheduler.count_queued():
             delay = RETRY_INTERVAL
@@ -210,7 +214,7 @@ class UnauthenticatedQuota(UserQuota):
             turn = queue.popleft()
             if queue:
                 self._queues[network] = queue
-            if not turn.done():
+            if not turn.done():  # one whose client has gone was cancelled
                 turn.set_result(None)
                 return
 
@@ -219,7 +223,7 @@ class UnauthenticatedQuota(UserQuota):
         elapsed = now - self._refilled
         if elapsed < COUNT_INTERVAL:
             return
-        # An exponential average over about one second tells whether users have work.
+        # An exponential average over about one second says whether users have work.
         self._recent_user_time = (
             self._recent_user_time * exp(-elapsed) + user_time - self._user_time_before
         )
@@ -258,14 +262,14 @@ class Scheduler:
         connection.quota = quota
 
     def remove(self, connection: ScheduledConnection) -> None:
-        """Forget a connection, and its user with the last one."""
+        """Remove a connection, and its user with the last one."""
         quota = connection.quota
         quota.connections.pop(connection, None)
         if not quota.connections:
             self.users.pop(quota.user, None)
 
     def is_only_user(self, quota: UserQuota) -> bool:
-        """Return whether there is no other user, and nobody who has not logged on."""
+        """Return whether there is no other user and no unauthenticated connection."""
         return (
             len(self.users) == 1
             and not self.unauthenticated.connections
@@ -273,8 +277,9 @@ class Scheduler:
         )
 
     def count_queued(self) -> bool:
-        """Count anew what waits to be taken; False if that was done a moment ago."""
+        """Count the waiting responses anew; return False if that was done a moment ago."""
         now = self._clock()
+        # It goes through all connections, and many requests may wait for it.
         if now - self._counted < COUNT_INTERVAL:
             return False
         self._counted = now

@@ -1,11 +1,11 @@
-"""Hangs up on clients that hold the server up, as a look at all of them every second shows.
+"""Disconnects clients that read or write too slowly, or hold too much memory.
 
-Nothing of this is done for each packet or each message; what counts is how far a client has got
-since the last look. A client that has responses to take, or the rest of a message to send, has to
-make progress: `slow_rate` bytes a second, measured over `slow_seconds`; one that has responses to
-take and sends as much is not idle either. And what waits in memory, of all clients, in both
-directions, is at most `buffers` bytes, or those are hung up on that hold the most. The memory of a
-client's last message, which the next one can have, is not kept for one that sends no more.
+All connections are checked once a second, and nothing is done for each packet or message. A client
+that has responses to take, or the rest of a message to send, has to make progress: `slow_rate`
+bytes a second, measured over `slow_seconds`. One that has responses to take but sends as much makes
+progress too. What waits in memory, for all clients and in both directions, is at most `buffers`
+bytes; beyond that, the clients that hold the most are disconnected. The memory of a client's last
+message, which is kept for the next one, is released if none has come since the last check.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from smbquic.server.overload.scheduler import UserQuota
 from smbquic.transport.base import Flow, MessageTransport
 
 INTERVAL = 1.0
+"""Seconds between two checks of the connections."""
 
 
 @dataclass(slots=True)
-class Task:
-    """What a client has to get done: `goal` is reached when it is done.
+class ProgressGoal:
+    """How far a client has to get: `goal` is a count of bytes or of messages.
 
-    `since` is when progress was measured last, `start` how far the client was then.
+    `since` is when its progress was measured last, `start` how far it was then.
     """
 
     goal: int
@@ -36,7 +37,7 @@ class Task:
     start: int
 
     def is_slow(self, done: int, now: float, limits: Limits) -> bool:
-        """Return whether too little was done in too long a time; begin to measure anew then."""
+        """Return whether the client was slow for `slow_seconds`; begin to measure anew then."""
         if now - self.since < limits.slow_seconds:
             return False
         slow = done - self.start < limits.slow_rate * limits.slow_seconds
@@ -48,25 +49,26 @@ class PeerProgress:
     """How fast one client takes responses and sends messages."""
 
     def __init__(self) -> None:
-        self._reading: Task | None = None
-        self._writing: Task | None = None
+        self._reading: ProgressGoal | None = None
+        self._writing: ProgressGoal | None = None
 
     def check(self, flow: Flow, now: float, limits: Limits) -> ServerRefusal | None:
-        """Return why to hang up on the client, which has got as far as `flow` says; None if not."""
+        """Return why to disconnect a client that has got as far as `flow` says; None if not."""
         taken = flow.sent - flow.untaken
-        # Who sends is no slow reader: a client that is busy with a large upload may acknowledge
-        # little for minutes. What it could leave unread meanwhile is bounded by `buffers`.
+        # A client that sends is no slow reader: during a large upload it may acknowledge little for
+        # minutes. What it could leave unread meanwhile is bounded by `buffers`.
         progress = taken + flow.received
         if not flow.untaken:
             self._reading = None
         elif self._reading is None or taken >= self._reading.goal:
-            self._reading = Task(flow.sent, now, progress)
+            # All that was unread then has been read: what is unread now is a new goal.
+            self._reading = ProgressGoal(flow.sent, now, progress)
         elif self._reading.is_slow(progress, now, limits):
             return ServerRefusal.SLOW_READER
         if not flow.unfinished:
             self._writing = None
         elif self._writing is None or flow.messages >= self._writing.goal:
-            self._writing = Task(flow.messages + 1, now, flow.received)
+            self._writing = ProgressGoal(flow.messages + 1, now, flow.received)
         elif self._writing.is_slow(flow.received, now, limits):
             return ServerRefusal.SLOW_WRITER
         return None
@@ -75,8 +77,8 @@ class PeerProgress:
 class MonitoredConnection(Protocol):
     """What the monitor needs of a connection.
 
-    `last_message` is kept only as long as messages come, `pending_bytes` are those of messages
-    whose requests are not answered yet.
+    `last_message` is kept only as long as messages come; `pending_bytes` counts the messages whose
+    requests are not answered yet.
     """
 
     quota: UserQuota
@@ -86,11 +88,11 @@ class MonitoredConnection(Protocol):
     pending_bytes: int
 
     def drop(self, reason: ServerRefusal) -> None:
-        """Hang up at once."""
+        """Disconnect at once."""
 
 
 class SlowPeerMonitor:
-    """Looks at the connections of a server every second, as long as there are any.
+    """Checks the connections of a server every second, as long as there are any.
 
     `waiting` is what waits in memory for clients, in bytes; `closed` counts the connections that
     have ended.
@@ -106,13 +108,13 @@ class SlowPeerMonitor:
         self.closed = 0
 
     def start(self) -> None:
-        """Begin to look, as there is a connection."""
+        """Start to check, as there is a connection."""
         keep_freed_memory()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._run)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -129,7 +131,7 @@ class SlowPeerMonitor:
         self._trimming = None
 
     def check(self, now: float) -> bool:
-        """Hang up on who is too slow, or holds too much; return whether to trim the heap."""
+        """Disconnect who is too slow or holds too much; return whether to trim the heap."""
         held: dict[MonitoredConnection, int] = {}
         moved = 0
         for connection in list(self._connections):
@@ -144,13 +146,15 @@ class SlowPeerMonitor:
         self.waiting = sum(held.values())
         if self.waiting > self._limits.buffers:
             self._free_memory(held)
-        return self._heap.note(moved, self.waiting, self.closed)
+        return self._heap.update(moved, self.waiting, self.closed)
 
     def _free_memory(self, held: dict[MonitoredConnection, int]) -> None:
-        """Hang up on those who hold the most, of the user who holds the most, until all fits."""
+        """Disconnect those who hold the most, of the user who holds the most, until all fits."""
         users: dict[str, int] = {}
         for connection, size in held.items():
             users[connection.quota.user] = users.get(connection.quota.user, 0) + size
+        # By user first: someone with many connections must not get others disconnected whose single
+        # connection holds more than each of theirs.
         for connection in sorted(held, key=lambda one: (users[one.quota.user], held[one]))[::-1]:
             if self.waiting <= self._limits.buffers:
                 return

@@ -406,7 +406,7 @@ async def test_close_ends_it(client: Client, server: Server) -> None:
     await client.call(CloseRequest(folder))
     response = await client.answer(message_id)
     assert response.status == NtStatus.NOTIFY_CLEANUP
-    assert not server.files.notifier._stations
+    assert not server.files.notifier._by_storage
 
 
 async def test_tree_disconnect_ends_it(client: Client) -> None:
@@ -430,7 +430,7 @@ async def test_the_end_of_the_connection_ends_it(
     folder = await other.open("", create_options=DIRECTORY)
     await pending(other, notify(folder))
     await other.close()
-    assert not server.files.notifier._stations
+    assert not server.files.notifier._by_storage
     await make(client, "a")
 
 
@@ -583,15 +583,15 @@ async def test_both_halves_of_a_rename_may_come_apart(
     client: Client, server: Any, until: Until
 ) -> None:
     folder = await watched(client)
-    (station,) = server.files.notifier._stations.values()
-    source = station._source
+    (watches,) = server.files.notifier._by_storage.values()
+    source = watches._source
     changed: list[Change] = []
     source._take(*_event(source, 0x40, 1, b"old"), changed, set())
-    station.own({})
-    assert station._late is not None
+    watches.report_source({})
+    assert watches._move_timer is not None
     source._take(*_event(source, 0x80, 1, b"new"), changed, set())
-    station._pass_on(changed, {})
-    await until(lambda: station._late is None)
+    watches._report_changes(changed, {})
+    await until(lambda: watches._move_timer is None)
     assert changes(await client.call(notify(folder))) == [(OLD, "old"), (NEW, "new")]
 
 
@@ -603,22 +603,22 @@ def _event(source: Any, mask: int, cookie: int, name: bytes) -> tuple[int, int, 
 async def test_a_watch_that_ends_while_a_move_is_pending(
     client: Client, root: Path, server: Any, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smbquic.server.notify.notifier._MOVE_SECONDS", 3600.0)
+    monkeypatch.setattr("smbquic.server.notify.notifier._MOVE_TIMEOUT", 3600.0)
     (root / "a").touch()
     folder = await watched(client, what=NAMES)
-    (station,) = server.files.notifier._stations.values()
+    (watches,) = server.files.notifier._by_storage.values()
     (root / "a").rename(root.parent / "a")
-    await until(lambda: station._late is not None)
+    await until(lambda: watches._move_timer is not None)
     await client.call(CloseRequest(folder))
-    assert not server.files.notifier._stations
-    assert station._late.cancelled()
+    assert not server.files.notifier._by_storage
+    assert watches._move_timer.cancelled()
 
 
 @local
 async def test_lost_events_have_to_be_looked_up(client: Client, server: Server) -> None:
     folder = await watched(client)
-    (station,) = server.files.notifier._stations.values()
-    station._pass_on([Change(ChangeKind.LOST)], {})
+    (watches,) = server.files.notifier._by_storage.values()
+    watches._report_changes([Change(ChangeKind.LOST)], {})
     assert (await client.call(notify(folder))).status == NtStatus.NOTIFY_ENUM_DIR
 
 
@@ -649,8 +649,8 @@ async def test_a_large_tree_is_taken_in_besides(
     for number in range(300):
         (root / f"{number:03}").mkdir()
     folder = await watched(client, tree=True, what=NAMES)
-    (station,) = server.files.notifier._stations.values()
-    await until(lambda: len(station._source.folders) == 301)
+    (watches,) = server.files.notifier._by_storage.values()
+    await until(lambda: len(watches._source.folders) == 301)
     for number in range(300):
         (root / f"{number:03}" / "a").touch()
     told = changes(await client.call(notify(folder)))

@@ -9,7 +9,13 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server.overload.disk_monitor import CAUTION, SLOW, SMALL_READ, SMALL_WRITE, DiskMonitor
+from smbquic.server.overload.disk_monitor import (
+    SLOW_OPERATION,
+    SLOW_PERIOD,
+    SMALL_READ,
+    SMALL_WRITE,
+    DiskMonitor,
+)
 from smbquic.server.server import Server
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.file_id import FileId
@@ -50,13 +56,13 @@ def test_a_disk_is_quick_until_something_takes_long(disk: DiskMonitor) -> None:
 def test_a_disk_is_slow_for_a_while_after_an_operation_that_took_long(
     clock: Clock, disk: DiskMonitor
 ) -> None:
-    disk.run(clock.advance, SLOW)
+    disk.run(clock.advance, SLOW_OPERATION)
     assert not disk.is_slow
-    disk.run(clock.advance, 2 * SLOW)
+    disk.run(clock.advance, 2 * SLOW_OPERATION)
     assert disk.is_slow
-    clock.advance(CAUTION - SLOW)
+    clock.advance(SLOW_PERIOD - SLOW_OPERATION)
     assert disk.is_slow
-    clock.advance(2 * SLOW)
+    clock.advance(2 * SLOW_OPERATION)
     assert not disk.is_slow
 
 
@@ -72,7 +78,7 @@ def test_what_fails_late_counts_as_well(clock: Clock, disk: DiskMonitor) -> None
 
 def test_a_disk_is_slow_while_an_operation_does_not_end(clock: Clock, disk: DiskMonitor) -> None:
     def look() -> bool:
-        clock.advance(2 * SLOW)
+        clock.advance(2 * SLOW_OPERATION)
         return disk.is_slow
 
     assert disk.run(look)

@@ -9,7 +9,13 @@ import pytest
 from smbquic.ntstatus import NtStatus
 from smbquic.server import dispatch
 from smbquic.server.overload import loop_monitor
-from smbquic.server.overload.loop_monitor import HELD, LONG, QUIET, LoopMonitor, Timed
+from smbquic.server.overload.loop_monitor import (
+    HELD,
+    LOG_INTERVAL,
+    LONG,
+    LoopMonitor,
+    TimedCoroutine,
+)
 from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.header import Command
@@ -24,11 +30,11 @@ def test_only_what_takes_too_long_counts() -> None:
         asked.append(1)
         return "READ"
 
-    monitor.note(HELD * 0.99, describe)
+    monitor.step_ended(HELD * 0.99, describe)
     assert (monitor.held, monitor.longest, asked) == (0, 0.0, [])
-    monitor.note(HELD, describe)
-    monitor.note(HELD * 3, describe)
-    monitor.note(HELD * 2, describe)
+    monitor.step_ended(HELD, describe)
+    monitor.step_ended(HELD * 3, describe)
+    monitor.step_ended(HELD * 2, describe)
     assert (monitor.held, monitor.longest) == (3, HELD * 3)
 
 
@@ -37,10 +43,10 @@ def test_the_log_names_the_culprit_and_is_not_flooded(caplog: pytest.LogCaptureF
     clock = Clock()
     monitor = LoopMonitor(clock)
     for _ in range(100):
-        monitor.note(HELD, lambda: "READ of alice")
-    monitor.note(LONG, lambda: "WRITE of alice")
-    clock.now += QUIET
-    monitor.note(HELD, lambda: "ECHO of alice")
+        monitor.step_ended(HELD, lambda: "READ of alice")
+    monitor.step_ended(LONG, lambda: "WRITE of alice")
+    clock.now += LOG_INTERVAL
+    monitor.step_ended(HELD, lambda: "ECHO of alice")
     said = [
         (record.levelname, record.getMessage().partition(" held")[0]) for record in caplog.records
     ]
@@ -70,7 +76,7 @@ async def test_each_step_of_a_coroutine_is_timed(monkeypatch: pytest.MonkeyPatch
         return "done"
 
     for hold in (HELD / 2, HELD * 1.5):
-        task = asyncio.create_task(Timed(work(hold), monitor, lambda: "work"))
+        task = asyncio.create_task(TimedCoroutine(work(hold), monitor, lambda: "work"))
         for _ in range(3):
             await asyncio.sleep(0)
         task.cancel()
@@ -83,7 +89,7 @@ async def test_work_that_is_cancelled_before_it_begins_is_closed() -> None:
     async def work() -> None:
         raise AssertionError("it ran")
 
-    task = asyncio.create_task(Timed(work(), LoopMonitor(), lambda: "work"))
+    task = asyncio.create_task(TimedCoroutine(work(), LoopMonitor(), lambda: "work"))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -32,7 +32,7 @@ class Records:
         self.all.append((record["event"], record.get("reason")))
 
 
-def judge(*steps: Step) -> list[ServerRefusal | None]:
+def reasons(*steps: Step) -> list[ServerRefusal | None]:
     progress = PeerProgress()
     return [progress.check(flow, now, LIMITS) for now, flow in steps]
 
@@ -47,17 +47,17 @@ def part(received: int, messages: int) -> Flow:
 
 def test_a_client_that_takes_nothing() -> None:
     stuck = answers(1_000_000, 900_000)
-    assert judge((0, stuck), (29, stuck), (30, stuck)) == [None, None, ServerRefusal.SLOW_READER]
+    assert reasons((0, stuck), (29, stuck), (30, stuck)) == [None, None, ServerRefusal.SLOW_READER]
 
 
 def test_a_client_that_takes_too_little() -> None:
     before, after = answers(1_000_000, 900_000), answers(1_000_000, 900_001 - ENOUGH)
-    assert judge((0, before), (30, after))[-1] is ServerRefusal.SLOW_READER
+    assert reasons((0, before), (30, after))[-1] is ServerRefusal.SLOW_READER
 
 
 def test_a_client_that_takes_enough_to_go_on() -> None:
     steps = [(30.0 * n, answers(1_000_000, 900_000 - n * ENOUGH)) for n in range(5)]
-    assert judge(*steps) == [None] * 5
+    assert reasons(*steps) == [None] * 5
 
 
 def test_a_client_that_is_busy_sending_may_leave_answers_unread() -> None:
@@ -65,38 +65,38 @@ def test_a_client_that_is_busy_sending_may_leave_answers_unread() -> None:
         (30.0 * n, replace(answers(100_000, 90_000), received=n * ENOUGH, messages=n))
         for n in range(7)
     ]
-    assert judge(*steps) == [None] * 7
+    assert reasons(*steps) == [None] * 7
 
 
 def test_a_client_that_sends_next_to_nothing_and_takes_nothing() -> None:
     steps = [(30.0 * n, replace(answers(100_000, 90_000), received=n * 100)) for n in range(2)]
-    assert judge(*steps)[-1] is ServerRefusal.SLOW_READER
+    assert reasons(*steps)[-1] is ServerRefusal.SLOW_READER
 
 
 def test_a_client_that_always_has_a_little_under_way() -> None:
     """Small answers on a long path: what was owed is taken, and by then there is more."""
     steps = [(float(now), answers(100 * now, 100)) for now in range(1, 100)]
-    assert set(judge(*steps)) == {None}
+    assert set(reasons(*steps)) == {None}
 
 
 def test_a_client_that_has_taken_everything_may_rest() -> None:
     stuck, done = answers(1000, 1000), answers(1000, 0)
-    assert judge((0, stuck), (20, done), (40, stuck), (60, stuck)) == [None] * 4
+    assert reasons((0, stuck), (20, done), (40, stuck), (60, stuck)) == [None] * 4
 
 
 def test_a_client_that_does_not_finish_its_message() -> None:
     steps = [(float(now), part(5000 + now, 3)) for now in range(31)]
-    assert judge(*steps)[-2:] == [None, ServerRefusal.SLOW_WRITER]
+    assert reasons(*steps)[-2:] == [None, ServerRefusal.SLOW_WRITER]
 
 
 def test_a_client_whose_messages_are_large() -> None:
     steps = [(30.0 * n, part(n * ENOUGH, 3)) for n in range(5)]
-    assert judge(*steps) == [None] * 5
+    assert reasons(*steps) == [None] * 5
 
 
 def test_a_client_that_is_always_in_the_middle_of_another_message() -> None:
     steps = [(float(now), part(10 * now, now)) for now in range(100)]
-    assert set(judge(*steps)) == {None}
+    assert set(reasons(*steps)) == {None}
 
 
 async def test_who_is_slow_is_hung_up_on_and_the_others_are_not(
