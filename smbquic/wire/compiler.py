@@ -2,8 +2,9 @@
 
 What is declared costs nothing when a message comes or goes: the methods are source that is made and
 compiled once, as `dataclasses` compiles ``__init__``. Tracebacks and debuggers find it in
-`linecache`. The locals of the source are named by their first letter: v is
-the value of a field, o the offset and n the length of a part, p its bytes, g the gap before it.
+`linecache`. The locals of the source are named by their first letter: v is the value of a field;
+o the offset, n the length, c the number of elements and e the end of a part, p its bytes, g the gap
+before it.
 """
 
 import linecache
@@ -13,7 +14,17 @@ from typing import Any
 
 from smbquic.errors import WireError
 from smbquic.wire.cursor import HEADER_SIZE, padding
-from smbquic.wire.layout import Fixed, Layout, Pointer, Reserved, VariablePart
+from smbquic.wire.layout import (
+    Array,
+    ContextList,
+    Fixed,
+    Layout,
+    Pointer,
+    Reserved,
+    VariablePart,
+)
+
+_LETTERS = {"offset": "o", "length": "n", "count": "c"}
 
 
 def compile_methods(layout: Layout) -> dict[str, Callable[..., Any]]:
@@ -25,13 +36,17 @@ def compile_methods(layout: Layout) -> dict[str, Callable[..., Any]]:
         "too_short": _too_short,
         "wrong_size": _wrong_size,
         "outside": _outside,
+        "too_few": _too_few,
         "unpack": struct.Struct(layout.packing).unpack_from,
         "pack": struct.Struct(layout.packing + _filler(layout)).pack,
     }
     for name, each in (layout.fixed | layout.parts).items():
-        if isinstance(each, Fixed | VariablePart):
-            names[f"decode_{name}"] = each.decode
-            names[f"encode_{name}"] = each.encode
+        if isinstance(each, Reserved | Pointer):
+            continue
+        names[f"decode_{name}"] = each.decode
+        names[f"encode_{name}"] = each.encode
+        if isinstance(each, ContextList):
+            names[f"present_{name}"] = each.present
     source = "\n".join([*_decode(layout), "", *_encode(layout), ""])
     file = f"<smbquic.wire: {layout.name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
@@ -62,7 +77,10 @@ def _decode(layout: Layout) -> list[str]:
         f"        raise wrong_size(cls, size, {layout.structure_size})",
     ]
     for name, part in layout.parts.items():
-        lines += _decode_part(name, part)
+        if isinstance(part, VariablePart):
+            lines += _decode_part(name, part)
+        elif isinstance(part, Array):
+            lines += _decode_array(name, part, layout.start)
     lines.append("    self = new(cls)")
     for name, each in layout.fixed.items():
         if isinstance(each, Fixed):
@@ -70,7 +88,12 @@ def _decode(layout: Layout) -> list[str]:
             value = values[0] if len(values) == 1 else f"({', '.join(values)})"
             value = value if each.decode is None else f"decode_{name}({value})"
             lines.append(f"    self.{name} = {value}")
-    lines += [f"    self.{name} = v_{name}" for name in layout.parts]
+    for name, part in layout.parts.items():
+        value = f"v_{name}"
+        if isinstance(part, ContextList):
+            # Whether there are any depends on other fields, so these are set before.
+            value = f"decode_{name}(message, o_{name}, c_{name}) if present_{name}(self) else []"
+        lines.append(f"    self.{name} = {value}")
     return [*lines, "    return self"]
 
 
@@ -79,7 +102,7 @@ def _targets(name: str, each: Fixed | Reserved | Pointer) -> list[str]:
     if isinstance(each, Reserved):
         return []
     if isinstance(each, Pointer):
-        return [f"o_{each.part}" if each.is_offset else f"n_{each.part}"]
+        return [f"{_LETTERS[each.meaning]}_{each.part}"]
     count = len(struct.unpack(f"<{each.codes}", bytes(struct.calcsize(f"<{each.codes}"))))
     return [f"v_{name}"] if count == 1 else [f"v_{name}_{number}" for number in range(count)]
 
@@ -99,6 +122,15 @@ def _decode_part(name: str, part: VariablePart) -> list[str]:
     ]
 
 
+def _decode_array(name: str, array: Array, start: int) -> list[str]:
+    return [
+        f"    e_{name} = {start} + {array.size} * c_{name}",
+        f"    if e_{name} > len(message):",
+        f"        raise too_few(cls, {array.size} * c_{name}, {start}, message)",
+        f"    v_{name} = decode_{name}(message[{start} : e_{name}])",
+    ]
+
+
 def _too_short(cls: type, message: memoryview) -> WireError:
     return WireError(f"{cls.__name__}: {len(message)} bytes are too few")
 
@@ -113,6 +145,12 @@ def _outside(cls: type, offset: int, length: int, message: memoryview) -> WireEr
     )
 
 
+def _too_few(cls: type, size: int, start: int, message: memoryview) -> WireError:
+    return WireError(
+        f"{cls.__name__}: {size} bytes are announced and {len(message) - start} are left"
+    )
+
+
 # --- encode ----------------------------------------------------------------------------------
 
 
@@ -121,16 +159,21 @@ def _encode(layout: Layout) -> list[str]:
     end = str(layout.start)
     pieces: list[str] = []
     for name, part in layout.parts.items():
-        lines.append(f"    p_{name} = self.{name}")
-        if part.encode is not None:
-            lines.append(f"    p_{name} = encode_{name}(p_{name}) if p_{name} else b''")
-        lines.append(f"    n_{name} = len(p_{name})")
-        if pieces and part.align > 1:
-            lines.append(f"    g_{name} = padding({end}, {part.align}) if n_{name} else b''")
-            end += f" + len(g_{name})"
+        if isinstance(part, Array):
+            lines += [
+                f"    p_{name} = encode_{name}(self.{name})",
+                f"    c_{name} = len(self.{name})",
+            ]
+            end = f"{end} + len(p_{name})"
+        elif isinstance(part, ContextList):
+            lines += _encode_contexts(name, part, end)
             pieces.append(f"g_{name}")
-        lines.append(f"    o_{name} = {end}")
-        end = f"o_{name} + n_{name}"
+        else:
+            is_aligned = bool(pieces) and part.align > 1
+            lines += _encode_part(name, part, end, is_aligned=is_aligned)
+            if is_aligned:
+                pieces.append(f"g_{name}")
+            end = f"o_{name} + n_{name}"
         pieces.append(f"p_{name}")
     fixed = f"pack({', '.join([str(layout.structure_size), *_values(layout)])})"
     if not pieces:
@@ -151,6 +194,31 @@ def _encode(layout: Layout) -> list[str]:
     ]
 
 
+def _encode_part(name: str, part: VariablePart, end: str, *, is_aligned: bool) -> list[str]:
+    lines = [f"    p_{name} = self.{name}"]
+    if part.encode is not None:
+        lines.append(f"    p_{name} = encode_{name}(p_{name}) if p_{name} else b''")
+    lines.append(f"    n_{name} = len(p_{name})")
+    if is_aligned:
+        lines.append(f"    g_{name} = padding({end}, {part.align}) if n_{name} else b''")
+        end += f" + len(g_{name})"
+    lines.append(f"    o_{name} = {end}")
+    return lines
+
+
+def _encode_contexts(name: str, part: ContextList, end: str) -> list[str]:
+    return [
+        f"    if present_{name}(self):",
+        f"        p_{name} = encode_{name}(self.{name})",
+        f"        c_{name} = len(self.{name})",
+        f"        g_{name} = padding({end}, {part.align})",
+        f"        o_{name} = {end} + len(g_{name})",
+        "    else:",
+        f"        p_{name} = g_{name} = b''",
+        f"        o_{name} = c_{name} = 0",
+    ]
+
+
 def _joined(pieces: list[str]) -> str:
     return " + ".join(pieces) if len(pieces) < 3 else f"b''.join(({', '.join(pieces)}))"
 
@@ -161,9 +229,10 @@ def _values(layout: Layout) -> list[str]:
     for name, each in layout.fixed.items():
         if isinstance(each, Fixed):
             values.append(each.encode.format(f"self.{name}"))
-        elif isinstance(each, Pointer) and not each.is_offset:
-            values.append(f"n_{each.part}")
         elif isinstance(each, Pointer):
-            offset = f"o_{each.part}"
-            values.append(offset if each.always else f"n_{each.part} and {offset}")
+            value = f"{_LETTERS[each.meaning]}_{each.part}"
+            part = layout.parts[each.part]
+            if each.meaning == "offset" and isinstance(part, VariablePart) and not each.always:
+                value = f"n_{each.part} and {value}"
+            values.append(value)
     return values

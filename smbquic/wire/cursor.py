@@ -103,19 +103,6 @@ def unpack_body(
     return fields
 
 
-def part(message: memoryview, offset: int, length: int, name: str) -> memoryview:
-    """The `length` bytes that a field of a body says to be at `offset` of `message`, not copied.
-
-    An empty part may be anywhere; any other must lie behind the header. Raises `WireError`.
-    """
-    if not length:
-        return message[:0]
-    end = offset + length
-    if offset < HEADER_SIZE or end > len(message):
-        raise WireError(f"{name}: bytes {offset} to {end} do not lie in {len(message)} bytes")
-    return message[offset:end]
-
-
 def utf16(name: str) -> bytes:
     """`name` as UTF-16LE without a terminator. Raises `LocalProtocolError` above 65534 bytes.
 

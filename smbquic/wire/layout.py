@@ -16,16 +16,17 @@ As the tables of [MS-SMB2] 2.2 show them::
 
 The type of a field says what is on the wire; where it begins follows from those before it. A class
 variable is on the wire and not in the object: reserved bytes, and where a part of variable size
-is. Those parts come last, in the order in which they are sent.
+is, how long, or of how many elements. Those parts come last, in the order in which they are sent.
+There are three kinds: `VariablePart`, `Array` and `ContextList`.
 """
 
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
-from smbquic.wire.cursor import HEADER_SIZE, Buffer, text, utf16
+from smbquic.wire.cursor import HEADER_SIZE, Buffer, pack_u16_list, text, u16_list, utf16
 from smbquic.wire.file_id import FileId
 
 
@@ -42,6 +43,11 @@ class Fixed:
     encode: str = "{}"
 
 
+Meaning = Literal["offset", "length", "count"]
+"""What a field says of a part: where it begins, from the header of the message on; its bytes; its
+elements."""
+
+
 @dataclass(frozen=True, slots=True)
 class VariablePart:
     """Bytes of variable size, to which two fields of the fixed part point.
@@ -51,6 +57,7 @@ class VariablePart:
     decoded to. They begin at a multiple of `align` bytes.
     """
 
+    pointers: ClassVar[tuple[Meaning, ...]] = ("offset", "length")
     decode: Callable[[memoryview], Any] | None = None
     encode: Callable[[Any], bytes] | None = None
     empty: str = "message[:0]"
@@ -58,22 +65,57 @@ class VariablePart:
 
 
 @dataclass(frozen=True, slots=True)
+class Array:
+    """Elements of `size` bytes each, right behind the fixed part, which has their number.
+
+    `decode` and `encode` make the list of all of their bytes, and back. `counts_first`:
+    StructureSize includes the first element, as in [MS-SMB2] 2.2.26.
+    """
+
+    pointers: ClassVar[tuple[Meaning, ...]] = ("count",)
+    size: int
+    decode: Callable[[memoryview], list[Any]]
+    encode: Callable[[Any], bytes]
+    counts_first: bool = False
+    align: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ContextList:
+    """Contexts of any size, to which one field points and which another one counts.
+
+    `decode` takes the message, the offset and the count. They begin at a multiple of 8 bytes.
+    `present` tells of the message whether it has them: with older dialects, their fields mean
+    something else ([MS-SMB2] 2.2.3).
+    """
+
+    pointers: ClassVar[tuple[Meaning, ...]] = ("count", "offset")
+    decode: Callable[[memoryview, int, int], list[Any]]
+    encode: Callable[[Any], bytes]
+    present: Callable[[Any], bool]
+    align: ClassVar[int] = 8
+
+
+AnyPart = VariablePart | Array | ContextList
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved:
-    """A field that is sent as zeros and not looked at."""
+    """A field that is sent as zeros and ignored when it is received."""
 
     codes: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Where a part begins, from the header of the message on, or how many bytes it has.
+    """A field that says where a part begins, how many bytes it has, or how many elements.
 
     The offset of an empty part is 0, unless `always`.
     """
 
     codes: str
     part: str
-    is_offset: bool
+    meaning: Meaning
     always: bool = False
 
 
@@ -89,21 +131,27 @@ Text = Annotated[str, VariablePart(text, utf16, '""')]
 Bytes = Annotated[bytes, VariablePart(bytes, bytes, 'b""')]
 Payload = Annotated[Buffer, VariablePart()]
 """Bytes that are copied neither when they are decoded nor when they are sent."""
+U16List = Annotated[list[int], Array(2, u16_list, pack_u16_list)]
 
 
 def unused(kind: Any, count: int = 1) -> Any:
-    """Declare a field, or several in a row, that is sent as zeros and not looked at."""
+    """Declare a field, or several in a row, that is sent as zeros and ignored when received."""
     return Reserved(_codes(kind) * count)
 
 
 def offset_of(part: str, kind: Any, *, always: bool = False) -> Any:
     """Declare the field that says where a part begins; see `Pointer`."""
-    return Pointer(_codes(kind), part, True, always)
+    return Pointer(_codes(kind), part, "offset", always)
 
 
 def length_of(part: str, kind: Any) -> Any:
     """Declare the field that says how many bytes a part has."""
-    return Pointer(_codes(kind), part, False)
+    return Pointer(_codes(kind), part, "length")
+
+
+def count_of(part: str, kind: Any) -> Any:
+    """Declare the field that says how many elements a part has."""
+    return Pointer(_codes(kind), part, "count")
 
 
 _FILE_ID = Fixed("QQ", partial(tuple.__new__, FileId), "*{}")
@@ -123,12 +171,12 @@ def _marker(annotation: Any) -> Any:
     return get_args(annotation)[1] if get_origin(annotation) is Annotated else None
 
 
-def declared_fields(declared: type) -> dict[str, Fixed | Reserved | Pointer | VariablePart]:
+def declared_fields(declared: type) -> dict[str, Fixed | Reserved | Pointer | AnyPart]:
     """Return what the annotations of a class say is on the wire, in their order."""
-    found: dict[str, Fixed | Reserved | Pointer | VariablePart] = {}
+    found: dict[str, Fixed | Reserved | Pointer | AnyPart] = {}
     for name, annotation in declared.__annotations__.items():
         marker = _marker(annotation) or vars(declared).get(name)
-        if isinstance(marker, Fixed | Reserved | Pointer | VariablePart):
+        if isinstance(marker, Fixed | Reserved | Pointer | AnyPart):
             found[name] = marker
     return found
 
@@ -151,7 +199,7 @@ class Layout:
     name: str
     structure_size: int
     fixed: dict[str, Fixed | Reserved | Pointer]
-    parts: dict[str, VariablePart]
+    parts: dict[str, AnyPart]
     at_least_one_byte: bool
 
     @classmethod
@@ -159,22 +207,38 @@ class Layout:
         """Read the annotations of a class. Raises `TypeError` for what cannot be."""
         markers = declared_fields(declared)
         fixed = {
-            name: marker for name, marker in markers.items() if not isinstance(marker, VariablePart)
+            name: marker for name, marker in markers.items() if not isinstance(marker, AnyPart)
         }
-        parts = {
-            name: marker for name, marker in markers.items() if isinstance(marker, VariablePart)
-        }
+        parts = {name: marker for name, marker in markers.items() if isinstance(marker, AnyPart)}
         layout = cls(declared.__name__, structure_size, fixed, parts, at_least_one_byte)
-        # An odd size counts the first byte of what follows the fixed part.
-        if layout.size != structure_size & ~1:
-            raise TypeError(f"{layout.name}: the fields have {layout.size} bytes")
-        first = next(iter(parts.values()), None)
-        if first is not None and layout.start % first.align:
-            raise TypeError(f"{layout.name}: the first part cannot begin at {layout.start}")
-        pointed = sorted(each.part for each in fixed.values() if isinstance(each, Pointer))
-        if pointed != sorted([*parts, *parts]):
-            raise TypeError(f"{layout.name}: a part needs an offset and a length")
+        layout._check_size()
+        layout._check_parts()
         return layout
+
+    def _check_size(self) -> None:
+        counted = sum(
+            part.size
+            for part in self.parts.values()
+            if isinstance(part, Array) and part.counts_first
+        )
+        # An odd size counts the first byte of what follows the fixed part.
+        if self.size + counted != self.structure_size & ~1:
+            raise TypeError(f"{self.name}: the fields have {self.size + counted} bytes")
+
+    def _check_parts(self) -> None:
+        parts = list(self.parts.values())
+        if parts and not isinstance(parts[0], ContextList) and self.start % parts[0].align:
+            raise TypeError(f"{self.name}: the first part cannot begin at {self.start}")
+        if any(isinstance(part, Array) for part in parts[1:]):
+            raise TypeError(f"{self.name}: an array has no offset, so it has to be the first part")
+        if any(isinstance(part, ContextList) for part in parts[:-1]):
+            raise TypeError(f"{self.name}: contexts have to be the last part")
+        pointed = sorted(
+            (each.part, each.meaning) for each in self.fixed.values() if isinstance(each, Pointer)
+        )
+        needed = sorted((name, each) for name, part in self.parts.items() for each in part.pointers)
+        if pointed != needed:
+            raise TypeError(f"{self.name}: fields are needed for {needed}, and are for {pointed}")
 
     @property
     def packing(self) -> str:

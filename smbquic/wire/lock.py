@@ -1,18 +1,18 @@
 """LOCK: byte-range locks. [MS-SMB2] 2.2.26, 2.2.27"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar
 
-from smbquic.wire.cursor import HEADER_SIZE, Reader, unpack_body
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 from smbquic.wire.header import Command
-from smbquic.wire.message import EmptyMessage, Message
+from smbquic.wire.layout import U16, U32, Array, count_of
+from smbquic.wire.message import EmptyMessage, Message, message
 
-_REQUEST = Struct("<HHIQQ")
-_REQUEST_SIZE = 48
-_ELEMENT = Struct("<QQII")
+_ELEMENT = Struct("<QQI4x")
 
 
 class LockFlags(Flags):
@@ -36,7 +36,20 @@ class LockElement:
     flags: int
 
 
-@dataclass(slots=True)
+def _decode_locks(data: Buffer) -> list[LockElement]:
+    return [LockElement(*fields) for fields in _ELEMENT.iter_unpack(data)]
+
+
+def _encode_locks(locks: Sequence[LockElement]) -> bytes:
+    return b"".join(_ELEMENT.pack(lock.offset, lock.length, lock.flags) for lock in locks)
+
+
+Locks = Annotated[
+    list[LockElement], Array(_ELEMENT.size, _decode_locks, _encode_locks, counts_first=True)
+]
+
+
+@message(48)
 class LockRequest(Message):
     """SMB2_LOCK Request. [MS-SMB2] 2.2.26
 
@@ -44,9 +57,10 @@ class LockRequest(Message):
     """
 
     command: ClassVar[Command] = Command.LOCK
-    lock_sequence: int
+    lock_count: ClassVar = count_of("locks", U16)
+    lock_sequence: U32
     file_id: FileId
-    locks: list[LockElement]
+    locks: Locks
 
     @property
     def lock_sequence_number(self) -> int:
@@ -57,29 +71,6 @@ class LockRequest(Message):
     def lock_sequence_index(self) -> int:
         """LockSequenceIndex; 0 is reserved."""
         return self.lock_sequence >> 4
-
-    @classmethod
-    def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
-        _, count, lock_sequence, persistent, volatile = unpack_body(
-            _REQUEST, message, _REQUEST_SIZE, cls.__name__
-        )
-        elements = Reader(message, HEADER_SIZE + _REQUEST.size).take(count * _ELEMENT.size)
-        return cls(
-            lock_sequence,
-            FileId(persistent, volatile),
-            [
-                LockElement(offset, length, flags)
-                for offset, length, flags, _ in _ELEMENT.iter_unpack(elements)
-            ],
-        )
-
-    def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
-        fixed = _REQUEST.pack(_REQUEST_SIZE, len(self.locks), self.lock_sequence, *self.file_id)
-        return fixed + b"".join(
-            _ELEMENT.pack(lock.offset, lock.length, lock.flags, 0) for lock in self.locks
-        )
 
 
 @dataclass(slots=True)

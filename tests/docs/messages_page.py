@@ -8,10 +8,10 @@ import re
 import struct
 import sys
 from collections.abc import Iterator
-from typing import get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from smbquic.wire.header import Command
-from smbquic.wire.layout import Fixed, Pointer, Reserved
+from smbquic.wire.layout import Array, ContextList, Fixed, Pointer, Reserved, VariablePart
 from smbquic.wire.message import Message
 from smbquic.wire.messages import REQUESTS, RESPONSES
 from smbquic.wire.oplock_break import (
@@ -27,7 +27,7 @@ The bodies of the SMB2 messages as smbquic declares them, in the sections of [MS
 count from the start of the body, which follows the header of 64 bytes. This page is generated:
 `python -m tests.docs.messages_page > docs/reference/messages.md`.
 
-Written by hand, and not here, are those whose fields depend on each other: {by_hand}.
+Written by hand, and not here, are those that have several forms: {by_hand}.
 """
 _NUMBERS = {"B": "8 bits", "H": "16 bits", "I": "32 bits", "Q": "64 bits"}
 
@@ -66,23 +66,31 @@ def _section(body: type[Message]) -> Iterator[str]:
         yield f"| {offset} | {size} | `{name}` | {_meaning(each, types.get(name))} |"
         offset += size
     for name, part in layout.parts.items():
-        kind = types[name]
-        what = kind.__name__ if isinstance(kind, type) else "bytes"
         aligned = f", at a multiple of {part.align} bytes" if part.align > 1 else ""
-        yield f"| | | `{name}` | {what}{aligned} |"
+        yield f"| | | `{name}` | {_content(part, types[name])}{aligned} |"
     if layout.at_least_one_byte:
         yield "\nWithout any byte of variable size, one zero byte follows."
     yield ""
 
 
+def _content(part: VariablePart | Array | ContextList, kind: Any) -> str:
+    if isinstance(part, ContextList):
+        return "contexts, with dialect 3.1.1 only"
+    element = get_args(kind)[0] if isinstance(part, Array) else kind
+    name = element.__name__ if isinstance(element, type) else "bytes"
+    if not isinstance(part, Array):
+        return name
+    return f"elements of {part.size} bytes" + (f": `{name}`" if name != "int" else "")
+
+
 def _meaning(each: Fixed | Reserved | Pointer, kind: type | None) -> str:
     if isinstance(each, Reserved):
-        return "zeros, not looked at"
-    if isinstance(each, Pointer) and each.is_offset:
+        return "zeros, ignored"
+    if isinstance(each, Pointer) and each.meaning == "offset":
         empty = "" if each.always else ", 0 if it is empty"
         return f"offset of `{each.part}` from the header on{empty}"
     if isinstance(each, Pointer):
-        return f"bytes of `{each.part}`"
+        return f"{'elements' if each.meaning == 'count' else 'bytes'} of `{each.part}`"
     name = kind.__name__ if kind is not None else ""
     return _NUMBERS.get(each.codes, name) if name == "int" else f"`{name}`"
 

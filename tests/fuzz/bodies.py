@@ -86,11 +86,11 @@ class Bodies(Payloads):
             )
             contexts.append(source.pick(known))
         return NegotiateRequest(
-            dialects,
-            SecurityMode(source.below(4)),
-            GlobalCapabilities(source.below(256)),
-            source.pick(KEYS),
-            contexts,
+            security_mode=SecurityMode(source.below(4)),
+            capabilities=GlobalCapabilities(source.below(256)),
+            client_guid=source.pick(KEYS),
+            dialects=dialects,
+            contexts=contexts,
         )
 
     def session_setup(self) -> Message:

@@ -146,7 +146,7 @@ def check(ours: bytes, name: str, values: dict[str, Any]) -> None:
 
 MESSAGES: list[tuple[Message, str, dict[str, Any]]] = [
     (
-        NegotiateRequest([0x0202, 0x0210], SecurityMode(3), GlobalCapabilities(0x41), GUID),
+        NegotiateRequest(SecurityMode(3), GlobalCapabilities(0x41), GUID, [0x0202, 0x0210]),
         "connection.SMB2NegotiateRequest",
         {
             "dialects": [0x0202, 0x0210],
@@ -412,7 +412,7 @@ def check_contexts(contexts: list[Any]) -> None:
 )
 def test_negotiate_with_contexts(dialects: list[int], frame: Callable[[bytes], memoryview]) -> None:
     ours = [context for context, _, _, _ in NEGOTIATE_CONTEXTS]
-    request = NegotiateRequest(dialects, SecurityMode(1), GlobalCapabilities(0x5F), GUID, ours)
+    request = NegotiateRequest(SecurityMode(1), GlobalCapabilities(0x5F), GUID, dialects, ours)
     values = {
         "dialects": dialects,
         "security_mode": 1,

@@ -154,10 +154,10 @@ def listing(information_class: int) -> tuple[Message, Message]:
 EXCHANGES: list[tuple[Message, Message]] = [
     (
         NegotiateRequest(
-            [0x0202, 0x0210, 0x0300, 0x0302, 0x0311],
             SecurityMode.SIGNING_ENABLED,
             GlobalCapabilities(0x7F),
             GUID,
+            [0x0202, 0x0210, 0x0300, 0x0302, 0x0311],
             [
                 PREAUTH,
                 EncryptionCapabilities([2, 1, 4, 3]),

@@ -2,7 +2,7 @@
 
 import traceback
 from dataclasses import field
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 
@@ -15,9 +15,12 @@ from smbquic.wire.layout import (
     U16,
     U32,
     Bytes,
+    ContextList,
     Fixed,
     Text,
+    U16List,
     VariablePart,
+    count_of,
     length_of,
     offset_of,
     unused,
@@ -57,6 +60,25 @@ class Parts(Message):
     third: Annotated[Buffer, VariablePart(align=8)] = b""
 
 
+def _decode_contexts(message: memoryview, offset: int, count: int) -> list[int]:
+    return list(message[offset : offset + count])
+
+
+def _has_contexts(message: Any) -> bool:
+    return 7 in message.numbers
+
+
+@message(10)
+class Lists(Message):
+    """An array behind the fixed fields, then contexts that only some messages have."""
+
+    numbers_count: ClassVar = count_of("numbers", U16)
+    contexts_offset: ClassVar = offset_of("contexts", U32)
+    contexts_count: ClassVar = count_of("contexts", U16)
+    numbers: U16List
+    contexts: Annotated[list[int], ContextList(_decode_contexts, bytes, _has_contexts)]
+
+
 def framed(body: bytes) -> memoryview:
     return memoryview(HEADER + body)
 
@@ -92,6 +114,26 @@ def test_a_payload_is_not_copied() -> None:
 def test_without_parts_one_byte_follows() -> None:
     assert Parts().encode() == bytes.fromhex("0f00 4e 00 00000000 0000 00 00 0000 00")
     assert Parts.decode(framed(Parts().encode())) == Parts()
+
+
+def test_arrays_and_contexts() -> None:
+    body = bytes.fromhex("0a00 0200 50000000 0300 0700 0800") + bytes(2) + b"abc"
+    value = Lists([7, 8], list(b"abc"))
+    assert value.encode() == body
+    assert Lists.decode(framed(body)) == value
+
+
+def test_without_contexts_their_fields_are_ignored() -> None:
+    assert Lists([8], [1]).encode() == bytes.fromhex("0a00 0100 00000000 0000 0800")
+    body = bytes.fromhex("0a00 0100 ffffffff ffff 0800")
+    assert Lists.decode(framed(body)) == Lists([8], [])
+
+
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_an_array_with_fewer_elements_than_announced(size: int) -> None:
+    body = bytes.fromhex("0a00 0200 00000000 0000") + bytes(size)
+    with pytest.raises(WireError, match=f"Lists: 4 bytes are announced and {size} are left"):
+        Lists.decode(framed(body))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from smbquic.wire.cursor import (
     Reader,
     pack_u16_list,
     padding,
-    part,
     text,
     u16_list,
     unpack,
@@ -85,23 +84,6 @@ def test_unpack_body_checks_structure_size() -> None:
 def test_unpack_body_cut_short(size: int) -> None:
     with pytest.raises(WireError, match=f"Thing: {size} bytes are too few"):
         unpack_body(BODY, memoryview(bytes(size)), 4, "Thing")
-
-
-def test_part() -> None:
-    message = memoryview(bytes(64) + b"abcdef")
-    assert part(message, 65, 2, "Thing").tobytes() == b"bc"
-    assert part(message, 64, 6, "Thing").tobytes() == b"abcdef"
-
-
-@pytest.mark.parametrize("offset", [0, 3, 64, 10**6])
-def test_empty_part_may_be_anywhere(offset: int) -> None:
-    assert part(memoryview(bytes(64)), offset, 0, "Thing").tobytes() == b""
-
-
-@pytest.mark.parametrize(("offset", "length"), [(63, 2), (0, 1), (64, 7), (70, 1), (2**32, 2**32)])
-def test_part_outside(offset: int, length: int) -> None:
-    with pytest.raises(WireError, match="Thing"):
-        part(memoryview(bytes(64) + b"abcdef"), offset, length, "Thing")
 
 
 def test_utf16() -> None:

@@ -28,10 +28,10 @@ Frame = Callable[[bytes], memoryview]
 
 GUID = bytes(range(16))
 REQUEST = NegotiateRequest(
-    [Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1],
     SecurityMode.SIGNING_ENABLED,
     GlobalCapabilities(0x7F),
     GUID,
+    [Dialect.SMB_2_0_2, Dialect.SMB_2_1, Dialect.SMB_3_0, Dialect.SMB_3_0_2, Dialect.SMB_3_1_1],
     [
         PreauthIntegrityCapabilities([HashAlgorithm.SHA_512], b"salt"),
         TransportCapabilities(TransportCapability.ACCEPT_TRANSPORT_LEVEL_SECURITY),
@@ -126,10 +126,10 @@ def test_response_of_the_specification(lay: Lay, frame: Frame) -> None:
 def test_request_of_windows() -> None:
     request = NegotiateRequest.decode(memoryview(REAL_REQUEST))
     assert request == NegotiateRequest(
-        [0x0202, 0x0210, 0x0300, 0x0302, 0x0311],
         SecurityMode(0),
         GlobalCapabilities(0x3F),
         bytes.fromhex("ECD86F326276024F9F7752B89BB33F3A"),
+        [0x0202, 0x0210, 0x0300, 0x0302, 0x0311],
         [
             PreauthIntegrityCapabilities(
                 [1],
