@@ -4,6 +4,8 @@ The changes are those of cosmic-ray, and the removal of a statement that is only
 """
 
 import ast
+import dataclasses
+import importlib
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -95,12 +97,13 @@ def _places(module: str) -> dict[tuple[int, int], list[tuple[str, int, int]]]:
     """By place in a module's text: each operator that fits, its occurrence, and the line."""
     text = (PROJECT / module).read_text()
     unused = _without_effect(text)
+    same = _same_results(text, module)
     nodes = list(ast_nodes(get_ast(text)))
     found: dict[tuple[int, int], list[tuple[str, int, int]]] = {}
     for name, operator in _operators().items():
         positions = [place for node in nodes for place, _ in operator.mutation_positions(node)]
         for occurrence, place in enumerate(positions):
-            if place not in unused:
+            if place not in unused and place not in same.get(name, ()):
                 found.setdefault(place, []).append((name, occurrence, place[0]))
     return found
 
@@ -131,6 +134,64 @@ def _without_effect(text: str) -> _Ranges:
                 end = (part.end_lineno or 0, part.end_col_offset or 0)
                 found.append(((part.lineno, part.col_offset), end))
     return found
+
+
+def _same_results(text: str, module: str) -> dict[str, _Ranges]:
+    """By operator, where it gives what was there before.
+
+    That is the sum, or the exclusive or, of constants that have no bit in common; and a dataclass
+    without fields of its own, whose methods are those of its base without the decorator, too.
+    """
+    added, exclusive, undecorated = _Ranges(), _Ranges(), _Ranges()
+
+    def visit(node: ast.AST, names: dict[str, Any]) -> None:
+        match node:
+            case ast.BinOp(left, ast.BitOr(), right):
+                values = [_constant(each, names) for each in (left, right)]
+                if None not in values and not values[0] & values[1]:
+                    start = (left.end_lineno or 0, left.end_col_offset or 0)
+                    place = start, (right.lineno, right.col_offset)
+                    exclusive.append(place)
+                    # The sum of flags is a number, and no flag any more.
+                    if all(type(each) is int for each in values):
+                        added.append(place)
+            case ast.ClassDef():
+                kind = names.get(node.name)
+                if isinstance(kind, type):
+                    names = {**names, **getattr(kind, "__members__", vars(kind))}
+                    if _inherits_its_dataclass(kind):
+                        undecorated.extend(
+                            ((each.lineno, 0), (each.lineno + 1, 0)) for each in node.decorator_list
+                        )
+        for child in ast.iter_child_nodes(node):
+            visit(child, names)
+
+    visit(ast.parse(text), vars(importlib.import_module(module[:-3].replace("/", "."))))
+    return {
+        "core/ReplaceBinaryOperator_BitOr_Add": added,
+        "core/ReplaceBinaryOperator_BitOr_BitXor": exclusive,
+        "core/RemoveDecorator": undecorated,
+    }
+
+
+def _constant(node: ast.expr, names: dict[str, Any]) -> Any:
+    """The number that an expression of constants stands for; None for all else."""
+    # No other operators, which might bind more loosely than what comes in place of `|`.
+    parts = ast.Name | ast.Attribute | ast.Constant | ast.BinOp | ast.BitOr | ast.expr_context
+    if not all(isinstance(each, parts) for each in ast.walk(node)):
+        return None
+    try:
+        value = eval(compile(ast.Expression(node), "", "eval"), names)
+    except (AttributeError, NameError, TypeError):
+        return None
+    return value if isinstance(value, int) else None
+
+
+def _inherits_its_dataclass(kind: type) -> bool:
+    base = kind.__base__
+    if not (base and dataclasses.is_dataclass(kind) and dataclasses.is_dataclass(base)):
+        return False
+    return dataclasses.fields(kind) == dataclasses.fields(base)
 
 
 def _mutant(room: str, module: str, operator: str, occurrence: int, line: int) -> Mutant | None:
