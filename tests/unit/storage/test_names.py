@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from smbquic.storage import NameInvalid
 from smbquic.storage.names import (
+    check_stream_name,
     escape,
     fold,
     from_disk,
@@ -173,6 +174,20 @@ def test_a_bare_ending_is_shown_as_private() -> None:
 def test_too_long(name: str) -> None:
     with pytest.raises(NameInvalid, match="too long"):
         split(name)
+
+
+def test_as_many_folders_as_a_name_may_have() -> None:
+    assert len(split("\\".join(["x"] * 256))) == 256
+    with pytest.raises(NameInvalid, match="too many folders"):
+        split("\\".join(["x"] * 257))
+
+
+def test_how_long_the_name_of_a_stream_may_be() -> None:
+    check_stream_name("x" * 255)
+    check_stream_name("\U0001f600" * 127)
+    for name in ("x" * 256, "\U0001f600" * 128):
+        with pytest.raises(NameInvalid, match="too long"):
+            check_stream_name(name)
 
 
 @pytest.mark.parametrize(

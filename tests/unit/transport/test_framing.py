@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from smbquic.errors import ConnectionClosed, LocalProtocolError, RemoteProtocolError
 from smbquic.transport import framing
-from smbquic.transport.framing import JOIN_LIMIT, Assembler, Inbox, framed, message_length, prefix
+from smbquic.transport.framing import Assembler, Inbox, framed, message_length, prefix
+
+# The numbers themselves, so that a change of one of them is noticed.
+JOIN_LIMIT = 16 << 10
+MESSAGE_COST = 256
 
 LIMIT = 1 << 20
 
@@ -159,7 +163,7 @@ async def test_only_one_may_wait() -> None:
 
 
 async def test_full_and_room_count_bytes_and_messages() -> None:
-    inbox = Inbox(lambda size: None, limit=4 * framing.MESSAGE_COST)
+    inbox = Inbox(lambda size: None, limit=4 * MESSAGE_COST)
     for _ in range(4):
         inbox.put(memoryview(b""))
     assert not inbox.full
@@ -173,3 +177,18 @@ async def test_full_and_room_count_bytes_and_messages() -> None:
     await inbox.get()
 
     assert inbox.has_room
+
+
+def test_the_largest_message_by_default() -> None:
+    largest = 8 * 1024 * 1024 + 64 * 1024
+    assert message_length(prefix(largest), framing.MAX_MESSAGE_SIZE) == largest
+    with pytest.raises(RemoteProtocolError, match=f"more than the {largest}"):
+        message_length(prefix(largest + 1), framing.MAX_MESSAGE_SIZE)
+
+
+async def test_how_much_waits_to_be_fetched_by_default() -> None:
+    inbox = Inbox(lambda size: None)
+    inbox.put(memoryview(bytes((4 << 20) - MESSAGE_COST)))
+    assert not inbox.full
+    inbox.put(memoryview(b""))
+    assert inbox.full

@@ -7,9 +7,13 @@ import pytest
 
 from smbquic.transport import framing
 from smbquic.transport.framing import prefix
-from smbquic.transport.receive_buffers import LARGEST_RATIO, UNUSED, ReceiveBuffers
+from smbquic.transport.receive_buffers import ReceiveBuffers
 from smbquic.transport.tcp import TcpTransport
 from tests.unit.transport.test_tcp import Wire
+
+# The numbers themselves, so that a change of one of them is noticed.
+UNUSED = 5.0
+LARGEST_RATIO = 4
 
 LARGE = 100_000
 

@@ -13,6 +13,13 @@ from smbquic.transport import framing, tcp
 from smbquic.transport.framing import prefix
 from smbquic.transport.tcp import TcpTransport
 
+# The numbers themselves, so that a change of one of them is noticed.
+MESSAGE_COST = 256
+BUFFER_SIZE = 64 << 10
+FIRST_BUFFER = 4 << 10
+QUEUE_LIMIT = 4 << 20
+KEEP_ALIVE_IDLE = 10
+
 
 class Wire:
     """What asyncio would be: takes what is written, gives what the test feeds."""
@@ -107,7 +114,7 @@ async def test_how_far_messages_have_got(size: int) -> None:
     assert (before.messages, before.unfinished) == (1, True)
     assert 503 <= before.received <= 503 + framing.PREFIX_SIZE
     assert (after.messages, after.unfinished, after.received) == (2, False, 3 + size)
-    assert after.unfetched == size + framing.MESSAGE_COST
+    assert after.unfetched == size + MESSAGE_COST
     wire.lose()
 
 
@@ -129,8 +136,8 @@ async def test_announced_messages_cost_little_before_they_arrive() -> None:
     wires = [Wire(TcpTransport(framing.MAX_MESSAGE_SIZE)) for _ in range(100)]
     for wire in wires:
         wire.feed(prefix(8 << 20) + b"and then silence")
-        assert len(wire.protocol._message or b"") <= tcp.BUFFER_SIZE
-        assert len(wire.protocol._buffer) <= tcp.FIRST_BUFFER
+        assert len(wire.protocol._message or b"") <= BUFFER_SIZE
+        assert len(wire.protocol._buffer) <= FIRST_BUFFER
     for wire in wires:
         wire.lose()
 
@@ -142,7 +149,7 @@ async def test_a_big_message_never_holds_more_than_four_times_what_arrived() -> 
     while arrived < size:
         buffer = wire.protocol.get_buffer(-1)
         held = len(wire.protocol._message or b"")
-        assert held <= max(tcp.BUFFER_SIZE, 4 * arrived)
+        assert held <= max(BUFFER_SIZE, 4 * arrived)
         count = min(len(buffer), 50_000)
         buffer[:count] = b"x" * count
         wire.protocol.buffer_updated(count)
@@ -154,18 +161,18 @@ async def test_a_big_message_never_holds_more_than_four_times_what_arrived() -> 
 
 async def test_the_receive_buffer_grows_once_it_was_filled() -> None:
     wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
-    assert len(wire.protocol.get_buffer(-1)) == tcp.FIRST_BUFFER
+    assert len(wire.protocol.get_buffer(-1)) == FIRST_BUFFER
     messages = [bytes([n]) * 1000 for n in range(200)]
     wire.feed_all(b"".join(prefix(1000) + message for message in messages))
 
     assert [bytes(await wire.protocol.receive()) for _ in messages] == messages
-    assert len(wire.protocol._buffer) == tcp.BUFFER_SIZE
+    assert len(wire.protocol._buffer) == BUFFER_SIZE
     wire.lose()
 
 
 async def test_reading_stops_and_goes_on() -> None:
     wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
-    size = framing.QUEUE_LIMIT // 4 - framing.MESSAGE_COST
+    size = QUEUE_LIMIT // 4 - MESSAGE_COST
     for _ in range(5):
         assert wire.reading
         wire.feed_all(prefix(size) + bytes(size))
@@ -285,7 +292,7 @@ async def test_keep_alive_is_a_socket_option(monkeypatch: pytest.MonkeyPatch) ->
     wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
     wire.protocol.keep_alive = True
     assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-    assert wire.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == tcp.KEEP_ALIVE_IDLE
+    assert wire.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEP_ALIVE_IDLE
     wire.protocol.keep_alive = False
     assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
     monkeypatch.delattr(socket, "TCP_KEEPIDLE")

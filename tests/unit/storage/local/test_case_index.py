@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smbquic.storage import NotReady
 from smbquic.storage.local import case_index
-from smbquic.storage.local.case_index import GRACE, LIFETIME, CaseIndex, NameTable, Stamp
+from smbquic.storage.local.case_index import CAPACITY, CaseIndex, NameTable, Stamp
 from smbquic.storage.names import fold, from_disk
 from tests.unit.clock import Clock
 
@@ -110,9 +110,9 @@ def test_nothing_is_believed_for_long(
     hide_change(folder, monkeypatch)
     assert found(index, folder, "a") is None
     (root / "A").touch()
-    clock.now += LIFETIME * 0.99
+    clock.now += 0.99
     assert found(index, folder, "a") is None
-    clock.now += LIFETIME * 0.02
+    clock.now += 0.02
 
     assert found(index, folder, "a") == b"A"
 
@@ -219,6 +219,8 @@ def test_a_folder_that_is_too_large_to_be_kept_is_searched_to_its_end(
 def test_what_is_kept_is_bounded(
     root: Path, index: CaseIndex, scans: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As docs/security.md says.
+    assert CAPACITY == 128 * 1024 * 1024
     # Each of these names takes four bytes: itself, and two separators.
     monkeypatch.setattr(case_index, "CAPACITY", 5 * 4)
     fds = []
@@ -294,10 +296,39 @@ def test_a_large_folder_is_read_on_a_thread_first(
     assert len(scans) == 2
     # What it has read is believed for a moment, though the folder changes all the time.
     os.utime(root, ns=(0, 0))
+    clock.now += 0.24
     assert found(index, folder, "a") == b"A"
-    clock.now += GRACE * 1.01
+    clock.now += 0.02
     with pytest.raises(NotReady):
         index.find(folder, "a")
+
+
+def test_five_hundred_names_are_read_at_once(root: Path, folder: int, index: CaseIndex) -> None:
+    for number in range(500):
+        (root / f"F{number}").touch()
+    assert found(index, folder, "f7") == b"F7"
+
+    (root / "One more").touch()
+    os.utime(root, ns=(0, 0))
+    with pytest.raises(NotReady):
+        index.find(folder, "f7")
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_folder_that_was_read_is_known_for_a_second(
+    root: Path, folder: int, index: CaseIndex, clock: Clock
+) -> None:
+    for name in ("A", "B", "C"):
+        (root / name).touch()
+    with pytest.raises(NotReady) as raised:
+        index.find(folder, "c")
+    raised.value.prepare()
+
+    clock.now += 0.99
+    assert found(index, folder, "c") == b"C"
+    clock.now += 0.02
+    with pytest.raises(NotReady):
+        index.find(folder, "c")
 
 
 @pytest.mark.usefixtures("large")

@@ -204,6 +204,8 @@ def test_a_descent_ends_when_nobody_wants_it_any_more(source: Inotify, folder: P
 def test_no_more_folders_are_watched_than_allowed(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # As docs/decisions/0010-changes-from-two-sources.md says, where nothing else is.
+    assert inotify.MAX_FOLDERS == 16_384
     for name in "abc":
         (folder / name).mkdir()
     tree = Tree(folder, read_only=False)

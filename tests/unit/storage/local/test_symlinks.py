@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.storage import REPARSE_POINT, Disposition, NameInvalid, PathNotFound, StoppedOnSymlink
-from smbquic.storage.local import LocalStorage
+from smbquic.storage.local import LocalStorage, links
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="takes Linux")
 
@@ -215,3 +215,27 @@ def test_what_does_not_become_a_link(storage: LocalStorage, root: Path) -> None:
     file.close()
     plain.close()
     assert (root / "new").is_file()
+
+
+def test_how_long_a_target_may_be() -> None:
+    names = ["x" * 255] * 15 + ["x" * 254]
+    assert len(links.spell("\\".join([*names, ""])[:-1], 0)) == 4094
+    assert len(links.spell("\\".join([*names[:-1], "x" * 255]), 0)) == 4095
+    with pytest.raises(NameInvalid, match="too long"):
+        links.spell("\\".join([*names, "x"]), 0)
+
+
+@pytest.mark.parametrize(("entries", "allowed"), [(10_000, True), (10_001, False)])
+def test_how_much_is_looked_at_below_a_folder_that_moves(
+    root: Path, entries: int, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = os.open(root, os.O_RDONLY)
+    walked = [(".", ["folder"], ["folder"] * (entries - 1), folder)]
+    monkeypatch.setattr(os, "fwalk", lambda *_, **__: iter(walked))
+
+    if allowed:
+        links.check_below(folder, 0)
+    else:
+        with pytest.raises(PermissionError, match="too much is in it"):
+            links.check_below(folder, 0)
+    os.close(folder)

@@ -1,10 +1,11 @@
 """The bounds of a tree in memory; what it does as every storage does is in test_conformance.py."""
 
 import errno
+import time
 
 import pytest
 
-from smbquic.storage import Disposition, StorageFile
+from smbquic.storage import DIRECTORY, Disposition, NameInvalid, StorageFile
 from smbquic.storage.memory import MemoryStorage
 
 
@@ -108,3 +109,121 @@ def test_every_storage_is_one_of_its_own() -> None:
         other.lookup("file")
     assert one.lookup("").key != other.lookup("").key
     assert one.volume().label == "memory"
+
+
+def test_what_a_file_costs() -> None:
+    storage = MemoryStorage()
+    free = storage.volume().free_bytes
+    assert storage.volume().total_bytes == 256 * 1024 * 1024
+
+    file = make(storage, "file")
+    assert free - storage.volume().free_bytes == 2048
+    file.write(0, [b"x"])
+    assert free - storage.volume().free_bytes == 2048 + 128 + 1
+    assert (file.stat().allocation_size, storage.volume().block_size) == (4096, 4096)
+    file.close()
+
+
+def test_times_are_as_exact_as_clients_can_be_told() -> None:
+    storage = MemoryStorage()
+    file = make(storage, "file")
+
+    stat = file.stat()
+
+    # A FILETIME counts units of 100 ns. [MS-DTYP] 2.3.3
+    assert stat.creation_time % 100 == 0
+    assert time.time_ns() - stat.creation_time < 10**10
+    file.close()
+
+
+def test_the_root_is_a_folder_of_nobody_and_stays() -> None:
+    root = MemoryStorage().lookup("")
+
+    stat = root.stat()
+
+    assert (stat.is_directory, stat.attributes, stat.account, stat.links) == (True, DIRECTORY, 0, 1)
+    root.close()
+
+
+def test_a_write_tells_how_much_it_was() -> None:
+    stream = make(MemoryStorage(), "file").create_stream("stream")
+
+    assert stream.write(0, [b"abc", b"de"]) == 5
+    assert stream.write(0, []) == 0
+    stream.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_what_is_closed_is_neither_read_nor_written(kind: str) -> None:
+    file = make(MemoryStorage(), "file", b"content")
+    closed = file if kind == "file" else file.create_stream("stream")
+    closed.close()
+
+    for step in (
+        lambda: closed.read(0, 1),
+        lambda: closed.write(0, [b"x"]),
+    ):
+        with pytest.raises(OSError, match="closed") as caught:
+            step()
+        assert caught.value.errno == errno.EBADF
+
+
+def test_nothing_is_changed_through_an_open_of_what_is_read_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = MemoryStorage()
+    file = make(storage, "file", b"content")
+    stream = file.create_stream("stream")
+    monkeypatch.setattr(storage._tree, "read_only", True)
+
+    for step in (
+        lambda: file.set_times(last_write_time=0),
+        lambda: file.set_attributes(0),
+        lambda: file.set_sparse(sparse=True),
+        file.mark_changed,
+        lambda: file.write(0, [b"x"]),
+        lambda: file.truncate(0),
+        lambda: file.zero(0, 1),
+        lambda: file.overwrite(0, supersede=False),
+        lambda: file.rename("new", replace=False),
+        lambda: file.link("new", replace=False),
+        file.delete,
+        file.check_deletion,
+        lambda: file.set_extended_attributes([("name", b"value")]),
+        lambda: file.set_security(b"descriptor"),
+        lambda: file.create_stream("new"),
+        lambda: stream.write(0, [b"x"]),
+        lambda: stream.truncate(0),
+        lambda: stream.zero(0, 1),
+        lambda: stream.rename("new", replace=False),
+        stream.delete,
+        stream.check_deletion,
+        lambda: storage.create("new", directory=False),
+    ):
+        with pytest.raises(OSError, match="Read-only") as caught:
+            step()
+        assert caught.value.errno == errno.EROFS
+    assert file.read(0, 10) == b"content"
+    stream.close()
+    file.close()
+
+
+def test_what_is_done_to_a_stream_that_is_gone() -> None:
+    file = make(MemoryStorage(), "file")
+    gone, other = file.create_stream("stream"), file.create_stream("other")
+    gone.delete()
+
+    for step in (
+        lambda: gone.read(0, 1),
+        lambda: gone.write(0, [b"x"]),
+        lambda: gone.rename("new", replace=False),
+        gone.delete,
+    ):
+        with pytest.raises(FileNotFoundError):
+            step()
+    with pytest.raises(NameInvalid):
+        other.rename("a:b", replace=False)
+    assert [stream.name for stream in file.streams()] == ["other"]
+    gone.close()
+    other.close()
+    file.close()

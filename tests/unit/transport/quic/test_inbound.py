@@ -3,15 +3,18 @@
 import pytest
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
-from smbquic.transport import framing
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import CloseReason
 from tests.unit.transport.quic.harness import TransportHarness
 
+# The numbers themselves, so that a change of one of them is noticed.
+QUEUE_LIMIT = 4 << 20
+MESSAGE_COST = 256
+
 
 async def test_what_comes_before_the_end_is_received_before_it(harness: TransportHarness) -> None:
-    count = 3 * framing.QUEUE_LIMIT // framing.MESSAGE_COST
+    count = 3 * QUEUE_LIMIT // MESSAGE_COST
     harness.feed(prefix(0) * count + prefix(4) + b"last" + prefix(3) + b"br")
     assert harness.transport._inbound._receive_buffer
     harness.engine.close_reason = CloseReason(0, "bye")
@@ -34,7 +37,7 @@ async def test_what_comes_after_the_end_is_nobodys(harness: TransportHarness) ->
 async def test_garbage_in_the_receive_buffer_ends_the_connection(
     harness: TransportHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    count = framing.QUEUE_LIMIT // framing.MESSAGE_COST + 1
+    count = QUEUE_LIMIT // MESSAGE_COST + 1
     harness.feed(prefix(0) * count, b"GET / HTTP/1.1")
     for _ in range(count):
         await harness.transport.receive()
@@ -70,7 +73,7 @@ async def test_a_message_larger_than_the_window_is_refused() -> None:
 async def test_a_peer_whose_messages_wait_for_us_is_not_said_to_be_late(
     harness: TransportHarness,
 ) -> None:
-    count = 2 * framing.QUEUE_LIMIT // framing.MESSAGE_COST
+    count = 2 * QUEUE_LIMIT // MESSAGE_COST
     harness.feed(prefix(0) * count + prefix(3) + b"br")
 
     assert harness.transport._inbound._receive_buffer

@@ -230,3 +230,21 @@ def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
     router.segments_received(other + other, len(other), PATH, 2.0)
 
     assert strays == [(other, PATH, 2.0)] * 2
+
+
+def test_initial_packets_of_one_size_are_of_no_connection_whose_id_they_spell() -> None:
+    server, other = Server(), FakeDestination()
+    datagram = long_header()
+    server.router.add(datagram[1:9], other)
+    server.router.segments_received(datagram + datagram, len(datagram), PATH, 1.0)
+
+    assert other.got == []
+    assert server.asked == [ID, ID]
+
+
+def test_a_long_header_is_read_from_its_seventh_byte_on() -> None:
+    server = Server()
+    for datagram in (b"\xc0" + V1 + b"\x00", b"\xc0" + V1 + b"\x00\x00"):
+        server.feed(datagram)
+
+    assert server.asked == []

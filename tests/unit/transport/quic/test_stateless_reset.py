@@ -3,13 +3,15 @@
 import pytest
 
 from smbquic.transport.quic.stateless_reset import (
-    RATE,
-    SMALLEST,
-    TOKEN_SIZE,
-    USUAL,
     StatelessResets,
     is_reset,
 )
+
+# The numbers themselves, so that a change of one of them is noticed.
+TOKEN_SIZE = 16
+USUAL = 43
+SMALLEST = 21
+RATE = 1000
 
 ID = b"12345678"
 PACKET = b"\x40" + ID + bytes(100)

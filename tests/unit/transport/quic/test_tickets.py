@@ -8,14 +8,16 @@ import pytest
 
 from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.tickets import (
-    LONGEST,
-    SERVER_LIFETIME,
     Resumption,
     Ticket,
     TicketCache,
     TicketStore,
 )
 from tests.unit.clock import Clock
+
+# The numbers themselves, so that a change of one of them is noticed.
+LONGEST = 7 * 86400.0
+SERVER_LIFETIME = 86400.0
 
 
 @dataclass
@@ -151,3 +153,12 @@ def test_a_server_forgets_the_oldest_where_there_are_too_many(clock: Clock) -> N
 )
 def test_who_gets_a_ticket(policy: TicketPolicy, modes: list[int] | None, offered: bool) -> None:
     assert TicketStore(policy=policy).offers(modes) is offered
+
+
+def test_how_many_tickets_are_kept() -> None:
+    cache, store = TicketCache(), TicketStore()
+    for number in range(5000):
+        cache.put(HERE, ticket(str(number)))
+        store.keep(Session(str(number).encode()))
+
+    assert (len(cache), len(store)) == (64, 4096)

@@ -6,9 +6,11 @@ import pytest
 
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic import unauthenticated
 from smbquic.transport.refusals import ListenerRefusal, Refusals
 from tests.unit.transport.quic.harness import PATH, TransportHarness
+
+# The numbers themselves, so that a change of one of them is noticed.
+UNAUTHENTICATED_LIMIT = 256 << 10
 
 
 class Limiter:
@@ -54,9 +56,7 @@ async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited()
     limiter.go_on()
     assert limiter.charges == before + 3
     assert harness.transport.flow().messages == 750
-    harness.transport.segments_received(
-        bytes(unauthenticated.UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0
-    )
+    harness.transport.segments_received(bytes(UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
     harness.transport.segments_received(bytes(1200), 1200, PATH, 1.0)
 
     assert limiter.refusals.counts == {ListenerRefusal.TOO_MUCH: 1}
@@ -85,9 +85,7 @@ async def test_who_has_logged_on_is_not_restricted_any_more() -> None:
     harness.transport.restrict(limiter)
     harness.transport.authenticated()
     charges = limiter.charges
-    harness.transport.segments_received(
-        bytes(unauthenticated.UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0
-    )
+    harness.transport.segments_received(bytes(UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0)
 
     assert harness.engine.known
     assert harness.engine.close_reason is None

@@ -3,14 +3,16 @@
 import pytest
 
 from smbquic.transport.quic.engine import DatagramSizes
-from smbquic.transport.quic.qh3.engine import ANSWER_DELAY
 from smbquic.transport.quic.qh3.segments import (
     ACKNOWLEDGE,
-    ROOM_FOR_HEADERS,
-    USUAL_ACKNOWLEDGEMENT,
     FirstSegment,
 )
 from tests.unit.transport.quic.simulation import Simulate, library
+
+# The numbers themselves, so that a change of one of them is noticed.
+ROOM_FOR_HEADERS = 64
+USUAL_ACKNOWLEDGEMENT = 6
+ANSWER_DELAY = 0.004
 
 SIZE = 1472
 DATA = SIZE - ROOM_FOR_HEADERS

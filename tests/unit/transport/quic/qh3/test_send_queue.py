@@ -5,8 +5,12 @@ import random
 
 import pytest
 
-from smbquic.transport.quic.qh3.send_queue import AHEAD, SMALLEST, SendMemory, SendQueue
+from smbquic.transport.quic.qh3.send_queue import SendMemory, SendQueue
 from tests.unit.transport.quic.simulation import Simulate, library
+
+# The numbers themselves, so that a change of one of them is noticed.
+AHEAD = 128 << 10
+SMALLEST = 256 << 10
 
 
 def test_bytes_come_out_in_order_and_in_pieces() -> None:

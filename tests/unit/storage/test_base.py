@@ -1,0 +1,126 @@
+"""What `Storage` does by itself for one that says how a name is found, and what it asks it for."""
+
+import errno
+
+import pytest
+
+from smbquic.storage import ARCHIVE, Action, Disposition, Storage
+from smbquic.storage.memory import MemoryStorage
+from smbquic.storage.memory.file import MemoryFile
+
+
+class Telling(MemoryStorage):
+    """Notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[object] = []
+
+    def lookup(self, name: str, *, write: bool = False) -> MemoryFile:
+        self.asked.append((name, write))
+        return super().lookup(name)
+
+    def create(
+        self, name: str, *, directory: bool, attributes: int = 0, account: int = 0
+    ) -> MemoryFile:
+        self.asked.append((name, directory, attributes, account))
+        return super().create(name, directory=directory, attributes=attributes, account=account)
+
+
+class Found(Storage):
+    """Has what another one has, and makes nothing."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def lookup(self, name: str, *, write: bool = False) -> MemoryFile:
+        found = self._storage.lookup(name)
+        assert isinstance(found, MemoryFile)
+        return found
+
+
+def test_every_storage_says_how_a_name_is_found() -> None:
+    with pytest.raises(TypeError, match="lookup"):
+        type("Unfinished", (Storage,), {})()
+
+
+def test_one_that_says_no_more_can_be_read() -> None:
+    memory = MemoryStorage()
+    memory.create("file", directory=False).close()
+    storage = Found(memory)
+
+    file, action = storage.open("file")
+    assert (action, storage.read_only, storage.stat("file").name) == (Action.OPENED, False, "file")
+    with pytest.raises(OSError, match="Read-only") as caught:
+        storage.open("new", Disposition.CREATE)
+    assert caught.value.errno == errno.EROFS
+    file.close()
+
+
+def test_what_is_made_without_a_word_is_a_file_of_nobody() -> None:
+    storage = Telling()
+
+    file, action = storage.open("new", Disposition.OPEN_IF)
+
+    assert action is Action.CREATED
+    assert storage.asked[0] == ("new", False)
+    assert storage.asked[-1] == ("new", False, ARCHIVE, 0)
+    assert (file.stat().attributes, file.stat().account) == (ARCHIVE, 0)
+    file.close()
+    bare = storage.create("bare", directory=True)
+    assert storage.asked[-1] == ("bare", True, 0, 0)
+    bare.close()
+
+
+@pytest.mark.parametrize(
+    ("disposition", "write", "asked"),
+    [
+        (Disposition.OPEN, False, False),
+        (Disposition.OPEN, True, True),
+        (Disposition.OVERWRITE, False, True),
+        (Disposition.SUPERSEDE, False, True),
+    ],
+)
+def test_who_overwrites_writes(disposition: Disposition, write: bool, asked: bool) -> None:
+    storage = Telling()
+    storage.create("file", directory=False).close()
+    storage.asked.clear()
+
+    storage.open("file", disposition, write=write)[0].close()
+
+    assert storage.asked == [("file", asked)]
+
+
+def test_a_read_only_storage_is_read() -> None:
+    storage = MemoryStorage()
+    storage.create("file", directory=False).close()
+    storage.read_only = True
+
+    for disposition in (Disposition.OPEN, Disposition.OPEN_IF):
+        file, action = storage.open("file", disposition)
+        assert action is Action.OPENED
+        file.close()
+    for write, disposition in ((True, Disposition.OPEN), (False, Disposition.OVERWRITE_IF)):
+        with pytest.raises(OSError, match="Read-only"):
+            storage.open("file", disposition, write=write)
+
+
+@pytest.mark.parametrize("name", ["file", "no\\such", "file\\below"])
+def test_what_was_looked_at_is_closed(name: str) -> None:
+    """A file that is open goes on counting after it was deleted."""
+    storage = MemoryStorage()
+    file = storage.create("file", directory=False)
+    folder = storage.create("folder", directory=True)
+    storage.stat("file")
+    storage.stat("folder")
+    for missing in ("file\\below", "no\\such", "folder\\missing"):
+        with pytest.raises(FileNotFoundError):
+            storage.open(missing, Disposition.OPEN_IF if missing == name else Disposition.OPEN)
+    storage.open("folder\\made", Disposition.CREATE)[0].delete()
+    storage.securities("folder")
+
+    for each in (file, folder):
+        each.delete()
+        each.close()
+
+    assert storage.lookup("")._node.opens == 1
