@@ -24,7 +24,7 @@ class Counting(MemoryFile):
         self.read_lengths: list[int] = []
         self.written_lengths: list[int] = []
 
-    def read(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> Buffer:
         self.read_lengths.append(length)
         return super().read(offset, length)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.storage import REPARSE_POINT, Disposition, NameInvalid, PathNotFound, StoppedOnSymlink
-from smbquic.storage.local import LocalStorage, links
+from smbquic.storage.local import LocalStorage, symlinks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="takes Linux")
 
@@ -219,10 +219,10 @@ def test_what_does_not_become_a_link(storage: LocalStorage, root: Path) -> None:
 
 def test_how_long_a_target_may_be() -> None:
     names = ["x" * 255] * 15 + ["x" * 254]
-    assert len(links.spell("\\".join([*names, ""])[:-1], 0)) == 4094
-    assert len(links.spell("\\".join([*names[:-1], "x" * 255]), 0)) == 4095
+    assert len(symlinks.spell("\\".join([*names, ""])[:-1], 0)) == 4094
+    assert len(symlinks.spell("\\".join([*names[:-1], "x" * 255]), 0)) == 4095
     with pytest.raises(NameInvalid, match="too long"):
-        links.spell("\\".join([*names, "x"]), 0)
+        symlinks.spell("\\".join([*names, "x"]), 0)
 
 
 @pytest.mark.parametrize(("entries", "allowed"), [(10_000, True), (10_001, False)])
@@ -234,8 +234,8 @@ def test_how_much_is_looked_at_below_a_folder_that_moves(
     monkeypatch.setattr(os, "fwalk", lambda *_, **__: iter(walked))
 
     if allowed:
-        links.check_below(folder, 0)
+        symlinks.check_below(folder, 0)
     else:
         with pytest.raises(PermissionError, match="too much is in it"):
-            links.check_below(folder, 0)
+            symlinks.check_below(folder, 0)
     os.close(folder)
