@@ -1,4 +1,4 @@
-"""BBR, a congestion control that models the path instead of waiting for it to lose packets.
+"""BBR, a congestion control that models the path and does not wait for losses.
 
 The model has two numbers: the bottleneck's bandwidth (the greatest delivery rate of the last ten
 round trips) and the path's round trip without queues (the least of the last ten seconds). Sending
@@ -26,33 +26,40 @@ PROBE_GAINS = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 """One round trip each: try more, give back the queue that it made, then cruise."""
 
 BANDWIDTH_ROUNDS = 10
+"""Round trips after which a delivery rate is forgotten: a whole cycle of gains and two more."""
 RTT_LIFETIME = 10.0
+"""Seconds after which the least round trip is measured anew."""
 PROBE_RTT_TIME = 0.2
+"""Seconds at least for which that takes next to nothing in flight."""
 MIN_DATAGRAMS = 4
+"""The smallest window: with fewer, a peer that acknowledges every second packet stalls it."""
 INITIAL_DATAGRAMS = 10
+"""The first window ([RFC9002] 7.2)."""
 FULL_GROWTH = 1.25
 FULL_ROUNDS = 3
+"""The path is full if the rate has grown by less than a quarter in so many round trips."""
 _INITIAL_RTT = 0.1
+"""Seconds, for a first pacing rate before anything was measured."""
 
 
 class SentPacket(Protocol):
-    """What is needed to know of a packet; aioquic's `QuicSentPacket` has it."""
+    """What the model needs of a packet that was sent; aioquic's `QuicSentPacket` has it."""
 
     sent_bytes: int
     sent_time: float | None
 
 
 class BbrState(Enum):
-    """Where in its life the connection is."""
+    """The states of the state machine."""
 
     STARTUP = auto()
     """Find the bandwidth, doubling each round trip."""
     DRAIN = auto()
-    """Let go the queue that this has made."""
+    """Drain the queue that this has made at the bottleneck."""
     PROBE_BANDWIDTH = auto()
-    """Stay there, and look now and then whether there is more."""
+    """Stay at that rate, and probe now and then whether the path carries more."""
     PROBE_RTT = auto()
-    """Send next to nothing for a moment, to see the round trip without a queue."""
+    """Send almost nothing for a moment, to measure the round trip without a queue."""
 
 
 @dataclass(slots=True)
@@ -87,9 +94,9 @@ class _MaxFilter:
 
 
 class Bbr:
-    """One connection's congestion control, told of packets sent, acknowledged and lost.
+    """The congestion controller of one connection.
 
-    `congestion_window` limits what is under way, `pacing_rate` how fast it leaves. The names of
+    `congestion_window` limits what is in flight, `pacing_rate` how fast it is sent. The names of
     the methods are those that aioquic calls.
     """
 
@@ -110,9 +117,10 @@ class Bbr:
         self._delivered = 0
         self._delivered_time = 0.0
         self._first_sent_time = 0.0
-        self._app_limited_until = 0  # a value of `_delivered`
+        # Both are values of `_delivered`: once it is larger, the limit or the round is over.
+        self._app_limited_until = 0
+        self._round_end = 0
         self._round_count = 0
-        self._round_end = 0  # a value of `_delivered`
         self._round_start = False
         self._full_bandwidth = 0.0
         self._full_rounds = 0
@@ -124,28 +132,30 @@ class Bbr:
 
     @property
     def bandwidth(self) -> float:
-        """The bottleneck's estimated rate; 0 before the first sample."""
+        """The estimated rate of the bottleneck; 0 before the first sample."""
         return self._bandwidth.value
 
     def target_window(self, gain: float) -> int:
-        """`gain` times the bandwidth-delay product, with room for bursts of a few datagrams."""
+        """Return `gain` times the bandwidth-delay product, and room for a few bursts."""
         if not self.bandwidth or math.isinf(self.min_rtt):
             return INITIAL_DATAGRAMS * self._max_datagram_size
         product = gain * self.bandwidth * self.min_rtt
+        # Three bursts, so that the path is not left idle: one each in the sender's queue, in its
+        # kernel's segmentation, and in the receiver's, which delays acknowledgements.
         return max(int(product) + 3 * self._quantum, MIN_DATAGRAMS * self._max_datagram_size)
 
     @property
     def _quantum(self) -> int:
-        """What is sent in one burst: a millisecond's worth, within limits."""
+        """Bytes that are sent in one burst: what takes a millisecond, within limits."""
         return int(min(max(self.pacing_rate * 0.001, 2 * self._max_datagram_size), 64 * 1024))
 
     # --- events -----------------------------------------------------------------------------
 
     def on_packet_sent(self, *, packet: SentPacket) -> None:
-        """A packet that counts towards the window left."""
+        """Take a snapshot for a packet that was sent and counts towards the window."""
         now = packet.sent_time or 0.0
         if self.bytes_in_flight == 0:
-            # Nothing was under way: the rate of what follows counts from here.
+            # Nothing was in flight: the idle time before must not lower the rate of what follows.
             self._first_sent_time = self._delivered_time = now
         self._snapshots[id(packet)] = _Snapshot(
             self._delivered,
@@ -156,20 +166,22 @@ class Bbr:
         self.bytes_in_flight += packet.sent_bytes
 
     def on_nothing_to_send(self) -> None:
-        """The application has no more data now: low rates from here on are not the path's."""
+        """Mark what is in flight as limited by the application, which has nothing more to send."""
         # With a full window it is the path that limits, whatever the application has.
         if self.bytes_in_flight < self.congestion_window:
             # Up to here: once all of that is delivered, samples tell of the path again.
             self._app_limited_until = self._delivered + max(self.bytes_in_flight, 1)
 
     def on_packet_acked(self, *, now: float, packet: SentPacket) -> None:
-        """A packet arrived."""
+        """Update the model with a packet that was acknowledged."""
         self.bytes_in_flight -= packet.sent_bytes
         snapshot = self._snapshots.pop(id(packet), None)
         self._delivered += packet.sent_bytes
         self._delivered_time = now
         if snapshot is None or packet.sent_time is None:
             return
+        # The order matters: the state machine decides by the new model, and rate and window follow
+        # from its state.
         self._count_round(snapshot)
         self._sample(now, packet, snapshot)
         self._first_sent_time = max(self._first_sent_time, packet.sent_time)
@@ -179,23 +191,23 @@ class Bbr:
         self._set_window(packet.sent_bytes)
 
     def on_packets_lost(self, *, now: float, packets: Iterable[SentPacket]) -> None:
-        """Packets did not arrive. The model does not change: loss is no sign of congestion."""
+        """Remove lost packets. The model does not change: a loss alone is no congestion."""
         self.on_packets_expired(packets=packets)
 
     def on_packets_expired(self, *, packets: Iterable[SentPacket]) -> None:
-        """Packets count no longer."""
+        """Remove packets that are in flight no more."""
         for packet in packets:
             self.bytes_in_flight -= packet.sent_bytes
             self._snapshots.pop(id(packet), None)
 
     def on_persistent_congestion(self) -> None:
-        """Nothing arrived for several round trips: begin again from almost nothing."""
+        """Shrink the window, as nothing has arrived for several round trips ([RFC9002] 7.6)."""
         self.congestion_window = MIN_DATAGRAMS * self._max_datagram_size
 
     def on_rtt_measurement(self, *, now: float, rtt: float) -> None:
-        """A round trip was measured."""
-        # An old minimum may be that of a former path. A new one is measured in PROBE_RTT, where our
-        # own queue is gone; whatever is measured before then replaces it only if it is less.
+        """Keep the least round trip, and have an old one measured anew."""
+        # An old minimum may be that of a former path. A new one is measured in PROBE_RTT, in which
+        # this sender has no queue; what is measured before replaces the old one only if it is less.
         expired = now > self._min_rtt_time + RTT_LIFETIME
         if rtt <= self.min_rtt or (expired and self.state is BbrState.PROBE_RTT):
             self.min_rtt = rtt
@@ -204,7 +216,7 @@ class Bbr:
             self._enter_probe_rtt(now)
 
     def get_log_data(self) -> dict[str, Any]:
-        """For qlog."""
+        """Return what a qlog trace shows."""
         return {
             "cwnd": self.congestion_window,
             "bytes_in_flight": self.bytes_in_flight,
@@ -215,14 +227,15 @@ class Bbr:
     # --- the model --------------------------------------------------------------------------
 
     def _count_round(self, snapshot: _Snapshot) -> None:
-        # A round trip is over when a packet is acknowledged that was sent after its beginning.
+        # A round is over when a packet is acknowledged that was sent after its beginning: counted
+        # so, its length follows the round trip without a clock.
         self._round_start = snapshot.delivered >= self._round_end
         if self._round_start:
             self._round_end = self._delivered
             self._round_count += 1
 
     def _sample(self, now: float, packet: SentPacket, snapshot: _Snapshot) -> None:
-        """The rate at which data arrived while this packet was under way."""
+        """Add the rate at which data was delivered while this packet was in flight."""
         assert packet.sent_time is not None
         send_time = packet.sent_time - snapshot.first_sent_time
         ack_time = now - snapshot.delivered_time
@@ -230,14 +243,16 @@ class Bbr:
         # round; the longer of both cannot make the rate larger than it was.
         interval = max(send_time, ack_time)
         if interval <= 0 or interval < min(self.min_rtt, 1.0) * 0.5:
-            return  # acknowledgements that came together make any rate
+            # Acknowledgements that came together would make any rate.
+            return
         rate = (self._delivered - snapshot.delivered) / interval
-        # What the application limited says that the path carries this much at least.
+        # A sample that the application has limited says only that the path carries so much.
         if rate >= self.bandwidth or not snapshot.app_limited:
             self._bandwidth.add(self._round_count, rate)
 
     def _check_full_pipe(self, snapshot: _Snapshot) -> None:
-        """The pipe is full when three round trips have brought no quarter more."""
+        """Find out whether STARTUP has reached the bandwidth of the path."""
+        # A rate that the application limits would look like the bandwidth of the path.
         if self._full or not self._round_start or snapshot.app_limited:
             return
         if self.bandwidth >= self._full_bandwidth * FULL_GROWTH:
@@ -251,6 +266,7 @@ class Bbr:
 
     def _advance(self, now: float) -> None:
         if self.state is BbrState.STARTUP and self._full:
+            # The inverse of STARTUP's gain drains its queue within about one round trip.
             self.state = BbrState.DRAIN
             self.pacing_gain, self.window_gain = DRAIN_GAIN, STARTUP_GAIN
         if self.state is BbrState.DRAIN and self.bytes_in_flight <= self.target_window(1.0):
@@ -263,21 +279,21 @@ class Bbr:
     def _enter_probe_bandwidth(self, now: float) -> None:
         self.state = BbrState.PROBE_BANDWIDTH
         self.window_gain = WINDOW_GAIN
-        # Neither with a probe, so soon after STARTUP, nor with the gain that drains its queue.
+        # STARTUP has just probed, and DRAIN has emptied the queue: the cycle begins after both.
         self._cycle, self._cycle_start = 2, now
         self.pacing_gain = PROBE_GAINS[self._cycle]
 
     def _advance_cycle(self, now: float) -> None:
         full_length = now - self._cycle_start > self.min_rtt
         if self.pacing_gain > 1.0:
-            # Probing lasts until the extra data is under way as well.
+            # A probe lasts until the additional data is in flight, too.
             over = full_length and self.bytes_in_flight >= self.target_window(self.pacing_gain) - (
                 3 * self._quantum
             )
-            # An application that sends little would never have so much under way.
+            # An application that sends little would never have so much in flight.
             over = over or now - self._cycle_start > 3 * self.min_rtt
         elif self.pacing_gain < 1.0:
-            # The queue of the probe is gone: to go on would leave the path idle.
+            # Once the queue of the probe is gone, this gain would leave the path idle.
             over = full_length or self.bytes_in_flight <= self.target_window(1.0)
         else:
             over = full_length
@@ -291,13 +307,13 @@ class Bbr:
             return
         self.state = BbrState.PROBE_RTT
         self.pacing_gain = self.window_gain = 1.0
-        # The path has not become slower: the window is what it was once this is over.
+        # The path has not become slower: afterwards the window is restored.
         self._window_before = self.congestion_window
         self._probe_rtt_done = None
 
     def _leave_probe_rtt(self, now: float) -> None:
         if self._probe_rtt_done is None:
-            # The time counts from when so little is under way that no queue of ours is left.
+            # The time counts from when so little is in flight that this sender has no queue.
             if self.bytes_in_flight <= MIN_DATAGRAMS * self._max_datagram_size:
                 self._probe_rtt_done = now + max(PROBE_RTT_TIME, min(self.min_rtt, 1.0))
         elif now >= self._probe_rtt_done:
@@ -307,7 +323,7 @@ class Bbr:
 
     def _set_rate(self) -> None:
         rate = self.pacing_gain * self.bandwidth
-        # Before the pipe is full a sample may be low because sending has only begun.
+        # Before the path is full, a sample may be low because sending has just begun.
         if rate > 0 and (self._full or rate > self.pacing_rate):
             self.pacing_rate = rate
 
@@ -316,7 +332,7 @@ class Bbr:
             self.congestion_window = MIN_DATAGRAMS * self._max_datagram_size
             return
         target = self.target_window(self.window_gain)
-        # It follows its target by what was acknowledged, and never jumps up to it.
+        # It grows by what was acknowledged: a jump to the target would be a burst.
         if self._full:
             self.congestion_window = min(self.congestion_window + acked, target)
         elif self.congestion_window < target or self._round_count < FULL_ROUNDS:

@@ -1,7 +1,8 @@
-"""How large the datagrams may be that a path carries ([RFC8899], [RFC9000] 14.3).
+"""Path MTU discovery for an engine that has none ([RFC8899], [RFC9000] 14.3).
 
-A search for an engine that has none of its own: sizes are tried by padded probes, from the
-largest down, and the first that is acknowledged is used. No I/O and no clock in here.
+Common sizes are tried with padded probes ([RFC8899] 5.3.2), from the largest down, and the first
+that is acknowledged is used: where the path carries what the interface does, the first probe is the
+last. No I/O and no clock in here.
 """
 
 from collections.abc import Callable
@@ -12,14 +13,16 @@ from smbquic.transport.quic.options import INTERNET_DATAGRAM
 from smbquic.transport.quic.udp import ETHERNET_MTU
 
 MAX_PROBES = 3
-"""After so many losses a size counts as too large; a single one may be due to congestion."""
+"""After so many losses a size counts as too large; a single one may be due to congestion
+([RFC8899] 5.1.2)."""
 RAISE_INTERVAL = 600.0
-"""Seconds until larger datagrams are tried again: the path may have become a better one."""
+"""Seconds until larger datagrams are tried again, as the path may have changed ([RFC8899] 5.1.1,
+PMTU_RAISE_TIMER)."""
 MTUS = (9000, 8000, 4000, 2000, 1500, 1492, 1460, 1420, 1400, 1360, 1320, 1280)
-"""Of jumbo frames, Ethernet, and Ethernet with the headers of one tunnel or another."""
+"""The MTUs of jumbo frames, of Ethernet, and of Ethernet less the headers of various tunnels."""
 
 OnSizeChanged = Callable[[int, int], object]
-"""Called at the end of a search with the size that was used before it, and the one from now on."""
+"""Called with the former size of the datagrams and the new one, when the size has changed."""
 
 
 class Probe(NamedTuple):
@@ -30,12 +33,13 @@ class Probe(NamedTuple):
 
 
 class PathMtuSearch:
-    """The search on one path; `size` is what it carries for all we know, in bytes."""
+    """The search on one path; `size` is the largest that is known to arrive, in bytes."""
 
     def __init__(self, sizes: DatagramSizes, on_size_changed: OnSizeChanged) -> None:
+        # Those of IP and UDP, which the MTUs include.
         headers = ETHERNET_MTU - sizes.ethernet
         known = (mtu - headers for mtu in MTUS)
-        self.size = self._settled = sizes.start
+        self.size = self._reported_size = sizes.start
         self._candidates = [
             sizes.most,
             *(size for size in known if INTERNET_DATAGRAM < size < sizes.most),
@@ -43,60 +47,66 @@ class PathMtuSearch:
         self._on_settled = on_size_changed
         self._untried: list[int] = []
         self._losses = 0
-        self._under_way: Probe | None = None
+        self._in_flight: Probe | None = None
+        # When the next search begins; a time once one is complete.
         self._search_at = float("inf")
         self._begin()
 
     def _begin(self) -> None:
         self._untried = [size for size in self._candidates if size > self.size]
         self._losses = 0
-        self._under_way = None
+        self._in_flight = None
 
     def cap(self, most: int) -> None:
-        """Stay within what the peer accepts."""
+        """Limit the size to what the peer accepts ([RFC9000] 18.2, max_udp_payload_size)."""
         if most < self._candidates[0]:
             self._candidates = [most, *(size for size in self._candidates if size < most)]
-            self.size = self._settled = min(self.size, most)
+            self.size = self._reported_size = min(self.size, most)
             self._begin()
 
     def probe(self, now: float) -> Probe | None:
-        """The probe to send now, if there is one; it counts as sent."""
+        """Return the probe to send now, if there is one; it counts as sent."""
+        # A path that has become better shows it only if larger sizes are tried again.
         if now >= self._search_at:
             self._search_at = now + RAISE_INTERVAL
             self._begin()
-        if self._under_way is not None or not self._untried:
+        # One at a time: more would be a burst of the largest datagrams.
+        if self._in_flight is not None or not self._untried:
             return None
-        self._under_way = Probe(self._untried[0], now)
-        return self._under_way
+        self._in_flight = Probe(self._untried[0], now)
+        return self._in_flight
 
     def acknowledged(self, probe: Probe) -> None:
-        """A probe has arrived: datagrams of its size do."""
-        if probe == self._under_way:
+        """Use the size of a probe that has arrived."""
+        if probe == self._in_flight:
             self.size = probe.size
+            # All sizes that are left are smaller.
             self._untried.clear()
-            self._settle(probe)
+            self._complete(probe)
 
     def lost(self, probe: Probe) -> None:
-        """A probe has not arrived, which says nothing yet."""
-        if probe != self._under_way:
+        """Try the size again, or the next smaller one after `MAX_PROBES` losses."""
+        # The search may have begun anew since it was sent.
+        if probe != self._in_flight:
             return
-        self._under_way = None
+        self._in_flight = None
         self._losses += 1
         if self._losses == MAX_PROBES:
             self._losses = 0
             del self._untried[0]
             if not self._untried:
-                self._settle(probe)
+                self._complete(probe)
 
-    def _settle(self, probe: Probe) -> None:
-        self._under_way = None
+    def _complete(self, probe: Probe) -> None:
+        self._in_flight = None
         self._losses = 0
         self._search_at = probe.sent + RAISE_INTERVAL
-        before, self._settled = self._settled, self.size
+        before, self._reported_size = self._reported_size, self.size
         if before != self.size:
             self._on_settled(before, self.size)
 
     def restart(self) -> None:
-        """Datagrams of this size seem to vanish, or the path is another one: start from below."""
+        """Begin anew from the smallest size, as the path may carry less ([RFC8899] 4.3)."""
+        # Every path of QUIC carries 1,200 bytes ([RFC9000] 14), so nothing below has to be tried.
         self.size = min(self.size, INTERNET_DATAGRAM)
         self._begin()

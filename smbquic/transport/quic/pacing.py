@@ -1,4 +1,4 @@
-"""Datagrams spread over time instead of a whole congestion window at once ([RFC9002] 7.7).
+"""Pacing: datagrams are spread over time, and a window is not sent at once ([RFC9002] 7.7).
 
 For an engine that does not pace by itself. Sizes in bytes, times in seconds.
 """
@@ -14,13 +14,13 @@ A timer that is due sooner than a millisecond fires after one: without bursts, t
 would be all that leaves in a millisecond.
 """
 BURST_DATAGRAMS = 16
-"""Datagrams that may go out at once on a slow path."""
+"""Datagrams that may be sent at once on a slow path."""
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1e-6, 1.0
-"""Between two datagrams."""
+"""Seconds between two datagrams."""
 
 
 class Pacer:
-    """A bucket of sending time, from which each datagram takes what it lasts at the pacing rate.
+    """A leaky bucket of sending time: each datagram takes as much as it lasts at the pacing rate.
 
     `control` is the congestion controller; the names of the methods are those that aioquic calls.
     """
@@ -34,7 +34,7 @@ class Pacer:
         self._filled_at = 0.0
 
     def update_rate(self, congestion_window: float, smoothed_rtt: float) -> None:
-        """Pace a congestion window over a round trip."""
+        """Set the rate that sends a congestion window in a round trip."""
         if self._bbr is not None:
             # BBR has a rate of its own: its window is larger than what it sends in a round trip.
             congestion_window, smoothed_rtt = int(self._bbr.pacing_rate), 1.0
@@ -42,12 +42,14 @@ class Pacer:
         size = self.datagram_size
         self._interval = max(SHORTEST_INTERVAL, min(size / rate, LONGEST_INTERVAL))
         burst = max(2 * size, min(congestion_window // 4, BURST_DATAGRAMS * size)) / rate
-        # A longer burst than that is what the timers need; it is not kept for after a pause.
+        # A longer burst is for late timers only. What was saved up beyond this one is dropped, as
+        # the path has no more room after a pause than before.
         self._available = min(self._available, burst)
         self._most = max(burst, BURST)
 
     def next_send_time(self, now: float) -> float | None:
         """Return when a datagram may be sent; None if it may now."""
+        # Before the first measurement of a round trip there is no rate.
         if self._interval is not None:
             self._fill(now)
             if self._available <= 0:
@@ -55,7 +57,7 @@ class Pacer:
         return None
 
     def update_after_send(self, now: float) -> None:
-        """Count a datagram that was sent."""
+        """Take the time of a datagram that was sent out of the bucket."""
         if self._interval is not None:
             self._fill(now)
             self._available = max(0.0, self._available - self._interval)

@@ -1,18 +1,19 @@
-"""Where a server's client is, and whether it really is there ([RFC9000] 8.2, 9.3).
+"""Path validation for a server whose engine knows one address only ([RFC9000] 8.2, 9.3).
 
-For an engine that is told of one address only. A client that moves is followed at once. Until it
-has acknowledged what was sent to its new address and nowhere else, it is sent no more than three
-times what came from there; a client that has only changed its port, as behind a NAT, is trusted
-like before.
+A client that changes its address is followed at once. Until it has acknowledged what was sent to
+its new address and nowhere else, it is sent at most three times what came from there. A client that
+has only changed its port, as behind a NAT, stays validated.
 """
 
 from smbquic.transport.addresses import SocketAddress
 from smbquic.transport.quic.udp import Path
 
 AMPLIFICATION = 3
-"""How much more may be sent to an address than came from it, before it is validated."""
+"""How many times what came from an address may be sent to it before it is validated
+([RFC9000] 8.1)."""
 REMEMBERED = 8
-"""Addresses of a client that are validated, and need not be again when it comes back to one."""
+"""Validated addresses of a client that need no new validation when it comes back to one
+([RFC9000] 9.3)."""
 
 
 class PathValidator:
@@ -30,15 +31,23 @@ class PathValidator:
         return self._anti_amplification_limit is None
 
     def received(self, path: Path, size: int) -> bool:
-        """Note `size` bytes of genuine and new packets; returns whether to validate the path."""
+        """Record `size` bytes of authenticated and new packets from `path`.
+
+        Return whether the path is to be validated.
+        """
         address = path[0]
         if self.current is None or address == self.current[0]:
+            # The first address is that of the handshake, which validates it ([RFC9000] 8.1).
             if self.current is None:
                 self._remember(address)
+        # A change of the port alone is mostly a NAT that has forgotten the former one: an attacker
+        # there could direct answers to nobody but to the same host.
         elif address in self._known or (address[0] == self.current[0][0] and self.validated):
             self._remember(address)
             self._anti_amplification_limit = None
         else:
+            # The client, or somebody who has copied its packet, may want to have a victim flooded
+            # ([RFC9000] 9.3.1, 9.3.2).
             self._anti_amplification_limit = 0
         self.current = path
         if self._anti_amplification_limit is None:
@@ -47,13 +56,13 @@ class PathValidator:
         return True
 
     def acknowledged(self) -> None:
-        """Note that what was sent to the current address only has been acknowledged."""
+        """Validate the current address, as what was sent only there has been acknowledged."""
         if self.current is not None:
             self._remember(self.current[0])
         self._anti_amplification_limit = None
 
     def may_send(self, size: int) -> bool:
-        """Return whether so many bytes may be sent now; they are counted then."""
+        """Return whether so many bytes may be sent now; if so, count them."""
         if self._anti_amplification_limit is None:
             return True
         if size > self._anti_amplification_limit:

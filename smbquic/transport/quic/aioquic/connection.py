@@ -1,7 +1,7 @@
 """aioquic's connection, with one stream and windows that follow the application.
 
-Private names of the library are used, and only in this folder; its tests fail where an update of
-the library moves them.
+Private names of the library are used, and only in this folder; the tests fail if an update of the
+library moves them.
 """
 
 from dataclasses import dataclass
@@ -35,15 +35,15 @@ from smbquic.transport.quic.tls_context import HandshakeSettings
 
 @dataclass
 class AioquicConfiguration(QuicConfiguration):
-    """The library's, and the groups that keys may be exchanged in."""
+    """The library's configuration, and the groups that keys may be exchanged in."""
 
     groups: tuple[tls.Group, ...] = ()
 
 
 class AioquicConnection(ProbingConnection):
-    """A connection with one stream, and windows that move only when they are moved.
+    """A connection with one stream, whose windows move only when `Engine.release` says so.
 
-    Of what comes out of order it keeps at most `max_segments` pieces.
+    Of what is received out of order it keeps at most `max_segments` segments.
     """
 
     max_segments = MAX_SEGMENTS
@@ -73,12 +73,17 @@ class AioquicConnection(ProbingConnection):
             configuration.session_ticket = self._offered.session
         self._reset_token = acceptance.reset_token if acceptance else None
         if self._reset_token is not None:
+            # The library makes random tokens, which a server could not give after a restart.
             self._host_cids[0].stateless_reset_token = self._reset_token(self.host_cid)
 
+        # The library makes its own parts and lets nobody pass others: they are replaced before
+        # anything is sent.
         self._loss.__class__ = LossRecovery
         cast(Any, self._loss)._pacer = Pacer(
             self._loss._cc, datagram_size=configuration.max_datagram_size
         )
+        # The client opens the one stream; a peer that opens another one breaks the protocol
+        # ([RFC9000] 4.6).
         for limit, streams in (
             (self._local_max_streams_bidi, 0 if configuration.is_client else 1),
             (self._local_max_streams_uni, 0),
@@ -93,15 +98,16 @@ class AioquicConnection(ProbingConnection):
             is_client=self._is_client,
             groups=self._groups,
             choose_certificate=self._choose_certificate,
-            # Sessions are not carried from one version to another ([RFC9369] 4.1).
+            # Sessions are not carried from one version to another ([RFC9369] 5).
             tickets=self._settings.tickets if self._version == VERSION_1 else None,
             chain=self._offered.chain if self._offered is not None else (),
         )
-
+        # The library would hold any number of fragments of a handshake, from anybody.
         for stream in self._crypto_streams.values():
             stream.receiver = _crypto_receiver()
 
     def _get_or_create_stream(self, frame_type: int, stream_id: int) -> QuicStream:
+        # The library calls this for each frame: the receiver of a stream is replaced only once.
         stream = super()._get_or_create_stream(frame_type, stream_id)
         former = stream.receiver
         if former.__class__ is QuicStreamReceiver:
@@ -111,13 +117,14 @@ class AioquicConnection(ProbingConnection):
 
     @property
     def held(self) -> int:
-        """Bytes of memory for what came out of order."""
+        """Bytes of memory for what was received out of order."""
         streams = (*self._streams.values(), *self._crypto_streams.values())
         receivers = (stream.receiver for stream in streams)
         return sum(each.held for each in receivers if isinstance(each, StreamReceiver))
 
     def raise_windows(self, count: int) -> None:
         """Let the peer send `count` bytes more ahead of the application than so far."""
+        # The windows of the connection, of a later stream, and of an open one ([RFC9000] 4.1).
         self._local_max_data.value += count
         self._local_max_stream_data_bidi_remote += count
         for stream in self._streams.values():
@@ -127,36 +134,40 @@ class AioquicConnection(ProbingConnection):
 
     def _keep_ticket(self, session: tls.SessionTicket) -> None:
         resumption = self._settings.resumption
+        # A ticket is good for the version of QUIC that it was given in ([RFC9369] 5).
         if resumption is not None and self._version == VERSION_1:
             resumption.keep(session, cast(AioquicContext, self.tls).peer_chain)
 
     def _replenish_connection_ids(self) -> None:
         super()._replenish_connection_ids()
+        # Every connection ID has its own token, also those that are announced later
+        # ([RFC9000] 19.15).
         if self._reset_token is not None:
             for each in self._host_cids:
                 each.stateless_reset_token = self._reset_token(each.cid)
 
     def _discard_epoch(self, epoch: tls.Epoch) -> None:
-        """Let go of what the handshake was written to: 48 KiB, half of an idle connection."""
+        """Free the buffers of the handshake: 48 KiB, half of what an idle connection takes."""
         super()._discard_epoch(epoch)
         done = [epoch]
         if epoch is tls.Epoch.HANDSHAKE:
-            # What came last, a ticket, is on its way; TLS never speaks again.
+            # TLS has written its last message, a ticket.
             done.append(tls.Epoch.ONE_RTT)
         for each in done:
             self._crypto_buffers[each] = QuicBuffer(capacity=0)
         cast(StreamReceiver, self._crypto_streams[epoch].receiver).clear()
 
     def receive_unmatched(self, datagram: bytes, now: float) -> None:
-        """Fall silent if a datagram for an unknown connection id says that the peer is no more."""
+        """Enter the draining period if a datagram is a stateless reset ([RFC9000] 10.3.1)."""
         if self._close_event is None and is_reset(datagram, self._peer_cid.stateless_reset_token):
             self._close_event = ConnectionTerminated(
                 error_code=QuicErrorCode.NO_ERROR, frame_type=None, reason_phrase=STATELESS_RESET
             )
             self._close_begin(is_initiator=False, now=now)
 
-    # The library doubles a limit as soon as half of it is used. With nothing used in its eyes it
-    # does not, and still announces what we changed. It comes by for every packet, hence the test.
+    # The library doubles a limit once half of it is used, however little the application has
+    # fetched. If nothing seems to be used, it does not, and still announces what was changed here.
+    # Both methods are called for every packet, so they first test whether there is a change.
 
     def _write_connection_limits(self, builder: QuicPacketBuilder, space: QuicPacketSpace) -> None:
         limit = self._local_max_data

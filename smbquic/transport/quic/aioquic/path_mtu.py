@@ -1,4 +1,4 @@
-"""aioquic with a search for the path MTU, of which it has none.
+"""aioquic with path MTU discovery, which the library does not have.
 
 Private names of the library are used, as in `connection.py`.
 """
@@ -22,16 +22,16 @@ from smbquic.transport.quic.options import INTERNET_DATAGRAM
 from smbquic.transport.quic.pacing import Pacer
 
 TIMEOUTS = 2
-"""After so many time-outs in a row the size of the datagrams is under suspicion."""
+"""Probe timeouts in a row after which the path may carry less than it did ([RFC8899] 4.3)."""
 MIN_WINDOW = 2
 """Datagrams that may always be under way ([RFC9002] 7.2)."""
 
 
 class ProbingConnection(QuicConnection):
-    """A connection whose datagrams grow and shrink with what the path is found to carry.
+    """A connection whose datagrams are as large as the path carries.
 
-    A size that is suspected in vain, because the network was away, is back as soon as one probe
-    of it arrives.
+    After an outage the search begins anew, too: the former size is used again as soon as one probe
+    of it has arrived.
     """
 
     mtu: PathMtuSearch
@@ -40,12 +40,13 @@ class ProbingConnection(QuicConnection):
     _searched: Any
 
     def search_path(self, sizes: DatagramSizes, on_size_changed: OnSizeChanged) -> None:
-        """Begin, before anything is sent."""
+        """Begin the search, before anything is sent."""
         self.mtu = PathMtuSearch(sizes, on_size_changed)
         self._largest = sizes.most
         self._certain = sizes.certain
         self._searched = None
-        # The first datagrams are padded to the full size, and nothing is known of the peer yet.
+        # The first datagrams are padded to the full size ([RFC9000] 14.1), and nothing is known of
+        # the path yet. Only jumbo frames are worth the risk of losing the first flight.
         jumbo = self._is_client and sizes.jumbo
         self._max_datagram_size = sizes.most if jumbo else INTERNET_DATAGRAM
 
@@ -53,9 +54,11 @@ class ProbingConnection(QuicConnection):
         """See the library."""
         self._check_path()
         if any(path.remote_challenges for path in self._network_paths):
-            # The answer is padded to the full size, and tells whether the path carries anything.
+            # The answer is padded to the full size ([RFC9000] 8.2.2). It has to find out whether
+            # the path carries anything, and not how much.
             self._max_datagram_size = INTERNET_DATAGRAM
         datagrams: list[tuple[bytes, Any]] = super().datagrams_to_send(now)
+        # Before, the peer's max_udp_payload_size is not known ([RFC9000] 18.2).
         if self._handshake_complete:
             self._use_found_size()
         if self._may_probe() and (probe := self.mtu.probe(now)) is not None:
@@ -67,17 +70,18 @@ class ProbingConnection(QuicConnection):
         moved = path is not self._searched and self._searched is not None
         self._searched = path
         # A client's first datagram has nothing before it that could have arrived: one timeout is
-        # enough to try a small one.
+        # enough to try a small one. Otherwise a single timeout may be due to congestion.
         allowed = 1 if self._state is QuicConnectionState.FIRSTFLIGHT else TIMEOUTS
         is_large = self._max_datagram_size > INTERNET_DATAGRAM
-        # Another path may carry less, and that shows only when a large datagram is lost.
+        # Another path may carry less ([RFC9000] 9.4 has congestion control begin anew, too), and
+        # that would show only when large datagrams are lost.
         suspect = moved or (is_large and self._loss._pto_count >= allowed)
         if suspect and not self._certain:
             self.mtu.restart()
             self._use_found_size()
 
     def _may_probe(self) -> bool:
-        """Whether the path is up; probes that are lost while it is not would tell nothing."""
+        """Return whether the path is up: probes that are lost while it is not prove nothing."""
         return bool(
             self._handshake_confirmed
             and self._close_event is None
@@ -86,7 +90,10 @@ class ProbingConnection(QuicConnection):
         )
 
     def _send_probe_of_path(self, probe: Probe) -> list[tuple[bytes, Any]]:
-        """A PING and nothing but padding, so that nothing is lost with it."""
+        """Send a PING with nothing but padding, so that no data is lost with it.
+
+        [RFC9000] 14.4 proposes these frames.
+        """
         logger = self._quic_logger
         builder = QuicPacketBuilder(
             host_cid=self.host_cid,
@@ -114,8 +121,8 @@ class ProbingConnection(QuicConnection):
             peer_cid=self._peer_cid.cid,
             now=probe.sent,
         )
-        # Its loss says nothing about congestion ([RFC9000] 14.4), so it does not count as under
-        # way at all.
+        # Its loss is no sign of congestion ([RFC9000] 14.4). The library knows no such packets, so
+        # it is taken out of what is in flight.
         packet = self._spaces[tls.Epoch.ONE_RTT].sent_packets[builder.packet_number - 1]
         self._loss._cc.on_packets_expired(packets=[packet])
         packet.in_flight = False
@@ -133,8 +140,8 @@ class ProbingConnection(QuicConnection):
         if size == self._max_datagram_size:
             return
         self._max_datagram_size = size
-        # Whatever counts in datagrams has to know how large they are now: the pacer its intervals,
-        # congestion control its smallest window and its growth for each round trip.
+        # What counts in datagrams has to know their size: the pacer its intervals, and congestion
+        # control its smallest window and its growth in a round trip ([RFC9002] 7.2, 7.3.3).
         cast(Pacer, self._loss._pacer).datagram_size = size
         control: Any = self._loss._cc
         control._max_datagram_size = size
@@ -143,6 +150,8 @@ class ProbingConnection(QuicConnection):
         control.congestion_window = max(control.congestion_window, MIN_WINDOW * size)
 
     def _serialize_transport_parameters(self) -> bytes:
+        # The library announces no limit, and a peer may send probes of any size then. This end's
+        # interface carries no more than this ([RFC9000] 18.2).
         data: bytes = super()._serialize_transport_parameters()
         parameters = pull_quic_transport_parameters(QuicBuffer(data=data))
         parameters.max_udp_payload_size = self._largest

@@ -14,24 +14,25 @@ register_congestion_control("bbr", cast(QuicCongestionControlFactory, Bbr))
 
 
 class LossRecovery(QuicPacketRecovery):
-    """Keeps what is left of the congestion window for a whole datagram, and counts what is lost.
+    """Sends whole datagrams only while more are in flight, and counts what is lost.
 
     The library fills the window to the last byte. With a peer that acknowledges every packet, each
-    full datagram is then followed by a scrap, and costs nearly twice as much.
+    full datagram is then followed by a very short one, and costs nearly twice as much.
     """
 
     lost_packets = 0
 
     def _on_packets_lost(self, *, packets: Iterable[QuicSentPacket], **more: Any) -> None:
         lost = list(packets)
-        # A search for the path MTU carries nothing that could be missed.
+        # A probe of the path MTU is not in flight, and its loss is no loss of data.
         self.lost_packets += sum(packet.in_flight for packet in lost)
         super()._on_packets_lost(packets=lost, **more)
 
     @property
     def congestion_window(self) -> int:
-        """Bytes that may be under way."""
-        window, flying = int(self._cc.congestion_window), int(self._cc.bytes_in_flight)
-        if not 0 < flying < window:
+        """Bytes that may be in flight: those that are, and whole datagrams."""
+        window, in_flight = int(self._cc.congestion_window), int(self._cc.bytes_in_flight)
+        # With nothing in flight a short datagram must not wait: no acknowledgement would come.
+        if not 0 < in_flight < window:
             return window
-        return window - (window - flying) % cast(Pacer, self._pacer).datagram_size
+        return window - (window - in_flight) % cast(Pacer, self._pacer).datagram_size

@@ -1,4 +1,4 @@
-"""What a stream has still to send, in place of the `bytearray` of aioquic's sender."""
+"""The bytes of a stream that are still to be sent or acknowledged."""
 
 from bisect import bisect_right
 
@@ -8,11 +8,14 @@ from smbquic.wire.cursor import Buffer
 class SendBuffer:
     """Bytes written and not acknowledged yet, in place of the `bytearray` in a stream's sender.
 
-    Appending to a bytearray whose front was deleted moves all of it. Here what was written stays
-    where it is, and only what a packet takes is copied.
+    It has the operations of a bytearray that the sender uses. Appending to a bytearray whose front
+    was deleted moves all of it. Here what was written stays where it is, and only what a packet
+    takes is copied.
     """
 
     def __init__(self) -> None:
+        # Offsets count from the first byte ever written: the sender counts from the first that is
+        # not acknowledged, which is `_start`.
         self._starts: list[int] = []
         self._chunks: list[memoryview] = []
         self._start = 0
@@ -32,6 +35,7 @@ class SendBuffer:
         index = bisect_right(self._starts, start) - 1
         chunk, origin = self._chunks[index], self._starts[index]
         piece = chunk[start - origin : stop - origin]
+        # Mostly a packet takes its bytes out of one message.
         if len(piece) == stop - start:
             return piece
         pieces = [piece]
@@ -44,6 +48,7 @@ class SendBuffer:
 
     def __delitem__(self, part: slice) -> None:
         self._start += part.stop
+        # Only whole messages are freed: a memoryview keeps all of its buffer.
         done = bisect_right(self._starts, self._start) - 1
         if self._start == self._stop:
             done += 1

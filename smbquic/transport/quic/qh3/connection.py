@@ -1,7 +1,7 @@
 """qh3's connection, with one stream and a core that waits for the application.
 
-Private names of the library are used, and only in this folder; its tests fail where an update of
-the library moves them.
+Private names of the library are used, and only in this folder; the tests fail if an update of the
+library moves them.
 """
 
 from dataclasses import dataclass
@@ -20,25 +20,28 @@ from smbquic.transport.quic.qh3.tls import Qh3Context, Qh3TlsBridge
 from smbquic.transport.quic.tls_context import HandshakeSettings
 
 _OWN_ADDRESS = ("192.0.2.2", 1)
-"""Any will do: the core compares it only."""
+"""Any address: the core compares it only."""
 INITIAL_RTT = 0.1
-"""Seconds; three times as much is the wait for an answer to the first packet."""
+"""Seconds; the first packet is sent again after three times as long. [RFC9002] 6.2.2 recommends
+333 ms."""
 MAX_ACK_DELAY = 0.025
 ACK_DELAY_EXPONENT = 3
+"""Both are the defaults of [RFC9000] 18.2, in seconds and as a power of two of microseconds."""
 CONNECTION_IDS = 8
+"""The active_connection_id_limit of either end ([RFC9000] 18.2)."""
 
 
 @dataclass
 class Qh3Configuration(QuicConfiguration):
-    """The library's, and the groups that keys may be exchanged in; none stands for all."""
+    """The library's configuration, and the groups that keys may be exchanged in; none for all."""
 
     groups: tuple[tls.Group, ...] = ()
 
 
 class Qh3Connection(QuicConnection):
-    """A connection with one stream on a metered core.
+    """A connection with one stream, whose core keeps what the application has no room for.
 
-    `unread_limit` is what the core may give ahead of the application, in bytes.
+    `unread_limit` is what the core may deliver ahead of the application, in bytes.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Qh3Connection(QuicConnection):
             session_ticket_handler=self._keep_ticket if resumption is not None else None,
         )
         self._settings = settings
+        # A ticket is good for one handshake ([RFC8446] C.4).
         self._offered = resumption.take() if resumption is not None else None
         if self._offered is not None:
             self._configuration.session_ticket = self._offered.session
@@ -73,22 +77,25 @@ class Qh3Connection(QuicConnection):
             remote_addr=remote_addr,
             source_cid=self.host_cid,
             destination_cid=initial_dcid,
+            # A server's Retry has validated the address before ([RFC9000] 8.1.2).
             peer_address_validated=self._is_client or self._retry_source_connection_id is not None,
             active_connection_id_limit=CONNECTION_IDS,
             max_datagram_size=configuration.max_datagram_size,
-            # A client's core looks for datagrams that are larger than the ones it begins with.
+            # A client's core looks for larger datagrams than those it begins with.
             probe_datagram_size=self._sizes.start < self._sizes.most,
             idle_timeout=configuration.idle_timeout,
             ack_delay_exponent=ACK_DELAY_EXPONENT,
             max_datagram_frame_size=None,
             peer_max_datagram_frame_size=None,
             connection_receive_window=configuration.max_data,
+            # What may be sent is in the peer's transport parameters, which come later.
             connection_send_limit=0,
             stream_receive_window=configuration.max_stream_data,
             stream_send_limit_bidi_local=0,
             stream_send_limit_bidi_remote=0,
             stream_send_limit_uni=0,
             max_stream_reassembly=configuration.max_stream_data,
+            # The client opens the one stream of SMB.
             local_max_streams_bidi=0 if self._is_client else 1,
             local_max_streams_uni=0,
             peer_max_streams_bidi=0,
@@ -97,6 +104,7 @@ class Qh3Connection(QuicConnection):
             max_ack_delay=MAX_ACK_DELAY,
             initial_time=now,
         )
+        # The library takes anything for its core that has the core's methods.
         metered: Any = MeteredCore(core, self._unread_limit)
         self._core = metered
         self._applied_transport_parameters = None
@@ -122,7 +130,7 @@ class Qh3Connection(QuicConnection):
         Qh3Context.adopt(
             bridge.tls,
             self._settings,
-            # Sessions are not carried from one version to another ([RFC9369] 4.1).
+            # Sessions are not carried from one version to another ([RFC9369] 5).
             self._settings.tickets if self._version == VERSION_1 else None,
             self._offered.chain if self._offered is not None else (),
             cast(Qh3Configuration, self._configuration).groups,
@@ -135,13 +143,14 @@ class Qh3Connection(QuicConnection):
         if resumption is None or self._version != VERSION_1:
             return
         context = cast(Qh3Context, cast(Qh3TlsBridge, self._tls).tls)
+        # Without the key share that the server takes, the next handshake would fail.
         if context.resumable:
             resumption.keep(session, context.peer_chain)
 
     def shrink(self, size: int) -> None:
-        """Send datagrams of at most `size` bytes from now on; the core never grows again.
+        """Send datagrams of at most `size` bytes from now on, and never larger ones again.
 
-        Saying anew what the peer allows is the only way to tell the core.
+        The core takes a size only with the peer's transport parameters, so all are given again.
         """
         parameters: Any = self._tls and self._tls.remote_transport_parameters
         core: Any = self._core
@@ -152,6 +161,7 @@ class Qh3Connection(QuicConnection):
             stream_send_limit_uni=parameters.initial_max_stream_data_uni or 0,
             peer_max_streams_bidi=parameters.initial_max_streams_bidi or 0,
             peer_max_streams_uni=parameters.initial_max_streams_uni or 0,
+            # What a peer leaves out has the default of [RFC9000] 18.2.
             ack_delay_exponent=(
                 3 if parameters.ack_delay_exponent is None else parameters.ack_delay_exponent
             ),

@@ -1,4 +1,4 @@
-"""qh3's core in Rust, which keeps what it received until the application has room for it."""
+"""qh3's core in Rust, which keeps what it has received until the application has room for it."""
 
 from typing import Any
 
@@ -8,18 +8,19 @@ _OVER = ("closing", "draining", "terminated")
 
 
 class MeteredCore:
-    """The Rust core, which keeps its data to itself while the application has enough.
+    """The Rust core, out of which no more is taken than the application has room for.
 
-    The core moves its windows as its data is taken, so that what is left in it holds the peer
-    back. Events come in order: whatever is behind the data waits with it, but not the end of the
-    connection. That is taken out of the events, because the library logs it as a warning. What
-    came on the one stream is taken out too, into `pieces`, because it is nearly all there is.
-    `core` itself is for those who are in a hurry.
+    The core announces larger windows as its data is taken, so what is left in it makes the peer
+    wait. Events come in order: what is behind the data waits with it, except for the end of the
+    connection. That is no event for the library, which would log a warning. The data of the one
+    stream goes into `pieces` without the library, as it is nearly all there is. `core` is the bare
+    core, for calls that have to be fast.
     """
 
     def __init__(self, core: Any, limit: int) -> None:
         self.core = core
         self._limit = limit
+        # One that `take_data` has met, for the library.
         self._event: Any = None
         self.unread = 0
         self.authenticated = 0
@@ -32,14 +33,15 @@ class MeteredCore:
 
     @property
     def full(self) -> bool:
-        """Whether data stays in the core for now."""
+        """Whether data is left in the core for now."""
         return self.unread >= self._limit
 
     def next_event(self) -> Any:
-        """The core's next event, unless it would be too much."""
+        """Return the core's next event for the library, unless the application has no room."""
         if self._event is not None:
             event, self._event = self._event, None
             return event
+        # Once the connection is closed, nothing more arrives: what is left is bounded.
         while not self.full or self.core.state in _OVER:
             event = self.core.next_event()
             if event is None:
@@ -58,34 +60,35 @@ class MeteredCore:
         return None
 
     def take_data(self) -> bool:
-        """Take what arrived on the stream; whether that is all there is to tell."""
+        """Take what has arrived on the stream; return whether there was nothing else."""
         self._event = self.next_event()
         return self._event is None and self.close_reason is None and not self.finished
 
     def take(self) -> list[bytes]:
-        """What arrived on the stream since the last call, in order."""
+        """Return what has arrived on the stream since the last call, in order."""
         pieces, self.pieces = self.pieces, []
         return pieces
 
     def _end(self, close_reason: CloseReason) -> None:
+        # The first reason counts.
         self.close_reason = self.close_reason or close_reason
 
-    # What was received counts where it was genuine and new: the third number of a report.
+    # The third number of a report is how many packets were authenticated and new.
 
     def receive_datagram(self, *arguments: Any) -> Any:
-        """One packet of a datagram."""
+        """Process one packet of a datagram."""
         report = self.core.receive_datagram(*arguments)
         self.authenticated += report[2]
         return report
 
     def receive_many_datagrams(self, *arguments: Any) -> Any:
-        """A list of datagrams."""
+        """Process a list of datagrams."""
         report = self.core.receive_many_datagrams(*arguments)
         self.authenticated += report[2]
         return report
 
     def receive_gro_buffer(self, *arguments: Any) -> Any:
-        """A segment batch."""
+        """Process a segment batch."""
         report = self.core.receive_gro_buffer(*arguments)
         self.authenticated += report[2]
         return report

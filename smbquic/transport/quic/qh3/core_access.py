@@ -1,7 +1,7 @@
-"""The two ways to qh3's core: through its library, and directly.
+"""The two ways to use qh3's core: through its library, and directly.
 
-Each is an object with the same methods. A connection begins with the library, which runs the
-handshake, and goes on directly where nothing keeps it there.
+Both are objects with the same methods. A connection begins with the library, which runs the
+handshake, and continues directly unless a qlog trace needs the library.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from smbquic.wire.cursor import Buffer
 
 
 class CoreAccess(Protocol):
-    """How an engine reaches its core.
+    """How an engine calls its core.
 
-    `send` gives it bytes for a stream, and `unsent` tells how many it has that were never sent.
-    With `is_direct`, datagrams can be made as soon as it has them.
+    `send` gives the core bytes for a stream, and `unsent` returns how many it has that were never
+    sent. With `is_direct`, datagrams can be made as soon as the core has the bytes.
     """
 
     is_direct: bool
@@ -25,18 +25,18 @@ class CoreAccess(Protocol):
     unsent: Callable[[int], int]
 
     def receive(self, datagram: bytes, address: SocketAddress, now: float) -> bool:
-        """Give it a datagram; returns whether the library may have events because of that."""
+        """Process a datagram; return whether the library may have events because of that."""
 
     def receive_segments(
         self, segments: bytes, size: int, address: SocketAddress, now: float
     ) -> bool:
-        """Give it datagrams of `size` bytes each; returns as `receive`."""
+        """Process datagrams of `size` bytes; return as `receive` does."""
 
 
 class LibraryAccess:
-    """Through the library, which looks at each datagram.
+    """Through the library, which processes each datagram by itself.
 
-    It needs that during the handshake, and to write a qlog trace.
+    That is needed during the handshake, and for a qlog trace.
     """
 
     is_direct = False
@@ -60,7 +60,7 @@ class LibraryAccess:
 
 
 class DirectAccess:
-    """What the library does once the handshake is complete, but for looking at each datagram."""
+    """Without the library: it would do the same, but look at each datagram for its log."""
 
     is_direct = True
 
@@ -72,7 +72,8 @@ class DirectAccess:
         self.unsent: Callable[[int], int] = metered.core.get_send_buffer_size
 
     def receive(self, datagram: bytes, address: SocketAddress, now: float) -> bool:
-        """See `CoreAccess`: the library knows what to do with a late handshake packet."""
+        """See `CoreAccess`."""
+        # A long header is of a late handshake packet, which only the library can process.
         if datagram[0] & LONG_HEADER:
             self._quic.receive_datagram(datagram, address, now)
             return True
@@ -81,9 +82,10 @@ class DirectAccess:
     def receive_segments(
         self, segments: bytes, size: int, address: SocketAddress, now: float
     ) -> bool:
-        """See `CoreAccess`: mostly there is data of the stream, and nothing else."""
+        """See `CoreAccess`."""
         metered = self._metered
         metered.receive_gro_buffer(segments, size, address, now)
+        # Mostly there is data of the stream and nothing else, which is no event for the library.
         if metered.take_data():
             return False
         self._quic._drain_core()

@@ -233,7 +233,7 @@ class Qh3Engine(Qh3Status):
             self._closed_until = now + CLOSED_FOR * probe_timeout(core)
         if self._validation_due or (
             self.close_reason is None
-            and self._path_mtu.suspects(core, now, established=self.security is not None)
+            and self._path_mtu.wants_trial(core, now, established=self.security is not None)
         ):
             # Path validation takes a PATH_CHALLENGE ([RFC9000] 8.2.1), which the core would send
             # to its one address. The acknowledgement of a PING takes its place. It is alone in its

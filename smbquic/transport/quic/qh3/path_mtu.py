@@ -1,10 +1,10 @@
-"""How large the datagrams of a qh3 core are, and whether the path carries them.
+"""The size of the datagrams of a qh3 core, and whether the path carries them.
 
-The core decides about the size. A client's looks for larger ones when it has nothing to send, up
-to what an Ethernet carries; a server's keeps the size that it began with. Neither notices a path
-that carries less than it did, so that is looked out for here; once told to send smaller
-datagrams, a core does not grow again. So jumbo frames are had only from the beginning, on a
-private network whose client has an interface for them.
+The core decides about the size. A client's core looks for larger ones while it has nothing to send,
+up to what an Ethernet carries; a server's keeps the size that it began with. Neither notices when
+the path carries less than before (a black hole, [RFC8899] 4.3), so that is found out here. A core
+that was told to send smaller datagrams never sends larger ones again. So jumbo frames are used only
+from the beginning, on a private network whose client has an interface for them.
 
 Private names of the library are used, as in `connection.py`.
 """
@@ -18,38 +18,40 @@ from smbquic.transport.quic.options import INTERNET_DATAGRAM
 from smbquic.transport.quic.qh3.connection import INITIAL_RTT, MAX_ACK_DELAY, Qh3Connection
 
 TIMEOUTS = 2
-"""After so many time-outs in a row the size of the datagrams is under suspicion."""
+"""Probe timeouts in a row after which the path may carry less than it did."""
 SECOND_TRIAL = 4
-"""Probe time-outs within which a suspicion is confirmed, or was none."""
+"""Probe timeouts after a trial within which a second one has to confirm its result."""
 SEARCH_STEP = 1.0
-"""Seconds without a step after which a core's search for larger datagrams counts as over."""
+"""Seconds without a larger size after which a core's search counts as complete."""
 BEFORE_TRIALS = 2
-"""The largest number of a PING that is for something else; those of trials count on from it."""
+"""The number before that of the first trial; smaller ones are of PINGs for something else."""
 
 
 def first_size(sizes: DatagramSizes, *, is_client: bool, first_datagram: int) -> int:
-    """The size of the first datagrams, for a server the size of all.
+    """Return the size of the first datagrams, which for a server is the size of all.
 
-    `first_datagram` is the size of the client's. A server that was not invited to more hopes for
-    an Ethernet; two answers that are lost show that it was none.
+    `first_datagram` is the size of the client's first one.
     """
     if is_client:
+        # Losing the first flight costs a probe timeout, which only jumbo frames are worth.
         return sizes.most if sizes.jumbo else sizes.start
+    # The client has shown that the path carries more than an Ethernet; else that is assumed, as the
+    # core would never get beyond `start`. Two answers that are lost show that it was wrong.
     if sizes.start == sizes.most or first_datagram > sizes.ethernet:
         return sizes.most
     return min(sizes.most, sizes.ethernet)
 
 
 def probe_timeout(core: Any) -> float:
-    """About how long an answer may take, in seconds ([RFC9002] 6.2.1)."""
+    """Return about how long an acknowledgement may take, in seconds ([RFC9002] 6.2.1)."""
     return 2 * (core.smoothed_rtt or INITIAL_RTT) + MAX_ACK_DELAY
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A small datagram was sent after large ones that nobody acknowledges.
+    """A small datagram that was sent after large ones that are not acknowledged.
 
-    `large` holds their packet numbers, `lost` how many packets had ever been lost by then.
+    `large` has the packet numbers of those, `lost` how many packets were lost until then.
     """
 
     uid: int
@@ -83,11 +85,15 @@ class PathMtuMonitor:
         return self._quic._core
 
     def established(self) -> None:
-        """The handshake is over; whatever size it ended with counts as the first."""
+        """Begin with the size of the end of the handshake, which is not reported."""
+        # The core gives its paths as tuples; this is the size of the datagrams.
         self.size = self._reported_size = self._core.active_path[5]
 
     def check_growth(self, now: float) -> None:
-        """A core goes from one size to the next, and does not say when it is done."""
+        """Report a larger size once the core's search is complete.
+
+        The core goes from one size to the next, and has no event for the last one.
+        """
         size = self._core.active_path[5]
         if size != self.size:
             self.size, self._grown_at = size, now
@@ -98,20 +104,24 @@ class PathMtuMonitor:
         self._on_settled(self._reported_size, self.size)
         self._reported_size = self.size
 
-    def suspects(self, core: Any, now: float, *, established: bool) -> bool:
-        """Whether to try if small datagrams arrive where large ones do not, with a PING `trial`.
+    def wants_trial(self, core: Any, now: float, *, established: bool) -> bool:
+        """Return whether to send a PING with the number `trial` in a small datagram now.
 
         `core` is the bare one.
         """
         size, timeouts = self.size, core.pto_count
+        # 1,200 bytes are what every path carries ([RFC9000] 14): nothing smaller could be tried.
         if self._sizes.certain or size <= INTERNET_DATAGRAM or not timeouts:
             return False
+        # A single timeout may be due to congestion, unless a first trial has a result already.
         if timeouts < TIMEOUTS and now > self._second_trial_until:
             return False
+        # One trial for each timeout.
         if self._trial is not None and self._trial.timeouts == timeouts:
             return False
         if not established:
-            # Nothing is known of the path yet, and much else may be why nobody answers.
+            # Nothing has arrived yet to compare with, so the next smaller size is used at once.
+            # Without the peer's transport parameters the core cannot be given another size.
             if self._quic._transport_parameters_applied:
                 self._shrink()
             return False
@@ -124,21 +134,22 @@ class PathMtuMonitor:
         return True
 
     def acknowledged(self, uid: int, received_at: float) -> None:
-        """A PING has arrived, as was heard at that time."""
+        """Evaluate a trial whose PING was acknowledged in a datagram received at that time."""
         if self._trial is not None and self._trial.uid == uid:
-            self._judge(self._trial, received_at)
+            self._evaluate(self._trial, received_at)
 
-    def _judge(self, trial: _Trial, received_at: float) -> None:
-        """The small datagram arrived; did any of the large ones before it?
+    def _evaluate(self, trial: _Trial, received_at: float) -> None:
+        """Find out whether any of the large datagrams before the small one has arrived, too.
 
-        If not, it may have been the first one after an outage. So it takes a second trial, of
-        what was sent after the first.
+        If none has, the small one may have been the first after an outage. So it takes a second
+        trial, with what was sent after the first.
         """
         core = self._core
         self._trial = None
+        # A packet that is neither outstanding nor lost was acknowledged.
         waiting = {number for number, _, _ in core.outstanding_application_packets}
-        unheard_of = sum(number in waiting for number in trial.large)
-        if unheard_of + core.loss_total - trial.lost < len(trial.large):
+        outstanding = sum(number in waiting for number in trial.large)
+        if outstanding + core.loss_total - trial.lost < len(trial.large):
             return
         if received_at <= self._second_trial_until:
             self._second_trial_until = 0.0
@@ -147,7 +158,7 @@ class PathMtuMonitor:
             self._second_trial_until = received_at + SECOND_TRIAL * probe_timeout(core)
 
     def _shrink(self) -> None:
-        """From jumbo frames to an Ethernet's, from there to what every path carries."""
+        """Use an Ethernet's size instead of jumbo frames, and else what every path carries."""
         ethernet = self._sizes.ethernet
         self._quic.shrink(ethernet if self.size > ethernet else INTERNET_DATAGRAM)
         self._reported_size = self.size

@@ -1,20 +1,22 @@
-"""How much qh3's core holds of what came out of order, which it does not say.
+"""An estimate of what qh3's core keeps of what was received out of order.
 
-What came in and was not read yet must be in it, with more or less around it: headers, frames of
-other kinds, and the core's own tables, which are large where the pieces are small. Some 60 bytes of
-a datagram are none of it, which is also the size of one that only acknowledges.
+The core does not report it. What was received and not read yet must be in the core, with more or
+less around it: headers, frames of other kinds, and the core's own tables, which are large if the
+segments are small. Some 60 bytes of a datagram are no data, which is also the size of one that only
+acknowledges.
 """
 
 HEADERS = 64
 """Bytes of each datagram that are no data."""
 LARGEST = 1500
+"""Bytes of a datagram that are counted for a peer that has not logged on."""
 FRAGMENTS = 16
-"""How much more memory than they have bytes the smallest pieces take. Who has logged on is taken at
-its bytes: honest peers send large pieces."""
+"""How many times their bytes the smallest segments take as memory. Only the bytes are counted for a
+peer that has logged on: honest peers send large segments."""
 
 
 class ReceiveEstimate:
-    """An estimate: `held` is in bytes. Of a `restricted` peer the worst is assumed."""
+    """The estimate for one connection; for a `restricted` peer the worst is assumed."""
 
     def __init__(self, *, restricted: bool) -> None:
         self.restricted = restricted
@@ -22,16 +24,18 @@ class ReceiveEstimate:
 
     @property
     def held(self) -> int:
-        """Bytes that the core holds at most."""
+        """Bytes of memory that the core keeps at most."""
         return self._unread * FRAGMENTS if self.restricted else self._unread
 
     def arrived(self, size: int, datagrams: int) -> None:
-        """Take note of datagrams, of `size` bytes together."""
+        """Count datagrams that were received, of `size` bytes together."""
         if self.restricted:
             # A handshake pads its datagrams, to 16,000 bytes within one machine.
             size = min(size, LARGEST * datagrams)
+        # Never less than nothing: what only acknowledges may be shorter than the headers assumed.
         self._unread = max(0, self._unread + size - HEADERS * datagrams)
 
     def read(self, size: int) -> None:
-        """Take note of bytes that came out of the core."""
+        """Count bytes that were read from the core."""
+        # A sixteenth more, so that headers that were underestimated do not add up.
         self._unread = max(0, self._unread - size - size // 16)

@@ -1,10 +1,10 @@
-"""What waits to be given to qh3's core, which copies it, and never gives such memory back.
+"""What waits to be given to qh3's core, which copies it and never frees that memory.
 
 The core's buffer for sending only ever grows: to twice the bytes that were unsent or
-unacknowledged at once. A core that was given whole messages would keep 8 MiB and more for an idle
-connection. So it gets a little more than it has sent, and the rest waits here, where it costs
-nothing besides the message itself. A path that can have more than `SMALLEST` under way makes the
-core's buffer larger, as long as that fits into what all connections of a server have for it.
+unacknowledged at once. With whole messages, an idle connection would keep 8 MiB and more. So the
+core gets a little more than it has sent, and the rest waits here, where it costs nothing besides
+the message itself. If more than `SMALLEST` can be in flight on a path, the core's buffer becomes
+larger, as long as that fits into what all connections of a server have for it.
 """
 
 from collections import deque
@@ -14,19 +14,19 @@ from smbquic.transport.quic.engine import SEND_MEMORY
 from smbquic.wire.cursor import Buffer
 
 AHEAD = 128 << 10
-"""Bytes that the core is given before it has sent them."""
+"""Bytes that the core may have that were never sent."""
 SMALLEST = 2 * AHEAD
-"""Bytes that the core may have in any case, sent and unsent."""
+"""Bytes that the core of every connection may have, unsent or in flight."""
 
 
 class SendMemory:
-    """Bytes that the cores of a server have for what is sent, beyond the smallest size."""
+    """The bytes that all cores of a server may have for sending, beyond the smallest size."""
 
     def __init__(self, limit: int = SEND_MEMORY) -> None:
         self._left = limit
 
     def acquire(self, count: int) -> bool:
-        """Take so many bytes, if there are as many left."""
+        """Take so many bytes; return whether there were as many left."""
         if count > self._left:
             return False
         self._left -= count
@@ -38,9 +38,9 @@ class SendMemory:
 
 
 class SendQueue:
-    """Bytes in order that the core has not got yet; `size` is how many there are.
+    """Bytes in order that the core does not have yet; `size` is how many there are.
 
-    Without `memory` the core may have as much as the path carries, which is for clients.
+    Without `memory`, as for a client, the core may have as much as the path carries.
     """
 
     def __init__(self, memory: SendMemory | None) -> None:
@@ -49,16 +49,18 @@ class SendQueue:
         self._most = SMALLEST
         self.size = 0
 
-    def room(self, unsent: int, under_way: int) -> int:
-        """Return how much the core may be given, which is nothing or enough for some datagrams.
+    def room(self, unsent: int, in_flight: int) -> int:
+        """Return how many bytes the core may be given: none, or enough for some datagrams.
 
-        `unsent` and `under_way` are the bytes that it has.
+        `unsent` and `in_flight` are the bytes that it has.
         """
         room = AHEAD - unsent
         if self._memory is not None:
-            if under_way + AHEAD > self._most and self._memory.acquire(self._most):
+            # The buffer doubles when it is full, so the limit does, too.
+            if in_flight + AHEAD > self._most and self._memory.acquire(self._most):
                 self._most *= 2
-            room = min(room, self._most - unsent - under_way)
+            room = min(room, self._most - unsent - in_flight)
+        # Few bytes at a time would be many calls.
         return room if room >= AHEAD // 2 else 0
 
     def add(self, buffers: Sequence[Buffer]) -> None:
@@ -69,7 +71,7 @@ class SendQueue:
                 self.size += size
 
     def take(self, count: int) -> list[memoryview]:
-        """Remove the first `count` bytes, or all if there are fewer; in pieces, uncopied."""
+        """Remove the first `count` bytes, or all if there are fewer, and return them uncopied."""
         pieces = []
         while count > 0 and self._buffers:
             piece = self._buffers.popleft()
@@ -82,7 +84,7 @@ class SendQueue:
         return pieces
 
     def free(self) -> None:
-        """Drop everything, as the core is no more."""
+        """Free everything, once the core is freed."""
         self._buffers.clear()
         self.size = 0
         if self._memory is not None:

@@ -1,4 +1,4 @@
-"""How qh3's core is given data to send, and when datagrams are made of it."""
+"""The sending end of the stream on qh3: when its core gets the data, and makes datagrams of it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,8 +20,8 @@ _PAYLOAD = itemgetter(0)
 class Sender:
     """The sending end of one stream.
 
-    `is_open` says that the stream may be written to now, and `datagram_size` how many bytes of UDP
-    payload a full datagram has. `on_failure` is called where the core cannot build a datagram.
+    `is_open` means that the stream may be written to now, and `datagram_size` is the UDP payload of
+    a full datagram in bytes. `on_failure` is called if the core cannot build a datagram.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class Sender:
     def write(self, buffers: Sequence[Buffer], now: float) -> None:
         """Send buffers, which must not change any more."""
         if not self.is_open:
-            # The client opens the stream, so a server that sends first has to wait.
+            # The client opens the stream ([RFC9000] 2.1), so a server that sends first has to wait.
             self._queue.add(buffers)
+        # Through the library a message waits for the next call of `datagrams`; so does what is more
+        # than the core should have.
         elif (
             self._queue.size
             or not self.access.is_direct
@@ -65,6 +67,7 @@ class Sender:
     def _write_directly(self, buffers: Sequence[Buffer], now: float) -> None:
         metered: Any = self._quic._core
         core, send = metered.core, self.access.send
+        # A first datagram of its own size would need a system call of its own: see `segments.py`.
         if len(buffers) == 1 and (
             first := self._first_segment.part(core, buffers[0], self.datagram_size, now)
         ):
@@ -76,7 +79,7 @@ class Sender:
             send(STREAM, buffer)
 
     def fill_core(self) -> int:
-        """Give the core more to send if it has little; returns how much it has then, in bytes."""
+        """Give the core more to send if it has little; return how many bytes it has then."""
         core: Any = self._quic._core
         access, queue = self.access, self._queue
         unsent = access.unsent(STREAM)
@@ -86,7 +89,7 @@ class Sender:
         return unsent
 
     def datagrams(self, core: Any, now: float) -> list[bytes]:
-        """Have all datagrams made that may be sent now; `core` is the bare one."""
+        """Return all datagrams that may be sent now; `core` is the bare one."""
         datagrams, self._made = self._made, []
         has_first = bool(datagrams)
         if not (self._queue.size and self._poll_and_fill(core, now, datagrams)):
@@ -96,13 +99,15 @@ class Sender:
         return datagrams
 
     def _poll_and_fill(self, core: Any, now: float, datagrams: list[bytes]) -> bool:
-        """Let the core send what waits, as long as that fills datagrams.
+        """Have datagrams made of what the core has, as long as it fills them.
 
-        Returns whether it has sent what it may: a short datagram costs as much as a full one.
+        Return whether the core has made all that it may now. A short datagram costs as much as a
+        full one, so none is made while more data waits.
         """
         made = False
         while self.is_open:
             count = self.fill_core() // self.datagram_size
+            # The last data may leave a short datagram: `poll` makes it with all that is left.
             if not self._queue.size:
                 return False
             if not count:
@@ -110,13 +115,15 @@ class Sender:
             before = len(datagrams)
             self.poll(core, now, datagrams, count)
             made = True
+            # Congestion control, pacing or the peer's window allows no more now.
             if len(datagrams) - before < count:
                 return True
         return False
 
     def poll(self, core: Any, now: float, datagrams: list[bytes], count: int | None = None) -> None:
-        """Have datagrams made: all that may be sent now, or only `count` of them."""
+        """Append the datagrams that may be sent now, or only `count` of them."""
         before = len(datagrams)
+        # In C as far as possible: this loop runs once for each datagram.
         transmits = iter(partial(core.poll_transmit, now), None)
         try:
             datagrams.extend(map(_PAYLOAD, islice(transmits, count)))
@@ -128,7 +135,7 @@ class Sender:
                 self._quic._log_packets("packet_sent", datagram)
 
     def free(self) -> None:
-        """Drop everything, the core among it."""
+        """Free everything, including the reference to the core."""
         self.access = LibraryAccess(self._quic)
         self._queue.free()
         self._made.clear()
