@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
 from enum import Enum, auto
 
-from smbquic.errors import LocalProtocolError, RemoteProtocolError, StatusError
+from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.commands import CommandEntry
@@ -28,6 +28,7 @@ from smbquic.server.context import Context, as_retry
 from smbquic.server.outcome import Pending, PendingKind, Reply, RetryAfter
 from smbquic.server.overload.loop_monitor import TimedCoroutine
 from smbquic.server.responses import fail, failure_of, respond
+from smbquic.server.state_table import next_state
 from smbquic.storage import NotReady
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
@@ -78,15 +79,6 @@ TRANSITIONS: Mapping[AsyncRequestState, Mapping[AsyncRequestEvent, AsyncRequestS
     _State.COMPLETED: {},
     _State.ABANDONED: {},
 }
-
-
-def next_state(state: AsyncRequestState, event: AsyncRequestEvent) -> AsyncRequestState:
-    """Return the state after `event`. Raises `LocalProtocolError` where it cannot happen."""
-    try:
-        return TRANSITIONS[state][event]
-    except KeyError as error:
-        reason = f"{event.name} cannot happen to an asynchronous request in {state.name}"
-        raise LocalProtocolError(reason) from error
 
 
 class AsyncRequest:
@@ -229,7 +221,7 @@ class AsyncRequest:
             failure_of(self._context, self._request, error)
 
     def _change(self, event: AsyncRequestEvent) -> None:
-        self.state = next_state(self.state, event)
+        self.state = next_state(TRANSITIONS, self.state, event)
 
 
 def check_pending(context: Context, pending: Pending, *, last: bool) -> None:

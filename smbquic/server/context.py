@@ -173,7 +173,7 @@ class Context:
         if (
             entry is None
             or entry.file_id.persistent != file_id.persistent
-            or entry.tree is not self._tree
+            or entry.owner.tree is not self._tree
         ):
             raise StatusError.of(NtStatus.FILE_CLOSED)
         request = self.request

@@ -125,7 +125,7 @@ class UserSession:
         self.memory.change(-TREE)
         for pipe in [pipe for pipe in self.pipes.values() if pipe.tree is tree]:
             self.close_pipe(pipe)
-        entries = [entry for entry in self.opens.values() if entry.tree is tree]
+        entries = [entry for entry in self.opens.values() if entry.owner.tree is tree]
         yield from self._closing(entries, keep=False)
 
     def renew(self) -> None:
@@ -156,10 +156,10 @@ class UserSession:
         for number, entry in enumerate(entries, 1):
             while (
                 self._has(entry)
-                and entry.state.locks.count_of(entry) > BATCH
+                and entry.file_state.locks.count_of(entry) > BATCH
                 and not (keep and entry.recovery.durable)
             ):
-                entry.state.locks.remove_some(entry, BATCH)
+                entry.file_state.locks.remove_some(entry, BATCH)
                 yield
             # Another request may have closed it between two batches.
             if self._has(entry):

@@ -11,6 +11,7 @@ from typing import Any
 
 from smbquic.protocol import session_state
 from smbquic.server import async_request
+from smbquic.server.opens import grant_state, open_state
 from smbquic.transport.quic import state as quic
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "states.md"
@@ -18,6 +19,8 @@ TABLES: dict[str, Mapping[Any, Mapping[Any, Enum]]] = {
     "A QUIC connection": quic.TRANSITIONS,
     "An SMB session": session_state.TRANSITIONS,
     "A request that is answered later": async_request.TRANSITIONS,
+    "An open": open_state.TRANSITIONS,
+    "An oplock or lease": grant_state.TRANSITIONS,
 }
 """The table of each section of the page; the first state of a table is where life begins."""
 

@@ -25,7 +25,7 @@ def handle(context: Context, request: Request, *, notifier: Notifier) -> Reply |
     if not entry.is_directory or body.output_buffer_length > context.max_size:
         raise StatusError(NtStatus.INVALID_PARAMETER, "CHANGE_NOTIFY")
     entry.require(AccessMask.FILE_LIST_DIRECTORY)
-    if entry.state.delete_pending:
+    if entry.file_state.delete_pending:
         raise StatusError(NtStatus.DELETE_PENDING, "CHANGE_NOTIFY")
     watch = entry.tracking.watch
     if watch is None:
@@ -55,7 +55,7 @@ def _begin(context: Context, entry: Open, body: ChangeNotifyRequest, notifier: N
         watch.end(NtStatus.NOTIFY_CLEANUP)
         watch.forget()
 
-    entry.on_close.append(end)
+    entry.tracking.on_close.append(end)
     return watch
 
 
@@ -65,7 +65,7 @@ async def _wait_for_change(entry: Open, size: int) -> Reply:
     watch = entry.tracking.watch
     if watch is None:
         raise StatusError(NtStatus.NOTIFY_CLEANUP, "CHANGE_NOTIFY")
-    if entry.state.delete_pending:
+    if entry.file_state.delete_pending:
         raise StatusError(NtStatus.DELETE_PENDING, "CHANGE_NOTIFY")
     answer = watch.wait(size)
     try:

@@ -3,6 +3,7 @@
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_state import OpenState
 from smbquic.server.outcome import Pending, Reply
 from smbquic.server.overload.batches import BATCH, Steps, in_batches
 from smbquic.wire.close import CloseFlags, CloseRequest, CloseResponse
@@ -37,11 +38,11 @@ def handle(context: Context, request: Request) -> Reply | Pending:
 
 def _closing(entry: Open) -> Steps:
     # Thousands of locks take milliseconds to release; the close itself then has few left.
-    locks = entry.state.locks
+    locks = entry.file_state.locks
     while locks.count_of(entry) > BATCH:
         locks.remove_some(entry, BATCH)
         yield
-        if entry not in entry.state.opens:
+        if entry.state is OpenState.CLOSED:
             # It was closed meanwhile, with its session.
             return
     failed = entry.close()

@@ -89,14 +89,14 @@ def _open(create: Create, handlers: Sequence[CreateContextHandler]) -> CreateRes
     except StoppedOnSymlink as met:
         raise stopped(met) from met
     context.file_id = entry.file_id
-    entry.sequence.number = create.request.header.channel_sequence
+    entry.recovery.sequence.number = create.request.header.channel_sequence
     if action is Action.CREATED:
         files.notifier.added(entry.storage, entry.file.name, is_directory=entry.is_directory)
     elif action is not Action.OPENED:
         files.notifier.modified(entry, OVERWRITTEN)
     try:
         if action is not Action.OPENED:
-            entry.state.reserved = 0
+            entry.file_state.reserved = 0
             for handler in handlers:
                 handler.created(create, entry)
         create.level = _grant(create, entry)

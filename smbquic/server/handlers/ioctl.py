@@ -87,7 +87,7 @@ def _validate_negotiate(context: Context, body: IoctlRequest) -> Reply:
 
 def _object_id(context: Context, entry: Open, body: IoctlRequest) -> Reply:
     """Return an object id made of the file's number and its volume's; nobody can set one."""
-    object_id = _OBJECT_ID.pack(entry.file.stat().file_id, entry.tree.storage.volume().serial)
+    object_id = _OBJECT_ID.pack(entry.file.stat().file_id, entry.storage.volume().serial)
     if body.max_output_response < len(object_id):
         raise StatusError(NtStatus.BUFFER_TOO_SMALL, "IOCTL")
     return ioctl_reply(body, entry.file_id, object_id)

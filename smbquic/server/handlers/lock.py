@@ -8,6 +8,7 @@ from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.channel_sequence import LockSequence
 from smbquic.server.opens.locks import ByteRange
 from smbquic.server.opens.open import Open
+from smbquic.server.opens.open_state import OpenState
 from smbquic.server.opens.oplocks import break_others
 from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.batches import BATCH, Steps, in_batches
@@ -39,7 +40,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
     waits = _check(body.locks)
     ranges = [_range(entry, element) for element in body.locks]
     most = context.limits.locks
-    if entry.state.locks.count_of(entry) + len(ranges) > most:
+    if entry.file_state.locks.count_of(entry) + len(ranges) > most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
     break_others(entry, BreakCause.CHANGE)
     try:
@@ -65,7 +66,7 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most:
 
     Others may see the first of many before the last is taken.
     """
-    locks = entry.state.locks
+    locks = entry.file_state.locks
     taken = 0
     try:
         for wanted in ranges:
@@ -75,7 +76,7 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most:
                 yield
                 _check_open(entry)
     except StatusError:
-        while taken and entry in entry.state.opens:
+        while taken and entry.state is not OpenState.CLOSED:
             first = (taken - 1) // BATCH * BATCH
             locks.undo(ranges[first:taken])
             taken = first
@@ -84,7 +85,7 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most:
         raise
     except GeneratorExit:
         # The request was cancelled.
-        if entry in entry.state.opens:
+        if entry.state is not OpenState.CLOSED:
             locks.undo(ranges[:taken])
         raise
     sequence.note()
@@ -95,7 +96,7 @@ def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence)
     for number, element in enumerate(elements, 1):
         if element.flags != _UNLOCK:
             raise StatusError(NtStatus.INVALID_PARAMETER, "LOCK")
-        entry.state.locks.remove(entry, element.offset, element.length)
+        entry.file_state.locks.remove(entry, element.offset, element.length)
         if not number % BATCH and number < len(elements):
             yield
             _check_open(entry)
@@ -107,14 +108,14 @@ def _add(entry: Open, wanted: ByteRange, most: int) -> None:
 
     Requests that came before may have taken more since this one was checked.
     """
-    if entry.state.locks.count_of(entry) >= most:
+    if entry.file_state.locks.count_of(entry) >= most:
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "LOCK")
-    entry.state.locks.add(wanted)
+    entry.file_state.locks.add(wanted)
 
 
 def _check_open(entry: Open) -> None:
     """Raise RANGE_NOT_LOCKED if the open was closed between two batches."""
-    if entry not in entry.state.opens:
+    if entry.state is OpenState.CLOSED:
         raise StatusError(NtStatus.RANGE_NOT_LOCKED, "LOCK")
 
 
@@ -137,7 +138,7 @@ def _range(entry: Open, element: LockElement) -> ByteRange:
 
 async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence, most: int) -> Reply:
     """Try again whenever a lock of the file is released, until the open is closed."""
-    locks = entry.state.locks
+    locks = entry.file_state.locks
     while True:
         _check_open(entry)
         try:

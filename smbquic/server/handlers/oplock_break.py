@@ -36,7 +36,7 @@ def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakRes
     [MS-SMB2] 3.3.5.22.1
     """
     entry = context.open(body.file_id)
-    oplock = entry.grant
+    oplock = entry.cache.grant
     if not isinstance(oplock, Oplock) or not (oplock.breaking or oplock.unasked):
         raise StatusError(NtStatus.INVALID_DEVICE_STATE, "OPLOCK_BREAK")
     if oplock.breaking is None:

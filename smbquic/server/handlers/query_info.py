@@ -196,7 +196,7 @@ def _basic_of(stat: FileStat) -> BasicInformation:
 
 def _standard_of(entry: Open, stat: FileStat) -> StandardInformation:
     """A name that is about to go does not count as a link any more."""
-    pending = entry.state.delete_pending
+    pending = entry.file_state.delete_pending
     return StandardInformation(
         stat.allocation_size,
         stat.size,

@@ -27,7 +27,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
     entry.require_any(access.READS_DATA)
     if length > context.max_size or offset + length > MAX_OFFSET or body.channel:
         raise StatusError(NtStatus.INVALID_PARAMETER, "READ")
-    locks = entry.state.locks
+    locks = entry.file_state.locks
     if locks:
         locks.check_read(entry, offset, length)
     if not length:
@@ -37,7 +37,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
     except BlockingIOError:
         return Pending(_read_on_thread(context, entry, body))
     if data is None:
-        disk = entry.tree.disk
+        disk = entry.owner.tree.disk
         if length > SMALL_READ or disk.is_slow:
             return Pending(_read_on_thread(context, entry, body))
         data = disk.run(entry.file.read, offset, length)
@@ -45,7 +45,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
 
 
 async def _read_on_thread(context: Context, entry: Open, body: ReadRequest) -> Reply:
-    disk, file = entry.tree.disk, entry.file
+    disk, file = entry.owner.tree.disk, entry.file
     data = await context.in_thread(disk.run, file.read, body.offset, body.length)
     return _reply(entry, body, data)
 

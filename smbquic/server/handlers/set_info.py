@@ -231,7 +231,7 @@ def _keep(entry: Open, wanted: BasicInformation) -> None:
     times.settle()
     if wanted.last_write_time:
         times.kept_write_time = None
-        for other in entry.state.opens:
+        for other in entry.file_state.opens:
             other.times.settle()
     if wanted.change_time:
         times.kept_change_time = None
@@ -253,7 +253,7 @@ def _end_of_file(context: Context, files: FileTable, entry: Open, buffer: Buffer
     break_others(entry, BreakCause.CHANGE)
     entry.before_write()
     entry.file.truncate(size)
-    entry.state.reserved = 0
+    entry.file_state.reserved = 0
     entry.times.settle()
     entry.keep_times()
     entry.notify_folder_leases()
@@ -269,7 +269,7 @@ def _allocation(context: Context, files: FileTable, entry: Open, buffer: Buffer)
     size = -(-size // unit) * unit
     entry.before_write()
     entry.file.allocate(size)
-    entry.state.reserved = size
+    entry.file_state.reserved = size
     entry.keep_times()
     entry.notify_folder_leases()
 
@@ -304,10 +304,13 @@ def _mark(context: Context, entry: Open, *, delete: bool, despite_readonly: bool
         with record_failure(context.auditor(), AuditEvent.DELETE, entry.file.name):
             _check_deletion(entry, despite_readonly=despite_readonly)
             break_others(entry, BreakCause.DELETE)
-    entry.state.delete_pending = delete
+    entry.file_state.delete_pending = delete
     if delete:
-        entry.state.end_watches()
-    entry.state.deleter, entry.state.auditor = entry.parent_lease_key, entry.tracking.auditor
+        entry.file_state.end_watches()
+    entry.file_state.deleter, entry.file_state.auditor = (
+        entry.cache.parent_lease_key,
+        entry.tracking.auditor,
+    )
 
 
 def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:

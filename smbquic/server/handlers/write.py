@@ -32,15 +32,15 @@ def handle(context: Context, request: Request, *, notifier: Notifier) -> Reply |
     entry.require_any(access.MODIFIES_DATA)
     if size > context.max_size or offset + size > MAX_OFFSET or body.channel:
         raise StatusError(NtStatus.INVALID_PARAMETER, "WRITE")
-    locks = entry.state.locks
+    locks = entry.file_state.locks
     if locks:
         locks.check_write(entry, offset, size)
     through = bool(entry.mode.options & _WRITE_THROUGH or body.flags & WriteFlags.WRITE_THROUGH)
     if size:
-        if entry.state.grants:
+        if entry.file_state.grants:
             break_others(entry, BreakCause.CHANGE)
         entry.before_write()
-        disk = entry.tree.disk
+        disk = entry.owner.tree.disk
         if size > SMALL_WRITE or disk.is_slow:
             return Pending(_write_on_thread(context, notifier, entry, body, through=through))
         disk.run(entry.file.write, offset, (data,))
@@ -54,7 +54,7 @@ def handle(context: Context, request: Request, *, notifier: Notifier) -> Reply |
 async def _write_on_thread(
     context: Context, notifier: Notifier, entry: Open, body: WriteRequest, *, through: bool
 ) -> Reply:
-    disk, file, size = entry.tree.disk, entry.file, len(body.data)
+    disk, file, size = entry.owner.tree.disk, entry.file, len(body.data)
     with notifier.modifying(entry, CONTENT):
         await context.in_thread(disk.run, file.write, body.offset, (body.data,))
         entry.mode.position = body.offset + size

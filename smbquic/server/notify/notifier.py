@@ -59,10 +59,13 @@ _MOVE_TIMEOUT = 0.05
 
 
 class OpenFile(Protocol):
-    """An open file or folder; `memory` is its user's budget for what the server keeps."""
+    """An open file or folder."""
 
     file: StorageFile
-    memory: UserBudget
+
+    @property
+    def memory(self) -> UserBudget:
+        """The budget of its user for what the server keeps."""
 
     @property
     def storage(self) -> Storage:

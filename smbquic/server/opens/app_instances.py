@@ -84,7 +84,7 @@ class AppInstanceTable:
             assert former is not None
             if (
                 former.client_guid == app_instance.client_guid
-                or entry.tree.share is not share
+                or entry.owner.tree.share is not share
                 or fold(entry.file.name) != fold(name)
             ):
                 continue

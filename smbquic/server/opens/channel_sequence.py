@@ -24,7 +24,7 @@ def is_ordinary(request: Request, entry: Open) -> bool:
     header = request.header
     return not (
         entry.recovery.create
-        or header.status & 0xFFFF != entry.sequence.number
+        or header.status & 0xFFFF != entry.recovery.sequence.number
         or header.flags & _REPLAY
     )
 
@@ -34,7 +34,7 @@ def check(request: Request, entry: Open) -> None:
 
     [MS-SMB2] 3.3.5.2.10
     """
-    header, sequence = request.header, entry.sequence
+    header, sequence = request.header, entry.recovery.sequence
     number = header.channel_sequence
     if number != sequence.number:
         if (number - sequence.number) % _SEQUENCES > _NEWER:
@@ -71,7 +71,7 @@ class LockSequence:
         """Return whether the request was successful already; if not, it may take the place."""
         if not self._index:
             return False
-        locks = self._entry.sequence.locks
+        locks = self._entry.recovery.sequence.locks
         if locks.get(self._index) == self._number:
             return True
         locks.pop(self._index, None)
@@ -80,4 +80,4 @@ class LockSequence:
     def note(self) -> None:
         """Note that the request was successful."""
         if self._index:
-            self._entry.sequence.locks[self._index] = self._number
+            self._entry.recovery.sequence.locks[self._index] = self._number

@@ -12,7 +12,14 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server.names import Name, parse
 from smbquic.server.opens.extended_attributes import store
 from smbquic.server.opens.file_table import FileTable
-from smbquic.server.opens.open import CacheGrant, FileState, Open, OpenOwner
+from smbquic.server.opens.open import (
+    CacheGrant,
+    FileState,
+    Open,
+    OpenCache,
+    OpenOwner,
+    OpenSession,
+)
 from smbquic.server.opens.open_parts import OpenAccess, OpenMode
 from smbquic.server.opens.oplocks import break_for_open
 from smbquic.server.overload.budget import UserBudget
@@ -181,7 +188,7 @@ def _checked_name(text: str, directory: bool | None) -> Name:
     return name
 
 
-class Opener(OpenOwner, Protocol):
+class Opener(OpenSession, Protocol):
     """The session that a file is opened in."""
 
     memory: UserBudget
@@ -218,16 +225,14 @@ def open_file(
     entry = Open(
         file_id=files.next_file_id(),
         file=file,
-        state=files.state(file),
+        file_state=files.state(file),
         table=files,
-        session=session,
-        tree=tree,
-        memory=memory,
+        owner=OpenOwner(session, tree, memory),
         access=OpenAccess(attempt.granted, attempt.maximal, parameters.share_access),
         mode=OpenMode(parameters.options, parameters.delete_on_close),
-        parent_lease_key=parameters.parent_lease_key,
-        on_close=[release],
+        cache=OpenCache(parent_lease_key=parameters.parent_lease_key),
     )
+    entry.tracking.on_close.append(release)
     files.add(entry)
     session.add(entry)
     if action is not Action.OPENED:

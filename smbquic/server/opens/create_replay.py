@@ -12,7 +12,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.opens.leases import Lease, LeaseRequest
-from smbquic.server.opens.open import CacheGrant, Open, OpenOwner
+from smbquic.server.opens.open import CacheGrant, Open, OpenSession
 from smbquic.server.opens.open_parts import ReplayableCreate, Requester
 from smbquic.storage import Action
 from smbquic.wire.create_contexts import CREATE_DURABLE_HANDLE_REQUEST_V2, DurableHandleRequestV2
@@ -36,7 +36,7 @@ class CreateReplayTable:
         request: Request,
         create_guid: bytes,
         requester: Requester,
-        session: OpenOwner,
+        session: OpenSession,
         lease: LeaseRequest | None,
     ) -> Open | None:
         """Return what the CREATE opened when it came for the first time; None for what is new.
@@ -54,11 +54,11 @@ class CreateReplayTable:
             raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
         if entry is None:
             raise StatusError(NtStatus.FILE_NOT_AVAILABLE, "CREATE")
-        create, held = entry.recovery.create, entry.grant
+        create, held = entry.recovery.create, entry.cache.grant
         assert create is not None
         if create.owner != requester.identity or not _is_same(held, lease):
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
-        if entry.session is not session:
+        if entry.owner.session is not session:
             raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
         return entry
 

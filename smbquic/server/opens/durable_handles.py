@@ -16,9 +16,11 @@ from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.names import parse
 from smbquic.server.opens.cache_states import HANDLE, WRITE
+from smbquic.server.opens.grant_state import GrantState
 from smbquic.server.opens.leases import Lease, LeaseRequest, lease_request_of
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Durability, Requester
+from smbquic.server.opens.open_state import OpenState
 from smbquic.server.overload.budget import SharedBudget
 from smbquic.server.share import ServedShare
 from smbquic.storage.names import fold
@@ -75,14 +77,14 @@ class DurableHandleTable:
 
         What somebody else may want to write to by then keeps no byte-range locks.
         """
-        durable, grant = entry.recovery.durable, entry.grant
+        durable, grant = entry.recovery.durable, entry.cache.grant
         if (
             self._closed
             or durable is None
             or grant is None
-            or grant.breaking is not None
+            or grant.state is not GrantState.HELD
             or not grant.caching & HANDLE
-            or (not grant.caching & WRITE and entry.state.locks.count_of(entry))
+            or (not grant.caching & WRITE and entry.file_state.locks.count_of(entry))
             or not self._waiting.has_room(entry.memory.user)
         ):
             return False
@@ -112,14 +114,14 @@ class DurableHandleTable:
     def close_share(self, share: ServedShare) -> None:
         """Closes what waits for its owner in a share whose folder is gone."""
         for entry in list(self._opens.values()):
-            if entry.session is None and entry.tree.share is share:
+            if entry.state is OpenState.DISCONNECTED and entry.owner.tree.share is share:
                 entry.close()
 
     def close(self) -> None:
         """Closes what waits for its owner, and lets nothing wait any more."""
         self._closed = True
         for entry in list(self._opens.values()):
-            if entry.session is None:
+            if entry.state is OpenState.DISCONNECTED:
                 entry.close()
 
 
@@ -146,7 +148,7 @@ def make_durable(
     second = contexts.get(CREATE_DURABLE_HANDLE_REQUEST_V2)
     if second is None and CREATE_DURABLE_HANDLE_REQUEST not in contexts:
         return
-    identity, grant = requester.identity, entry.grant
+    identity, grant = requester.identity, entry.cache.grant
     anybody = identity.guest or identity.anonymous
     if anybody or entry.is_directory or grant is None or not grant.caching & HANDLE:
         return
@@ -198,7 +200,7 @@ def reconnect(
         return None
     lease = lease_request_of(contexts.get(CREATE_REQUEST_LEASE), requester)
     entry = table.get(file_id.persistent)
-    if entry is None or entry.tree.share is not share or not _fits(entry, lease, create_guid):
+    if entry is None or entry.owner.tree.share is not share or not _fits(entry, lease, create_guid):
         raise StatusError(NtStatus.OBJECT_NAME_NOT_FOUND, "CREATE", name)
     durable = entry.recovery.durable
     assert durable is not None
@@ -212,10 +214,10 @@ def reconnect(
 
 def _fits(entry: Open, lease: LeaseRequest | None, create_guid: bytes | None) -> bool:
     """Whether an open waits for somebody who knows as much of it as its owner."""
-    durable, held = entry.recovery.durable, entry.grant
+    durable, held = entry.recovery.durable, entry.cache.grant
     assert durable is not None
     if (
-        entry.session is not None
+        entry.state is not OpenState.DISCONNECTED
         or (create_guid is not None and durable.create_guid != create_guid)
         or held is None
         or not held.caching & HANDLE
@@ -235,7 +237,7 @@ def _is_called(entry: Open, name: str) -> bool:
 
     [MS-SMB2] 3.3.5.9.7, Open.Lease.FileDeleteOnClose
     """
-    assert entry.grant is not None
-    if any(other.mode.delete_on_close for other in entry.grant.opens):
+    assert entry.cache.grant is not None
+    if any(other.mode.delete_on_close for other in entry.cache.grant.opens):
         return True
     return fold(entry.file.name) == fold(parse(name).full)

@@ -16,6 +16,7 @@ from smbquic.server.opens.file_audit import FileAuditor
 from smbquic.server.opens.leases import LeaseTable, NotifyClient
 from smbquic.server.opens.open import FileState, Open
 from smbquic.server.opens.open_names import OpenNames
+from smbquic.server.opens.open_state import OpenEvent
 from smbquic.server.opens.oplocks import begin_breaks
 from smbquic.server.overload.open_file_budget import OpenFileBudget, descriptor_limit
 from smbquic.server.security.descriptor_cache import Descriptors
@@ -88,11 +89,11 @@ class FileTable:
     def open_below(self, storage: Storage, folder: str) -> FileState | None:
         """Something in a folder of a storage that is open, at whatever depth."""
         entry = self._names.find_below(storage, folder)
-        return None if entry is None else entry.state
+        return None if entry is None else entry.file_state
 
     def add(self, entry: Open) -> None:
         """Takes a new open in."""
-        entry.state.add(entry)
+        entry.file_state.add(entry)
         self._names.add(entry)
 
     def renamed(self, state: FileState) -> None:
@@ -102,27 +103,28 @@ class FileTable:
 
     def notify_folder_leases(self, entry: Open) -> None:
         """Tell those who cache the folder that something about the file has changed."""
-        self.leases.entry_changed(entry.file, entry.parent_lease_key)
+        self.leases.entry_changed(entry.file, entry.cache.parent_lease_key)
 
     def close(self, entry: Open) -> OSError | None:
         """End an open: its locks, its share mode, and the file itself if that is to go.
 
         Returns what failed: a file that was to be deleted stays, or content did not reach the disk.
         """
+        entry.change(OpenEvent.CLOSE)
         if entry.tracking.renamed:
             # As Windows, which gets around to the file's attributes only now.
             self.notifier.modified(entry, ATTRIBUTES | CREATION)
-        if entry.session is not None:
-            entry.session.remove(entry)
+        if entry.owner.session is not None:
+            entry.owner.session.remove(entry)
         entry.enumeration.search = None  # it holds the folder open until it is read to its end
         failed = self._remove(entry)
-        for call in entry.on_close:
+        for call in entry.tracking.on_close:
             call()
         return failed
 
     def _remove(self, entry: Open) -> OSError | None:
         """Take an open out, close its file, and delete that if it is time; return what failed."""
-        state, recovery = entry.state, entry.recovery
+        state, recovery = entry.file_state, entry.recovery
         state.remove(entry)
         self._names.remove(entry)
         state.locks.remove_owner(entry)
@@ -132,10 +134,10 @@ class FileTable:
             self.create_replays.remove(entry)
         if recovery.app_instance is not None:
             self.app_instances.remove(entry)
-        if entry.grant is not None:
-            entry.grant.drop(entry)
+        if entry.cache.grant is not None:
+            entry.cache.grant.drop(entry)
         if entry.mode.delete_on_close:
-            state.delete_pending, state.deleter = True, entry.parent_lease_key
+            state.delete_pending, state.deleter = True, entry.cache.parent_lease_key
             state.auditor = entry.tracking.auditor
         if entry.tracking.wrote:
             self.notify_folder_leases(entry)
@@ -150,7 +152,7 @@ class FileTable:
             if entry.mode.delete_on_close:
                 begin_breaks(state.grants, BreakCause.DELETE)
             return failed
-        return self._finish(state, entry.parent_lease_key) or failed
+        return self._finish(state, entry.cache.parent_lease_key) or failed
 
     def _finish(self, state: FileState, parent_key: bytes | None) -> OSError | None:
         """Lets go of a state once nobody needs it any more, and of its file if that is to go."""

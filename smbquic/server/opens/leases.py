@@ -11,6 +11,7 @@ from smbquic.auth.identity import Identity
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens.cache_states import HANDLE, NOTHING, READ, WRITE, BreakCause
+from smbquic.server.opens.grant_state import GrantState
 from smbquic.server.opens.open import CacheGrant, Open
 from smbquic.server.opens.open_parts import Requester
 from smbquic.server.opens.oplocks import can_cache
@@ -41,7 +42,7 @@ class Lease(CacheGrant):
     __slots__ = ("client_guid", "epoch", "key", "owner", "parent_key", "table", "version")
 
     def __init__(self, table: LeaseTable, entry: Open, request: LeaseRequest, caching: int) -> None:
-        super().__init__(entry.state, entry, caching, table.break_seconds)
+        super().__init__(entry.file_state, entry, caching, table.break_seconds)
         self.table = table
         self.owner = request.owner
         self.client_guid = request.client_guid
@@ -100,7 +101,9 @@ class Lease(CacheGrant):
 
     def response(self) -> CreateContext:
         """What is told of it to whoever opens with its key."""
-        flags = LeaseFlags.BREAK_IN_PROGRESS if self.breaking is not None else LeaseFlags(0)
+        flags = LeaseFlags(0)
+        if self.state is GrantState.BREAKING:
+            flags |= LeaseFlags.BREAK_IN_PROGRESS
         if self.version == 1:
             return LeaseV1(self.key, self.caching, flags).context()
         parent_key = bytes(16)
@@ -189,9 +192,13 @@ class LeaseTable:
         altogether or not at all; another user's is nobody else's.
         """
         lease = self._leases.get((request.client_guid, request.key))
-        entry.parent_lease_key = request.parent_key
+        entry.cache.parent_lease_key = request.parent_key
         wanted = request.state & ~WRITE if entry.is_directory else request.state
-        if lease is not None and lease.state is entry.state and lease.owner == request.owner:
+        if (
+            lease is not None
+            and lease.file_state is entry.file_state
+            and lease.owner == request.owner
+        ):
             self._join(lease, entry, wanted)
             return lease
         if lease is not None or (entry.is_directory and request.version == 1):
@@ -206,15 +213,15 @@ class LeaseTable:
         self._leases[lease.client_guid, lease.key] = lease
         if entry.is_directory:
             self.folders.add(lease)
-        entry.grant = lease
+        entry.cache.grant = lease
         return lease
 
     @staticmethod
     def _join(lease: Lease, entry: Open, wanted: int) -> None:
         lease.opens.append(entry)
-        entry.grant = lease
+        entry.cache.grant = lease
         more = wanted & ~lease.caching and not lease.caching & ~wanted
-        if more and lease.breaking is None and can_cache(entry, wanted, lease):
+        if more and lease.state is GrantState.HELD and can_cache(entry, wanted, lease):
             lease.caching = wanted
             lease.count()
 
@@ -233,6 +240,6 @@ class LeaseTable:
 
     def folder_changed(self, folder: Hashable, parent_key: bytes | None) -> None:
         """The same of the folder with this key of the storage."""
-        for lease in [lease for lease in self.folders if lease.state.key == folder]:
+        for lease in [lease for lease in self.folders if lease.file_state.key == folder]:
             if lease.caching and lease.key != parent_key:
                 lease.reduce(lease.left_after(BreakCause.ENTRY))

@@ -20,9 +20,11 @@ from smbquic.server.overload.budget import LOCK, UserBudget
 
 
 class LockOwner(Protocol):
-    """An open; `memory` is what its user may have the server keep."""
+    """An open."""
 
-    memory: UserBudget
+    @property
+    def memory(self) -> UserBudget:
+        """What its user may have the server keep."""
 
 
 @dataclass(slots=True, frozen=True)

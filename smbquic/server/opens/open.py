@@ -17,18 +17,22 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens.cache_states import NOTHING, READ, BreakCause
 from smbquic.server.opens.file_audit import FileAuditor
+from smbquic.server.opens.grant_state import TRANSITIONS as GRANT_TRANSITIONS
+from smbquic.server.opens.grant_state import GrantEvent, GrantState
 from smbquic.server.opens.locks import Locks
 from smbquic.server.opens.open_parts import (
     ChangeTracking,
-    ChannelSequence,
     Enumeration,
     OpenAccess,
     OpenMode,
     Recovery,
 )
+from smbquic.server.opens.open_state import TRANSITIONS as OPEN_TRANSITIONS
+from smbquic.server.opens.open_state import OpenEvent, OpenState
 from smbquic.server.opens.times import Times
 from smbquic.server.overload.budget import UserBudget
 from smbquic.server.security import access
+from smbquic.server.state_table import next_state
 from smbquic.server.tree import ServerTree
 from smbquic.storage import FileStat, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
@@ -50,7 +54,7 @@ _SHARED = (
 )
 
 
-class OpenOwner(Protocol):
+class OpenSession(Protocol):
     """The session that an open belongs to."""
 
     def add(self, entry: Open) -> None:
@@ -73,33 +77,47 @@ class OpenTable(Protocol):
         """See `Open.notify_folder_leases`."""
 
 
+@dataclass(slots=True)
+class OpenOwner:
+    """Whose open it is: the session, the tree, and the budget of the user in bytes.
+
+    `session` is None as long as the open is `DISCONNECTED`.
+    """
+
+    session: OpenSession | None
+    tree: ServerTree
+    memory: UserBudget
+
+
+@dataclass(slots=True)
+class OpenCache:
+    """What the client may cache: its oplock or lease, and the key of its lease on the folder."""
+
+    grant: CacheGrant | None = None
+    parent_lease_key: bytes | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Open:
     """What a FileId stands for.
 
-    `state` is shared by every open of the same underlying file or stream. `session` is None while a
-    durable open waits for its owner's return. `memory` is what its user may have the server keep.
-    `grant` is its oplock or lease, `parent_lease_key` the key of the client's lease on the folder.
-    What is in `on_close` is called once the open is gone.
+    `file_state` is shared by every open of the same underlying file or stream, `table` has them
+    all. `state` changes with `detach`, `attach` and `close`.
     """
 
     file_id: FileId
     file: StorageFile
-    state: FileState
+    file_state: FileState
     table: OpenTable
-    session: OpenOwner | None
-    tree: ServerTree
-    memory: UserBudget
+    owner: OpenOwner
     access: OpenAccess
     mode: OpenMode
-    grant: CacheGrant | None = None
-    parent_lease_key: bytes | None = None
+    cache: OpenCache
     enumeration: Enumeration = field(default_factory=Enumeration)
     times: Times = field(default_factory=Times)
     tracking: ChangeTracking = field(default_factory=ChangeTracking)
     recovery: Recovery = field(default_factory=Recovery)
-    sequence: ChannelSequence = field(default_factory=ChannelSequence)
-    on_close: list[Callable[[], None]] = field(default_factory=list)
+    state: OpenState = OpenState.ATTACHED
 
     @property
     def is_directory(self) -> bool:
@@ -109,7 +127,12 @@ class Open:
     @property
     def storage(self) -> Storage:
         """What the share of the file stands on."""
-        return self.tree.storage
+        return self.owner.tree.storage
+
+    @property
+    def memory(self) -> UserBudget:
+        """What its user may have the server keep."""
+        return self.owner.memory
 
     def require(self, wanted: int) -> None:
         """StatusError ACCESS_DENIED unless every bit of `wanted` was granted."""
@@ -126,8 +149,8 @@ class Open:
         if stat is None:
             stat = self.file.stat()
         self.times.show(stat)
-        if stat.allocation_size < self.state.reserved:
-            stat.allocation_size = self.state.reserved
+        if stat.allocation_size < self.file_state.reserved:
+            stat.allocation_size = self.file_state.reserved
         return stat
 
     def before_write(self) -> None:
@@ -141,7 +164,7 @@ class Open:
 
     def begin_request(self) -> Callable[[object], None]:
         """Count a request that is answered later; return what counts it off."""
-        sequence = self.sequence
+        sequence = self.recovery.sequence
         changes = sequence.changes
         sequence.outstanding += 1
 
@@ -154,21 +177,27 @@ class Open:
         return end
 
     def notify_folder_leases(self) -> None:
-        """Tell those who cache the folder that something about the file has changed."""
+        """Break the leases of other clients on the folder, as the file has changed."""
         self.table.notify_folder_leases(self)
 
     def detach(self) -> None:
-        """Go on without a session, until the owner is back."""
-        assert self.session is not None
-        self.session.remove(self)
-        self.session = None
+        """Leave the session, and wait for the owner to come back."""
+        self.change(OpenEvent.DISCONNECT)
+        assert self.owner.session is not None
+        self.owner.session.remove(self)
+        self.owner.session = None
 
-    def attach(self, session: OpenOwner, tree: ServerTree, volatile: int, sequence: int) -> None:
-        """Go on in another session and tree, under another FileId and channel sequence."""
-        self.session, self.tree = session, tree
+    def attach(self, session: OpenSession, tree: ServerTree, volatile: int, sequence: int) -> None:
+        """Join another session and tree, under another FileId and channel sequence."""
+        self.change(OpenEvent.RECONNECT)
+        self.owner.session, self.owner.tree = session, tree
         self.file_id = self.file_id._replace(volatile=volatile)
-        self.sequence.number = sequence
+        self.recovery.sequence.number = sequence
         session.add(self)
+
+    def change(self, event: OpenEvent) -> None:
+        """Change the state."""
+        self.state = next_state(OPEN_TRANSITIONS, self.state, event)
 
     def close(self) -> OSError | None:
         """End the open: its locks, its share mode, and the file itself if that is to go.
@@ -219,7 +248,7 @@ class FileState:
             del self._modes[mode]
 
     def end_watches(self) -> None:
-        """Tell those who wait for changes in a folder that it is about to go."""
+        """End the watches of a folder that is about to be deleted."""
         for entry in self.opens:
             if entry.tracking.watch is not None:
                 entry.tracking.watch.end(NtStatus.DELETE_PENDING)
@@ -266,10 +295,10 @@ def _conflict(held_access: int, held_share: int, wanted_access: int, wanted_shar
 
 @dataclass(slots=True, eq=False)
 class Break:
-    """A client was told to give something up, and has not acknowledged it yet.
+    """A break that the client has not acknowledged yet.
 
-    It was asked for `asked`; meanwhile it may have become necessary that it keeps no more than
-    `required`. `done` is set when it is over, however it ended.
+    It may keep `asked`; meanwhile it may have become necessary that it keeps no more than
+    `required`. `timer` ends the break without it, `done` is set when it is over, however it ended.
     """
 
     asked: int
@@ -279,79 +308,88 @@ class Break:
 
 
 class CacheGrant(ABC):
-    """Whoever may cache something of a file: `caching` are the bits of `LeaseState`.
+    """An oplock or lease: what a client may cache of a file, as bits of `LeaseState`.
 
-    `opens` are those that it serves; while `breaking`, `caching` is what it was before.
+    `opens` are those that it serves. In the state `BREAKING`, `caching` is what it was before, and
+    `breaking` describes the break. The client has `seconds` to acknowledge one.
     """
 
-    __slots__ = ("breaking", "caching", "opens", "seconds", "state")
+    __slots__ = ("breaking", "caching", "file_state", "opens", "seconds", "state")
 
-    def __init__(self, state: FileState, entry: Open, caching: int, seconds: float) -> None:
-        self.state = state
+    def __init__(self, file_state: FileState, entry: Open, caching: int, seconds: float) -> None:
+        self.state = GrantState.HELD
+        self.file_state = file_state
         self.opens = [entry]
         self.caching = caching
         self.seconds = seconds
         self.breaking: Break | None = None
-        state.grants.append(self)
+        file_state.grants.append(self)
 
     @property
     @abstractmethod
     def level(self) -> int:
-        """How a response to CREATE calls it."""
+        """The oplock level of a response to CREATE."""
 
     @abstractmethod
     def left_after(self, cause: BreakCause) -> int:
-        """What the grant may still cache when that has happened."""
+        """Return what may still be cached when that has happened."""
 
     @abstractmethod
     def must_wait(self, cause: BreakCause) -> bool:
-        """Whether that has to wait until the client has given up what it loses."""
+        """Return whether that has to wait until the client has given up what it loses."""
 
     @abstractmethod
     def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
-        """Tells the client what it is left with; `further` if it has just acknowledged more.
+        """Send the client a break notification; `further` if it has just acknowledged another.
 
-        False if there is no connection to tell it on.
+        `left` is what it may keep. Returns False if there is no connection to send it on.
         """
 
     @abstractmethod
     def must_acknowledge(self) -> bool:
-        """Whether the client has something to do before it can give up what it has."""
+        """Return whether the client has to acknowledge a break: it may have data to write back."""
 
     def reduce(self, left: int, *, further: bool = False) -> bool:
-        """Has the client give up everything but `left`.
+        """Break the grant, so that the client keeps no more than `left`.
 
-        Where it cannot be asked, what it has open waits for its return, and is closed instead;
-        then this is false.
+        Returns False if the client cannot be notified; then its opens are closed instead.
         """
         if self.breaking is not None:
+            # One break at a time: [MS-SMB2] 3.3.4.6 and 3.3.4.7 allow no second notification before
+            # the first is acknowledged. `acknowledge` begins the next one.
             self.breaking.required &= left
             return True
         acknowledge = self.must_acknowledge()
         told = self.notify(left, acknowledge=acknowledge, further=further)
         if not told:
+            # They are durable opens whose client is away: it cannot write its cache back, and must
+            # not find an open whose file has changed under it. [MS-SMB2] 3.3.4.6, 3.3.4.7
             for entry in list(self.opens):
                 entry.close()
         elif acknowledge:
+            self._change(GrantEvent.BREAK)
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(self.seconds, self._give_up_waiting)
+            timer = loop.call_later(self.seconds, self._time_out)
             self.breaking = Break(left, left, timer, loop.create_future())
         else:
+            # What only cached reads has nothing to write back, and loses it at once.
             self.caching = left
         return told
 
     def acknowledge(self, kept: int) -> None:
-        """The client has given up everything but `kept`, which is at most what it was asked for.
+        """End a break: the client has given up everything but `kept`, at most what it was left.
 
-        If that is more than what is possible by now, it is asked again, step by step: it is left
-        with READ at first if that spares it from losing all at once.
+        If that is more than is possible by now, another break begins, step by step: the client is
+        left with READ at first if that spares it from losing all at once.
         """
         last = self.breaking
         assert last is not None
+        self._change(GrantEvent.ACKNOWLEDGED)
         self.caching = kept
         if not kept & ~last.required:
-            self._finish()
+            self._end_break()
             return
+        # Whoever waits for `last.done` needs what `required` says, and so goes on waiting.
         last.timer.cancel()
         self.breaking = None
         step = kept & READ if kept & ~READ else NOTHING
@@ -362,26 +400,32 @@ class CacheGrant(ABC):
         else:
             following.required, following.done = last.required, last.done
 
-    def _give_up_waiting(self) -> None:
+    def _time_out(self) -> None:
+        """Take everything from a client that does not acknowledge. [MS-SMB2] 3.3.6.1, 3.3.6.5"""
         _log.info("a client did not acknowledge a break within %g s", self.seconds)
+        self._change(GrantEvent.TIMED_OUT)
         self.caching = NOTHING
-        self._finish()
+        self._end_break()
 
-    def _finish(self) -> None:
-        """Ends a break, and lets those go on who wait for it."""
+    def _end_break(self) -> None:
+        """Wake the requests that wait for a break, if there is one."""
         if self.breaking is not None:
             self.breaking.timer.cancel()
             self.breaking.done.set_result(None)
             self.breaking = None
 
     def drop(self, entry: Open) -> None:
-        """Forgets an open; with the last one the grant goes, whatever it still had."""
+        """Remove an open; with the last one the grant ends, whatever could be cached."""
         self.opens.remove(entry)
         if not self.opens:
             self.remove()
 
     def remove(self) -> None:
-        """The grant has nothing any more."""
+        """End the grant, and with it a break that is not acknowledged."""
+        self._change(GrantEvent.RELEASED)
         self.caching = NOTHING
-        self._finish()
-        self.state.grants.remove(self)
+        self._end_break()
+        self.file_state.grants.remove(self)
+
+    def _change(self, event: GrantEvent) -> None:
+        self.state = next_state(GRANT_TRANSITIONS, self.state, event)

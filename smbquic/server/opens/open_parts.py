@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +54,7 @@ class OpenMode:
 
 @dataclass(slots=True)
 class Enumeration:
-    """How far listings have come: that of QUERY_DIRECTORY, and that of extended attributes."""
+    """The positions of listings: of QUERY_DIRECTORY, and of extended attributes."""
 
     search: Any = None
     next_ea: int = 0
@@ -61,7 +62,7 @@ class Enumeration:
 
 @dataclass(slots=True)
 class ChannelSequence:
-    """What tells requests that are repeated on another channel. [MS-SMB2] 3.3.5.2.10, 3.3.5.14
+    """The counters that show which requests were sent again. [MS-SMB2] 3.3.5.2.10, 3.3.5.14
 
     `outstanding` counts the requests that are answered later, `outstanding_before` those from
     before `number` changed last, which it did `changes` times. `locks` are the numbers of the LOCK
@@ -77,10 +78,10 @@ class ChannelSequence:
 
 @dataclass(slots=True, eq=False)
 class Durability:
-    """What is needed to know the owner of a durable open again.
+    """What identifies the owner of a durable open. [MS-SMB2] 3.3.1.10
 
-    `seconds` is how long the open waits for its owner; `timer` runs while it does. Only version 2
-    has a `create_guid`.
+    The open waits `seconds` for its owner, and `timer` runs while it does. Only version 2 has a
+    `create_guid`.
     """
 
     owner: Identity
@@ -92,7 +93,7 @@ class Durability:
 
 @dataclass(frozen=True, slots=True)
 class AppInstance:
-    """Who opened a file: the application's own id and version, and the machine it runs on."""
+    """The application that opened a file: its id and version, and the client that it runs on."""
 
     instance_id: bytes
     version: tuple[int, int] | None
@@ -101,7 +102,7 @@ class AppInstance:
 
 @dataclass(frozen=True, slots=True)
 class ReplayableCreate:
-    """The CREATE of an open: by which client and user, its GUID, and what it came to."""
+    """The CREATE of an open: its client, GUID and user, and what it did to the file."""
 
     client_guid: bytes
     create_guid: bytes
@@ -111,23 +112,28 @@ class ReplayableCreate:
 
 @dataclass(slots=True)
 class Recovery:
-    """How an open is found again: by its owner, by an application, or by a replayed CREATE."""
+    """How an open is found again: by its owner, by an application, or by a replayed CREATE.
+
+    `sequence` tells requests apart that are sent again on another channel.
+    """
 
     durable: Durability | None = None
     app_instance: AppInstance | None = None
     create: ReplayableCreate | None = None
+    sequence: ChannelSequence = field(default_factory=ChannelSequence)
 
 
 @dataclass(slots=True)
 class ChangeTracking:
-    """Who has to know what is done through the open.
+    """What was changed through the open, and who is notified.
 
-    `wrote` tells that those who cache the folder do not know of a change yet, `renamed` that a file
-    got its name through this open. `watch` belongs to CHANGE_NOTIFY. `auditor` records what becomes
-    of the file, if that is asked for.
+    `wrote` tells that leases on the folder are to be broken because of a change, `renamed` that
+    the file got its name through this open. `watch` belongs to CHANGE_NOTIFY. `auditor` records
+    what becomes of the file, if that is configured. `on_close` is called when the open is closed.
     """
 
     wrote: bool = False
     renamed: bool = False
     watch: Watch | None = None
     auditor: FileAuditor | None = None
+    on_close: list[Callable[[], None]] = field(default_factory=list)

@@ -25,6 +25,7 @@ from smbquic.server.opens.cache_states import (
     BreakCause,
     cause_of_open,
 )
+from smbquic.server.opens.grant_state import GrantState
 from smbquic.server.opens.open import CacheGrant, FileState, Open
 from smbquic.server.outcome import RetryAfter
 from smbquic.wire.create import OplockLevel
@@ -50,8 +51,8 @@ class Oplock(CacheGrant):
 
     __slots__ = ("unasked",)
 
-    def __init__(self, state: FileState, entry: Open, caching: int, seconds: float) -> None:
-        super().__init__(state, entry, caching, seconds)
+    def __init__(self, file_state: FileState, entry: Open, caching: int, seconds: float) -> None:
+        super().__init__(file_state, entry, caching, seconds)
         self.unasked = False
 
     @property
@@ -80,32 +81,32 @@ class Oplock(CacheGrant):
         entry = self.opens[0]
         level = OplockLevel.OPLOCK_LEVEL_II if left else OplockLevel.OPLOCK_LEVEL_NONE
         notification = OplockBreakNotification(level, entry.file_id)
-        return entry.session is not None and entry.session.notify(notification)
+        return entry.owner.session is not None and entry.owner.session.notify(notification)
 
     def reduce(self, left: int, *, further: bool = False) -> bool:
         """Has the client give up everything but `left`; an oplock of nothing is none."""
         self.unasked = self.caching == READ
         told = super().reduce(left, further=further)
-        self._forget_nothing()
+        self._remove_if_empty()
         return told
 
     def acknowledge(self, kept: int) -> None:
         """The client has given up everything but `kept`."""
         super().acknowledge(kept)
-        self._forget_nothing()
+        self._remove_if_empty()
 
-    def _give_up_waiting(self) -> None:
-        super()._give_up_waiting()
-        self._forget_nothing()
+    def _time_out(self) -> None:
+        super()._time_out()
+        self._remove_if_empty()
 
-    def _forget_nothing(self) -> None:
-        if not self.caching and self in self.state.grants:
+    def _remove_if_empty(self) -> None:
+        if not self.caching and self.state is not GrantState.NONE:
             self.remove()
 
     def drop(self, entry: Open) -> None:
         """Forgets the open."""
         self.caching = NOTHING
-        self._forget_nothing()
+        self._remove_if_empty()
 
 
 def begin_breaks(
@@ -149,8 +150,8 @@ def break_others(entry: Open, cause: BreakCause) -> None:
 
     Raises `RetryAfter` if that takes a while.
     """
-    if entry.state.grants:
-        break_grants(entry.state, cause, entry.grant)
+    if entry.file_state.grants:
+        break_grants(entry.file_state, cause, entry.cache.grant)
 
 
 def break_for_open(
@@ -205,9 +206,11 @@ def grant_oplock(entry: Open, level: int, seconds: float) -> int:
         return OplockLevel.OPLOCK_LEVEL_NONE
     if caching & WRITE and not can_cache(entry, caching):
         level, caching = OplockLevel.OPLOCK_LEVEL_II, READ
-    if caching == READ and (_holds(entry.state.grants, HANDLE) or not can_cache(entry, caching)):
+    if caching == READ and (
+        _holds(entry.file_state.grants, HANDLE) or not can_cache(entry, caching)
+    ):
         return OplockLevel.OPLOCK_LEVEL_NONE
-    entry.grant = Oplock(entry.state, entry, caching, seconds)
+    entry.cache.grant = Oplock(entry.file_state, entry, caching, seconds)
     return level
 
 
@@ -218,7 +221,7 @@ def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool
 
     [MS-FSA] 2.1.5.18.1, 2.1.5.18.2
     """
-    state = entry.state
+    state = entry.file_state
     others = [grant for grant in state.grants if grant is not mine and grant.caching]
     if len(others) >= MAX_GRANTS:
         return False
@@ -228,7 +231,7 @@ def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool
         return not others and not any(
             other is not entry
             and other.access.granted & ~ATTRIBUTES_ONLY
-            and (mine is None or other.grant is not mine)
+            and (mine is None or other.cache.grant is not mine)
             for other in state.opens
         )
     if _holds(others, WRITE) or (caching & HANDLE and any(map(_is_level_two, others))):

@@ -49,7 +49,7 @@ class Renamer:
         target cannot be replaced; SHARING_VIOLATION if somebody may delete the target's folder
         meanwhile; OBJECT_NAME_COLLISION if `replace` is false.
         """
-        if entry.state.delete_pending or not entry.file.name or self._is_busy(entry):
+        if entry.file_state.delete_pending or not entry.file.name or self._is_busy(entry):
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
         if new_name.startswith(":"):
             self._rename_stream(entry, new_name, replace=replace)
@@ -70,14 +70,14 @@ class Renamer:
         if folder != source:
             self._keep_descriptor(entry)
         entry.file.rename(new_name, replace=replace)
-        self._files.renamed(entry.state)
+        self._files.renamed(entry.file_state)
         entry.times.renamed(change_time)
         entry.keep_times()
         if entry.is_directory:
             self._files.descriptors.forget(self._storage)
         self._files.notifier.renamed(entry, old_name)
         entry.tracking.renamed = not entry.is_directory
-        self._files.leases.folder_changed(source, entry.parent_lease_key)
+        self._files.leases.folder_changed(source, entry.cache.parent_lease_key)
         if entry.file.parent_key != source:
             entry.notify_folder_leases()
 
@@ -90,7 +90,7 @@ class Renamer:
             raise StatusError.of(NtStatus.FILE_IS_A_DIRECTORY, "SET_INFO", new_name)
         if Capability.HARD_LINKS not in self._storage.capabilities:
             raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST, "SET_INFO", new_name)
-        if entry.state.delete_pending or entry.file.stream or not self._may_link(entry):
+        if entry.file_state.delete_pending or entry.file.stream or not self._may_link(entry):
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
         folder = self._check_folder(new_name, _ADD_FILE)
         break_others(entry, BreakCause.MOVE)
@@ -101,7 +101,7 @@ class Renamer:
         entry.file.link(new_name, replace=replace)
         entry.keep_times()
         self._files.notifier.added(self._storage, new_name, is_directory=False)
-        self._files.leases.folder_changed(folder, entry.parent_lease_key)
+        self._files.leases.folder_changed(folder, entry.cache.parent_lease_key)
 
     def _rename_stream(self, entry: Open, new_name: str, *, replace: bool) -> None:
         """[MS-FSA] 2.1.5.15.12.1; what is replaced may be neither open nor, as there, have content.
@@ -109,7 +109,7 @@ class Renamer:
         Only the latter is not done here: programs rename what they have written onto what was
         there.
         """
-        file, state = entry.file, entry.state
+        file, state = entry.file, entry.file_state
         stream = parse_stream(new_name)
         if not file.stream or not stream:
             # The content cannot become a stream, nor a stream the content.
@@ -135,8 +135,8 @@ class Renamer:
         Nobody is asked to close in a folder what he has opened while others were asked: as on
         Windows that ends it. [MS-FSA] 2.1.4.2
         """
-        if entry.state.streams:
-            state: FileState | None = entry.state.streams[0]
+        if entry.file_state.streams:
+            state: FileState | None = entry.file_state.streams[0]
         elif entry.is_directory:
             state = self._files.open_below(self._storage, entry.file.name)
         else:
@@ -181,7 +181,7 @@ class Renamer:
             if state is not None and state.delete_pending:
                 raise StatusError.of(NtStatus.DELETE_PENDING, "SET_INFO", new_name)
             if state is not None:
-                break_grants(state, BreakCause.DELETE, entry.grant)
+                break_grants(state, BreakCause.DELETE, entry.cache.grant)
             if state is not None or target.is_directory or target.stat().attributes & READONLY:
                 raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
             if not self._may_delete(target):

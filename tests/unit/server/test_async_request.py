@@ -6,15 +6,11 @@ from typing import Any
 
 import pytest
 
-from smbquic.errors import LocalProtocolError
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
 from smbquic.server.async_request import (
-    TRANSITIONS,
     AsyncRequest,
-    AsyncRequestEvent,
     AsyncRequestState,
-    next_state,
 )
 from smbquic.server.commands import CommandEntry
 from smbquic.server.outcome import Pending, PendingKind, Reply, RetryAfter
@@ -23,7 +19,6 @@ from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Command
 from tests.unit.server.conftest import Client, Connect
 
-ENDED = {AsyncRequestState.COMPLETED, AsyncRequestState.ABANDONED}
 ALL_PENDING = [(kind, kind is not PendingKind.OPERATION) for kind in PendingKind]
 
 
@@ -66,21 +61,6 @@ def answer_later(server: Server, kind: PendingKind = PendingKind.EVENT) -> Work:
         lambda context, request: Pending(work.run(), kind), session=False, tree=False
     )
     return work
-
-
-def test_every_state_can_be_reached_and_every_event_happens() -> None:
-    assert set(TRANSITIONS) == set(AsyncRequestState)
-    after = {state for row in TRANSITIONS.values() for state in row.values()}
-    assert after == set(AsyncRequestState) - {AsyncRequestState.STARTED}
-    assert {event for row in TRANSITIONS.values() for event in row} == set(AsyncRequestEvent)
-    assert {state for state, row in TRANSITIONS.items() if not row} == ENDED
-
-
-def test_a_request_is_answered_once() -> None:
-    state = next_state(AsyncRequestState.INTERIM_SENT, AsyncRequestEvent.DONE)
-    assert state is AsyncRequestState.COMPLETED
-    with pytest.raises(LocalProtocolError, match="DONE cannot happen to an asynchronous request"):
-        next_state(state, AsyncRequestEvent.DONE)
 
 
 @pytest.mark.parametrize(("kind", "told"), ALL_PENDING)

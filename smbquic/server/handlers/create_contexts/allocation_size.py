@@ -17,4 +17,4 @@ class AllocationSizeContext(CreateContextHandler):
         size = AllocationSize.decode(create.contexts[CREATE_ALLOCATION_SIZE]).allocation_size
         unit = max(entry.storage.volume().block_size, 1)
         entry.file.allocate(size)
-        entry.state.reserved = -(-size // unit) * unit
+        entry.file_state.reserved = -(-size // unit) * unit

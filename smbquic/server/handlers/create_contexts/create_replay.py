@@ -30,7 +30,7 @@ class CreateReplay(CreateContextHandler):
         if entry is not None:
             first = entry.recovery.create
             assert first is not None
-            create.found = Found(entry, first.action, level_of(entry.grant, create.level))
+            create.found = Found(entry, first.action, level_of(entry.cache.grant, create.level))
 
     def waiting(self, create: Create) -> AbstractContextManager[None]:
         """See `CreateContextHandler`."""

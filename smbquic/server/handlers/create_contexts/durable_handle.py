@@ -45,10 +45,10 @@ class DurableHandle(CreateContextHandler):
         )
         if entry is None:
             return
-        assert entry.grant is not None
+        assert entry.cache.grant is not None
         sequence = create.request.header.channel_sequence
         entry.attach(context.session, context.tree, files.next_file_id().volatile, sequence)
-        create.found = Found(entry, Action.OPENED, entry.grant.level)
+        create.found = Found(entry, Action.OPENED, entry.cache.grant.level)
 
     def opened(self, create: Create, entry: Open, action: Action) -> None:
         """See `CreateContextHandler`."""

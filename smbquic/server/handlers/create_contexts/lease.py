@@ -32,4 +32,4 @@ class LeaseContext(CreateContextHandler):
 
     def respond(self, create: Create, entry: Open, stat: FileStat) -> Iterable[CreateContext]:
         """See `CreateContextHandler`."""
-        return (entry.grant.response(),) if isinstance(entry.grant, Lease) else ()
+        return (entry.cache.grant.response(),) if isinstance(entry.cache.grant, Lease) else ()

@@ -54,7 +54,7 @@ def set_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> Repl
     """Make a link of an empty file or folder, if its target is in the share."""
     if Capability.SYMBOLIC_LINKS not in entry.storage.capabilities:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
-    if not entry.access.granted & _WRITING or entry.tree.read_only:
+    if not entry.access.granted & _WRITING or entry.owner.tree.read_only:
         raise StatusError(NtStatus.ACCESS_DENIED, "IOCTL")
     if reparse_tag(body.input) != IO_REPARSE_TAG_SYMLINK:
         raise StatusError(NtStatus.IO_REPARSE_TAG_NOT_HANDLED, "IOCTL")
@@ -74,7 +74,7 @@ def _relative(entry: Open, target: str) -> str:
     Whatever the server is called, it is this one. ACCESS_DENIED for names elsewhere.
     """
     found = _FULL_NAME.fullmatch(target)
-    share = entry.tree.share
+    share = entry.owner.tree.share
     if found is None or share is None or found[1].casefold() != share.name.casefold():
         raise StatusError(NtStatus.ACCESS_DENIED, "IOCTL")
     return "..\\" * entry.file.name.count("\\") + (found[2] or ".")

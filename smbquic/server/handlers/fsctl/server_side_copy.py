@@ -107,8 +107,8 @@ async def _copy(context: Context, source: Open, entry: Open, chunk: SrvCopychunk
     start, target, length = chunk.source_offset, chunk.target_offset, chunk.length
     if start + length > source.file.stat().size:
         raise StatusError(NtStatus.INVALID_VIEW_SIZE, "IOCTL")
-    source.state.locks.check_read(source, start, length)
-    entry.state.locks.check_write(entry, target, length)
+    source.file_state.locks.check_read(source, start, length)
+    entry.file_state.locks.check_write(entry, target, length)
     await context.in_thread(entry.file.copy_from, source.file, start, target, length)
 
 
@@ -120,7 +120,7 @@ def duplicate_extents(
     A disk that cannot share blocks copies them. As on Windows, locks do not matter, nor does a part
     of the range that is beyond the end of the file.
     """
-    if Capability.BLOCK_REFCOUNTING not in entry.tree.storage.capabilities:
+    if Capability.BLOCK_REFCOUNTING not in entry.storage.capabilities:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
     wanted = DuplicateExtentsData.decode(body.input)
     entry.require(AccessMask.FILE_WRITE_DATA)
@@ -157,7 +157,7 @@ def _duplicated(context: Context, entry: Open, file_id: FileId) -> Open:
     if (
         source is None
         or source.file_id.persistent != file_id.persistent
-        or source.tree.share is not entry.tree.share
+        or source.owner.tree.share is not entry.owner.tree.share
         or source.is_directory
         or entry.is_directory
     ):

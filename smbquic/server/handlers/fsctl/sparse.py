@@ -31,7 +31,7 @@ _SETS_SPARSE = access.MODIFIES_DATA | AccessMask.FILE_WRITE_ATTRIBUTES
 
 def set_sparse(context: Context, entry: Open, body: IoctlRequest, notifier: Notifier) -> Reply:
     """Set or clear the attribute that says that a file has holes; it may have them without."""
-    if Capability.SPARSE_FILES not in entry.tree.storage.capabilities:
+    if Capability.SPARSE_FILES not in entry.storage.capabilities:
         raise StatusError(NtStatus.INVALID_DEVICE_REQUEST, "IOCTL")
     entry.require_any(_SETS_SPARSE)
     if entry.is_directory:
@@ -55,7 +55,7 @@ def set_zero_data(
     done = ioctl_reply(body, entry.file_id)
     if not length:
         return done
-    entry.state.locks.check_write(entry, start, length)
+    entry.file_state.locks.check_write(entry, start, length)
     break_others(entry, BreakCause.CHANGE)
     entry.before_write()
     return Pending(_zero(context, notifier, entry, [(start, length)], done))
@@ -78,7 +78,7 @@ def trim(context: Context, entry: Open, body: IoctlRequest, notifier: Notifier) 
     for start, length in ranges:
         if start + length > _END:
             raise StatusError(NtStatus.INVALID_PARAMETER, "IOCTL")
-        entry.state.locks.check_write(entry, start, length)
+        entry.file_state.locks.check_write(entry, start, length)
     break_others(entry, BreakCause.CHANGE)
     entry.before_write()
     output = FileLevelTrimOutput(len(ranges)).encode()

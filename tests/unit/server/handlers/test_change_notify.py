@@ -490,7 +490,7 @@ async def test_an_answer_wins_over_a_later_cancel(client: Client, server: Server
     message_id = await pending(client, notify(folder))
     (session,) = server.sessions.values()
     (entry,) = [entry for entry in session.opens.values() if entry.tracking.watch]
-    server.files.notifier.removed(entry.tree.storage, "gone", is_directory=False)
+    server.files.notifier.removed(entry.storage, "gone", is_directory=False)
     (connection,) = server.connections
     connection.async_requests[message_id].cancel()
     assert changes(await client.answer(message_id)) == [(REMOVED, "gone")]
