@@ -1,4 +1,4 @@
-"""What a program calls to use a share: `connect`, and the steps that it consists of."""
+"""The functions that connect to a share: `connect`, and its steps."""
 
 import asyncio
 import os
@@ -20,9 +20,9 @@ from smbquic.options.keywords import keywords
 from smbquic.protocol.settings import ClientSettings
 
 GUEST = "guest"
-"""Whom a guest logs on as, unless the URL names somebody."""
-PARTING = 2.0
-"""Seconds that a logoff may take before the connection is simply closed."""
+"""The user name of a guest, unless the URL has one."""
+LOGOFF_TIMEOUT = 2.0
+"""Seconds that a logoff may take before the connection is closed without it."""
 
 
 @keywords(ConnectionOptions)
@@ -105,14 +105,14 @@ async def open_session(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
         try:
             yield session
         finally:
-            await _leave(session)
+            await _logoff(session)
 
 
-async def _leave(session: Session) -> None:
+async def _logoff(session: Session) -> None:
     if session.connection.closed:
         return
     try:
-        async with asyncio.timeout(PARTING):
+        async with asyncio.timeout(LOGOFF_TIMEOUT):
             await session.connection.abandoned_opens.wait_closed()
             await session.logoff()
     except (SmbError, TimeoutError):

@@ -25,7 +25,7 @@ class ListenAddress:
 
     @classmethod
     def parse(cls, text: str) -> "ListenAddress":
-        """Take an address apart. Raises `UrlError`."""
+        """Parse an address. Raises `UrlError`."""
         scheme, _, rest = text.partition("://")
         transport = _LISTENERS.get(scheme)
         if transport is None:
@@ -39,7 +39,7 @@ class ListenAddress:
 
 @contextmanager
 def listening_on(address: ListenAddress) -> Iterator[None]:
-    """Turn the system's refusal of an address into a `ListenError`."""
+    """Raise `ListenError` where the system refuses an address."""
     try:
         yield
     except OSError as error:
@@ -49,7 +49,7 @@ def listening_on(address: ListenAddress) -> Iterator[None]:
 
 
 async def check_listen(listen: Sequence[str]) -> None:
-    """Raise `ListenError` for an address that cannot be listened on now; nothing is left open."""
+    """Raise `ListenError` for an address that cannot be listened on; no socket stays open."""
     for address in map(ListenAddress.parse, listen):
         kind = socket.SOCK_DGRAM if address.transport == "quic" else socket.SOCK_STREAM
         found, *_ = await resolve(address.host, address.port, kind, passive=True)

@@ -1,4 +1,4 @@
-"""What a program calls to carry TCP connections on to a server, over QUIC if its URL says so."""
+"""The function that relays TCP connections to a server, over QUIC if its URL says so."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +15,11 @@ from smbquic.options.keywords import keywords
 @keywords(RelayOptions)
 @asynccontextmanager
 async def relay(url: SmbUrl | str, options: RelayOptions) -> AsyncIterator[str]:
-    """Carry every connection to `listen` on to the server of `url`: the URL that it listens on.
+    """Relay every connection to `listen` to the server of `url`; yield the URL of the listener.
 
-    The server is tried once before anything is listened for, so that a wrong name or certificate
-    shows at once. The options are those of `RelayOptions`. Raises what `open_connection` does, and
-    `ListenError` for an address that cannot be had.
+    The server is connected to once before, so that a wrong name or certificate is an error at once.
+    The options are those of `RelayOptions`. Raises what `open_connection` does, and `ListenError`
+    for an address that cannot be had.
     """
     url = SmbUrl.parse(url) if isinstance(url, str) else url
     address = ListenAddress.parse(options.listen)
@@ -27,7 +27,7 @@ async def relay(url: SmbUrl | str, options: RelayOptions) -> AsyncIterator[str]:
         raise UrlError(f"{options.listen!r}: a relay listens on tcp://HOST:PORT")
     upstream = dialer(url, options)
     trial = await upstream()
-    trial.close("only looking whether the server is there")
+    trial.close("checking that the server can be reached")
     await trial.wait_closed()
     with listening_on(address):
         running = await Relay.start(address.host, address.port, upstream)

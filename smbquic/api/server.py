@@ -1,4 +1,4 @@
-"""What a program calls to serve shares: `serve`."""
+"""The function that serves shares: `serve`."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ from smbquic.transport.quic import QuicListener, QuicOptions
 
 @dataclass(frozen=True)
 class ServeOptions(ServerOptions):
-    """Where it listens, which certificates it shows, and who gets its audit records."""
+    """Where it listens, which certificates it has, and where its audit records go."""
 
     listen: Listen = ("quic://localhost", "tcp://localhost")
     _: KW_ONLY
@@ -47,7 +47,7 @@ class ServeOptions(ServerOptions):
     key: Annotated[Path | str | None, Option("The certificate's key, PEM.")] = None
     client_ca: Annotated[
         Path | str | None,
-        Option("Demand client certificates from the authorities of this PEM file."),
+        Option("Demand client certificates of the authorities in this PEM file."),
     ] = None
     certificates: Annotated[
         Sequence[IdentityFiles],
@@ -56,17 +56,17 @@ class ServeOptions(ServerOptions):
             " read again when they change."
         ),
     ] = ()
-    audit: Annotated[Sink | None, Option("What gets the audit records.")] = None
+    audit: Annotated[Sink | None, Option("Where audit records are written.")] = None
     audit_files: Annotated[
         bool, Option("Record every open, rename, link and deletion of a file as well.")
     ] = False
     audit_unauthenticated: Annotated[
-        Sink | None, Option("What gets those about clients that have not logged on instead.")
+        Sink | None, Option("Where those about unauthenticated clients are written instead.")
     ] = None
 
     @property
     def identities(self) -> Sequence[IdentityFiles]:
-        """All certificates, with the one that is given by itself."""
+        """All certificates, including the one that is given by `certificate`."""
         if self.certificates or self.certificate is None or self.key is None:
             return self.certificates
         only = IdentityFiles(
@@ -177,7 +177,7 @@ def _quic_options(options: ServeOptions) -> QuicOptions:
 def _names(
     name: str, others: Sequence[str], certificates: ServerCertificates | None
 ) -> TargetNames:
-    """Whom a logon may be meant for."""
+    """Return the names that a logon may be meant for."""
     own = (name, socket.gethostname())
     labels = (each.partition(".")[0] for each in own)
     if certificates is None:

@@ -1,4 +1,4 @@
-"""A server that runs: what it does, what becomes of it when its files change, and its end."""
+"""A running server: its status, the reload of its certificates, and its end."""
 
 import asyncio
 import logging
@@ -33,10 +33,10 @@ class Serving:
     _quic: list[QuicListener] = field(default_factory=list)
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
-        """Let clients finish what they are at, and nobody new in.
+        """Let clients finish their requests, and accept no new ones.
 
-        Returns when no client is left, after `seconds`, or once `hurry` is set; who is still there
-        then is cut off when serving ends.
+        Returns when no client is left, after `seconds`, or once `hurry` is set. Connections that
+        are left are closed when serving ends.
         """
         draining = asyncio.create_task(drain(self.server, seconds))
         hurrying = asyncio.create_task(hurry.wait())
@@ -47,15 +47,15 @@ class Serving:
             hurrying.cancel()
         if self.server.connections:
             _log.warning(
-                "%d connections are cut off: the server stops before they are done; more time for"
-                " them is drain_seconds in [limits], or --drain-seconds",
+                "%d connections are closed before their requests are done; for more time, set"
+                " drain_seconds in [limits], or --drain-seconds",
                 len(self.server.connections),
             )
 
     def status(self) -> dict[str, Any]:
-        """What the server is doing now: listeners, certificates, shares and sessions.
+        """Return what the server is doing: listeners, certificates, shares and sessions.
 
-        Plain values, ready for JSON.
+        The values are plain, ready for JSON.
         """
         over_quic = {listener.url: listener for listener in self._quic}
         identities = self.certificates.identities if self.certificates is not None else []
@@ -100,7 +100,7 @@ class Serving:
 
     @property
     def memory_limit(self) -> int:
-        """Bytes that the server may come to need, by its limits."""
+        """The bytes of memory that the server needs at most, by its limits."""
         return memory_limit(
             self.server.limits,
             quic=len(self._quic),
@@ -110,17 +110,17 @@ class Serving:
         )
 
     def reload(self, certificates: Sequence[IdentityFiles] | None = None) -> None:
-        """Read the certificates' files and rules anew, or take others.
+        """Read the files and rules of the certificates again, or replace them by others.
 
-        Connections that are open go on, unless the rules keep their clients out now. Raises
-        `PkiError` and `ValueError` for what will not do; all stays as it was then.
+        Open connections go on, unless the new rules refuse their clients. Raises `PkiError` and
+        `ValueError` for wrong ones, and keeps the former then.
         """
         if self.certificates is not None:
             self.certificates.reload(certificates)
             self.apply()
 
     def apply(self) -> None:
-        """Let the listeners use the certificates that were read, and end who is kept out now."""
+        """Use the certificates that were read, and disconnect clients that their rules refuse."""
         if self.certificates is None:
             return
         for listener in self._quic:
@@ -137,7 +137,7 @@ class Serving:
 
 
 def _refusal(certificates: ServerCertificates, peer: Peer, users: Iterable[str]) -> Decision | None:
-    """Why a client, or one of the users it has logged on as, is not welcome; None if all are."""
+    """Return why a client, or one of its users, is refused now; None if none is."""
     name, chain = peer.server_name, peer.certificates
     try:
         decisions = [
@@ -159,7 +159,7 @@ def _listener_status(url: str, over_quic: QuicListener | None) -> dict[str, Any]
 
 
 def resident() -> int | None:
-    """Bytes of memory that this process has resident; None where the system does not say."""
+    """Return the resident memory of this process in bytes; None where the system has no `/proc`."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

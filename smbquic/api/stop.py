@@ -1,4 +1,4 @@
-"""The signals that ask a program to end."""
+"""The signals that ask a program to stop."""
 
 import asyncio
 import signal
@@ -8,10 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_event() -> Iterator[asyncio.Event]:
-    """An event that is set when somebody asks the program to end: by Ctrl-C or SIGTERM.
-
-    Inside of the ``with``, those do nothing else.
-    """
+    """Yield an event that Ctrl-C and SIGTERM set; inside of the ``with`` they do nothing else."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -25,6 +22,6 @@ def stop_event() -> Iterator[asyncio.Event]:
 
 
 async def stop_signal() -> None:
-    """Wait until somebody asks the program to end: Ctrl-C or SIGTERM."""
+    """Wait until the program is asked to stop, by Ctrl-C or SIGTERM."""
     with stop_event() as stop:
         await stop.wait()

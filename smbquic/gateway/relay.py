@@ -1,7 +1,7 @@
-"""SMB over TCP for programs on this machine, carried to a server over QUIC.
+"""Relays SMB over TCP from local programs to a server over QUIC.
 
-Each local connection gets an upstream connection of its own. Messages pass whole and unread, so
-whatever client and server agree on, signing and encryption included, is between the two of them.
+Each local connection gets an upstream connection of its own. Messages are relayed whole and
+unchanged, so client and server negotiate signing and encryption between the two of them.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from smbquic.transport.framing import LARGEST_MESSAGE
 from smbquic.transport.serving import MAX_CONNECTIONS
 
 ConnectUpstream = Callable[[], Awaitable[MessageTransport]]
-"""Makes a connection to the server; raises `SmbError` or `OSError` where that fails."""
+"""Connects to the server. Raises `SmbError` or `OSError`."""
 
 logger = logging.getLogger(__name__)
 
 
 class Relay:
-    """A `Listener` for TCP whose connections go on over what `connect_upstream` makes.
+    """A `Listener` for TCP whose connections are relayed to those that `connect_upstream` makes.
 
-    One message is under way in each direction, besides what the two transports hold, so that a
-    slow end slows the other one down.
+    One message at a time is in transfer in each direction, besides what the two transports hold:
+    so a slow end slows the other one down.
     """
 
     def __init__(self, connect_upstream: ConnectUpstream) -> None:
@@ -56,7 +56,7 @@ class Relay:
         await self._listener.close()
 
     async def serve(self, local: MessageTransport) -> None:
-        """Carry one local connection to its end."""
+        """Relay one local connection to its end."""
         host, port = local.peer.remote
         try:
             upstream = await self._connect_upstream()
@@ -64,11 +64,11 @@ class Relay:
             logger.error("no connection to the server for %s:%d: %s", host, port, error)
             return
         logger.info("%s:%d is relayed to %s:%d", host, port, *upstream.peer.remote)
-        # Whether files are open is for the ends to know; as long as the local one stays, so do we.
+        # The relay cannot know whether files are open, so it keeps both connections alive.
         local.keep_alive = upstream.keep_alive = True
         local.max_message_size = upstream.max_message_size = LARGEST_MESSAGE
         try:
-            reason = await _carry_both_ways(local, upstream)
+            reason = await _relay_both_ways(local, upstream)
             logger.info("%s:%d is done: %s", host, port, reason)
             local.close(reason)
         finally:
@@ -76,14 +76,14 @@ class Relay:
             await upstream.wait_closed()
 
 
-async def _carry_both_ways(local: MessageTransport, upstream: MessageTransport) -> str:
-    """Carry messages until one end is gone and all that it said has been passed on.
+async def _relay_both_ways(local: MessageTransport, upstream: MessageTransport) -> str:
+    """Relay messages until one end has disconnected and all its messages are relayed.
 
-    Returns why it is gone.
+    Returns why it has disconnected.
     """
     directions = {
-        asyncio.create_task(_carry(local, upstream)),
-        asyncio.create_task(_carry(upstream, local)),
+        asyncio.create_task(_relay_messages(local, upstream)),
+        asyncio.create_task(_relay_messages(upstream, local)),
     }
     running = directions
     reason: str | None = None
@@ -99,8 +99,11 @@ async def _carry_both_ways(local: MessageTransport, upstream: MessageTransport) 
         await asyncio.gather(*directions, return_exceptions=True)
 
 
-async def _carry(source: MessageTransport, target: MessageTransport) -> str | None:
-    """Carry messages one way until `source` is gone; returns why, or None if `target` is."""
+async def _relay_messages(source: MessageTransport, target: MessageTransport) -> str | None:
+    """Relay messages in one direction until an end disconnects.
+
+    Returns why `source` has, or None if `target` has.
+    """
     while True:
         try:
             message = await source.receive()
@@ -109,5 +112,5 @@ async def _carry(source: MessageTransport, target: MessageTransport) -> str | No
         try:
             await target.send(message)
         except TransportError:
-            # The other direction finds out why, once it has passed on what is left.
+            # The other direction finds out why, once it has relayed what is left.
             return None

@@ -1,7 +1,7 @@
-"""Records of those who have not logged on: the first ones whole, then only how many there were.
+"""Bounds the records about unauthenticated clients: the first are written, the others counted.
 
-Anybody can connect and fail as often as they like. What is written about that must not grow with
-it, nor push out what users did.
+Anybody can connect and fail as often as they like. The records about that must not fill the disk,
+nor replace those of users in files that rotate.
 """
 
 import time
@@ -14,14 +14,14 @@ Record = dict[str, Any]
 WINDOW: Final = 60.0
 """Seconds for which the records of one event are counted together."""
 WHOLE: Final = 100
-"""How many records of one event are written whole in that time."""
+"""Records of one event that are written in that time; the others are counted."""
 ADDRESSES: Final = 16
-"""How many addresses a record names that stands for others."""
+"""Addresses that a record with a count names."""
 
 
 @dataclass(slots=True)
-class _Group:
-    """The records of one event since `began`; of those that were left out the sum."""
+class _EventCount:
+    """The records of one event since `began`: how many were written, and how many counted."""
 
     began: float
     whole: int = 0
@@ -31,7 +31,7 @@ class _Group:
     addresses: dict[str, None] = field(default_factory=dict)
     more_addresses: bool = False
 
-    def leave_out(self, record: Record) -> None:
+    def count_record(self, record: Record) -> None:
         self.count += 1
         self.last = record["time"]
         self.first = self.first or self.last
@@ -45,9 +45,9 @@ class _Group:
 
 
 class Aggregation:
-    """Hands records on to `write`, or counts them. `clock` gives seconds that never go back.
+    """Gives records to `write`, or counts them. `clock` gives seconds that never go back.
 
-    What was counted is written once its time is over and another record comes, and by `flush`.
+    A count is written with the first record after its time, and by `flush`.
     """
 
     def __init__(
@@ -55,31 +55,31 @@ class Aggregation:
     ) -> None:
         self._write = write
         self._clock = clock
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[str, _EventCount] = {}
 
     def add(self, record: Record) -> None:
-        """Take one record, which has a `time` and an `event`."""
+        """Write or count one record, which has a `time` and an `event`."""
         self.write_due()
-        group = self._groups.setdefault(record["event"], _Group(self._clock()))
+        group = self._groups.setdefault(record["event"], _EventCount(self._clock()))
         if group.whole < WHOLE:
             group.whole += 1
             self._write(record)
         else:
-            group.leave_out(record)
+            group.count_record(record)
 
     def write_due(self) -> None:
-        """Write the sums whose time is over."""
+        """Write the counts whose time is over."""
         now = self._clock()
         over = [event for event, each in self._groups.items() if now - each.began >= WINDOW]
         for event in over:
-            self._sum_up(event)
+            self._write_count(event)
 
     def flush(self) -> None:
-        """Write all sums."""
+        """Write all counts."""
         for event in list(self._groups):
-            self._sum_up(event)
+            self._write_count(event)
 
-    def _sum_up(self, event: str) -> None:
+    def _write_count(self, event: str) -> None:
         group = self._groups.pop(event)
         if not group.count:
             return

@@ -1,7 +1,7 @@
-"""Who connected, who was let in, and who used what: one line of JSON for each event.
+"""Audit records: who connected, logged on and used what, one line of JSON for each event.
 
-`docs/reference/audit.md` lists the events and their fields. What a peer chose is escaped, so that
-no name can begin a line of its own or steer a terminal, and no secret is ever a field.
+`docs/reference/audit.md` lists the events and their fields. What a peer sends is escaped, so that
+no name can begin a new line or control a terminal. No field is a secret.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from smbquic.pki.access import AccessDenied, Decision
 from smbquic.transport.base import ClientHello, Peer
 
 _MODE = 0o600
-# O_NONBLOCK: a pipe that nobody reads must not stop us.
+# O_NONBLOCK: opening a named pipe that nobody reads must not block the server.
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _TEXT_LIMIT = 1024
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class AuditEvent(StrEnum):
-    """What is recorded."""
+    """The kinds of events that are recorded."""
 
     CONNECTION = "connection"
     DISCONNECTION = "disconnection"
@@ -57,17 +57,17 @@ class AuditEvent(StrEnum):
 
 
 class Sink(Protocol):
-    """Where lines go."""
+    """A destination for lines."""
 
     def write(self, line: str) -> None:
-        """Take one line, which ends in a line feed. Raises `OSError`."""
+        """Write one line, which ends in a line feed. Raises `OSError`."""
 
 
 class RotatingFile:
     """Lines in a file that only its owner can read: `path`, and `path`.1 to `path`.`keep` before.
 
-    A new file is begun when this one would become larger than `max_bytes`, unless that is 0, and in
-    `reopen`, for whoever has moved this one away.
+    A new file is begun when this one would become larger than `max_bytes`, unless that is 0, and by
+    `reopen`, after another program has moved this one away.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
@@ -90,11 +90,11 @@ class RotatingFile:
         os.close(before)
 
     def own(self, uid: int, gid: int) -> None:
-        """Hand the file over to another user, by its descriptor. Raises `OSError`."""
+        """Give the file to another user. Raises `OSError`."""
         os.fchown(self._descriptor, uid, gid)
 
     def close(self) -> None:
-        """Take no more."""
+        """Close the file."""
         os.close(self._descriptor)
 
     def _open(self) -> None:
@@ -107,7 +107,7 @@ class RotatingFile:
                 older = self._numbered(number)
                 if older.exists():
                     older.replace(self._numbered(number + 1))
-            # Somebody else may have moved it away already.
+            # Another program may have moved it away already.
             with contextlib.suppress(FileNotFoundError):
                 if self._keep:
                     self._path.replace(self._numbered(1))
@@ -123,8 +123,8 @@ class RotatingFile:
 def _open_private(path: Path) -> tuple[int, int]:
     """Open a file to append to it: its descriptor and its size. Raises `OSError`.
 
-    Whoever may write in its folder could have put something else in its place: a link to another
-    file, another name of one, a device or a pipe. None of them is written to.
+    Anybody who may write in its folder could have put something else in its place: a symbolic or
+    hard link to another file, a device or a pipe. None of them is written to.
     """
     try:
         descriptor = os.open(path, _APPEND, _MODE)
@@ -135,7 +135,9 @@ def _open_private(path: Path) -> tuple[int, int]:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-            raise OSError(errno.EINVAL, "it is no file of its own", str(path))
+            raise OSError(
+                errno.EINVAL, "it is no regular file, or has another hard link", str(path)
+            )
     except BaseException:
         os.close(descriptor)
         raise
@@ -143,7 +145,7 @@ def _open_private(path: Path) -> tuple[int, int]:
 
 
 class StandardOutputSink:
-    """Lines on standard output, for whatever collects it."""
+    """Writes lines to standard output, as for journald."""
 
     def write(self, line: str) -> None:
         """See `Sink`."""
@@ -152,21 +154,21 @@ class StandardOutputSink:
 
 
 def open_sink(options: AuditOptions) -> Sink:
-    """Begin to write where the options say. Raises `OSError`."""
+    """Open the sink that the options name. Raises `OSError`."""
     if options.file is None:
         return StandardOutputSink()
     return RotatingFile(options.file, options.max_bytes, options.keep)
 
 
 class AuditLog:
-    """Makes records and hands them to `sink`; without one nothing is recorded.
+    """Makes records and writes them to `sink`; without one nothing is recorded.
 
-    `decide` tells which access rule let a connection's client in. With `files`, every open, rename
-    and deletion is recorded as well. A record that cannot be written is counted in `lost` and does
-    not end what it is about; the log says so once.
+    `decide` returns which access rule accepted a connection's client. With `files`, every open,
+    rename and deletion is recorded as well. A record that cannot be written is counted in `lost`,
+    and the log says so once; what it is about goes on.
 
-    What those do who have not logged on goes to `unauthenticated`, by default the same sink, and
-    is bounded by `Aggregation`.
+    Records about unauthenticated clients go to `unauthenticated`, by default the same sink, and
+    are bounded by `Aggregation`.
     """
 
     def __init__(
@@ -214,7 +216,7 @@ class AuditLog:
         return trail
 
     def handshake_failed(self, address: str, error: Exception, client: ClientHello) -> None:
-        """Record a connection that came to nothing, and what its client had said until then."""
+        """Record a handshake that failed, and what its client had sent until then."""
         if self._sink is None:
             return
         common: dict[str, Any] = {"transport": "quic", "address": address}
@@ -234,7 +236,7 @@ class AuditLog:
 
     @property
     def separates(self) -> bool:
-        """Whether those who have not logged on have a sink of their own."""
+        """Whether unauthenticated clients have a sink of their own."""
         return self._unauthenticated_sink is not self._sink
 
     def record(self, event: AuditEvent, **fields: Any) -> None:
@@ -244,7 +246,7 @@ class AuditLog:
             self._write(self._sink, self._made(event, fields))
 
     def record_unauthenticated(self, event: AuditEvent, **fields: Any) -> dict[str, Any]:
-        """Write one record about somebody who has not logged on, or count it; gives the record."""
+        """Write or count one record about an unauthenticated client, and return it."""
         if self._sink is None:
             return {}
         record = self._made(event, fields)
@@ -252,7 +254,7 @@ class AuditLog:
         return record
 
     def repeat(self, records: Iterable[dict[str, Any]]) -> None:
-        """Write records of somebody who has logged on meanwhile where those of users are."""
+        """Write earlier records of a client that has logged on to the sink of users."""
         if self._sink is not None and self.separates:
             for record in records:
                 self._write(self._sink, record)
@@ -281,10 +283,10 @@ class AuditLog:
 
 
 class Trail:
-    """The records of one connection, which have its id, address and certificate in common.
+    """Writes the records of one connection, which have its id, address and certificate in common.
 
-    Until somebody has logged on they are those of an unauthenticated client. The first of those
-    are repeated then.
+    Until a user has logged on they are those of an unauthenticated client. Then the first of them
+    are repeated among those of users.
     """
 
     def __init__(self, log: AuditLog, common: dict[str, Any]) -> None:
@@ -317,7 +319,7 @@ class Trail:
 
 
 def who(identity: Identity) -> dict[str, Any]:
-    """How a record names a user."""
+    """Return the fields that name a user."""
     return {
         "user": identity.user,
         "domain": identity.domain or None,
@@ -331,7 +333,7 @@ def _address(address: tuple[str, int]) -> str:
 
 
 def _fingerprints(chain: Sequence[bytes]) -> list[str]:
-    """A chain, of which a peer may have sent any length."""
+    """Return the fingerprints of a chain, which may have any length."""
     return [hashlib.sha256(der).hexdigest() for der in chain[:_CHAIN_LIMIT]]
 
 
@@ -345,5 +347,5 @@ def _decision(decision: Decision) -> dict[str, Any]:
 
 
 def _bounded(value: Any) -> Any:
-    """What a peer sends must not fill the disk with one record."""
+    """Shorten text: a peer must not fill the disk with one record."""
     return value[:_TEXT_LIMIT] if isinstance(value, str) else value

@@ -13,8 +13,8 @@ KEEP = 8
 
 @dataclass(frozen=True, kw_only=True)
 class AuditOptions(Options):
-    """Where audit records go; see audit.md. Without this table there are none. What is done before
-    a logon goes to a file beside, FILE.unauthenticated.
+    """Where audit records go; see audit.md. Without this table there are none. Records about
+    unauthenticated clients go to a file of their own, FILE.unauthenticated.
     """
 
     file: Annotated[
@@ -30,11 +30,11 @@ class AuditOptions(Options):
     max_bytes: Annotated[
         int,
         Option(
-            "A new file is begun before this size; 0 leaves that to others (logrotate).",
+            "A new file is begun before this size; 0 leaves that to other programs (logrotate).",
             unit="bytes",
         ),
     ] = MAX_BYTES
-    keep: Annotated[int, Option("How many files to keep besides.")] = KEEP
+    keep: Annotated[int, Option("How many older files to keep.")] = KEEP
     file_access: Annotated[
         bool, Option("Record every open, rename, link and deletion of a file as well.")
     ] = False
@@ -45,5 +45,5 @@ class AuditOptions(Options):
         if self.file is None:
             return None
         file = self.file.with_name(f"{self.file.name}.unauthenticated")
-        # Nobody else rotates this one.
+        # Other programs rotate the users' file only.
         return replace(self, file=file, max_bytes=self.max_bytes or MAX_BYTES)

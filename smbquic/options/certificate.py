@@ -1,4 +1,4 @@
-"""A certificate of the server, and which clients it lets in."""
+"""A certificate of the server, with its rules for clients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _RULES = Texts('["sha256:...", "san:*.example"]', "rules")
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityFiles(Options):
-    """A certificate of the server. One table for each; clients choose by the name they ask for."""
+    """A certificate of the server, one table for each. The client's server name selects one."""
 
     certificate: Annotated[
         Path,
@@ -77,9 +77,9 @@ class IdentityFiles(Options):
     allow: Annotated[
         Sequence[str] | None,
         Option(
-            "Let in clients whose certificate matches, and no others. RULE is sha256:HEX,"
+            "Accept clients whose certificate matches, and no others. RULE is sha256:HEX,"
             " issuer:NAME, subject:NAME or san:PATTERN.\n\nWith `allow` or `deny`, one rule must"
-            " allow and none deny; an empty list lets nobody in.",
+            " allow and none deny; an empty list accepts nobody.",
             kind=_RULES,
             heading=CERTIFICATE,
             metavar="RULE",
@@ -89,7 +89,7 @@ class IdentityFiles(Options):
     deny: Annotated[
         Sequence[str] | None,
         Option(
-            "Keep out clients whose certificate matches.",
+            "Refuse clients whose certificate matches.",
             kind=_RULES,
             heading=CERTIFICATE,
             metavar="RULE",
@@ -99,9 +99,9 @@ class IdentityFiles(Options):
     logons: Annotated[
         Sequence[str] | None,
         Option(
-            "Whom clients may log on as: a rule as above, an arrow and users, or `*` for anybody."
-            " `{}` in a user is what the `*` in the rule stands for. A client that no rule is"
-            " about may not log on.",
+            "As which users clients may log on: a rule as above, an arrow and users, or `*` for"
+            " anybody. `{}` in a user is what the `*` in the rule stands for. A client that no rule"
+            " matches may not log on.",
             kind=Texts('["subject:* -> {}", "issuer:CN=Admin CA -> *"]', "rules"),
             default="anybody",
         ),
@@ -116,7 +116,7 @@ class IdentityFiles(Options):
 
     @property
     def watched(self) -> tuple[Path, ...]:
-        """The files whose change means something."""
+        """The files that are read again when they change."""
         files = (
             self.certificate,
             self.key,

@@ -17,13 +17,13 @@ TIMEOUT = 10.0
 
 
 class Tickets(Protocol):
-    """What remembers TLS sessions; `smbquic.TicketCache` does, in memory."""
+    """Keeps TLS tickets; `smbquic.TicketCache` does so in memory."""
 
     def put(self, key: tuple[object, ...], ticket: Any) -> None:
         """Keep a ticket."""
 
     def take(self, key: tuple[object, ...]) -> Any:
-        """The newest ticket that is still good for `key`, once; None without one."""
+        """Remove and return the newest valid ticket for `key`; None without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,8 @@ class TrustOptions(Options):
     client_certificate: Annotated[
         Path | str | None,
         Option(
-            "Our certificate, where the server asks for one.\n\nA PEM chain, the leaf first.",
+            "The client's certificate, where the server asks for one.\n\nA PEM chain, the leaf"
+            " first.",
             flag="--client-cert",
             heading=TLS,
         ),
@@ -69,7 +70,7 @@ class TrustOptions(Options):
     tickets: Annotated[
         Tickets | None,
         Option(
-            "A cache that lets connections take up the TLS sessions of earlier ones, with the same"
+            "A cache that lets connections resume the TLS sessions of earlier ones, with the same"
             " server and the same trust.",
             default="one of its own",
         ),
@@ -83,7 +84,7 @@ class TrustOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolverOptions(Options):
-    """Who is asked for the addresses of a host."""
+    """How the name of a host is resolved."""
 
     dns: Annotated[
         DnsMode,
@@ -117,7 +118,7 @@ class ResolverOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
-    """How a server is reached and trusted. What is about QUIC has no effect over TCP."""
+    """How a server is reached and trusted. The options of QUIC have no effect over TCP."""
 
     timeout: Annotated[
         float,
@@ -134,13 +135,13 @@ class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionOptions(DialOptions):
-    """And how to speak SMB there. `timeout` counts once more for the first answer."""
+    """And how SMB is spoken. `timeout` counts once more for the first response."""
 
     encryption: Annotated[
         EncryptionPolicy,
         Option(
-            "Insist on SMB encryption, over QUIC too.\n\nQUIC makes it superfluous; by default"
-            " the server has its way.",
+            "Demand SMB encryption, over QUIC too.\n\nQUIC encrypts anyway; by default the server"
+            " decides.",
             flag="--encrypt",
             heading=CONNECTION,
             on=EncryptionPolicy.REQUIRED,
@@ -169,7 +170,7 @@ class SessionOptions(ConnectionOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class RelayOptions(DialOptions):
-    """And where a relay listens for those whom it connects to the server."""
+    """And where a relay listens for local clients."""
 
     listen: Annotated[
         str,

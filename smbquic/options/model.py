@@ -1,10 +1,10 @@
-"""How an option is declared: once, as a field of a dataclass, with all that is known of it.
+"""Declares an option once, as a field of a dataclass, with everything about it.
 
     @dataclass(frozen=True, kw_only=True)
     class EngineOptions(Options):
         congestion: Annotated[Congestion, Option("Congestion control over QUIC.")] = "cubic"
 
-The field's name, type, default and `Option` are what everything else is made of: the keyword of
+From the field's name, type, default and `Option` everything else is made: the keyword of
 `smbquic.connect` and `serve`, the option of the command line (``--congestion``) and its help, the
 key of the configuration file (``congestion``), the reference pages, and the error for a wrong
 value. docs/decisions/0032-one-model-of-options.md
@@ -26,16 +26,15 @@ _NUMBERS = {int: int, float: float}
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What is known of an option besides its name, type and default.
+    """Everything about an option besides its name, type and default.
 
     `text` is its documentation. Its first paragraph is what ``--help`` shows, unless `help` is
-    given; the reference pages show all of it. `unit` is of a number, between `minimum` and
-    `maximum`. `choices` are the names that a list may have, or the values of a choice by their
-    names. `default` describes what counts where nothing is given, if the value itself does not say
-    that.
+    given; the reference pages show all of it. `unit` is the unit of a number, which is between
+    `minimum` and `maximum`. `choices` are the names that a list may have, or the values of a choice
+    by their names. `default` describes the default where its value does not say enough.
 
-    `flag` is how it is called on the command line; without one it is not there. `key` is how it is
-    called in the configuration file, by default like the field; None keeps it out of there.
+    `flag` is its name on the command line; without one it is not there. `key` is its name in the
+    configuration file, by default the field's; with None it is not there.
     `heading` is the section of ``--help`` that it is in, `metavar` what stands for its value there.
     `environment` is a variable that may have the value. With `adds`, a list of the command line is
     added to that of the configuration file. `on` is the value that a flag without a value, or a key
@@ -61,7 +60,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An option as it was declared. `kind` is None for what only a program can give."""
+    """An option as it was declared. `kind` is None for a value that only a program can give."""
 
     name: str
     default: Any
@@ -92,7 +91,7 @@ class Declared:
 
     @property
     def default_text(self) -> str:
-        """What counts where nothing is given, as the configuration file would have it."""
+        """The default as the configuration file would have it."""
         if self.option.default:
             return self.option.default
         if self.default is None or self.kind is None:
@@ -110,7 +109,7 @@ class Declared:
 
 
 class Options:
-    """Some options; whoever makes an object with a wrong value gets a ValueError."""
+    """A group of options. Raises ValueError, with the option's name, for a wrong value."""
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -119,12 +118,12 @@ class Options:
 
 
 def declared(options: type) -> Mapping[str, Declared]:
-    """The options that a dataclass declares, with those of its bases, by name."""
+    """Return the options that a dataclass and its bases declare, by name."""
     return _all_declared(options)
 
 
 def values_of(options: Any, group: type) -> dict[str, Any]:
-    """The values of those options that a group has, which is one of the object's bases."""
+    """Return the values of the options of one group, which is a base of the object's class."""
     return {field.name: getattr(options, field.name) for field in fields(group)}
 
 
@@ -147,7 +146,7 @@ def _declared(field: Field[Any]) -> Declared | None:
 
 
 def _kind_of(annotation: Any, default: Any, option: Option) -> Kind | None:
-    """The kind of values of a type."""
+    """Return the kind of the values of an annotation."""
     if option.kind is not None:
         return option.kind
     if option.on is not None:

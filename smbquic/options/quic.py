@@ -1,4 +1,4 @@
-"""What can be chosen about a QUIC connection, at either end of it."""
+"""The options of QUIC connections, for client and server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ EngineName = Literal["auto", "aioquic", "qh3"]
 """`auto` takes qh3, which is faster, unless it lacks what the other options ask for."""
 
 Congestion = Literal["cubic", "bbr", "reno"]
-"""How the sender finds out how much the path carries. On lossy links BBR is far ahead."""
+"""How the sender finds the rate of the path. BBR is far faster on paths that lose packets."""
 
 TicketPolicy = Literal["auto", "always", "never"]
-"""Which clients a server gives TLS tickets: `auto` leaves out those that may break on one."""
+"""Which clients get TLS tickets from a server: `auto` leaves out those that may fail on one."""
 
 CIPHERS = {"AES-128-GCM": 0x1301, "AES-256-GCM": 0x1302, "CHACHA20-POLY1305": 0x1303}
 """The cipher suites that the engines have, by the numbers of TLS 1.3 ([RFC8446] B.4)."""
@@ -27,12 +27,12 @@ GROUPS = {POST_QUANTUM: 0x11EC, "X25519": 0x001D, "P-256": 0x0017, "P-384": 0x00
 SMALLEST_DATAGRAM = 1200
 """Bytes of UDP payload that every path carries ([RFC9000] 14)."""
 LARGEST_DATAGRAM = 16000
-"""The engine writes lengths in two bytes, which end at 16383."""
+"""The engines write lengths in two bytes, whose largest value is 16383."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions(Options):
-    """How QUIC runs."""
+    """The engine, congestion control and datagrams of QUIC."""
 
     engine: Annotated[
         EngineName,
@@ -53,8 +53,7 @@ class EngineOptions(Options):
     datagram_size: Annotated[
         int | None,
         Option(
-            "The UDP payload of the datagrams that are sent, for a path that is known to carry so"
-            " much, or no more.",
+            "The largest UDP payload to send, for a path whose MTU is known.",
             unit="bytes",
             minimum=SMALLEST_DATAGRAM,
             maximum=LARGEST_DATAGRAM,
@@ -66,7 +65,7 @@ class EngineOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TlsOptions(Options):
-    """How QUIC encrypts."""
+    """The ciphers and groups of QUIC."""
 
     tls_ciphers: Annotated[
         Sequence[str],

@@ -32,7 +32,7 @@ Listen = Annotated[
         metavar="URL",
     ),
 ]
-"""The addresses that a server listens on; each of its users has a default of its own."""
+"""The addresses that a server listens on; each group that has it sets its own default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,8 @@ class LogonOptions(Options):
         bool,
         Option(
             "Refuse logons that were meant for another server or another TLS connection, where the"
-            " client says for which: nobody can pass them on.",
-            help="Take logons that were meant for another server or another TLS connection.",
+            " client says for which: they may be relayed by an attacker.",
+            help="Accept logons that were meant for another server or another TLS connection.",
             flag="--no-extended-protection",
             heading=PROTOCOL,
         ),
@@ -72,13 +72,13 @@ class LogonOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolOptions(Options):
-    """What a server demands of those who speak SMB to it."""
+    """What a server demands of its clients in SMB."""
 
     signing: Annotated[
         SigningPolicy,
         Option(
-            "Demand that every session but a guest's is signed or encrypted, or leave that to the"
-            " clients, which lets others relay their logons.",
+            "required: every session but a guest's is signed or encrypted; negotiated: the client"
+            " decides, which lets attackers relay its logon.",
             heading=PROTOCOL,
             flag="--signing",
         ),
@@ -86,7 +86,7 @@ class ProtocolOptions(Options):
     encryption: Annotated[
         EncryptionPolicy,
         Option(
-            "Demand SMB encryption. What QUIC encrypts counts where both ends skip it there.",
+            "Demand SMB encryption. QUIC's encryption counts where both ends leave out SMB's.",
             flag="--encrypt",
             key="encrypt",
             heading=PROTOCOL,
@@ -96,8 +96,8 @@ class ProtocolOptions(Options):
     encryption_over_quic: Annotated[
         EncryptionOverQuic,
         Option(
-            "SMB encryption within QUIC: skip leaves it out with clients that want that too, allow"
-            " has it as over TCP, require demands it.",
+            "SMB encryption inside QUIC: skip leaves it out with clients that ask for that, allow"
+            " negotiates it as over TCP, require demands it.",
             flag="--smb-encryption-over-quic",
             key="smb_encryption_over_quic",
             heading=PROTOCOL,
@@ -124,13 +124,13 @@ class ProtocolOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions(EngineOptions, TlsOptions, ProtocolOptions, LogonOptions):
-    """What every server can be told, whoever starts it."""
+    """The options of every server, from a program or the command line."""
 
     tls_tickets: Annotated[
         TicketPolicy,
         Option(
-            "Which clients may take up their TLS sessions again, for a shorter handshake: auto"
-            " leaves out those that may break on the offer, as Samba's does.",
+            "Which clients get TLS tickets, to resume their sessions with a shorter handshake: auto"
+            " gives none to those that may fail on one, such as Samba's.",
             heading=TLS,
         ),
     ] = "auto"
@@ -139,7 +139,7 @@ class ServerOptions(EngineOptions, TlsOptions, ProtocolOptions, LogonOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class StartOptions(Options):
-    """What is about the start of the program that serves."""
+    """The options for the start of the server program."""
 
     listen: Listen = DEFAULT_LISTEN
     users_file: Annotated[
@@ -170,7 +170,7 @@ class StartOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramOptions(ServerOptions, StartOptions):
-    """What holds for the whole server."""
+    """All options of the server program."""
 
     shares: Sequence[ShareFolder] = ()
     certificates: Sequence[IdentityFiles] = ()

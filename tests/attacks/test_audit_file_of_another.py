@@ -30,7 +30,7 @@ def hard(path: Path, victim: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("link", "words"), [(symbolic, "symbolic link"), (hard, "file of its own")]
+    ("link", "words"), [(symbolic, "symbolic link"), (hard, "has another hard link")]
 )
 def test_a_link_to_another_file_is_not_written_to(tmp_path: Path, link: object, words: str) -> None:
     victim, path = tmp_path / "victim", tmp_path / "audit"

@@ -91,7 +91,7 @@ async def test_who_is_not_done_is_cut_off_at_the_end(
             with pytest.raises(smbquic.ConnectionClosed, match=STOPPING):
                 await asyncio.wait_for(writing, 60)
             await closing
-    assert "1 connections are cut off" in caplog.text
+    assert "1 connections are closed before" in caplog.text
 
 
 async def put(server: ServerProcess, source: Path) -> None:

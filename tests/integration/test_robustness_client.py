@@ -48,7 +48,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that gives up on a silent server after half a second instead of a minute."""
     monkeypatch.setattr(echo_monitor, "ECHO_INTERVAL", 0.1)
     monkeypatch.setattr(echo_monitor, "RESPONSE_TIMEOUT", 0.5)
-    monkeypatch.setattr(api, "PARTING", 0.5)
+    monkeypatch.setattr(api, "LOGOFF_TIMEOUT", 0.5)
 
 
 @pytest.fixture
