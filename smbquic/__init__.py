@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from smbquic.auth.users import UserStore
     from smbquic.client.file import File
     from smbquic.client.local import WrittenFiles
+    from smbquic.client.results import TreeResult, Usage
     from smbquic.client.session import Session
     from smbquic.client.share import Share
     from smbquic.client.stages import Stages
     from smbquic.client.stat import ShareEntry, Stat, Volume
-    from smbquic.client.tree import TreeResult, Usage
     from smbquic.client.url import SmbUrl
     from smbquic.errors import (
         AuthenticationError,
@@ -132,7 +132,7 @@ _load = lazy_names(
         "smbquic.client.share": ("Share",),
         "smbquic.client.stages": ("Stages",),
         "smbquic.client.stat": ("ShareEntry", "Stat", "Volume"),
-        "smbquic.client.tree": ("TreeResult", "Usage"),
+        "smbquic.client.results": ("TreeResult", "Usage"),
         "smbquic.client.url": ("SmbUrl",),
         "smbquic.errors": (
             "AuthenticationError",

@@ -27,10 +27,9 @@ from smbquic.client import file as client_file
 from smbquic.client import share as client_share
 from smbquic.client.background import LoopThread
 from smbquic.client.local import WrittenFiles
+from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
 from smbquic.client.stages import Stages
 from smbquic.client.stat import Stat, Volume
-from smbquic.client.transfer import Progress
-from smbquic.client.tree import TreeProgress, TreeResult, Usage
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import SessionOptions
 from smbquic.options.keywords import keywords

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from smbquic.auth.acceptor_mechanism import AcceptorMechanism, LogonPolicy
 from smbquic.auth.logon_limiter import ConnectionLogonLimiter
-from smbquic.auth.mechanism import AcceptorMechanism, LogonPolicy
 from smbquic.auth.service_binding import ServiceBinding
 from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.auth.spnego.tokens import encode_hint

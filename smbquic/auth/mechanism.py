@@ -1,30 +1,14 @@
 """What SPNEGO needs of a mechanism at each end: a subset of GSS-API's security contexts. [RFC2743]
 
-A mechanism is a folder beside this file: `ntlm` is one. A new one implements `AcceptorMechanism`
-for servers and `InitiatorContext` for clients, and is put into the list that `Authenticator` or
-`new_initiator` is given, in the order of preference.
+A mechanism is a folder beside this file: `ntlm` is one. A new one implements `InitiatorContext` for
+clients and the `AcceptorMechanism` of `smbquic.auth.acceptor_mechanism` for servers, and is put
+into the list that `new_initiator` or `Authenticator` is given, in the order of preference.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from smbquic.auth.identity import Identity
-from smbquic.auth.logon_limiter import ConnectionLogonLimiter
-from smbquic.auth.service_binding import ServiceBinding
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
-
-
-@dataclass(frozen=True, slots=True)
-class LogonPolicy:
-    """What the logons on one connection have to comply with.
-
-    `limiter` counts failures and may refuse; `binding` says which service and which channel a logon
-    has to be meant for. A mechanism asks both before it calls a logon complete.
-    """
-
-    limiter: ConnectionLogonLimiter | None = None
-    binding: ServiceBinding | None = None
 
 
 class SecurityContext(Protocol):
@@ -43,39 +27,6 @@ class SecurityContext(Protocol):
 
     def verify_mic(self, message: bytes, mic: bytes) -> bool:
         """Tell whether it is that of a message of the peer's. [RFC2743] 2.3.2"""
-
-
-class AcceptorContext(SecurityContext, Protocol):
-    """The server's end. A logon that failed stays failed; `step` may raise `WireError`, too."""
-
-    @property
-    def identity(self) -> Identity:
-        """Who the client is, once it is complete."""
-
-    @property
-    def integrity(self) -> bool:
-        """Whether there are MICs: not for guests, who have no key, nor for anonymous clients."""
-
-    def step(self, token: bytes) -> bytes:
-        """Take the client's next token; return ours, which may be empty at the end."""
-
-
-class AcceptorMechanism(Protocol):
-    """How clients may prove who they are at a server."""
-
-    @property
-    def oid(self) -> bytes:
-        """The mechanism's object identifier, as the contents of its DER encoding."""
-
-    @property
-    def name(self) -> str:
-        """The mechanism's name for people."""
-
-    def is_first_token(self, token: bytes) -> bool:
-        """Tell whether this is the first token of a client that does without SPNEGO."""
-
-    def new_context(self, policy: LogonPolicy) -> AcceptorContext:
-        """Begin one logon."""
 
 
 class InitiatorContext(SecurityContext, Protocol):

@@ -1,19 +1,18 @@
-"""`smbquic ls`, `tree`, `stat`, `cat`, `shares`: looking at what a server holds."""
+"""`smbquic ls`, `tree`, `stat`: what a folder holds, and what is known of it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from smbquic.cli.client import SHARE_URL, URL, Client, client_command
+from smbquic.cli.client import SHARE_URL, Client, client_command
 from smbquic.cli.command import command, option
 from smbquic.cli.loop import run
 from smbquic.cli.output import counted, emit, printable, shown, size
-from smbquic.cli.transfers import write_out
 from smbquic.client.names import join
 from smbquic.client.share import Share
-from smbquic.client.stat import ShareEntry, Stat
+from smbquic.client.stat import Stat
 from smbquic.client.url import SmbUrl
 from smbquic.errors import DirectoryExpectedError
 from smbquic.storage.partial import is_temporary_name
@@ -180,41 +179,3 @@ def stat(client: Client, url: SmbUrl) -> None:
     for name, value in document.items():
         text = ", ".join(value) if isinstance(value, list) else value
         click.echo(f"{name.replace('_', ' '):15} {printable(str(text))}")
-
-
-@command("cat")
-@click.argument("url", type=SHARE_URL)
-@client_command
-def cat(client: Client, url: SmbUrl) -> None:
-    """Write a file to standard output.
-
-    \b
-    smbquic cat smb+quic://alice@fs.example/data/notes.txt
-    """
-    run(write_out(client, url))
-
-
-@command("shares")
-@click.argument("url", type=URL)
-@client_command
-def shares(client: Client, url: SmbUrl) -> None:
-    """List the shares of a server.
-
-    \b
-    smbquic shares smb://alice@fs.example
-
-    Most servers do not tell over QUIC.
-    """
-
-    async def work() -> list[ShareEntry]:
-        async with client.session(url) as session:
-            return await session.shares()
-
-    entries = sorted(run(work()), key=lambda entry: (entry.special, entry.name.casefold()))
-    if client.as_json:
-        emit({"shares": [asdict(entry) for entry in entries]})
-        return
-    width = max((len(entry.name) for entry in entries), default=0)
-    for entry in entries:
-        name = printable(entry.name).ljust(width)
-        click.echo(f"{name}  {entry.kind:7}  {printable(entry.comment)}".rstrip())

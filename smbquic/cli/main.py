@@ -14,7 +14,7 @@ from smbquic.errors import SmbError
 
 _COMMANDS = {
     "access": LazyCommand("smbquic.cli.access:group", "Who gets in with which client certificate."),
-    "cat": LazyCommand("smbquic.cli.listing:cat", "Write a file to standard output."),
+    "cat": LazyCommand("smbquic.cli.content:cat", "Write a file to standard output."),
     "cp": LazyCommand("smbquic.cli.transfers:cp", "Copy within a share."),
     "demo": LazyCommand(
         "smbquic.cli.demo:demo", "See it work: a PKI, a server and a client on this machine."
@@ -40,7 +40,7 @@ _COMMANDS = {
     "serve": LazyCommand(
         "smbquic.cli.serve:serve", "Share folders over QUIC, and over TCP where asked for."
     ),
-    "shares": LazyCommand("smbquic.cli.listing:shares", "List the shares of a server."),
+    "shares": LazyCommand("smbquic.cli.share_listing:shares", "List the shares of a server."),
     "stat": LazyCommand("smbquic.cli.listing:stat", "Show what is known of a file or folder."),
     "status": LazyCommand(
         "smbquic.cli.status:status", "Say what the servers on this machine are doing."

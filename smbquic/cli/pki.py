@@ -14,12 +14,13 @@ from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit, printable, warn
 from smbquic.errors import PkiError
 from smbquic.pki import issuing
-from smbquic.pki.authority import KeyType, Purpose
+from smbquic.pki.authority import KeyType
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, is_pem, read_certificates, read_credential
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
 from smbquic.pki.explain import VerificationResult, VerificationStatus, describe, explain, usable
 from smbquic.pki.files import RevokedError
+from smbquic.pki.subject import Purpose
 from smbquic.pki.verification import Trust, verify
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)

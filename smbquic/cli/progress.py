@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from smbquic.cli.output import printable
-from smbquic.client.tree import TreeResult
+from smbquic.client.results import TreeResult
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -9,8 +9,8 @@ import click
 from smbquic.cli.client import Client
 from smbquic.cli.failure import ExitCode, PartialFailure, describe, exit_code
 from smbquic.cli.output import counted, emit, printable, shown, size, warn
+from smbquic.client.results import TreeResult
 from smbquic.client.share import Share
-from smbquic.client.tree import TreeResult
 from smbquic.client.url import SmbUrl
 from smbquic.errors import SmbError
 

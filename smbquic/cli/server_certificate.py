@@ -12,11 +12,11 @@ from smbquic.cli.output import warn
 from smbquic.errors import PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import Rules
-from smbquic.pki.authority import Purpose, general_name
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.container import ders, read_certificates
 from smbquic.pki.directory import PkiDirectory
 from smbquic.pki.private import ensure_private_ca, user_data_directory
+from smbquic.pki.subject import Purpose, general_name
 from smbquic.pki.verification import Trust, verify
 
 Given = Mapping[str, Any]

@@ -13,16 +13,16 @@ import click
 
 from smbquic.cli.client import SHARE_URL, Client, client_command, is_url
 from smbquic.cli.command import command, option
-from smbquic.cli.failure import ExitCode
+from smbquic.cli.content import write_content
 from smbquic.cli.files import MissingFolder, is_folder, last_name, same_share
 from smbquic.cli.loop import run
-from smbquic.cli.output import StandardOutput, printable
+from smbquic.cli.output import printable
 from smbquic.cli.progress import Bar, progress_bar
 from smbquic.cli.report import Report, Shares
 from smbquic.client.local import WrittenFiles
 from smbquic.client.names import TargetNames, from_local, join, parent, to_local
 from smbquic.client.share import Share
-from smbquic.client.streams import read_chunks, write_all
+from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
 from smbquic.errors import FileExpectedError
 
@@ -110,21 +110,7 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: boo
 def _get_to_output(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:
     if len(urls) > 1 or recursive:
         raise click.UsageError("only a single file can be written to standard output")
-    run(write_out(client, urls[0]))
-
-
-async def write_out(client: Client, url: SmbUrl) -> None:
-    """Write a file to standard output, and nothing else."""
-    sys.stdout.flush()
-    async with client.share(url) as share, aclosing(share.stream(url.path)) as chunks:
-        async for chunk in chunks:
-            try:
-                await write_all(sys.stdout.fileno(), chunk)
-            except BrokenPipeError:
-                # Nobody reads any more, as in `smbquic cat URL | head`: nothing to talk about.
-                raise click.exceptions.Exit(ExitCode.PARTLY) from None
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, StandardOutput.NAME) from error
+    run(write_content(client, urls[0]))
 
 
 @command("put")

@@ -9,7 +9,7 @@ from smbquic.client.url import SmbUrl
 from smbquic.options.client import TIMEOUT, DialOptions, ResolverOptions, TrustOptions
 from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
-from smbquic.pki.authority import Purpose
+from smbquic.pki.subject import Purpose
 from smbquic.pki.verification import Trust, verify
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport

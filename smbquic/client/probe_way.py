@@ -14,9 +14,9 @@ from smbquic.client.connection import ClientConnection
 from smbquic.client.probe_steps import Failed, Outcome, ProbeOptions, Result, Step
 from smbquic.client.url import SmbUrl
 from smbquic.errors import HandshakeError, SmbError, TransportError
-from smbquic.pki.authority import Purpose
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.explain import VerificationResult, VerificationStatus, describe, explain
+from smbquic.pki.subject import Purpose
 from smbquic.pki.verification import Trust, parse_der, verify
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic, tcp

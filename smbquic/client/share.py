@@ -1,17 +1,19 @@
-"""A share as a program uses it: everything that can be done with it, and with what is in it."""
+"""A share as a program uses it: everything that can be done with it, and with what is in it.
+
+What copies files and trees is imported by the methods that use it: a program that lists a folder
+starts earlier without it.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from os import PathLike
 from pathlib import Path
 
-from smbquic.client import transfer, tree
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles
+from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
 from smbquic.client.session import Session
 from smbquic.client.stages import Stages
 from smbquic.client.stat import Volume
-from smbquic.client.transfer import Progress
-from smbquic.client.tree import TreeProgress, TreeResult, Usage
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
@@ -56,14 +58,20 @@ class Share(ShareFiles):
 
     async def usage(self, path: str = "") -> Usage:
         """How many files, folders and bytes there are from `path` down."""
+        from smbquic.client import tree
+
         return await tree.usage(self, path)
 
     async def write_bytes(self, path: str, data: bytes) -> None:
         """Make a file of `data`, in place of one that is there; it appears when it is whole."""
+        from smbquic.client import transfer
+
         await transfer.put_bytes(self, data, path)
 
     async def rmtree(self, path: str) -> None:
         """Delete a folder and all that is in it; links are deleted, not followed."""
+        from smbquic.client import tree
+
         await tree.remove(self, path)
 
     # --- whole files and trees ----------------------------------------------------------------
@@ -71,7 +79,7 @@ class Share(ShareFiles):
     async def get(
         self,
         path: str,
-        target: "str | PathLike[str]",
+        target: str | PathLike[str],
         *,
         progress: Progress | None = None,
         written: WrittenFiles | None = None,
@@ -82,6 +90,8 @@ class Share(ShareFiles):
         it was changed meanwhile. Calls with the same `written` do not overwrite each other's files:
         that is a `NameCollisionError`.
         """
+        from smbquic.client import transfer
+
         return await transfer.get(self, path, Path(target), progress=progress, written=written)
 
     def stream(
@@ -91,16 +101,20 @@ class Share(ShareFiles):
 
         Raises `SourceChangedError` at the end if the file was changed meanwhile.
         """
+        from smbquic.client import transfer
+
         return transfer.stream(self, path, progress=progress)
 
     async def put(
-        self, source: "str | PathLike[str]", path: str, *, progress: Progress | None = None
+        self, source: str | PathLike[str], path: str, *, progress: Progress | None = None
     ) -> int:
         """Copy a file from this machine to the share, with its modification time; its size.
 
         It appears as `path` only when it is whole and the server has it on its disk. Raises
         `SourceChangedError` if it was changed meanwhile. A FIFO is read to its end.
         """
+        from smbquic.client import transfer
+
         return await transfer.put(self, Path(source), path, progress=progress)
 
     async def put_stream(
@@ -110,6 +124,8 @@ class Share(ShareFiles):
 
         It appears as `path` only when all have come and the server has it on its disk.
         """
+        from smbquic.client import transfer
+
         return await transfer.put_stream(self, chunks, path, progress=progress)
 
     async def copy(self, path: str, new_path: str, *, progress: Progress | None = None) -> int:
@@ -117,28 +133,32 @@ class Share(ShareFiles):
 
         It appears when it is whole. Raises `SourceChangedError` if it was changed meanwhile.
         """
+        from smbquic.client import transfer
+
         return await transfer.copy(self, path, new_path, progress=progress)
 
     async def get_tree(
         self,
         path: str,
-        target: "str | PathLike[str]",
+        target: str | PathLike[str],
         *,
-        progress: "TreeProgress | None" = None,
+        progress: TreeProgress | None = None,
     ) -> TreeResult:
         """Copy what is in a folder into `target`, which is made if it is missing.
 
         Links and the temporary files of other transfers are left out. What fails is in the
         result, and does not stop the rest.
         """
+        from smbquic.client import tree
+
         return await tree.get(self, path, Path(target), progress=progress)
 
     async def put_tree(
         self,
-        source: "str | PathLike[str]",
+        source: str | PathLike[str],
         path: str,
         *,
-        progress: "TreeProgress | None" = None,
+        progress: TreeProgress | None = None,
     ) -> TreeResult:
         """Copy what is in a folder of this machine into `path`, which is made if it is missing.
 
@@ -146,10 +166,14 @@ class Share(ShareFiles):
         differ in case all but the first fail. What fails is in the result, and does not stop
         the rest.
         """
+        from smbquic.client import tree
+
         return await tree.put(self, Path(source), path, progress=progress)
 
     async def copy_tree(
-        self, path: str, new_path: str, *, progress: "TreeProgress | None" = None
+        self, path: str, new_path: str, *, progress: TreeProgress | None = None
     ) -> TreeResult:
         """Copy what is in a folder into `new_path` on the same share, as `put_tree` does."""
+        from smbquic.client import tree
+
         return await tree.copy(self, path, new_path, progress=progress)

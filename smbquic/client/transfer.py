@@ -8,7 +8,7 @@ target as it was. All transfers of a share together have at most `WINDOW` chunks
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from smbquic.client.file import WINDOW, File, chunk_size, verify_unchanged
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
 from smbquic.client.names import join, parent, to_wire
+from smbquic.client.results import Progress
 from smbquic.client.streams import read_chunks
 from smbquic.client.tree_connect import check
 from smbquic.client.window import each, to_the_end
@@ -31,9 +32,6 @@ from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.message import Message
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes there are, each time a chunk is done."""
 
 _FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -13,6 +12,7 @@ from smbquic.client.files import ShareFiles
 from smbquic.client.jobs import Jobs
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file, sync_folder
 from smbquic.client.names import TargetNames, from_local, join, split_path, to_local
+from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
 from smbquic.client.stat import Stat
 from smbquic.client.window import each
 from smbquic.errors import (
@@ -31,37 +31,6 @@ OF_ONE_FILE = (StatusError, OSError, RemoteProtocolError, PathError, SourceChang
 """What fails for one file while others may still be copied."""
 
 _REMOTE_LINK = "a symbolic link, or another reparse point"
-
-TreeProgress = Callable[["TreeResult"], None]
-"""Called with the state of things each time that it has changed."""
-
-
-@dataclass(slots=True)
-class TreeResult:
-    """What became of a tree, or of what of it is done so far.
-
-    `total_files` and `total_bytes` grow while folders are still being listed. `skipped` are
-    links, devices and the like, each with what it is; `failures` what could not be copied, with
-    the reason.
-    """
-
-    files: int = 0
-    bytes: int = 0
-    folders: int = 0
-    total_files: int = 0
-    total_bytes: int = 0
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    failures: list[tuple[str, Exception]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Usage:
-    """What is in a folder, itself not counted. `allocated` is what it takes on the disk."""
-
-    files: int = 0
-    folders: int = 0
-    bytes: int = 0
-    allocated: int = 0
 
 
 class _Copy:
@@ -100,9 +69,7 @@ class _Copy:
 
         self.jobs.add(job)
 
-    def add_file(
-        self, path: str, size: int, work: Callable[[transfer.Progress], Awaitable[None]]
-    ) -> None:
+    def add_file(self, path: str, size: int, work: Callable[[Progress], Awaitable[None]]) -> None:
         self.result.total_files += 1
         self.result.total_bytes += size
 
@@ -147,7 +114,7 @@ async def get(
                 copying.add_file(inner, entry.size, partial(file, inner, beside, entry.size))
         folders.append(local)
 
-    async def file(source: str, local: Path, size: int, count: transfer.Progress) -> None:
+    async def file(source: str, local: Path, size: int, count: Progress) -> None:
         await transfer.get(share, source, local, progress=count, expected=size, written=written)
 
     folders: list[Path] = []
@@ -196,7 +163,7 @@ async def put(
             else:
                 copying.add_file(beside, status.st_size, partial(file, local / entry, inner))
 
-    async def file(local: Path, target: str, count: transfer.Progress) -> None:
+    async def file(local: Path, target: str, count: Progress) -> None:
         await transfer.put(share, local, target, progress=count)
 
     await copying.jobs.run(partial(folder, source, path))
@@ -238,7 +205,7 @@ async def copy(
             else:
                 copying.add_file(inner, entry.size, partial(file, inner, beside))
 
-    async def file(old: str, new: str, count: transfer.Progress) -> None:
+    async def file(old: str, new: str, count: Progress) -> None:
         await transfer.copy(share, old, new, progress=count)
 
     await copying.jobs.run(partial(folder, path, new_path))

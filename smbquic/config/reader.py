@@ -21,8 +21,8 @@ from smbquic.options.model import Declared
 from smbquic.options.server import ProgramOptions
 from smbquic.options.share import ShareFolder
 from smbquic.pki.access import Rules
-from smbquic.pki.authority import general_name
 from smbquic.pki.logons import Logons
+from smbquic.pki.subject import general_name
 from smbquic.server.share import check_share_name
 from smbquic.storage import resolve_location
 

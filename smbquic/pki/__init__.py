@@ -15,20 +15,22 @@ from smbquic.lazy import lazy_names
 if TYPE_CHECKING:
     from smbquic.options.certificate import IdentityFiles
     from smbquic.pki.access import Rules
-    from smbquic.pki.authority import Authority, Credential, KeyType, Purpose, Validity
+    from smbquic.pki.authority import Authority, Credential, KeyType, Validity
     from smbquic.pki.checks import CertificateError, Reason
     from smbquic.pki.directory import CertificateFiles, PkiDirectory, init
     from smbquic.pki.faults import Fault, FaultyPki, write_faults
     from smbquic.pki.files import RevokedError
     from smbquic.pki.logons import Logons
     from smbquic.pki.private import ensure_private_ca, user_data_directory
+    from smbquic.pki.subject import Purpose
     from smbquic.pki.verification import Trust, verify
 else:
     __getattr__ = lazy_names(
         __name__,
         {
             "smbquic.pki.access": ("Rules",),
-            "smbquic.pki.authority": ("Authority", "Credential", "KeyType", "Purpose", "Validity"),
+            "smbquic.pki.authority": ("Authority", "Credential", "KeyType", "Validity"),
+            "smbquic.pki.subject": ("Purpose",),
             "smbquic.pki.checks": ("CertificateError", "Reason"),
             "smbquic.pki.directory": ("CertificateFiles", "PkiDirectory", "init"),
             "smbquic.pki.faults": ("Fault", "FaultyPki", "write_faults"),

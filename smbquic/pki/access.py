@@ -15,10 +15,10 @@ from typing import Self
 from cryptography import x509
 
 from smbquic.errors import HandshakeError
-from smbquic.pki.authority import Purpose
 from smbquic.pki.checks import shown
 from smbquic.pki.conditions import Condition
 from smbquic.pki.explain import fingerprint
+from smbquic.pki.subject import Purpose
 from smbquic.pki.verification import Trust, verify
 
 _log = logging.getLogger(__name__)

@@ -6,26 +6,23 @@ name for every name that the server is reached by ([MS-SMB2] 3.3.1.17 names the 
 `certs/README.md` lists it all.
 """
 
-import ipaddress
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from smbquic.pki.files import PrivateKey
+from smbquic.pki.subject import Purpose, general_name
 
 # Clocks of two machines differ; a certificate made this minute must work on both.
 _BACKDATED = timedelta(minutes=10)
 _COMMON_NAME_LIMIT = 64
-_DNS_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII | re.IGNORECASE)
-_DNS_NAME_LIMIT = 253
 
 
 class KeyType(StrEnum):
@@ -41,20 +38,6 @@ class KeyType(StrEnum):
         if isinstance(key, ec.EllipticCurvePrivateKey):
             return cls.EC_P256
         return cls.RSA_2048 if key.key_size <= 2048 else cls.RSA_3072
-
-
-class Purpose(StrEnum):
-    """Which end of the connection a certificate is for."""
-
-    SERVER = "server"
-    CLIENT = "client"
-
-    @property
-    def usage(self) -> x509.ObjectIdentifier:
-        """The extended key usage that stands for it."""
-        if self is Purpose.SERVER:
-            return ExtendedKeyUsageOID.SERVER_AUTH
-        return ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,51 +180,6 @@ def key_pem(key: PrivateKey, password: str | None = None) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
-
-
-def subject_names(certificate: x509.Certificate) -> list[str]:
-    """The DNS names and addresses that a certificate carries, as they were asked for."""
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return []
-    return [
-        str(value)
-        for kind in (x509.DNSName, x509.IPAddress)
-        for value in extension.value.get_values_for_type(kind)
-    ]
-
-
-def mail_addresses(certificate: x509.Certificate) -> list[str]:
-    """The e-mail addresses that a certificate carries."""
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return []
-    return extension.value.get_values_for_type(x509.RFC822Name)
-
-
-def now_utc() -> datetime:
-    """The time to the second, which is what a certificate can hold."""
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-def general_name(name: str) -> x509.DNSName | x509.IPAddress:
-    """A subject alternative name: an IP address if `name` reads as one, else a DNS name.
-
-    A wildcard may stand for the first label. Raises `ValueError`.
-    """
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        pass
-    labels = name.removeprefix("*.").split(".")
-    if len(name) > _DNS_NAME_LIMIT or not all(_DNS_LABEL.fullmatch(label) for label in labels):
-        raise ValueError(
-            f"{name!r} is neither a DNS name (an international one in its xn-- form) "
-            "nor an IP address"
-        )
-    return x509.DNSName(name.lower())
 
 
 def _alternative_name(name: str, purpose: Purpose) -> x509.GeneralName:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from smbquic.errors import HandshakeError
-from smbquic.pki.authority import Purpose
+from smbquic.pki.subject import Purpose
 
 MINIMUM_RSA_BITS = 2048
 _MINIMUM_CURVE_BITS = 256

@@ -16,12 +16,10 @@ from smbquic.pki.authority import (
     Authority,
     Credential,
     KeyType,
-    Purpose,
     Validity,
     certificate_pem,
     generate_key,
     key_pem,
-    now_utc,
 )
 from smbquic.pki.files import (
     PRIVATE,
@@ -32,6 +30,7 @@ from smbquic.pki.files import (
     load_key,
     write_file,
 )
+from smbquic.pki.subject import Purpose, now_utc
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """The names of this machine for itself; every server certificate carries them."""

@@ -17,13 +17,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from smbquic.pki.authority import (
-    Purpose,
-    general_name,
-    mail_addresses,
-    now_utc,
-    subject_names,
-)
 from smbquic.pki.checks import (
     AUTHORITY_CURVES,
     CertificateError,
@@ -37,6 +30,7 @@ from smbquic.pki.checks import (
     find_extension,
     usage_names,
 )
+from smbquic.pki.subject import Purpose, general_name, mail_addresses, now_utc, subject_names
 
 EXPIRY_WARNING = timedelta(days=30)
 """How long before its end a certificate is warned about."""

@@ -14,10 +14,8 @@ from smbquic.pki.authority import (
     Authority,
     Credential,
     KeyType,
-    Purpose,
     Validity,
     generate_key,
-    now_utc,
     self_signed,
 )
 from smbquic.pki.directory import (
@@ -29,6 +27,7 @@ from smbquic.pki.directory import (
     crls_pem,
 )
 from smbquic.pki.files import PUBLIC, write_file
+from smbquic.pki.subject import Purpose, now_utc
 
 WRONG_NAME = "elsewhere.invalid"
 

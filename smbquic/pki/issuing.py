@@ -17,14 +17,10 @@ from smbquic.pki.authority import (
     Authority,
     Credential,
     KeyType,
-    Purpose,
     Validity,
     certificate_pem,
     generate_key,
     key_pem,
-    mail_addresses,
-    now_utc,
-    subject_names,
 )
 from smbquic.pki.directory import (
     AUTHORITY_DAYS,
@@ -43,6 +39,7 @@ from smbquic.pki.files import (
     load_key,
     write_file,
 )
+from smbquic.pki.subject import Purpose, mail_addresses, now_utc, subject_names
 
 RENEW_WITHIN_DAYS = 30
 """How many days before its end a certificate is due, unless somebody says otherwise."""

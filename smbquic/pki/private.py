@@ -9,10 +9,11 @@ from pathlib import Path
 from cryptography import x509
 
 from smbquic.errors import PkiError
-from smbquic.pki.authority import Purpose, Validity, general_name, now_utc, subject_names
+from smbquic.pki.authority import Validity
 from smbquic.pki.directory import LEAF_DAYS, CertificateFiles, PkiDirectory, init
 from smbquic.pki.files import RevokedError, load_certificates, load_key
 from smbquic.pki.issuing import is_revoked
+from smbquic.pki.subject import Purpose, general_name, now_utc, subject_names
 
 RENEW_BEFORE = timedelta(days=30)
 """How long before its end a certificate of the private CA is replaced."""

@@ -11,7 +11,6 @@ from typing import NoReturn
 from cryptography import x509
 from cryptography.x509.verification import VerificationError
 
-from smbquic.pki.authority import Purpose
 from smbquic.pki.checks import (
     AUTHORITY_CURVES,
     CertificateError,
@@ -24,6 +23,7 @@ from smbquic.pki.checks import (
     find_issuer,
     shown,
 )
+from smbquic.pki.subject import Purpose
 
 
 def refuse(

@@ -15,9 +15,9 @@ from pathlib import Path
 from smbquic.errors import HandshakeError, PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import AccessDenied, Decision
-from smbquic.pki.authority import now_utc
 from smbquic.pki.explain import EXPIRY_WARNING
 from smbquic.pki.server_certificate import ServerCertificate, check_distinct
+from smbquic.pki.subject import now_utc
 from smbquic.pki.verification import parse_der
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls
 

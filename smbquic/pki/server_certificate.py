@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from smbquic.errors import PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import ClientAccess, Rules
-from smbquic.pki.authority import Credential, Purpose, general_name, subject_names
+from smbquic.pki.authority import Credential
 from smbquic.pki.channel import server_end_point
 from smbquic.pki.container import read_credential
 from smbquic.pki.explain import VerificationResult, VerificationStatus, explain
 from smbquic.pki.files import read_password
 from smbquic.pki.logons import Logons
+from smbquic.pki.subject import Purpose, general_name, subject_names
 from smbquic.pki.verification import Trust
 
 

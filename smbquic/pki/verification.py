@@ -27,7 +27,6 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from smbquic.pki.authority import Purpose, general_name, now_utc
 from smbquic.pki.checks import (
     CertificateError,
     Reason,
@@ -40,6 +39,7 @@ from smbquic.pki.checks import (
 )
 from smbquic.pki.files import load_certificates, load_crls
 from smbquic.pki.refusal import refuse
+from smbquic.pki.subject import Purpose, general_name, now_utc
 
 # A chain is leaf, issuer, root here, and rarely one more elsewhere; a peer that sends hundreds
 # wants to keep us busy.

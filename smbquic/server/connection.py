@@ -16,7 +16,7 @@ from smbquic.errors import ConnectionClosed, RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent, Trail, who
 from smbquic.options.limits import Limits
-from smbquic.pki.authority import now_utc
+from smbquic.pki.subject import now_utc
 from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import ServerSession
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.cursor import Buffer, Reader, utf16
 from smbquic.wire.flags import Flags
 

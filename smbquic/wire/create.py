@@ -4,7 +4,7 @@ from dataclasses import field
 from enum import IntEnum
 from typing import Annotated, ClassVar
 
-from smbquic.wire.create_contexts import (
+from smbquic.wire.create_context import (
     CreateContext,
     decode_create_contexts,
     encode_create_contexts,

@@ -1,18 +1,18 @@
-"""What a CREATE carries besides its fixed fields. [MS-SMB2] 2.2.13.2, 2.2.14.2
+"""The data of create contexts. [MS-SMB2] 2.2.13.2, 2.2.14.2
 
-A context is a name and its data. The typed payloads below know both: `context()` makes the context
-of a payload, and `decode` reads the data that `find` found. Extended attributes (ExtA) are a list
+A typed payload knows its context's name: `context()` makes the context, and `decode` reads the data
+that `find` found. Extended attributes (ExtA) are a list
 of `FullEaInformation`, a security descriptor (SecD) is a `SecurityDescriptor`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Self
 
 from smbquic.errors import WireError
-from smbquic.wire.cursor import Buffer, padding, unpack
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.cursor import Buffer, unpack
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flags import Flags
 
@@ -30,9 +30,6 @@ CREATE_REQUEST_LEASE = b"RqLs"
 CREATE_APP_INSTANCE_ID = bytes.fromhex("45BCA66AEFA7F74A9008FA462E144D74")
 CREATE_APP_INSTANCE_VERSION = bytes.fromhex("B982D0B73B56074FA07B524A8116A010")
 
-_CONTEXT = Struct("<IHHHHI")
-_ALIGNMENT = 8
-_SHORTEST_NAME = 4
 _U64 = Struct("<Q")
 _MAXIMAL_ACCESS = Struct("<II")
 _ON_DISK_ID = Struct("<QQ16x")
@@ -43,73 +40,6 @@ _DURABLE_RECONNECT_V2 = Struct("<QQ16sI")
 _DURABLE_RESPONSE_V2 = Struct("<II")
 _APP_INSTANCE_ID = Struct("<HH16s")
 _APP_INSTANCE_VERSION = Struct("<HHIQQ")
-
-
-@dataclass(slots=True)
-class CreateContext:
-    """SMB2_CREATE_CONTEXT: four or more bytes of name, and data. [MS-SMB2] 2.2.13.2"""
-
-    name: bytes
-    data: bytes = b""
-
-
-def find(contexts: Sequence[CreateContext], name: bytes) -> bytes | None:
-    """The data of the first context called `name`, or None."""
-    for context in contexts:
-        if context.name == name:
-            return context.data
-    return None
-
-
-def decode_create_contexts(chain: memoryview) -> list[CreateContext]:
-    """All contexts of a chain that fills `chain`, in their order. Raises `WireError`."""
-    contexts: list[CreateContext] = []
-    rest = chain
-    while len(rest):
-        following, name_offset, name_length, _, data_offset, data_length = unpack(_CONTEXT, rest)
-        if following:
-            if following < _CONTEXT.size or following % _ALIGNMENT or following > len(rest):
-                raise WireError(f"create context: the next one cannot be at {following}")
-            context, rest = rest[:following], rest[following:]
-        else:
-            context, rest = rest, rest[:0]
-        if name_length < _SHORTEST_NAME:
-            raise WireError(f"create context: a name of {name_length} bytes is too short")
-        contexts.append(
-            CreateContext(
-                _inside(context, name_offset, name_length),
-                _inside(context, data_offset, data_length) if data_length else b"",
-            )
-        )
-    return contexts
-
-
-def _inside(context: memoryview, offset: int, length: int) -> bytes:
-    if offset < _CONTEXT.size or offset + length > len(context):
-        raise WireError(
-            f"create context: {length} bytes at {offset} do not lie in its {len(context)} bytes"
-        )
-    return bytes(context[offset : offset + length])
-
-
-def encode_create_contexts(contexts: Sequence[CreateContext]) -> bytes:
-    """The chain of all `contexts`, for a place that is a multiple of 8."""
-    parts: list[bytes] = []
-    last = len(contexts) - 1
-    for index, context in enumerate(contexts):
-        name, data = context.name, context.data
-        size = _CONTEXT.size + len(name)
-        gap = b""
-        data_offset = 0
-        if data:
-            gap = padding(size)
-            data_offset = size + len(gap)
-            size = data_offset + len(data)
-        tail = padding(size) if index < last else b""
-        following = size + len(tail) if index < last else 0
-        header = _CONTEXT.pack(following, _CONTEXT.size, len(name), 0, data_offset, len(data))
-        parts += (header, name, gap, data, tail)
-    return b"".join(parts)
 
 
 class _Payload(ABC):

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.ntstatus import NtStatus
 from smbquic.pki import IdentityFiles, PkiDirectory
-from smbquic.pki.authority import now_utc
 from smbquic.pki.files import load_certificates
 from smbquic.pki.reload import ServerCertificates
+from smbquic.pki.subject import now_utc
 from smbquic.protocol.settings import ClientSettings
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest

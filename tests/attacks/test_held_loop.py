@@ -25,10 +25,10 @@ from smbquic.storage import SPARSE, names
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions, CreateRequest, OplockLevel
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     CREATE_EA_BUFFER,
     CREATE_SD_BUFFER,
-    CreateContext,
     LeaseFlags,
     LeaseState,
     LeaseV2,

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from smbquic.pki import Authority, CertificateFiles, KeyType, Purpose, Trust, Validity
-from smbquic.pki.authority import generate_key, key_pem, now_utc, self_signed
+from smbquic.pki.authority import generate_key, key_pem, self_signed
 from smbquic.pki.directory import crls_pem
 from smbquic.pki.files import PRIVATE, PUBLIC, PrivateKey, write_file
+from smbquic.pki.subject import now_utc
 
 NAME = "fs.example"
 NOW = now_utc()

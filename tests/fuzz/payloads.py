@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smbquic.wire.aapl import AaplServerQueryRequest
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     CREATE_EA_BUFFER,
     CREATE_QUERY_ON_DISK_ID,
@@ -11,7 +12,6 @@ from smbquic.wire.create_contexts import (
     AllocationSize,
     AppInstanceId,
     AppInstanceVersion,
-    CreateContext,
     DurableHandleReconnect,
     DurableHandleReconnectV2,
     DurableHandleRequest,

@@ -30,7 +30,7 @@ from smbquic.wire.create import (
     ImpersonationLevel,
     OplockLevel,
 )
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.message import Message
 
 PASSWORD = "secret"

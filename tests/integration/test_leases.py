@@ -15,13 +15,8 @@ from smbquic.pki import PkiDirectory
 from smbquic.server.opens.cache_states import HANDLE, NOTHING, READ, WRITE
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions
-from smbquic.wire.create_contexts import (
-    CREATE_REQUEST_LEASE,
-    LeaseFlags,
-    LeaseV2,
-    decode_lease,
-    find,
-)
+from smbquic.wire.create_context import find
+from smbquic.wire.create_contexts import CREATE_REQUEST_LEASE, LeaseFlags, LeaseV2, decode_lease
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.fscc.file_information import FileInformationClass, RenameInformation

@@ -9,9 +9,9 @@ import os
 import time
 from collections.abc import Callable
 
+from smbquic.auth.acceptor_mechanism import LogonPolicy
 from smbquic.auth.accounts import AccountStore
 from smbquic.auth.identity import Identity
-from smbquic.auth.mechanism import LogonPolicy
 from smbquic.auth.ntlm import keys
 from smbquic.auth.ntlm.messages import (
     CHALLENGE_SIZE,

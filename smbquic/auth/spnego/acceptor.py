@@ -5,8 +5,8 @@ A client may also do without SPNEGO and send a mechanism's own tokens. [MS-SMB2]
 
 from collections.abc import Callable, Sequence
 
+from smbquic.auth.acceptor_mechanism import AcceptorContext, AcceptorMechanism, LogonPolicy
 from smbquic.auth.identity import Identity
-from smbquic.auth.mechanism import AcceptorContext, AcceptorMechanism, LogonPolicy
 from smbquic.auth.spnego.tokens import NegState, NegTokenInit, NegTokenResp
 from smbquic.errors import AuthenticationError, WireError
 from smbquic.ntstatus import NtStatus

@@ -24,13 +24,13 @@ from smbquic.server.opens.open_state import OpenState
 from smbquic.server.overload.budget import SharedBudget
 from smbquic.server.share import ServedShare
 from smbquic.storage.names import fold
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_RECONNECT,
     CREATE_DURABLE_HANDLE_RECONNECT_V2,
     CREATE_DURABLE_HANDLE_REQUEST,
     CREATE_DURABLE_HANDLE_REQUEST_V2,
     CREATE_REQUEST_LEASE,
-    CreateContext,
     DurableHandleFlags,
     DurableHandleReconnect,
     DurableHandleReconnectV2,

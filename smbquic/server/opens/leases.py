@@ -18,7 +18,8 @@ from smbquic.server.opens.oplocks import can_cache
 from smbquic.storage import Storage, StorageFile
 from smbquic.storage.names import fold
 from smbquic.wire.create import OplockLevel
-from smbquic.wire.create_contexts import CreateContext, LeaseFlags, LeaseV1, LeaseV2
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.create_contexts import LeaseFlags, LeaseV1, LeaseV2
 from smbquic.wire.message import Message
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import LeaseBreakNotification, NotifyBreakLeaseFlags

@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.cli.failure import PartialFailure
 from smbquic.cli.report import Arguments, Report, Shares
-from smbquic.client.tree import TreeResult
+from smbquic.client.results import TreeResult
 from smbquic.client.url import SmbUrl
 from smbquic.errors import AuthenticationError, ConnectionClosed, NotFoundError, StatusError
 from smbquic.ntstatus import NtStatus

@@ -15,9 +15,9 @@ from smbquic.cli.server_certificate import (
     private_certificate,
 )
 from smbquic.options.certificate import IdentityFiles
-from smbquic.pki.authority import subject_names
 from smbquic.pki.directory import PkiDirectory, init
 from smbquic.pki.files import load_certificates
+from smbquic.pki.subject import subject_names
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from smbquic.client import local
+from smbquic.client.results import TreeResult, Usage
 from smbquic.client.share import Share
-from smbquic.client.tree import TreeResult, Usage
 from smbquic.errors import (
     ConnectionClosed,
     DeniedError,

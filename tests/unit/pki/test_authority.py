@@ -5,15 +5,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from smbquic.pki.authority import (
-    Authority,
-    KeyType,
-    Purpose,
-    Validity,
-    general_name,
-    generate_key,
-    self_signed,
-)
+from smbquic.pki.authority import Authority, KeyType, Validity, generate_key, self_signed
+from smbquic.pki.subject import Purpose
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YEAR = Validity.starting(NOW, 365)
@@ -109,40 +102,3 @@ def test_a_revocation_list_names_its_serials(root: Authority) -> None:
         for each in (listed, later)
     ]
     assert numbers[0] < numbers[1]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("FS.Example", x509.DNSName("fs.example")),
-        ("*.example.org", x509.DNSName("*.example.org")),
-        ("file_server", x509.DNSName("file_server")),
-        ("xn--bcher-kva.example", x509.DNSName("xn--bcher-kva.example")),
-        ("192.0.2.1", x509.IPAddress(ip_address("192.0.2.1"))),
-        ("2001:db8::1", x509.IPAddress(ip_address("2001:db8::1"))),
-    ],
-)
-def test_general_names(name: str, expected: x509.GeneralName) -> None:
-    assert general_name(name) == expected
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        ".",
-        "a..b",
-        "-a.example",
-        "a-.example",
-        "bücher.example",
-        "a b",
-        "a.*.example",
-        "x" * 64 + ".example",
-        ".".join(["x" * 50] * 6),
-        "fe80::1::2",
-        "host\n",
-    ],
-)
-def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(ValueError, match="neither a DNS name"):
-        general_name(name)

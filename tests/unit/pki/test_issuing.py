@@ -13,11 +13,11 @@ from smbquic.pki import (
     init,
     verify,
 )
-from smbquic.pki.authority import mail_addresses, subject_names
 from smbquic.pki.checks import CertificateError, Reason
 from smbquic.pki.container import ders
 from smbquic.pki.files import load_certificates, load_crls, load_key
 from smbquic.pki.issuing import due, files_of, issue, renew, replace_intermediate, revoke
+from smbquic.pki.subject import mail_addresses, subject_names
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from smbquic.pki import (
     user_data_directory,
     verify,
 )
-from smbquic.pki.authority import now_utc
 from smbquic.pki.files import load_certificates
 from smbquic.pki.issuing import revoke
+from smbquic.pki.subject import now_utc
 
 NOW = now_utc()
 

@@ -26,8 +26,9 @@ from smbquic.pki import (
     Validity,
     verify,
 )
-from smbquic.pki.authority import certificate_pem, generate_key, now_utc, self_signed
+from smbquic.pki.authority import certificate_pem, generate_key, self_signed
 from smbquic.pki.files import load_certificates
+from smbquic.pki.subject import now_utc
 
 NOW = now_utc()
 YEAR = Validity.starting(NOW, 365)

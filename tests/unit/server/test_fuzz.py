@@ -15,7 +15,7 @@ from smbquic.server.server import Server
 from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateRequest
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest

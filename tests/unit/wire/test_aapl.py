@@ -12,7 +12,7 @@ from smbquic.wire.aapl import (
     AaplServerQueryResponse,
     AaplVolumeCaps,
 )
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_context import CreateContext
 
 Lay = Callable[..., bytes]
 

@@ -12,11 +12,11 @@ from smbquic.ntstatus import NtStatus
 from smbquic.wire.change_notify import ChangeNotifyRequest, ChangeNotifyResponse
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import CreateOptions, CreateRequest, CreateResponse
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     AllocationSize,
     AppInstanceId,
     AppInstanceVersion,
-    CreateContext,
     DurableHandleReconnect,
     DurableHandleReconnectV2,
     DurableHandleRequest,

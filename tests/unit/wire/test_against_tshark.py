@@ -13,10 +13,10 @@ from smbquic.ntstatus import NtStatus
 from smbquic.wire.change_notify import ChangeNotifyRequest, ChangeNotifyResponse
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import CreateRequest, CreateResponse
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     CREATE_QUERY_ON_DISK_ID,
     AllocationSize,
-    CreateContext,
     DurableHandleRequestV2,
     DurableHandleResponseV2,
     LeaseV2,

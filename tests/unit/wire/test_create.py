@@ -18,7 +18,8 @@ from smbquic.wire.create import (
     OplockLevel,
     ShareAccess,
 )
-from smbquic.wire.create_contexts import CreateContext, QueryMaximalAccessResponse
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.create_contexts import QueryMaximalAccessResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 

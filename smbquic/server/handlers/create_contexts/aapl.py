@@ -18,7 +18,7 @@ from smbquic.wire.aapl import (
     AaplServerQueryResponse,
     AaplVolumeCaps,
 )
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_context import CreateContext
 
 MODEL = "MacSamba"
 """What Finder picks an icon by; the one that it knows servers like this one by."""

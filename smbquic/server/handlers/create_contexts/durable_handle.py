@@ -10,12 +10,12 @@ from smbquic.server.opens.durable_handles import make_durable, reconnect, respon
 from smbquic.server.opens.open import Open
 from smbquic.storage import Action, FileStat
 from smbquic.wire.create import OplockLevel
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_RECONNECT,
     CREATE_DURABLE_HANDLE_RECONNECT_V2,
     CREATE_DURABLE_HANDLE_REQUEST,
     CREATE_DURABLE_HANDLE_REQUEST_V2,
-    CreateContext,
 )
 
 _DURABLE = frozenset({OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_LEASE})

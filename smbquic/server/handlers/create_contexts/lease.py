@@ -7,7 +7,8 @@ from smbquic.server.opens.leases import Lease, lease_request_of
 from smbquic.server.opens.open import Open
 from smbquic.storage import FileStat
 from smbquic.wire.create import OplockLevel
-from smbquic.wire.create_contexts import CREATE_REQUEST_LEASE, CreateContext
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.create_contexts import CREATE_REQUEST_LEASE
 
 
 class LeaseContext(CreateContextHandler):

@@ -6,9 +6,9 @@ from smbquic.ntstatus import NtStatus
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
 from smbquic.server.opens.open import Open
 from smbquic.storage import FileStat
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     CREATE_QUERY_MAXIMAL_ACCESS,
-    CreateContext,
     QueryMaximalAccessRequest,
     QueryMaximalAccessResponse,
 )

@@ -5,11 +5,8 @@ from collections.abc import Iterable
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
 from smbquic.server.opens.open import Open
 from smbquic.storage import FileStat
-from smbquic.wire.create_contexts import (
-    CREATE_QUERY_ON_DISK_ID,
-    CreateContext,
-    QueryOnDiskIdResponse,
-)
+from smbquic.wire.create_context import CreateContext
+from smbquic.wire.create_contexts import CREATE_QUERY_ON_DISK_ID, QueryOnDiskIdResponse
 
 
 class OnDiskId(CreateContextHandler):

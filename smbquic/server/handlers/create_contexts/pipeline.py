@@ -19,7 +19,7 @@ from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Requester
 from smbquic.server.share import ServedShare
 from smbquic.storage import Action, FileStat
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_context import CreateContext
 
 
 class Found(NamedTuple):

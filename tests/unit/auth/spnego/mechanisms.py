@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from smbquic.auth.acceptor_mechanism import LogonPolicy
 from smbquic.auth.identity import Identity
-from smbquic.auth.mechanism import LogonPolicy
 from smbquic.errors import AuthenticationError
 
 KERBEROS = bytes.fromhex("2a864886f712010202")

@@ -18,15 +18,14 @@ from smbquic.wire.create import (
     OplockLevel,
     ShareAccess,
 )
+from smbquic.wire.create_context import CreateContext, find
 from smbquic.wire.create_contexts import (
     AllocationSize,
-    CreateContext,
     DurableHandleReconnect,
     QueryMaximalAccessRequest,
     QueryMaximalAccessResponse,
     QueryOnDiskIdResponse,
     TimewarpToken,
-    find,
 )
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes

@@ -15,10 +15,10 @@ from smbquic.server.server import Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import OplockLevel
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.create_contexts import (
     AppInstanceId,
     AppInstanceVersion,
-    CreateContext,
     DurableHandleReconnectV2,
     DurableHandleRequestV2,
 )

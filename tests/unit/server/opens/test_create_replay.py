@@ -12,12 +12,12 @@ from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, OplockLevel
+from smbquic.wire.create_context import find
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_REQUEST_V2,
     DurableHandleRequestV2,
     DurableHandleResponseV2,
     LeaseV2,
-    find,
 )
 from smbquic.wire.file_id import FileId
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment

@@ -17,11 +17,11 @@ from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.server.server import Server
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel
+from smbquic.wire.create_context import CreateContext, find
 from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_REQUEST,
     CREATE_DURABLE_HANDLE_REQUEST_V2,
     CREATE_REQUEST_LEASE,
-    CreateContext,
     DurableHandleFlags,
     DurableHandleReconnect,
     DurableHandleReconnectV2,
@@ -31,7 +31,6 @@ from smbquic.wire.create_contexts import (
     LeaseV1,
     LeaseV2,
     decode_lease,
-    find,
 )
 from smbquic.wire.file_id import FileId
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest

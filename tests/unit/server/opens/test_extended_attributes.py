@@ -14,7 +14,7 @@ from smbquic.server.opens.extended_attributes import MAX_COUNT, decode_eas, stor
 from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.create import CreateDisposition, CreateOptions
-from smbquic.wire.create_contexts import CreateContext
+from smbquic.wire.create_context import CreateContext
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.directory_information import decode_entries
 from smbquic.wire.fscc.extended_attributes import (

@@ -17,14 +17,13 @@ from smbquic.server.server import CAPABILITIES, Server
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions, OplockLevel, ShareAccess
+from smbquic.wire.create_context import CreateContext, find
 from smbquic.wire.create_contexts import (
     CREATE_REQUEST_LEASE,
-    CreateContext,
     LeaseFlags,
     LeaseV1,
     LeaseV2,
     decode_lease,
-    find,
 )
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.file_information import (

@@ -16,12 +16,8 @@ from smbquic.storage.local import xattrs
 from smbquic.wire.access_mask import AccessMask as A
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateDisposition, CreateOptions
-from smbquic.wire.create_contexts import (
-    CreateContext,
-    QueryMaximalAccessRequest,
-    QueryMaximalAccessResponse,
-    find,
-)
+from smbquic.wire.create_context import CreateContext, find
+from smbquic.wire.create_contexts import QueryMaximalAccessRequest, QueryMaximalAccessResponse
 from smbquic.wire.dtyp.acl import Ace, AceFlags, AceType, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityInformation
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptorControl as Control

@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory, Purpose, Validity
-from smbquic.pki.authority import now_utc, self_signed
+from smbquic.pki.authority import self_signed
+from smbquic.pki.subject import now_utc
 from smbquic.transport.quic.aioquic import configuration as module
 from smbquic.transport.quic.aioquic.configuration import client_configuration, server_configuration
 from smbquic.transport.quic.options import QuicOptions

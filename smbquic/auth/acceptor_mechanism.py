@@ -1,0 +1,54 @@
+"""What SPNEGO needs of a mechanism at the server's end, and what the server asks of it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from smbquic.auth.identity import Identity
+from smbquic.auth.logon_limiter import ConnectionLogonLimiter
+from smbquic.auth.mechanism import SecurityContext
+from smbquic.auth.service_binding import ServiceBinding
+
+
+@dataclass(frozen=True, slots=True)
+class LogonPolicy:
+    """What the logons on one connection have to comply with.
+
+    `limiter` counts failures and may refuse; `binding` says which service and which channel a logon
+    has to be meant for. A mechanism asks both before it calls a logon complete.
+    """
+
+    limiter: ConnectionLogonLimiter | None = None
+    binding: ServiceBinding | None = None
+
+
+class AcceptorContext(SecurityContext, Protocol):
+    """The server's end. A logon that failed stays failed; `step` may raise `WireError`, too."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who the client is, once it is complete."""
+
+    @property
+    def integrity(self) -> bool:
+        """Whether there are MICs: not for guests, who have no key, nor for anonymous clients."""
+
+    def step(self, token: bytes) -> bytes:
+        """Take the client's next token; return ours, which may be empty at the end."""
+
+
+class AcceptorMechanism(Protocol):
+    """How clients may prove who they are at a server."""
+
+    @property
+    def oid(self) -> bytes:
+        """The mechanism's object identifier, as the contents of its DER encoding."""
+
+    @property
+    def name(self) -> str:
+        """The mechanism's name for people."""
+
+    def is_first_token(self, token: bytes) -> bool:
+        """Tell whether this is the first token of a client that does without SPNEGO."""
+
+    def new_context(self, policy: LogonPolicy) -> AcceptorContext:
+        """Begin one logon."""

@@ -1,0 +1,40 @@
+"""`smbquic cat`, and what else writes the content of a file to standard output."""
+
+import sys
+from contextlib import aclosing
+
+import click
+
+from smbquic.cli.client import SHARE_URL, Client, client_command
+from smbquic.cli.command import command
+from smbquic.cli.failure import ExitCode
+from smbquic.cli.loop import run
+from smbquic.cli.output import StandardOutput
+from smbquic.client.streams import write_all
+from smbquic.client.url import SmbUrl
+
+
+@command("cat")
+@click.argument("url", type=SHARE_URL)
+@client_command
+def cat(client: Client, url: SmbUrl) -> None:
+    """Write a file to standard output.
+
+    \b
+    smbquic cat smb+quic://alice@fs.example/data/notes.txt
+    """
+    run(write_content(client, url))
+
+
+async def write_content(client: Client, url: SmbUrl) -> None:
+    """Write a file to standard output, and nothing else."""
+    sys.stdout.flush()
+    async with client.share(url) as share, aclosing(share.stream(url.path)) as chunks:
+        async for chunk in chunks:
+            try:
+                await write_all(sys.stdout.fileno(), chunk)
+            except BrokenPipeError:
+                # Nobody reads any more, as in `smbquic cat URL | head`: nothing to talk about.
+                raise click.exceptions.Exit(ExitCode.PARTLY) from None
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, StandardOutput.NAME) from error
