@@ -4,13 +4,15 @@ import os
 import socket
 import ssl
 import time
-from typing import Any
 
 from aioquic.buffer import encode_uint_var
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.crypto import CryptoPair
 from aioquic.quic.packet import QuicProtocolVersion
+from aioquic.quic.packet_builder import QuicPacketBuilder
+from aioquic.quic.recovery import QuicPacketSpace
+from aioquic.quic.stream import QuicStream
 from aioquic.tls import Epoch
 
 HOST = "127.0.0.1"
@@ -119,11 +121,13 @@ class _Connection(QuicConnection):
 
     raises_windows = True
 
-    def _write_connection_limits(self, builder: Any, space: Any) -> None:
+    def _write_connection_limits(self, builder: QuicPacketBuilder, space: QuicPacketSpace) -> None:
         if self.raises_windows:
             super()._write_connection_limits(builder=builder, space=space)
 
-    def _write_stream_limits(self, builder: Any, space: Any, stream: Any) -> None:
+    def _write_stream_limits(
+        self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream
+    ) -> None:
         if self.raises_windows:
             super()._write_stream_limits(builder=builder, space=space, stream=stream)
 

@@ -1,9 +1,9 @@
 """A client stays connected with a certificate that has expired meanwhile."""
 
+import asyncio
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -14,6 +14,7 @@ from smbquic.pki.files import load_certificates
 from smbquic.pki.reload import ServerCertificates
 from smbquic.pki.subject import now_utc
 from smbquic.protocol.settings import ClientSettings
+from smbquic.server.connection import ServerConnection
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest
 from tests.unit.server.conftest import Client, connect, root, server, server_with, until
@@ -40,7 +41,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-async def connected(server: Server, pki: PkiDirectory, *, asked_for: bool) -> tuple[Client, Any]:
+async def connected(
+    server: Server, pki: PkiDirectory, *, asked_for: bool
+) -> tuple[Client, ServerConnection]:
     """A client that has shown its certificate, and what the server keeps for it."""
     files = IdentityFiles(
         certificate=pki.server.certificate,
@@ -62,7 +65,8 @@ async def connected(server: Server, pki: PkiDirectory, *, asked_for: bool) -> tu
 
 async def test_its_connection_ends(server: Server, pki: PkiDirectory, clock: Clock) -> None:
     client, connection = await connected(server, pki, asked_for=True)
-    left = connection.expiry.when() - connection.expiry._loop.time()
+    assert connection.expiry is not None
+    left = connection.expiry.when() - asyncio.get_running_loop().time()
     [leaf, *_] = load_certificates(pki.client.certificate)
     assert abs(left - (leaf.not_valid_after_utc - now_utc()).total_seconds()) < 3600
     # As long as it holds, nothing happens.

@@ -1,7 +1,6 @@
 """An unauthenticated client sends its handshake in fragments of one byte, each of which is work."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import pytest
 from aioquic.quic.packet import QuicErrorCode
@@ -9,7 +8,7 @@ from aioquic.quic.packet import QuicErrorCode
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic.aioquic.reassembly import MAX_CRYPTO_SEGMENTS
-from smbquic.transport.quic.engine import Acceptance, DatagramSizes
+from smbquic.transport.quic.engine import Acceptance, DatagramSizes, Engine
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.registry import server_engine
 from smbquic.transport.quic.tls import ServerTls
@@ -29,11 +28,15 @@ class Ids:
         """See `ConnectionIds`."""
 
 
-@pytest.fixture
-def attack(pki: PkiDirectory) -> Callable[[list[bytes], EngineName], tuple[Any, int]]:
+class Attack(Protocol):
     """Sends frames to an engine until it has enough: the engine, and how many datagrams it took."""
 
-    def run(frames: list[bytes], name: EngineName = "aioquic") -> tuple[Any, int]:
+    def __call__(self, frames: list[bytes], name: EngineName = "aioquic") -> tuple[Engine, int]: ...
+
+
+@pytest.fixture
+def attack(pki: PkiDirectory) -> Attack:
+    def run(frames: list[bytes], name: EngineName = "aioquic") -> tuple[Engine, int]:
         identity = ServerTls(pki.server.certificate, pki.server.key)
         _, make = server_engine(identity, QuicOptions(engine=name))
         initials, engine, count = Initials(), None, 0
@@ -52,6 +55,7 @@ def attack(pki: PkiDirectory) -> Callable[[list[bytes], EngineName], tuple[Any, 
             assert engine.held < MOST_HELD or name == "qh3"
             if engine.close_reason is not None:
                 break
+        assert engine is not None
         return engine, count
 
     return run
@@ -62,22 +66,24 @@ def every_other(count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("offsets", [every_other(10_000), every_other(10_000)[::-1]])
-def test_fragments_with_gaps_end_the_connection(attack: Any, offsets: list[int]) -> None:
+def test_fragments_with_gaps_end_the_connection(attack: Attack, offsets: list[int]) -> None:
     engine, count = attack([crypto_frame(offset, b"x") for offset in offsets])
 
     assert count == 1
+    assert engine.close_reason is not None
     assert engine.close_reason.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
     assert engine.held <= (MAX_CRYPTO_SEGMENTS + 1) * 129
 
 
-def test_a_handshake_that_begins_far_ahead_ends_the_connection(attack: Any) -> None:
+def test_a_handshake_that_begins_far_ahead_ends_the_connection(attack: Attack) -> None:
     engine, _ = attack([crypto_frame(100_000, b"x")])
 
+    assert engine.close_reason is not None
     assert engine.close_reason.code == QuicErrorCode.CRYPTO_BUFFER_EXCEEDED
     assert engine.held == 0
 
 
-def test_the_same_fragments_again_are_not_kept_again(attack: Any) -> None:
+def test_the_same_fragments_again_are_not_kept_again(attack: Attack) -> None:
     frames = [crypto_frame(offset, b"x") for offset in every_other(MAX_CRYPTO_SEGMENTS)]
     engine, _ = attack(frames * 50)
 
@@ -85,7 +91,7 @@ def test_the_same_fragments_again_are_not_kept_again(attack: Any) -> None:
     assert engine.held == MAX_CRYPTO_SEGMENTS * 129
 
 
-def test_qh3_takes_fragments_for_as_much_as_they_cost(attack: Any) -> None:
+def test_qh3_takes_fragments_for_as_much_as_they_cost(attack: Attack) -> None:
     """Its core keeps some, and does not say how much: the connection's limit is by bytes."""
     engine, count = attack([crypto_frame(offset, b"x") for offset in every_other(1000)], "qh3")
 

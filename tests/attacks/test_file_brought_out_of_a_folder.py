@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.conftest import connect, root, server, server_with
+from tests.unit.server.conftest import Client, connect, root, server, server_with
 from tests.unit.server.security.test_enforcement import (
     ALICE,
     ALL,
@@ -48,7 +47,7 @@ def attributes(root: Path) -> None:
         pytest.skip("the disk of the temporary folder has no extended attributes")
 
 
-async def restricted(alice: Any, root: Path, mask: int) -> None:
+async def restricted(alice: Client, root: Path, mask: int) -> None:
     """A folder of alice in which bob has these rights, with a file that was there before."""
     (root / "private").mkdir()
     (root / "private" / "file").write_bytes(b"secret")
@@ -60,17 +59,18 @@ async def restricted(alice: Any, root: Path, mask: int) -> None:
     await alice.call(CloseRequest(folder))
 
 
-async def put(client: Any, name: str, access: int, structure: Any) -> NtStatus:
+async def put(
+    client: Client, name: str, access: int, structure: LinkInformation | RenameInformation
+) -> NtStatus:
     file_id = await client.open(name, desired_access=access)
     kind = getattr(FileInformationClass, f"File{type(structure).__name__}")
     response = await client.call(SetInfoRequest(InfoType.FILE, kind, file_id, structure.encode()))
     await client.call(CloseRequest(file_id))
-    status: NtStatus = response.status
-    return status
+    return response.status
 
 
 async def test_who_may_change_nothing_of_a_file_links_it_nowhere(
-    alice: Any, bob: Any, root: Path
+    alice: Client, bob: Client, root: Path
 ) -> None:
     await restricted(alice, root, int(LEAST))
     linked = await put(bob, "private\\file", int(LEAST), LinkInformation("bobs\\file"))
@@ -78,7 +78,7 @@ async def test_who_may_change_nothing_of_a_file_links_it_nowhere(
     assert not (root / "bobs" / "file").exists()
 
 
-async def test_a_link_is_no_way_around_the_folder(alice: Any, bob: Any, root: Path) -> None:
+async def test_a_link_is_no_way_around_the_folder(alice: Client, bob: Client, root: Path) -> None:
     rights = int(LEAST | A.FILE_WRITE_ATTRIBUTES)
     await restricted(alice, root, rights)
     assert await put(bob, "private\\file", rights, LinkInformation("bobs\\file")) == SUCCESS
@@ -88,7 +88,7 @@ async def test_a_link_is_no_way_around_the_folder(alice: Any, bob: Any, root: Pa
         assert await status_of(alice, name, A.FILE_READ_DATA) == SUCCESS
 
 
-async def test_nor_is_another_place(alice: Any, bob: Any, root: Path) -> None:
+async def test_nor_is_another_place(alice: Client, bob: Client, root: Path) -> None:
     rights = int(LEAST | A.DELETE)
     await restricted(alice, root, rights)
     assert await put(bob, "private\\file", rights, RenameInformation("bobs\\file")) == SUCCESS
@@ -96,7 +96,7 @@ async def test_nor_is_another_place(alice: Any, bob: Any, root: Path) -> None:
     assert await status_of(alice, "bobs\\file", A.FILE_READ_DATA) == SUCCESS
 
 
-async def test_nor_with_a_folder_in_between(alice: Any, bob: Any, root: Path) -> None:
+async def test_nor_with_a_folder_in_between(alice: Client, bob: Client, root: Path) -> None:
     rights = int(LEAST | A.DELETE)
     await restricted(alice, root, rights)
     (root / "private" / "inner").mkdir()
@@ -107,7 +107,7 @@ async def test_nor_with_a_folder_in_between(alice: Any, bob: Any, root: Path) ->
     assert await status_of(alice, "bobs\\inner\\file", A.FILE_READ_DATA) == SUCCESS
 
 
-async def test_what_nobody_restricted_stays_so(alice: Any, bob: Any, root: Path) -> None:
+async def test_what_nobody_restricted_stays_so(alice: Client, bob: Client, root: Path) -> None:
     await restricted(alice, root, ALL)
     await alice.call(CloseRequest(await made(alice, "open", None)))
     assert await put(bob, "open", int(A.DELETE), RenameInformation("bobs\\open")) == SUCCESS

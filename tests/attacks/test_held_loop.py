@@ -21,7 +21,8 @@ from smbquic.server.overload.batches import BATCH
 from smbquic.server.rpc import pipe as pipe_module
 from smbquic.server.security import security_descriptors
 from smbquic.server.server import Server
-from smbquic.storage import SPARSE, names
+from smbquic.storage import SPARSE, FileStat, names
+from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
 from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions, CreateRequest, OplockLevel
@@ -207,11 +208,14 @@ async def test_names_of_many_folders(client: Client) -> None:
 
 
 async def test_what_holds_for_many_folders_is_read_in_one_walk(
-    client: Any, root: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     depth = 100
     (root / Path(*["d"] * depth)).mkdir(parents=True)
-    storage = server.share("data").storage
+    share = server.share("data")
+    assert share is not None
+    storage = share.storage
+    assert isinstance(storage, LocalStorage)
     steps = count()
     step = storage._tree._step
 
@@ -246,7 +250,7 @@ async def test_allocated_ranges(
     await client.call(WriteRequest(0, file_id, b"x"))
     stat = LocalFile.stat
 
-    def sparse(file: LocalFile) -> Any:
+    def sparse(file: LocalFile) -> FileStat:
         found = stat(file)
         found.attributes |= SPARSE
         return found
@@ -328,14 +332,16 @@ async def test_share_modes_of_many_opens_are_compared_once_each(
 
 
 async def test_a_rename_of_a_folder_does_not_look_at_what_is_open_elsewhere(
-    client: Any, root: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in ("a", "b", "b0", "c"):
-        (root / folder).mkdir()
-        if folder != "b":
-            await client.open(f"{folder}\\file")
+    for name in ("a", "b", "b0", "c"):
+        (root / name).mkdir()
+        if name != "b":
+            await client.open(f"{name}\\file")
     files = server.files
-    storage = server.share("data").storage
+    share = server.share("data")
+    assert share is not None
+    storage = share.storage
     assert files.open_below(storage, "b") is None
     assert files.open_below(storage, "a") is not None
     folder = await client.open("b", create_options=FOLDER)

@@ -1,7 +1,5 @@
 """A server lists a folder, or its shares, for ever, and the client keeps what it is told."""
 
-from typing import Any
-
 import pytest
 
 from smbquic.client import files
@@ -33,7 +31,7 @@ async def test_a_folder_without_end(
     monkeypatch.setattr(files, "LONGEST_LISTING", 64 << 10)
     pages = 0
 
-    def more(request: Received) -> Any:
+    def more(request: Received) -> QueryDirectoryResponse:
         nonlocal pages
         pages += 1
         assert pages < 100, "the client takes any number of entries"

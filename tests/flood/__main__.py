@@ -22,7 +22,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from tests.flood import cost
 from tests.flood.attack import ATTACKS, DATAGRAMS
@@ -110,7 +109,7 @@ def plans(given: argparse.Namespace) -> Iterator[Plan]:
             )
 
 
-def flood(given: argparse.Namespace) -> tuple[list[Any], list[str]]:
+def flood(given: argparse.Namespace) -> tuple[list[dict[str, object]], list[str]]:
     """Attack servers with honest clients: reports, and what is not as it should be."""
     outcomes = []
     for plan in plans(given):
@@ -124,7 +123,7 @@ def flood(given: argparse.Namespace) -> tuple[list[Any], list[str]]:
     return [each.report() for each in outcomes], faults
 
 
-def costs(given: argparse.Namespace) -> tuple[list[Any], list[str]]:
+def costs(given: argparse.Namespace) -> tuple[list[dict[str, object]], list[str]]:
     """Measure what bytes cost: reports, and what is not as it should be."""
     reports, faults = [], []
     print(f"{'attack':<22}{'engine':<9}{'kB':>8}{'us/byte':>10}{'of honest':>11}")

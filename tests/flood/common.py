@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
 
 Counts = Counter[str]
 
@@ -58,7 +57,9 @@ async def paced(rate: float) -> AsyncIterator[int]:
         await asyncio.sleep(BEAT)
 
 
-async def again_and_again(target: Target, one: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def again_and_again(
+    target: Target, one: Callable[[], Coroutine[object, object, None]]
+) -> None:
     """Begin something at the target's rate, unless as many as its count are under way."""
     tasks: set[asyncio.Task[None]] = set()
     async for _ in paced(target.rate):

@@ -6,7 +6,6 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aioquic._buffer import Buffer
 from aioquic.quic.configuration import QuicConfiguration
@@ -18,7 +17,7 @@ from smbquic.errors import SmbError
 from smbquic.transport import quic
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import client
-from smbquic.transport.quic.udp import UdpEndpoint
+from smbquic.transport.quic.udp import DatagramReceiver, UdpEndpoint
 from tests.attacks.quic_packets import (
     DATAGRAM,
     TAG_SIZE,
@@ -145,7 +144,7 @@ async def proven(target: Target, counts: Counts, begin: Begin) -> None:
     await begin_many(target, counts, begin, lambda _: initials.make(os.urandom(8)), prove)
 
 
-def from_elsewhere(receiver: Any, *, remote: Address) -> UdpEndpoint:
+def from_elsewhere(receiver: DatagramReceiver, *, remote: Address) -> UdpEndpoint:
     """An endpoint of a client at one of the attackers' addresses."""
     return UdpEndpoint(receiver, local=Address(remote.family, (source(), 0)), remote=remote)
 

@@ -10,10 +10,12 @@ from smbquic.auth.initiator import new_initiator
 from smbquic.client import requests
 from smbquic.errors import SmbError
 from smbquic.protocol.client import ClientProtocol, Sent
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.response import Response
 from smbquic.protocol.settings import ClientSettings
 from smbquic.transport import quic
 from smbquic.transport.quic import client as quic_client
+from smbquic.wire.file_id import FileId
 from smbquic.wire.message import Message
 from smbquic.wire.tree_connect import TreeConnectRequest
 from tests.flood.common import HOST, Counts, Target, TcpLink, connected
@@ -38,7 +40,7 @@ class Talker:
             server_name="localhost",
             random=os.urandom,
         )
-        self._session: Any = None
+        self._session: ClientSession | None = None
         self._tree_id = 0
 
     async def _answer(self, sent: Sent) -> Response:
@@ -62,15 +64,16 @@ class Talker:
     def request(self, body: Message) -> Sent:
         return self._protocol.request(body, session=self._session, tree_id=self._tree_id)
 
-    async def open(self, share: str, name: str) -> Any:
+    async def open(self, share: str, name: str) -> FileId:
         response = await self._answer(self.request(TreeConnectRequest(rf"\\localhost\{share}")))
         self._tree_id = response.header.tree_id
         response = await self._answer(self.request(requests.create(name, requests.READ)))
-        return response.body.file_id
+        file_id: FileId = response.body.file_id
+        return file_id
 
 
 Connect = Callable[[Target], Awaitable[Talker]]
-BeSlow = Callable[[Talker, Any], Awaitable[None]]
+BeSlow = Callable[[Talker, FileId], Awaitable[None]]
 
 
 async def _tcp(target: Target) -> Talker:
@@ -126,12 +129,12 @@ async def _dawdle(
     await asyncio.gather(*tasks)
 
 
-async def _ask_for_a_lot(talker: Talker, file_id: Any) -> None:
+async def _ask_for_a_lot(talker: Talker, file_id: FileId) -> None:
     for number in range(CREDITS // 16):
         await talker.link.send(*talker.request(requests.read(number * MIB, MIB, file_id)).buffers)
 
 
-async def _sip(talker: Talker, file_id: Any) -> None:
+async def _sip(talker: Talker, file_id: FileId) -> None:
     """Over TCP: 1 KiB a second."""
     loop = asyncio.get_running_loop()
     asking = asyncio.create_task(_ask_for_a_lot(talker, file_id))
@@ -143,7 +146,7 @@ async def _sip(talker: Talker, file_id: Any) -> None:
         asking.cancel()
 
 
-async def _take_nothing(talker: Talker, file_id: Any) -> None:
+async def _take_nothing(talker: Talker, file_id: FileId) -> None:
     """Over QUIC: nothing is let go on, and the window stays shut."""
     talker.link._inbound._assembler.feed = lambda *_: None
     asking = asyncio.create_task(_ask_for_a_lot(talker, file_id))
@@ -159,7 +162,7 @@ async def readers(target: Target, counts: Counts, begin: Begin) -> None:
     await _dawdle(target, counts, begin, (_tcp, _sip), (_quic, _take_nothing))
 
 
-async def _drip_tcp(talker: Talker, _: Any) -> None:
+async def _drip_tcp(talker: Talker, _: FileId) -> None:
     loop = asyncio.get_running_loop()
     with talker.link.sock as sock:
         await loop.sock_sendall(sock, HALF_A_NEGOTIATE)
@@ -168,7 +171,7 @@ async def _drip_tcp(talker: Talker, _: Any) -> None:
             await asyncio.sleep(1)
 
 
-async def _drip_quic(talker: Talker, _: Any) -> None:
+async def _drip_quic(talker: Talker, _: FileId) -> None:
     talker.link._write((HALF_A_NEGOTIATE,))
     while not talker.link._closed.done():
         talker.link._write((b"\0",))

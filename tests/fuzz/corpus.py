@@ -65,13 +65,13 @@ def _traced(run: Callable[[bytes], None], data: bytes) -> _Arcs:
     """From which line to which the package goes."""
     arcs: _Arcs = set()
 
-    def enter(frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
+    def enter(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
         code = frame.f_code
         if not code.co_filename.startswith((_PACKAGE, _COMPILED)):
             return None
         before = 0
 
-        def step(frame: FrameType, event: str, _: Any) -> Callable[..., Any]:
+        def step(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
             nonlocal before
             arcs.add((code, before, frame.f_lineno))
             before = frame.f_lineno

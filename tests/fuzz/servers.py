@@ -53,7 +53,7 @@ def close() -> None:
     _runner.cache_clear()
 
 
-def run_until_quiet(work: Coroutine[Any, Any, None]) -> None:
+def run_until_quiet(work: Coroutine[object, object, None]) -> None:
     """Run it, and raise what it raises, what is logged as a failure, and what it leaves behind."""
     runner = _runner()
     runner.get_loop()
@@ -69,7 +69,7 @@ def run_until_quiet(work: Coroutine[Any, Any, None]) -> None:
         raise Misbehaviour(f"{_descriptors() - before} files were left open")
 
 
-async def _quietly(work: Coroutine[Any, Any, None], failed: list[BaseException]) -> None:
+async def _quietly(work: Coroutine[object, object, None], failed: list[BaseException]) -> None:
     def take(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         failed.append(context.get("exception") or Misbehaviour(context["message"]))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aioquic.quic.configuration import QuicConfiguration
 
 from smbquic.api import server as api
 from smbquic.api.serving import Serving
@@ -100,7 +101,9 @@ def serving(
     )
 
 
-async def connect(url: str, trust: quic.ClientTls, name: str, engine: Any) -> MessageTransport:
+async def connect(
+    url: str, trust: quic.ClientTls, name: str, engine: EngineName
+) -> MessageTransport:
     options = QuicOptions(engine=engine, handshake_timeout=PATIENCE)
     port = int(url.rpartition(":")[2])
     return await quic.connect(
@@ -108,7 +111,7 @@ async def connect(url: str, trust: quic.ClientTls, name: str, engine: Any) -> Me
     )
 
 
-async def talk(running: Serving, trust: quic.ClientTls, name: str, engine: Any) -> None:
+async def talk(running: Serving, trust: quic.ClientTls, name: str, engine: EngineName) -> None:
     """Connect, log on, and connect to the share."""
     transport = await connect(running.listeners[0], trust, name, engine)
     settings = ClientSettings(client_guid=os.urandom(16))
@@ -216,7 +219,7 @@ async def test_a_server_that_does_not_start_would_be_refused_as_well(
     await listener.close()
 
 
-class AsItIs(list[Any]):
+class AsItIs(list["Raw"]):
     """A chain that nothing is put before."""
 
     def __radd__(self, before: object) -> "AsItIs":
@@ -236,7 +239,7 @@ class Raw:
 def show_unchecked(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
     """Have an end on aioquic take files as they are, whether they go together or not."""
 
-    def load(configuration: Any, certificate: object, key: object) -> None:
+    def load(configuration: QuicConfiguration, certificate: object, key: object) -> None:
         configuration.certificate = Raw(b"")
         configuration.certificate_chain = AsItIs(map(Raw, shown.chain))
         configuration.private_key = shown.key

@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
 
-Act = Callable[[smbquic.Share, str], Awaitable[Any]]
+Act = Callable[[smbquic.Share, str], Awaitable[object]]
 
 # Root in a user namespace, as what an ordinary user may mount there; without the rights that let
 # root pass over the modes of files. $0 is the folder that becomes a read-only disk.

@@ -1,7 +1,7 @@
 """Two clients that cache, and see each other's changes all the same. [MS-SMB2] 3.3.1.4, 3.3.4.7"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ RH, RWH = READ | HANDLE, READ | WRITE | HANDLE
 ONE, TWO, FOLDER = b"1" * 16, b"2" * 16, b"F" * 16
 MUST_ANSWER = NotifyBreakLeaseFlags.ACK_REQUIRED
 
-Connect = Callable[[], Any]
+Connect = Callable[[], Awaitable[Caching]]
 
 
 @pytest.fixture

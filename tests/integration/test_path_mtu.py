@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -127,7 +126,7 @@ def ends(
     for folder in (tmp_path, tmp_path / "share"):
         (folder / "source").write_bytes(content)
     with Link(rate="50mbit", delay="2ms", mtu=mtu) as link, (tmp_path / "log").open("w") as log:
-        process: Any = link.server.popen(
+        process = link.server.popen(
             [
                 *(*PROGRAM, "serve", "--json", "--listen", f"quic://{HOST}:443"),
                 *("--share", f"data={tmp_path / 'share'}", "--users", str(tmp_path / "users")),
@@ -138,6 +137,7 @@ def ends(
             stderr=log,
             text=True,
         )
+        assert process.stdout is not None
         with process.stdout:
             assert json.loads(process.stdout.readline())["event"] == "ready"
             yield Ends(link, tmp_path, far_pki, client)

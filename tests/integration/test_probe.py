@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.api import server as api
+from smbquic.api.serving import Serving
 from smbquic.cli.main import cli
 from smbquic.client.probe import failure, probe
 from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step
@@ -24,7 +25,7 @@ from smbquic.client.url import SmbUrl
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, Trust
 from smbquic.transport import quic, tcp
-from smbquic.transport.base import MessageTransport
+from smbquic.transport.base import Listener, MessageTransport
 from smbquic.transport.quic import ClientTls, QuicOptions
 from smbquic.transport.resolver import Resolution, Resolver
 from tests.nameserver import running_name_server
@@ -67,7 +68,7 @@ class Ground:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.stack: list[Any] = []
+        self.stack: list[AbstractAsyncContextManager[Serving]] = []
 
     async def serve(
         self, *files: IdentityFiles, listen: str = "quic://127.0.0.1:0", **more: Any
@@ -168,10 +169,11 @@ class OldServer(asyncio.DatagramProtocol):
     def __init__(self, *versions: int) -> None:
         self.versions = versions
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
         self.transport = transport
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if data[1:5] in (b"\x00\x00\x00\x01", b"\x6b\x33\x43\xcf"):
             return
         answer = b"\x80" + bytes(4) + data[14:23] + data[5:14]
@@ -195,8 +197,8 @@ async def test_a_web_server(pki: PkiDirectory) -> None:
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
     configuration.load_cert_chain(pki.server.certificate, pki.server.key)
     server = await foreign_serve("127.0.0.1", 0, configuration=configuration)
-    endpoint: Any = server._transport
-    port = endpoint.get_extra_info("sockname")[1]
+    assert server._transport is not None
+    port = server._transport.get_extra_info("sockname")[1]
     fails_at(await probed(pki, f"smb+quic://localhost:{port}"), Step.ALPN)
     server.close()
 
@@ -209,7 +211,10 @@ async def test_a_web_server(pki: PkiDirectory) -> None:
     ],
 )
 async def test_nothing_in_common(
-    pki: PkiDirectory, ground: Ground, allowed: Any, offered: Any
+    pki: PkiDirectory,
+    ground: Ground,
+    allowed: dict[str, Any],
+    offered: dict[str, Any],
 ) -> None:
     where = await ground.serve(identity(pki.server, default=True), **allowed)
     results = await probed(pki, f"smb+quic://{where}", quic=QuicOptions(**offered))
@@ -268,7 +273,7 @@ async def deaf(transport: MessageTransport) -> None:
 
 @pytest.mark.parametrize("scheme", ["smb+quic", "smb"])
 async def test_a_server_that_is_not_smb(pki: PkiDirectory, scheme: str) -> None:
-    listener: Any
+    listener: Listener
     if scheme == "smb":
         listener = await tcp.listen("127.0.0.1", 0, deaf)
     else:

@@ -29,7 +29,7 @@ class Server:
         self.accepted.put_nowait(transport)
         await transport.wait_closed()
 
-    async def connection(self) -> Any:
+    async def connection(self) -> MessageTransport:
         return await asyncio.wait_for(self.accepted.get(), 20)
 
 
@@ -39,7 +39,7 @@ class Setup:
     def __init__(self, server: Server, listener: quic.QuicListener, relay: Relay) -> None:
         self.server, self.listener, self.relay = server, listener, relay
 
-    async def connect(self) -> Any:
+    async def connect(self) -> MessageTransport:
         return await tcp.connect("127.0.0.1", int(self.relay.url.rpartition(":")[2]))
 
 

@@ -7,11 +7,11 @@ program did not ask for it.
 import asyncio
 import random
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import pytest
 
@@ -116,7 +116,7 @@ async def use(url: str, ca: Path, target: Path, *, timeout: float = 1.0) -> None
         await share.remove("renamed")
 
 
-async def ends_well(work: Coroutine[Any, Any, None]) -> Exception | None:
+async def ends_well(work: Awaitable[None]) -> Exception | None:
     """Do it: it succeeds, or fails with an `SmbError`, which is given; and it does not hang."""
     async with asyncio.timeout(PATIENCE):
         try:
@@ -481,7 +481,7 @@ async def test_files_that_are_not_as_the_server_says(
         return create
 
     def reading(handle: Handle) -> Handle:
-        def read(context: Context, request: Request) -> Any:
+        def read(context: Context, request: Request) -> Outcome:
             data = next(rest, None)
             if data is None:
                 raise smbquic.StatusError(NtStatus.END_OF_FILE)

@@ -9,10 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -57,7 +56,9 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(place: Path, *arguments: str, popen: Any = subprocess.Popen) -> Iterator[Server]:
+def serving(
+    place: Path, *arguments: str, popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen
+) -> Iterator[Server]:
     """`smbquic serve`, in a folder that is called `papers`."""
     papers = place / "papers"
     papers.mkdir()
@@ -72,6 +73,7 @@ def serving(place: Path, *arguments: str, popen: Any = subprocess.Popen) -> Iter
             stderr=stderr,
             text=True,
         )
+    assert process.stdout is not None
     with process.stdout:
         try:
             lines = []
@@ -89,7 +91,9 @@ def serving(place: Path, *arguments: str, popen: Any = subprocess.Popen) -> Iter
             process.wait()
 
 
-def run_line(server: Server, popen: Any = subprocess.Popen, **changes: str) -> tuple[int, str, str]:
+def run_line(
+    server: Server, popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen, **changes: str
+) -> tuple[int, str, str]:
     """What became of the line for clients: exit code, output, errors."""
     process = popen(
         server.line_for_clients(),

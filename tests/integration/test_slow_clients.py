@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,9 @@ from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
 from smbquic.server.overload import slow_peers
 from smbquic.server.overload.refusals import ServerRefusal
+from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.tcp import TcpTransport
 
 PATIENCE = 60.0
 MIB = 1 << 20
@@ -64,7 +66,7 @@ async def test_a_client_that_does_not_take_its_answers(
 ) -> None:
     async with connect(serving, "alice", pki) as friend:
         async with connect(serving, "mallory", pki) as share, share.open("big") as file:
-            deaf: Any = share.session.connection.transport
+            deaf = share.session.connection.transport
             stop_listening(deaf)
             reads = [
                 asyncio.create_task(share.tree.request(requests.read(0, SIZE, file.file_id), "big"))
@@ -78,13 +80,15 @@ async def test_a_client_that_does_not_take_its_answers(
         assert await friend.listdir() == ["big"]
 
 
-def stop_listening(transport: Any) -> None:
+def stop_listening(transport: MessageTransport) -> None:
     """Take nothing more of what the server sends."""
     if transport.peer.kind == "tcp":
+        assert isinstance(transport, TcpTransport)
         transport._transport.pause_reading()
     else:
-        transport._inbound._assembler.feed = lambda *_: None
-        transport._engine.release = lambda _: False
+        assert isinstance(transport, QuicTransport)
+        transport._inbound._assembler.feed = lambda *_: None  # type: ignore[method-assign]
+        transport._engine.release = lambda count: False  # type: ignore[method-assign]
 
 
 async def test_a_client_that_does_not_finish_its_message(
@@ -92,7 +96,8 @@ async def test_a_client_that_does_not_finish_its_message(
 ) -> None:
     async with connect(serving, "alice", pki) as friend:
         async with connect(serving, "mallory", pki) as share:
-            transport: Any = share.session.connection.transport
+            transport = share.session.connection.transport
+            assert isinstance(transport, TcpTransport | QuicTransport)
             transport._write((b"\0\0\1\0\xfeSMB",))
             await until_dropped(serving, ServerRefusal.SLOW_WRITER)
             with pytest.raises(ConnectionClosed):

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import smbquic
 from smbquic.client import requests
@@ -51,8 +51,8 @@ class Actor:
     ) -> None:
         """Do it to both; raise `Difference` unless it came to the same."""
         self.operations += 1
-        expected: Any
-        actual: Any
+        expected: object
+        actual: object
         try:
             expected = ours()
         except Refused as refusal:
@@ -328,7 +328,7 @@ def _names(disk: Path) -> set[str]:
     return {entry.name for entry in disk.iterdir()}
 
 
-async def _status(work: Awaitable[Any]) -> NtStatus:
+async def _status(work: Awaitable[object]) -> NtStatus:
     """How it ends."""
     try:
         await work

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -113,7 +113,7 @@ class Initiator:
 class MemoryTransport:
     """The server's end of a pair of queues."""
 
-    def __init__(self, kind: Any = "tcp") -> None:
+    def __init__(self, kind: Literal["quic", "tcp"] = "tcp") -> None:
         self.peer = Peer(kind, ("127.0.0.1", 445), ("127.0.0.1", 50000))
         self.keep_alive = False
         self.max_message_size = 1 << 24
@@ -181,7 +181,9 @@ class Protocol(ClientProtocol):
 class Client:
     """Speaks SMB to a `Server` through a `MemoryTransport`."""
 
-    def __init__(self, server: Server, settings: ClientSettings, kind: Any = "tcp") -> None:
+    def __init__(
+        self, server: Server, settings: ClientSettings, kind: Literal["quic", "tcp"] = "tcp"
+    ) -> None:
         self.server = server
         self.transport = MemoryTransport(kind)
         self.protocol = Protocol(
@@ -408,7 +410,7 @@ async def connect(server: Server) -> AsyncIterator[Connect]:
         to: Server = server,
         token: str = "alice:secret",
         share: str = "data",
-        kind: str = "tcp",
+        kind: Literal["quic", "tcp"] = "tcp",
         **settings: Any,
     ) -> Client:
         settings = {"client_guid": bytes(16), **settings}
