@@ -12,7 +12,7 @@ from smbquic.auth.spnego.initiator import Initiator
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import LocalProtocolError, RemoteProtocolError, SecurityError, StatusError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol import client_logon, negotiation, transform, validation
+from smbquic.protocol import client_logon, client_negotiation, transform, validation
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.credits import CreditPool, credit_charge
 from smbquic.protocol.message import UNSOLICITED
@@ -257,7 +257,7 @@ class ClientProtocol:
 
     def negotiate(self) -> Sent:
         """The first message of a connection. [MS-SMB2] 3.2.4.2.2.2"""
-        self._negotiate_request = negotiation.build_request(
+        self._negotiate_request = client_negotiation.build_request(
             self.settings, quic=self.quic, server_name=self.server_name, random=self._random
         )
         sent = self.request(self._negotiate_request)
@@ -272,7 +272,9 @@ class ClientProtocol:
         if response.status != NtStatus.SUCCESS:
             raise StatusError.of(response.status, "NEGOTIATE", self.server_name)
         self.server = response.body
-        self.negotiated = negotiation.check_response(self.settings, response.body, quic=self.quic)
+        self.negotiated = client_negotiation.check_response(
+            self.settings, response.body, quic=self.quic
+        )
         if self.dialect == Dialect.SMB_3_1_1:
             self._preauth.update(*self._negotiate_buffers)
             self._preauth.update(response.raw)

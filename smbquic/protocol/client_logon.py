@@ -10,9 +10,8 @@ from smbquic.auth.spnego.initiator import Initiator
 from smbquic.crypto.keys import SESSION_KEY_SIZE, derive_session_keys
 from smbquic.errors import AuthenticationError, SecurityError
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol import negotiation
 from smbquic.protocol.client_session import ClientSession
-from smbquic.protocol.negotiation import Negotiated
+from smbquic.protocol.negotiation import Negotiated, security_mode
 from smbquic.protocol.protection import Protection
 from smbquic.protocol.response import Response
 from smbquic.protocol.session_state import SessionEvent
@@ -32,7 +31,7 @@ def session_setup_request(
     """Return the SESSION_SETUP that carries a token of the client. [MS-SMB2] 3.2.4.2.3"""
     return SessionSetupRequest(
         flags=SessionSetupFlags(0),
-        security_mode=negotiation.security_mode(settings.signing_required),
+        security_mode=security_mode(settings.signing_required),
         capabilities=GlobalCapabilities(0),
         channel=0,
         previous_session_id=session.previous_session_id,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from smbquic.auth.authenticator import Authenticator
 from smbquic.errors import RemoteProtocolError
-from smbquic.protocol import negotiation
+from smbquic.protocol import server_negotiation
 from smbquic.protocol.credits import CommandWindow
 from smbquic.protocol.logon import Logon
 from smbquic.protocol.negotiation import Negotiated
@@ -96,7 +96,7 @@ class ServerProtocol:
         hint = self._authenticator.hint()
         if isinstance(request.body, MultiProtocolNegotiate):
             return self._negotiate_multi_protocol(request.body, hint, system_time)
-        self._state.negotiated, self.response = negotiation.build_response(
+        self._state.negotiated, self.response = server_negotiation.build_response(
             self.settings,
             request.body,
             quic=self.quic,
@@ -114,13 +114,13 @@ class ServerProtocol:
     def _negotiate_multi_protocol(
         self, body: MultiProtocolNegotiate, hint: bytes, system_time: int
     ) -> NegotiateResponse:
-        response = negotiation.build_multi_protocol_response(
+        response = server_negotiation.build_multi_protocol_response(
             self.settings, body.dialects, hint=hint, system_time=system_time
         )
         if response.dialect_revision == Dialect.WILDCARD:
             self._state.multi_protocol = True
         else:
-            self._state.negotiated, _ = negotiation.build_response(
+            self._state.negotiated, _ = server_negotiation.build_response(
                 self.settings,
                 NegotiateRequest(
                     dialects=[Dialect.SMB_2_0_2],
@@ -152,7 +152,7 @@ class ServerProtocol:
             info.capabilities == request.capabilities
             and info.guid == request.client_guid
             and info.security_mode == request.security_mode
-            and negotiation.select_dialect(self.settings, info.dialects, quic=self.quic)
+            and server_negotiation.select_dialect(self.settings, info.dialects, quic=self.quic)
             == self._state.dialect
         )
         if not same:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol import negotiation
+from smbquic.protocol import client_negotiation
 from smbquic.wire.create import OplockLevel
 from smbquic.wire.create_contexts import DurableHandleRequestV2
 from smbquic.wire.file_id import FileId
@@ -174,7 +174,7 @@ async def test_what_is_under_way_with_the_same_sequence_stops_nothing(client: Cl
 def channels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has clients say that they can use several channels."""
     offered = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.MULTI_CHANNEL
-    monkeypatch.setattr(negotiation, "client_capabilities", lambda settings: offered)
+    monkeypatch.setattr(client_negotiation, "client_capabilities", lambda settings: offered)
 
 
 def place(index: int, number: int) -> int:

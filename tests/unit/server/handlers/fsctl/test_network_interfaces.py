@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.ntstatus import NtStatus
-from smbquic.protocol import negotiation
+from smbquic.protocol import client_negotiation
 from smbquic.server.handlers.fsctl import network_interfaces
 from smbquic.server.handlers.fsctl.network_interfaces import (
     NetworkInterface,
@@ -89,7 +89,7 @@ def query(size: int = 65536) -> IoctlRequest:
 def multi_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has clients say that they know what it is."""
     capabilities = GlobalCapabilities.LARGE_MTU | GlobalCapabilities.MULTI_CHANNEL
-    monkeypatch.setattr(negotiation, "client_capabilities", lambda settings: capabilities)
+    monkeypatch.setattr(client_negotiation, "client_capabilities", lambda settings: capabilities)
 
 
 @pytest.mark.usefixtures("multi_channel")
