@@ -116,7 +116,10 @@ class _Ranges(list[tuple[tuple[int, int], tuple[int, int]]]):
 
 
 def _without_effect(text: str) -> _Ranges:
-    """Where a change means nothing when the program runs: types, `slots` and `frozen`."""
+    """Where a change means nothing when the program runs: types, and what they check.
+
+    That is `slots`, `frozen` and, of a whole dataclass, `kw_only`.
+    """
     found = _Ranges()
     for node in ast.walk(ast.parse(text)):
         parts: list[ast.AST | None] = []
@@ -129,6 +132,10 @@ def _without_effect(text: str) -> _Ranges:
                 parts = [node]
             case ast.keyword(arg="slots" | "frozen"):
                 parts = [node.value]
+            case ast.ClassDef():
+                calls = [each for each in node.decorator_list if isinstance(each, ast.Call)]
+                options = [each for call in calls for each in call.keywords]
+                parts = [each.value for each in options if each.arg == "kw_only"]
         for part in parts:
             if isinstance(part, ast.expr | ast.stmt):
                 end = (part.end_lineno or 0, part.end_col_offset or 0)

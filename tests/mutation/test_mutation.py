@@ -24,7 +24,9 @@ def test_a_sample_is_divided_by_size(
 
 
 def test_the_nearest_tests_come_first() -> None:
-    assert stages("smbquic/storage/local/file.py")[0] == ("tests/unit/storage/local/test_file.py",)
+    assert stages("smbquic/storage/local/sweep.py")[0] == (
+        "tests/unit/storage/local/test_sweep.py",
+    )
     nearest, room, beyond = stages("smbquic/server/handlers/create.py")
     assert nearest == ("tests/unit/server/handlers/test_create.py",)
     assert room == ("tests/unit/server",)

@@ -28,8 +28,9 @@ BEYOND = {
     ),
     "storage": ("tests/unit/server", "tests/attacks", "tests/integration/test_model.py"),
     "transport": (
-        "tests/integration/test_transport_[fhm]*.py",
-        "tests/integration/test_transport_r*.py",
+        "tests/integration/test_transport_[fhmrt]*.py",
+        "tests/integration/test_transport_limits.py",
+        "tests/integration/test_transport_network.py",
         "tests/integration/test_robustness_*.py",
         "tests/integration/test_status.py",
     ),
