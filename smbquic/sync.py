@@ -76,10 +76,10 @@ def _blocking(
 
 @keywords(SessionOptions)
 @contextmanager
-def connect(url: SmbUrl | str, options: SessionOptions) -> Iterator["Share"]:
+def connect(url: SmbUrl | str, options: SessionOptions) -> Iterator["SyncShare"]:
     """See `smbquic.connect`."""
     with _entered(api_client.connect(url, **vars(options))) as (share, loop):
-        yield Share(share, loop)
+        yield SyncShare(share, loop)
 
 
 serve = _blocking(api_server.serve)
@@ -104,7 +104,7 @@ def _iterate(iterator: AsyncGenerator[T, None], loop: LoopThread) -> Iterator[T]
             loop.run(leave())
 
 
-class File:
+class SyncFile:
     """An open file; see `smbquic.File`."""
 
     def __init__(self, file: client_file.File, loop: LoopThread) -> None:
@@ -161,7 +161,7 @@ class File:
         """See `smbquic.File.close`."""
         self._loop.run(self._file.close())
 
-    def __enter__(self) -> "File":
+    def __enter__(self) -> "SyncFile":
         return self
 
     def __exit__(
@@ -173,7 +173,7 @@ class File:
         self._loop.run(self._file.__aexit__(kind, error, trace))
 
 
-class Share:
+class SyncShare:
     """A connected share; see `smbquic.Share`."""
 
     def __init__(self, share: client_share.Share, loop: LoopThread) -> None:
@@ -231,13 +231,13 @@ class Share:
         """See `smbquic.Share.usage`."""
         return self._loop.run(self._share.usage(path))
 
-    def open(self, path: str, mode: str = "rb") -> File:
+    def open(self, path: str, mode: str = "rb") -> SyncFile:
         """See `smbquic.Share.open`."""
 
         async def opened() -> client_file.File:
             return await self._share.open(path, mode)
 
-        return File(self._loop.run(opened()), self._loop)
+        return SyncFile(self._loop.run(opened()), self._loop)
 
     def read_bytes(self, path: str) -> bytes:
         """See `smbquic.Share.read_bytes`."""

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import ClientConnection
-from smbquic.client.dial import dialer
-from smbquic.client.retry import retried
+from smbquic.client.retry import retry_while_busy
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.stages import Stages
+from smbquic.client.transports import transport_connector
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConnectError, SmbError, UrlError
 from smbquic.options.client import ConnectionOptions, SessionOptions
@@ -43,7 +43,7 @@ async def open_connection(
             connection = await stack.enter_async_context(_connected(url, options))
             return stack.pop_all(), connection
 
-    stack, connection = await retried(attempt, options.timeout)
+    stack, connection = await retry_while_busy(attempt, options.timeout)
     async with stack:
         yield connection
 
@@ -54,9 +54,9 @@ async def _connected(url: SmbUrl, options: ConnectionOptions) -> AsyncIterator[C
     settings = ClientSettings(
         client_guid=os.urandom(16), encryption=options.encryption, guest_allowed=options.guest
     )
-    dial = dialer(url, options)
+    connect_transport = transport_connector(url, options)
     stages = Stages()
-    transport = await dial()
+    transport = await connect_transport()
     stages.end("transport")
     try:
         async with asyncio.timeout(options.timeout):
@@ -100,7 +100,7 @@ async def open_session(url: SmbUrl | str, options: SessionOptions) -> AsyncItera
             connection.stages.end("session")
             return stack.pop_all(), session
 
-    stack, session = await retried(attempt, options.timeout)
+    stack, session = await retry_while_busy(attempt, options.timeout)
     async with stack:
         try:
             yield session

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from smbquic.api.listen import ListenAddress, listening_on
-from smbquic.client.dial import dialer
+from smbquic.client.transports import transport_connector
 from smbquic.client.url import SmbUrl
 from smbquic.errors import UrlError
 from smbquic.gateway.relay import Relay
@@ -25,7 +25,7 @@ async def relay(url: SmbUrl | str, options: RelayOptions) -> AsyncIterator[str]:
     address = ListenAddress.parse(options.listen)
     if address.transport != "tcp":
         raise UrlError(f"{options.listen!r}: a relay listens on tcp://HOST:PORT")
-    upstream = dialer(url, options)
+    upstream = transport_connector(url, options)
     trial = await upstream()
     trial.close("checking that the server can be reached")
     await trial.wait_closed()

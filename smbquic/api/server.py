@@ -15,7 +15,7 @@ from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
 from smbquic.auth.service_binding import TargetNames
 from smbquic.auth.users import UserStore
-from smbquic.client.dial import optional_path
+from smbquic.client.transports import optional_path
 from smbquic.observe.audit import AuditLog, Sink
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.keywords import keywords

@@ -17,10 +17,10 @@ from smbquic.cli.output import warn
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
-from smbquic.options.client import DialOptions, SessionOptions
+from smbquic.options.client import SessionOptions, TransportOptions
 from smbquic.protocol.settings import EncryptionPolicy
 
-T = TypeVar("T", bound=DialOptions)
+T = TypeVar("T", bound=TransportOptions)
 
 _LOGON_OPTIONS = (
     common_option(

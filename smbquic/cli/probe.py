@@ -10,9 +10,9 @@ from smbquic.cli.command import command
 from smbquic.cli.failure import ExitCode, exit_code
 from smbquic.cli.loop import run
 from smbquic.cli.output import emit, printable
-from smbquic.client.dial import given_trust, optional_path, quic_options
 from smbquic.client.probe import failure, probe
-from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step
+from smbquic.client.probe_results import ProbeOptions, ProbeOutcome, ProbeResult, ProbeStep
+from smbquic.client.transports import optional_path, quic_options, trust_from_files
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import ResolverOptions
 from smbquic.options.model import values_of
@@ -20,12 +20,12 @@ from smbquic.transport.quic import ClientTls
 from smbquic.transport.resolver import Resolver
 
 _MARKS = {
-    Outcome.OK: "ok     ",
-    Outcome.WARNING: "warning",
-    Outcome.FAILED: "FAILED ",
-    Outcome.SKIPPED: "skipped",
+    ProbeOutcome.OK: "ok     ",
+    ProbeOutcome.WARNING: "warning",
+    ProbeOutcome.FAILED: "FAILED ",
+    ProbeOutcome.SKIPPED: "skipped",
 }
-_EXIT_CODES = {Step.LOGON: ExitCode.AUTHENTICATION, Step.SHARE: ExitCode.REFUSED}
+_EXIT_CODES = {ProbeStep.LOGON: ExitCode.AUTHENTICATION, ProbeStep.SHARE: ExitCode.REFUSED}
 
 
 @command("probe")
@@ -47,7 +47,7 @@ def probe_command(client: Client, url: SmbUrl) -> None:
         raise click.UsageError("probe logs on with a password, and --guest has none: leave it out")
     options = _options(client, url)
 
-    async def work() -> list[Result]:
+    async def work() -> list[ProbeResult]:
         results = []
         async with aclosing(probe(url, options)) as steps:
             async for result in steps:
@@ -68,14 +68,14 @@ def probe_command(client: Client, url: SmbUrl) -> None:
         )
     if failed is not None:
         raise click.exceptions.Exit(_code(failed))
-    if any(each.outcome is Outcome.FAILED for each in results):
+    if any(each.outcome is ProbeOutcome.FAILED for each in results):
         raise click.exceptions.Exit(ExitCode.PARTLY)
 
 
 def _options(client: Client, url: SmbUrl) -> ProbeOptions:
     given = client.options
     return ProbeOptions(
-        trust=given_trust(optional_path(given.ca), optional_path(given.crl)),
+        trust=trust_from_files(optional_path(given.ca), optional_path(given.crl)),
         insecure=given.insecure,
         client=ClientTls(
             certificate=optional_path(given.client_certificate), key=optional_path(given.client_key)
@@ -87,14 +87,14 @@ def _options(client: Client, url: SmbUrl) -> ProbeOptions:
     )
 
 
-def _code(failed: Result) -> ExitCode:
-    if failed.error is not None and failed.step in (Step.LOGON, Step.SHARE):
+def _code(failed: ProbeResult) -> ExitCode:
+    if failed.error is not None and failed.step in (ProbeStep.LOGON, ProbeStep.SHARE):
         code = exit_code(failed.error)
         return code if code is not ExitCode.PARTLY else _EXIT_CODES[failed.step]
     return ExitCode.TRANSPORT
 
 
-def _document(result: Result) -> dict[str, Any]:
+def _document(result: ProbeResult) -> dict[str, Any]:
     return {
         "step": result.step,
         "family": result.family or None,
@@ -105,7 +105,7 @@ def _document(result: Result) -> dict[str, Any]:
     }
 
 
-def _print(result: Result) -> None:
+def _print(result: ProbeResult) -> None:
     where = f" over {result.family}" if result.family else ""
     click.echo(f"{_MARKS[result.outcome]}  {result.step}{where}: {printable(result.text)}")
     if result.advice:

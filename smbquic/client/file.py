@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from types import TracebackType
 
 from smbquic.client import requests
+from smbquic.client.concurrency import run_each
 from smbquic.client.tree_connect import TreeConnect
-from smbquic.client.window import each
 from smbquic.errors import RemoteProtocolError, SmbError, SourceChangedError
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
@@ -112,7 +112,7 @@ class File:
             if len(data) < min(step, size - offset):
                 end = min(end, reach)
 
-        await each(offsets(), fetch, limit=min(WINDOW, -(-size // step)))
+        await run_each(offsets(), fetch, limit=min(WINDOW, -(-size // step)))
         return bytes(memoryview(result)[:end])
 
     async def write(self, data: Buffer) -> int:
@@ -128,7 +128,9 @@ class File:
             async def store(offset: int) -> None:
                 await self.write_at(start + offset, view[offset : offset + step])
 
-            await each(range(0, len(view), step), store, limit=min(WINDOW, -(-len(view) // step)))
+            await run_each(
+                range(0, len(view), step), store, limit=min(WINDOW, -(-len(view) // step))
+            )
         self._position = start + len(view)
         return len(view)
 
@@ -212,7 +214,7 @@ class File:
 
     async def close_unchanged(self) -> None:
         """Close the file; `SourceChangedError` if it was changed since it was opened."""
-        self.forget()
+        self.mark_closed()
         closing = requests.close(self.file_id, attributes=True)
         response = await self._tree.request(closing, self.path)
         verify_unchanged(self.path, self.opened, response.body)
@@ -220,10 +222,10 @@ class File:
     async def close(self) -> None:
         """Close the file; does nothing the second time."""
         if not self._closed:
-            self.forget()
+            self.mark_closed()
             await self._tree.request(requests.close(self.file_id), self.path)
 
-    def forget(self) -> None:
+    def mark_closed(self) -> None:
         """Take note that the file was closed by other means."""
         self._closed = True
         self._tree.connection.monitor.remove_open()

@@ -191,7 +191,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-class Part:
+class PartialFile:
     """A file that is written under a temporary name beside `target`, and then takes its place.
 
     Raises `OSError`, which names the target.

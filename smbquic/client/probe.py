@@ -1,8 +1,8 @@
 """Why there is no connection: one step after the other, up to the first that fails.
 
-Works against any server of SMB over QUIC (and over TCP). A name that has addresses of both
-families is walked to over each of them, as a client that races them would hide that one is broken.
-A password is sent only to a server whose certificate was accepted, and once.
+Works against any server of SMB over QUIC (and over TCP). A name that has addresses of both families
+is probed over each of them, as a client that races them would hide that one is broken. A password
+is sent only to a server whose certificate was accepted, and once.
 """
 
 import asyncio
@@ -12,8 +12,14 @@ from dataclasses import replace
 
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import ClientConnection
-from smbquic.client.probe_steps import Failed, Outcome, ProbeOptions, Result, Step
-from smbquic.client.probe_way import Way, obstacle
+from smbquic.client.probe_path import ProbePath, unreachable_reason
+from smbquic.client.probe_results import (
+    ProbeFailed,
+    ProbeOptions,
+    ProbeOutcome,
+    ProbeResult,
+    ProbeStep,
+)
 from smbquic.client.session import Session
 from smbquic.client.url import SmbUrl
 from smbquic.errors import AuthenticationError, ConnectError, SmbError, StatusError
@@ -24,27 +30,27 @@ from smbquic.transport.resolver import Resolution
 _FAMILIES = {socket.AF_INET6: "IPv6", socket.AF_INET: "IPv4"}
 
 
-async def probe(url: SmbUrl, options: ProbeOptions) -> AsyncGenerator[Result, None]:
-    """The result of each step as it is known; there are none after one that failed on all ways."""
+async def probe(url: SmbUrl, options: ProbeOptions) -> AsyncGenerator[ProbeResult, None]:
+    """Yield the result of each step; none follows one that failed over all addresses."""
     prober = _Prober(url, options)
     try:
         async for result in prober.run():
             yield result
-    except Failed as failed:
+    except ProbeFailed as failed:
         yield failed.result
     finally:
         await prober.close()
 
 
-def failure(results: Sequence[Result]) -> Result | None:
-    """What kept a probe from its end; None if it got there, be it on one of two ways.
+def failure(results: Sequence[ProbeResult]) -> ProbeResult | None:
+    """Return the step that failed; None if the probe succeeded over at least one family.
 
-    Of ways that all failed, it is the failure of the one that led furthest.
+    Where it failed over both, it is the failure of the one that got further.
     """
-    if results[-1].outcome is not Outcome.FAILED:
+    if results[-1].outcome is not ProbeOutcome.FAILED:
         return None
-    order = list(Step)
-    failures = [each for each in results if each.outcome is Outcome.FAILED]
+    order = list(ProbeStep)
+    failures = [each for each in results if each.outcome is ProbeOutcome.FAILED]
     return max(failures, key=lambda each: order.index(each.step))
 
 
@@ -52,47 +58,47 @@ class _Prober:
     def __init__(self, url: SmbUrl, options: ProbeOptions) -> None:
         self._url = url
         self._options = options
-        self._ways: list[Way] = []
+        self._paths: list[ProbePath] = []
 
     async def close(self) -> None:
-        for way in self._ways:
-            await way.close()
+        for path in self._paths:
+            await path.close()
 
-    async def run(self) -> AsyncIterator[Result]:
+    async def run(self) -> AsyncIterator[ProbeResult]:
         found = await self._resolve()
         shown = ", ".join(address.endpoint[0] for address in found.addresses)
-        yield Result(
-            Step.NAME,
-            Outcome.OK,
+        yield ProbeResult(
+            ProbeStep.NAME,
+            ProbeOutcome.OK,
             f"{self._url.host} is {shown}, says {found.by}",
             details={"resolved_by": found.by},
         )
         families = _by_family(found.addresses)
-        obstacles = {family: obstacle(rows) for family, rows in families.items()}
-        if all(obstacles.values()):
-            raise _cut_off(obstacles)
-        yield Result(Step.ADDRESSES, Outcome.OK, " and ".join(families))
-        for family, error in obstacles.items():
+        reasons = {family: unreachable_reason(rows) for family, rows in families.items()}
+        if all(reasons.values()):
+            raise _no_route(reasons)
+        yield ProbeResult(ProbeStep.ADDRESSES, ProbeOutcome.OK, " and ".join(families))
+        for family, error in reasons.items():
             if error is not None:
                 text = f"this machine has no way there: {error.strerror}"
-                yield Result(Step.ADDRESSES, Outcome.SKIPPED, text, family=family)
+                yield ProbeResult(ProbeStep.ADDRESSES, ProbeOutcome.SKIPPED, text, family=family)
         for family, addresses in families.items():
-            if obstacles[family] is None:
-                async for result in self._walk(Resolution(addresses, found.by)):
+            if reasons[family] is None:
+                async for result in self._probe_path(Resolution(addresses, found.by)):
                     yield replace(result, family=family if len(families) > 1 else "")
-        connection = next((way.connection for way in self._ways if way.connection), None)
+        connection = next((path.connection for path in self._paths if path.connection), None)
         if connection is not None:
             async for result in self._session_steps(connection):
                 yield result
 
-    async def _walk(self, found: Resolution) -> AsyncIterator[Result]:
-        """Each step over some of the addresses."""
-        way = Way(self._url, self._options, found)
-        self._ways.append(way)
+    async def _probe_path(self, found: Resolution) -> AsyncIterator[ProbeResult]:
+        """Yield each step over some of the addresses."""
+        path = ProbePath(self._url, self._options, found)
+        self._paths.append(path)
         try:
-            async for result in way.walk():
+            async for result in path.run():
                 yield result
-        except Failed as failed:
+        except ProbeFailed as failed:
             yield failed.result
 
     async def _resolve(self) -> Resolution:
@@ -101,17 +107,17 @@ class _Prober:
                 self._url.host, self._url.port, socket.SOCK_DGRAM
             )
         except ConnectError as error:
-            raise Failed(
-                Step.NAME,
+            raise ProbeFailed(
+                ProbeStep.NAME,
                 str(error),
                 "check the name, and that this machine asks the right name server",
                 error,
             ) from error
 
-    async def _session_steps(self, connection: ClientConnection) -> AsyncIterator[Result]:
+    async def _session_steps(self, connection: ClientConnection) -> AsyncIterator[ProbeResult]:
         url, password = self._url, self._options.password
         if not url.user or password is None:
-            yield Result(Step.LOGON, Outcome.SKIPPED, "the URL names no user")
+            yield ProbeResult(ProbeStep.LOGON, ProbeOutcome.SKIPPED, "the URL names no user")
             return
         try:
             async with asyncio.timeout(self._options.timeout):
@@ -119,29 +125,29 @@ class _Prober:
                     connection, Credentials(url.user, password, url.domain), host=url.host
                 )
         except (SmbError, TimeoutError) as error:
-            raise Failed(
-                Step.LOGON,
+            raise ProbeFailed(
+                ProbeStep.LOGON,
                 f"{url.user} cannot log on: {str(error) or 'there is no answer'}",
                 _logon_advice(error),
                 error,
             ) from error
-        yield Result(Step.LOGON, Outcome.OK, f"{url.user} is logged on")
+        yield ProbeResult(ProbeStep.LOGON, ProbeOutcome.OK, f"{url.user} is logged on")
         if not url.share:
-            yield Result(Step.SHARE, Outcome.SKIPPED, "the URL names no share")
+            yield ProbeResult(ProbeStep.SHARE, ProbeOutcome.SKIPPED, "the URL names no share")
             return
         try:
             async with asyncio.timeout(self._options.timeout):
                 await session.tree(url.share)
         except (SmbError, TimeoutError) as error:
-            raise Failed(
-                Step.SHARE,
+            raise ProbeFailed(
+                ProbeStep.SHARE,
                 str(error) or "there is no answer",
                 "check the name of the share, and who may use it"
                 if isinstance(error, StatusError)
                 else "look into the server's log",
                 error,
             ) from error
-        yield Result(Step.SHARE, Outcome.OK, f"{url.share} can be used")
+        yield ProbeResult(ProbeStep.SHARE, ProbeOutcome.OK, f"{url.share} can be used")
 
 
 def _logon_advice(error: Exception) -> str:
@@ -156,18 +162,18 @@ def _logon_advice(error: Exception) -> str:
 
 
 def _by_family(addresses: Sequence[Address]) -> dict[str, list[Address]]:
-    """The addresses of each family, the one that the system prefers first."""
+    """Return the addresses of each family, the one that the system prefers first."""
     families: dict[str, list[Address]] = {}
     for address in addresses:
         families.setdefault(_FAMILIES[address.family], []).append(address)
     return families
 
 
-def _cut_off(obstacles: Mapping[str, OSError | None]) -> Failed:
-    error = next(filter(None, obstacles.values()))
-    return Failed(
-        Step.ADDRESSES,
-        f"this machine has no way to {' and '.join(obstacles)} addresses: {error.strerror}",
+def _no_route(reasons: Mapping[str, OSError | None]) -> ProbeFailed:
+    error = next(filter(None, reasons.values()))
+    return ProbeFailed(
+        ProbeStep.ADDRESSES,
+        f"this machine has no way to {' and '.join(reasons)} addresses: {error.strerror}",
         "connect it to a network that leads there",
         error,
     )

@@ -1,4 +1,4 @@
-"""Coming again to a server that takes no more connections for now."""
+"""Connecting again to a server that takes no more connections for now."""
 
 import asyncio
 import logging
@@ -10,24 +10,25 @@ from smbquic.errors import ConnectionClosed, StatusError
 from smbquic.ntstatus import NtStatus
 
 BUSY = frozenset({NtStatus.REQUEST_NOT_ACCEPTED, NtStatus.INSUFFICIENT_RESOURCES})
-"""What a server says that has as many connections as it wants."""
-HANG_UPS = 3
-"""How often a server is asked again that hangs up without a word, as some do then."""
-FIRST = 0.2
-LONGEST = 2.0
-"""Seconds between two attempts at first, and at last; a half more or less by chance."""
+"""The statuses of a server that takes no more connections for now."""
+CLOSES_ALLOWED = 3
+"""How often a server is asked again that closes the connection without an answer, as some do."""
+FIRST_DELAY = 0.2
+"""Seconds between the first two attempts; half as much more or less by chance."""
+LONGEST_DELAY = 2.0
+"""Seconds between two attempts at most, by the same chance."""
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
-async def retried(attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
-    """Return what `attempt` returns, which is called again while the server is busy.
+async def retry_while_busy(attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
+    """Call `attempt` until the server is not busy, and return what it returns.
 
     No attempt begins later than `seconds` after the first. Raises what the last one raised.
     """
     clock = asyncio.get_running_loop().time
-    deadline, delay, hang_ups = clock() + seconds, FIRST, 0
+    deadline, delay, closes = clock() + seconds, FIRST_DELAY, 0
     while True:
         try:
             return await attempt()
@@ -36,8 +37,8 @@ async def retried(attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
                 raise
             reason: Exception = error
         except ConnectionClosed as error:
-            hang_ups += 1
-            if hang_ups > HANG_UPS:
+            closes += 1
+            if closes > CLOSES_ALLOWED:
                 raise
             reason = error
         # Those who were turned away together should not come again together.
@@ -46,4 +47,4 @@ async def retried(attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
             raise reason
         _log.info("the server is asked again in %.1f s: %s", wait, reason)
         await asyncio.sleep(wait)
-        delay = min(2 * delay, LONGEST)
+        delay = min(2 * delay, LONGEST_DELAY)

@@ -17,10 +17,10 @@ from smbprotocol.session import Session  # type: ignore[import-untyped]
 from smbprotocol.transport import Tcp  # type: ignore[import-untyped]
 
 from smbquic.client.background import LoopThread
-from smbquic.client.dial import dialer
+from smbquic.client.transports import transport_connector
 from smbquic.client.url import SmbUrl
 from smbquic.errors import ConnectionClosed
-from smbquic.options.client import DialOptions
+from smbquic.options.client import TransportOptions
 from smbquic.options.keywords import keywords
 from smbquic.transport.base import MessageTransport
 
@@ -28,10 +28,10 @@ KEEP_ALIVE = 10
 """Seconds of silence after which smbprotocol sends an ECHO for each session."""
 
 
-class QuicTransport:
-    """What smbprotocol expects of a transport, riding on ours, whose loop runs on a thread."""
+class SmbprotocolTransport:
+    """A transport as smbprotocol expects it, over one of ours, whose loop runs on a thread."""
 
-    def __init__(self, host: str, port: int, timeout: float, options: DialOptions) -> None:
+    def __init__(self, host: str, port: int, timeout: float, options: TransportOptions) -> None:
         self.server = host
         self.port = port
         self.timeout = timeout
@@ -47,17 +47,17 @@ class QuicTransport:
 
         smbclient replaces a connection that says no by one over TCP, and would log on there,
         unasked and without a certificate to check. Better that calls fail until `register` is
-        called again. `alive` tells how it really is.
+        called again. `alive` says whether it is connected.
         """
         return True
 
     def connect(self) -> None:
         """Connect. Raises `PkiError`, `ConnectError`, `HandshakeError`, `EngineError`."""
         url = SmbUrl("quic", self.server, self.port)
-        dial = dialer(url, replace(self._options, timeout=self.timeout))
+        connect = transport_connector(url, replace(self._options, timeout=self.timeout))
         self._loop = LoopThread(f"smbquic-{self.server}:{self.port}")
         try:
-            self._transport = self._loop.run(dial())
+            self._transport = self._loop.run(connect())
         except BaseException:
             self._loop.stop()
             raise
@@ -107,7 +107,7 @@ class QuicTransport:
             return memoryview(b"")
 
 
-class QuicConnection(Connection):  # type: ignore[misc]
+class SmbprotocolConnection(Connection):  # type: ignore[misc]
     """smbprotocol's `Connection` over QUIC; made, connected and used like the original."""
 
     def __init__(
@@ -117,7 +117,7 @@ class QuicConnection(Connection):  # type: ignore[misc]
         port: int = 443,
         require_signing: bool = True,
         *,
-        options: DialOptions,
+        options: TransportOptions,
     ) -> None:
         self._options = options
         self._transport: Any = None
@@ -133,7 +133,7 @@ class QuicConnection(Connection):  # type: ignore[misc]
     @transport.setter
     def transport(self, value: Any) -> None:
         if isinstance(value, Tcp):
-            value = QuicTransport(value.server, value.port, value.timeout, self._options)
+            value = SmbprotocolTransport(value.server, value.port, value.timeout, self._options)
         self._transport = value
 
     def disconnect(self, close: bool = True, timeout: float | None = None) -> None:
@@ -149,7 +149,7 @@ class QuicConnection(Connection):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class RegisterOptions(DialOptions):
+class RegisterOptions(TransportOptions):
     """Where the server listens, and who logs on there."""
 
     port: int = 443
@@ -161,7 +161,7 @@ class RegisterOptions(DialOptions):
 
 
 @keywords(RegisterOptions)
-def register(host: str, options: RegisterOptions) -> QuicConnection:
+def register(host: str, options: RegisterOptions) -> SmbprotocolConnection:
     r"""Connect and log on, so that smbclient's functions use this connection for ``\\host\...``.
 
     It stands in `connection_cache` (smbclient's own by default) both for `port` and for 445,
@@ -172,7 +172,7 @@ def register(host: str, options: RegisterOptions) -> QuicConnection:
     cache = options.connection_cache
     cache = _SMB_CONNECTIONS if cache is None else cache
     guid = ClientConfig().client_guid
-    connection = QuicConnection(guid, host, options.port, options=options)
+    connection = SmbprotocolConnection(guid, host, options.port, options=options)
     connection.connect(timeout=options.timeout)
     try:
         Session(

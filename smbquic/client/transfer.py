@@ -8,19 +8,19 @@ target as it was. All transfers of a share together have at most `WINDOW` chunks
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from smbquic.client import requests
+from smbquic.client.concurrency import run_each, run_to_completion
 from smbquic.client.file import WINDOW, File, chunk_size, verify_unchanged
 from smbquic.client.files import ShareFiles
-from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
+from smbquic.client.local import Disk, PartialFile, Source, WrittenFiles, in_thread, sync_folder
 from smbquic.client.names import join, parent, to_wire
 from smbquic.client.results import Progress
 from smbquic.client.streams import read_chunks
 from smbquic.client.tree_connect import check
-from smbquic.client.window import each, to_the_end
 from smbquic.errors import NotFoundError, PathError, SmbError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.credits import CREDIT_SIZE
@@ -50,8 +50,8 @@ def write_step(share: ShareFiles) -> int:
     return chunk_size(share.tree, negotiated.max_write_size)
 
 
-class _Tally:
-    """Counts what is done, and tells."""
+class _ProgressCounter:
+    """Counts the bytes that are done, and reports them."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress = progress
@@ -107,8 +107,8 @@ async def get(
             if len(data) == opened.body.end_of_file:
                 verify_unchanged(path, opened.body, closed.body)
                 modified = to_unix_ns(opened.body.last_write_time)
-                await in_thread(Part.store, target, data, modified, written)
-                _Tally(progress, expected).add(expected)
+                await in_thread(PartialFile.store, target, data, modified, written)
+                _ProgressCounter(progress, expected).add(expected)
                 return expected
     async with _open_and_read(share, path) as (file, head):
         await _get_open(share, file, head, target, progress, written)
@@ -148,22 +148,22 @@ async def _get_open(
 ) -> None:
     size: int = file.opened.end_of_file
     step = read_step(share)
-    tally = _Tally(progress, size)
-    part = await in_thread(Part, target, undo=Part.discard)
+    counter = _ProgressCounter(progress, size)
+    part = await in_thread(PartialFile, target, undo=PartialFile.discard)
     disk = Disk()
 
     async def fetch(offset: int) -> None:
         async with share.slots:
             data = await read_exactly(file, offset, min(step, size - offset))
             await disk.call(part.write_at, offset, data)
-        tally.add(len(data))
+        counter.add(len(data))
 
     try:
         if head:
             await disk.call(part.write_at, 0, head)
-            tally.add(len(head))
+            counter.add(len(head))
         rest = range(len(head), size, step)
-        await each(rest, fetch, limit=min(WINDOW, len(rest)))
+        await _run_window(rest, fetch)
         await file.close_unchanged()
         await in_thread(part.commit, to_unix_ns(file.opened.last_write_time), written)
     except BaseException:
@@ -177,7 +177,7 @@ async def stream(
     """See `Share.stream`."""
     async with _open_and_read(share, path) as (file, head):
         size, step = file.opened.end_of_file, read_step(share)
-        tally = _Tally(progress, size)
+        counter = _ProgressCounter(progress, size)
 
         async def fetch(offset: int) -> memoryview:
             if offset < len(head):
@@ -193,12 +193,12 @@ async def stream(
                 if len(ahead) == WINDOW:
                     data = await ahead[0]
                     ahead.popleft()
-                    tally.add(len(data))
+                    counter.add(len(data))
                     yield data
             while ahead:
                 data = await ahead[0]
                 ahead.popleft()
-                tally.add(len(data))
+                counter.add(len(data))
                 yield data
         finally:
             for task in ahead:
@@ -207,14 +207,15 @@ async def stream(
         await file.close_unchanged()
 
 
-def _tasks(size: int, step: int) -> int:
-    return min(WINDOW, -(-size // step))
+async def _run_window(offsets: range, work: Callable[[int], Awaitable[None]]) -> None:
+    """Call `work` for each chunk, with at most `WINDOW` of them under way."""
+    await run_each(offsets, work, limit=min(WINDOW, len(offsets)))
 
 
 # --- up -----------------------------------------------------------------------------------------
 
 
-class RemotePart:
+class RemotePartialFile:
     """A file on the share that is written under a temporary name, and then takes its real one."""
 
     def __init__(self, share: ShareFiles, path: str) -> None:
@@ -261,7 +262,7 @@ class RemotePart:
         # Until the answer is here nobody knows what a deletion would hit: the part, or the whole
         # file under its name. So this is not cancelled, and without an answer nothing is deleted.
         self._in_doubt = True
-        await to_the_end(self._commit())
+        await run_to_completion(self._commit())
 
     async def _commit(self) -> None:
         assert self._file is not None
@@ -269,7 +270,7 @@ class RemotePart:
         renamed, closed = await self._share.tree.compound([renaming, requests.close()])
         self._in_doubt = False
         check(renamed, self._path)
-        self._file.forget()
+        self._file.mark_closed()
         check(closed, self._path)
 
     async def discard(self) -> None:
@@ -279,9 +280,9 @@ class RemotePart:
         """
         if self._file is None or self._file.closed or self._in_doubt:
             return  # a CREATE that was cancelled is the connection's to clean up after
-        self._file.forget()
+        self._file.mark_closed()
         try:
-            await to_the_end(self._delete(self._file))
+            await run_to_completion(self._delete(self._file))
         except SmbError as error:
             log.warning(
                 "%s is left behind on the share, unless its server removes it: %s",
@@ -313,11 +314,11 @@ async def put(
 ) -> int:
     """See `Share.put`."""
     async with share.slots:
-        loaded = await in_thread(Source.load, source, write_step(share), undo=_let_go)
+        loaded = await in_thread(Source.load, source, write_step(share), undo=_close_source)
         if not isinstance(loaded, Source):
             data, modified = loaded
             await _put_small(share, data, path, modified)
-            _Tally(progress, len(data)).add(len(data))
+            _ProgressCounter(progress, len(data)).add(len(data))
             return len(data)
     try:
         if loaded.is_stream:
@@ -330,7 +331,7 @@ async def put(
         await in_thread(loaded.close)
 
 
-def _let_go(loaded: Source | tuple[bytes, int]) -> None:
+def _close_source(loaded: Source | tuple[bytes, int]) -> None:
     if isinstance(loaded, Source):
         loaded.close()
 
@@ -340,7 +341,7 @@ async def put_bytes(share: ShareFiles, data: Buffer, path: str) -> None:
     if len(data) <= write_step(share):
         await _put_small(share, data, path, None)
         return
-    part = RemotePart(share, path)
+    part = RemotePartialFile(share, path)
     try:
         file, _ = await part.begin()
         await file.write(data)
@@ -358,7 +359,7 @@ async def _put_small(share: ShareFiles, data: Buffer, path: str, modified: int |
         middle.append(requests.write(0, data))
     if modified is not None:
         middle.append(requests.set_basic(last_write_time=modified))
-    part = RemotePart(share, path)
+    part = RemotePartialFile(share, path)
     try:
         file, answers = await part.begin(*middle, requests.flush())
         written = answers[0].body.count if data else 0
@@ -375,9 +376,9 @@ async def _put_large(
     share: ShareFiles, source: Source, path: str, progress: Progress | None
 ) -> None:
     size, step = source.size, write_step(share)
-    tally = _Tally(progress, size)
+    counter = _ProgressCounter(progress, size)
     disk = Disk()
-    part = RemotePart(share, path)
+    part = RemotePartialFile(share, path)
     try:
         file, _ = await part.begin()
 
@@ -385,9 +386,9 @@ async def _put_large(
             async with share.slots:
                 data = await disk.call(source.read_at, offset, min(step, size - offset))
                 await file.write_at(offset, data)
-            tally.add(len(data))
+            counter.add(len(data))
 
-        await each(range(0, size, step), store, limit=_tasks(size, step))
+        await _run_window(range(0, size, step), store)
         await in_thread(source.verify)
         await part.seal(source.modified)
         await part.commit()
@@ -401,8 +402,8 @@ async def put_stream(
 ) -> int:
     """See `Share.put_stream`."""
     step = write_step(share)
-    part = RemotePart(share, path)
-    turn = asyncio.Lock()
+    part = RemotePartialFile(share, path)
+    reading = asyncio.Lock()  # one task at a time takes the next chunk, so that none is lost
     rest = memoryview(b"")
     ended = False
     size = done = 0
@@ -412,7 +413,7 @@ async def put_stream(
         async def store(_: int) -> None:
             nonlocal rest, ended, size, done
             while True:
-                async with turn:
+                async with reading:
                     while not (rest or ended):
                         chunk = await anext(chunks, None)
                         ended = chunk is None
@@ -427,7 +428,7 @@ async def put_stream(
                 if progress is not None:
                     progress(done, done)
 
-        await each(range(WINDOW), store, limit=WINDOW)
+        await run_each(range(WINDOW), store, limit=WINDOW)
         await file.flush()
         await part.commit()
     except BaseException:
@@ -444,10 +445,10 @@ async def copy(
 ) -> int:
     """See `Share.copy`."""
     step = min(read_step(share), write_step(share))
-    part = RemotePart(share, new_path)
+    part = RemotePartialFile(share, new_path)
     async with share.open(path) as source:
         size: int = source.opened.end_of_file
-        tally = _Tally(progress, size)
+        counter = _ProgressCounter(progress, size)
         try:
             file, _ = await part.begin()
 
@@ -455,9 +456,9 @@ async def copy(
                 async with share.slots:
                     data = await read_exactly(source, offset, min(step, size - offset))
                     await file.write_at(offset, data)
-                tally.add(len(data))
+                counter.add(len(data))
 
-            await each(range(0, size, step), move, limit=_tasks(size, step))
+            await _run_window(range(0, size, step), move)
             await source.close_unchanged()
             await part.seal(to_unix_ns(source.opened.last_write_time))
             await part.commit()

@@ -8,13 +8,12 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from smbquic.client import transfer
+from smbquic.client.concurrency import JobQueue, run_each
 from smbquic.client.files import ShareFiles
-from smbquic.client.jobs import Jobs
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file, sync_folder
 from smbquic.client.names import TargetNames, from_local, join, split_path, to_local
 from smbquic.client.results import Progress, TreeProgress, TreeResult, Usage
 from smbquic.client.stat import Stat
-from smbquic.client.window import each
 from smbquic.errors import (
     NameCollisionError,
     PathError,
@@ -33,15 +32,15 @@ OF_ONE_FILE = (StatusError, OSError, RemoteProtocolError, PathError, SourceChang
 _REMOTE_LINK = "a symbolic link, or another reparse point"
 
 
-class _Copy:
+class _TreeCopy:
     """Keeps the books while a tree is copied."""
 
     def __init__(self, progress: TreeProgress | None) -> None:
-        self.jobs = Jobs(CONCURRENCY)
+        self.jobs = JobQueue(CONCURRENCY)
         self.result = TreeResult()
         self._progress = progress
 
-    def tell(self) -> None:
+    def report(self) -> None:
         if self._progress is not None:
             self._progress(self.result)
 
@@ -59,13 +58,13 @@ class _Copy:
 
     def fail(self, path: str, error: Exception) -> None:
         self.result.failures.append((path, error))
-        self.tell()
+        self.report()
 
     def add_folder(self, path: str, work: Callable[[], Awaitable[None]]) -> None:
         async def job() -> None:
             if await self.attempt(path, work()):
                 self.result.folders += 1
-                self.tell()
+                self.report()
 
         self.jobs.add(job)
 
@@ -80,11 +79,11 @@ class _Copy:
                 nonlocal before
                 self.result.bytes += done - before
                 before = done
-                self.tell()
+                self.report()
 
             if await self.attempt(path, work(count)):
                 self.result.files += 1
-                self.tell()
+                self.report()
 
         self.jobs.add(job)
 
@@ -97,7 +96,7 @@ async def get(
     Names come from the server: `to_local` lets none pass that leads out of its folder, and a
     link that lies where a folder should be is not followed.
     """
-    copying = _Copy(progress)
+    copying = _TreeCopy(progress)
     written = WrittenFiles()
 
     async def folder(source: str, local: Path) -> None:
@@ -139,7 +138,7 @@ async def put(
     share: ShareFiles, source: Path, path: str, *, progress: TreeProgress | None = None
 ) -> TreeResult:
     """See `Share.put_tree`."""
-    copying = _Copy(progress)
+    copying = _TreeCopy(progress)
 
     async def folder(local: Path, target: str) -> None:
         entries = await in_thread(_list, local)
@@ -183,7 +182,7 @@ async def copy(
     source, target = split_path(path), split_path(new_path)
     if [part.lower() for part in target[: len(source)]] == [part.lower() for part in source]:
         raise PathError(f"{new_path!r} lies in {path!r}: a folder cannot be copied into itself")
-    copying = _Copy(progress)
+    copying = _TreeCopy(progress)
 
     async def folder(old: str, new: str) -> None:
         await share.makedirs(new)
@@ -214,7 +213,7 @@ async def copy(
 
 async def _scan(share: ShareFiles, path: str, seen: Callable[[str, Stat], None]) -> None:
     """Show every entry below a folder, with its path, in no particular order."""
-    jobs = Jobs(CONCURRENCY)
+    jobs = JobQueue(CONCURRENCY)
 
     async def folder(name: str) -> None:
         async for entry in share.scandir(name):
@@ -256,7 +255,7 @@ async def remove(share: ShareFiles, path: str) -> None:
             files.append(inner)
 
     await _scan(share, path, collect)
-    await each(files, share.remove, limit=CONCURRENCY)
+    await run_each(files, share.remove, limit=CONCURRENCY)
     for level in sorted(levels, reverse=True):
-        await each(levels[level], share.rmdir, limit=CONCURRENCY)
+        await run_each(levels[level], share.rmdir, limit=CONCURRENCY)
     await share.rmdir(path)

@@ -117,7 +117,7 @@ class ResolverOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
+class TransportOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
     """How a server is reached and trusted. The options of QUIC have no effect over TCP."""
 
     timeout: Annotated[
@@ -134,7 +134,7 @@ class DialOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectionOptions(DialOptions):
+class ConnectionOptions(TransportOptions):
     """And how SMB is spoken. `timeout` counts once more for the first response."""
 
     encryption: Annotated[
@@ -169,7 +169,7 @@ class SessionOptions(ConnectionOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelayOptions(DialOptions):
+class RelayOptions(TransportOptions):
     """And where a relay listens for local clients."""
 
     listen: Annotated[

@@ -95,7 +95,7 @@ def _place(error: Documented) -> tuple[bool, str, int]:
 def _sync() -> Iterator[str]:
     yield from ("", "## `smbquic.sync`", "")
     yield from _paragraphs(inspect.cleandoc(sync.__doc__ or "").split("\n"))
-    for name in ("connect", "serve", "Share", "File"):
+    for name in ("connect", "serve", "SyncShare", "SyncFile"):
         yield from _described(_find(name, getattr(sync, name), sync))
 
 

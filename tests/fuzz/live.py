@@ -23,7 +23,7 @@ import smbquic
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.initiator import new_initiator
 from smbquic.cli import status
-from smbquic.client.dial import client_tls
+from smbquic.client.transports import client_tls
 from smbquic.errors import SmbError, TransportError
 from smbquic.options.client import TrustOptions
 from smbquic.pki import init

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 
 from smbquic import config
 from smbquic.auth.users import UserStore
-from smbquic.client.probe_way import _parse_versions
+from smbquic.client import quic_versions
 from smbquic.client.url import SmbUrl
 from smbquic.errors import RemoteProtocolError, UrlError, UsersError
 from smbquic.pki import CertificateError, PkiError, Purpose, Trust, init, verify
@@ -148,7 +148,7 @@ def decoders() -> Group:
         [
             Decoder("transport.framing", _frames),
             Decoder("transport.quic.router", _datagram),
-            Decoder("client.probe.versions", lambda data: _parse_versions(bytes(data))),
+            Decoder("client.quic_versions.parse", lambda data: quic_versions.parse(bytes(data))),
             Decoder(
                 "pki.verify",
                 _certificate,

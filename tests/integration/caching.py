@@ -13,9 +13,9 @@ from typing import Any
 
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import ClientConnection
-from smbquic.client.dial import client_tls, dial
 from smbquic.client.requests import SHARE_ALL
 from smbquic.client.session import Session
+from smbquic.client.transports import client_tls, connect_transport
 from smbquic.client.tree_connect import TreeConnect
 from smbquic.client.url import SmbUrl
 from smbquic.errors import SmbError
@@ -96,7 +96,7 @@ async def caching(
 ) -> AsyncIterator[Caching]:
     """Connect to a share, as a client that may have been there before."""
     where = SmbUrl.parse(url)
-    transport = await dial(where, tls=client_tls(TrustOptions(ca=ca)))
+    transport = await connect_transport(where, tls=client_tls(TrustOptions(ca=ca)))
     settings = ClientSettings(client_guid=client_guid or os.urandom(16))
     connection = await Listening.open(transport, settings, server_name=where.host)
     try:

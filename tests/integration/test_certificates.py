@@ -16,8 +16,8 @@ from smbquic.api import server as api
 from smbquic.api.serving import Serving
 from smbquic.auth.credentials import Credentials
 from smbquic.client.connection import ClientConnection
-from smbquic.client.dial import client_tls
 from smbquic.client.session import Session
+from smbquic.client.transports import client_tls
 from smbquic.errors import HandshakeError, TransportError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.options.client import TrustOptions

@@ -15,8 +15,8 @@ from smbprotocol.exceptions import (  # type: ignore[import-untyped]
 )
 
 from smbquic import EngineError, HandshakeError, sync
-from smbquic.client.smbprotocol import QuicConnection, QuicTransport, register
-from smbquic.options.client import DialOptions
+from smbquic.client.smbprotocol import SmbprotocolConnection, SmbprotocolTransport, register
+from smbquic.options.client import TransportOptions
 from smbquic.pki import PkiDirectory
 from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
@@ -45,7 +45,7 @@ def port(root: Path, pki: PkiDirectory) -> Iterator[int]:
 
 
 @pytest.fixture
-def connection(port: int, pki: PkiDirectory) -> QuicConnection:
+def connection(port: int, pki: PkiDirectory) -> SmbprotocolConnection:
     return register("localhost", port, username="alice", password="secret", ca=pki.ca)
 
 
@@ -69,7 +69,9 @@ def test_programs_written_for_tcp_work_after_one_call(root: Path, tmp_path: Path
     assert list(root.iterdir()) == []
 
 
-def test_it_stands_for_its_own_port_too(connection: QuicConnection, port: int, root: Path) -> None:
+def test_it_stands_for_its_own_port_too(
+    connection: SmbprotocolConnection, port: int, root: Path
+) -> None:
     (root / "x").write_bytes(b"x")
     assert smbclient.listdir(r"\\localhost\data", port=port) == ["x"]
     session = smbclient.register_session("localhost", port=port)
@@ -92,7 +94,7 @@ def test_a_cache_of_ones_own(port: int, pki: PkiDirectory) -> None:
     smbclient.reset_connection_cache(connection_cache=cache)
 
 
-def test_a_lost_connection_is_not_replaced_by_tcp(connection: QuicConnection) -> None:
+def test_a_lost_connection_is_not_replaced_by_tcp(connection: SmbprotocolConnection) -> None:
     assert smbclient.listdir(r"\\localhost\data") == []
     connection.transport.close()
     with pytest.raises(SMBConnectionClosed, match=r"call register\(\) again"):
@@ -117,7 +119,7 @@ def test_a_server_that_goes_away(root: Path, pki: PkiDirectory) -> None:
 
 
 def test_registering_again_takes_the_place(
-    connection: QuicConnection, port: int, pki: PkiDirectory
+    connection: SmbprotocolConnection, port: int, pki: PkiDirectory
 ) -> None:
     connection.transport.close()
     again = register("localhost", port, username="alice", password="secret", ca=pki.ca)
@@ -127,7 +129,7 @@ def test_registering_again_takes_the_place(
 
 def test_a_message_is_not_lost_by_waiting_in_vain(port: int, pki: PkiDirectory) -> None:
     """smbprotocol sends an ECHO when `recv` raises TimeoutError, and then calls it again."""
-    transport = QuicTransport("localhost", port, 10.0, DialOptions(ca=pki.ca))
+    transport = SmbprotocolTransport("localhost", port, 10.0, TransportOptions(ca=pki.ca))
     transport.connect()
     with pytest.raises(TimeoutError):
         transport.recv(0)
@@ -151,7 +153,7 @@ def test_refusals(port: int, pki: PkiDirectory) -> None:
     assert threading.active_count() == before
 
 
-def test_nothing_is_left_to_close_twice(connection: QuicConnection) -> None:
+def test_nothing_is_left_to_close_twice(connection: SmbprotocolConnection) -> None:
     connection.disconnect()
     connection.disconnect()
     connection.transport.close()

@@ -37,12 +37,12 @@ def url(root: Path, pki: PkiDirectory) -> Iterator[str]:
 
 
 @pytest.fixture
-def share(url: str, pki: PkiDirectory) -> Iterator[sync.Share]:
+def share(url: str, pki: PkiDirectory) -> Iterator[sync.SyncShare]:
     with sync.connect(url, ca=pki.ca) as share:
         yield share
 
 
-def test_files(share: sync.Share, root: Path, tmp_path: Path) -> None:
+def test_files(share: sync.SyncShare, root: Path, tmp_path: Path) -> None:
     content = os.urandom(3 << 20)
     (tmp_path / "source").write_bytes(content)
     share.put(tmp_path / "source", "x")
@@ -70,7 +70,7 @@ def test_files(share: sync.Share, root: Path, tmp_path: Path) -> None:
     assert (root / "z").read_bytes() == b"AB"
 
 
-def test_names(share: sync.Share) -> None:
+def test_names(share: sync.SyncShare) -> None:
     assert share.name == "data"
     assert share.peer.kind == "quic"
     share.makedirs("a/b")
@@ -121,7 +121,7 @@ def test_listings_that_are_left_early(url: str, pki: PkiDirectory) -> None:
         share.stat("x")
 
 
-def test_trees(share: sync.Share, tmp_path: Path) -> None:
+def test_trees(share: sync.SyncShare, tmp_path: Path) -> None:
     (tmp_path / "source" / "in").mkdir(parents=True)
     (tmp_path / "source" / "in" / "x").write_bytes(b"x")
     assert share.put_tree(tmp_path / "source", "t").files == 1
@@ -130,7 +130,7 @@ def test_trees(share: sync.Share, tmp_path: Path) -> None:
     assert (tmp_path / "back" / "in" / "x").read_bytes() == b"x"
 
 
-def test_errors_come_through(share: sync.Share, url: str, pki: PkiDirectory) -> None:
+def test_errors_come_through(share: sync.SyncShare, url: str, pki: PkiDirectory) -> None:
     with pytest.raises(FileNotFoundError):
         share.stat("missing")
     with pytest.raises(ZeroDivisionError), sync.connect(url, ca=pki.ca):
@@ -142,7 +142,7 @@ def test_errors_come_through(share: sync.Share, url: str, pki: PkiDirectory) -> 
         pytest.fail("let in")
 
 
-def test_several_threads_may_use_one_share(share: sync.Share) -> None:
+def test_several_threads_may_use_one_share(share: sync.SyncShare) -> None:
     def work(index: int) -> bytes:
         share.write_bytes(f"f{index}", b"%d" % index)
         return share.read_bytes(f"f{index}")
@@ -151,7 +151,7 @@ def test_several_threads_may_use_one_share(share: sync.Share) -> None:
         assert list(pool.map(work, range(40))) == [b"%d" % index for index in range(40)]
 
 
-def test_streams(share: sync.Share, root: Path) -> None:
+def test_streams(share: sync.SyncShare, root: Path) -> None:
     content = os.urandom(3 << 20)
     size = share.put_stream((content[:1_000_000], content[1_000_000:]), "x")
     assert size == len(content)
@@ -160,7 +160,7 @@ def test_streams(share: sync.Share, root: Path) -> None:
 
 
 def test_files_of_one_transfer_do_not_replace_each_other(
-    share: sync.Share, root: Path, tmp_path: Path
+    share: sync.SyncShare, root: Path, tmp_path: Path
 ) -> None:
     (root / "x").write_bytes(b"x")
     written = smbquic.WrittenFiles()

@@ -19,8 +19,8 @@ from smbquic.api import server as api
 from smbquic.api.serving import Serving
 from smbquic.cli.main import cli
 from smbquic.client.probe import failure, probe
-from smbquic.client.probe_steps import Outcome, ProbeOptions, Result, Step
-from smbquic.client.probe_way import _parse_versions
+from smbquic.client.probe_results import ProbeOptions, ProbeOutcome, ProbeResult, ProbeStep
+from smbquic.client.quic_versions import parse
 from smbquic.client.url import SmbUrl
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki import CertificateFiles, Fault, FaultyPki, PkiDirectory, Trust
@@ -42,7 +42,7 @@ class OnlyIPv4(Resolver):
         return Resolution(rows, found.by)
 
 
-async def probed(pki: PkiDirectory, url: str, **more: Any) -> list[Result]:
+async def probed(pki: PkiDirectory, url: str, **more: Any) -> list[ProbeResult]:
     more.setdefault("trust", Trust.load(pki.ca))
     more.setdefault("resolver", OnlyIPv4())
     options = ProbeOptions(**{"timeout": 60.0, **more})
@@ -50,13 +50,13 @@ async def probed(pki: PkiDirectory, url: str, **more: Any) -> list[Result]:
         return [step async for step in steps]
 
 
-def fails_at(results: list[Result], step: Step, *words: str) -> None:
+def fails_at(results: list[ProbeResult], step: ProbeStep, *words: str) -> None:
     last = results[-1]
-    assert (last.step, last.outcome) == (step, Outcome.FAILED), results
+    assert (last.step, last.outcome) == (step, ProbeOutcome.FAILED), results
     assert last.advice
     for word in words:
         assert word in last.text
-    assert all(each.outcome is not Outcome.FAILED for each in results[:-1])
+    assert all(each.outcome is not ProbeOutcome.FAILED for each in results[:-1])
 
 
 def identity(files: CertificateFiles, **more: Any) -> IdentityFiles:
@@ -94,25 +94,33 @@ async def test_all_is_well(pki: PkiDirectory, ground: Ground) -> None:
     where = await ground.serve(identity(pki.server, default=True))
     results = await probed(pki, f"smb+quic://alice@{where}/data", password=PASSWORD)
     assert [each.step for each in results] == [
-        step for step in Step if step is not Step.CLIENT_CERTIFICATE
+        step for step in ProbeStep if step is not ProbeStep.CLIENT_CERTIFICATE
     ]
-    assert {each.outcome for each in results} == {Outcome.OK}
+    assert {each.outcome for each in results} == {ProbeOutcome.OK}
     short = await probed(pki, f"smb+quic://{where}")
-    assert (short[-1].step, short[-1].outcome) == (Step.LOGON, Outcome.SKIPPED)
+    assert (short[-1].step, short[-1].outcome) == (ProbeStep.LOGON, ProbeOutcome.SKIPPED)
     without_share = await probed(pki, f"smb+quic://alice@{where}", password=PASSWORD)
-    assert (without_share[-1].step, without_share[-1].outcome) == (Step.SHARE, Outcome.SKIPPED)
+    assert (without_share[-1].step, without_share[-1].outcome) == (
+        ProbeStep.SHARE,
+        ProbeOutcome.SKIPPED,
+    )
 
 
 async def test_all_is_well_over_tcp(pki: PkiDirectory, ground: Ground) -> None:
     where = await ground.serve(listen="tcp://127.0.0.1:0")
     results = await probed(pki, f"smb://alice@{where}/data", password=PASSWORD)
-    assert [each.step for each in results if each.outcome is Outcome.OK] == [
-        Step.NAME, Step.ADDRESSES, Step.REACHABILITY, Step.NEGOTIATE, Step.LOGON, Step.SHARE,
-    ]  # fmt: skip
+    assert [each.step for each in results if each.outcome is ProbeOutcome.OK] == [
+        ProbeStep.NAME,
+        ProbeStep.ADDRESSES,
+        ProbeStep.REACHABILITY,
+        ProbeStep.NEGOTIATE,
+        ProbeStep.LOGON,
+        ProbeStep.SHARE,
+    ]
 
 
 async def test_a_name_that_does_not_exist(pki: PkiDirectory) -> None:
-    fails_at(await probed(pki, "smb+quic://nowhere.invalid"), Step.NAME, "cannot be resolved")
+    fails_at(await probed(pki, "smb+quic://nowhere.invalid"), ProbeStep.NAME, "cannot be resolved")
 
 
 @pytest.mark.parametrize("scheme", ["smb", "smb+quic"])
@@ -132,12 +140,12 @@ async def test_a_name_that_is_asked_for_over_https(
         )
         fails_at(
             await probed(pki, f"{scheme}://other.example:{port}", resolver=asked),
-            Step.NAME,
+            ProbeStep.NAME,
             f"has no address, says {names.url}",
         )
 
     assert results[0].details == {"resolved_by": names.url}
-    assert (results[-1].step, results[-1].outcome) == (Step.SHARE, Outcome.OK)
+    assert (results[-1].step, results[-1].outcome) == (ProbeStep.SHARE, ProbeOutcome.OK)
 
 
 @pytest.mark.parametrize("scheme", ["smb", "smb+quic"])
@@ -147,7 +155,7 @@ async def test_nobody_listens(pki: PkiDirectory, scheme: str) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     results = await probed(pki, f"{scheme}://127.0.0.1:{port}")
-    fails_at(results, Step.REACHABILITY)
+    fails_at(results, ProbeStep.REACHABILITY)
 
 
 @pytest.mark.parametrize("tcp_open", [True, False])
@@ -160,7 +168,7 @@ async def test_udp_is_filtered(pki: PkiDirectory, tcp_open: bool) -> None:
             beside.listen()
         results = await probed(pki, f"smb+quic://127.0.0.1:{port}", timeout=2.0)
     words = "TCP on that port is open" if tcp_open else "it refuses TCP"
-    fails_at(results, Step.REACHABILITY, "what a filter does", words)
+    fails_at(results, ProbeStep.REACHABILITY, "what a filter does", words)
 
 
 class OldServer(asyncio.DatagramProtocol):
@@ -182,9 +190,9 @@ class OldServer(asyncio.DatagramProtocol):
 
 
 @pytest.mark.parametrize(
-    ("versions", "step"), [((0xFF00001D,), Step.VERSION), ((1, 0x6B3343CF), Step.TLS)]
+    ("versions", "step"), [((0xFF00001D,), ProbeStep.VERSION), ((1, 0x6B3343CF), ProbeStep.TLS)]
 )
-async def test_another_quic(pki: PkiDirectory, versions: tuple[int, ...], step: Step) -> None:
+async def test_another_quic(pki: PkiDirectory, versions: tuple[int, ...], step: ProbeStep) -> None:
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: OldServer(*versions), local_addr=("127.0.0.1", 0)
     )
@@ -199,7 +207,7 @@ async def test_a_web_server(pki: PkiDirectory) -> None:
     server = await foreign_serve("127.0.0.1", 0, configuration=configuration)
     assert server._transport is not None
     port = server._transport.get_extra_info("sockname")[1]
-    fails_at(await probed(pki, f"smb+quic://localhost:{port}"), Step.ALPN)
+    fails_at(await probed(pki, f"smb+quic://localhost:{port}"), ProbeStep.ALPN)
     server.close()
 
 
@@ -218,13 +226,15 @@ async def test_nothing_in_common(
 ) -> None:
     where = await ground.serve(identity(pki.server, default=True), **allowed)
     results = await probed(pki, f"smb+quic://{where}", quic=QuicOptions(**offered))
-    fails_at(results, Step.TLS, "no TLS cipher suite, or no key exchange, in common")
+    fails_at(results, ProbeStep.TLS, "no TLS cipher suite, or no key exchange, in common")
     assert "--tls-groups" in results[-1].advice
 
 
 async def test_a_name_without_a_certificate(pki: PkiDirectory, ground: Ground) -> None:
     where = await ground.serve(identity(pki.server, names=("fs.example",)))
-    fails_at(await probed(pki, f"smb+quic://{where}"), Step.TLS, "no certificate for this name")
+    fails_at(
+        await probed(pki, f"smb+quic://{where}"), ProbeStep.TLS, "no certificate for this name"
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,27 +253,27 @@ async def test_bad_certificates(
 ) -> None:
     where = await ground.serve(identity(bad_pki.server(fault), default=True))
     results = await probed(pki, f"smb+quic://alice@{where}/data", password=PASSWORD)
-    fails_at(results, Step.CERTIFICATE, words)
+    fails_at(results, ProbeStep.CERTIFICATE, words)
     assert results[-1].details["certificate"]["sha256"]
     trusting = await probed(pki, f"smb+quic://{where}", insecure=True)
-    assert (trusting[-1].step, trusting[-1].outcome) == (Step.LOGON, Outcome.SKIPPED)
+    assert (trusting[-1].step, trusting[-1].outcome) == (ProbeStep.LOGON, ProbeOutcome.SKIPPED)
 
 
 async def test_client_certificates(pki: PkiDirectory, bad_pki: FaultyPki, ground: Ground) -> None:
     files = identity(pki.server, default=True, client_ca=pki.ca, allow=["issuer:*"])
     url = f"smb+quic://{await ground.serve(files)}"
 
-    async def with_(own: CertificateFiles) -> list[Result]:
+    async def with_(own: CertificateFiles) -> list[ProbeResult]:
         return await probed(pki, url, client=ClientTls(certificate=own.certificate, key=own.key))
 
-    fails_at(await probed(pki, url), Step.CLIENT_CERTIFICATE, "demands a client certificate")
+    fails_at(await probed(pki, url), ProbeStep.CLIENT_CERTIFICATE, "demands a client certificate")
     for fault in (Fault.EXPIRED, Fault.UNKNOWN_CA, Fault.WRONG_USAGE):
-        fails_at(await with_(bad_pki.client(fault)), Step.CLIENT_CERTIFICATE)
+        fails_at(await with_(bad_pki.client(fault)), ProbeStep.CLIENT_CERTIFICATE)
     good = await with_(pki.client)
-    assert Step.CLIENT_CERTIFICATE in [each.step for each in good]
+    assert ProbeStep.CLIENT_CERTIFICATE in [each.step for each in good]
     nobody = identity(pki.server, default=True, client_ca=pki.ca, allow=())
     url = f"smb+quic://{await ground.serve(nobody)}"
-    fails_at(await with_(pki.client), Step.CLIENT_CERTIFICATE, "access rules deny it")
+    fails_at(await with_(pki.client), ProbeStep.CLIENT_CERTIFICATE, "access rules deny it")
 
 
 async def deaf(transport: MessageTransport) -> None:
@@ -281,7 +291,7 @@ async def test_a_server_that_is_not_smb(pki: PkiDirectory, scheme: str) -> None:
         listener = await quic.listen("127.0.0.1", 0, deaf, certificate=shown)
     port = listener.url.rpartition(":")[2]
     results = await probed(pki, f"{scheme}://localhost:{port}", timeout=3.0)
-    fails_at(results, Step.NEGOTIATE, "there is no answer")
+    fails_at(results, ProbeStep.NEGOTIATE, "there is no answer")
     await listener.close()
 
 
@@ -291,16 +301,16 @@ async def test_a_certificate_of_another_user(pki: PkiDirectory, ground: Ground) 
     url = f"smb+quic://alice@{await ground.serve(files)}/data"
     own = ClientTls(certificate=pki.client.certificate, key=pki.client.key)
     results = await probed(pki, url, password=PASSWORD, client=own, timeout=60.0)
-    fails_at(results, Step.LOGON, "alice cannot log on", "access is denied")
+    fails_at(results, ProbeStep.LOGON, "alice cannot log on", "access is denied")
     assert "whom our certificate is for" in results[-1].advice
 
 
 async def test_a_wrong_password_and_a_missing_share(pki: PkiDirectory, ground: Ground) -> None:
     where = await ground.serve(identity(pki.server, default=True))
     wrong = await probed(pki, f"smb+quic://alice@{where}/data", password="wrong")
-    fails_at(wrong, Step.LOGON, "alice cannot log on")
+    fails_at(wrong, ProbeStep.LOGON, "alice cannot log on")
     missing = await probed(pki, f"smb+quic://alice@{where}/other", password=PASSWORD)
-    fails_at(missing, Step.SHARE, "other")
+    fails_at(missing, ProbeStep.SHARE, "other")
 
 
 async def command(*arguments: str, code: int) -> str:
@@ -332,7 +342,7 @@ async def test_the_command(pki: PkiDirectory, ground: Ground) -> None:
 
 @given(st.binary(max_size=40))
 def test_any_datagram_is_an_answer_or_none(data: bytes) -> None:
-    versions = _parse_versions(data)
+    versions = parse(data)
     assert versions is None or versions
 
 
@@ -351,7 +361,7 @@ async def both(
         yield called
 
 
-def steps_of(results: list[Result], family: str) -> dict[Step, Outcome]:
+def steps_of(results: list[ProbeResult], family: str) -> dict[ProbeStep, ProbeOutcome]:
     return {each.step: each.outcome for each in results if each.family == family}
 
 
@@ -376,12 +386,12 @@ async def test_one_family_is_filtered(
             code=1,
         )
 
-    assert steps_of(results, "IPv6") == {Step.REACHABILITY: Outcome.FAILED}
-    failed = next(each for each in results if each.outcome is Outcome.FAILED)
+    assert steps_of(results, "IPv6") == {ProbeStep.REACHABILITY: ProbeOutcome.FAILED}
+    failed = next(each for each in results if each.outcome is ProbeOutcome.FAILED)
     assert "what a filter does" in failed.text
-    assert set(steps_of(results, "IPv4").values()) == {Outcome.OK}
-    assert Step.NEGOTIATE in steps_of(results, "IPv4")
-    assert list(steps_of(results, ""))[-2:] == [Step.LOGON, Step.SHARE]
+    assert set(steps_of(results, "IPv4").values()) == {ProbeOutcome.OK}
+    assert ProbeStep.NEGOTIATE in steps_of(results, "IPv4")
+    assert list(steps_of(results, ""))[-2:] == [ProbeStep.LOGON, ProbeStep.SHARE]
     assert failure(results) is None
     document = json.loads(command_said)
     assert document["failed"] is None
@@ -398,8 +408,8 @@ async def test_nobody_listens_on_one_family_over_tcp(
     url = f"smb://alice@fs.example:{port}/data"
     results = await probed(pki, url, password=PASSWORD, resolver=both("127.0.0.1", "::1"))
 
-    assert steps_of(results, "IPv6") == {Step.REACHABILITY: Outcome.FAILED}
-    assert (results[-1].step, results[-1].outcome) == (Step.SHARE, Outcome.OK)
+    assert steps_of(results, "IPv6") == {ProbeStep.REACHABILITY: ProbeOutcome.FAILED}
+    assert (results[-1].step, results[-1].outcome) == (ProbeStep.SHARE, ProbeOutcome.OK)
 
 
 async def test_both_families_fail_each_at_its_own_step(
@@ -412,11 +422,11 @@ async def test_both_families_fail_each_at_its_own_step(
             pki, f"smb+quic://fs.example:{port}", resolver=both("127.0.0.1", "::1"), timeout=2.0
         )
 
-    failures = {each.family: each.step for each in results if each.outcome is Outcome.FAILED}
-    assert failures == {"IPv4": Step.CERTIFICATE, "IPv6": Step.REACHABILITY}
+    failures = {each.family: each.step for each in results if each.outcome is ProbeOutcome.FAILED}
+    assert failures == {"IPv4": ProbeStep.CERTIFICATE, "IPv6": ProbeStep.REACHABILITY}
     furthest = failure(results)
     assert furthest is not None
-    assert furthest.step is Step.CERTIFICATE
+    assert furthest.step is ProbeStep.CERTIFICATE
 
 
 # A link's address that does not say of which link: no machine has a way to it.
@@ -430,8 +440,8 @@ async def test_a_family_that_this_machine_has_no_way_to(
     url = f"smb+quic://fs.example:{port}"
     results = await probed(pki, url, resolver=both(NOWHERE, "127.0.0.1"))
 
-    assert steps_of(results, "IPv6") == {Step.ADDRESSES: Outcome.SKIPPED}
-    assert Step.NEGOTIATE in steps_of(results, "IPv4")
+    assert steps_of(results, "IPv6") == {ProbeStep.ADDRESSES: ProbeOutcome.SKIPPED}
+    assert ProbeStep.NEGOTIATE in steps_of(results, "IPv4")
     assert failure(results) is None
     alone = await probed(pki, f"smb+quic://[{NOWHERE}]:{port}", resolver=Resolver())
-    fails_at(alone, Step.ADDRESSES, "no way to IPv6")
+    fails_at(alone, ProbeStep.ADDRESSES, "no way to IPv6")

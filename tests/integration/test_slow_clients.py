@@ -76,7 +76,7 @@ async def test_a_client_that_does_not_take_its_answers(
             deaf.drop("enough")
             failures = await asyncio.gather(*reads, return_exceptions=True)
             assert all(isinstance(each, ConnectionClosed) for each in failures)
-            file.forget()
+            file.mark_closed()
         assert await friend.listdir() == ["big"]
 
 

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from smbquic.client.window import each
+from smbquic.client.concurrency import run_each
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens.cache_states import HANDLE, READ, WRITE
 from smbquic.wire.create_contexts import DurableHandleReconnectV2, DurableHandleRequestV2, LeaseV2
@@ -68,7 +68,7 @@ async def main(url: str, ca: Path) -> None:
             await put(client, file_id, number)
             print(number, flush=True)
 
-        await each(range(CHUNKS), write, limit=WINDOW)
+        await run_each(range(CHUNKS), write, limit=WINDOW)
 
 
 if __name__ == "__main__":

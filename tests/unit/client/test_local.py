@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smbquic.client import local
-from smbquic.client.local import Disk, Part, Source, WrittenFiles, in_thread, sync_folder
+from smbquic.client.local import Disk, PartialFile, Source, WrittenFiles, in_thread, sync_folder
 from smbquic.errors import NameCollisionError, SourceChangedError
 from smbquic.storage.partial import temporary_name_for
 
@@ -16,7 +16,7 @@ from smbquic.storage.partial import temporary_name_for
 def test_a_part_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_bytes(b"old")
-    part = Part(target)
+    part = PartialFile(target)
     part.write_at(3, b"def")
     part.write_at(0, memoryview(b"abc"))
     assert target.read_bytes() == b"old"
@@ -29,14 +29,14 @@ def test_a_part_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
 
 def test_a_part_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     target = tmp_path / "x"
-    part = Part(target)
+    part = PartialFile(target)
     part.write_at(0, b"abc")
     part.discard()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_part_heeds_the_umask(tmp_path: Path) -> None:
-    Part.store(tmp_path / "x", b"", 0)
+    PartialFile.store(tmp_path / "x", b"", 0)
     (tmp_path / "y").touch()
     assert (tmp_path / "x").stat().st_mode == (tmp_path / "y").stat().st_mode
 
@@ -44,7 +44,7 @@ def test_a_part_heeds_the_umask(tmp_path: Path) -> None:
 def test_a_part_replaces_a_link_and_not_what_it_points_at(tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"precious")
     (tmp_path / "link").symlink_to("precious")
-    Part.store(tmp_path / "link", b"new", 0)
+    PartialFile.store(tmp_path / "link", b"new", 0)
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert (tmp_path / "link").read_bytes() == b"new"
     assert not (tmp_path / "link").is_symlink()
@@ -52,9 +52,9 @@ def test_a_part_replaces_a_link_and_not_what_it_points_at(tmp_path: Path) -> Non
 
 def test_a_part_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
-        Part(tmp_path)
+        PartialFile(tmp_path)
     with pytest.raises(FileNotFoundError):
-        Part(tmp_path / "missing" / "x")
+        PartialFile(tmp_path / "missing" / "x")
 
 
 def test_storing_cleans_up_after_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,14 +63,14 @@ def test_storing_cleans_up_after_itself(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        Part.store(tmp_path / "x", b"abc", 0)
+        PartialFile.store(tmp_path / "x", b"abc", 0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pwrite = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: pwrite(fd, data[:2], offset))
-    Part.store(tmp_path / "x", b"abcdefg", 0)
+    PartialFile.store(tmp_path / "x", b"abcdefg", 0)
     assert (tmp_path / "x").read_bytes() == b"abcdefg"
 
 
@@ -158,7 +158,7 @@ async def test_a_fast_disk_is_used_at_once_and_a_slow_one_from_threads(
 
 
 def test_a_part_that_has_taken_its_place_stays(tmp_path: Path) -> None:
-    part = Part(tmp_path / "x")
+    part = PartialFile(tmp_path / "x")
     part.write_at(0, b"abc")
     part.commit(0)
     with (tmp_path / "y").open("w") as other:  # gets the number of the part's descriptor
@@ -247,13 +247,13 @@ def test_a_small_source_that_changes_while_it_is_loaded(
 def test_the_part_of_a_target_that_a_killed_process_left_is_used_up(tmp_path: Path) -> None:
     left = tmp_path / temporary_name_for("x")
     left.write_bytes(b"half")
-    Part.store(tmp_path / "x", b"whole", 0)
+    PartialFile.store(tmp_path / "x", b"whole", 0)
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x").read_bytes() == b"whole"
 
 
 def test_two_parts_of_one_target_do_not_meet(tmp_path: Path) -> None:
-    first, second = Part(tmp_path / "x"), Part(tmp_path / "x")
+    first, second = PartialFile(tmp_path / "x"), PartialFile(tmp_path / "x")
     assert len(list(tmp_path.iterdir())) == 2
     first.write_at(0, b"first")
     second.write_at(0, b"second")
@@ -265,9 +265,9 @@ def test_two_parts_of_one_target_do_not_meet(tmp_path: Path) -> None:
 
 def test_errors_name_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError) as failed:
-        Part(tmp_path / "missing" / "x")
+        PartialFile(tmp_path / "missing" / "x")
     assert failed.value.filename == str(tmp_path / "missing" / "x")
-    part = Part(tmp_path / "x")
+    part = PartialFile(tmp_path / "x")
 
     def fail(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -288,19 +288,19 @@ def test_a_name_that_the_disk_cannot_hold(
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match=r"this disk cannot hold a file of that name: '.*/a:b'"):
-        Part.store(tmp_path / "a:b", b"", 0)
+        PartialFile.store(tmp_path / "a:b", b"", 0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_files_of_one_transfer_do_not_replace_each_other(tmp_path: Path) -> None:
     written = WrittenFiles()
     (tmp_path / "x").write_bytes(b"before")
-    Part.store(tmp_path / "x", b"first", 0, written)
+    PartialFile.store(tmp_path / "x", b"first", 0, written)
     with pytest.raises(NameCollisionError, match="does not tell the name from 'x'"):
-        Part.store(tmp_path / "x", b"second", 0, written)
+        PartialFile.store(tmp_path / "x", b"second", 0, written)
     assert (tmp_path / "x").read_bytes() == b"first"
     assert len(list(tmp_path.iterdir())) == 1
-    Part.store(tmp_path / "x", b"another transfer", 0, WrittenFiles())
+    PartialFile.store(tmp_path / "x", b"another transfer", 0, WrittenFiles())
     assert (tmp_path / "x").read_bytes() == b"another transfer"
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from smbquic.client import retry
-from smbquic.client.retry import retried
+from smbquic.client.retry import retry_while_busy
 from smbquic.errors import ConnectionClosed, StatusError
 from smbquic.ntstatus import NtStatus
 
@@ -27,15 +27,15 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST", 0.001)
-    monkeypatch.setattr(retry, "LONGEST", 0.002)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 0.002)
 
 
 async def test_who_is_busy_is_asked_again() -> None:
     full = StatusError.of(NtStatus.INSUFFICIENT_RESOURCES, "SESSION_SETUP")
     server = Server(*[BUSY, full] * 10, GONE, GONE, GONE)
 
-    assert await retried(server.attempt, 60) == "connected"
+    assert await retry_while_busy(server.attempt, 60) == "connected"
     assert server.asked == 24
 
 
@@ -43,7 +43,7 @@ async def test_what_else_fails_is_not_tried_again() -> None:
     denied = StatusError.of(NtStatus.ACCESS_DENIED, "NEGOTIATE")
     server = Server(denied)
     with pytest.raises(StatusError) as caught:
-        await retried(server.attempt, 60)
+        await retry_while_busy(server.attempt, 60)
 
     assert caught.value is denied
     assert server.asked == 1
@@ -52,15 +52,15 @@ async def test_what_else_fails_is_not_tried_again() -> None:
 async def test_who_hangs_up_each_time_is_let_be() -> None:
     server = Server(*[GONE] * 10)
     with pytest.raises(ConnectionClosed):
-        await retried(server.attempt, 60)
+        await retry_while_busy(server.attempt, 60)
 
-    assert server.asked == 1 + retry.HANG_UPS
+    assert server.asked == 1 + retry.CLOSES_ALLOWED
 
 
 async def test_it_has_an_end() -> None:
     server = Server(*[BUSY] * 100_000)
     with pytest.raises(StatusError) as caught:
-        await retried(server.attempt, 0.05)
+        await retry_while_busy(server.attempt, 0.05)
 
     assert caught.value.status == NtStatus.REQUEST_NOT_ACCEPTED
     assert server.asked > 1

@@ -341,9 +341,9 @@ async def test_names_that_the_disk_does_not_tell_apart_come_down_once(
     """The disk of the test tells them apart, so it is made not to."""
     folded = Path.with_name
     monkeypatch.setattr(
-        local.Part,
+        local.PartialFile,
         "__init__",
-        lambda part, target, make=local.Part.__init__: make(
+        lambda part, target, make=local.PartialFile.__init__: make(
             part, folded(target, target.name.lower())
         ),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from smbquic.options.audit import AuditOptions
 from smbquic.options.certificate import IdentityFiles
-from smbquic.options.client import DialOptions, SessionOptions
+from smbquic.options.client import SessionOptions, TransportOptions
 from smbquic.options.kinds import Choice, FilePath, Names, Number, Switch, Text, Texts
 from smbquic.options.limits import Limits
 from smbquic.options.model import Option, Options, declared, values_of
@@ -99,7 +99,7 @@ def test_a_wrong_value_is_refused_by_name(given: dict[str, Any], words: str) -> 
 
 
 def test_a_subclass_can_go_wherever_its_group_is_wanted() -> None:
-    assert issubclass(SessionOptions, DialOptions)
+    assert issubclass(SessionOptions, TransportOptions)
     assert issubclass(ProgramOptions, EngineOptions)
 
 

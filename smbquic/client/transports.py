@@ -1,4 +1,4 @@
-"""From a URL to a connected transport: which one, to where, and whom it has to be."""
+"""Connecting to the server of a URL: which transport, with which options, and whom to trust."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smbquic.client.url import SmbUrl
-from smbquic.options.client import TIMEOUT, DialOptions, ResolverOptions, TrustOptions
+from smbquic.options.client import TIMEOUT, ResolverOptions, TransportOptions, TrustOptions
 from smbquic.options.model import values_of
 from smbquic.options.quic import EngineOptions, TlsOptions
 from smbquic.pki.subject import Purpose
@@ -17,10 +17,10 @@ from smbquic.transport.quic import ClientTls, QuicOptions, TicketCache
 from smbquic.transport.resolver import Resolver
 
 
-def dialer(
-    url: SmbUrl, options: DialOptions
+def transport_connector(
+    url: SmbUrl, options: TransportOptions
 ) -> Callable[[], Coroutine[Any, Any, MessageTransport]]:
-    """What connects to the server of a URL each time it is called, as `dial` does.
+    """Return a function that connects to the server of a URL, as `connect_transport` does.
 
     Raises `PkiError` for a `ca` or `crl` that is none.
     """
@@ -29,13 +29,15 @@ def dialer(
     resolver = Resolver(**values_of(options, ResolverOptions))
 
     async def connect() -> MessageTransport:
-        return await dial(url, tls=tls, timeout=options.timeout, options=tuned, resolver=resolver)
+        return await connect_transport(
+            url, tls=tls, timeout=options.timeout, options=tuned, resolver=resolver
+        )
 
     return connect
 
 
-def quic_options(options: DialOptions) -> QuicOptions:
-    """What of it is about QUIC alone."""
+def quic_options(options: TransportOptions) -> QuicOptions:
+    """Return those options that are about QUIC alone."""
     return QuicOptions(
         **values_of(options, EngineOptions),
         **values_of(options, TlsOptions),
@@ -44,7 +46,7 @@ def quic_options(options: DialOptions) -> QuicOptions:
 
 
 def client_tls(options: TrustOptions) -> ClientTls:
-    """How a client judges a server's certificate, and which one it shows itself.
+    """Return how a client verifies a server's certificate, and which one it shows itself.
 
     Raises `PkiError` for a `ca` or `crl` that is none.
     """
@@ -57,28 +59,28 @@ def client_tls(options: TrustOptions) -> ClientTls:
     if options.insecure:
         return replace(shown, insecure=True)
     ca = optional_path(options.ca)
-    given = given_trust(ca, optional_path(options.crl))
+    given = trust_from_files(ca, optional_path(options.crl))
 
-    def judge(chain: Sequence[bytes], name: str) -> None:
-        # The system has many authorities: they are only read when there is something to judge.
+    def verify_server(chain: Sequence[bytes], name: str) -> None:
+        # The system has many authorities: they are read only when there is a chain to verify.
         verify(chain, Purpose.SERVER, given or Trust.system(), name=name)
 
-    return replace(shown, ca=ca, verify=judge)
+    return replace(shown, ca=ca, verify=verify_server)
 
 
-def given_trust(ca: Path | None, crl: Path | None) -> Trust | None:
-    """What a user said whom to trust; None where that is left to the system. Raises `PkiError`."""
+def trust_from_files(ca: Path | None, crl: Path | None) -> Trust | None:
+    """Return the authorities that the user names, None for the system's. Raises `PkiError`."""
     if ca is not None:
         return Trust.load(ca, crl)
     return Trust.of_system(crl) if crl is not None else None
 
 
 def optional_path(path: Path | str | None) -> Path | None:
-    """A path, if there is one."""
+    """Return a path, if there is one."""
     return None if path is None else Path(path)
 
 
-async def dial(
+async def connect_transport(
     url: SmbUrl,
     *,
     tls: ClientTls | None = None,
@@ -89,7 +91,7 @@ async def dial(
     """Connect to the server of a URL, with the transport that the URL says, within `timeout` s.
 
     `tls` and `options` count over QUIC only. Raises `ConnectError` where nobody answers,
-    `HandshakeError` where the answer is no, `EngineError` for options that do not go together.
+    `HandshakeError` where the server refuses, `EngineError` for options that do not go together.
     """
     if url.transport == "tcp":
         # Imported here, as `quic` imports its modules when they are used.

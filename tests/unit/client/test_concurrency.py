@@ -2,8 +2,7 @@ import asyncio
 
 import pytest
 
-from smbquic.client.jobs import Jobs
-from smbquic.client.window import each, to_the_end
+from smbquic.client.concurrency import JobQueue, run_each, run_to_completion
 
 
 async def test_each_does_all_of_it_but_not_too_much_at_once() -> None:
@@ -18,10 +17,10 @@ async def test_each_does_all_of_it_but_not_too_much_at_once() -> None:
         running -= 1
         done.append(item)
 
-    await each(range(20), work, limit=3)
+    await run_each(range(20), work, limit=3)
     assert sorted(done) == list(range(20))
     assert most == 3
-    await each([], work, limit=0)
+    await run_each([], work, limit=0)
 
 
 async def test_each_stops_at_the_first_failure_and_waits_for_the_rest() -> None:
@@ -36,7 +35,7 @@ async def test_each_stops_at_the_first_failure_and_waits_for_the_rest() -> None:
             ended.append(item)
 
     with pytest.raises(ValueError, match="two"):
-        await each(range(100), work, limit=3)
+        await run_each(range(100), work, limit=3)
     assert sorted(ended) == [0, 1]
 
 
@@ -51,7 +50,7 @@ async def test_each_is_cancelled_as_a_whole() -> None:
         finally:
             ended.append(item)
 
-    task = asyncio.create_task(each(range(100), work, limit=2))
+    task = asyncio.create_task(run_each(range(100), work, limit=2))
     await begun.wait()
     await asyncio.sleep(0)
     task.cancel()
@@ -61,7 +60,7 @@ async def test_each_is_cancelled_as_a_whole() -> None:
 
 
 async def test_jobs_make_jobs() -> None:
-    jobs = Jobs(2)
+    jobs = JobQueue(2)
     done: list[str] = []
 
     async def node(name: str, depth: int) -> None:
@@ -77,7 +76,7 @@ async def test_jobs_make_jobs() -> None:
 
 
 async def test_a_failing_job_ends_them_all() -> None:
-    jobs = Jobs(3)
+    jobs = JobQueue(3)
     done: list[int] = []
 
     async def fail() -> None:
@@ -108,7 +107,7 @@ async def test_work_is_done_to_its_end_in_spite_of_a_cancellation() -> None:
         ended.append(True)
         raise ValueError("which the cancellation hides")
 
-    task = asyncio.create_task(to_the_end(work()))
+    task = asyncio.create_task(run_to_completion(work()))
     await begun.wait()
     task.cancel()
     await asyncio.sleep(0)
@@ -126,9 +125,9 @@ async def test_work_to_the_end_gives_its_result_or_error() -> None:
     async def fail() -> None:
         raise ValueError("no")
 
-    assert await to_the_end(seven()) == 7
+    assert await run_to_completion(seven()) == 7
     with pytest.raises(ValueError, match="no"):
-        await to_the_end(fail())
+        await run_to_completion(fail())
 
 
 async def test_work_that_takes_too_long_is_left_alone() -> None:
@@ -139,7 +138,7 @@ async def test_work_that_takes_too_long_is_left_alone() -> None:
         ended.set()
         raise ValueError("which nobody hears of")
 
-    task = asyncio.create_task(to_the_end(work(), patience=0))
+    task = asyncio.create_task(run_to_completion(work(), timeout=0))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -4,10 +4,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from smbquic.client.dial import client_tls, dial, dialer, optional_path
+from smbquic.client.transports import (
+    client_tls,
+    connect_transport,
+    optional_path,
+    transport_connector,
+)
 from smbquic.client.url import SmbUrl
 from smbquic.errors import EngineError, HandshakeError, PkiError
-from smbquic.options.client import DialOptions, TrustOptions
+from smbquic.options.client import TransportOptions, TrustOptions
 from smbquic.pki import FaultyPki, PkiDirectory
 from smbquic.pki.faults import Fault
 from smbquic.pki.files import load_certificates
@@ -119,8 +124,8 @@ async def test_the_url_says_which_transport(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(quic, "connect", connect)
     tls, options = client_tls(TrustOptions(insecure=True)), QuicOptions(engine="qh3")
     more: dict[str, Any] = {"options": options, "resolver": Resolver()}
-    await dial(SmbUrl.parse("smb://h/s"), timeout=3, **more)
-    await dial(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4, **more)
+    await connect_transport(SmbUrl.parse("smb://h/s"), timeout=3, **more)
+    await connect_transport(SmbUrl.parse("smb+quic://h:9/s"), tls=tls, timeout=4, **more)
     assert called == [
         ("h", 445, {"timeout": 3, "resolver": more["resolver"]}),
         ("h", 9, {"trust": tls, "timeout": 4, **more}),
@@ -137,8 +142,8 @@ async def test_a_dialer_passes_on_what_it_was_told(
 
     monkeypatch.setattr(quic, "connect", connect)
     url, files = SmbUrl.parse("smb+quic://h"), pki.client
-    await dialer(url, DialOptions())()
-    options = DialOptions(
+    await transport_connector(url, TransportOptions())()
+    options = TransportOptions(
         insecure=True,
         client_certificate=files.certificate,
         client_key=str(files.key),
@@ -149,7 +154,7 @@ async def test_a_dialer_passes_on_what_it_was_told(
         datagram_size=1300,
         timeout=3,
     )
-    await dialer(url, options)()
+    await transport_connector(url, options)()
     plain, told = called
     assert (plain["options"], plain["timeout"]) == (QuicOptions(), 10)
     assert not plain["trust"].insecure
@@ -166,8 +171,8 @@ async def test_a_dialer_passes_on_what_it_was_told(
 
 
 async def test_what_no_engine_can_do_is_said_before_anything_is_sent() -> None:
-    connect = dialer(
-        SmbUrl.parse("smb+quic://nowhere.invalid"), DialOptions(engine="qh3", congestion="bbr")
+    connect = transport_connector(
+        SmbUrl.parse("smb+quic://nowhere.invalid"), TransportOptions(engine="qh3", congestion="bbr")
     )
     with pytest.raises(EngineError, match="no congestion control bbr: use the engine aioquic"):
         await connect()

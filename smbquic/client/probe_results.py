@@ -1,4 +1,4 @@
-"""What a probe looks at, and what it has to say about it."""
+"""The steps of a probe, its options, and the result of a step."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,8 +9,8 @@ from smbquic.transport.quic import ClientTls, QuicOptions
 from smbquic.transport.resolver import Resolver
 
 
-class Step(StrEnum):
-    """What is looked at, in this order."""
+class ProbeStep(StrEnum):
+    """What a probe checks, in this order."""
 
     NAME = "name"
     ADDRESSES = "addresses"
@@ -25,8 +25,8 @@ class Step(StrEnum):
     SHARE = "share"
 
 
-class Outcome(StrEnum):
-    """How a step went."""
+class ProbeOutcome(StrEnum):
+    """How a step ended."""
 
     OK = "ok"
     WARNING = "warning"
@@ -35,14 +35,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How one step went, in words; `advice` is what to do, `error` what it failed of.
+class ProbeResult:
+    """What a step found, in words; `advice` is what to do, `error` why it failed.
 
-    `family` is IPv6 or IPv4 where a name has both and each is walked on its own.
+    `family` is IPv6 or IPv4 where a name has both, and each is probed on its own.
     """
 
-    step: Step
-    outcome: Outcome
+    step: ProbeStep
+    outcome: ProbeOutcome
     text: str
     advice: str = ""
     details: dict[str, Any] = field(default_factory=dict)
@@ -52,9 +52,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOptions:
-    """Whom to believe and who we are. Without `password` there is no logon.
+    """Which servers are trusted, and who the client is. Without `password` there is no logon.
 
-    Without `trust` the system's authorities count; `insecure` believes anybody.
+    Without `trust` the system's authorities count; `insecure` trusts any certificate.
     """
 
     trust: Trust | None = None
@@ -66,11 +66,16 @@ class ProbeOptions:
     timeout: float = 10.0
 
 
-class Failed(Exception):  # noqa: N818  (it carries a result, and no error is the caller's)
-    """A step after which there is no other."""
+class ProbeFailed(Exception):  # noqa: N818  (it carries a result, and no error is the caller's)
+    """A step that failed, so that the next one cannot be tried."""
 
     def __init__(
-        self, step: Step, text: str, advice: str, error: Exception | None = None, **details: Any
+        self,
+        step: ProbeStep,
+        text: str,
+        advice: str,
+        error: Exception | None = None,
+        **details: Any,
     ) -> None:
         super().__init__(text)
-        self.result = Result(step, Outcome.FAILED, text, advice, details, error)
+        self.result = ProbeResult(step, ProbeOutcome.FAILED, text, advice, details, error)

@@ -1,0 +1,89 @@
+"""Coroutines that run at once, up to a limit, or to their end in spite of a cancellation."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+CANCELLATION_TIMEOUT = 5.0
+"""Seconds that a cancelled task waits for work that must not be interrupted."""
+
+
+async def run_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, limit: int) -> None:
+    """Call `work` for every item, for at most `limit` at a time, in the order of the items.
+
+    The first error cancels the other calls, waits for their end, and is raised.
+    """
+    iterator = iter(items)
+
+    async def worker() -> None:
+        for item in iterator:
+            await work(item)
+
+    tasks = [asyncio.create_task(worker()) for _ in range(limit)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+Job = Callable[[], Awaitable[None]]
+
+
+class JobQueue:
+    """Runs jobs that add further jobs, as walking a tree does: the newest first, `limit` at a time.
+
+    Newest first means deep before wide, which keeps the queue short.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._queue: asyncio.LifoQueue[Job] = asyncio.LifoQueue()
+
+    def add(self, job: Job) -> None:
+        """Queue a job."""
+        self._queue.put_nowait(job)
+
+    async def run(self, first: Job) -> None:
+        """Run `first` and all jobs that it leads to. The first error cancels the others."""
+        self.add(first)
+        tasks = [asyncio.create_task(self._work()) for _ in range(self._limit)]
+        tasks.append(asyncio.create_task(self._queue.join()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._queue.get()
+            await job()
+            self._queue.task_done()
+
+
+async def run_to_completion(
+    work: Coroutine[Any, Any, T],
+    *,
+    timeout: float = CANCELLATION_TIMEOUT,  # noqa: ASYNC109 (it counts from the cancellation)
+) -> T:
+    """Await `work`, which is not cancelled if this task is.
+
+    The cancellation is raised once the work is done, or after `timeout` seconds more. A second
+    cancellation is raised at once.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            # The cancellation is what is raised; an error of the work is not reported besides.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait([task], timeout=timeout)
+        raise
