@@ -1,1 +1,1 @@
-"""Moves whole SMB messages over TCP or QUIC; knows nothing of what they say."""
+"""Moves whole SMB messages over TCP or QUIC, without knowing what they mean."""

@@ -1,4 +1,4 @@
-"""Host names to addresses, and the race between the addresses of one name."""
+"""Resolving host names by the system, and connecting to the addresses of a name ([RFC8305])."""
 
 import asyncio
 import ipaddress
@@ -10,44 +10,44 @@ from typing import Any, TypeVar
 from smbquic.errors import ConnectError, HandshakeError, TransportError
 
 HEAD_START = 0.25
-"""Seconds that an address gets before the next one is tried beside it ([RFC8305] 5)."""
+"""Seconds until the next address is tried beside the former one ([RFC8305] 5)."""
 
 SocketAddress = tuple[Any, ...]
-"""What the socket module takes and gives: (host, port) or (host, port, flow, scope)."""
+"""An address of the socket module: (host, port) or (host, port, flow info, scope ID)."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One place to connect to or to listen on."""
+    """An address to connect to or to listen on."""
 
     family: socket.AddressFamily
     socket_address: SocketAddress
 
     @property
     def endpoint(self) -> tuple[str, int]:
-        """Host and port alone."""
+        """Host and port."""
         return endpoint(self.socket_address)
 
 
 def endpoint(address: SocketAddress) -> tuple[str, int]:
-    """Host and port of a socket address, an IPv4 address in IPv6 clothes undressed."""
+    """Return host and port of a socket address; an IPv4-mapped IPv6 address as an IPv4 address."""
     host = str(address[0])
     return host.removeprefix("::ffff:") if "." in host else host, int(address[1])
 
 
 def is_loopback(address: SocketAddress) -> bool:
-    """Whether packets to `address` stay on this machine."""
+    """Return whether packets to `address` stay on this machine."""
     return ipaddress.ip_address(endpoint(address)[0].partition("%")[0]).is_loopback
 
 
 def is_private(address: SocketAddress) -> bool:
-    """Whether `address` is one of those that the internet does not route."""
+    """Return whether `address` is not routed on the internet."""
     return ipaddress.ip_address(endpoint(address)[0].partition("%")[0]).is_private
 
 
 def is_ip_address(name: str) -> bool:
-    """Whether a host is named by its address."""
+    """Return whether the name of a host is an address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -56,12 +56,12 @@ def is_ip_address(name: str) -> bool:
 
 
 def is_wildcard(address: SocketAddress) -> bool:
-    """Whether a socket bound to `address` is reached by all addresses of the machine."""
+    """Return whether a socket bound to `address` has all addresses of the machine."""
     return ipaddress.ip_address(str(address[0]).partition("%")[0]).is_unspecified
 
 
 def url(scheme: str, address: tuple[str, int]) -> str:
-    """`scheme://host:port`, with brackets where the host is an IPv6 address."""
+    """Return `scheme://host:port`, with brackets if the host is an IPv6 address."""
     host, port = address
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
@@ -69,7 +69,7 @@ def url(scheme: str, address: tuple[str, int]) -> str:
 async def resolve(
     host: str, port: int, kind: socket.SocketKind, *, passive: bool = False
 ) -> list[Address]:
-    """All addresses of `host`, in the order the system prefers.
+    """Return all addresses of `host`, in the order that the system prefers.
 
     Raises `ConnectError` for a name that has none.
     """
@@ -87,10 +87,10 @@ async def resolve(
 
 
 async def race(addresses: Sequence[Address], attempt: Callable[[Address], Awaitable[T]]) -> T:
-    """The result of the first attempt that succeeds, later addresses starting a little later.
+    """Return the result of the first attempt that succeeds; each address is tried a little later.
 
-    An attempt that fails lets the next one start at once. When all have failed, raises the
-    `HandshakeError` of one that was answered, else the error of the one that failed first.
+    If an attempt fails, the next one starts at once. If all have failed, raises the
+    `HandshakeError` of one that was answered, or else the first error.
     """
     waiting = list(addresses)
     running: list[asyncio.Task[T]] = []

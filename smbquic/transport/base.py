@@ -1,4 +1,4 @@
-"""What every transport looks like from above, whatever it runs on."""
+"""The contract of a transport, which is the same over TCP and QUIC."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,17 +9,15 @@ from smbquic.wire.cursor import Buffer
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end, and by which channel.
+    """The other end of a connection, and the properties of the channel to it.
 
-    `certificates` is the peer's chain in DER, leaf first, and only ever a verified one; `leaf` is
-    its leaf, verified or not.
-    `encrypted` says that the channel itself hides the messages, `authenticated` that the peer
-    proved its name to us with a certificate. `handshake_seconds` is the time from the first
-    packet to a usable connection. `engine` is the QUIC library that this end uses, and
-    `engine_reason` why it is this one; both are empty over TCP. `resumed` says that the session is
-    an earlier one, resumed: the certificates were shown then, and verified once more now.
-    `group` is the one that the keys were exchanged in. `resolved_by` is who gave the address of
-    the name that was connected to: `system`, or a URL.
+    `certificates` is the peer's chain in DER, leaf first, and empty unless it was verified; `leaf`
+    is its leaf, verified or not. On an `encrypted` channel the transport encrypts the messages; on
+    an `authenticated` one a certificate has proved the peer's name. `handshake_seconds` is the time
+    from the first packet to a usable connection. `engine` is the QUIC library of this end, and
+    `engine_reason` why it was chosen; both are empty over TCP. If the TLS session was `resumed`,
+    the certificates are of its first handshake, and were verified again. `group` is that of the key
+    exchange. `resolved_by` is who has resolved the peer's name: `system`, or a URL.
     """
 
     kind: Literal["quic", "tcp"]
@@ -42,10 +40,10 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """What a client has said of itself in a handshake so far, true or not.
+    """What a client's handshake has said of it so far, true or not.
 
-    `server_name` is the one that it asked for. `certificates` are those that it showed, in DER,
-    leaf first; nobody need have verified them, nor has it proved that they are its own.
+    `server_name` is the one that it has asked for. `certificates` are those that it has shown, in
+    DER, leaf first. They need not be verified, and it may not have their key.
     """
 
     server_name: str = ""
@@ -54,11 +52,11 @@ class ClientHello:
 
 @dataclass(frozen=True, slots=True)
 class PathStatistics:
-    """What a connection has seen of its path so far. Over TCP only the kernel knows: all is None.
+    """What was measured on the path of a connection. Over TCP only the kernel knows: all is None.
 
-    `round_trip` is in seconds, smoothed, and None before anything was measured. `datagram_size` is
-    the UDP payload of a full datagram in bytes. `lost_packets` were sent and taken for lost, so
-    that what they carried was sent again.
+    `round_trip` is in seconds, smoothed, and None before the first measurement. `datagram_size` is
+    the UDP payload of a full datagram in bytes. `lost_packets` were declared lost, so that their
+    contents were sent again.
     """
 
     round_trip: float | None = None
@@ -68,12 +66,12 @@ class PathStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How far messages have got both ways, in bytes.
+    """How far messages have got in both directions, in bytes.
 
-    `sent` is all that was sent so far, `untaken` how much of it waits for the peer. That keeps
-    `kept` bytes of memory: more, as a message that was begun is kept as a whole.
-    `received` is all that came, `unfetched` how much of it waits in memory to be fetched.
-    `messages` counts those that are complete; `unfinished` says that the rest of one is awaited.
+    `sent` is all that was sent so far, and `untaken` how much of it the peer has not taken. That
+    takes `kept` bytes of memory: more, as a message is kept as a whole until its end was taken.
+    `received` is all that was received, and `unfetched` how much of it waits to be fetched.
+    `messages` is how many are complete; `unfinished` means that the rest of one is awaited.
     """
 
     sent: int
@@ -88,9 +86,10 @@ class Flow:
 class MessageTransport(Protocol):
     """One connection that carries whole SMB messages both ways.
 
-    `keep_alive`, False at first, asks the transport to keep a quiet connection up; whoever holds
-    opens on it sets it. `max_message_size` is the largest message accepted from the peer, in
-    bytes without the prefix; it may be changed at any time and holds from the next message on.
+    With `keep_alive`, which is False at first, the transport keeps a connection up that sends
+    nothing; it is set while there are opens. `max_message_size` is the largest message that is
+    accepted from the peer, in bytes without the prefix; a change is effective from the next message
+    on.
     """
 
     peer: Peer
@@ -98,48 +97,48 @@ class MessageTransport(Protocol):
     max_message_size: int
 
     def authenticated(self) -> None:
-        """Let the peer send and cost as much as any user, now that it has logged on."""
+        """Lift the limits for clients that have not logged on, as the peer has."""
 
     def send_now(self, *buffers: Buffer) -> bool:
-        """Send one message if that needs no waiting; whether it did, and it was sent.
+        """Send one message if that needs no waiting; return whether it was sent.
 
-        As `send`, but nothing is raised for a connection that has ended: that is left to `send`.
+        As `send`, but returns False if the connection has ended.
         """
 
     async def send(self, *buffers: Buffer) -> None:
         """Send one message, made of `buffers` in order.
 
-        Waits while the peer or the network cannot take more. The transport may hold on to the
-        buffers until the peer has them, so they must not change any more. Raises
-        `ConnectionClosed`, and `LocalProtocolError` for a message too long for its prefix.
+        Waits while the peer or the network cannot take more. The transport may keep the buffers
+        until the peer has them, so they must not change any more. Raises `ConnectionClosed`, and
+        `LocalProtocolError` for a message that is too long for its prefix.
         """
 
     async def receive(self) -> memoryview:
         """Wait for one whole message, without its prefix: writable, in memory of its own.
 
-        Raises `ConnectionClosed` once everything that came before the end was fetched, whether
-        the end was an orderly one or not, and `RemoteProtocolError` where the peer sent what is
-        no message. May be cancelled without losing a message.
+        Once everything that has arrived before the end is fetched, raises `ConnectionClosed`, or
+        `RemoteProtocolError` if the peer has sent something that is no message. May be cancelled
+        without losing a message.
         """
 
     def close(self, reason: str = "") -> None:
-        """Begin an orderly end: what was sent still goes out, nothing more is received."""
+        """Close the connection: what was sent is still delivered, nothing more is received."""
 
     def statistics(self) -> PathStatistics:
-        """What it has seen of its path so far; it may be asked after its end too."""
+        """Return what was measured on the path, also after the connection has ended."""
 
     def drop(self, reason: str) -> None:
-        """End it now, with all that still waits for either side."""
+        """End the connection at once; what waits for either side is dropped."""
 
     async def wait_closed(self) -> None:
-        """Wait until the connection is gone."""
+        """Wait until the connection is closed at both ends, or given up."""
 
     def flow(self) -> Flow:
-        """How far the messages have got."""
+        """Return how far the messages have got."""
 
 
 class Listener(Protocol):
-    """Something that accepts connections; `url` names where, with the real port."""
+    """Accepts connections at `url`, which has the real port."""
 
     url: str
 

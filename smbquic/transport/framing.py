@@ -1,7 +1,6 @@
-"""The Direct-TCP framing, which QUIC uses too, and the queue of messages it yields.
+"""The framing of Direct TCP, which QUIC has as well, and the queue of messages behind it.
 
-Every message is preceded by a zero byte and its length in 3 bytes, big-endian
-([MS-SMB2] 2.1, [RFC1001] 4.3.1 names the zero byte a session message).
+Every message is preceded by a zero byte and its length in 3 bytes, big-endian ([MS-SMB2] 2.1).
 """
 
 import asyncio
@@ -13,20 +12,21 @@ from smbquic.wire.cursor import Buffer
 
 PREFIX_SIZE = 4
 LARGEST_MESSAGE = 0xFFFFFF
-"""What 3 bytes of length can say."""
+"""The largest length in 3 bytes."""
 MAX_MESSAGE_SIZE = (8 << 20) + (64 << 10)
 """Default limit on messages from the peer: 8 MiB of payload and room for the headers."""
 QUEUE_LIMIT = 4 << 20
 """Bytes of whole messages that wait to be fetched before a transport stops reading."""
 JOIN_LIMIT = 16 << 10
+"""Bytes up to which the parts of a message are joined: a copy is cheaper than more calls then."""
 MESSAGE_COST = 256
-"""What a queued message costs besides its bytes, so that many tiny ones are counted fairly."""
+"""Bytes that a queued message counts besides its own, as many tiny ones take more memory."""
 
 
 def prefix(length: int) -> bytes:
-    """The 4 bytes before a message of `length` bytes.
+    """Return the 4 bytes before a message of `length` bytes.
 
-    Raises `LocalProtocolError` where 3 bytes cannot say the length.
+    Raises `LocalProtocolError` if the length does not fit into 3 bytes.
     """
     if length > LARGEST_MESSAGE:
         raise LocalProtocolError(f"a message of {length} bytes is too long for its prefix")
@@ -34,20 +34,17 @@ def prefix(length: int) -> bytes:
 
 
 def framed(buffers: Sequence[Buffer]) -> Sequence[Buffer]:
-    """A message behind its prefix; raises what `prefix` does.
-
-    A small message comes in one piece, because a copy of it is cheaper than a few calls more.
-    """
+    """Return a message with its prefix, a small one in one buffer; raises as `prefix` does."""
     length = sum(map(len, buffers))
     head = prefix(length)
     return (b"".join((head, *buffers)),) if length <= JOIN_LIMIT else (head, *buffers)
 
 
 def message_length(head: Buffer, limit: int) -> int:
-    """The length that the first 4 bytes of `head` announce.
+    """Return the length in the first 4 bytes of `head`.
 
-    Raises `RemoteProtocolError` where the first byte is not zero (a NetBIOS session request, or
-    another protocol altogether), or the length exceeds `limit` bytes.
+    Raises `RemoteProtocolError` if the first byte is not zero (a NetBIOS session request, or
+    another protocol altogether), or if the length exceeds `limit` bytes.
     """
     length = int.from_bytes(head[:PREFIX_SIZE], "big")
     if length > LARGEST_MESSAGE:
@@ -62,9 +59,9 @@ def message_length(head: Buffer, limit: int) -> int:
 
 
 class Assembler:
-    """Makes messages of a byte stream that arrives in pieces, and gives each to `deliver`.
+    """Makes messages of a stream that arrives in pieces, and calls `deliver` with each.
 
-    Each byte is copied once, into memory that grows with what arrived and never ahead of it.
+    Each byte is copied once, into memory that grows with what has arrived and never ahead of it.
     """
 
     def __init__(self, deliver: Callable[[memoryview], None]) -> None:
@@ -75,7 +72,7 @@ class Assembler:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the stream stands in the middle of a message."""
+        """Whether the stream has stopped in the middle of a message so far."""
         return self._missing >= 0 or bool(self._head)
 
     @property
@@ -84,14 +81,14 @@ class Assembler:
         return len(self._message) + len(self._head)
 
     def clear(self) -> None:
-        """Drop the message that is not complete; nothing may be fed any more."""
+        """Free the message that is not complete; `feed` must not be called any more."""
         self._head.clear()
         self._message = bytearray()
 
     def feed(self, data: Buffer, limit: int) -> None:
-        """Take the next piece; messages may be up to `limit` bytes long.
+        """Process the next piece; messages may have up to `limit` bytes.
 
-        Raises `RemoteProtocolError` as `message_length` does; the stream is lost from there on.
+        Raises `RemoteProtocolError` as `message_length` does; the rest of the stream is lost then.
         """
         size = len(data)
         if size < self._missing:
@@ -102,7 +99,7 @@ class Assembler:
             and not self.unfinished
             and message_length(data, limit) == size - PREFIX_SIZE
         ):
-            # A small message mostly comes alone and whole.
+            # Mostly a small message arrives alone and whole: one copy, and no cutting.
             self._deliver(memoryview(bytearray(data))[PREFIX_SIZE:])
         else:
             self._cut(memoryview(data), limit)
@@ -111,6 +108,7 @@ class Assembler:
         start, end = 0, len(data)
         while start < end:
             if self._missing < 0:
+                # The prefix itself may be cut, too.
                 body = start + PREFIX_SIZE - len(self._head)
                 self._head += data[start:body]
                 if body > end:
@@ -129,10 +127,10 @@ class Assembler:
 
 
 class Inbox:
-    """Whole messages on their way to `receive()`, and the end of the connection behind them.
+    """The queue of whole messages until `receive()`, with the end of the connection behind them.
 
-    `on_fetch` is called with the size of each message that was fetched. `received` counts the bytes
-    of all messages so far, `count` these.
+    `on_fetch` is called with the size of each message that is fetched. `received` is how many bytes
+    all messages so far had, and `count` how many there were.
     """
 
     def __init__(self, on_fetch: Callable[[int], None], limit: int = QUEUE_LIMIT) -> None:
@@ -147,7 +145,7 @@ class Inbox:
 
     @property
     def cost(self) -> int:
-        """What the messages that wait cost, in bytes."""
+        """What the messages in the queue cost, in bytes."""
         return self._cost
 
     @property
@@ -157,16 +155,16 @@ class Inbox:
 
     @property
     def has_room(self) -> bool:
-        """Whether so little waits that reading on is worth while."""
+        """Whether so little waits that a transport should read again."""
         return self._cost <= self._limit // 4
 
     @property
     def waking(self) -> bool:
-        """Whether somebody who waited is about to go on."""
+        """Whether a task that has waited for a message is about to run."""
         return self._waiter is not None and self._waiter.done()
 
     def put(self, message: memoryview) -> None:
-        """Queue a message."""
+        """Append a message."""
         self._messages.append(message)
         size = len(message)
         self._cost += size + MESSAGE_COST
@@ -175,15 +173,16 @@ class Inbox:
         self._wake()
 
     def end(self, error: Exception) -> None:
-        """Let `get` raise `error` once it has given all messages; only the first error counts."""
+        """Have `get` raise `error` after the last message; only the first error counts."""
         if self._end is None:
             self._end = error
             self._wake()
 
     def clear(self) -> None:
-        """Drop the messages that nobody will fetch, and what the error has seen on its way."""
+        """Free the messages, as nobody will fetch them."""
         self._messages.clear()
         self._cost = 0
+        # The traceback of an error that was raised refers to the frames, with their messages.
         if self._end is not None:
             self._end.with_traceback(None)
 

@@ -1,8 +1,7 @@
-"""Host names to addresses by those whom the user trusts with them: the system, or a server that is
-asked over HTTPS ([RFC8484]), through dnspython.
+"""Resolves host names by the system, or by a server for DNS over HTTPS ([RFC8484]) with dnspython.
 
-Who can answer for a name can lead a client elsewhere. Certificates keep it from talking to the
-wrong server; that it asks nobody in the clear keeps the name itself from those in between.
+A false answer leads a client to another server, which its certificates detect. DNS over HTTPS also
+hides the name itself from everybody on the path.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from smbquic.transport.addresses import Address, is_ip_address
 from smbquic.transport.addresses import resolve as ask_system
 
 SYSTEM = "system"
-"""Who answered, when it was the system, or when nobody had to be asked."""
+"""The resolver of a name if it was the system, or if no query was necessary."""
 QUERY_TIMEOUT = 5.0
 """Seconds that a server may take to answer."""
 
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The addresses of a name, and who gave them: `system`, or the URL of a server."""
+    """The addresses of a name, and who has resolved it: `system`, or the URL of a server."""
 
     addresses: list[Address]
     by: str = SYSTEM
@@ -36,17 +35,15 @@ class Resolution:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolver(ResolverOptions):
-    """Asks whom the options name.
+    """Resolves names as the options say.
 
-    The certificate of a server for DNS over HTTPS is verified with the system's authorities, and
+    The certificate of a server for DNS over HTTPS is verified with the system's trusted roots, and
     its own name is resolved by the system.
     """
 
     async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> Resolution:
-        """All addresses of `host`, the best first. Raises `ConnectError` for one that has none.
-
-        Addresses and `localhost` are nobody else's business ([RFC6761] 6.3).
-        """
+        """Return all addresses of `host`, the best first. Raises `ConnectError` if it has none."""
+        # `localhost` is never resolved by others ([RFC6761] 6.3), and an address need not be.
         local = is_ip_address(host.partition("%")[0]) or host.lower() == "localhost"
         if self.dns == "system" or self.doh_url is None or local:
             return Resolution(await ask_system(host, port, kind))
@@ -68,21 +65,21 @@ class Resolver(ResolverOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class StaticResolver(Resolver):
-    """Asks nobody: the answer is known already."""
+    """Has the answer already, and sends no query."""
 
     found: Resolution
 
     async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> Resolution:
-        """What was found, whatever is asked for."""
+        """Return the answer, for any name."""
         return self.found
 
 
 class _UnansweredError(Exception):
-    """The server cannot be reached, or cannot say."""
+    """The server cannot be reached, or has no answer."""
 
 
 async def _ask(url: str, host: str) -> list[str]:
-    """The addresses that a server has for a name, of both families in turn ([RFC8305] 4)."""
+    """Return the addresses of a name by a server, of both families in turn ([RFC8305] 4)."""
     try:
         import dns.rdatatype
     except ImportError as error:
@@ -100,7 +97,7 @@ async def _ask(url: str, host: str) -> list[str]:
 
 
 async def _query(url: str, host: str, kind: Any) -> list[str]:
-    """The addresses of one family; none where the name is not there, or has none of it."""
+    """Return the addresses of one family; none if the name does not exist, or has none."""
     import dns.asyncquery
     import dns.message
     import dns.rcode
@@ -110,7 +107,7 @@ async def _query(url: str, host: str, kind: Any) -> list[str]:
     try:
         server, *_ = await ask_system(parts.hostname, parts.port or 443, socket.SOCK_STREAM)
         query = dns.message.make_query(host, kind)
-        # The same question has the same bytes: caches on the way may answer ([RFC8484] 4.1).
+        # The same query has the same bytes, so that HTTP caches can answer it ([RFC8484] 4.1).
         query.id = 0
         response = await dns.asyncquery.https(
             query,
@@ -126,7 +123,7 @@ async def _query(url: str, host: str, kind: Any) -> list[str]:
     except _UnansweredError:
         raise
     except Exception as error:
-        # Whatever HTTP, TLS and DNS may throw, from several libraries: it all comes to the same.
+        # HTTP, TLS and DNS have exceptions of several libraries, which all mean the same here.
         reason = str(error).partition("\n")[0]
         raise _UnansweredError(reason or type(error).__name__) from error
     return [] if answer is None else [record.address for record in answer]

@@ -38,10 +38,11 @@ SMALL_MESSAGE = 32 << 10
 """Up to here a message is received whole into the shared buffer and copied out of it."""
 GROWTH = 4
 BACKLOG = 1024
-"""Connections that may wait to be accepted; beyond it, a client waits a second and tries again."""
+"""Connections that may wait to be accepted; a client beyond it tries again after a second."""
 FLUSH_TIMEOUT = 2.0
-"""Seconds that a closing connection may take to get rid of what it still has to send."""
+"""Seconds that a connection which is closed waits for the peer to take what was sent."""
 KEEP_ALIVE_IDLE = 10
+"""Seconds without traffic until the kernel probes the peer."""
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class TcpTransport(asyncio.BufferedProtocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE)
 
     def authenticated(self) -> None:
-        """The kernel holds as much for anybody; see `MessageTransport.authenticated`."""
+        """Do nothing: the kernel keeps the same for everybody; see `MessageTransport`."""
 
     def send_now(self, *buffers: Buffer) -> bool:
         """Send one message if there is room; see `MessageTransport.send_now`."""
@@ -191,9 +192,9 @@ class TcpTransport(asyncio.BufferedProtocol):
     def _write(self, message: Sequence[Buffer]) -> None:
         self._last = sum(map(len, message))
         self._sent += self._last
-        # Once the peer's reset has been met, asyncio is about to say so: connection_lost() follows.
-        # Up to Python 3.13.5 writelines() would have the socket watched again, and whoever got its
-        # descriptor next would never be read from (gh-136234).
+        # After a reset by the peer, asyncio is about to call connection_lost(). Up to Python 3.13.5
+        # writelines() would register the socket with the event loop again, and the next socket with
+        # the same descriptor would never be read from (gh-136234).
         if not self._transport.is_closing():
             self._transport.writelines(message)
 
@@ -202,17 +203,17 @@ class TcpTransport(asyncio.BufferedProtocol):
         return self._inbox.get()
 
     def close(self, reason: str = "") -> None:
-        """Begin an orderly end; see `MessageTransport.close`."""
+        """Close the connection; see `MessageTransport.close`."""
         if not self._closing:
             self._end(ConnectionClosed(reason or "the connection was closed"))
             self._transport.close()
 
     def statistics(self) -> PathStatistics:
-        """Only the kernel knows."""
+        """Return nothing: only the kernel knows."""
         return PathStatistics()
 
     def drop(self, reason: str) -> None:
-        """End it now; see `MessageTransport.drop`."""
+        """End the connection at once; see `MessageTransport.drop`."""
         self._end(ConnectionClosed(reason))
         self._transport.abort()
 
@@ -221,7 +222,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         await asyncio.shield(self._lost)
 
     def flow(self) -> Flow:
-        """How far the messages have got; see `MessageTransport.flow`."""
+        """Return how far the messages have got; see `MessageTransport.flow`."""
         begun = self._held if self._message is None else self._filled
         inbox, untaken = self._inbox, self._transport.get_write_buffer_size()
         return Flow(
@@ -237,7 +238,7 @@ class TcpTransport(asyncio.BufferedProtocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Learn who the peer is, and hand the connection over."""
+        """Describe the peer, and pass on the connection."""
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         self._lost: asyncio.Future[None] = self._loop.create_future()
@@ -252,11 +253,11 @@ class TcpTransport(asyncio.BufferedProtocol):
             self._on_connected(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Memory for the next bytes: the rest of a big message, else the shared buffer."""
+        """Return memory for the next bytes: of a large message, or else the shared buffer."""
         if self._message is None:
             return self._buffer[self._held :]
         if self._filled == len(self._message):
-            # Whoever announces 8 MiB need not send them: the buffer follows what has arrived.
+            # A peer that announces 8 MiB need not send them: the buffer grows with what arrives.
             size = min(self._message_length, GROWTH * self._filled)
             grown = bytearray(size)
             grown[: self._filled] = self._message
@@ -264,7 +265,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         return self._message[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take note of `nbytes` more in the buffer that `get_buffer` gave."""
+        """Process `nbytes` more bytes in the buffer that `get_buffer` has returned."""
         if self._closing:
             return
         if self._message is None:
@@ -284,7 +285,7 @@ class TcpTransport(asyncio.BufferedProtocol):
                 self._message = None
 
     def eof_received(self) -> None:
-        """The peer has nothing more to say, which ends the connection."""
+        """End the connection, as the peer sends nothing more."""
         middle = self._message is not None or self._held > 0
         self._end(
             ConnectionClosed(
@@ -295,7 +296,7 @@ class TcpTransport(asyncio.BufferedProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed."""
+        """End the connection, whose socket is closed."""
         self._end(ConnectionClosed(f"the connection was lost: {exc or 'closed'}"))
         self._flush_timer.cancel()
         if self._buffers is not None:
@@ -304,19 +305,19 @@ class TcpTransport(asyncio.BufferedProtocol):
             self._lost.set_result(None)
 
     def pause_writing(self) -> None:
-        """The peer or the network takes no more for now."""
+        """Have senders wait, as the peer or the network takes no more for now."""
         self._writable = self._loop.create_future()
 
     def resume_writing(self) -> None:
-        """There is room again."""
+        """Wake the senders, as there is room again."""
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
 
-    # Inside.
+    # Messages in the buffers.
 
     def _cut(self) -> None:
-        """Take the messages out of the shared buffer."""
+        """Copy the messages out of the shared buffer."""
         start, held = 0, self._held
         while held - start >= framing.PREFIX_SIZE:
             body = start + framing.PREFIX_SIZE

@@ -121,7 +121,7 @@ async def test_a_named_engine_refuses_clients_that_it_cannot_serve(
         ):
             pass
 
-    assert "turned away: qh3 cannot answer clients with zero-length connection IDs" in caplog.text
+    assert "not accepted: qh3 cannot answer clients with zero-length connection IDs" in caplog.text
 
 
 class AioquicClient(QuicConnectionProtocol):

@@ -1,6 +1,6 @@
-"""How a client proves, before anything is kept for it, that it has its address ([RFC9000] 8.1).
+"""Address validation with Retry packets, before anything is kept for a client ([RFC9000] 8.1.2).
 
-The server answers with a Retry packet and a token. Whoever sends the token back receives what is
+The server answers with a token in a Retry packet. Whoever sends the token back receives what is
 sent to that address.
 """
 
@@ -19,7 +19,8 @@ from smbquic.transport.quic.packet import (
 from smbquic.transport.quic.udp import Path
 
 TOKEN_LIFETIME = 30.0
-"""Seconds. A client sends its token back at once ([RFC9000] 8.1.4)."""
+"""Seconds for which a token is valid. A client sends it back at once, so it may be short
+([RFC9000] 8.1.4)."""
 
 _TIME = Struct(">Q")
 _TAG_SIZE = 16
@@ -29,9 +30,9 @@ _SIZES = range(_TIME.size + _TAG_SIZE, _TIME.size + _TAG_SIZE + MAX_CONNECTION_I
 class AddressValidator:
     """The tokens of one listener.
 
-    Nothing is kept: a token holds the time in milliseconds and the connection ID that the client
-    used first, and is authenticated together with the address and the ID that the client has to use
-    from then on. It is not encrypted, as the client knows all of it.
+    The server keeps nothing: a token has the time in milliseconds and the connection ID that the
+    client used first. It is authenticated together with the address, and with the connection ID
+    that the client has to use from then on. It is not encrypted, as the client knows all of it.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class AddressValidator:
         expected = self._tag(content, path[0], initial.destination_id)
         if not hmac.compare_digest(tag, expected):
             return None
+        # A token that was copied from the network is of use for a moment only.
         (issued,) = _TIME.unpack_from(content)
         return content[_TIME.size :] if now - issued / 1000 <= TOKEN_LIFETIME else None
 

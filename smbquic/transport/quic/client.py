@@ -1,4 +1,4 @@
-"""The connecting end."""
+"""The client's end of QUIC: connecting to a server."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ async def connect(
     """Connect to `host`, all of whose addresses are tried, within `timeout` seconds.
 
     `server_name`, which is `host` unless given, is asked for and must be in the certificate.
-    Raises `ConnectError` where nobody answers and `HandshakeError` where the answer is no,
+    Raises `ConnectError` if nobody answers, `HandshakeError` if the handshake fails, and
     `EngineError` for options that no engine has together.
     """
     options = options or QuicOptions()
@@ -66,7 +66,7 @@ async def connect(
 
 
 class _ConnectionAttempt:
-    """A connection to one address, from its socket to the end of both."""
+    """A connection to one address, with a socket of its own."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class _ConnectionAttempt:
         try:
             return await self._established
         except asyncio.CancelledError:
-            self._transport.abort(ConnectionClosed("the attempt was given up"))
+            self._transport.abort(ConnectionClosed("the attempt was cancelled"))
             raise
 
     def _take_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
@@ -130,7 +130,7 @@ class _ConnectionAttempt:
             self._established.set_exception(error)
 
     def closed(self, transport: QuicTransport) -> None:
-        """See `TransportEvents`: the socket was for this connection only."""
+        """See `TransportEvents`: the socket is for this connection only."""
         transport.abandon()
         self._endpoint.close()
 

@@ -1,16 +1,17 @@
-"""What the end of a QUIC connection means to the application, and how the peer is told of it."""
+"""The end of a QUIC connection: CONNECTION_CLOSE for the peer, an error for the application."""
 
 from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError, TransportError
 from smbquic.transport.quic.engine import CloseReason
 from smbquic.transport.quic.udp import Batch, UdpEndpoint
 
 MAX_CLOSE_REPEATS = 16
+"""How often the peer is sent CONNECTION_CLOSE again in the closing period."""
 
 
 class ConnectionClose:
     """The datagrams with CONNECTION_CLOSE, which are sent again to a peer that goes on sending.
 
-    The peer may not have got them ([RFC9000] 10.2.1).
+    It may not have received them ([RFC9000] 10.2.1).
     """
 
     def __init__(self, datagrams: list[Batch], endpoint: UdpEndpoint) -> None:
@@ -19,7 +20,7 @@ class ConnectionClose:
         self._repeats = 0
 
     def repeat(self) -> None:
-        """Send them again, but not for ever: two ends that answer each other would not stop."""
+        """Send them again, up to a limit: two ends that answer each other would not stop."""
         self._repeats += 1
         if self._repeats <= MAX_CLOSE_REPEATS:
             for datagrams, path in self._datagrams:
@@ -29,9 +30,9 @@ class ConnectionClose:
 def error_of(
     close_reason: CloseReason, peer: str, idle_timeout: float, *, in_message: bool
 ) -> TransportError | RemoteProtocolError:
-    """Return the error for an established connection with `peer` that ended like this."""
+    """Return the error for an established connection with `peer` that was closed."""
     if close_reason.idle:
-        return IdleTimeout(f"nothing was heard of {peer} for {idle_timeout:g} s")
+        return IdleTimeout(f"{peer} has sent nothing for {idle_timeout:g} s")
     if close_reason.ours:
         return RemoteProtocolError(f"{peer} broke the QUIC protocol: {close_reason.phrase}")
     reason = close_reason.phrase or (f"error {close_reason.code}" if close_reason.code else "")

@@ -1,10 +1,10 @@
-"""Handshakes that have begun and are not over.
+"""Half-open handshakes: those that have begun and are not complete.
 
-Each costs the server more than a connection that is established: a state, and a signature. So
-their number is limited, and that of a validated address as well: an address that is not may be
-anybody's. Where all places are taken, the address with the most makes room for others, and else
-the oldest handshake once it is `MINIMUM_TIME` old: a client needs two round trips, an attacker that
-only wants the place keeps it.
+Each costs the server memory and a signature, before anything is known of the client. So their
+number is limited, and that of each validated address, too; other addresses may be forged. When
+the limit is reached, the address with the most makes room for another one, and else the oldest
+handshake once it is `MINIMUM_TIME` old: an honest client takes two round trips, and an attacker
+stays as long as it can.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Generic, TypeVar
 
 MINIMUM_TIME = 2.0
-"""Seconds that a handshake may take before it may have to make room for another one."""
+"""Seconds until a handshake may have to make room for another one."""
 
 C = TypeVar("C")
 
@@ -46,7 +46,7 @@ class HalfOpenHandshakes(Generic[C]):
 
     @property
     def many(self) -> bool:
-        """Whether so many have begun that clients have to validate their addresses."""
+        """Whether there are so many that clients have to validate their addresses first."""
         return len(self._begun) >= self._limit // 2
 
     @property
@@ -63,13 +63,13 @@ class HalfOpenHandshakes(Generic[C]):
         return [each.address for each in self._begun.values()]
 
     def add(self, connection: C, address: str, now: float) -> None:
-        """Count a handshake that begins."""
+        """Add a handshake that has begun."""
         self._begun[connection] = _Begun(now, address)
         if address:
             self._count_of[address] += 1
 
     def remove(self, connection: C) -> None:
-        """Forget a handshake that is over; it may have been before."""
+        """Remove a handshake that is complete or has failed, if it is still there."""
         begun = self._begun.pop(connection, None)
         if begun is not None and begun.address:
             self._count_of[begun.address] -= 1
@@ -77,9 +77,9 @@ class HalfOpenHandshakes(Generic[C]):
                 del self._count_of[begun.address]
 
     def to_replace(self, address: str, now: float) -> C | None:
-        """Return the one that makes room for another one of `address`, if one does."""
+        """Return the handshake that makes room for one of `address`; None if none does."""
         most, count = max(self._count_of.items(), key=itemgetter(1), default=("", 0))
-        # More than the new one's address will have: the two would replace each other for ever.
+        # Not for an address that will have as many: the two would replace each other forever.
         if count > self._count_of[address] + 1:
             return next(one for one, each in self._begun.items() if each.address == most)
         oldest, begun = next(iter(self._begun.items()))

@@ -1,4 +1,4 @@
-"""From the bytes of a stream to messages that wait to be fetched."""
+"""Makes messages of the bytes of a stream, as far as there is room for them."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,15 @@ from smbquic.errors import RemoteProtocolError, SmbError
 from smbquic.transport import framing
 
 SLICE = 64 << 10
-"""Bytes of stream data that are made into messages before the queue is looked at again."""
+"""Bytes of the stream that are made into messages before the queue is checked again."""
 
 
 class InboundStream:
-    """Makes messages of what an engine received, as long as there is room for them.
+    """Makes messages of what an engine has received, and keeps the rest as bytes.
 
     `capacity` is what the engine keeps for the application, in bytes; a message cannot be larger.
-    `on_fetch` is called with the size of each message that was fetched, `on_error` with what was
-    wrong where the peer sent what is no message.
+    `on_fetch` is called with the size of each message that is fetched, and `on_error` if the peer
+    has sent something that is no message.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class InboundStream:
         self._on_fetch = on_fetch
         self._on_error = on_error
         self._assembler = framing.Assembler(self.inbox.put)
-        # What arrived while the inbox was full. The engine's window limits it.
+        # What has arrived while the inbox was full. The peer's window limits it.
         self._receive_buffer = bytearray()
         self._end: SmbError | None = None
 
@@ -41,18 +41,19 @@ class InboundStream:
 
     @property
     def in_message(self) -> bool:
-        """Whether the stream stands in the middle of a message."""
+        """Whether the stream has stopped in the middle of a message so far."""
         return self._assembler.unfinished
 
     @property
     def awaits_rest(self) -> bool:
-        """Whether the rest of a message is awaited from the peer, and nothing waits for us."""
+        """Whether the peer has to send the rest of a message, and nothing waits to be processed."""
         return self._assembler.unfinished and not self._receive_buffer
 
     def take(self, piece: bytes) -> None:
-        """Take the next bytes of the stream."""
+        """Process the next bytes of the stream."""
         if self._end is not None:
             return
+        # A large piece may have many small messages, for not all of which there is room.
         if self._receive_buffer or len(piece) > SLICE or self.inbox.full:
             self._receive_buffer += piece
             self._process_buffer()
@@ -60,13 +61,13 @@ class InboundStream:
             self._assemble(piece)
 
     def end(self, error: SmbError) -> None:
-        """Take nothing more; `error` comes after all messages that have arrived."""
+        """Accept no more bytes; raise `error` for readers after all messages that have arrived."""
         self._end = error
         if not self._receive_buffer:
             self.inbox.end(error)
 
     def discard(self) -> None:
-        """Free what was received and nobody will fetch."""
+        """Free what was received, as nobody fetches it any more."""
         self._receive_buffer.clear()
         self._assembler.clear()
         self.inbox.clear()
@@ -74,7 +75,7 @@ class InboundStream:
             self.inbox.end(self._end)
 
     def _process_buffer(self) -> None:
-        """Make messages of what arrived, as long as there is room for them."""
+        """Make messages of the buffer, as long as there is room for them."""
         while self._receive_buffer and not self.inbox.full:
             piece = bytes(self._receive_buffer[:SLICE])
             del self._receive_buffer[:SLICE]
@@ -83,15 +84,17 @@ class InboundStream:
             self.inbox.end(self._end)
 
     def _assemble(self, piece: bytes) -> None:
+        # A larger message than the engine's capacity would wait forever for its rest.
         limit = min(self.max_message_size, self._capacity - framing.PREFIX_SIZE)
         try:
             self._assembler.feed(piece, limit)
         except RemoteProtocolError as error:
-            # What follows cannot be told apart any more.
+            # There is no way to find where the next message begins.
             self._receive_buffer.clear()
             self._on_error(error)
 
     def _fetched(self, size: int) -> None:
+        # With some hysteresis, so that the queue is filled in large portions.
         if self._receive_buffer and self.inbox.has_room:
             self._process_buffer()
         self._on_fetch(size)

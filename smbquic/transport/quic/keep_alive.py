@@ -1,4 +1,4 @@
-"""When a quiet peer is sent a PING ([RFC9000] 10.1.2)."""
+"""Keep-alive: when a peer that sends nothing is sent a PING ([RFC9000] 10.1.2)."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from time import monotonic
 from smbquic.transport.quic.engine import Engine
 
 SILENCE = 1.0
-"""Seconds without a datagram from a server that owes us one, until it is sent a PING.
+"""Seconds until a server that has an answer to send, and sends nothing, is sent a PING.
 
-Probe timeouts double, so that a server that was away for long is asked again late. One that was
-restarted answers with a stateless reset at once, but has to be asked first.
+Probe timeouts double ([RFC9002] 6.2.1), so that a server which was unreachable for long is probed
+late. One that was restarted sends a stateless reset at once, but only as an answer.
 """
 RESOLUTION = 1e-4
 """Seconds by which a timer may be early."""
@@ -54,7 +54,8 @@ class KeepAlive:
             self._schedule()
 
     def request_sent(self) -> None:
-        """Note that a client has sent something, to which an answer is due soon."""
+        """Expect an answer soon, as a client has sent something."""
+        # Mostly the timer is short enough already: this is called for every message.
         if self._timer is None or self._silence > SILENCE:
             self._silence = SILENCE
             self._schedule()
@@ -68,7 +69,7 @@ class KeepAlive:
         self._schedule()
 
     def stop(self) -> None:
-        """Send none any more."""
+        """Send no more PINGs."""
         self._stopped = True
         self._schedule()
 
@@ -78,6 +79,7 @@ class KeepAlive:
             self._timer = None
         if self._stopped:
             return
+        # Unless it is wanted, PINGs are only for a client that waits for an answer.
         if self._wanted or (self._is_client and self._engine.unacknowledged):
             delay = max(self._until_ping(), RESOLUTION)
             self._timer = self._loop.call_later(delay, self._ping_if_silent)
@@ -94,7 +96,7 @@ class KeepAlive:
         if self._until_ping() > RESOLUTION:
             self._schedule()
             return
-        # A server that answers, and merely has nothing to send, is asked ever less often.
+        # A server that acknowledges, and has nothing to send, is asked ever less often.
         answered = self.received_at >= self._pinged_at
         self._silence = min(2 * self._silence, self._interval) if answered else SILENCE
         self.ping()

@@ -1,8 +1,8 @@
-"""The accepting end.
+"""The server's end of QUIC: a UDP socket that accepts connections.
 
-What an unauthenticated client costs is charged to its address by a `Limiter`, and the number of
-handshakes that are not over is limited (`half_open.py`). A client that is not answered sends its
-first datagram again by itself.
+A `Limiter` charges the address of an unauthenticated client for what it costs, and the number of
+half-open handshakes is limited (`half_open.py`). A client that gets no answer sends its first
+datagram again by itself.
 """
 
 import logging
@@ -96,16 +96,16 @@ class QuicListener:
 
     @property
     def engine(self) -> EngineChoice:
-        """The engine of most connections; `Peer.engine` tells each one's."""
+        """The engine of most connections; that of each one is in `Peer.engine`."""
         return self._engines.usual[0]
 
     @property
     def lost_packets(self) -> int:
-        """How many packets its connections have taken for lost, those that are over too."""
+        """Packets that its connections have lost, including those that have ended."""
         return self._lost_before + sum(map(_lost, self._ids))
 
     def reload(self, certificate: ServerTls | CertificatesByName | None = None) -> None:
-        """Read the certificate anew; connections from now on see it, those that live go on.
+        """Read the certificate anew, for connections from now on.
 
         Raises what `listen` raises for files, and keeps the old certificate then.
         """
@@ -129,7 +129,7 @@ class QuicListener:
         self._ids.clear()
         self._endpoint.close()
 
-    # What the transports report: an TransportEvents's methods.
+    # What the transports report: the methods of `TransportEvents`.
 
     def established(self, transport: QuicTransport) -> None:
         """See `TransportEvents`."""
@@ -152,18 +152,17 @@ class QuicListener:
         ids = self._ids.pop(transport, None)
         if ids is not None:
             self._lost_before += _lost(transport)
-            ids.forget()
+            ids.remove_all()
 
     # What the router asks for.
 
     def _accept(
         self, datagram: bytes, connection_id: bytes, path: Path, now: float
     ) -> Destination | None:
-        """A new connection, or None where its client has to wait, to come again or to stay away.
+        """Return a new connection; None if its client has to wait or is not accepted.
 
-        Where many handshakes are half done, or have cost much, the clients may not exist: from then
-        on a client has to show that it gets what is sent to its address, before anything is kept
-        for it.
+        If many handshakes are half open, or have cost much, their addresses may be forged. Then a
+        client has to validate its address before anything is kept for it.
         """
         if self._closing:
             return None
@@ -184,7 +183,7 @@ class QuicListener:
         return transport
 
     def _ask_for_token(self, datagram: bytes, path: Path, now: float) -> None:
-        """Have a client come again with a token, which shows that its address is its own."""
+        """Send a Retry packet, after which the client begins anew with a token."""
         challenge = self._validator.retry(datagram, path, now)
         if challenge is not None:
             host, port = endpoint(path[0])
@@ -199,7 +198,7 @@ class QuicListener:
         original_id: bytes | None,
         path: Path,
     ) -> None:
-        """Begin the connection of a datagram that has had to wait, unless another one did."""
+        """Make the connection of a datagram that had to wait, unless an earlier one has made it."""
         started, now = perf_counter(), monotonic()
         destination = self._router.destination(connection_id)
         if destination is None and not self._closing:
@@ -216,7 +215,7 @@ class QuicListener:
         path: Path,
         now: float,
     ) -> QuicTransport | None:
-        """Make the connection of a client's first datagram, which is not taken yet.
+        """Make the connection of a client's first datagram, which is not processed yet.
 
         `original_id` is the connection ID that the client used first, if its address is validated.
         """
@@ -224,7 +223,7 @@ class QuicListener:
         made = self._engines.usual if source_id(datagram) else self._engines.zero_length_ids
         if made is None:
             logger.info(
-                "%s: a client is turned away: %s", self.url, self._engines.zero_length_reason
+                "%s: a client is not accepted: %s", self.url, self._engines.zero_length_reason
             )
             return None
         choice, make_engine = made
@@ -249,6 +248,7 @@ class QuicListener:
             Role(choice, f"{host}:{port}", is_client=False, verified=self._verifies_clients),
             self._max_message_size,
         )
+        # Until it has the server's ID, a client uses the one that it has chosen ([RFC9000] 7.2).
         ids.transport = transport
         ids.issued(connection_id)
         ids.issued(engine.connection_id)
@@ -259,7 +259,7 @@ class QuicListener:
         return transport
 
     def _has_room(self, host: str, validated: str, now: float) -> bool:
-        """Return whether one more handshake may begin, for which an old one may have to end."""
+        """Return whether one more handshake may begin; an old one may be ended for it."""
         half_open, limiter = self._half_open, self._limiter
         if half_open.full_of(validated):
             self._refusals.add(ListenerRefusal.HALF_OPEN_OF_ADDRESS, host)
@@ -272,11 +272,11 @@ class QuicListener:
         if replaced is None:
             self._refusals.add(ListenerRefusal.HALF_OPEN, host)
             return False
-        replaced.abort(ConnectionClosed("its place was needed for another handshake"))
+        replaced.abort(ConnectionClosed("it was replaced by another handshake"))
         return True
 
     def _answer_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
-        """Answer with a stateless reset, if the connection may have been of this server."""
+        """Answer with a stateless reset, as this server may have lost the connection's state."""
         reset = self._resets.answer(datagram, datagram[1 : 1 + CONNECTION_ID_SIZE], now)
         if reset is not None:
             self._reply(reset, path)
@@ -299,14 +299,14 @@ def _verifies_clients(certificate: ServerTls | CertificatesByName) -> bool:
 
 
 def _secret(certificate: ServerTls | CertificatesByName) -> bytes:
-    """Return a private key, which is the same after the server was restarted."""
+    """Return a private key, which is still the same after the server was restarted."""
     if isinstance(certificate, CertificatesByName):
         certificate = certificate.default or certificate.all[0]
     return pem(certificate.key)
 
 
 class _IssuedIds:
-    """The connection ids of one connection, in the router as long as they count."""
+    """The connection IDs of one connection that the router knows."""
 
     transport: QuicTransport
 
@@ -324,7 +324,7 @@ class _IssuedIds:
         self._issued.discard(connection_id)
         self._router.remove(connection_id)
 
-    def forget(self) -> None:
-        """The connection is gone."""
+    def remove_all(self) -> None:
+        """Remove them from the router, as the connection has terminated."""
         for connection_id in self._issued:
             self._router.remove(connection_id)

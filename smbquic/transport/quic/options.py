@@ -23,7 +23,7 @@ _GROUP_NAMES = {number: name for name, number in GROUPS.items()}
 
 
 def group_name(number: int | None) -> str:
-    """What a group is called; empty for one that is not known."""
+    """Return the name of a group; empty if it is not known."""
     return _GROUP_NAMES.get(number or 0, "")
 
 
@@ -31,12 +31,11 @@ def group_name(number: int | None) -> str:
 class QuicOptions(EngineOptions, TlsOptions):
     """Sizes in bytes, times in seconds.
 
-    `window` is what the peer may send ahead of the application, on the engine qh3 up to three
-    quarters more. `secrets_log` gets the TLS secrets in the format of SSLKEYLOGFILE, `qlog` names a
-    folder for one qlog file per connection. Of handshakes that are not over there are
-    `max_half_open` at a time; half as many have clients prove their addresses, of which each may
-    have `max_half_open_of_address` then. `tickets` says which clients a server lets take up their
-    TLS sessions again.
+    `window` is what the peer may send ahead of the application, with the engine qh3 up to three
+    quarters more. `secrets_log` gets the TLS secrets in the format of SSLKEYLOGFILE, and `qlog` is
+    a folder for one qlog file per connection. There may be `max_half_open` handshakes that are not
+    complete. From half as many on, clients have to validate their addresses, and each address may
+    have `max_half_open_of_address` then. `tickets` says which clients may resume their sessions.
     """
 
     window: int = 16 << 20
@@ -55,7 +54,7 @@ class QuicOptions(EngineOptions, TlsOptions):
             raise ValueError("window is at least 64 KiB")
 
     def sizes_to(self, address: SocketAddress) -> DatagramSizes:
-        """The datagrams to a peer's address."""
+        """Return how large the datagrams to a peer's address may be."""
         size, ethernet = self.datagram_size, ethernet_payload(address)
         here = is_loopback(address)
         if size is None and here:

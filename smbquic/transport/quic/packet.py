@@ -1,7 +1,7 @@
-"""Headers of QUIC packets, as far as a server reads and writes them itself ([RFC9000] 17).
+"""Headers of QUIC packets, as far as they are read and written without an engine ([RFC9000] 17).
 
-No engine is needed to find the connection of a datagram, to offer other versions, or to have a
-client validate its address: whoever floods a server should not cost it an engine.
+That is for finding the connection of a datagram, offering other versions, and address validation:
+during a flood no engine must be made for each datagram.
 """
 
 import os
@@ -11,16 +11,17 @@ from smbquic.crypto.gmac import gmac
 
 VERSION_1, VERSION_2 = 0x00000001, 0x6B3343CF
 VERSIONS = (VERSION_1, VERSION_2)
-"""The versions that are spoken here ([RFC9000] 15, [RFC9369] 3.1)."""
+"""The supported versions ([RFC9000] 15, [RFC9369] 3.1)."""
 LONG_HEADER, FIXED_BIT = 0x80, 0x40
 CONNECTION_ID_SIZE = 8
-"""Bytes of the connection IDs that this end issues: a short header does not say how many."""
+"""Bytes of the connection IDs that this end issues: a short header does not have their length."""
 MIN_INITIAL_ID_SIZE, MAX_CONNECTION_ID_SIZE = 8, 20
-"""Bytes of the ID that a client makes up for a server ([RFC9000] 7.2), and of any ID."""
+"""Bytes of the first ID that a client chooses for a server ([RFC9000] 7.2), and of any ID in
+versions 1 and 2 ([RFC9000] 17.2)."""
 
 _INITIAL = {VERSION_1: 0, VERSION_2: 1}
 _RETRY = {VERSION_1: 3, VERSION_2: 0}
-"""Version 2 numbers its packet types otherwise ([RFC9369] 3.2)."""
+"""The packet types, which version 2 numbers differently ([RFC9369] 3.2)."""
 _RETRY_KEYS = {
     VERSION_1: ("be0c690b9f66575a1d766b54e368c84e", "461599d35d632bf2239825bb"),
     VERSION_2: ("8fb4b01b56ac48e260fbcbcead7ccc92", "d86969bc2d7c6d9990efb04a"),
@@ -44,7 +45,7 @@ def is_initial(datagram: bytes, version: int) -> bool:
 
 
 def source_id(datagram: bytes) -> bytes:
-    """Return the connection ID that the sender of a long header has for itself."""
+    """Return the source connection ID of a long header ([RFC9000] 17.2)."""
     at = 6 + datagram[5]
     return datagram[at + 1 : at + 1 + datagram[at]]
 
@@ -83,14 +84,15 @@ def _opaque(datagram: bytes, at: int) -> tuple[bytes, int]:
 def _variable_integer(datagram: bytes, at: int) -> tuple[int, int]:
     """Return an integer of 1, 2, 4 or 8 bytes, and where it ends ([RFC9000] 16)."""
     size = 1 << (datagram[at] >> 6)
-    # An index, which unlike a slice fails where there is too little.
+    # Unlike a slice, an index raises an error if there are too few bytes.
     datagram[at + size - 1]
     value = int.from_bytes(datagram[at : at + size], "big")
     return value & ((1 << (8 * size - 2)) - 1), at + size
 
 
 def version_negotiation(datagram: bytes, destination_id: bytes) -> bytes:
-    """Return the answer to a datagram whose version is not spoken here ([RFC9000] 17.2.1)."""
+    """Return the answer to a datagram with a version that is not supported ([RFC9000] 17.2.1)."""
+    # With the client's two connection IDs exchanged, so that it can match the answer.
     source = source_id(datagram)
     return b"".join(
         (
@@ -106,7 +108,7 @@ def version_negotiation(datagram: bytes, destination_id: bytes) -> bytes:
 
 
 def retry(initial: InitialHeader, source_id: bytes, token: bytes) -> bytes:
-    """Return the Retry packet that has a client begin anew with `token` ([RFC9000] 17.2.5).
+    """Return the Retry packet after which a client begins anew with `token` ([RFC9000] 17.2.5).
 
     `source_id` is the connection ID that the client is to use for the server from then on.
     """
@@ -128,8 +130,8 @@ def retry(initial: InitialHeader, source_id: bytes, token: bytes) -> bytes:
 def retry_integrity_tag(packet: bytes, original_id: bytes, version: int) -> bytes:
     """Return the last 16 bytes of a Retry packet, of which `packet` is the rest ([RFC9001] 5.8).
 
-    They depend on `original_id`, the connection ID that the client had made up for the server, so
-    that only who saw its Initial packet can send it a Retry packet.
+    They depend on `original_id`, the connection ID that the client had chosen for the server. So
+    only who has seen its Initial packet can send it a Retry packet.
     """
     key, nonce = map(bytes.fromhex, _RETRY_KEYS[version])
     return gmac(key, nonce, bytes([len(original_id)]) + original_id + packet)

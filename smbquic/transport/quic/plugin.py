@@ -1,4 +1,4 @@
-"""What the registry knows of a QUIC engine before the engine is imported."""
+"""What is known of a QUIC engine before it is imported."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What a connection, or all connections of a listener, ask of an engine.
+    """What a connection, or all connections of a listener, need of an engine.
 
-    `client_certificates` says that a server asks its clients for theirs, `certificate_by_name`
-    that it chooses its own by the server name that a client asks for. `zero_length_ids` is
-    about clients with a connection ID of length 0. `groups` are those that keys may be exchanged
-    in; none stands for all that the engine has. `any_group` is not needed but preferred; see
+    With `client_certificates` a server asks its clients for theirs, with `certificate_by_name` it
+    chooses its own by the server name that a client asks for, and with `zero_length_ids` it has
+    clients with a connection ID of length 0. `groups` are those that keys may be exchanged in; none
+    means all that the engine has. `any_group` is not needed but preferred; see
     `EngineCapabilities`.
     """
 

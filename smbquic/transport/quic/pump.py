@@ -1,4 +1,4 @@
-"""When an engine's datagrams are made and sent, and when it is told that time has passed."""
+"""Moves the datagrams of an engine to the socket, and calls the engine when its timer is due."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,25 +14,25 @@ CLOCK_RESOLUTION = 1e-4
 
 
 class PumpedConnection(Protocol):
-    """The connection that a pump works for."""
+    """The connection whose datagrams a pump moves."""
 
     state: ConnectionState
 
     def take_from_engine(self, now: float) -> None:
-        """Take what the engine has received, and what has become of the connection."""
+        """Take the stream data and the events that the engine has."""
 
     def datagrams_sent(self, batches: list[Batch]) -> bool:
-        """Note what was sent; returns whether the engine has more to send because of that."""
+        """Act on what was sent; return whether the engine has more to send because of that."""
 
     def engine_terminated(self) -> None:
         """The engine has nothing more to send or to wait for."""
 
     def charge(self, work: Callable[[], None]) -> None:
-        """Do `work` at the expense of the peer."""
+        """Do `work`, and charge an unauthenticated peer for it."""
 
 
 class Pump:
-    """Moves the datagrams of one engine to its socket, and keeps its timer."""
+    """The pump of one connection."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Pump:
     def schedule_flush(self, *, has_data: bool = False) -> None:
         """Send once for all that is written in this iteration of the event loop.
 
-        `has_data` says that the engine may have held back what it received, and now gives it.
+        With `has_data` the engine may have kept back stream data, and now delivers it.
         """
         self._data_due = self._data_due or has_data
         if not self._flush_due:
@@ -63,7 +63,7 @@ class Pump:
             self._loop.call_soon(self._connection.charge, self._flush_scheduled)
 
     def schedule_answer(self) -> None:
-        """Send once the application has answered: the answer then carries the acknowledgement.
+        """Send once the application has answered: one packet for answer and acknowledgement.
 
         A server answers in the iteration of the event loop in which it gets the message. A client's
         next request is made by a task that waits for the answer, one iteration later.
@@ -77,19 +77,18 @@ class Pump:
             self._loop.call_soon(self._connection.charge, self._flush_scheduled)
 
     def advance(self, now: float) -> None:
-        """Take what the engine has, and send what it wants sent."""
+        """Take what the engine has received, and send what it has to send."""
         self._connection.take_from_engine(now)
         self.flush()
 
     def flush(self) -> None:
-        """Send what is to be sent now.
-
-        The clock is read anew: making a packet may take long, the first key of a process 30 ms, and
-        one that counts as sent before would make the round trip longer than it is.
-        """
+        """Send what is to be sent now."""
+        # While the kernel takes nothing, no packets are made: they would count as sent too early.
         if self._endpoint.blocked:
             self._endpoint.when_writable(self._flush_scheduled)
         else:
+            # The clock is read anew: making a packet may take long, the first key of a process
+            # 30 ms, and a packet that counts as sent before would lengthen the round trip.
             batches = self._engine.datagrams(monotonic())
             for datagrams, path in batches:
                 self._endpoint.send(datagrams, path)
@@ -99,7 +98,7 @@ class Pump:
         self.arm()
 
     def arm(self) -> None:
-        """See that the engine is called in time; a timer that is early does no harm."""
+        """Have the engine called when its timer is due."""
         if self._connection.state is ConnectionState.TERMINATED:
             return
         engine = self._engine
@@ -107,6 +106,8 @@ class Pump:
             self._connection.engine_terminated()
             return
         due = engine.timer()
+        # A timer that is early is left as it is: it finds out when it fires, which is cheaper than
+        # to replace it for every packet.
         if due is None or (self._timer is not None and self._timer_at <= due):
             return
         if self._timer is not None:
@@ -115,22 +116,23 @@ class Pump:
         self._timer_at = due
 
     def cancel_timer(self) -> None:
-        """Let the engine's time pass unnoticed."""
+        """Cancel the timer, as the engine need not be called any more."""
         if self._timer is not None:
             self._timer.cancel()
 
     def tick(self) -> None:
-        """Tell the engine that its time has come, at the expense of the peer."""
+        """Call the engine as its timer is due, and charge an unauthenticated peer for it."""
         self._connection.charge(self._tick)
 
     def _tick(self) -> None:
         self._timer = None
         if self._flush_due or self._connection.state is ConnectionState.TERMINATED:
-            # The flush looks at the timer too, and sends all at once.
+            # The flush checks the timer, too, and sends everything at once.
             return
         now = monotonic()
         due = self._engine.timer()
         if due is not None and due <= now + CLOCK_RESOLUTION:
+            # Never before its time: an engine would find nothing due, and ask for the same again.
             self._engine.tick(max(now, due))
             self.advance(now)
         else:
@@ -139,6 +141,7 @@ class Pump:
     def _flush_scheduled(self) -> None:
         self._flush_due = False
         if self._connection.state in OVER:
+            # Only the end of the closing period is awaited.
             self.arm()
             return
         if self._data_due:

@@ -1,7 +1,7 @@
-"""Which engine a connection gets: `auto` takes the fastest that can do what is asked for.
+"""Chooses the engine of a connection: `auto` takes the fastest that can do what is needed.
 
-To add an engine: a folder with its adapter and an `EnginePlugin`, a place in `ENGINES`, and its
-name in `EngineName`. Nothing else asks for an engine by name.
+An engine is a folder with its adapter and an `EnginePlugin`, an entry in `ENGINES`, and a name in
+`EngineName`. Nothing else asks for an engine by name.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ ENGINES: tuple[EnginePlugin, ...] = (QH3, AIOQUIC)
 """All engines, the fastest first."""
 
 ChosenEngine = tuple[EngineChoice, MakeEngine]
-"""Which engine it is and why, and what makes one for a connection."""
+"""The engine and why it was chosen, and what makes one for a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class ServerEngines:
     """The `usual` engine of a listener, and the one for clients with `zero_length_ids`.
 
     Many clients have a connection ID of length 0, as they use a socket for one connection only
-    (OpenSSL, MsQuic, quic-go). Where the usual engine cannot answer them another one does, and they
-    are turned away where that is None; `zero_length_reason` says why they need another one.
+    (OpenSSL, MsQuic, quic-go). If the usual engine cannot answer them, another one does, and if
+    there is none they are not accepted; `zero_length_reason` says why they need another one.
     """
 
     usual: ChosenEngine
@@ -62,6 +62,7 @@ def _resumption(
 
     def accepts(chain: tuple[bytes, ...]) -> bool:
         try:
+            # The rules may have changed since: a certificate may have been revoked.
             if verify is not None:
                 verify(list(chain))
         except HandshakeError:
@@ -111,7 +112,7 @@ def _zero_length_engine(
 
 
 def _single(identity: ServerTls | CertificatesByName) -> ServerTls | CertificatesByName:
-    """Return an only certificate that is shown to everybody, which no engine has to choose."""
+    """Return the certificate itself if there is only one, which no engine has to choose by name."""
     if isinstance(identity, CertificatesByName) and len(identity.all) == 1 and identity.default:
         return identity.default
     return identity
@@ -144,6 +145,7 @@ def choose(options: QuicOptions, needed: Requirements) -> tuple[EngineChoice, En
     able = [each for each in ENGINES if not _obstacle(each, needed)]
     if not able:
         raise EngineError(_nobody_can(needed))
+    # One with a reservation is better than none.
     preferred = [each for each in able if not _reservation(each, needed)]
     plugin = (preferred or able)[0]
     if plugin is ENGINES[0]:
@@ -176,7 +178,7 @@ def _obstacle(plugin: EnginePlugin, needed: Requirements) -> str:
 
 
 def _reservation(plugin: EnginePlugin, needed: Requirements) -> str:
-    """Return why another engine is preferred to one that can be used; empty if none is."""
+    """Return why another engine is preferred, even if this one can be used; empty if not."""
     if needed.any_group and not plugin.capabilities.any_group:
         return f"{plugin.name} takes no key share but a client's first"
     return ""

@@ -1,4 +1,4 @@
-"""Which connection a datagram belongs to ([RFC9000] 5.2)."""
+"""Finds the connection that a datagram belongs to ([RFC9000] 5.2)."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -17,35 +17,35 @@ from smbquic.transport.quic.udp import Path
 
 
 class Destination(Protocol):
-    """A connection that datagrams are for."""
+    """A connection that receives datagrams."""
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
-        """One datagram; any bytes."""
+        """Process one datagram, whatever bytes it has."""
 
     def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
-        """Several datagrams of `size` bytes, of which the last may be shorter; any bytes."""
+        """Process datagrams of `size` bytes, of which the last may be shorter."""
 
     def batch_received(self, now: float) -> None:
-        """No more datagrams for now."""
+        """Act on the datagrams that were received, as there are no more for now."""
 
     def error_received(self, error: OSError) -> None:
-        """The network reported an error about datagrams that were sent."""
+        """Act on an error that the network reports about datagrams that were sent."""
 
 
 Accept = Callable[[bytes, bytes, Path, float], Destination | None]
-"""Called with a new client's first datagram, the connection id it chose, the path and the time;
-None turns it away."""
+"""Called with a new client's first datagram, the connection ID that it has chosen, the path and the
+time; returns None if the client is not accepted."""
 Reply = Callable[[bytes, Path], None]
 OnUnmatched = Callable[[bytes, Path, float], None]
-"""Called with a datagram of a connection that nobody here knows, the path and the time."""
+"""Called with a datagram of an unknown connection, the path and the time."""
 
 
 class Router:
-    """Receives the datagrams of a socket and hands them to the connections on it.
+    """Passes the datagrams of a socket to the connections on it.
 
-    Without `accept`, only the connections that were added are heard. Datagrams that belong to
-    nobody are dropped, but a client with a version that is not spoken here is told so, and
-    `on_unmatched` gets what looks like part of a connection.
+    Without `accept` there are only the connections that were added. Other datagrams are dropped,
+    except that a client with an unknown version gets a Version Negotiation packet, and that
+    `on_unmatched` is called with what may belong to a former connection.
     """
 
     def __init__(
@@ -58,24 +58,27 @@ class Router:
         self._reply = reply
         self._on_unmatched = on_unmatched
         self._destinations: dict[bytes, Destination] = {}
+        # Those that have received something since the last `batch_received`, in order.
         self._active: dict[Destination, None] = {}
 
     def add(self, connection_id: bytes, destination: Destination) -> None:
-        """Datagrams for this connection id are for `destination`."""
+        """Pass the datagrams with this connection ID to `destination`."""
         self._destinations[connection_id] = destination
 
     def destination(self, connection_id: bytes) -> Destination | None:
-        """Whom datagrams for this connection id are for."""
+        """Return who receives the datagrams with this connection ID, if anybody does."""
         return self._destinations.get(connection_id)
 
     def remove(self, connection_id: bytes) -> None:
-        """Nobody owns this connection id any more."""
+        """Pass on no more datagrams with this connection ID."""
         self._destinations.pop(connection_id, None)
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
-        """Hand a datagram to whom it is for."""
+        """Pass a datagram to its connection."""
         if not datagram:
             return
+        # A long header has the length of the connection ID ([RFC9000] 17.2). A short one has not:
+        # its reader has to know it ([RFC9000] 17.3.1).
         if datagram[0] & LONG_HEADER:
             if len(datagram) < 7:
                 return
@@ -92,7 +95,7 @@ class Router:
             self._active[destination] = None
 
     def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
-        """Hand a segment batch on, in one piece where all of it is for one connection."""
+        """Pass on a segment batch, at once if all of it is for one connection."""
         destination = self._destination_of_segments(segments, size)
         if destination is not None:
             destination.segments_received(segments, size, path, now)
@@ -102,7 +105,8 @@ class Router:
             self.datagram_received(segments[start : start + size], path, now)
 
     def _destination_of_segments(self, segments: bytes, size: int) -> Destination | None:
-        # A byte of all datagrams at once, which is several times as fast as one after the other.
+        # The same byte of all datagrams in one slice: several times as fast as one datagram after
+        # the other.
         first = segments[::size]
         if not first or max(first) & LONG_HEADER:
             return None
@@ -112,13 +116,14 @@ class Router:
         return self._destinations.get(segments[1 : 1 + CONNECTION_ID_SIZE])
 
     def batch_received(self, now: float) -> None:
-        """Let the connections that got something answer, each once."""
+        """Let each connection that has received something answer, once for the whole batch."""
         active, self._active = self._active, {}
         for destination in active:
             destination.batch_received(now)
 
     def error_received(self, error: OSError) -> None:
-        """Pass it on to a client's connection; on a server's socket it may be about any of them."""
+        """Pass on an error to a client's connection."""
+        # A server's socket is not connected, so the error may be about any of its clients.
         if self._accept is None:
             for destination in set(self._destinations.values()):
                 destination.error_received(error)
@@ -126,6 +131,8 @@ class Router:
     def _new_connection(
         self, datagram: bytes, connection_id: bytes, path: Path, now: float
     ) -> Destination | None:
+        # A server drops an Initial packet in a smaller datagram ([RFC9000] 14.1): its answer would
+        # amplify it. A client chooses an ID of 8 bytes at least ([RFC9000] 7.2).
         if (
             self._accept is None
             or len(datagram) < INTERNET_DATAGRAM
@@ -137,6 +144,7 @@ class Router:
             if is_initial(datagram, version):
                 return self._accept(datagram, connection_id, path, now)
             return None
+        # Version 0 is that of a Version Negotiation packet, which gets no answer ([RFC9000] 6.1).
         if version and self._reply is not None:
             self._reply(version_negotiation(datagram, connection_id), path)
         return None

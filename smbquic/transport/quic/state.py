@@ -1,11 +1,9 @@
-"""The life of a QUIC connection, as a table of states and events.
+"""The states of a QUIC connection, as a table of states and events.
 
-`HANDSHAKE` and `ESTABLISHED` are before the end, the others after it:
-
-- in `FLUSHING` nothing more is received, and what was sent waits to be acknowledged, for a while;
-- in `CLOSING` one end has told the other that it is over, and tells it again if it has not noticed:
-  the closing and the draining period of [RFC9000] 10.2;
-- in `TERMINATED` nothing is sent any more and the engine is freed.
+- In `FLUSHING` nothing more is received, and what was sent waits to be acknowledged, for a while.
+- In `CLOSING` one end has sent CONNECTION_CLOSE, and sends it again if the other one goes on
+  sending: the closing and the draining period of [RFC9000] 10.2.
+- In `TERMINATED` nothing is sent any more, and the engine is freed.
 """
 
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from smbquic.errors import LocalProtocolError
 
 
 class ConnectionState(Enum):
-    """Where in its life a connection is."""
+    """The states of a connection, in their order."""
 
     HANDSHAKE = auto()
     ESTABLISHED = auto()

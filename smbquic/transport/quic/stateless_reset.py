@@ -1,7 +1,7 @@
-"""How a server that has lost its memory says so at once ([RFC9000] 10.3).
+"""Stateless resets, by which a restarted server ends its former connections ([RFC9000] 10.3).
 
-The proof that it issued a connection id is derived from that id and from the server's private key,
-so that a server which was restarted can give it for a connection it knows nothing of.
+The token of a connection ID is derived from that ID and from the server's private key
+([RFC9000] 10.3.2), so that a restarted server can send it for a connection that it does not know.
 """
 
 import hashlib
@@ -10,12 +10,13 @@ import os
 
 TOKEN_SIZE = 16
 SMALLEST = 21
-"""Bytes of the smallest datagram that looks like a packet and carries a token."""
+"""Bytes of the smallest datagram that looks like a packet and has a token ([RFC9000] 10.3)."""
 USUAL = 43
-"""Bytes of ours, unless what they answer is not larger than that: answers must not chase each
-other between two ends that have both lost their memory."""
+"""Bytes of those that are sent here, unless they answer one that is no larger: each has to be
+smaller than what it answers, so that two ends cannot answer each other forever
+([RFC9000] 10.3.3)."""
 RATE = 1000
-"""Answers a second, so that nobody can keep the server busy with them."""
+"""Stateless resets in a second, so that nobody can keep the server busy with them."""
 
 _SALT = b"smbquic stateless reset"
 
@@ -23,9 +24,9 @@ _SALT = b"smbquic stateless reset"
 class StatelessResets:
     """The tokens of one listener, and the datagrams that carry them.
 
-    `secret` is the private key of the listener's certificate, in any lasting form. `place` tells
-    apart listeners with the same key: none may speak for the connections of another
-    ([RFC9000] 21.11).
+    `secret` is the private key of the listener's certificate, in any form that does not change.
+    `place` distinguishes listeners with the same key: a token that one sends must not be good for a
+    connection of another ([RFC9000] 21.11).
     """
 
     def __init__(self, secret: bytes, place: str) -> None:
@@ -36,14 +37,15 @@ class StatelessResets:
         self._answers = 0
 
     def token(self, connection_id: bytes) -> bytes:
-        """What the peer is told to recognize the end of this connection id by."""
+        """Return the token of a connection ID, which is sent to the peer with the ID."""
         return hmac.digest(self._key, connection_id, hashlib.sha256)[:TOKEN_SIZE]
 
     def answer(self, datagram: bytes, connection_id: bytes, now: float) -> bytes | None:
-        """The reset for a datagram with an unknown connection id; always smaller than that."""
+        """Return the reset for a datagram with an unknown connection ID; None if none is sent."""
         size = min(len(datagram) - 1, USUAL)
         if size < SMALLEST or not self._may_answer(now):
             return None
+        # It looks like a packet with a short header, so that nobody on the path recognizes it.
         noise = os.urandom(size - TOKEN_SIZE)
         return bytes([0x40 | noise[0] & 0x3F]) + noise[1:] + self.token(connection_id)
 
@@ -55,7 +57,7 @@ class StatelessResets:
 
 
 def is_reset(datagram: bytes, token: bytes | None) -> bool:
-    """Whether a datagram for an unknown connection id is the reset that `token` announced."""
+    """Return whether a datagram with an unknown connection ID is the reset with this `token`."""
     return (
         bool(token)
         and len(datagram) >= SMALLEST

@@ -1,8 +1,8 @@
-"""Sessions of TLS that are taken up again, without a certificate shown ([RFC8446] 2.2).
+"""Tickets, by which TLS sessions are resumed without a certificate ([RFC8446] 2.2).
 
-A ticket is good for one handshake, and for no data ahead of it: SMB requests must not be replayed.
-What a server remembers is forgotten with its certificate, and nothing is remembered of
-clients that have to show one. docs/decisions/0017-resumption-and-resets.md
+A ticket is good for one handshake, and not for early data: SMB requests must not be replayed. A
+server drops its sessions with its certificate, and keeps none of clients that have to show
+theirs. docs/decisions/0017-resumption-and-resets.md
 """
 
 import time
@@ -15,24 +15,24 @@ from smbquic.options.client import Tickets
 from smbquic.options.quic import TicketPolicy
 
 LONGEST = 7 * 86400.0
-"""Seconds that a client may keep a ticket, whatever its server says ([RFC8446] 4.6.1)."""
+"""Seconds that a client may keep a ticket, even if its server allows more ([RFC8446] 4.6.1)."""
 CLIENT_TICKETS = 64
 SERVER_TICKETS = 4096
 SERVER_LIFETIME = 86400.0
-"""Seconds; what the engines tell the clients."""
+"""Seconds for which a server keeps a session: the lifetime of the tickets that the engines send."""
 
 _PSK_KE, _PSK_DHE_KE = 0, 1
 
 Key = tuple[object, ...]
-"""For what a client's ticket is good: the server's name, its port, and what else must agree."""
+"""What a client's ticket is good for: the server's name, its port, and what else must be equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a client needs to take a session up again.
+    """What a client needs to resume a session.
 
-    `session` is the engine's own, `chain` what the server had shown (DER, leaf first), `expires`
-    in seconds as of `time.time()`.
+    `session` is the engine's own, `chain` the server's (DER, leaf first), and `expires` a time as
+    of `time.time()`.
     """
 
     session: Any
@@ -41,7 +41,7 @@ class Ticket:
 
 
 class TicketCache:
-    """A client's tickets, each of which is used once; the oldest go where there are too many."""
+    """The tickets of a client, each of which is used once; there are `limit` at most."""
 
     def __init__(self, limit: int = CLIENT_TICKETS, clock: Callable[[], float] = time.time) -> None:
         self._limit = limit
@@ -57,7 +57,7 @@ class TicketCache:
         del self._tickets[: -self._limit]
 
     def take(self, key: Key) -> Ticket | None:
-        """The newest ticket that is still good for `key`, which is forgotten by that."""
+        """Remove and return the newest ticket for `key` that has not expired."""
         now = self._clock()
         self._tickets = [each for each in self._tickets if now < each[1].expires]
         for index in reversed(range(len(self._tickets))):
@@ -68,7 +68,7 @@ class TicketCache:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """A client's way to its tickets for one server.
+    """A client's access to its tickets for one server.
 
     `accepts` verifies the certificates of a session as if they were shown again.
     """
@@ -78,12 +78,12 @@ class Resumption:
     accepts: Callable[[tuple[bytes, ...]], bool]
 
     def take(self) -> Ticket | None:
-        """A ticket to begin with, unless its certificates will not do any more."""
+        """Return a ticket to begin with, unless its certificates are not accepted any more."""
         ticket = self.cache.take(self.key)
         return ticket if ticket is not None and self.accepts(ticket.chain) else None
 
     def keep(self, session: Any, chain: tuple[bytes, ...]) -> None:
-        """Keep what the server gave for next time, with no data ahead of the handshake."""
+        """Keep a ticket of the server for the next time, but not for early data."""
         session.max_early_data_size = None
         lifetime = (session.not_valid_after - session.not_valid_before).total_seconds()
         self.cache.put(self.key, Ticket(session, chain, time.time() + min(lifetime, LONGEST)))
@@ -96,10 +96,10 @@ class SessionTicket(Protocol):
 
 
 class TicketStore:
-    """The sessions that a server remembers for one certificate, each of which is used once.
+    """The sessions that a server keeps for one certificate, each of which is resumed once.
 
-    The oldest go where there are too many, and after `SERVER_LIFETIME`. `policy` says which clients
-    get a ticket; where none do, there is no store.
+    The oldest are dropped beyond `limit`, and after `SERVER_LIFETIME`. `policy` says which clients
+    get a ticket; if none do, there is no store.
     """
 
     def __init__(
@@ -117,25 +117,25 @@ class TicketStore:
         return len(self._sessions)
 
     def offers(self, modes: Sequence[int] | None) -> bool:
-        """Whether a client gets a ticket that offers these `psk_key_exchange_modes`.
+        """Return whether a client that offers these `psk_key_exchange_modes` gets a ticket.
 
-        Not by `auto` where the client says nothing of them, or takes psk_ke, which nobody resumes
-        with: that is what a TLS library offers by itself, in a program that may have thought of
-        resumption as little. Samba's client frees its session once it is connected, and then
-        crashes on the ticket. QUIC libraries, which mean to resume, offer psk_dhe_ke alone.
+        With `auto`, a client gets none if it offers no modes, or psk_ke ([RFC8446] 4.2.9): a TLS
+        library does so by itself, in programs that may not expect a ticket. Samba's client frees
+        its session once it is connected, and crashes on a ticket. QUIC libraries, which resume,
+        offer psk_dhe_ke alone.
         """
         if self._policy == "auto":
             return modes is not None and _PSK_DHE_KE in modes and _PSK_KE not in modes
         return True
 
     def keep(self, session: SessionTicket) -> None:
-        """Remember a session that a client was given a ticket for."""
+        """Keep a session for which a client was given a ticket."""
         now = self._clock()
         self._sessions[session.ticket] = now + SERVER_LIFETIME, session
         while len(self._sessions) > self._limit or next(iter(self._sessions.values()))[0] <= now:
             self._sessions.popitem(last=False)
 
     def take(self, identity: bytes) -> Any:
-        """The session of a ticket, which is forgotten by that; None for one that is unknown."""
+        """Remove and return the session of a ticket; None if it is unknown or has expired."""
         expires, session = self._sessions.pop(identity, (0.0, None))
         return session if self._clock() < expires else None

@@ -1,7 +1,7 @@
-"""Who may be talked to, and what went wrong when the handshake says no.
+"""TLS settings of both ends, and the errors of handshakes that failed.
 
-TLS 1.3 and ALPN `smb` are not negotiable. Files are read when a connection or a listener is made,
-so that renewed ones are found.
+TLS 1.3 and the ALPN protocol `smb` are required. Files are read when a connection or a listener is
+made, so that renewed ones are found.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from smbquic.transport.quic.tickets import TicketCache, TicketStore
 ALPN = "smb"
 
 VerifyServer = Callable[[list[bytes], str], object]
-"""Verifies a server's chain (DER, leaf first) for the name that it was connected to by."""
+"""Verifies a server's chain (DER, leaf first) for the name that the client has connected to."""
 VerifyClient = Callable[[list[bytes]], object]
 """Verifies a client's chain (DER, leaf first)."""
 
@@ -31,16 +31,16 @@ _CERTIFICATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """What a client trusts, and what it shows when it is asked who it is.
+    """What a client trusts, and its own certificate.
 
-    `ca` is a PEM file of trusted roots; without it the system's are. `verify` takes the place of
-    the engine's own check of chain, dates and name, and raises `HandshakeError` to refuse.
-    `insecure` accepts any certificate. `certificate` is a PEM file of a chain, leaf first, and
-    `key` its private key in PEM without a password.
+    `ca` is a PEM file of trusted roots; without it, the system's roots are used. `verify` takes the
+    place of the engine's own verification of chain, dates and name, and raises `HandshakeError` to
+    refuse. `insecure` accepts any certificate. `certificate` is a PEM file of a chain, leaf first,
+    and `key` its private key in PEM without a password.
 
-    `tickets` are what servers have given for a shorter handshake next time. They are used by
-    whoever has the same settings and the same cache, provided that `verify` accepts again what
-    the server had shown. Where the engine does the checking there are none.
+    `tickets` are from servers, for a shorter handshake the next time. They are used with the same
+    settings and the same cache, provided that `verify` accepts the server's former chain again. If
+    the engine verifies, there are none.
     """
 
     ca: Path | None = None
@@ -55,7 +55,7 @@ class ClientTls:
             raise ValueError("a client certificate and its key come together")
 
     def fingerprint(self) -> bytes:
-        """What changes where other servers are trusted, or another certificate is shown.
+        """Return bytes that differ if other servers are trusted or another certificate is shown.
 
         Raises `OSError`.
         """
@@ -65,13 +65,13 @@ class ClientTls:
 
 @dataclass(frozen=True, slots=True)
 class ServerTls:
-    """A server's certificate (a PEM chain, leaf first), its key, and whom it lets in.
+    """A server's certificate (a PEM chain, leaf first), its key, and which clients it accepts.
 
-    Both are files, or what would be in them.
+    Both are files, or the contents of files.
 
-    With `client_ca` (PEM) or `verify` a client must show a certificate. `verify` gets its chain
-    and raises `HandshakeError` to refuse; `client_ca` without `verify` is refused, because
-    the engine does not verify clients by itself.
+    With `client_ca` (PEM) or `verify` a client must show a certificate. `verify` is called with its
+    chain and raises `HandshakeError` to refuse. `client_ca` without `verify` is an error, because
+    no engine verifies clients by itself.
     """
 
     certificate: Path | bytes
@@ -81,12 +81,12 @@ class ServerTls:
 
     def __post_init__(self) -> None:
         if self.client_ca is not None and self.verify is None:
-            raise ValueError("client_ca needs verify, which holds the chain against it")
+            raise ValueError("client_ca needs verify, which verifies the chain with it")
 
     def ticket_store(self, policy: TicketPolicy) -> TicketStore | None:
-        """For the sessions that begin with this certificate, if clients may take them up again.
+        """Return a store for the sessions with this certificate; None if clients may not resume.
 
-        Where they have to show a certificate, they have to each time.
+        Clients that have to show a certificate have to show it each time.
         """
         if self.verify is not None or policy == "never":
             return None
@@ -105,7 +105,7 @@ class CertificatesByName:
     default: ServerTls | None = None
 
     def find(self, name: str) -> ServerTls | None:
-        """What is shown to a client that asks for `name`, which may be empty."""
+        """Return the certificate for a client that asks for `name`, which may be empty."""
         name = name.lower().removesuffix(".")
         _, dot, rest = name.partition(".")
         return self.by_name.get(name) or self.by_name.get(f"*{dot}{rest}") or self.default
@@ -118,29 +118,29 @@ class CertificatesByName:
 
 
 def pem(source: Path | bytes) -> bytes:
-    """What a file holds, or would hold. Raises `OSError`."""
+    """Return the contents of a file, if it is one. Raises `OSError`."""
     return source.read_bytes() if isinstance(source, Path) else source
 
 
-def place(source: Path | bytes, what: str) -> str:
-    """How a message names it: a key that is no file must not be shown."""
+def source_name(source: Path | bytes, what: str) -> str:
+    """Return how messages call a source. A key that is no file must not be shown."""
     return str(source) if isinstance(source, Path) else f"the {what}"
 
 
 def certificates_in(source: Path | bytes) -> bytes:
-    """The PEM certificates of a file, without what may stand around them.
+    """Return the PEM certificates of a file, without any text around them.
 
-    Raises `OSError`, and `HandshakeError` where there is none.
+    Raises `OSError`, and `HandshakeError` if there is none.
     """
     found = _CERTIFICATE.findall(pem(source).replace(b"\r\n", b"\n"))
     if not found:
-        where = place(source, "certificate")
+        where = source_name(source, "certificate")
         raise HandshakeError(f"{where} holds no certificate in PEM form", "certificate-file")
     return b"".join(certificate + b"\n" for certificate in found)
 
 
 def system_trust() -> tuple[str | None, str | None]:
-    """File and folder of the roots that the system trusts; None where it has none."""
+    """Return the file and the folder of the system's trusted roots; None for what it lacks."""
     paths = ssl.get_default_verify_paths()
     return paths.cafile, paths.capath
 
@@ -200,37 +200,37 @@ _PHRASES = (
 
 
 def alert_of(error: HandshakeError) -> int:
-    """The TLS alert ([RFC8446] 6) that tells the peer why its certificate was refused."""
+    """Return the TLS alert ([RFC8446] 6.2) for a certificate that was refused."""
     return _ALERTS_BY_REASON.get(error.reason, _BAD_CERTIFICATE)
 
 
-def unreadable(error: Exception) -> HandshakeError:
-    """For bytes that are no certificate, whatever an engine makes of them."""
+def malformed_certificate(error: Exception) -> HandshakeError:
+    """Return the error for bytes that are no certificate, whatever an engine has raised."""
     return HandshakeError(
         f"a certificate was sent that cannot be read: {error.__cause__ or error}", "malformed"
     )
 
 
-def without_key(error: Exception) -> HandshakeError:
-    """For a handshake that was signed with another key than that of the certificate."""
+def wrong_key(error: Exception) -> HandshakeError:
+    """Return the error for a handshake that another key than the certificate's has signed."""
     return HandshakeError(
-        f"whoever showed the certificate does not have its key: {error}", "wrong-key"
+        f"the peer does not have the key of its certificate: {error}", "wrong-key"
     )
 
 
 def reason_phrase(error: HandshakeError) -> str:
-    """What the peer is told: it has to fit into a small datagram, up to three times."""
+    """Return the reason phrase for the peer: it has to fit into a small datagram, three times."""
     return str(error).encode()[:_PHRASE_LIMIT].decode(errors="ignore")
 
 
 def handshake_failure(close_reason: CloseReason, peer: str) -> TransportError:
-    """The error for a handshake with `peer` that ended like this."""
+    """Return the error for a handshake with `peer` that failed."""
     if isinstance(close_reason.cause, HandshakeError):
         error = HandshakeError(f"{peer}: {close_reason.cause}", close_reason.cause.reason)
         error.__cause__ = close_reason.cause
         return error
     if close_reason.idle:
-        return ConnectError(f"{peer} fell silent during the handshake")
+        return ConnectError(f"{peer} has stopped answering during the handshake")
     alert = close_reason.code - CRYPTO_ERROR
     if close_reason.ours:
         return _refused_here(close_reason, peer, alert)
@@ -243,7 +243,7 @@ def handshake_failure(close_reason: CloseReason, peer: str) -> TransportError:
 
 
 def _refused_here(close_reason: CloseReason, peer: str, alert: int) -> HandshakeError:
-    """The engine's own verdict, which it words in English only."""
+    """Return the error for what the engine has refused, which it explains in English only."""
     phrase = close_reason.phrase.lower()
     for words, reason, meaning in _PHRASES:
         if words in phrase:
@@ -257,7 +257,7 @@ def _refused_here(close_reason: CloseReason, peer: str, alert: int) -> Handshake
 
 
 def _meaning(alert: int, whose: str) -> tuple[str, str] | None:
-    """What a TLS alert says about somebody's certificate, or about the rest."""
+    """Return the reason and the meaning of a TLS alert, about a certificate or anything else."""
     if alert in _CERTIFICATE_ALERTS:
         reason, predicate = _CERTIFICATE_ALERTS[alert]
         return reason, f"{whose} certificate {predicate}"

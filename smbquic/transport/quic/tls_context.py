@@ -1,6 +1,6 @@
-"""What both engines' libraries leave to us in a TLS handshake: verification and session tickets.
+"""The parts of a TLS handshake that both engines share: verification and session tickets.
 
-aioquic and qh3 have a `tls.Context` of the same descent: what is said here of one holds for both.
+The `tls.Context` of qh3 is derived from that of aioquic, so this applies to both.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from smbquic.transport.quic.tls import alert_of, reason_phrase
 class HandshakeSettings:
     """How one end verifies its peers and resumes sessions.
 
-    `verify` decides about the peer's certificate; on a server it also has clients asked for one.
+    `verify` verifies the peer's certificate; a server with it asks its clients for theirs.
     `tickets` are a server's, `resumption` is a client's access to its own.
     """
 
@@ -26,10 +26,10 @@ class HandshakeSettings:
 
 
 class ContextPolicy:
-    """The part of a library's `tls.Context` that is ours.
+    """What is added to a library's `tls.Context`.
 
-    `client_hello_name` is the server name that a client asked for, and `group` the one that keys
-    are exchanged in. `refusal` is why the peer's certificate was refused. `alert` is the library's
+    `client_hello_name` is the server name that a client has asked for, and `group` that of the key
+    exchange. `refusal` is why the peer's certificate was refused. `alert` is the library's
     exception that ends a handshake, made of the number of a TLS alert and a reason.
     """
 
@@ -45,12 +45,12 @@ class ContextPolicy:
     _tickets: TicketStore | None
 
     def begin(self, verify: Verify | None, tickets: TicketStore | None) -> None:
-        """Set what the library's constructor does not know of."""
+        """Initialize what the library's constructor does not know of."""
         self.verify = verify
         self.client_hello_name = ""
         self.group = None
         self.refusal = None
-        # Data ahead of the handshake can be replayed: it is neither offered nor taken.
+        # Early data can be replayed ([RFC8446] 8), so it is neither offered nor accepted.
         self._max_early_data = None
         self._wants_early_data = False
         self._tickets = None
@@ -59,7 +59,7 @@ class ContextPolicy:
             self.keep_sessions_in(tickets)
 
     def keep_sessions_in(self, tickets: TicketStore | None) -> None:
-        """Have a server's sessions kept, or none if that is None."""
+        """Keep a server's sessions in a store; none if that is None."""
         self._tickets = tickets
         self.get_session_ticket_cb = self._resume if tickets is not None else None
         self.new_session_ticket_cb = tickets.keep if tickets is not None else None
@@ -71,17 +71,17 @@ class ContextPolicy:
         return self._tickets.take(identity)
 
     def read_client_hello(self, hello: Any) -> None:
-        """Note what a client says of itself, and whether it gets a ticket."""
+        """Record what a ClientHello says of its client."""
         self.client_hello_name = hello.server_name or ""
         self._wants_early_data = hello.early_data
 
     def offer_ticket(self, hello: Any) -> None:
-        """Give a client no ticket if it may break on one."""
+        """Give a client no ticket if it may not be able to handle one."""
         if self._tickets is not None and not self._tickets.offers(hello.psk_key_exchange_modes):
             self.new_session_ticket_cb = None
 
     def verify_peer(self, chain: tuple[bytes, ...]) -> None:
-        """Have the peer's certificates verified, in DER and leaf first, if that is done here."""
+        """Verify the peer's certificates (DER, leaf first), unless the library does."""
         if self.verify is None:
             return
         try:
@@ -90,6 +90,6 @@ class ContextPolicy:
             self.refuse(error)
 
     def refuse(self, error: HandshakeError) -> NoReturn:
-        """End the handshake, and tell the peer why."""
+        """End the handshake with an alert that says why."""
         self.refusal = error
         raise self.alert(alert_of(error), reason_phrase(error)) from error

@@ -1,8 +1,8 @@
 """The UDP socket under QUIC: many datagrams per system call, both ways.
 
-On Linux the kernel hands over whole segment batches (UDP_GRO) and takes whole ones
-(UDP_SEGMENT), which is where most of the speed comes from. Elsewhere, and where the kernel or the
-network card refuses, one system call carries one datagram.
+On Linux the kernel delivers and takes whole segment batches (UDP_GRO, UDP_SEGMENT), from which most
+of the speed comes. Elsewhere, and if the kernel or the network card refuses, each datagram takes a
+system call.
 """
 
 import asyncio
@@ -32,16 +32,17 @@ SOCKET_BUFFER = 4 << 20
 SEGMENTATION_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
 LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
+"""System calls until other callbacks of the event loop have their turn."""
 ANCILLARY_SIZE = 128
 MAX_SEGMENTS = 60
 MAX_SEGMENTED = 64000
-"""The kernel's limits are 64 segments and 65,507 bytes."""
+"""Segments, and bytes, of a batch: a little less than the kernel's limits of 64 and 65,507."""
 
 Path = tuple[SocketAddress, bytes]
-"""Where a datagram comes from or goes to: the peer's address, and by which of our own addresses
-(a control message for the kernel; empty where there is no choice)."""
+"""The peer's address, and this end's: a control message for the kernel, empty if the socket has one
+address only."""
 Batch = tuple[list[bytes], Path]
-"""Datagrams that go one way, in order."""
+"""Datagrams for one path, in order."""
 
 _SEGMENT_SIZE = struct.Struct("=H")
 _GRO_SIZE = struct.Struct("=i")
@@ -50,34 +51,35 @@ logger = logging.getLogger(__name__)
 
 
 class DatagramReceiver(Protocol):
-    """Who gets the datagrams of a socket."""
+    """Who receives the datagrams of a socket."""
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
-        """One datagram; any bytes."""
+        """Process one datagram, whatever bytes it has."""
 
     def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
-        """Several datagrams of `size` bytes, of which the last may be shorter; any bytes."""
+        """Process datagrams of `size` bytes, of which the last may be shorter."""
 
     def batch_received(self, now: float) -> None:
-        """No more datagrams for now: it is time to answer."""
+        """Answer, as there are no more datagrams for now."""
 
     def error_received(self, error: OSError) -> None:
-        """The network reported an error, such as a refused port."""
+        """Act on an error that the network reports, such as a refused port."""
 
 
 def largest_payload(address: SocketAddress) -> int:
-    """Bytes of UDP payload that this machine's own network interface carries to an address."""
+    """Return the bytes of UDP payload that this machine's interface carries to an address."""
     family = socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
     return _interface_mtu(family, address) - HEADERS[family]
 
 
 def ethernet_payload(address: SocketAddress) -> int:
-    """Bytes of UDP payload that an Ethernet carries to an address."""
+    """Return the bytes of UDP payload that an Ethernet carries to an address."""
     return ETHERNET_MTU - HEADERS[socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET]
 
 
 def _interface_mtu(family: socket.AddressFamily, address: SocketAddress) -> int:
-    """Only Linux tells; a connection of a UDP socket sends nothing."""
+    """Return the MTU of the interface to an address; only Linux reports it."""
+    # Connecting a UDP socket sends nothing: the kernel looks up the route.
     if LINUX:
         level, option = (
             (socket.IPPROTO_IPV6, IPV6_MTU)
@@ -96,8 +98,8 @@ def _interface_mtu(family: socket.AddressFamily, address: SocketAddress) -> int:
 class UdpEndpoint:
     """A non-blocking UDP socket on the event loop.
 
-    With `remote` the socket is connected: only that address is heard, and a refused port is
-    reported. Raises `OSError` where the address cannot be had.
+    With `remote` the socket is connected: it receives from that address only, and a refused port is
+    reported. Raises `OSError` if the address cannot be used.
     """
 
     def __init__(
@@ -128,13 +130,13 @@ class UdpEndpoint:
         return bool(self._waiting)
 
     def when_writable(self, callback: Callable[[], None]) -> None:
-        """Call back once the kernel takes datagrams again."""
+        """Call `callback` once the kernel takes datagrams again."""
         self._on_writable[callback] = None
 
     def rebind(self) -> None:
-        """Go on from another port, and from another address if the machine has a new one.
+        """Continue from another port, and from another address if the machine has a new one.
 
-        Raises `OSError`, and then goes on as before.
+        Raises `OSError`, and keeps the socket then.
         """
         fresh = self._open(None, self._remote)
         self._forget_socket()
@@ -149,7 +151,7 @@ class UdpEndpoint:
             self._forget_socket()
 
     def send(self, datagrams: list[bytes], path: Path) -> None:
-        """Send datagrams, in order. What the kernel does not take now is sent later."""
+        """Send datagrams in order; what the kernel does not take now is sent later."""
         if self._closed:
             return
         if self._waiting:
@@ -166,14 +168,17 @@ class UdpEndpoint:
                 return
             except OSError as error:
                 if end - start > 1 and error.errno in SEGMENTATION_REFUSED:
+                    # Either the kernel cannot segment on this interface, or the segments are too
+                    # large for it: both have the same errors.
                     carried = largest_payload(path[0])
                     if len(datagrams[start]) <= carried:
-                        logger.info("the kernel refuses UDP_SEGMENT (%s): sending singly", error)
+                        logger.info("the kernel refuses UDP_SEGMENT: %s", error)
                         self._segmentation = False
                         continue
                     error = OSError(errno.EMSGSIZE, "larger than the interface carries")
                     if len(datagrams[end - 1]) <= carried:
-                        end -= 1  # the last of a batch may be short enough
+                        # The last of a batch may be short enough.
+                        end -= 1
                 self._receiver.error_received(error)
             start = end
 
@@ -242,7 +247,7 @@ class UdpEndpoint:
                 receiver.segments_received(data, size, path, now)
             if self._closed:
                 return
-            # To ask whether more waits is cheaper than to try.
+            # Asking whether more waits is cheaper than a failed attempt, and its exception.
             if not self._incoming.poll(0):
                 break
         receiver.batch_received(now)
@@ -279,7 +284,8 @@ class UdpEndpoint:
 
 
 def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
-    """Large buffers, segment batches, no fragments ([RFC9000] 14)."""
+    """Ask for large buffers and segment batches, and for no fragments ([RFC9000] 14)."""
+    # A dual-stack socket would report IPv4 addresses in another form.
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     for option, forced in (
@@ -290,6 +296,7 @@ def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
             _try_option(sock, socket.SOL_SOCKET, option, SOCKET_BUFFER)
     if LINUX:
         _try_option(sock, SOL_UDP, UDP_GRO, 1)
+        # Probes of the path MTU may be larger than what ICMP messages have reported.
         if family == socket.AF_INET6:
             _try_option(sock, socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
         else:
@@ -297,12 +304,12 @@ def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
 
 
 def _check_buffers(sock: socket.socket, level: int) -> None:
-    """Say how to have larger buffers where the system keeps them small."""
+    """Log how to get larger buffers if the system limits them."""
     for option, direction, limit in (
         (socket.SO_RCVBUF, "receive", "net.core.rmem_max"),
         (socket.SO_SNDBUF, "send", "net.core.wmem_max"),
     ):
-        # Linux reckons twice the size, for its own needs.
+        # Linux reports twice the size, with what it needs itself (socket(7)).
         size = sock.getsockopt(socket.SOL_SOCKET, option) // (2 if LINUX else 1)
         if size < SOCKET_BUFFER:
             _advise(level, direction, size, limit if LINUX else "kern.ipc.maxsockbuf")
@@ -310,10 +317,10 @@ def _check_buffers(sock: socket.socket, level: int) -> None:
 
 @cache
 def _advise(level: int, direction: str, size: int, limit: str) -> None:
-    """Once: the next socket will fare no better."""
+    """Log it once: the next socket has the same limit."""
     logger.log(
         level,
-        "the system holds the buffer to %s datagrams at %d KiB, which can cost speed: allow %d KiB"
+        "the system limits the buffer to %s datagrams to %d KiB, which can cost speed: allow %d KiB"
         " with sysctl -w %s=%d",
         direction,
         size >> 10,
@@ -324,7 +331,10 @@ def _advise(level: int, direction: str, size: int, limit: str) -> None:
 
 
 def _report_own_address(sock: socket.socket, family: socket.AddressFamily) -> None:
-    """A host with several addresses must answer from the one that it was asked at."""
+    """Have the kernel report the destination address of each datagram.
+
+    A peer takes answers from the address only that it has sent to.
+    """
     if LINUX and family == socket.AF_INET6:
         _try_option(sock, socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
     elif LINUX:
@@ -332,12 +342,12 @@ def _report_own_address(sock: socket.socket, family: socket.AddressFamily) -> No
 
 
 def _source_of(level: int, kind: int, value: bytes) -> bytes:
-    """The control message that makes an answer leave from where its question arrived."""
+    """Return the control message by which an answer is sent from the address that was asked."""
     if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
-        # struct in_pktinfo: interface, our address, destination in the header.
+        # struct in_pktinfo: interface, local address, destination in the header (ip(7)).
         return struct.pack("=i4s4x", 0, value[4:8])
     if level == socket.IPPROTO_IPV6 and kind == IPV6_PKTINFO:
-        # struct in6_pktinfo: our address, interface, which counts only on the link itself.
+        # struct in6_pktinfo: local address, and interface, which is for link-local addresses only.
         return value if value[:1] == b"\xfe" else value[:16] + bytes(4)
     return b""
 
@@ -349,7 +359,7 @@ def _source_control(source: bytes) -> tuple[int, int, bytes]:
 
 
 def _try_option(sock: socket.socket, level: int, option: int, value: int) -> bool:
-    """Set what helps where the kernel knows and allows it."""
+    """Set an option if the kernel knows and allows it; return whether it does."""
     try:
         sock.setsockopt(level, option, value)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a server takes from a client that has not logged on."""
+"""The limits for what a client may send before it has logged on, and what it is charged for."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,9 +15,10 @@ UNAUTHENTICATED_LIMIT = 256 << 10
 
 
 class UnauthenticatedClient:
-    """Has one client's datagrams wait for its address's turn, and charges what they cost.
+    """Schedules the datagrams of one client, and charges its address for what they cost.
 
-    `process` is called with the time, after an engine was given a datagram, unless it `is_over`.
+    `process` is called with the time after an engine was given a datagram. Nothing is done any more
+    once `is_over` returns True.
     """
 
     def __init__(
@@ -29,9 +30,9 @@ class UnauthenticatedClient:
         self._received = 0
 
     def schedule(self, size: int, path: Path, receive: Callable[[float], object]) -> bool:
-        """Call `receive`, for `size` bytes, when it is the address's turn.
+        """Call `receive`, for `size` bytes, when the limiter schedules it.
 
-        Returns whether the client may send so much.
+        Return whether the client may send so much.
         """
         self._received += size
         if self._received > UNAUTHENTICATED_LIMIT:
@@ -41,19 +42,20 @@ class UnauthenticatedClient:
         return True
 
     def refused(self, name: str) -> None:
-        """Note that the client has sent more than it may."""
+        """Count a refusal, as the client has sent more than it may."""
         self._limiter.refusals.add(ListenerRefusal.TOO_MUCH, name)
 
     def _receive(self, receive: Callable[[float], object]) -> None:
         if self._is_over():
-            return  # the connection has come to its end meanwhile
+            # The connection has ended while the datagram waited.
+            return
         started, now = perf_counter(), monotonic()
         receive(now)
         self._process(now)
         self._limiter.charge(perf_counter() - started)
 
     def charge(self, work: Callable[[], None]) -> None:
-        """Do what no datagram asks for, such as sending again, at the client's expense."""
+        """Do what no datagram asks for, such as sending again, and charge the client for it."""
         started = perf_counter()
         work()
         self._limiter.charge(perf_counter() - started)

@@ -18,7 +18,7 @@ from smbquic.pki.files import write_file
 from smbquic.pki.issuing import issue
 from smbquic.pki.reload import ServerCertificates
 from smbquic.pki.server_certificate import ServerCertificate
-from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem, place
+from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem, source_name
 
 
 @pytest.fixture
@@ -207,5 +207,5 @@ def test_finding_a_name() -> None:
     assert CertificatesByName({}, default).find("x") is default
     assert "key" not in repr(plain).replace("key=", "")
     assert pem(b"x") == b"x"
-    assert place(b"x", "key") == "the key"
-    assert place(Path("x"), "key") == "x"
+    assert source_name(b"x", "key") == "the key"
+    assert source_name(Path("x"), "key") == "x"

@@ -20,7 +20,7 @@ from smbquic.transport.quic.tls import (
     ServerTls,
     certificates_in,
     pem,
-    place,
+    source_name,
     system_trust,
 )
 
@@ -30,7 +30,7 @@ _GROUPS = ("P-256", "P-384", "X25519")
 def client_configuration(
     trust: ClientTls, server_name: str, options: QuicOptions
 ) -> AioquicConfiguration:
-    """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    """Return the settings of a client. Raises `OSError` and `HandshakeError` for its files."""
     configuration = _configuration(options, is_client=True)
     configuration.server_name = server_name
     if trust.insecure or trust.verify is not None:
@@ -45,7 +45,7 @@ def client_configuration(
 
 
 def server_configuration(identity: ServerTls, options: QuicOptions) -> AioquicConfiguration:
-    """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    """Return the settings of a server. Raises `OSError` and `HandshakeError` for its files."""
     configuration = _configuration(options, is_client=False)
     load_identity(configuration, identity.certificate, identity.key)
     return configuration
@@ -91,7 +91,7 @@ def load_identity(
     configuration: AioquicConfiguration, certificate: Path | bytes, key: Path | bytes
 ) -> None:
     """Read a certificate and its key into a configuration; raises as `server_configuration`."""
-    where, key_where = place(certificate, "certificate"), place(key, "key")
+    where, key_where = source_name(certificate, "certificate"), source_name(key, "key")
     try:
         leaf, *chain = tls.load_pem_x509_certificates(certificates_in(certificate))
         private_key = tls.load_pem_private_key(pem(key))
@@ -118,7 +118,7 @@ def load_identity(
 
 
 def _can_sign(key: Any) -> bool:
-    """Without it the library's client shows no certificate at all, and says nothing."""
+    """Return whether the library can sign with a key; if not, its client shows no certificate."""
     context = tls.Context(is_client=True)
     context.certificate_private_key = key
     return bool(context._signature_algorithms_for_private_key())

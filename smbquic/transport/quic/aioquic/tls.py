@@ -1,4 +1,4 @@
-"""TLS of aioquic with certificates that are verified here, in both directions.
+"""TLS of aioquic, with certificates that are verified here, in both directions.
 
 Private names of the library are used, as in `connection.py`.
 """
@@ -13,14 +13,14 @@ from aioquic.quic.configuration import QuicConfiguration
 from smbquic.errors import HandshakeError
 from smbquic.transport.quic.engine import Verify
 from smbquic.transport.quic.tickets import TicketStore
-from smbquic.transport.quic.tls import unreadable, without_key
+from smbquic.transport.quic.tls import malformed_certificate, wrong_key
 from smbquic.transport.quic.tls_context import ContextPolicy
 
 
 class ServerIdentity(NamedTuple):
     """A server's certificate and key, in a configuration, and what verifies clients for it.
 
-    `tickets` are None where clients have to show a certificate, every time.
+    `tickets` is None if clients may not resume their sessions.
     """
 
     configuration: QuicConfiguration
@@ -80,10 +80,12 @@ class AioquicContext(ContextPolicy, tls.Context):
     def _server_handle_hello(
         self, input_buf: QuicBuffer, initial_buf: QuicBuffer, handshake_buf: QuicBuffer
     ) -> None:
+        # The library reads the message again: it hands out nothing of it before it has answered.
         start = input_buf.tell()
         hello = tls.pull_client_hello(input_buf)
         input_buf.seek(start)
         self.read_client_hello(hello)
+        # The library takes the first share of a group that it supports, and does not report which.
         shares = (group for group, _ in hello.key_share or ())
         self.group = next((group for group in shares if group in self._supported_groups), None)
         if self.choose_certificate is not None:
@@ -120,24 +122,26 @@ class AioquicContext(ContextPolicy, tls.Context):
         try:
             super()._set_peer_certificate(certificate)
         except Exception as error:
-            # The parser has its own errors for some bytes, and the library knows only one of them.
-            self.refuse(unreadable(error))
+            # The parser has several kinds of errors, of which the library expects only one.
+            self.refuse(malformed_certificate(error))
 
     def _server_handle_certificate(self, input_buf: QuicBuffer) -> None:
         super()._server_handle_certificate(input_buf)
+        # The library accepts an empty list of certificates.
         if not self.peer_chain:
             self.refuse(HandshakeError("the client showed no certificate", "no-certificate"))
 
     def _server_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
+        # The chain is verified only now: before, the client has not proved that it has the key.
         try:
             super()._server_handle_certificate_verify(input_buf)
         except tls.AlertDecryptError as error:
-            self.refuse(without_key(error))
+            self.refuse(wrong_key(error))
         self.verify_peer(self.peer_chain)
 
     def _client_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
         try:
             super()._client_handle_certificate_verify(input_buf)
         except tls.AlertDecryptError as error:
-            self.refuse(without_key(error))
+            self.refuse(wrong_key(error))
         self.verify_peer(self.peer_chain)

@@ -19,7 +19,7 @@ from smbquic.transport.quic.tls import (
     ServerTls,
     certificates_in,
     pem,
-    place,
+    source_name,
     system_trust,
 )
 
@@ -27,7 +27,7 @@ from smbquic.transport.quic.tls import (
 def client_configuration(
     trust: ClientTls, server_name: str, options: QuicOptions
 ) -> Qh3Configuration:
-    """A client's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    """Return the settings of a client. Raises `OSError` and `HandshakeError` for its files."""
     configuration = _configuration(options, is_client=True)
     configuration.server_name = server_name
     if trust.insecure or trust.verify is not None:
@@ -35,7 +35,7 @@ def client_configuration(
     elif trust.ca is not None:
         configuration.cadata = certificates_in(trust.ca)
     else:
-        # The library stumbles over subfolders where it is given a folder.
+        # The library fails on subfolders of a folder.
         configuration.cafile, _ = system_trust()
     if trust.certificate is not None and trust.key is not None:
         _load_identity(configuration, trust.certificate, trust.key)
@@ -43,11 +43,11 @@ def client_configuration(
 
 
 def server_configuration(identity: ServerTls, options: QuicOptions) -> Qh3Configuration:
-    """A server's settings. Raises `OSError` and `HandshakeError` for files that do not do."""
+    """Return the settings of a server. Raises `OSError` and `HandshakeError` for its files."""
     configuration = _configuration(options, is_client=False)
     _load_identity(configuration, identity.certificate, identity.key)
-    # The first key of a process takes 30 ms, in which its random numbers are seeded: no client is
-    # to wait for that.
+    # The first key of a process takes 30 ms, in which its random numbers are seeded. No client
+    # should wait for that.
     X25519KeyExchange()
     return configuration
 
@@ -59,7 +59,7 @@ def _load_identity(
         configuration.load_cert_chain(certificates_in(certificate), pem(key))
     except (ValueError, TypeError, ssl.SSLError) as error:
         raise HandshakeError(
-            f"{place(certificate, 'certificate')} and {place(key, 'key')} do not"
+            f"{source_name(certificate, 'certificate')} and {source_name(key, 'key')} do not"
             f" hold a certificate and its key: {error}",
             "certificate-file",
         ) from error
@@ -73,8 +73,8 @@ def _configuration(options: QuicOptions, *, is_client: bool) -> Qh3Configuration
         cipher_suites=[CipherSuite(CIPHERS[name]) for name in options.tls_ciphers],
         groups=tuple(Group(GROUPS[name]) for name in options.tls_groups),
         idle_timeout=options.idle_timeout,
-        # A share for each group, and not for two only: the library would not understand a server
-        # that asks for another (HelloRetryRequest).
+        # A share for each group, and not for two only: the library does not support a server that
+        # asks for another one (HelloRetryRequest, [RFC8446] 4.1.4).
         offer_ec_key_shares=True,
         is_client=is_client,
         max_data=options.window,

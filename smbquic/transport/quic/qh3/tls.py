@@ -1,4 +1,4 @@
-"""TLS of qh3 with certificates that are verified here, and what it tells the peer of one stream.
+"""TLS of qh3, with certificates that are verified here, and its transport parameters.
 
 Private names of the library are used, as in `connection.py`.
 """
@@ -16,7 +16,7 @@ from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
 from smbquic.transport.addresses import is_ip_address
 from smbquic.transport.quic.engine import CRYPTO_ERROR
 from smbquic.transport.quic.tickets import TicketStore
-from smbquic.transport.quic.tls import ALPN, unreadable, without_key
+from smbquic.transport.quic.tls import ALPN, malformed_certificate, wrong_key
 from smbquic.transport.quic.tls_context import ContextPolicy, HandshakeSettings
 
 _KNOWN_GROUPS = frozenset(
@@ -31,7 +31,7 @@ _KNOWN_GROUPS = frozenset(
 
 
 class Qh3Alert(tls.Alert):
-    """Our own check of the peer, or the library's in better words, refused it."""
+    """The alert for a peer that was refused here, or by the library with less of a reason."""
 
     def __init__(self, alert: int, message: str) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class Qh3Alert(tls.Alert):
 
 
 class Qh3Context(ContextPolicy, tls.Context):
-    """TLS of qh3, in which a server's certificate is verified by us."""
+    """TLS of qh3, in which a server's certificate is verified here."""
 
     alert = Qh3Alert
     _failed: bool
@@ -71,10 +71,10 @@ class Qh3Context(ContextPolicy, tls.Context):
     def handle_message(
         self, input_data: bytes, output_buf: dict[tls.Epoch, QuicBuffer], epoch: int = -1
     ) -> None:
-        """Take what the peer says; after an alert, nothing more.
+        """Process a message of the peer, unless an alert has ended the handshake.
 
-        The library goes on with whatever else has arrived, and would complete a handshake with
-        somebody whose certificate was refused.
+        The library would process what else has arrived, and complete a handshake with a peer whose
+        certificate was refused.
         """
         if self._failed:
             return
@@ -105,7 +105,7 @@ class Qh3Context(ContextPolicy, tls.Context):
 
     @property
     def _has_room(self) -> bool:
-        """Whether a client may send shares of all groups with a ticket.
+        """Whether a ClientHello has room for a ticket and the shares of all groups.
 
         The library has 2 KiB for that message, which the post-quantum share nearly fills.
         """
@@ -113,7 +113,7 @@ class Qh3Context(ContextPolicy, tls.Context):
 
     @property
     def resumable(self) -> bool:
-        """Whether a client would send the share that the server has taken with a ticket, too."""
+        """Whether a client would send the share that the server has taken beside a ticket, too."""
         return self._has_room or self.group in (tls.Group.X25519ML768, tls.Group.X25519)
 
     def _client_handle_hello(self, input_buf: QuicBuffer, output_buf: QuicBuffer) -> None:
@@ -128,9 +128,10 @@ class Qh3Context(ContextPolicy, tls.Context):
         hello = tls.pull_client_hello(input_buf)
         input_buf.seek(start)
         self.read_client_hello(hello)
+        # A server refuses a client without a protocol in common ([RFC9001] 8.1).
         if ALPN not in (hello.alpn_protocols or ()):
             raise Qh3Alert(120, "No common ALPN protocols")
-        # The library takes the first share that it knows, whatever it is to support.
+        # The library takes the first share of a group that it knows, even if it was not configured.
         shares = (group for group, _ in hello.key_share or ())
         self.group = next((group for group in shares if group in _KNOWN_GROUPS), None)
         if self.group not in self._supported_groups:
@@ -144,7 +145,7 @@ class Qh3Context(ContextPolicy, tls.Context):
         try:
             super()._process_certificate(certificate)
         except Exception as error:
-            self.refuse(unreadable(error))
+            self.refuse(malformed_certificate(error))
 
     def _client_handle_certificate_verify(self, input_buf: QuicBuffer) -> None:
         try:
@@ -152,11 +153,11 @@ class Qh3Context(ContextPolicy, tls.Context):
         except tls.AlertBadCertificate as error:
             raise self._explained(error) from error
         except tls.AlertDecryptError as error:
-            self.refuse(without_key(error))
+            self.refuse(wrong_key(error))
         self.verify_peer(self.peer_chain)
 
     def _explained(self, error: tls.AlertBadCertificate) -> Qh3Alert:
-        """The library's verdict on a certificate, which is the same for most faults."""
+        """Return an alert with the reason, as the library's is the same for most faults."""
         leaf = self.peer_certificate
         assert leaf is not None
         if leaf.not_valid_after < time.time():
@@ -165,6 +166,7 @@ class Qh3Context(ContextPolicy, tls.Context):
             return Qh3Alert(42, f"the certificate is not valid yet: {error}")
         if isinstance(error.__context__, SelfSignedCertificateError):
             return Qh3Alert(48, str(error))
+        # If the chain is valid without a name, the name is what was wrong.
         try:
             tls.verify_certificate(
                 leaf,
@@ -180,7 +182,7 @@ class Qh3Context(ContextPolicy, tls.Context):
 
 
 class Qh3TlsBridge(QuicTlsBridge):
-    """What qh3's connection and its TLS tell each other, and the peer, about one stream.
+    """The link between qh3's connection and its TLS, with transport parameters for one stream.
 
     `largest_datagram` is what the peer may send, in bytes.
     """
@@ -193,13 +195,15 @@ class Qh3TlsBridge(QuicTlsBridge):
         super().__init__(configuration, **more)
 
     def serialize_transport_parameters(self) -> bytes:
-        """What we ask of the peer."""
+        """Return the transport parameters of this end ([RFC9000] 18.2)."""
+        # The client opens the one stream of SMB.
         data = super().serialize_transport_parameters()
         parameters = pull_quic_transport_parameters(QuicBuffer(data=data))
         parameters.initial_max_streams_bidi = 0 if self.configuration.is_client else 1
         parameters.initial_max_streams_uni = 0
         parameters.max_datagram_frame_size = None
         parameters.max_udp_payload_size = self._largest_datagram
+        # Nobody has asked for the other extensions of the library.
         parameters.google_connection_options = None
         buffer = QuicBuffer(capacity=len(data) + 64)
         push_quic_transport_parameters(buffer, parameters)

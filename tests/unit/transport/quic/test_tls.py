@@ -123,7 +123,7 @@ def test_silence_is_no_answer() -> None:
     error = handshake_failure(CloseReason(1, "Idle timeout", ours=True, idle=True), PEER)
 
     assert isinstance(error, ConnectError)
-    assert "fell silent" in str(error)
+    assert "has stopped answering" in str(error)
 
 
 def test_what_belongs_together_comes_together() -> None:
