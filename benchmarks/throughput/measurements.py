@@ -64,11 +64,17 @@ _raw = partial(RawQuic, name="", title="", datagram_size=ORDINARY)
 _samba = partial(SambaArm, name="", title="", protection="sign", tcp=None, port=SMBD_PORT)
 
 
+_jumbo = partial(Measurement, network="jumbo")
+_once = partial(Measurement, once=True)
+
+
 def all_measurements() -> list[Measurement]:
     """Return every one, those included that this machine lacks something for."""
-    jumbo = partial(Measurement, network="jumbo")
-    once = partial(Measurement, once=True)
-    qh3, aioquic, tcp = _qh3(), _aioquic(), _tcp()
+    return [*_streams(), *_transfers(), *_requests(), *_connections()]
+
+
+def _streams() -> list[Measurement]:
+    """One QUIC stream, without SMB."""
     return [
         Measurement("raw-qh3", "engine qh3, one stream, 1472", stream, _raw(engine="qh3")),
         Measurement(
@@ -83,28 +89,34 @@ def all_measurements() -> list[Measurement]:
             stream,
             _raw(engine="stock", part=8),
         ),
-        jumbo(
+        _jumbo(
             "raw-qh3-jumbo",
             "engine qh3, one stream, 8972",
             stream,
             _raw(engine="qh3", datagram_size=JUMBO),
         ),
-        jumbo(
+        _jumbo(
             "raw-aioquic-jumbo",
             "engine aioquic, one stream, 8972",
             stream,
             _raw(engine="aioquic", datagram_size=JUMBO),
         ),
-        Measurement("quic-qh3", "SMB over QUIC, qh3, 1472", transfers, qh3),
-        Measurement("quic-aioquic", "SMB over QUIC, aioquic, 1472", transfers, aioquic),
-        jumbo("quic-qh3-jumbo", "SMB over QUIC, qh3, 8972", transfers, _qh3(datagram_size=JUMBO)),
-        jumbo(
+    ]
+
+
+def _transfers() -> list[Measurement]:
+    """Large files, over SMB."""
+    return [
+        Measurement("quic-qh3", "SMB over QUIC, qh3, 1472", transfers, _qh3()),
+        Measurement("quic-aioquic", "SMB over QUIC, aioquic, 1472", transfers, _aioquic()),
+        _jumbo("quic-qh3-jumbo", "SMB over QUIC, qh3, 8972", transfers, _qh3(datagram_size=JUMBO)),
+        _jumbo(
             "quic-aioquic-jumbo",
             "SMB over QUIC, aioquic, 8972",
             transfers,
             _aioquic(datagram_size=JUMBO),
         ),
-        Measurement("tcp", "SMB over TCP, signed", transfers, tcp),
+        Measurement("tcp", "SMB over TCP, signed", transfers, _tcp()),
         Measurement("tcp-encrypted", "SMB over TCP, encrypted", transfers, _tcp(encrypt=True)),
         Measurement("samba", "smbclient, smbd, TCP, signed", transfers, _samba()),
         Measurement(
@@ -122,15 +134,27 @@ def all_measurements() -> list[Measurement]:
             transfers,
             SmbprotocolArm(name="", title="", transport="quic", tcp=None, port=0),
         ),
-        Measurement("small-tcp", "our client and server, TCP", latencies, tcp),
-        Measurement("small-quic-qh3", "our client and server, qh3", latencies, qh3),
-        Measurement("small-quic-aioquic", "our client and server, aioquic", latencies, aioquic),
-        Measurement("torture", "smbtorture, our server", torture, tcp),
+    ]
+
+
+def _requests() -> list[Measurement]:
+    """Many small requests."""
+    return [
+        Measurement("small-tcp", "our client and server, TCP", latencies, _tcp()),
+        Measurement("small-quic-qh3", "our client and server, qh3", latencies, _qh3()),
+        Measurement("small-quic-aioquic", "our client and server, aioquic", latencies, _aioquic()),
+        Measurement("torture", "smbtorture, our server", torture, _tcp()),
         Measurement("torture-smbd", "smbtorture, smbd", torture_smbd, _samba()),
-        once("slow-qh3", "slow reader, qh3", slow_reader, qh3),
-        once("slow-aioquic", "slow reader, aioquic", slow_reader, aioquic),
-        once("slow-tcp", "slow reader, TCP", slow_reader, tcp),
-        once("idle-qh3", "idle connections, qh3", idle, qh3),
-        once("idle-aioquic", "idle connections, aioquic", idle, aioquic),
-        once("idle-tcp", "idle connections, TCP", idle, tcp),
+    ]
+
+
+def _connections() -> list[Measurement]:
+    """What connections cost that move little or nothing."""
+    return [
+        _once("slow-qh3", "slow reader, qh3", slow_reader, _qh3()),
+        _once("slow-aioquic", "slow reader, aioquic", slow_reader, _aioquic()),
+        _once("slow-tcp", "slow reader, TCP", slow_reader, _tcp()),
+        _once("idle-qh3", "idle connections, qh3", idle, _qh3()),
+        _once("idle-aioquic", "idle connections, aioquic", idle, _aioquic()),
+        _once("idle-tcp", "idle connections, TCP", idle, _tcp()),
     ]

@@ -1,4 +1,4 @@
-"""What `smbquic serve` says once it serves: where, as whom, and what to type on a client."""
+"""What `smbquic serve` prints once it is ready: the URLs, the user, a command for a client."""
 
 import shlex
 import socket
@@ -11,17 +11,17 @@ from smbquic.api.serving import Serving
 from smbquic.client.url import SmbUrl
 from smbquic.transport.addresses import is_ip_address, is_loopback, is_wildcard
 
-# Documentation's own networks ([RFC 5737], [RFC 3849]): which route is taken matters, not who
-# would answer. Connecting a UDP socket sends nothing.
-_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+# Networks for documentation ([RFC 5737], [RFC 3849]): only the route to them matters. Connecting a
+# UDP socket sends nothing.
+_OUTSIDE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def outside_address(family: socket.AddressFamily) -> str | None:
-    """The address by which other machines reach this one; None without a network."""
+    """Return the address by which other machines reach this one; None without a network."""
     with socket.socket(family, socket.SOCK_DGRAM) as trial:
         try:
-            trial.connect((_ELSEWHERE[family], 9))
+            trial.connect((_OUTSIDE[family], 9))
             address = trial.getsockname()
         except OSError:
             return None
@@ -29,7 +29,7 @@ def outside_address(family: socket.AddressFamily) -> str | None:
 
 
 def machine_name() -> str:
-    """What this machine is called, if it finds itself by that, else ``localhost``. Asks DNS."""
+    """Return this machine's name if that resolves, which may ask DNS, else ``localhost``."""
     name = socket.gethostname()
     try:
         socket.getaddrinfo(name, None)
@@ -42,10 +42,9 @@ def machine_name() -> str:
 class Announcement:
     """What the clients of a running server have to know.
 
-    `names` are what the operator calls the server, the best first, `machine` is what it is called
-    where there is no name and no network (`machine_name`), `users` are who may log on;
-    `password` is set if it was made up. `ca` is the certificate of the authority that clients may
-    not know yet.
+    `names` are the operator's names for the server, the best first; `machine` is the name for where
+    there is neither one nor a network (`machine_name`). `users` may log on; `password` is that of a
+    created user. `ca` is the certificate of the authority that clients may not know yet.
     """
 
     serving: Serving
@@ -58,7 +57,7 @@ class Announcement:
     client_certificate: bool
 
     def urls(self) -> list[SmbUrl]:
-        """Every share's address, as a client would type it."""
+        """Return the URL of every share, as a client would type it."""
         user = self.users[0] if self.users else ""
         return [
             SmbUrl(
@@ -73,7 +72,7 @@ class Announcement:
         ]
 
     def lines(self) -> Iterator[str]:
-        """All of it, for people."""
+        """Yield the lines to print."""
         listeners, memory = self.serving.listeners, self.serving.memory_limit
         yield f"serving on {' '.join(listeners)}, Ctrl-C ends"
         urls = self.urls()
@@ -94,7 +93,7 @@ class Announcement:
             yield f"Windows trusts it with: certutil -addstore Root {self.ca.name}"
 
     def client_line(self, url: SmbUrl) -> str:
-        """A command for a client that lists what is in a share."""
+        """Return a command line for a client, which lists a share."""
         arguments = ["smbquic", "ls"]
         if url.transport == "quic":
             if self.ca is not None:
@@ -106,7 +105,7 @@ class Announcement:
         return shlex.join([*arguments, str(url)])
 
     def _host(self, address: ListenAddress) -> str:
-        """How clients call the server at one of its listeners."""
+        """Return the host by which clients reach one of the listeners."""
         if not is_ip_address(address.host):
             return address.host
         bound = (address.host, address.port)
@@ -122,7 +121,7 @@ class Announcement:
         return next(filter(self._is_certified, candidates), "localhost")
 
     def _is_certified(self, name: str) -> bool:
-        """Whether one of the server's certificates is for a name."""
+        """Return whether one of the server's certificates is for a name."""
         certificates = self.serving.certificates
         return certificates is not None and any(
             name.casefold() in identity.names for identity in certificates.identities
@@ -130,7 +129,7 @@ class Announcement:
 
 
 def names_of(serving: Serving) -> list[str]:
-    """The DNS names of the server's certificates that mean more than this machine to itself."""
+    """Return the DNS names of the server's certificates, without those of loopback."""
     if serving.certificates is None:
         return []
     return [

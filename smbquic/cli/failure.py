@@ -1,4 +1,4 @@
-"""What a failure looks like to a person: one line that says what is wrong, and an exit code."""
+"""Turns errors into one line for people and an exit code."""
 
 import errno
 import signal
@@ -26,7 +26,7 @@ from smbquic.errors import (
 
 
 class ExitCode(IntEnum):
-    """What the program's exit code means."""
+    """The exit codes of the program."""
 
     DONE = 0
     PARTLY = 1
@@ -38,7 +38,7 @@ class ExitCode(IntEnum):
 
 
 class Terminated(Exception):  # noqa: N818  (an end, not an error)
-    """SIGTERM or SIGHUP has ended the command, and it has cleaned up."""
+    """Raised when SIGTERM or SIGHUP has ended a command, after it has cleaned up."""
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(f"ended by {number.name}")
@@ -46,13 +46,13 @@ class Terminated(Exception):  # noqa: N818  (an end, not an error)
 
 
 class PartialFailure(click.ClickException):
-    """Some of the work failed; each failure was reported when it happened."""
+    """Raised when some of the work failed; each failure was reported when it happened."""
 
     exit_code = ExitCode.PARTLY
 
 
 def exit_code(error: BaseException) -> ExitCode:
-    """The exit code for an error that ends a command."""
+    """Return the exit code for an error that ends a command."""
     if isinstance(error, AuthenticationError):
         return ExitCode.AUTHENTICATION
     if isinstance(error, TransportError | SecurityError | PkiError):
@@ -69,13 +69,13 @@ def exit_code(error: BaseException) -> ExitCode:
 
 
 def describe(error: BaseException) -> str:
-    """One line for people: what is wrong, and what to do about it."""
+    """Return one line for people: what is wrong, and what to do about it."""
     if isinstance(error, OSError) and not isinstance(error, SmbError):
         return printable(_describe_os_error(error))
     text = printable(" ".join(str(error).split())) or type(error).__name__
     if isinstance(error, HandshakeError) and error.reason in {"unknown-ca", "self-signed"}:
         if error.by_peer:
-            return f"{text}; have the server trust the authority of our certificate"
+            return f"{text}; the server has to trust the authority of the client certificate"
         text += "; name the authority's certificate with --ca FILE"
     return text
 

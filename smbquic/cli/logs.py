@@ -1,4 +1,4 @@
-"""What the library logs, on standard error: in plain lines of the program's own, or in detail."""
+"""Writes the log to standard error: as the program's own warnings, or in detail."""
 
 import logging
 import time
@@ -9,41 +9,41 @@ from smbquic.cli.output import as_line, visible
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _MINUTE = 60.0
-_MOST = 60
-_KINDS = 1024
+_LIMIT = 60
+_MAX_KINDS = 1024
 _DETAILED = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class EscapingFormatter(logging.Formatter):
-    """Records on one line each, whatever a peer put into them; tracebacks are indented below."""
+    """Formats each record as one line, with control characters escaped; tracebacks follow."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the base class's)
-        """The line, with what would steer a terminal or begin another line made visible."""
+        """Return the line, with control characters and line feeds escaped."""
         return visible(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  (the base class's)
-        """A traceback, which ends with the message of the exception."""
+        """Return a traceback, indented; it ends with the message of the exception."""
         return "\n".join(f"  {visible(line)}" for line in super().formatException(ei).split("\n"))
 
 
 class RateLimit(logging.Filter):
-    """Lets so many records of one kind through in a minute, and says later how many more came.
+    """Passes a number of records of one kind in a minute, and logs later how many more there were.
 
-    A kind is one place in the program, which any client can have write as much as it likes.
+    A kind is one place in the program: a client may cause any number of records there.
     `clock` gives seconds that never go back.
     """
 
-    def __init__(self, most: int = _MOST, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: int = _LIMIT, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._most = most
         self._clock = clock
         self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written."""
+        """Return whether a record is written."""
         kind = (record.name, str(record.msg))
         now = self._clock()
-        if len(self._kinds) > _KINDS:
+        if len(self._kinds) > _MAX_KINDS:
             self._kinds.clear()
         began, count = self._kinds.get(kind, (now, 0))
         if now - began >= _MINUTE:
@@ -56,22 +56,22 @@ class RateLimit(logging.Filter):
 
 
 class PlainFormatter(EscapingFormatter):
-    """Records as `warn` writes a line; the traceback of a fault in the program follows."""
+    """Formats records as `warn` does; the traceback of a bug follows."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the base class's)
-        """The line without level, time and module."""
+        """Return the line without level, time and module."""
         return as_line(record.message)
 
 
 def formatter(verbosity: int) -> logging.Formatter:
-    """What makes lines of records."""
+    """Return the formatter for a verbosity."""
     return EscapingFormatter(_DETAILED) if verbosity else PlainFormatter()
 
 
 def configure(verbosity: int, *, again: bool = False) -> None:
-    """Log warnings in plain lines; from 1 on with the time and module, and from 2 on everything.
+    """Configure logging: warnings in plain lines, from 1 on more with details, from 2 on all.
 
-    A program that logs already is left alone, unless this was called before and is so `again`.
+    The handlers of a program that has some stay, unless they are those of an earlier call: `again`.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(verbosity))
@@ -79,5 +79,5 @@ def configure(verbosity: int, *, again: bool = False) -> None:
         handler.addFilter(RateLimit())
     level = _LEVELS[min(verbosity, len(_LEVELS) - 1)]
     logging.basicConfig(level=level, handlers=[handler], force=again)
-    # What the QUIC library warns about ends in an error of ours, which says what to do.
+    # A warning of the QUIC library is followed by an error of the package, which says what to do.
     logging.getLogger("quic").setLevel(logging.DEBUG if verbosity > 1 else logging.ERROR)

@@ -1,4 +1,4 @@
-"""Running a command's coroutine: on uvloop where there is one, ended in an orderly way."""
+"""Runs a command's coroutine, on uvloop where there is one; signals cancel it."""
 
 import asyncio
 import gc
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; signals cancel it, and it cleans up.
+    """Run a coroutine to its end; signals cancel it, so that it can clean up.
 
-    Then Ctrl-C raises `KeyboardInterrupt`, and SIGTERM and SIGHUP `Terminated`.
+    Raises `KeyboardInterrupt` after Ctrl-C, `Terminated` after SIGTERM and SIGHUP.
     """
     if sys.platform == "win32":
         return asyncio.run(work)
@@ -30,7 +30,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _terminable(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work; SIGTERM and SIGHUP cancel it, unless it has handlers of its own for them."""
+    """Await the work; SIGTERM and SIGHUP cancel it, unless it handles them itself."""
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -43,7 +43,7 @@ async def _terminable(work: Coroutine[Any, Any, T]) -> T:
     handled = [
         number
         for number in (signal.SIGTERM, signal.SIGHUP)
-        # nohup has SIGHUP ignored, and only the main thread may handle signals.
+        # nohup ignores SIGHUP, which must stay so; only the main thread may handle signals.
         if signal.getsignal(number) is signal.SIG_DFL
         and threading.current_thread() is threading.main_thread()
     ]
@@ -60,8 +60,8 @@ async def _terminable(work: Coroutine[Any, Any, T]) -> T:
             loop.remove_signal_handler(number)
 
 
-def tell_ready() -> None:
-    """Say to systemd that the program is up, where it waits for that (sd_notify(3))."""
+def notify_systemd() -> None:
+    """Notify systemd that the program is ready, where it waits for that (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if sys.platform == "win32" or not address:
         return
@@ -73,7 +73,7 @@ def tell_ready() -> None:
 
 @contextmanager
 def on_hangup(act: Callable[[], object]) -> Iterator[None]:
-    """Call `act` for every SIGHUP, where there is such a signal."""
+    """Call `act` on SIGHUP, where the system has that signal."""
     if sys.platform == "win32":
         yield
         return
@@ -87,10 +87,9 @@ def on_hangup(act: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def frozen_program() -> Iterator[None]:
-    """Keep what the program consists of by now out of the garbage collector's sight.
+    """Exclude all objects that exist by now from garbage collection.
 
-    Each full collection would go through all of it again, which takes 25 milliseconds, and hold the
-    event loop meanwhile.
+    A full collection would go through all of them again, which holds the event loop for 25 ms.
     """
     gc.collect()
     gc.freeze()

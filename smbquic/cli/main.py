@@ -43,7 +43,7 @@ _COMMANDS = {
     "shares": LazyCommand("smbquic.cli.share_listing:shares", "List the shares of a server."),
     "stat": LazyCommand("smbquic.cli.listing:stat", "Show what is known of a file or folder."),
     "status": LazyCommand(
-        "smbquic.cli.status:status", "Say what the servers on this machine are doing."
+        "smbquic.cli.status:status", "Show what the servers on this machine are doing."
     ),
     "tree": LazyCommand("smbquic.cli.listing:tree", "Show a folder and all below it."),
     "user": LazyCommand("smbquic.cli.user:group", "Manage the users of a server."),

@@ -1,8 +1,8 @@
-"""Where results go: words for people, or JSON for programs, on standard output.
+"""Prints results on standard output: text for people, or JSON for programs.
 
-What a peer chose can be in any of it: names, reasons, messages. So everything passes `visible`, or
-`emit`, on its way to a terminal: no character steers one, begins a line of its own, or turns the
-direction of the text around.
+Any of it may contain text from a peer: names, reasons, messages. So all of it passes `visible` or
+`emit`, which escape characters that control a terminal, begin a new line or change the direction
+of text.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from smbquic.storage.names import unescape
 
 
 def emit(document: Mapping[str, Any] | list[Any]) -> None:
-    """One JSON document, or one event, on a line of its own."""
+    """Print a JSON document, or an event, on one line."""
     text = json.dumps(document, ensure_ascii=False, default=str)
     # JSON leaves most of it as it is: DEL, C1, the marks for the direction of text. Bytes of a name
     # that are not UTF-8 are surrogates, which cannot be written at all.
@@ -30,26 +30,26 @@ def emit(document: Mapping[str, Any] | list[Any]) -> None:
 
 
 def _escaped(character: str) -> str:
-    """As JSON writes it in ASCII, which leaves DEL alone."""
+    """Return a character as JSON escapes it in ASCII, and DEL, which JSON does not escape."""
     return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
 def as_line(text: str) -> str:
-    """What the program says on standard error: one line."""
+    """Return a message as one line for standard error."""
     return f"smbquic: {visible(' '.join(text.split()))}"
 
 
 def warn(text: str) -> None:
-    """One line for people on standard error; lost where nobody can read that."""
+    """Print a warning on standard error; nothing happens where that is closed."""
     with contextlib.suppress(OSError):
         click.echo(as_line(text), err=True)
 
 
 def occupy_standard_descriptors() -> None:
-    """Open what a caller has closed of standard input, output and errors on /dev/null.
+    """Open /dev/null as those of standard input, output and error that the caller has closed.
 
-    Else the next files and sockets get these numbers, and what is written to standard output goes
-    there; uvloop ends the program for it. `sys.stdout` stays None: what is lost has to be told.
+    Otherwise the next files and sockets would get these numbers, and output would be written to
+    them; uvloop aborts then. `sys.stdout` stays None, so that lost output is an error.
     """
     for number in range(3):
         try:
@@ -57,16 +57,16 @@ def occupy_standard_descriptors() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     if sys.stdin is None:
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115  (for as long as we run)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115  (until the program ends)
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
 class StandardOutput(io.RawIOBase):
-    """Standard output whose first failure is an `OSError` that names it, and the only one.
+    """Standard output that raises an `OSError` with its name when writing fails, but only once.
 
-    Else the interpreter, when it ends, would try again to write what is left, and say that in its
-    own way.
+    Otherwise the interpreter would try to write the rest again when it ends, and print a message of
+    its own.
     """
 
     NAME = "standard output"
@@ -78,7 +78,7 @@ class StandardOutput(io.RawIOBase):
 
     @classmethod
     def install(cls) -> "StandardOutput":
-        """Put it in the place of `sys.stdout`, which is None where the caller has closed it."""
+        """Replace `sys.stdout`, which is None where the caller has closed it."""
         before = sys.stdout
         output = cls(before.fileno() if before is not None else -1)
         sys.stdout = io.TextIOWrapper(
@@ -90,21 +90,21 @@ class StandardOutput(io.RawIOBase):
         return output
 
     def writable(self) -> bool:
-        """It is."""
+        """Return that it can be written to."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """Return the descriptor."""
         if self._descriptor < 0:
             raise io.UnsupportedOperation("standard output is closed")
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether somebody looks at it."""
+        """Return whether it is a terminal."""
         return self._descriptor >= 0 and os.isatty(self._descriptor)
 
     def write(self, data: Any) -> int:
-        """Write some of it. Raises `OSError` the first time that this fails."""
+        """Write some of the data. Raises `OSError` the first time that this fails."""
         if self.failure is not None:
             return len(data)
         try:
@@ -115,7 +115,7 @@ class StandardOutput(io.RawIOBase):
 
 
 def size(count: float) -> str:
-    """Bytes as people read them."""
+    """Return a number of bytes in a readable unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -124,22 +124,22 @@ def size(count: float) -> str:
 
 
 def counted(count: int, singular: str) -> str:
-    """A number of things: 1 file, 2 files."""
+    """Return a number with its noun: 1 file, 2 files."""
     return f"{count} {singular}{'' if count == 1 else 's'}"
 
 
 def shown(name: str) -> str:
-    """A name on a share as it is on the server's disk, if that runs a POSIX system."""
+    """Return a name on a share as a POSIX server has it on its disk."""
     return unescape(name)
 
 
 def printable(name: str) -> str:
-    """A name from a server, with what would steer a terminal made visible."""
+    """Return a name from a server, with control characters escaped."""
     return visible(shown(name))
 
 
 def visible(text: str) -> str:
-    """A text on one line, with every character escaped that is not seen as itself."""
+    """Return a text as one line, with every character escaped that is not printable."""
     return text if text.isprintable() else "".join(map(_visible, text))
 
 

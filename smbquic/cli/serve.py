@@ -20,7 +20,7 @@ from smbquic.api.stop import stop_event
 from smbquic.auth.users import UserStore, check_name
 from smbquic.cli.announcement import Announcement, machine_name, names_of
 from smbquic.cli.command import command, json_option, option
-from smbquic.cli.loop import frozen_program, on_hangup, run, tell_ready
+from smbquic.cli.loop import frozen_program, notify_systemd, on_hangup, run
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import emit, warn
 from smbquic.cli.passwords import ask_new
@@ -32,7 +32,7 @@ from smbquic.cli.server_certificate import (
     private_certificate,
 )
 from smbquic.cli.shares import collect
-from smbquic.cli.status import answering
+from smbquic.cli.status import status_socket
 from smbquic.client.url import PORTS
 from smbquic.errors import EXAMPLE_PORT, ListenError, SmbError
 from smbquic.observe.audit import RotatingFile, Sink
@@ -48,16 +48,16 @@ from smbquic.transport.addresses import is_ip_address, is_wildcard
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _USER = "user"
-"""Who logs on with the password that is made up where nobody was named."""
-_WITHOUT_RIGHTS = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
+"""The user that is created where none is given, with a random password."""
+_UNPRIVILEGED_LISTEN = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What is served, with all that had to be looked at before anything begins.
+    """What is served, checked and opened before the server starts.
 
-    `ca` is the authority to trust where that may be unknown to clients, `password` one that was
-    made up, `machine` what this machine calls itself. With `certified` the certificate was given.
+    `ca` is the authority that clients may not know yet, `password` that of the created user,
+    `machine` the name of this machine. `certified` says that the certificate was given.
     """
 
     config_file: Path | None
@@ -73,7 +73,7 @@ class _Plan:
     password: str | None
 
     def options(self) -> dict[str, Any]:
-        """What `serve` of the library takes."""
+        """Return the keywords for `smbquic.serve`."""
         settings = self.settings
         return {
             **values_of(settings, ServerOptions),
@@ -87,12 +87,12 @@ class _Plan:
 
     @property
     def watched(self) -> list[Path]:
-        """The files that are read again."""
+        """The files that are read again when they change, or by SIGHUP."""
         files = [path for each in self.certificates for path in each.watched]
         return [*files, self.config_file] if self.config_file else files
 
     def announcement(self, serving: Serving) -> Announcement:
-        """What clients have to know."""
+        """Return what to show to the operator once the server runs."""
         settings = self.settings
         return Announcement(
             serving=serving,
@@ -122,7 +122,7 @@ class _Plan:
     "users",
     multiple=True,
     metavar="NAME[:PASSWORD]",
-    help="Who may log on. Repeatable.",
+    help="A user who may log on. Repeatable.",
 )
 @takes(ProgramOptions, IdentityFiles, Limits, AuditOptions, files_exist=True)
 @json_option
@@ -143,13 +143,13 @@ def serve(
     smbquic serve --share pub=/srv/pub:ro --users users.txt --cert fs.pfx
     smbquic serve -c /etc/smbquic.toml
 
-    A FOLDER is shared under its own name. Without users, one is made up and the
+    A FOLDER is shared under its own name. Without users, one is created and the
     password shown once; without --listen, another port is taken where 443
-    cannot be had.
+    is not available.
 
-    Without --cert a private CA is made and kept; the clients have to be told to trust it.
-    Certificates are read again when their files change. SIGHUP has the configuration file's
-    certificates and access rules read again, and the audit file begun anew.
+    Without --cert a private CA is created and kept, which the clients have to trust.
+    Certificates are read again when their files change. On SIGHUP the certificates and
+    access rules of the configuration file are read again, and the audit file is reopened.
     """
     base = config.load(config_file) if config_file else config.Configuration(users=UserStore())
     settings = config.merged(base, given)
@@ -168,7 +168,7 @@ def serve(
     for each in certificates:
         ServerCertificate.load(each)
     machine = machine_name()
-    # Last of all: nobody is to type a password in vain.
+    # After all other checks, so that nobody types a password for a server that cannot start.
     _add_users(settings.users, users)
     plan = _Plan(
         config_file=config_file,
@@ -181,26 +181,26 @@ def serve(
         audit=audit,
         audit_unauthenticated=unauthenticated,
         machine=machine,
-        password=None if is_open else _made_up(settings.users),
+        password=None if is_open else _create_user(settings.users),
     )
     _allow_many_files()
     run(_serve(plan, as_json=as_json))
 
 
 async def _serve(plan: _Plan, *, as_json: bool) -> None:
-    """Serve until somebody asks for the end, and until clients have finished."""
+    """Serve until the program is asked to stop and the clients have finished."""
     seconds = plan.settings.limits.drain_seconds
     async with api.serve(plan.shares, plan.settings.users, **plan.options()) as serving:
         drop_privileges(plan.account, plan.watched, plan.settings.audit)
-        async with answering(serving):
-            # Who is told of the server may end it at once.
+        async with status_socket(serving):
+            # The handlers first: a program that reads the announcement may send a signal at once.
             with (
                 frozen_program(),
                 stop_event() as stop,
                 on_hangup(lambda: _reload(serving, plan, as_json=as_json)),
             ):
                 _announce(plan.announcement(serving), as_json=as_json)
-                tell_ready()
+                notify_systemd()
                 await stop.wait()
                 stop.clear()
                 if as_json:
@@ -213,7 +213,7 @@ async def _serve(plan: _Plan, *, as_json: bool) -> None:
 def _certificates(
     settings: config.Configuration, given: Given, config_file: Path | None
 ) -> tuple[Sequence[IdentityFiles], Path | None]:
-    """The certificates, and the CA to trust where that may be unknown to clients."""
+    """Return the certificates, and the CA that clients may not know yet."""
     of_command_line = given[IdentityFiles]
     if has_certificate(of_command_line):
         files, ca = given_certificate(of_command_line)
@@ -234,7 +234,7 @@ def _certificates(
 def _audit(
     options: AuditOptions | None, account: ProcessAccount | None
 ) -> tuple[Sink | None, Sink | None]:
-    """Where audit records go, and those about clients that have not logged on."""
+    """Open the sinks of audit records: of all, and of those about unauthenticated clients."""
     if options is None:
         return None, None
     others = options.unauthenticated
@@ -242,7 +242,7 @@ def _audit(
 
 
 def _add_users(store: UserStore, users: tuple[str, ...]) -> None:
-    """Add those of the command line; passwords that it does not say are asked for."""
+    """Add the users of the command line; ask for the passwords that it does not have."""
     for text in users:
         name, colon, password = text.partition(":")
         if colon:
@@ -254,8 +254,8 @@ def _add_users(store: UserStore, users: tuple[str, ...]) -> None:
         store.add(name, password)
 
 
-def _made_up(store: UserStore) -> str:
-    """Add a user, and return the password: 80 bits, without letters that look like others."""
+def _create_user(store: UserStore) -> str:
+    """Create a user; return the password of 80 random bits, without similar letters."""
     letters = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16))
     password = "-".join(letters[start : start + 4] for start in range(0, 16, 4))
     store.add(_USER, password)
@@ -263,41 +263,41 @@ def _made_up(store: UserStore) -> str:
 
 
 def _addresses(listen: Iterable[str]) -> list[str]:
-    """The addresses of this machine that are listened on by themselves."""
+    """Return the IP addresses that are listened on, but for wildcards."""
     hosts = [(address.host, address.port) for address in map(ListenAddress.parse, listen)]
     return [host[0] for host in hosts if is_ip_address(host[0]) and not is_wildcard(host)]
 
 
 def _find_port() -> tuple[str, ...]:
-    """Where to listen for QUIC: on port 443, else on another that can be had."""
+    """Return where to listen for QUIC: on port 443, else on another free port."""
     try:
         run(check_listen(DEFAULT_LISTEN))
         return DEFAULT_LISTEN
     except ListenError as error:
         warn(f"port {PORTS['quic']}: {error.strerror}; clients have to name another, as below")
     with suppress(ListenError):
-        run(check_listen(_WITHOUT_RIGHTS))
-        return _WITHOUT_RIGHTS
+        run(check_listen(_UNPRIVILEGED_LISTEN))
+        return _UNPRIVILEGED_LISTEN
     return ("quic://0.0.0.0:0",)
 
 
 def _allow_many_files() -> None:
-    """Shells let a program have 1,024 descriptors or fewer; more are its own to take."""
+    """Raise the limit on descriptors to the hard one; shells set it to 1024 or less."""
     if sys.platform == "win32":
         return
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        # macOS refuses what it calls no limit.
+        # macOS refuses the unlimited value that it reports itself.
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _reload(serving: Serving, plan: _Plan, *, as_json: bool) -> None:
-    """Certificates and access rules as their files have them now, or as before if they are bad.
+    """Read certificates and access rules again, and keep the former if they are wrong.
 
-    The audit file may have been moved away, so that another one is to be begun.
+    Reopen the audit files too, as another program may have moved them away.
     """
     for sink in (plan.audit, plan.audit_unauthenticated):
         if not isinstance(sink, RotatingFile):
@@ -305,12 +305,12 @@ def _reload(serving: Serving, plan: _Plan, *, as_json: bool) -> None:
         try:
             sink.reopen()
         except OSError as error:
-            warn(f"{error.filename}: audit records go where they went before: {error.strerror}")
+            warn(f"{error.filename}: not reopened, the former file goes on: {error.strerror}")
     try:
         base = config.load(plan.config_file) if plan.config_file else None
         serving.reload(base.certificates if base and base.certificates else None)
     except (SmbError, OSError, ValueError) as error:
-        warn(f"not reloaded, all stays as it was: {error}")
+        warn(f"not reloaded, the former certificates and rules stay: {error}")
         if as_json:
             emit({"event": "reload-refused", "reason": str(error)})
         return
@@ -321,7 +321,7 @@ def _reload(serving: Serving, plan: _Plan, *, as_json: bool) -> None:
 
 
 def _announce(announcement: Announcement, *, as_json: bool) -> None:
-    """Say that the server serves, and how it is used; a password never as an event."""
+    """Print that the server is ready, and how it is used; never a password in an event."""
     if not as_json:
         for line in announcement.lines():
             click.echo(line)

@@ -1,7 +1,7 @@
 """`smbquic status`: what the servers on this machine are doing.
 
-A server answers on a socket in the file system that only its user and root can open: who connects
-is told, as one JSON document, and is hung up on.
+A server listens on a socket in the file system that only its user and root can open. A client that
+connects gets one JSON document, and is disconnected.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from smbquic.errors import ConnectError
 from smbquic.pki.private import user_data_directory
 
 SYSTEM = Path("/run/smbquic")
-"""Where the servers of the system have theirs."""
-PATIENCE = 5.0
-"""Seconds that a server may take to answer."""
+"""The folder for the sockets of system services."""
+RESPONSE_TIMEOUT = 5.0
+"""Seconds to wait for the response of a server."""
 
 _log = logging.getLogger(__name__)
 
 
 def folder() -> Path:
-    """Where this user's servers have their sockets, one each; for a systemd unit, what it says."""
+    """Return the folder for the sockets of this user's servers; systemd may set it."""
     if "RUNTIME_DIRECTORY" in os.environ:
         return Path(os.environ["RUNTIME_DIRECTORY"])
     if "XDG_RUNTIME_DIR" in os.environ:
@@ -42,20 +42,20 @@ def folder() -> Path:
 
 
 @contextlib.asynccontextmanager
-async def answering(serving: Serving) -> AsyncIterator[None]:
-    """Tell whoever asks what the server is doing; without a socket, go on all the same."""
+async def status_socket(serving: Serving) -> AsyncIterator[None]:
+    """Answer `smbquic status`; a server without the socket serves all the same."""
     async with contextlib.AsyncExitStack() as stack:
         if sys.platform != "win32":
             try:
-                await stack.enter_async_context(_answering(serving))
+                await stack.enter_async_context(_listen_for_status(serving))
             except OSError as error:
                 _log.info("`smbquic status` will not find this server: %s", error)
         yield
 
 
 @contextlib.asynccontextmanager
-async def _answering(serving: Serving) -> AsyncIterator[None]:
-    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _listen_for_status(serving: Serving) -> AsyncIterator[None]:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             writer.write(json.dumps(serving.status()).encode())
             await writer.drain()
@@ -65,7 +65,7 @@ async def _answering(serving: Serving) -> AsyncIterator[None]:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = place / f"{os.getpid()}.sock"
     path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(tell, path)
+    server = await asyncio.start_unix_server(answer, path)
     try:
         path.chmod(0o600)
         yield
@@ -75,22 +75,22 @@ async def _answering(serving: Serving) -> AsyncIterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _ask(path: Path) -> dict[str, Any] | None:
-    """What one server says; None where it has ended without taking its socket away."""
+def _request_status(path: Path) -> dict[str, Any] | None:
+    """Return the status of one server; None where it has ended and left its socket behind."""
     with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(PATIENCE)
+        link.settimeout(RESPONSE_TIMEOUT)
         try:
             link.connect(str(path))
-            answer = b"".join(iter(lambda: link.recv(1 << 16), b""))
-            found: dict[str, Any] = json.loads(answer)
+            response = b"".join(iter(lambda: link.recv(1 << 16), b""))
+            found: dict[str, Any] = json.loads(response)
         except (ConnectionRefusedError, FileNotFoundError):
             path.unlink(missing_ok=True)
             return None
         except TimeoutError:
-            warn(f"{path}: the server does not answer within {PATIENCE:g} s")
+            warn(f"{path}: the server does not answer within {RESPONSE_TIMEOUT:g} s")
             return None
         except OSError as error:
-            warn(f"{path}: the server cannot be asked: {error.strerror}")
+            warn(f"{path}: the server cannot be reached: {error.strerror}")
             return None
         except ValueError:
             warn(f"{path}: this is not the answer of a server")
@@ -101,9 +101,9 @@ def _ask(path: Path) -> dict[str, Any] | None:
 @command("status")
 @json_option
 def status(*, as_json: bool) -> None:
-    """Say what the servers on this machine are doing.
+    """Show what the servers on this machine are doing.
 
-    Those of this user are asked, and those of the system.
+    These are the servers of this user and those of the system.
 
     \b
     smbquic status
@@ -111,7 +111,7 @@ def status(*, as_json: bool) -> None:
     """
     places = dict.fromkeys((folder(), SYSTEM))
     paths = [path for place in places for path in sorted(place.glob("*.sock"))]
-    found = [each for path in paths if (each := _ask(path)) is not None]
+    found = [each for path in paths if (each := _request_status(path)) is not None]
     if not found:
         where = " or ".join(map(str, places))
         raise ConnectError(f"no server answers in {where}: is one running, as this user?")
@@ -131,7 +131,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         f" {len(found['sessions'])} sessions, {found['opens']} opens"
     )
     if found["draining"]:
-        yield "  is stopping: lets clients finish what they are at, and nobody new in"
+        yield "  is stopping: clients may finish their requests, and no new ones are accepted"
     memory = found["memory"]
     if memory["resident"] is not None:
         yield (

@@ -43,7 +43,7 @@ async def urls(place: Path, pki: PkiDirectory, tmp_path: Path) -> AsyncIterator[
             server_name="fs",
             limits=Limits(failed_logon_delay=0.0),
         ) as serving,
-        module.answering(serving),
+        module.status_socket(serving),
     ):
         yield serving.listeners
 
@@ -146,7 +146,7 @@ async def test_without_a_place_for_its_socket_a_server_serves(
 ) -> None:
     async with (
         smbquic.serve({"data": tmp_path}, {"alice": "secret"}, ["tcp://127.0.0.1:0"]) as serving,
-        module.answering(serving),
+        module.status_socket(serving),
     ):
         url = serving.listeners[0].replace("tcp://", "smb://alice@") + "/data"
         async with smbquic.connect(url, password="secret") as share:

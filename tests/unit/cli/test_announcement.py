@@ -12,7 +12,7 @@ def test_a_machine_without_a_network_has_no_outside_address(
     family: socket.AddressFamily, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
-        announcement._ELSEWHERE, family, "127.0.0.1" if family == socket.AF_INET else "::1"
+        announcement._OUTSIDE, family, "127.0.0.1" if family == socket.AF_INET else "::1"
     )
     assert announcement.outside_address(family) is None
 

@@ -57,7 +57,7 @@ from smbquic.pki.files import RevokedError
     ("by_peer", "advice"),
     [
         (False, "name the authority's certificate with --ca FILE"),
-        (True, "have the server trust the authority of our certificate"),
+        (True, "the server has to trust the authority of the client certificate"),
     ],
 )
 def test_whoever_lacks_the_authority_has_to_get_it(by_peer: bool, advice: str) -> None:

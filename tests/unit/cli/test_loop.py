@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from smbquic.cli.failure import Terminated
-from smbquic.cli.loop import frozen_program, run, tell_ready
+from smbquic.cli.loop import frozen_program, notify_systemd, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd")
 
@@ -24,13 +24,13 @@ def test_systemd_hears_that_the_program_is_up(
         link.bind(name.replace("@", "\0", 1))
         link.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", name)
-        tell_ready()
+        notify_systemd()
         assert link.recv(64) == b"READY=1"
 
 
 def test_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    tell_ready()
+    notify_systemd()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
