@@ -27,7 +27,9 @@ from smbquic.server.handlers import (
     tree_disconnect,
     write,
 )
+from smbquic.server.handlers.create_contexts.registry import create_context_handlers
 from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.rename import Renamer
 from smbquic.server.rpc.services import PipeServices
 from smbquic.server.session import UserSessions
 from smbquic.server.shares import ShareTable
@@ -75,7 +77,8 @@ def command_table(services: Services) -> dict[int, CommandEntry]:
         ),
         Command.TREE_DISCONNECT: CommandEntry(disconnect, pipe=disconnect),
         Command.CREATE: CommandEntry(
-            partial(create.handle, files=files), pipe=partial(pipe.create, pipes=pipes, files=files)
+            partial(create.handle, files=files, handlers=create_context_handlers(files)),
+            pipe=partial(pipe.create, pipes=pipes, next_file_id=files.next_file_id),
         ),
         Command.CLOSE: CommandEntry(close.handle, pipe=pipe.close),
         Command.FLUSH: CommandEntry(flush.handle, pipe=pipe.flush),
@@ -90,6 +93,14 @@ def command_table(services: Services) -> dict[int, CommandEntry]:
         Command.QUERY_INFO: CommandEntry(
             partial(query_info.handle, descriptors=files.descriptors), pipe=pipe.query_info
         ),
-        Command.SET_INFO: CommandEntry(partial(set_info.handle, files=files), pipe=pipe.set_info),
+        Command.SET_INFO: CommandEntry(
+            partial(
+                set_info.handle,
+                notifier=notifier,
+                descriptors=files.descriptors,
+                renamer=partial(Renamer, files),
+            ),
+            pipe=pipe.set_info,
+        ),
         Command.OPLOCK_BREAK: CommandEntry(partial(oplock_break.handle, leases=files.leases)),
     }

@@ -8,13 +8,13 @@ from smbquic.observe.audit import AuditEvent
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context, as_retry
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
-from smbquic.server.handlers.create_contexts.registry import HANDLERS
 from smbquic.server.handlers.fsctl.reparse_points import stopped
 from smbquic.server.notify.notifier import OVERWRITTEN
 from smbquic.server.opens.create import open_file, parameters_of
 from smbquic.server.opens.durable_handles import check_contexts
 from smbquic.server.opens.file_audit import record_failure
 from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.leases import LeaseTable
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import grant_oplock
 from smbquic.server.outcome import Reply, RetryAfter
@@ -25,15 +25,21 @@ from smbquic.wire.dtyp.filetime import from_unix_ns
 _REPARSE_POINT = int(CreateFlags.REPARSEPOINT)
 
 
-def handle(context: Context, request: Request, *, files: FileTable) -> Reply:
+def handle(
+    context: Context,
+    request: Request,
+    *,
+    files: FileTable,
+    handlers: Sequence[CreateContextHandler],
+) -> Reply:
     """Open what the request names, or find what was open already."""
     auditor = context.auditor()
     if auditor is None:
-        return Reply(_create(context, request, files))
+        return Reply(_create(context, request, files, handlers))
     body: CreateRequest = request.body
     asked = f"{body.desired_access:#010x}"
     with record_failure(auditor, AuditEvent.OPEN, body.name, access=asked):
-        response = _create(context, request, files)
+        response = _create(context, request, files, handlers)
     entry = context.session.opens[response.file_id.volatile]
     entry.tracking.auditor = auditor
     auditor.record(
@@ -48,7 +54,12 @@ def handle(context: Context, request: Request, *, files: FileTable) -> Reply:
     return Reply(response)
 
 
-def _create(context: Context, request: Request, files: FileTable) -> CreateResponse:
+def _create(
+    context: Context,
+    request: Request,
+    files: FileTable,
+    all_handlers: Sequence[CreateContextHandler],
+) -> CreateResponse:
     body: CreateRequest = request.body
     # Related requests are about what this one opens, and fail if it does. [MS-SMB2] 3.3.5.2.7.2
     context.file_id = None
@@ -58,8 +69,8 @@ def _create(context: Context, request: Request, files: FileTable) -> CreateRespo
     if contexts:
         contexts = check_contexts(contexts, requester)
     level = body.requested_oplock_level
-    create = Create(context, request, files, share, requester, contexts, level)
-    handlers = [each for each in HANDLERS if not each.names.isdisjoint(contexts)]
+    create = Create(context, request, share, requester, contexts, level)
+    handlers = [each for each in all_handlers if not each.names.isdisjoint(contexts)]
     for handler in handlers:
         handler.find(create)
     if create.found is None:
@@ -72,11 +83,13 @@ def _create(context: Context, request: Request, files: FileTable) -> CreateRespo
         entry, action, create.level = create.found
         context.file_id = entry.file_id
         return _response(create, entry, action, handlers)
-    return _open(create, handlers)
+    return _open(create, files, handlers)
 
 
-def _open(create: Create, handlers: Sequence[CreateContextHandler]) -> CreateResponse:
-    context, files, parameters = create.context, create.files, create.parameters
+def _open(
+    create: Create, files: FileTable, handlers: Sequence[CreateContextHandler]
+) -> CreateResponse:
+    context, parameters = create.context, create.parameters
     if context.connection.opens >= context.limits.opens:
         raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", parameters.name)
     try:
@@ -99,10 +112,10 @@ def _open(create: Create, handlers: Sequence[CreateContextHandler]) -> CreateRes
             entry.file_state.reserved = 0
             for handler in handlers:
                 handler.created(create, entry)
-        create.level = _grant(create, entry)
+        create.level = _grant(create, files.leases, entry)
         for handler in handlers:
             handler.opened(create, entry, action)
-        # Nothing has happened to what was only opened since it was looked at.
+        # The attributes of a file that was only opened are still those that it was found with.
         found = parameters.found if action is Action.OPENED else None
         return _response(create, entry, action, handlers, found)
     except BaseException:
@@ -111,9 +124,9 @@ def _open(create: Create, handlers: Sequence[CreateContextHandler]) -> CreateRes
         raise
 
 
-def _grant(create: Create, entry: Open) -> int:
+def _grant(create: Create, leases: LeaseTable, entry: Open) -> int:
     """Give the open its oplock or lease, as far as it can have one; return the level it got."""
-    level, leases = create.level, create.files.leases
+    level = create.level
     if level == OplockLevel.OPLOCK_LEVEL_NONE:
         return level
     if create.lease is None:

@@ -1,13 +1,13 @@
 """Commands in a tree of IPC$, where there are pipes and no files. [MS-SMB2] 3.3.5"""
 
 import logging
+from collections.abc import Callable
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.handlers.fsctl.reply import ioctl_reply
-from smbquic.server.opens.file_table import FileTable
 from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.batches import Steps, begin, finish, in_batches
 from smbquic.server.overload.budget import PIPE
@@ -17,6 +17,7 @@ from smbquic.server.security import access
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.create import CreateAction, CreateRequest, CreateResponse, OplockLevel
+from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest, FlushResponse
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import FileInformationClass, StandardInformation
@@ -56,7 +57,9 @@ def require_pipes(context: Context, pipes: PipeServices, command: str) -> None:
         raise StatusError(NtStatus.ACCESS_DENIED, command)
 
 
-def create(context: Context, request: Request, *, pipes: PipeServices, files: FileTable) -> Reply:
+def create(
+    context: Context, request: Request, *, pipes: PipeServices, next_file_id: Callable[[], FileId]
+) -> Reply:
     """Open a pipe, with a service of its own at the other end."""
     body: CreateRequest = request.body
     # Related requests are about what this one opens, and fail if it does. [MS-SMB2] 3.3.5.2.7.2
@@ -75,7 +78,7 @@ def create(context: Context, request: Request, *, pipes: PipeServices, files: Fi
         raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "CREATE", body.name)
     quota = limits.pipe_bytes
     pipe = Pipe(
-        files.next_file_id(), context.tree, body.name, association, granted, quota, session.memory
+        next_file_id(), context.tree, body.name, association, granted, quota, session.memory
     )
     session.pipes[pipe.file_id.volatile] = pipe
     context.file_id = pipe.file_id
@@ -166,7 +169,7 @@ def control(context: Context, body: IoctlRequest) -> Reply | Pending:
 
 
 def _transceive(pipe: Pipe, body: IoctlRequest) -> Reply | Pending:
-    """Write a message and read the answer. [MS-SMB2] 3.3.5.15.4"""
+    """Write a message and read the answer. [MS-SMB2] 3.3.5.15.3"""
     pipe.require(_READ | _WRITE)
     if pipe.read_mode != PipeMode.MESSAGE:
         raise StatusError(NtStatus.INVALID_PIPE_STATE, "IOCTL")

@@ -5,6 +5,7 @@
 
 import errno
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from smbquic.errors import StatusError, WireError
@@ -21,17 +22,28 @@ from smbquic.server.notify.notifier import (
     LAST_WRITE,
     SECURITY,
     SIZE,
+    Notifier,
 )
 from smbquic.server.opens.cache_states import BreakCause
 from smbquic.server.opens.extended_attributes import decode_eas, store
 from smbquic.server.opens.file_audit import record, record_failure
-from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import break_others
 from smbquic.server.opens.rename import Renamer
 from smbquic.server.outcome import Reply
 from smbquic.server.security import security_descriptors
-from smbquic.storage import DIRECTORY, HIDDEN, READONLY, SETTABLE, SYSTEM, TEMPORARY, Capability
+from smbquic.server.security.accounts import Token
+from smbquic.server.security.descriptor_cache import Descriptors
+from smbquic.storage import (
+    DIRECTORY,
+    HIDDEN,
+    READONLY,
+    SETTABLE,
+    SYSTEM,
+    TEMPORARY,
+    Capability,
+    Storage,
+)
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.cursor import Buffer
@@ -101,19 +113,49 @@ class _Structure(Protocol):
 
 _StructureT = TypeVar("_StructureT", bound=_Structure)
 
+RenamerOf = Callable[[Storage, Token, int | None], Renamer]
+"""Makes what gives files of a storage other names, as a user. See `Renamer`."""
 
-def handle(context: Context, request: Request, *, files: FileTable) -> Reply:
+
+@dataclass(slots=True)
+class FileChange:
+    """One change of an open file: `buffer` has the structure of its information class."""
+
+    context: Context
+    entry: Open
+    buffer: Buffer
+    notifier: Notifier
+    renamer: RenamerOf
+
+    def decode(self, structure: type[_StructureT]) -> _StructureT:
+        """Return what is set; StatusError INVALID_PARAMETER if it does not decode."""
+        try:
+            return structure.decode(self.buffer)
+        except WireError as error:
+            raise _refusal(NtStatus.INVALID_PARAMETER) from error
+
+
+def handle(
+    context: Context,
+    request: Request,
+    *,
+    notifier: Notifier,
+    descriptors: Descriptors,
+    renamer: RenamerOf,
+) -> Reply:
     """Change what the request names, as far as the access of the open allows."""
     body: SetInfoRequest = request.body
     entry = context.open(body.file_id)
     if not 0 < len(body.buffer) <= context.max_size:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     if body.info_type == InfoType.FILE:
-        _file(context, files, entry, body.file_info_class, body.buffer)
+        change = FileChange(context, entry, body.buffer, notifier, renamer)
+        _file(change, body.file_info_class)
     elif body.info_type == InfoType.FILESYSTEM:
         raise _refusal(NtStatus.ACCESS_DENIED)
     elif body.info_type == InfoType.SECURITY:
-        _security(context, files, entry, body.additional_information, body.buffer)
+        _security(context, descriptors, entry, body)
+        notifier.modified(entry, SECURITY)
     elif body.info_type == InfoType.QUOTA:
         raise _refusal(NtStatus.NOT_SUPPORTED)
     else:
@@ -121,63 +163,60 @@ def handle(context: Context, request: Request, *, files: FileTable) -> Reply:
     return _DONE
 
 
-def _file(
-    context: Context, files: FileTable, entry: Open, information_class: int, buffer: Buffer
-) -> None:
+def _file(change: FileChange, information_class: int) -> None:
+    entry, size = change.entry, len(change.buffer)
     kind = _CLASSES.get(information_class)
     if kind is None:
         known = information_class in _NEVER_HERE
         raise _refusal(NtStatus.NOT_SUPPORTED if known else NtStatus.INVALID_INFO_CLASS)
-    if len(buffer) > _MAX_BUFFER:
+    if size > _MAX_BUFFER:
         raise _refusal(NtStatus.INVALID_PARAMETER)
-    if len(buffer) < kind.minimum:
+    if size < kind.minimum:
         raise _refusal(NtStatus.INFO_LENGTH_MISMATCH)
-    if context.tree.read_only and not kind.of_open:
+    if change.context.tree.read_only and not kind.of_open:
         raise _refusal(NtStatus.MEDIA_WRITE_PROTECTED)
     entry.require(kind.access)
-    kind.change(context, files, entry, buffer)
-    if kind.tells:
-        files.notifier.modified(entry, kind.tells)
+    kind.change(change)
+    if kind.notifies:
+        change.notifier.modified(entry, kind.notifies)
 
 
 def _security(
-    context: Context, files: FileTable, entry: Open, information: int, buffer: Buffer
+    context: Context, descriptors: Descriptors, entry: Open, body: SetInfoRequest
 ) -> None:
+    information = body.additional_information
     if context.tree.read_only:
         raise _refusal(NtStatus.MEDIA_WRITE_PROTECTED)
     for parts, access in _SECURITY_ACCESS:
         if information & parts:
             entry.require(access)
     break_others(entry, BreakCause.DELETE)
-    descriptors, storage = files.descriptors, entry.storage
+    storage = entry.storage
     old = descriptors.shown(storage, entry.file)
-    new = security_descriptors.change(old, information, buffer, context.session.token)
+    new = security_descriptors.change(old, information, body.buffer, context.session.token)
     try:
         entry.file.set_security(new.encode())
     except OSError as error:
-        # Without a place for it, who puts back what he read may still go on.
+        # A disk that cannot store descriptors is no reason to fail for a program that copies the
+        # descriptor of a file with it: what it sets is what it has read.
         if error.errno != errno.ENOTSUP or not security_descriptors.same(old, new):
             raise
     if entry.is_directory:
         descriptors.forget(storage)
     entry.keep_times()
-    files.notifier.modified(entry, SECURITY)
 
 
 def _refusal(status: NtStatus) -> StatusError:
     return StatusError.of(status, "SET_INFO")
 
 
-def _decode(structure: type[_StructureT], buffer: Buffer) -> _StructureT:
-    try:
-        return structure.decode(buffer)
-    except WireError as error:
-        raise _refusal(NtStatus.INVALID_PARAMETER) from error
+def _basic(change: FileChange) -> None:
+    """Set attributes and times.
 
-
-def _basic(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    """Attributes come first: storing them moves times that may be set as well."""
-    wanted = _decode(BasicInformation, buffer)
+    Attributes come first: storing them changes times that may be set as well.
+    """
+    entry = change.entry
+    wanted = change.decode(BasicInformation)
     times = (
         wanted.creation_time,
         wanted.last_access_time,
@@ -200,33 +239,33 @@ def _basic(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> N
             attributes = attributes & ~kept | before & kept
         changed = bool((attributes ^ before) & SETTABLE)
         file.set_attributes(attributes & SETTABLE)
-    creation, access, write, change = (
+    creation, access, write, changed_at = (
         None if time in (_LEAVE, _FREEZE, _THAW) else to_unix_ns(time) for time in times
     )
-    if not (creation is access is write is change is None):
+    if not (creation is access is write is changed_at is None):
         changed = True
         file.set_times(
             creation_time=creation,
             last_access_time=access,
             last_write_time=write,
-            change_time=change,
+            change_time=changed_at,
         )
     _keep(entry, wanted)
-    told = (
+    notified = (
         (ATTRIBUTES, attributes or None),
         (CREATION, creation),
         (LAST_ACCESS, access),
         (LAST_WRITE, write),
     )
-    what = sum(bit for bit, value in told if value is not None)
+    what = sum(bit for bit, value in notified if value is not None)
     if what:
-        files.notifier.modified(entry, what)
+        change.notifier.modified(entry, what)
     if changed:
         entry.notify_folder_leases()
 
 
 def _keep(entry: Open, wanted: BasicInformation) -> None:
-    """Takes note of which times are to stay as they are now, set or frozen, and which are not."""
+    """Remember which times are to stay as they are now, set or frozen. [MS-FSA] 2.1.5.15.2"""
     times = entry.times
     times.settle()
     if wanted.last_write_time:
@@ -246,8 +285,8 @@ def _keep(entry: Open, wanted: BasicInformation) -> None:
             times.kept_change_time = stat.change_time
 
 
-def _end_of_file(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    size = _decode(EndOfFileInformation, buffer).end_of_file
+def _end_of_file(change: FileChange) -> None:
+    entry, size = change.entry, change.decode(EndOfFileInformation).end_of_file
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
     break_others(entry, BreakCause.CHANGE)
@@ -259,12 +298,12 @@ def _end_of_file(context: Context, files: FileTable, entry: Open, buffer: Buffer
     entry.notify_folder_leases()
 
 
-def _allocation(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    """Rounded up to whole units, so that a file is cut only by whole ones."""
-    size = _decode(AllocationInformation, buffer).allocation_size
+def _allocation(change: FileChange) -> None:
+    """Set the allocation size, rounded up to whole units: a file loses only whole ones."""
+    entry, size = change.entry, change.decode(AllocationInformation).allocation_size
     if entry.is_directory or size < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
-    unit = max(context.tree.storage.volume().block_size, 1)
+    unit = max(entry.storage.volume().block_size, 1)
     break_others(entry, BreakCause.CHANGE)
     size = -(-size // unit) * unit
     entry.before_write()
@@ -274,20 +313,21 @@ def _allocation(context: Context, files: FileTable, entry: Open, buffer: Buffer)
     entry.notify_folder_leases()
 
 
-def _valid_data_length(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    """Would uncover what the disk held before; that privilege is not given to anybody."""
-    _decode(ValidDataLengthInformation, buffer)
+def _valid_data_length(change: FileChange) -> None:
+    """Refuse: it would show what the disk held before, and nobody has that privilege."""
+    change.decode(ValidDataLengthInformation)
     raise _refusal(NtStatus.PRIVILEGE_NOT_HELD)
 
 
-def _disposition(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    delete = _decode(DispositionInformation, buffer).delete_pending
-    _mark(context, entry, delete=delete, despite_readonly=False)
+def _disposition(change: FileChange) -> None:
+    delete = change.decode(DispositionInformation).delete_pending
+    _set_delete_pending(change, delete=delete, despite_readonly=False)
 
 
-def _disposition_ex(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    """POSIX semantics are taken for the ordinary ones, as [MS-FSA] lets a storage do."""
-    flags = _decode(DispositionInformationEx, buffer).flags
+def _disposition_ex(change: FileChange) -> None:
+    """Mark the file for deletion; POSIX semantics are not distinguished. [MS-FSA] 2.1.5.15.4"""
+    entry = change.entry
+    flags = change.decode(DispositionInformationEx).flags
     delete = bool(flags & DispositionFlags.DELETE)
     if flags & ~_KNOWN_DISPOSITION or (
         flags & DispositionFlags.ON_CLOSE and delete and not entry.mode.delete_on_close
@@ -295,13 +335,14 @@ def _disposition_ex(context: Context, files: FileTable, entry: Open, buffer: Buf
         raise _refusal(NtStatus.NOT_SUPPORTED)
     may_ignore = entry.access.granted & _WRITE_ATTRIBUTES
     ignore = flags & DispositionFlags.IGNORE_READONLY_ATTRIBUTE
-    _mark(context, entry, delete=delete, despite_readonly=bool(ignore and may_ignore))
+    _set_delete_pending(change, delete=delete, despite_readonly=bool(ignore and may_ignore))
 
 
-def _mark(context: Context, entry: Open, *, delete: bool, despite_readonly: bool) -> None:
-    """Has the file deleted when the last open of it is closed, or not."""
+def _set_delete_pending(change: FileChange, *, delete: bool, despite_readonly: bool) -> None:
+    """Have the file deleted when the last open of it is closed, or not."""
+    entry = change.entry
     if delete:
-        with record_failure(context.auditor(), AuditEvent.DELETE, entry.file.name):
+        with record_failure(change.context.auditor(), AuditEvent.DELETE, entry.file.name):
             _check_deletion(entry, despite_readonly=despite_readonly)
             break_others(entry, BreakCause.DELETE)
     entry.file_state.delete_pending = delete
@@ -320,19 +361,19 @@ def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:
         raise _refusal(NtStatus.CANNOT_DELETE)
     if entry.is_directory and not entry.file.is_empty():
         raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
-    # When the last open is closed, the one who asked for it can no longer be told for sure.
+    # Checked now, as the client that asks for it may be gone when the last open is closed.
     entry.file.check_deletion()
 
 
-def _position(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    position = _decode(PositionInformation, buffer).current_byte_offset
+def _position(change: FileChange) -> None:
+    position = change.decode(PositionInformation).current_byte_offset
     if position < 0:
         raise _refusal(NtStatus.INVALID_PARAMETER)
-    entry.mode.position = position
+    change.entry.mode.position = position
 
 
-def _mode(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    mode = _decode(ModeInformation, buffer).mode
+def _mode(change: FileChange) -> None:
+    entry, mode = change.entry, change.decode(ModeInformation).mode
     synchronous = mode & _SYNCHRONOUS
     if (
         mode & ~_SETTABLE_MODE
@@ -346,35 +387,32 @@ def _mode(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> No
     entry.mode.options = entry.mode.options & ~changed | mode & changed
 
 
-def _rename(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    wanted = _decode(RenameInformation, buffer)
-    with record(context.auditor(), AuditEvent.RENAME, entry.file.name, **_asked(wanted)):
-        _renamer(context, files, entry).rename(
-            entry, _target(wanted), replace=wanted.replace_if_exists
-        )
+def _rename(change: FileChange) -> None:
+    entry, wanted = change.entry, change.decode(RenameInformation)
+    with record(change.context.auditor(), AuditEvent.RENAME, entry.file.name, **_asked(wanted)):
+        _renamer(change).rename(entry, _target(wanted), replace=wanted.replace_if_exists)
 
 
-def _link(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    wanted = _decode(LinkInformation, buffer)
+def _link(change: FileChange) -> None:
+    entry, wanted = change.entry, change.decode(LinkInformation)
     # Samba's client starts this name, other than that of a rename, at the root.
     wanted.file_name = wanted.file_name.removeprefix("\\")
-    with record(context.auditor(), AuditEvent.LINK, entry.file.name, **_asked(wanted)):
-        _renamer(context, files, entry).link(
-            entry, _target(wanted), replace=wanted.replace_if_exists
-        )
+    with record(change.context.auditor(), AuditEvent.LINK, entry.file.name, **_asked(wanted)):
+        _renamer(change).link(entry, _target(wanted), replace=wanted.replace_if_exists)
 
 
-def _renamer(context: Context, files: FileTable, entry: Open) -> Renamer:
-    return Renamer(files, entry.storage, context.session.token, context.waiting_since)
+def _renamer(change: FileChange) -> Renamer:
+    context = change.context
+    return change.renamer(change.entry.storage, context.session.token, context.waiting_since)
 
 
 def _asked(wanted: RenameInformation) -> dict[str, Any]:
-    """What a record says of it."""
+    """Return what an audit record says of a rename."""
     return {"new_path": wanted.file_name, "replace": wanted.replace_if_exists or None}
 
 
 def _target(wanted: RenameInformation) -> str:
-    """The new name; on a network it is always one from the share's root on."""
+    """Return the new name; over a network it always begins at the root of the share."""
     name = wanted.file_name
     if not name.startswith(":"):
         name = separated(name)
@@ -383,29 +421,30 @@ def _target(wanted: RenameInformation) -> str:
     return name
 
 
-def _full_ea(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
-    if Capability.EXTENDED_ATTRIBUTES not in context.tree.storage.capabilities:
+def _full_ea(change: FileChange) -> None:
+    entry = change.entry
+    if Capability.EXTENDED_ATTRIBUTES not in entry.storage.capabilities:
         raise _refusal(NtStatus.EAS_NOT_SUPPORTED)
-    store(entry.file, decode_eas(buffer, "SET_INFO"), "SET_INFO")
+    store(entry.file, decode_eas(change.buffer, "SET_INFO"), "SET_INFO")
     entry.keep_times()
 
 
-def _short_name(context: Context, files: FileTable, entry: Open, buffer: Buffer) -> None:
+def _short_name(change: FileChange) -> None:
     raise _refusal(NtStatus.NOT_SUPPORTED)
 
 
 class _Class(NamedTuple):
     """How a class is set: the smallest buffer in bytes, the access it needs.
 
-    `of_open`: it changes nothing but the open, so that a read-only share does not mind. `tells`:
-    what those are told who watch the folder.
+    `of_open` tells that it changes the open and not the file, so that it is allowed on a read-only
+    share. `notifies` is the change that watches of the folder are notified of.
     """
 
-    change: Callable[[Context, FileTable, Open, Buffer], None]
+    change: Callable[[FileChange], None]
     minimum: int
     access: int = 0
     of_open: bool = False
-    tells: int = 0
+    notifies: int = 0
 
 
 _CLASSES: dict[int, _Class] = {
@@ -421,14 +460,14 @@ _CLASSES: dict[int, _Class] = {
         _position, PositionInformation.SIZE, of_open=True
     ),
     FileInformationClass.FileFullEaInformation: _Class(
-        _full_ea, 1, _WRITE_EA, tells=EXTENDED_ATTRIBUTES
+        _full_ea, 1, _WRITE_EA, notifies=EXTENDED_ATTRIBUTES
     ),
     FileInformationClass.FileModeInformation: _Class(_mode, ModeInformation.SIZE, of_open=True),
     FileInformationClass.FileAllocationInformation: _Class(
-        _allocation, AllocationInformation.SIZE, _WRITE_DATA, tells=SIZE | ATTRIBUTES
+        _allocation, AllocationInformation.SIZE, _WRITE_DATA, notifies=SIZE | ATTRIBUTES
     ),
     FileInformationClass.FileEndOfFileInformation: _Class(
-        _end_of_file, EndOfFileInformation.SIZE, _WRITE_DATA, tells=SIZE | ATTRIBUTES
+        _end_of_file, EndOfFileInformation.SIZE, _WRITE_DATA, notifies=SIZE | ATTRIBUTES
     ),
     FileInformationClass.FileValidDataLengthInformation: _Class(
         _valid_data_length, ValidDataLengthInformation.SIZE, _WRITE_DATA

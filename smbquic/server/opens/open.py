@@ -355,8 +355,8 @@ class CacheGrant(ABC):
         Returns False if the client cannot be notified; then its opens are closed instead.
         """
         if self.breaking is not None:
-            # One break at a time: [MS-SMB2] 3.3.4.6 and 3.3.4.7 allow no second notification before
-            # the first is acknowledged. `acknowledge` begins the next one.
+            # One break at a time, as Windows: the next one begins in `acknowledge`, when the client
+            # has done what the first one asks for.
             self.breaking.required &= left
             return True
         acknowledge = self.must_acknowledge()

@@ -6,8 +6,9 @@
 from functools import partial
 
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
-from smbquic.server.opens.app_instances import app_instance_of, may_read
+from smbquic.server.opens.app_instances import AppInstanceTable, app_instance_of, may_read
 from smbquic.server.opens.open import Open
+from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.storage import Action
 from smbquic.wire.create_contexts import CREATE_APP_INSTANCE_ID
 
@@ -17,17 +18,20 @@ class AppInstanceContext(CreateContextHandler):
 
     names = frozenset({CREATE_APP_INSTANCE_ID})
 
+    def __init__(self, app_instances: AppInstanceTable, descriptors: Descriptors) -> None:
+        self._app_instances = app_instances
+        self._descriptors = descriptors
+
     def prepare(self, create: Create) -> None:
         """See `CreateContextHandler`."""
         app_instance = app_instance_of(create.contexts, create.requester)
         if app_instance is not None:
-            files, token = create.files, create.context.session.token
-            readable = partial(may_read, files.descriptors, token)
+            readable = partial(may_read, self._descriptors, create.context.session.token)
             name = create.parameters.full_name
-            files.app_instances.take_over(app_instance, create.share, name, readable)
+            self._app_instances.take_over(app_instance, create.share, name, readable)
 
     def opened(self, create: Create, entry: Open, action: Action) -> None:
         """See `CreateContextHandler`."""
         app_instance = app_instance_of(create.contexts, create.requester)
         if app_instance is not None:
-            create.files.app_instances.add(entry, app_instance)
+            self._app_instances.add(entry, app_instance)

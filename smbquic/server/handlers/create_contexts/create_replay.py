@@ -6,7 +6,7 @@
 from contextlib import AbstractContextManager
 
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler, Found
-from smbquic.server.opens.create_replay import create_guid_of
+from smbquic.server.opens.create_replay import CreateReplayTable, create_guid_of
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import level_of
 from smbquic.storage import Action
@@ -18,9 +18,12 @@ class CreateReplay(CreateContextHandler):
 
     names = frozenset({CREATE_DURABLE_HANDLE_REQUEST_V2})
 
+    def __init__(self, replays: CreateReplayTable) -> None:
+        self._replays = replays
+
     def prepare(self, create: Create) -> None:
         """See `CreateContextHandler`."""
-        entry = create.files.create_replays.find(
+        entry = self._replays.find(
             create.request,
             create_guid_of(create.contexts),
             create.requester,
@@ -35,9 +38,9 @@ class CreateReplay(CreateContextHandler):
     def waiting(self, create: Create) -> AbstractContextManager[None]:
         """See `CreateContextHandler`."""
         create_guid = create_guid_of(create.contexts)
-        return create.files.create_replays.waiting(create.request, create_guid, create.requester)
+        return self._replays.waiting(create.request, create_guid, create.requester)
 
     def opened(self, create: Create, entry: Open, action: Action) -> None:
         """See `CreateContextHandler`."""
         create_guid = create_guid_of(create.contexts)
-        create.files.create_replays.add(entry, create_guid, create.requester, action)
+        self._replays.add(entry, create_guid, create.requester, action)

@@ -3,10 +3,15 @@
 [MS-SMB2] 2.2.13.2.3, 2.2.13.2.4, 2.2.13.2.11, 2.2.13.2.12, 3.3.5.9.6, 3.3.5.9.7, 3.3.5.9.12
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler, Found
-from smbquic.server.opens.durable_handles import make_durable, reconnect, responses
+from smbquic.server.opens.durable_handles import (
+    DurableHandleTable,
+    make_durable,
+    reconnect,
+    responses,
+)
 from smbquic.server.opens.open import Open
 from smbquic.storage import Action, FileStat
 from smbquic.wire.create import OplockLevel
@@ -17,6 +22,7 @@ from smbquic.wire.create_contexts import (
     CREATE_DURABLE_HANDLE_REQUEST,
     CREATE_DURABLE_HANDLE_REQUEST_V2,
 )
+from smbquic.wire.file_id import FileId
 
 _DURABLE = frozenset({OplockLevel.OPLOCK_LEVEL_BATCH, OplockLevel.OPLOCK_LEVEL_LEASE})
 
@@ -33,11 +39,15 @@ class DurableHandle(CreateContextHandler):
         }
     )
 
+    def __init__(self, durables: DurableHandleTable, next_file_id: Callable[[], FileId]) -> None:
+        self._durables = durables
+        self._next_file_id = next_file_id
+
     def find(self, create: Create) -> None:
         """See `CreateContextHandler`."""
-        files, context = create.files, create.context
+        context = create.context
         entry = reconnect(
-            files.durables,
+            self._durables,
             create.contexts,
             create.requester,
             create.share,
@@ -47,12 +57,12 @@ class DurableHandle(CreateContextHandler):
             return
         assert entry.cache.grant is not None
         sequence = create.request.header.channel_sequence
-        entry.attach(context.session, context.tree, files.next_file_id().volatile, sequence)
+        entry.attach(context.session, context.tree, self._next_file_id().volatile, sequence)
         create.found = Found(entry, Action.OPENED, entry.cache.grant.level)
 
     def opened(self, create: Create, entry: Open, action: Action) -> None:
         """See `CreateContextHandler`."""
-        make_durable(create.files.durables, entry, create.contexts, create.requester)
+        make_durable(self._durables, entry, create.contexts, create.requester)
 
     def respond(self, create: Create, entry: Open, stat: FileStat) -> Iterable[CreateContext]:
         """See `CreateContextHandler`."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
-from smbquic.server.opens.leases import Lease, lease_request_of
+from smbquic.server.opens.leases import Lease, LeaseTable, lease_request_of
 from smbquic.server.opens.open import Open
 from smbquic.storage import FileStat
 from smbquic.wire.create import OplockLevel
@@ -12,12 +12,15 @@ from smbquic.wire.create_contexts import CREATE_REQUEST_LEASE
 
 
 class LeaseContext(CreateContextHandler):
-    """Finds the lease that the open is to join, and tells what there is of it.
+    """Finds the lease that the open is to join, and returns its state.
 
-    It is granted with the oplocks, as one CREATE asks for either.
+    `smbquic.server.handlers.create` grants it, as it grants oplocks: a CREATE asks for either.
     """
 
     names = frozenset({CREATE_REQUEST_LEASE})
+
+    def __init__(self, leases: LeaseTable) -> None:
+        self._leases = leases
 
     def prepare(self, create: Create) -> None:
         """See `CreateContextHandler`."""
@@ -28,7 +31,7 @@ class LeaseContext(CreateContextHandler):
             return
         create.lease, parameters = lease, create.parameters
         storage = create.share.storage
-        parameters.grant = create.files.leases.find(lease, storage, parameters.full_name)
+        parameters.grant = self._leases.find(lease, storage, parameters.full_name)
         parameters.parent_lease_key = lease.parent_key
 
     def respond(self, create: Create, entry: Open, stat: FileStat) -> Iterable[CreateContext]:

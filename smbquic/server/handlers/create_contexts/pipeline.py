@@ -13,7 +13,6 @@ from typing import NamedTuple
 from smbquic.protocol.request import Request
 from smbquic.server.context import Context
 from smbquic.server.opens.create import OpenParameters
-from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.leases import LeaseRequest
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Requester
@@ -23,7 +22,7 @@ from smbquic.wire.create_context import CreateContext
 
 
 class Found(NamedTuple):
-    """An open that exists already, what its CREATE came to, and the oplock level to answer."""
+    """An open that exists already, what its CREATE did, and the oplock level of the response."""
 
     entry: Open
     action: Action
@@ -41,7 +40,6 @@ class Create:
 
     context: Context
     request: Request
-    files: FileTable
     share: ServedShare
     requester: Requester
     contexts: Mapping[bytes, bytes]
