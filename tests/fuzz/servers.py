@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +15,7 @@ from smbquic.auth.initiator import new_initiator
 from smbquic.auth.spnego.initiator import Initiator
 from smbquic.options.limits import Limits
 from smbquic.protocol.settings import DIALECTS, ServerSettings
+from smbquic.server.access import AccessPolicy
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.share import ServedShare
 from smbquic.storage.local import LocalStorage
@@ -109,7 +110,7 @@ def failures() -> Iterator[list[BaseException]]:
 
 
 @contextmanager
-def serving(make: Callable[..., Server] = Server) -> Iterator[tuple[Server, Place]]:
+def serving(make: type[Server] = Server) -> Iterator[tuple[Server, Place]]:
     """A server of a fresh folder; both are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder, small_files():
         place = Place(Path(folder))
@@ -125,10 +126,9 @@ def serving(make: Callable[..., Server] = Server) -> Iterator[tuple[Server, Plac
             yield (
                 make(
                     shares,
-                    logons.authenticator(),
+                    AccessPolicy(logons.authenticator(), pipes_over_quic=True),
                     settings,
                     limits=LIMITS,
-                    pipes_over_quic=True,
                 ),
                 place,
             )
