@@ -66,6 +66,7 @@ from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.transform import TransformHeader
 from smbquic.wire.tree_connect import ShareCapabilities, ShareFlags, TreeConnectResponse
 from smbquic.wire.write import WriteRequest, WriteResponse
+from tests.unit.wire.structures import Structure
 
 GUID = bytes(range(16))
 FILE_ID = FileId(0x1122, 0xFFFFFFFF00000009)
@@ -261,7 +262,7 @@ def test_messages(
     assert type(ours).decode(frame(structure.getData())) == ours
 
 
-STRUCTURES: list[tuple[Any, str, dict[str, Any]]] = [
+STRUCTURES: list[tuple[Structure, str, dict[str, Any]]] = [
     (
         Header(
             Command.READ,
@@ -444,7 +445,7 @@ STRUCTURES: list[tuple[Any, str, dict[str, Any]]] = [
 @pytest.mark.parametrize(
     ("ours", "name", "values"), STRUCTURES, ids=[name for _, name, _ in STRUCTURES]
 )
-def test_structures(ours: Any, name: str, values: dict[str, Any]) -> None:
+def test_structures(ours: Structure, name: str, values: dict[str, Any]) -> None:
     assert read(ours.encode(), name, values) == values
     assert type(ours).decode(theirs(name, values).getData()) == ours
 

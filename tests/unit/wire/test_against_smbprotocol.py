@@ -111,6 +111,7 @@ from smbquic.wire.tree_connect import (
 )
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest, WriteResponse
+from tests.unit.wire.structures import ContextPayload, Structure
 
 GUID = bytes(range(16))
 UUID = uuid.UUID(bytes=GUID)
@@ -469,7 +470,7 @@ def test_negotiate_response_with_contexts(frame: Callable[[bytes], memoryview]) 
     assert NegotiateResponse.decode(frame(packed)) == response
 
 
-CONTEXTS: list[tuple[Any, str, dict[str, Any]]] = [
+CONTEXTS: list[tuple[ContextPayload, str, dict[str, Any]]] = [
     (
         QueryMaximalAccessRequest(FILETIME),
         "SMB2CreateQueryMaximalAccessRequest",
@@ -540,7 +541,7 @@ CONTEXTS: list[tuple[Any, str, dict[str, Any]]] = [
 @pytest.mark.parametrize(
     ("ours", "name", "values"), CONTEXTS, ids=[name for _, name, _ in CONTEXTS]
 )
-def test_create_contexts(ours: Any, name: str, values: dict[str, Any]) -> None:
+def test_create_contexts(ours: ContextPayload, name: str, values: dict[str, Any]) -> None:
     name = f"create_contexts.{name}"
     check(ours.encode(), name, values)
     structure = theirs(name, values)
@@ -668,7 +669,7 @@ def test_error_response(frame: Callable[[bytes], memoryview]) -> None:
     assert ErrorResponse.decode(frame(structure.pack())) == response
 
 
-PAYLOADS: list[tuple[Any, str, dict[str, Any]]] = [
+PAYLOADS: list[tuple[Structure, str, dict[str, Any]]] = [
     (
         ValidateNegotiateInfoRequest(
             GlobalCapabilities(0x7F & ~0x20), GUID, SecurityMode(1), [0x0300]
@@ -762,7 +763,7 @@ PAYLOADS: list[tuple[Any, str, dict[str, Any]]] = [
 @pytest.mark.parametrize(
     ("ours", "name", "values"), PAYLOADS, ids=[name for _, name, _ in PAYLOADS]
 )
-def test_payloads(ours: Any, name: str, values: dict[str, Any]) -> None:
+def test_payloads(ours: Structure, name: str, values: dict[str, Any]) -> None:
     check(ours.encode(), name, values)
     assert type(ours).decode(theirs(name, values).pack()) == ours
 

@@ -2,7 +2,7 @@
 
 import traceback
 from dataclasses import field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import pytest
 
@@ -64,7 +64,7 @@ def _decode_contexts(message: memoryview, offset: int, count: int) -> list[int]:
     return list(message[offset : offset + count])
 
 
-def _has_contexts(message: Any) -> bool:
+def _has_contexts(message: "Lists") -> bool:
     return 7 in message.numbers
 
 

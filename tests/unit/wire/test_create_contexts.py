@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -33,6 +32,7 @@ from smbquic.wire.create_contexts import (
     decode_lease,
 )
 from smbquic.wire.file_id import FileId
+from tests.unit.wire.structures import ContextPayload, Field, Structure
 
 Lay = Callable[..., bytes]
 
@@ -41,7 +41,8 @@ PARENT = bytes(range(16, 32))
 FILE_ID = FileId(0x11, 0xFFFFFFFF00000009)
 FILE_ID_FIELDS = ((8, 0x11), (8, 0xFFFFFFFF00000009))
 
-PAYLOADS: list[tuple[Any, bytes, list[Any]]] = [
+
+PAYLOADS: list[tuple[ContextPayload, bytes, Sequence[Field]]] = [
     (QueryMaximalAccessRequest(), b"MxAc", []),
     (QueryMaximalAccessRequest(0x1D0ABCDEF), b"MxAc", [(8, 0x1D0ABCDEF)]),
     (QueryMaximalAccessResponse(0xC0000022, 0x1F01FF), b"MxAc", [(4, 0xC0000022), (4, 0x1F01FF)]),
@@ -87,7 +88,9 @@ IDS = [type(payload).__name__ for payload, _, _ in PAYLOADS]
 
 
 @pytest.mark.parametrize(("payload", "name", "fields"), PAYLOADS, ids=IDS)
-def test_payload_layout(payload: Any, name: bytes, fields: list[Any], lay: Lay) -> None:
+def test_payload_layout(
+    payload: ContextPayload, name: bytes, fields: Sequence[Field], lay: Lay
+) -> None:
     wire = lay(*fields)
     assert payload.context() == CreateContext(name, wire)
     assert type(payload).decode(wire) == payload
@@ -95,7 +98,7 @@ def test_payload_layout(payload: Any, name: bytes, fields: list[Any], lay: Lay) 
 
 @pytest.mark.parametrize("payload", [payload for payload, _, _ in PAYLOADS], ids=IDS)
 @given(data=st.data())
-def test_any_payload(payload: Any, data: st.DataObject, fuzz: Callable[..., None]) -> None:
+def test_any_payload(payload: Structure, data: st.DataObject, fuzz: Callable[..., None]) -> None:
     cls = type(payload)
     fuzz(data, cls.decode, cls.encode, payload.encode())
 

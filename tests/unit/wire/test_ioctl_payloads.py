@@ -1,6 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +18,7 @@ from smbquic.wire.ioctl_payloads import (
     decode_network_interfaces,
     encode_network_interfaces,
 )
+from tests.unit.wire.structures import Field, Structure
 
 Lay = Callable[..., bytes]
 
@@ -31,7 +31,7 @@ INTERFACES = [
     NetworkInterfaceInfo(8, 0, 1_000_000_000, IPv6Address("2001:db8::1")),
 ]
 
-PAYLOADS: list[tuple[Any, list[Any]]] = [
+PAYLOADS: list[tuple[Structure, Sequence[Field]]] = [
     (
         SrvCopychunkCopy(KEY, [SrvCopychunk(1, 2, 3), SrvCopychunk(4, 5, 6)]),
         [KEY, (4, 2), (4, 0), *((8, 1), (8, 2), (4, 3), (4, 0), (8, 4), (8, 5), (4, 6), (4, 0))],
@@ -49,7 +49,7 @@ IDS = [type(payload).__name__ for payload, _ in PAYLOADS]
 
 
 @pytest.mark.parametrize(("payload", "fields"), PAYLOADS, ids=IDS)
-def test_layout(payload: Any, fields: list[Any], lay: Lay) -> None:
+def test_layout(payload: Structure, fields: Sequence[Field], lay: Lay) -> None:
     wire = lay(*fields)
     assert payload.encode() == wire
     assert type(payload).decode(wire) == payload
@@ -57,16 +57,16 @@ def test_layout(payload: Any, fields: list[Any], lay: Lay) -> None:
 
 @pytest.mark.parametrize("payload", [payload for payload, _ in PAYLOADS], ids=IDS)
 @given(data=st.data())
-def test_any_bytes(payload: Any, data: st.DataObject, fuzz: Callable[..., None]) -> None:
+def test_any_bytes(payload: Structure, data: st.DataObject, fuzz: Callable[..., None]) -> None:
     cls = type(payload)
 
-    def encode(decoded: Any) -> bytes:
+    def encode(decoded: Structure) -> bytes:
         if isinstance(decoded, SrvSnapshotArray):
             # A peer may announce any size; ours is the real one.
             decoded = SrvSnapshotArray.of(decoded.snap_shots, 1 << 30)
             assert SrvSnapshotArray.decode(decoded.encode()) == decoded
-            return bytes(payload.encode())
-        return bytes(cls.encode(decoded))
+            return payload.encode()
+        return decoded.encode()
 
     if isinstance(payload, SrvSnapshotArray):
         try:

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,8 +35,14 @@ NOTIFICATION = LeaseBreakNotification(
     LeaseState.READ_CACHING | LeaseState.WRITE_CACHING,
     LeaseState.READ_CACHING,
 )
-OPLOCKS = [OplockBreakNotification, OplockBreakAcknowledgment, OplockBreakResponse]
-LEASES = [LeaseBreakAcknowledgment, LeaseBreakResponse]
+OplockBreak = type[OplockBreakNotification | OplockBreakAcknowledgment | OplockBreakResponse]
+LeaseBreak = type[LeaseBreakAcknowledgment | LeaseBreakResponse]
+OPLOCKS: list[OplockBreak] = [
+    OplockBreakNotification,
+    OplockBreakAcknowledgment,
+    OplockBreakResponse,
+]
+LEASES: list[LeaseBreak] = [LeaseBreakAcknowledgment, LeaseBreakResponse]
 MESSAGES: list[Message] = [
     *(cls(*OPLOCK) for cls in OPLOCKS),
     *(cls(*LEASE) for cls in LEASES),
@@ -50,7 +55,7 @@ SOLICITED = Header(Command.OPLOCK_BREAK, 7, flags=HeaderFlags.SERVER_TO_REDIR).e
 
 
 @pytest.mark.parametrize("cls", OPLOCKS)
-def test_oplock_layout(cls: Any, lay: Lay, frame: Frame) -> None:
+def test_oplock_layout(cls: OplockBreak, lay: Lay, frame: Frame) -> None:
     body = lay((2, 24), (1, 1), (1, 0), (4, 0), (8, 3), (8, 4))
     message = cls(*OPLOCK)
     assert message.encode() == body
@@ -59,7 +64,7 @@ def test_oplock_layout(cls: Any, lay: Lay, frame: Frame) -> None:
 
 
 @pytest.mark.parametrize("cls", LEASES)
-def test_lease_layout(cls: Any, lay: Lay, frame: Frame) -> None:
+def test_lease_layout(cls: LeaseBreak, lay: Lay, frame: Frame) -> None:
     body = lay((2, 36), (2, 0), (4, 0), KEY, (4, 3), (8, 0))
     message = cls(*LEASE)
     assert message.encode() == body

@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from smbquic.wire.dtyp.security_descriptor import (
     SecurityInformation,
 )
 from smbquic.wire.dtyp.sid import BUILTIN_ADMINISTRATORS, BUILTIN_USERS, EVERYONE
+from tests.unit.wire.structures import Field
 
 Lay = Callable[..., bytes]
 
@@ -73,7 +73,7 @@ def test_parts_that_are_not_present(lay: Lay) -> None:
         pytest.param([(1, 1), (1, 0), (2, 0x8004), bytes(12), (4, 20)], id="DACL outside"),
     ],
 )
-def test_malformed(fields: list[Any], lay: Lay) -> None:
+def test_malformed(fields: Sequence[Field], lay: Lay) -> None:
     with pytest.raises(WireError):
         SecurityDescriptor.decode(lay(*fields))
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from smbquic.wire.fscc.directory_information import (
     entry_encoder,
 )
 from smbquic.wire.fscc.file_information import FileInformationClass as Class
+from tests.unit.wire.structures import Field
 
 Lay = Callable[..., bytes]
 
@@ -41,13 +42,13 @@ COMMON = [
     *((8, 0x1D0000000000003), (8, 0x1D0000000000004)),
     *((8, 5_000_000_000), (8, 5_000_003_584), (4, 0x20), (4, 20)),
 ]
-SHORT = [(1, 20), (1, 0), "NAVE~1.TEX", bytes(4)]
+SHORT: list[Field] = [(1, 20), (1, 0), "NAVE~1.TEX", bytes(4)]
 EA = (4, 99)
 TAG = (4, 0)
 ID = (8, 0x1122334455667788)
 ID_128 = (16, 0x1122334455667788)
 
-LAYOUTS: dict[Class, list[Any]] = {
+LAYOUTS: dict[Class, Sequence[Field]] = {
     Class.FileDirectoryInformation: COMMON,
     Class.FileFullDirectoryInformation: [*COMMON, EA],
     Class.FileBothDirectoryInformation: [*COMMON, EA, *SHORT],
@@ -103,7 +104,7 @@ def expected(information_class: Class, entry: DirectoryEntry) -> DirectoryEntry:
 
 
 @pytest.mark.parametrize(("information_class", "fields"), LAYOUTS.items())
-def test_layout(information_class: Class, fields: list[Any], lay: Lay) -> None:
+def test_layout(information_class: Class, fields: Sequence[Field], lay: Lay) -> None:
     wire = lay(*fields, "naïve.text")
     assert encode_entry(information_class, ENTRY) == wire
     assert FIXED_SIZES[information_class] == len(wire) - 20

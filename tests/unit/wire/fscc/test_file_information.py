@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -33,6 +32,7 @@ from smbquic.wire.fscc.file_information import (
     StandardInformation,
     ValidDataLengthInformation,
 )
+from tests.unit.wire.structures import Field, SizedStructure, Structure
 
 Lay = Callable[..., bytes]
 
@@ -41,7 +41,9 @@ BASIC_FIELDS = [(8, 1), (8, -1), (8, -2), (8, 0x1D0000000000000), (4, 0x20), (4,
 STANDARD = StandardInformation(4096, 98, 2, True, False)
 STANDARD_FIELDS = [(8, 4096), (8, 98), (4, 2), (1, 1), (1, 0), (2, 0)]
 
-STRUCTURES: list[tuple[Any, list[Any]]] = [
+NamedType = type[NameInformation | RenameInformation | RenameInformationEx]
+
+STRUCTURES: list[tuple[Structure, Sequence[Field]]] = [
     (BASIC, BASIC_FIELDS),
     (STANDARD, STANDARD_FIELDS),
     (InternalInformation(2**64 - 1), [(8, -1)]),
@@ -101,7 +103,7 @@ IDS = [type(structure).__name__ for structure, _ in STRUCTURES]
 
 
 @pytest.mark.parametrize(("structure", "fields"), STRUCTURES, ids=IDS)
-def test_layout(structure: Any, fields: list[Any], lay: Lay) -> None:
+def test_layout(structure: Structure, fields: Sequence[Field], lay: Lay) -> None:
     wire = lay(*fields)
     assert structure.encode() == wire
     assert type(structure).decode(wire) == structure
@@ -110,7 +112,7 @@ def test_layout(structure: Any, fields: list[Any], lay: Lay) -> None:
 
 @pytest.mark.parametrize("structure", [structure for structure, _ in STRUCTURES], ids=IDS)
 @given(data=st.data())
-def test_any_bytes(structure: Any, data: st.DataObject, fuzz: Callable[..., None]) -> None:
+def test_any_bytes(structure: Structure, data: st.DataObject, fuzz: Callable[..., None]) -> None:
     cls = type(structure)
     fuzz(data, cls.decode, cls.encode, structure.encode())
 
@@ -128,7 +130,7 @@ def test_any_bytes(structure: Any, data: st.DataObject, fuzz: Callable[..., None
         (DispositionInformation, 1),
     ],
 )
-def test_sizes(cls: Any, size: int) -> None:
+def test_sizes(cls: type[SizedStructure], size: int) -> None:
     assert size == cls.SIZE
     with pytest.raises(WireError):
         cls.decode(bytes(size - 1))
@@ -153,12 +155,12 @@ def test_any_byte_but_zero_is_true() -> None:
 
 
 @pytest.mark.parametrize("cls", [NameInformation, RenameInformation, RenameInformationEx])
-def test_name_too_long(cls: Any) -> None:
+def test_name_too_long(cls: NamedType) -> None:
     with pytest.raises(LocalProtocolError):
         cls("x" * 40000).encode()
 
 
 @pytest.mark.parametrize("cls", [NameInformation, RenameInformation, RenameInformationEx])
-def test_name_cut_short(cls: Any) -> None:
+def test_name_cut_short(cls: NamedType) -> None:
     with pytest.raises(WireError):
         cls.decode(cls("long enough").encode()[:-1])

@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -20,11 +19,12 @@ from smbquic.wire.fscc.filesystem_information import (
     FsVolumeInformation,
     SectorSizeFlags,
 )
+from tests.unit.wire.structures import Field, SizedStructure, Structure
 
 Lay = Callable[..., bytes]
 
 GUID = bytes(range(16))
-STRUCTURES: list[tuple[Any, int, list[Any]]] = [
+STRUCTURES: list[tuple[SizedStructure, int, Sequence[Field]]] = [
     (
         FsVolumeInformation(0x1D0000000000000, 0xDEADBEEF, "data", True),
         18,
@@ -75,7 +75,7 @@ IDS = [type(structure).__name__ for structure, _, _ in STRUCTURES]
 
 
 @pytest.mark.parametrize(("structure", "size", "fields"), STRUCTURES, ids=IDS)
-def test_layout(structure: Any, size: int, fields: list[Any], lay: Lay) -> None:
+def test_layout(structure: SizedStructure, size: int, fields: Sequence[Field], lay: Lay) -> None:
     wire = lay(*fields)
     cls = type(structure)
     assert structure.encode() == wire
@@ -87,6 +87,6 @@ def test_layout(structure: Any, size: int, fields: list[Any], lay: Lay) -> None:
 
 @pytest.mark.parametrize("structure", [structure for structure, _, _ in STRUCTURES], ids=IDS)
 @given(data=st.data())
-def test_any_bytes(structure: Any, data: st.DataObject, fuzz: Callable[..., None]) -> None:
+def test_any_bytes(structure: Structure, data: st.DataObject, fuzz: Callable[..., None]) -> None:
     cls = type(structure)
     fuzz(data, cls.decode, cls.encode, structure.encode())

@@ -1,6 +1,6 @@
 """Payloads of file system controls."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ from smbquic.wire.fscc.fsctl_payloads import (
 U64 = st.integers(0, 2**64 - 1)
 U32 = st.integers(0, 2**32 - 1)
 RANGE = st.builds(FileRange, U64, U64)
-DECODERS: list[Any] = [
+DECODERS: list[Callable[[bytes], object]] = [
     CompressionState.decode,
     DuplicateExtentsData.decode,
     FileLevelTrim.decode,
@@ -39,7 +39,9 @@ DECODERS: list[Any] = [
 
 @pytest.mark.parametrize("decode", DECODERS)
 @given(data=st.binary(max_size=80))
-def test_any_bytes_are_understood_or_refused(decode: Any, data: bytes) -> None:
+def test_any_bytes_are_understood_or_refused(
+    decode: Callable[[bytes], object], data: bytes
+) -> None:
     try:
         decoded = decode(data)
     except WireError:

@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,9 @@ from smbquic.wire.fscc.pipe_information import (
     PipeRemoteInformation,
     PipeState,
 )
+from tests.unit.wire.structures import Field, SizedStructure, Structure
 
-STRUCTURES: list[tuple[Any, list[Any]]] = [
+STRUCTURES: list[tuple[SizedStructure, Sequence[Field]]] = [
     (PipeInformation(PipeMode.MESSAGE, 0), [(4, 1), (4, 0)]),
     (
         PipeLocalInformation(
@@ -40,7 +40,9 @@ IDS = [type(structure).__name__ for structure, _ in STRUCTURES]
 
 
 @pytest.mark.parametrize(("structure", "fields"), STRUCTURES, ids=IDS)
-def test_layout(structure: Any, fields: list[Any], lay: Callable[..., bytes]) -> None:
+def test_layout(
+    structure: SizedStructure, fields: Sequence[Field], lay: Callable[..., bytes]
+) -> None:
     wire = lay(*fields)
     assert structure.encode() == wire
     assert type(structure).decode(wire) == structure
@@ -49,6 +51,6 @@ def test_layout(structure: Any, fields: list[Any], lay: Callable[..., bytes]) ->
 
 @pytest.mark.parametrize("structure", [structure for structure, _ in STRUCTURES], ids=IDS)
 @given(data=st.data())
-def test_any_bytes(structure: Any, data: st.DataObject, fuzz: Callable[..., None]) -> None:
+def test_any_bytes(structure: Structure, data: st.DataObject, fuzz: Callable[..., None]) -> None:
     cls = type(structure)
     fuzz(data, cls.decode, cls.encode, structure.encode())

@@ -1,6 +1,7 @@
 """PDUs of connection-oriented RPC, also as impacket has them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 from uuid import UUID
 
 import pytest
@@ -31,6 +32,7 @@ from smbquic.wire.rpc.pdu import (
 )
 from smbquic.wire.rpc.srvsvc import SRVSVC
 from smbquic.wire.rpc.syntax import NDR, SyntaxId
+from tests.unit.wire.structures import Structure
 
 U8, U16, U32 = st.integers(0, 0xFF), st.integers(0, 0xFFFF), st.integers(0, 0xFFFF_FFFF)
 SYNTAX = st.builds(SyntaxId, st.uuids(), U16, U16)
@@ -38,7 +40,13 @@ CONTEXT = st.builds(PresentationContext, U16, SYNTAX, st.lists(SYNTAX, max_size=
 RESULT = st.builds(ContextResult, U16, U16, st.binary(min_size=20, max_size=20))
 STUB = st.binary(max_size=64)
 ADDRESS = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=20)
-PDUS: list[Any] = [
+
+
+class Pdu(Structure, Protocol):
+    call_id: int
+
+
+PDUS: list[st.SearchStrategy[Pdu]] = [
     st.builds(Bind, U32, st.lists(CONTEXT, max_size=3), U16, U16, U32),
     st.builds(AlterContext, U32, st.lists(CONTEXT, max_size=3), U16, U16, U32),
     st.builds(BindAck, U32, st.lists(RESULT, max_size=3), U16, U16, U32, ADDRESS),
@@ -48,7 +56,7 @@ PDUS: list[Any] = [
     st.builds(RpcResponse, U32, STUB, U16, st.integers(1, 0xFFFF), st.integers(0, 3)),
     st.builds(RpcFault, U32, U32, U16, st.integers(0, 3)),
 ]
-TYPES: list[Any] = [
+TYPES: list[type[Pdu]] = [
     Bind,
     AlterContext,
     BindAck,
@@ -62,7 +70,7 @@ TYPES: list[Any] = [
 
 @pytest.mark.parametrize("pdus", PDUS)
 @given(data=st.data())
-def test_round_trip(pdus: Any, data: st.DataObject) -> None:
+def test_round_trip(pdus: st.SearchStrategy[Pdu], data: st.DataObject) -> None:
     pdu = data.draw(pdus)
     encoded = pdu.encode()
     header = PduHeader.decode(encoded)
@@ -73,7 +81,9 @@ def test_round_trip(pdus: Any, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("decode", [PduHeader.decode, *(kind.decode for kind in TYPES)])
 @given(data=st.binary(max_size=100), plausible=st.booleans())
-def test_any_bytes_are_understood_or_refused(decode: Any, data: bytes, plausible: bool) -> None:
+def test_any_bytes_are_understood_or_refused(
+    decode: Callable[[bytes], object], data: bytes, plausible: bool
+) -> None:
     if plausible:
         data = b"\5\0\x0b\3\x10\0\0\0\x40\0\0\0" + data
     try:

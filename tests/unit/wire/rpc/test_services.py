@@ -1,7 +1,8 @@
 """Calls of the server and the workstation service, also as impacket has them."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from impacket.dcerpc.v5 import srvs, wkst  # type: ignore[import-untyped]
 
 from smbquic.errors import WireError
-from smbquic.wire.rpc.ndr import NdrReader, NdrWriter
+from smbquic.wire.rpc.ndr import NdrReader, NdrStructure, NdrWriter
 from smbquic.wire.rpc.srvsvc import (
     SERVER_LEVELS,
     SHARE_LEVELS,
@@ -32,20 +33,24 @@ from smbquic.wire.rpc.wkssvc import (
     NetrWkstaGetInfoResponse,
     WkstaInfo,
 )
+from tests.unit.wire.structures import Structure
 
 U32 = st.integers(0, 0xFFFF_FFFF)
 NAME = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), max_size=12)
 OPTIONAL = st.none() | NAME
 HANDLE = st.none() | U32
+InfoT = TypeVar("InfoT", ServerInfo, ShareInfo, WkstaInfo)
 
 
-def only(layout: Any, value: Any) -> Any:
+def only(layout: NdrStructure, value: InfoT) -> InfoT:
     """What of a value a level carries."""
     names = [name for name, _ in layout.fields]
     return type(value)(**{name: getattr(value, name) for name in names})
 
 
-def of(kind: Any, layouts: dict[int, Any]) -> st.SearchStrategy[tuple[int, Any]]:
+def of(
+    kind: type[InfoT], layouts: Mapping[int, NdrStructure]
+) -> st.SearchStrategy[tuple[int, InfoT]]:
     by_type = {"int": U32, "str | None": OPTIONAL, "bytes | None": st.none() | st.binary()}
     fields = {
         f.name: by_type[getattr(f.type, "__name__", str(f.type))] for f in dataclasses.fields(kind)
@@ -59,7 +64,7 @@ SHARE = of(ShareInfo, SHARE_LEVELS)
 SERVER = of(ServerInfo, SERVER_LEVELS)
 WORKSTATION = of(WkstaInfo, WKSTA_LEVELS)
 TIME = st.builds(TimeOfDayInfo, *[U32] * 12)
-CALLS: list[Any] = [
+CALLS: list[st.SearchStrategy[Structure]] = [
     st.builds(
         NetrShareEnumRequest, st.sampled_from([0, 1, 2, 501, 502, 503]), OPTIONAL, U32, HANDLE
     ),
@@ -84,7 +89,7 @@ CALLS: list[Any] = [
     WORKSTATION.map(lambda pair: NetrWkstaGetInfoResponse(*pair)),
     st.builds(NetrWkstaGetInfoResponse, U32, st.none(), U32),
 ]
-TYPES = [
+TYPES: list[type[Structure]] = [
     NetrShareEnumRequest,
     NetrShareEnumResponse,
     NetrShareGetInfoRequest,
@@ -99,14 +104,16 @@ TYPES = [
 
 @pytest.mark.parametrize("calls", CALLS)
 @given(data=st.data())
-def test_round_trip(calls: Any, data: st.DataObject) -> None:
+def test_round_trip(calls: st.SearchStrategy[Structure], data: st.DataObject) -> None:
     call = data.draw(calls)
     assert type(call).decode(call.encode()) == call
 
 
 @pytest.mark.parametrize("kind", TYPES)
 @given(data=st.binary(max_size=120), level=st.sampled_from([0, 1, 2, 100, 101, 502, 7]))
-def test_any_bytes_are_understood_or_refused(kind: Any, data: bytes, level: int) -> None:
+def test_any_bytes_are_understood_or_refused(
+    kind: type[Structure], data: bytes, level: int
+) -> None:
     head = level.to_bytes(4, "little")
     for stub in (
         data,
@@ -141,7 +148,7 @@ def test_a_level_that_is_not_that_of_its_union() -> None:
 @pytest.mark.parametrize(
     "kind", [NetrShareGetInfoResponse, NetrServerGetInfoResponse, NetrWkstaGetInfoResponse]
 )
-def test_structures_of_unknown_levels(kind: Any) -> None:
+def test_structures_of_unknown_levels(kind: type[Structure]) -> None:
     with pytest.raises(WireError, match="unknown level 7"):
         kind.decode(b"\7\0\0\0\1\0\0\0" + bytes(64))
 
