@@ -13,6 +13,7 @@ from smbquic.options.limits import Limits
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.request import Request
 from smbquic.server.connection import ServerConnection
+from smbquic.server.coroutines import StorageCoroutines
 from smbquic.server.opens.channel_sequence import check, is_ordinary
 from smbquic.server.opens.file_audit import FileAuditor
 from smbquic.server.opens.open import Open
@@ -141,6 +142,17 @@ class Context:
         """How much one client may hold."""
         return self.connection.services.limits
 
+    @property
+    def coroutines(self) -> StorageCoroutines | None:
+        """What waits for the coroutines of the storage; None if it has none, or there is none."""
+        tree = self._tree
+        return None if tree is None or tree.share is None else tree.share.coroutines
+
+    def require_tree(self) -> None:
+        """StatusError NETWORK_NAME_DELETED if the tree was disconnected while a storage worked."""
+        if self.session.trees.get(self.tree.tree_id) is not self._tree:
+            raise StatusError.of(NtStatus.NETWORK_NAME_DELETED)
+
     def requester(self) -> Requester:
         """Return who sends the request."""
         protocol = self.connection.protocol
@@ -224,10 +236,12 @@ class Context:
         """Run what may block for long on another thread, of which a user has only some.
 
         Not cancelled with the request: a thread cannot be. What a storage has to prepare is done
-        first.
+        first. One with coroutines does not block: they are waited for.
         """
         while True:
             try:
+                if self.coroutines is not None:
+                    return await self.coroutines.run(function, *arguments)
                 return await self._run_in_thread(function, *arguments)
             except NotReady as reason:
                 await self.prepare(reason)

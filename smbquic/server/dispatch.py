@@ -14,6 +14,7 @@ from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
+from smbquic.server import storage_calls
 from smbquic.server.async_request import AsyncRequest, check_pending, retry
 from smbquic.server.commands import CommandEntry
 from smbquic.server.connection import ServerConnection
@@ -129,8 +130,13 @@ class Dispatcher:
             context.begin(request, session=command.session, tree=command.tree)
             if context.held > _MAX_HELD:
                 raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
-            if command.tree and context.tree.share is None:
-                return command.pipe(context, request)
+            if command.tree:
+                share = context.tree.share
+                if share is None:
+                    return command.pipe(context, request)
+                if share.coroutines is not None:
+                    since = self._next_file_id().persistent
+                    return storage_calls.handle(context, request, command, since)
             return command.handle(context, request)
         except (RetryAfter, NotReady) as reason:
             # Ids count up: what is opened from now on has a larger one.

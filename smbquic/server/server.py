@@ -179,6 +179,7 @@ class Server:
         for connection in list(self.connections):
             await connection.transport.wait_closed()
         await self.sessions.background.wait()
+        await self.files.wait_closed()
         # Even a disk that does not answer is waited for: its users would lose what they wrote.
         await asyncio.to_thread(self.threads.shutdown)
         self.audit.aggregation.flush()

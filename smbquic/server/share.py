@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from smbquic.server.coroutines import StorageCoroutines
 from smbquic.server.overload.disk_monitor import DiskMonitor
 from smbquic.storage import Storage
 
@@ -12,7 +13,8 @@ class ServedShare:
     r"""One share, ``\\server\name``. `comment` is what a listing of shares shows.
 
     `encrypt` refuses what is neither sealed nor comes over QUIC with its encryption agreed on.
-    `missing` says that its folder was deleted, and none was made in its place yet.
+    `missing` says that its folder was deleted, and none was made in its place yet. `coroutines`
+    waits for those of the storage, if it has any.
     """
 
     name: str
@@ -22,7 +24,14 @@ class ServedShare:
     encrypt: bool = False
     missing: bool = field(default=False, init=False)
     disk: DiskMonitor = field(default_factory=DiskMonitor, init=False)
+    coroutines: StorageCoroutines | None = field(default=None, init=False)
     _end: Callable[[], None] | None = field(default=None, init=False)
+
+    def wait_for_coroutines(self, storage: Storage, coroutines: StorageCoroutines) -> None:
+        """Serve a storage that waits for the coroutines of the former one."""
+        self.storage, self.coroutines = storage, coroutines
+        # Not while others wait for the lock of the storage.
+        self.disk = DiskMonitor(always_slow=True)
 
     def begin(self) -> None:
         """Prepare the storage for clients: see `Storage.begin`."""

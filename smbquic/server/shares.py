@@ -5,9 +5,12 @@ from collections.abc import Iterable
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
+from smbquic.server.coroutines import StorageCoroutines
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.session import UserSessions
 from smbquic.server.share import ServedShare, check_share_name
+from smbquic.storage import Storage
+from smbquic.storage.bridge import StorageBridge
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +30,18 @@ class ShareTable(dict[str, ServedShare]):
             if key in self:
                 raise ValueError(f"there is a share named {share.name} already")
             self[key] = share
+        self._bridge_coroutines()
+
+    def _bridge_coroutines(self) -> None:
+        """Have handlers wait for storages with coroutines; one may be under several shares."""
+        bridges: dict[Storage, tuple[StorageBridge, StorageCoroutines]] = {}
+        for share in self.values():
+            storage = share.storage
+            if storage.coroutines:
+                if storage not in bridges:
+                    coroutines = StorageCoroutines()
+                    bridges[storage] = StorageBridge(storage, coroutines.wait), coroutines
+                share.wait_for_coroutines(*bridges[storage])
 
     def find(self, name: str) -> ServedShare | None:
         """Return the share of that name, in any case; None if there is none, and for IPC$."""

@@ -10,6 +10,7 @@ import errno
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 
 from smbquic.storage.errors import PathNotFound, StoppedOnSymlink
 from smbquic.storage.file import StorageFile
@@ -36,13 +37,26 @@ class Storage(ABC):
     would change the tree. Storages are told apart by identity.
 
     The methods of a storage and its files are called on the server's event loop, and have to return
-    soon. One that would have to wait raises `NotReady` with what has to be done first, on a thread
-    or by a coroutine, and is called again. `flush`, `copy_from` and `zero`, and larger or slow
-    `read` and `write`, run on threads, where they may wait.
+    soon, or be coroutines. All may be but properties, and `watch`, `renewed`, `begin` and `close`
+    of a storage. `scan` and `allocated_ranges` may be asynchronous iterators.
+
+    A plain method that would have to wait raises `NotReady` with what has to be done first, on a
+    thread or by a coroutine, and is called again. `flush`, `copy_from` and `zero`, and larger or
+    slow `read` and `write`, run on threads if they are plain, where they may wait.
     """
 
     capabilities: Capability = Capability.NONE
     read_only: bool = False
+    coroutines: bool = False
+    """Whether methods of the storage, or of its files, are coroutines.
+
+    It is set by itself for a class with one; a storage says so whose files only have such.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if any(map(iscoroutinefunction, vars(cls).values())):
+            cls.coroutines = True
 
     # What a subclass has.
 

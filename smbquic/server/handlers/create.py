@@ -103,11 +103,12 @@ def _open(
         raise stopped(met) from met
     context.file_id = entry.file_id
     entry.recovery.sequence.number = create.request.header.channel_sequence
-    if action is Action.CREATED:
-        files.notifier.added(entry.storage, entry.file.name, is_directory=entry.is_directory)
-    elif action is not Action.OPENED:
-        files.notifier.modified(entry, OVERWRITTEN)
     try:
+        context.require_tree()
+        if action is Action.CREATED:
+            files.notifier.added(entry.storage, entry.file.name, is_directory=entry.is_directory)
+        elif action is not Action.OPENED:
+            files.notifier.modified(entry, OVERWRITTEN)
         if action is not Action.OPENED:
             entry.file_state.reserved = 0
             for handler in handlers:

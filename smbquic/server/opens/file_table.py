@@ -1,5 +1,6 @@
 """Which files are open, by whom and how: share modes and pending deletion ([MS-FSA] 2.1.5.1.2)."""
 
+import asyncio
 import errno
 import logging
 from collections.abc import Hashable
@@ -7,6 +8,7 @@ from collections.abc import Hashable
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import AuditEvent
 from smbquic.options.limits import Limits
+from smbquic.server.coroutines import StorageCoroutines
 from smbquic.server.notify.notifier import ATTRIBUTES, CREATION, Notifier
 from smbquic.server.opens.app_instances import AppInstanceTable
 from smbquic.server.opens.cache_states import BreakCause
@@ -48,6 +50,7 @@ class FileTable:
         self._states: dict[Hashable, FileState] = {}
         self._names = OpenNames()
         self._last_file_id = 0
+        self._closings: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._states)
@@ -109,7 +112,17 @@ class FileTable:
         """End an open: its locks, its share mode, and the file itself if that is to go.
 
         Returns what failed: a file that was to be deleted stays, or content did not reach the disk.
+        Where a storage with coroutines has to be waited for, and the caller cannot, it is done
+        later, and nothing is known of it.
         """
+        share = entry.owner.tree.share
+        if share is not None and share.coroutines is not None and not share.coroutines.can_wait():
+            task = asyncio.get_running_loop().create_task(
+                self._close_later(entry, share.coroutines)
+            )
+            self._closings.add(task)
+            task.add_done_callback(self._closings.discard)
+            return None
         entry.change(OpenEvent.CLOSE)
         if entry.tracking.renamed:
             # As Windows, which gets around to the file's attributes only now.
@@ -121,6 +134,18 @@ class FileTable:
         for call in entry.tracking.on_close:
             call()
         return failed
+
+    async def _close_later(self, entry: Open, coroutines: StorageCoroutines) -> None:
+        session = entry.owner.session
+        async with coroutines.lock:
+            # Somebody may have closed it meanwhile, or its owner may have come back for it.
+            if entry in entry.file_state.opens and entry.owner.session is session:
+                await coroutines.run(self.close, entry)
+
+    async def wait_closed(self) -> None:
+        """Wait until everything is closed that had to be closed later."""
+        while self._closings:
+            await asyncio.wait(self._closings)
 
     def _remove(self, entry: Open) -> OSError | None:
         """Take an open out, close its file, and delete that if it is time; return what failed."""

@@ -11,10 +11,18 @@ that says what is in it::
             yield storage
             storage.close()
 
+A storage with coroutines is given to the tests by `waiting`, which waits for each of them::
+
+        @pytest.fixture
+        def storage(self) -> Iterator[Storage]:
+            with waiting(MyStorage()) as storage:
+                yield storage
+
 What a storage lacks by its `capabilities` has to be refused as the contract says.
 """
 
 from smbquic.testing.storage.read_only import ReadOnlyStorageTests
+from smbquic.testing.storage.waiting import waiting
 from smbquic.testing.storage.writable import StorageTests
 
-__all__ = ["ReadOnlyStorageTests", "StorageTests"]
+__all__ = ["ReadOnlyStorageTests", "StorageTests", "waiting"]

@@ -9,14 +9,15 @@ from smbquic.storage import Capability, Storage, StorageFile, VolumeStat
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
-from smbquic.testing.storage import ReadOnlyStorageTests, StorageTests
+from smbquic.testing.storage import ReadOnlyStorageTests, StorageTests, waiting
+from tests.coroutines import CoroutineFile, CoroutineStorage
 
 
 class PlainFile(MemoryFile):
     """Does what the base class has a default for as the base class does it."""
 
 
-for _name in (
+HAVE_DEFAULTS = (
     "allocate",
     "allocated_ranges",
     "copy_from",
@@ -37,7 +38,8 @@ for _name in (
     "set_times",
     "streams",
     "zero",
-):
+)
+for _name in HAVE_DEFAULTS:
     setattr(PlainFile, _name, vars(StorageFile)[_name])
 
 
@@ -57,6 +59,27 @@ class PlainStorage(MemoryStorage):
 
     def volume(self) -> VolumeStat:
         return Storage.volume(self)
+
+
+class FewCoroutinesFile(CoroutineFile):
+    """The same with coroutines."""
+
+
+for _name in HAVE_DEFAULTS:
+    setattr(FewCoroutinesFile, _name, vars(StorageFile)[_name])
+
+
+class FewCoroutines(CoroutineStorage):
+    """A storage with few methods, which are coroutines, and no capabilities."""
+
+    file_class = FewCoroutinesFile
+
+    def __init__(self) -> None:
+        super().__init__(PlainStorage())
+
+
+for _name in ("stat", "securities", "volume"):
+    setattr(FewCoroutines, _name, vars(Storage)[_name])
 
 
 class TestDefaults(StorageTests):
@@ -101,3 +124,19 @@ class TestMemory(StorageTests):
     @pytest.fixture
     def storage(self) -> Storage:
         return MemoryStorage()
+
+
+class TestCoroutines(StorageTests):
+    @pytest.fixture
+    def storage(self) -> Iterator[Storage]:
+        with waiting(CoroutineStorage(MemoryStorage())) as storage:
+            yield storage
+
+
+class TestCoroutinesOnDefaults(StorageTests):
+    """What a storage has no method for stands on its coroutines."""
+
+    @pytest.fixture
+    def storage(self) -> Iterator[Storage]:
+        with waiting(FewCoroutines()) as storage:
+            yield storage

@@ -1,0 +1,71 @@
+"""Requests on a share whose storage has coroutines: their handlers may be interrupted.
+
+See `smbquic.server.coroutines` for how. One at a time holds the lock of the storage, so that what
+a handler has checked is still so when it acts, whatever it waits for in between. The content of
+files is read, written and copied beside that: byte-range locks and oplocks are looked at before.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from smbquic.protocol.request import Request
+from smbquic.server.commands import CommandEntry
+from smbquic.server.context import Context, as_retry
+from smbquic.server.coroutines import StorageCoroutines
+from smbquic.server.outcome import Outcome, Pending, Reply, RetryAfter
+from smbquic.storage import NotReady
+from smbquic.wire.header import Command
+
+# What changes no file, nor what the server knows of files.
+_UNLOCKED = frozenset({Command.READ, Command.FLUSH})
+# Locked only until the content itself is written or copied.
+_UNLOCKED_LATER = frozenset({Command.WRITE, Command.IOCTL})
+# These ask a storage for nothing, but may wait for long; what the last one closes is closed later.
+_WITHOUT_STORAGE = frozenset(
+    {Command.LOCK, Command.CHANGE_NOTIFY, Command.OPLOCK_BREAK, Command.TREE_DISCONNECT}
+)
+
+
+def handle(context: Context, request: Request, command: CommandEntry, since: int) -> Outcome:
+    """Call a handler that may have to wait for coroutines of the storage of its share.
+
+    `since` is the last FileId of the time when the request came.
+    """
+    if request.header.command in _WITHOUT_STORAGE:
+        return command.handle(context, request)
+    return Pending(_handle(context, request, command, since))
+
+
+async def _handle(context: Context, request: Request, command: CommandEntry, since: int) -> Reply:
+    coroutines = context.coroutines
+    assert coroutines is not None
+    async with AsyncExitStack() as until_done:
+        waits = False
+        while True:
+            try:
+                return await _attempt(context, request, command, coroutines)
+            except (RetryAfter, NotReady) as reason:
+                wait = as_retry(context, reason)
+            if wait.meanwhile is not None and not waits:
+                until_done.enter_context(wait.meanwhile)
+                waits = True
+            await asyncio.wait(wait.futures)
+            context.waiting_since = since
+
+
+async def _attempt(
+    context: Context, request: Request, command: CommandEntry, coroutines: StorageCoroutines
+) -> Reply:
+    code = request.header.command
+    async with AsyncExitStack() as locked:
+        if code not in _UNLOCKED:
+            await locked.enter_async_context(coroutines.lock)
+        # The session may be gone by now, or the tree.
+        context.begin(request, session=command.session, tree=command.tree)
+        outcome = await coroutines.run(command.handle, context, request)
+        if code in _UNLOCKED_LATER:
+            await locked.aclose()
+        if isinstance(outcome, Pending):
+            outcome = await coroutines.complete(outcome.work)
+        assert outcome is not None
+        return outcome
