@@ -4,13 +4,13 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 import dns.rcode
 import pytest
 
 from smbquic.errors import ConnectError
+from smbquic.options.client import DnsMode
 from smbquic.pki import PkiDirectory, init
 from smbquic.transport.resolver import Resolver
 from tests.nameserver import NameServer, running_name_server
@@ -25,6 +25,18 @@ async def names(pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         yield serving
 
 
+Found = Sequence[
+    tuple[
+        socket.AddressFamily,
+        socket.SocketKind,
+        int,
+        str,
+        tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
+    ]
+]
+"""What `getaddrinfo` returns."""
+
+
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the system is asked; it knows where fs.example is."""
@@ -32,12 +44,17 @@ def system(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     real = asyncio.BaseEventLoop.getaddrinfo
 
     async def getaddrinfo(
-        loop: asyncio.BaseEventLoop, host: str, *rest: Any, **more: Any
-    ) -> list[Any]:
+        loop: asyncio.BaseEventLoop,
+        host: str,
+        port: int,
+        *,
+        type: socket.SocketKind,
+        flags: int,
+    ) -> Found:
         asked.append(host)
         if host == NAME:
             host = "198.51.100.7"
-        return await real(loop, host, *rest, **more)
+        return await real(loop, host, port, type=type, flags=flags)
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
     return asked
@@ -79,7 +96,7 @@ async def test_one_family_is_enough(names: NameServer) -> None:
 @pytest.mark.parametrize("mode", ["doh", "doh-only"])
 @pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
 async def test_no_is_an_answer(
-    names: NameServer, system: list[str], mode: Any, rcode: dns.rcode.Rcode
+    names: NameServer, system: list[str], mode: DnsMode, rcode: dns.rcode.Rcode
 ) -> None:
     names.rcode = rcode
 
@@ -148,7 +165,7 @@ async def test_the_system_by_default(system: list[str]) -> None:
         ("dot", None, "dns: 'dot' is none of system, doh, doh-only"),
     ],
 )
-def test_what_makes_no_sense(mode: Any, url: str | None, reason: str) -> None:
+def test_what_makes_no_sense(mode: DnsMode, url: str | None, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Resolver(dns=mode, doh_url=url)
 

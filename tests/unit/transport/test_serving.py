@@ -3,15 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport import serving
-from smbquic.transport.base import Flow, PathStatistics, Peer
+from smbquic.transport.base import Flow, MessageTransport, PathStatistics, Peer
 from smbquic.transport.refusals import Refusals
 from smbquic.transport.serving import Connections
+from smbquic.wire.cursor import Buffer
 
 
 class Accepted:
@@ -28,10 +28,10 @@ class Accepted:
     def authenticated(self) -> None:
         """See `MessageTransport`."""
 
-    def send_now(self, *buffers: Any) -> bool:
+    def send_now(self, *buffers: Buffer) -> bool:
         raise AssertionError
 
-    async def send(self, *buffers: Any) -> None:
+    async def send(self, *buffers: Buffer) -> None:
         raise AssertionError
 
     async def receive(self) -> memoryview:
@@ -106,7 +106,7 @@ async def test_how_a_connection_failed_is_logged(
 async def test_above_the_limit_connections_are_turned_away(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def serve(transport: Any) -> None:
+    async def serve(transport: MessageTransport) -> None:
         await transport.wait_closed()
 
     connections = Connections(serve, limit=2)
@@ -161,10 +161,10 @@ class Closed:
         self.refusals = Refusals(lambda *_: None)
         self.expected: list[str] = []
         self.open = False
-        self.refused: list[Any] = []
+        self.refused: list[MessageTransport] = []
         self.leaving = asyncio.Event()
 
-    async def refuse(self, transport: Any) -> None:
+    async def refuse(self, transport: MessageTransport) -> None:
         self.refused.append(transport)
         await self.leaving.wait()
 
@@ -193,7 +193,7 @@ async def until_refused(connections: Connections, limiter: Closed, transport: Ac
 
 
 async def test_clients_that_are_told_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def serve(transport: Any) -> None:
+    async def serve(transport: MessageTransport) -> None:
         raise AssertionError
 
     monkeypatch.setattr(serving, "REFUSING", 2)
@@ -216,7 +216,7 @@ async def test_clients_that_are_told_are_not_waited_for(monkeypatch: pytest.Monk
 
 
 async def test_a_gate_decides_who_is_served() -> None:
-    async def serve(transport: Any) -> None:
+    async def serve(transport: MessageTransport) -> None:
         pass
 
     limiter, transport = Closed(), Accepted()

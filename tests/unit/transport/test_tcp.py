@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,8 +33,8 @@ class Wire:
         self.socket = socket.socket()
         self.protocol.connection_made(self)  # type: ignore[arg-type]
 
-    def get_extra_info(self, name: str) -> Any:
-        return {"socket": self.socket}.get(name, ("192.0.2.1", 445))
+    def get_extra_info(self, name: str) -> socket.socket | tuple[str, int]:
+        return self.socket if name == "socket" else ("192.0.2.1", 445)
 
     def writelines(self, buffers: list[bytes]) -> None:
         self.written.append(b"".join(buffers))
@@ -80,7 +79,7 @@ class Wire:
     st.lists(st.one_of(st.binary(max_size=200), st.integers(0, 90_000)), max_size=8),
     st.lists(st.integers(1, 100_000), min_size=1, max_size=8),
 )
-def test_messages_survive_any_division(shapes: list[Any], cuts: list[int]) -> None:
+def test_messages_survive_any_division(shapes: list[bytes | int], cuts: list[int]) -> None:
     messages = [bytes(shape) if isinstance(shape, int) else shape for shape in shapes]
     stream = b"".join(prefix(len(message)) + message for message in messages)
 

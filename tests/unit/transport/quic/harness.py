@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import cast
 
 import pytest
 
 from smbquic.transport import framing
-from smbquic.transport.base import PathStatistics
+from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic import connection, keep_alive, network_errors, pump
 from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import CloseReason, EngineChoice, Security
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.role import Role
+from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
+from smbquic.wire.cursor import Buffer
 
 PATH = (("192.0.2.1", 443), b"")
 SECURITY = Security("smb", "AES_128_GCM_SHA256", "fs.example", (b"leaf",))
@@ -32,6 +34,8 @@ class FakeEngine:
         self.unacknowledged = 0
         self.idle_timeout = 30.0
         self.capacity = 16 << 20
+        self.key_phase = 0
+        self.client_hello = ClientHello()
         self.path = PathStatistics(0.04, 1200, 3)
         self.resized: tuple[int, int] | None = None
         self.connection_id = bytes(8)
@@ -53,16 +57,19 @@ class FakeEngine:
     def statistics(self) -> PathStatistics:
         return self.path
 
-    def connect(self, path: Any, now: float) -> None:
+    def connect(self, path: Path, now: float) -> None:
         self.takes()
         self.outgoing.append(b"hello")
 
-    def receive_segments(self, run: bytes, size: int, path: Any, now: float) -> None:
+    def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
         self.takes()
 
-    def receive(self, datagram: bytes, path: Any, now: float) -> None:
+    def receive(self, datagram: bytes, path: Path, now: float) -> None:
         self.takes()
         self.pieces.append(datagram)
+
+    def receive_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
+        self.takes()
 
     def read(self) -> list[bytes]:
         pieces, self.pieces = self.pieces, []
@@ -72,7 +79,7 @@ class FakeEngine:
         self.released += count
         return True
 
-    def write(self, *buffers: Any) -> None:
+    def write(self, *buffers: Buffer) -> None:
         self.written += b"".join(buffers)
 
     def ping(self) -> None:
@@ -93,7 +100,7 @@ class FakeEngine:
     def free(self) -> None:
         self.freed += 1
 
-    def datagrams(self, now: float) -> list[tuple[list[bytes], Any]]:
+    def datagrams(self, now: float) -> list[Batch]:
         self.sent_at.append(now)
         self.makes()
         outgoing, self.outgoing = self.outgoing, []
@@ -118,7 +125,7 @@ class FakeEndpoint:
         self.callbacks: list[Callable[[], None]] = []
         self.rebound = 0
 
-    def send(self, datagrams: list[bytes], path: Any) -> None:
+    def send(self, datagrams: list[bytes], path: Path) -> None:
         self.sent += datagrams
 
     def when_writable(self, callback: Callable[[], None]) -> None:
@@ -152,16 +159,15 @@ class FakeEvents:
 class TransportHarness:
     """A transport and everything around it."""
 
-    def __init__(self, *, is_client: bool = True, **options: Any) -> None:
+    def __init__(self, options: QuicOptions | None = None, *, is_client: bool = True) -> None:
+        options = options or QuicOptions()
         self.engine, self.endpoint, self.events = FakeEngine(), FakeEndpoint(), FakeEvents()
-        engine: Any = self.engine
-        engine.capacity = options.get("window", engine.capacity)
-        endpoint: Any = self.endpoint
+        self.engine.capacity = options.window
         self.transport = QuicTransport(
-            engine,
-            endpoint,
+            self.engine,
+            cast(UdpEndpoint, self.endpoint),
             PATH,
-            QuicOptions(**options),
+            options,
             self.events,
             Role(EngineChoice("aioquic", "it is a test"), "the peer", is_client, verified=True),
             framing.MAX_MESSAGE_SIZE,

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Any
+from typing import NoReturn
 
 import pytest
 
@@ -15,7 +15,7 @@ from smbquic.transport.quic import client
 async def test_an_address_without_a_route_is_a_connect_error(
     pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_route(*_: object, **__: object) -> Any:
+    def no_route(*_: object, **__: object) -> NoReturn:
         raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(client, "UdpEndpoint", no_route)
@@ -36,6 +36,6 @@ async def test_an_attempt_may_be_cancelled(pki: PkiDirectory) -> None:
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await connecting
-        farewell = await asyncio.wait_for(loop.sock_recv(silent, 2000), 20)
+        close = await asyncio.wait_for(loop.sock_recv(silent, 2000), 20)
 
-    assert farewell[0] & 0x80
+    assert close[0] & 0x80

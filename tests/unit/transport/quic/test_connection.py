@@ -11,6 +11,7 @@ from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import CloseReason
 from smbquic.transport.quic.flow_control import SEND_LIMIT
+from smbquic.transport.quic.options import QuicOptions
 from tests.unit.transport.quic.harness import PATH, FakeEndpoint, TransportHarness
 
 # The numbers themselves, so that a change of one of them is noticed.
@@ -157,7 +158,7 @@ async def test_a_server_forgets_what_no_packet_began() -> None:
 
 
 async def test_a_handshake_that_takes_too_long_is_given_up() -> None:
-    harness = TransportHarness(handshake_timeout=0)
+    harness = TransportHarness(QuicOptions(handshake_timeout=0))
     await asyncio.wait_for(harness.transport.wait_closed(), 20)
 
     assert harness.events.reported == ["handshake_failed", "closed"]

@@ -6,6 +6,7 @@ from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
 from smbquic.transport.quic.engine import CloseReason
+from smbquic.transport.quic.options import QuicOptions
 from tests.unit.transport.quic.harness import TransportHarness
 
 # The numbers themselves, so that a change of one of them is noticed.
@@ -59,11 +60,11 @@ async def test_the_window_moves_by_what_was_fetched(harness: TransportHarness) -
 
 
 async def test_a_message_larger_than_the_window_is_refused() -> None:
-    harness = TransportHarness(window=1 << 20)
+    harness = TransportHarness(QuicOptions(window=1 << 20))
     harness.establish()
     harness.feed(prefix((1 << 20) - 4))
     assert harness.engine.close_reason is None
-    harness = TransportHarness(window=1 << 20)
+    harness = TransportHarness(QuicOptions(window=1 << 20))
     harness.establish()
     harness.feed(prefix((1 << 20) - 3))
     with pytest.raises(RemoteProtocolError, match="more than the 1048572 allowed"):

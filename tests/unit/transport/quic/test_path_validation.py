@@ -1,14 +1,13 @@
 """Where a client is, and what it may be sent there."""
 
-from typing import Any
-
 from smbquic.transport.quic.path_validation import PathValidator
+from smbquic.transport.quic.udp import Path
 
 # The numbers themselves, so that a change of one of them is noticed.
 REMEMBERED = 8
 
 
-def path(host: str, port: int = 1, source: bytes = b"") -> Any:
+def path(host: str, port: int = 1, source: bytes = b"") -> Path:
     return ((host, port), source)
 
 

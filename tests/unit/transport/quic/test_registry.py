@@ -12,12 +12,12 @@ from smbquic.pki import PkiDirectory
 from smbquic.transport.quic import plugin, registry
 from smbquic.transport.quic.engine import EngineChoice
 from smbquic.transport.quic.options import QuicOptions
-from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, Requirements
+from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine, Requirements
 from smbquic.transport.quic.registry import choose, client_engine, server_engine, server_engines
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 
-def chosen(options: QuicOptions, **more: Any) -> EngineChoice:
+def chosen(options: QuicOptions, **more: bool) -> EngineChoice:
     needed = Requirements(congestion=options.congestion, groups=tuple(options.tls_groups), **more)
     return choose(options, needed)[0]
 
@@ -148,8 +148,8 @@ def test_what_no_engine_has_together_is_asked_for_in_parts(
 def test_any_other_engine_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing asks for one by name, so the fastest that can do it is taken from three as well."""
 
-    def make(*arguments: object) -> Any:
-        return arguments
+    def make(*arguments: object) -> MakeEngine:
+        raise AssertionError
 
     capabilities = EngineCapabilities(
         congestion=frozenset({"bbr"}),

@@ -1,12 +1,11 @@
-"""Whom a datagram is for."""
-
-from typing import Any
+"""Which connection receives a datagram."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smbquic.transport.quic.router import Router
+from smbquic.transport.quic.udp import Path
 
 PATH = (("192.0.2.1", 50000), b"")
 OTHER_PATH = (("192.0.2.9", 50000), b"")
@@ -16,17 +15,17 @@ V2 = bytes.fromhex("6b3343cf")
 
 
 class FakeDestination:
-    """A connection that remembers what it got."""
+    """A connection that records what it receives."""
 
     def __init__(self) -> None:
-        self.got: list[Any] = []
+        self.got: list[tuple[object, ...]] = []
         self.batches = 0
         self.errors: list[OSError] = []
 
-    def datagram_received(self, datagram: bytes, path: Any, now: float) -> None:
+    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         self.got.append((datagram, path, now))
 
-    def segments_received(self, segments: bytes, size: int, path: Any, now: float) -> None:
+    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
         self.got.append((segments, size, path, now))
 
     def batch_received(self, now: float) -> None:
@@ -39,15 +38,17 @@ class FakeDestination:
 class Server:
     """A router with everything around it."""
 
-    def __init__(self, *, welcoming: bool = True) -> None:
+    def __init__(self, *, accepts: bool = True) -> None:
         self.asked: list[bytes] = []
         self.replies: list[bytes] = []
-        self.newcomer = FakeDestination() if welcoming else None
+        self.accepted = FakeDestination() if accepts else None
         self.router = Router(self.accept, lambda datagram, path: self.replies.append(datagram))
 
-    def accept(self, datagram: bytes, connection_id: bytes, path: Any, now: float) -> Any:
+    def accept(
+        self, datagram: bytes, connection_id: bytes, path: Path, now: float
+    ) -> FakeDestination | None:
         self.asked.append(connection_id)
-        return self.newcomer
+        return self.accepted
 
     def feed(self, datagram: bytes) -> None:
         self.router.datagram_received(datagram, PATH, 1.0)
@@ -112,12 +113,12 @@ def test_an_initial_packet_of_an_unknown_client_is_a_new_connection(
     server.feed(long_header(first, version))
 
     assert server.asked == [ID]
-    assert server.newcomer is not None
-    assert len(server.newcomer.got) == server.newcomer.batches == 1
+    assert server.accepted is not None
+    assert len(server.accepted.got) == server.accepted.batches == 1
 
 
 def test_an_unknown_client_may_be_refused() -> None:
-    server = Server(welcoming=False)
+    server = Server(accepts=False)
     server.feed(long_header())
 
     assert server.asked == [ID]
@@ -161,7 +162,7 @@ def test_an_unknown_version_is_answered() -> None:
 
 @given(st.binary(max_size=1400))
 def test_no_datagram_troubles_a_router(data: bytes) -> None:
-    for server in (Server(), Server(welcoming=False)):
+    for server in (Server(), Server(accepts=False)):
         server.feed(data)
         server.feed(data.ljust(1200, b"\0"))
         assert all(len(reply) <= 1200 for reply in server.replies)
@@ -215,13 +216,13 @@ def test_a_run_for_several_connections_is_taken_apart() -> None:
 
 
 @given(st.binary(max_size=200), st.integers(1, 50))
-def test_any_run_is_taken(segments: bytes, size: int) -> None:
+def test_any_segment_batch_is_taken(segments: bytes, size: int) -> None:
     Server().router.segments_received(segments, size, PATH, 1.0)
 
 
 def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
-    strays: list[Any] = []
-    router = Router(on_unmatched=lambda *stray: strays.append(stray))
+    unmatched: list[tuple[bytes, Path, float]] = []
+    router = Router(on_unmatched=lambda *arguments: unmatched.append(arguments))
     router.add(ID, FakeDestination())
     other = b"\x40" + bytes(8) + b"unknown"
     router.datagram_received(b"\x40" + ID + b"known", PATH, 1.0)
@@ -229,7 +230,7 @@ def test_what_looks_like_part_of_an_unknown_connection_is_reported() -> None:
     router.datagram_received(b"", PATH, 1.0)
     router.segments_received(other + other, len(other), PATH, 2.0)
 
-    assert strays == [(other, PATH, 2.0)] * 2
+    assert unmatched == [(other, PATH, 2.0)] * 2
 
 
 def test_initial_packets_of_one_size_are_of_no_connection_whose_id_they_spell() -> None:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from smbquic.options.quic import TicketPolicy
 from smbquic.transport.quic.tickets import (
+    Key,
     Resumption,
     Ticket,
     TicketCache,
@@ -38,7 +38,7 @@ def ticket(name: str, expires: float = 2000.0) -> Ticket:
     return Ticket(name, (), expires)
 
 
-def taken(cache: TicketCache, key: Any = HERE) -> Any:
+def taken(cache: TicketCache, key: Key = HERE) -> object:
     found = cache.take(key)
     return found and found.session
 

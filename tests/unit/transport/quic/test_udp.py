@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smbquic.transport.addresses import Address
 from smbquic.transport.quic import udp
-from smbquic.transport.quic.udp import UdpEndpoint
+from smbquic.transport.quic.udp import Path, UdpEndpoint
 
 # The numbers themselves, so that a change of one of them is noticed.
 MAX_SEGMENTS = 60
@@ -24,21 +24,21 @@ pytestmark = pytest.mark.skipif(not udp.LINUX, reason="what it tests is Linux'")
 LOOPBACK = Address(socket.AF_INET, ("127.0.0.1", 0))
 
 
-class Ear:
-    """Hears what an endpoint receives."""
+class FakeReceiver:
+    """Records what an endpoint receives."""
 
     def __init__(self) -> None:
         self.datagrams: list[bytes] = []
-        self.paths: list[Any] = []
+        self.paths: list[Path] = []
         self.batches = 0
         self.errors: list[OSError] = []
         self.news = asyncio.Event()
 
-    def datagram_received(self, datagram: bytes, path: Any, now: float) -> None:
+    def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         self.datagrams.append(datagram)
         self.paths.append(path)
 
-    def segments_received(self, segments: bytes, size: int, path: Any, now: float) -> None:
+    def segments_received(self, segments: bytes, size: int, path: Path, now: float) -> None:
         for start in range(0, len(segments), size):
             self.datagram_received(segments[start : start + size], path, now)
 
@@ -50,7 +50,7 @@ class Ear:
         self.errors.append(error)
         self.news.set()
 
-    async def hear(self, count: int) -> None:
+    async def receives(self, count: int) -> None:
         async with asyncio.timeout(20):
             while len(self.datagrams) < count:
                 self.news.clear()
@@ -64,8 +64,8 @@ Open = Callable[..., UdpEndpoint]
 async def open_endpoint() -> AsyncIterator[Open]:
     endpoints: list[UdpEndpoint] = []
 
-    def make(ear: Ear, **addresses: Address) -> UdpEndpoint:
-        endpoints.append(UdpEndpoint(ear, **addresses))
+    def make(receiver: FakeReceiver, **addresses: Address) -> UdpEndpoint:
+        endpoints.append(UdpEndpoint(receiver, **addresses))
         return endpoints[-1]
 
     yield make
@@ -78,33 +78,33 @@ def at(endpoint: UdpEndpoint) -> Address:
 
 
 async def test_datagrams_keep_their_bounds_and_their_order(open_endpoint: Open) -> None:
-    ear = Ear()
-    server = open_endpoint(ear, local=LOOPBACK)
-    client = open_endpoint(Ear(), remote=at(server))
+    receiver = FakeReceiver()
+    server = open_endpoint(receiver, local=LOOPBACK)
+    client = open_endpoint(FakeReceiver(), remote=at(server))
     path = (server.local, b"")
     sizes = [1200] * 100 + [700] + [8900] * 20 + [1] + [1200, 1300, 1200, 1200] + [16000] * 3
     datagrams = [bytes([index % 251]) * size for index, size in enumerate(sizes)]
     client.send(datagrams, path)
-    await ear.hear(len(datagrams))
+    await receiver.receives(len(datagrams))
 
-    assert ear.datagrams == datagrams
-    assert ear.batches < 20
-    assert set(ear.paths) == {(client.local, b"")}
+    assert receiver.datagrams == datagrams
+    assert receiver.batches < 20
+    assert set(receiver.paths) == {(client.local, b"")}
 
 
 async def test_answers_find_their_way(open_endpoint: Open) -> None:
-    server_ear, ears = Ear(), [Ear(), Ear()]
+    server_ear, ears = FakeReceiver(), [FakeReceiver(), FakeReceiver()]
     server = open_endpoint(server_ear, local=LOOPBACK)
-    clients = [open_endpoint(ear, remote=at(server)) for ear in ears]
+    clients = [open_endpoint(receiver, remote=at(server)) for receiver in ears]
     for index, client in enumerate(clients):
         client.send([b"%d" % index * 1200], (server.local, b""))
-    await server_ear.hear(2)
+    await server_ear.receives(2)
     for datagram, path in zip(server_ear.datagrams, server_ear.paths, strict=True):
         server.send([datagram] * 3, path)
-    for index, ear in enumerate(ears):
-        await ear.hear(3)
-        assert ear.datagrams == [b"%d" % index * 1200] * 3
-        assert set(ear.paths) == {(server.local, b"")}
+    for index, receiver in enumerate(ears):
+        await receiver.receives(3)
+        assert receiver.datagrams == [b"%d" % index * 1200] * 3
+        assert set(receiver.paths) == {(server.local, b"")}
 
 
 @given(
@@ -128,15 +128,17 @@ def test_runs_are_what_the_kernel_takes(sizes: list[int], segmentation: bool) ->
         start = end
 
 
-class Stubborn:
-    """A socket whose sendmsg fails as the test says; what it takes is remembered."""
+class FailingSocket:
+    """A socket whose sendmsg fails as the test says; what it takes is recorded."""
 
     def __init__(self, real: socket.socket, *failures: Exception | None) -> None:
         self.real = real
         self.failures = list(failures)
         self.taken: list[list[bytes]] = []
 
-    def sendmsg(self, segments: list[bytes], control: list[Any], *rest: Any) -> None:
+    def sendmsg(
+        self, segments: list[bytes], control: list[tuple[int, int, bytes]], *rest: object
+    ) -> None:
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
@@ -146,57 +148,57 @@ class Stubborn:
         return getattr(self.real, name)
 
 
-def stubborn(endpoint: UdpEndpoint, *failures: Exception | None) -> Stubborn:
-    sock = Stubborn(endpoint._socket, *failures)
+def failing(endpoint: UdpEndpoint, *failures: Exception | None) -> FailingSocket:
+    sock = FailingSocket(endpoint._socket, *failures)
     endpoint._socket = sock  # type: ignore[assignment]
     return sock
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL, errno.EMSGSIZE])
-async def test_where_the_kernel_refuses_runs_datagrams_go_one_by_one(
+async def test_where_the_kernel_refuses_segment_batches_datagrams_go_one_by_one(
     open_endpoint: Open, code: int
 ) -> None:
-    ear = Ear()
-    endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
-    sock = stubborn(endpoint, OSError(code, "no segmentation here"))
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = failing(endpoint, OSError(code, "no segmentation here"))
     path = (("127.0.0.1", 9), b"")
     endpoint.send([bytes(1200)] * 3, path)
     endpoint.send([bytes(1200)] * 2, path)
 
     assert sock.taken == [[bytes(1200)]] * 5
-    assert ear.errors == []
+    assert receiver.errors == []
 
 
 async def test_an_interface_that_carries_less_by_now_is_no_reason_for_that(
     open_endpoint: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(udp, "largest_payload", lambda address: 1272)
-    ear = Ear()
-    endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
-    sock = stubborn(endpoint, OSError(errno.EINVAL, "more than the MTU"))
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = failing(endpoint, OSError(errno.EINVAL, "more than the MTU"))
     path = (("127.0.0.1", 9), b"")
     endpoint.send([bytes(1472), bytes(1472), bytes(40)], path)
     endpoint.send([bytes(1200)] * 2, path)
 
-    assert [error.errno for error in ear.errors] == [errno.EMSGSIZE]
+    assert [error.errno for error in receiver.errors] == [errno.EMSGSIZE]
     assert sock.taken == [[bytes(40)], [bytes(1200)] * 2]
 
 
 async def test_a_datagram_that_fails_is_lost_and_reported(open_endpoint: Open) -> None:
-    ear = Ear()
-    endpoint = open_endpoint(ear, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
     error = OSError(errno.EMSGSIZE, "too long")
-    sock = stubborn(endpoint, error)
+    sock = failing(endpoint, error)
     path = (("127.0.0.1", 9), b"")
     endpoint.send([b"long", b"longer"], path)
 
-    assert ear.errors == [error]
+    assert receiver.errors == [error]
     assert sock.taken == [[b"longer"]]
 
 
 async def test_what_the_kernel_does_not_take_is_sent_later(open_endpoint: Open) -> None:
-    endpoint = open_endpoint(Ear(), remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
-    sock = stubborn(endpoint, None, BlockingIOError(), None, BlockingIOError())
+    endpoint = open_endpoint(FakeReceiver(), remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = failing(endpoint, None, BlockingIOError(), None, BlockingIOError())
     path = (("127.0.0.1", 9), b"")
     called = asyncio.Event()
     endpoint.send([b"a", b"bb", b"ccc"], path)
@@ -218,8 +220,8 @@ async def test_what_the_kernel_does_not_take_is_sent_later(open_endpoint: Open) 
 
 
 async def test_a_closed_endpoint_sends_nothing(open_endpoint: Open) -> None:
-    endpoint = open_endpoint(Ear(), remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
-    sock = stubborn(endpoint, BlockingIOError())
+    endpoint = open_endpoint(FakeReceiver(), remote=Address(socket.AF_INET, ("127.0.0.1", 9)))
+    sock = failing(endpoint, BlockingIOError())
     path = (("127.0.0.1", 9), b"")
     endpoint.send([b"a"], path)
     endpoint.close()
@@ -234,53 +236,53 @@ async def test_a_refused_port_is_reported(open_endpoint: Open) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = Address(socket.AF_INET, nobody.getsockname())
-    ear = Ear()
-    endpoint = open_endpoint(ear, remote=address)
+    receiver = FakeReceiver()
+    endpoint = open_endpoint(receiver, remote=address)
     endpoint.send([b"anybody?"], (address.socket_address, b""))
     async with asyncio.timeout(20):
-        await ear.news.wait()
+        await receiver.news.wait()
 
-    assert [error.errno for error in ear.errors] == [errno.ECONNREFUSED]
+    assert [error.errno for error in receiver.errors] == [errno.ECONNREFUSED]
 
 
 async def test_a_receiver_may_close_its_endpoint(open_endpoint: Open) -> None:
-    ear = Ear()
-    server = open_endpoint(ear, local=LOOPBACK)
-    client = open_endpoint(Ear(), remote=at(server))
-    received = ear.datagram_received
+    receiver = FakeReceiver()
+    server = open_endpoint(receiver, local=LOOPBACK)
+    client = open_endpoint(FakeReceiver(), remote=at(server))
+    received = receiver.datagram_received
 
-    def close_at_once(datagram: bytes, path: Any, now: float) -> None:
+    def close_at_once(datagram: bytes, path: Path, now: float) -> None:
         received(datagram, path, now)
         server.close()
-        ear.news.set()
+        receiver.news.set()
 
-    ear.datagram_received = close_at_once  # type: ignore[method-assign]
+    receiver.datagram_received = close_at_once  # type: ignore[method-assign]
     client.send([b"a"], (server.local, b""))
-    await ear.hear(1)
+    await receiver.receives(1)
 
-    assert ear.batches == 0
+    assert receiver.batches == 0
 
 
 async def test_rebinding_changes_the_port_and_nothing_else(open_endpoint: Open) -> None:
-    server_ear, ear = Ear(), Ear()
+    server_ear, receiver = FakeReceiver(), FakeReceiver()
     server = open_endpoint(server_ear, local=LOOPBACK)
-    client = open_endpoint(ear, remote=at(server))
+    client = open_endpoint(receiver, remote=at(server))
     before = client.local
     client.rebind()
     client.send([b"it is me"], (server.local, b""))
-    await server_ear.hear(1)
+    await server_ear.receives(1)
     server.send([b"welcome"], server_ear.paths[0])
-    await ear.hear(1)
+    await receiver.receives(1)
 
     assert client.local != before
     assert server_ear.paths == [(client.local, b"")]
-    assert ear.datagrams == [b"welcome"]
+    assert receiver.datagrams == [b"welcome"]
 
 
 async def test_a_port_in_use_is_an_os_error(open_endpoint: Open) -> None:
-    endpoint = open_endpoint(Ear(), local=LOOPBACK)
+    endpoint = open_endpoint(FakeReceiver(), local=LOOPBACK)
     with pytest.raises(OSError, match="in use"):
-        open_endpoint(Ear(), local=at(endpoint))
+        open_endpoint(FakeReceiver(), local=at(endpoint))
 
 
 @pytest.mark.parametrize(
@@ -290,18 +292,18 @@ async def test_a_port_in_use_is_an_os_error(open_endpoint: Open) -> None:
 async def test_an_answer_leaves_from_where_it_was_asked(
     open_endpoint: Open, family: socket.AddressFamily, any_: str, one: str
 ) -> None:
-    server_ear, ear = Ear(), Ear()
+    server_ear, receiver = FakeReceiver(), FakeReceiver()
     server = open_endpoint(server_ear, local=Address(family, (any_, 0)))
     remote = Address(family, (one, server.local[1]))
-    client = open_endpoint(ear, remote=remote)
+    client = open_endpoint(receiver, remote=remote)
     client.send([b"hello"], (remote.socket_address, b""))
-    await server_ear.hear(1)
+    await server_ear.receives(1)
     path = server_ear.paths[0]
     server.send([bytes(1200)] * 2, path)
-    await ear.hear(2)
+    await receiver.receives(2)
 
     assert path[1]
-    assert ear.datagrams == [bytes(1200)] * 2
+    assert receiver.datagrams == [bytes(1200)] * 2
 
 
 def test_our_own_address_as_the_kernel_tells_it() -> None:
@@ -321,15 +323,15 @@ async def test_elsewhere_than_on_linux_it_is_plain(
     open_endpoint: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(udp, "LINUX", False)
-    ear = Ear()
-    server = open_endpoint(ear, local=Address(socket.AF_INET, ("0.0.0.0", 0)))
+    receiver = FakeReceiver()
+    server = open_endpoint(receiver, local=Address(socket.AF_INET, ("0.0.0.0", 0)))
     remote = Address(socket.AF_INET, ("127.0.0.1", server.local[1]))
-    client = open_endpoint(Ear(), remote=remote)
+    client = open_endpoint(FakeReceiver(), remote=remote)
     client.send([bytes(1200)] * 5, (remote.socket_address, b""))
-    await ear.hear(5)
+    await receiver.receives(5)
 
-    assert ear.datagrams == [bytes(1200)] * 5
-    assert {path[1] for path in ear.paths} == {b""}
+    assert receiver.datagrams == [bytes(1200)] * 5
+    assert {path[1] for path in receiver.paths} == {b""}
 
 
 async def test_options_the_kernel_does_not_know_are_done_without(
@@ -337,13 +339,13 @@ async def test_options_the_kernel_does_not_know_are_done_without(
 ) -> None:
     monkeypatch.setattr(udp, "UDP_GRO", 9999)
     monkeypatch.setattr(udp, "SO_RCVBUFFORCE", 9999)
-    ear = Ear()
-    server = open_endpoint(ear, local=LOOPBACK)
-    client = open_endpoint(Ear(), remote=at(server))
+    receiver = FakeReceiver()
+    server = open_endpoint(receiver, local=LOOPBACK)
+    client = open_endpoint(FakeReceiver(), remote=at(server))
     client.send([bytes(1200)] * 5, (server.local, b""))
-    await ear.hear(5)
+    await receiver.receives(5)
 
-    assert ear.datagrams == [bytes(1200)] * 5
+    assert receiver.datagrams == [bytes(1200)] * 5
 
 
 @pytest.mark.parametrize(("where", "level"), [("local", "WARNING"), ("remote", "INFO")])
@@ -362,7 +364,7 @@ async def test_small_buffers_are_explained_once(
     monkeypatch.setattr(udp, "SO_SNDBUFFORCE", 9999)
     address = Address(socket.AF_INET, ("127.0.0.1", 0 if where == "local" else 9))
     for _ in range(2):
-        open_endpoint(Ear(), **{where: address})
+        open_endpoint(FakeReceiver(), **{where: address})
 
     assert [record.levelname for record in caplog.records] == [level, level]
     receive, send = (record.getMessage() for record in caplog.records)
@@ -376,6 +378,6 @@ async def test_large_buffers_need_no_word(
     udp._advise.cache_clear()
     caplog.set_level("INFO", udp.__name__)
     monkeypatch.setattr(udp, "SOCKET_BUFFER", 32 << 10)
-    open_endpoint(Ear(), local=LOOPBACK)
+    open_endpoint(FakeReceiver(), local=LOOPBACK)
 
     assert caplog.records == []

@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from smbquic.options.quic import Congestion
 from smbquic.transport.quic import mtu
 from smbquic.transport.quic.engine import DatagramSizes
 from smbquic.transport.quic.options import QuicOptions
@@ -15,13 +15,13 @@ ETHERNET = DatagramSizes(1200, 1472)
 
 
 @pytest.mark.parametrize("congestion", ["cubic", "reno", "bbr"])
-def test_a_lost_probe_is_no_congestion(simulate: Simulate, congestion: Any) -> None:
+def test_a_lost_probe_is_no_congestion(simulate: Simulate, congestion: Congestion) -> None:
     simulation = simulate(
         sizes=ETHERNET, mtu=1200, options=QuicOptions(congestion=congestion, engine="aioquic")
     )
     simulation.establish()
     control = library(simulation.client)._loss._cc
-    lost: list[Any] = []
+    lost: list[dict[str, object]] = []
     control.on_packets_lost = lambda **more: lost.append(more)
     simulation.client.write(bytes(300_000))
     simulation.run(lambda: len(simulation.received["server"]) == 300_000)
@@ -34,7 +34,7 @@ def test_a_lost_probe_is_no_congestion(simulate: Simulate, congestion: Any) -> N
 
 
 @pytest.mark.parametrize("congestion", ["cubic", "reno", "bbr"])
-def test_the_window_fits_the_datagrams(simulate: Simulate, congestion: Any) -> None:
+def test_the_window_fits_the_datagrams(simulate: Simulate, congestion: Congestion) -> None:
     simulation = simulate(
         sizes=DatagramSizes(1200, 8972),
         options=QuicOptions(congestion=congestion, engine="aioquic"),

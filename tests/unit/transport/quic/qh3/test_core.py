@@ -1,7 +1,5 @@
 """What is taken out of the core in Rust, and what is left in it."""
 
-from typing import Any
-
 import pytest
 
 from smbquic.transport.quic.engine import CloseReason
@@ -13,14 +11,14 @@ pytestmark = pytest.mark.engine("qh3")
 class Core:
     """Has events, and reports datagrams as packets: how many, how large, how many were genuine."""
 
-    def __init__(self, *events: tuple[Any, ...], state: str = "connected") -> None:
+    def __init__(self, *events: tuple[object, ...], state: str = "connected") -> None:
         self.state = state
         self._events = list(events)
 
-    def next_event(self) -> tuple[Any, ...] | None:
+    def next_event(self) -> tuple[object, ...] | None:
         return self._events.pop(0) if self._events else None
 
-    def receive_datagram(self, *_: Any) -> tuple[int, int, int]:
+    def receive_datagram(self, *_: object) -> tuple[int, int, int]:
         return 1, 1200, 1
 
     receive_many_datagrams = receive_gro_buffer = receive_datagram
@@ -71,7 +69,7 @@ def test_once_it_is_over_all_is_taken(state: str) -> None:
         (("protocol_error", 10, 0, "no"), CloseReason(10, "no", ours=True)),
     ],
 )
-def test_the_first_end_counts(event: tuple[Any, ...], reason: CloseReason) -> None:
+def test_the_first_end_counts(event: tuple[object, ...], reason: CloseReason) -> None:
     core = MeteredCore(Core(event, ("protocol_error", 1, 0, "later")), 100)
 
     assert not core.take_data()
