@@ -1,4 +1,4 @@
-"""Which handler belongs to which command, and what it needs beforehand."""
+"""The table of commands: the handler of each, and whether it needs a session and a tree."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -50,7 +50,7 @@ class CommandEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the handlers of a server work with; each is given only what it needs.
+    """The services of a server for handlers; each handler is given only those that it needs.
 
     `listeners` are the URLs by which clients reach the server.
     """
@@ -63,7 +63,7 @@ class Services:
 
 
 def command_table(services: Services) -> dict[int, CommandEntry]:
-    """Return what belongs to each command."""
+    """Return the entry of each command."""
     files, sessions, pipes = services.files, services.sessions, services.pipes
     notifier = files.notifier
     control = partial(ioctl.handle, notifier=notifier, pipes=pipes, listeners=services.listeners)

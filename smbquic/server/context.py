@@ -1,4 +1,4 @@
-"""What a handler gets to work with."""
+"""The context of a request for its handler: connection, session, tree and open."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Context:
         self._tree: ServerTree | None = None
 
     def describe(self) -> str:
-        """Say what is being done, for whom: the command, the user and the share."""
+        """Describe the request for the log: command, user and share."""
         command = getattr(self.request and self.request.header.command, "name", "a message")
         user = self._session and self._session.session.identity.user
         share = self._tree and self._tree.share
@@ -81,7 +81,7 @@ class Context:
         return f"{self.connection.name}: {command} of {user or 'somebody'}{on}"
 
     def begin(self, request: Request, *, session: bool, tree: bool) -> None:
-        """Turns to the next request and finds its session and tree, as far as it needs them.
+        """Begin the next request: find its session and tree, as far as it needs them.
 
         A related one goes on with those of its predecessor. Raises StatusError
         USER_SESSION_DELETED, NETWORK_NAME_DELETED or INVALID_PARAMETER, or ACCESS_DENIED for what
@@ -126,20 +126,20 @@ class Context:
 
     @property
     def transport_security(self) -> bool:
-        """Whether QUIC's encryption was agreed to be enough."""
+        """Whether client and server have negotiated that QUIC's encryption is enough."""
         negotiated = self.connection.protocol.negotiated
         return negotiated is not None and negotiated.transport_security
 
     @property
     def negotiated(self) -> Negotiated:
-        """What was negotiated, as it was by the time of the first request with a session."""
+        """The negotiated parameters; a request with a session comes after NEGOTIATE."""
         negotiated = self.connection.protocol.negotiated
         assert negotiated is not None
         return negotiated
 
     @property
     def limits(self) -> Limits:
-        """How much one client may hold."""
+        """The limits of the server."""
         return self.connection.services.limits
 
     @property
@@ -164,18 +164,18 @@ class Context:
         )
 
     def auditor(self) -> FileAuditor | None:
-        """Return who records what the request does to files; None where nobody wants to know."""
+        """Return what records the request's access to files; None where that is not recorded."""
         share, trail = self.tree.share, self.connection.trail
         if not trail.files or share is None:
             return None
         return FileAuditor(trail, self.session.session.identity, share.name)
 
     def enter(self, tree: ServerTree) -> None:
-        """Makes a new tree the one that related requests go on with."""
+        """Set the tree that related requests go on with."""
         self._tree = tree
 
     def open(self, file_id: FileId) -> Open:
-        """What a FileId of a request stands for ([MS-SMB2] 3.3.5.2.7.2 for related ones).
+        """Return the open of a FileId ([MS-SMB2] 3.3.5.2.7.2 for related requests).
 
         Raises StatusError FILE_CLOSED if it is not open, or not in this request's tree; or what
         the request before failed with, if that should have opened it.
@@ -200,7 +200,7 @@ class Context:
         return entry
 
     def pipe(self, file_id: FileId) -> Pipe:
-        """The same in a tree of IPC$."""
+        """Return the pipe of a FileId, in a tree of IPC$."""
         file_id = self._inherited(file_id)
         pipe = self.session.pipes.get(file_id.volatile)
         if (
@@ -212,7 +212,7 @@ class Context:
         return pipe
 
     def _inherited(self, file_id: FileId) -> FileId:
-        """The FileId that a request is about, which a related one may have from its predecessor."""
+        """Return the FileId of a request, which a related one may inherit from its predecessor."""
         if self.related and self.file_id is not None:
             return self.file_id
         if self.related and self.failed is not None:
@@ -252,7 +252,7 @@ class Context:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self.connection.services.threads, function, *arguments)
         future.add_done_callback(lambda _: threads.release())
-        # A request that was cancelled never hears of a failure, which is no news for the log then.
+        # After a cancellation nobody awaits the result: asyncio must not log its failure then.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(future)
 

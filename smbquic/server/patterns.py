@@ -1,4 +1,4 @@
-"""Does a file name match a search expression? [MS-FSA] 2.1.4.4
+"""Matches file names with search expressions. [MS-FSA] 2.1.4.4
 
 Besides ``*`` and ``?`` there are three wildcards with which Windows spells what DOS meant:
 ``<`` (DOS_STAR), ``>`` (DOS_QM) and ``"`` (DOS_DOT). A client chooses the expression, so matching
@@ -19,17 +19,17 @@ _LAST_DOT = "\x00"  # no name holds it, so it can mark the period that DOS_STAR 
 
 
 def has_wildcards(expression: str) -> bool:
-    """Tell whether the expression is more than a plain name."""
+    """Return whether the expression is more than a plain name."""
     return not WILDCARDS.isdisjoint(expression)
 
 
 def is_valid(expression: str) -> bool:
-    """Tell whether the expression may be searched for: a component, possibly with wildcards."""
+    """Return whether an expression is valid: a component, possibly with wildcards."""
     return 0 < len(expression) <= _MAX_LENGTH and _FORBIDDEN.search(expression) is None
 
 
 def compile_expression(expression: str) -> Callable[[str], bool]:
-    """Make a predicate on names that is true of those in the expression, whatever their case.
+    """Return a predicate for the names that match the expression, whatever their case.
 
     A ``?`` counts UTF-16 code units, as the wire does.
     """
@@ -45,7 +45,7 @@ def compile_expression(expression: str) -> Callable[[str], bool]:
 
 
 def _fold(name: str) -> str:
-    """A name without its case, one character for each UTF-16 code unit."""
+    """Return a name without its case, with one character for each UTF-16 code unit."""
     if not name.isascii() and max(name) > "\uffff":
         units = name.encode("utf-16-le", "surrogatepass")
         name = "".join(
@@ -96,7 +96,7 @@ def _segment(text: str) -> str:
 
 
 def _simulate(expression: str) -> Callable[[str], bool]:
-    """Follow all the ways through the expression at once; bit n is "n signs are behind us"."""
+    """Match by a nondeterministic automaton; bit n is the state after n characters."""
     size = len(expression)
     stars = sum(1 << at for at, sign in enumerate(expression) if sign == "*")
     dos_stars = sum(1 << at for at, sign in enumerate(expression) if sign == "<")

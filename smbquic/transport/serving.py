@@ -1,4 +1,4 @@
-"""The connections that a listener has accepted, from acceptance to their end."""
+"""Serves the connections that a listener has accepted, or refuses them."""
 
 import asyncio
 import logging
@@ -13,20 +13,21 @@ from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
 MAX_CONNECTIONS = DEFAULT_LIMITS.connections
 """Default limit on connections of one listener at a time.
 
-An idle one that has logged on holds up to 80 KiB, so that these fit into a third of a GiB; what
-is left of one GiB is for those that work.
+An idle one holds up to 80 KiB, so that these take a third of a GiB at most; the rest of one GiB is
+for those with requests in progress.
 """
-GRACE = 5.0
+CLOSE_TIMEOUT = 5.0
 """Seconds that a closing listener waits for its connections before it cancels them."""
-REFUSING = 256
-"""Clients that are turned away with a reason, at a time; those beyond are hung up on."""
-REFUSING_SECONDS = 2.0
-"""Seconds that one of them may take to ask, and to take the answer."""
+MAX_REFUSING = 256
+"""Clients that get a response to their refusal at a time; further ones are just disconnected."""
+REFUSAL_TIMEOUT = 2.0
+"""Seconds that such a client may take to send its first request and to read the response."""
+
 logger = logging.getLogger(__name__)
 
 
 class Limiter(Protocol):
-    """Decides who may come in before anything is kept for them; a server's, for its listeners."""
+    """Decides for the listeners of a server which clients to accept, before anything is kept."""
 
     refusals: Refusals
 
@@ -42,16 +43,16 @@ class Limiter(Protocol):
         """
 
     def admits(self, host: str) -> bool:
-        """Whether one more connection from this address may come; takes note if not."""
+        """Return whether to accept one more connection from this address; count it if not."""
 
     def expect(self, host: str) -> None:
-        """One that was admitted is about to be served."""
+        """Count a connection that was accepted and will be served in a moment."""
 
     async def refuse(self, transport: MessageTransport) -> None:
-        """Answer a client that was turned away, in its own protocol, that it may try again."""
+        """Answer a client that was refused, in its protocol, that it may try again."""
 
     def charge(self, seconds: float) -> None:
-        """Count time of the processor that a client cost which has not logged on."""
+        """Charge processor time that an unauthenticated client has cost."""
 
 
 class Connections:
@@ -72,39 +73,39 @@ class Connections:
         self._closing = False
 
     def start(self, transport: MessageTransport) -> None:
-        """Serve an accepted connection, or turn it away where a limit is reached."""
+        """Serve an accepted connection, or refuse it where a limit is reached."""
         host, port = transport.peer.remote
         if self._closing or len(self._running) >= self._limit:
             self._refusals.add(ListenerRefusal.CONNECTIONS, f"{host}:{port}")
-            self._turn_away(transport, "too many connections")
+            self._refuse(transport, "too many connections")
             return
         if self._limiter is not None:
             if not self._limiter.admits(host):
-                self._turn_away(transport, "too many connections from this address")
+                self._refuse(transport, "too many connections from this address")
                 return
             self._limiter.expect(host)
         task = asyncio.get_running_loop().create_task(self._serve(transport))
         self._running[task] = transport
         task.add_done_callback(self._running.pop)
 
-    def _turn_away(self, transport: MessageTransport, reason: str) -> None:
-        """End a connection; the client gets a reason, unless too many are being answered."""
-        if self._closing or self._limiter is None or len(self._refusing) >= REFUSING:
+    def _refuse(self, transport: MessageTransport, reason: str) -> None:
+        """Close a connection; the client gets a response, unless too many are being answered."""
+        if self._closing or self._limiter is None or len(self._refusing) >= MAX_REFUSING:
             transport.close(reason)
             return
         task = asyncio.get_running_loop().create_task(
-            self._refuse(transport, reason, self._limiter)
+            self._answer_refused(transport, reason, self._limiter)
         )
         self._refusing.add(task)
         task.add_done_callback(self._refusing.discard)
 
     @staticmethod
-    async def _refuse(transport: MessageTransport, reason: str, limiter: Limiter) -> None:
+    async def _answer_refused(transport: MessageTransport, reason: str, limiter: Limiter) -> None:
         try:
-            async with asyncio.timeout(REFUSING_SECONDS):
+            async with asyncio.timeout(REFUSAL_TIMEOUT):
                 await limiter.refuse(transport)
         except (TimeoutError, TransportError, RemoteProtocolError):
-            return  # the end of the connection has to do
+            return  # the client gets no response, only the end of the connection
         finally:
             transport.close(reason)
 
@@ -117,7 +118,7 @@ class Connections:
             logger.warning("%s:%d broke the protocol: %s", host, port, error)
             reason = "protocol error"
         except TransportError as error:
-            logger.info("%s:%d is gone: %s", host, port, error)
+            logger.info("%s:%d disconnected: %s", host, port, error)
         except Exception:
             logger.exception("the connection from %s:%d failed", host, port)
             reason = "internal error"
@@ -126,7 +127,7 @@ class Connections:
         await transport.wait_closed()
 
     async def close(self) -> None:
-        """End all connections and wait for them; those that hang are cancelled."""
+        """End all connections and wait for them; those that take too long are cancelled."""
         self._closing = True
         for transport in self._running.values():
             transport.close("the server is stopping")
@@ -134,7 +135,7 @@ class Connections:
             task.cancel()
         tasks = list(self._running)
         if tasks:
-            _, hanging = await asyncio.wait(tasks, timeout=GRACE)
-            for task in hanging:
+            _, unfinished = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+            for task in unfinished:
                 task.cancel()
-            await asyncio.gather(*hanging, return_exceptions=True)
+            await asyncio.gather(*unfinished, return_exceptions=True)

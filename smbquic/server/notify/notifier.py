@@ -58,7 +58,7 @@ _MOVE_TIMEOUT = 0.05
 """Seconds that one half of a move waits for the other half: what went may have left the share."""
 
 
-class OpenFile(Protocol):
+class NotifierOpen(Protocol):
     """An open file or folder."""
 
     file: StorageFile
@@ -83,7 +83,7 @@ class Notifier:
         self._by_storage: dict[Storage, _StorageWatches] = {}
 
     def watch(
-        self, entry: OpenFile, completion_filter: int, size: int, *, recursive: bool
+        self, entry: NotifierOpen, completion_filter: int, size: int, *, recursive: bool
     ) -> Watch:
         """Watch the folder that is open, until it is closed."""
         storage = entry.storage
@@ -94,7 +94,7 @@ class Notifier:
         watches.add(watch)
         return watch
 
-    def unwatch(self, entry: OpenFile, watch: Watch) -> None:
+    def unwatch(self, entry: NotifierOpen, watch: Watch) -> None:
         """End a watch."""
         storage = entry.storage
         watches = self._by_storage[storage]
@@ -126,7 +126,7 @@ class Notifier:
             watches.report_source({name: _REMOVING})
             watches.report(_name(is_directory), (NotifyAction.FILE_ACTION_REMOVED, name))
 
-    def renamed(self, entry: OpenFile, old: str) -> None:
+    def renamed(self, entry: NotifierOpen, old: str) -> None:
         """Report that what is open was renamed, from the name `old`."""
         storage, new = entry.storage, entry.file.name
         watches = self._by_storage.get(storage) if self._by_storage else None
@@ -141,7 +141,7 @@ class Notifier:
         watches.report_source({old: _MOVING, new: _MOVING}, final=True)
         watches.report_move(old, new, is_directory=entry.is_directory)
 
-    def modified(self, entry: OpenFile, completion_filter: int) -> None:
+    def modified(self, entry: NotifierOpen, completion_filter: int) -> None:
         """Report a change of what is open; `completion_filter` says of which kind."""
         watches = self._by_storage.get(entry.storage) if self._by_storage else None
         if watches is None:
@@ -156,7 +156,7 @@ class Notifier:
             watches.report(completion_filter, (NotifyAction.FILE_ACTION_MODIFIED, name))
 
     @contextmanager
-    def modifying(self, entry: OpenFile, completion_filter: int) -> Iterator[None]:
+    def modifying(self, entry: NotifierOpen, completion_filter: int) -> Iterator[None]:
         """Surround a change of an open file on another thread; it is reported at the end."""
         watches = self._by_storage.get(entry.storage)
         try:

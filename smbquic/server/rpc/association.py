@@ -1,4 +1,4 @@
-"""One client's conversation with a service over a pipe, without any I/O. [MS-RPCE] 3.3.3"""
+"""The RPC association of one client with a service over a pipe, without I/O. [MS-RPCE] 3.3.3"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ from smbquic.wire.rpc.syntax import NDR, SyntaxId
 _log = logging.getLogger(__name__)
 
 MAX_FRAGMENT = 5840
-"""Bytes of a PDU. The least that everybody takes is 1,432; Windows and Samba offer about this."""
+"""Bytes of a PDU. Every peer accepts 1432; Windows and Samba offer about this."""
 
 _LEAST_FRAGMENT = 1432
 _MAX_STUB = 1 << 16
@@ -40,12 +40,12 @@ _MAX_CONTEXTS = 32
 _groups = count(0x5300)
 
 Method = Callable[[Buffer], bytes]
-"""From the stub of a request to that of the response. May raise `WireError`."""
+"""Returns the stub of the response to that of a request. May raise `WireError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RpcInterface:
-    """What can be called under one UUID."""
+    """An RPC interface: the methods that can be called under one UUID."""
 
     syntax: SyntaxId
     methods: Mapping[int, Method]
@@ -76,15 +76,15 @@ class Association:
 
     @property
     def held(self) -> int:
-        """How many bytes wait for the rest of their PDU or their call."""
+        """The bytes that wait for the rest of their PDU or call."""
         return len(self._data) + sum(len(call.stub) for call in self._calls.values())
 
     def receive(self, data: Buffer) -> list[bytes]:
-        """The PDUs that answer what was written, which need not be whole PDUs."""
+        """Return the PDUs that answer what was written, which need not be whole PDUs."""
         return list(chain.from_iterable(self.receive_each(data)))
 
     def receive_each(self, data: Buffer) -> Iterator[list[bytes]]:
-        """The same, what answers one PDU after the other: there may be thousands."""
+        """Do the same in steps, one for each PDU: there may be thousands."""
         self._data += data
         try:
             while not self.failed and len(self._data) >= HEADER_SIZE:
@@ -134,7 +134,7 @@ class Association:
         return self._max_fragment, MAX_FRAGMENT, self._group
 
     def _add(self, wanted: PresentationContext) -> ContextResult:
-        """Only NDR is spoken: there is no feature to be negotiated while binding."""
+        """Reject the negotiation of features while binding: only NDR is supported."""
         interface = next(
             (
                 known
@@ -157,7 +157,7 @@ class Association:
         return ContextResult(BindResult.PROVIDER_REJECTION, reason)
 
     def _request(self, fragment: RpcRequest) -> list[bytes]:
-        """Collects the fragments of a call; the answer when the last one is here."""
+        """Collect the fragments of a call; return the answer once the last one has come."""
         call_id = fragment.call_id
         if fragment.flags & PduFlags.FIRST_FRAG:
             # One call after the other: what was begun before is given up.

@@ -1,4 +1,4 @@
-"""An open named pipe: what a client has written, and what waits to be read.
+"""An open named pipe, with what its client has written and what waits to be read.
 
 [MS-SMB2] 3.3.5.12, 3.3.5.13, 3.3.5.15.3, 3.3.5.15.4
 """
@@ -20,7 +20,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.pipe_information import PipeMode
 
 TIME_SLICE: Final = 0.002
-"""Seconds of what was written that are worked on before others have their turn."""
+"""Seconds that the work on written data may take before other requests have their turn."""
 _LONGEST_ANSWER = 1 << 20
 
 
@@ -51,28 +51,28 @@ class Pipe:
         self._charge()
 
     def _charge(self) -> None:
-        """Counts what the user has the server keep for the pipe."""
+        """Charge what the server keeps for the pipe to its user."""
         size = 0 if self.closed else PIPE + self.available + self.association.held
         self.memory.change(size - self._charged)
         self._charged = size
 
     @property
     def available(self) -> int:
-        """How many bytes wait to be read."""
+        """The bytes that wait to be read."""
         return sum(map(len, self._messages))
 
     @property
     def messages(self) -> list[memoryview]:
-        """What waits to be read, message by message, the first one without what was read of it."""
+        """The messages that wait to be read, the first one without what was read of it."""
         return list(self._messages)
 
     def require(self, access: int) -> None:
-        """StatusError ACCESS_DENIED unless every bit of `access` was granted."""
+        """Raise StatusError ACCESS_DENIED unless every bit of `access` was granted."""
         if self.granted_access & access != access:
             raise StatusError.of(NtStatus.ACCESS_DENIED)
 
     def write(self, data: Buffer) -> Steps:
-        """Gives the service bytes, in steps; StatusError PIPE_DISCONNECTED if it has hung up.
+        """Give the service bytes, in steps; raise StatusError PIPE_DISCONNECTED if it has ended.
 
         StatusError INSUFFICIENT_RESOURCES for a client that does not read what it asks for.
         """
@@ -96,7 +96,7 @@ class Pipe:
         self._wake()
 
     def _wake(self) -> None:
-        """Has a read go on that waits, now that there may be something."""
+        """Continue a waiting read, as there may be data now."""
         while self._messages and self._readable:
             readable = self._readable.popleft()
             if not readable.done():
@@ -104,7 +104,7 @@ class Pipe:
                 break
 
     def read(self, length: int) -> tuple[memoryview, bool] | None:
-        """Up to `length` bytes, of one message only, and whether the message goes on.
+        """Return up to `length` bytes of one message, and whether the message goes on.
 
         None if there is nothing yet. Raises StatusError PIPE_DISCONNECTED, PIPE_EMPTY.
         """
@@ -122,7 +122,7 @@ class Pipe:
         return message[:length], bool(len(rest)) and self.read_mode == PipeMode.MESSAGE
 
     async def read_later(self, length: int) -> tuple[memoryview, bool]:
-        """The same, as soon as there is something; StatusError PIPE_BROKEN if it is closed."""
+        """Do the same once there is data; raise StatusError PIPE_BROKEN if the pipe is closed."""
         while True:
             if self.closed:
                 raise StatusError.of(NtStatus.PIPE_BROKEN)
@@ -138,7 +138,7 @@ class Pipe:
                     self._readable.remove(readable)
 
     def close(self) -> None:
-        """Ends the conversation, and all reads that wait."""
+        """End the association, and all waiting reads."""
         self.closed = True
         self._charge()
         while self._readable:

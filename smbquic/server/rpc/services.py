@@ -1,4 +1,4 @@
-"""The services behind the pipes of IPC$: which shares there are, and what server this is.
+"""The services of the pipes of IPC$: the list of shares, and information about the server.
 
 [MS-SRVS] 3.1.4, [MS-WKST] 3.2.4
 """
@@ -48,10 +48,10 @@ from smbquic.wire.rpc.wkssvc import (
 )
 
 _VERSION = 10, 0
-"""Windows 10 or Server 2016 and later, as far as clients tell by these numbers."""
+"""The version of Windows 10 and Server 2016, and of all later ones."""
 _DOMAIN = "WORKGROUP"
 _ROUGH_SIZE = 64
-"""Bytes that a share takes in a listing besides its name and comment, at most."""
+"""Bytes that a share takes in a listing at most, besides its name and comment."""
 _TYPE = int(
     ServerTypes.SV_TYPE_WORKSTATION
     | ServerTypes.SV_TYPE_SERVER
@@ -61,7 +61,7 @@ _TYPE = int(
 
 
 class ServerInformation(Protocol):
-    """What the services tell of a server: `name` is what it calls itself."""
+    """What the services need of a server; `name` is what it calls itself."""
 
     name: str
 
@@ -77,7 +77,7 @@ _Call = Callable[[ServerInformation, Buffer], bytes]
 
 
 class PipeServices:
-    """The services of a server; `allows` says whether a client may open pipes at all."""
+    """The services of a server; `allows` returns whether a client may open pipes."""
 
     def __init__(self, server: ServerInformation, allows: Callable[[Peer], bool]) -> None:
         self._server = server
@@ -89,7 +89,7 @@ class PipeServices:
 
 
 def associate(server: ServerInformation, pipe: str) -> Association | None:
-    """A new conversation over the pipe of that name, in any case; None if there is none."""
+    """Return a new association over the pipe of that name, in any case; None if there is none."""
     name = pipe.casefold()
     interfaces = _PIPES.get(name)
     if interfaces is None:
@@ -103,7 +103,7 @@ def _bound(server: ServerInformation, syntax: SyntaxId, calls: dict[int, _Call])
 
 
 def _shares(server: ServerInformation) -> list[ShareInfo]:
-    """All shares, by name, and IPC$ last. Where they lie on the disk is nobody's business."""
+    """Return all shares by name, and IPC$ last. Their paths on the disk are not given."""
     uses = server.count_trees()
     known = sorted(server.shares.values(), key=lambda share: share.name.casefold())
     shares = [_share(share, uses.get(share.name, 0)) for share in known]
@@ -125,7 +125,7 @@ def _share(share: ServedShare, uses: int) -> ShareInfo:
 
 
 def _share_enum(server: ServerInformation, stub: Buffer) -> bytes:
-    """As many shares as the client wants at a time, from where it left off."""
+    """Answer NetrShareEnum: as many shares as the client asks for, from its resume handle on."""
     request = NetrShareEnumRequest.decode(stub)
     if request.level not in ENUM_LEVELS:
         return NetrShareEnumResponse(request.level, status=NetStatus.ERROR_INVALID_LEVEL).encode()
@@ -143,7 +143,7 @@ def _share_enum(server: ServerInformation, stub: Buffer) -> bytes:
 
 
 def _fitting(shares: list[ShareInfo], length: int) -> list[ShareInfo]:
-    """The first shares, at least one of them, that take up to about `length` bytes."""
+    """Return the first shares, at least one, that take up to about `length` bytes."""
     for index, share in enumerate(shares):
         length -= _ROUGH_SIZE + 2 * (len(share.netname or "") + len(share.remark or ""))
         if length < 0:
@@ -181,7 +181,7 @@ def _server_get_info(server: ServerInformation, stub: Buffer) -> bytes:
 
 
 def _remote_tod(server: ServerInformation, stub: Buffer) -> bytes:
-    """In UTC, and so it says."""
+    """Return the time of day, in UTC with a time zone of 0."""
     now = datetime.now(UTC)
     info = TimeOfDayInfo(
         elapsedt=int(now.timestamp()),
@@ -235,4 +235,4 @@ _PIPES: dict[str, tuple[tuple[SyntaxId, dict[int, _Call]], ...]] = {
     "wkssvc": (_WKSSVC,),
     "lsarpc": (),
 }
-"""What answers behind which name. Clients look behind `lsarpc` before they do without it."""
+"""The services by the name of their pipe. Clients try `lsarpc` first, and go on without it."""

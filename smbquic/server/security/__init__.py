@@ -1,1 +1,1 @@
-"""Security descriptors: what is stored, inherited, shown, and what it grants to whom."""
+"""Security descriptors: storing, inheriting and showing them, and the rights that they grant."""

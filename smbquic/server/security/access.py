@@ -1,4 +1,4 @@
-"""Access masks: what generic rights stand for, and what a share grants at most."""
+"""Access masks: the file rights of generic rights, and the most that a share grants."""
 
 from smbquic.wire.access_mask import AccessMask
 
@@ -48,7 +48,7 @@ _ANY_GENERIC = sum(generic for generic, _ in _GENERIC)
 
 
 def map_generic(desired: int) -> int:
-    """Replaces the generic bits by the file rights that they stand for ([MS-FSA] 2.1.5.1)."""
+    """Replace the generic bits by the file rights that they stand for ([MS-FSA] 2.1.5.1)."""
     if not desired & _ANY_GENERIC:
         return desired
     mapped = desired

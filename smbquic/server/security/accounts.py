@@ -1,9 +1,8 @@
-"""Who somebody is to security descriptors: SIDs of users and groups. [MS-DTYP] 2.4.2, 2.5.2
+"""The SIDs of users and groups for security descriptors. [MS-DTYP] 2.4.2, 2.5.2
 
-The SID of a user or of a group is made from nothing but its name. So it is the same after a
-restart, on a machine that was renamed, in a container whose host name changes every day, and on
-another server that the disk has moved to; and it is somebody else's only if two names of one
-server collide in some 31 bits.
+The SID of a user or group is derived from its name only. So it is the same after a restart, on a
+machine that was renamed, in a container whose host name changes, and on another server that the
+disk was moved to. Two names of one server have the same SID only if they collide in 31 bits.
 """
 
 from dataclasses import dataclass
@@ -31,13 +30,13 @@ _DOMAIN_USERS: Final = 513
 _DOMAIN_GUESTS: Final = 514
 
 PRIMARY_GROUP: Final = Sid(_NT_AUTHORITY, (*_DOMAIN, _DOMAIN_USERS))
-"""The group that owns what a user makes."""
+"""The group of files that a user creates."""
 _GUEST_GROUP: Final = Sid(_NT_AUTHORITY, (*_DOMAIN, _DOMAIN_GUESTS))
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a session acts as. Nobody has privileges.
+    """The SIDs that a session acts as ([MS-DTYP] 2.5.2). There are no privileges.
 
     `account` is the number that stands for the user where a SID is too long, 0 for guests.
     """
@@ -50,12 +49,12 @@ class Token:
 
 @lru_cache(maxsize=1024)
 def token_of(identity: Identity) -> Token:
-    """The token of whom a logon was for."""
+    """Return the token of a user who has logged on."""
     if identity.anonymous:
         return Token(ANONYMOUS, ANONYMOUS, frozenset({ANONYMOUS, NETWORK}))
     if identity.guest:
         groups = {_GUEST_GROUP, BUILTIN_GUESTS, EVERYONE, NETWORK}
-        # A name that nobody has vouched for is nobody's.
+        # The name of a guest was not verified, so it gets no SID.
         return Token(BUILTIN_GUESTS, _GUEST_GROUP, frozenset(groups))
     account = account_of(identity.user)
     user = sid_of(account)
@@ -65,13 +64,13 @@ def token_of(identity: Identity) -> Token:
 
 
 def account_of(name: str) -> int:
-    """The number of an account, by its name in any case."""
+    """Return the number of an account, by its name in any case."""
     return _number(name)
 
 
 def group_sid(name: str) -> Sid:
-    """The SID of a group, by its name in any case; another one than that of a user so named."""
-    # No name holds a colon.
+    """Return the SID of a group, by its name in any case; it differs from that of a user."""
+    # No user name has a colon.
     return sid_of(_number(f"group:{name}"))
 
 
@@ -81,5 +80,5 @@ def _number(name: str) -> int:
 
 
 def sid_of(account: int) -> Sid:
-    """The SID of an account, by its number."""
+    """Return the SID of an account, by its number."""
     return Sid(_NT_AUTHORITY, (*_DOMAIN, account))

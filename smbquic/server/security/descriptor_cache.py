@@ -1,4 +1,4 @@
-"""Which descriptor holds for a file: its own, or what the folders above it pass on.
+"""Caches which descriptor is effective for a file: its own, or what it inherits from folders.
 
 A file without descriptor may have been made by a local program, or before anybody restricted its
 folder. It is treated as if it had inherited when it was made what could be inherited now. So every
@@ -19,9 +19,9 @@ from smbquic.wire.dtyp.acl import AceFlags, Acl
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityDescriptorControl
 
 LIFETIME = 1.0
-"""Seconds that a change made by a local program, or by way of another share, may be missed."""
+"""Seconds after which a change by a local program, or through another share, is seen."""
 CAPACITY = 100_000
-"""Folders that are remembered of one storage, and entries of their ACLs: some 30 MiB."""
+"""Folders of one storage that are cached, plus the entries of their ACLs: some 30 MiB."""
 
 _INHERITED = int(AceFlags.INHERITED_ACE)
 _PRESENT = int(SecurityDescriptorControl.DP)
@@ -33,14 +33,14 @@ class _Known(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How much of `CAPACITY` it takes."""
+        """What it takes of `CAPACITY`."""
         found = self.descriptor
         acls = (found.dacl, found.sacl) if found is not None else ()
         return 1 + sum(len(acl.aces) for acl in acls if acl is not None)
 
 
 class _Folders(dict[str, _Known]):
-    """The folders of one storage by name, which are all forgotten when they come to too much."""
+    """The folders of one storage by name; all are dropped when they exceed `CAPACITY`."""
 
     size = 0
 
@@ -58,14 +58,14 @@ class _Folders(dict[str, _Known]):
 
 
 class Descriptors:
-    """What holds for the files and folders of all storages."""
+    """The effective descriptors of the files and folders of all storages."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._folders: dict[Storage, _Folders] = {}
 
     def effective(self, storage: Storage, file: StorageFile) -> SecurityDescriptor | None:
-        """The descriptor that decides about a file that is open; None lets everybody in."""
+        """Return the effective descriptor of an open file; None grants everything to everybody."""
         stored = file.security()
         own = None if stored is None else security_descriptors.decode(stored)
         if own is not None and own.control & _PRESENT:
@@ -78,7 +78,7 @@ class Descriptors:
         return None if parent is None else _inherited(parent, own, whole.stat())
 
     def folder(self, storage: Storage, name: str) -> SecurityDescriptor | None:
-        """The same for a folder, by its name in real case; raises as `Storage.stat`."""
+        """Return that of a folder, by its name in real case; raises as `Storage.stat`."""
         known = self._folders.setdefault(storage, _Folders())
         now = self._clock()
         found = known.get(name)
@@ -96,7 +96,7 @@ class Descriptors:
         return parent
 
     def shown(self, storage: Storage, file: StorageFile) -> SecurityDescriptor:
-        """What a client is shown: the file's own, with what is missing there made up."""
+        """Return the descriptor to show to a client: the file's own, with missing parts added."""
         stored = file.security()
         made_up = security_descriptors.describe(file.whole.stat())
         own = None if stored is None else security_descriptors.decode(stored)
@@ -111,7 +111,7 @@ class Descriptors:
         return own
 
     def forget(self, storage: Storage, name: str | None = None) -> None:
-        """Look anew for what holds for a folder that was just made, or for all of them."""
+        """Drop what is cached for a folder that was just created, or for all of them."""
         if name is None:
             self._folders.pop(storage, None)
         elif storage in self._folders:

@@ -1,4 +1,4 @@
-"""What descriptor something new gets. [MS-DTYP] 2.5.3.4"""
+"""Computes the security descriptors of new files and folders. [MS-DTYP] 2.5.3.4"""
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -28,7 +28,7 @@ def create(
     *,
     is_directory: bool,
 ) -> SecurityDescriptor | None:
-    """The descriptor of something that `token` makes in a folder; None if it needs none.
+    """Return the descriptor of what `token` creates in a folder; None if it needs none.
 
     `parent` is what holds for the folder, None if nothing restricts anybody there; `creator` is
     what the client wants. Without both, and without entries to inherit, the owner has all rights.
@@ -65,7 +65,7 @@ def create(
 def inherit(
     parent: SecurityDescriptor, owner: Sid, group: Sid, *, is_directory: bool
 ) -> SecurityDescriptor | None:
-    """What a folder's descriptor means for something in it that has none of its own, if anything.
+    """Return what a file without a descriptor of its own inherits from its folder's, if anything.
 
     That is how files are treated that a local program has made, or that were there before anybody
     restricted the folder.
@@ -77,7 +77,7 @@ def inherit(
 
 
 def dacl_of(wanted: SecurityDescriptor) -> tuple[Acl | None, int]:
-    """The DACL that a client wants, with generic rights mapped, and the control bits with it.
+    """Return a client's DACL with generic rights mapped, and its control bits.
 
     Without a DACL it is the NULL DACL, as Windows has it. That it was inherited is only believed
     if the client also says that it should be.

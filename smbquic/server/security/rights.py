@@ -1,4 +1,4 @@
-"""What a security descriptor grants whom. [MS-DTYP] 2.5.3.2, [MS-FSA] 2.1.5.1.2.1"""
+"""Computes the rights that a security descriptor grants. [MS-DTYP] 2.5.3.2, [MS-FSA] 2.1.5.1.2.1"""
 
 from smbquic.server.security import access
 from smbquic.server.security.accounts import Token
@@ -20,7 +20,7 @@ _LIST = int(AccessMask.FILE_LIST_DIRECTORY)
 
 
 def granted(descriptor: SecurityDescriptor, token: Token) -> int:
-    """All the rights that a descriptor grants: the first entry that speaks of a right decides it.
+    """Return all rights that a descriptor grants: the first entry about a right decides.
 
     A descriptor without DACL grants everything, one with an empty DACL nothing. The owner may
     always read the descriptor and change the DACL, unless an entry for OWNER RIGHTS says what
@@ -49,7 +49,7 @@ def granted(descriptor: SecurityDescriptor, token: Token) -> int:
 
 
 def granted_by_folder(folder: int) -> int:
-    """The rights to whatever is in a folder that follow from the rights to the folder."""
+    """Return the rights to a file that follow from those to its folder."""
     rights = 0
     if folder & _DELETE_CHILD:
         rights |= _DELETE

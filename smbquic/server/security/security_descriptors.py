@@ -1,8 +1,8 @@
-"""Security descriptors of files: what is shown, what a client makes of it.
+"""Makes, reads and changes the security descriptors of files.
 
-What is stored with a file counts. A file that has nothing stored is shown with a descriptor that is
-made from what POSIX knows of it, and nobody is held to that: all users of this server reach the
-disk as the one user that the program runs as, as far as their share lets them.
+A stored descriptor is enforced. A file without one is shown with a descriptor that is made of its
+POSIX owner, group and mode, which is not enforced: all users of the server reach the disk as the
+one user that the program runs as, as far as their share allows.
 """
 
 from typing import Final
@@ -24,14 +24,14 @@ from smbquic.wire.dtyp.security_descriptor import (
 from smbquic.wire.dtyp.sid import BUILTIN_ADMINISTRATORS, EVERYONE, LOCAL_SYSTEM, Sid
 
 MAX_ACES: Final = 1_024
-"""Entries of a list that a client may set: each costs time whenever the file is opened."""
+"""Entries of an ACL that a client may set: each costs time whenever the file is opened."""
 
 _OWNER = int(SecurityInformation.OWNER)
 _GROUP = int(SecurityInformation.GROUP)
 _DACL = int(SecurityInformation.DACL)
 _PROTECTED = int(SecurityInformation.PROTECTED_DACL)
 _UNPROTECTED = int(SecurityInformation.UNPROTECTED_DACL)
-# Parts that live in a SACL.
+# The parts that are in a SACL.
 _SACL_PARTS = int(
     SecurityInformation.SACL
     | SecurityInformation.LABEL
@@ -41,12 +41,12 @@ _SACL_PARTS = int(
 _BACKUP = int(SecurityInformation.BACKUP)
 _CONTROL_PRESENT = int(SecurityDescriptorControl.DP)
 _CONTROL_PROTECTED = int(SecurityDescriptorControl.PD)
-# What is kept of the control bits; the rest says something about the parts themselves.
+# The control bits that are kept; the others describe how the parts were given.
 _KEPT_CONTROL = int(
     SecurityDescriptorControl.DP | SecurityDescriptorControl.PD | SecurityDescriptorControl.DI
 )
 
-# The authority that Samba uses for POSIX ids, which its tools and ours can tell: S-1-22-1-1000.
+# Samba's authority for POSIX ids, which its tools and ours translate: S-1-22-1-1000.
 _UNIX = 22
 _UNIX_USER = 1
 _UNIX_GROUP = 2
@@ -64,7 +64,7 @@ _ALL = int(access.ALL)
 
 
 def describe(stat: FileStat) -> SecurityDescriptor:
-    """The descriptor that is made from what the storage knows of a file."""
+    """Return the descriptor for a file without one, made of its POSIX owner, group and mode."""
     owner, group = owners(stat)
     aces = [
         _allow(owner, _rights(stat.mode >> 6) | _OWNER_RIGHTS),
@@ -75,8 +75,8 @@ def describe(stat: FileStat) -> SecurityDescriptor:
 
 
 def owners(stat: FileStat) -> tuple[Sid, Sid]:
-    """The owner and the group of a file that has no descriptor: the account that made it, if it
-    was made here, else POSIX' ones."""
+    """Return owner and group of a file without a descriptor: of the account that created it here,
+    else those of POSIX."""
     if stat.account:
         return sid_of(stat.account), PRIMARY_GROUP
     owner = LOCAL_SYSTEM if stat.owner is None else Sid(_UNIX, (_UNIX_USER, stat.owner))
@@ -85,7 +85,7 @@ def owners(stat: FileStat) -> tuple[Sid, Sid]:
 
 
 def decode(stored: bytes) -> SecurityDescriptor:
-    """A descriptor that a file has stored. Nobody is let in by one that can't be made out."""
+    """Decode a stored descriptor; one that cannot be decoded grants nothing to anybody."""
     try:
         return SecurityDescriptor.decode(stored)
     except WireError:
@@ -93,7 +93,7 @@ def decode(stored: bytes) -> SecurityDescriptor:
 
 
 def select(descriptor: SecurityDescriptor, information: int) -> SecurityDescriptor:
-    """Only those parts of a descriptor that are asked for; `SecurityInformation` bits."""
+    """Return the parts of a descriptor that `information` (`SecurityInformation`) asks for."""
     has_dacl = bool(information & _DACL)
     return SecurityDescriptor(
         descriptor.owner if information & _OWNER else None,
@@ -106,10 +106,10 @@ def select(descriptor: SecurityDescriptor, information: int) -> SecurityDescript
 def change(
     old: SecurityDescriptor, information: int, wanted: Buffer, token: Token
 ) -> SecurityDescriptor:
-    """What becomes of a descriptor by a new one, of which `information` tells the parts that count.
+    """Return `old` with the parts of a client's new descriptor that `information` names.
 
-    StatusError INVALID_PARAMETER; INVALID_OWNER for one that the client is not, as nobody may give
-    things away; NOT_SUPPORTED for auditing, labels and policies.
+    Raises StatusError INVALID_PARAMETER; INVALID_OWNER for an owner that the client is not, as
+    nobody may give files away; NOT_SUPPORTED for auditing, labels and policies.
     """
     new = parse(wanted, "SET_INFO")
     audits = new.sacl is not None and bool(new.sacl.aces)
@@ -132,14 +132,14 @@ def change(
 
 
 def same(one: SecurityDescriptor, other: SecurityDescriptor) -> bool:
-    """Whether two descriptors let in the same."""
+    """Return whether two descriptors have the same owner, group and entries."""
     aces = [None if each.dacl is None else each.dacl.aces for each in (one, other)]
     return (one.owner, one.group, aces[0]) == (other.owner, other.group, aces[1])
 
 
 def parse(wanted: Buffer, command: str) -> SecurityDescriptor:
-    """A descriptor from a client; StatusError INVALID_PARAMETER, INVALID_ACL for a list of more
-    than `MAX_ACES`."""
+    """Decode a client's descriptor; raise StatusError INVALID_PARAMETER, or INVALID_ACL for more
+    than `MAX_ACES` entries."""
     try:
         if SecurityDescriptor.count_aces(wanted) > MAX_ACES:
             raise StatusError(NtStatus.INVALID_ACL, command)
@@ -149,7 +149,7 @@ def parse(wanted: Buffer, command: str) -> SecurityDescriptor:
 
 
 def _rights(permissions: int) -> int:
-    """The access mask for three permission bits."""
+    """Return the access mask for three permission bits."""
     if permissions & 0o7 == 0o7:
         return _ALL & ~_OWNER_RIGHTS | _LEAST_RIGHTS
     mask = _LEAST_RIGHTS

@@ -30,8 +30,8 @@ RFC = {
 DOCUMENTED = {
     # docs/security.md
     "framing.QUEUE_LIMIT": 4 << 20,
-    "serving.REFUSING": 256,
-    "serving.REFUSING_SECONDS": 2.0,
+    "serving.MAX_REFUSING": 256,
+    "serving.REFUSAL_TIMEOUT": 2.0,
     "refusals.REPORT_INTERVAL": 10.0,
     "quic.unauthenticated.UNAUTHENTICATED_LIMIT": 256 << 10,
     "quic.engine.UNAUTHENTICATED_WINDOW": 128 << 10,
@@ -49,7 +49,7 @@ MEASURED = {
     "receive_buffers.LIMIT": 20 << 20,
     "receive_buffers.UNUSED": 5.0,
     "resolver.QUERY_TIMEOUT": 5.0,
-    "serving.GRACE": 5.0,
+    "serving.CLOSE_TIMEOUT": 5.0,
     "tcp.BACKLOG": 1024,
     "tcp.BUFFER_SIZE": 64 << 10,
     "tcp.FIRST_BUFFER": 4 << 10,

@@ -80,7 +80,7 @@ async def test_a_transport_is_closed_when_its_work_is_done() -> None:
 @pytest.mark.parametrize(
     ("error", "level", "text", "reason"),
     [
-        (ConnectionClosed("bye"), "INFO", "192.0.2.7:50000 is gone: bye", ""),
+        (ConnectionClosed("bye"), "INFO", "192.0.2.7:50000 disconnected: bye", ""),
         (RemoteProtocolError("bad"), "WARNING", "broke the protocol: bad", "protocol error"),
         (ZeroDivisionError("oops"), "ERROR", "192.0.2.7:50000 failed", "internal error"),
     ],
@@ -124,7 +124,7 @@ async def test_above_the_limit_connections_are_turned_away(
 
 
 async def test_work_that_hangs_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "GRACE", 0)
+    monkeypatch.setattr(serving, "CLOSE_TIMEOUT", 0)
     cancelled = asyncio.Event()
 
     async def serve(transport: object) -> None:
@@ -196,8 +196,8 @@ async def test_clients_that_are_told_are_not_waited_for(monkeypatch: pytest.Monk
     async def serve(transport: MessageTransport) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(serving, "REFUSING", 2)
-    monkeypatch.setattr(serving, "REFUSING_SECONDS", 0.01)
+    monkeypatch.setattr(serving, "MAX_REFUSING", 2)
+    monkeypatch.setattr(serving, "REFUSAL_TIMEOUT", 0.01)
     limiter = Closed()
     connections = Connections(serve, limiter=limiter)
     transports = [Accepted() for _ in range(3)]
@@ -208,7 +208,7 @@ async def test_clients_that_are_told_are_not_waited_for(monkeypatch: pytest.Monk
     await asyncio.wait_for(transports[1].closed.wait(), 20)
 
     late = Accepted()
-    monkeypatch.setattr(serving, "REFUSING_SECONDS", 60.0)
+    monkeypatch.setattr(serving, "REFUSAL_TIMEOUT", 60.0)
     connections.start(late)
     await asyncio.sleep(0)
     await connections.close()
