@@ -79,7 +79,7 @@ class Program:
         text = self._errors.read().decode(errors="replace").strip()
         return f":\n{text[-SHOWN:]}" if text else ""
 
-    def tell(self, line: str) -> None:
+    def send_line(self, line: str) -> None:
         """Send it a line."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
@@ -87,7 +87,7 @@ class Program:
 
     def perform(self, request: dict[str, Any], on_event: Callable[[str], None]) -> Figures:
         """Have a work done. Raises `ProgramError`."""
-        self.tell(json.dumps(request))
+        self.send_line(json.dumps(request))
         while "event" in (document := self.answer(WORKING)):
             on_event(document["event"])
         return document

@@ -16,7 +16,7 @@ from benchmarks.link import Link, LinkUnavailable
 from smbquic.pki import FaultyPki, PkiDirectory, init, write_faults
 
 # How long an example takes says nothing about the code on a machine that does other things too.
-# In CI, where a failure has to tell of the change at hand, the examples are the same each time.
+# In CI, where a failure has to be due to the change at hand, the examples are always the same.
 settings.register_profile(
     "smbquic",
     deadline=None,

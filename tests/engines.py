@@ -1,7 +1,7 @@
 """Leaves out the tests that need a QUIC library which is not installed.
 
 Either library may be missing, and CI runs the tests of the transport with each alone. What a test
-needs is told by its parameters (`qh3`, `aioquic-qh3`), by the marker `engine`, and by what its
+needs is seen from its parameters (`qh3`, `aioquic-qh3`), by the marker `engine`, and by what its
 module imports.
 """
 

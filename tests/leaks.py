@@ -21,7 +21,7 @@ import pytest
 import uvloop
 
 GRACE = 2.0
-"""Seconds that something may take to go away by itself: a thread that was told to end, a task that
+"""Seconds that something may take to go away by itself: a thread that was asked to end, a task that
 was cancelled."""
 GENERATED = frozenset(
     {
@@ -102,7 +102,7 @@ def descriptors() -> Iterator[Descriptor]:
 def children() -> Iterator[Child]:
     """Return the child processes, those that have ended and nobody has waited for included.
 
-    Only Linux tells which they are.
+    Only Linux says which they are.
     """
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -199,7 +199,7 @@ class Leaks:
         finally:
             leaked = [*self._tasks, *sorted(map(str, self._left()))]
             self._tasks.clear()
-            # Nobody is told of the same twice.
+            # Nothing is reported twice.
             self._known = self._all().difference(*self._owned.values())
         if leaked:
             pytest.fail("\n".join(["the test leaks:", *leaked]), pytrace=False)

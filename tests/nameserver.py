@@ -17,7 +17,7 @@ from smbquic.pki import PkiDirectory
 
 @dataclass
 class NameServer:
-    """Answers what it is told to, and keeps what it was asked."""
+    """Answers as the test says, and keeps what it was asked."""
 
     url: str = ""
     addresses: dict[str, list[str]] = field(default_factory=dict)

@@ -102,7 +102,7 @@ class SmbArm(Arm):
 
 
 def _lost_packets(server: Program) -> int:
-    server.tell("lost")
+    server.send_line("lost")
     found: int = server.answer(STARTING)["lost"]
     return found
 

@@ -146,13 +146,13 @@ async def send(engine: str, size: int, host: str, total: int, port: int) -> Stop
     options = QuicOptions(engine=cast(EngineName, engine), datagram_size=size)
     _, make = client_engine(ClientTls(insecure=True), "localhost", options, None)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    left, told = total, 0
+    left, reported = total, 0
     stopwatch = Stopwatch()
 
     def arrived(count: int) -> None:
-        nonlocal told
-        told += count
-        if told == len(DONE):
+        nonlocal reported
+        reported += count
+        if reported == len(DONE):
             done.set_result(None)
 
     def room() -> None:

@@ -1,8 +1,8 @@
 """TCP without SMB: ``python -m benchmarks.ends.raw_tcp serve|read|write|compete HOST PORT BYTES``.
 
-A client moves so many bytes one way, is told that all have come, and prints its figures as JSON.
-One that competes says {"ready": true}, reads from its first line of standard input on until the
-second one, and prints how many bytes have come. All with cubic.
+A client moves so many bytes one way, is informed that all have arrived, and prints its figures as
+JSON. One that competes says {"ready": true}, reads from its first line of standard input on until
+the second one, and prints how many bytes have come. All with cubic.
 """
 
 import contextlib

@@ -99,17 +99,17 @@ async def against_tcp(client: Client, request: Request) -> Figures:
 async def address_change(client: Client, request: Request) -> Figures:
     """Read a file, and report when a part of it has come: then the client's address changes."""
     target = client.folder / "moved"
-    told = False
+    reported = False
     last, gap = time.monotonic(), 0.0
 
     def count(done: int, total: int) -> None:
-        nonlocal told, last, gap
+        nonlocal reported, last, gap
         now = time.monotonic()
-        if told:
+        if reported:
             gap = max(gap, now - last)
         last = now
-        if not told and done > total * 0.3:
-            told = True
+        if not reported and done > total * 0.3:
+            reported = True
             emit(event="move")
 
     async def read() -> None:

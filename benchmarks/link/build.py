@@ -17,7 +17,7 @@ FLAGS = ("-std=c11", "-O2")
 
 
 def cache_directory() -> Path:
-    """Where programs are kept: only we may write there, for root runs what lies in it."""
+    """Where programs are kept: only we may write there, for root runs what is in it."""
     base = os.environ.get("XDG_CACHE_HOME")
     directory = (Path(base) if base else Path("~/.cache").expanduser()) / "smbquic" / "link"
     try:

@@ -1,4 +1,4 @@
-"""The emulator's process: started, told its parameters, asked for its counters, ended."""
+"""The emulator's process: started, given its parameters, asked for its counters, ended."""
 
 import json
 import subprocess

@@ -282,12 +282,12 @@ class Namespace(Host):
     def end_processes(self) -> None:
         """End whatever runs here."""
         for number, patience in _PATIENCE:
-            told: set[int] = set()
+            signalled: set[int] = set()
             deadline = time.monotonic() + patience
             while living := self._living():
-                for process in living - told:
+                for process in living - signalled:
                     _kill(process, number)
-                told |= living
+                signalled |= living
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.005)

@@ -31,7 +31,7 @@ _BATCH = 64
 
 
 class Seal:
-    """Encrypts and decrypts packets. `salt` tells the two directions apart."""
+    """Encrypts and decrypts packets. `salt` differs between the two directions."""
 
     def __init__(self, key: bytes, *, client: bool) -> None:
         self._cipher = AESGCM(key)

@@ -131,7 +131,7 @@ def _start(namespace: Namespace, settings: Path, socket: Path) -> "subprocess.Po
 
 
 def _wait(socket: Path, process: "subprocess.Popen[bytes]") -> None:
-    """Until the daemon can be told something."""
+    """Wait until the daemon accepts commands."""
     deadline = time.monotonic() + PATIENCE
     while not socket.exists():
         if process.poll() is not None:

@@ -117,7 +117,7 @@ class Initials:
 
 
 class _Connection(QuicConnection):
-    """Never raises its windows, if told so, and tells of no IDs if its own has length 0."""
+    """Never raises its windows, if the test says so, and sends no IDs if its own has length 0."""
 
     raises_windows = True
 

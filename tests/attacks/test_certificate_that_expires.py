@@ -23,7 +23,7 @@ __all__ = ["connect", "root", "server", "server_with", "until"]
 
 
 class Clock:
-    """The time by which certificates are judged."""
+    """The time at which certificates are verified."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()

@@ -19,7 +19,7 @@ MOST_HELD = 64 << 10
 
 
 class Ids:
-    """Nobody is told of connection ids here."""
+    """Nothing needs to know connection IDs here."""
 
     def issued(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""

@@ -314,7 +314,7 @@ async def test_one_file_has_a_largest_number_of_oplocks_and_leases(
     for _ in range(3):
         await holder.notice()
     assert await holder.is_quiet()
-    # What was taken back makes room, if its open is closed.
+    # A lock that was taken back is free, if its open is closed.
     for each, _ in opened:
         await holder.call(CloseRequest(each))
     assert (await open_one(9))[1]

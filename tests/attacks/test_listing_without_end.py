@@ -1,4 +1,4 @@
-"""A server lists a folder, or its shares, for ever, and the client keeps what it is told."""
+"""A server lists a folder, or its shares, for ever, and the client keeps what it gets."""
 
 import pytest
 

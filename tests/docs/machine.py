@@ -25,7 +25,7 @@ from benchmarks.link import LinkUnavailable
 from benchmarks.link.hold import hold
 
 PASSWORD = "correct horse 7"
-"""What the reader types where a password is asked for, unless told otherwise."""
+"""What the reader types where a password is asked for, unless the test says otherwise."""
 PATIENCE = 300.0
 """Seconds that a program may take before a test gives it up."""
 NAMES = f"127.0.0.1 localhost fs.example {socket.gethostname()}\n::1 localhost\n"
@@ -196,7 +196,7 @@ class Terminal:
         return self.output
 
     def close(self) -> None:
-        """Close the terminal; what runs in it is hung up."""
+        """Close the terminal; what runs in it gets SIGHUP."""
         if self._process is not None:
             self._process.kill()
             self._end()

@@ -51,6 +51,6 @@ def test_the_tests_exist() -> None:
 
 
 def test_every_limit_is_there_with_its_default() -> None:
-    told = dict(key for row in rows() for key in _KEY.findall(row[1]))
+    shown = dict(key for row in rows() for key in _KEY.findall(row[1]))
     limits = {each.name: str(getattr(DEFAULT_LIMITS, each.name)) for each in fields(Limits)}
-    assert told == limits
+    assert shown == limits

@@ -31,7 +31,7 @@ LEAST = 0.8
 SLOWEST = 0.05
 """Seconds."""
 SLOW_SECONDS = 40.0
-"""Who is slow is hung up on after 30 s: the attack has to last longer."""
+"""Slow clients are disconnected after 30 s: the attack has to last longer."""
 RATE, COUNT = 500.0, 5000
 RATES = {"tls": 20.0}
 COUNTS = {"slow-readers": 200, "slow-writers": 200, **dict.fromkeys(DATAGRAMS, 256)}
@@ -39,7 +39,7 @@ MIB = 1 << 20
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
-    """What to tell of one attack."""
+    """The lines of the report on one attack."""
     plan = outcome.plan
     phases = (outcome.quiet, outcome.attack, outcome.ballast)
     yield f"{plan.attack} for {plan.seconds:.0f} s, engine {plan.engine}, load {outcome.load:.1f}"
@@ -72,7 +72,7 @@ def _client_lines(transport: str, phases: Sequence[Phase]) -> Iterator[str]:
     pages = "".join(f"{each.page * 1000:>12.1f}" for each in gains)
     yield f"  {'p99 of 4 KiB reads, ms':<26}{pages}"
     visits = "".join(f"{f'{each.visited}/{each.visits}':>12}" for each in gains)
-    yield f"  {'newcomers let in':<26}{visits}"
+    yield f"  {'newcomers accepted':<26}{visits}"
     if lost := gains[1].lost:
         yield f"  the honest client over {transport} lost its connection {lost} times"
 

@@ -1,6 +1,6 @@
 """One attack, in a process of its own: `attack.py OPTIONS`, where OPTIONS is a `Target` as JSON.
 
-Prints a line once it is prepared, begins when it is told to by a line, and ends by itself: with
+Prints a line once it is prepared, begins when it receives a line, and ends by itself: with
 what it did and what came of it, as JSON.
 """
 
@@ -68,7 +68,7 @@ def main() -> None:
     with asyncio.Runner() as runner:
         counts = runner.run(run(target))
         print(json.dumps(counts), flush=True)
-        # Connections that were left need no farewell.
+        # Connections that were left need no CONNECTION_CLOSE.
         os._exit(0)
 
 

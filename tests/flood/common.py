@@ -121,6 +121,6 @@ class TcpLink:
         while len(data) < size:
             piece = await asyncio.get_running_loop().sock_recv(self.sock, size - len(data))
             if not piece:
-                raise ConnectionError("the server has hung up")
+                raise ConnectionError("the server has closed the connection")
             data += piece
         return data

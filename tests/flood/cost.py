@@ -44,7 +44,7 @@ def measure(attack: str, engine: str, *, seconds: float, rate: float) -> Cost:
         attacking(plan, server) as attackers,
     ):
         before = cpu_seconds(server.pid)
-        attackers.tell()
+        attackers.start()
         sent = json.loads(attackers.read_line())
         return Cost(attack, engine, cpu_seconds(server.pid) - before, sent.get(BYTES, 0))
 

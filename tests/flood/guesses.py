@@ -1,4 +1,4 @@
-"""Wrong passwords, as many as possible: each on a TCP connection that is hung up at once."""
+"""Wrong passwords, as many as possible: each on a TCP connection that is closed at once."""
 
 import os
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ async def guesses(target: Target, counts: Counts, begin: Begin) -> None:
                 await link.send(script.last(challenge))
                 counts["guesses"] += 1
             except OSError:
-                counts["hung up on"] += 1
+                counts["disconnected"] += 1
 
     await begin()
     await again_and_again(target, one)

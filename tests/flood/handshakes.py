@@ -164,7 +164,7 @@ async def completed(target: Target, counts: Counts, begin: Begin) -> None:
         counts["completed"] += 1
         transport.keep_alive = True
         await transport.wait_closed()
-        counts["hung up on"] += 1
+        counts["disconnected"] += 1
 
     await begin()
     await again_and_again(target, one)
@@ -188,7 +188,7 @@ async def connects(target: Target, counts: Counts, begin: Begin) -> None:
                     pass
             except OSError:
                 pass
-        counts["hung up on"] += 1
+        counts["disconnected"] += 1
 
     await begin()
     await again_and_again(target, one)

@@ -111,7 +111,7 @@ async def visit(options: Options) -> None:
 
 
 async def live(options: Options) -> None:
-    """Until somebody ends the process; a connection that was lost is made anew, and told of."""
+    """Run until the process is ended; a connection that was lost is made anew, and reported."""
     while True:
         begin = time.monotonic()
         try:

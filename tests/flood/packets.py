@@ -1,7 +1,7 @@
 """Clients over QUIC that send packets of their own making: fragments, gaps, tiny windows.
 
 Each of `count` attackers has a connection, as far as the packets need one, and sends the next of
-its packets when it is its turn. An attacker that is hung up on comes again.
+its packets when it is its turn. An attacker that is disconnected connects again.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class Attacker:
     def step(self) -> None:
         """Send the next packet; or begin, or go on with the handshake, if that comes first."""
         if self._client.ended:
-            self._counts["hung up on"] += 1
+            self._counts["disconnected"] += 1
             self._begin()
         if self._is_ready:
             packet = self._client.packet(self._kind.epoch, next(self._payloads))
@@ -198,4 +198,4 @@ async def _come_and_go(target: Target, counts: Counts) -> None:
             client.close()
             for datagram in client.due():
                 send(sock, datagram, counts)
-        counts["completed" if client.completed else "hung up on"] += 1
+        counts["completed" if client.completed else "disconnected"] += 1

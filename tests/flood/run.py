@@ -118,7 +118,7 @@ class Outcome:
     load: float = 0.0
     """Processes of the whole machine that wanted a processor during the last minute."""
     errors: list[str] = field(default_factory=list)
-    """Lines of the server's log that tell of an error of its own."""
+    """Lines of the server's log about errors of its own."""
 
     def ratios(self, transport: str, before: Phase) -> tuple[float, float]:
         """Of what a client got before, the part that it got under attack: of bytes, of
@@ -190,8 +190,8 @@ class Child:
         assert self._process.stdout is not None
         return self._process.stdout.readline()
 
-    def tell(self) -> None:
-        """Say that it may begin."""
+    def start(self) -> None:
+        """Let it begin."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -280,7 +280,7 @@ def _phases(plan: Plan, server: ServerProcess, honest: dict[str, Child]) -> Outc
             pass
         before = cpu_seconds(attackers.pid)
         with phase(server, plan.seconds - plan.settle) as attack:
-            attackers.tell()
+            attackers.start()
         cpu = (cpu_seconds(attackers.pid) - before) / (attack.end - attack.begin)
         sent = json.loads(attackers.read_line())
     said = status(server)
@@ -300,14 +300,14 @@ def _phases(plan: Plan, server: ServerProcess, honest: dict[str, Child]) -> Outc
 
 @contextlib.contextmanager
 def attacking(plan: Plan, server: ServerProcess) -> Iterator[Child]:
-    """Attackers that are prepared, and wait until they are told to begin."""
+    """Attackers that are prepared, and wait for the line that starts them."""
     with child("attack", json.dumps(asdict(target_of(plan, server)))) as attackers:
         attackers.read_line()
         yield attackers
 
 
 def target_of(plan: Plan, server: ServerProcess) -> Target:
-    """What attackers are told."""
+    """What attackers are given."""
     return Target(
         attack=plan.attack,
         quic=server.ports["quic"],

@@ -1,4 +1,4 @@
-"""Clients that have logged on and then take their time: to read, or to finish a message."""
+"""Clients that have logged on and then are slow: to read, or to finish a message."""
 
 import asyncio
 import os
@@ -22,15 +22,15 @@ from tests.flood.common import HOST, Counts, Target, TcpLink, connected
 from tests.flood.handshakes import HALF_A_NEGOTIATE, Begin, from_elsewhere
 
 MIB = 1 << 20
-SIP = 1024
+SLOW_READ_SIZE = 1024
 """Bytes that a slow reader takes in a second."""
 CREDITS = 480
 AT_ONCE = 8
 """Logons under way, so that the attack is slow reading and not logging on."""
 
 
-class Talker:
-    """A client that does only what it is told, over whatever sends and receives messages."""
+class Client:
+    """A client that sends only what its caller says, over any transport of messages."""
 
     def __init__(self, link: Any, *, is_quic: bool) -> None:
         self.link = link
@@ -72,15 +72,15 @@ class Talker:
         return file_id
 
 
-Connect = Callable[[Target], Awaitable[Talker]]
-BeSlow = Callable[[Talker, FileId], Awaitable[None]]
+Connect = Callable[[Target], Awaitable[Client]]
+SlowAction = Callable[[Client, FileId], Awaitable[None]]
 
 
-async def _tcp(target: Target) -> Talker:
-    return Talker(TcpLink(await connected(target.tcp)), is_quic=False)
+async def _tcp(target: Target) -> Client:
+    return Client(TcpLink(await connected(target.tcp)), is_quic=False)
 
 
-async def _quic(target: Target) -> Talker:
+async def _quic(target: Target) -> Client:
     """With a small window, so that little of what is sent gets off the server."""
     transport = await quic.connect(
         HOST,
@@ -89,95 +89,97 @@ async def _quic(target: Target) -> Talker:
         server_name="localhost",
         options=quic.QuicOptions(window=64 << 10),
     )
-    return Talker(transport, is_quic=True)
+    return Client(transport, is_quic=True)
 
 
-async def _dawdle(
+async def _run_slow_clients(
     target: Target,
     counts: Counts,
     begin: Begin,
-    *kinds: tuple[Connect, BeSlow],
+    *kinds: tuple[Connect, SlowAction],
 ) -> None:
-    """Has `count` clients of these kinds log on, then be slow; who is hung up on comes again."""
+    """Have `count` clients of these kinds log on, then be slow; a lost one connects again."""
     vars(quic_client)["UdpEndpoint"] = from_elsewhere
     logons = asyncio.Semaphore(AT_ONCE)
-    told = asyncio.Event()
+    started = asyncio.Event()
     connected_all = asyncio.Semaphore(0)
 
     async def one(number: int) -> None:
-        connect, be_slow = kinds[number % len(kinds)]
+        connect, act_slowly = kinds[number % len(kinds)]
         while True:
             try:
                 async with logons:
-                    talker = await connect(target)
-                    await talker.log_on(target.user, target.password)
-                    file_id = await talker.open(target.share, target.file)
+                    client = await connect(target)
+                    await client.log_on(target.user, target.password)
+                    file_id = await client.open(target.share, target.file)
                 counts["logged on"] += 1
                 connected_all.release()
-                await told.wait()
-                await be_slow(talker, file_id)
+                await started.wait()
+                await act_slowly(client, file_id)
             except (OSError, SmbError):
                 pass
-            counts["hung up on"] += 1
+            counts["disconnected"] += 1
             await asyncio.sleep(1)
 
     tasks = [asyncio.create_task(one(number)) for number in range(target.count)]
     for _ in range(target.count):
         await connected_all.acquire()
     await begin()
-    told.set()
+    started.set()
     await asyncio.gather(*tasks)
 
 
-async def _ask_for_a_lot(talker: Talker, file_id: FileId) -> None:
+async def _ask_for_a_lot(client: Client, file_id: FileId) -> None:
     for number in range(CREDITS // 16):
-        await talker.link.send(*talker.request(requests.read(number * MIB, MIB, file_id)).buffers)
+        await client.link.send(*client.request(requests.read(number * MIB, MIB, file_id)).buffers)
 
 
-async def _sip(talker: Talker, file_id: FileId) -> None:
+async def _read_slowly(client: Client, file_id: FileId) -> None:
     """Over TCP: 1 KiB a second."""
     loop = asyncio.get_running_loop()
-    asking = asyncio.create_task(_ask_for_a_lot(talker, file_id))
+    asking = asyncio.create_task(_ask_for_a_lot(client, file_id))
     try:
-        with talker.link.sock as sock:
-            while await loop.sock_recv(sock, SIP):  # noqa: ASYNC110 (sleeping is the point)
+        with client.link.sock as sock:
+            while await loop.sock_recv(sock, SLOW_READ_SIZE):  # noqa: ASYNC110 (sleeping is the point)
                 await asyncio.sleep(1)
     finally:
         asking.cancel()
 
 
-async def _take_nothing(talker: Talker, file_id: FileId) -> None:
-    """Over QUIC: nothing is let go on, and the window stays shut."""
-    talker.link._inbound._assembler.feed = lambda *_: None
-    asking = asyncio.create_task(_ask_for_a_lot(talker, file_id))
+async def _read_nothing(client: Client, file_id: FileId) -> None:
+    """Over QUIC: nothing is taken, so that the flow-control window stays closed."""
+    client.link._inbound._assembler.feed = lambda *_: None
+    asking = asyncio.create_task(_ask_for_a_lot(client, file_id))
     try:
-        talker.link.keep_alive = True
-        await talker.link.wait_closed()
+        client.link.keep_alive = True
+        await client.link.wait_closed()
     finally:
         asking.cancel()
 
 
 async def readers(target: Target, counts: Counts, begin: Begin) -> None:
-    """Ask for 30 MiB and take 1 KiB of it in a second (TCP), or none of it (QUIC)."""
-    await _dawdle(target, counts, begin, (_tcp, _sip), (_quic, _take_nothing))
+    """Request 30 MiB and read 1 KiB of it in a second (TCP), or none of it (QUIC)."""
+    await _run_slow_clients(target, counts, begin, (_tcp, _read_slowly), (_quic, _read_nothing))
 
 
-async def _drip_tcp(talker: Talker, _: FileId) -> None:
+async def _write_slowly_tcp(client: Client, _: FileId) -> None:
     loop = asyncio.get_running_loop()
-    with talker.link.sock as sock:
+    with client.link.sock as sock:
         await loop.sock_sendall(sock, HALF_A_NEGOTIATE)
         while True:
             await loop.sock_sendall(sock, b"\0")
             await asyncio.sleep(1)
 
 
-async def _drip_quic(talker: Talker, _: FileId) -> None:
-    talker.link._write((HALF_A_NEGOTIATE,))
-    while not talker.link._closed.done():
-        talker.link._write((b"\0",))
+async def _write_slowly_quic(client: Client, _: FileId) -> None:
+    client.link._write((HALF_A_NEGOTIATE,))
+    while not client.link._closed.done():
+        client.link._write((b"\0",))
         await asyncio.sleep(1)
 
 
 async def writers(target: Target, counts: Counts, begin: Begin) -> None:
     """Begin a message, and go on with a byte in a second."""
-    await _dawdle(target, counts, begin, (_tcp, _drip_tcp), (_quic, _drip_quic))
+    await _run_slow_clients(
+        target, counts, begin, (_tcp, _write_slowly_tcp), (_quic, _write_slowly_quic)
+    )

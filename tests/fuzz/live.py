@@ -235,7 +235,7 @@ class Live:
     def _left(self, files: int) -> str:
         found = status._request_status(status.folder() / f"{self.server.pid}.sock")
         if found is None:
-            return "it does not tell"
+            return "unknown"
         if found["connections"] or found["sessions"]:
             return f"{found['connections']} connections, {found['sessions']}"
         more = self._files() - files

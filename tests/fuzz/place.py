@@ -1,4 +1,4 @@
-"""A folder that is shared, and what lies beside it and must not be touched, nor seen."""
+"""A folder that is shared, and what is beside it and must be neither changed nor read."""
 
 import contextlib
 import resource

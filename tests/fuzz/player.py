@@ -1,4 +1,4 @@
-"""A client that does whatever it is told by the bytes of a fuzzer, over any transport.
+"""A client that does whatever the bytes of a fuzzer say, over any transport.
 
 Most of what it sends is well-formed, signed and encrypted as the session wants it, so that it gets
 past the checks of the connection; some of it is changed before it is signed, or after.

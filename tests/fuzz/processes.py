@@ -44,7 +44,7 @@ def _temporary() -> dict[str, str]:
 
 
 class Process:
-    """One target, until its time is over; `row` is told meanwhile."""
+    """One target, until its time is over; `row` is kept up to date."""
 
     def __init__(self, target: str, folder: Path, seed: int) -> None:
         self.row = Row(target)

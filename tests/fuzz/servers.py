@@ -141,7 +141,7 @@ async def hung_up(server: Server, connection: asyncio.Task[None]) -> None:
     """Wait for the end of a server whose only client has gone, and look at what it kept."""
     done, _ = await asyncio.wait([connection], timeout=PATIENCE)
     if not done:
-        raise Misbehaviour("the server goes on after its client has hung up")
+        raise Misbehaviour("the server goes on after its client has closed the connection")
     connection.result()
     await server.close()
     for what in ("connections", "sessions", "files"):

@@ -1,4 +1,4 @@
-"""The server is killed while clients write; whatever they were told is on the disk has to be there.
+"""The server is killed while clients write; whatever was acknowledged has to be on the disk.
 
     python -m tests.integration.killing --kills 100
 
@@ -55,7 +55,7 @@ class Tally:
 
 @dataclass
 class Round:
-    """What clients were told during one life of the server."""
+    """What the server acknowledged until it was killed."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     """Digests by name."""
@@ -124,7 +124,7 @@ async def work(server: ServerProcess, kind: str, name: str, life: Round) -> None
 
 
 def drop(transport: MessageTransport) -> None:
-    """End a connection whose server is gone: QUIC clients would notice by and by, or linger."""
+    """End a connection whose server is gone: QUIC clients would notice only after a while."""
     if isinstance(transport, QuicTransport):
         transport.abort(ConnectionClosed("the server was killed"))
     else:

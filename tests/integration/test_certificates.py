@@ -286,7 +286,7 @@ async def test_a_bad_client_is_refused(
         nothing_came_of_it(running, records)
 
         if row.lists in (Lists.NOT_OF_ISSUER, Lists.ENDED):
-            # Nobody can be let in with these.
+            # No client can be accepted with these.
             running.reload([identity(server, client_ca=ca)])
         await talk(running, showing(ca, better), NAME, engine)
     assert [record["user"] for record in records.of("logon")] == ["alice"]

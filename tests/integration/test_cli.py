@@ -47,7 +47,7 @@ def smbquic(
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[dict[str, Any]]:
-    """A command that serves until it is told to stop: its ready event. Ends with exit code 0."""
+    """A command that serves until it gets SIGINT: its ready event. Ends with exit code 0."""
     process = subprocess.Popen(
         [sys.executable, "-m", "smbquic", *arguments, "--json"],
         stdout=subprocess.PIPE,

@@ -139,7 +139,7 @@ def test_errors_come_through(share: sync.SyncShare, url: str, pki: PkiDirectory)
         pytest.raises(smbquic.AuthenticationError),
         sync.connect(url, ca=pki.ca, password="wrong"),
     ):
-        pytest.fail("let in")
+        pytest.fail("connected")
 
 
 def test_several_threads_may_use_one_share(share: sync.SyncShare) -> None:

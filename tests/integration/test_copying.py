@@ -140,7 +140,7 @@ def test_an_ended_get_leaves_nothing_here(
     assert names(tmp_path) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows who has a file open")
 def test_what_a_killed_get_has_left_goes_with_the_next(
     served: Served, large: Path, tmp_path: Path
 ) -> None:

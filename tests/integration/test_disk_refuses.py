@@ -1,4 +1,4 @@
-"""What clients are told where the server may not change the disk: a read-only one, and a folder."""
+"""The errors of a disk that the server may not change: a read-only one, and a folder."""
 
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator

@@ -80,9 +80,11 @@ async def test_a_client_is_killed_and_another_goes_on(serving: Serving, enough: 
     )
     assert process.stdout is not None
     known = json.loads(await process.stdout.readline())
-    told = [int(await process.stdout.readline()) for _ in range(enough)]
+    acknowledged = [int(await process.stdout.readline()) for _ in range(enough)]
     process.kill()
-    told += [int(line) for line in (await process.stdout.read()).splitlines() if line.strip()]
+    acknowledged += [
+        int(line) for line in (await process.stdout.read()).splitlines() if line.strip()
+    ]
     await process.wait()
 
     session = known["session"]
@@ -92,7 +94,7 @@ async def test_a_client_is_killed_and_another_goes_on(serving: Serving, enough: 
         file_id = await writing.come_back(client, FileId(*known["file"]))
         for number in range(CHUNKS):
             found = await read_back(client, file_id, number)
-            if number in told or any(found):
+            if number in acknowledged or any(found):
                 assert found == chunk(number)
             else:
                 await writing.put(client, file_id, number)
@@ -169,7 +171,7 @@ async def _tcp_way(port: int, cut: Cut) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _udp_way(port: int, cut: Cut) -> AsyncIterator[None]:
-    """From here on it is only silent: nobody is told."""
+    """From here on it is silent: nothing reports the loss."""
     client: tuple[str, int] | None = None
 
     def upwards(data: bytes, addr: tuple[str, int]) -> None:

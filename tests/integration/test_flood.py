@@ -64,7 +64,7 @@ async def test_datagrams_are_sent_and_the_server_lives(attack: str, server: Serv
 def test_passwords_are_guessed(server: ServerProcess) -> None:
     plan = Plan("passwords", seconds=0.5, rate=50, count=20)
     with attacking(plan, server) as attackers:
-        attackers.tell()
+        attackers.start()
         sent = json.loads(attackers.read_line())
 
     assert sent["guesses"] > 0

@@ -151,7 +151,7 @@ async def test_who_never_answers_loses_it_all(connect: Connect, limits: Limits) 
     assert (await one.notice()).flags == MUST_ANSWER
     late = await one.call(LeaseBreakAcknowledgment(ONE, RH))
     assert late.status == NtStatus.UNSUCCESSFUL
-    # The open itself goes on, and is told nothing any more as it may cache nothing.
+    # The open itself goes on, and gets no more notifications as it may cache nothing.
     assert (await one.call(WriteRequest(0, ones, b"late"))).status == NtStatus.SUCCESS
     assert (await two.notice()).new_lease_state == NOTHING
     assert await content(two, twos) == b"late"

@@ -1,4 +1,4 @@
-"""The emulated link against what it was told: real namespaces, counted packets, kernel timestamps.
+"""The emulated link against its settings: real namespaces, counted packets, kernel timestamps.
 
 A busy machine makes packets late, and never early. So what must not be exceeded is asserted
 strictly, and a figure that lateness spoils is measured again, a bounded number of times.
@@ -297,7 +297,7 @@ def test_the_queue_drops_what_it_has_no_room_for(flow: Callable[..., Flow]) -> N
 
 
 def fills_a_queue(flow: Callable[..., Flow]) -> bool:
-    """Fill one and look at it; False if that took too long to tell anything."""
+    """Fill one and look at it; False if that took too long to show anything."""
     with Link(rate="20kbit", queue=15_000) as link:
         packets = flow(link.client, link.server)
         begun = time.monotonic()

@@ -276,7 +276,7 @@ async def test_client_certificates(pki: PkiDirectory, bad_pki: FaultyPki, ground
     fails_at(await with_(pki.client), ProbeStep.CLIENT_CERTIFICATE, "access rules deny it")
 
 
-async def deaf(transport: MessageTransport) -> None:
+async def never_answer(transport: MessageTransport) -> None:
     while True:
         await transport.receive()
 
@@ -285,10 +285,10 @@ async def deaf(transport: MessageTransport) -> None:
 async def test_a_server_that_is_not_smb(pki: PkiDirectory, scheme: str) -> None:
     listener: Listener
     if scheme == "smb":
-        listener = await tcp.listen("127.0.0.1", 0, deaf)
+        listener = await tcp.listen("127.0.0.1", 0, never_answer)
     else:
         shown = quic.ServerTls(pki.server.certificate, pki.server.key)
-        listener = await quic.listen("127.0.0.1", 0, deaf, certificate=shown)
+        listener = await quic.listen("127.0.0.1", 0, never_answer, certificate=shown)
     port = listener.url.rpartition(":")[2]
     results = await probed(pki, f"{scheme}://localhost:{port}", timeout=3.0)
     fails_at(results, ProbeStep.NEGOTIATE, "there is no answer")

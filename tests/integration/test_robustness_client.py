@@ -74,7 +74,7 @@ def target(tmp_path: Path) -> Path:
 async def serving(
     request: pytest.FixtureRequest, root: Path, pki: PkiDirectory
 ) -> AsyncIterator[Serving]:
-    """A server that is honest as long as nobody meddles with its handlers."""
+    """A server that is correct until a test replaces a handler."""
     async with smbquic.serve(
         {"data": root},
         {"alice": "secret"},
@@ -127,7 +127,7 @@ async def ends_well(work: Awaitable[None]) -> Exception | None:
 
 
 def nothing_astray(target: Path, *expected: str) -> None:
-    """Nothing lies outside of the target, nothing half done is in it."""
+    """Nothing is outside of the target, and no part of a file is in it."""
     assert [path.name for path in target.parent.iterdir()] == [target.name]
     left = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
     assert left <= set(expected)
@@ -145,7 +145,7 @@ async def test_an_honest_server(url: str, pki: PkiDirectory, target: Path) -> No
 # --- answers that were changed on their way -----------------------------------------------------
 
 Tamper = Callable[[int, bytes], list[bytes]]
-"""Gets the number of a message from the server, and it; gives what the client is told instead."""
+"""Gets the number of a message from the server, and it; gives what the client gets instead."""
 
 
 class Middle:
@@ -187,8 +187,8 @@ class Middle:
             with suppress(smbquic.SmbError):
                 while True:
                     message = await server.receive()
-                    for told in self.tamper(index, bytes(message)):
-                        await client.send(told)
+                    for changed in self.tamper(index, bytes(message)):
+                        await client.send(changed)
                     index += 1
             client.close()
 
@@ -256,13 +256,13 @@ async def test_answers_that_were_changed_on_their_way(
         assert (target / "folder" / "b").read_bytes() == TREE["folder/b"]
 
 
-# --- lies that are properly signed --------------------------------------------------------------
+# --- false responses with valid signatures --------------------------------------------------------
 
 Handle = Callable[[Context, Request], Outcome]
 
 
-class Lie(Message):
-    """A body that is what it is."""
+class FalseBody(Message):
+    """A body of any bytes."""
 
     command: ClassVar[Command] = Command.ECHO
 
@@ -277,13 +277,13 @@ class Lie(Message):
         return self.body
 
 
-def meddle(commands: Commands, command: Command, make: Callable[[Handle], Handle]) -> None:
-    """Put something in the place of a command's handler."""
+def replace_handler(commands: Commands, command: Command, make: Callable[[Handle], Handle]) -> None:
+    """Replace the handler of a command."""
     entry = commands[command]
     commands[command] = entry._replace(handle=make(entry.handle))
 
 
-MEDDLED = [
+REPLACED = [
     Command.TREE_CONNECT,
     Command.CREATE,
     Command.READ,
@@ -299,7 +299,7 @@ MEDDLED = [
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("url", ["tcp"], indirect=True)
-@pytest.mark.parametrize("command", MEDDLED)
+@pytest.mark.parametrize("command", REPLACED)
 @pytest.mark.parametrize("seed", range(12))
 async def test_malformed_bodies(
     url: str,
@@ -323,12 +323,12 @@ async def test_malformed_bodies(
         for _ in range(chance.randrange(1, 5)):
             body[chance.randrange(min(len(body), 160))] = chance.choice([0, 1, 0x7F, 0xFF])
         body = body[: chance.randrange(1, len(body) + 1)] if seed % 4 == 0 else body
-        return Reply(Lie(bytes(body)))
+        return Reply(FalseBody(bytes(body)))
 
     async def later(work: Awaitable[Reply]) -> Reply:
         return spoiled_reply(await work)
 
-    meddle(
+    replace_handler(
         commands,
         command,
         lambda handle: lambda context, request: spoiled(handle(context, request)),
@@ -366,13 +366,13 @@ async def test_listed_names_that_lead_elsewhere(
     entry = DirectoryEntry(name, file_attributes=attributes, end_of_file=10)
 
     def listing(handle: Handle) -> Handle:
-        told: set[object] = set()
+        listed_ids: set[object] = set()
 
         def list_once(context: Context, request: Request) -> Outcome:
             file_id = context.open(request.body.file_id).file_id
-            if file_id in told:
-                return Reply(Lie(struct.pack("<HHII", 9, 0, 0, 0)), NtStatus.NO_MORE_FILES)
-            told.add(file_id)
+            if file_id in listed_ids:
+                return Reply(FalseBody(struct.pack("<HHII", 9, 0, 0, 0)), NtStatus.NO_MORE_FILES)
+            listed_ids.add(file_id)
             listed = encode_entry(request.body.file_information_class, entry)
             return Reply(QueryDirectoryResponse(listed))
 
@@ -386,8 +386,8 @@ async def test_listed_names_that_lead_elsewhere(
 
         return create
 
-    meddle(commands, Command.QUERY_DIRECTORY, listing)
-    meddle(commands, Command.CREATE, creating)
+    replace_handler(commands, Command.QUERY_DIRECTORY, listing)
+    replace_handler(commands, Command.CREATE, creating)
 
     async def work() -> None:
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
@@ -422,22 +422,22 @@ async def test_a_folder_that_contains_itself_for_ever(
     seen = 0
 
     def listing_once(handle: Handle) -> Handle:
-        told: set[object] = set()
-        lie = listing(handle)
+        listed_ids: set[object] = set()
+        list_falsely = listing(handle)
 
         def list_once(context: Context, request: Request) -> Outcome:
             nonlocal seen
             seen += 1
             file_id = context.open(request.body.file_id).file_id
-            if file_id in told:
-                return Reply(Lie(struct.pack("<HHII", 9, 0, 0, 0)), NtStatus.NO_MORE_FILES)
-            told.add(file_id)
-            return lie(context, request)
+            if file_id in listed_ids:
+                return Reply(FalseBody(struct.pack("<HHII", 9, 0, 0, 0)), NtStatus.NO_MORE_FILES)
+            listed_ids.add(file_id)
+            return list_falsely(context, request)
 
         return list_once
 
-    meddle(commands, Command.QUERY_DIRECTORY, listing_once)
-    meddle(commands, Command.CREATE, creating)
+    replace_handler(commands, Command.QUERY_DIRECTORY, listing_once)
+    replace_handler(commands, Command.CREATE, creating)
     async with asyncio.timeout(PATIENCE):
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:
             result = await share.get_tree("", target)
@@ -493,9 +493,9 @@ async def test_files_that_are_not_as_the_server_says(
         standard = struct.pack("<qqIBBH", size, size, 1, 0, 0, 0)
         return lambda context, request: Reply(QueryDirectoryResponse(standard))
 
-    meddle(commands, Command.CREATE, creating)
-    meddle(commands, Command.READ, reading)
-    meddle(commands, Command.QUERY_INFO, querying)
+    replace_handler(commands, Command.CREATE, creating)
+    replace_handler(commands, Command.READ, reading)
+    replace_handler(commands, Command.QUERY_INFO, querying)
 
     async def work(whole: bool) -> None:
         async with smbquic.connect(url, password="secret", ca=pki.ca) as share:

@@ -1,7 +1,7 @@
 """Clients that mean harm, against `smbquic serve` as it is run: the others are served on.
 
 In the middle of each attack honest clients get their file, over both transports, on connections
-that were there before and on new ones. The server stays small, and its log tells what happened.
+that were there before and on new ones. The server stays small, and its log says what happened.
 """
 
 import asyncio
@@ -154,12 +154,14 @@ def negotiate() -> bytes:
 
 
 async def say(server: ServerProcess, *pieces: bytes) -> bytes:
-    """Say it on a connection of its own; all that the server answers until it hangs up."""
+    """Send it on a connection of its own; all that the server answers until it closes that."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.ports["tcp"])
     answer = b""
     try:
         async with asyncio.timeout(PATIENCE):
-            with contextlib.suppress(OSError):  # the server hangs up before all is said
+            with contextlib.suppress(
+                OSError
+            ):  # the server closes the connection before all is sent
                 for piece in pieces:
                     writer.write(piece)
                     await writer.drain()
@@ -227,7 +229,7 @@ async def test_frames_that_are_too_long(
 async def test_a_thousand_half_open_connections(
     server: ServerProcess, fetch: Fetch, log: Log, many_files: None
 ) -> None:
-    """They announce a message and send the beginning of it; a hundred more are turned away."""
+    """They announce a message and send the beginning of it; a hundred more are refused."""
     sockets: list[socket.socket] = []
     gone = 0
 

@@ -104,7 +104,7 @@ Ask = Callable[[], Awaitable[None]]
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
-    """What still comes until the server has hung up."""
+    """What still comes until the server has closed the connection."""
     received = bytearray()
     async with asyncio.timeout(60):
         with suppress(ConnectionError):

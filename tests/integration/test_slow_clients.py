@@ -66,14 +66,14 @@ async def test_a_client_that_does_not_take_its_answers(
 ) -> None:
     async with connect(serving, "alice", pki) as friend:
         async with connect(serving, "mallory", pki) as share, share.open("big") as file:
-            deaf = share.session.connection.transport
-            stop_listening(deaf)
+            transport = share.session.connection.transport
+            stop_listening(transport)
             reads = [
                 asyncio.create_task(share.tree.request(requests.read(0, SIZE, file.file_id), "big"))
                 for _ in range(REQUESTS)
             ]
             await until_dropped(serving, ServerRefusal.SLOW_READER)
-            deaf.drop("enough")
+            transport.drop("enough")
             failures = await asyncio.gather(*reads, return_exceptions=True)
             assert all(isinstance(each, ConnectionClosed) for each in failures)
             file.mark_closed()

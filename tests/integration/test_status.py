@@ -1,4 +1,4 @@
-"""`smbquic status` finds the servers of this user, and tells what they do."""
+"""`smbquic status` finds the servers of this user, and says what they do."""
 
 import asyncio
 import json

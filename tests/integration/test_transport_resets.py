@@ -1,4 +1,4 @@
-"""A server that was restarted, and clients of its former life."""
+"""A server that was restarted, and clients that were connected before."""
 
 import asyncio
 import socket
@@ -25,9 +25,9 @@ FOREVER = quic.QuicOptions(idle_timeout=600.0)
 
 
 class LossyPath(asyncio.DatagramProtocol):
-    """What lies between one client and a server: while `up` is false it loses everything.
+    """The path between one client and a server: while `up` is false it loses everything.
 
-    The port of a server that is away tells its clients by itself, which a firewall would prevent.
+    Without it, clients would get an ICMP message from the port of a server that does not run.
     """
 
     def __init__(self) -> None:
@@ -73,8 +73,8 @@ class LossyPath(asyncio.DatagramProtocol):
         self.back.close()
 
 
-class Lives:
-    """A server that can be killed without a word, and comes back on the same port."""
+class RestartableServer:
+    """A server that can be killed without a CONNECTION_CLOSE, and started again."""
 
     def __init__(self, pairing: Pairing, pki: PkiDirectory) -> None:
         self.pairing = pairing
@@ -119,8 +119,8 @@ class Lives:
 
 
 @pytest.fixture
-async def lives(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[Lives]:
-    made = Lives(pairing, pki)
+async def restartable(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[RestartableServer]:
+    made = RestartableServer(pairing, pki)
     yield made
     for client in made.clients:
         client.abort(ConnectionClosed("the test is over"))
@@ -128,11 +128,13 @@ async def lives(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[Lives]:
         await listener.close()
 
 
-async def test_a_restarted_server_ends_the_connections_it_does_not_know(lives: Lives) -> None:
-    await lives.start()
-    client = await lives.connect()
-    lives.kill()
-    await lives.start()
+async def test_a_restarted_server_ends_the_connections_it_does_not_know(
+    restartable: RestartableServer,
+) -> None:
+    await restartable.start()
+    client = await restartable.connect()
+    restartable.kill()
+    await restartable.start()
     await client.send(b"\xfeSMB are you there?")
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
@@ -141,13 +143,13 @@ async def test_a_restarted_server_ends_the_connections_it_does_not_know(lives: L
 
 
 async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
-    lives: Lives,
+    restartable: RestartableServer,
 ) -> None:
-    await lives.start()
-    client = await lives.connect()
+    await restartable.start()
+    client = await restartable.connect()
     waiting = asyncio.create_task(client.receive())
-    lives.kill()
-    await lives.start()
+    restartable.kill()
+    await restartable.start()
     client._keep_alive.ping()
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
@@ -156,18 +158,18 @@ async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
 
 @pytest.mark.parametrize("size", [100, 4_000_000])
 async def test_a_client_in_the_middle_of_something_goes_on_asking(
-    lives: Lives, monkeypatch: pytest.MonkeyPatch, size: int
+    restartable: RestartableServer, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """However long the server was away: time-outs that double would have it wait for good."""
     monkeypatch.setattr(keep_alive, "SILENCE", 0.01)
-    await lives.start()
+    await restartable.start()
     path = LossyPath()
-    client = await lives.connect(await path.open(lives.port))
+    client = await restartable.connect(await path.open(restartable.port))
     path.up = False
-    lives.kill()
+    restartable.kill()
     sending = asyncio.create_task(client.send(b"\xfeSMB" + bytes(size)))
     await asyncio.wait_for(path.has_lost(100), 60)
-    await lives.start()
+    await restartable.start()
     path.up = True
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
@@ -176,14 +178,14 @@ async def test_a_client_in_the_middle_of_something_goes_on_asking(
     path.close()
 
 
-async def test_a_new_address_does_not_hide_it(lives: Lives) -> None:
-    await lives.start()
-    client = await lives.connect()
+async def test_a_new_address_does_not_hide_it(restartable: RestartableServer) -> None:
+    await restartable.start()
+    client = await restartable.connect()
     client.rebind()
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(client.receive(), 20)
-    lives.kill()
-    await lives.start()
+    restartable.kill()
+    await restartable.start()
     await client.send(b"\xfeSMB")
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
@@ -191,67 +193,67 @@ async def test_a_new_address_does_not_hide_it(lives: Lives) -> None:
 
 
 @pytest.mark.parametrize("pairing", ["aioquic", "qh3-aioquic"], indirect=True)
-async def test_a_new_connection_id_does_not_hide_it(lives: Lives) -> None:
+async def test_a_new_connection_id_does_not_hide_it(restartable: RestartableServer) -> None:
     """For aioquic's servers: qh3's core makes up the tokens for all ids but the first."""
-    await lives.start()
-    client = await lives.connect()
+    await restartable.start()
+    client = await restartable.connect()
     assert isinstance(client._engine, AioquicEngine | Qh3Engine)
     client._engine._quic.change_connection_id()
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(client.receive(), 20)
-    lives.kill()
-    await lives.start()
+    restartable.kill()
+    await restartable.start()
     await client.send(b"\xfeSMB")
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
         await asyncio.wait_for(client.receive(), 20)
 
 
-async def test_the_next_connection_is_served(lives: Lives) -> None:
-    await lives.start()
-    await lives.connect()
-    lives.kill()
-    await lives.start()
-    again = await lives.connect()
+async def test_the_next_connection_is_served(restartable: RestartableServer) -> None:
+    await restartable.start()
+    await restartable.connect()
+    restartable.kill()
+    await restartable.start()
+    again = await restartable.connect()
 
     again.close()
     await asyncio.wait_for(again.wait_closed(), 20)
 
 
 async def test_nobody_else_can_end_a_connection(
-    lives: Lives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    restartable: RestartableServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server with another key on the same port is not believed."""
-    await lives.start()
-    client = await lives.connect()
-    lives.kill()
-    await lives.start(init(tmp_path / "other"))
-    told = asyncio.Event()
+    await restartable.start()
+    client = await restartable.connect()
+    restartable.kill()
+    await restartable.start(init(tmp_path / "other"))
+    received = asyncio.Event()
     take = client.unmatched_received
 
     def note(datagram: bytes, path: udp.Path, now: float) -> None:
         take(datagram, path, now)
-        told.set()
+        received.set()
 
     monkeypatch.setattr(client, "unmatched_received", note)
     await client.send(b"\xfeSMB")
-    await asyncio.wait_for(told.wait(), 20)
+    await asyncio.wait_for(received.wait(), 20)
 
     assert client._engine.close_reason is None
 
 
-async def test_noise_is_answered_with_less_of_it(lives: Lives) -> None:
-    listener = await lives.start()
+async def test_noise_is_answered_with_less_of_it(restartable: RestartableServer) -> None:
+    listener = await restartable.start()
     loop = asyncio.get_running_loop()
     noise = b"\x40" + bytes(range(8)) + bytes(60)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
-        sock.connect((HOST, lives.port))
+        sock.connect((HOST, restartable.port))
         await loop.sock_sendall(sock, noise)
         answer = await asyncio.wait_for(loop.sock_recv(sock, 2048), 20)
 
         assert len(answer) < len(noise)
-        own = lives.pki.server.key.read_bytes()
+        own = restartable.pki.server.key.read_bytes()
         assert answer.endswith(StatelessResets(own, listener.url).token(bytes(range(8))))
 
         # Two ends that have forgotten each other fall silent: each answer is smaller.

@@ -1,4 +1,4 @@
-"""Handshakes that build on an earlier one, and whom they must not let in."""
+"""Handshakes that build on an earlier one, and clients that they must not accept."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

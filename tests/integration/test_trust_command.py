@@ -1,4 +1,4 @@
-"""`smbquic serve -c FILE` as people run it: ready, reloaded by SIGHUP, told what is wrong."""
+"""`smbquic serve -c FILE` as people run it: ready, reloaded by SIGHUP, with errors."""
 
 import itertools
 import json

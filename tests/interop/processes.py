@@ -248,7 +248,7 @@ def _free_port() -> int:
 
 
 def _await_listener(port: int) -> None:
-    """smbd says that it is ready a moment before it listens, and tells nobody of the latter."""
+    """smbd says that it is ready a moment before it listens, and does not report the latter."""
     deadline = time.monotonic() + STARTING
     while True:
         try:

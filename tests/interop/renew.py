@@ -10,19 +10,19 @@ from tests.interop.processes import OLD_CLIENTS, running_server
 
 
 def main() -> None:
-    """Run all suites and replace the list of expected verdicts."""
-    verdicts: dict[str, str] = {}
+    """Run all suites and replace the list of expected outcomes."""
+    outcomes: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         pki = init(Path(folder) / "pki")
         with running_server(Path(folder), pki, *OLD_CLIENTS) as server:
             for suite in torture.SUITES:
-                verdicts |= torture.run(suite, server.ports["tcp"], server.share)[0]
+                outcomes |= torture.run(suite, server.ports["tcp"], server.share)[0]
     before = torture.expected() if torture.EXPECTED.exists() else {}
-    for name in sorted({*before, *verdicts}):
-        was, now = before.get(name, "nothing"), verdicts.get(name, "nothing")
+    for name in sorted({*before, *outcomes}):
+        was, now = before.get(name, "nothing"), outcomes.get(name, "nothing")
         if was != now:
             print(f"{name}: {was} -> {now}")
-    torture.EXPECTED.write_text(json.dumps(verdicts, indent=2, sort_keys=True) + "\n")
+    torture.EXPECTED.write_text(json.dumps(outcomes, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ from smbquic.pki import init
 from tests.interop import torture
 from tests.interop.processes import OLD_CLIENTS, running_relay, running_server
 
-Verdicts = dict[str, str]
+Outcomes = dict[str, str]
 
 
-def take(*, relay: bool, old_clients: bool) -> Verdicts:
+def take(*, relay: bool, old_clients: bool) -> Outcomes:
     """Run every suite over TCP, or over QUIC through the relay."""
     options = OLD_CLIENTS if old_clients else ()
-    verdicts: Verdicts = {}
+    outcomes: Outcomes = {}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         server = stack.enter_context(
@@ -34,11 +34,11 @@ def take(*, relay: bool, old_clients: bool) -> Verdicts:
         for suite in (*torture.SUITES, *torture.FURTHER_SUITES):
             found, _ = torture.run(suite, port, server.share)
             print(f"{suite}: {_count(found.values())}", flush=True)
-            verdicts |= found
-    return verdicts
+            outcomes |= found
+    return outcomes
 
 
-def table(reference: Verdicts, scores: list[Verdicts]) -> list[str]:
+def table(reference: Outcomes, scores: list[Outcomes]) -> list[str]:
     """For each suite how many tests pass of how many that ran, and what else the others pass."""
     lines = []
     for suite in sorted({*map(_suite, reference), *(_suite(name) for s in scores for name in s)}):
@@ -51,7 +51,7 @@ def table(reference: Verdicts, scores: list[Verdicts]) -> list[str]:
     return lines
 
 
-def lost(reference: Verdicts, score: Verdicts) -> list[str]:
+def lost(reference: Outcomes, score: Outcomes) -> list[str]:
     """The tests that pass in the reference and not here."""
     return sorted(n for n, v in reference.items() if v == "pass" and score.get(n) != "pass")
 
@@ -60,8 +60,8 @@ def _suite(name: str) -> str:
     return ".".join(name.split(".")[:2])
 
 
-def _count(verdicts: Iterable[str]) -> str:
-    ran = [verdict for verdict in verdicts if verdict != "skip"]
+def _count(outcomes: Iterable[str]) -> str:
+    ran = [outcome for outcome in outcomes if outcome != "skip"]
     return f"{ran.count('pass')} / {len(ran)}"
 
 
@@ -75,8 +75,8 @@ def main() -> None:
     options = parser.parse_args()
     if not options.table:
         [path] = options.files
-        verdicts = take(relay=options.relay, old_clients=options.old_clients)
-        path.write_text(json.dumps(verdicts, indent=0, sort_keys=True) + "\n")
+        outcomes = take(relay=options.relay, old_clients=options.old_clients)
+        path.write_text(json.dumps(outcomes, indent=0, sort_keys=True) + "\n")
         return
     reference, *scores = [json.loads(path.read_text()) for path in options.files]
     print("\n".join(table(reference, scores)))

@@ -170,16 +170,16 @@ def test_smbclient_is_told_of_local_changes(server: ServerProcess) -> None:
         text=True,
     )
     os.close(its_end)
-    told = b""
+    printed = b""
     try:
         # When it begins to watch, it does not say.
         for number in range(int(STARTING * 10)):
             (server.share / "sub" / f"new{number}").touch()
             if select.select([terminal], [], [], 0.1)[0]:
-                told += os.read(terminal, 65536)
-            if b"0001 new" in told:
+                printed += os.read(terminal, 65536)
+            if b"0001 new" in printed:
                 break
     finally:
         stop(process)
         os.close(terminal)
-    assert b"0001 new" in told, told
+    assert b"0001 new" in printed, printed

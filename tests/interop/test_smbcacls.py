@@ -37,7 +37,7 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Pat
 def smbcacls(_server: tuple[int, Path], local: Path) -> Smbcacls:
     """Runs it about a file of alice's: two folders in each other, with a file in each.
 
-    Gives what it printed, line by line, without what it says of names: our server tells no names
+    Gives what it printed, line by line, without what it says of names: our server knows no names
     of SIDs, which is why all are numbers here.
     """
     pid, share = _server

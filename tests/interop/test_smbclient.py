@@ -312,7 +312,7 @@ def test_a_share_that_demands_encryption(sealed: ServerProcess, local: Path, dia
 
 def test_it_refuses_who_does_not_encrypt(sealed: ServerProcess, local: Path) -> None:
     smbclient = Smbclient(sealed.ports["tcp"], local)
-    # It encrypts for a share that asks for that, whatever else it was told, if it has a cipher.
+    # It encrypts for a share that asks for that, whatever its options, if it has a cipher.
     off = ("--client-protection=off", "--option=client smb3 encryption algorithms=none")
     code, output = smbclient("ls", *off, share="sealed")
     assert code == 1

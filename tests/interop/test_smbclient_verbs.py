@@ -135,12 +135,12 @@ def test_changes_are_told(server: ServerProcess, local: Path) -> None:
         )
     try:
         assert process.stdout is not None
-        told = ""
+        printed = ""
         for number in range(int(STARTING * 10)):
             (server.share / "folder" / f"f{number}").touch()
             if select.select([process.stdout], [], [], 0.1)[0]:
-                told = process.stdout.readline()
+                printed = process.stdout.readline()
                 break
-        assert re.fullmatch(r"000[13] f\d+\n", told), (local / "errors").read_text()
+        assert re.fullmatch(r"000[13] f\d+\n", printed), (local / "errors").read_text()
     finally:
         stop(process)

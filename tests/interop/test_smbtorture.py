@@ -1,4 +1,4 @@
-"""Samba's smbtorture against our server: as good as it was, and the list tells how good that is."""
+"""Samba's smbtorture against our server, compared with the list of expected outcomes."""
 
 import os
 import re
@@ -38,24 +38,24 @@ def test_the_verdicts_are_the_expected_ones_where_old_clients_are_let_in(
 
 
 def _compare(server: ServerProcess, suite: str, known: dict[str, str]) -> None:
-    """Run a suite; its verdicts are those that are written down."""
+    """Run a suite; its outcomes are those of the list."""
     if suite in torture.NEED_ATTRIBUTES and not has_attributes(server.share):
         pytest.skip("the disk of the temporary folder has no extended attributes")
     # The server raises its limit as far as it may.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY != most < torture.NEED_OPEN_FILES.get(suite, 0):
         pytest.skip(f"no more than {most} open files are allowed here")
-    verdicts, text = torture.run(suite, server.ports["tcp"], server.share)
-    assert verdicts, text
+    outcomes, text = torture.run(suite, server.ports["tcp"], server.share)
+    assert outcomes, text
     expected = {
-        name: verdict
-        for name, verdict in known.items()
+        name: outcome
+        for name, outcome in known.items()
         if name == suite or name.startswith(f"{suite}.")
     }
     worse: list[str] = []
     better: list[str] = []
-    for name in sorted({*verdicts, *expected}):
-        was, now = expected.get(name, "nothing"), verdicts.get(name, "nothing")
+    for name in sorted({*outcomes, *expected}):
+        was, now = expected.get(name, "nothing"), outcomes.get(name, "nothing")
         if was != now:
             (better if now == "pass" else worse).append(f"{name}: {was} -> {now}")
     assert not worse, "worse than before:\n" + "\n".join([*worse, text])
@@ -66,6 +66,6 @@ def _compare(server: ServerProcess, suite: str, known: dict[str, str]) -> None:
 
 
 def test_every_failure_has_a_reason_that_is_written_down() -> None:
-    failing = {name for name, verdict in torture.expected().items() if verdict == "fail"}
+    failing = {name for name, outcome in torture.expected().items() if outcome == "fail"}
     explained = set(re.findall(r"^\| `(smb2\.\S+)` \|", KNOWN_FAILURES.read_text(), re.MULTILINE))
     assert explained == failing

@@ -1,4 +1,4 @@
-"""Samba's own test suite against our server, and what it is expected to say."""
+"""Samba's own test suite against our server, and the outcomes that are expected."""
 
 import json
 import re
@@ -89,25 +89,25 @@ EXPECTED = Path(__file__).with_name("smbtorture-expected.json")
 RENEW = "python -m tests.interop.renew"
 SUITE_SECONDS = 240.0
 
-_VERDICTS = {"success": "pass", "xfail": "pass", "skip": "skip"}
+_OUTCOMES = {"success": "pass", "xfail": "pass", "skip": "skip"}
 _LINE = re.compile(r"^(success|failure|error|skip|xfail): (\S+)", re.MULTILINE)
 
 
 def expected(*, old_clients: bool = True) -> dict[str, str]:
-    """The committed verdicts: test to ``pass``, ``fail`` or ``skip``.
+    """The committed outcomes: test to ``pass``, ``fail`` or ``skip``.
 
     Those of a server with `OLD_CLIENTS`, or of one with the defaults.
     """
-    verdicts: dict[str, str] = json.loads(EXPECTED.read_text())
+    outcomes: dict[str, str] = json.loads(EXPECTED.read_text())
     if not old_clients:
-        verdicts |= dict.fromkeys(NEED_OLD_CLIENTS, "fail")
-    return verdicts
+        outcomes |= dict.fromkeys(NEED_OLD_CLIENTS, "fail")
+    return outcomes
 
 
 def run(
     suite: str, port: int, share: Path, seconds: float = SUITE_SECONDS
 ) -> tuple[dict[str, str], str]:
-    """Run one suite in an empty share; the verdict on each of its tests, and all it printed.
+    """Run one suite in an empty share; the outcome on each of its tests, and all it printed.
 
     What it has not come to after so many seconds is missing.
     """
@@ -130,8 +130,8 @@ def run(
     except subprocess.TimeoutExpired as expired:
         printed = expired.stdout or b""
     text = printed.decode(errors="replace")
-    verdicts = {}
+    outcomes = {}
     for word, name in _LINE.findall(text):
         full_name = name if name.startswith(suite) else f"{suite}.{name}"
-        verdicts[full_name] = _VERDICTS.get(word, "fail")
-    return verdicts, text
+        outcomes[full_name] = _OUTCOMES.get(word, "fail")
+    return outcomes, text

@@ -126,7 +126,7 @@ async def _live(plan: Plan, client: Client, root: Path, outcome: Outcome) -> Non
 
 
 def lines(plan: Plan, outcome: Outcome, memory: tuple[int, int, int]) -> Iterator[str]:
-    """What to tell of a run; `memory` is what the server had before, after and at most."""
+    """The report on a run; `memory` is what the server had before, after and at most."""
     rate = outcome.operations / outcome.seconds if outcome.seconds else 0.0
     yield (
         f"{plan.clients} clients over {' and '.join(plan.transports)}, {outcome.seconds:.0f} s:"

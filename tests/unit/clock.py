@@ -1,4 +1,4 @@
-"""A clock for what is told the time."""
+"""A clock for code that is given the time."""
 
 
 class Clock:

@@ -146,8 +146,8 @@ def test_what_is_detected(pytester: pytest.Pytester, processes: int) -> None:
         *("-p", "tests.leaks", "-p", "no:cacheprovider", "-n", str(processes))
     )
     errors = re.split(r"(?m)^_+ ERROR at teardown of (\w+) _+$", done.stdout.str())[1:]
-    told = dict(zip(errors[::2], errors[1::2], strict=True))
-    assert told.keys() == GUILTY.keys()
+    reported = dict(zip(errors[::2], errors[1::2], strict=True))
+    assert reported.keys() == GUILTY.keys()
     for name, words in GUILTY.items():
-        assert re.search(f"the test leaks:\n{words}", told[name]), told[name]
+        assert re.search(f"the test leaks:\n{words}", reported[name]), reported[name]
     done.assert_outcomes(passed=LEAKS.count("def test_"), errors=len(GUILTY))

@@ -100,7 +100,7 @@ def efficiency(work: str, figures: Mapping[str, Any]) -> float:
 
 
 def explain(cell: Cell, rate: float, allowed: float, steady: float | None) -> str:
-    """Why goodput is off, as far as the figures tell."""
+    """Why goodput is off, as far as the figures show it."""
     way = BULK[cell.work]
     samples = list(cell.samples.values())
     seconds = statistics.median(f["seconds"] for f in samples)

@@ -1,4 +1,4 @@
-"""The figures of a result as they are told: one table for each link and work."""
+"""The figures of a result as they are shown: one table for each link and work."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

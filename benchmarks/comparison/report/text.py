@@ -32,7 +32,7 @@ LIMITS = (
 )
 LEGEND = {
     "bulk": "Goodput of one large file, opening and closing included. A dot is the median, the bar"
-    " its 95 % interval; where the bars of two arms overlap, this run does not tell them apart.",
+    " its 95 % interval; where the bars of two arms overlap, this run shows no difference.",
     "small": "What many small operations take: round trips decide, not the rate.",
     "connect": "Up to a usable share. The stages are medians; the round trips are"
     " counted in the packets on the wire.",

@@ -39,7 +39,7 @@ class Work(ABC):
 
     @abstractmethod
     def request(self, workspace: Workspace, seed: int) -> dict[str, Any]:
-        """What the client is told."""
+        """The request to the client."""
 
     def run(self, perform: Perform, workspace: Workspace, link: Link, seed: int) -> Figures:
         """Have it done."""

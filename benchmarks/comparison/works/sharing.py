@@ -63,7 +63,7 @@ class AgainstTcp(_Reading):
 
 
 class Competitor:
-    """The other connection's client, which is told by lines when to begin and when to end."""
+    """The other connection's client, which gets a line when to begin and one when to end."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process

@@ -26,7 +26,7 @@ ARM = SmbArm(name="tcp", title="", transport="tcp", tcp=None)
 
 
 class Loads:
-    """Other processes that are as busy as they are told to be, call after call."""
+    """Other processes that are as busy as the test says, call after call."""
 
     def __init__(self, loads: Sequence[float]) -> None:
         self._loads = iter(loads)
