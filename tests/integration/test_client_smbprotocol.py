@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import smbclient  # type: ignore[import-untyped]
@@ -79,7 +78,7 @@ def test_it_stands_for_its_own_port_too(
 
 
 def test_a_cache_of_ones_own(port: int, pki: PkiDirectory) -> None:
-    cache: dict[str, Any] = {}
+    cache: dict[str, SmbprotocolConnection] = {}
     register(
         "LocalHost",
         port,

@@ -40,7 +40,7 @@ from smbquic.wire.write import WriteRequest, WriteResponse
 
 @dataclass(slots=True)
 class Received:
-    """A request as the server sees it."""
+    """A request as the server sees it. `body` is of the class that the header's command says."""
 
     header: Header
     body: Any
@@ -125,7 +125,7 @@ class FakeTransport:
     def reply(
         self,
         received: Received,
-        body: Any = None,
+        body: Message | None = None,
         status: NtStatus = NtStatus.SUCCESS,
         *,
         credits: int = 1,
@@ -138,7 +138,7 @@ class FakeTransport:
 
 def response(
     received: Received,
-    body: Any,
+    body: Message,
     status: NtStatus = NtStatus.SUCCESS,
     credits: int = 1,
     async_id: int = 0,
@@ -146,7 +146,7 @@ def response(
     last: bool = True,
 ) -> bytes:
     """One element of a response message."""
-    raw: bytes = b"".join(body.buffers() if isinstance(body, Message) else [body.encode()])
+    raw = b"".join(body.buffers())
     flags = HeaderFlags.SERVER_TO_REDIR
     if async_id:
         flags |= HeaderFlags.ASYNC_COMMAND
@@ -192,7 +192,8 @@ def connection_over(transport: FakeTransport, credits: int = 1, **changes: Any) 
     return connection
 
 
-Handler = Callable[[Received], "tuple[NtStatus, Any] | Message | None"]
+Answer = tuple[NtStatus, Message | None] | Message | None
+Handler = Callable[[Received], Answer]
 
 
 def opened(
@@ -259,7 +260,7 @@ class FakeServer:
                 parts.append(response(request, body, status, self.credits, last=last))
             self.transport.deliver(b"".join(parts))
 
-    def _answer(self, request: Received) -> tuple[NtStatus, Any]:
+    def _answer(self, request: Received) -> tuple[NtStatus, Message]:
         handler = self.handlers.get(request.header.command)
         answer = handler(request) if handler else None
         if isinstance(answer, tuple):

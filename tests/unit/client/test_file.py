@@ -1,6 +1,5 @@
 import asyncio
 import os
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from smbquic.wire.header import Command
 from smbquic.wire.query_info import QueryInfoResponse
 from smbquic.wire.read import ReadResponse
 from smbquic.wire.write import WriteResponse
-from tests.unit.client.fakes import FakeServer, FakeTransport, Received, opened
+from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, opened
 
 CONTENT = bytes(range(256)) * 1024
 
@@ -27,12 +26,12 @@ CONTENT = bytes(range(256)) * 1024
 def serve_content(server: FakeServer, content: bytes = CONTENT) -> None:
     """Let the server have a file."""
 
-    def read(request: Received) -> Any:
+    def read(request: Received) -> Answer:
         body = request.body
         data = content[body.offset : body.offset + body.length]
         return ReadResponse(data) if data else (NtStatus.END_OF_FILE, None)
 
-    def query(request: Received) -> Any:
+    def query(request: Received) -> Answer:
         information = StandardInformation(
             allocation_size=0,
             end_of_file=len(content),

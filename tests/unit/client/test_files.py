@@ -1,7 +1,5 @@
 """What one message does with the files and folders of a share."""
 
-from typing import Any
-
 import pytest
 
 from smbquic.client.share import Share
@@ -28,7 +26,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.header import Command
 from smbquic.wire.query_directory import QueryDirectoryResponse
-from tests.unit.client.fakes import FakeServer, FakeTransport, Received, opened
+from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, opened
 
 FOLDER = FileAttributes.DIRECTORY
 FILE = FileAttributes.ARCHIVE
@@ -51,7 +49,7 @@ def serve_listings(server: FakeServer, *parts: list[DirectoryEntry]) -> None:
     """One folder, listed in these parts."""
     remaining = list(parts)
 
-    def query(request: Received) -> Any:
+    def query(request: Received) -> Answer:
         if not remaining:
             return NtStatus.NO_MORE_FILES, None
         return listing(*remaining.pop(0))
@@ -94,7 +92,7 @@ async def test_a_failed_compound_closes_what_it_opened(share: Share, server: Fak
     """A server may fail the CLOSE with the error of what came before it."""
     closes = []
 
-    def close(request: Received) -> Any:
+    def close(request: Received) -> Answer:
         closes.append(request.body.file_id)
         return (NtStatus.CANNOT_DELETE, None) if len(closes) == 1 else None
 
@@ -189,12 +187,13 @@ async def test_walking_does_not_follow_links(share: Share, server: FakeServer) -
     names: list[str] = []
     fresh = True
 
-    def create(request: Received) -> Any:
+    def create(request: Received) -> Answer:
         nonlocal fresh
         names.append(request.body.name)
         fresh = True
+        return None
 
-    def query(request: Received) -> Any:
+    def query(request: Received) -> Answer:
         nonlocal fresh
         if fresh and folders[names[-1]]:
             fresh = False
@@ -243,7 +242,7 @@ async def test_deleting(share: Share, server: FakeServer, method: str, kind: Cre
 async def test_making_folders(share: Share, server: FakeServer) -> None:
     existing = {""}
 
-    def create(request: Received) -> Any:
+    def create(request: Received) -> Answer:
         body: CreateRequest = request.body
         assert body.create_options & CreateOptions.FILE_DIRECTORY_FILE
         if body.name in existing and body.create_disposition == CreateDisposition.FILE_CREATE:

@@ -2,8 +2,8 @@ import asyncio
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -214,7 +214,9 @@ def replace(path: Path) -> None:
         (Path.unlink, "was removed"),
     ],
 )
-def test_a_source_that_changes(tmp_path: Path, change: Any, words: str) -> None:
+def test_a_source_that_changes(
+    tmp_path: Path, change: Callable[[Path], object], words: str
+) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"content")
     source = Source(path)
@@ -269,7 +271,7 @@ def test_errors_name_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert failed.value.filename == str(tmp_path / "missing" / "x")
     part = PartialFile(tmp_path / "x")
 
-    def fail(*arguments: Any) -> None:
+    def fail(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", fail)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Literal
 
 import pytest
 
@@ -13,6 +13,7 @@ from smbquic.errors import DeniedError, NotFoundError, NotListedError, RemotePro
 from smbquic.ntstatus import NtStatus
 from smbquic.server.rpc.association import Association, RpcInterface
 from smbquic.transport.base import Peer
+from smbquic.wire.cursor import Buffer
 from smbquic.wire.error import ErrorResponse
 from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlResponse
@@ -34,7 +35,7 @@ from smbquic.wire.rpc.srvsvc import (
 )
 from smbquic.wire.rpc.syntax import NDR
 from smbquic.wire.tree_connect import ShareCapabilities, ShareFlags, ShareType, TreeConnectResponse
-from tests.unit.client.fakes import FakeServer, FakeTransport, connection_over
+from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, connection_over
 
 ACK = BindAck(1, [ContextResult(0, 0, NDR.encode())]).encode()
 DATA, HIDDEN = ShareInfo("data", 0, "All of it"), ShareInfo("IPC$", 0x80000003, None)
@@ -57,13 +58,13 @@ class Service:
         server.handlers[Command.IOCTL] = self.transceive
         server.handlers[Command.READ] = self.read
 
-    def transceive(self, request: Any) -> Any:
+    def transceive(self, request: Received) -> Answer:
         body = request.body
         self.queue += self.answer(bytes(body.input))
         status, data = self.take(body.max_output_response)
         return status, IoctlResponse(body.ctl_code, body.file_id, b"", data)
 
-    def read(self, request: Any) -> Any:
+    def read(self, request: Received) -> Answer:
         status, data = self.take(request.body.length)
         return status, ReadResponse(data)
 
@@ -121,7 +122,7 @@ async def test_a_list_in_pages(session: Session, server: FakeServer) -> None:
     asked: list[int | None] = []
     pages = [listing(DATA, status=more, handle=1), listing(HIDDEN, status=0)]
 
-    def enumerate_shares(stub: Any) -> bytes:
+    def enumerate_shares(stub: Buffer) -> bytes:
         asked.append(NetrShareEnumRequest.decode(stub).resume_handle)
         return pages.pop(0)
 
@@ -153,7 +154,7 @@ async def test_a_server_that_says_no(session: Session, server: FakeServer) -> No
 
 @pytest.mark.parametrize("kind", ["tcp", "quic"])
 async def test_pipes_that_are_closed(
-    session: Session, server: FakeServer, transport: FakeTransport, kind: Any
+    session: Session, server: FakeServer, transport: FakeTransport, kind: Literal["quic", "tcp"]
 ) -> None:
     serving(server)
     transport.peer = Peer(kind, ("127.0.0.1", 1), ("127.0.0.1", 443))

@@ -30,7 +30,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.header import Command
 from smbquic.wire.read import ReadResponse
 from smbquic.wire.write import WriteResponse
-from tests.unit.client.fakes import FakeServer, FakeTransport, Received, opened
+from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, opened
 
 CONTENT = os.urandom(10_000)
 
@@ -75,7 +75,7 @@ def deletions(server: FakeServer) -> int:
 def serve_content(server: FakeServer, content: bytes = CONTENT, claimed: int | None = None) -> None:
     """Let the server have a file, which it claims to be of another size."""
 
-    def read(request: Received) -> Any:
+    def read(request: Received) -> Answer:
         body = request.body
         data = content[body.offset : body.offset + body.length]
         return ReadResponse(data) if data else (NtStatus.END_OF_FILE, None)
@@ -154,7 +154,7 @@ async def test_what_fails_never_gets_its_name_and_is_removed(
 
 
 async def test_a_name_that_cannot_be_had(share: Share, server: FakeServer, source: Path) -> None:
-    def set_info(request: Received) -> Any:
+    def set_info(request: Received) -> Answer:
         if request.body.file_info_class == FileInformationClass.FileRenameInformation:
             return NtStatus.ACCESS_DENIED, None
         return None
@@ -198,8 +198,9 @@ async def test_a_part_that_is_gone_already_is_fine(
 async def test_when_the_connection_is_lost_nobody_waits(
     share: Share, server: FakeServer, transport: FakeTransport, source: Path
 ) -> None:
-    def write(request: Received) -> Any:
+    def write(request: Received) -> Answer:
         transport.fail(ConnectionClosed("the cable is cut"))
+        return None
 
     server.handlers[Command.WRITE] = write
     with pytest.raises(ConnectionClosed, match="the cable is cut"):
@@ -211,8 +212,9 @@ async def test_a_cancelled_transfer_cleans_up(
 ) -> None:
     task = asyncio.create_task(share.put(source, "x"))
 
-    def write(request: Received) -> Any:
+    def write(request: Received) -> Answer:
         task.cancel()
+        return None
 
     server.handlers[Command.WRITE] = write
     with pytest.raises(asyncio.CancelledError):
@@ -294,7 +296,7 @@ async def test_reads_that_come_short_are_gone_on_with(
 ) -> None:
     serve_content(server)
 
-    def read(request: Received) -> Any:
+    def read(request: Received) -> Answer:
         body = request.body
         return ReadResponse(CONTENT[body.offset : body.offset + min(body.length, 300)])
 
@@ -336,7 +338,7 @@ async def test_a_cancelled_get_cleans_up(share: Share, server: FakeServer, tmp_p
     task = asyncio.create_task(share.get("x", tmp_path / "y"))
     read = server.handlers[Command.READ]
 
-    def cancel(request: Received) -> Any:
+    def cancel(request: Received) -> Answer:
         task.cancel()
         return read(request)
 
@@ -429,8 +431,9 @@ async def test_what_changes_is_not_copied(
 async def test_a_local_file_that_changes_is_not_put(
     share: Share, server: FakeServer, source: Path
 ) -> None:
-    def write(request: Received) -> Any:
+    def write(request: Received) -> Answer:
         os.utime(source, ns=(0, 0))
+        return None
 
     server.handlers[Command.WRITE] = write
     with pytest.raises(SourceChangedError, match="source: the file was changed"):
@@ -448,8 +451,9 @@ async def test_a_put_that_is_cancelled_before_the_file_is_made_deletes_it(
     (tmp_path / "x").write_bytes(b"small")
     task = asyncio.create_task(share.put(tmp_path / "x", "x"))
 
-    def create(request: Received) -> Any:
+    def create(request: Received) -> Answer:
         task.cancel()
+        return None
 
     server.handlers[Command.CREATE] = create
     with pytest.raises(asyncio.CancelledError):
@@ -464,9 +468,10 @@ async def test_a_file_that_gets_its_name_is_not_deleted(
 ) -> None:
     task = asyncio.create_task(share.put(source, "x"))
 
-    def set_info(request: Received) -> Any:
+    def set_info(request: Received) -> Answer:
         if request.body.file_info_class == FileInformationClass.FileRenameInformation:
             task.cancel()
+        return None
 
     server.handlers[Command.SET_INFO] = set_info
     with pytest.raises(asyncio.CancelledError):
@@ -478,9 +483,10 @@ async def test_a_file_that_gets_its_name_is_not_deleted(
 async def test_where_it_is_not_known_whether_a_file_got_its_name_nothing_is_deleted(
     share: Share, server: FakeServer, transport: FakeTransport, source: Path
 ) -> None:
-    def set_info(request: Received) -> Any:
+    def set_info(request: Received) -> Answer:
         if request.body.file_info_class == FileInformationClass.FileRenameInformation:
             transport.fail(ConnectionClosed("the cable is cut"))
+        return None
 
     server.handlers[Command.SET_INFO] = set_info
     with pytest.raises(ConnectionClosed):
@@ -491,7 +497,7 @@ async def test_where_it_is_not_known_whether_a_file_got_its_name_nothing_is_dele
 async def test_a_part_that_was_closed_without_its_name_is_removed_by_its_own(
     share: Share, server: FakeServer, source: Path
 ) -> None:
-    def set_info(request: Received) -> Any:
+    def set_info(request: Received) -> Answer:
         if request.body.file_info_class == FileInformationClass.FileRenameInformation:
             return NtStatus.ACCESS_DENIED, None
         if deletions(server) == 1:

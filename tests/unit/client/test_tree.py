@@ -1,6 +1,5 @@
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ from smbquic.wire.fscc.file_information import FileInformationClass, RenameInfor
 from smbquic.wire.header import Command
 from smbquic.wire.query_directory import QueryDirectoryResponse
 from smbquic.wire.read import ReadResponse
-from tests.unit.client.fakes import FakeServer, FakeTransport, Received, opened
+from tests.unit.client.fakes import Answer, FakeServer, FakeTransport, Received, opened
 
 FOLDER = FileAttributes.DIRECTORY
 LINK = FileAttributes.REPARSE_POINT
@@ -52,7 +51,7 @@ class Disk:
         server.handlers[Command.READ] = self.read
         server.handlers[Command.SET_INFO] = self.set_info
 
-    def create(self, request: Received) -> Any:
+    def create(self, request: Received) -> Answer:
         body: CreateRequest = request.body
         path = body.name.replace("\\", "/")
         self.failed = self.refused.get(path)
@@ -74,7 +73,7 @@ class Disk:
             index = len(self.paths) - 1
         return index, self.paths[index]
 
-    def query(self, request: Received) -> Any:
+    def query(self, request: Received) -> Answer:
         if self.failed is not None:
             return self.failed, None
         index, path = self._path(request)
@@ -102,7 +101,7 @@ class Disk:
             )
         )
 
-    def read(self, request: Received) -> Any:
+    def read(self, request: Received) -> Answer:
         if self.failed is not None:
             return self.failed, None
         _, path = self._path(request)
@@ -110,9 +109,10 @@ class Disk:
         content = self.folders[parent][name][1]
         return ReadResponse(content[request.body.offset :][: request.body.length])
 
-    def set_info(self, request: Received) -> Any:
+    def set_info(self, request: Received) -> Answer:
         if request.body.file_info_class == FileInformationClass.FileDispositionInformation:
             self.deleted.append(self._path(request)[1])
+        return None
 
     def renamed(self) -> list[str]:
         """The names that files got."""
@@ -227,8 +227,9 @@ async def test_a_lost_connection_ends_it(
 ) -> None:
     Disk(server, {"": {"a": (FILE, b"a"), "b": (FILE, b"b")}})
 
-    def read(request: Received) -> Any:
+    def read(request: Received) -> Answer:
         transport.fail(ConnectionClosed("the cable is cut"))
+        return None
 
     server.handlers[Command.READ] = lambda request: read(request) or (NtStatus.UNSUCCESSFUL, None)
     with pytest.raises(ConnectionClosed):
@@ -241,7 +242,7 @@ async def test_a_file_that_grew_since_it_was_listed(
     disk = Disk(server, {"": {"a": (FILE, b"a")}})
     query = disk.query
 
-    def grow(request: Received) -> Any:
+    def grow(request: Received) -> Answer:
         answer = query(request)
         disk.folders[""]["a"] = (FILE, b"abcdef")
         return answer
