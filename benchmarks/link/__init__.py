@@ -12,12 +12,13 @@
 from benchmarks.link.counters import Count, Direction, Statistics, Traffic
 from benchmarks.link.errors import LinkError, LinkUnavailable
 from benchmarks.link.host import Host, Network
-from benchmarks.link.link import Link, Ports, Settings, VethPair
+from benchmarks.link.link import Delay, Link, Ports, Settings, VethPair
 from benchmarks.link.loss import Loss
 from benchmarks.link.namespaces import Namespace, NamespacePair, remove_leftovers
 
 __all__ = [
     "Count",
+    "Delay",
     "Direction",
     "Host",
     "Link",

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.link import calibrate
 from benchmarks.link.counters import CLASSES, Statistics
 from benchmarks.link.errors import LinkError
-from benchmarks.link.link import Link, Ports
+from benchmarks.link.link import Delay, Link, Ports
 from benchmarks.link.loss import Loss
 from benchmarks.link.units import parse_rate, parse_share, parse_time
 
@@ -106,8 +106,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         link = Link(
             rate=options.rate,
-            delay=options.delay,
-            jitter=options.jitter,
+            delay=Delay(options.delay, options.jitter),
             loss=loss_of(options),
             queue=options.queue,
             seed=options.seed,

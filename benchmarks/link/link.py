@@ -25,6 +25,14 @@ class Ports:
     vpn: Sequence[int] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A delay that varies from packet to packet: `time`, and up to `jitter` more."""
+
+    time: str | float
+    jitter: str | float = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a link is like, the same in both directions."""
@@ -68,9 +76,10 @@ def queue_bytes(queue: str | float, *, rate: int, round_trip: int, mtu: int) -> 
 class Link(NamespacePair):
     """An emulated link between a client and a server; a context manager.
 
-    `rate` ("20mbit") counts IP packets, `delay` ("50ms") is each way, so the round trip is twice
-    that, and `loss` ("1%" or a `Loss`) applies each way. `queue` is in bytes ("64kib") or in
-    bandwidth-delay products ("0.5bdp"). The same `seed` loses the same packets of a direction.
+    `rate` ("20mbit") counts IP packets. `delay` ("50ms" or a `Delay`) is each way, so the round
+    trip is twice that, and `loss` ("1%" or a `Loss`) applies each way. `queue` is in bytes
+    ("64kib") or in bandwidth-delay products ("0.5bdp"). The same `seed` loses the same packets of a
+    direction.
     `mtu` is that of the devices. UDP of `ports` is counted as QUIC's and as the VPN's.
     Raises LinkUnavailable when entered where the machine can't.
     """
@@ -79,8 +88,7 @@ class Link(NamespacePair):
         self,
         *,
         rate: str | float = "unlimited",
-        delay: str | float = 0,
-        jitter: str | float = 0,
+        delay: str | float | Delay = 0,
         loss: str | float | Loss = 0,
         queue: str | float = "1bdp",
         seed: int = 0,
@@ -90,11 +98,12 @@ class Link(NamespacePair):
         super().__init__()
         if both := set(ports.quic) & set(ports.vpn):
             raise ValueError(f"ports of QUIC and of the VPN: {sorted(both)}")
-        bits, one_way = parse_rate(rate), parse_time(delay)
+        varying = delay if isinstance(delay, Delay) else Delay(delay)
+        bits, one_way = parse_rate(rate), parse_time(varying.time)
         self.settings = Settings(
             rate=bits,
             delay=one_way,
-            jitter=parse_time(jitter),
+            jitter=parse_time(varying.jitter),
             loss=parse_loss(loss),
             queue=queue_bytes(queue, rate=bits, round_trip=2 * one_way, mtu=mtu),
             seed=seed,

@@ -41,7 +41,7 @@ async def retry_while_busy(attempt: Callable[[], Awaitable[_T]], seconds: float)
             if closes > CLOSES_ALLOWED:
                 raise
             reason = error
-        # Those who were turned away together should not come again together.
+        # Clients that were refused together should not come again together.
         wait = delay * random.uniform(0.5, 1.5)  # noqa: S311
         if clock() + wait > deadline:
             raise reason

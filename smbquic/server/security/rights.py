@@ -11,7 +11,7 @@ _ALL = access.ALL
 _OWNER = int(AccessMask.READ_CONTROL | AccessMask.WRITE_DAC)
 _INHERIT_ONLY = int(AceFlags.INHERIT_ONLY_ACE)
 _ALLOWS = int(AceType.ACCESS_ALLOWED)
-# A condition that cannot be judged grants nothing, and denies what it would deny.
+# A condition that cannot be evaluated grants nothing, and denies what it would deny.
 _DENIES = frozenset({int(AceType.ACCESS_DENIED), int(AceType.ACCESS_DENIED_CALLBACK)})
 _DELETE = int(AccessMask.DELETE)
 _DELETE_CHILD = int(AccessMask.FILE_DELETE_CHILD)

@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.link import Link, LinkError, Loss, Ports
+from benchmarks.link import Delay, Link, LinkError, Loss, Ports
 from benchmarks.link.link import UNBOUNDED, queue_bytes
 
 
 def test_what_is_written_and_what_is_meant() -> None:
     settings = Link(
-        rate="20mbit", delay="50ms", jitter="1ms", loss="1%", queue="0.5bdp", seed=7
+        rate="20mbit", delay=Delay("50ms", "1ms"), loss="1%", queue="0.5bdp", seed=7
     ).settings
     assert settings.rate == 20_000_000
     assert settings.delay == 50_000_000

@@ -1,4 +1,4 @@
-"""Clients that hold the server up are hung up on; those that get on, however slowly, are not."""
+"""Clients that read or write too slowly are disconnected; those above the rate are not."""
 
 import json
 from collections.abc import Callable
