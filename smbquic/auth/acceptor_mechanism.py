@@ -30,7 +30,7 @@ class AcceptorContext(SecurityContext, Protocol):
 
     @property
     def integrity(self) -> bool:
-        """Whether there are MICs: not for guests, who have no key, nor for anonymous clients."""
+        """Return whether there are MICs: not for guests and anonymous clients."""
 
     def step(self, token: bytes) -> bytes:
         """Take the client's next token; return ours, which may be empty at the end."""
@@ -48,7 +48,7 @@ class AcceptorMechanism(Protocol):
         """The mechanism's name for people."""
 
     def is_first_token(self, token: bytes) -> bool:
-        """Tell whether this is the first token of a client that does without SPNEGO."""
+        """Return whether this is the first token of a client that does without SPNEGO."""
 
     def new_context(self, policy: LogonPolicy) -> AcceptorContext:
         """Begin one logon."""

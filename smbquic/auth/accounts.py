@@ -17,7 +17,7 @@ class Account:
 
     @property
     def has_password(self) -> bool:
-        """Whether the password is not empty, as in a file that another program wrote."""
+        """Return whether the password is not empty, as in a file that another program wrote."""
         return self.nt_hash != _EMPTY
 
 

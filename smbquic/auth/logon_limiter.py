@@ -3,7 +3,7 @@
 A failed logon counts against the name of the user, whether or not there is such a user, against the
 client's address or, if it has one, its certificate, and against the pair of both. A name, address,
 certificate or pair with too many failures is locked for a while: every logon is refused then, also
-with the right password, so that the answer tells nothing to a client that guesses.
+with the right password, so that the response is no help to a client that guesses.
 
 A lock must not keep out the user whose password is guessed. Where a user has logged on before, from
 an address or with a certificate, only the logons as this user from this address, or with this

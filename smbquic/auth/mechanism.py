@@ -16,7 +16,7 @@ class SecurityContext(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Whether this end has what it needs: the peer's proof, or the key that its own gave."""
+        """Return whether this end is done: it has the peer's proof, or the key of its own."""
 
     @property
     def session_key(self) -> bytes:
@@ -26,7 +26,7 @@ class SecurityContext(Protocol):
         """Return the integrity check value of a message of ours. [RFC2743] 2.3.1"""
 
     def verify_mic(self, message: bytes, mic: bytes) -> bool:
-        """Tell whether it is that of a message of the peer's. [RFC2743] 2.3.2"""
+        """Return whether it is that of a message of the peer's. [RFC2743] 2.3.2"""
 
 
 class InitiatorContext(SecurityContext, Protocol):
@@ -38,7 +38,7 @@ class InitiatorContext(SecurityContext, Protocol):
 
     @property
     def wants_mech_list_mic(self) -> bool:
-        """Whether the list of mechanisms has to be protected though nobody asked for it."""
+        """Return whether the list of mechanisms has to be protected though nobody asked for it."""
 
     def step(self, token: bytes | None) -> bytes:
         """Take the server's next token, None at first; return ours."""

@@ -1,4 +1,4 @@
-"""Whether a logon was meant for this server, and for this channel to it.
+"""Return whether a logon was meant for this server, and for this channel to it.
 
 Together that is Extended Protection for Authentication: a client says, under its proof of the
 password, whom it logs on at (MsvAvTargetName, the SPN ``cifs/NAME``) and, where TLS is below, by
@@ -24,7 +24,10 @@ _IPV6_LITERAL = ".ipv6-literal.net"
 
 
 def channel_bindings_hash(application_data: bytes) -> bytes:
-    """MD5 (16 bytes) of the bindings to a channel; zeros for none. [MS-NLMP] 3.1.5.1.2"""
+    """Return the MD5 (16 bytes) of the bindings to a channel, zeros for none.
+
+    [MS-NLMP] 3.1.5.1.2
+    """
     if not application_data:
         return _NO_BINDINGS
     bindings = _BINDINGS.pack(len(application_data)) + application_data
@@ -32,7 +35,7 @@ def channel_bindings_hash(application_data: bytes) -> bytes:
 
 
 def normal_host(name: str) -> str:
-    """A host's name, or its address, in the one spelling that names are compared in."""
+    """Return a host's name, or its address, in the one spelling that names are compared in."""
     name = name.casefold().removesuffix(".")
     literal = name.removesuffix(_IPV6_LITERAL)
     if literal != name:  # how Windows writes an address where a colon cannot stand
@@ -46,7 +49,7 @@ def normal_host(name: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name, in its normal spelling, means the client's own machine.
+    """Return whether a host's name, in its normal spelling, means the client's own machine.
 
     A relay, or a forwarded port, is reached by such a name. Nobody else's machine is.
     """
@@ -59,7 +62,7 @@ def is_loopback(host: str) -> bool:
 class TargetNames:
     """The names that clients may call a server by.
 
-    `names` are fixed; `is_certified` tells of those in its certificates, as they are now.
+    `names` are fixed; `is_certified` returns whether a current certificate has the name.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class ServiceBinding:
     def check(self, target_name: str, channel_bindings: bytes) -> None:
         """Raise `AuthenticationError` (ACCESS_DENIED) for a logon that is meant for another.
 
-        Both may be empty: what a client does not say is not looked at. Linux's own client names
+        Both may be empty: what a client does not say is not checked. Linux's own client names
         no server, and only few bind to the channel.
         """
         if target_name:

@@ -148,16 +148,16 @@ class UserStore:
         del self._entries[_key(name)]
 
     def names(self) -> list[str]:
-        """The accounts' names, in the order of the file."""
+        """Return the accounts' names, in the order of the file."""
         return [entry.account.name for entry in self._entries.values()]
 
     def find(self, name: str) -> Account | None:
-        """The account that a client means by `name`, or None."""
+        """Return the account that a client means by `name`, or None."""
         entry = self._entries.get(_key(name))
         return None if entry is None else entry.account
 
     def nt_hash(self, name: str) -> bytes | None:
-        """The NT hash (16 bytes) of an account's password, or None if there is no such account."""
+        """Return the NT hash (16 bytes) of an account's password, None without such an account."""
         account = self.find(name)
         return None if account is None else account.nt_hash
 
@@ -191,7 +191,7 @@ def check_name(name: str, owner: str = "user") -> None:
 
 
 def _groups(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of groups in the one way to write them."""
+    """Return the names of groups in lower case, sorted, each once."""
     groups = {_key(name) for name in names}
     for name in groups:
         check_name(name, "group")

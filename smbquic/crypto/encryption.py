@@ -46,7 +46,7 @@ class MessageCipher:
             self.nonce_size = 12
         else:
             self._aead = AESCCM(key)
-            self._block = None  # CCM must know the length first: it comes in one piece or not
+            self._block = None  # CCM authenticates the length first, so it cannot encrypt in pieces
             self.nonce_size = 11
 
     def encrypt(self, message: Sequence[Buffer], *, session_id: int, nonce: bytes) -> list[Buffer]:
@@ -96,7 +96,7 @@ class MessageCipher:
         size: int,
         authenticated: bytes,
     ) -> tuple[memoryview, bytes]:
-        """AES-GCM from many buffers into one, with no copy of the plaintext."""
+        """Encrypt many buffers into one with AES-GCM, without a copy of the plaintext."""
         stream = ciphers.Cipher(block, modes.GCM(nonce)).encryptor()
         stream.authenticate_additional_data(authenticated)
         ciphertext = memoryview(bytearray(size))
@@ -114,7 +114,7 @@ class MessageCipher:
         authenticated: memoryview,
         tag: memoryview,
     ) -> memoryview:
-        """AES-GCM with the tag apart from the ciphertext, so that neither moves."""
+        """Decrypt with AES-GCM, without a copy that has the tag behind the ciphertext."""
         stream = ciphers.Cipher(block, modes.GCM(nonce, bytes(tag))).decryptor()
         stream.authenticate_additional_data(authenticated)
         plaintext = memoryview(bytearray(len(ciphertext)))

@@ -67,7 +67,7 @@ def derive_session_keys(
     `session_key` is what the authentication gave, whole: 16 bytes or more, else
     LocalProtocolError. `cipher` is the connection's, None if
     it does not encrypt. `preauth_hash` is the session's value (64 bytes) in dialect 3.1.1 and
-    not looked at in the others; LocalProtocolError if 3.1.1 misses it.
+    ignored in the others; LocalProtocolError if 3.1.1 misses it.
 
     3.1.4.2 read to the letter makes L 256 for every key once the cipher has 256 bits. Samba and
     smbprotocol mean it for the two cipher keys only, and so does this.
@@ -110,7 +110,7 @@ def _schedule(dialect: int) -> _Schedule:
 
 
 def _sixteen_bytes(session_key: bytes) -> bytes:
-    """The part of a session key that every dialect uses.
+    """Return the first 16 bytes of a session key, which every dialect uses.
 
     The specification pads shorter ones with zeros, which only Kerberos with DES had. An empty one
     is what an authentication gives that was not completed, and would make every key public.

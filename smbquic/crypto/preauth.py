@@ -32,7 +32,7 @@ class PreauthHash:
         self._value = digest.digest()
 
     def copy(self) -> Self:
-        """An independent hash that goes on from this value."""
+        """Return an independent hash that goes on from this value."""
         twin = type(self)()
         twin._value = self._value
         return twin

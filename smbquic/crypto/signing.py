@@ -56,14 +56,14 @@ class Signer:
         """Compute the 16 bytes for the header's Signature field, which is zero in `message`.
 
         `message` begins with the SMB2 header and holds the padding to the next element of a
-        compound. The keywords make AES-GMAC's nonce; the other algorithms do not look at them.
+        compound. The keywords make the nonce of AES-GMAC; the other algorithms ignore them.
         """
         return self._mac(message, message_id, _nonce_flags(from_server, cancel))
 
     def verify(
         self, message: memoryview, *, message_id: int, from_server: bool, cancel: bool = False
     ) -> bool:
-        """Tell whether the signature in `message` (as it was received) is right.
+        """Return whether the signature in `message` (as it was received) is right.
 
         Compares in constant time and leaves the message as it is.
         """
@@ -103,7 +103,7 @@ def _aes_cmac(key: bytes) -> _Mac:
 
 
 def _aes_gmac(key: bytes) -> _Mac:
-    """[RFC4543]: AES-GCM of nothing, with the message as the additional data."""
+    """Return AES-GMAC: AES-GCM of nothing, with the message as additional data. [RFC4543]"""
     whole = AESGCM(key)
     block = algorithms.AES(key)
 

@@ -40,11 +40,11 @@ class Rule:
 
     @classmethod
     def parse(cls, effect: Effect, text: str) -> Self:
-        """A rule from the text of its condition. Raises `ValueError`."""
+        """Return a rule from the text of its condition. Raises `ValueError`."""
         return cls(effect, Condition.parse(text))
 
     def matches(self, certificate: x509.Certificate) -> bool:
-        """Whether the rule is about the certificate."""
+        """Return whether the rule is about the certificate."""
         return self.condition.matches(certificate)
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a client may do something, and why.
+    """Return whether a client may do something, and why.
 
     `rule` is what decided, as it is written, `certificate` the fingerprint of what it matched.
     """
@@ -68,7 +68,7 @@ class Decision:
 
 
 class AccessDenied(HandshakeError):  # noqa: N818  (what happened, not that something went wrong)
-    """A valid certificate that the rules do not let in; TLS alert 49 tells the client."""
+    """A valid certificate that the rules do not let in; the client gets TLS alert 49."""
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(str(decision), "access-denied")
@@ -83,7 +83,7 @@ class Rules:
 
     @classmethod
     def parse(cls, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> Self:
-        """Rules from their texts. Raises `ValueError`."""
+        """Return rules from their texts. Raises `ValueError`."""
         return cls(
             (
                 *(Rule.parse(Effect.ALLOW, text) for text in allow),
@@ -128,7 +128,7 @@ class ClientAccess:
     rules: Rules | None = None
 
     def path(self, chain: Sequence[bytes]) -> list[x509.Certificate]:
-        """A client's chain (DER, the leaf first), verified: the path to a trust anchor.
+        """Return a client's chain (DER, the leaf first), verified: the path to a trust anchor.
 
         Raises `CertificateError` for a chain that does not hold.
         """
@@ -142,9 +142,9 @@ class ClientAccess:
         return self.rules.decide(path)
 
     def authorize(self, chain: Sequence[bytes]) -> Decision:
-        """As `decide`, but raises `AccessDenied` where the decision is no.
+        """Decide about a client's chain, and raise `AccessDenied` if it may not connect.
 
-        What goes wrong inside is a refusal as well, with the TLS alert 80.
+        An error in the check itself refuses the client as well, with the TLS alert 80.
         """
         try:
             decision = self.decide(chain)
@@ -161,7 +161,7 @@ class ClientAccess:
 
 
 def place_of(path: Sequence[x509.Certificate], certificate: x509.Certificate) -> str:
-    """What a certificate of a verified path is to the client, in words."""
+    """Return what a certificate of a verified path is to the client, in words."""
     position = path.index(certificate)
     if position == 0:
         what = "the client's certificate"

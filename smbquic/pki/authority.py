@@ -34,7 +34,7 @@ class KeyType(StrEnum):
 
     @classmethod
     def of(cls, key: PrivateKey) -> "KeyType":
-        """The kind that a new key has to be to take the place of `key`."""
+        """Return the kind that a new key has to be to take the place of `key`."""
         if isinstance(key, ec.EllipticCurvePrivateKey):
             return cls.EC_P256
         return cls.RSA_2048 if key.key_size <= 2048 else cls.RSA_3072
@@ -49,11 +49,11 @@ class Validity:
 
     @classmethod
     def starting(cls, now: datetime, days: int) -> Self:
-        """`days` from `now` on, and a little before it for clocks that differ."""
+        """Return a validity of `days`, which begins a little before `now` as clocks differ."""
         return cls(now - _BACKDATED, now + timedelta(days=days))
 
     def within(self, issuer: x509.Certificate) -> "Validity":
-        """The same, but not longer than the certificate that signs it."""
+        """Return the same, but not longer than the certificate that signs it."""
         return Validity(self.not_before, min(self.not_after, issuer.not_valid_after_utc))
 
 
@@ -86,14 +86,14 @@ class Authority:
 
     @classmethod
     def root(cls, common_name: str, key: PrivateKey, validity: Validity) -> Self:
-        """A self-signed root that trusts one level of intermediates."""
+        """Make a self-signed root that trusts one level of intermediates."""
         subject = _subject(common_name)
         builder = _builder(subject, subject, key.public_key(), validity)
         certificate = _authority_extensions(builder, path_length=1).sign(key, hashes.SHA256())
         return cls(certificate, key)
 
     def intermediate(self, common_name: str, key: PrivateKey, validity: Validity) -> "Authority":
-        """An authority below this one, which signs leaves only."""
+        """Make an authority below this one, which signs leaves only."""
         builder = _authority_extensions(
             self._builder(_subject(common_name), key, validity), path_length=0
         )
@@ -108,7 +108,7 @@ class Authority:
         validity: Validity,
         names: Iterable[str] = (),
     ) -> Credential:
-        """A leaf for one end of a connection; `names` are DNS names and IP addresses.
+        """Issue a leaf for one end of a connection; `names` are DNS names and IP addresses.
 
         A client's may be e-mail addresses too, which access rules and logons are about.
         `validity` is taken as it is: cut it with `Validity.within` if it must not outlive this
@@ -121,7 +121,7 @@ class Authority:
     def revocation_list(
         self, revoked: Mapping[int, datetime], now: datetime
     ) -> x509.CertificateRevocationList:
-        """A list of the serial numbers in `revoked`, each with when it was revoked.
+        """Return a list of the serial numbers in `revoked`, each with when it was revoked.
 
         It stays good as long as the authority: it is a file that its owner replaces, not one that
         peers fetch and that has to run out before they fetch the next.
@@ -153,7 +153,7 @@ def self_signed(
     validity: Validity,
     names: Iterable[str] = (),
 ) -> Credential:
-    """A leaf that nobody but its own key vouches for."""
+    """Return a leaf that nobody but its own key vouches for."""
     subject = _subject(common_name)
     builder = _builder(subject, subject, key.public_key(), validity)
     builder = _leaf_extensions(builder, purpose, names)
@@ -161,19 +161,19 @@ def self_signed(
 
 
 def generate_key(key_type: KeyType) -> PrivateKey:
-    """A fresh key of that kind."""
+    """Return a fresh key of that kind."""
     if key_type is KeyType.EC_P256:
         return ec.generate_private_key(ec.SECP256R1())
     return rsa.generate_private_key(65537, 2048 if key_type is KeyType.RSA_2048 else 3072)
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
-    """The certificate as a PEM block."""
+    """Return the certificate as a PEM block."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def key_pem(key: PrivateKey, password: str | None = None) -> bytes:
-    """The private key as a PKCS #8 PEM block, encrypted if there is a password."""
+    """Return the private key as a PKCS #8 PEM block, encrypted if there is a password."""
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if password is not None:
         encryption = serialization.BestAvailableEncryption(password.encode())
@@ -183,7 +183,7 @@ def key_pem(key: PrivateKey, password: str | None = None) -> bytes:
 
 
 def _alternative_name(name: str, purpose: Purpose) -> x509.GeneralName:
-    """A subject alternative name for one end. Raises `ValueError`."""
+    """Return a subject alternative name for one end. Raises `ValueError`."""
     if "@" not in name:
         return general_name(name)
     if purpose is not Purpose.CLIENT:

@@ -9,7 +9,7 @@ _WEAK = (hashes.MD5, hashes.SHA1)
 
 
 def server_end_point(certificate: bytes) -> bytes:
-    """The channel binding of a server's certificate (DER), with its prefix. [RFC 5929] 4.1
+    """Return the channel binding of a server's certificate (DER), with its prefix. [RFC 5929] 4.1
 
     The hash is that of the certificate's signature, SHA-256 in place of older ones; and where the
     signature has none of its own, as with Ed25519, which the standard leaves open. Empty for what

@@ -203,7 +203,7 @@ def check_signature(certificate: x509.Certificate) -> None:
 
 
 def check_name(leaf: x509.Certificate, wanted: _Name | None) -> _Name:
-    """The name that the leaf answers for: the wanted one, or its first if none is wanted.
+    """Return the name that the leaf answers for: the wanted one, or its first if none is wanted.
 
     Raises `CertificateError`.
     """
@@ -243,7 +243,7 @@ def _is_narrow(wildcard: str) -> bool:
 
 
 def _misunderstanding(known: Sequence[_Name], wanted: _Name) -> str:
-    """What people hope that a name would match, and why it does not."""
+    """Return what people hope that a name would match, and why it does not."""
     texts = [each.value.lower() for each in known if isinstance(each, x509.DNSName)]
     if isinstance(wanted, x509.IPAddress):
         as_name = str(wanted.value) in texts
@@ -261,7 +261,10 @@ def _misunderstanding(known: Sequence[_Name], wanted: _Name) -> str:
 def find_issuer(
     certificate: x509.Certificate, candidates: Sequence[x509.Certificate]
 ) -> x509.Certificate | None:
-    """The certificate among `candidates` whose key signed another one; None if there is none."""
+    """Return the certificate among `candidates` whose key signed another one.
+
+    None if there is none.
+    """
     for candidate in candidates:
         if candidate.subject == certificate.issuer and candidate != certificate:
             try:
@@ -278,13 +281,13 @@ def _listed(usages: Sequence[str]) -> str:
 
 
 def usage_names(certificate: x509.Certificate) -> list[str]:
-    """What the extended key usage allows, in the words of the standards; empty without one."""
+    """Return the names of the extended key usages; empty without the extension."""
     usages = find_extension(certificate, x509.ExtendedKeyUsage)
     return [_USAGE_NAMES.get(each, each.dotted_string) for each in usages or ()]
 
 
 def find_extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    """The extension of that kind; None if the certificate has none."""
+    """Return the extension of that kind; None if the certificate has none."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
@@ -292,7 +295,7 @@ def find_extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Ex
 
 
 def shown(name: x509.Name) -> str:
-    """A name as a message may show it: short, quoted, and with nothing that moves a cursor."""
+    """Return a name for a message: short, quoted, and without control characters."""
     common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     text = str(common[0].value) if common else name.rfc4514_string()
     return repr(text[:_NAME_SHOWN])

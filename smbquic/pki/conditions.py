@@ -46,7 +46,10 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A condition from ``PROPERTY:VALUE``. Raises `ValueError` with what to write instead."""
+        """Return a condition from ``PROPERTY:VALUE``.
+
+        Raises `ValueError` with what to write instead.
+        """
         kind, colon, value = text.partition(":")
         value = value.strip()
         try:
@@ -60,16 +63,16 @@ class Condition:
         return cls(prop, value, _test(prop, value))
 
     def matches(self, certificate: x509.Certificate) -> bool:
-        """Whether the certificate has the property."""
+        """Return whether the certificate has the property."""
         return self._holds(certificate)
 
     @property
     def has_star(self) -> bool:
-        """Whether this is a pattern with one ``*``, so that it is clear what that stands for."""
+        """Return whether this is a pattern with exactly one ``*``."""
         return _is_pattern(self.kind, self.value) and self.value.count("*") == 1
 
     def star(self, certificate: x509.Certificate) -> list[str]:
-        """What the ``*`` of the pattern stands for in each name that matches, if not for nothing.
+        """Return what the ``*`` of the pattern stands for in each name that matches.
 
         In lower case.
         """
@@ -83,7 +86,7 @@ class Condition:
 
 
 def names_of(prop: Property, certificate: x509.Certificate) -> list[str]:
-    """The names of a certificate that a pattern is held against."""
+    """Return the names of a certificate that a pattern is held against."""
     if prop is Property.SAN:
         return alternative_names(certificate)
     name = certificate.issuer if prop is Property.ISSUER else certificate.subject
@@ -91,7 +94,7 @@ def names_of(prop: Property, certificate: x509.Certificate) -> list[str]:
 
 
 def alternative_names(certificate: x509.Certificate) -> list[str]:
-    """What a certificate is for besides its subject, as text: hosts, addresses, people."""
+    """Return what a certificate is for besides its subject, as text: hosts, addresses, people."""
     names = []
     for each in find_extension(certificate, x509.SubjectAlternativeName) or ():
         if isinstance(each, x509.OtherName):
@@ -103,7 +106,7 @@ def alternative_names(certificate: x509.Certificate) -> list[str]:
 
 
 def _principal_name(value: bytes) -> list[str]:
-    """The user of a DER UTF8String; none where it is not one."""
+    """Return the user of a DER UTF8String; none where it is not one."""
     if value[:1] != bytes([_UTF8_STRING]):
         return []
     # The length is one byte, or 0x80 and more, which count the bytes that hold it.
@@ -152,5 +155,5 @@ def _folded(name: x509.Name) -> list[tuple[str, str]]:
 
 
 def _regular(text: str) -> str:
-    """A regular expression for a part of a pattern that has no ``*``."""
+    """Return a regular expression for a part of a pattern that has no ``*``."""
     return re.escape(text).replace(r"\?", ".")

@@ -21,7 +21,7 @@ _DER_SEQUENCE = b"\x30"
 
 
 def read_certificates(path: Path, password: str | None = None) -> list[x509.Certificate]:
-    """The certificates of a file of any of the kinds, the leaf first if the file says which.
+    """Return the certificates of a file of any of the kinds, the leaf first if the file says which.
 
     `password` is for PKCS #12. Raises `PkiError`.
     """
@@ -47,7 +47,7 @@ def read_certificates(path: Path, password: str | None = None) -> list[x509.Cert
 def read_credential(
     certificate: Path, key: Path | None = None, password: str | None = None
 ) -> Credential:
-    """A leaf with its key and intermediates; without `key`, `certificate` is PKCS #12.
+    """Return a leaf with its key and intermediates; without `key`, `certificate` is PKCS #12.
 
     The intermediates of a PKCS #12 file, which come in any order, are put into the order that TLS
     wants. `password` is for whichever of the files is encrypted. Raises `PkiError`.
@@ -75,19 +75,19 @@ def read_credential(
 
 
 def is_pem(path: Path) -> bool:
-    """Whether a file is PEM. Raises `PkiError`."""
+    """Return whether a file is PEM. Raises `PkiError`."""
     return _PEM in _read(path)
 
 
 def ders(chain: Sequence[x509.Certificate]) -> list[bytes]:
-    """The certificates as TLS hands them over."""
+    """Return the certificates as TLS hands them over."""
     return [each.public_bytes(Encoding.DER) for each in chain]
 
 
 def order_chain(
     leaf: x509.Certificate, others: Sequence[x509.Certificate]
 ) -> list[x509.Certificate]:
-    """The issuers of `leaf` among `others`, nearest first, without the root."""
+    """Return the issuers of `leaf` among `others`, nearest first, without the root."""
     chain: list[x509.Certificate] = []
     current = leaf
     while (issuer := find_issuer(current, others)) is not None and issuer not in chain:

@@ -110,16 +110,16 @@ class PkiDirectory:
         )
 
     def is_encrypted(self) -> bool:
-        """Whether the key that issues leaves needs a password. Raises `PkiError`."""
+        """Return whether the key that issues leaves needs a password. Raises `PkiError`."""
         return is_encrypted(self.intermediate_key)
 
     def root(self, password: str | None = None) -> Authority:
-        """The authority above that one; `password` opens its key. Raises `PkiError`."""
+        """Return the authority above that one; `password` opens its key. Raises `PkiError`."""
         certificate = load_certificates(self.ca)[0]
         return Authority(certificate, _key_of(certificate, self.ca, self.ca_key, password))
 
     def issuer(self, password: str | None = None) -> Authority:
-        """The authority that issues leaves; `password` opens its key. Raises `PkiError`."""
+        """Return the authority that issues leaves; `password` opens its key. Raises `PkiError`."""
         certificate = load_certificates(self.intermediate)[0]
         key = _key_of(certificate, self.intermediate, self.intermediate_key, password)
         return Authority(certificate, key, (certificate,))
@@ -204,7 +204,7 @@ def _fill(
 
 
 def crls_pem(lists: Iterable[x509.CertificateRevocationList]) -> bytes:
-    """Revocation lists as the PEM blocks of one file."""
+    """Return revocation lists as the PEM blocks of one file."""
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in lists)
 
 

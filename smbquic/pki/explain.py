@@ -54,7 +54,7 @@ class VerificationResult:
 
 
 def describe(certificate: x509.Certificate) -> dict[str, Any]:
-    """What a certificate says about itself, as plain values for people and programs."""
+    """Return what a certificate says about itself, as plain values for people and programs."""
     constraints = find_extension(certificate, x509.BasicConstraints)
     return {
         "subject": certificate.subject.rfc4514_string(),
@@ -76,17 +76,17 @@ def describe(certificate: x509.Certificate) -> dict[str, Any]:
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """The SHA-256 of the whole certificate, in lower-case hexadecimal."""
+    """Return the SHA-256 of the whole certificate, in lower-case hexadecimal."""
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def days_left(certificate: x509.Certificate, at: datetime | None = None) -> int:
-    """Whole days until the certificate ends; below zero once it has."""
+    """Return whole days until the certificate ends; below zero once it has."""
     return (certificate.not_valid_after_utc - (at or now_utc())).days
 
 
 def describe_key(certificate: x509.Certificate) -> str:
-    """The kind and size of the certificate's key."""
+    """Return the kind and size of the certificate's key."""
     key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey):
         return f"ECDSA {key.curve.name}"
@@ -102,9 +102,9 @@ def explain(
     name: str | None = None,
     at: datetime | None = None,
 ) -> list[VerificationResult]:
-    """Every requirement of SMB over QUIC, for one end, held against the leaf and what follows it.
+    """Check a chain against every requirement of SMB over QUIC for one end.
 
-    All of them are looked at, where `verify` stops at the first that is not met. Whom the reader
+    All of them are checked, where `verify` stops at the first that is not met. Whom the reader
     trusts plays no part. `name` is what a server is reached by.
     """
     at = at or now_utc()
@@ -128,7 +128,7 @@ def explain(
 
 
 def usable(results: Sequence[VerificationResult]) -> bool:
-    """Whether there is no problem among them."""
+    """Return whether there is no problem among them."""
     return all(result.status is not VerificationStatus.PROBLEM for result in results)
 
 
@@ -181,7 +181,7 @@ def _names(leaf: x509.Certificate, name: str | None) -> VerificationResult:
 
 
 def _chain(chain: Sequence[x509.Certificate], purpose: Purpose, at: datetime) -> VerificationResult:
-    """Whether each certificate signs the one before it and may, and an intermediate is there."""
+    """Check that each certificate may sign and signs the one before it, up to a root."""
     leaf = chain[0]
     if leaf.subject == leaf.issuer:
         return VerificationResult(

@@ -60,15 +60,15 @@ class FaultyPki:
         return self.path / "crl.pem"
 
     def server(self, fault: Fault) -> CertificateFiles:
-        """The server's certificate with that fault."""
+        """Return the server's certificate with that fault."""
         return self.files(Purpose.SERVER, fault)
 
     def client(self, fault: Fault) -> CertificateFiles:
-        """The client's certificate with that fault; there is none with a wrong name."""
+        """Return the client's certificate with that fault; there is none with a wrong name."""
         return self.files(Purpose.CLIENT, fault)
 
     def files(self, purpose: Purpose, fault: Fault) -> CertificateFiles:
-        """The certificate for `purpose` with that fault."""
+        """Return the certificate for `purpose` with that fault."""
         stem = f"{purpose}-{fault}"
         return CertificateFiles(self.path / f"{stem}.pem", self.path / f"{stem}.key")
 
@@ -125,7 +125,7 @@ def _make(
 
 
 def _unknown_authority(now: datetime) -> Authority:
-    """An authority below a root that nobody trusts."""
+    """Return an authority below a root that nobody trusts."""
     validity = Validity.starting(now, AUTHORITY_DAYS)
     root = Authority.root("a root that nobody trusts", generate_key(KeyType.EC_P256), validity)
     return root.intermediate("an unknown issuer", generate_key(KeyType.EC_P256), validity)

@@ -48,13 +48,13 @@ def write_file(path: Path, data: bytes, mode: int) -> None:
 
 
 def load_certificates(path: Path) -> list[x509.Certificate]:
-    """The certificates of a PEM file in their order, at least one. Raises `PkiError`."""
+    """Return the certificates of a PEM file in their order, at least one. Raises `PkiError`."""
     with _naming(path, "certificate"):
         return x509.load_pem_x509_certificates(path.read_bytes())
 
 
 def load_key(path: Path, password: str | None = None) -> PrivateKey:
-    """The private key of a PEM file; `password` is used where the file needs one.
+    """Return the private key of a PEM file; `password` is used where the file needs one.
 
     Raises `PkiError`.
     """
@@ -72,7 +72,7 @@ def load_key(path: Path, password: str | None = None) -> PrivateKey:
 
 
 def read_password(path: Path) -> str:
-    """The password on the first line of a file. Raises `PkiError`."""
+    """Return the password on the first line of a file. Raises `PkiError`."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -86,7 +86,7 @@ def read_password(path: Path) -> str:
 
 
 def is_encrypted(path: Path) -> bool:
-    """Whether the private key of a PEM file needs a password. Raises `PkiError`."""
+    """Return whether the private key of a PEM file needs a password. Raises `PkiError`."""
     with _naming(path, "private key"):
         data = path.read_bytes()
         try:
@@ -104,7 +104,7 @@ def _decrypt(path: Path, data: bytes, password: str) -> PrivateKeyTypes:
 
 
 def load_crls(path: Path) -> list[x509.CertificateRevocationList]:
-    """The revocation lists of a PEM file, at least one. Raises `PkiError`."""
+    """Return the revocation lists of a PEM file, at least one. Raises `PkiError`."""
     with _naming(path, "revocation list"):
         blocks = _CRL_BLOCK.findall(path.read_bytes())
         if not blocks:

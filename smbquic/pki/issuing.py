@@ -76,7 +76,7 @@ class IssueOptions(Options):
 
 @keywords(IssueOptions)
 def issue(pki: PkiDirectory, stem: str, options: IssueOptions) -> CertificateFiles:
-    """A new certificate with a new key, as ``STEM.pem`` and ``STEM.key`` in the directory.
+    """Issue a certificate with a new key, as ``STEM.pem`` and ``STEM.key`` in the directory.
 
     Raises `FileExistsError` rather than replace a file, `RevokedError` where that one is revoked,
     `ValueError` for a name that is none, `PkiError`, and `OSError`.
@@ -134,7 +134,7 @@ def renew(
 def due(
     pki: PkiDirectory, *, within: int = RENEW_WITHIN_DAYS, now: datetime | None = None
 ) -> list[str]:
-    """The stems of the certificates in the directory that end within so many days."""
+    """Return the stems of the certificates in the directory that end within so many days."""
     limit = (now or now_utc()) + timedelta(days=within)
     return [
         files.certificate.stem
@@ -144,7 +144,10 @@ def due(
 
 
 def is_revoked(pki: PkiDirectory, certificate: x509.Certificate) -> bool:
-    """Whether a certificate is on the list of its issuer. Raises `PkiError` without the lists."""
+    """Return whether a certificate is on the list of its issuer.
+
+    Raises `PkiError` without the lists.
+    """
     serial = certificate.serial_number
     return any(
         each.issuer == certificate.issuer
@@ -164,7 +167,7 @@ def _refuse_revoked(
 
 
 def _issued_files(pki: PkiDirectory) -> list[CertificateFiles]:
-    """The certificates in the directory that have their keys there."""
+    """Return the certificates in the directory that have their keys there."""
     return [
         CertificateFiles(path, path.with_suffix(".key"))
         for path in sorted(pki.path.glob("*.pem"))
@@ -205,7 +208,7 @@ def revoke(
 def replace_intermediate(
     pki: PkiDirectory, *, password: str | None = None, now: datetime | None = None
 ) -> list[CertificateFiles]:
-    """A new intermediate under the same root; what the old one issued is issued anew, or revoked.
+    """Replace the intermediate; what it issued is issued again or revoked.
 
     Issued anew is what is in the directory with its key and is not revoked, and keeps that key; the
     rest goes with the old intermediate, which is revoked last. So no server in between shows what
@@ -236,7 +239,7 @@ def replace_intermediate(
 
 
 def files_of(pki: PkiDirectory, stem: str) -> CertificateFiles:
-    """Where the certificate of that stem is, or would be. Raises `ValueError`."""
+    """Return where the certificate of that stem is, or would be. Raises `ValueError`."""
     if stem in _RESERVED or stem.startswith(".") or "/" in stem or "\\" in stem or not stem:
         raise ValueError(f"{stem!r} cannot be the name of a certificate's files")
     return CertificateFiles(pki.path / f"{stem}.pem", pki.path / f"{stem}.key")
@@ -253,7 +256,7 @@ def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 def _anew(
     current: x509.Certificate, key: PrivateKey, issuer: Authority, validity: Validity
 ) -> Credential:
-    """The certificate again, with the same subject, names and purpose."""
+    """Return the certificate again, with the same subject, names and purpose."""
     common_name = current.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
     names = (*subject_names(current), *mail_addresses(current))
     return issuer.issue(_purpose(current), str(common_name), key, validity, names)
@@ -265,7 +268,7 @@ def _purpose(certificate: x509.Certificate) -> Purpose:
 
 
 def _open_issuer(pki: PkiDirectory, password: str | None) -> Authority:
-    """The authority that issues leaves, unless it is revoked."""
+    """Return the authority that issues leaves, unless it is revoked."""
     issuer = pki.issuer(password)
     if is_revoked(pki, issuer.certificate):
         raise PkiError(

@@ -35,7 +35,7 @@ class LogonRule:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A rule from ``PROPERTY:VALUE -> USER, USER``. Raises `ValueError`."""
+        """Return a rule from ``PROPERTY:VALUE -> USER, USER``. Raises `ValueError`."""
         value, arrow, right = text.rpartition("->")
         users = tuple(user.strip() for user in right.split(","))
         if not arrow or not all(users):
@@ -47,23 +47,23 @@ class LogonRule:
 
     @property
     def takes_name(self) -> bool:
-        """Whether a part of the certificate's name is the user's."""
+        """Return whether a part of the certificate's name is the user's."""
         return any(_STAR in user for user in self.users)
 
     def find(self, path: Sequence[x509.Certificate]) -> x509.Certificate | None:
-        """The first certificate of a verified path that the rule is about."""
+        """Return the first certificate of a verified path that the rule is about."""
         looked_at = path[:1] if self.takes_name else path
         return next(filter(self.condition.matches, looked_at), None)
 
     def names(self, certificate: x509.Certificate) -> list[str]:
-        """Whom the client may log on as, where this is the certificate that was found."""
+        """Return whom the client may log on as, where this is the certificate that was found."""
         if not self.takes_name:
             return list(self.users)
         found = self.condition.star(certificate)
         return [user.replace(_STAR, name) for user in self.users for name in found]
 
     def permits(self, certificate: x509.Certificate, user: str) -> bool:
-        """Whether that is so for a user, whose name may be written in any case."""
+        """Return whether a client with this certificate may log on as `user`, in any case."""
         if ANYBODY in self.users:
             return True
         wanted = user.casefold()
@@ -81,11 +81,11 @@ class Logons:
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Self:
-        """Rules from their texts. Raises `ValueError`."""
+        """Return rules from their texts. Raises `ValueError`."""
         return cls(tuple(map(LogonRule.parse, texts)))
 
     def names(self, path: Sequence[x509.Certificate]) -> list[str] | None:
-        """Whom a client with this verified path may log on as; None for anybody."""
+        """Return whom a client with this verified path may log on as; None for anybody."""
         found = self._find(path)
         if any(ANYBODY in rule.users for rule, _ in found):
             return None

@@ -20,7 +20,7 @@ RENEW_BEFORE = timedelta(days=30)
 
 
 def user_data_directory() -> Path:
-    """Where a program keeps data for this user: the platform's place, ending in ``smbquic``."""
+    """Return the folder for data of this user, ending in ``smbquic``."""
     home = Path.home()
     if sys.platform == "darwin":
         base = home / "Library" / "Application Support"
@@ -34,11 +34,11 @@ def user_data_directory() -> Path:
 def ensure_private_ca(
     data_directory: Path, names: Iterable[str] = (), *, now: datetime | None = None
 ) -> PkiDirectory:
-    """The PKI under `data_directory`: made if it is not there, its server certificate kept fresh.
+    """Return the PKI under `data_directory`; make it, or renew its certificate, if needed.
 
     The server's certificate is issued anew, with the same key, when it ends within `RENEW_BEFORE`
     or does not carry every one of `names`; names that it already carries stay. The root stays the
-    same, so that whoever trusts it need not be told. Several processes may call this at once.
+    same, so that clients that trust it go on trusting it. Several processes may call this at once.
     Raises `RevokedError` where the server's certificate is revoked, `PkiError` for a directory that
     is damaged or too old, `ValueError` for a name that is none, and `OSError`.
     """

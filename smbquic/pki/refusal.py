@@ -95,7 +95,7 @@ def _refuse_unknown(
 
 
 def _names_key_of(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether a certificate says that this authority's very key signed it."""
+    """Return whether a certificate says that this authority's very key signed it."""
     wanted = find_extension(certificate, x509.AuthorityKeyIdentifier)
     own = find_extension(authority, x509.SubjectKeyIdentifier)
     return wanted is not None and own is not None and wanted.key_identifier == own.digest

@@ -1,6 +1,6 @@
 """The certificates of a running server, kept as new as their files.
 
-The files are looked at by `stat` a few times a second: that finds what an editor, an ACME client
+The files are polled with `stat` a few times a second: that finds what an editor, an ACME client
 (which moves a symbolic link) or a network file system does, on every platform. New files are
 checked before they count. Where something is wrong with them, the log says so and the old ones
 stay.
@@ -50,17 +50,17 @@ class ServerCertificates:
                 _log.warning("%s: %s", identity.files.certificate, issue.text)
 
     def find(self, server_name: str) -> ServerCertificate | None:
-        """The certificate for a name that a client asked for."""
+        """Return the certificate for a name that a client asked for."""
         tls = self.names.find(server_name)
         return self._by_tls[id(tls)] if tls is not None else None
 
     def is_name(self, host: str) -> bool:
-        """Whether one of the certificates is for this host."""
+        """Return whether one of the certificates is for this host."""
         _, dot, rest = host.partition(".")
         return host in self.names.by_name or f"*{dot}{rest}" in self.names.by_name
 
     def decide(self, server_name: str, chain: Sequence[bytes]) -> Decision | None:
-        """Whether a client that is connected may be, by the rules of now; None without rules.
+        """Decide whether a connected client may stay, by the current rules; None without rules.
 
         Raises `HandshakeError` for a chain that does not hold any more.
         """
@@ -75,14 +75,14 @@ class ServerCertificates:
             return denied.decision
 
     def ends(self, server_name: str, chain: Sequence[bytes]) -> datetime | None:
-        """When the certificate by which a client was let in expires; None where none is needed."""
+        """Return when the client's certificate expires; None where none is needed."""
         identity = self.find(server_name)
         if identity is None or identity.access is None or not chain:
             return None
         return parse_der(chain[0]).not_valid_after_utc
 
     def decide_logon(self, server_name: str, chain: Sequence[bytes], user: str) -> Decision | None:
-        """Whether a client that is connected may log on as `user`; None where anybody may.
+        """Decide whether a connected client may log on as `user`; None where anybody may.
 
         Raises `HandshakeError` for a chain that does not hold any more.
         """
@@ -94,14 +94,17 @@ class ServerCertificates:
         return identity.logons.decide(identity.access.path(chain), user)
 
     def users(self, server_name: str, chain: Sequence[bytes]) -> list[str] | None:
-        """Whom a client may log on as; None where that is anybody. Raises `HandshakeError`."""
+        """Return whom a client may log on as; None where that is anybody.
+
+        Raises `HandshakeError`.
+        """
         identity = self.find(server_name)
         if identity is None or identity.access is None or identity.logons is None:
             return None
         return identity.logons.names(identity.access.path(chain))
 
     def allows_pipes(self, server_name: str) -> bool | None:
-        """Whether clients of that name may open named pipes; None where nothing is said of it."""
+        """Return whether clients of that name may open named pipes; None if no rule says so."""
         identity = self.find(server_name)
         return identity.files.pipes if identity is not None else None
 
@@ -171,7 +174,7 @@ def _tls(identity: ServerCertificate) -> ServerTls:
 
 
 def _signature(files: Sequence[IdentityFiles]) -> _Signature:
-    """What changes when a file does; a file that is missing has one, too."""
+    """Return what changes when a file does; a file that is missing has one, too."""
     return tuple(_stat(path) for each in files for path in each.watched)
 
 

@@ -92,7 +92,7 @@ def check_distinct(identities: Iterable[ServerCertificate]) -> None:
 
 
 def _rules(files: IdentityFiles) -> tuple[Rules | None, Logons | None]:
-    """Whom it lets in, and whom they may log on as; None for what nothing is said about."""
+    """Return the access rules and the logon rules; None for those that were not given."""
     given = files.allow is not None or files.deny is not None
     try:
         rules = Rules.parse(files.allow or (), files.deny or ()) if given else None
@@ -103,7 +103,7 @@ def _rules(files: IdentityFiles) -> tuple[Rules | None, Logons | None]:
 
 
 def _names(files: IdentityFiles, certificate: x509.Certificate) -> tuple[str, ...]:
-    """The names that it is for, each once and in one spelling."""
+    """Return the names that it is for, each once and in one spelling."""
     names = files.names or subject_names(certificate)
     try:
         return tuple(dict.fromkeys(str(general_name(name).value) for name in names))

@@ -27,7 +27,7 @@ class Purpose(StrEnum):
 
 
 def subject_names(certificate: x509.Certificate) -> list[str]:
-    """The DNS names and addresses that a certificate carries, as they were asked for."""
+    """Return the DNS names and addresses that a certificate carries, as they were asked for."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
@@ -40,7 +40,7 @@ def subject_names(certificate: x509.Certificate) -> list[str]:
 
 
 def mail_addresses(certificate: x509.Certificate) -> list[str]:
-    """The e-mail addresses that a certificate carries."""
+    """Return the e-mail addresses that a certificate carries."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
@@ -49,12 +49,12 @@ def mail_addresses(certificate: x509.Certificate) -> list[str]:
 
 
 def now_utc() -> datetime:
-    """The time to the second, which is what a certificate can hold."""
+    """Return the time to the second, which is what a certificate can hold."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def general_name(name: str) -> x509.DNSName | x509.IPAddress:
-    """A subject alternative name: an IP address if `name` reads as one, else a DNS name.
+    """Return a subject alternative name: an IP address if `name` reads as one, else a DNS name.
 
     A wildcard may stand for the first label. Raises `ValueError`.
     """

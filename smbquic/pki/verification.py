@@ -1,4 +1,4 @@
-"""Whether a certificate chain holds for one end of a connection, and if not, why not.
+"""Return whether a certificate chain holds for one end of a connection, and if not, why not.
 
 The path from the leaf to a trust anchor is decided by the `cryptography` library; what is checked
 here besides can only refuse. Every refusal is a `CertificateError` with a word for programs and a
@@ -45,7 +45,7 @@ from smbquic.pki.subject import Purpose, general_name, now_utc
 # wants to keep us busy.
 _MAXIMUM_CHAIN = 16
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-# What the parser raises, now or when a part is looked at, for bytes that are no certificate.
+# What the parser raises, now or when a part is read, for bytes that are no certificate.
 _UNPARSABLE = (
     ValueError,
     x509.DuplicateExtension,
@@ -67,12 +67,15 @@ class Trust:
 
     @classmethod
     def load(cls, ca: Path, crl: Path | None = None) -> Self:
-        """Anchors and lists from PEM files. Raises `PkiError`."""
+        """Return anchors and lists from PEM files. Raises `PkiError`."""
         return cls(tuple(load_certificates(ca)), tuple(load_crls(crl)) if crl is not None else ())
 
     @classmethod
     def system(cls) -> Self:
-        """The anchors that this machine trusts, from where OpenSSL looks; there may be none."""
+        """Return the anchors that this machine trusts, from where OpenSSL looks.
+
+        There may be none.
+        """
         found = ssl.create_default_context().get_ca_certs(binary_form=True)
         folder = ssl.get_default_verify_paths().capath
         if not found and folder is not None:
@@ -86,16 +89,19 @@ class Trust:
 
     @classmethod
     def of_system(cls, crl: Path | None = None) -> Self:
-        """As `system`, with the revocation lists of a PEM file. Raises `PkiError`."""
+        """Return the anchors of the system with the revocation lists of a PEM file.
+
+        Raises `PkiError`.
+        """
         lists = tuple(load_crls(crl)) if crl is not None else ()
         return cls(cls.system().anchors, lists)
 
 
 def parse_der(certificate: bytes) -> x509.Certificate:
-    """A certificate from DER. Raises one of `_UNPARSABLE`.
+    """Parse a certificate from DER. Raises one of `_UNPARSABLE`.
 
-    What is unusual about one, a serial number of zero say, is news for who made it, not for who
-    happens to see it.
+    No warning is logged for an unusual one, such as one with a serial number of zero: only its
+    issuer can change it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
@@ -108,7 +114,7 @@ def parse_der(certificate: bytes) -> x509.Certificate:
 
 
 def _parse_anchor(anchor: bytes) -> x509.Certificate | None:
-    """A certificate of the system's; None for one that cannot be read and helps nobody."""
+    """Parse an anchor of the system; None for one that cannot be read."""
     try:
         return parse_der(anchor)
     except ValueError:
@@ -123,7 +129,7 @@ def verify(
     name: str | None = None,
     at: datetime | None = None,
 ) -> list[x509.Certificate]:
-    """The path from the leaf to a trust anchor, both included, of a chain that holds.
+    """Return the path from the leaf to a trust anchor, both included, of a chain that holds.
 
     `chain` is DER, the leaf first, the rest in any order, as TLS hands it over. `name` is the DNS
     name or address that a server was reached by; without it no name is checked. `at` is when the
@@ -166,7 +172,7 @@ def _build_path(
 ) -> list[x509.Certificate]:
     if not trust.anchors:
         raise CertificateError(Reason.UNKNOWN_CA, "there is no certificate authority to trust")
-    # The leaf's extensions are checked above, where the reason is told.
+    # The leaf's extensions are checked above, by which the reason is known.
     leaf_policy = ExtensionPolicy.permit_all()
     if subject is not None:
         leaf_policy = leaf_policy.require_present(

@@ -283,7 +283,7 @@ class ClientProtocol:
 
     @property
     def must_validate(self) -> bool:
-        """Whether the negotiation has to be confirmed after the first tree connect.
+        """Return whether the negotiation has to be confirmed after the first tree connect.
 
         Below 3.1.1 nothing else protects it. [MS-SMB2] 3.2.5.5
         """

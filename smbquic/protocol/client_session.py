@@ -25,7 +25,7 @@ class ClientSession:
 
     @property
     def established(self) -> bool:
-        """Whether it was logged on once, so that its keys are there; also when it has ended."""
+        """Return whether a logon has succeeded, so that it has its keys; also when it has ended."""
         return self.state is not SessionState.IN_PROGRESS
 
     def change(self, event: SessionEvent) -> None:

@@ -32,7 +32,7 @@ _PAYLOAD_SIZES: dict[type, Callable[[Any], int]] = {
 
 
 def payload_size(body: object) -> int:
-    """The larger of what a request carries and what its response may carry, in bytes.
+    """Return the larger of what a request carries and what its response may carry, in bytes.
 
     [MS-SMB2] 3.1.5.2
     """
@@ -41,7 +41,7 @@ def payload_size(body: object) -> int:
 
 
 def credit_charge(body: object) -> int:
-    """What a request costs in a multi-credit dialect, at least 1. [MS-SMB2] 3.1.5.2"""
+    """Return what a request costs in a multi-credit dialect, at least 1. [MS-SMB2] 3.1.5.2"""
     return max(payload_size(body) - 1, 0) // CREDIT_SIZE + 1
 
 
@@ -72,7 +72,7 @@ class CommandWindow:
         """
         end = message_id + charge
         # Both end the connection, as the specification asks: a client that has lost count cannot
-        # be told so, because a response needs a message id that both ends agree on.
+        # get an error, because a response needs a message id that both ends agree on.
         if message_id < self._low or end > self._high:
             raise RemoteProtocolError(
                 f"message id {message_id} (charge {charge}) is outside of the granted window"

@@ -78,7 +78,7 @@ class Logon:
         self._bindings: dict[int, _Binding] = {}
 
     def session_setup(self, request: Request, now: float) -> SessionSetupOutcome:
-        """One step of a logon. [MS-SMB2] 3.3.5.5
+        """Take one step of a logon. [MS-SMB2] 3.3.5.5
 
         `now` in seconds. Raises `StatusError` (the client gets its status); a session whose
         logon failed is removed before that, see `ServerSession.state`.
@@ -109,7 +109,7 @@ class Logon:
         return self._complete(request, session, token)
 
     def _session_for(self, request: Request, now: float) -> ServerSession:
-        """The session that a SESSION_SETUP is about: a new one, or one in progress or repeated."""
+        """Return the session of a SESSION_SETUP: new, in progress, or logging on again."""
         if request.header.session_id == 0:
             session = self._table.create(
                 self._authenticator.new_acceptor(), self._state.preauth.copy(), now
@@ -212,7 +212,7 @@ class Logon:
     # --- binding ----------------------------------------------------------------------------
 
     def _bind(self, request: Request) -> SessionSetupOutcome:
-        """One step of binding a session to this connection. [MS-SMB2] 3.3.5.5"""
+        """Take one step of binding a session to this connection. [MS-SMB2] 3.3.5.5"""
         session = self._table.get(request.header.session_id)
         if session is None:
             raise StatusError(NtStatus.USER_SESSION_DELETED, "SESSION_SETUP")
@@ -252,7 +252,9 @@ class Logon:
         return SessionSetupOutcome(NtStatus.SUCCESS, response, session, bound=True)
 
     def _check_binding(self, request: Request, session: ServerSession) -> None:
-        """Whether a session may be bound to this connection; the order of checks is Windows'.
+        """Raise `StatusError` if the session may not be bound to this connection.
+
+        The checks come in the order of Windows, which decides about the status. [MS-SMB2] 3.3.5.5
 
         The client's GUID may differ, as on Windows: the key is what tells clients apart.
         """

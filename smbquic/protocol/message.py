@@ -19,7 +19,7 @@ UNSOLICITED = (1 << 64) - 1
 
 
 def elements(message: memoryview) -> Iterable[tuple[Header, memoryview]]:
-    """Each element's header and bytes (header and padding included), in order.
+    """Return each element's header and bytes (header and padding included), in order.
 
     Raises `WireError` for a header that is none, or a chain that does not hold.
     """
@@ -43,10 +43,10 @@ def _chain(message: memoryview) -> Iterator[tuple[Header, memoryview]]:
 
 
 def padding(size: int) -> bytes:
-    """What fills `size` bytes up to a multiple of 8."""
+    """Return what fills `size` bytes up to a multiple of 8."""
     return bytes(-size % 8)
 
 
 def total(buffers: list[Buffer]) -> int:
-    """Bytes in all of the buffers."""
+    """Return the number of bytes in all of the buffers."""
     return sum(map(len, buffers))

@@ -104,7 +104,7 @@ class Protection:
         return unsigned[:SIGNATURE_OFFSET] + signature
 
     def verify(self, message: memoryview, header: Header) -> bool:
-        """Tell whether a received element, padding included, has the signature it should have."""
+        """Return whether a received element, padding included, has the signature it should have."""
         return self._signer.verify(
             message,
             message_id=header.message_id,

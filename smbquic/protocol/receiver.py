@@ -99,7 +99,7 @@ class RequestReceiver:
         request.tree_id = header.tree_id
         if command != Command.CANCEL:
             charge = header.credit_charge if negotiated and negotiated.multi_credit else 1
-            # Before anything else is looked at: what a request costs is paid whatever becomes of
+            # Before anything else is checked: what a request costs is paid whatever becomes of
             # it, and an id that was not granted ends the connection. A CANCEL has the id of what
             # it cancels and costs nothing.
             self._state.window.consume(header.message_id, charge or 1)
@@ -170,16 +170,16 @@ class RequestReceiver:
         return None
 
     def _check_charge(self, request: Request) -> NtStatus | None:
-        """[MS-SMB2] 3.3.5.2.5"""
+        """Check that the credits pay for the payload; return the failure. [MS-SMB2] 3.3.5.2.5"""
         if self._state.negotiated is None or not self._state.negotiated.multi_credit:
             return None
         paid = max(request.header.credit_charge, 1) * CREDIT_SIZE
         return NtStatus.INVALID_PARAMETER if payload_size(request.body) > paid else None
 
     def find_pending(self, cancel: Request) -> Request | None:
-        """The request that a CANCEL names, if it is still to be answered. [MS-SMB2] 3.3.5.16
+        """Return the request that a CANCEL names, if it is still to be answered. [MS-SMB2] 3.3.5.16
 
-        It has to be of the same session, whose signature was looked at with the CANCEL: a message
+        It has to be of the same session, whose signature was verified with the CANCEL: a message
         without a session needs none, and must not end what others asked for.
         """
         header = cancel.header

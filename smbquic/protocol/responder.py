@@ -74,7 +74,7 @@ class Responder:
         return self._send(responses)
 
     def unsolicited(self, session: ServerSession, body: Message) -> list[Buffer]:
-        """A message that answers no request, such as an oplock break. [MS-SMB2] 3.3.4.6
+        """Return a message that answers no request, such as an oplock break. [MS-SMB2] 3.3.4.6
 
         It may be about a file in any share, so one that demands encryption is enough for all.
         """

@@ -42,17 +42,17 @@ class ServerSession:
 
     @property
     def is_valid(self) -> bool:
-        """Whether a logon has succeeded and the session goes on, also when it has expired."""
+        """Return whether a logon has succeeded and the session, expired or not, has not ended."""
         return self.state is SessionState.VALID or self.state is SessionState.EXPIRED
 
     @property
     def expired(self) -> bool:
-        """Whether it has to log on again before it may do more than put its things away."""
+        """Return whether it has to log on again before it may do more than put its things away."""
         return self.state is SessionState.EXPIRED
 
     @property
     def is_guest_or_anonymous(self) -> bool:
-        """Whether nobody has proved whose it is."""
+        """Return whether nobody has proved whose it is."""
         return self.identity.guest or self.identity.anonymous
 
     def expire(self) -> None:
@@ -61,7 +61,7 @@ class ServerSession:
             self.change(SessionEvent.EXPIRED)
 
     def change(self, event: SessionEvent) -> None:
-        """Go on to the state after `event`."""
+        """Change to the state after `event`."""
         self.state = next_state(self.state, event)
 
 
@@ -80,7 +80,7 @@ class SessionTable:
         return len(self._sessions)
 
     def create(self, acceptor: Acceptor, preauth: PreauthHash, now: float) -> ServerSession:
-        """A session in progress, under a new id."""
+        """Return a session in progress, under a new id."""
         while True:
             session_id = int.from_bytes(self._random(4), "little")
             if session_id and session_id not in self._sessions:
@@ -90,7 +90,7 @@ class SessionTable:
         return session
 
     def get(self, session_id: int) -> ServerSession | None:
-        """The session of that id, if it exists."""
+        """Return the session of that id, if it exists."""
         return self._sessions.get(session_id)
 
     def remove(self, session: ServerSession) -> None:

@@ -37,14 +37,14 @@ _NO_CAPABILITIES = GlobalCapabilities(0)
 
 
 class SigningPolicy(Enum):
-    """Whether a server demands signatures, or leaves that to its clients."""
+    """Return whether a server demands signatures, or leaves that to its clients."""
 
     REQUIRED = "required"
     NEGOTIATED = "negotiated"
 
 
 class EncryptionPolicy(Enum):
-    """Whether SMB messages are encrypted."""
+    """Return whether SMB messages are encrypted."""
 
     OFF = "off"
     ALLOWED = "allowed"
@@ -64,7 +64,7 @@ class EncryptionOverQuic(Enum):
 
 
 def dialects_from(minimum: Dialect) -> tuple[Dialect, ...]:
-    """The dialects that are not older than `minimum`."""
+    """Return the dialects that are not older than `minimum`."""
     return tuple(dialect for dialect in DIALECTS if dialect >= minimum)
 
 

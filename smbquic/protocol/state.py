@@ -18,7 +18,7 @@ class ConnectionState:
 
     `protections` holds this connection's keys by session id, `outstanding` the requests that were
     not answered by message id, `pending` those among them that had an interim response by async
-    id. `constrained` until somebody has proved who they are. `max_message` is in bytes.
+    id. `constrained` until a user is authenticated. `max_message` is in bytes.
     """
 
     window: CommandWindow

@@ -48,7 +48,7 @@ def receive(
     """Return each element's header and bytes, and whose keys the message was encrypted with.
 
     `find_protection` gives the keys of a session by its id, and raises for one that has none.
-    Raises `WireError` or `SecurityError`, here or while the elements are looked at.
+    Raises `WireError` or `SecurityError`, here or while the elements are iterated over.
     """
     encrypted_with = None
     protocol_id = message[:_ID_SIZE]

@@ -57,17 +57,17 @@ class AaplServerQueryRequest:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`, also for another query."""
+        """Decode the data of the context. Raises `WireError`, also for another query."""
         query, _, bitmap, capabilities = Reader(data).unpack(_REQUEST)
         _check(query)
         return cls(bitmap, capabilities)
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _REQUEST.pack(_SERVER_QUERY, 0, self.request_bitmap, self.client_capabilities)
 
     def context(self) -> CreateContext:
-        """The context that carries this payload."""
+        """Return the context that carries this payload."""
         return CreateContext(self.name, self.encode())
 
 
@@ -82,7 +82,7 @@ class AaplServerQueryResponse:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`, also for another query."""
+        """Decode the data of the context. Raises `WireError`, also for another query."""
         reader = Reader(data)
         query, _, bitmap = reader.unpack(_RESPONSE)
         _check(query)
@@ -97,7 +97,7 @@ class AaplServerQueryResponse:
         return answer
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         bitmap = 0
         parts: list[bytes] = []
         if self.server_capabilities is not None:
@@ -113,7 +113,7 @@ class AaplServerQueryResponse:
         return _RESPONSE.pack(_SERVER_QUERY, 0, bitmap) + b"".join(parts)
 
     def context(self) -> CreateContext:
-        """The context that carries this payload."""
+        """Return the context that carries this payload."""
         return CreateContext(self.name, self.encode())
 
 

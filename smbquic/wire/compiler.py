@@ -56,7 +56,7 @@ def compile_methods(layout: Layout) -> dict[str, Callable[..., Any]]:
 
 
 def _filler(layout: Layout) -> str:
-    """The byte that stands for the parts of a message that never has any."""
+    """Return the byte that stands for the parts of a message that never has any."""
     return "x" if layout.at_least_one_byte and not layout.parts else ""
 
 
@@ -98,7 +98,7 @@ def _decode(layout: Layout) -> list[str]:
 
 
 def _targets(name: str, each: Fixed | Reserved | Pointer) -> list[str]:
-    """What the values of a field are unpacked to."""
+    """Return what the values of a field are unpacked to."""
     if isinstance(each, Reserved):
         return []
     if isinstance(each, Pointer):
@@ -108,7 +108,7 @@ def _targets(name: str, each: Fixed | Reserved | Pointer) -> list[str]:
 
 
 def _decode_part(name: str, part: VariablePart) -> list[str]:
-    """An empty part may be anywhere; any other must lie behind the header."""
+    """Return the lines that decode a part, which may be anywhere if it is empty."""
     value = f"message[o_{name} : o_{name} + n_{name}]"
     if part.decode is not None:
         value = f"decode_{name}({value})"
@@ -224,7 +224,7 @@ def _joined(pieces: list[str]) -> str:
 
 
 def _values(layout: Layout) -> list[str]:
-    """What is packed, in its order."""
+    """Return what is packed, in its order."""
     values = []
     for name, each in layout.fixed.items():
         if isinstance(each, Fixed):

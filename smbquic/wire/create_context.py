@@ -24,7 +24,7 @@ class CreateContext:
 
 
 def find(contexts: Sequence[CreateContext], name: bytes) -> bytes | None:
-    """The data of the first context called `name`, or None."""
+    """Return the data of the first context called `name`, or None."""
     for context in contexts:
         if context.name == name:
             return context.data
@@ -32,7 +32,7 @@ def find(contexts: Sequence[CreateContext], name: bytes) -> bytes | None:
 
 
 def decode_create_contexts(chain: memoryview) -> list[CreateContext]:
-    """All contexts of a chain that fills `chain`, in their order. Raises `WireError`."""
+    """Decode all contexts of a chain that fills `chain`, in their order. Raises `WireError`."""
     contexts: list[CreateContext] = []
     rest = chain
     while len(rest):
@@ -63,7 +63,7 @@ def _inside(context: memoryview, offset: int, length: int) -> bytes:
 
 
 def encode_create_contexts(contexts: Sequence[CreateContext]) -> bytes:
-    """The chain of all `contexts`, for a place that is a multiple of 8."""
+    """Encode the chain of all `contexts`, for a place that is a multiple of 8."""
     parts: list[bytes] = []
     last = len(contexts) - 1
     for index, context in enumerate(contexts):

@@ -50,10 +50,10 @@ class _Payload(ABC):
 
     @abstractmethod
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
 
     def context(self) -> CreateContext:
-        """The context that carries this payload."""
+        """Return the context that carries this payload."""
         return CreateContext(self.name, self.encode())
 
 
@@ -69,11 +69,11 @@ class QueryMaximalAccessRequest(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(unpack(_U64, data)[0] if data else None)
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return b"" if self.timestamp is None else _U64.pack(self.timestamp)
 
 
@@ -90,11 +90,11 @@ class QueryMaximalAccessResponse(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(*unpack(_MAXIMAL_ACCESS, data))
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _MAXIMAL_ACCESS.pack(self.query_status, self.maximal_access)
 
 
@@ -111,11 +111,11 @@ class QueryOnDiskIdResponse(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(*unpack(_ON_DISK_ID, data))
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _ON_DISK_ID.pack(self.disk_file_id, self.volume_id)
 
 
@@ -128,11 +128,11 @@ class AllocationSize(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(*unpack(_U64, data))
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _U64.pack(self.allocation_size)
 
 
@@ -145,11 +145,11 @@ class TimewarpToken(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(*unpack(_U64, data))
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _U64.pack(self.timestamp)
 
 
@@ -183,11 +183,11 @@ class LeaseV1(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(*unpack(_LEASE, data)[:3])
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _LEASE.pack(self.lease_key, self.lease_state, self.lease_flags, 0)
 
 
@@ -207,12 +207,12 @@ class LeaseV2(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         key, state, flags, _, parent_key, epoch, _ = unpack(_LEASE_V2, data)
         return cls(key, state, flags, parent_key, epoch)
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _LEASE_V2.pack(
             self.lease_key,
             self.lease_state,
@@ -225,7 +225,7 @@ class LeaseV2(_Payload):
 
 
 def decode_lease(data: Buffer) -> LeaseV1 | LeaseV2:
-    """The lease of either version, which its size tells. Raises `WireError`."""
+    """Decode a lease of either version, which differ in size. Raises `WireError`."""
     return LeaseV2.decode(data) if len(data) >= _LEASE_V2.size else LeaseV1.decode(data)
 
 
@@ -242,7 +242,7 @@ class DurableHandleRequest(_Payload):
     name: ClassVar[bytes] = CREATE_DURABLE_HANDLE_REQUEST
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return bytes(16)
 
 
@@ -253,7 +253,7 @@ class DurableHandleResponse(_Payload):
     name: ClassVar[bytes] = CREATE_DURABLE_HANDLE_REQUEST
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return bytes(8)
 
 
@@ -266,11 +266,11 @@ class DurableHandleReconnect(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(FileId.decode(data))
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return self.file_id.encode()
 
 
@@ -288,12 +288,12 @@ class DurableHandleRequestV2(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         timeout, flags, _, create_guid = unpack(_DURABLE_REQUEST_V2, data)
         return cls(timeout, flags, create_guid)
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _DURABLE_REQUEST_V2.pack(self.timeout, self.flags, 0, self.create_guid)
 
 
@@ -307,11 +307,11 @@ class DurableHandleResponseV2(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         return cls(*unpack(_DURABLE_RESPONSE_V2, data))
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _DURABLE_RESPONSE_V2.pack(self.timeout, self.flags)
 
 
@@ -326,12 +326,12 @@ class DurableHandleReconnectV2(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         persistent, volatile, create_guid, flags = unpack(_DURABLE_RECONNECT_V2, data)
         return cls(FileId(persistent, volatile), create_guid, flags)
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _DURABLE_RECONNECT_V2.pack(*self.file_id, self.create_guid, self.flags)
 
 
@@ -344,14 +344,14 @@ class AppInstanceId(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         structure_size, _, app_instance_id = unpack(_APP_INSTANCE_ID, data)
         if structure_size != _APP_INSTANCE_ID.size:
             raise WireError(f"APP_INSTANCE_ID: StructureSize is {structure_size}")
         return cls(app_instance_id)
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _APP_INSTANCE_ID.pack(_APP_INSTANCE_ID.size, 0, self.app_instance_id)
 
 
@@ -365,14 +365,14 @@ class AppInstanceVersion(_Payload):
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the data of the context. Raises `WireError`."""
+        """Decode the data of the context. Raises `WireError`."""
         structure_size, _, _, high, low = unpack(_APP_INSTANCE_VERSION, data)
         if structure_size != _APP_INSTANCE_VERSION.size:
             raise WireError(f"APP_INSTANCE_VERSION: StructureSize is {structure_size}")
         return cls(high, low)
 
     def encode(self) -> bytes:
-        """The data of the context."""
+        """Encode the data of the context."""
         return _APP_INSTANCE_VERSION.pack(
             _APP_INSTANCE_VERSION.size,
             0,

@@ -34,29 +34,29 @@ class Reader:
         return len(self.data) - self.offset
 
     def unpack(self, fixed: Struct) -> tuple[Any, ...]:
-        """The fields of a fixed structure."""
+        """Read the fields of a fixed structure."""
         fields = unpack(fixed, self.data, self.offset)
         self.offset += fixed.size
         return fields
 
     def u8(self) -> int:
-        """One byte."""
+        """Read one byte."""
         return int(self.unpack(_U8)[0])
 
     def u16(self) -> int:
-        """An unsigned 16-bit integer."""
+        """Read an unsigned 16-bit integer."""
         return int(self.unpack(_U16)[0])
 
     def u32(self) -> int:
-        """An unsigned 32-bit integer."""
+        """Read an unsigned 32-bit integer."""
         return int(self.unpack(_U32)[0])
 
     def u64(self) -> int:
-        """An unsigned 64-bit integer."""
+        """Read an unsigned 64-bit integer."""
         return int(self.unpack(_U64)[0])
 
     def take(self, size: int) -> memoryview:
-        """The next `size` bytes, not copied."""
+        """Read the next `size` bytes, not copied."""
         if size > self.remaining:
             raise WireError(f"{size} bytes are announced and {self.remaining} are left")
         start = self.offset
@@ -64,11 +64,11 @@ class Reader:
         return self.data[start : self.offset]
 
     def u16_list(self, count: int) -> list[int]:
-        """An array of `count` unsigned 16-bit integers."""
+        """Read an array of `count` unsigned 16-bit integers."""
         return u16_list(self.take(2 * count))
 
     def text(self, size: int) -> str:
-        """A UTF-16 string of `size` bytes."""
+        """Read a UTF-16 string of `size` bytes."""
         return text(self.take(size))
 
     def align(self, boundary: int) -> None:
@@ -77,7 +77,7 @@ class Reader:
 
 
 def unpack(fixed: Struct, data: Buffer, offset: int = 0) -> tuple[Any, ...]:
-    """The fields of a fixed structure at `offset`. Raises `WireError` if it is cut short."""
+    """Return the fields of a fixed structure at `offset`. Raises `WireError` if it is cut short."""
     try:
         return fixed.unpack_from(data, offset)
     except struct.error as error:
@@ -89,7 +89,7 @@ def unpack(fixed: Struct, data: Buffer, offset: int = 0) -> tuple[Any, ...]:
 def unpack_body(
     fixed: Struct, message: memoryview, structure_size: int, name: str
 ) -> tuple[Any, ...]:
-    """The fixed part of the body of `message`, which starts at the SMB2 header.
+    """Return the fixed part of the body of `message`, which starts at the SMB2 header.
 
     The first field is StructureSize and must be `structure_size`. Raises `WireError`, which calls
     the structure by `name`.
@@ -104,9 +104,10 @@ def unpack_body(
 
 
 def utf16(name: str) -> bytes:
-    """`name` as UTF-16LE without a terminator. Raises `LocalProtocolError` above 65534 bytes.
+    """Encode `name` as UTF-16LE without a terminator.
 
-    Lone surrogates pass, because file systems that store 16-bit units have such names.
+    Lone surrogates pass, because file systems that store 16-bit units have such names. Raises
+    `LocalProtocolError` above 65534 bytes.
     """
     encoded = name.encode("utf-16-le", "surrogatepass")
     if len(encoded) > _MAX_TEXT:
@@ -115,7 +116,10 @@ def utf16(name: str) -> bytes:
 
 
 def text(data: Buffer) -> str:
-    """The string that `data` is the UTF-16LE of; lone surrogates pass. Raises `WireError`."""
+    """Return the string that `data` is the UTF-16LE of; lone surrogates pass.
+
+    Raises `WireError`.
+    """
     try:
         return str(data, "utf-16-le", "surrogatepass")
     except UnicodeDecodeError as error:
@@ -123,15 +127,15 @@ def text(data: Buffer) -> str:
 
 
 def u16_list(data: Buffer) -> list[int]:
-    """The unsigned 16-bit integers that fill `data`, whose size must be even."""
+    """Return the unsigned 16-bit integers that fill `data`, whose size must be even."""
     return [value for (value,) in _U16.iter_unpack(data)]
 
 
 def pack_u16_list(values: Sequence[int]) -> bytes:
-    """`values` as an array of unsigned 16-bit integers."""
+    """Encode `values` as an array of unsigned 16-bit integers."""
     return b"".join(map(_U16.pack, values))
 
 
 def padding(size: int, boundary: int = 8) -> bytes:
-    """The zero bytes that bring `size` up to a multiple of `boundary`."""
+    """Return the zero bytes that bring `size` up to a multiple of `boundary`."""
     return bytes(-size % boundary)

@@ -50,14 +50,14 @@ class ErrorResponse(Message):
 
     @classmethod
     def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
+        """Decode the body of `message`, which starts at the SMB2 header. Raises `WireError`."""
         _, context_count, _, byte_count = unpack_body(_ERROR, message, _ERROR_SIZE, cls.__name__)
         data = Reader(message, HEADER_SIZE + _ERROR.size).take(byte_count)
         return cls(bytes(data), context_count)
 
     @classmethod
     def of_contexts(cls, contexts: Sequence[ErrorContext]) -> Self:
-        """The response that carries `contexts`."""
+        """Return the response that carries `contexts`."""
         data = b""
         for context in contexts:
             data += padding(len(data))
@@ -66,7 +66,7 @@ class ErrorResponse(Message):
         return cls(data, len(contexts))
 
     def contexts(self) -> list[ErrorContext]:
-        """The contexts that `error_data` consists of. Raises `WireError`."""
+        """Return the contexts that `error_data` consists of. Raises `WireError`."""
         reader = Reader(self.error_data)
         found = []
         for _ in range(self.error_context_count):
@@ -76,7 +76,7 @@ class ErrorResponse(Message):
         return found
 
     def encode(self) -> bytes:
-        """The body; without data it still has one byte of it, as its StructureSize says."""
+        """Encode the body; without data it still has one byte of it, as its StructureSize says."""
         fixed = _ERROR.pack(_ERROR_SIZE, self.error_context_count, 0, len(self.error_data))
         return fixed + (self.error_data or b"\0")
 
@@ -101,7 +101,7 @@ class SymbolicLinkErrorResponse:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the ErrorData, or the data of its error context. Raises `WireError`."""
+        """Decode the ErrorData, or the data of its error context. Raises `WireError`."""
         reader = Reader(data)
         _, tag, reparse_tag, _, unparsed, *names, flags = reader.unpack(_SYMLINK)
         if tag != _SYMLINK_ERROR_TAG or reparse_tag != _IO_REPARSE_TAG_SYMLINK:
@@ -114,7 +114,7 @@ class SymbolicLinkErrorResponse:
         return cls(unparsed, substitute_name, reader.text(print_length), SymlinkFlags(flags))
 
     def encode(self) -> bytes:
-        """The ErrorData."""
+        """Encode the ErrorData."""
         substitute, printed = utf16(self.substitute_name), utf16(self.print_name)
         buffer = substitute + printed
         fixed = _SYMLINK.pack(

@@ -25,11 +25,11 @@ class FileId(_Halves):
 
     @classmethod
     def decode(cls, data: Buffer) -> "FileId":
-        """The FileId in the first 16 bytes of `data`. Raises `WireError`."""
+        """Decode the FileId in the first 16 bytes of `data`. Raises `WireError`."""
         return cls._make(unpack(_FILE_ID, data))
 
     def encode(self) -> bytes:
-        """The 16 bytes."""
+        """Encode the 16 bytes."""
         return _FILE_ID.pack(*self)
 
 

@@ -89,7 +89,7 @@ class Header:
 
     @classmethod
     def decode(cls, message: Buffer) -> Self:
-        """The header that `message` starts with. Raises `WireError`."""
+        """Decode the header that `message` starts with. Raises `WireError`."""
         (
             protocol_id,
             structure_size,
@@ -125,7 +125,7 @@ class Header:
         )
 
     def encode(self) -> bytes:
-        """The 64 bytes of the header."""
+        """Encode the 64 bytes of the header."""
         if self.flags & _ASYNC:
             low, high = self.async_id & 0xFFFFFFFF, self.async_id >> 32
         else:
@@ -153,20 +153,20 @@ class Header:
 
     @property
     def is_response(self) -> bool:
-        """Whether the server sent it."""
+        """Return whether the server sent it."""
         return bool(self.flags & _RESPONSE)
 
     @property
     def is_async(self) -> bool:
-        """Whether it is about a request that has had an interim response."""
+        """Return whether it is about a request that has had an interim response."""
         return bool(self.flags & _ASYNC)
 
     @property
     def is_related(self) -> bool:
-        """Whether it takes session, tree and file from the message before it in the compound."""
+        """Return whether it uses session, tree and file of the previous message in the compound."""
         return bool(self.flags & _RELATED)
 
     @property
     def is_signed(self) -> bool:
-        """Whether `signature` is to be verified."""
+        """Return whether `signature` is to be verified."""
         return bool(self.flags & _SIGNED)

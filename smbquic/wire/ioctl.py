@@ -82,14 +82,14 @@ class ValidateNegotiateInfoRequest:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the input of the IOCTL. Raises `WireError`."""
+        """Decode the input of the IOCTL. Raises `WireError`."""
         reader = Reader(data)
         capabilities, guid, security_mode, count = reader.unpack(_VALIDATE_REQUEST)
         dialects = reader.u16_list(count)
         return cls(GlobalCapabilities(capabilities), guid, SecurityMode(security_mode), dialects)
 
     def encode(self) -> bytes:
-        """The input of the IOCTL."""
+        """Encode the input of the IOCTL."""
         fixed = _VALIDATE_REQUEST.pack(
             self.capabilities, self.guid, self.security_mode, len(self.dialects)
         )
@@ -107,12 +107,12 @@ class ValidateNegotiateInfoResponse:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the output of the IOCTL. Raises `WireError`."""
+        """Decode the output of the IOCTL. Raises `WireError`."""
         capabilities, guid, security_mode, dialect = unpack(_VALIDATE_RESPONSE, data)
         return cls(GlobalCapabilities(capabilities), guid, SecurityMode(security_mode), dialect)
 
     def encode(self) -> bytes:
-        """The output of the IOCTL."""
+        """Encode the output of the IOCTL."""
         return _VALIDATE_RESPONSE.pack(
             self.capabilities, self.guid, self.security_mode, self.dialect
         )

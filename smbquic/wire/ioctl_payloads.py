@@ -44,7 +44,7 @@ class SrvCopychunkCopy:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the input of the IOCTL. Raises `WireError`."""
+        """Decode the input of the IOCTL. Raises `WireError`."""
         reader = Reader(data)
         source_key, count, _ = reader.unpack(_COPYCHUNK_COPY)
         chunks = reader.take(count * _COPYCHUNK.size)
@@ -57,7 +57,7 @@ class SrvCopychunkCopy:
         )
 
     def encode(self) -> bytes:
-        """The input of the IOCTL."""
+        """Encode the input of the IOCTL."""
         return _COPYCHUNK_COPY.pack(self.source_key, len(self.chunks), 0) + b"".join(
             _COPYCHUNK.pack(chunk.source_offset, chunk.target_offset, chunk.length, 0)
             for chunk in self.chunks
@@ -78,11 +78,11 @@ class SrvCopychunkResponse:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the output of the IOCTL. Raises `WireError`."""
+        """Decode the output of the IOCTL. Raises `WireError`."""
         return cls(*unpack(_COPYCHUNK_RESPONSE, data))
 
     def encode(self) -> bytes:
-        """The output of the IOCTL."""
+        """Encode the output of the IOCTL."""
         return _COPYCHUNK_RESPONSE.pack(
             self.chunks_written, self.chunk_bytes_written, self.total_bytes_written
         )
@@ -99,11 +99,11 @@ class SrvRequestResumeKeyResponse:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the output of the IOCTL. Raises `WireError`."""
+        """Decode the output of the IOCTL. Raises `WireError`."""
         return cls(unpack(_RESUME_KEY, data)[0])
 
     def encode(self) -> bytes:
-        """The output of the IOCTL, with the four bytes of Context that Windows sends along."""
+        """Encode the output of the IOCTL, with the four bytes of Context that Windows sends."""
         return _RESUME_KEY.pack(self.resume_key, 0) + bytes(4)
 
 
@@ -111,7 +111,7 @@ class SrvRequestResumeKeyResponse:
 class SrvSnapshotArray:
     """SRV_SNAPSHOT_ARRAY: previous versions as @GMT tokens. [MS-SMB2] 2.2.32.2
 
-    `snap_shots` is empty if they did not fit; `snap_shot_array_size` tells how many bytes they
+    `snap_shots` is empty if they did not fit; `snap_shot_array_size` is how many bytes they
     need. `encode` writes the array only if there are any.
     """
 
@@ -121,14 +121,14 @@ class SrvSnapshotArray:
 
     @classmethod
     def of(cls, snap_shots: Sequence[str], max_output: int) -> Self:
-        """All of `snap_shots`, or only their number and size if they exceed `max_output` bytes."""
+        """Return `snap_shots`, or only their number and size if they exceed `max_output` bytes."""
         array = _snapshot_array(snap_shots)
         fits = _SNAPSHOTS.size + len(array) <= max_output
         return cls(len(snap_shots), list(snap_shots) if fits else [], len(array))
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the output of the IOCTL. Raises `WireError`."""
+        """Decode the output of the IOCTL. Raises `WireError`."""
         reader = Reader(data)
         number, returned, size = reader.unpack(_SNAPSHOTS)
         if not returned:
@@ -137,7 +137,7 @@ class SrvSnapshotArray:
         return cls(number, [token for token in tokens if token], size)
 
     def encode(self) -> bytes:
-        """The output of the IOCTL."""
+        """Encode the output of the IOCTL."""
         fixed = _SNAPSHOTS.pack(
             self.number_of_snap_shots, len(self.snap_shots), self.snap_shot_array_size
         )
@@ -158,11 +158,11 @@ class NetworkResiliencyRequest:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the input of the IOCTL. Raises `WireError`."""
+        """Decode the input of the IOCTL. Raises `WireError`."""
         return cls(unpack(_RESILIENCY, data)[0])
 
     def encode(self) -> bytes:
-        """The input of the IOCTL."""
+        """Encode the input of the IOCTL."""
         return _RESILIENCY.pack(self.timeout, 0)
 
 
@@ -187,7 +187,7 @@ class NetworkInterfaceInfo:
 
 
 def decode_network_interfaces(data: Buffer) -> list[NetworkInterfaceInfo]:
-    """The interfaces in the output of the IOCTL; other address families are left out.
+    """Decode the interfaces in the output of the IOCTL; other address families are left out.
 
     Raises `WireError`.
     """
@@ -212,7 +212,7 @@ def decode_network_interfaces(data: Buffer) -> list[NetworkInterfaceInfo]:
 
 
 def encode_network_interfaces(interfaces: Sequence[NetworkInterfaceInfo]) -> bytes:
-    """The output of the IOCTL."""
+    """Encode the output of the IOCTL."""
     parts: list[bytes] = []
     last = len(interfaces) - 1
     for index, interface in enumerate(interfaces):

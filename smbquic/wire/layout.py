@@ -85,7 +85,7 @@ class ContextList:
     """Contexts of any size, to which one field points and which another one counts.
 
     `decode` takes the message, the offset and the count. They begin at a multiple of 8 bytes.
-    `present` tells of the message whether it has them: with older dialects, their fields mean
+    `present` returns whether a message has them: with older dialects, their fields mean
     something else ([MS-SMB2] 2.2.3).
     """
 

@@ -24,15 +24,15 @@ class Message:
 
     @classmethod
     def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`."""
+        """Decode the body of `message`, which starts at the SMB2 header. Raises `WireError`."""
         raise NotImplementedError
 
     def encode(self) -> bytes:
-        """The body, with offsets that count from a 64-byte header before it."""
+        """Encode the body, with offsets that count from a 64-byte header before it."""
         raise NotImplementedError
 
     def buffers(self) -> list[Buffer]:
-        """The body in parts that belong one after the other, so that no payload is copied."""
+        """Encode the body in buffers that follow each other, so that no payload is copied."""
         return [self.encode()]
 
 

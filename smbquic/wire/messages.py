@@ -100,8 +100,8 @@ _STATUS = Struct("<I")
 _STRUCTURE_SIZE = Struct("<H")
 _ERROR_SIZE = 9
 
-# Responses that are not errors though their status is not success, and that cannot be told from an
-# error by their StructureSize, because it is 9 as well ([MS-SMB2] 3.3.4.4).
+# Responses that are no errors though their status is not success. They have the StructureSize of an
+# error, 9, as well ([MS-SMB2] 3.3.4.4).
 _NOT_ERRORS = frozenset(
     {
         (Command.SESSION_SETUP, NtStatus.MORE_PROCESSING_REQUIRED),
@@ -113,7 +113,7 @@ _NOT_ERRORS = frozenset(
 
 
 def decode_request(command: int, message: memoryview) -> Message:
-    """The body of the request `message`, which starts at its header. Raises `WireError`."""
+    """Decode the body of the request `message`, which starts at its header. Raises `WireError`."""
     body = REQUESTS.get(command)
     if body is None:
         raise WireError(f"there is no request with the command {command:#x}")
@@ -123,7 +123,7 @@ def decode_request(command: int, message: memoryview) -> Message:
 
 
 def decode_response(command: int, message: memoryview) -> Message:
-    """The body of the response `message`, which starts at its header. Raises `WireError`.
+    """Decode the body of the response `message`, which starts at its header. Raises `WireError`.
 
     It is an `ErrorResponse` if the status in the header says so; an interim response
     (STATUS_PENDING) is one, too.

@@ -60,7 +60,7 @@ class CompressionAlgorithm(IntEnum):
 
 
 class CompressionCapabilityFlags(Flags):
-    """Whether messages may be compressed in pieces. [MS-SMB2] 2.2.3.1.3"""
+    """Return whether messages may be compressed in pieces. [MS-SMB2] 2.2.3.1.3"""
 
     CHAINED = 0x00000001
 
@@ -92,13 +92,13 @@ class PreauthIntegrityCapabilities:
 
     @classmethod
     def decode(cls, data: memoryview) -> Self:
-        """From the Data of the context. Raises `WireError`."""
+        """Decode the Data of the context. Raises `WireError`."""
         reader = Reader(data)
         count, salt_length = reader.unpack(_TWO_COUNTS)
         return cls(reader.u16_list(count), bytes(reader.take(salt_length)))
 
     def encode(self) -> bytes:
-        """The Data of the context."""
+        """Encode the Data of the context."""
         return b"".join(
             (
                 _TWO_COUNTS.pack(len(self.hash_algorithms), len(self.salt)),
@@ -117,12 +117,12 @@ class EncryptionCapabilities:
 
     @classmethod
     def decode(cls, data: memoryview) -> Self:
-        """From the Data of the context. Raises `WireError`."""
+        """Decode the Data of the context. Raises `WireError`."""
         reader = Reader(data)
         return cls(reader.u16_list(reader.u16()))
 
     def encode(self) -> bytes:
-        """The Data of the context."""
+        """Encode the Data of the context."""
         return _COUNT.pack(len(self.ciphers)) + pack_u16_list(self.ciphers)
 
 
@@ -136,13 +136,13 @@ class CompressionCapabilities:
 
     @classmethod
     def decode(cls, data: memoryview) -> Self:
-        """From the Data of the context. Raises `WireError`."""
+        """Decode the Data of the context. Raises `WireError`."""
         reader = Reader(data)
         count, _, flags = reader.unpack(_COMPRESSION)
         return cls(reader.u16_list(count), CompressionCapabilityFlags(flags))
 
     def encode(self) -> bytes:
-        """The Data of the context."""
+        """Encode the Data of the context."""
         algorithms = self.compression_algorithms
         return _COMPRESSION.pack(len(algorithms), 0, self.flags) + pack_u16_list(algorithms)
 
@@ -159,11 +159,11 @@ class NetnameNegotiateContextId:
 
     @classmethod
     def decode(cls, data: memoryview) -> Self:
-        """From the Data of the context. Raises `WireError`."""
+        """Decode the Data of the context. Raises `WireError`."""
         return cls(text(data))
 
     def encode(self) -> bytes:
-        """The Data of the context."""
+        """Encode the Data of the context."""
         return utf16(self.net_name)
 
 
@@ -179,11 +179,11 @@ class TransportCapabilities:
 
     @classmethod
     def decode(cls, data: memoryview) -> Self:
-        """From the Data of the context. Raises `WireError`."""
+        """Decode the Data of the context. Raises `WireError`."""
         return cls(TransportCapability(Reader(data).u32()))
 
     def encode(self) -> bytes:
-        """The Data of the context."""
+        """Encode the Data of the context."""
         return _FLAGS.pack(self.flags)
 
 
@@ -196,12 +196,12 @@ class SigningCapabilities:
 
     @classmethod
     def decode(cls, data: memoryview) -> Self:
-        """From the Data of the context. Raises `WireError`."""
+        """Decode the Data of the context. Raises `WireError`."""
         reader = Reader(data)
         return cls(reader.u16_list(reader.u16()))
 
     def encode(self) -> bytes:
-        """The Data of the context."""
+        """Encode the Data of the context."""
         return _COUNT.pack(len(self.signing_algorithms)) + pack_u16_list(self.signing_algorithms)
 
 
@@ -213,7 +213,7 @@ class UnknownContext:
     data: bytes
 
     def encode(self) -> bytes:
-        """The Data of the context."""
+        """Encode the Data of the context."""
         return self.data
 
 
@@ -249,7 +249,7 @@ _CONTEXTS: dict[
 
 
 def decode_contexts(message: memoryview, offset: int, count: int) -> list[NegotiateContext]:
-    """The `count` contexts at `offset` of `message`, in their order. Raises `WireError`.
+    """Decode the `count` contexts at `offset` of `message`, in their order. Raises `WireError`.
 
     Some clients do not begin at a multiple of 8, so the distance from the first one counts.
     """
@@ -265,7 +265,7 @@ def decode_contexts(message: memoryview, offset: int, count: int) -> list[Negoti
 
 
 def encode_contexts(contexts: Sequence[NegotiateContext]) -> bytes:
-    """All `contexts`, the first of which stands at a multiple of 8 bytes."""
+    """Encode all `contexts`, the first of which stands at a multiple of 8 bytes."""
     parts: list[bytes] = []
     size = 0
     for context in contexts:

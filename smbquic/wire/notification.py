@@ -1,4 +1,4 @@
-"""SERVER_TO_CLIENT_NOTIFICATION: the server tells without being asked. [MS-SMB2] 2.2.44"""
+"""SERVER_TO_CLIENT_NOTIFICATION: what a server sends unasked. [MS-SMB2] 2.2.44"""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -32,14 +32,14 @@ class ServerToClientNotification(Message):
 
     @classmethod
     def decode(cls, message: memoryview) -> Self:
-        """The body of `message`, which starts at the SMB2 header. Raises `WireError`.
+        """Decode the body of `message`, which starts at the SMB2 header. Raises `WireError`.
 
-        StructureSize is not looked at: text and example of the specification contradict.
+        StructureSize is ignored: text and example of the specification contradict.
         """
         _, _, notification_type = unpack(_NOTIFICATION, message, HEADER_SIZE)
         return cls(notification_type, bytes(message[HEADER_SIZE + _NOTIFICATION.size :]))
 
     def encode(self) -> bytes:
-        """The body."""
+        """Encode the body."""
         size = _NOTIFICATION.size + len(self.notification)
         return _NOTIFICATION.pack(size, 0, self.notification_type) + self.notification

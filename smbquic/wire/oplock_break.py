@@ -1,7 +1,7 @@
 """OPLOCK_BREAK: a client may cache less than before. [MS-SMB2] 2.2.23 to 2.2.25
 
 The server notifies, the client acknowledges, the server responds; each message exists once for
-oplocks and once for leases, and StructureSize tells which it is.
+oplocks and once for leases, which differ in StructureSize.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class OplockBreakResponse(_OplockBreak):
 
 
 class NotifyBreakLeaseFlags(Flags):
-    """Whether to answer a break. [MS-SMB2] 2.2.23.2"""
+    """Return whether to answer a break. [MS-SMB2] 2.2.23.2"""
 
     ACK_REQUIRED = 0x01
 
@@ -96,7 +96,7 @@ class LeaseBreakResponse(_LeaseBreak):
 def decode_acknowledgment(
     message: memoryview,
 ) -> OplockBreakAcknowledgment | LeaseBreakAcknowledgment:
-    """What a client sends with OPLOCK_BREAK. Raises `WireError`."""
+    """Return what a client sends with OPLOCK_BREAK. Raises `WireError`."""
     if _structure_size(message) == LeaseBreakAcknowledgment.LAYOUT.structure_size:
         return LeaseBreakAcknowledgment.decode(message)
     return OplockBreakAcknowledgment.decode(message)
@@ -105,9 +105,9 @@ def decode_acknowledgment(
 def decode_break(
     message: memoryview,
 ) -> OplockBreakNotification | OplockBreakResponse | LeaseBreakNotification | LeaseBreakResponse:
-    """What a server sends with OPLOCK_BREAK. Raises `WireError`.
+    """Return what a server sends with OPLOCK_BREAK. Raises `WireError`.
 
-    The message id of the header tells a notification from a response.
+    A notification differs from a response in the message id of its header.
     """
     structure_size = _structure_size(message)
     if structure_size == LeaseBreakNotification.LAYOUT.structure_size:

@@ -18,12 +18,15 @@ _BUFFER_FORMAT_DIALECT = 0x02
 
 
 def is_smb1(message: Buffer) -> bool:
-    """Whether `message` starts with the protocol id of SMB1."""
+    """Return whether `message` starts with the protocol id of SMB1."""
     return bytes(message[:4]) == SMB1_PROTOCOL_ID
 
 
 def decode_multi_protocol_negotiate(message: Buffer) -> list[str]:
-    """The dialect strings of an SMB_COM_NEGOTIATE request, in their order. Raises `WireError`."""
+    """Decode the dialect strings of an SMB_COM_NEGOTIATE request, in their order.
+
+    Raises `WireError`.
+    """
     reader = Reader(message)
     protocol_id, command = reader.unpack(_HEADER)
     if protocol_id != SMB1_PROTOCOL_ID or command != _COM_NEGOTIATE:
@@ -41,7 +44,7 @@ def decode_multi_protocol_negotiate(message: Buffer) -> list[str]:
 
 
 def encode_multi_protocol_negotiate(dialects: list[str]) -> bytes:
-    """The whole SMB_COM_NEGOTIATE request that offers `dialects`."""
+    """Encode the whole SMB_COM_NEGOTIATE request that offers `dialects`."""
     strings = b"".join(b"\x02" + name.encode("latin-1") + b"\0" for name in dialects)
     return (
         _HEADER.pack(SMB1_PROTOCOL_ID, _COM_NEGOTIATE)

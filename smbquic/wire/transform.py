@@ -44,14 +44,14 @@ class TransformHeader:
 
     @classmethod
     def decode(cls, message: Buffer) -> Self:
-        """The header that `message` starts with. Raises `WireError`."""
+        """Decode the header that `message` starts with. Raises `WireError`."""
         protocol_id, signature, nonce, size, _, flags, session_id = unpack(_TRANSFORM, message)
         if protocol_id != TRANSFORM_PROTOCOL_ID:
             raise WireError("TRANSFORM_HEADER: the protocol id is another one")
         return cls(session_id, nonce, size, flags, signature)
 
     def encode(self) -> bytes:
-        """The 52 bytes of the header."""
+        """Encode the 52 bytes of the header."""
         return _TRANSFORM.pack(
             TRANSFORM_PROTOCOL_ID,
             self.signature,
@@ -63,7 +63,7 @@ class TransformHeader:
         )
 
     def authenticated(self) -> bytes:
-        """The part of the header that `signature` covers along with the message."""
+        """Return the part of the header that `signature` covers along with the message."""
         return self.encode()[_AUTHENTICATED_FROM:]
 
 
@@ -91,14 +91,14 @@ class CompressionTransformHeader:
 
     @classmethod
     def decode(cls, message: Buffer) -> Self:
-        """The header that `message` starts with. Raises `WireError`."""
+        """Decode the header that `message` starts with. Raises `WireError`."""
         protocol_id, size, algorithm, flags, offset = unpack(_UNCHAINED, message)
         if protocol_id != COMPRESSION_PROTOCOL_ID:
             raise WireError("COMPRESSION_TRANSFORM_HEADER: the protocol id is another one")
         return cls(size, algorithm, offset, CompressionFlags(flags))
 
     def encode(self) -> bytes:
-        """The 16 bytes of the header."""
+        """Encode the 16 bytes of the header."""
         return _UNCHAINED.pack(
             COMPRESSION_PROTOCOL_ID,
             self.original_compressed_segment_size,
@@ -139,7 +139,7 @@ class CompressedChain:
 
     @classmethod
     def decode(cls, message: Buffer) -> Self:
-        """The whole compressed message; payloads are not copied. Raises `WireError`."""
+        """Decode the whole compressed message; payloads are not copied. Raises `WireError`."""
         reader = Reader(message)
         protocol_id, size = reader.unpack(_CHAINED)
         if protocol_id != COMPRESSION_PROTOCOL_ID:
@@ -157,7 +157,7 @@ class CompressedChain:
         return cls(size, payloads)
 
     def buffers(self) -> list[Buffer]:
-        """The whole compressed message, in parts."""
+        """Return the whole compressed message, in parts."""
         parts: list[Buffer] = [
             _CHAINED.pack(COMPRESSION_PROTOCOL_ID, self.original_compressed_segment_size)
         ]
@@ -184,10 +184,10 @@ class CompressionPatternPayloadV1:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the payload of a chain. Raises `WireError`."""
+        """Decode the payload of a chain. Raises `WireError`."""
         pattern, _, _, repetitions = unpack(_PATTERN, data)
         return cls(pattern, repetitions)
 
     def encode(self) -> bytes:
-        """The 8 bytes."""
+        """Encode the 8 bytes."""
         return _PATTERN.pack(self.pattern, 0, 0, self.repetitions)

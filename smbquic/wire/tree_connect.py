@@ -66,7 +66,7 @@ class ShareCapabilities(Flags):
 class TreeConnectRequest(Message):
     r"""SMB2_TREE_CONNECT Request. [MS-SMB2] 2.2.9
 
-    `path` is `\\server\share`. The contexts of a request extension are not looked at.
+    `path` is `\\server\share`. The contexts of a request extension are ignored.
     """
 
     command: ClassVar[Command] = Command.TREE_CONNECT

@@ -22,7 +22,7 @@ class WriteRequest(Message):
     """SMB2_WRITE Request. [MS-SMB2] 2.2.21
 
     `offset` is bytes into the file. `flags` compares with `WriteFlags`, `channel` with `Channel`;
-    the channel information itself (RDMA) is not looked at. What `decode` gives as `data` is a
+    the channel information itself (RDMA) is ignored. What `decode` gives as `data` is a
     slice of the message, not a copy.
     """
 

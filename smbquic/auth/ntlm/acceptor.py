@@ -98,7 +98,7 @@ class NtlmMechanism:
         exist, so that a wrong name takes as long as a wrong password."""
 
     def is_first_token(self, token: bytes) -> bool:
-        """Tell whether a client speaks NTLM without SPNEGO around it."""
+        """Return whether a client speaks NTLM without SPNEGO around it."""
         return token.startswith(SIGNATURE)
 
     def new_context(self, policy: LogonPolicy) -> "NtlmAcceptor":
@@ -132,7 +132,7 @@ class NtlmAcceptor:
 
     @property
     def complete(self) -> bool:
-        """Whether the client has proved who it is."""
+        """Return whether the client has proved who it is."""
         return self._identity is not None
 
     @property
@@ -149,7 +149,7 @@ class NtlmAcceptor:
 
     @property
     def integrity(self) -> bool:
-        """Whether there is a key that only the client and the server know."""
+        """Return whether there is a key that only the client and the server know."""
         return bool(self._session_key) and not self.identity.anonymous
 
     def get_mic(self, message: bytes) -> bytes:
@@ -157,7 +157,7 @@ class NtlmAcceptor:
         return keys.first_signature(self._flags, self._session_key, message, from_server=True)
 
     def verify_mic(self, message: bytes, mic: bytes) -> bool:
-        """Tell whether the client signed this message."""
+        """Return whether the client signed this message."""
         expected = keys.first_signature(self._flags, self._session_key, message, from_server=False)
         return hmac.compare_digest(mic, expected)
 
@@ -240,7 +240,10 @@ class NtlmAcceptor:
         )
 
     def _check_proof(self, message: AuthenticateMessage, hashed: bytes) -> bytes | None:
-        """SessionBaseKey if the response is that of this NT hash."""
+        """Return SessionBaseKey, None if the response was not made with this NT hash.
+
+        [MS-NLMP] 3.3.2
+        """
         proof = message.nt_challenge_response[:_PROOF_SIZE]
         challenge = message.nt_challenge_response[_PROOF_SIZE:]
         for domain in (message.domain_name, ""):  # some clients leave it out of the computation
@@ -263,7 +266,11 @@ class NtlmAcceptor:
     def _check_mic(
         self, message: AuthenticateMessage, challenge: ClientChallenge, session_key: bytes
     ) -> None:
-        """A client that can make a MIC says so under its proof, where nobody can take it away."""
+        """Check the MIC over the three messages of the logon. [MS-NLMP] 3.2.5.1.2
+
+        MsvAvFlags, by which the client says that there is one, is covered by the client's proof:
+        nobody in between can take the flag and the MIC away.
+        """
         if not challenge.av_flags & AvFlags.MIC_PROVIDED:
             return
         mic = keys.exchange_mic(

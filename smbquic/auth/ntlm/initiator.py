@@ -44,7 +44,7 @@ class NtlmInitiator:
 
     @property
     def complete(self) -> bool:
-        """Whether the client's proof is made, and the session key with it."""
+        """Return whether the client's proof is made, and the session key with it."""
         return self._context.complete and len(self.session_key) >= KEY_SIZE
 
     @property
@@ -54,7 +54,7 @@ class NtlmInitiator:
 
     @property
     def wants_mech_list_mic(self) -> bool:
-        """Whether the proof has a MIC of its own: then the list of mechanisms gets one, too."""
+        """Return whether the proof has a MIC; then the list of mechanisms gets one, too."""
         return self._context.complete and self._context._requires_mech_list_mic
 
     def step(self, token: bytes | None) -> bytes:
@@ -81,7 +81,7 @@ class NtlmInitiator:
             raise malformed_token(f"its mechanism cannot sign: {error}") from error
 
     def verify_mic(self, message: bytes, mic: bytes) -> bool:
-        """Tell whether the server signed this message."""
+        """Return whether the server signed this message."""
         try:
             self._context.verify(message, mic)
         except Exception:  # what it raises for a wrong MIC depends on the bytes

@@ -21,39 +21,48 @@ _NO_SIGNATURE = _SIGNATURE_VERSION + bytes(12)
 
 
 def nt_hash(password: str) -> bytes:
-    """NTOWFv1: the NT hash (16 bytes) of a password. [MS-NLMP] 3.3.1."""
+    """Return NTOWFv1, the NT hash (16 bytes) of a password. [MS-NLMP] 3.3.1."""
     return md4(password.encode("utf-16-le", "surrogatepass"))
 
 
 def response_key(hashed: bytes, user: str, domain: str) -> bytes:
-    """NTOWFv2: the key (16 bytes) of the NTLMv2 response of an NT hash. [MS-NLMP] 3.3.2."""
+    """Return NTOWFv2, the key (16 bytes) of the NTLMv2 response of an NT hash. [MS-NLMP] 3.3.2."""
     return _hmac_md5(hashed, (_upper(user) + domain).encode("utf-16-le", "surrogatepass"))
 
 
 def nt_proof(key: bytes, server_challenge: bytes, client_challenge: bytes) -> bytes:
-    """NTProofStr (16 bytes) over the challenges; the client's is all of NTLMv2_CLIENT_CHALLENGE."""
+    """Return NTProofStr (16 bytes). [MS-NLMP] 3.3.2
+
+    `client_challenge` is all of NTLMv2_CLIENT_CHALLENGE.
+    """
     return _hmac_md5(key, server_challenge, client_challenge)
 
 
 def session_base_key(key: bytes, proof: bytes) -> bytes:
-    """The key (16 bytes) that both ends know once the proof is right. [MS-NLMP] 3.3.2."""
+    """Return the key (16 bytes) that both ends know once the proof is right. [MS-NLMP] 3.3.2."""
     return _hmac_md5(key, proof)
 
 
 def exported_session_key(key_exchange_key: bytes, encrypted: bytes) -> bytes:
-    """The session key (16 bytes) that the client chose and sent encrypted. [MS-NLMP] 3.2.5.1.2."""
+    """Return the session key (16 bytes) that the client chose and sent encrypted.
+
+    [MS-NLMP] 3.2.5.1.2
+    """
     return rc4k(key_exchange_key, encrypted)
 
 
 def exchange_mic(session_key: bytes, messages: Iterable[bytes]) -> bytes:
-    """MIC (16 bytes) over the three messages, its own field in the last one zero."""
+    """Return the MIC (16 bytes) of the three messages. [MS-NLMP] 3.1.5.1.2
+
+    The last one has zeros in the place of the MIC.
+    """
     return _hmac_md5(session_key, *messages)
 
 
 def first_signature(
     flags: NegotiateFlags, session_key: bytes, message: bytes, *, from_server: bool
 ) -> bytes:
-    """The first NTLMSSP_MESSAGE_SIGNATURE (16 bytes) of one direction. [MS-NLMP] 3.4.4.2.
+    """Return the first NTLMSSP_MESSAGE_SIGNATURE (16 bytes) of one direction. [MS-NLMP] 3.4.4.2.
 
     With extended session security. SPNEGO signs nothing else with it, and begins anew
     afterwards, so that the sequence number is always 0. Without the SIGN flag, Windows and
@@ -73,5 +82,5 @@ def _hmac_md5(key: bytes, *parts: bytes) -> bytes:
 
 
 def _upper(name: str) -> str:
-    """Upper case as Windows has it: letter by letter, those without a single capital unchanged."""
+    """Return a name in the upper case of Windows, which keeps letters without a single capital."""
     return "".join(upper if len(upper := char.upper()) == 1 else char for char in name)

@@ -70,13 +70,13 @@ class AvFlags(Flags):
 
 
 def encode_av_pairs(pairs: Iterable[tuple[AvId, bytes]]) -> bytes:
-    """AV_PAIRs and the MsvAvEOL that ends them. [MS-NLMP] 2.2.2.1."""
+    """Encode AV_PAIRs and the MsvAvEOL that ends them. [MS-NLMP] 2.2.2.1."""
     encoded = [_AV_PAIR.pack(av_id, len(value)) + value for av_id, value in pairs]
     return b"".join((*encoded, _AV_PAIR.pack(AvId.EOL, 0)))
 
 
 def decode_av_pairs(data: Buffer) -> dict[int, bytes]:
-    """AV_PAIRs up to MsvAvEOL; the first one of an id counts. Raises `WireError`."""
+    """Decode AV_PAIRs up to MsvAvEOL; the first one of an id counts. Raises `WireError`."""
     reader = Reader(data)
     pairs: dict[int, bytes] = {}
     while True:
@@ -118,7 +118,7 @@ class ChallengeMessage:
     target_info: bytes
 
     def encode(self) -> bytes:
-        """The message, all of it."""
+        """Encode the message."""
         name = utf16(self.target_name)
         start = self._FIXED.size
         fixed = self._FIXED.pack(

@@ -18,7 +18,7 @@ MAX_MECH_LIST = 1024
 class Acceptor:
     """One logon: `step` takes the client's tokens in turn until `complete`.
 
-    Then `identity` tells whose it is and `session_key` holds 16 bytes, or none for a guest; an
+    Then `identity` is the account and `session_key` holds 16 bytes, or none for a guest; an
     anonymous client's is no secret. A failed logon stays failed.
     """
 
@@ -33,7 +33,7 @@ class Acceptor:
 
     @property
     def complete(self) -> bool:
-        """Whether the client has proved who it is, and its list of mechanisms is as it sent it."""
+        """Return whether the client is authenticated and its list of mechanisms unchanged."""
         return self._complete
 
     @property
@@ -54,7 +54,7 @@ class Acceptor:
         Raises `AuthenticationError`, and nothing else whatever the bytes: LOGON_FAILURE if the
         credentials are refused, INVALID_PARAMETER if it is not the token that must come now.
         """
-        # A step that raises leaves no next one, so that a failed logon cannot be gone on with.
+        # A step that raises leaves no next one, so that a failed logon cannot be continued.
         step, self._next = self._next, self._over
         try:
             return step(token)
@@ -115,7 +115,7 @@ class Acceptor:
         return self._advance(mech_token, mic, None)
 
     def _advance(self, token: bytes, mic: bytes | None, chosen: bytes | None) -> bytes:
-        """Pass a token on; `chosen` is the mechanism that the client is to be told of."""
+        """Pass a token on; `chosen` is the mechanism to name in the answer."""
         assert self._context is not None
         answer = self._context.step(token)
         if not self._context.complete:

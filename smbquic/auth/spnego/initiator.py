@@ -29,7 +29,7 @@ class Initiator:
 
     @property
     def complete(self) -> bool:
-        """Whether both ends have said all, and there is a session key."""
+        """Return whether both ends have said all, and there is a session key."""
         return self._complete and self._context.complete
 
     @property

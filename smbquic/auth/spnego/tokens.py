@@ -75,7 +75,7 @@ class NegTokenInit:
         return cls(mech_types, mech_list, _octets(fields, _TOKEN))
 
     def encode(self) -> bytes:
-        """The token, in the InitialContextToken that wraps it."""
+        """Encode the token, in the InitialContextToken that wraps it."""
         fields = _tlv(_MECH_TYPES, self.mech_list)
         if self.mech_token is not None:
             fields += _tlv(_TOKEN, _tlv(_OCTET_STRING, self.mech_token))
@@ -105,7 +105,7 @@ class NegTokenResp:
         )
 
     def encode(self) -> bytes:
-        """The token; absent fields are left out."""
+        """Encode the token; absent fields are left out."""
         fields = b""
         if self.neg_state is not None:
             fields += _tlv(_NEG_STATE, _tlv(_ENUMERATED, bytes((self.neg_state,))))
@@ -119,7 +119,7 @@ class NegTokenResp:
 
 
 def encode_hint(mech_types: Iterable[bytes]) -> bytes:
-    """NegTokenInit2: what an acceptor says before it is asked. [MS-SPNG] 2.2.1."""
+    """Encode NegTokenInit2, with which an acceptor offers its mechanisms. [MS-SPNG] 2.2.1."""
     hint_name = _tlv(_HINT_NAME, _tlv(_GENERAL_STRING, _HINT))
     fields = _tlv(_MECH_TYPES, _mech_list(mech_types))
     return _initial(fields + _tlv(_NEG_HINTS, _tlv(_SEQUENCE, hint_name)))
@@ -130,7 +130,7 @@ def _mech_list(mech_types: Iterable[bytes]) -> bytes:
 
 
 def _initial(fields: bytes) -> bytes:
-    """An InitialContextToken of SPNEGO. [RFC2743] 3.1."""
+    """Return an InitialContextToken of SPNEGO. [RFC2743] 3.1."""
     init = _tlv(_INIT, _tlv(_SEQUENCE, fields))
     return _tlv(_INITIAL_CONTEXT_TOKEN, _tlv(_OBJECT_IDENTIFIER, _SPNEGO) + init)
 
@@ -146,7 +146,7 @@ def _neg_state(fields: dict[int, bytes]) -> NegState | None:
 
 
 def _tlv(tag: int, content: bytes) -> bytes:
-    """One element in DER."""
+    """Return one element in DER."""
     size = len(content)
     if size < _LONG_LENGTH:
         return bytes((tag, size)) + content
@@ -185,7 +185,7 @@ def _only(data: Buffer, expected: int) -> bytes:
 
 
 def _fields(data: Buffer) -> dict[int, bytes]:
-    """The fields of a sequence by their context tags."""
+    """Return the fields of a sequence by their context tags."""
     return dict(_elements(_only(data, _SEQUENCE)))
 
 

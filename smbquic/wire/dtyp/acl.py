@@ -86,7 +86,7 @@ class Ace:
     application_data: bytes = b""
 
     def encode(self) -> bytes:
-        """The entry, padded to a multiple of 4 bytes."""
+        """Encode the entry, padded to a multiple of 4 bytes."""
         return _encode_ace(
             self.ace_type,
             self.ace_flags,
@@ -103,7 +103,7 @@ class OtherAce:
     data: bytes
 
     def encode(self) -> bytes:
-        """The entry, padded to a multiple of 4 bytes."""
+        """Encode the entry, padded to a multiple of 4 bytes."""
         return _encode_ace(self.ace_type, self.ace_flags, self.data)
 
 
@@ -121,7 +121,7 @@ class Acl:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """The list at the beginning of `data`. Raises `WireError`."""
+        """Decode the list at the beginning of `data`. Raises `WireError`."""
         reader = Reader(data)
         revision, _, size, count, _ = reader.unpack(_ACL)
         if not ACL_REVISION <= revision <= ACL_REVISION_DS or size < _ACL.size:
@@ -131,11 +131,11 @@ class Acl:
 
     @staticmethod
     def count(data: Buffer) -> int:
-        """How many entries the list at the beginning of `data` says to have; `WireError`."""
+        """Return how many entries the list at the beginning of `data` says to have; `WireError`."""
         return int(unpack(_ACL, data)[3])
 
     def encode(self) -> bytes:
-        """The list with all its entries."""
+        """Encode the list with all its entries."""
         entries = b"".join(ace.encode() for ace in self.aces)
         size = _ACL.size + len(entries)
         return _ACL.pack(self.acl_revision, 0, size, len(self.aces), 0) + entries

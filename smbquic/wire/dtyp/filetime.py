@@ -11,7 +11,7 @@ _LATEST = 0x7FFF_FFFF_FFFF_FFFF
 
 
 def from_unix_ns(ns: int) -> int:
-    """The FILETIME of `ns`, rounded down; what it cannot say is the nearest that it can."""
+    """Return the FILETIME of `ns`, rounded down; what it cannot say is the nearest that it can."""
     filetime = ns // 100 + _EPOCH
     if 0 <= filetime <= _LATEST:
         return filetime
@@ -19,5 +19,5 @@ def from_unix_ns(ns: int) -> int:
 
 
 def to_unix_ns(filetime: int) -> int:
-    """Nanoseconds since 1970 of a FILETIME; negative before 1970."""
+    """Return the nanoseconds since 1970 of a FILETIME; negative before 1970."""
     return (filetime - _EPOCH) * 100

@@ -76,7 +76,7 @@ class SecurityDescriptor:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From all of `data`. Raises `WireError`."""
+        """Decode all of `data`. Raises `WireError`."""
         view = memoryview(data)
         if len(view) < _DESCRIPTOR.size:
             raise WireError(f"SECURITY_DESCRIPTOR: {len(view)} bytes are too few")
@@ -94,12 +94,15 @@ class SecurityDescriptor:
 
     @staticmethod
     def count_aces(data: Buffer) -> int:
-        """How many entries the longer list in `data` has, without decoding them; `WireError`."""
+        """Return how many entries the longer list in `data` has, without decoding them.
+
+        Raises `WireError`.
+        """
         *_, sacl, dacl = unpack(_DESCRIPTOR, data)
         return max(Acl.count(data[offset:]) if offset else 0 for offset in (sacl, dacl))
 
     def encode(self) -> bytes:
-        """The descriptor with all its parts."""
+        """Encode the descriptor with all its parts."""
         control = self.control | _SELF_RELATIVE
         if self.dacl is not None:
             control |= _DACL_PRESENT

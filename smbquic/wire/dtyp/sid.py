@@ -25,7 +25,7 @@ class Sid:
 
     @classmethod
     def parse(cls, string: str) -> Self:
-        """The SID that is written as `string`. Raises ValueError. [MS-DTYP] 2.4.2.1"""
+        """Return the SID that is written as `string`. Raises ValueError. [MS-DTYP] 2.4.2.1"""
         prefix, revision, authority, *rest = string.split("-")
         sid = cls(int(authority, 0), tuple(map(int, rest)))
         if (
@@ -40,7 +40,7 @@ class Sid:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        """The SID that comes next in `reader`. Raises `WireError`."""
+        """Return the SID that comes next in `reader`. Raises `WireError`."""
         revision, count, authority = reader.unpack(_HEAD)
         if revision != _REVISION or count > _MOST_SUB_AUTHORITIES:
             raise WireError(f"SID: revision {revision} with {count} sub-authorities")
@@ -48,11 +48,11 @@ class Sid:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """The SID at the beginning of `data`. Raises `WireError`. [MS-DTYP] 2.4.2.2"""
+        """Decode the SID at the beginning of `data`. Raises `WireError`. [MS-DTYP] 2.4.2.2"""
         return cls.read(Reader(data))
 
     def encode(self) -> bytes:
-        """The SID in little-endian format."""
+        """Encode the SID in little-endian format."""
         head = _HEAD.pack(
             _REVISION, len(self.sub_authorities), self.identifier_authority.to_bytes(6, "big")
         )

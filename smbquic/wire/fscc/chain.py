@@ -10,7 +10,7 @@ _NEXT_ENTRY_OFFSET = Struct("<I")
 
 
 def encode_chain(entries: Iterable[bytes], alignment: int) -> bytes:
-    """All `entries` in one buffer, each at a multiple of `alignment`.
+    """Encode all `entries` in one buffer, each at a multiple of `alignment`.
 
     An entry begins with a NextEntryOffset, which is set here; the last one keeps its zero.
     """
@@ -26,7 +26,7 @@ def encode_chain(entries: Iterable[bytes], alignment: int) -> bytes:
 
 
 def iterate_chain(data: Buffer, fixed_size: int) -> Iterator[Reader]:
-    """A reader behind the NextEntryOffset of every entry; `fixed_size` is an entry's least.
+    """Return a reader behind the NextEntryOffset of each entry; `fixed_size` is its least size.
 
     A reader ends where the next entry begins. An empty buffer has no entries. Raises `WireError`.
     """

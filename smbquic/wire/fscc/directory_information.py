@@ -80,7 +80,7 @@ _NAME_LENGTH = 9
 
 
 def _encoder(fixed: Struct, *rest: str) -> Callable[[DirectoryEntry], bytes]:
-    """A function that writes the common fields, and `rest` after FileNameLength."""
+    """Return a function that writes the common fields, and `rest` after FileNameLength."""
     pack, common = fixed.pack, _COMMON
     if not rest:
 
@@ -113,7 +113,7 @@ def _short(length: int, name: bytes) -> str:
 
 
 def _ea_and_tag(fields: _Fields) -> tuple[int, int]:
-    """EaSize and reparse tag of a form that has one field for both."""
+    """Return EaSize and reparse tag of a form that has one field for both."""
     value: int = fields[10]
     return (0, value) if fields[_ATTRIBUTES] & _REPARSE_POINT else (value, 0)
 
@@ -175,7 +175,7 @@ class _Form(NamedTuple):
 
 
 def _form(more: str, decode: Callable[[str, _Fields], DirectoryEntry], *rest: str) -> _Form:
-    """A form that has `rest` after the common fields, laid out as `more`."""
+    """Return a form that has `rest` after the common fields, laid out as `more`."""
     fixed = Struct("<IIQQQQQQII" + more)
     return _Form(fixed, _NAME_LENGTH, _encoder(fixed, *rest), decode)
 
@@ -225,12 +225,15 @@ FIXED_SIZES: dict[int, int] = {
 
 
 def entry_encoder(information_class: int) -> Callable[[DirectoryEntry], bytes]:
-    """What `encode_entry` does for one class, for loops. Raises KeyError for any other class."""
+    """Return what `encode_entry` does for one class, for loops.
+
+    Raises KeyError for any other class.
+    """
     return _FORMS[information_class].encode
 
 
 def encode_entry(information_class: int, entry: DirectoryEntry) -> bytes:
-    """`entry` in the form of a class, not padded, with NextEntryOffset 0; see `encode_chain`.
+    """Encode `entry` in the form of a class, with NextEntryOffset 0; see `encode_chain`.
 
     Raises KeyError if the class does not list a folder.
     """
@@ -238,7 +241,7 @@ def encode_entry(information_class: int, entry: DirectoryEntry) -> bytes:
 
 
 def decode_entries(information_class: int, data: Buffer) -> list[DirectoryEntry]:
-    """All entries of a listing in the form of a class. Raises `WireError`.
+    """Decode all entries of a listing in the form of a class. Raises `WireError`.
 
     Raises KeyError if the class does not list a folder.
     """

@@ -33,23 +33,26 @@ class FullEaInformation:
     flags: int = 0
 
     def encode(self) -> bytes:
-        """A single entry, with NextEntryOffset 0."""
+        """Encode a single entry, with NextEntryOffset 0."""
         fixed = _FULL.pack(0, self.flags, len(self.ea_name), len(self.ea_value))
         return b"".join((fixed, self.ea_name, b"\0", self.ea_value))
 
 
 def encode_full_eas(attributes: Iterable[FullEaInformation]) -> bytes:
-    """A list of attributes: an answer, what is to be set, or the data of a create context."""
+    """Encode a list of attributes, as responses, requests and a create context have it."""
     return encode_chain((attribute.encode() for attribute in attributes), _ALIGNMENT)
 
 
 def decode_full_eas(data: Buffer) -> list[FullEaInformation]:
-    """All attributes of a list. Raises `WireError`."""
+    """Decode all attributes of a list. Raises `WireError`."""
     return list(iterate_full_eas(data))
 
 
 def iterate_full_eas(data: Buffer) -> Iterator[FullEaInformation]:
-    """The attributes of a list, decoded one by one. Raises `WireError` at the first bad one."""
+    """Return the attributes of a list, decoded one by one.
+
+    Raises `WireError` at the first bad one.
+    """
     for reader in iterate_chain(data, _FULL.size):
         flags, name_length, value_length = reader.unpack(_FULL_AFTER_NEXT)
         name = _terminated(reader, name_length)
@@ -57,12 +60,12 @@ def iterate_full_eas(data: Buffer) -> Iterator[FullEaInformation]:
 
 
 def encode_get_eas(names: Iterable[bytes]) -> bytes:
-    """FILE_GET_EA_INFORMATION: the attributes to ask for. [MS-FSCC] 2.4.16.1"""
+    """Encode FILE_GET_EA_INFORMATION, the names of the attributes to ask for. [MS-FSCC] 2.4.16.1"""
     return encode_chain((_GET.pack(0, len(name)) + name + b"\0" for name in names), _ALIGNMENT)
 
 
 def decode_get_eas(data: Buffer) -> list[bytes]:
-    """The names in a list of FILE_GET_EA_INFORMATION. Raises `WireError`.
+    """Decode the names in a list of FILE_GET_EA_INFORMATION. Raises `WireError`.
 
     [MS-FSCC] 2.4.16.1
     """
@@ -70,7 +73,7 @@ def decode_get_eas(data: Buffer) -> list[bytes]:
 
 
 def iterate_get_eas(data: Buffer) -> Iterator[bytes]:
-    """The same names, decoded one by one. Raises `WireError` at the first bad one."""
+    """Return the same names, decoded one by one. Raises `WireError` at the first bad one."""
     return (_terminated(reader, reader.u8()) for reader in iterate_chain(data, _GET.size))
 
 

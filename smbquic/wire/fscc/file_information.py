@@ -161,12 +161,12 @@ class NameInformation:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         reader = Reader(data)
         return cls(reader.text(reader.u32()))
 
     def encode(self) -> bytes:
-        """The length of the name, and the name."""
+        """Encode the length of the name, and the name."""
         name = utf16(self.file_name)
         return _U32.pack(len(name)) + name
 
@@ -188,7 +188,7 @@ class AllInformation:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         view = memoryview(data)
         return cls(
             BasicInformation.decode(view),
@@ -203,7 +203,7 @@ class AllInformation:
         )
 
     def encode(self) -> bytes:
-        """The 96 bytes of all parts, then the name."""
+        """Encode the 96 bytes of all parts, then the name."""
         return b"".join(
             (
                 self.basic_information.encode(),
@@ -263,12 +263,12 @@ class IdInformation:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         serial, file_id = unpack(_ID, data)
         return cls(serial, int.from_bytes(file_id, "little"))
 
     def encode(self) -> bytes:
-        """The 24 bytes."""
+        """Encode the 24 bytes."""
         return _ID.pack(self.volume_serial_number, self.file_id.to_bytes(16, "little"))
 
 
@@ -330,13 +330,13 @@ class RenameInformation:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         reader = Reader(data)
         replace_if_exists, root_directory, length = reader.unpack(_RENAME)
         return cls(reader.text(length), replace_if_exists, root_directory)
 
     def encode(self) -> bytes:
-        """The structure, padded to at least 24 bytes."""
+        """Encode the structure, padded to at least 24 bytes."""
         name = utf16(self.file_name)
         fixed = _RENAME.pack(self.replace_if_exists, self.root_directory, len(name))
         return (fixed + name).ljust(_RENAME_MINIMUM, b"\0")
@@ -372,13 +372,13 @@ class RenameInformationEx:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         reader = Reader(data)
         flags, root_directory, length = reader.unpack(_RENAME_EX)
         return cls(reader.text(length), flags, root_directory)
 
     def encode(self) -> bytes:
-        """The structure, padded to at least 24 bytes."""
+        """Encode the structure, padded to at least 24 bytes."""
         name = utf16(self.file_name)
         fixed = _RENAME_EX.pack(self.flags, self.root_directory, len(name))
         return (fixed + name).ljust(_RENAME_MINIMUM, b"\0")

@@ -45,13 +45,13 @@ class FsVolumeInformation:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         reader = Reader(data)
         creation_time, serial, length, supports_objects = reader.unpack(_VOLUME)
         return cls(creation_time, serial, reader.text(length), supports_objects)
 
     def encode(self) -> bytes:
-        """The fixed part, then the label."""
+        """Encode the fixed part, then the label."""
         label = utf16(self.volume_label)
         fixed = _VOLUME.pack(
             self.volume_creation_time,
@@ -152,13 +152,13 @@ class FsAttributeInformation:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         reader = Reader(data)
         attributes, name_max, length = reader.unpack(_ATTRIBUTE)
         return cls(attributes, name_max, reader.text(length))
 
     def encode(self) -> bytes:
-        """The fixed part, then the name."""
+        """Encode the fixed part, then the name."""
         name = utf16(self.file_system_name)
         fixed = _ATTRIBUTE.pack(
             self.file_system_attributes, self.maximum_component_name_length, len(name)

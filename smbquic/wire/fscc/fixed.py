@@ -21,9 +21,9 @@ class FixedStructure:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of `data`. Raises `WireError`."""
+        """Decode the beginning of `data`. Raises `WireError`."""
         return cls(*unpack(cls.layout, data))
 
     def encode(self) -> bytes:
-        """The `SIZE` bytes of the structure."""
+        """Encode the `SIZE` bytes of the structure."""
         return self.layout.pack(*[getattr(self, name) for name in self.__slots__])

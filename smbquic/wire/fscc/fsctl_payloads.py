@@ -30,12 +30,12 @@ class FileRange(FixedStructure):
 
 
 def encode_ranges(ranges: Iterable[FileRange]) -> bytes:
-    """The output of QUERY_ALLOCATED_RANGES. [MS-FSCC] 2.3.52"""
+    """Encode the output of QUERY_ALLOCATED_RANGES. [MS-FSCC] 2.3.52"""
     return b"".join(entry.encode() for entry in ranges)
 
 
 def decode_ranges(data: Buffer) -> list[FileRange]:
-    """The ranges that fill `data`. Raises `WireError`."""
+    """Decode the ranges that fill `data`. Raises `WireError`."""
     if len(data) % _RANGE.size:
         raise WireError(f"{len(data)} bytes are no whole number of ranges")
     return [FileRange(*fields) for fields in _RANGE.iter_unpack(data)]
@@ -61,12 +61,12 @@ class DuplicateExtentsData:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the input of the IOCTL. Raises `WireError`."""
+        """Decode the input of the IOCTL. Raises `WireError`."""
         file_id, source, target, count = Reader(data).unpack(_DUPLICATE)
         return cls(FileId.decode(file_id), source, target, count)
 
     def encode(self) -> bytes:
-        """The input of the IOCTL."""
+        """Encode the input of the IOCTL."""
         return _DUPLICATE.pack(
             self.source_file_id.encode(),
             self.source_file_offset,
@@ -84,13 +84,13 @@ class FileLevelTrim:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the input of the IOCTL. Raises `WireError`."""
+        """Decode the input of the IOCTL. Raises `WireError`."""
         reader = Reader(data)
         key, count = reader.unpack(_TRIM)
         return cls(key, decode_ranges(reader.take(count * _RANGE.size)))
 
     def encode(self) -> bytes:
-        """The input of the IOCTL."""
+        """Encode the input of the IOCTL."""
         return _TRIM.pack(self.key, len(self.ranges)) + encode_ranges(self.ranges)
 
 
@@ -121,13 +121,13 @@ class PipeWaitRequest:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the input of the IOCTL. Raises `WireError`."""
+        """Decode the input of the IOCTL. Raises `WireError`."""
         reader = Reader(data)
         timeout, length, specified = reader.unpack(_PIPE_WAIT)
         return cls(timeout, bool(specified), reader.text(length))
 
     def encode(self) -> bytes:
-        """The input of the IOCTL."""
+        """Encode the input of the IOCTL."""
         name = utf16(self.name)
         return _PIPE_WAIT.pack(self.timeout, len(name), self.timeout_specified) + name
 
@@ -147,13 +147,13 @@ class PipePeekReply:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the output of the IOCTL. Raises `WireError`."""
+        """Decode the output of the IOCTL. Raises `WireError`."""
         reader = Reader(data)
         state, available, messages, length = reader.unpack(_PIPE_PEEK)
         return cls(state, available, messages, length, reader.take(reader.remaining))
 
     def encode(self) -> bytes:
-        """The output of the IOCTL."""
+        """Encode the output of the IOCTL."""
         fixed = _PIPE_PEEK.pack(
             self.named_pipe_state,
             self.read_data_available,

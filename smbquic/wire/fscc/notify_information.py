@@ -40,18 +40,18 @@ class NotifyInformation:
     file_name: str
 
     def encode(self) -> bytes:
-        """A single entry, with NextEntryOffset 0."""
+        """Encode a single entry, with NextEntryOffset 0."""
         name = utf16(self.file_name)
         return _NOTIFY.pack(0, self.action, len(name)) + name
 
 
 def encode_notifications(changes: Iterable[NotifyInformation]) -> bytes:
-    """The buffer of a CHANGE_NOTIFY response."""
+    """Encode the buffer of a CHANGE_NOTIFY response."""
     return encode_chain((change.encode() for change in changes), _ALIGNMENT)
 
 
 def decode_notifications(data: Buffer) -> list[NotifyInformation]:
-    """All changes in the buffer of a CHANGE_NOTIFY response. Raises `WireError`."""
+    """Decode all changes in the buffer of a CHANGE_NOTIFY response. Raises `WireError`."""
     changes = []
     for reader in iterate_chain(data, _NOTIFY.size):
         action, length = reader.unpack(_AFTER_NEXT)

@@ -24,7 +24,7 @@ class SymbolicLinkReparseData:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the input of an IOCTL, whose tag has been looked at. Raises `WireError`."""
+        """Decode the input of an IOCTL, whose tag has been checked. Raises `WireError`."""
         reader = Reader(data)
         _, length, _ = reader.unpack(_HEAD)
         reader = Reader(reader.take(length))
@@ -36,7 +36,7 @@ class SymbolicLinkReparseData:
         return cls(names[0], names[1], flags)
 
     def encode(self) -> bytes:
-        """The output of an IOCTL."""
+        """Encode the output of an IOCTL."""
         substitute, printed = utf16(self.substitute_name), utf16(self.print_name)
         fields = _FIELDS.pack(0, len(substitute), len(substitute), len(printed), self.flags)
         data = fields + substitute + printed
@@ -44,7 +44,7 @@ class SymbolicLinkReparseData:
 
 
 def reparse_tag(data: Buffer) -> int:
-    """The tag of a REPARSE_DATA_BUFFER. Raises `WireError` for less than one."""
+    """Return the tag of a REPARSE_DATA_BUFFER. Raises `WireError` for less than one."""
     reader = Reader(data)
     tag, length, _ = reader.unpack(_HEAD)
     if length != reader.remaining:

@@ -21,18 +21,18 @@ class StreamInformation:
     stream_allocation_size: int
 
     def encode(self) -> bytes:
-        """A single entry, with NextEntryOffset 0."""
+        """Encode a single entry, with NextEntryOffset 0."""
         name = utf16(self.stream_name)
         return _STREAM.pack(0, len(name), self.stream_size, self.stream_allocation_size) + name
 
 
 def encode_streams(streams: Iterable[StreamInformation]) -> bytes:
-    """What answers FileStreamInformation."""
+    """Encode the output of FileStreamInformation."""
     return encode_chain((stream.encode() for stream in streams), _ALIGNMENT)
 
 
 def decode_streams(data: Buffer) -> list[StreamInformation]:
-    """All streams that an answer names. Raises `WireError`."""
+    """Decode all streams that an answer names. Raises `WireError`."""
     streams = []
     for reader in iterate_chain(data, _STREAM.size):
         length, size, allocation_size = reader.unpack(_AFTER_NEXT)

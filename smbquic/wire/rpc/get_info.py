@@ -20,13 +20,13 @@ class GetInfoRequest:
 
     @classmethod
     def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a request. Raises `WireError`."""
+        """Decode the stub of a request. Raises `WireError`."""
         reader = NdrReader(stub)
         server_name = reader.optional_string()
         return cls(reader.aligned_u32(), server_name)
 
     def encode(self) -> bytes:
-        """The stub of a request."""
+        """Encode the stub of a request."""
         writer = NdrWriter()
         writer.optional_string(self.server_name)
         writer.u32(self.level)
@@ -48,7 +48,7 @@ class GetInfoResponse(Generic[Info]):
 
     @classmethod
     def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a response. Raises `WireError`."""
+        """Decode the stub of a response. Raises `WireError`."""
         reader = NdrReader(stub)
         level, info = reader.aligned_u32(), None
         if reader.pointer():
@@ -59,7 +59,7 @@ class GetInfoResponse(Generic[Info]):
         return cls(level, info, reader.aligned_u32())
 
     def encode(self) -> bytes:
-        """The stub of a response."""
+        """Encode the stub of a response."""
         writer = NdrWriter()
         writer.u32(self.level)
         writer.pointer(null=self.info is None)

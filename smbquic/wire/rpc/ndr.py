@@ -24,16 +24,16 @@ class NdrReader(Reader):
     __slots__ = ()
 
     def aligned_u32(self) -> int:
-        """An unsigned long."""
+        """Read an unsigned long."""
         self.align(4)
         return self.u32()
 
     def pointer(self) -> bool:
-        """A pointer, of which only matters whether it is null."""
+        """Read a pointer, of which only matters whether it is null."""
         return bool(self.aligned_u32())
 
     def string(self) -> str:
-        """A conformant and varying string of 16-bit characters, without its terminator."""
+        """Read a conformant and varying string of 16-bit characters, without its terminator."""
         self.align(4)
         maximum, offset, count = self.unpack(_STRING)
         if offset or count > maximum:
@@ -41,11 +41,11 @@ class NdrReader(Reader):
         return text(self.take(2 * count)).removesuffix("\0")
 
     def optional_string(self) -> str | None:
-        """A pointer that is no part of a structure, and right behind it the string."""
+        """Read a pointer that is no part of a structure, and right behind it the string."""
         return self.string() if self.pointer() else None
 
     def octets(self) -> bytes:
-        """A conformant array of bytes."""
+        """Read a conformant array of bytes."""
         return bytes(self.take(self.aligned_u32()))
 
 
@@ -59,18 +59,18 @@ class NdrWriter:
         self._referent = _FIRST_REFERENT
 
     def u32(self, value: int) -> None:
-        """An unsigned long."""
+        """Write an unsigned long."""
         self._align(4)
         self.data += _U32.pack(value)
 
     def pointer(self, *, null: bool) -> None:
-        """A pointer to something that follows, or to nothing."""
+        """Write a pointer to something that follows, or to nothing."""
         self.u32(0 if null else self._referent)
         if not null:
             self._referent += _REFERENT_STEP
 
     def string(self, value: str) -> None:
-        """A conformant and varying string of 16-bit characters, with a terminator."""
+        """Write a conformant and varying string of 16-bit characters, with a terminator."""
         encoded = f"{value}\0".encode("utf-16-le", "surrogatepass")
         count = len(encoded) // 2
         self._align(4)
@@ -78,13 +78,13 @@ class NdrWriter:
         self.data += encoded
 
     def optional_string(self, value: str | None) -> None:
-        """A pointer that is no part of a structure, and right behind it the string."""
+        """Write a pointer that is no part of a structure, and right behind it the string."""
         self.pointer(null=value is None)
         if value is not None:
             self.string(value)
 
     def octets(self, value: Buffer) -> None:
-        """A conformant array of bytes."""
+        """Write a conformant array of bytes."""
         self.u32(len(value))
         self.data += value
 
@@ -104,7 +104,7 @@ class NdrStructure:
     fields: Sequence[tuple[str, str]]
 
     def write(self, writer: NdrWriter, value: Any) -> Callable[[], None]:
-        """Writes `value`, whose attributes are the fields; the result writes what it points at."""
+        """Write `value`, whose attributes are the fields; the result writes what it points at."""
         behind: list[Callable[[], None]] = []
         for name, kind in self.fields:
             field = getattr(value, name)
@@ -120,7 +120,7 @@ class NdrStructure:
         return lambda: _run(behind)
 
     def read(self, reader: NdrReader, value: Any) -> Callable[[], None]:
-        """Reads into the attributes of `value`; the result reads what it points at."""
+        """Read into the attributes of `value`; the result reads what it points at."""
         behind: list[Callable[[], None]] = []
         for name, kind in self.fields:
             if kind is U32:

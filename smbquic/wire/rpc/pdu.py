@@ -124,7 +124,7 @@ class PduHeader:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From the beginning of a PDU. Raises `WireError` for what is not little-endian RPC 5."""
+        """Decode the beginning of a PDU. Raises `WireError` for what is not little-endian RPC 5."""
         version, minor, pdu_type, flags, representation, frag_length, auth_length, call_id = Reader(
             data
         ).unpack(_HEADER)
@@ -170,7 +170,7 @@ class Bind:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From a whole PDU. Raises `WireError`."""
+        """Decode a whole PDU. Raises `WireError`."""
         header = PduHeader.decode(data)
         reader = Reader(data, _HEADER.size)
         max_xmit, max_recv, group, count = reader.unpack(_BIND)
@@ -183,7 +183,7 @@ class Bind:
         return cls(header.call_id, contexts, max_xmit, max_recv, group)
 
     def encode(self) -> bytes:
-        """The PDU."""
+        """Encode the PDU."""
         fixed = _BIND.pack(
             self.max_xmit_frag, self.max_recv_frag, self.assoc_group_id, len(self.contexts)
         )
@@ -229,7 +229,7 @@ class BindAck:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From a whole PDU. Raises `WireError`."""
+        """Decode a whole PDU. Raises `WireError`."""
         header = PduHeader.decode(data)
         reader = Reader(data, _HEADER.size)
         max_xmit, max_recv, group = reader.unpack(_BIND_ACK)
@@ -240,7 +240,7 @@ class BindAck:
         return cls(header.call_id, results, max_xmit, max_recv, group, address.decode("latin-1"))
 
     def encode(self) -> bytes:
-        """The PDU."""
+        """Encode the PDU."""
         fixed = _BIND_ACK.pack(self.max_xmit_frag, self.max_recv_frag, self.assoc_group_id)
         address = (
             self.secondary_address.encode("latin-1") + b"\0" if self.secondary_address else b""
@@ -270,12 +270,12 @@ class BindNak:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From a whole PDU. Raises `WireError`."""
+        """Decode a whole PDU. Raises `WireError`."""
         header = PduHeader.decode(data)
         return cls(header.call_id, Reader(data, _HEADER.size).u16())
 
     def encode(self) -> bytes:
-        """The PDU, which says that this is version 5.0."""
+        """Encode the PDU, which says that this is version 5.0."""
         body = _NAK.pack(self.reason, 1) + _VERSION.pack(5, 0)
         return _encode(PduType.BIND_NAK, WHOLE, self.call_id, body)
 
@@ -293,7 +293,7 @@ class RpcRequest:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From a whole PDU. Raises `WireError`, also for one with authentication."""
+        """Decode a whole PDU. Raises `WireError`, also for one with authentication."""
         header = _plain_header(data)
         reader = Reader(data, _HEADER.size)
         alloc_hint, context_id, opnum = reader.unpack(_REQUEST)
@@ -303,7 +303,7 @@ class RpcRequest:
         return cls(header.call_id, opnum, stub, context_id, alloc_hint, header.flags)
 
     def encode(self) -> bytes:
-        """The PDU."""
+        """Encode the PDU."""
         fixed = _REQUEST.pack(self.alloc_hint or len(self.stub), self.context_id, self.opnum)
         return _encode(PduType.REQUEST, self.flags, self.call_id, fixed, self.stub)
 
@@ -320,7 +320,7 @@ class RpcResponse:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From a whole PDU. Raises `WireError`, also for one with authentication."""
+        """Decode a whole PDU. Raises `WireError`, also for one with authentication."""
         header = _plain_header(data)
         reader = Reader(data, _HEADER.size)
         alloc_hint, context_id, _ = reader.unpack(_RESPONSE)
@@ -328,7 +328,7 @@ class RpcResponse:
         return cls(header.call_id, stub, context_id, alloc_hint, header.flags)
 
     def encode(self) -> bytes:
-        """The PDU."""
+        """Encode the PDU."""
         fixed = _RESPONSE.pack(self.alloc_hint or len(self.stub), self.context_id, 0)
         return _encode(PduType.RESPONSE, self.flags, self.call_id, fixed, self.stub)
 
@@ -344,13 +344,13 @@ class RpcFault:
 
     @classmethod
     def decode(cls, data: Buffer) -> Self:
-        """From a whole PDU. Raises `WireError`."""
+        """Decode a whole PDU. Raises `WireError`."""
         header = PduHeader.decode(data)
         _, context_id, _, status = Reader(data, _HEADER.size).unpack(_FAULT)
         return cls(header.call_id, status, context_id, header.flags)
 
     def encode(self) -> bytes:
-        """The PDU."""
+        """Encode the PDU."""
         fixed = _FAULT.pack(0, self.context_id, 0, self.status)
         return _encode(PduType.FAULT, self.flags, self.call_id, fixed)
 
@@ -365,7 +365,7 @@ def _plain_header(data: Buffer) -> PduHeader:
 def response_fragments(
     call_id: int, context_id: int, stub: bytes, max_fragment: int
 ) -> list[bytes]:
-    """The PDUs of an answer, none longer than `max_fragment` bytes."""
+    """Return the PDUs of an answer, none longer than `max_fragment` bytes."""
     return [
         RpcResponse(call_id, part, context_id, left, place).encode()
         for part, left, place in _cut(stub, max_fragment - RESPONSE_SIZE)
@@ -375,7 +375,7 @@ def response_fragments(
 def request_fragments(
     call_id: int, context_id: int, opnum: int, stub: bytes, max_fragment: int
 ) -> list[bytes]:
-    """The PDUs of a call, none longer than `max_fragment` bytes."""
+    """Return the PDUs of a call, none longer than `max_fragment` bytes."""
     return [
         RpcRequest(call_id, opnum, part, context_id, left, place).encode()
         for part, left, place in _cut(stub, max_fragment - REQUEST_SIZE)
@@ -383,7 +383,7 @@ def request_fragments(
 
 
 def _cut(stub: bytes, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """Parts of up to `size` bytes: each, how much is left from there on, and its flags."""
+    """Yield parts of up to `size` bytes, each with what is left from its start on and its flags."""
     for start in range(0, max(len(stub), 1), size):
         left = len(stub) - start
         yield stub[start : start + size], left, _place(start == 0, left <= size)

@@ -126,7 +126,7 @@ class NetrShareEnumRequest:
 
     @classmethod
     def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a request. Raises `WireError`.
+        """Decode the stub of a request. Raises `WireError`.
 
         Of a level that does not exist, only the server's name and the level are read.
         """
@@ -150,7 +150,7 @@ class NetrShareEnumRequest:
         return cls(level, server_name, length, resume)
 
     def encode(self) -> bytes:
-        """The stub of a request, which asks for no shares of the caller's."""
+        """Encode the stub of a request, which asks for no shares of the caller's."""
         writer = NdrWriter()
         writer.optional_string(self.server_name)
         writer.u32(self.level)
@@ -175,7 +175,7 @@ class NetrShareEnumResponse:
 
     @classmethod
     def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a response. Raises `WireError`."""
+        """Decode the stub of a response. Raises `WireError`."""
         reader = NdrReader(stub)
         level = reader.aligned_u32()
         if reader.aligned_u32() != level:
@@ -186,7 +186,7 @@ class NetrShareEnumResponse:
         return cls(level, shares, total, resume, reader.aligned_u32())
 
     def encode(self) -> bytes:
-        """The stub of a response; without shares, the container is there and has none.
+        """Encode the stub of a response; without shares, the container is there and has none.
 
         A level that does not exist has no container.
         """
@@ -240,13 +240,13 @@ class NetrShareGetInfoRequest:
 
     @classmethod
     def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a request. Raises `WireError`."""
+        """Decode the stub of a request. Raises `WireError`."""
         reader = NdrReader(stub)
         server_name, net_name = reader.optional_string(), reader.string()
         return cls(net_name, reader.aligned_u32(), server_name)
 
     def encode(self) -> bytes:
-        """The stub of a request."""
+        """Encode the stub of a request."""
         writer = NdrWriter()
         writer.optional_string(self.server_name)
         writer.string(self.net_name)
@@ -354,7 +354,7 @@ class NetrRemoteTODResponse:
 
     @classmethod
     def decode(cls, stub: Buffer) -> Self:
-        """From the stub of a response. Raises `WireError`."""
+        """Decode the stub of a response. Raises `WireError`."""
         reader = NdrReader(stub)
         time = None
         if reader.pointer():
@@ -362,7 +362,7 @@ class NetrRemoteTODResponse:
         return cls(time, reader.aligned_u32())
 
     def encode(self) -> bytes:
-        """The stub of a response."""
+        """Encode the stub of a response."""
         writer = NdrWriter()
         writer.pointer(null=self.time is None)
         if self.time is not None:

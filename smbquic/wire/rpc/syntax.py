@@ -24,12 +24,12 @@ class SyntaxId(NamedTuple):
 
     @classmethod
     def of(cls, data: Buffer) -> Self:
-        """From its 20 bytes."""
+        """Decode its 20 bytes."""
         uuid, major, minor = _SYNTAX.unpack(data)
         return cls(UUID(bytes_le=uuid), major, minor)
 
     def encode(self) -> bytes:
-        """The 20 bytes."""
+        """Encode the 20 bytes."""
         return _SYNTAX.pack(self.uuid.bytes_le, self.major, self.minor)
 
 

@@ -12,7 +12,7 @@ NUMBERS = {
     # [RFC5280] A.1, ub-common-name-length
     "authority._COMMON_NAME_LIMIT": 64,
     # [RFC1035] 2.3.4
-    "authority._DNS_NAME_LIMIT": 253,
+    "subject._DNS_NAME_LIMIT": 253,
     # docs/reference/certificates-refused.md
     "checks.MINIMUM_RSA_BITS": 2048,
     "checks._MINIMUM_CURVE_BITS": 256,

@@ -18,11 +18,11 @@ NUMBERS = {
     # [MS-SMB2] 2.2.3.1.1
     "negotiation.SALT_SIZE": 32,
     # [MS-SMB2] 2.2.4
-    "negotiation._MIN_SIZE": 65_536,
+    "client_negotiation._MIN_SIZE": 65_536,
     # [MS-SMB2] 3.3.5.15.12
     "validation._RESPONSE_SIZE": 24,
     # docs/security.md
-    "negotiation.SLOW_ALGORITHM_SIZE": 2 << 20,
+    "server_negotiation.SLOW_ALGORITHM_SIZE": 2 << 20,
     "settings.MAX_SIZE": 8 << 20,
     # Chosen
     "settings.MESSAGE_OVERHEAD": 64 << 10,
