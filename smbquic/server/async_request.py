@@ -6,12 +6,12 @@ A handler that returns `Pending`, or raises that it has to be called again, has 
 an `AsyncRequest`, while the connection goes on with the next message. Its life is a table of states
 and events:
 
-- in `STARTED` the work goes on, and the client has not been told;
-- in `INTERIM_SENT` the client was told STATUS_PENDING, and can cancel the request by its AsyncId;
+- in `STARTED` the work goes on, and the client has got no response;
+- in `INTERIM_SENT` the client has got STATUS_PENDING, and can cancel the request by its AsyncId;
 - in `DETACHED` the connection is lost. The work goes on for another connection of the session, on
-  which the client sends the request again; there is nobody to answer;
+  which the client may send the request again; there is no response;
 - `COMPLETED` is after the work, whether it succeeded, failed or was cancelled;
-- `ABANDONED` is when the connection is lost and the work is cancelled, as nobody needs it.
+- `ABANDONED` is when the connection is lost and the work is cancelled.
 """
 
 import asyncio
@@ -136,8 +136,9 @@ class AsyncRequest:
         """Send the interim response if it is due, and the reply once the work is done."""
         if self._request.header.command not in _NO_INTERIM:
             unbounded, limits = self._kind.is_unbounded, self._context.limits
-            # Where others decide how long it takes, the client is told at once, and counts it as a
-            # request that it may have to cancel. What ends by itself is mostly quicker than that.
+            # Where others decide how long it takes, the interim response is sent at once: only
+            # with its AsyncId can the client cancel the request. What ends by itself is mostly
+            # quicker than the delay.
             delay = 0.0 if unbounded else limits.interim_delay
             done, _ = await asyncio.wait([self._work], timeout=delay)
             if not done:
@@ -197,7 +198,7 @@ class AsyncRequest:
         waiting.add_done_callback(end)
 
     async def _wait_detached(self) -> None:
-        """Wait for work that nobody expects an answer of any more."""
+        """Wait for work whose result is sent to no client."""
         await asyncio.wait([self._work])
         self._change(AsyncRequestEvent.DONE)
         self._examine()
@@ -227,15 +228,15 @@ class AsyncRequest:
 def check_pending(context: Context, pending: Pending, *, last: bool) -> None:
     """Raise StatusError, and drop the work, if its request may not be answered later.
 
-    `last` tells that it is the last one of its compound.
+    `last` is whether it is the last one of its compound.
     """
     if not pending.kind.is_unbounded:
         # There may be any number: the connection receives nothing more beyond a limit.
         return
     refusal = None
     if pending.kind is PendingKind.EVENT and not last:
-        # [MS-SMB2] 3.3.5.2.7: what comes behind it might never be done. Footnote 266 exempts what
-        # waits for an oplock break, which times out.
+        # As Windows, [MS-SMB2] 3.3.5.2.7 <266>: what comes behind it might never be done. Not so
+        # with a CREATE that waits for a break, which times out.
         refusal = NtStatus.INTERNAL_ERROR
     elif context.connection.unbounded >= context.limits.pending:
         refusal = NtStatus.INSUFFICIENT_RESOURCES
@@ -267,7 +268,7 @@ async def _retry(
     with wait.meanwhile or nullcontext():
         while True:
             await asyncio.wait(wait.futures)
-            # Everything is looked up again: the session may be gone by now, or the tree.
+            # Session and tree are found again: either may have ended meanwhile.
             context.begin(request, session=command.session, tree=command.tree)
             context.waiting_since = since
             try:

@@ -111,7 +111,8 @@ class Dispatcher:
             except Exception as error:
                 message = fail(context, request, error)
             else:
-                # An error here is the server's own, and no status would tell the client of it.
+                # An error here is one of the server and ends the connection: the response cannot
+                # be encoded, or was sent before.
                 message = None if outcome is None else respond(context, request, outcome)
             if message is not None:
                 messages.append(message)

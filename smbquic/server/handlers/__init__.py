@@ -1,1 +1,1 @@
-"""One file per command. A handler takes a `Context` and a request and gives the response body."""
+"""The handlers of all commands, one file each. See `smbquic.server.outcome`."""

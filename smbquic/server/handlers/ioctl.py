@@ -141,7 +141,7 @@ _UNBOUND = frozenset(
         Fsctl.PIPE_WAIT,
     }
 )
-"""The control codes that go without an open file."""
+"""The control codes that need no open file."""
 
 _CHANGES: dict[int, Change] = {
     Fsctl.SRV_COPYCHUNK: server_side_copy.copy_chunks,
@@ -151,7 +151,7 @@ _CHANGES: dict[int, Change] = {
     Fsctl.SET_ZERO_DATA: sparse.set_zero_data,
     Fsctl.FILE_LEVEL_TRIM: sparse.trim,
 }
-"""The control codes that change an open file, which those are told who watch its folder."""
+"""The control codes that change an open file, of which watches of its folder are notified."""
 
 _QUERIES: dict[int, Query] = {
     Fsctl.SRV_REQUEST_RESUME_KEY: server_side_copy.resume_key,
@@ -165,4 +165,4 @@ _QUERIES: dict[int, Query] = {
     Fsctl.SET_REPARSE_POINT: reparse_points.set_reparse_point,
     Fsctl.DELETE_REPARSE_POINT: reparse_points.delete_reparse_point,
 }
-"""The other control codes that are about one."""
+"""The other control codes about an open file."""

@@ -9,6 +9,6 @@ from smbquic.wire.dtyp.filetime import from_unix_ns
 
 
 def handle(context: Context, request: Request) -> Reply:
-    """Have the protocol choose, and tell the client the time of this machine."""
+    """Have the protocol choose, and return the time of this machine with the response."""
     now = from_unix_ns(time.time_ns())
     return Reply(context.connection.protocol.negotiate(request, now))

@@ -36,7 +36,7 @@ _NEXT_ENTRY_OFFSET = Struct("<I")
 _ALIGNMENT = 8
 
 TIME_SLICE = 0.002
-"""Seconds of a listing before other requests get a turn.
+"""Seconds of a listing before other requests are handled.
 
 What an entry costs depends on the expression and the name: a microsecond, or half a millisecond.
 """

@@ -113,7 +113,7 @@ def _file(context: Context, entry: Open, information_class: int, room: int) -> R
 
 
 def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> Reply:
-    """As many extended attributes as fit; those that are asked for, or the next ones.
+    """Return as many extended attributes as fit: those that are asked for, or the next ones.
 
     [MS-FSA] 2.1.5.12.12
     """
@@ -122,7 +122,7 @@ def _full_eas(entry: Open, query: Buffer, room: int, *, restart: bool) -> Reply:
     names = decode_names(query, "QUERY_INFO") if query else None
     if names is not None:
         found = {name.lower(): (name, value) for name, value in attributes}
-        # Who asks for what is not there gets it with an empty value.
+        # A missing attribute that is asked for by name is returned with an empty value.
         attributes = [found.get(name.lower(), (name, b"")) for name in names]
         start = 0
     else:
@@ -159,7 +159,7 @@ def _volume(context: Context, information_class: int, room: int) -> Reply:
 
 
 def _security(descriptors: Descriptors, entry: Open, information: int, room: int) -> Reply:
-    """A descriptor comes whole or not at all."""
+    """Return the security descriptor, if all of it fits."""
     if information & _READABLE:
         entry.require(_READ_CONTROL)
     if information & _SACL:
@@ -174,7 +174,7 @@ def _security(descriptors: Descriptors, entry: Open, information: int, room: int
 
 
 def _fitting(data: bytes, room: int) -> Reply:
-    """What has a name at its end may have that cut short; everything else fits."""
+    """Return the data; a name at its end may be cut short, everything else fits."""
     if len(data) <= room:
         return Reply(QueryInfoResponse(data))
     return Reply(QueryInfoResponse(data[: room & ~1]), NtStatus.BUFFER_OVERFLOW)
@@ -195,7 +195,7 @@ def _basic_of(stat: FileStat) -> BasicInformation:
 
 
 def _standard_of(entry: Open, stat: FileStat) -> StandardInformation:
-    """A name that is about to go does not count as a link any more."""
+    """Return sizes and links; the name of a file that is marked for deletion does not count."""
     pending = entry.file_state.delete_pending
     return StandardInformation(
         stat.allocation_size,
@@ -280,7 +280,7 @@ def _compression(context: Context, entry: Open) -> bytes:
 
 
 def _stream(context: Context, entry: Open) -> bytes:
-    """The content, which a folder has none of, and the named streams."""
+    """Return the content, which a folder has none of, and the named streams."""
     whole = entry.file.whole
     found = []
     if not whole.is_directory:
@@ -294,7 +294,7 @@ def _stream(context: Context, entry: Open) -> bytes:
 
 
 def _alternate_name(context: Context, entry: Open) -> bytes:
-    """There are no short names, which is an answer: smbclient and smbtorture take no other."""
+    """Return an empty short name: smbclient and smbtorture do not accept an error here."""
     return NameInformation("").encode()
 
 

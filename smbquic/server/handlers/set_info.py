@@ -71,7 +71,7 @@ _WRITE_DATA = int(AccessMask.FILE_WRITE_DATA)
 _WRITE_EA = int(AccessMask.FILE_WRITE_EA)
 _DELETE = int(AccessMask.DELETE)
 
-# Which access the parts of a security descriptor need; nobody has that for the SACL.
+# The access that the parts of a security descriptor need; no open has that for the SACL.
 _SECURITY_ACCESS = (
     (SecurityInformation.SACL | SecurityInformation.SCOPE, AccessMask.ACCESS_SYSTEM_SECURITY),
     (SecurityInformation.DACL | SecurityInformation.ATTRIBUTE, AccessMask.WRITE_DAC),
@@ -114,7 +114,7 @@ class _Structure(Protocol):
 _StructureT = TypeVar("_StructureT", bound=_Structure)
 
 RenamerOf = Callable[[Storage, Token, int | None], Renamer]
-"""Makes what gives files of a storage other names, as a user. See `Renamer`."""
+"""Makes a `Renamer` for the files of a storage and a user."""
 
 
 @dataclass(slots=True)

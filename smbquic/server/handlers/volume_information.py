@@ -1,4 +1,4 @@
-"""What is told of the volume under a share. [MS-FSA] 2.1.5.13"""
+"""Information about the volume of a share. [MS-FSA] 2.1.5.13"""
 
 from collections.abc import Callable
 from struct import Struct
@@ -39,7 +39,7 @@ _ATTRIBUTES = {
     Capability.HARD_LINKS: FileSystemAttributes.FILE_SUPPORTS_HARD_LINKS,
     Capability.SYMBOLIC_LINKS: FileSystemAttributes.FILE_SUPPORTS_REPARSE_POINTS,
 }
-"""What clients are told of a storage's capabilities. [MS-FSCC] 2.5.1"""
+"""The file system attributes for the capabilities of a storage. [MS-FSCC] 2.5.1"""
 
 
 class VolumeClass(NamedTuple):
@@ -79,7 +79,7 @@ def _device(context: Context, stat: VolumeStat) -> bytes:
 
 
 def _attribute(context: Context, stat: VolumeStat) -> bytes:
-    """Where there is no place for descriptors and streams, clients need not try to copy them."""
+    """Return the attributes, by which clients know whether to copy descriptors and streams."""
     capabilities = context.tree.storage.capabilities
     attributes = (
         FileSystemAttributes.FILE_CASE_PRESERVED_NAMES | FileSystemAttributes.FILE_UNICODE_ON_DISK
@@ -93,12 +93,12 @@ def _attribute(context: Context, stat: VolumeStat) -> bytes:
 
 
 def _control(context: Context, stat: VolumeStat) -> bytes:
-    """There are no quotas, and this is how a volume says so."""
+    """Return that there are no quotas."""
     return FsControlInformation().encode()
 
 
 def _object_id(context: Context, stat: VolumeStat) -> bytes:
-    """The same for as long as the volume is the same."""
+    """Return an object id made of the volume's number and its time of creation."""
     created = from_unix_ns(stat.created)
     return FsObjectIdInformation(_OBJECT_ID.pack(stat.serial, created, b"smbq")).encode()
 
@@ -120,7 +120,7 @@ def _sector_size(context: Context, stat: VolumeStat) -> bytes:
 
 
 def _units(stat: VolumeStat) -> tuple[int, int]:
-    """The sizes of an allocation unit and of a sector, as 32 bits can hold them."""
+    """Return the sizes of an allocation unit and of a sector, in bytes, below 2**31."""
     unit = stat.block_size
     if not 0 < unit < _LARGEST_UNIT:
         unit = _PAGE

@@ -1,1 +1,1 @@
-"""Open files: who has what open, how it is shared, locked, cached and reclaimed."""
+"""Open files: share modes, locks, caching by clients, and how a client reclaims its opens."""

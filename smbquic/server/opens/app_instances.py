@@ -1,9 +1,9 @@
-"""Applications that move from one machine to another, with what they have open.
+"""The opens of applications that fail over from one machine to another.
 
 [MS-SMB2] 3.3.5.9.13
 
-A cluster starts an application anew elsewhere when the machine that it ran on is lost. What the
-lost one had open is closed for it, so that it need not wait until the server gives up on that.
+A cluster starts an application again on another machine when the first one is lost. What it had
+open there is closed when it opens the file again: it need not wait for the time-out of those opens.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ MayRead = Callable[[Open], bool]
 
 
 class AppInstanceTable:
-    """The opens of every application that has named itself."""
+    """The opens of every application that has sent its id, by that id."""
 
     def __init__(self) -> None:
         self._opens: dict[bytes, list[Open]] = {}
@@ -58,12 +58,12 @@ class AppInstanceTable:
         return len(self._opens)
 
     def add(self, entry: Open, app_instance: AppInstance) -> None:
-        """Takes in a new open of an application."""
+        """Add a new open of an application."""
         entry.recovery.app_instance = app_instance
         self._opens.setdefault(app_instance.instance_id, []).append(entry)
 
     def remove(self, entry: Open) -> None:
-        """Forgets an open, as it is being closed."""
+        """Remove an open that is being closed."""
         app_instance = entry.recovery.app_instance
         assert app_instance is not None
         opens = self._opens[app_instance.instance_id]
@@ -76,8 +76,8 @@ class AppInstanceTable:
     ) -> None:
         """Close what the application has open of that name from another machine.
 
-        But not what the user may not read: an id is no password. StatusError FILE_FORCED_CLOSED if
-        that is a newer one, or may be.
+        Opens of files that the user may not read stay: an id is no password. StatusError
+        FILE_FORCED_CLOSED if the other machine has the newer version of the application.
         """
         for entry in list(self._opens.get(app_instance.instance_id, ())):
             former = entry.recovery.app_instance

@@ -1,4 +1,4 @@
-"""What a client may cache of a file, as bits, and what makes a grant of it break.
+"""What a client may cache of a file, as bits, and what breaks its oplock or lease.
 
 [MS-SMB2] 2.2.13.2.8, [MS-FSA] 2.1.4.12
 """
@@ -16,7 +16,7 @@ WRITE = int(LeaseState.WRITE_CACHING)
 ATTRIBUTES_ONLY = int(
     AccessMask.FILE_READ_ATTRIBUTES | AccessMask.FILE_WRITE_ATTRIBUTES | AccessMask.SYNCHRONIZE
 )
-"""Access with which an open concerns nobody's cache."""
+"""Access with which an open breaks no oplock or lease."""
 _ATTRIBUTES_OR_DESCRIPTOR = ATTRIBUTES_ONLY | int(AccessMask.READ_CONTROL)
 
 
@@ -24,21 +24,21 @@ class BreakCause(Enum):
     """What is about to happen to a file."""
 
     INSPECT = auto()
-    """It is opened for its security descriptor, which concerns oplocks and no leases."""
+    """It is opened for its security descriptor, which breaks oplocks and no leases."""
     OPEN = auto()
     """It is opened for more than its attributes."""
     OVERWRITE = auto()
-    """It is opened, and what was in it goes."""
+    """It is opened and overwritten."""
     SHARING = auto()
-    """It would be opened, if what others have open were not in the way."""
+    """An open of it fails because of the share mode of another open."""
     CHANGE = auto()
     """Its content, size or byte-range locks change."""
     MOVE = auto()
-    """It gets another name, or one more."""
+    """It is renamed, or gets a further name."""
     DELETE = auto()
-    """It is to be deleted, or who may open it changes."""
+    """It is marked for deletion, or its security descriptor changes."""
     ENTRY = auto()
-    """It is a folder, and what is in it changes."""
+    """It is a folder, and an entry of it changes."""
 
 
 def cause_of_open(wanted: int, *, overwrites: bool) -> BreakCause | None:

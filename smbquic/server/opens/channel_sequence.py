@@ -1,9 +1,10 @@
-"""What keeps a request from being done twice when a client sends it again on another connection.
+"""Refuse requests that are late, after the client has sent them again on another connection.
 
 [MS-SMB2] 3.3.5.2.10, 3.3.5.14
 
-A client that loses a channel counts its channel sequence up, and repeats on another channel what
-was not answered. A straggler of before must not change the file behind the back of that.
+A client that loses a channel increments its channel sequence, and sends the requests without a
+response again on another channel. If a request of the lost channel is still on its way through the
+server, it must not change the file after that.
 """
 
 from smbquic.errors import StatusError
@@ -37,6 +38,7 @@ def check(request: Request, entry: Open) -> None:
     header, sequence = request.header, entry.recovery.sequence
     number = header.channel_sequence
     if number != sequence.number:
+        # The number has 16 bits and wraps around: a difference of more than half is negative.
         if (number - sequence.number) % _SEQUENCES > _NEWER:
             _refuse(request)
             return
@@ -44,17 +46,19 @@ def check(request: Request, entry: Open) -> None:
         sequence.changes += 1
         sequence.outstanding_before += sequence.outstanding
         sequence.outstanding = 0
+    # A replay has to wait until what it may repeat is done: nobody can say yet what that did.
     if header.flags & _REPLAY and sequence.outstanding_before:
         _refuse(request)
 
 
 def _refuse(request: Request) -> None:
+    # What only reads does no harm when it is done twice.
     if request.header.command in _CHANGES:
         raise StatusError(NtStatus.FILE_NOT_AVAILABLE)
 
 
 class LockSequence:
-    """The place of a LOCK request in its open's sequences. [MS-SMB2] 3.3.5.14
+    """The LockSequenceIndex and LockSequenceNumber of a LOCK request. [MS-SMB2] 3.3.5.14
 
     Without `counts`, clients of the connection do not count their LOCK requests.
     """

@@ -1,4 +1,4 @@
-"""Opening a file or folder: what a CREATE may ask for, and what comes of it.
+"""Opening a file or folder: the parameters of a CREATE are checked, and the file is opened.
 
 [MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1
 """
@@ -83,7 +83,7 @@ _ADD_SUBDIRECTORY = int(AccessMask.FILE_ADD_SUBDIRECTORY)
 
 @dataclass(slots=True)
 class OpenParameters:
-    """What a CREATE asks for, checked and in terms of the storage.
+    """The checked parameters of a CREATE, in terms of the storage.
 
     `stream` is the named stream of the file `name` that is wanted, if any. `access` has no generic
     bits; with `maximum`, whatever else can be granted is wanted too. `descriptor` and
@@ -114,17 +114,17 @@ class OpenParameters:
 
     @property
     def overwrites(self) -> bool:
-        """Whether the content of an existing file goes."""
+        """Whether the content of an existing file is replaced."""
         return self.disposition in _OVERWRITES
 
     @property
     def delete_on_close(self) -> bool:
-        """Whether the file goes when the open does."""
+        """Whether the file is deleted when the open is closed."""
         return bool(self.options & _DELETE_ON_CLOSE)
 
 
 def parameters_of(body: CreateRequest) -> OpenParameters:
-    """Checks the parameters of a CREATE; StatusError for what cannot be asked for."""
+    """Check the parameters of a CREATE; StatusError for values that are not allowed."""
     options, attributes, wanted = body.create_options, body.file_attributes, body.desired_access
     if body.impersonation_level > ImpersonationLevel.Delegate:
         raise StatusError(NtStatus.BAD_IMPERSONATION_LEVEL, "CREATE")
@@ -165,7 +165,7 @@ def parameters_of(body: CreateRequest) -> OpenParameters:
 
 
 def _kind(options: int) -> bool | None:
-    """True for a folder, False for a file, None for either."""
+    """Return True for a folder, False for a file, None for either."""
     if options & _DIRECTORY:
         if options & _NON_DIRECTORY:
             raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
@@ -174,7 +174,7 @@ def _kind(options: int) -> bool | None:
 
 
 def _checked_name(text: str, directory: bool | None) -> Name:
-    """The name, and whether it can mean a folder; the storage refuses what a disk cannot hold."""
+    """Parse a name. The storage refuses those that a disk cannot hold."""
     if text.startswith("\\"):
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", text)
     trailing = text.endswith("\\")
@@ -241,7 +241,7 @@ def open_file(
 
 
 def _forbid_changes(parameters: OpenParameters) -> None:
-    """On a read-only tree, only what exists can be opened, and as it is."""
+    """Refuse what would change a file on a read-only tree."""
     if parameters.disposition is Disposition.OPEN_IF:
         parameters.disposition = Disposition.OPEN
     if parameters.disposition is not Disposition.OPEN or parameters.delete_on_close:
@@ -249,7 +249,7 @@ def _forbid_changes(parameters: OpenParameters) -> None:
 
 
 class _Attempt:
-    """One try to open.
+    """One attempt to open a file.
 
     `maximal` is all that can be granted, `granted` what is; both become less as more is known.
     """
@@ -292,7 +292,7 @@ class _Attempt:
             write=write,
             attributes=parameters.attributes,
             link=bool(parameters.options & _OPEN_LINK),
-            policy=OpenPolicy(self.token.account, self._admit, self._permit),
+            policy=OpenPolicy(self.token.account, self._check_existing, self._check_folder),
         )
         if action is not Action.OPENED:
             try:
@@ -305,20 +305,20 @@ class _Attempt:
         return file, action
 
     def _open_stream(self) -> tuple[StorageFile, Action]:
-        """The file is made where it is missing, and the stream in it."""
+        """Open a named stream; create the stream, and the file that it is in, where missing."""
         parameters = self.parameters
         creates = parameters.disposition not in (Disposition.OPEN, Disposition.OVERWRITE)
         file, made = self.storage.open(
             parameters.name,
             Disposition.OPEN_IF if creates else Disposition.OPEN,
             attributes=parameters.attributes,
-            policy=OpenPolicy(self.token.account, self._admit_whole, self._permit),
+            policy=OpenPolicy(self.token.account, self._check_whole, self._check_folder),
         )
         try:
             if made is Action.CREATED:
                 self._complete(file, made)
             stream, action = file.open_stream(
-                parameters.stream, parameters.disposition, admit=self._admit_stream
+                parameters.stream, parameters.disposition, admit=self._check_stream
             )
             if action is Action.CREATED and _OVERWRITE & ~self.maximal:
                 stream.delete()
@@ -332,8 +332,8 @@ class _Attempt:
             self.files.notifier.added(self.storage, file.name, is_directory=False)
         return stream, action
 
-    def _admit(self, file: StorageFile) -> None:
-        """Looks at a file that exists already, before anything happens to it."""
+    def _check_existing(self, file: StorageFile) -> None:
+        """Check an existing file, before anything happens to it."""
         parameters = self.parameters
         stat = parameters.found = file.stat()
         attributes = stat.attributes
@@ -348,15 +348,15 @@ class _Attempt:
         if state is not None:
             self._check_sharing(state, needed)
 
-    def _admit_whole(self, file: StorageFile) -> None:
-        """Looks at the file of a stream that is wanted."""
+    def _check_whole(self, file: StorageFile) -> None:
+        """Check the file whose stream is to be opened."""
         self._check_access(file, file.stat())
         whole = self.files.get(file.key)
         if whole is not None:
             self._check_sharing(FileState(None, whole), self.parameters.access)
 
-    def _admit_stream(self, stream: StorageFile) -> None:
-        """Looks at a stream that exists already; its file has been looked at."""
+    def _check_stream(self, stream: StorageFile) -> None:
+        """Check an existing stream, after its file."""
         if self.parameters.delete_on_close:
             stream.check_deletion()
         state = self.files.get(stream.key)
@@ -365,9 +365,9 @@ class _Attempt:
             self._check_sharing(state, needed)
 
     def _check_access(self, file: StorageFile, stat: FileStat) -> int:
-        """Grants what the attributes and the descriptor of a file let the user have.
+        """Grant what the attributes and the security descriptor of a file allow.
 
-        Gives the access that share modes have to allow. [MS-FSA] 2.1.5.1.2.1
+        Returns the access that share modes have to allow. [MS-FSA] 2.1.5.1.2.1
         """
         parameters = self.parameters
         needed = parameters.access
@@ -403,8 +403,8 @@ class _Attempt:
         if needed & ~self.maximal:
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", self.parameters.name)
 
-    def _permit(self, folder: str) -> None:
-        """Looks at the folder in which something is about to be made. [MS-FSA] 2.1.5.1.1"""
+    def _check_folder(self, folder: str) -> None:
+        """Check that the user may create something in a folder. [MS-FSA] 2.1.5.1.1"""
         parameters = self.parameters
         descriptor = self.files.descriptors.folder(self.storage, folder)
         needed = _ADD_SUBDIRECTORY if parameters.directory else _ADD_FILE
@@ -414,7 +414,7 @@ class _Attempt:
             raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
 
     def _complete(self, file: StorageFile, action: Action) -> None:
-        """Stores what belongs to a file that was just made or overwritten."""
+        """Store descriptor and extended attributes of a file that is new or overwritten."""
         parameters = self.parameters
         if action is Action.CREATED:
             self._describe(file)
@@ -447,7 +447,7 @@ class _Attempt:
         )
 
     def _check_pending(self) -> None:
-        """A name that is about to go is not merely taken."""
+        """Raise DELETE_PENDING instead of a collision with a file that is marked for deletion."""
         file, _ = self.storage.open(self.parameters.name, link=True)
         state = self.files.get(file.key)
         file.close()

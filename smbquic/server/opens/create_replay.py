@@ -1,8 +1,8 @@
-"""CREATEs that a client may send again, as it does not know whether they were done.
+"""CREATEs that a client may send again, if it got no response to them.
 
 [MS-SMB2] 3.3.5.9.10
 
-One that comes again gets what it has opened already, as long as nothing was done with that.
+A replayed CREATE gets the open that the first one made, as long as nothing was done with that.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _REPLAY = int(HeaderFlags.REPLAY_OPERATION)
 
 
 class CreateReplayTable:
-    """The CREATEs that may be repeated: what they have opened, and which still wait for it."""
+    """The CREATEs that may be replayed: their opens, and those that still wait for a break."""
 
     def __init__(self) -> None:
         self._opens: dict[tuple[bytes, bytes], Open] = {}
@@ -41,9 +41,9 @@ class CreateReplayTable:
     ) -> Open | None:
         """Return what the CREATE opened when it came for the first time; None for what is new.
 
-        StatusError FILE_NOT_AVAILABLE for one that still waits; DUPLICATE_OBJECTID for what is said
-        to be new and has a used GUID, or comes in another session; ACCESS_DENIED by somebody else,
-        or with another lease. [MS-SMB2] 3.3.5.9.10
+        StatusError FILE_NOT_AVAILABLE for one that still waits; DUPLICATE_OBJECTID for a used GUID
+        without the replay flag, or in another session; ACCESS_DENIED for another user or another
+        lease. [MS-SMB2] 3.3.5.9.10
         """
         key = requester.client_guid, create_guid
         entry = self._opens.get(key)
@@ -64,7 +64,7 @@ class CreateReplayTable:
 
     @contextmanager
     def waiting(self, request: Request, create_guid: bytes, requester: Requester) -> Iterator[None]:
-        """Knows of a CREATE while it cannot go on yet."""
+        """Remember a CREATE while it waits for a break."""
         key = requester.client_guid, create_guid
         self._waiting[key] = request
         try:
@@ -74,13 +74,13 @@ class CreateReplayTable:
                 del self._waiting[key]
 
     def add(self, entry: Open, create_guid: bytes, requester: Requester, action: Action) -> None:
-        """Takes in what a CREATE has opened."""
+        """Add what a CREATE has opened."""
         client_guid, owner = requester.client_guid, requester.identity
         entry.recovery.create = ReplayableCreate(client_guid, create_guid, owner, action)
         self._opens[client_guid, create_guid] = entry
 
     def remove(self, entry: Open) -> None:
-        """Forgets the CREATE of an open, which cannot be repeated any more."""
+        """Remove the CREATE of an open, which cannot be replayed any more."""
         create = entry.recovery.create
         assert create is not None
         entry.recovery.create = None

@@ -1,10 +1,11 @@
-"""Opens that outlive their connection, so that a client can come back to them.
+"""Durable opens: a client that has lost its connection can come back to them.
 
 [MS-SMB2] 3.3.5.9.6, 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12, 3.3.7.1
 
-A client may have that for what it holds a batch oplock or a handle lease on: as long as it does,
-nobody else needs the file to be closed. When somebody does, while the client is away, its open is
-closed at once, as nobody can be asked. Nothing survives the server, so no open is persistent.
+An open may be durable as long as its client holds a batch oplock or a lease with handle caching:
+then no other client needs the file to be closed. When another client does, while the owner is away,
+the open is closed at once, as there is no connection for a break. Opens do not survive the server,
+so none is persistent.
 """
 
 import asyncio
@@ -49,9 +50,9 @@ _LONGEST = 300.0
 
 
 class DurableHandleTable:
-    """Every durable open of the server, by the part of its FileId that it keeps.
+    """Every durable open of the server, by the persistent part of its FileId.
 
-    One waits for its owner for `seconds`, where the client does not say for how long.
+    One waits for its owner for `seconds`, unless the client asks for another time.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -64,41 +65,44 @@ class DurableHandleTable:
         return len(self._opens)
 
     def add(self, entry: Open, durability: Durability) -> None:
-        """Makes an open durable."""
+        """Make an open durable."""
         entry.recovery.durable = durability
         self._opens[entry.file_id.persistent] = entry
 
     def get(self, persistent: int) -> Open | None:
-        """The durable open of that id."""
+        """Return the durable open of that id."""
         return self._opens.get(persistent)
 
     def keep(self, entry: Open) -> bool:
-        """Lets a durable open wait for its owner, whose session is over; False if it cannot.
+        """Let a durable open wait for its owner, whose session has ended; False if it cannot.
 
-        What somebody else may want to write to by then keeps no byte-range locks.
+        [MS-SMB2] 3.3.7.1
         """
         durable, grant = entry.recovery.durable, entry.cache.grant
-        if (
-            self._closed
-            or durable is None
-            or grant is None
-            or grant.state is not GrantState.HELD
-            or not grant.caching & HANDLE
-            or (not grant.caching & WRITE and entry.file_state.locks.count_of(entry))
-            or not self._waiting.has_room(entry.memory.user)
-        ):
+        if self._closed or durable is None:
+            return False
+        # During a break, or without handle caching, another client may need this open to be closed,
+        # and there would be no connection to ask the owner for it.
+        if grant is None or grant.state is not GrantState.HELD or not grant.caching & HANDLE:
+            return False
+        # Without write caching another client may have the file open for writing: a lock
+        # whose owner is away would block it for minutes.
+        if not grant.caching & WRITE and entry.file_state.locks.count_of(entry):
+            return False
+        if not self._waiting.has_room(entry.memory.user):
             return False
         self._waiting.change(entry.memory.user, 1)
         loop = asyncio.get_running_loop()
-        durable.timer = loop.call_later(durable.seconds, self._give_up, entry)
+        durable.timer = loop.call_later(durable.seconds, self._time_out, entry)
         return True
 
-    def _give_up(self, entry: Open) -> None:
-        _log.info("%r is closed, as nobody came back for it", entry.file.name)
+    def _time_out(self, entry: Open) -> None:
+        """Close an open whose owner has not come back in time. [MS-SMB2] 3.3.6.2"""
+        _log.info("%r is closed, as its owner did not reconnect in time", entry.file.name)
         entry.close()
 
     def reclaim(self, entry: Open) -> None:
-        """The owner is back."""
+        """End the wait of an open: its owner is back, or it is closed."""
         durable = entry.recovery.durable
         assert durable is not None
         if durable.timer is not None:
@@ -107,18 +111,18 @@ class DurableHandleTable:
             self._waiting.change(entry.memory.user, -1)
 
     def remove(self, entry: Open) -> None:
-        """Forgets a durable open, as it is being closed."""
+        """Remove a durable open that is being closed."""
         self.reclaim(entry)
         del self._opens[entry.file_id.persistent]
 
     def close_share(self, share: ServedShare) -> None:
-        """Closes what waits for its owner in a share whose folder is gone."""
+        """Close the opens that wait for their owners in a share whose folder is gone."""
         for entry in list(self._opens.values()):
             if entry.state is OpenState.DISCONNECTED and entry.owner.tree.share is share:
                 entry.close()
 
     def close(self) -> None:
-        """Closes what waits for its owner, and lets nothing wait any more."""
+        """Close the opens that wait for their owners, and let no further ones wait."""
         self._closed = True
         for entry in list(self._opens.values()):
             if entry.state is OpenState.DISCONNECTED:
@@ -126,10 +130,10 @@ class DurableHandleTable:
 
 
 def check_contexts(contexts: Contexts, requester: Requester) -> Contexts:
-    """Return the contexts that count: dialects before 3.0 know nothing of version 2.
+    """Return the contexts without those that the dialect does not know: version 2 is of SMB 3.
 
-    StatusError INVALID_PARAMETER for versions that are mixed, or a request for durability by who
-    comes back with version 2.
+    StatusError INVALID_PARAMETER for both versions in one request, and for a request and a
+    reconnect of version 2. [MS-SMB2] 3.3.5.9.12
     """
     names = contexts.keys()
     if names.isdisjoint(_V2):
@@ -144,11 +148,15 @@ def check_contexts(contexts: Contexts, requester: Requester) -> Contexts:
 def make_durable(
     table: DurableHandleTable, entry: Open, contexts: Contexts, requester: Requester
 ) -> None:
-    """Make a new open durable, if that was asked for and can be."""
+    """Make a new open durable, if that was asked for and is possible.
+
+    [MS-SMB2] 3.3.5.9.6, 3.3.5.9.10
+    """
     second = contexts.get(CREATE_DURABLE_HANDLE_REQUEST_V2)
     if second is None and CREATE_DURABLE_HANDLE_REQUEST not in contexts:
         return
     identity, grant = requester.identity, entry.cache.grant
+    # Anybody can be a guest: the owner could not be told from another one.
     anybody = identity.guest or identity.anonymous
     if anybody or entry.is_directory or grant is None or not grant.caching & HANDLE:
         return
@@ -163,7 +171,7 @@ def make_durable(
 
 
 def responses(durable: Durability, contexts: Contexts) -> list[CreateContext]:
-    """Return what is said of it to who has asked for it; nothing to who has come back."""
+    """Return the context that answers a request for durability; a reconnect has none."""
     if CREATE_DURABLE_HANDLE_REQUEST_V2 in contexts:
         return [DurableHandleResponseV2(int(durable.seconds * 1000)).context()]
     asked = CREATE_DURABLE_HANDLE_REQUEST in contexts
@@ -179,12 +187,13 @@ def reconnect(
     share: ServedShare,
     name: str,
 ) -> Open | None:
-    """Return the open that its owner comes back for, which waits no more; None if it does not.
+    """Return the open that a CREATE reconnects to; None if it does not ask for that.
 
-    The owner may use the first version for what was opened with the second.
+    An open that was made durable with version 2 can be reconnected to with version 1.
 
-    StatusError OBJECT_NAME_NOT_FOUND for what is not there any more or was another; ACCESS_DENIED
-    for who is not the owner; INVALID_PARAMETER for another name, or for who thinks it persistent.
+    StatusError OBJECT_NAME_NOT_FOUND for an open that is closed or that the request does not match;
+    ACCESS_DENIED for another user; INVALID_PARAMETER for another name, or if it asks for a
+    persistent open. [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12
     """
     first = contexts.get(CREATE_DURABLE_HANDLE_RECONNECT)
     second = contexts.get(CREATE_DURABLE_HANDLE_RECONNECT_V2)
@@ -213,7 +222,7 @@ def reconnect(
 
 
 def _fits(entry: Open, lease: LeaseRequest | None, create_guid: bytes | None) -> bool:
-    """Whether an open waits for somebody who knows as much of it as its owner."""
+    """Return whether an open waits for its owner, and the request matches its lease and GUID."""
     durable, held = entry.recovery.durable, entry.cache.grant
     assert durable is not None
     if (
@@ -233,7 +242,7 @@ def _fits(entry: Open, lease: LeaseRequest | None, create_guid: bytes | None) ->
 
 
 def _is_called(entry: Open, name: str) -> bool:
-    """Whether a CREATE of this name may mean an open; what is to be deleted may be called anything.
+    """Return whether an open has this name; one that is deleted on close may be given any.
 
     [MS-SMB2] 3.3.5.9.7, Open.Lease.FileDeleteOnClose
     """

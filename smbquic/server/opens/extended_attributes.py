@@ -28,7 +28,7 @@ _STATUS = {
 
 
 def decode_eas(buffer: Buffer, command: str) -> list[tuple[str, bytes]]:
-    """The attributes of a list from a client, by name.
+    """Decode a list of attributes from a client: names and values.
 
     StatusError EA_LIST_INCONSISTENT; EA_TOO_LARGE for more than `MAX_COUNT`; INVALID_EA_FLAG for
     an attribute that others would have to understand, INVALID_EA_NAME for a name that is not ASCII.
@@ -43,7 +43,7 @@ def decode_eas(buffer: Buffer, command: str) -> list[tuple[str, bytes]]:
 
 
 def decode_names(buffer: Buffer, command: str) -> list[str]:
-    """The names of attributes that a client asks for.
+    """Decode the names of attributes that a client asks for.
 
     StatusError EA_LIST_INCONSISTENT, also for more than `MAX_COUNT`.
     """
@@ -57,7 +57,7 @@ def decode_names(buffer: Buffer, command: str) -> list[str]:
 
 
 def encode_eas(attributes: Sequence[tuple[str, bytes]]) -> Iterator[FullEaInformation]:
-    """The attributes of a file for a client."""
+    """Yield the attributes of a file as structures for a client."""
     for name, value in attributes:
         yield FullEaInformation(name.encode("ascii"), value)
 

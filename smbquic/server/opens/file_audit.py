@@ -1,4 +1,4 @@
-"""Records of what is done to files, where they are asked for: opens, renames, deletions."""
+"""Audit records of files, where they are configured: opens, renames, deletions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +15,9 @@ from smbquic.storage import NotReady
 
 @dataclass(frozen=True, slots=True)
 class FileAuditor:
-    """Who uses the files of a share over which connection, for the records about them.
+    """Writes the audit records about files of a share that one user uses over one connection.
 
-    What it saw begin may end when the connection is gone: a file that is marked goes when the last
-    open of it does.
+    It may be used when the connection is gone: a file is deleted when its last open is closed.
     """
 
     trail: Trail
@@ -36,7 +35,7 @@ class FileAuditor:
 def record_failure(
     auditor: FileAuditor | None, event: AuditEvent, path: str, **more: Any
 ) -> Iterator[None]:
-    """Record if what is done inside fails; not where it has to wait, and is tried again."""
+    """Record the failure of the block; not if it has to wait, as it is tried again then."""
     try:
         yield
     except (RetryAfter, NotReady):
@@ -51,7 +50,7 @@ def record_failure(
 def record(
     auditor: FileAuditor | None, event: AuditEvent, path: str, **more: Any
 ) -> Iterator[None]:
-    """Record what is done inside, and what came of it."""
+    """Record the block, whether it succeeds or fails."""
     with record_failure(auditor, event, path, **more):
         yield
     if auditor is not None:

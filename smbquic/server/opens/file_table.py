@@ -1,4 +1,4 @@
-"""Which files are open, by whom and how: share modes and pending deletion ([MS-FSA] 2.1.5.1.2)."""
+"""Every open file, its share modes, and its deletion on the last close. [MS-FSA] 2.1.5.1.2"""
 
 import asyncio
 import errno
@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 class FileTable:
-    """Every open file of the server, over all shares and connections, and what is known of them.
+    """Every open file of the server, over all shares and connections. [MS-SMB2] 3.3.1.9
 
-    `leases`, `durables`, `app_instances` and `create_replays` are tables of opens that have more to
-    be found by. `descriptors` are the security descriptors of files, `notifier` tells of changes,
-    `budget` is how many files may be open. `failed_deletions` counts what was to be deleted on its
-    last close, and could not be.
+    `leases`, `durables`, `app_instances` and `create_replays` are indexes of some of the opens.
+    `descriptors` are the security descriptors of files, `notifier` notifies watches of changes,
+    `budget` is how many files may be open. `failed_deletions` counts the files that could not be
+    deleted on their last close.
     """
 
     def __init__(self, limits: Limits, notify_client: NotifyClient) -> None:
@@ -61,11 +61,11 @@ class FileTable:
         return FileId(self._last_file_id, self._last_file_id)
 
     def get(self, key: Hashable) -> FileState | None:
-        """The state of a file if anyone has it open."""
+        """Return the state of a file; None if it is not open."""
         return self._states.get(key)
 
     def state(self, file: StorageFile) -> FileState:
-        """The state of a file for a new open, made if nobody has the file open."""
+        """Return the state of a file for a new open, a new one if the file is not open yet."""
         key = file.key
         state = self._states.get(key)
         if state is None:
@@ -76,13 +76,13 @@ class FileTable:
         return state
 
     def moved(self, state: FileState, key: Hashable) -> None:
-        """Takes note that a stream has another key now."""
+        """Change the key of a stream that was renamed."""
         del self._states[state.key]
         state.key = key
         self._states[key] = state
 
     def discard(self, state: FileState) -> None:
-        """Forgets a state that nobody has open."""
+        """Remove the state of a file that is not open any more."""
         if state.opens or state.streams or self._states.get(state.key) is not state:
             return
         del self._states[state.key]
@@ -90,22 +90,22 @@ class FileTable:
             state.whole.streams.remove(state)
 
     def open_below(self, storage: Storage, folder: str) -> FileState | None:
-        """Something in a folder of a storage that is open, at whatever depth."""
+        """Return the state of something that is open below a folder; None if there is nothing."""
         entry = self._names.find_below(storage, folder)
         return None if entry is None else entry.file_state
 
     def add(self, entry: Open) -> None:
-        """Takes a new open in."""
+        """Add a new open."""
         entry.file_state.add(entry)
         self._names.add(entry)
 
     def renamed(self, state: FileState) -> None:
-        """Takes note that a file, or a stream, may go by another name now."""
+        """Update the names of the opens of a file or stream that was renamed."""
         for entry in state.opens:
             self._names.renew(entry)
 
     def notify_folder_leases(self, entry: Open) -> None:
-        """Tell those who cache the folder that something about the file has changed."""
+        """Break the leases of other clients on the folder, as the file has changed."""
         self.leases.entry_changed(entry.file, entry.cache.parent_lease_key)
 
     def close(self, entry: Open) -> OSError | None:
@@ -129,7 +129,8 @@ class FileTable:
             self.notifier.modified(entry, ATTRIBUTES | CREATION)
         if entry.owner.session is not None:
             entry.owner.session.remove(entry)
-        entry.enumeration.search = None  # it holds the folder open until it is read to its end
+        # A search holds the folder open until it is read to its end.
+        entry.enumeration.search = None
         failed = self._remove(entry)
         for call in entry.tracking.on_close:
             call()
@@ -148,7 +149,7 @@ class FileTable:
             await asyncio.wait(self._closings)
 
     def _remove(self, entry: Open) -> OSError | None:
-        """Take an open out, close its file, and delete that if it is time; return what failed."""
+        """Remove an open from all tables, close or delete its file; return what failed."""
         state, recovery = entry.file_state, entry.recovery
         state.remove(entry)
         self._names.remove(entry)
@@ -169,6 +170,7 @@ class FileTable:
         if state.delete_pending:
             state.end_watches()
         failed = None
+        # The file has to stay open for its deletion: by its name another file could be reached.
         if state.delete_pending and state.doomed is None:
             state.doomed, state.storage = entry.file, entry.storage
         else:
@@ -180,13 +182,14 @@ class FileTable:
         return self._finish(state, entry.cache.parent_lease_key) or failed
 
     def _finish(self, state: FileState, parent_key: bytes | None) -> OSError | None:
-        """Lets go of a state once nobody needs it any more, and of its file if that is to go."""
+        """Remove a state that nothing refers to any more, and delete its file if it is marked."""
         if state.opens or state.streams:
             return None
         self.discard(state)
         failed = None
         if state.doomed is not None:
-            # Who asked for it and who makes it come true may be two; then both leases suffer.
+            # A lease on the folder is spared if its client both marked the file and closes it. If
+            # these are two clients, each has to learn what the other has done.
             same = parent_key if parent_key == state.deleter else None
             auditor = state.auditor if state.delete_pending else None
             failed = self._delete(

@@ -3,8 +3,8 @@
 [MS-SMB2] 3.3.1.10, Open.OplockState; 3.3.1.12, Lease.Breaking
 
 - in `HELD` the client may cache what it was granted, which may be nothing in the case of a lease;
-- in `BREAKING` the client was told to give something up and has not acknowledged it yet. Whoever
-  needs that waits; a break that becomes necessary meanwhile begins when this one has ended;
+- in `BREAKING` the client was notified of a break and has not acknowledged it yet. Requests that
+  need that wait; a break that becomes necessary meanwhile begins when this one has ended;
 - `NONE` is the end: no open has the oplock or lease any more, or nothing is left of the oplock.
 """
 
@@ -23,7 +23,7 @@ class GrantState(Enum):
 class GrantEvent(Enum):
     """What changes the state of an oplock or lease."""
 
-    BREAK = "the client is told to give up what it has to acknowledge"
+    BREAK = "the client is notified of a break that it has to acknowledge"
     ACKNOWLEDGED = "the client acknowledges the break"
     TIMED_OUT = "the client has not acknowledged the break in time, and loses everything"
     RELEASED = "its last open is closed, or nothing is left of an oplock"

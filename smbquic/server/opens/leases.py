@@ -1,4 +1,4 @@
-"""Leases: what a client may cache of a file or a folder, for all of its opens with one key.
+"""Leases: what a client may cache of a file or folder, for all of its opens with one key.
 
 [MS-SMB2] 3.3.1.11, 3.3.1.12, 3.3.4.7, 3.3.5.9.8, 3.3.5.9.11
 """
@@ -25,7 +25,7 @@ from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import LeaseBreakNotification, NotifyBreakLeaseFlags
 
 NotifyClient = Callable[[bytes, Identity, Message], bool]
-"""Sends a client, by its ClientGuid, what answers no request, in a session of a user. Returns
+"""Sends a client, by its ClientGuid, a notification in a session of a user. Returns
 whether there is a connection for it."""
 
 _V1_SIZE = len(LeaseV1(bytes(16), 0).encode())
@@ -35,9 +35,9 @@ _EPOCHS = 1 << 16
 
 
 class Lease(CacheGrant):
-    """One lease. `version` is that of the request which made it, and of all answers.
+    """One lease. `version` is that of the first request, and of all responses.
 
-    Only version 2 counts an `epoch`, tells the key of the folder's lease, and is for folders.
+    Only version 2 has an `epoch` and the key of the folder's lease, and is for folders.
     """
 
     __slots__ = ("client_guid", "epoch", "key", "owner", "parent_key", "table", "version")
@@ -55,17 +55,17 @@ class Lease(CacheGrant):
             self.count()
 
     def count(self) -> None:
-        """Notes that the lease has changed."""
+        """Increment the epoch: the state of the lease has changed."""
         if self.version > 1:
             self.epoch = (self.epoch + 1) % _EPOCHS
 
     @property
     def level(self) -> int:
-        """A lease, whatever it allows."""
+        """LEASE, whatever the lease allows."""
         return OplockLevel.OPLOCK_LEVEL_LEASE
 
     def left_after(self, cause: BreakCause) -> int:
-        """Whatever happens to the content costs everything, what happens to the name HANDLE."""
+        """A change of content leaves nothing, one of the name or sharing takes HANDLE."""
         if cause is BreakCause.OPEN:
             return self.caching & ~WRITE
         if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
@@ -73,17 +73,18 @@ class Lease(CacheGrant):
         return self.caching if cause is BreakCause.INSPECT else NOTHING
 
     def must_wait(self, cause: BreakCause) -> bool:
-        """What was written has to be on the disk, and what is to be closed has to be closed."""
+        """A client has to write back what it cached, or to close what it only kept open."""
         if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
             return True
         return cause is not BreakCause.ENTRY and bool(self.caching & WRITE)
 
     def must_acknowledge(self) -> bool:
-        """Unless it is one for reading only."""
+        """Unless only reads are cached. [MS-SMB2] 3.3.4.7"""
         return bool(self.caching & ~READ)
 
     def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
-        """Lease Break Notification. [MS-SMB2] 3.3.4.7; <248> for the epoch of a further one."""
+        """Send a Lease Break Notification. [MS-SMB2] 3.3.4.7"""
+        # As Windows <248>: a break that follows on an acknowledgment has the same epoch.
         if not further:
             self.count()
         body = LeaseBreakNotification(
@@ -96,12 +97,12 @@ class Lease(CacheGrant):
         return self.table.notify_client(self.client_guid, self.owner, body)
 
     def remove(self) -> None:
-        """Takes the lease out of all tables."""
+        """Remove the lease from all tables."""
         super().remove()
         self.table.remove(self)
 
     def response(self) -> CreateContext:
-        """What is told of it to whoever opens with its key."""
+        """Return the context for the response to a CREATE with its key."""
         flags = LeaseFlags(0)
         if self.state is GrantState.BREAKING:
             flags |= LeaseFlags.BREAK_IN_PROGRESS
@@ -115,7 +116,7 @@ class Lease(CacheGrant):
 
 
 class LeaseRequest:
-    """What a CREATE asks for. `parent_key` is that of the lease on the folder, if there is one.
+    """The lease that a CREATE asks for; `parent_key` is that of the lease on the folder, if any.
 
     `owner` is the user: a client can give itself the GUID of another one.
     """
@@ -155,7 +156,9 @@ def lease_request_of(data: bytes | None, requester: Requester) -> LeaseRequest |
 class LeaseTable:
     """Every lease of the server, by client and key; `folders` are those on folders.
 
-    A client has `break_seconds` to acknowledge a break, which `notify_client` tells it of.
+    [MS-SMB2] 3.3.1.11
+
+    A client has `break_seconds` to acknowledge a break; `notify_client` sends it the notification.
     """
 
     def __init__(self, break_seconds: float, notify_client: NotifyClient) -> None:
@@ -168,12 +171,12 @@ class LeaseTable:
         return len(self._leases)
 
     def get(self, client_guid: bytes, key: bytes, owner: Identity) -> Lease | None:
-        """A client's lease with this key, if it is of this user."""
+        """Return a client's lease with this key, if it is of this user."""
         lease = self._leases.get((client_guid, key))
         return lease if lease is not None and lease.owner == owner else None
 
     def find(self, request: LeaseRequest, storage: Storage, name: str) -> Lease | None:
-        """The lease that an open of `name` is to join, if there is one already.
+        """Return the lease that an open of `name` is to join, if there is one already.
 
         StatusError INVALID_PARAMETER if the key belongs to another file.
         """
@@ -187,10 +190,10 @@ class LeaseTable:
         return lease
 
     def grant(self, entry: Open, request: LeaseRequest) -> Lease | None:
-        """Gives a new open the lease that it asks for, as far as that is possible.
+        """Give a new open the lease that it asks for, as far as that is possible.
 
-        A folder gets none of version 1. A lease that exists is only ever extended, and either
-        altogether or not at all; another user's is nobody else's.
+        A folder gets none of version 1. An existing lease is extended to all that is asked for or
+        not at all, and never reduced. A key that another user has gets no lease.
         """
         lease = self._leases.get((request.client_guid, request.key))
         entry.cache.parent_lease_key = request.parent_key
@@ -204,6 +207,7 @@ class LeaseTable:
             return lease
         if lease is not None or (entry.is_directory and request.version == 1):
             return None
+        # What cannot be granted altogether may be without its strongest part.
         if wanted & WRITE and not can_cache(entry, wanted):
             wanted &= ~WRITE
         if wanted & HANDLE and not can_cache(entry, wanted):
@@ -221,26 +225,29 @@ class LeaseTable:
     def _join(lease: Lease, entry: Open, wanted: int) -> None:
         lease.opens.append(entry)
         entry.cache.grant = lease
+        # An upgrade only: a CREATE that asks for less does not give up what other opens rely on.
+        # While it breaks, the client has to acknowledge first. [MS-SMB2] 3.3.5.9.8
         more = wanted & ~lease.caching and not lease.caching & ~wanted
         if more and lease.state is GrantState.HELD and can_cache(entry, wanted, lease):
             lease.caching = wanted
             lease.count()
 
     def remove(self, lease: Lease) -> None:
-        """Forgets a lease without opens."""
+        """Remove a lease without opens."""
         del self._leases[lease.client_guid, lease.key]
         self.folders.discard(lease)
 
     def entry_changed(self, file: StorageFile, parent_key: bytes | None) -> None:
-        """Something has changed in the folder that holds `file`. Nobody waits for anybody.
+        """Break the leases on the folder of `file`, in which an entry has changed.
 
-        `parent_key` is that of the client's own lease on the folder, which knows already.
+        `parent_key` is that of the client's own lease on the folder, which is spared: the client
+        knows of its change. No request waits for these breaks.
         """
         if self.folders:
             self.folder_changed(file.parent_key, parent_key)
 
     def folder_changed(self, folder: Hashable, parent_key: bytes | None) -> None:
-        """The same of the folder with this key of the storage."""
+        """Break the leases on the folder with this key of the storage, as `entry_changed`."""
         for lease in [lease for lease in self.folders if lease.file_state.key == folder]:
             if lease.caching and lease.key != parent_key:
                 lease.reduce(lease.left_after(BreakCause.ENTRY))

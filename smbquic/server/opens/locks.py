@@ -24,7 +24,7 @@ class LockOwner(Protocol):
 
     @property
     def memory(self) -> UserBudget:
-        """What its user may have the server keep."""
+        """The budget of its user for what the server keeps."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -232,7 +232,7 @@ class Locks:
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
     def _foreign_exclusive(self, owner: LockOwner, offset: int, length: int) -> int:
-        """How many exclusive locks of other opens overlap a range."""
+        """Return how many exclusive locks of other opens overlap a range."""
         count = self._exclusive.count_overlapping(offset, length)
         own = self._owners.get(owner)
         if count and own is not None:

@@ -1,4 +1,4 @@
-"""One open file or folder, what all opens of a file share, and what clients may cache of it.
+"""An open file or folder, the state that all opens of a file share, and oplocks and leases.
 
 [MS-SMB2] 3.3.1.10, [MS-FSA] 2.1.1.3 to 2.1.1.10
 """
@@ -58,10 +58,10 @@ class OpenSession(Protocol):
     """The session that an open belongs to."""
 
     def add(self, entry: Open) -> None:
-        """Take a new open in."""
+        """Add a new open."""
 
     def remove(self, entry: Open) -> None:
-        """Forget an open."""
+        """Remove an open."""
 
     def notify(self, body: Message) -> bool:
         """Send the client what answers no request; False if there is no connection for it."""
@@ -126,12 +126,12 @@ class Open:
 
     @property
     def storage(self) -> Storage:
-        """What the share of the file stands on."""
+        """The storage of the share."""
         return self.owner.tree.storage
 
     @property
     def memory(self) -> UserBudget:
-        """What its user may have the server keep."""
+        """The budget of its user for what the server keeps."""
         return self.owner.memory
 
     def require(self, wanted: int) -> None:
@@ -154,7 +154,7 @@ class Open:
         return stat
 
     def before_write(self) -> None:
-        """Note that the content is about to be changed through this open."""
+        """Prepare for a change of the content through this open."""
         self.times.before_write(self.file, first=not self.tracking.wrote)
         self.tracking.wrote = True
 
@@ -211,12 +211,12 @@ class Open:
 class FileState:
     """What all opens of one underlying file, or of one named stream of it, share.
 
-    It lives as long as one of them does, a file's also as long as its streams' do: those are in
-    `streams`, and have their file in `whole`. `grants` are what clients may cache of it.
-    `delete_pending` may be set and cleared by SET_INFO; what it is about goes when its last open
-    closes. `deleter` is the `parent_lease_key` of the open that wants it so, and `auditor` is its
-    own. `reserved` is how many bytes of the disk a client has asked for: they are only said to be
-    there, until the file is closed.
+    It exists as long as one of them does, a file's also as long as its streams' do: those are in
+    `streams`, and have their file in `whole`. `grants` are its oplocks and leases.
+    SET_INFO sets and clears `delete_pending`: the file is deleted when its last open is closed.
+    `deleter` is the `parent_lease_key` of the open that set it, `auditor` is that open's.
+    `reserved` is the allocation size that a client has set, in bytes, which is reported until the
+    file is closed.
     """
 
     key: Hashable
@@ -235,12 +235,12 @@ class FileState:
     storage: Storage | None = None
 
     def add(self, entry: Open) -> None:
-        """Take a new open in."""
+        """Add a new open."""
         self.opens[entry] = None
         self._modes[entry.access.granted, entry.access.share] += 1
 
     def remove(self, entry: Open) -> None:
-        """Forget an open."""
+        """Remove an open."""
         del self.opens[entry]
         mode = entry.access.granted, entry.access.share
         self._modes[mode] -= 1
@@ -256,7 +256,7 @@ class FileState:
     def check_open(self, granted_access: int, share_access: int) -> None:
         """StatusError DELETE_PENDING or SHARING_VIOLATION if a further open is not allowed.
 
-        Whoever deletes a file deletes its streams, and so collides with their opens too
+        To delete a file is to delete its streams, and so collides with their opens too
         ([MS-FSA] 2.1.5.1.2.1).
         """
         if self.delete_pending or (self.whole is not None and self.whole.delete_pending):
@@ -360,8 +360,8 @@ class CacheGrant(ABC):
             self.breaking.required &= left
             return True
         acknowledge = self.must_acknowledge()
-        told = self.notify(left, acknowledge=acknowledge, further=further)
-        if not told:
+        notified = self.notify(left, acknowledge=acknowledge, further=further)
+        if not notified:
             # They are durable opens whose client is away: it cannot write its cache back, and must
             # not find an open whose file has changed under it. [MS-SMB2] 3.3.4.6, 3.3.4.7
             for entry in list(self.opens):
@@ -374,7 +374,7 @@ class CacheGrant(ABC):
         else:
             # What only cached reads has nothing to write back, and loses it at once.
             self.caching = left
-        return told
+        return notified
 
     def acknowledge(self, kept: int) -> None:
         """End a break: the client has given up everything but `kept`, at most what it was left.
@@ -389,7 +389,7 @@ class CacheGrant(ABC):
         if not kept & ~last.required:
             self._end_break()
             return
-        # Whoever waits for `last.done` needs what `required` says, and so goes on waiting.
+        # The requests that wait for `last.done` need what `required` says, and go on waiting.
         last.timer.cancel()
         self.breaking = None
         step = kept & READ if kept & ~READ else NOTHING

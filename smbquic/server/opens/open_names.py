@@ -1,7 +1,7 @@
-"""The names of everything that is open, in order, so that a folder's are found at once.
+"""The names of all opens, sorted, so that those below a folder are found at once.
 
-A rename of a folder asks whether something in it is open, while clients may have tens of thousands
-of files open elsewhere.
+A folder is renamed only if nothing below it is open, and clients may have tens of thousands of
+files open elsewhere.
 """
 
 from sortedcontainers import SortedList
@@ -18,13 +18,13 @@ class OpenNames:
         self._opens: dict[int, tuple[Storage, str, Open]] = {}
 
     def add(self, entry: Open) -> None:
-        """Take a new open in."""
+        """Add a new open."""
         key, storage, name = entry.file_id.persistent, entry.storage, entry.file.name
         self._opens[key] = storage, name, entry
         self._names.setdefault(storage, SortedList()).add((name, key))
 
     def remove(self, entry: Open) -> None:
-        """Forget an open."""
+        """Remove an open."""
         key = entry.file_id.persistent
         storage, name, _ = self._opens.pop(key)
         names = self._names[storage]
@@ -33,13 +33,13 @@ class OpenNames:
             del self._names[storage]
 
     def renew(self, entry: Open) -> None:
-        """Note the name that an open has now."""
+        """Update the name of an open."""
         if self._opens[entry.file_id.persistent][1] != entry.file.name:
             self.remove(entry)
             self.add(entry)
 
     def find_below(self, storage: Storage, folder: str) -> Open | None:
-        """Something that is open in a folder, at whatever depth."""
+        """Return something that is open below a folder; None if there is nothing."""
         names = self._names.get(storage)
         if names is None:
             return None

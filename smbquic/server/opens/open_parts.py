@@ -1,4 +1,4 @@
-"""The parts that an open is made of, and who asks for it. [MS-SMB2] 3.3.1.10"""
+"""The parts of an open, and who requests one. [MS-SMB2] 3.3.1.10"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_GUID = bytes(16)
 class Requester:
     """Who sends a CREATE: the user, the client, and what was negotiated with it.
 
-    `leasing` tells that the client was offered leases.
+    `leasing` is whether the client was offered leases.
     """
 
     identity: Identity

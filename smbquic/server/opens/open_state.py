@@ -23,7 +23,7 @@ class OpenEvent(Enum):
 
     DISCONNECT = "its session ends without a logoff, and it is durable"
     RECONNECT = "its owner comes back with a CREATE"
-    CLOSE = "CLOSE, the end of its session or tree, or nobody came back for it"
+    CLOSE = "CLOSE, the end of its session or tree, or its owner does not reconnect in time"
 
 
 TRANSITIONS: Mapping[OpenState, Mapping[OpenEvent, OpenState]] = {

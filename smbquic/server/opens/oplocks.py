@@ -1,14 +1,15 @@
-"""What clients may cache of a file, and how it is taken back from them.
+"""Oplocks, and the breaks of oplocks and leases before a file changes.
 
 [MS-FSA] 2.1.4.12, 2.1.5.18 and 2.1.5.19, [MS-SMB2] 3.3.1.4
 
-Who may cache has a `CacheGrant`: an oplock, which belongs to one open, or a lease, which any number
-of opens of one client share. Before something happens to a file that a grant has to know of,
-`begin_breaks` tells the client; and where the client has to give something up first (write its
-cache back, close what it only kept open), whoever is about to do it has to wait for that.
+A client that may cache has a `CacheGrant`: an oplock, which belongs to one open, or a lease, which
+any number of opens of one client share. Before something happens to a file that makes a cache
+wrong, `begin_breaks` notifies the client. Where the client has to do something first (write its
+cache back, close what it only kept open), the request that causes the break waits for its
+acknowledgment.
 
-Only what goes through this server is seen. A local program changes a file behind the backs of
-all grants; they go on believing their caches until they lose them for another reason.
+Changes by local programs break nothing: the server does not know of them in time. A client that
+caches the file goes on with what it has cached.
 """
 
 import asyncio
@@ -32,8 +33,8 @@ from smbquic.wire.create import OplockLevel
 from smbquic.wire.oplock_break import OplockBreakNotification
 
 MAX_GRANTS = 128
-"""Who may cache something of one file at a time. A change takes it from all of them at once, and
-each takes 50 microseconds, in which nobody else has a turn."""
+"""Oplocks and leases on one file. A change breaks all of them in one step of the event loop, and
+each takes 50 microseconds, in which no other request is handled."""
 
 _LEVELS: dict[int, int] = {
     OplockLevel.OPLOCK_LEVEL_II: READ,
@@ -46,7 +47,7 @@ _CACHING = {caching: level for level, caching in _LEVELS.items()}
 class Oplock(CacheGrant):
     """An oplock: II lets its open cache reads, exclusive writes too, batch the open itself.
 
-    `unasked` tells that the client was told that it has lost one of level II.
+    `unasked` is whether level II was broken, for which no acknowledgment is asked.
     """
 
     __slots__ = ("unasked",)
@@ -57,15 +58,17 @@ class Oplock(CacheGrant):
 
     @property
     def level(self) -> int:
-        """What it was granted as, or what is left of that."""
+        """The level that it was granted, or that is left of it."""
         return _CACHING.get(self.caching, OplockLevel.OPLOCK_LEVEL_NONE)
 
     def left_after(self, cause: BreakCause) -> int:
-        """An exclusive or batch oplock becomes one of level II, or goes altogether."""
+        """An exclusive or batch oplock becomes one of level II, or none. [MS-FSA] 2.1.4.12"""
         if cause in (BreakCause.OVERWRITE, BreakCause.CHANGE):
             return NOTHING
         if cause in (BreakCause.OPEN, BreakCause.INSPECT):
             return READ
+        # Of the other causes only a new name matters: a batch oplock is about the name, too, since
+        # its client opens the file again without asking the server.
         return NOTHING if cause is BreakCause.MOVE and self.caching & HANDLE else self.caching
 
     def must_wait(self, cause: BreakCause) -> bool:
@@ -77,21 +80,21 @@ class Oplock(CacheGrant):
         return bool(self.caching & WRITE)
 
     def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
-        """Oplock Break Notification. [MS-SMB2] 3.3.4.6"""
+        """Send an Oplock Break Notification. [MS-SMB2] 3.3.4.6"""
         entry = self.opens[0]
         level = OplockLevel.OPLOCK_LEVEL_II if left else OplockLevel.OPLOCK_LEVEL_NONE
         notification = OplockBreakNotification(level, entry.file_id)
         return entry.owner.session is not None and entry.owner.session.notify(notification)
 
     def reduce(self, left: int, *, further: bool = False) -> bool:
-        """Has the client give up everything but `left`; an oplock of nothing is none."""
+        """Break the oplock; one that allows nothing any more is removed."""
         self.unasked = self.caching == READ
-        told = super().reduce(left, further=further)
+        notified = super().reduce(left, further=further)
         self._remove_if_empty()
-        return told
+        return notified
 
     def acknowledge(self, kept: int) -> None:
-        """The client has given up everything but `kept`."""
+        """End a break, see `CacheGrant`; an oplock that allows nothing any more is removed."""
         super().acknowledge(kept)
         self._remove_if_empty()
 
@@ -104,7 +107,7 @@ class Oplock(CacheGrant):
             self.remove()
 
     def drop(self, entry: Open) -> None:
-        """Forgets the open."""
+        """Remove the oplock with its open."""
         self.caching = NOTHING
         self._remove_if_empty()
 
@@ -112,10 +115,10 @@ class Oplock(CacheGrant):
 def begin_breaks(
     grants: Iterable[CacheGrant], cause: BreakCause, mine: CacheGrant | None = None
 ) -> list[asyncio.Future[None]]:
-    """Tells the grants what is about to happen; what has to be waited for before it may.
+    """Break the grants that `cause` concerns; return what has to be waited for before it may be.
 
-    `mine` is the grant on whose behalf it happens. It is spared; but not an oplock of level II
-    whose own open changes the file, as no other open knows that it does.
+    `mine` is the grant of the open that causes it, and is spared; but an oplock of level II breaks
+    also when its own open changes the file. [MS-FSA] 2.1.4.12
     """
     waits = []
     for grant in tuple(grants):
@@ -125,7 +128,8 @@ def begin_breaks(
         if grant.caching & ~left:
             waited_for = grant.must_wait(cause)
             if not grant.reduce(left):
-                # What was closed may have been the last of a file that is gone now.
+                # Its opens were closed, and with the last of them the file may be deleted: the
+                # handler has to begin again.
                 waits.append(_over())
             elif waited_for and grant.breaking is not None:
                 waits.append(grant.breaking.done)
@@ -139,16 +143,16 @@ def _over() -> asyncio.Future[None]:
 
 
 def break_grants(state: FileState, cause: BreakCause, mine: CacheGrant | None = None) -> None:
-    """`begin_breaks` for all grants of a file; raises `RetryAfter` if that takes a while."""
+    """Break all grants of a file that `cause` concerns; raises `RetryAfter` to wait for that."""
     waits = begin_breaks(state.grants, cause, mine)
     if waits:
         raise RetryAfter(waits)
 
 
 def break_others(entry: Open, cause: BreakCause) -> None:
-    """Have others give up what they must not cache when an open does something to its file.
+    """Break the grants of other clients before an open does something to its file.
 
-    Raises `RetryAfter` if that takes a while.
+    Raises `RetryAfter` to wait for that.
     """
     if entry.file_state.grants:
         break_grants(entry.file_state, cause, entry.cache.grant)
@@ -157,7 +161,9 @@ def break_others(entry: Open, cause: BreakCause) -> None:
 def break_for_open(
     state: FileState, wanted: int, share_access: int, *, overwrites: bool, mine: CacheGrant | None
 ) -> None:
-    """Makes way for a further open of a file; `mine` is the lease that it will join.
+    """Break the grants that a further open of a file concerns, and check the share modes.
+
+    `mine` is the lease that the open will join.
 
     Raises `RetryAfter`, and StatusError DELETE_PENDING or SHARING_VIOLATION. [MS-FSA] 2.1.5.1.2
     """
@@ -166,7 +172,8 @@ def break_for_open(
         return
     cause = cause_of_open(wanted, overwrites=overwrites)
     if cause is not None:
-        # Who is asked to give up a batch oplock may close what stands in the way.
+        # Before the share modes are checked: the holder of a batch oplock may have closed the file
+        # on its side, and closes the open that is in the way when the oplock breaks.
         batch = [grant for grant in state.grants if _is_batch(grant)]
         waits = begin_breaks(batch, cause, mine)
         if waits:
@@ -175,6 +182,7 @@ def break_for_open(
         state.check_open(wanted, share_access)
     except StatusError as error:
         if error.status is NtStatus.SHARING_VIOLATION:
+            # The same with handle leases; if there are none, the violation stands.
             break_grants(state, BreakCause.SHARING, mine)
         raise
     if cause is not None:
@@ -190,14 +198,14 @@ def _is_level_two(grant: CacheGrant) -> bool:
 
 
 def level_of(grant: CacheGrant | None, asked: int) -> int:
-    """What is left of what was asked for as `asked`."""
+    """Return the oplock level that a replayed CREATE gets, which asked for `asked`."""
     if not isinstance(grant, Oplock):
         return OplockLevel.OPLOCK_LEVEL_NONE if grant is None else grant.level
     return _CACHING.get(grant.caching & _LEVELS.get(asked, NOTHING), OplockLevel.OPLOCK_LEVEL_NONE)
 
 
 def grant_oplock(entry: Open, level: int, seconds: float) -> int:
-    """Gives a new open the oplock that it asks for, or a lesser one; the level that it got.
+    """Give a new open the oplock that it asks for, or a lesser one; return the level.
 
     `seconds` is how long the client may take to give it up.
     """
@@ -215,9 +223,9 @@ def grant_oplock(entry: Open, level: int, seconds: float) -> int:
 
 
 def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool:
-    """Whether a file may be cached like that through an open, whatever others do with it.
+    """Return whether an open may have a grant with these bits, beside all other opens.
 
-    Nothing may be cached where too many do already.
+    It may not if the file has `MAX_GRANTS` already.
 
     [MS-FSA] 2.1.5.18.1, 2.1.5.18.2
     """
@@ -225,6 +233,7 @@ def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool
     others = [grant for grant in state.grants if grant is not mine and grant.caching]
     if len(others) >= MAX_GRANTS:
         return False
+    # A file that is marked for deletion is deleted only when all of its opens are closed.
     if caching & HANDLE and state.delete_pending:
         return False
     if caching & WRITE:
@@ -236,6 +245,7 @@ def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool
         )
     if _holds(others, WRITE) or (caching & HANDLE and any(map(_is_level_two, others))):
         return False
+    # Reads of a locked range have to ask the server; locks beyond the end of the file do no harm.
     lowest = state.locks.lowest_offset
     return lowest is None or lowest >= entry.file.stat().allocation_size
 

@@ -1,4 +1,4 @@
-"""Giving a file another name, or one more. [MS-FSA] 2.1.5.15.7, 2.1.5.15.12"""
+"""Renaming a file, or giving it a further name. [MS-FSA] 2.1.5.15.7, 2.1.5.15.12"""
 
 from collections.abc import Hashable
 
@@ -28,7 +28,7 @@ _SHARED = int(ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE)
 
 
 class Renamer:
-    """Gives open files of a storage other names, as one user.
+    """Renames open files of a storage for one user.
 
     `since` is the last FileId of the time when the request came, if it had to wait.
     """
@@ -42,12 +42,12 @@ class Renamer:
         self._since = since
 
     def rename(self, entry: Open, new_name: str, *, replace: bool) -> None:
-        """Moves what is open to `new_name`.
+        """Rename an open file or folder to `new_name`.
 
-        Raises `RetryAfter` as long as somebody caches what forbids it; StatusError ACCESS_DENIED
-        for the root, for what is about to go, for a folder with open files in it, and where the
-        target cannot be replaced; SHARING_VIOLATION if somebody may delete the target's folder
-        meanwhile; OBJECT_NAME_COLLISION if `replace` is false.
+        Raises `RetryAfter` until all breaks are acknowledged; StatusError ACCESS_DENIED for the
+        root, for a file that is marked for deletion, for a folder with open files in it, and where
+        the target cannot be replaced; SHARING_VIOLATION if another open may delete the target's
+        folder; OBJECT_NAME_COLLISION if the target exists and `replace` is false.
         """
         if entry.file_state.delete_pending or not entry.file.name or self._is_busy(entry):
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
@@ -82,7 +82,7 @@ class Renamer:
             entry.notify_folder_leases()
 
     def link(self, entry: Open, new_name: str, *, replace: bool) -> None:
-        """Gives a file the further name `new_name`; raises as `rename` does.
+        """Give a file the further name `new_name`; raises as `rename` does.
 
         StatusError FILE_IS_A_DIRECTORY for a folder.
         """
@@ -129,11 +129,10 @@ class Renamer:
         self._files.renamed(state)
 
     def _is_busy(self, entry: Open) -> bool:
-        """Whether something in the folder, or a stream of the file, is open, and stays so when its
-        grants are asked to close it.
+        """Return whether something in the folder, or a stream of the file, is open for good.
 
-        Nobody is asked to close in a folder what he has opened while others were asked: as on
-        Windows that ends it. [MS-FSA] 2.1.4.2
+        Breaks of handle caching come first, and may close it. As on Windows, what is opened while
+        the rename waits for that is not waited for, too: then the rename fails. [MS-FSA] 2.1.4.2
         """
         if entry.file_state.streams:
             state: FileState | None = entry.file_state.streams[0]
@@ -149,9 +148,9 @@ class Renamer:
         return True
 
     def _check_folder(self, new_name: str, access: int) -> Hashable:
-        """Opens the folder that the name will be in as Windows does, and so collides where it does.
+        """Check the folder of the new name, and return its key.
 
-        Gives the folder's key.
+        As on Windows, the folder is opened for that, and so its share modes matter.
         """
         folder = new_name.rpartition("\\")[0]
         try:
@@ -169,7 +168,7 @@ class Renamer:
         return key
 
     def _check_replaced(self, entry: Open, new_name: str) -> None:
-        """Refuses to replace what is open, read-only, about to go or a folder."""
+        """Refuse to replace what is open, read-only, marked for deletion, or a folder."""
         try:
             target, _ = self._storage.open(new_name)
         except FileNotFoundError:
@@ -192,8 +191,8 @@ class Renamer:
     def _keep_descriptor(self, entry: Open) -> None:
         """Store with a file what the folders above it pass on, before it has another place.
 
-        As on Windows, who may use a file does not change with its place: else whoever is kept out
-        by a folder could bring the file into one of theirs.
+        As on Windows, the rights on a file do not change with its place: else a user without rights
+        in a folder could get them by a rename into another one.
         """
         file, storage = entry.file, self._storage
         if file.stat().link is not None:
@@ -206,7 +205,7 @@ class Renamer:
             file.set_security(effective.encode())
 
     def _may_link(self, entry: Open) -> bool:
-        """Whether the user may change the attributes of a file, of which its names are one.
+        """Return whether the user may change the attributes of a file, as its names are.
 
         [MS-FSA] 2.1.5.15.7 demands no access of the open, and Linux' client asks for none but to
         read attributes. So it is the user's rights that count, and not what was asked for.

@@ -1,10 +1,10 @@
-"""What an open shows of a file's times, and which of them it keeps from changing.
+"""The times of a file that an open shows, and those that it keeps from changing.
 
-The disk's times are always those of the last change. Windows, and Samba up to 4.22, are later:
-who writes through an open sees the old write time for two seconds more, then that of his first
-write, and that of the last one only when he flushes, sets something, or closes; and the change
-time that comes of renaming a file is not shown before it is closed. Programs rely on it, and so
-does smbtorture. Everybody else here sees the truth.
+The times on the disk are always those of the last change. Windows, and Samba up to 4.22, show them
+later to the open through which the file is written: the old write time for two seconds more, then
+the time of the first write, and that of the last write only after a flush, a SET_INFO or the close.
+The change time that a rename sets is not shown before the close. Programs rely on that, and
+smbtorture tests it. Other opens see the times of the disk.
 
 A time that was set through an open stays, whatever else happens through that open, until it says
 that it may change again ([MS-FSA] 2.1.4.17, 2.1.5.15.2).
@@ -20,7 +20,7 @@ _DELAY = 2.0
 
 @dataclass(slots=True)
 class Times:
-    """The times of one open, in nanoseconds since 1970. Those that are kept may be set."""
+    """The times of one open, in nanoseconds since 1970; `kept_...` are set back after a change."""
 
     kept_write_time: int | None = None
     kept_change_time: int | None = None
@@ -30,7 +30,7 @@ class Times:
     _old_change_time: int | None = None
 
     def before_write(self, file: StorageFile, *, first: bool) -> None:
-        """The content is about to change, for the `first` time through this open or again."""
+        """Prepare for a change of the content; `first` if it is the first one through this open."""
         self._old_change_time = None
         if self.kept_write_time is None:
             if self._old_write_time is None:
@@ -44,15 +44,15 @@ class Times:
             file.mark_changed()
 
     def settle(self) -> None:
-        """From now on, what is on the disk is shown."""
+        """Show the times of the disk from now on."""
         self._old_write_time = self._first_write_time = self._old_change_time = None
 
     def renamed(self, change_time: int) -> None:
-        """The file had that change time before it got its new name."""
+        """Show the change time that the file had before it was renamed."""
         self._old_change_time = change_time
 
     def show(self, stat: FileStat) -> None:
-        """Puts into `stat` what the open shows."""
+        """Replace the times in `stat` by those that the open shows."""
         if self._old_write_time is not None:
             if monotonic() < self._written + _DELAY:
                 stat.last_write_time = self._old_write_time
@@ -62,6 +62,6 @@ class Times:
             stat.change_time = self._old_change_time
 
     def keep(self, file: StorageFile) -> None:
-        """Undoes what a change did to the times that are kept."""
+        """Set the times back that are kept."""
         if self.kept_write_time is not None or self.kept_change_time is not None:
             file.set_times(last_write_time=self.kept_write_time, change_time=self.kept_change_time)

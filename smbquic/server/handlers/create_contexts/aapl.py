@@ -1,4 +1,4 @@
-"""What macOS asks with its first CREATE, and is told as Samba's vfs_fruit tells it.
+"""The query of macOS with its first CREATE, answered as Samba's vfs_fruit answers it.
 
 Apple documents it nowhere but in its own client. The answer promises nothing that would change
 the meaning of other messages: no finder information in listings, no copies with resource forks in
@@ -21,7 +21,7 @@ from smbquic.wire.aapl import (
 from smbquic.wire.create_context import CreateContext
 
 MODEL = "MacSamba"
-"""What Finder picks an icon by; the one that it knows servers like this one by."""
+"""The model by which Finder chooses an icon: that of a Samba server."""
 
 _NOTHING = int(AaplServerCaps(0))
 # FLUSH reaches the disk, which Time Machine insists on.
@@ -29,7 +29,7 @@ _VOLUME = int(AaplVolumeCaps.SUPPORTS_FULL_SYNC)
 
 
 def answer(data: bytes) -> CreateContext:
-    """The answer to the data of an AAPL context: those parts that it asks for.
+    """Return the answer to the data of an AAPL context: the parts that it asks for.
 
     Raises `WireError`, also for a query that is not about the server.
     """
@@ -42,7 +42,7 @@ def answer(data: bytes) -> CreateContext:
 
 
 class Aapl(CreateContextHandler):
-    """Tells macOS what the server is and can do."""
+    """Returns the model and capabilities of the server to macOS."""
 
     names = frozenset({AAPL})
 

@@ -10,7 +10,7 @@ from smbquic.wire.create_contexts import CREATE_EA_BUFFER
 
 
 class ExtendedAttributes(CreateContextHandler):
-    """Has extended attributes stored with a file that is new or overwritten."""
+    """Stores extended attributes with a file that is new or overwritten."""
 
     names = frozenset({CREATE_EA_BUFFER})
 

@@ -16,7 +16,7 @@ from smbquic.wire.dtyp.filetime import from_unix_ns
 
 
 class MaximalAccess(CreateContextHandler):
-    """Tells the most that the user could have been granted, unless the client knows it."""
+    """Returns the access that the user could have been granted, unless the client knows it."""
 
     names = frozenset({CREATE_QUERY_MAXIMAL_ACCESS})
 

@@ -1,4 +1,4 @@
-"""What a create context may do to a CREATE, and what it finds of the request.
+"""The steps of a CREATE in which a create context takes part, and what it finds there.
 
 `smbquic.server.handlers.create` calls the methods of a handler in this order: `find`, `prepare`,
 then the file is opened, `created`, `opened` and `respond`. Only those handlers are called whose

@@ -6,7 +6,7 @@ from smbquic.wire.create_contexts import CREATE_SD_BUFFER
 
 
 class SecurityDescriptorContext(CreateContextHandler):
-    """Has a security descriptor stored with a new file."""
+    """Stores a security descriptor with a new file."""
 
     names = frozenset({CREATE_SD_BUFFER})
 

@@ -1,4 +1,4 @@
-"""On which addresses a client can open further connections. [MS-SMB2] 3.3.5.15.11"""
+"""The addresses for further channels of a client. [MS-SMB2] 3.3.5.15.11"""
 
 import ctypes
 import ipaddress
@@ -32,11 +32,11 @@ class NetworkInterface:
 def reachable(
     listeners: Iterable[str], kind: str, local: str, interfaces: Iterable[NetworkInterface]
 ) -> list[NetworkInterfaceInfo]:
-    """The interfaces among all that listeners of this kind (`tcp`, `quic`) are reached by.
+    """Return the interfaces by which listeners of this kind (`tcp`, `quic`) are reached.
 
     `listeners` are URLs, `local` is the address by which the client came: loopback is offered
-    only to who uses it, and no link-local addresses, which mean nothing elsewhere. None claims
-    RSS: more connections to one interface would meet in the same thread.
+    only to a client that uses it, and no link-local addresses, which are valid on one link. None
+    claims RSS: more connections to one interface would share one thread.
     """
     hosts = [
         ipaddress.ip_address(url.hostname or "")
@@ -72,7 +72,7 @@ _Entry._fields_ = [
 
 
 def system_interfaces() -> list[NetworkInterface]:
-    """The addresses of all interfaces that are up. Raises OSError."""
+    """Return the addresses of all interfaces that are up. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     first = ctypes.POINTER(_Entry)()
     if library.getifaddrs(ctypes.byref(first)) != 0:
@@ -95,7 +95,7 @@ def _interfaces(entry: "ctypes._Pointer[_Entry]") -> Iterator[NetworkInterface]:
 
 
 def _address(where: int) -> IpAddress | None:
-    """The address in a `struct sockaddr`, if it is one of IP."""
+    """Return the address in a `struct sockaddr`, if it is one of IP."""
     head = ctypes.string_at(where, 2)
     family = head[1] if sys.platform == "darwin" else int.from_bytes(head, sys.byteorder)
     if family == socket.AF_INET:
@@ -106,7 +106,7 @@ def _address(where: int) -> IpAddress | None:
 
 
 def _speed(name: str) -> int:
-    """What Linux says of an interface; virtual ones have no speed, and a cable may be out."""
+    """Return the speed that Linux knows; a default for virtual interfaces and without a link."""
     with suppress(OSError, ValueError):
         megabits = int((_SPEEDS / name / "speed").read_text())
         if megabits > 0:

@@ -1,4 +1,4 @@
-"""Symbolic links, on shares that show them: clients are told of them and follow them themselves.
+"""Symbolic links, on shares that show them: the client follows a link, not the server.
 
 [MS-SMB2] 2.2.2.2.1, [MS-FSCC] 2.3.41, 2.3.81
 """
