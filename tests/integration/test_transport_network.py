@@ -224,14 +224,14 @@ async def test_a_server_that_was_killed_is_noticed_soon(
 ) -> None:
     monkeypatch.setattr(network_errors, "REFUSED_FOR", 0.1)
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
-    # The process died: nobody says goodbye, and the kernel refuses what comes.
+    # The process died: nobody sends CONNECTION_CLOSE, and the kernel refuses what comes.
     server.listener._endpoint.close()
     await client.send(b"anybody there?")
     with pytest.raises(ConnectionClosed, match="has closed its UDP port"):
         await asyncio.wait_for(client.receive(), 20)
 
 
-async def test_a_lost_farewell_is_repeated(
+async def test_a_lost_connection_close_is_repeated(
     server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     # It is for a tenth of a second, which may pass before a busy machine lets the client ask.

@@ -34,7 +34,7 @@ from smbquic.transport.quic.network_errors import NetworkErrors
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.pump import Pump
 from smbquic.transport.quic.role import Role
-from smbquic.transport.quic.state import OVER, ConnectionEvent, ConnectionState, next_state
+from smbquic.transport.quic.state import OVER, QuicEvent, QuicState, next_state
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
 from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
@@ -84,7 +84,7 @@ class QuicTransport:
         role: Role,
         max_message_size: int,
     ) -> None:
-        self.state = ConnectionState.HANDSHAKE
+        self.state = QuicState.HANDSHAKE
         self._engine = engine
         self._endpoint = endpoint
         self._path = path
@@ -125,7 +125,7 @@ class QuicTransport:
         """Lift the limits for peers that have not logged on; see `MessageTransport`."""
         if self._unauthenticated is not None:
             self._unauthenticated = None
-            if self.state is not ConnectionState.TERMINATED:
+            if self.state is not QuicState.TERMINATED:
                 self._engine.authenticated()
                 self._pump.schedule_flush()
 
@@ -159,7 +159,7 @@ class QuicTransport:
 
     def statistics(self) -> PathStatistics:
         """Return what was measured on the path; see `MessageTransport.statistics`."""
-        if self.state is ConnectionState.TERMINATED:
+        if self.state is QuicState.TERMINATED:
             return self._final_statistics
         return self._engine.statistics()
 
@@ -167,7 +167,7 @@ class QuicTransport:
         """Return how far the messages have got; see `MessageTransport.flow`."""
         inbound, inbox, partial_ = self._inbound, self._inbox, self._inbound.partial
         # An engine that was freed must not be asked.
-        terminated = self.state is ConnectionState.TERMINATED
+        terminated = self.state is QuicState.TERMINATED
         untaken = 0 if terminated else self._engine.unacknowledged
         held = 0 if terminated else self._engine.held
         return Flow(
@@ -220,7 +220,7 @@ class QuicTransport:
 
     def _fetched(self, size: int) -> None:
         """Let the peer send as much more as the application has fetched ([RFC9000] 4.1)."""
-        if self.state is not ConnectionState.TERMINATED and self._engine.release(
+        if self.state is not QuicState.TERMINATED and self._engine.release(
             size + framing.PREFIX_SIZE
         ):
             self._pump.schedule_flush(has_data=True)
@@ -229,7 +229,7 @@ class QuicTransport:
         # Without the framing there is no way to find the next message: the connection has to end.
         logger.warning("%s: %s", self._name, error)
         self._end(error)
-        if self.state is not ConnectionState.TERMINATED:
+        if self.state is not QuicState.TERMINATED:
             self._engine.close(FRAMING_ERROR, "not an SMB message")
 
     # Datagrams: the methods of a `Destination`.
@@ -278,9 +278,7 @@ class QuicTransport:
     def _process(self, now: float) -> None:
         if self.state in OVER:
             self._connection_close.repeat()
-        elif (
-            self.state is ConnectionState.ESTABLISHED or self._role.is_client or self._engine.begun
-        ):
+        elif self.state is QuicState.ESTABLISHED or self._role.is_client or self._engine.begun:
             self.take_from_engine(now)
             # A request that somebody waits for is answered soon: one packet for both the answer and
             # the acknowledgement, which may be delayed ([RFC9000] 13.2.1).
@@ -291,7 +289,7 @@ class QuicTransport:
         else:
             # No packet of the first datagram could be decrypted: there is no peer to tell.
             self.abandon()
-            self._over(ConnectionEvent.NO_PACKET, [])
+            self._over(QuicEvent.NO_PACKET, [])
             self.engine_terminated()
 
     def error_received(self, error: OSError) -> None:
@@ -299,7 +297,7 @@ class QuicTransport:
         # A datagram that is too large for the interface is lost like any other.
         if self._end_error is not None or error.errno == errno.EMSGSIZE:
             return
-        if self.state is ConnectionState.HANDSHAKE:
+        if self.state is QuicState.HANDSHAKE:
             self._network_errors.during_handshake(error)
         else:
             self._network_errors.after_handshake(error)
@@ -327,7 +325,7 @@ class QuicTransport:
         """Take the stream data and the events that the engine has."""
         engine, take = self._engine, self._inbound.take
         # The data comes first: what arrived before the connection was closed is still delivered.
-        if self.state is ConnectionState.HANDSHAKE and engine.security is not None:
+        if self.state is QuicState.HANDSHAKE and engine.security is not None:
             self._establish(engine.security, now)
         for piece in engine.read():
             take(piece)
@@ -345,7 +343,7 @@ class QuicTransport:
         if engine.close_reason is not None:
             if self._end_error is None:
                 self._end(self._error_of(engine.close_reason))
-            self._over(ConnectionEvent.CLOSE_SENT, batches)
+            self._over(QuicEvent.CLOSE_SENT, batches)
         elif self._end_error is not None and not engine.unacknowledged:
             # All that was sent has arrived: an orderly end waits for no more than that.
             engine.close(NO_ERROR, self._reason)
@@ -359,7 +357,7 @@ class QuicTransport:
             # The socket has taken nothing since the engine closed the connection.
             self.datagrams_sent([])
         self._final_statistics = self.statistics()
-        self.state = next_state(self.state, ConnectionEvent.PERIOD_OVER)
+        self.state = next_state(self.state, QuicEvent.PERIOD_OVER)
         self._events.terminated(self)
         self._connection_close = ConnectionClose([], self._endpoint)
         self._engine.free()
@@ -376,7 +374,7 @@ class QuicTransport:
             logger.info("%s: datagrams of %d bytes instead of %d", self._name, now, before)
 
     def _establish(self, security: Security, now: float) -> None:
-        self.state = next_state(self.state, ConnectionEvent.HANDSHAKE_COMPLETED)
+        self.state = next_state(self.state, QuicEvent.HANDSHAKE_COMPLETED)
         self._timeout.cancel()
         self.peer = self._role.peer(
             security, self._endpoint.local, self._path[0], now - self._started
@@ -404,7 +402,7 @@ class QuicTransport:
 
     def abort(self, error: TransportError) -> None:
         """End the connection at once, without a reason for the peer."""
-        if self.state is not ConnectionState.TERMINATED:
+        if self.state is not QuicState.TERMINATED:
             self._end(error)
             self._engine.close(NO_ERROR, "")
             self._pump.flush()
@@ -412,7 +410,7 @@ class QuicTransport:
     def abandon(self) -> None:
         """Release the connection: nothing is sent any more, and no timer is left."""
         self._pump.cancel_timer()
-        if self.state is not ConnectionState.TERMINATED:
+        if self.state is not QuicState.TERMINATED:
             self._engine.abandon()
 
     async def wait_closed(self) -> None:
@@ -424,8 +422,8 @@ class QuicTransport:
         if self._end_error is not None:
             # The first reason counts: others follow from it.
             return
-        in_handshake = self.state is ConnectionState.HANDSHAKE
-        self.state = next_state(self.state, ConnectionEvent.ENDED)
+        in_handshake = self.state is QuicState.HANDSHAKE
+        self.state = next_state(self.state, QuicEvent.ENDED)
         self._end_error = error
         self._reason = reason
         self._keep_alive.stop()
@@ -440,7 +438,7 @@ class QuicTransport:
         self._engine.close(NO_ERROR, self._reason)
         self._pump.flush()
 
-    def _over(self, event: ConnectionEvent, connection_close: list[Batch]) -> None:
+    def _over(self, event: QuicEvent, connection_close: list[Batch]) -> None:
         """Enter the closing or draining period, in which late datagrams may be answered."""
         if self.state not in OVER:
             self.state = next_state(self.state, event)
@@ -450,10 +448,10 @@ class QuicTransport:
             self._events.closed(self)
 
     def _is_terminated(self) -> bool:
-        return self.state is ConnectionState.TERMINATED
+        return self.state is QuicState.TERMINATED
 
     def _error_of(self, close_reason: CloseReason) -> TransportError | RemoteProtocolError:
-        if self.state is ConnectionState.HANDSHAKE:
+        if self.state is QuicState.HANDSHAKE:
             return handshake_failure(close_reason, self._name)
         in_message = self._inbound.in_message
         return error_of(close_reason, self._name, self._engine.idle_timeout, in_message=in_message)

@@ -90,6 +90,7 @@ class PathMtuSearch:
         if probe != self._in_flight:
             return
         self._in_flight = None
+        # Only a size that is lost several times in a row is given up.
         self._losses += 1
         if self._losses == MAX_PROBES:
             self._losses = 0

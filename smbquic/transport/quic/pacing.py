@@ -63,6 +63,7 @@ class Pacer:
             self._available = max(0.0, self._available - self._interval)
 
     def _fill(self, now: float) -> None:
+        # Time never goes backwards here, whatever `now` is.
         if now > self._filled_at:
             self._available = min(self._available + now - self._filled_at, self._most)
             self._filled_at = now

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Protocol
 
 from smbquic.transport.quic.engine import Engine
-from smbquic.transport.quic.state import OVER, ConnectionState
+from smbquic.transport.quic.state import OVER, QuicState
 from smbquic.transport.quic.udp import Batch, UdpEndpoint
 
 CLOCK_RESOLUTION = 1e-4
@@ -16,7 +16,7 @@ CLOCK_RESOLUTION = 1e-4
 class PumpedConnection(Protocol):
     """The connection whose datagrams a pump moves."""
 
-    state: ConnectionState
+    state: QuicState
 
     def take_from_engine(self, now: float) -> None:
         """Take the stream data and the events that the engine has."""
@@ -99,7 +99,7 @@ class Pump:
 
     def arm(self) -> None:
         """Have the engine called when its timer is due."""
-        if self._connection.state is ConnectionState.TERMINATED:
+        if self._connection.state is QuicState.TERMINATED:
             return
         engine = self._engine
         if engine.terminated:
@@ -126,7 +126,7 @@ class Pump:
 
     def _tick(self) -> None:
         self._timer = None
-        if self._flush_due or self._connection.state is ConnectionState.TERMINATED:
+        if self._flush_due or self._connection.state is QuicState.TERMINATED:
             # The flush checks the timer, too, and sends everything at once.
             return
         now = monotonic()

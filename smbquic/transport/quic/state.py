@@ -12,7 +12,7 @@ from enum import Enum, auto
 from smbquic.errors import LocalProtocolError
 
 
-class ConnectionState(Enum):
+class QuicState(Enum):
     """The states of a connection, in their order."""
 
     HANDSHAKE = auto()
@@ -22,7 +22,7 @@ class ConnectionState(Enum):
     TERMINATED = auto()
 
 
-class ConnectionEvent(Enum):
+class QuicEvent(Enum):
     """What changes the state of a connection."""
 
     HANDSHAKE_COMPLETED = "the handshake is complete at both ends"
@@ -32,27 +32,27 @@ class ConnectionEvent(Enum):
     PERIOD_OVER = "the closing or draining period is over"
 
 
-TRANSITIONS: Mapping[ConnectionState, Mapping[ConnectionEvent, ConnectionState]] = {
-    ConnectionState.HANDSHAKE: {
-        ConnectionEvent.HANDSHAKE_COMPLETED: ConnectionState.ESTABLISHED,
-        ConnectionEvent.ENDED: ConnectionState.FLUSHING,
-        ConnectionEvent.NO_PACKET: ConnectionState.CLOSING,
+TRANSITIONS: Mapping[QuicState, Mapping[QuicEvent, QuicState]] = {
+    QuicState.HANDSHAKE: {
+        QuicEvent.HANDSHAKE_COMPLETED: QuicState.ESTABLISHED,
+        QuicEvent.ENDED: QuicState.FLUSHING,
+        QuicEvent.NO_PACKET: QuicState.CLOSING,
     },
-    ConnectionState.ESTABLISHED: {ConnectionEvent.ENDED: ConnectionState.FLUSHING},
-    ConnectionState.FLUSHING: {
-        ConnectionEvent.CLOSE_SENT: ConnectionState.CLOSING,
-        ConnectionEvent.NO_PACKET: ConnectionState.CLOSING,
+    QuicState.ESTABLISHED: {QuicEvent.ENDED: QuicState.FLUSHING},
+    QuicState.FLUSHING: {
+        QuicEvent.CLOSE_SENT: QuicState.CLOSING,
+        QuicEvent.NO_PACKET: QuicState.CLOSING,
     },
-    ConnectionState.CLOSING: {ConnectionEvent.PERIOD_OVER: ConnectionState.TERMINATED},
-    ConnectionState.TERMINATED: {},
+    QuicState.CLOSING: {QuicEvent.PERIOD_OVER: QuicState.TERMINATED},
+    QuicState.TERMINATED: {},
 }
 
 
-OVER = (ConnectionState.CLOSING, ConnectionState.TERMINATED)
+OVER = (QuicState.CLOSING, QuicState.TERMINATED)
 """The states in which both ends know that the connection is over."""
 
 
-def next_state(state: ConnectionState, event: ConnectionEvent) -> ConnectionState:
+def next_state(state: QuicState, event: QuicEvent) -> QuicState:
     """Return the state after `event`. Raises `LocalProtocolError` where it cannot happen."""
     try:
         return TRANSITIONS[state][event]

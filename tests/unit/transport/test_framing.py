@@ -92,7 +92,7 @@ def test_what_is_announced_costs_nothing_before_it_arrives() -> None:
     assembler = Assembler(lambda message: None)
     assembler.feed(prefix(8 << 20) + b"just a few bytes", framing.MAX_MESSAGE_SIZE)
 
-    assert len(assembler._message) == 16
+    assert assembler.held == 16
 
 
 async def test_an_inbox_gives_what_it_got_in_order() -> None:

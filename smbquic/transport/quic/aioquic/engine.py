@@ -113,6 +113,7 @@ class AioquicEngine(AioquicStatus):
 
     def receive_segments(self, segments: bytes, size: int, path: Path, now: float) -> None:
         """See `Engine`."""
+        # The library takes one datagram at a time.
         for start in range(0, len(segments), size):
             self.receive(segments[start : start + size], path, now)
 
@@ -143,6 +144,7 @@ class AioquicEngine(AioquicStatus):
 
     def authenticated(self) -> None:
         """See `Engine`."""
+        # For a stream that the client opens later, and for one that is open.
         self._quic.max_segments = MAX_SEGMENTS
         self._quic.raise_windows(self._ungranted)
         self._ungranted = 0
@@ -154,7 +156,7 @@ class AioquicEngine(AioquicStatus):
             # The client opens the stream ([RFC9000] 2.1), so a server that sends first has to wait.
             self._early.extend(buffers)
             return
-        # The sender takes anything that has the few operations of SendBuffer.
+        # The library's sender works with anything that has the operations of SendBuffer.
         sender: Any = self._quic._get_or_create_stream_for_send(STREAM).sender
         if not isinstance(sender._buffer, SendBuffer):
             sender._buffer = SendBuffer()
@@ -184,6 +186,7 @@ class AioquicEngine(AioquicStatus):
         if not self._quic._network_paths:
             return []
         datagrams: list[tuple[bytes, Path]] = self._quic.datagrams_to_send(now)
+        # They may be for several paths, as during path validation ([RFC9000] 8.2).
         batches = [
             ([datagram for datagram, _ in each], path)
             for path, each in groupby(datagrams, key=itemgetter(1))

@@ -66,6 +66,7 @@ class Segments:
         A peer may not send other bytes at an offset than before ([RFC9000] 2.2).
         """
         stop = start + len(data)
+        # The segment that begins at `start` or before is the first that may overlap.
         index = max(0, bisect_right(self._starts, start) - 1)
         at = start
         while at < stop:
@@ -146,6 +147,7 @@ class StreamReceiver(QuicStreamReceiver):
         if self._max_pending is not None and stop - self._buffer_start > self._max_pending:
             raise TooManySegmentsError(self._stream_id)
         self._check_final_size(frame, stop)
+        # The end of the stream may be known before all of its data ([RFC9000] 4.5).
         if frame.fin:
             self._final_size = stop
         self.highest_offset = max(self.highest_offset, stop)

@@ -107,6 +107,7 @@ class Qh3Connection(QuicConnection):
         # The library takes anything for its core that has the core's methods.
         metered: Any = MeteredCore(core, self._unread_limit)
         self._core = metered
+        # As the library's own method does for a new core.
         self._applied_transport_parameters = None
         self._pre_handshake_state_replayed = False
 

@@ -186,6 +186,7 @@ class Qh3Engine(Qh3Status):
     def read(self) -> list[bytes]:
         """See `Engine`."""
         core: Any = self._quic._core
+        # Without a core, before the first datagram, nothing can have arrived.
         pieces: list[bytes] = core.take() if core is not None else []
         if pieces:
             self._estimate.read(sum(map(len, pieces)))
@@ -226,6 +227,7 @@ class Qh3Engine(Qh3Status):
         if metered is None or path is None or self.terminated:
             return []
         core = metered.core
+        # The core's size may have grown since the last call.
         self._sender.datagram_size = self._path_mtu.size
         datagrams = self._sender.datagrams(core, now)
         if datagrams and self.close_reason is not None and self._closed_until is None:
@@ -271,6 +273,7 @@ class Qh3Engine(Qh3Status):
         """See `Engine`."""
         core: Any = self._quic._core
         timer = core.core.get_timer() if core is not None else None
+        # In the closing period nothing else is due: the core has ended its own.
         if self._closed_until or timer is None:
             return self._closed_until
         due: float = timer[1]

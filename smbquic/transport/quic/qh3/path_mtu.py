@@ -125,6 +125,7 @@ class PathMtuMonitor:
             if self._quic._transport_parameters_applied:
                 self._shrink()
             return False
+        # Only packets that are larger than every path carries can be missing because of their size.
         outstanding = core.outstanding_application_packets
         large = tuple(number for number, size, _ in outstanding if size > INTERNET_DATAGRAM)
         if not large:
@@ -152,6 +153,7 @@ class PathMtuMonitor:
         if outstanding + core.loss_total - trial.lost < len(trial.large):
             return
         if received_at <= self._second_trial_until:
+            # Confirmed: the second small datagram has arrived, too, and no large one.
             self._second_trial_until = 0.0
             self._shrink()
         else:
@@ -161,6 +163,7 @@ class PathMtuMonitor:
         """Use an Ethernet's size instead of jumbo frames, and else what every path carries."""
         ethernet = self._sizes.ethernet
         self._quic.shrink(ethernet if self.size > ethernet else INTERNET_DATAGRAM)
+        # Smaller sizes are reported at once: they say that a path has become worse.
         self._reported_size = self.size
         self.size = self._core.active_path[5]
         self._report()

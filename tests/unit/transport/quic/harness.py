@@ -173,6 +173,10 @@ class TransportHarness:
             framing.MAX_MESSAGE_SIZE,
         )
 
+        # Parts of the transport whose timers a test runs itself.
+        self.pump: pump.Pump = vars(self.transport)["_pump"]
+        self.keep_alive: keep_alive.KeepAlive = vars(self.transport)["_keep_alive"]
+
     def establish(self, now: float = 1.0) -> None:
         self.engine.security = SECURITY
         self.transport.batch_received(now)

@@ -46,8 +46,8 @@ async def test_a_connection_that_is_gone_frees_its_engine_and_keeps_what_came(
     harness.engine.path = PathStatistics()
     harness.transport.abort(ConnectionClosed("late"))
     harness.transport.abandon()
-    harness.transport._pump.tick()
-    harness.transport._keep_alive.ping()
+    harness.pump.tick()
+    harness.keep_alive.ping()
 
     assert harness.engine.freed == 1
     assert harness.engine.pings == 0
@@ -143,7 +143,7 @@ async def test_the_end_of_the_closing_period_is_reported(harness: TransportHarne
     harness.transport.close()
     await harness.transport.wait_closed()
     harness.engine.terminated = True
-    harness.transport._pump.tick()
+    harness.pump.tick()
 
     assert harness.events.reported == ["established", "closed", "terminated"]
 

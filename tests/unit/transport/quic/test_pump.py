@@ -44,7 +44,7 @@ async def test_an_answer_goes_out_with_the_acknowledgement(harness: TransportHar
     harness.feed(prefix(5) + b"hello")
     before = list(harness.endpoint.sent)
     # A timer that is due just now changes nothing, and is not forgotten either.
-    harness.transport._pump.tick()
+    harness.pump.tick()
     assert before == harness.endpoint.sent
     assert harness.engine.ticks == []
     for _ in range(3):
@@ -53,7 +53,7 @@ async def test_an_answer_goes_out_with_the_acknowledgement(harness: TransportHar
     assert answering.done()
     assert harness.engine.written == prefix(7) + b"tohello"
     assert harness.endpoint.sent == [*before, b"acknowledgement", b"answer"]
-    assert harness.transport._pump._timer is not None
+    assert harness.pump._timer is not None
 
 
 async def test_an_end_in_the_meantime_leaves_the_timer_running(harness: TransportHarness) -> None:
@@ -93,12 +93,12 @@ async def test_time_is_passed_on_when_it_has_come(harness: TransportHarness) -> 
     harness.engine.tick = remember  # type: ignore[method-assign]
     harness.engine.due = monotonic() + 30
     harness.transport.batch_received(1.0)
-    first = harness.transport._pump._timer
+    first = harness.pump._timer
     harness.engine.due += 10
     harness.transport.batch_received(1.0)
-    assert harness.transport._pump._timer is first
+    assert harness.pump._timer is first
     # The timer that was set too early finds that there is time, and sets another.
-    harness.transport._pump.tick()
+    harness.pump.tick()
     assert harness.engine.ticks == []
     harness.engine.due = monotonic()
     harness.transport.batch_received(1.0)

@@ -76,7 +76,7 @@ def test_other_refusals_of_the_peer() -> None:
         ("self signed certificate in certificate chain", "unknown-ca"),
     ],
 )
-def test_the_engines_own_verdict(phrase: str, reason: str) -> None:
+def test_what_the_engine_refuses_is_explained(phrase: str, reason: str) -> None:
     error = handshake_failure(CloseReason(0x12A, phrase, ours=True), PEER)
 
     assert isinstance(error, HandshakeError)
@@ -102,7 +102,7 @@ def test_other_failures_of_our_own(code: int, phrase: str, reason: str, words: s
     assert words in str(error)
 
 
-def test_the_verdict_of_a_hook_is_told_as_it_is() -> None:
+def test_a_refusal_by_verify_is_passed_on_unchanged() -> None:
     cause = HandshakeError("the key is weak", "weak-key")
     error = handshake_failure(CloseReason(0x12A, "the key is weak", ours=True, cause=cause), PEER)
 
