@@ -184,14 +184,14 @@ class Storage(ABC):
         return self
 
     def begin(self) -> Callable[[], None]:
-        """Take away what a server that was killed has left; called before the first client.
+        """Remove what a server that was killed has left; called before the first client.
 
         What it returns is called after the last one.
         """
         return lambda: None
 
     def close(self) -> None:
-        """Let go of the tree. What is open stays open."""
+        """Close the tree. What is open stays open."""
 
     def _require_writable(self) -> None:
         if self.read_only:

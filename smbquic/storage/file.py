@@ -317,7 +317,7 @@ class StorageFile(ABC):
         raise NameInvalid("files have no named streams here", name)
 
     def close(self) -> None:
-        """Let go of the file. Closing twice is fine."""
+        """Close the file. Closing twice is fine."""
 
     def _unsupported(self, what: str) -> OSError:
         return OSError(errno.ENOTSUP, f"this storage does not support {what}", self.name)

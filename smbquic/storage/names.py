@@ -52,7 +52,7 @@ _SPECIAL_ON_WIRE: Final = re.compile(r"[\uf001-\uf029\uf080-\uf0ff]")
 
 
 def split(name: str) -> list[str]:
-    """The components of a name relative to the share's root; none for the root itself.
+    """Return the components of a name relative to the share's root; none for the root itself.
 
     Every component is one that `to_disk` takes. Raises NameInvalid.
     """
@@ -67,7 +67,7 @@ def split(name: str) -> list[str]:
 
 
 def join(components: list[str]) -> str:
-    """The opposite of `split`."""
+    """Return the name of components; the opposite of `split`."""
     return SEPARATOR.join(components)
 
 
@@ -77,7 +77,7 @@ def parent_of(name: str) -> str:
 
 
 def moved(name: str, old: str, new: str) -> str:
-    """What a name has become of by the move of a folder, be it that folder or one above it."""
+    """Return what a name has become by the move of a folder, be it that folder or one above it."""
     if name == old:
         return new
     return new + name[len(old) :] if name.startswith(old + SEPARATOR) else name
@@ -97,7 +97,7 @@ def is_stream_name(name: str) -> bool:
 
 
 def to_disk(component: str) -> bytes:
-    r"""The name on the disk for one component from the wire.
+    r"""Return the name on the disk for one component from the wire.
 
     Never empty, ``.`` or ``..``, never with ``/`` or NUL in it. Raises NameInvalid, also for
     ``:`` (no streams here), wildcards, lone surrogates and what is too long for a disk.
@@ -120,12 +120,12 @@ def to_disk(component: str) -> bytes:
 
 
 def from_disk(raw: bytes) -> str:
-    """The one spelling on the wire for a name on the disk."""
+    """Return the one spelling on the wire for a name on the disk."""
     return escape(raw.decode("utf-8", "surrogateescape"))
 
 
 def escape(text: str) -> str:
-    """The same for a name on the disk as Python spells it, with U+DC80..DCFF for odd bytes."""
+    """Return the same for a name as Python spells it, with U+DC80..DCFF for odd bytes."""
     if not _SPECIAL_ON_DISK.search(text):
         return text
     ending = _TRAILING.get(text[-1])
@@ -135,7 +135,7 @@ def escape(text: str) -> str:
 
 
 def unescape(component: str) -> str:
-    """The name that a spelling on the wire stands for, as Python spells it, character by character.
+    """Return the name that a spelling on the wire stands for, as Python spells it.
 
     `escape` leads back to the spelling, if that is one of `escape`'s own. The result of any other
     may hold or be anything that a name on a disk may not, but for NUL and ``/``.
@@ -146,7 +146,7 @@ def unescape(component: str) -> str:
 
 
 def fold(component: str) -> str:
-    """What two names have in common that differ by nothing but case.
+    """Return what two names have in common that differ by nothing but case.
 
     Characters are upper-cased one by one, as Windows does it: none becomes two (``ß`` stays),
     and none from beyond the basic plane is touched.

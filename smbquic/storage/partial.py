@@ -24,12 +24,12 @@ USE_IS_KNOWN: Final = _SET_LEASE is not None
 
 
 def temporary_name() -> str:
-    """Return a fresh one; short, so that it fits beside any name."""
+    """Return a new temporary name, which is short enough to fit beside any name."""
     return f"{PREFIX}{secrets.token_hex(8)}.part"
 
 
 def temporary_name_for(target: str) -> str:
-    """Return the one that follows from the name of the file that is to be written.
+    """Return the temporary name that follows from that of the file which is to be written.
 
     So whoever writes the same file next finds what a killed process has left.
     """
@@ -38,7 +38,7 @@ def temporary_name_for(target: str) -> str:
 
 
 def is_temporary_name(component: str) -> bool:
-    """Whether the last component of a name is one."""
+    """Return whether the last component of a name is a temporary name."""
     return _NAME.fullmatch(component) is not None
 
 

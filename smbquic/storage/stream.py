@@ -119,5 +119,5 @@ class StreamFile(StorageFile):
         raise PermissionError(errno.EPERM, "a stream has one name", self.name)
 
     def close(self) -> None:
-        """Let go of the stream and of the file. Closing twice is fine."""
+        """Close the stream and the file. Closing twice is fine."""
         self._file.close()

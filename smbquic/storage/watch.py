@@ -52,7 +52,7 @@ class ChangeSource(Protocol):
         """Whether `read` keeps half of a move, which a further one will complete or give up."""
 
     def fileno(self) -> int:
-        """A descriptor that is readable as soon as there is something to `read`."""
+        """Return a descriptor that is readable as soon as there is something to `read`."""
 
     def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
         """Tell of changes in `folder` from now on, and with `recursive` in all below it.
@@ -62,16 +62,16 @@ class ChangeSource(Protocol):
         """
 
     def uncover(self, folder: str, *, recursive: bool) -> None:
-        """The opposite of one `cover`."""
+        """End one `cover`."""
 
     def moved(self, old_name: str, new_name: str) -> None:
-        """Take note that a folder goes by another name now."""
+        """Record that a folder has another name now."""
 
     def read(self, *, final: bool = False) -> list[Change]:
-        """What has happened since the last call; never waits.
+        """Return what has happened since the last call; never waits.
 
         With `final` half a move is no longer kept for the other half.
         """
 
     def close(self) -> None:
-        """Tell of nothing any more."""
+        """Stop telling of changes."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from smbquic.storage.errors import NotReady
-from smbquic.storage.local.descriptor import Descriptor, open_directory
+from smbquic.storage.local.descriptor import SharedDescriptor, open_directory
 from smbquic.storage.names import fold, from_disk
 
 LIFETIME: Final = 1.0
@@ -260,7 +260,7 @@ class _Preparation:
     def __init__(self, index: CaseIndex, directory: int, folded: str) -> None:
         self._index = index
         self._folded = folded
-        self._descriptor = Descriptor(os.dup(directory))
+        self._descriptor = SharedDescriptor(os.dup(directory))
 
     def __call__(self) -> None:
         with self._descriptor as directory:

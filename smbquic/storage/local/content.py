@@ -10,7 +10,7 @@ from smbquic.storage.local.descriptor import (
     open_directory,
     synchronise,
 )
-from smbquic.storage.local.open_file import OpenFile
+from smbquic.storage.local.open_file import OpenLocalFile
 from smbquic.storage.types import (
     Buffer,
 )
@@ -19,18 +19,18 @@ _MAX_VECTORS = 1024
 _OFFSET_END = 2**63
 
 
-class FileContent(OpenFile):
+class FileContent(OpenLocalFile):
     """Reading and writing, holes, and what reaches the disk."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset` on: fewer at the end of the file, none past it."""
+        """Return up to `length` bytes from `offset` on: fewer at the end of the file."""
         with self.descriptor as fd:
             # The file's size bounds what is allocated; `pread` fills it without zeroing it first.
             length = min(length, os.fstat(fd).st_size - offset)
             return os.pread(fd, length, offset) if length > 0 else b""
 
     def read_cached(self, offset: int, length: int) -> Buffer | None:
-        """The same, if all of it is in the page cache; BlockingIOError if it is not.
+        """Return the same, if all of it is in the page cache; BlockingIOError if it is not.
 
         None where the file system cannot tell.
         """
@@ -97,7 +97,7 @@ class FileContent(OpenFile):
             extents.zero(fd, offset, length)
 
     def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
-        """Where in a range there may be something but zeros."""
+        """Yield where in a range there may be something but zeros."""
         with self.descriptor as fd:
             yield from extents.allocated(fd, offset, length)
 
@@ -137,6 +137,6 @@ class FileContent(OpenFile):
 
 
 def _check_range(offset: int, length: int) -> None:
-    """Offsets on the wire have 64 bits, those of a disk 63."""
+    """Raise `OSError` (EFBIG) beyond 63 bits: offsets on the wire have 64, those of a disk 63."""
     if offset + length >= _OFFSET_END:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))

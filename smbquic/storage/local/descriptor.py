@@ -25,7 +25,7 @@ _BIRTH_TIME: Final = struct.Struct("<qI")
 _BIRTH_TIME_OFFSET: Final = 80
 
 
-class Descriptor:
+class SharedDescriptor:
     """Owns a file descriptor that several threads use at once.
 
     ``with descriptor as fd`` keeps it open until the block ends, whoever closes it meanwhile: the

@@ -24,7 +24,7 @@ class LocalFile(FileContent, FileMetadata, FileNaming):
     """A `StorageFile` on a descriptor of its own; made by `LocalStorage.open`."""
 
     def streams(self) -> list[Stream]:
-        """The named streams, in the order of their names."""
+        """Return the named streams, in the order of their names."""
         with self.descriptor as fd:
             return streams.read_all(fd)
 
@@ -62,7 +62,7 @@ class LocalFile(FileContent, FileMetadata, FileNaming):
             self._store(fd, stored._replace(attributes=attributes, ea_size=0, change_time=None))
 
     def scan(self) -> Iterator[FileStat]:
-        """The entries of a folder, read from the disk as they are asked for."""
+        """Yield the entries of a folder, read from the disk as they are asked for."""
         if self._open_name.parent is None:
             self._tree.require_root()
         with self._listing() as (listing, entries):
@@ -81,7 +81,7 @@ class LocalFile(FileContent, FileMetadata, FileNaming):
                         yield found
 
     def is_empty(self) -> bool:
-        """Whether a folder could be deleted: entries that `scan` leaves out count too."""
+        """Return whether a folder could be deleted: entries that `scan` leaves out count too."""
         with self._listing() as (_, entries):
             return next(entries, None) is None
 

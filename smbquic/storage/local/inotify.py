@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Final
 
 from smbquic.storage.local.descriptor import open_directory
-from smbquic.storage.local.tree import Tree, is_served
+from smbquic.storage.local.tree import FolderTree, is_served
 from smbquic.storage.names import SEPARATOR, from_disk, join, moved, split
 from smbquic.storage.watch import Change, ChangeKind
 
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 class Inotify:
     """A `ChangeSource` over one inotify instance. Raises `OSError` if there is none to be had."""
 
-    def __init__(self, tree: Tree, *, max_folders: int = MAX_FOLDERS) -> None:
+    def __init__(self, tree: FolderTree, *, max_folders: int = MAX_FOLDERS) -> None:
         if _LIBC is None:
             raise OSError(errno.ENOSYS, "there is no inotify on this system")
         self._tree = tree
@@ -126,14 +126,14 @@ class Inotify:
         return found
 
     def uncover(self, folder: str, *, recursive: bool) -> None:
-        """The opposite of one `cover`."""
+        """End one `cover`."""
         with self._lock:
             self._covered[folder, recursive] -= 1
             self._covered += Counter()
             self._prune()
 
     def moved(self, old_name: str, new_name: str) -> None:
-        """Take note that a folder goes by another name now."""
+        """Record that a folder has another name now."""
         with self._lock:
             self._names = {wd: moved(name, old_name, new_name) for wd, name in self._names.items()}
             self._descriptors = {name: wd for wd, name in self._names.items()}
@@ -204,7 +204,7 @@ class Inotify:
     # --- what happens in them -------------------------------------------------------------------
 
     def read(self, *, final: bool = False) -> list[Change]:
-        """What has happened since the last call; never waits."""
+        """Return what has happened since the last call; never waits."""
         changes: list[Change] = []
         found: set[str] = set()
         with self._lock:
@@ -307,7 +307,7 @@ class Inotify:
             return True
 
     def close(self) -> None:
-        """Tell of nothing any more."""
+        """Stop telling of changes."""
         with self._lock:
             if not self._closed:
                 self._closed = True

@@ -8,7 +8,7 @@ from contextlib import suppress
 from smbquic.storage import extended_attributes
 from smbquic.storage.local import attributes, extended, xattrs
 from smbquic.storage.local.attributes import Stored
-from smbquic.storage.local.open_file import OpenFile
+from smbquic.storage.local.open_file import OpenLocalFile
 from smbquic.storage.types import (
     ARCHIVE,
     SETTABLE,
@@ -16,7 +16,7 @@ from smbquic.storage.types import (
 )
 
 
-class FileMetadata(OpenFile):
+class FileMetadata(OpenLocalFile):
     """What is kept with a file beside its content."""
 
     def set_times(
@@ -70,7 +70,7 @@ class FileMetadata(OpenFile):
                 self._store(fd, stored._replace(attributes=attributes | ARCHIVE, change_time=None))
 
     def extended_attributes(self) -> list[tuple[str, bytes]]:
-        """The attributes of clients, by name."""
+        """Return the attributes of clients, by name."""
         with self.descriptor as fd:
             return extended.read_all(fd)
 
@@ -85,7 +85,7 @@ class FileMetadata(OpenFile):
                 self._store(fd, stored._replace(ea_size=size, change_time=None))
 
     def security(self) -> bytes | None:
-        """The security descriptor that was stored last, or None."""
+        """Return the security descriptor that was stored last, or None."""
         with self.descriptor as fd:
             # To ask for the names is quicker than to ask in vain for a value.
             if xattrs.SECURITY not in xattrs.names(fd):
@@ -99,7 +99,7 @@ class FileMetadata(OpenFile):
             xattrs.put(fd, xattrs.SECURITY, descriptor)
 
     def mark_made(self, attributes: int, account: int) -> None:
-        """What a new file gets: attributes, and its creation time for good."""
+        """Store what a new file begins with: its attributes, creation time and account."""
         self._open_name.unsynced = True
         with self.descriptor as fd, suppress(PermissionError):
             # A umask may leave us without the right to store anything with our own file.

@@ -10,12 +10,12 @@ from smbquic.storage.local.descriptor import (
     check_removal,
     rename_exclusive,
 )
-from smbquic.storage.local.open_file import OpenFile
+from smbquic.storage.local.open_file import OpenLocalFile
 from smbquic.storage.local.tree import key_of
 from smbquic.storage.names import SEPARATOR, fold, from_disk, to_disk
 
 
-class FileNaming(OpenFile):
+class FileNaming(OpenLocalFile):
     """What goes by a name.
 
     It is done within the descriptor of the folder, right after a check that the name still means

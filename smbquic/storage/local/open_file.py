@@ -5,22 +5,24 @@ import os
 from smbquic.storage.file import StorageFile
 from smbquic.storage.local import attributes
 from smbquic.storage.local.descriptor import (
-    Descriptor,
+    SharedDescriptor,
 )
-from smbquic.storage.local.tree import FileKey, OpenName, Tree, key_of
+from smbquic.storage.local.tree import FileKey, FolderTree, OpenName, key_of
 from smbquic.storage.names import join
 from smbquic.storage.types import (
     FileStat,
 )
 
 
-class OpenFile(StorageFile):
+class OpenLocalFile(StorageFile):
     """What the descriptor and the name of an open file tell; see `LocalFile`."""
 
-    def __init__(self, tree: Tree, fd: int, open_name: OpenName, *, is_directory: bool) -> None:
+    def __init__(
+        self, tree: FolderTree, fd: int, open_name: OpenName, *, is_directory: bool
+    ) -> None:
         self._tree = tree
         # Whoever is still at it when the file is closed may need the name, too.
-        self.descriptor = Descriptor(fd, lambda: tree.detach(open_name))
+        self.descriptor = SharedDescriptor(fd, lambda: tree.detach(open_name))
         self._open_name = open_name
         self._is_directory = is_directory
 
@@ -47,14 +49,14 @@ class OpenFile(StorageFile):
             return self._open_name.key if parent is None else key_of(os.fstat(parent))
 
     def stat(self) -> FileStat:
-        """What is known of the file now."""
+        """Return what is known of the file now."""
         with self.descriptor as fd:
             stored = attributes.read(fd)
             home = self._tree.home
             return attributes.describe(self._open_name.last, os.fstat(fd), stored, home, fd)
 
     def parent_stat(self) -> FileStat:
-        """The same of the folder that holds it; the root is its own."""
+        """Return the same of the folder that holds it; the root is its own."""
         with self.descriptor, self._tree.lock:
             parent = self._open_name.parent
             if parent is not None:
@@ -64,5 +66,5 @@ class OpenFile(StorageFile):
         return self.stat()
 
     def close(self) -> None:
-        """Let go of the file. Closing twice is fine."""
+        """Close the file. Closing twice is fine."""
         self.descriptor.close()

@@ -12,7 +12,7 @@ from smbquic.storage.local.case_index import Stamp
 from smbquic.storage.local.descriptor import open_directory
 from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.symlink import LocalSymlink
-from smbquic.storage.local.tree import OpenName, Tree, is_served, key_of
+from smbquic.storage.local.tree import FolderTree, OpenName, is_served, key_of
 from smbquic.storage.names import from_disk, join
 from smbquic.storage.policy import OpenPolicy
 from smbquic.storage.types import ARCHIVE, NEVER_CREATING, OVERWRITING, Action, Disposition
@@ -33,7 +33,7 @@ class _Raced(Exception):  # noqa: N818  (no error: the reason to look again)
 class OpenOperation:
     """One call of `Storage.open`: look, act on what was seen, and look again if it has changed."""
 
-    tree: Tree
+    tree: FolderTree
     name: str
     disposition: Disposition
     directory: bool | None

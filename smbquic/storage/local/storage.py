@@ -12,7 +12,7 @@ from smbquic.storage.local.file import LocalFile
 from smbquic.storage.local.inotify import Inotify
 from smbquic.storage.local.open_operation import OpenOperation
 from smbquic.storage.local.sweep import Sweep
-from smbquic.storage.local.tree import Tree, key_of
+from smbquic.storage.local.tree import FolderTree, key_of
 from smbquic.storage.names import MAX_UNITS
 from smbquic.storage.policy import OpenPolicy
 from smbquic.storage.types import (
@@ -50,7 +50,7 @@ class LocalStorage(Storage):
     def __init__(self, root: Path, *, read_only: bool = False, links: bool = False) -> None:
         """With `links`, symbolic links that stay within the folder are shown and can be made."""
         self._path = root.absolute()
-        self._tree = Tree(root, read_only=read_only, links=links)
+        self._tree = FolderTree(root, read_only=read_only, links=links)
         self._told_replaced = False
         self.read_only = read_only
         self.capabilities = _CAPABILITIES
@@ -105,11 +105,11 @@ class LocalStorage(Storage):
         ).run()
 
     def stat(self, name: str) -> FileStat:
-        """What is known of `name`, without opening it; errors as for `open`."""
+        """Return what is known of `name`, without opening it; errors as for `open`."""
         return self._tree.stat(name)
 
     def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
-        """The descriptors that are stored with a folder and those above it, the root's first."""
+        """Return the descriptors of a folder and of those above it, the root's first."""
         return self._tree.securities(name)
 
     def volume(self) -> VolumeStat:
@@ -133,8 +133,10 @@ class LocalStorage(Storage):
         )
 
     def watch(self) -> Inotify | None:
-        """What tells of changes by local programs; None if this system has no inotify, or no more
-        of it for this user."""
+        """Return what tells of changes by local programs.
+
+        None if this system has no inotify, or no more of it for this user.
+        """
         try:
             return Inotify(self._tree)
         except OSError as error:
@@ -142,7 +144,7 @@ class LocalStorage(Storage):
             return None
 
     def renewed(self) -> "LocalStorage":
-        """This storage, or one on a folder that was made in the place of the deleted one."""
+        """Return this storage, or one on a folder that was made in the place of the deleted one."""
         tree = self._tree
         # Two shares may stand on it: what the first has let go of is gone for the second.
         if tree.root.closed or tree.is_gone:
@@ -160,7 +162,7 @@ class LocalStorage(Storage):
         return self
 
     def _is_replaced(self) -> bool:
-        """Whether something else has the path of the folder that is open."""
+        """Return whether something else has the path of the folder that is open."""
         try:
             found = self._path.stat()
         except OSError:
@@ -175,7 +177,7 @@ class LocalStorage(Storage):
         return Sweep(self._tree).end
 
     def close(self) -> None:
-        """Let go of the root. What is open stays open."""
+        """Close the root. What is open stays open."""
         self._tree.close()
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from smbquic.storage.errors import NameInvalid
 from smbquic.storage.file import StorageFile
 from smbquic.storage.local import streams
-from smbquic.storage.local.descriptor import Descriptor
-from smbquic.storage.local.tree import FileKey, Tree
+from smbquic.storage.local.descriptor import SharedDescriptor
+from smbquic.storage.local.tree import FileKey, FolderTree
 from smbquic.storage.names import fold
 from smbquic.storage.stream import StreamFile
 from smbquic.storage.types import (
@@ -25,9 +25,9 @@ class StreamOwner(NamedTuple):
     `check_change` raises `OSError` if what is kept with the file may not be changed.
     """
 
-    tree: Tree
+    tree: FolderTree
     file: StorageFile
-    descriptor: Descriptor
+    descriptor: SharedDescriptor
     key: FileKey
     check_change: Callable[[], None]
 

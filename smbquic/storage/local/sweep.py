@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from smbquic.storage import partial
 from smbquic.storage.local import xattrs
-from smbquic.storage.local.tree import Tree
+from smbquic.storage.local.tree import FolderTree
 from smbquic.storage.partial import is_temporary_name, remove_unused
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class Sweep:
     """One time of serving a folder, from its beginning to `end`."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: FolderTree) -> None:
         self._tree = tree
         self._ending = threading.Event()
         self._done = True
@@ -47,7 +47,7 @@ class Sweep:
             _log.info("%r: removed %d files that would never be whole", self._tree.label, removed)
 
     def end(self) -> None:
-        """Nobody is served any more; what was not looked through is left to the next time."""
+        """Stop looking; what was not looked through is left to the next time."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join()
@@ -56,7 +56,7 @@ class Sweep:
                 xattrs.remove(root, xattrs.SERVED)
 
 
-def _left_a_note(tree: Tree) -> bool:
+def _left_a_note(tree: FolderTree) -> bool:
     """Leave a note; true if there is one already, or cannot be."""
     try:
         with tree.root as root:

@@ -8,7 +8,7 @@ from smbquic.storage.errors import NameInvalid
 from smbquic.storage.file import StorageFile
 from smbquic.storage.local import symlinks
 from smbquic.storage.local.file import LocalFile
-from smbquic.storage.local.tree import OpenName, Tree
+from smbquic.storage.local.tree import FolderTree, OpenName
 from smbquic.storage.names import SEPARATOR
 from smbquic.storage.types import FileStat, Stream
 
@@ -19,34 +19,34 @@ class LocalSymlink(LocalFile):
     Disks keep nothing but times with a link: attributes that are set are dropped.
     """
 
-    def __init__(self, tree: Tree, fd: int, open_name: OpenName, target: str) -> None:
+    def __init__(self, tree: FolderTree, fd: int, open_name: OpenName, target: str) -> None:
         super().__init__(tree, fd, open_name, is_directory=False)
         self._target_name = target
 
     def stat(self) -> FileStat:
-        """What is known of the link now."""
+        """Return what is known of the link now."""
         return symlinks.shown(super().stat(), self._target_name)
 
     def rename(self, new_name: str, *, replace: bool) -> None:
-        """Move it. PermissionError where it would lead out of the share from there."""
+        """Move the link. PermissionError where it would lead out of the share from there."""
         symlinks.check(self._target_name, new_name.count(SEPARATOR))
         super().rename(new_name, replace=replace)
 
     def link(self, new_name: str, *, replace: bool) -> None:
-        """Give it a second name; as `rename`."""
+        """Give the link a second name; raises as `rename`."""
         symlinks.check(self._target_name, new_name.count(SEPARATOR))
         super().link(new_name, replace=replace)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Nothing."""
+        """Return nothing: a link has no content."""
         return b""
 
     def read_cached(self, offset: int, length: int) -> bytes:
-        """Nothing."""
+        """Return nothing: a link has no content."""
         return b""
 
     def allocated_ranges(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
-        """None."""
+        """Return nothing: a link has no content."""
         return iter(())
 
     def set_times(
@@ -57,7 +57,7 @@ class LocalSymlink(LocalFile):
         last_write_time: int | None = None,
         change_time: int | None = None,
     ) -> None:
-        """Set the times that a disk can set."""
+        """Set the access and write time, which are all that a disk keeps."""
         self._tree.require_writable()
         now = self.stat()
         times = (
@@ -69,34 +69,34 @@ class LocalSymlink(LocalFile):
             os.utime(self._open_name.raw, ns=times, dir_fd=parent, follow_symlinks=False)
 
     def set_attributes(self, attributes: int) -> None:
-        """Drop them."""
+        """Do nothing: a link has no attributes."""
 
     def set_sparse(self, *, sparse: bool) -> None:
-        """Drop it."""
+        """Do nothing: a link has no attributes."""
 
     def mark_changed(self) -> None:
-        """Drop it."""
+        """Do nothing: a link has no attributes."""
 
     def extended_attributes(self) -> list[tuple[str, bytes]]:
-        """None."""
+        """Return none: a link has no extended attributes."""
         return []
 
     def set_extended_attributes(self, changes: Sequence[tuple[str, bytes]]) -> None:
-        """Refused."""
+        """Raise `OSError` (ENOTSUP): a link has no extended attributes."""
         raise OSError(errno.ENOTSUP, "a link has no extended attributes", self.name)
 
     def security(self) -> bytes | None:
-        """None."""
+        """Return None: a link has no descriptor of its own."""
         return None
 
     def set_security(self, descriptor: bytes) -> None:
-        """Refused."""
+        """Raise `OSError` (ENOTSUP): a link has no descriptor of its own."""
         raise OSError(errno.ENOTSUP, "a link has no descriptor of its own", self.name)
 
     def streams(self) -> list[Stream]:
-        """None."""
+        """Return none: a link has no streams."""
         return []
 
     def lookup_stream(self, name: str) -> StorageFile:
-        """Refused."""
+        """Raise NameInvalid: a link has no streams."""
         raise NameInvalid("a link has no streams", name)

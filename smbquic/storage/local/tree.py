@@ -22,7 +22,7 @@ from typing import Final
 from smbquic.storage.errors import PathNotFound, RootGone, StoppedOnSymlink
 from smbquic.storage.local import attributes, symlinks, xattrs
 from smbquic.storage.local.case_index import CaseIndex
-from smbquic.storage.local.descriptor import Descriptor, walk_into
+from smbquic.storage.local.descriptor import SharedDescriptor, walk_into
 from smbquic.storage.names import from_disk, join, split, to_disk
 from smbquic.storage.types import FileStat
 
@@ -33,17 +33,17 @@ FileKey = tuple[int, int]
 
 
 def key_of(status: os.stat_result) -> FileKey:
-    """What tells a file from any other."""
+    """Return what tells a file from any other."""
     return status.st_dev, status.st_ino
 
 
 def is_served(status: os.stat_result) -> bool:
-    """Whether a client may know of it: regular files and folders."""
+    """Return whether a client may know of it: regular files and folders."""
     return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
 
 
 def path_of(directory: int, raw: bytes) -> bytes:
-    """A path to `raw` in a folder, for the calls that take no folder.
+    """Return a path to `raw` in a folder, for the calls that take no folder.
 
     It hangs on the descriptor, not on a name, and is good for calls that don't follow links.
     """
@@ -54,7 +54,7 @@ class OpenName:
     """A name of an open file: the folder it is in, and how it is called there.
 
     All opens of one file by one name share it, so that a rename through one of them is known to
-    all. The root's own has no folder. Its fields belong to whoever holds `Tree.lock`.
+    all. The root's own has no folder. Its fields belong to whoever holds `FolderTree.lock`.
     """
 
     __slots__ = ("components", "key", "opens", "parent", "raw", "unsynced")
@@ -76,7 +76,7 @@ class OpenName:
 class OpenStream:
     """A named stream that is open: which it is, by how many opens.
 
-    Its fields belong to whoever holds `Tree.lock`.
+    Its fields belong to whoever holds `FolderTree.lock`.
     """
 
     __slots__ = ("key", "name", "opens")
@@ -87,7 +87,7 @@ class OpenStream:
         self.opens = 0
 
 
-class Tree:
+class FolderTree:
     """The folder that a share is, by its descriptor, and the names of what is open in it."""
 
     def __init__(self, root: Path, *, read_only: bool, links: bool = False) -> None:
@@ -95,7 +95,7 @@ class Tree:
         self.read_only: Final = read_only
         self.links: Final = links
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.root: Final = Descriptor(fd)
+        self.root: Final = SharedDescriptor(fd)
         status = os.fstat(fd)
         self.home: Final = status.st_dev
         # Some file systems count no links at all.
@@ -133,7 +133,7 @@ class Tree:
     def walk(
         self, components: list[str], visit: Callable[[int, str], None] | None = None
     ) -> tuple[int, list[str]]:
-        """A descriptor of the folder, to be closed by the caller, and its name in real case.
+        """Return a descriptor of the folder, to be closed by the caller, and its name in real case.
 
         `visit` is called with the descriptor and the name of each folder on the way, from the root
         on. Raises PathNotFound, also for what is no folder, and RootGone.
@@ -162,7 +162,7 @@ class Tree:
         return here, real
 
     def _no_way(self, here: int, components: list[str], depth: int) -> PathNotFound:
-        """Why a component leads nowhere."""
+        """Return the error for a folder on the way that cannot be entered."""
         name = join(components)
         if self.links:
             raw, status = self.look_up(here, components[depth])
@@ -174,7 +174,7 @@ class Tree:
         return PathNotFound(name)
 
     def walk_to_parent(self, name: str) -> tuple[int, list[str], str]:
-        """The folder that holds `name` (not the root), as `walk`, and the last component."""
+        """Return the folder that holds `name` (not the root), as `walk`, and the last component."""
         *folders, last = split(name)
         try:
             parent, real = self.walk(folders)
@@ -183,7 +183,7 @@ class Tree:
         return parent, real, last
 
     def target(self, parent: int, raw: bytes, status: os.stat_result, depth: int) -> str | None:
-        """Where a folder's entry leads, if it is a link that is shown; see `symlinks.read`."""
+        """Return where an entry leads, if it is a link that is shown; see `symlinks.read`."""
         if self.links and stat.S_ISLNK(status.st_mode):
             try:
                 return symlinks.read(parent, raw, depth)
@@ -192,7 +192,7 @@ class Tree:
         return None
 
     def look_up(self, parent: int, component: str) -> tuple[bytes, os.stat_result | None]:
-        """The name on the disk and the status of what a component names, without following it.
+        """Return the name on the disk and the status of what a component names, itself.
 
         What is not there is to be made under the name that is returned.
         """
@@ -203,7 +203,7 @@ class Tree:
             return self.index.find(parent, component) or (raw, None)
 
     def stat(self, name: str) -> FileStat:
-        """What is known of `name`; raises FileNotFoundError, PathNotFound and NameInvalid."""
+        """Return what is known of `name`; FileNotFoundError, PathNotFound, NameInvalid."""
         if not name:
             self.require_root()
             with self.root as root:
@@ -235,13 +235,13 @@ class Tree:
         return found if target is None else symlinks.shown(found, target)
 
     def stat_folder(self, directory: int, name: str) -> FileStat:
-        """What is known of a folder by a descriptor from `walk`."""
+        """Return what is known of a folder by a descriptor from `walk`."""
         path = path_of(directory, b".")
         status = os.fstat(directory)
         return attributes.describe(name, status, attributes.read(path), self.home, path)
 
     def attach(self, key: FileKey, parent: int, raw: bytes, components: list[str]) -> OpenName:
-        """The name of a file that was just opened by it. It takes `parent` over."""
+        """Return the name of a file that was just opened by it; `parent` is closed with it."""
         with self.lock:
             found = self._names.setdefault(key, [])
             for open_name in found:
@@ -254,7 +254,7 @@ class Tree:
             return open_name
 
     def detach(self, open_name: OpenName) -> None:
-        """One open less of it."""
+        """Forget one open of a file by this name."""
         with self.lock:
             open_name.opens -= 1
             if open_name.opens or open_name.parent is None:
@@ -266,7 +266,7 @@ class Tree:
                 del self._names[open_name.key]
 
     def verify(self, open_name: OpenName) -> int:
-        """The folder that the name is in, if the file still has this name there.
+        """Return the folder that the name is in, if the file still has this name there.
 
         The caller holds the lock. Raises FileNotFoundError, PermissionError for the root.
         """
@@ -280,7 +280,7 @@ class Tree:
     def move(
         self, open_name: OpenName, parent: int, raw: bytes, components: list[str], *, below: bool
     ) -> None:
-        """Take note that a file goes by another name now; takes `parent` over.
+        """Record the new name of a file; `parent` is closed with it.
 
         The caller holds the lock and closes the folder that the name was in. With `below` it is
         a folder, and what is open in it gets its new name too.
@@ -293,7 +293,7 @@ class Tree:
         open_name.unsynced = True
 
     def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
-        """What is stored with a folder and those above it, and known of them; raises as `stat`."""
+        """Return what is stored with and known of a folder and those above it; raises as `stat`."""
         found = []
 
         def look(directory: int, last: str) -> None:
@@ -305,14 +305,14 @@ class Tree:
         return found
 
     def attach_stream(self, key: FileKey, name: str) -> OpenStream:
-        """The open_stream for a stream that was just opened by its real name."""
+        """Return the stream that was just opened by its real name."""
         with self.lock:
             open_stream = self._streams.setdefault((key, name), OpenStream(key, name))
             open_stream.opens += 1
             return open_stream
 
     def detach_stream(self, open_stream: OpenStream) -> None:
-        """One open less of it."""
+        """Forget one open of a stream."""
         with self.lock:
             open_stream.opens -= 1
             place = (open_stream.key, open_stream.name)
@@ -320,7 +320,7 @@ class Tree:
                 del self._streams[place]
 
     def move_stream(self, open_stream: OpenStream, name: str) -> None:
-        """Take note that a stream goes by another name now; the caller holds the lock."""
+        """Record the new name of a stream; the caller holds the lock."""
         del self._streams[open_stream.key, open_stream.name]
         open_stream.name = name
         self._streams[open_stream.key, name] = open_stream
@@ -340,5 +340,5 @@ class Tree:
         return one is not None and key_of(os.fstat(one)) == key_of(os.fstat(other))
 
     def close(self) -> None:
-        """Let go of the root. What is open stays open."""
+        """Close the root. What is open stays open."""
         self.root.close()

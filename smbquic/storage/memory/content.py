@@ -151,6 +151,6 @@ class Content:
 
 
 def _check_range(end: int) -> None:
-    """Offsets on the wire have 64 bits, those of a file 63."""
+    """Raise `OSError` (EFBIG) beyond 63 bits: offsets on the wire have 64, those of a file 63."""
     if end >= _OFFSET_END:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))

@@ -8,7 +8,7 @@ from smbquic.storage import extended_attributes
 from smbquic.storage.file import StorageFile
 from smbquic.storage.memory.nodes import FILE_COST, Entry, StreamNode, now
 from smbquic.storage.memory.stream import MemoryStream
-from smbquic.storage.memory.tree import Tree
+from smbquic.storage.memory.tree import MemoryTree
 from smbquic.storage.names import check_stream_name, fold
 from smbquic.storage.types import (
     ARCHIVE,
@@ -50,7 +50,7 @@ def describe(entry: Entry) -> FileStat:
 class MemoryFile(StorageFile):
     """A `StorageFile` by one name of a node; made by `MemoryStorage`."""
 
-    def __init__(self, tree: Tree, entry: Entry) -> None:
+    def __init__(self, tree: MemoryTree, entry: Entry) -> None:
         self._tree = tree
         self._entry = entry
         self._node = entry.node

@@ -16,7 +16,7 @@ def now() -> int:
     return time.time_ns() // 100 * 100
 
 
-class Node:
+class FileNode:
     """A file, or a folder: that has `entries`, by their folded names.
 
     It is gone once it has neither a name (`links`) nor an open (`opens`).
@@ -93,7 +93,7 @@ class Entry:
 
     __slots__ = ("folder", "name", "node", "removed")
 
-    def __init__(self, name: str, node: Node, folder: "Entry | None") -> None:
+    def __init__(self, name: str, node: FileNode, folder: "Entry | None") -> None:
         self.name = name
         self.node = node
         self.folder = folder

@@ -9,8 +9,8 @@ from typing import Final
 from smbquic.storage.base import Storage
 from smbquic.storage.memory.content import Budget
 from smbquic.storage.memory.file import UNIT, MemoryFile
-from smbquic.storage.memory.nodes import Entry, Node
-from smbquic.storage.memory.tree import Tree
+from smbquic.storage.memory.nodes import Entry, FileNode
+from smbquic.storage.memory.tree import MemoryTree
 from smbquic.storage.names import MAX_UNITS
 from smbquic.storage.types import KEPT, Capability, VolumeStat
 
@@ -41,7 +41,7 @@ class MemoryStorage(Storage):
         self, *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES, read_only: bool = False
     ) -> None:
         self.read_only = read_only
-        self._tree = Tree(Budget(max_bytes, max_files), read_only=read_only)
+        self._tree = MemoryTree(Budget(max_bytes, max_files), read_only=read_only)
         self._serial = secrets.randbits(32)
 
     def lookup(self, name: str, *, write: bool = False) -> MemoryFile:
@@ -59,7 +59,7 @@ class MemoryStorage(Storage):
         if folder.get(last) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
         kept = attributes & KEPT
-        node = Node(self._tree.budget, directory=directory, attributes=kept, account=account)
+        node = FileNode(self._tree.budget, directory=directory, attributes=kept, account=account)
         entry = Entry(last, node, folder)
         folder.add(entry)
         return MemoryFile(self._tree, entry)

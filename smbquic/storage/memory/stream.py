@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from smbquic.storage.file import StorageFile
-from smbquic.storage.memory.nodes import Node, StreamNode, now
-from smbquic.storage.memory.tree import Tree
+from smbquic.storage.memory.nodes import FileNode, StreamNode, now
+from smbquic.storage.memory.tree import MemoryTree
 from smbquic.storage.names import check_stream_name, fold
 from smbquic.storage.stream import StreamFile
 from smbquic.storage.types import Buffer, FileStat
@@ -15,7 +15,9 @@ from smbquic.storage.types import Buffer, FileStat
 class MemoryStream(StreamFile):
     """A `StorageFile` over a named stream; made by `MemoryFile.open_stream`."""
 
-    def __init__(self, tree: Tree, file: StorageFile, node: Node, stream: StreamNode) -> None:
+    def __init__(
+        self, tree: MemoryTree, file: StorageFile, node: FileNode, stream: StreamNode
+    ) -> None:
         super().__init__(file)
         self._tree = tree
         self._node = node

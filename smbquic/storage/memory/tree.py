@@ -6,17 +6,17 @@ from typing import Final
 
 from smbquic.storage.errors import PathNotFound
 from smbquic.storage.memory.content import Budget
-from smbquic.storage.memory.nodes import Entry, Node
+from smbquic.storage.memory.nodes import Entry, FileNode
 from smbquic.storage.names import split
 
 
-class Tree:
+class MemoryTree:
     """The root folder, and what all files of a storage share."""
 
     def __init__(self, budget: Budget, *, read_only: bool) -> None:
         self.budget: Final = budget
         self.read_only: Final = read_only
-        root = Node(budget, directory=True, attributes=0, account=0)
+        root = FileNode(budget, directory=True, attributes=0, account=0)
         root.links = 1
         self.root: Final = Entry("", root, None)
 

@@ -12,7 +12,7 @@ import pytest
 from smbquic.storage import Disposition, PathNotFound
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
-from smbquic.storage.local.tree import OpenName, Tree
+from smbquic.storage.local.tree import FolderTree, OpenName
 
 HOSTILE = [
     "..",
@@ -193,15 +193,15 @@ def test_a_file_that_becomes_a_way_out_just_after_the_check(
 ) -> None:
     (root / "file").write_bytes(b"inside")
     file, _ = storage.open("file")
-    real = Tree.verify
+    real = FolderTree.verify
 
-    def verify_and_swap(tree: Tree, link: OpenName) -> int:
+    def verify_and_swap(tree: FolderTree, link: OpenName) -> int:
         folder = real(tree, link)
         (root / "file").unlink()
         (root / "file").symlink_to(outside / "secret")
         return folder
 
-    monkeypatch.setattr(Tree, "verify", verify_and_swap)
+    monkeypatch.setattr(FolderTree, "verify", verify_and_swap)
     if act == "delete":
         file.delete()
     else:

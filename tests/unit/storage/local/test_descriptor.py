@@ -11,7 +11,7 @@ import pytest
 
 from smbquic.storage.local import descriptor
 from smbquic.storage.local.descriptor import (
-    Descriptor,
+    SharedDescriptor,
     birth_time,
     rename_exclusive,
     synchronise,
@@ -22,7 +22,7 @@ def test_closing_waits_for_who_is_still_at_it(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     seen: list[int] = []
     done: list[int] = []
-    owned = Descriptor(fd, lambda: done.append(len(seen)))
+    owned = SharedDescriptor(fd, lambda: done.append(len(seen)))
     inside, closed = threading.Event(), threading.Event()
 
     def work() -> None:

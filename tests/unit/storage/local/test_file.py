@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smbquic.storage import Disposition, NameInvalid, OpenPolicy, PathNotFound, types
 from smbquic.storage.local import LocalStorage
 from smbquic.storage.local.file import LocalFile
-from smbquic.storage.local.tree import OpenName, Tree
+from smbquic.storage.local.tree import FolderTree, OpenName
 from tests.unit.privileges import as_nobody
 
 Make = Callable[..., LocalFile]
@@ -747,14 +747,14 @@ def test_closing_waits_for_a_renaming(
 ) -> None:
     """The folder that a file is in stays open as long as somebody works in it."""
     file, _ = storage.open("file", Disposition.CREATE)
-    real = Tree.verify
+    real = FolderTree.verify
 
-    def verify(tree: Tree, link: OpenName) -> int:
+    def verify(tree: FolderTree, link: OpenName) -> int:
         folder = real(tree, link)
         file.close()
         return folder
 
-    monkeypatch.setattr(Tree, "verify", verify)
+    monkeypatch.setattr(FolderTree, "verify", verify)
     file.rename("new", replace=False)
 
     assert [path.name for path in root.iterdir()] == ["new"]

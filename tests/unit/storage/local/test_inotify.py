@@ -10,7 +10,7 @@ import pytest
 from smbquic.storage import Change, ChangeKind
 from smbquic.storage.local import LocalStorage, inotify
 from smbquic.storage.local.inotify import Inotify
-from smbquic.storage.local.tree import Tree
+from smbquic.storage.local.tree import FolderTree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux'")
 
@@ -208,7 +208,7 @@ def test_no_more_folders_are_watched_than_allowed(
     assert inotify.MAX_FOLDERS == 16_384
     for name in "abc":
         (folder / name).mkdir()
-    tree = Tree(folder, read_only=False)
+    tree = FolderTree(folder, read_only=False)
     source = Inotify(tree, max_folders=2)
     cover(source, recursive=True)
     assert len(source.folders) == 2

@@ -21,7 +21,7 @@ from smbquic.storage import (
     types,
 )
 from smbquic.storage.local import LocalStorage, attributes, tree
-from smbquic.storage.local.tree import Tree
+from smbquic.storage.local.tree import FolderTree
 from tests.unit.privileges import as_nobody
 
 ALL = list(Disposition)
@@ -244,10 +244,12 @@ def test_what_is_new_needs_no_admittance(storage: LocalStorage) -> None:
 @contextmanager
 def swapping(monkeypatch: pytest.MonkeyPatch, *steps: object) -> Iterator[None]:
     """Do one of the steps after each look-up, just before it is acted on."""
-    real = Tree.look_up
+    real = FolderTree.look_up
     remaining = list(steps)
 
-    def look_up(self: Tree, parent: int, component: str) -> tuple[bytes, os.stat_result | None]:
+    def look_up(
+        self: FolderTree, parent: int, component: str
+    ) -> tuple[bytes, os.stat_result | None]:
         found = real(self, parent, component)
         if remaining:
             step = remaining.pop(0)
@@ -256,7 +258,7 @@ def swapping(monkeypatch: pytest.MonkeyPatch, *steps: object) -> Iterator[None]:
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(Tree, "look_up", look_up)
+        patch.setattr(FolderTree, "look_up", look_up)
         yield
     assert remaining == []
 
