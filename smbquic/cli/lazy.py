@@ -1,4 +1,4 @@
-"""A group of commands that are imported when they are asked for."""
+"""A group of commands that are imported when they are called."""
 
 import gc
 from collections import UserDict
@@ -28,9 +28,10 @@ class LazyCommand(NamedTuple):
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Look for no garbage while modules are loaded, and never in what they consist of.
+    """Switch garbage collection off while modules are loaded, and leave them out of it later.
 
-    Next to nothing of it is garbage, and looking takes a twentieth of the time of a short command.
+    Almost nothing of a module is garbage, and collecting takes a twentieth of the time of a short
+    command.
     """
     gc.disable()
     try:
@@ -41,7 +42,7 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Commands(UserDict[str, Any]):
-    """What click takes for a group's commands by name: it imports those that are looked up."""
+    """The commands of a group by name, as click expects them: one is imported when it is read."""
 
     def __getitem__(self, name: str) -> click.Command:
         lazy: LazyCommand = self.data[name]
@@ -49,7 +50,7 @@ class _Commands(UserDict[str, Any]):
 
 
 class LazyGroup(CliGroup):
-    """A group whose help is written without its commands."""
+    """A group whose help is written without importing its commands."""
 
     def __init__(
         self, *arguments: Any, lazy_commands: Mapping[str, LazyCommand], **attributes: Any
@@ -58,7 +59,7 @@ class LazyGroup(CliGroup):
         self._lazy_commands = lazy_commands
 
     def summaries(self) -> list[tuple[str, str]]:
-        """The names of the commands in order, each with the line about it."""
+        """Return the names of the commands in order, each with the line about it."""
         return sorted((name, lazy.summary) for name, lazy in self._lazy_commands.items())
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

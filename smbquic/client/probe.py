@@ -55,6 +55,8 @@ def failure(results: Sequence[ProbeResult]) -> ProbeResult | None:
 
 
 class _Prober:
+    """Probes one URL over all its addresses, then logs on over the first connection."""
+
     def __init__(self, url: SmbUrl, options: ProbeOptions) -> None:
         self._url = url
         self._options = options

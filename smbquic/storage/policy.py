@@ -1,4 +1,4 @@
-"""On whose behalf a file is opened, and who decides whether that may be."""
+"""The account for which a file is opened, and the checks of the server before that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from smbquic.storage.file import StorageFile
 
 
 def _allow(_: object) -> None:
-    """Nobody objects."""
+    """Allow everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPolicy:
-    """What `Storage.open` is told by the server about who opens.
+    """What the server gives `Storage.open`: the account, and functions that may refuse.
 
     `account` (32 bits, 0 for none) is kept with what is made. `admit` is called with a file that
-    existed already before anything about it is changed; if it raises, nothing is, the file is
-    closed and the exception goes on to the caller. `permit` is called with the name of the folder
+    existed already, before anything about it is changed. If it raises, nothing is changed, the
+    file is closed and the caller gets the exception. `permit` is called with the name of the folder
     before something is made there, and stops it by raising.
     """
 

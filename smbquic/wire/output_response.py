@@ -1,4 +1,4 @@
-"""The one form that the answers of all queries have. [MS-SMB2] 2.2.34, 2.2.36, 2.2.38"""
+"""The common form of the responses to queries: one buffer. [MS-SMB2] 2.2.34, 2.2.36, 2.2.38"""
 
 from typing import ClassVar
 
@@ -8,9 +8,9 @@ from smbquic.wire.message import Message, message
 
 @message(9)
 class OutputResponse(Message):
-    """A response that is one buffer, whose format the request decided on.
+    """A response with one buffer, whose format depends on the request.
 
-    What `decode` gives as `buffer` is a slice of the message, not a copy.
+    `decode` sets `buffer` to a slice of the message, not a copy.
     """
 
     output_buffer_offset: ClassVar = offset_of("buffer", U16)

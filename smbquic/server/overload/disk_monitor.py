@@ -1,6 +1,6 @@
 """Decides whether to do file I/O on the event loop or on a thread, by how quick the disk was.
 
-A request that waits for a disk on the event loop has all others wait with it. A thread costs some
+A request that waits for a disk on the event loop makes all others wait. A thread costs some
 50 microseconds, as much as a tenth of a small request. So what the operating system has in memory
 is read at once. Where it does not say, and for writes, it depends on the number of bytes, and on
 whether the disk was quick lately: after one operation that took long, or while one does, all others
