@@ -1,4 +1,4 @@
-"""The files and folders of a share: what one message does, or a few.
+"""The files and folders of a share: operations that take one message, or a few.
 
 Paths are relative to the share and separated by ``/`` (``\\`` works too); "" is its root.
 """
@@ -56,7 +56,7 @@ def _check_listing(path: str, entries: int, size: int) -> None:
 
 
 class ShareFiles:
-    """What can be done with the files and folders in a share, one at a time."""
+    """Operations on single files and folders of a share."""
 
     def __init__(self, tree: TreeConnect) -> None:
         self._tree = tree
@@ -65,7 +65,7 @@ class ShareFiles:
 
     @property
     def tree(self) -> TreeConnect:
-        """The share as the protocol sees it."""
+        """The tree connect that the requests are sent to."""
         return self._tree
 
     async def once(self, opening: CreateRequest, *middle: Message, path: str) -> list[Response]:
@@ -94,7 +94,7 @@ class ShareFiles:
     # --- looking ------------------------------------------------------------------------------
 
     async def stat(self, path: str) -> Stat:
-        """What the server says about a file or folder. Raises `NotFoundError`."""
+        """Return what the server says about a file or folder. Raises `NotFoundError`."""
         name = to_wire(path)
         [response] = await self.once(requests.create(name, requests.STAT), path=path)
         return Stat.of(name.rpartition("\\")[2], response.body)
@@ -108,7 +108,7 @@ class ShareFiles:
         return True
 
     async def scandir(self, path: str = "", pattern: str = "*") -> AsyncGenerator[Stat, None]:
-        """What is in a folder, as the server lists it, while it does.
+        """Yield the entries of a folder while the server lists them.
 
         `pattern` has the server's wildcards: ``*`` and ``?``. Raises `SecurityError` for a name
         that could lead out of the folder, `RemoteProtocolError` for a listing that does not end,
@@ -147,13 +147,13 @@ class ShareFiles:
                 await tree.request(requests.close(query.file_id), path)
 
     async def listdir(self, path: str = "", pattern: str = "*") -> list[str]:
-        """The names in a folder."""
+        """Return the names in a folder."""
         return [entry.name async for entry in self.scandir(path, pattern)]
 
     async def walk(
         self, path: str = ""
     ) -> AsyncGenerator[tuple[str, list[Stat], list[Stat]], None]:
-        """Every folder from `path` down, with its folders and its files; links are not followed.
+        """Yield each folder from `path` down with its folders and files; links are not followed.
 
         A folder removed from the second value is not entered.
         """
@@ -188,7 +188,7 @@ class ShareFiles:
         return Opening(opener)
 
     async def read_bytes(self, path: str) -> bytes:
-        """A whole file at once."""
+        """Return the content of a file."""
         async with self.open(path) as file:
             return await file.read()
 

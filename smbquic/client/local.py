@@ -75,7 +75,7 @@ _KINDS = {
 
 
 def kind_of_file(mode: int) -> str:
-    """What a file is that is no regular one, in words."""
+    """Return what a file is that is not a regular one, in words."""
     return _KINDS.get(stat.S_IFMT(mode), "a special file")
 
 
@@ -128,12 +128,12 @@ class Source:
         )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._descriptor)
 
     @classmethod
     def load(cls, path: Path, limit: int) -> "Source | tuple[bytes, int]":
-        """The content and modification time of a file of up to `limit` bytes, else the file."""
+        """Return content and modification time of a file of up to `limit` bytes, else the file."""
         source = cls(path)
         if source.size > limit or source.is_stream:
             return source
@@ -225,7 +225,7 @@ class PartialFile:
             self._close()
 
     def discard(self) -> None:
-        """Forget it, after a failure; nothing happens once it has taken its place."""
+        """Remove the temporary file after a failure; does nothing after `commit`."""
         if self._descriptor >= 0:
             self._close()
             self._path.unlink(missing_ok=True)
@@ -236,7 +236,7 @@ class PartialFile:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Let errors name the file that the user knows, and say what a bare number does not."""
+        """Raise errors of the disk with the name of the target, which the user knows."""
         try:
             yield
         except SmbError:
@@ -251,7 +251,7 @@ class PartialFile:
     def store(
         cls, target: Path, data: Buffer, modified: int, written: WrittenFiles | None = None
     ) -> None:
-        """All of it at once, for a small file."""
+        """Write, sync and rename a small file in one call."""
         part = cls(target)
         try:
             part.write_at(0, data)

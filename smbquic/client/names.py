@@ -13,7 +13,7 @@ from smbquic.storage.names import escape, fold, unescape
 
 
 def split_path(path: str) -> list[str]:
-    r"""The components of a path in a share; ``.`` and empty ones vanish, ``..`` goes up.
+    r"""Return the components of a path in a share, with ``.`` and ``..`` resolved.
 
     `PathError` when it leads out of the share or holds a NUL.
     """
@@ -33,22 +33,22 @@ def split_path(path: str) -> list[str]:
 
 
 def to_wire(path: str) -> str:
-    r"""The path as CREATE wants it: ``a\b``, no leading separator, "" for the share's root."""
+    r"""Return a path as CREATE needs it: ``a\b``, relative, "" for the share's root."""
     return "\\".join(split_path(path))
 
 
 def join(folder: str, name: str) -> str:
-    """The path of `name` in `folder`, in the API's ``/`` form."""
+    """Return the path of `name` in `folder`, in the API's ``/`` form."""
     return f"{folder}/{name}" if folder else name
 
 
 def parent(path: str) -> str:
-    """The folder that the path's last component is in; "" for one in the share's root."""
+    """Return the folder of the path's last component; "" for one in the share's root."""
     return "/".join(split_path(path)[:-1])
 
 
 def check_listed(name: str) -> str:
-    """The name, if a server may list it; `SecurityError` for one that could lead elsewhere."""
+    """Return a name that a server may list; `SecurityError` for one that leads elsewhere."""
     forbidden = "/\\\0:" if os.name == "nt" else "/\\\0"
     if name in ("", ".", "..") or any(character in name for character in forbidden):
         raise SecurityError(f"the server lists the name {name!r}, which no file can have")
@@ -56,7 +56,7 @@ def check_listed(name: str) -> str:
 
 
 def from_local(name: str) -> str:
-    """The name that a file or folder of this machine gets on a share.
+    """Return the name that a file or folder of this machine gets on a share.
 
     What no name may hold there is replaced as in docs/reference/names.md.
     """
@@ -64,7 +64,7 @@ def from_local(name: str) -> str:
 
 
 def to_local(name: str) -> str:
-    """The name that a listed file or folder gets on this machine: `from_local`, undone.
+    """Return the local name of a listed file or folder: the reverse of `from_local`.
 
     `SecurityError` for one that would lead out of its folder.
     """

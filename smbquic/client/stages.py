@@ -20,11 +20,11 @@ class Stages:
     over: dict[Stage, float] = field(default_factory=dict)
 
     def end(self, stage: Stage) -> None:
-        """Take note that a stage is over."""
+        """Note that a stage has ended now."""
         self.over[stage] = monotonic()
 
     def seconds(self) -> dict[Stage, float]:
-        """How long each of them took."""
+        """Return how long each stage took."""
         starts = (self.begun, *self.over.values())
         return {
             stage: end - start

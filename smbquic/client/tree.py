@@ -27,7 +27,7 @@ CONCURRENCY = 16
 """Files that are under way at once."""
 
 OF_ONE_FILE = (StatusError, OSError, RemoteProtocolError, PathError, SourceChangedError)
-"""What fails for one file while others may still be copied."""
+"""Errors of one file, after which the others are still copied."""
 
 _REMOTE_LINK = "a symbolic link, or another reparse point"
 
@@ -124,7 +124,7 @@ async def get(
 
 
 def _make_root(path: Path) -> Path:
-    """The folder that everything goes into; it may be reached over links, what is in it not."""
+    """Make the folder that everything goes into; only the path to it may have links."""
     path.mkdir(parents=True, exist_ok=True)
     return path.resolve()
 

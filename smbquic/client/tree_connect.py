@@ -66,5 +66,5 @@ class TreeConnect:
         return await self._send(bodies, self.target)
 
     async def disconnect(self) -> None:
-        """Give the share up, and close all that is open in it. [MS-SMB2] 2.2.11"""
+        """Disconnect from the share, which closes all that is open in it. [MS-SMB2] 2.2.11"""
         await self.request(TreeDisconnectRequest())

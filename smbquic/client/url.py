@@ -27,7 +27,7 @@ _HOST = re.compile(r"[^\s/\\:;@\[\]%\"<>?#]+")
 
 @dataclass(frozen=True, slots=True)
 class SmbUrl:
-    """Where something is: transport, server, and what on it.
+    """The address of a server, a share, or a file or folder on it.
 
     `share` and `path` may be empty, for a URL that names a server or a whole share. `path` is
     separated by ``/`` and never starts or ends with one; `folder` tells that the URL did, and so
@@ -96,12 +96,12 @@ class SmbUrl:
         return self
 
     def joined(self, path: str) -> "SmbUrl":
-        """The same place, `path` further down (or up, with ``..``)."""
+        """Return the URL of `path`, relative to this one; ``..`` goes up."""
         return replace(self, path="/".join(split_path(f"{self.path}/{path}")))
 
 
 def _quiet(text: str) -> str:
-    """The text without what may be a password in it."""
+    """Return the text without what may be a password in it."""
     return re.sub(r":[^:/@]*@", ":***@", text)
 
 

@@ -15,7 +15,7 @@ _RESPONSE_SIZE = 1024
 
 
 async def read_volume(share: ShareFiles) -> Volume:
-    """See `Share.volume`."""
+    """Return what the server says about the volume; see `Share.volume`."""
     classes = FileSystemInformationClass
     _, size, about, kind = await share.once(
         requests.create("", requests.STAT),
