@@ -132,6 +132,15 @@ def _without_effect(text: str) -> _Ranges:
                 parts = [node]
             case ast.keyword(arg="slots" | "frozen"):
                 parts = [node.value]
+            case ast.ClassDef() if any(ast.unparse(each) == "Protocol" for each in node.bases):
+                # What is only described here is there for type checkers.
+                found.extend(
+                    ((each.lineno, 0), (each.lineno + 1, 0))
+                    for method in node.body
+                    if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+                    and all(isinstance(each, ast.Expr) for each in method.body)
+                    for each in method.decorator_list
+                )
             case ast.ClassDef():
                 calls = [each for each in node.decorator_list if isinstance(each, ast.Call)]
                 options = [each for call in calls for each in call.keywords]

@@ -249,7 +249,11 @@ def test_a_small_source_that_changes_while_it_is_loaded(
 def test_the_part_of_a_target_that_a_killed_process_left_is_used_up(tmp_path: Path) -> None:
     left = tmp_path / temporary_name_for("x")
     left.write_bytes(b"half")
-    PartialFile.store(tmp_path / "x", b"whole", 0)
+    part = PartialFile(tmp_path / "x")
+    # It has the name by which the next process finds it, if this one is killed as well.
+    assert [(path.name, path.stat().st_size) for path in tmp_path.iterdir()] == [(left.name, 0)]
+    part.write_at(0, b"whole")
+    part.commit(0)
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x").read_bytes() == b"whole"
 

@@ -92,3 +92,28 @@ async def test_a_port_that_nobody_has_is_refused() -> None:
         port = free.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
         await quic_versions.query(Address(socket.AF_INET, ("127.0.0.1", port)), 60.0)
+
+
+async def test_the_first_answer_counts() -> None:
+    query = quic_versions._VersionQuery()
+    query.datagram_received(b"noise", None)
+    query.datagram_received(negotiation(1, 2), None)
+    query.datagram_received(negotiation(3), None)
+    query.error_received(ConnectionRefusedError("refused"))
+
+    assert await query.answer == [1, 2]
+
+
+async def test_the_first_error_counts() -> None:
+    query = quic_versions._VersionQuery()
+    query.error_received(ConnectionRefusedError("refused"))
+    query.error_received(OSError("unreachable"))
+    query.datagram_received(negotiation(1), None)
+
+    with pytest.raises(ConnectionRefusedError, match="refused"):
+        await query.answer
+
+
+def test_versions_that_can_be_spoken() -> None:
+    # [RFC9000] 15, [RFC9369] 3.1
+    assert quic_versions.KNOWN == {1: "1", 0x6B3343CF: "2"}

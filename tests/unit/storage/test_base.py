@@ -1,10 +1,19 @@
 """What `Storage` does by itself for one that says how a name is found, and what it asks it for."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 
-from smbquic.storage import ARCHIVE, Action, Disposition, Storage
+from smbquic.storage import (
+    ARCHIVE,
+    Action,
+    Capability,
+    Disposition,
+    FileStat,
+    StoppedOnSymlink,
+    Storage,
+)
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
 
@@ -83,12 +92,16 @@ def test_what_is_made_without_a_word_is_a_file_of_nobody() -> None:
 )
 def test_who_overwrites_writes(disposition: Disposition, write: bool, asked: bool) -> None:
     storage = Telling()
-    storage.create("file", directory=False).close()
+    made = storage.create("file", directory=False)
+    made.write(0, [b"content"])
+    made.close()
     storage.asked.clear()
 
-    storage.open("file", disposition, write=write)[0].close()
+    file, action = storage.open("file", disposition, write=write)
 
     assert storage.asked == [("file", asked)]
+    assert (file.stat().size == 0) is (action is not Action.OPENED)
+    file.close()
 
 
 def test_a_read_only_storage_is_read() -> None:
@@ -124,3 +137,31 @@ def test_what_was_looked_at_is_closed(name: str) -> None:
         each.close()
 
     assert storage.lookup("")._node.opens == 1
+
+
+class Linked(MemoryStorage):
+    """Its files are symbolic links if they are called so."""
+
+    capabilities = MemoryStorage.capabilities | Capability.SYMBOLIC_LINKS
+
+    def lookup(self, name: str, *, write: bool = False) -> MemoryFile:
+        return LinkedFile(self._tree, self._tree.find(name))
+
+
+class LinkedFile(MemoryFile):
+    def stat(self) -> FileStat:
+        stat = super().stat()
+        return replace(stat, link="target" if stat.name == "link" else None)
+
+
+def test_a_link_is_opened_by_who_asks_for_the_link() -> None:
+    storage = Linked()
+    for name in ("link", "file"):
+        storage.create(name, directory=False).close()
+
+    storage.open("file")[0].close()
+    storage.open("link", link=True)[0].close()
+    with pytest.raises(StoppedOnSymlink) as stopped:
+        storage.open("link")
+    assert stopped.value.target == "target"
+    assert storage.stat("link").link == "target"

@@ -1,5 +1,7 @@
 """Names of files that are not whole yet."""
 
+import fcntl
+import signal
 import sys
 from pathlib import Path
 
@@ -70,3 +72,13 @@ def test_where_use_is_not_known_nothing_is_removed(
     path.write_bytes(b"half")
     assert not remove_unused(path)
     assert path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+def test_who_opens_a_file_meanwhile_does_not_end_this_program(tmp_path: Path) -> None:
+    path = tmp_path / temporary_name()
+    path.touch()
+    with path.open("rb") as file:
+        assert partial._is_unused(file.fileno())
+        # The default, SIGIO, would. SIGURG is ignored where nobody asks for it.
+        assert fcntl.fcntl(file, fcntl.F_GETSIG) == signal.SIGURG

@@ -7,7 +7,16 @@ import pytest
 
 from smbquic.errors import ConnectError, HandshakeError
 from smbquic.transport import addresses
-from smbquic.transport.addresses import Address, endpoint, is_loopback, is_wildcard, race, url
+from smbquic.transport.addresses import (
+    Address,
+    endpoint,
+    is_ip_address,
+    is_loopback,
+    is_private,
+    is_wildcard,
+    race,
+    url,
+)
 
 ONE, TWO, THREE = (Address(socket.AF_INET, (f"192.0.2.{n}", 443)) for n in (1, 2, 3))
 
@@ -40,6 +49,27 @@ def test_endpoint(address: tuple[object, ...], expected: tuple[str, int]) -> Non
 def test_kinds_of_addresses(host: str, loopback: bool, wildcard: bool) -> None:
     assert is_loopback((host, 1)) is loopback
     assert is_wildcard((host, 1)) is wildcard
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("192.0.2.1", True),
+        ("2001:db8::1", True),
+        ("fs.example", False),
+        ("", False),
+        ("1.2", False),
+    ],
+)
+def test_names_that_are_addresses(name: str, named: bool) -> None:
+    assert is_ip_address(name) is named
+
+
+@pytest.mark.parametrize(
+    ("host", "private"), [("10.0.0.1", True), ("fe80::1%eth0", True), ("9.9.9.9", False)]
+)
+def test_addresses_that_the_internet_does_not_route(host: str, private: bool) -> None:
+    assert is_private((host, 1)) is private
 
 
 def test_url() -> None:

@@ -190,3 +190,17 @@ def test_a_folder_s_descriptor_by_name(storage: LocalStorage, root: Path) -> Non
     assert storage.securities("outer")[-1][0] is None
     with pytest.raises(PathNotFound):
         storage.securities("nowhere")
+
+
+@pytest.mark.parametrize("disposition", [Disposition.OVERWRITE, Disposition.SUPERSEDE])
+def test_they_go_with_the_content(
+    file: LocalFile, storage: LocalStorage, root: Path, disposition: Disposition
+) -> None:
+    file.set_extended_attributes([("Comment", b"hello")])
+    os.setxattr(root / "file", "user.local", b"set by a program")
+    stream = file.create_stream("stream")
+
+    storage.open("file", disposition)[0].close()
+
+    assert (file.extended_attributes(), file.streams(), file.stat().ea_size) == ([], [], 0)
+    stream.close()
