@@ -284,6 +284,7 @@ class Bbr:
         self.pacing_gain = PROBE_GAINS[self._cycle]
 
     def _advance_cycle(self, now: float) -> None:
+        # A phase takes one round trip: then its effect shows in the acknowledgements.
         full_length = now - self._cycle_start > self.min_rtt
         if self.pacing_gain > 1.0:
             # A probe lasts until the additional data is in flight, too.

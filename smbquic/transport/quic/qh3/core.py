@@ -46,6 +46,7 @@ class MeteredCore:
             event = self.core.next_event()
             if event is None:
                 return None
+            # The core's events are tuples that begin with a name.
             match event:
                 case ("stream_data", 0, data, finished):
                     self.unread += len(data)

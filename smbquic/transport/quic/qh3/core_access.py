@@ -68,6 +68,7 @@ class DirectAccess:
         self._quic = quic
         metered: Any = quic._core
         self._metered = metered
+        # Methods in Rust, without a call in Python between.
         self.send: Callable[[int, Buffer], object] = metered.core.send_stream
         self.unsent: Callable[[int], int] = metered.core.get_send_buffer_size
 
@@ -88,5 +89,6 @@ class DirectAccess:
         # Mostly there is data of the stream and nothing else, which is no event for the library.
         if metered.take_data():
             return False
+        # Whatever else there is becomes events of the library, or goes to its TLS.
         self._quic._drain_core()
         return True

@@ -59,6 +59,7 @@ class SendQueue:
             # The buffer doubles when it is full, so the limit does, too.
             if in_flight + AHEAD > self._most and self._memory.acquire(self._most):
                 self._most *= 2
+            # What is in flight stays in the core's buffer until it is acknowledged.
             room = min(room, self._most - unsent - in_flight)
         # Few bytes at a time would be many calls.
         return room if room >= AHEAD // 2 else 0
@@ -75,6 +76,7 @@ class SendQueue:
         pieces = []
         while count > 0 and self._buffers:
             piece = self._buffers.popleft()
+            # Slices of a memoryview copy nothing.
             if len(piece) > count:
                 self._buffers.appendleft(piece[count:])
                 piece = piece[:count]
@@ -88,5 +90,6 @@ class SendQueue:
         self._buffers.clear()
         self.size = 0
         if self._memory is not None:
+            # Only now: the core's buffer never becomes smaller before.
             self._memory.release(self._most - SMALLEST)
             self._most = SMALLEST

@@ -91,6 +91,7 @@ class Sender:
 
     def datagrams(self, core: Any, now: float) -> list[bytes]:
         """Return all datagrams that may be sent now; `core` is the bare one."""
+        # Those that were made with a message are the first.
         datagrams, self._made = self._made, []
         has_first = bool(datagrams)
         if not (self._queue.size and self._poll_and_fill(core, now, datagrams)):
@@ -131,6 +132,7 @@ class Sender:
             datagrams.extend(map(_PAYLOAD, islice(transmits, count)))
         except RuntimeError as error:
             self._on_failure(error)
+        # The library would log them in its own method, which is not called here.
         if self._quic._quic_logger is not None:
             for datagram in datagrams[before:]:
                 self._quic._log_datagram("datagrams_sent", datagram)
