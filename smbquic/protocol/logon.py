@@ -88,9 +88,12 @@ class Logon:
         if body.flags & SessionSetupFlags.BINDING:
             return self._bind(request)
         negotiated = self._state.negotiated
+        # Refused before a password is checked: no session could be used.
         if negotiated.encryption_required and negotiated.cipher is None:
             raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
         session = self._session_for(request, now)
+        # The hash of a session covers its first logon only, from which the keys are derived. The
+        # last response is left out, as it is signed with them. [MS-SMB2] 3.3.5.5
         if not session.is_valid and self._state.dialect == Dialect.SMB_3_1_1:
             session.preauth.update(request.raw)
             request.preauth = session.preauth
@@ -133,6 +136,8 @@ class Logon:
         acceptor, session.acceptor = session.acceptor, None
         identity = acceptor.identity
         if session.is_valid:
+            # A repeated logon renews the session and keeps its keys. It has to be the same user's,
+            # or nobody's: files stay open with the rights of the first one.
             if identity != session.owner and not identity.anonymous:
                 self.drop(session)
                 raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
@@ -230,6 +235,8 @@ class Logon:
         if binding is None:
             acceptor = self._authenticator.new_acceptor()
             binding = self._bindings[session.id] = _Binding(acceptor, self._state.preauth.copy())
+        # The key of this channel is derived from the binding's own exchange, which begins where the
+        # NEGOTIATE of this connection has ended. [MS-SMB2] 3.3.5.5
         binding.preauth.update(request.raw)
         request.preauth = binding.preauth
         try:
@@ -244,6 +251,7 @@ class Logon:
                 session,
             )
         del self._bindings[session.id]
+        # Who has the session's key and another password must not join the session as somebody else.
         if binding.acceptor.identity != session.identity:
             raise StatusError(NtStatus.NOT_SUPPORTED, "SESSION_SETUP")
         self._add_channel(session, binding)

@@ -55,6 +55,7 @@ def receive(
     if protocol_id == PROTOCOL_ID:  # neither encrypted nor compressed, as most are over QUIC
         return elements(message), None
     if protocol_id == TRANSFORM_PROTOCOL_ID:
+        # The session id is not secret, and covered by the tag: other keys do not decrypt it.
         encrypted_with = find_protection(TransformHeader.decode(message).session_id)
         message = encrypted_with.decrypt(message)
         protocol_id = message[:_ID_SIZE]
@@ -92,6 +93,7 @@ def send(
         signing = element.signing
         message.append(header.encode() if signing is None else signing.sign(header, body))
         message += body
+    # Compressed before it is encrypted: what is encrypted has nothing left to compress.
     if compression is not None:
         message = compression.compress(message)
     return message if encryption is None else encryption.encrypt(message)

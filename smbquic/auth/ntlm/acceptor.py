@@ -189,17 +189,15 @@ class NtlmAcceptor:
         return b""
 
     def _verify(self, message: AuthenticateMessage) -> tuple[Identity, bytes]:
-        """Check the client's proof: whose it is, and the session key. [MS-NLMP] 3.2.5.1.2."""
-        limiter, binding = self._policy.limiter, self._policy.binding
+        """Check the client's proof; return whose it is, and the session key.
+
+        [MS-NLMP] 3.2.5.1.2
+        """
+        limiter = self._policy.limiter
         if limiter is not None:
             limiter.check(message.user_name)
         if self._is_anonymous(message):
-            if not self._mechanism.guest:
-                raise AuthenticationError("the client gives no name, and nobody is let in unnamed")
-            self._flags &= message.flags
-            chosen = message.encrypted_random_session_key
-            key = self._export_key(message, _ANONYMOUS_KEY) if chosen else _ANONYMOUS_KEY
-            return Identity("", "", anonymous=True), key
+            return self._accept_anonymous(message)
         self._flags &= message.flags
         _check_strength(self._flags)
         if len(message.nt_challenge_response) <= _NTLMV1_SIZE:
@@ -208,6 +206,8 @@ class NtlmAcceptor:
         account = self._mechanism.accounts.find(message.user_name)
         if account is None and self._mechanism.guest:
             return Identity(message.user_name, message.domain_name, guest=True), b""
+        # The proof is checked for a name that does not exist, too: the time that the answer takes
+        # must not say which names exist.
         hashed = self._mechanism.stand_in_hash if account is None else account.nt_hash
         base_key = self._check_proof(message, hashed)
         if account is None or base_key is None:
@@ -220,16 +220,35 @@ class NtlmAcceptor:
                 NtStatus.ACCOUNT_RESTRICTION,
             )
         session_key = self._export_key(message, base_key)
+        # Only after the proof: what the MIC and the binding are compared with is covered by it.
         self._check_mic(message, challenge, session_key)
-        if binding is not None:
-            try:
-                binding.check(challenge.target_name, challenge.channel_bindings)
-            except AuthenticationError as error:
-                raise AuthenticationError(f"{account.name}: {error}", error.status) from None
+        self._check_binding(account.name, challenge)
         if limiter is not None:
             limiter.succeeded(message.user_name)
         identity = Identity(account.name, self._mechanism.domain, groups=account.groups)
         return identity, session_key
+
+    def _accept_anonymous(self, message: AuthenticateMessage) -> tuple[Identity, bytes]:
+        """Return the identity of a client without a name, and the key that everybody knows."""
+        if not self._mechanism.guest:
+            raise AuthenticationError("the client gives no name, and nobody is let in unnamed")
+        self._flags &= message.flags
+        chosen = message.encrypted_random_session_key
+        key = self._export_key(message, _ANONYMOUS_KEY) if chosen else _ANONYMOUS_KEY
+        return Identity("", "", anonymous=True), key
+
+    def _check_binding(self, user: str, challenge: ClientChallenge) -> None:
+        """Raise `AuthenticationError` for a logon that was meant for another server or channel.
+
+        Somebody who passes on the messages of a client that logs on to him would be let in
+        otherwise. [MS-NLMP] 3.2.5.1.2
+        """
+        if self._policy.binding is None:
+            return
+        try:
+            self._policy.binding.check(challenge.target_name, challenge.channel_bindings)
+        except AuthenticationError as error:
+            raise AuthenticationError(f"{user}: {error}", error.status) from None
 
     @staticmethod
     def _is_anonymous(message: AuthenticateMessage) -> bool:
