@@ -11,8 +11,8 @@ _SIZE = 64
 class PreauthHash:
     """A running SHA-512 over the messages that set up a connection or a session.
 
-    The keys of 3.1.1 are derived from it, so that both ends have the same keys only if nobody changed
-    these messages on their way. A session's hash starts as a copy of its connection's, taken after
+    The keys of 3.1.1 are derived from it: both ends have the same keys only if nobody changed these
+    messages on their way. A session's hash starts as a copy of its connection's, taken after
     NEGOTIATE.
     """
 

@@ -1,7 +1,6 @@
 """Requests and responses between both ends once somebody is logged on."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,9 @@ from hypothesis import strategies as st
 
 from smbquic.errors import LocalProtocolError, RemoteProtocolError, SecurityError, WireError
 from smbquic.ntstatus import NtStatus
+from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.message import MAX_COMPOUND, UNSOLICITED
+from smbquic.protocol.request import Request
 from smbquic.protocol.settings import EncryptionPolicy
 from smbquic.wire.close import CloseRequest, CloseResponse
 from smbquic.wire.echo import EchoRequest, EchoResponse
@@ -27,6 +28,7 @@ from smbquic.wire.tree_connect import (
     TreeConnectResponse,
 )
 from smbquic.wire.write import WriteRequest, WriteResponse
+from tests.protocol.conftest import MakePair, Pair
 
 FILE = FileId(1, 2)
 
@@ -203,8 +205,8 @@ class TestInterim:
 class TestCompound:
     BODIES = (FlushRequest(FILE), read(100), CloseRequest(flags=0, file_id=FileId.RELATED))
 
-    def send(self, pair: Any, session: Any, **options: Any) -> Any:
-        sent = pair.client.compound(self.BODIES, session=session, tree_id=3, **options)
+    def send(self, pair: Pair, session: ClientSession, *, related: bool = True) -> list[Request]:
+        sent = pair.client.compound(self.BODIES, session=session, tree_id=3, related=related)
         return pair.deliver(sent.buffers)
 
     @pytest.mark.parametrize("policy", [EncryptionPolicy.ALLOWED, EncryptionPolicy.REQUIRED])
@@ -487,7 +489,7 @@ class _Initiator:
         return b"hello"
 
 
-_make: Any = None
+_make: MakePair
 
 
 @pytest.fixture(autouse=True)
@@ -496,6 +498,6 @@ def _remember(make_pair: Callable) -> None:
     _make = make_pair
 
 
-def _fresh_pair() -> Any:
+def _fresh_pair() -> Pair:
     """A pair for each hypothesis example; fixtures are made once for all of them."""
     return _make()

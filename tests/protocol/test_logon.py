@@ -15,6 +15,7 @@ from smbquic.errors import (
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.client_session import ClientSession
 from smbquic.protocol.protection import Protection
+from smbquic.protocol.request import Request
 from smbquic.protocol.session_state import SessionState
 from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy
 from smbquic.wire.close import CloseRequest
@@ -484,7 +485,7 @@ class TestTransportSecurity:
         ],
     )
     def test_either_end_may_insist_on_encryption(
-        self, make_session: Callable, settings: dict[str, Any]
+        self, make_session: Callable, settings: dict[str, object]
     ) -> None:
         pair, session = make_session(
             quic=True, server_encryption=EncryptionPolicy.REQUIRED, **settings
@@ -589,7 +590,7 @@ def _info() -> ValidateNegotiateInfoRequest:
     )
 
 
-def _info_of(request: Any) -> ValidateNegotiateInfoRequest:
+def _info_of(request: Request) -> ValidateNegotiateInfoRequest:
     return ValidateNegotiateInfoRequest.decode(memoryview(request.body.input))
 
 
