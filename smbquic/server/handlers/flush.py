@@ -13,7 +13,7 @@ def handle(context: Context, request: Request) -> Pending:
     body: FlushRequest = request.body
     entry = context.open(body.file_id)
     entry.require_any(access.MODIFIES_DATA)
-    entry.times.settle()
+    entry.times.show_stored()
     return Pending(_flush(context, entry))
 
 

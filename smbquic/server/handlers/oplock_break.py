@@ -37,11 +37,11 @@ def _oplock(context: Context, body: OplockBreakAcknowledgment) -> OplockBreakRes
     """
     entry = context.open(body.file_id)
     oplock = entry.cache.grant
-    if not isinstance(oplock, Oplock) or not (oplock.breaking or oplock.unasked):
+    if not isinstance(oplock, Oplock) or not (oplock.breaking or oplock.level_two_broken):
         raise StatusError(NtStatus.INVALID_DEVICE_STATE, "OPLOCK_BREAK")
     if oplock.breaking is None:
         # A break of level II to none needs no acknowledgment, and some clients send one.
-        oplock.unasked = False
+        oplock.level_two_broken = False
         raise StatusError(NtStatus.INVALID_OPLOCK_PROTOCOL, "OPLOCK_BREAK")
     kept = _LEVELS.get(body.oplock_level)
     if kept is None or not kept < oplock.caching:

@@ -267,11 +267,11 @@ def _basic(change: FileChange) -> None:
 def _keep(entry: Open, wanted: BasicInformation) -> None:
     """Remember which times are to stay as they are now, set or frozen. [MS-FSA] 2.1.5.15.2"""
     times = entry.times
-    times.settle()
+    times.show_stored()
     if wanted.last_write_time:
         times.kept_write_time = None
         for other in entry.file_state.opens:
-            other.times.settle()
+            other.times.show_stored()
     if wanted.change_time:
         times.kept_change_time = None
     entry.keep_times()
@@ -293,7 +293,7 @@ def _end_of_file(change: FileChange) -> None:
     entry.before_write()
     entry.file.truncate(size)
     entry.file_state.reserved = 0
-    entry.times.settle()
+    entry.times.show_stored()
     entry.keep_times()
     entry.notify_folder_leases()
 
@@ -348,7 +348,7 @@ def _set_delete_pending(change: FileChange, *, delete: bool, despite_readonly: b
     entry.file_state.delete_pending = delete
     if delete:
         entry.file_state.end_watches()
-    entry.file_state.deleter, entry.file_state.auditor = (
+    entry.file_state.deleting_lease_key, entry.file_state.auditor = (
         entry.cache.parent_lease_key,
         entry.tracking.auditor,
     )

@@ -163,7 +163,7 @@ class FileTable:
         if entry.cache.grant is not None:
             entry.cache.grant.drop(entry)
         if entry.mode.delete_on_close:
-            state.delete_pending, state.deleter = True, entry.cache.parent_lease_key
+            state.delete_pending, state.deleting_lease_key = True, entry.cache.parent_lease_key
             state.auditor = entry.tracking.auditor
         if entry.tracking.wrote:
             self.notify_folder_leases(entry)
@@ -171,8 +171,8 @@ class FileTable:
             state.end_watches()
         failed = None
         # The file has to stay open for its deletion: by its name another file could be reached.
-        if state.delete_pending and state.doomed is None:
-            state.doomed, state.storage = entry.file, entry.storage
+        if state.delete_pending and state.deleted_file is None:
+            state.deleted_file, state.storage = entry.file, entry.storage
         else:
             failed = _close(entry.file)
         if state.opens:
@@ -187,13 +187,13 @@ class FileTable:
             return None
         self.discard(state)
         failed = None
-        if state.doomed is not None:
+        if state.deleted_file is not None:
             # A lease on the folder is spared if its client both marked the file and closes it. If
             # these are two clients, each has to learn what the other has done.
-            same = parent_key if parent_key == state.deleter else None
+            same = parent_key if parent_key == state.deleting_lease_key else None
             auditor = state.auditor if state.delete_pending else None
             failed = self._delete(
-                state.doomed, same, state.storage, auditor, really=state.delete_pending
+                state.deleted_file, same, state.storage, auditor, really=state.delete_pending
             )
         if state.whole is not None:
             failed = self._finish(state.whole, parent_key) or failed

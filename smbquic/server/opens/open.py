@@ -214,7 +214,7 @@ class FileState:
     It exists as long as one of them does, a file's also as long as its streams' do: those are in
     `streams`, and have their file in `whole`. `grants` are its oplocks and leases.
     SET_INFO sets and clears `delete_pending`: the file is deleted when its last open is closed.
-    `deleter` is the `parent_lease_key` of the open that set it, `auditor` is that open's.
+    `deleting_lease_key` and `auditor` are those of the open that set it.
     `reserved` is the allocation size that a client has set, in bytes, which is reported until the
     file is closed.
     """
@@ -227,11 +227,11 @@ class FileState:
     grants: list[CacheGrant] = field(default_factory=list)
     locks: Locks = field(default_factory=Locks)
     delete_pending: bool = False
-    deleter: bytes | None = None
+    deleting_lease_key: bytes | None = None
     auditor: FileAuditor | None = None
     reserved: int = 0
-    # The open file whose name is to go, if the open that asked for it is closed already.
-    doomed: StorageFile | None = None
+    # The file that is to be deleted, kept open if the open that asked for it is closed already.
+    deleted_file: StorageFile | None = None
     storage: Storage | None = None
 
     def add(self, entry: Open) -> None:

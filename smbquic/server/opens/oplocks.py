@@ -47,14 +47,14 @@ _CACHING = {caching: level for level, caching in _LEVELS.items()}
 class Oplock(CacheGrant):
     """An oplock: II lets its open cache reads, exclusive writes too, batch the open itself.
 
-    `unasked` is whether level II was broken, for which no acknowledgment is asked.
+    `level_two_broken` is whether level II was broken, for which no acknowledgment is asked.
     """
 
-    __slots__ = ("unasked",)
+    __slots__ = ("level_two_broken",)
 
     def __init__(self, file_state: FileState, entry: Open, caching: int, seconds: float) -> None:
         super().__init__(file_state, entry, caching, seconds)
-        self.unasked = False
+        self.level_two_broken = False
 
     @property
     def level(self) -> int:
@@ -88,7 +88,7 @@ class Oplock(CacheGrant):
 
     def reduce(self, left: int, *, further: bool = False) -> bool:
         """Break the oplock; one that allows nothing any more is removed."""
-        self.unasked = self.caching == READ
+        self.level_two_broken = self.caching == READ
         notified = super().reduce(left, further=further)
         self._remove_if_empty()
         return notified

@@ -43,7 +43,7 @@ class Times:
         if first:
             file.mark_changed()
 
-    def settle(self) -> None:
+    def show_stored(self) -> None:
         """Show the times of the disk from now on."""
         self._old_write_time = self._first_write_time = self._old_change_time = None
 
