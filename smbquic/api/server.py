@@ -13,7 +13,7 @@ from smbquic.api.listen import ListenAddress, listening_on
 from smbquic.api.serving import Serving
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
-from smbquic.auth.service_binding import TargetNames
+from smbquic.auth.service_binding import AcceptedTargetNames
 from smbquic.auth.users import UserStore
 from smbquic.client.transports import optional_path
 from smbquic.observe.audit import AuditLog, Sink
@@ -176,13 +176,13 @@ def _quic_options(options: ServeOptions) -> QuicOptions:
 
 def _names(
     name: str, others: Sequence[str], certificates: ServerCertificates | None
-) -> TargetNames:
+) -> AcceptedTargetNames:
     """Return the names that a logon may be meant for."""
     own = (name, socket.gethostname())
     labels = (each.partition(".")[0] for each in own)
     if certificates is None:
-        return TargetNames((*own, *labels, *others))
-    return TargetNames((*own, *labels, *others), certificates.is_name)
+        return AcceptedTargetNames((*own, *labels, *others))
+    return AcceptedTargetNames((*own, *labels, *others), certificates.is_name)
 
 
 def _decision_by(shown: ServerCertificates) -> Callable[[Peer], Decision | None]:

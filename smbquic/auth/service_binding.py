@@ -59,7 +59,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class TargetNames:
+class AcceptedTargetNames:
     """The names that clients may call a server by.
 
     `names` are fixed; `is_certified` returns whether a current certificate has the name.
@@ -84,7 +84,7 @@ class ServiceBinding:
     bindings, empty where there is no TLS below.
     """
 
-    names: TargetNames
+    names: AcceptedTargetNames
     address: str
     end_point: bytes = b""
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.logon_limiter import LogonLimiter
-from smbquic.auth.service_binding import ServiceBinding, TargetNames
+from smbquic.auth.service_binding import AcceptedTargetNames, ServiceBinding
 from smbquic.errors import AuthenticationError, HandshakeError
 from smbquic.ntstatus import NtStatus
 from smbquic.observe.audit import Trail
@@ -26,7 +26,7 @@ class AccessPolicy:
 
     authenticator: Authenticator
     certificates: ServerCertificates | None = None
-    names: TargetNames | None = None
+    names: AcceptedTargetNames | None = None
     pipes_over_quic: bool = False
 
     def authenticator_for(self, peer: Peer, guard: LogonLimiter, trail: Trail) -> Authenticator:

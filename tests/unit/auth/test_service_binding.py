@@ -5,8 +5,8 @@ from spnego._ntlm_raw.crypto import md5
 from spnego.channel_bindings import GssChannelBindings
 
 from smbquic.auth.service_binding import (
+    AcceptedTargetNames,
     ServiceBinding,
-    TargetNames,
     channel_bindings_hash,
     normal_host,
 )
@@ -41,11 +41,11 @@ def test_names_have_one_spelling(name: str, normal: str) -> None:
 
 @given(name=st.text(max_size=30))
 def test_any_name_is_looked_for(name: str) -> None:
-    assert name not in TargetNames(["fs"]) or normal_host(name) in ("fs", "localhost")
+    assert name not in AcceptedTargetNames(["fs"]) or normal_host(name) in ("fs", "localhost")
 
 
 BINDING = ServiceBinding(
-    TargetNames(["fs"], lambda name: name == "certified.example"), "192.0.2.1", b"tls"
+    AcceptedTargetNames(["fs"], lambda name: name == "certified.example"), "192.0.2.1", b"tls"
 )
 
 
