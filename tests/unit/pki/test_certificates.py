@@ -1,4 +1,4 @@
-"""The tables of certificates without a connection: our verdict, the server's own, openssl's."""
+"""The tables of certificates without a connection: our result, the server's own, openssl's."""
 
 import subprocess
 from collections import Counter

@@ -323,7 +323,7 @@ class Client:
         self.transport.close()
         # Not by awaiting the task: its cancellation would be taken for the test's own.
         done, _ = await asyncio.wait([self.served], timeout=60)
-        assert done, "the server goes on after its client has hung up"
+        assert done, "the server goes on after its client has closed the connection"
         assert not self.served.cancelled(), "the server was cancelled"
         self.served.result()
 
