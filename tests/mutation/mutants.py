@@ -134,13 +134,12 @@ def _without_effect(text: str) -> _Ranges:
                 parts = [node.value]
             case ast.ClassDef() if any(ast.unparse(each) == "Protocol" for each in node.bases):
                 # What is only described here is there for type checkers.
-                found.extend(
-                    ((each.lineno, 0), (each.lineno + 1, 0))
-                    for method in node.body
-                    if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
-                    and all(isinstance(each, ast.Expr) for each in method.body)
-                    for each in method.decorator_list
-                )
+                for method in node.body:
+                    if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and all(
+                        isinstance(each, ast.Expr) for each in method.body
+                    ):
+                        start = min(each.lineno for each in (method, *method.decorator_list))
+                        found.append(((start, 0), ((method.end_lineno or 0) + 1, 0)))
             case ast.ClassDef():
                 calls = [each for each in node.decorator_list if isinstance(each, ast.Call)]
                 options = [each for call in calls for each in call.keywords]

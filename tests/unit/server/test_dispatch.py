@@ -107,6 +107,10 @@ async def test_the_answers_of_a_compound_do_not_grow_without_limit(
         reads = [ReadRequest(size, 0, file_id) for _ in range(4)]
         responses = await client.compound(*reads, related=related)
         assert labels(responses) == ["SUCCESS"] * 2 + ["INSUFFICIENT_RESOURCES"] * 2
+    # A response has 16 bytes before its data: two of these are 4 MiB, to the byte.
+    reads = [ReadRequest((2 << 20) - 16, 0, file_id) for _ in range(4)]
+    responses = await client.compound(*reads, related=True)
+    assert labels(responses) == ["SUCCESS"] * 3 + ["INSUFFICIENT_RESOURCES"]
     assert (await client.call(ReadRequest(size, 0, file_id))).status == NtStatus.SUCCESS
 
 
