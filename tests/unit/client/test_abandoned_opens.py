@@ -17,7 +17,7 @@ TARGET = Target(None, 5)
 FILE = FileId(42, 42)
 
 
-class Server:
+class CompoundServer:
     """Takes compounds and answers each request of one with the same status."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ def waiter(*, creates: bool = False) -> ResponseWaiter:
 
 
 async def test_what_was_opened_is_closed_once_the_response_is_there() -> None:
-    server, waiting = Server(), waiter()
+    server, waiting = CompoundServer(), waiter()
     server.abandoned.close(waiting)
     closed = asyncio.create_task(server.abandoned.wait_closed())
     for _ in range(3):
@@ -53,7 +53,7 @@ async def test_what_was_opened_is_closed_once_the_response_is_there() -> None:
 
 
 async def test_what_was_made_is_deleted() -> None:
-    server, waiting = Server(), waiter(creates=True)
+    server, waiting = CompoundServer(), waiter(creates=True)
     waiting.future.set_result(answer(opened(file_id=42)))
     server.abandoned.close(waiting)
     await server.abandoned.wait_closed()
@@ -61,7 +61,7 @@ async def test_what_was_made_is_deleted() -> None:
 
 
 async def test_what_could_not_be_deleted_is_closed() -> None:
-    server, waiting = Server(), waiter(creates=True)
+    server, waiting = CompoundServer(), waiter(creates=True)
     server.status = NtStatus.ACCESS_DENIED
     waiting.future.set_result(answer(opened(file_id=42)))
     server.abandoned.close(waiting)
@@ -70,7 +70,7 @@ async def test_what_could_not_be_deleted_is_closed() -> None:
 
 
 async def test_a_refusal_has_opened_nothing() -> None:
-    server, waiting = Server(), waiter()
+    server, waiting = CompoundServer(), waiter()
     waiting.future.set_result(answer(ErrorResponse(), NtStatus.CANCELLED))
     server.abandoned.close(waiting)
     await server.abandoned.wait_closed()
@@ -78,7 +78,7 @@ async def test_a_refusal_has_opened_nothing() -> None:
 
 
 async def test_a_lost_connection_leaves_nothing_to_close() -> None:
-    server, waiting = Server(), waiter()
+    server, waiting = CompoundServer(), waiter()
     waiting.future.set_exception(ConnectionClosed("the cable is cut"))
     server.abandoned.close(waiting)
     await server.abandoned.wait_closed()
@@ -86,7 +86,7 @@ async def test_a_lost_connection_leaves_nothing_to_close() -> None:
 
 
 async def test_cancel_waits_for_no_response() -> None:
-    server = Server()
+    server = CompoundServer()
     server.abandoned.close(waiter())
     await server.abandoned.cancel()
     await server.abandoned.wait_closed()

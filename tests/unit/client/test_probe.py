@@ -66,10 +66,10 @@ class Paths:
         self.found: dict[socket.AddressFamily, list[ProbeResult]] = {}
         self.closed = 0
 
-    def __call__(self, url: SmbUrl, options: ProbeOptions, found: Resolution) -> "Paths.Path":
-        return Paths.Path(self, self.found[found.addresses[0].family])
+    def __call__(self, url: SmbUrl, options: ProbeOptions, found: Resolution) -> "Paths.FakePath":
+        return Paths.FakePath(self, self.found[found.addresses[0].family])
 
-    class Path:
+    class FakePath:
         connection = None
 
         def __init__(self, paths: "Paths", found: list[ProbeResult]) -> None:

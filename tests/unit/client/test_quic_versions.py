@@ -13,7 +13,7 @@ def negotiation(*versions: int, ids: bytes = b"\x08" + bytes(8) + b"\x08" + byte
     return b"\x80" + bytes(4) + ids + b"".join(each.to_bytes(4, "big") for each in versions)
 
 
-class Server(asyncio.DatagramProtocol):
+class VersionServer(asyncio.DatagramProtocol):
     """Answers the datagram with a number, and keeps all of them."""
 
     def __init__(self, answers: dict[int, bytes]) -> None:
@@ -32,15 +32,15 @@ class Server(asyncio.DatagramProtocol):
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
+async def server() -> AsyncIterator[VersionServer]:
     transport, made = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: Server({}), local_addr=("127.0.0.1", 0)
+        lambda: VersionServer({}), local_addr=("127.0.0.1", 0)
     )
     yield made
     transport.close()
 
 
-def address_of(server: Server) -> Address:
+def address_of(server: VersionServer) -> Address:
     host, port = server.transport.get_extra_info("sockname")
     return Address(socket.AF_INET, (host, port))
 
@@ -64,7 +64,7 @@ def test_versions_of_a_packet(packet: bytes, versions: list[int] | None) -> None
     assert quic_versions.parse(packet) == versions
 
 
-async def test_a_server_is_asked_with_a_version_that_does_not_exist(server: Server) -> None:
+async def test_a_server_is_asked_with_a_version_that_does_not_exist(server: VersionServer) -> None:
     server.answers[1] = negotiation(1)
     assert await quic_versions.query(address_of(server), 60.0) == [1]
     [datagram] = server.received
@@ -74,14 +74,14 @@ async def test_a_server_is_asked_with_a_version_that_does_not_exist(server: Serv
 
 
 async def test_a_server_is_asked_again_and_other_datagrams_are_not_looked_at(
-    server: Server,
+    server: VersionServer,
 ) -> None:
     server.answers[1] = b"something else"
     server.answers[2] = negotiation(1, 2)
     assert await quic_versions.query(address_of(server), 3.0) == [1, 2]
 
 
-async def test_a_silent_server_says_nothing(server: Server) -> None:
+async def test_a_silent_server_says_nothing(server: VersionServer) -> None:
     assert await quic_versions.query(address_of(server), 0.03) is None
     assert len(server.received) == 3
 
