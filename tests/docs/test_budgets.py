@@ -7,6 +7,7 @@ from functools import cache
 
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
 from tests.docs.pages import ROOT, read
+from tests.syntax import parse
 
 PAGE = "docs/security.md"
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
@@ -29,7 +30,7 @@ def rows() -> list[list[str]]:
 def defined(path: str) -> frozenset[str]:
     """The functions of a module, those of classes behind the class's name."""
     names = set()
-    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+    for node in parse(ROOT / path).body:
         inner = node.body if isinstance(node, ast.ClassDef) else [node]
         prefix = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
         for each in inner:

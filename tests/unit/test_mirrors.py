@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import parse
+
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "tests" / "unit"
 LISTED = tomllib.loads((UNIT / "mirrors.toml").read_text())
@@ -32,7 +34,7 @@ def mirror(module: Path) -> Path:
 
 def does_something(module: Path) -> bool:
     """Return whether a module has a function with more in it than a docstring."""
-    tree = ast.parse((ROOT / module).read_text())
+    tree = parse(ROOT / module)
     return any(
         not isinstance(statement, ast.Expr | ast.Pass)
         for function in ast.walk(tree)

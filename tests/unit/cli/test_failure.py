@@ -51,6 +51,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.pki.access import AccessDenied
 from smbquic.pki.checks import CertificateError
 from smbquic.pki.files import RevokedError
+from tests.syntax import parse
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def every_error(base: type[BaseException] = SmbError) -> Iterator[type[BaseExcep
 def raised_by_commands() -> Iterator[tuple[str, str]]:
     """Where the command line raises something, and what."""
     for path in sorted(Path(smbquic.cli.__file__).parent.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parse(path)):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 yield f"{path.name}:{node.lineno}", ast.unparse(node.exc.func)
 
