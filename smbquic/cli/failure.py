@@ -1,4 +1,4 @@
-"""Makes one line for people and an exit code of an error."""
+"""Turns errors into one line for people and an exit code."""
 
 import errno
 import signal

@@ -13,7 +13,7 @@ class Stages:
 
     `transport` takes in the address of the host and, over QUIC, TLS. The others are SMB's:
     `negotiate`, `session`, which is the logon, and `tree`, the share. Only those are there that
-    were reached.
+    were gone through.
     """
 
     begun: float = field(default_factory=monotonic)

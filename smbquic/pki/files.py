@@ -114,7 +114,7 @@ def load_crls(path: Path) -> list[x509.CertificateRevocationList]:
 
 @contextlib.contextmanager
 def _naming(path: Path, content: str) -> Iterator[None]:
-    """Raise an error in one line that names `path` for what goes wrong while it is read."""
+    """Turn what goes wrong while `path` is read into one line that names it."""
     try:
         yield
     except OSError as error:

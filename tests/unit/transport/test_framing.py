@@ -162,6 +162,18 @@ async def test_only_one_may_wait() -> None:
     assert bytes(await waiting) == b""
 
 
+async def test_whether_somebody_is_about_to_fetch_a_message() -> None:
+    inbox = Inbox(lambda size: None)
+    assert not inbox.waking
+    waiting = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    assert not inbox.waking
+    inbox.put(memoryview(b"1"))
+    assert inbox.waking
+    await waiting
+    assert not inbox.waking
+
+
 async def test_full_and_room_count_bytes_and_messages() -> None:
     inbox = Inbox(lambda size: None, limit=4 * MESSAGE_COST)
     for _ in range(4):

@@ -22,6 +22,19 @@ RFC = {
     "CRYPTO_ERROR": [0x100],
     # [RFC9000] 8.1
     "AMPLIFICATION": [3],
+    # [RFC9000] 15, 17.2, and [RFC9369] 3.1
+    "VERSION_1": [0x00000001],
+    "VERSION_2": [0x6B3343CF],
+    "VERSIONS": [(0x00000001, 0x6B3343CF)],
+    "LONG_HEADER": [0x80],
+    "FIXED_BIT": [0x40],
+    # [RFC8446] 4.2.9, 6
+    "_PSK_KE": [0],
+    "_PSK_DHE_KE": [1],
+    "_BAD_CERTIFICATE": [42],
+    # [MS-SMB2] 2.1
+    "PREFIX_SIZE": [4],
+    "LARGEST_MESSAGE": [0xFFFFFF],
     # [RFC8899] 5.1.2
     "MAX_PROBES": [3],
     "RAISE_INTERVAL": [600.0],
@@ -44,6 +57,7 @@ DOCUMENTED = {
     "FLUSH_TIMEOUT": [2.0],
     # docs/explanation/quic-engines.md
     "SOCKET_BUFFER": [4 << 20],
+    "MTUS": [(9000, 8000, 4000, 2000, 1500, 1492, 1460, 1420, 1400, 1360, 1320, 1280)],
 }
 MEASURED = {
     "JOIN_LIMIT": [16 << 10],
@@ -72,6 +86,30 @@ MEASURED = {
     "MAX_SEGMENTED": [64_000],
     "MAX_SEGMENTS": [60],
     "READS_PER_WAKE_UP": [16],
+    "CONNECTION_ID_SIZE": [8],
+    "_TAG_SIZE": [16],
+    "FRAMING_ERROR": [1],
+    "CLOCK_RESOLUTION": [0.0001],
+    "RESOLUTION": [0.0001],
+    "SHORTEST_INTERVAL": [0.000001],
+    "LONGEST_INTERVAL": [1.0],
+}
+LINUX = {
+    # <linux/udp.h>, <asm-generic/socket.h>, <linux/in.h>, <linux/in6.h>
+    "SOL_UDP": [17],
+    "UDP_SEGMENT": [103],
+    "UDP_GRO": [104],
+    "SO_SNDBUFFORCE": [32],
+    "SO_RCVBUFFORCE": [33],
+    "IP_PKTINFO": [8],
+    "IP_MTU_DISCOVER": [10],
+    "IP_MTU": [14],
+    "IP_PMTUDISC_PROBE": [3],
+    "IPV6_MTU_DISCOVER": [23],
+    "IPV6_MTU": [24],
+    "IPV6_PMTUDISC_PROBE": [3],
+    "IPV6_RECVPKTINFO": [49],
+    "IPV6_PKTINFO": [50],
 }
 BBR = {
     # draft-cardwell-iccrg-bbr-congestion-control-00, 4.1 to 4.3
@@ -87,6 +125,7 @@ BBR = {
     "FULL_ROUNDS": [3],
     # [RFC9002] 7.2
     "INITIAL_DATAGRAMS": [10],
+    "_INITIAL_RTT": [0.1],
 }
 AIOQUIC = {
     # docs/security.md
@@ -97,6 +136,10 @@ AIOQUIC = {
     "SEGMENT_COST": [128],
     "MIN_WINDOW": [2],
     "TIMEOUTS": [2],
+    # [RFC9001] 6.6
+    "KEY_LIFETIME": [1 << 22],
+    # [RFC9000] 2.1
+    "STREAM": [0],
 }
 QH3 = {
     # docs/security.md: data out of order counts 16 times
@@ -115,13 +158,22 @@ QH3 = {
     "MAX_ACK_DELAY": [0.025],
     "CONNECTION_IDS": [8],
     "INITIAL_RTT": [0.1],
+    # [RFC9001] 6.6
+    "KEY_LIFETIME": [1 << 22],
+    # [RFC9000] 10.2
+    "CLOSED_FOR": [3],
+    # An acknowledgement of one must not count for the other.
+    "KEEP_ALIVE": [0],
+    "VALIDATE_PATH": [1],
+    # [RFC9000] 2.1
+    "STREAM": [0],
 }
 
 
 ENGINES = ("smbquic.transport.quic.aioquic", "smbquic.transport.quic.qh3")
 
 
-@pytest.mark.parametrize(("name", "values"), (RFC | DOCUMENTED | MEASURED | BBR).items())
+@pytest.mark.parametrize(("name", "values"), (RFC | DOCUMENTED | MEASURED | LINUX | BBR).items())
 def test_numbers(name: str, values: list[object]) -> None:
     assert numbers_of("smbquic.transport", ENGINES)[name] == values
 

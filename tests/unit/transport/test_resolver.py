@@ -156,6 +156,13 @@ async def test_the_system_by_default(system: list[str]) -> None:
     assert await addresses(Resolver()) == (["198.51.100.7"], "system")
 
 
+async def test_a_server_is_asked_only_where_that_is_wanted(
+    names: NameServer, system: list[str]
+) -> None:
+    assert await addresses(Resolver(doh_url=names.url)) == (["198.51.100.7"], "system")
+    assert names.asked == []
+
+
 @pytest.mark.parametrize(
     ("mode", "url", "reason"),
     [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbquic.errors import ConnectionClosed
+from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport import framing, tcp
 from smbquic.transport.framing import prefix
 from smbquic.transport.tcp import TcpTransport
@@ -301,4 +301,71 @@ async def test_keep_alive_is_a_socket_option(monkeypatch: pytest.MonkeyPatch) ->
     wire.protocol.close()
     wire.protocol.keep_alive = False
     assert wire.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    wire.lose()
+
+
+async def test_a_connection_is_described_and_sends_small_messages_at_once() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    peer = wire.protocol.peer
+
+    assert (peer.kind, peer.local, peer.remote) == ("tcp", ("192.0.2.1", 445), ("192.0.2.1", 445))
+    assert not peer.encrypted
+    assert wire.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+    wire.lose()
+
+
+async def test_what_is_no_message_ends_the_connection_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.feed(prefix(2) + b"ok" + b"GET / HTTP/1.1")
+
+    assert wire.events == ["abort"]
+    assert caplog.messages == [
+        "192.0.2.1:445: the peer does not frame its messages as SMB does (first byte 0x47)"
+    ]
+    assert bytes(await wire.protocol.receive()) == b"ok"
+    with pytest.raises(RemoteProtocolError, match="first byte 0x47"):
+        await wire.protocol.receive()
+    wire.lose()
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"", "the peer closed the connection"),
+        (prefix(0), "the peer closed the connection"),
+        (b"\0", "the peer closed the connection in the middle of a message"),
+        (prefix(100_000), "the peer closed the connection in the middle of a message"),
+    ],
+)
+async def test_the_peers_end_says_whether_it_was_in_a_message(sent: bytes, words: str) -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.feed_all(sent)
+    wire.protocol.eof_received()
+    if sent == prefix(0):
+        await wire.protocol.receive()
+    with pytest.raises(ConnectionClosed, match=f"^{words}$"):
+        await wire.protocol.receive()
+    wire.lose()
+
+
+async def test_a_connection_that_is_gone_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "FLUSH_TIMEOUT", 0)
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.protocol.close()
+    wire.lose()
+    await wire.protocol.wait_closed()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert wire.events == ["close"]
+
+
+async def test_nothing_is_written_after_a_reset() -> None:
+    wire = Wire(TcpTransport(framing.MAX_MESSAGE_SIZE))
+    wire.events.append("reset")
+
+    assert wire.protocol.send_now(b"late")
+    assert wire.written == []
     wire.lose()

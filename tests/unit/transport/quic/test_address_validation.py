@@ -51,6 +51,16 @@ def test_only_the_client_that_got_the_token_passes(version: int) -> None:
     assert validator.original_id(again, PATH, 10.1 + TOKEN_LIFETIME) is None
 
 
+@pytest.mark.parametrize("size", range(8, 21))
+def test_a_client_may_have_chosen_an_id_of_any_size(size: int) -> None:
+    validator, original_id = AddressValidator(), bytes(range(size))
+    packet = validator.retry(initial(original_id), PATH, 10.0)
+    assert packet is not None
+
+    again = initial(packet[13:21], packet[21:-16])
+    assert validator.original_id(again, PATH, 10.0) == original_id
+
+
 def test_a_token_cannot_be_changed() -> None:
     validator = AddressValidator()
     packet = validator.retry(initial(ORIGINAL_ID), PATH, 10.0)
@@ -62,7 +72,7 @@ def test_a_token_cannot_be_changed() -> None:
         assert validator.original_id(initial(source_id, bytes(changed)), PATH, 10.0) is None
 
 
-@pytest.mark.parametrize("size", [0, 1, 23, 24, 44, 45, 1000])
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 44, 45, 300, 1000])
 def test_a_token_of_any_length_is_refused(size: int) -> None:
     validator = AddressValidator()
 

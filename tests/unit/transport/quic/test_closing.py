@@ -2,7 +2,8 @@
 
 import pytest
 
-from smbquic.errors import ConnectionClosed
+from smbquic.errors import ConnectionClosed, IdleTimeout, RemoteProtocolError
+from smbquic.transport.quic.closing import error_of
 from smbquic.transport.quic.engine import CloseReason
 from tests.unit.transport.quic.harness import TransportHarness
 
@@ -26,3 +27,38 @@ async def test_an_error_code_is_told_where_there_is_no_reason(harness: Transport
     harness.transport.batch_received(1.0)
     with pytest.raises(ConnectionClosed, match="closed the connection: error 7"):
         await harness.transport.receive()
+
+
+@pytest.mark.parametrize(
+    ("close_reason", "in_message", "kind", "words"),
+    [
+        (
+            CloseReason(1, "Idle timeout", ours=True, idle=True),
+            True,
+            IdleTimeout,
+            "the peer has sent nothing for 2.5 s",
+        ),
+        (
+            CloseReason(10, "no such frame", ours=True),
+            True,
+            RemoteProtocolError,
+            "the peer broke the QUIC protocol: no such frame",
+        ),
+        (CloseReason(7, "bye"), False, ConnectionClosed, "the peer closed the connection: bye"),
+        (CloseReason(7, ""), False, ConnectionClosed, "the peer closed the connection: error 7"),
+        (CloseReason(0, ""), False, ConnectionClosed, "the peer closed the connection"),
+        (
+            CloseReason(0, ""),
+            True,
+            ConnectionClosed,
+            "the peer closed the connection in the middle of a message",
+        ),
+    ],
+)
+def test_why_a_connection_is_over(
+    close_reason: CloseReason, in_message: bool, kind: type[Exception], words: str
+) -> None:
+    error = error_of(close_reason, "the peer", 2.5, in_message=in_message)
+
+    assert type(error) is kind
+    assert str(error) == words

@@ -1,6 +1,7 @@
 """The transport on an engine and an endpoint that the test plays itself."""
 
 import asyncio
+import errno
 import logging
 
 import pytest
@@ -9,9 +10,10 @@ from smbquic.errors import ConnectError, ConnectionClosed, RemoteProtocolError
 from smbquic.transport.base import PathStatistics
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection
-from smbquic.transport.quic.engine import CloseReason
+from smbquic.transport.quic.engine import CloseReason, EngineChoice, Security
 from smbquic.transport.quic.flow_control import SEND_LIMIT
 from smbquic.transport.quic.options import QuicOptions
+from smbquic.transport.quic.role import Role
 from tests.unit.transport.quic.harness import PATH, FakeEndpoint, TransportHarness
 
 # The numbers themselves, so that a change of one of them is noticed.
@@ -174,3 +176,62 @@ async def test_the_first_reason_counts(
         harness.transport.abort(ConnectionClosed("second"))
     with pytest.raises(ConnectionClosed, match="first"):
         await harness.transport.receive()
+
+
+async def test_an_error_about_the_size_of_a_datagram_is_a_loss(harness: TransportHarness) -> None:
+    harness.transport.error_received(OSError(errno.EMSGSIZE, "too large"))
+
+    assert harness.endpoint.rebound == 0
+    assert harness.engine.close_reason is None
+    harness.transport.error_received(OSError(errno.ENETUNREACH, "unreachable"))
+    assert (harness.endpoint.rebound, harness.engine.pings) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "level", "words"),
+    [
+        (1472, 1200, logging.WARNING, "the path carries less than it did: datagrams of 1200 bytes"),
+        (1200, 1472, logging.INFO, "the peer: datagrams of 1472 bytes instead of 1200"),
+    ],
+)
+async def test_another_size_of_datagrams_is_logged_once(
+    harness: TransportHarness,
+    caplog: pytest.LogCaptureFixture,
+    before: int,
+    after: int,
+    level: int,
+    words: str,
+) -> None:
+    caplog.set_level(logging.INFO)
+    harness.engine.resized = (before, after)
+    harness.transport.batch_received(1.0)
+    harness.transport.batch_received(2.0)
+
+    (record,) = caplog.records
+    assert record.levelno == level
+    assert words in record.getMessage()
+    assert harness.engine.resized is None
+
+
+@pytest.mark.parametrize(
+    ("verified", "certificates", "shown", "authenticated"),
+    [
+        (True, (b"leaf", b"root"), (b"leaf", b"root"), True),
+        (False, (b"leaf", b"root"), (), False),
+        (True, (), (), False),
+    ],
+)
+def test_only_a_verified_certificate_authenticates_the_peer(
+    verified: bool,
+    certificates: tuple[bytes, ...],
+    shown: tuple[bytes, ...],
+    authenticated: bool,
+) -> None:
+    role = Role(EngineChoice("qh3", "the fastest"), "the peer", is_client=True, verified=verified)
+    security = Security("smb", "cipher", "fs.example", certificates, resumed=True, group="X25519")
+    peer = role.peer(security, ("192.0.2.9", 50000), ("192.0.2.1", 443), 0.5)
+
+    assert (peer.certificates, peer.authenticated) == (shown, authenticated)
+    assert peer.leaf == (b"leaf" if certificates else b"")
+    assert (peer.handshake_seconds, peer.resumed, peer.group) == (0.5, True, "X25519")
+    assert (peer.local, peer.remote) == (("192.0.2.9", 50000), ("192.0.2.1", 443))

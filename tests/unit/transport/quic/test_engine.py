@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smbquic.errors import EngineError, HandshakeError
 from smbquic.options.quic import CIPHERS, GROUPS
 from smbquic.pki import Fault, FaultyPki, PkiDirectory, Purpose, Trust, verify
-from smbquic.transport.base import ClientHello
+from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic.engine import (
     CRYPTO_ERROR,
     Acceptance,
@@ -200,6 +200,31 @@ def test_a_segment_batch_is_as_good_as_its_datagrams(simulate: Simulate, engines
     assert received == (bytes(range(256)) * 40)[: len(received)]
 
 
+@pytest.mark.engine("qh3")
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_qh3_has_received_counts_as_held_without_the_headers_of_each_datagram(
+    simulate: Simulate, batch: bool
+) -> None:
+    simulation = simulate(engines="qh3")
+    simulation.establish()
+    # So that the offsets in all of the next datagrams have the same length.
+    simulation.client.write(bytes(100))
+    simulation.advance(1)
+    simulation.client.write(bytes(3000))
+    datagrams = [datagram for datagram, _ in simulation.outgoing("client")]
+    size = len(datagrams[0])
+    assert [len(each) for each in datagrams[:-1]] == [size, size]
+    before = simulation.server.held
+    if batch:
+        simulation.server.receive_segments(b"".join(datagrams), size, PATH, simulation.now)
+    else:
+        for datagram in datagrams:
+            simulation.server.receive(datagram, PATH, simulation.now)
+
+    assert simulation.server.held == before + sum(map(len, datagrams)) - 3 * 64
+    assert b"".join(simulation.server.read()) == bytes(3000)
+
+
 def test_nothing_counts_as_acknowledged_that_was_lost(simulate: Simulate, engines: str) -> None:
     """An orderly close waits for it, so it may not be too small."""
     simulation = simulate(engines=engines)
@@ -291,6 +316,42 @@ def test_the_peers_end_of_the_stream_is_noticed(simulate: Simulate, engines: str
 
     assert simulation.received["server"] == b"that is all"
     assert simulation.server.close_reason is None
+
+
+@pytest.mark.parametrize("end", ["reset_stream", "stop_stream"])
+def test_without_either_direction_of_the_stream_nothing_goes_on(
+    simulate: Simulate, engines: str, end: str
+) -> None:
+    simulation = simulate(engines=engines)
+    simulation.establish()
+    simulation.client.write(b"open")
+    simulation.run(lambda: simulation.received["server"])
+    simulation.server.write(b"answer")
+    simulation.run(lambda: simulation.received["client"])
+    getattr(library(simulation.client), end)(0, 5)
+    simulation.run(lambda: simulation.server.close_reason and simulation.client.close_reason)
+
+    expected = CloseReason(0, "the stream was reset", application=True, ours=True)
+    assert simulation.close_reason("server") == expected
+    assert simulation.close_reason("client") == replace(expected, ours=False)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_how_much_may_wait_for_the_application(simulate: Simulate, name: str) -> None:
+    simulation = simulate(engines=name, options=QuicOptions(window=1 << 18))
+
+    # All of a message has to be in the core of qh3 before any of it is fetched.
+    assert simulation.client.capacity == {"aioquic": 1 << 18, "qh3": 3 << 16}[name]
+
+
+@pytest.mark.engine("aioquic")
+def test_aioquic_announces_an_eighth_of_the_window_at_once(simulate: Simulate) -> None:
+    simulation = simulate(engines="aioquic", options=QuicOptions(window=1 << 18))
+    simulation.establish()
+
+    assert not simulation.server.release((1 << 15) - 1)
+    assert simulation.server.release(1)
+    assert not simulation.server.release(1)
 
 
 @pytest.mark.parametrize("closer", ["client", "server"])
@@ -397,6 +458,25 @@ def test_keys_are_renewed_before_they_wear_out(
     assert {phase for phase, _ in phases} == {phase for _, phase in phases} == {0, 1}
     assert simulation.received["client"] == bytes(range(250)) * 2000
     assert simulation.client.close_reason is simulation.server.close_reason is None
+
+
+@pytest.mark.engine("qh3")
+def test_keys_of_qh3_are_renewed_after_so_many_datagrams(
+    simulate: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smbquic.transport.quic.qh3.engine.KEY_LIFETIME", 50)
+    simulation = simulate(engines="qh3")
+    simulation.establish()
+    changed: list[int] = []
+    phase = 0
+    while len(changed) < 2:
+        simulation.client.ping()
+        simulation.advance(0.05)
+        if simulation.client.key_phase != phase:
+            phase = simulation.client.key_phase
+            changed.append(len(simulation.sent["client"]))
+
+    assert changed == [50, 100]
 
 
 # Where the client is.
@@ -608,7 +688,14 @@ def fresh(pki: PkiDirectory) -> MakeServer:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_client_that_has_not_been_heard_has_said_nothing(fresh: MakeServer, name: str) -> None:
-    assert fresh(name).client_hello == ClientHello()
+    engine = fresh(name)
+    assert engine.client_hello == ClientHello()
+    assert engine.statistics() == PathStatistics(None, 1200, 0)
+    assert engine.unsent == engine.unacknowledged == engine.held == 0
+    assert engine.idle_timeout == 30
+    assert not any((engine.begun, engine.finished, engine.terminated))
+    assert engine.read() == []
+    assert engine.datagrams(1.0) == []
 
 
 @given(data=st.binary(max_size=1500), name=st.sampled_from(INSTALLED))

@@ -68,6 +68,46 @@ async def test_a_server_asks_its_clients_at_ease(monkeypatch: pytest.MonkeyPatch
     assert harness.engine.pings in (2, 3)
 
 
+async def test_a_server_that_stops_answering_is_asked_often_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    harness = TransportHarness()
+    harness.establish(clock.now)
+    harness.transport.keep_alive = True
+    # The first two are answered, so that the third one comes after four seconds.
+    for seconds in (1, 2):
+        clock.advance(seconds)
+        harness.transport.datagram_received(b"", PATH, clock.now)
+        harness.transport.batch_received(clock.now)
+    assert harness.engine.pings == 2
+    clock.advance(4)
+    assert harness.engine.pings == 3
+    clock.advance(7.9)
+    assert harness.engine.pings == 3
+    clock.advance(0.2)
+    assert harness.engine.pings == 4
+    clock.advance(3)
+
+    assert harness.engine.pings == 7
+
+
+async def test_two_pings_in_a_row_may_be_lost_before_the_idle_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    harness = TransportHarness(is_client=False)
+    harness.establish(clock.now)
+    harness.engine.idle_timeout = 6.0
+    harness.transport.keep_alive = True
+    pings = []
+    for seconds in (1.9, 0.2, 1.8, 0.2, 1.8, 0.2):
+        clock.advance(seconds)
+        pings.append(harness.engine.pings)
+
+    assert pings == [0, 1, 1, 2, 2, 3]
+
+
 async def test_pings_are_sent_only_while_they_are_wanted(harness: TransportHarness) -> None:
     harness.engine.idle_timeout = 0.003
     harness.transport.keep_alive = True

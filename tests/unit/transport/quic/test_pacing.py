@@ -1,5 +1,7 @@
 """Datagrams spread over time."""
 
+import pytest
+
 from smbquic.transport.quic.bbr import Bbr
 from smbquic.transport.quic.pacing import Pacer
 
@@ -51,3 +53,30 @@ def test_nothing_is_paced_before_a_rate_is_known() -> None:
     pacer.update_after_send(now=1.0)
 
     assert pacer.next_send_time(now=1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("window", "datagrams"), [(1200, 2), (4800, 2), (24_000, 5), (76_800, 16), (240_000, 16)]
+)
+def test_a_quarter_of_the_window_may_go_at_once(window: int, datagrams: int) -> None:
+    pacer = Pacer(None, datagram_size=1200)
+    pacer.update_rate(congestion_window=window, smoothed_rtt=0.1)
+    sent = 0
+    while pacer.next_send_time(now=1.0) is None:
+        pacer.update_after_send(now=1.0)
+        sent += 1
+
+    # One more where a rounding error is left.
+    assert datagrams <= sent <= datagrams + 1
+
+
+@pytest.mark.parametrize(
+    ("window", "round_trip", "interval"),
+    [(120_000, 0.1, 0.001), (1200, 100.0, 1.0), (12_000, 0.0, 0.000001)],
+)
+def test_how_long_the_next_datagram_waits(window: int, round_trip: float, interval: float) -> None:
+    pacer = Pacer(None, datagram_size=1200)
+    pacer.update_rate(congestion_window=window, smoothed_rtt=round_trip)
+
+    # Nothing has been saved up at the very beginning.
+    assert pacer.next_send_time(now=0.0) == pytest.approx(interval)

@@ -8,7 +8,7 @@ import pytest
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.framing import prefix
 from smbquic.transport.quic import connection, pump
-from tests.unit.transport.quic.harness import PATH, TransportHarness
+from tests.unit.transport.quic.harness import PATH, Clock, TransportHarness
 
 
 async def test_how_long_an_engine_thinks_is_no_part_of_a_round_trip(
@@ -107,3 +107,70 @@ async def test_time_is_passed_on_when_it_has_come(harness: TransportHarness) -> 
 
     assert len(harness.engine.ticks) == 1
     assert loop.is_running()
+
+
+@pytest.mark.parametrize(
+    ("early", "ticked"), [(0.00005, 0.00005), (0.0002, None), (0.0, 0.0), (-1.0, 0.0)]
+)
+async def test_an_engine_is_never_called_before_its_time(
+    monkeypatch: pytest.MonkeyPatch, early: float, ticked: float | None
+) -> None:
+    """As told at its time, if the timer is a little early."""
+    clock = Clock(monkeypatch)
+    harness = TransportHarness()
+    harness.establish(clock.now)
+    harness.engine.due = clock.now + early
+    harness.pump.tick()
+
+    assert harness.engine.ticks == ([] if ticked is None else [clock.now + ticked])
+
+
+async def test_a_timer_is_set_anew_only_for_an_earlier_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    harness = TransportHarness()
+    harness.establish(clock.now)
+    start = clock.now
+    for seconds in (9, 5, 7):
+        harness.engine.due = start + seconds
+        harness.pump.arm()
+        assert len(clock.timers) == 1
+    assert clock.timers[0][0] == pytest.approx(start + 5)
+    clock.advance(6)
+    assert harness.engine.ticks == []
+    clock.advance(1.1)
+    assert harness.engine.ticks == [pytest.approx(start + 7)]
+
+
+async def test_a_connection_that_is_gone_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    harness = TransportHarness()
+    assert len(clock.timers) == 1  # the timeout of the handshake
+    harness.establish(clock.now)
+    assert clock.timers == []
+    harness.transport.keep_alive = True
+    assert len(clock.timers) == 1
+    harness.engine.unacknowledged = 1
+    harness.transport.close()
+    assert len(clock.timers) == 1  # the flush timeout
+    harness.engine.unacknowledged = 0
+    harness.transport.batch_received(clock.now)
+
+    assert harness.engine.close_reason is not None
+    assert clock.timers == []
+
+
+async def test_a_connection_that_is_abandoned_leaves_no_timer_of_its_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    harness = TransportHarness()
+    harness.establish(clock.now)
+    harness.engine.due = clock.now + 30
+    harness.pump.arm()
+    assert len(clock.timers) == 1
+    harness.transport.abandon()
+
+    assert clock.timers == []
+    assert harness.engine.terminated

@@ -6,14 +6,22 @@ from typing import Any
 
 import pytest
 
-from smbquic.errors import EngineError
+from smbquic.errors import EngineError, HandshakeError
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
 from smbquic.transport.quic import plugin, registry
-from smbquic.transport.quic.engine import EngineChoice
+from smbquic.transport.quic.engine import (
+    Acceptance,
+    ConnectionIds,
+    DatagramSizes,
+    Engine,
+    EngineChoice,
+    Verify,
+)
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import EngineCapabilities, EnginePlugin, MakeEngine, Requirements
 from smbquic.transport.quic.registry import choose, client_engine, server_engine, server_engines
+from smbquic.transport.quic.tickets import Resumption
 from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 
@@ -171,6 +179,71 @@ def test_any_other_engine_may_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
         "json has no client certificates and no congestion control cubic,"
         " qh3 has no client certificates"
     )
+
+
+def resumption_of(
+    monkeypatch: pytest.MonkeyPatch, trust: ClientTls, verify: Verify | None, port: int | None
+) -> Resumption | None:
+    """The access to its tickets that an engine of a client gets."""
+    made: list[Resumption | None] = []
+
+    def make(
+        sizes: DatagramSizes, ids: ConnectionIds, acceptance: Acceptance | None = None
+    ) -> Engine:
+        raise AssertionError
+
+    def client(*arguments: Any) -> MakeEngine:
+        made.append(arguments[-1])
+        return make
+
+    capabilities = registry.ENGINES[-1].capabilities
+    monkeypatch.setattr(plugin, "find_spec", lambda name: name)
+    monkeypatch.setattr(
+        registry, "ENGINES", (EnginePlugin("aioquic", capabilities, client, client),)
+    )
+    client_engine(trust, "fs.example", QuicOptions(), verify, port=port)
+    (resumption,) = made
+    return resumption
+
+
+@pytest.mark.parametrize(
+    ("trust", "verify", "port", "resumed"),
+    [
+        (ClientTls(insecure=True), None, 443, True),
+        (ClientTls(), lambda chain: None, 443, True),
+        (ClientTls(), lambda chain: None, None, False),
+        # The engine verifies, and could not do so again.
+        (ClientTls(), None, 443, False),
+    ],
+)
+def test_who_resumes_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+    trust: ClientTls,
+    verify: Verify | None,
+    port: int | None,
+    resumed: bool,
+) -> None:
+    resumption = resumption_of(monkeypatch, trust, verify, port)
+
+    assert (resumption is not None) is resumed
+    if resumption is not None:
+        assert resumption.cache is trust.tickets
+        assert resumption.key == ("aioquic", "fs.example", 443, trust.fingerprint())
+        assert resumption.accepts((b"leaf",))
+
+
+def test_a_session_is_resumed_only_with_certificates_that_are_accepted_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def verify(chain: list[bytes]) -> None:
+        if chain != [b"leaf", b"root"]:
+            raise HandshakeError("it is revoked", "revoked")
+
+    resumption = resumption_of(monkeypatch, ClientTls(), verify, 443)
+
+    assert resumption is not None
+    assert resumption.accepts((b"leaf", b"root"))
+    assert not resumption.accepts((b"revoked", b"root"))
 
 
 @pytest.mark.parametrize("engine", ["aioquic", "qh3"])

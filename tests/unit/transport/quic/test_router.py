@@ -181,14 +181,15 @@ def test_a_client_hears_its_own_only(data: bytes) -> None:
 
 def test_errors_are_for_clients_only() -> None:
     error = OSError("refused")
-    client, destination, server = Router(), FakeDestination(), Server()
+    client, destination, server, other = Router(), FakeDestination(), Server(), FakeDestination()
     client.add(ID, destination)
     client.add(ID[::-1], destination)
     client.error_received(error)
-    server.router.add(ID, destination)
+    server.router.add(ID, other)
     server.router.error_received(error)
 
     assert destination.errors == [error]
+    assert other.errors == []
 
 
 def short_header(connection_id: bytes, content: bytes) -> bytes:
@@ -244,8 +245,12 @@ def test_initial_packets_of_one_size_are_of_no_connection_whose_id_they_spell() 
 
 
 def test_a_long_header_is_read_from_its_seventh_byte_on() -> None:
-    server = Server()
-    for datagram in (b"\xc0" + V1 + b"\x00", b"\xc0" + V1 + b"\x00\x00"):
+    server, none, one = Server(), FakeDestination(), FakeDestination()
+    server.router.add(b"", none)
+    server.router.add(b"x", one)
+    for datagram in (b"\xc0" + V1 + b"\x00", b"\xc0" + V1 + b"\x01x"):
         server.feed(datagram)
 
     assert server.asked == []
+    assert none.got == []
+    assert [datagram for datagram, *_ in one.got] == [b"\xc0" + V1 + b"\x01x"]

@@ -1,6 +1,11 @@
 """What says that a connection is unknown, and to whom it is said."""
 
+import hashlib
+import hmac
+
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from smbquic.transport.quic.stateless_reset import (
     StatelessResets,
@@ -28,6 +33,14 @@ def test_a_token_outlives_the_server_and_is_for_one_connection_id(resets: Statel
     assert len(resets.token(ID)) == TOKEN_SIZE
     assert again.token(ID) == resets.token(ID)
     assert resets.token(b"87654321") != resets.token(ID)
+
+
+def test_a_token_is_derived_as_documented(resets: StatelessResets) -> None:
+    """Another version of the server has to make the same, for connections of before its update."""
+    derivation = HKDF(SHA256(), 32, b"smbquic stateless reset", b"quic://127.0.0.1:443")
+    key = derivation.derive(b"a private key")
+
+    assert resets.token(ID) == hmac.digest(key, ID, hashlib.sha256)[:16]
 
 
 @pytest.mark.parametrize(
@@ -63,12 +76,26 @@ def test_a_reset_is_smaller_than_what_it_answers_or_is_not_sent(
         assert SMALLEST <= len(reset) < size
 
 
-def test_unknown_clients_get_so_many_answers_a_second_and_no_more(resets: StatelessResets) -> None:
-    answers = [resets.answer(PACKET, ID, 5.0) for _ in range(RATE + 2)]
+@pytest.mark.parametrize("now", [0.5, 5.0])
+def test_unknown_clients_get_so_many_answers_a_second_and_no_more(
+    resets: StatelessResets, now: float
+) -> None:
+    answers = [resets.answer(PACKET, ID, now) for _ in range(RATE + 2)]
 
     assert answers[RATE - 1] is not None
     assert answers[RATE:] == [None, None]
-    assert resets.answer(PACKET, ID, 6.0) is not None
+    assert resets.answer(PACKET, ID, now + 1.0) is not None
+
+
+def test_all_bits_of_a_reset_that_may_differ_do(resets: StatelessResets) -> None:
+    ones, zeros = 0, 0xFF
+    for _ in range(200):
+        reset = resets.answer(PACKET, ID, 1.0)
+        assert reset is not None
+        ones |= reset[0]
+        zeros &= reset[0]
+
+    assert (ones, zeros) == (0x7F, 0x40)
 
 
 def test_only_the_announced_token_is_believed(resets: StatelessResets) -> None:

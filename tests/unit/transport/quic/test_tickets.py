@@ -25,6 +25,7 @@ class Session:
     ticket: bytes
     not_valid_before: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     lifetime: timedelta = timedelta(days=1)
+    max_early_data_size: int | None = 1000
 
     @property
     def not_valid_after(self) -> datetime:
@@ -89,10 +90,12 @@ def test_a_server_cannot_make_a_client_keep_a_ticket_for_long(
     monkeypatch.setattr("smbquic.transport.quic.tickets.time.time", lambda: 500.0)
     cache = TicketCache(clock=lambda: 500.0)
     resumption = Resumption(cache, HERE, lambda chain: True)
-    resumption.keep(Session(b"1", lifetime=promised), (b"leaf",))
+    session = Session(b"1", lifetime=promised)
+    resumption.keep(session, (b"leaf",))
     found = resumption.take()
 
     assert found is not None
+    assert session.max_early_data_size is None
     assert found.expires == 500.0 + kept
     assert found.chain == (b"leaf",)
 
@@ -125,6 +128,18 @@ def test_a_server_forgets_what_is_too_old(clock: Clock) -> None:
 
     assert store.take(b"1") is None
     store.keep(Session(b"3"))
+    assert len(store) == 1
+
+
+def test_a_session_has_expired_when_its_lifetime_is_over(clock: Clock) -> None:
+    store = TicketStore(clock=clock)
+    store.keep(Session(b"1"))
+    store.keep(Session(b"2"))
+    clock.now += SERVER_LIFETIME - 1.0
+    assert store.take(b"1") is not None
+    clock.now += 1.0
+    store.keep(Session(b"3"))
+
     assert len(store) == 1
 
 

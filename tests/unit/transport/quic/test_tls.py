@@ -10,6 +10,7 @@ from smbquic.transport.quic.engine import CloseReason
 from smbquic.transport.quic.tls import (
     ClientTls,
     ServerTls,
+    alert_of,
     certificates_in,
     handshake_failure,
     reason_phrase,
@@ -83,6 +84,7 @@ def test_what_the_engine_refuses_is_explained(phrase: str, reason: str) -> None:
     assert error.reason == reason
     assert f"the certificate of {PEER}" in str(error)
     assert f"({phrase})" in str(error)
+    assert ("trust it with its CA file" in str(error)) is (reason == "unknown-ca")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,27 @@ def test_other_failures_of_our_own(code: int, phrase: str, reason: str, words: s
     assert isinstance(error, HandshakeError)
     assert error.reason == reason
     assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "alert"),
+    [
+        ("access-check-failed", 80),
+        ("access-denied", 49),
+        ("expired", 45),
+        ("no-certificate", 116),
+        ("no-revocation-list", 80),
+        ("revocation-list-expired", 80),
+        ("revoked", 44),
+        ("unknown-ca", 48),
+        ("unrecognized-name", 112),
+        ("unsupported-key", 43),
+        ("weak-key", 42),
+        ("wrong-key", 51),
+    ],
+)
+def test_the_alert_for_a_reason(reason: str, alert: int) -> None:
+    assert alert_of(HandshakeError("no", reason)) == alert
 
 
 def test_a_refusal_by_verify_is_passed_on_unchanged() -> None:
@@ -135,6 +158,49 @@ def test_what_belongs_together_comes_together() -> None:
     with pytest.raises(ValueError, match="needs verify"):
         ServerTls(path, path, client_ca=path)
     assert ServerTls(path, path, path, lambda chain: None).client_ca == path
+
+
+def test_settings_that_trust_the_same_are_equal_and_show_no_tickets_or_keys() -> None:
+    assert ClientTls() == ClientTls()
+    assert ClientTls().tickets is not ClientTls().tickets
+    assert "tickets" not in repr(ClientTls())
+    assert "secret" not in repr(ServerTls(b"certificate", b"secret"))
+
+
+def test_what_is_trusted_and_shown_has_a_fingerprint(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"one")
+    other.write_bytes(b"other")
+    settings = [
+        ClientTls(),
+        ClientTls(insecure=True),
+        ClientTls(ca=one),
+        ClientTls(ca=other),
+        ClientTls(certificate=one, key=one),
+    ]
+
+    assert len({each.fingerprint() for each in settings}) == len(settings)
+    assert ClientTls(ca=one).fingerprint() == ClientTls(ca=one).fingerprint()
+
+
+def test_sessions_are_kept_unless_clients_show_certificates_or_the_policy_forbids_it() -> None:
+    server = ServerTls(b"certificate", b"key")
+    always, auto = server.ticket_store("always"), server.ticket_store("auto")
+
+    assert always is not None
+    assert auto is not None
+    assert (always.offers(None), auto.offers(None)) == (True, False)
+    assert server.ticket_store("never") is None
+    certified = ServerTls(b"certificate", b"key", verify=lambda chain: None)
+    assert certified.ticket_store("always") is None
+
+
+def test_only_certificates_are_taken_out_of_a_file() -> None:
+    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+    one, two = (begin + b"\n" + each + b"\n" + end + b"\n" for each in (b"MQ==", b"Mg=="))
+    text = b"subject: one\r\n" + one.replace(b"\n", b"\r\n") + b"issuer\n" + two
+
+    assert certificates_in(text) == one + two
 
 
 def test_a_file_without_certificates(tmp_path: Path) -> None:

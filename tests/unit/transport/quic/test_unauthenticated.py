@@ -6,6 +6,8 @@ import pytest
 
 from smbquic.errors import ConnectionClosed
 from smbquic.transport.base import MessageTransport
+from smbquic.transport.quic import unauthenticated
+from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
 from smbquic.transport.refusals import ListenerRefusal, Refusals
 from tests.unit.transport.quic.harness import PATH, TransportHarness
 
@@ -63,6 +65,35 @@ async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited()
     assert harness.engine.close_reason is not None
     with pytest.raises(ConnectionClosed, match="more than a logon takes"):
         await harness.transport.send(b"too late")
+
+
+async def test_a_client_is_charged_for_the_time_of_its_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([10.0, 12.5, 20.0, 20.25])
+    monkeypatch.setattr(unauthenticated, "perf_counter", lambda: next(clock))
+    done: list[object] = []
+    charged: list[float] = []
+
+    class Charging(Limiter):
+        def charge(self, seconds: float) -> None:
+            charged.append(seconds)
+
+    limiter = Charging()
+    client = UnauthenticatedClient(limiter, lambda now: done.append("processed"), lambda: False)
+    client.charge(lambda: done.append("sent again"))
+    assert client.schedule(100, PATH, lambda now: done.append("received"))
+    limiter.go_on()
+
+    assert done == ["sent again", "received", "processed"]
+    assert charged == [2.5, 0.25]
+
+
+async def test_how_much_a_client_may_send_to_the_byte() -> None:
+    client = UnauthenticatedClient(Limiter(), lambda now: None, lambda: False)
+
+    assert client.schedule(UNAUTHENTICATED_LIMIT, PATH, lambda now: None)
+    assert not client.schedule(1, PATH, lambda now: None)
 
 
 async def test_what_was_postponed_is_dropped_with_the_connection() -> None:

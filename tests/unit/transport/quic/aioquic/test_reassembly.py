@@ -38,6 +38,15 @@ def test_whatever_comes_in_whatever_order(pieces: list[tuple[int, int]]) -> None
         assert receiver.starting_offset() == in_order
 
 
+def test_a_handshake_may_not_be_far_ahead_of_what_came_in_order() -> None:
+    receiver = StreamReceiver(None, 1000, 10)
+    receiver.handle_frame(frame(0, 8))
+    receiver.handle_frame(frame(17, 18))
+    assert receiver.held == 1 + SEGMENT_COST
+    with pytest.raises(TooManySegmentsError, match="too much of the handshake"):
+        receiver.handle_frame(frame(18, 19))
+
+
 @given(PIECES)
 def test_segments_do_not_overlap(pieces: list[tuple[int, int]]) -> None:
     segments = Segments()

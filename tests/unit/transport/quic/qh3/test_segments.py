@@ -98,3 +98,16 @@ def test_an_acknowledgement_may_wait_for_the_answer(simulate: Simulate) -> None:
     simulation.run(lambda: simulation.client.unacknowledged == 0)
     # Five milliseconds on the way.
     assert due + ANSWER_DELAY < simulation.now < due + ANSWER_DELAY + 0.006
+
+
+def test_a_client_acknowledges_without_waiting_for_more(simulate: Simulate) -> None:
+    simulation = simulate(engines="qh3")
+    simulation.establish()
+    simulation.client.write(b"open")
+    simulation.advance(1)
+    simulation.server.write(b"one packet")
+    simulation.run(lambda: simulation.received["client"])
+    kind, due = library(simulation.client)._core.core.get_timer()
+
+    assert kind == ACKNOWLEDGE
+    assert simulation.client.timer() == due
