@@ -26,6 +26,7 @@ class CreditQueue:
     def __init__(
         self, pool: CreditPool, outstanding: ResponseWaiters, request_credits: Callable[[], None]
     ) -> None:
+        # A new connection has one message id, that of NEGOTIATE. [MS-SMB2] 3.2.4.2.1
         self.limit = 1
         """The most credits that the server has let the client hold so far, spent or not."""
         self._pool = pool
@@ -48,8 +49,9 @@ class CreditQueue:
 
         Raises `LocalProtocolError` if the server does not grant as many.
         """
-        # Strictly in order, also where credits are left for a small request behind a large one:
-        # else small ones, of which more always come, would keep a large one waiting for ever.
+        # Strictly in order, although a small request may overtake one that needs more credits
+        # ([MS-SMB2] 3.2.4.1.3): else small ones, of which more always come, would keep a large one
+        # waiting for ever.
         if not self._queue and charge <= self.available:
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()

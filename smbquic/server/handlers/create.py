@@ -32,7 +32,7 @@ def handle(
     files: FileTable,
     handlers: Sequence[CreateContextHandler],
 ) -> Reply:
-    """Open what the request names, or find what was open already."""
+    """Open or create the file of the request; a reconnect or replay returns its earlier open."""
     auditor = context.auditor()
     if auditor is None:
         return Reply(_create(context, request, files, handlers))
@@ -71,12 +71,16 @@ def _create(
     level = body.requested_oplock_level
     create = Create(context, request, share, requester, contexts, level)
     handlers = [each for each in all_handlers if not each.names.isdisjoint(contexts)]
+    # A durable handle is reconnected before the parameters of the request are checked: those of the
+    # earlier CREATE stay in force. [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12
     for handler in handlers:
         handler.find(create)
     if create.found is None:
         create.parameters = parameters_of(body)
         for handler in handlers:
             handler.prepare(create)
+            # The replay of a CREATE whose response was lost returns the open that it made then.
+            # [MS-SMB2] 3.3.5.9.10
             if create.found is not None:
                 break
     if create.found is not None:
@@ -120,6 +124,8 @@ def _open(
         found = parameters.found if action is Action.OPENED else None
         return _response(create, entry, action, handlers, found)
     except BaseException:
+        # The client gets no FileId to close it with. A file that this CREATE made is deleted, too:
+        # a request that fails leaves nothing behind.
         entry.mode.delete_on_close = entry.mode.delete_on_close or action is Action.CREATED
         entry.close()
         raise

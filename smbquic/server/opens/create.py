@@ -195,7 +195,7 @@ class Opener(OpenSession, Protocol):
 
     @property
     def token(self) -> Token:
-        """Whom security descriptors take the user for."""
+        """The SIDs of the user for access checks."""
 
 
 def open_file(

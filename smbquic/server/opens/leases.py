@@ -66,6 +66,9 @@ class Lease(CacheGrant):
 
     def left_after(self, cause: BreakCause) -> int:
         """A change of content leaves nothing, one of the name or sharing takes HANDLE."""
+        # Each kind of caching is revoked before other operations: WRITE before an open by another
+        # client, HANDLE before one with incompatible share modes or before the parent directory is
+        # renamed, READ before the content changes. [MS-SMB2] 3.3.1.4
         if cause is BreakCause.OPEN:
             return self.caching & ~WRITE
         if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
@@ -74,6 +77,8 @@ class Lease(CacheGrant):
 
     def must_wait(self, cause: BreakCause) -> bool:
         """A client has to write back what it cached, or to close what it only kept open."""
+        # Revoking READ alone needs no acknowledgment: the client has nothing to send.
+        # [MS-SMB2] 3.3.1.4
         if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
             return True
         return cause is not BreakCause.ENTRY and bool(self.caching & WRITE)
@@ -184,6 +189,7 @@ class LeaseTable:
         if lease is None:
             return None
         entry = lease.opens[0]
+        # The names must match, unless the leased file is deleted on close. [MS-SMB2] 3.3.5.9.8
         same = entry.storage is storage and fold(entry.file.name) == fold(name)
         if not same and not any(other.mode.delete_on_close for other in lease.opens):
             raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
@@ -197,6 +203,7 @@ class LeaseTable:
         """
         lease = self._leases.get((request.client_guid, request.key))
         entry.cache.parent_lease_key = request.parent_key
+        # There is no WRITE caching of a directory. [MS-SMB2] 3.3.1.4
         wanted = request.state & ~WRITE if entry.is_directory else request.state
         if (
             lease is not None

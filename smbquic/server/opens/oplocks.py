@@ -81,6 +81,8 @@ class Oplock(CacheGrant):
 
     def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
         """Send an Oplock Break Notification. [MS-SMB2] 3.3.4.6"""
+        # Any channel of the session will do. If none is left, the caller closes the open.
+        # [MS-SMB2] 3.3.4.6
         entry = self.opens[0]
         level = OplockLevel.OPLOCK_LEVEL_II if left else OplockLevel.OPLOCK_LEVEL_NONE
         notification = OplockBreakNotification(level, entry.file_id)

@@ -76,7 +76,8 @@ class UserQuota:
 
     def is_exhausted(self) -> bool:
         """Return whether the user has to wait: for other users, or until responses were taken."""
-        # A user who is alone need not yield to the event loop for every slice.
+        # A user who is alone need not yield to the event loop for every slice: that would cost a
+        # round of the loop in each millisecond, and nobody waits for it.
         if self.remaining_time <= 0.0 and self._scheduler.is_only_user(self):
             self.remaining_time = TIME_SLICE
         return self.remaining_time <= 0.0 or self._lacks_memory()
