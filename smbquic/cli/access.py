@@ -1,4 +1,4 @@
-"""`smbquic access`: who gets in with which certificate, and why."""
+"""`smbquic access`: check whether a client certificate may connect, and why."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 @command_group("access")
 def group() -> None:
-    """Who gets in with which client certificate."""
+    """Check which client certificates may connect."""
 
 
 @group.command("check")
@@ -27,16 +27,16 @@ def group() -> None:
 @option(
     "--name", default="", metavar="NAME", help="The name of the server that the client asks for."
 )
-@option("--user", metavar="NAME", help="Whom the client wants to log on as.")
+@option("--user", metavar="NAME", help="The user to log on as.")
 @json_option
 def check(
     certificate: Path, config_file: Path, name: str, user: str | None, *, as_json: bool
 ) -> None:
-    """Say whether a client would be let in, by which rule, and why.
+    """Show whether a client may connect, by which rule, and why.
 
-    With --user also whether it might log on as that user, given the password.
+    With --user it also shows whether the client may log on as that user with the right password.
 
-    Exit code 0 if it would, else 4. CERTIFICATE is PEM or DER.
+    The exit code is 0 if it may, else 4. CERTIFICATE is PEM or DER.
 
     \b
     smbquic access check alice.pem -c /etc/smbquic.toml

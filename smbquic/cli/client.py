@@ -1,4 +1,4 @@
-"""What all client commands share: how the server is found, trusted and logged on to."""
+"""The options of all client commands: connection, trust and logon."""
 
 import os
 import sys
@@ -36,7 +36,7 @@ _LOGON_OPTIONS = (
 
 @dataclass(slots=True)
 class Client:
-    """The options of one command line, put to use."""
+    """Opens sessions and shares with the options of one command line."""
 
     options: SessionOptions
     password_file: Any = None
@@ -45,23 +45,23 @@ class Client:
 
     def __post_init__(self) -> None:
         if self.options.guest and self.options.encryption is EncryptionPolicy.REQUIRED:
-            raise click.UsageError("a guest has no key to encrypt with: leave out --encrypt")
+            raise click.UsageError("a guest has no key for encryption: leave out --encrypt")
 
     def session(self, url: SmbUrl) -> AbstractAsyncContextManager[Session]:
-        """A logon at the server of a URL."""
+        """Return a context manager that logs on to the server of a URL."""
         return api.open_session(url, **self._options(url))
 
     def share(self, url: SmbUrl) -> AbstractAsyncContextManager[Share]:
-        """The share of a URL."""
+        """Return a context manager that connects to the share of a URL."""
         return api.connect(url, **self._options(url))
 
     def _options(self, url: SmbUrl) -> dict[str, Any]:
         return {**vars(self.options), "password": self.password(url)}
 
     def password(self, url: SmbUrl) -> str:
-        """From the URL, the file, the environment, or the keyboard; asked for once.
+        """Return the password from the URL, the file, the environment or a prompt, asked for once.
 
-        A guest has none.
+        A guest has an empty one.
         """
         if self.options.guest:
             return ""
@@ -88,18 +88,18 @@ class Client:
 
 
 def options_of(kind: type[T], given: Given) -> T:
-    """The options of the command line; those that do not go together are a usage error."""
+    """Return the options of the command line; a wrong combination is a usage error."""
     try:
         options = kind(**given[kind])
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if options.insecure:
-        warn("--insecure: the server's certificate is not checked, anybody may answer")
+        warn("--insecure: the server's certificate is not verified; anybody could be the server")
     return options
 
 
 def client_command(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the client's options, and hand them to it as one `Client`."""
+    """Add the client's options to a command, which gets them as one `Client`."""
 
     @wraps(command)
     def with_client(given: Given, *, password_file: Any, as_json: bool, **rest: Any) -> Any:
@@ -118,7 +118,7 @@ class UrlType(click.ParamType[SmbUrl]):
     name = "url"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> SmbUrl:
-        """Parse it; a bad one is a usage error."""
+        """Parse the URL; an invalid one is a usage error."""
         if isinstance(value, SmbUrl):
             return value
         try:
@@ -128,10 +128,10 @@ class UrlType(click.ParamType[SmbUrl]):
 
 
 class ShareUrlType(UrlType):
-    """The same, with a share in it."""
+    """A command-line argument that is an SMB URL with a share."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> SmbUrl:
-        """Parse it; one without a share is a usage error."""
+        """Parse the URL; one without a share is a usage error."""
         try:
             return super().convert(value, param, ctx).need_share()
         except ValueError as error:
@@ -143,5 +143,5 @@ SHARE_URL = ShareUrlType()
 
 
 def is_url(text: str) -> bool:
-    """Whether an argument is an address rather than a local path."""
+    """Return whether an argument is a URL and not a local path."""
     return "://" in text

@@ -1,4 +1,4 @@
-"""`smbquic demo`: the whole of it on one machine, with real files and every hash compared."""
+"""`smbquic demo`: server and client on one machine copy real files and compare every hash."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ class _DemoFailed(click.ClickException):
 
 @dataclass(frozen=True, slots=True)
 class DemoStep:
-    """One copy, one way. `equal` says whether every file arrived with the hash it left with."""
+    """One copy in one direction. `equal` says whether every file arrived with the same hash."""
 
     transport: str
     what: str
@@ -59,7 +59,7 @@ class DemoStep:
 
 
 def _library_files() -> Iterator[Path]:
-    """Python's own library, then what is installed beside it: files that every machine has."""
+    """Yield the files of Python's library and of the packages beside it: every machine has them."""
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         root = Path(sysconfig.get_path(name))
         for folder, folders, files in os.walk(root):
@@ -68,7 +68,7 @@ def _library_files() -> Iterator[Path]:
 
 
 def collect_tree(target: Path) -> tuple[int, int]:
-    """Copy enough of Python's library to `target`: its files and bytes."""
+    """Copy enough of Python's library to `target`; return the numbers of files and bytes."""
     files = count = 0
     seen: set[Path] = set()
     for source in _library_files():
@@ -86,7 +86,7 @@ def collect_tree(target: Path) -> tuple[int, int]:
 
 
 def hashes(root: Path) -> dict[str, str]:
-    """The SHA-256 of every file below `root` (or of the one that it is), by relative name."""
+    """Return the SHA-256 of every file below `root` by its relative name; `root` may be a file."""
     paths = [root] if root.is_file() else [path for path in root.rglob("*") if path.is_file()]
     found = {}
     for path in paths:
@@ -98,7 +98,7 @@ def hashes(root: Path) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def _server(folder: Path, pki: PkiDirectory, users: Path) -> AsyncIterator[dict[str, str]]:
-    """`smbquic serve` in a process of its own: the URL of its share for each transport."""
+    """Run `smbquic serve` in another process; yield the URL of its share for each transport."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "smbquic", "serve", "--json"),
         *("--share", f"demo={folder}", "--users", str(users)),
@@ -111,7 +111,7 @@ async def _server(folder: Path, pki: PkiDirectory, users: Path) -> AsyncIterator
         async with asyncio.timeout(_START_SECONDS):
             line = await process.stdout.readline()
         if not line:
-            raise ConnectError("the server did not start; what it said stands above")
+            raise ConnectError("the server did not start; its error message is above")
         urls = {}
         for listener in json.loads(line)["listeners"]:
             transport, _, address = listener.partition("://")
@@ -126,7 +126,7 @@ async def _server(folder: Path, pki: PkiDirectory, users: Path) -> AsyncIterator
 
 
 class _Demo:
-    """Copies the same things over each transport and notes what came of it."""
+    """Copies the same files over each transport and records the results."""
 
     def __init__(self, work: Path, served: Path, *, quiet: bool) -> None:
         self.work = work
@@ -142,7 +142,7 @@ class _Demo:
         self.large.write_bytes(os.urandom(LARGE_FILE))
 
     async def copy(self, transport: str, share: Share) -> None:
-        """Tree and large file, up and down."""
+        """Copy the tree and the large file to the share and back."""
         for name, source in (("tree", self.tree), ("large file", self.large)):
             expected = await asyncio.to_thread(hashes, source)
             size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
@@ -217,8 +217,8 @@ To share a folder with another machine:
 
     smbquic serve FOLDER
 
-It says what to copy there, and what to type there. For good, with users of
-your own, and on port 443, which needs the right to listen there:
+It prints what to copy to that machine, and what to type there. Permanently,
+with your own users, and on port 443, which needs the right to listen there:
 
     smbquic serve --share data=/srv/data --user alice --name fs.example
 
@@ -236,10 +236,10 @@ and on a client, with a copy of the ca.pem that it names:
 @command("demo")
 @json_option
 def demo(*, as_json: bool) -> None:
-    """See it work: a PKI, a server and a client on this machine.
+    """Try it out: a PKI, a server and a client on this machine.
 
-    Copies a tree of real files and one large file up and down, over QUIC and over TCP, and
-    compares every hash. Needs no rights, no arguments and less than a minute.
+    It copies a tree of real files and one large file to the server and back, over QUIC and over
+    TCP, and compares every hash. It needs no rights, no arguments and less than a minute.
 
     \b
     smbquic demo
@@ -255,7 +255,7 @@ def demo(*, as_json: bool) -> None:
         click.echo(f"done in {time.monotonic() - started:.1f} s\n")
         click.echo(_NEXT, nl=False)
     if not equal:
-        raise _DemoFailed("some files did not arrive as they left")
+        raise _DemoFailed("some files arrived with another hash")
 
 
 def _document(steps: list[DemoStep], seconds: float, *, equal: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`smbquic mv`, `rm`, `mkdir`, `rmdir`: changing what a share holds."""
+"""`smbquic mv`, `rm`, `mkdir`, `rmdir`: rename, delete and make files and folders of a share."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,23 +18,23 @@ Action = Callable[[Share, str], Awaitable[None]]
 
 
 class MissingFolder(click.ClickException):
-    """Something is to go into a folder that is not there."""
+    """The folder that is the target does not exist."""
 
     exit_code = ExitCode.REFUSED
 
     def __init__(self, url: SmbUrl) -> None:
         super().__init__(
-            f"there is no folder {url}; make it with smbquic mkdir -p, or put --parents"
+            f"there is no folder {url}; make it with smbquic mkdir -p or smbquic put --parents"
         )
 
 
 def last_name(url: SmbUrl) -> str:
-    """What a URL calls its file, folder or share."""
+    """Return the name of the file, folder or share that a URL is of."""
     return url.path.rpartition("/")[2] or url.share
 
 
 async def is_folder(share: Share, path: str) -> bool:
-    """Whether there is a folder of that name."""
+    """Return whether there is a folder of that name."""
     try:
         return (await share.stat(path)).is_directory
     except FileNotFoundError:
@@ -42,7 +42,7 @@ async def is_folder(share: Share, path: str) -> bool:
 
 
 def same_share(source: SmbUrl, target: SmbUrl) -> None:
-    """Renames and copies stay within one share. Raises a usage error."""
+    """Raise a usage error for two URLs of different shares: renames and copies stay within one."""
 
     def place(url: SmbUrl) -> tuple[str, str, int, str]:
         return url.transport, url.host.casefold(), url.port, url.share.casefold()
@@ -54,7 +54,7 @@ def same_share(source: SmbUrl, target: SmbUrl) -> None:
 @command("mv")
 @click.argument("source", type=SHARE_URL)
 @click.argument("target", type=SHARE_URL)
-@option("-f", "--force", is_flag=True, help="Replace a file that has the name already.")
+@option("-f", "--force", is_flag=True, help="Replace a file that already has the new name.")
 @client_command
 def mv(client: Client, source: SmbUrl, target: SmbUrl, *, force: bool) -> None:
     """Rename or move within a share.
@@ -82,7 +82,7 @@ def mv(client: Client, source: SmbUrl, target: SmbUrl, *, force: bool) -> None:
 
 @command("rm")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
-@option("-r", "--recursive", is_flag=True, help="Folders with all below them.")
+@option("-r", "--recursive", is_flag=True, help="Delete folders with all below them.")
 @client_command
 def rm(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:
     """Delete files, or folders with -r.
@@ -102,7 +102,7 @@ def rm(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool) -> None:
 
 @command("mkdir")
 @click.argument("urls", type=SHARE_URL, nargs=-1, required=True)
-@option("-p", "--parents", is_flag=True, help="Make missing parents too; existing is fine.")
+@option("-p", "--parents", is_flag=True, help="Make missing parents too; no error if it exists.")
 @client_command
 def mkdir(client: Client, urls: tuple[SmbUrl, ...], *, parents: bool) -> None:
     """Make folders.
@@ -134,7 +134,7 @@ def rmdir(client: Client, urls: tuple[SmbUrl, ...]) -> None:
 
 
 def _each(client: Client, urls: tuple[SmbUrl, ...], verb: str, action: Action) -> None:
-    """One action for each URL; with several, one that fails does not stop the others."""
+    """Do one action for each URL; of several, one that fails does not stop the others."""
     arguments = Arguments(len(urls))
 
     async def work() -> None:

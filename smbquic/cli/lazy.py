@@ -13,7 +13,7 @@ from smbquic.cli.command import CliGroup
 
 
 class LazyCommand(NamedTuple):
-    """Where a command is, as ``module:name``, and the line about it in the help of its group."""
+    """The place of a command, as ``module:name``, and its summary in the help of the group."""
 
     place: str
     summary: str
@@ -28,7 +28,7 @@ class LazyCommand(NamedTuple):
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Switch garbage collection off while modules are loaded, and leave them out of it later.
+    """Switch garbage collection off while modules are loaded, and exempt them from it later.
 
     Almost nothing of a module is garbage, and collecting takes a twentieth of the time of a short
     command.
@@ -42,7 +42,7 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Commands(UserDict[str, Any]):
-    """The commands of a group by name, as click expects them: one is imported when it is read."""
+    """The commands of a group by name, as click expects them; each is imported on access."""
 
     def __getitem__(self, name: str) -> click.Command:
         lazy: LazyCommand = self.data[name]
@@ -59,10 +59,10 @@ class LazyGroup(CliGroup):
         self._lazy_commands = lazy_commands
 
     def summaries(self) -> list[tuple[str, str]]:
-        """Return the names of the commands in order, each with the line about it."""
+        """Return the names of the commands in order, each with its summary."""
         return sorted((name, lazy.summary) for name, lazy in self._lazy_commands.items())
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the line about each command."""
+        """Write the name and summary of each command."""
         with formatter.section("Commands"):
             formatter.write_dl(self.summaries())

@@ -1,4 +1,4 @@
-"""`smbquic ls`, `tree`, `stat`: what a folder holds, and what is known of it."""
+"""`smbquic ls`, `tree`, `stat`: list folders, and show the attributes of a file or folder."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,13 +63,13 @@ def _line(entry: Stat) -> str:
 
 
 _all = option(
-    "-a", "--all", "everything", is_flag=True, help="The temporary files of transfers too."
+    "-a", "--all", "everything", is_flag=True, help="List the temporary files of transfers too."
 )
 
 
 @command("ls")
 @click.argument("url", type=SHARE_URL)
-@option("-l", "--long", is_flag=True, help="Attributes, sizes and times too.")
+@option("-l", "--long", is_flag=True, help="Show attributes, sizes and times too.")
 @_all
 @client_command
 def ls(client: Client, url: SmbUrl, *, long: bool, everything: bool) -> None:
@@ -93,9 +93,10 @@ def ls(client: Client, url: SmbUrl, *, long: bool, everything: bool) -> None:
 
 
 async def _entries(share: Share, path: str, *, everything: bool) -> list[tuple[str, Stat]]:
-    """What a folder holds, or the one file that the path names, sorted by name.
+    """Return the entries of a folder, sorted by name, or the file that the path names.
 
-    Files that others copy right now, or that a killed client has left, only if `everything`.
+    The temporary files of transfers that are running or were killed are included only if
+    `everything`.
     """
     try:
         found = [
@@ -118,7 +119,7 @@ def tree(client: Client, url: SmbUrl, *, everything: bool) -> None:
     \b
     smbquic tree smb+quic://alice@fs.example/data
 
-    With --json, one line for each entry.
+    With --json, it prints one line for each entry.
     """
 
     async def work() -> None:
@@ -137,7 +138,7 @@ class _Tree:
     everything: bool
 
     async def show(self, path: str, indent: str = "") -> tuple[int, int]:
-        """Print what is below a folder; how many files and folders that is."""
+        """Print what is below a folder; return the numbers of files and folders."""
         files = folders = 0
         entries = await _entries(self.share, path, everything=self.everything)
         for index, (inner, entry) in enumerate(entries):
@@ -162,7 +163,7 @@ class _Tree:
 @click.argument("url", type=SHARE_URL)
 @client_command
 def stat(client: Client, url: SmbUrl) -> None:
-    """Show what is known of a file or folder.
+    """Show the attributes, sizes and times of a file or folder.
 
     \b
     smbquic stat smb+quic://alice@fs.example/data/report.pdf

@@ -1,4 +1,4 @@
-"""The program `smbquic`: its commands, and the one place where an error becomes an exit code."""
+"""The program `smbquic`: its commands, and the exit code for each error."""
 
 import contextlib
 import errno
@@ -13,23 +13,25 @@ from smbquic.cli.output import StandardOutput, occupy_standard_descriptors, warn
 from smbquic.errors import SmbError
 
 _COMMANDS = {
-    "access": LazyCommand("smbquic.cli.access:group", "Who gets in with which client certificate."),
+    "access": LazyCommand(
+        "smbquic.cli.access:group", "Check which client certificates may connect."
+    ),
     "cat": LazyCommand("smbquic.cli.content:cat", "Write a file to standard output."),
     "cp": LazyCommand("smbquic.cli.transfers:cp", "Copy within a share."),
     "demo": LazyCommand(
-        "smbquic.cli.demo:demo", "See it work: a PKI, a server and a client on this machine."
+        "smbquic.cli.demo:demo", "Try it out: a PKI, a server and a client on this machine."
     ),
     "get": LazyCommand("smbquic.cli.transfers:get", "Copy from a share to this machine."),
     "ls": LazyCommand("smbquic.cli.listing:ls", "List a folder."),
     "mkdir": LazyCommand("smbquic.cli.files:mkdir", "Make folders."),
     "mv": LazyCommand("smbquic.cli.files:mv", "Rename or move within a share."),
     "ping": LazyCommand(
-        "smbquic.cli.ping:ping", "Connect, say what was agreed on, and time some ECHOs."
+        "smbquic.cli.ping:ping", "Connect, show what was negotiated, and time some ECHO requests."
     ),
     "pki": LazyCommand("smbquic.cli.pki:group", "Make certificates for SMB over QUIC."),
     "probe": LazyCommand(
         "smbquic.cli.probe:probe_command",
-        "Say which step of a connection fails, why, and what to do.",
+        "Show which step of a connection fails, why, and what to do.",
     ),
     "put": LazyCommand("smbquic.cli.transfers:put", "Copy from this machine to a share."),
     "relay": LazyCommand(
@@ -41,7 +43,9 @@ _COMMANDS = {
         "smbquic.cli.serve:serve", "Share folders over QUIC, and over TCP where asked for."
     ),
     "shares": LazyCommand("smbquic.cli.share_listing:shares", "List the shares of a server."),
-    "stat": LazyCommand("smbquic.cli.listing:stat", "Show what is known of a file or folder."),
+    "stat": LazyCommand(
+        "smbquic.cli.listing:stat", "Show the attributes, sizes and times of a file or folder."
+    ),
     "status": LazyCommand(
         "smbquic.cli.status:status", "Show what the servers on this machine are doing."
     ),
@@ -56,14 +60,14 @@ def cli() -> None:
     """SMB 3.1.1 over QUIC: a file server, a client and a relay in user space.
 
     \b
-    smbquic demo                                 see it work on this machine
+    smbquic demo                                 try it out on this machine
     smbquic serve . --guest                      share this folder
     smbquic ls smb+quic://alice@fs.example/data
     """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command line; the exit code. Never raises."""
+    """Run one command line, and return the exit code. Never raises."""
     try:
         result = cli.main(arguments, prog_name="smbquic", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.DONE
@@ -80,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         warn(error.format_message())
         return error.exit_code
     except SystemExit:
-        # How click ends where nobody reads standard output any more (EPIPE).
+        # click exits like this when standard output was closed by its reader (EPIPE).
         return ExitCode.PARTLY
     except (SmbError, OSError) as error:
         warn(describe(error))
@@ -88,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _show(error: click.UsageError) -> None:
-    """Say what is wrong with the command line, and what was meant only if that is clear."""
+    """Print what is wrong with the command line, with similar names only if they are close."""
     guesses: list[str] | None = getattr(error, "possibilities", None)
     if guesses:
         from smbquic.config.reader import closest
@@ -110,10 +114,10 @@ def run() -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     if output.failure is not None and code == ExitCode.DONE:
-        # What was left until now, or what somebody took for the failure of one file.
+        # Only this last flush failed, or a command has reported it as the failure of one file.
         code = ExitCode.PARTLY
         if output.failure.errno != errno.EPIPE:
             warn(describe(output.failure))
-    # Else the interpreter looks for garbage in all of this before it gives the memory back.
+    # Otherwise the interpreter collects garbage in all objects before it exits.
     gc.freeze()
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""The command line's options that are those of the model: `smbquic.options`."""
+"""Makes click options of the options in `smbquic.options`, and reads their values."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import wraps
@@ -14,13 +14,13 @@ from smbquic.options.kinds import Choice, FilePath, Names, Number, Switch, Texts
 from smbquic.options.model import Declared, declared
 
 Given = Mapping[type, Mapping[str, Any]]
-"""What was given on the command line, or by the environment: by class of options, and by name."""
+"""The values from the command line and the environment, by class of options and by name."""
 
 Command = Callable[..., Any]
 
 
 class NamesType(click.ParamType[tuple[str, ...]]):
-    """Some of a few names, parted by commas, the preferred first."""
+    """One or more of the known names, separated by commas, the preferred one first."""
 
     name = "name,..."
 
@@ -28,18 +28,18 @@ class NamesType(click.ParamType[tuple[str, ...]]):
         self._known = known
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """Take them apart; one that is not known is a usage error."""
+        """Split the text at commas; an unknown name is a usage error."""
         names = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
         for name in names:
             if name not in self._known:
-                self.fail(f"{name!r} is none of {', '.join(self._known)}", param, ctx)
+                self.fail(f"{name!r} is not one of {', '.join(self._known)}", param, ctx)
         return names
 
 
 def takes(*groups: type, files_exist: bool = False) -> Callable[[Command], Command]:
-    """Give a command the options of some classes; what was given becomes its argument `given`.
+    """Add the options of some classes to a command; it gets their values as the argument `given`.
 
-    With `files_exist`, a file that is not there is a usage error.
+    With `files_exist`, a file that does not exist is a usage error.
     """
 
     def decorate(command: Command) -> Command:
@@ -63,7 +63,7 @@ def _with_flags(group: type) -> Iterator[Declared]:
 
 
 def _given(context: click.Context, group: type, values: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of a class out of `values`; the values of those that were given."""
+    """Remove the options of a class from `values`; return those that are not defaults."""
     found = {}
     for each in _with_flags(group):
         value = values.pop(each.name)
@@ -73,7 +73,7 @@ def _given(context: click.Context, group: type, values: dict[str, Any]) -> dict[
 
 
 def _value(declared: Declared, value: Any) -> Any:
-    """What a value means to the program."""
+    """Return the program's value for one of the command line."""
     match declared.kind:
         case Switch(on, off):
             return off if declared.default == on else on
@@ -85,7 +85,7 @@ def _value(declared: Declared, value: Any) -> Any:
 
 
 def _option(declared: Declared, *, files_exist: bool) -> Callable[[Command], Command]:
-    """The option of click's."""
+    """Return the decorator of click for an option."""
     about, attributes = declared.option, _attributes(declared, files_exist=files_exist)
     if about.metavar:
         attributes["metavar"] = about.metavar
@@ -102,7 +102,7 @@ def _option(declared: Declared, *, files_exist: bool) -> Callable[[Command], Com
 
 
 def _attributes(declared: Declared, *, files_exist: bool) -> dict[str, Any]:
-    """How click reads the values of a kind."""
+    """Return the arguments with which click reads the values of an option."""
     default = None if declared.required else declared.default
     match declared.kind:
         case Switch():

@@ -1,4 +1,4 @@
-"""New passwords: from a file or the keyboard, and never an empty one."""
+"""Reads new passwords from a file or a prompt; an empty one is refused."""
 
 import sys
 from typing import IO
@@ -7,7 +7,7 @@ import click
 
 
 def read_first_line(file: IO[str], who: str) -> str:
-    """The password on the first line of a file. Raises a usage error if there is none."""
+    """Return the password on the first line of a file. Raises a usage error if it is empty."""
     password = file.readline().rstrip("\r\n")
     if not password:
         raise click.UsageError(f"the password for {who} is empty: write it on the first line")
@@ -15,9 +15,9 @@ def read_first_line(file: IO[str], who: str) -> str:
 
 
 def ask_new(who: str, otherwise: str) -> str:
-    """A password that is typed twice; `otherwise` is what to do where nobody can type.
+    """Ask for a new password twice. Without a terminal, raise a usage error.
 
-    Raises a usage error without a terminal.
+    `otherwise` is the error's advice: another source of the password.
     """
     if not sys.stdin.isatty():
         raise click.UsageError(f"no password for {who}: use {otherwise}")

@@ -1,4 +1,4 @@
-"""`smbquic ping`: is it there, how far, and what was agreed on."""
+"""`smbquic ping`: connect to a server, show what was negotiated, and time ECHO requests."""
 
 import time
 from contextlib import AsyncExitStack
@@ -24,19 +24,19 @@ from smbquic.transport.resolver import SYSTEM
 
 @dataclass(slots=True)
 class Ping:
-    """What a ping found. Times in milliseconds."""
+    """The connection of a ping, and the times of its ECHO requests in milliseconds."""
 
     connection: ClientConnection
     logged_on: bool
     milliseconds: list[float]
 
     def days_left(self) -> int | None:
-        """For how long the server's certificate is valid; None without one that was checked."""
+        """Return how long the server's certificate is valid; None if none was verified."""
         certificates = self.connection.transport.peer.certificates
         return days_left(parse_der(certificates[0])) if certificates else None
 
     def document(self, url: SmbUrl) -> dict[str, Any]:
-        """All of it, for programs."""
+        """Return the whole result for --json."""
         transport = self.connection.transport
         peer, path = transport.peer, transport.statistics()
         negotiated = self.connection.protocol.negotiated
@@ -77,11 +77,11 @@ class Ping:
     default=4,
     show_default=True,
     metavar="NUMBER",
-    help="How many times to ask for an ECHO.",
+    help="How many ECHO requests to send.",
 )
 @client_command
 def ping(client: Client, url: SmbUrl, *, count: int) -> None:
-    """Connect, say what was agreed on, and time some ECHOs.
+    """Connect, show what was negotiated, and time some ECHO requests.
 
     \b
     smbquic ping smb+quic://fs.example            connect only
@@ -105,7 +105,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
                 await connection.echo()
                 milliseconds.append((time.perf_counter() - started) * 1000)
                 if number == 0 and not client.as_json:
-                    _introduce(Ping(connection, logged_on, milliseconds).document(url))
+                    _print_connection(Ping(connection, logged_on, milliseconds).document(url))
                 if not client.as_json:
                     click.echo(f"echo {number + 1}: {milliseconds[-1]:.2f} ms")
             if client.as_json:
@@ -121,7 +121,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     run(work())
 
 
-def _introduce(found: dict[str, Any]) -> None:
+def _print_connection(found: dict[str, Any]) -> None:
     stages = found["stages_ms"]
     each = ", ".join(f"{stage} {milliseconds:.1f}" for stage, milliseconds in stages.items())
     click.echo(
@@ -138,7 +138,7 @@ def _introduce(found: dict[str, Any]) -> None:
         encryption = f"encryption {found['smb_encryption'] or 'not offered'}"
     days = found["certificate_days_left"]
     if days is not None and days < EXPIRY_WARNING.days:
-        warn(f"the server's certificate ends in {days} days: have it renewed")
+        warn(f"the server's certificate expires in {days} days: renew it on the server")
     logged_on = "logged on" if found["logged_on"] else "not logged on"
     click.echo(f"SMB {found['dialect']}, signing {found['signing']}, {encryption}, {logged_on}")
 

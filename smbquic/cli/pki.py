@@ -1,4 +1,4 @@
-"""`smbquic pki`: certificates for tests and small networks, and what is wrong with any."""
+"""`smbquic pki`: make certificates for tests and small networks, and check any certificate."""
 
 import os
 import sys
@@ -35,8 +35,8 @@ _password_option = option(
     "--password-file",
     type=click.File(),
     metavar="FILE",
-    help="The password of an encrypted key or PKCS #12 file, on the first line; - for standard"
-    " input. SMBQUIC_KEY_PASSWORD does as well.",
+    help="Read the password of an encrypted key or PKCS #12 file from the first line of a file, or"
+    " - for standard input. Otherwise it comes from SMBQUIC_KEY_PASSWORD.",
 )
 _key_type_option = option(
     "--key-type",
@@ -51,7 +51,7 @@ _days_option = option(
     default=LEAF_DAYS,
     show_default=True,
     metavar="DAYS",
-    help="How long it is valid.",
+    help="How many days it is valid.",
 )
 _directory_argument = click.argument(
     "directory", type=click.Path(path_type=Path, file_okay=False, exists=True)
@@ -87,7 +87,8 @@ def init_command(
 ) -> None:
     """Make a CA and two certificates.
 
-    DIRECTORY gets a root, an intermediate, both certificates, their keys and a revocation list.
+    It writes a root, an intermediate, a certificate for a server, one for a client, their keys and
+    a revocation list into DIRECTORY.
 
     \b
     smbquic pki init ./pki --name fs.example
@@ -104,7 +105,7 @@ def init_command(
     click.echo(f"made a PKI in {directory}")
     click.echo(f"  the server takes   --cert {made.server.certificate} --key {made.server.key}")
     click.echo(f"  the client trusts  --ca {made.ca}")
-    click.echo(f"keep {made.ca_key} and {made.intermediate_key} where nobody else can read them")
+    click.echo(f"keep {made.ca_key} and {made.intermediate_key} secret: they issue certificates")
 
 
 @group.command("issue")
@@ -125,7 +126,7 @@ def issue_command(
 ) -> None:
     """Issue a certificate.
 
-    It comes from the CA in DIRECTORY, and is made as NAME.pem and NAME.key in DIRECTORY.
+    The CA in DIRECTORY issues it. It is written to NAME.pem and NAME.key in DIRECTORY.
 
     \b
     smbquic pki issue ./pki fs2.example --for server
@@ -150,11 +151,11 @@ def issue_command(
     default=issuing.RENEW_WITHIN_DAYS,
     show_default=True,
     metavar="DAYS",
-    help="Without a NAME: renew what ends within that time.",
+    help="Without a NAME: renew certificates that expire within that time.",
 )
 @_days_option
 @option("--new-key", is_flag=True, help="Make a new key, too.")
-@option("--force", is_flag=True, help="Renew what is revoked, too.")
+@option("--force", is_flag=True, help="Renew revoked certificates, too.")
 @_password_option
 @json_option
 def renew_command(
@@ -168,12 +169,12 @@ def renew_command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Issue certificates anew, into the same files.
+    """Renew certificates, in the same files.
 
-    Those of DIRECTORY that are named, or else those that are due. A running server takes the new
-    files up by itself. What is revoked stays as it is without --force: with a NAME that is an
-    error, else it is said and the others are renewed. The exit code is 1 if only some of them could
-    be.
+    It renews the certificates of DIRECTORY that are named, or else those that expire soon. A
+    running server reads the new files by itself. A revoked certificate is renewed only with
+    --force: with a NAME it is an error, else it is reported and the others are renewed. The exit
+    code is 1 if only some could be renewed.
 
     \b
     smbquic pki renew ./pki server
@@ -186,7 +187,7 @@ def renew_command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if not pki.intermediate.exists():
-        raise click.UsageError(f"{directory} is no PKI: smbquic pki init makes one")
+        raise click.UsageError(f"{directory} is not a PKI; smbquic pki init makes one")
     chosen = stems or issuing.due(pki, within=within)
     password = _issuer_password(pki, password_file) if chosen else None
     renewed: list[CertificateFiles] = []
@@ -216,7 +217,7 @@ def _report_renewed(
     named: bool,
     as_json: bool,
 ) -> None:
-    """Say what became of each certificate. Raises `PartialFailure` if any could not be renewed."""
+    """Print what was done with each certificate. Raises `PartialFailure` if one was not renewed."""
     if as_json:
         emit(
             {
@@ -248,8 +249,8 @@ def revoke_command(
 ) -> None:
     """Revoke a certificate.
 
-    CERTIFICATE is put on the revocation list of the PKI in DIRECTORY, its crl.pem. Revoking the
-    intermediate, which takes the root's key (ca.key), revokes all that it issued.
+    It adds CERTIFICATE to crl.pem, the revocation list of the PKI in DIRECTORY. Revoking the
+    intermediate needs the root's key (ca.key), and revokes all certificates that it issued.
 
     \b
     smbquic pki revoke ./pki pki/alice.pem
@@ -276,11 +277,11 @@ def replace_intermediate_command(
 ) -> None:
     """Make a new intermediate, and revoke the old one.
 
-    It is made in DIRECTORY, under the same root, for when its key is lost, or its end is near. This
-    takes the root's key (ca.key). The certificates that are in DIRECTORY with their keys, and are
-    not revoked, are issued anew, with the same keys; a running server takes them up by itself. All
-    others that the old one issued are revoked with it. Carry them and crl.pem to where they are
-    needed.
+    Use it when the key of the intermediate in DIRECTORY is lost, or the intermediate expires soon.
+    It needs the root's key (ca.key). The certificates that are in DIRECTORY with their keys, and
+    are not revoked, are renewed with the same keys; a running server reads them by itself. All
+    others that the old intermediate issued are revoked. Copy the new certificates and crl.pem to
+    the machines that use them.
 
     \b
     smbquic pki replace-intermediate ./pki
@@ -292,7 +293,7 @@ def replace_intermediate_command(
 
 @group.command("inspect")
 @click.argument("certificate", type=_FILE)
-@option("--for", "purpose", type=_PURPOSES, help="Look at it for one end only.")
+@option("--for", "purpose", type=_PURPOSES, help="Check it for one end only.")
 @option("--name", metavar="NAME", help="The name that a server is reached by.")
 @_password_option
 @json_option
@@ -304,7 +305,7 @@ def inspect_command(
     *,
     as_json: bool,
 ) -> None:
-    """Say what a certificate is good for.
+    """Show a certificate, and what it can be used for.
 
     CERTIFICATE is PEM, DER or PKCS #12.
 
@@ -341,7 +342,7 @@ def inspect_command(
     type=_PURPOSES,
     default="server",
     show_default=True,
-    help="Which end it is for.",
+    help="The end that it is for.",
 )
 @option("--name", metavar="NAME", help="The name that a server is reached by.")
 @_password_option
@@ -356,7 +357,7 @@ def verify_command(
     *,
     as_json: bool,
 ) -> None:
-    """Decide about a certificate as the peer would.
+    """Verify a certificate as the peer would.
 
     The exit code is 0 if it is accepted, else 4.
 
@@ -383,7 +384,7 @@ def verify_command(
             }
         )
     elif refusal is None:
-        click.echo(f"accepted: the chain holds for a {end}")
+        click.echo(f"accepted: the chain is valid for a {end}")
         _print_results([each for each in results if each.status is not VerificationStatus.OK])
     else:
         click.echo(f"refused ({refusal.reason}): {printable(str(refusal))}")
@@ -400,9 +401,9 @@ def verify_command(
 def convert_command(
     source: Path, certificate: Path, key: Path, password_file: IO[str] | None
 ) -> None:
-    """Make PEM files of a PKCS #12 file (.p12, .pfx).
+    """Convert a PKCS #12 file (.p12, .pfx) to PEM files.
 
-    SOURCE becomes CERTIFICATE and KEY.
+    It writes the certificate of SOURCE to CERTIFICATE, and its key to KEY.
 
     \b
     smbquic pki convert fs.pfx fs.pem fs.key --password-file secret
@@ -415,7 +416,7 @@ def convert_command(
 
 
 def _given_password(password_file: IO[str] | None) -> str | None:
-    """The password for keys, where there is one."""
+    """Return the password for keys from the file or the environment, or None."""
     if password_file is not None:
         return password_file.readline().rstrip("\r\n")
     return os.environ.get("SMBQUIC_KEY_PASSWORD")

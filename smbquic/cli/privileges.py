@@ -1,4 +1,4 @@
-"""Root's rights: given up once the ports are bound and the keys are read."""
+"""Drops root's rights once the ports are bound and the keys are read."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ProcessAccount:
-    """A user of this system to go on as, with the groups that count from then on."""
+    """A user of this system that the process can change to, with the groups of the process then."""
 
     user: str
     uid: int
@@ -20,12 +20,12 @@ class ProcessAccount:
 
     @classmethod
     def parse(cls, text: str) -> "ProcessAccount":
-        """``USER``, with all of its groups, or ``USER:GROUP``, with that one alone.
+        """Parse ``USER``, who has all of its groups, or ``USER:GROUP``, who has only that one.
 
-        Raises ValueError, also where this program may not become that user.
+        Raises ValueError, also if this process may not change to that user.
         """
         if sys.platform == "win32":
-            raise ValueError("there is no such thing on Windows: have a service account run it")
+            raise ValueError("this does not exist on Windows: use a service account")
         import grp
         import pwd
 
@@ -33,18 +33,18 @@ class ProcessAccount:
         try:
             user = pwd.getpwnam(name)
         except KeyError:
-            raise ValueError(f"there is no user {name!r}: make one, or name another") from None
+            raise ValueError(f"there is no user {name!r}: add it, or use another") from None
         try:
             gid = grp.getgrnam(group).gr_gid if colon else user.pw_gid
         except KeyError:
-            raise ValueError(f"there is no group {group!r}: make one, or name another") from None
+            raise ValueError(f"there is no group {group!r}: add it, or use another") from None
         if os.geteuid() not in (0, user.pw_uid):
-            raise ValueError(f"only root can become {name}: begin as root, or leave this out")
+            raise ValueError(f"only root can change to {name}: start as root, or leave this out")
         groups = (gid,) if colon else tuple(os.getgrouplist(name, gid))
         return cls(name, user.pw_uid, gid, groups)
 
     def become(self) -> None:
-        """Give up everything else, for good. Raises `OSError`."""
+        """Change to this user permanently, and drop all other rights. Raises `OSError`."""
         if sys.platform == "win32" or os.geteuid() != 0:
             return
         os.setgroups(self.groups)
@@ -53,7 +53,7 @@ class ProcessAccount:
 
     @contextlib.contextmanager
     def acting(self) -> Iterator[None]:
-        """Have no more rights than this user, for a while."""
+        """Have only the rights of this user inside the ``with``."""
         if sys.platform == "win32" or os.geteuid() != 0:
             yield
             return
@@ -70,10 +70,10 @@ class ProcessAccount:
 
 
 def only_roots(folder: Path) -> bool:
-    """Whether nobody but root can change what a path to this folder, and a name in it, leads to.
+    """Return whether only root can change which file a name in this folder refers to.
 
-    Others may make entries in a folder with the sticky bit, but not replace those of root. A path
-    with symbolic links is not looked into.
+    In a folder with the sticky bit others may make entries, but not replace those of root. For a
+    path with symbolic links the result is False.
     """
     given, folder = Path(os.path.abspath(folder)), folder.resolve()  # noqa: PTH100 (with links)
     if given != folder:
@@ -87,10 +87,10 @@ def only_roots(folder: Path) -> bool:
 
 
 def is_root() -> bool:
-    """Whether this program may do everything."""
+    """Return whether this process runs as root."""
     return sys.platform != "win32" and os.geteuid() == 0
 
 
 def unreadable(paths: Iterable[Path]) -> list[Path]:
-    """Those files that cannot be read, now."""
+    """Return the files that this process cannot read."""
     return [path for path in paths if not os.access(path, os.R_OK)]

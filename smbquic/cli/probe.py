@@ -1,4 +1,4 @@
-"""`smbquic probe`: which step fails, why, and what to do about it."""
+"""`smbquic probe`: show which step of a connection fails, why, and what to do about it."""
 
 from contextlib import aclosing
 from typing import Any
@@ -32,7 +32,7 @@ _EXIT_CODES = {ProbeStep.LOGON: ExitCode.AUTHENTICATION, ProbeStep.SHARE: ExitCo
 @click.argument("url", type=URL)
 @client_command
 def probe_command(client: Client, url: SmbUrl) -> None:
-    """Say which step of a connection fails, why, and what to do.
+    """Show which step of a connection fails, why, and what to do.
 
     The steps: name, addresses, reachability, quic-version, tls, alpn, certificate,
     client-certificate, negotiate, logon, share. A name with addresses of IPv6 and IPv4 is tried
@@ -44,7 +44,7 @@ def probe_command(client: Client, url: SmbUrl) -> None:
     smbquic probe smb+quic://alice@fs.example/data      all of it
     """
     if client.options.guest:
-        raise click.UsageError("probe logs on with a password, and --guest has none: leave it out")
+        raise click.UsageError("probe logs on with a password: leave out --guest")
     options = _options(client, url)
 
     async def work() -> list[ProbeResult]:

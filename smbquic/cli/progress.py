@@ -1,4 +1,4 @@
-"""Progress on a terminal; nothing where nobody looks."""
+"""Shows progress on a terminal, and nothing if standard error is not one."""
 
 import sys
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class Bar(Protocol):
-    """What a transfer reports to."""
+    """What a transfer reports its progress to."""
 
     def file(self, done: int, total: int) -> None:
-        """Bytes of one file."""
+        """Show the bytes of one file that are done, of a total."""
 
     def tree(self, result: TreeResult) -> None:
-        """The state of a whole tree."""
+        """Show the state of a whole tree."""
 
 
 class _Silent:
     def file(self, done: int, total: int) -> None:
-        """Nobody looks."""
+        """Show nothing."""
 
     def tree(self, result: TreeResult) -> None:
-        """Nobody looks."""
+        """Show nothing."""
 
 
 class _Shown:
@@ -50,7 +50,7 @@ class _Shown:
 
 @contextmanager
 def progress_bar(title: str, *, show: bool = True) -> Iterator[Bar]:
-    """A bar on standard error while the ``with`` lasts, if that is a terminal."""
+    """Show a bar on standard error inside the ``with``, if that is a terminal."""
     if not (show and sys.stderr.isatty()):
         yield _Silent()
         return

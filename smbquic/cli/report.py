@@ -1,4 +1,4 @@
-"""What a command did with each of its arguments, and what of it failed."""
+"""Counts what a command did with each of its arguments, and reports what failed."""
 
 import time
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ Failures = list[tuple[str, Exception]]
 
 
 class Arguments:
-    """Works through the arguments of a command: what fails for one does not stop the others.
+    """Collects the failures of a command's arguments: an argument that fails stops no other.
 
-    With a single argument its error is the command's.
+    The error of a single argument is the error of the command.
     """
 
     def __init__(self, count: int) -> None:
@@ -30,7 +30,7 @@ class Arguments:
 
     @contextmanager
     def attempt(self, what: str) -> Iterator[None]:
-        """One argument, called `what`."""
+        """Handle one argument inside the ``with``; `what` names it in messages."""
         try:
             yield
         except (SmbError, OSError, click.UsageError) as error:
@@ -41,20 +41,20 @@ class Arguments:
             self.done.append(what)
 
     def fail(self, what: str, error: Exception) -> None:
-        """Note that something failed, and say so."""
+        """Record a failure, and print it as a warning."""
         self.failures.append((what, error))
         text = describe(error)
         name = printable(what)
         warn(text if f"{name}:" in text else f"{name}: {text}")
 
     def failed(self) -> list[dict[str, str]]:
-        """The failures, ready for JSON."""
+        """Return the failures for --json."""
         return [{"path": shown(path), "error": describe(error)} for path, error in self.failures]
 
     def end(self) -> None:
         """Raise `PartialFailure` if anything failed.
 
-        If nothing could even be begun, the exit code says whether it was the logon or the network.
+        If nothing is done, the exit code says whether the logon or the network failed.
         """
         if not self.failures:
             return
@@ -68,7 +68,7 @@ class Arguments:
 
 
 class Report(Arguments):
-    """Counts files and bytes too, and ends with a summary in words or JSON."""
+    """Counts files and bytes too, and prints a summary as text or JSON."""
 
     def __init__(self, client: Client, verb: str, count: int = 1) -> None:
         super().__init__(count)
@@ -78,7 +78,7 @@ class Report(Arguments):
         self._total = TreeResult()
 
     def add(self, result: TreeResult) -> None:
-        """Take in what became of one argument, and say what failed."""
+        """Add the result of one argument, and print what failed."""
         self._total.files += result.files
         self._total.folders += result.folders
         self._total.bytes += result.bytes
@@ -91,11 +91,11 @@ class Report(Arguments):
             warn(f"{printable(path)}: left out, it is {what}")
 
     def add_file(self, count: int) -> None:
-        """Take in one file of so many bytes."""
+        """Add one file of `count` bytes."""
         self.add(TreeResult(files=1, bytes=count))
 
     def end(self) -> None:
-        """Say what was done. Raises `PartialFailure` if anything failed."""
+        """Print the summary. Raises `PartialFailure` if anything failed."""
         seconds = time.monotonic() - self._started
         total = self._total
         if self._client.as_json:
@@ -122,8 +122,8 @@ class Report(Arguments):
 class Shares(AsyncExitStack):
     """The shares of the URLs of a command, each connected to once, until the ``async with`` ends.
 
-    A server that cannot be reached or refuses the logon is not asked again: each try would take
-    as long, and failed logons are counted.
+    There is no second attempt at a server that cannot be reached or refuses the logon: it would
+    take as long, and servers count failed logons.
     """
 
     def __init__(self, client: Client) -> None:
@@ -133,7 +133,7 @@ class Shares(AsyncExitStack):
         self._refused: dict[tuple[str, ...], SmbError] = {}
 
     async def connect(self, url: SmbUrl) -> Share:
-        """The share of a URL."""
+        """Return the share of a URL, connected."""
         server = (url.transport, url.host, str(url.port), url.domain, url.user)
         share = (*server, url.share.casefold())
         if server in self._refused:

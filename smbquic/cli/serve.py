@@ -220,9 +220,7 @@ def _certificates(
         return (files,), ca
     if settings.certificates:
         if of_command_line:
-            raise click.UsageError(
-                f"{config_file} has certificates: say there which clients they let in"
-            )
+            raise click.UsageError(f"{config_file} has certificates: write the access rules there")
         return settings.certificates, None
     if not any(address.startswith("quic:") for address in settings.listen):
         return (), None

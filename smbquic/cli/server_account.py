@@ -1,4 +1,4 @@
-"""The account that `smbquic serve` goes on as: what it opens before, and cannot do after."""
+"""The account of `serve --run-as`: the audit file is opened before root's rights are dropped."""
 
 import os
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from smbquic.options.audit import AuditOptions
 
 
 def account_of(name: str | None) -> ProcessAccount | None:
-    """The account of ``--run-as``; one that cannot be is a usage error."""
+    """Return the account of ``--run-as``; one that cannot be used is a usage error."""
     try:
         return ProcessAccount.parse(name) if name else None
     except ValueError as error:
@@ -21,7 +21,7 @@ def account_of(name: str | None) -> ProcessAccount | None:
 
 
 def open_audit(options: AuditOptions, account: ProcessAccount | None = None) -> Sink:
-    """Open the audit file, with root's rights only where nobody else can have put it there."""
+    """Open the audit file; with root's rights only if nobody else can replace the file."""
     try:
         if account is None or options.file is None or not is_root():
             return open_sink(options)
@@ -42,17 +42,17 @@ def open_audit(options: AuditOptions, account: ProcessAccount | None = None) -> 
 def drop_privileges(
     account: ProcessAccount | None, files: Iterable[Path], audit: AuditOptions | None
 ) -> None:
-    """Become the account, and say what will not work as that one; or say that root serves.
+    """Change to the account, and warn about what it cannot do; warn if root serves files.
 
     `files` are those that are read again later.
     """
     if account is not None:
         account.become()
         for path in unreadable(files):
-            warn(f"{account.user} cannot read {path}: changes of it are not taken up")
+            warn(f"{account.user} cannot read {path}: changes of it have no effect until a restart")
         if audit is not None and audit.file is not None:
             folder = audit.file.absolute().parent
             if not os.access(folder, os.W_OK | os.X_OK):
                 warn(f"{account.user} cannot write in {folder}: audit files are not rotated")
     if is_root():
-        warn("files are served as root: add --run-as USER, a user that may use the shares only")
+        warn("files are served as root: add --run-as USER, a user who can use only the shares")

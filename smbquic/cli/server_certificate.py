@@ -1,4 +1,4 @@
-"""The certificates of `smbquic serve`: those that were given, or one of a CA of its own."""
+"""The certificate of `smbquic serve`: from the command line, or from a private CA."""
 
 import socket
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,20 +24,20 @@ Given = Mapping[str, Any]
 
 
 def has_certificate(given: Given) -> bool:
-    """Whether the command line speaks of a certificate, and not only of clients'."""
+    """Return whether the command line has options about the server's own certificate."""
     return not given.keys().isdisjoint(("certificate", "key", "password_file"))
 
 
 def given_certificate(given: Given) -> tuple[IdentityFiles, Path | None]:
-    """The certificate of the command line, and the CA that has issued it, if that is known."""
+    """Return the certificate of the command line, and the CA that issued it, if it is known."""
     if "certificate" not in given:
-        raise click.UsageError("--key and --key-password-file are about a certificate: add --cert")
+        raise click.UsageError("--key and --key-password-file need a certificate: add --cert")
     _check_rules(given)
     return IdentityFiles(default=True, **given), authority_beside(given["certificate"])
 
 
 def private_certificate(given: Given, names: Iterable[str]) -> tuple[IdentityFiles, Path]:
-    """A certificate of a private CA, which is made where there is none yet, and that CA's."""
+    """Return a certificate of the private CA, and the CA's own; make the CA if there is none."""
     _check_rules(given)
     pki = ensure_private_ca(user_data_directory(), certificate_names(names))
     server = pki.server
@@ -56,7 +56,7 @@ def _check_rules(given: Given) -> None:
 
 
 def authority_beside(certificate: Path) -> Path | None:
-    """The root of the PKI in whose folder a certificate is, where that has issued it."""
+    """Return the root in the certificate's folder, if it has issued the certificate."""
     root = PkiDirectory(certificate.parent).ca
     try:
         verify(ders(read_certificates(certificate)), Purpose.SERVER, Trust.load(root))
@@ -66,9 +66,9 @@ def authority_beside(certificate: Path) -> Path | None:
 
 
 def certificate_names(given: Iterable[str]) -> Sequence[str]:
-    """What a certificate made here is for: the names that were given, and the machine's own.
+    """Return the names for a new certificate: those that were given, and the machine's own.
 
-    A machine may call itself what is no DNS name, and then nobody finds it by that.
+    The machine's own name is left out if it is not a DNS name.
     """
     given = tuple(given)
     for name in given:
@@ -78,7 +78,7 @@ def certificate_names(given: Iterable[str]) -> Sequence[str]:
     own = set(filter(_is_name, machine))
     if not own and not given:
         called = " or ".join(sorted(machine))
-        warn(f"this machine is called {called}, which is no DNS name: add --name NAME")
+        warn(f"this machine is called {called}, which is not a DNS name: add --name NAME")
     addresses = map(outside_address, (socket.AF_INET, socket.AF_INET6))
     return sorted(own.union(given, filter(None, addresses)))
 

@@ -21,7 +21,7 @@ def shares(client: Client, url: SmbUrl) -> None:
     \b
     smbquic shares smb://alice@fs.example
 
-    Most servers do not tell over QUIC.
+    Most servers do not list them over QUIC.
     """
 
     async def work() -> list[ShareEntry]:

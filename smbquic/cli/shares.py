@@ -1,4 +1,4 @@
-"""The shares of `smbquic serve`: from the configuration, --share, and folders by themselves."""
+"""The shares of `smbquic serve`: from the configuration, --share, and FOLDER arguments."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def parse_share(text: str) -> ServedShare:
 
 
 def share_of(folder: Path) -> ServedShare:
-    """The share of a folder, under the folder's own name. Raises a usage error."""
+    """Return the share of a folder, with the folder's name. Raises a usage error."""
     name = folder.resolve().name
     try:
         check_share_name(name)
@@ -53,7 +53,7 @@ def configured_share(share: ShareFolder) -> ServedShare:
 def collect(
     base: config.Configuration, options: tuple[str, ...], folders: tuple[Path, ...]
 ) -> dict[str, ServedShare]:
-    """All of them by name. Raises a usage error if there are none, or two of one name."""
+    """Return all shares by name. Raises a usage error if there are none, or two have one name."""
     shares = [configured_share(each) for each in base.shares]
     shares += map(parse_share, options)
     shares += map(share_of, folders)

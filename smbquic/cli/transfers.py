@@ -1,7 +1,7 @@
-"""`smbquic get`, `put`, `cp`: copying files and folders.
+"""`smbquic get`, `put`, `cp`: copy files and folders.
 
-One rule for folders, as rclone's: what is in the source goes into the target, whether that is there
-already or not. A file goes into a target that is a folder, or ends with a slash.
+Folders are copied as by rclone: the contents of the source go into the target, whether the target
+exists already or not. A file goes into a target that is a folder, or ends with a slash.
 """
 
 import sys
@@ -30,7 +30,7 @@ _STANDARD = "-"
 _CHUNK = 1 << 20
 
 _recursive = option(
-    "-r", "--recursive", is_flag=True, help="Copy what is in a folder, with all below it."
+    "-r", "--recursive", is_flag=True, help="Copy the contents of a folder, with all subfolders."
 )
 
 
@@ -40,12 +40,12 @@ class LocalPath(click.ParamType[str]):
     name = "path"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Take it; a URL is a usage error."""
+        """Return the path; a URL is a usage error."""
         text = str(value)
         if is_url(text):
             self.fail(
-                f"{printable(text)} is a URL, and a path on this machine belongs here;"
-                " cp copies within a share",
+                f"{printable(text)} is a URL, but this has to be a path on this machine;"
+                " to copy within a share use cp",
                 param,
                 ctx,
             )
@@ -69,8 +69,8 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: boo
     smbquic get smb+quic://alice@fs.example/data/backup.tar - | tar x
 
     A file goes into TARGET if that is a folder, and is called TARGET otherwise; it appears under
-    its name only when it is whole. With -r, what is in the folder goes into TARGET, whether that is
-    there already or not. TARGET - is standard output.
+    its name only when it is complete. With -r, the contents of the folder go into TARGET, whether
+    TARGET exists already or not. TARGET - is standard output.
     """
     if target == _STANDARD:
         _get_to_output(client, urls, recursive=recursive)
@@ -78,7 +78,9 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: boo
     folder = Path(target)
     into = folder.is_dir()
     if len(urls) > 1 and not into:
-        raise click.UsageError(f"{target} is not a folder, and there are several things to get")
+        raise click.UsageError(
+            f"{target} is not a folder, and several files need one; make it first"
+        )
     if target.endswith("/") and not into and not recursive:
         raise click.UsageError(f"there is no folder {target}; make it first")
     report = Report(client, "got", len(urls))
@@ -93,7 +95,7 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: boo
             try:
                 size = await share.get(url.path, place, progress=bar.file, written=written)
             except FileExpectedError as error:
-                advice = "use -r" if len(urls) == 1 else "copy it with a command of its own"
+                advice = "use -r" if len(urls) == 1 else "copy it with a separate command"
                 raise click.UsageError(f"{url} is a folder; {advice}") from error
             report.add_file(size)
 
@@ -130,16 +132,16 @@ def put(
     tar c . | smbquic put - smb+quic://alice@fs.example/data/backup.tar
 
     A file goes into URL if that is a folder or ends with a slash, and is called URL otherwise; it
-    appears under its name only when it is whole and on the server's disk, in place of what had the
-    name. With -r, what is in the folder goes into URL, whether that is there already or not. SOURCE
-    - is standard input; a FIFO is read to its end.
+    appears under its name only when it is complete and on the server's disk, and replaces a file of
+    that name. With -r, the contents of the folder go into URL, whether URL exists already or not.
+    SOURCE - is standard input; a FIFO is read to its end.
     """
     if _STANDARD in sources:
         _check_input(client)
     several = len(sources) > 1
     for source in sources:
         if Path(source).is_dir() and several:
-            raise click.UsageError(f"{source} is a folder; copy it with a command of its own")
+            raise click.UsageError(f"{source} is a folder; copy it with a separate command")
         if Path(source).is_dir() and not recursive:
             raise click.UsageError(f"{source} is a folder; use -r")
     report = Report(client, "put", len(sources))
@@ -162,8 +164,8 @@ def put(
             into = await _into(share, url, parents=parents)
             if several and not into:
                 raise click.UsageError(
-                    f"{url} is not a folder, and there are several things to put;"
-                    " end it with / and use --parents to have it made"
+                    f"{url} is not a folder, and several files need one;"
+                    " write / at its end and use --parents to make it"
                 )
             for source in sources:
                 with report.attempt(source):
@@ -174,17 +176,17 @@ def put(
 
 
 def _check_input(client: Client) -> None:
-    """Raise a usage error if standard input is not free to be copied."""
+    """Raise a usage error if standard input is closed, or is read for the password."""
     if sys.stdin is None:
         raise click.UsageError("standard input is closed: there is nothing to copy")
     if client.password_file is not None and client.password_file.name == sys.stdin.name:
         raise click.UsageError(
-            "standard input cannot be the password and the file: use another --password-file"
+            "standard input cannot be both the password and the file: use another --password-file"
         )
 
 
 async def _into(share: Share, url: SmbUrl, *, parents: bool = False) -> bool:
-    """Whether files go into the folder of that name; it is made if it has to be there.
+    """Return whether the URL is a folder that files go into; with `parents`, make missing folders.
 
     Raises `MissingFolder`.
     """
@@ -220,8 +222,8 @@ def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> No
     smbquic cp smb+quic://alice@fs.example/data/a.txt \\
                smb+quic://alice@fs.example/data/b.txt
 
-    A file goes into TARGET if that is a folder or ends with a slash. With -r, what is in the folder
-    goes into TARGET, whether that is there already or not.
+    A file goes into TARGET if that is a folder or ends with a slash. With -r, the contents of the
+    folder go into TARGET, whether TARGET exists already or not.
     """
     same_share(source, target)
     report = Report(client, "copied")

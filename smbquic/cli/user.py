@@ -1,4 +1,4 @@
-"""`smbquic user`: who may log on to a server that keeps its users in a file."""
+"""`smbquic user`: manage the users of a server that keeps them in a file."""
 
 from pathlib import Path
 from typing import IO
@@ -31,8 +31,8 @@ _password_option = option(
 def group() -> None:
     """Manage the users of a server.
 
-    The file holds password hashes that are as good as the passwords themselves: it is made
-    readable by its owner only, keep it so.
+    The file contains password hashes, with which anybody can log on as with the passwords. It is
+    made readable by its owner only: keep it so.
     """
 
 
@@ -54,7 +54,7 @@ def add(name: str, path: Path, password_file: IO[str] | None) -> None:
     """
     is_new = not path.exists()
     if is_new and not path.absolute().parent.is_dir():
-        raise click.UsageError(f"{path}: there is no folder {path.parent}: make it first")
+        raise click.UsageError(f"{path}: there is no folder {path.parent}; make it first")
     store = UserStore() if is_new else UserStore.load(path)
     if name in store:
         raise click.UsageError(f"{name} is in {path} already; use: smbquic user passwd")
@@ -63,8 +63,8 @@ def add(name: str, path: Path, password_file: IO[str] | None) -> None:
     store.save(path)
     if is_new and is_root():
         warn(
-            f"{path} is root's alone: for a server that runs as another user,"
-            f" chown USER: {path} (it stays that user's)"
+            f"only root can read {path}: for a server that runs as another user,"
+            f" run chown USER: {path} once"
         )
 
 
@@ -107,7 +107,7 @@ def groups_command(name: str, groups: tuple[str, ...], path: Path) -> None:
     \b
     smbquic user groups alice editors --users users.txt
 
-    Security descriptors can speak of groups; smbquic user show says by which SIDs.
+    Security descriptors can grant rights to groups; smbquic user show prints their SIDs.
     """
     store = _load_with(path, name)
     store.set_groups(name, groups)
@@ -119,7 +119,7 @@ def groups_command(name: str, groups: tuple[str, ...], path: Path) -> None:
 @_users_option
 @json_option
 def show(name: str, path: Path, *, as_json: bool) -> None:
-    """Say which SIDs a user and his groups have.
+    """Show the SIDs of a user and the user's groups.
 
     \b
     smbquic user show alice --users users.txt
@@ -154,7 +154,7 @@ def list_command(path: Path, *, as_json: bool) -> None:
 
 def _load(path: Path) -> UserStore:
     if not path.exists():
-        raise click.UsageError(f"there is no file {path}: smbquic user add makes it")
+        raise click.UsageError(f"there is no file {path}; smbquic user add makes it")
     return UserStore.load(path)
 
 
@@ -162,5 +162,5 @@ def _load_with(path: Path, name: str) -> UserStore:
     store = _load(path)
     if name not in store:
         there = ", ".join(store.names()) or "none"
-        raise click.UsageError(f"{path} has no user {name}; it has {there}")
+        raise click.UsageError(f"{path} has no user {name}; its users: {there}")
     return store

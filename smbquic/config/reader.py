@@ -53,7 +53,7 @@ def load(path: Path) -> Configuration:
         where = f":{found[1]}" if found else ""
         what = _SYNTAX_LINE.sub("", str(error))
         raise ConfigError(
-            f"{path}{where}: this is not TOML: {what}; texts stand in quotes"
+            f"{path}{where}: this is not TOML: {what}; write strings in quotes"
         ) from error
     except (ValueError, RecursionError) as error:
         # tomllib has no error of its own for numbers of thousands of digits, and deep nesting.
@@ -129,7 +129,9 @@ class _Reader:
             )
         for name, password in table.items():
             if not isinstance(password, str):
-                raise self._error(("users", name), 'a password is a text: write NAME = "password"')
+                raise self._error(
+                    ("users", name), 'a password must be a string: write NAME = "password"'
+                )
             if name in store:
                 raise self._error(("users", name), "this user is there already; leave one out")
             self._try(("users", name), UsersError, store.add, name, password)

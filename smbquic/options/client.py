@@ -89,7 +89,7 @@ class ResolverOptions(Options):
     dns: Annotated[
         DnsMode,
         Option(
-            "Who resolves the host's name; doh asks --doh-url first, doh-only nobody else.",
+            "The resolver of the host's name; doh asks --doh-url first, doh-only asks only that.",
             heading=CONNECTION,
             flag="--dns",
         ),
@@ -112,7 +112,7 @@ class ResolverOptions(Options):
             parts = urlsplit(self.doh_url)
             if parts.scheme != "https" or not parts.hostname:
                 raise ValueError(
-                    f"{self.doh_url} is no URL of a server for DNS over HTTPS: https://…"
+                    f"{self.doh_url} is not a URL of DNS over HTTPS: write https://HOST/PATH"
                 )
 
 

@@ -1,4 +1,4 @@
-"""The kinds of values that options have: how a value is written, read and checked."""
+"""The types of option values: how a value is written in TOML, read and checked."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 
 class Kind:
-    """What the values of an option are.
+    """The type of an option's values.
 
-    `read` takes a value as TOML has it and returns that of the program, `check` takes the
-    program's own. Both raise ValueError, which says what to write instead.
+    `read` converts a value of the TOML file to the program's value, `check` takes the program's
+    value. Both raise ValueError, which says what to write instead.
     """
 
     @property
@@ -33,12 +33,12 @@ class Kind:
         return str(value)
 
     def _wrong(self, value: object) -> ValueError:
-        return ValueError(f"{value!r} is of the wrong kind: write {self.written}")
+        return ValueError(f"{value!r} has the wrong type: write {self.written}")
 
 
 @dataclass(frozen=True, slots=True)
 class Switch(Kind):
-    """True or false; `on` and `off` are what that means to the program."""
+    """True or false; `on` and `off` are the program's values for them."""
 
     on: object = True
     off: object = False
@@ -86,28 +86,29 @@ class Number(Kind):
         return self.type(value)
 
     def check(self, value: object) -> None:
-        """Raise ValueError for what is no number, or out of the range."""
+        """Raise ValueError for a value that is not a number, or out of range."""
         numbers = int if self.type is int else (int, float)
         if isinstance(value, bool) or not isinstance(value, numbers):
             raise self._wrong(value)
         if not self.minimum <= value <= self.maximum:
-            upper = "on" if self.maximum == inf else f"to {self.maximum:g}"
-            raise ValueError(
-                f"{value} is out of range; write a number from {self.minimum:g} {upper}"
-            )
+            if self.maximum == inf:
+                wanted = f"of at least {self.minimum:g}"
+            else:
+                wanted = f"from {self.minimum:g} to {self.maximum:g}"
+            raise ValueError(f"{value} is out of range; write a number {wanted}")
 
 
 @dataclass(frozen=True, slots=True)
 class Text(Kind):
-    """Any text."""
+    """Any string."""
 
     @property
     def written(self) -> str:
         """How a value is written in the configuration file."""
-        return 'a text in quotes, "like this"'
+        return 'a string in quotes, "like this"'
 
     def check(self, value: object) -> None:
-        """Raise ValueError for what is no text."""
+        """Raise ValueError for a value that is not a string."""
         if not isinstance(value, str):
             raise self._wrong(value)
 
@@ -120,7 +121,7 @@ class Text(Kind):
 class FilePath(Kind):
     """The path of a file that is read, or of one that is written.
 
-    The one that is written may be ``-`` for standard output, which is None to the program.
+    A file that is written may be ``-`` for standard output; the program's value is then None.
     """
 
     use: Literal["read", "written"] = "read"
@@ -137,14 +138,14 @@ class FilePath(Kind):
         return None if self.use == "written" and value == "-" else Path(value)
 
     def check(self, value: object) -> None:
-        """Raise ValueError for what is no path; whether it is there is for who opens it to say."""
+        """Raise ValueError for a value that is not a path; the file need not exist."""
         if not isinstance(value, str | Path) and not (value is None and self.use == "written"):
             raise self._wrong(value)
 
 
 @dataclass(frozen=True, slots=True)
 class StorageLocation(Kind):
-    """Where a storage is: the path of a folder, or ``SCHEME:REST``."""
+    """The location of a storage: the path of a folder, or ``SCHEME:REST``."""
 
     @property
     def written(self) -> str:
@@ -152,7 +153,7 @@ class StorageLocation(Kind):
         return "the path of a folder, or SCHEME:REST, in quotes"
 
     def check(self, value: object) -> None:
-        """Raise ValueError for what is no text and no path; whether it is there is not known."""
+        """Raise ValueError for a value that is not a string or path; it need not exist."""
         if not isinstance(value, str | Path):
             raise self._wrong(value)
 
@@ -175,7 +176,7 @@ class Choice(Kind):
     def read(self, value: object) -> Any:
         """Return the program's value for one of the configuration file."""
         if not isinstance(value, str):
-            raise ValueError(f"{value!r} is of the wrong kind: write one of {self.written}")
+            raise ValueError(f"{value!r} has the wrong type: write one of {self.written}")
         if value not in self.values:
             raise self._none_of(value)
         return self.values[value]
@@ -194,15 +195,15 @@ class Choice(Kind):
         return f'"{self.name(value)}"'
 
     def _none_of(self, value: object) -> ValueError:
-        return ValueError(f"{value!r} is none of {', '.join(self.values)}")
+        return ValueError(f"{value!r} is not one of {', '.join(self.values)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Texts(Kind):
-    """A list of texts, as in `example`."""
+    """A list of strings, as in `example`."""
 
     example: str = '["like", "this"]'
-    noun: str = "texts"
+    noun: str = "strings"
 
     @property
     def written(self) -> str:
@@ -217,11 +218,11 @@ class Texts(Kind):
         return tuple(value)
 
     def check(self, value: object) -> None:
-        """Raise ValueError for what is no list, or has an element that is no text."""
+        """Raise ValueError for a value that is not a list of strings."""
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise self._wrong(value)
         if not all(isinstance(each, str) for each in value):
-            raise ValueError(f"every element is a text: write {self.written}")
+            raise ValueError(f"every element must be a string: write {self.written}")
 
     def shown(self, value: Any) -> str:
         """Return a value as it is written in the configuration file."""
@@ -230,7 +231,7 @@ class Texts(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Names(Texts):
-    """Some of a few names, the preferred one first; where `may_be_empty`, a program has none."""
+    """Some of the `choices`, the preferred one first; none only with `may_be_empty`."""
 
     choices: Collection[str] = ()
     may_be_empty: bool = False
@@ -248,17 +249,17 @@ class Names(Texts):
         return found
 
     def check(self, value: object) -> None:
-        """Raise ValueError for a name that is not known."""
+        """Raise ValueError for an unknown name."""
         Texts.check(self, value)
         assert isinstance(value, Sequence)
         if not value and not self.may_be_empty:
             raise self._empty()
         for each in value:
             if each not in self.choices:
-                raise ValueError(f"{each!r} is none of {', '.join(self.choices)}")
+                raise ValueError(f"{each!r} is not one of {', '.join(self.choices)}")
 
     def _empty(self) -> ValueError:
-        return ValueError(f"name one or more of {', '.join(self.choices)}")
+        return ValueError(f"write one or more of {', '.join(self.choices)}")
 
 
 def _quoted(texts: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ class ShareFolder(Options):
             kind=StorageLocation(),
         ),
     ]
-    read_only: Annotated[bool, Option("Nobody may write.")] = False
+    read_only: Annotated[bool, Option("Refuse all changes.")] = False
     encrypt: Annotated[
         bool,
         Option("Demand SMB encryption for this share. What QUIC encrypts counts as above."),

@@ -1,8 +1,8 @@
-"""Certificates: a small authority of one's own, the files it lives in, and verification.
+"""Certificates: a small certificate authority, its files, and verification.
 
-`init` writes a whole PKI into a directory, `ensure_private_ca` keeps the one that a server uses
-when it was given none, `write_faults` makes the certificates that nobody should accept, and
-`verify` says why a chain is refused.
+`init` writes a whole PKI into a directory. `ensure_private_ca` makes or renews the PKI of a server
+that has no certificate from elsewhere. `write_faults` makes certificates that must be refused.
+`verify` verifies a chain, and says why it is refused.
 
 A name is imported when it is first used, as in `smbquic`.
 """

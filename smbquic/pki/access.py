@@ -1,9 +1,9 @@
-"""Which clients with a valid certificate may connect, and why. [MS-SMB2] 3.3.1.17, 3.3.1.18
+"""Access rules: which clients with a valid certificate may connect. [MS-SMB2] 3.3.1.17, 3.3.1.18
 
 The rules are tried for every certificate of the chain, from the leaf to the trusted root. A client
-is let in if at least one rule allows and none denies; without any rule nobody is. Unlike Windows,
-which never sees the root, a rule for the root's fingerprint counts here: the specification leaves
-that open, and a rule that silently does nothing helps nobody.
+may connect if at least one rule allows it and none denies it; without any rule no client may. A
+rule may name the root's fingerprint. On Windows it would have no effect, as Windows does not
+compare the root; the specification leaves that open.
 """
 
 import logging
@@ -53,9 +53,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Return whether a client may do something, and why.
+    """Whether a client may do something, and why.
 
-    `rule` is what decided, as it is written, `certificate` the fingerprint of what it matched.
+    `rule` is the text of the rule that decided, `certificate` the fingerprint that it matched.
     """
 
     granted: bool
@@ -68,7 +68,7 @@ class Decision:
 
 
 class AccessDenied(HandshakeError):  # noqa: N818  (what happened, not that something went wrong)
-    """A valid certificate that the rules do not let in; the client gets TLS alert 49."""
+    """The access rules deny a valid certificate; the client gets TLS alert 49."""
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(str(decision), "access-denied")
@@ -108,7 +108,7 @@ class Rules:
                     fingerprint(certificate),
                 )
         if not self.entries:
-            return Decision(False, "there are no access rules, and without one nobody gets in")
+            return Decision(False, "there are no access rules: no client may connect without one")
         return Decision(
             False,
             f"no rule allows {shown(path[0].subject)} or an authority above it; "
@@ -118,19 +118,18 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class ClientAccess:
-    """Who gets in with which certificate: what is trusted, and the rules beyond that.
+    """Decides which clients may connect: by the trusted authorities, and by the access rules.
 
-    Without `rules` every client with a valid certificate is let in
-    (SkipClientCertificateAccessCheck).
+    Without `rules` every client with a valid certificate may (SkipClientCertificateAccessCheck).
     """
 
     trust: Trust
     rules: Rules | None = None
 
     def path(self, chain: Sequence[bytes]) -> list[x509.Certificate]:
-        """Return a client's chain (DER, the leaf first), verified: the path to a trust anchor.
+        """Verify a client's chain (DER, the leaf first), and return its path to a trust anchor.
 
-        Raises `CertificateError` for a chain that does not hold.
+        Raises `CertificateError` for a chain that is not valid.
         """
         return verify(chain, Purpose.CLIENT, self.trust)
 
@@ -138,7 +137,7 @@ class ClientAccess:
         """Verify a client's chain (DER, the leaf first) and decide about it; raises as `path`."""
         path = self.path(chain)
         if self.rules is None:
-            return Decision(True, "the certificate is valid, and there are no rules beyond that")
+            return Decision(True, "the certificate is valid, and there are no access rules")
         return self.rules.decide(path)
 
     def authorize(self, chain: Sequence[bytes]) -> Decision:
@@ -161,7 +160,7 @@ class ClientAccess:
 
 
 def place_of(path: Sequence[x509.Certificate], certificate: x509.Certificate) -> str:
-    """Return what a certificate of a verified path is to the client, in words."""
+    """Return a description of a certificate by its place in a verified path."""
     position = path.index(certificate)
     if position == 0:
         what = "the client's certificate"

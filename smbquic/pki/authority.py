@@ -110,9 +110,9 @@ class Authority:
     ) -> Credential:
         """Issue a leaf for one end of a connection; `names` are DNS names and IP addresses.
 
-        A client's may be e-mail addresses too, which access rules and logons are about.
-        `validity` is taken as it is: cut it with `Validity.within` if it must not outlive this
-        authority. Raises `ValueError` for what is none of these.
+        For a client they may be e-mail addresses too, for access rules and logons. `validity` is
+        used as it is: limit it with `Validity.within` if the leaf must not outlive this authority.
+        Raises `ValueError` for a name that is none of these.
         """
         builder = self._builder(_subject(common_name), key, validity)
         builder = _leaf_extensions(builder, purpose, names)
@@ -123,8 +123,8 @@ class Authority:
     ) -> x509.CertificateRevocationList:
         """Return a list of the serial numbers in `revoked`, each with when it was revoked.
 
-        It stays good as long as the authority: it is a file that its owner replaces, not one that
-        peers fetch and that has to run out before they fetch the next.
+        It is valid as long as the authority: its owner replaces the file, and no peer fetches the
+        next list when this one expires.
         """
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -153,7 +153,7 @@ def self_signed(
     validity: Validity,
     names: Iterable[str] = (),
 ) -> Credential:
-    """Return a leaf that nobody but its own key vouches for."""
+    """Return a leaf that is signed by its own key."""
     subject = _subject(common_name)
     builder = _builder(subject, subject, key.public_key(), validity)
     builder = _leaf_extensions(builder, purpose, names)

@@ -1,4 +1,4 @@
-"""What binds a logon to the TLS connection that it goes over."""
+"""The channel binding, which ties a logon to its TLS connection. [RFC 5929]"""
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -11,9 +11,9 @@ _WEAK = (hashes.MD5, hashes.SHA1)
 def server_end_point(certificate: bytes) -> bytes:
     """Return the channel binding of a server's certificate (DER), with its prefix. [RFC 5929] 4.1
 
-    The hash is that of the certificate's signature, SHA-256 in place of older ones; and where the
-    signature has none of its own, as with Ed25519, which the standard leaves open. Empty for what
-    cannot be read.
+    The hash is that of the certificate's signature, with SHA-256 in place of MD5 and SHA-1. SHA-256
+    is also used for a signature without a separate hash, such as Ed25519, which the standard leaves
+    open. The result is empty for a certificate that cannot be parsed.
     """
     try:
         algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm

@@ -1,7 +1,7 @@
-"""What is asked of a single certificate, and how its refusal is worded.
+"""Checks of a single certificate, each with the error that refuses it.
 
 Every check here can only refuse: whether there is a path to a trust anchor is decided in
-`verify.py`.
+`verification.py`.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ _Name = x509.DNSName | x509.IPAddress
 
 
 class Reason(StrEnum):
-    """Why a chain is refused, in a word."""
+    """The reason for which a chain is refused."""
 
     NO_CERTIFICATE = "no-certificate"
     MALFORMED = "malformed"
@@ -90,14 +90,14 @@ def check_dates(certificate: x509.Certificate, at: datetime) -> None:
         raise CertificateError(
             Reason.NOT_YET_VALID,
             f"the certificate of {shown(certificate.subject)} is valid only from "
-            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on",
+            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on; check the clocks",
         )
 
 
 def check_strength(
     certificate: x509.Certificate, curves: tuple[type[ec.EllipticCurve], ...] = LEAF_CURVES
 ) -> None:
-    """Raises `CertificateError` for a key that is too weak, or of a kind nobody takes."""
+    """Raises `CertificateError` for a key that is too weak, or of an unsupported kind."""
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         found, weak = f"RSA with {key.key_size} bits", key.key_size < MINIMUM_RSA_BITS
@@ -116,7 +116,7 @@ def check_strength(
 
 
 def check_leaf(certificate: x509.Certificate) -> None:
-    """Raises `CertificateError` for an authority's certificate where a leaf's has to be."""
+    """Raises `CertificateError` if the first certificate is an authority's and not a leaf."""
     constraints = find_extension(certificate, x509.BasicConstraints)
     if constraints is not None and constraints.ca:
         raise CertificateError(
@@ -155,7 +155,7 @@ def check_authority(authority: x509.Certificate, purpose: Purpose, below: int) -
     if constraints is None or not constraints.ca:
         raise CertificateError(
             Reason.NOT_AN_AUTHORITY,
-            f"{who} signed a certificate and is no authority: its basic constraints do not say so",
+            f"{who} signed a certificate and is not an authority, by its basic constraints",
         )
     usage = find_extension(authority, x509.KeyUsage)
     if usage is None or not usage.key_cert_sign:
@@ -166,8 +166,8 @@ def check_authority(authority: x509.Certificate, purpose: Purpose, below: int) -
     if constraints.path_length is not None and below > constraints.path_length:
         raise CertificateError(
             Reason.PATH_TOO_LONG,
-            f"the authority {who} may have {constraints.path_length} authorities below itself, "
-            f"and has {below} (path length)",
+            f"the authority {who} may have {constraints.path_length} authorities below itself "
+            f"(path length), and has {below}",
         )
     usages = usage_names(authority)
     if usages and f"{purpose}Auth" not in usages and "any" not in usages:
@@ -243,7 +243,7 @@ def _is_narrow(wildcard: str) -> bool:
 
 
 def _misunderstanding(known: Sequence[_Name], wanted: _Name) -> str:
-    """Return what people hope that a name would match, and why it does not."""
+    """Return an explanation of why a name does not match, for common mistakes; else nothing."""
     texts = [each.value.lower() for each in known if isinstance(each, x509.DNSName)]
     if isinstance(wanted, x509.IPAddress):
         as_name = str(wanted.value) in texts

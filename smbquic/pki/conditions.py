@@ -1,4 +1,4 @@
-"""What rules look for in certificates: a fingerprint, an issuer, a subject, another name."""
+"""Conditions of rules about certificates: a fingerprint, an issuer, a subject, another name."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Test = Callable[[x509.Certificate], bool]
 
 
 class Property(StrEnum):
-    """What of a certificate a rule looks at."""
+    """The property of a certificate that a rule compares."""
 
     SHA256 = "sha256"
     ISSUER = "issuer"
@@ -33,11 +33,11 @@ class Property(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one rule looks for: ``sha256:0f3a...``, ``issuer:CN=Old CA,O=Example``.
+    """The condition of one rule: ``sha256:0f3a...``, ``issuer:CN=Old CA,O=Example``.
 
     `issuer` and `subject` take a whole name as RFC 4514 writes it, or a pattern for the common
     name; `san` takes a pattern for a DNS name, address, e-mail address, URI or user principal
-    name. In a pattern ``*`` stands for any characters. Case counts nowhere.
+    name. In a pattern ``*`` stands for any characters. Case is ignored.
     """
 
     kind: Property
@@ -58,7 +58,8 @@ class Condition:
             prop = None
         if prop is None or not colon or not value:
             raise ValueError(
-                f"{text!r} is no rule: write sha256:HEX, issuer:NAME, subject:NAME or san:PATTERN"
+                f"{text!r} is not a rule: write sha256:HEX, issuer:NAME, subject:NAME or"
+                " san:PATTERN"
             )
         return cls(prop, value, _test(prop, value))
 
@@ -86,7 +87,7 @@ class Condition:
 
 
 def names_of(prop: Property, certificate: x509.Certificate) -> list[str]:
-    """Return the names of a certificate that a pattern is held against."""
+    """Return the names of a certificate that a pattern is compared with."""
     if prop is Property.SAN:
         return alternative_names(certificate)
     name = certificate.issuer if prop is Property.ISSUER else certificate.subject
@@ -123,7 +124,7 @@ def _test(prop: Property, value: str) -> Test:
         return _by_fingerprint(value)
     if not _is_pattern(prop, value):
         return _by_whole_name(prop, value)
-    # Brackets mean something to fnmatch, and nothing to people who write names.
+    # Brackets are special in fnmatch, but not in the rules of a configuration.
     pattern = value.casefold().replace("[", "[[]")
     return lambda certificate: any(
         fnmatchcase(name.casefold(), pattern) for name in names_of(prop, certificate)
@@ -134,7 +135,7 @@ def _by_fingerprint(value: str) -> Test:
     wanted = re.sub(r"[:\s]", "", value).lower()
     if not _FINGERPRINT.fullmatch(wanted):
         raise ValueError(
-            f"{value!r} is no SHA-256 fingerprint, which has 64 hexadecimal digits"
+            f"{value!r} is not a SHA-256 fingerprint, which has 64 hexadecimal digits"
             + (" (40 are a SHA-1 thumbprint)" if len(wanted) == 40 else "")
         )
     return lambda certificate: fingerprint(certificate) == wanted
@@ -144,7 +145,7 @@ def _by_whole_name(prop: Property, value: str) -> Test:
     try:
         wanted = _folded(x509.Name.from_rfc4514_string(_SPACED_COMMA.sub(",", value)))
     except ValueError as error:
-        raise ValueError(f"{value!r} is no name such as CN=Example CA,O=Example") from error
+        raise ValueError(f"{value!r} is not a name such as CN=Example CA,O=Example") from error
     if prop is Property.ISSUER:
         return lambda certificate: _folded(certificate.issuer) == wanted
     return lambda certificate: _folded(certificate.subject) == wanted

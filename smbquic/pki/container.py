@@ -49,8 +49,8 @@ def read_credential(
 ) -> Credential:
     """Return a leaf with its key and intermediates; without `key`, `certificate` is PKCS #12.
 
-    The intermediates of a PKCS #12 file, which come in any order, are put into the order that TLS
-    wants. `password` is for whichever of the files is encrypted. Raises `PkiError`.
+    The intermediates of a PKCS #12 file come in any order, and are put into that of TLS.
+    `password` is for the file that is encrypted. Raises `PkiError`.
     """
     if key is not None:
         leaf, *chain = read_certificates(certificate, password)
@@ -65,7 +65,7 @@ def read_credential(
     data = _read(certificate)
     if _PEM in data:
         raise PkiError(
-            f"{certificate} is PEM, and its key is in a file of its own: name that too"
+            f"{certificate} is PEM, and its key is in another file: give that too"
             " (--key FILE, or key in the configuration)"
         )
     found_key, found, others = _open_pkcs12(certificate, data, password)
@@ -115,8 +115,8 @@ def _open_pkcs12(
             warnings.simplefilter("ignore", UserWarning)
             key, certificate, others = pkcs12.load_key_and_certificates(data, secret)
     except ValueError as error:
-        hint = "its password is another one" if password else "it may need a password"
-        raise PkiError(f"{path}: cannot be opened: {hint}, or it is no PKCS #12 file") from error
+        hint = "the password is wrong" if password else "it may need a password"
+        raise PkiError(f"{path}: cannot be opened: {hint}, or it is not PKCS #12") from error
     if key is not None and not isinstance(key, PrivateKey):
         raise PkiError(f"{path}: the private key is neither ECDSA nor RSA")
     return key, certificate, others

@@ -1,4 +1,4 @@
-"""A PKI in a directory: which files it has, how they come to be, how they are read again."""
+"""A PKI in a directory: its files, how they are made, and how they are read."""
 
 import errno
 import secrets
@@ -184,11 +184,11 @@ def _fill(
 ) -> None:
     long_lived = Validity.starting(now, AUTHORITY_DAYS)
     short_lived = Validity.starting(now, LEAF_DAYS)
-    # Two private roots with one name confuse whoever trusts both: tell them apart.
+    # A client may trust two private roots: with one name for both it would try the wrong key.
     mark = secrets.token_hex(4)
     root = Authority.root(f"smbquic root {mark}", generate_key(key_type), long_lived)
     issuer = root.intermediate(f"smbquic issuer {mark}", generate_key(key_type), long_lived)
-    # Named after what others call it, if anything.
+    # The first name that other machines know it by, if there is one.
     server_name = names[len(LOCAL_NAMES)] if len(names) > len(LOCAL_NAMES) else names[0]
     server = issuer.issue(Purpose.SERVER, server_name, generate_key(key_type), short_lived, names)
     client = issuer.issue(Purpose.CLIENT, "smbquic client", generate_key(key_type), short_lived)

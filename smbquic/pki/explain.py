@@ -1,8 +1,8 @@
-"""A certificate in words: what it is, and whether SMB over QUIC can use it, for which end.
+"""Describes a certificate, and checks whether SMB over QUIC can use it, and for which end.
 
-What Windows, Samba and this package ask for is `protocol.md`'s list: an extended key usage for the
-end, digitalSignature, a subject, on a server a DNS name for every name it is reached by, ECDSA
-P-256 or RSA of 2048 bits, SHA-256.
+Windows, Samba and this package require: an extended key usage for the end, digitalSignature, a
+subject, for a server every DNS name by which clients reach it, ECDSA P-256 or RSA with 2048 bits,
+and SHA-256.
 """
 
 import itertools
@@ -104,8 +104,8 @@ def explain(
 ) -> list[VerificationResult]:
     """Check a chain against every requirement of SMB over QUIC for one end.
 
-    All of them are checked, where `verify` stops at the first that is not met. Whom the reader
-    trusts plays no part. `name` is what a server is reached by.
+    All of them are checked, whereas `verify` stops at the first that is not met. Trust anchors are
+    not used. `name` is the name by which clients reach a server.
     """
     at = at or now_utc()
     leaf = chain[0]

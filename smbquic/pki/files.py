@@ -25,7 +25,7 @@ _CRL_BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", r
 
 
 class RevokedError(PkiError):
-    """A certificate that was revoked, and is not issued anew unless somebody insists."""
+    """A certificate that was revoked, and is renewed only if that is forced."""
 
 
 def write_file(path: Path, data: bytes, mode: int) -> None:
@@ -78,10 +78,10 @@ def read_password(path: Path) -> str:
     except OSError as error:
         raise PkiError(f"{path}: cannot read the password: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise PkiError(f"{path}: this is not UTF-8 text, and no password") from error
+        raise PkiError(f"{path}: this is not a password in UTF-8 text") from error
     password = text.partition("\n")[0]
     if not password:
-        raise PkiError(f"{path}: the first line is empty, where the password should be")
+        raise PkiError(f"{path}: the first line is empty: write the password on it")
     return password
 
 
@@ -120,7 +120,7 @@ def _naming(path: Path, content: str) -> Iterator[None]:
     except OSError as error:
         raise PkiError(f"{path}: cannot read the {content}: {error.strerror}") from error
     except TypeError as error:
-        # The library's way to say that a password is needed.
+        # The library raises this if a password is needed.
         raise PkiError(f"{path}: the {content} is encrypted, and needs its password") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise PkiError(f"{path}: this is not a PEM file with a {content}") from error

@@ -1,4 +1,4 @@
-"""The life of a certificate from a PKI in a directory: issued, renewed, revoked."""
+"""Issues, renews and revokes the certificates of a PKI in a directory."""
 
 import errno
 import secrets
@@ -161,7 +161,7 @@ def _refuse_revoked(
 ) -> None:
     if is_revoked(pki, certificate):
         raise RevokedError(
-            f"{files.certificate} is revoked, and is not issued anew; where that is what you want:"
+            f"{files.certificate} is revoked, and is not renewed; to renew it nevertheless, run:"
             f" smbquic pki renew {pki.path} {files.certificate.stem} --new-key --force"
         )
 
@@ -208,12 +208,12 @@ def revoke(
 def replace_intermediate(
     pki: PkiDirectory, *, password: str | None = None, now: datetime | None = None
 ) -> list[CertificateFiles]:
-    """Replace the intermediate; what it issued is issued again or revoked.
+    """Replace the intermediate; renew or revoke the certificates that it issued.
 
-    Issued anew is what is in the directory with its key and is not revoked, and keeps that key; the
-    rest goes with the old intermediate, which is revoked last. So no server in between shows what
-    its clients refuse. `password` opens the keys of both authorities, and the new one's. Raises
-    `PkiError`, `OSError`.
+    Certificates that are in the directory with their keys and are not revoked are renewed with the
+    same keys. The old intermediate is revoked last, and with it all others that it issued. So no
+    server shows a certificate meanwhile that its clients refuse. `password` opens the keys of both
+    authorities, and encrypts the new one. Raises `PkiError`, `OSError`.
     """
     now = now or now_utc()
     root, old = pki.root(password), load_certificates(pki.intermediate)[0]
@@ -272,7 +272,7 @@ def _open_issuer(pki: PkiDirectory, password: str | None) -> Authority:
     issuer = pki.issuer(password)
     if is_revoked(pki, issuer.certificate):
         raise PkiError(
-            f"{pki.intermediate} is revoked, and with it whatever it issues;"
+            f"{pki.intermediate} is revoked, and so is every certificate that it issues;"
             f" run: smbquic pki replace-intermediate {pki.path}"
         )
     return issuer
@@ -281,12 +281,12 @@ def _open_issuer(pki: PkiDirectory, password: str | None) -> Authority:
 def _issuer_of(pki: PkiDirectory, certificate: x509.Certificate, password: str | None) -> Authority:
     intermediate, root = (load_certificates(path)[0] for path in (pki.intermediate, pki.ca))
     if certificate == root:
-        raise PkiError(f"{pki.ca} cannot be revoked: whoever trusts it has to be told to stop")
+        raise PkiError(f"{pki.ca} is the root and cannot be revoked: remove it where it is trusted")
     if _issued_by(certificate, intermediate):
         return pki.issuer(password)
     if _issued_by(certificate, root):
         return pki.root(password)
     raise PkiError(
         f"the certificate with serial number {certificate.serial_number:x} was not issued by "
-        f"{pki.intermediate} or {pki.ca}; who issued it has to revoke it"
+        f"{pki.intermediate} or {pki.ca}; only its issuer can revoke it"
     )

@@ -1,9 +1,9 @@
-"""Which users a client may log on as, by its certificate.
+"""Logon rules: the users that a client may log on as, by its certificate.
 
-A rule says what it looks for in a certificate, as an access rule does, and whom a client with such
-a one may log on as: ``san:*@corp.example -> {}``, ``sha256:0f3a... -> alice, backup``,
-``issuer:CN=Admin CA -> *``. What one rule permits is permitted; whom no rule is about may not log
-on at all.
+A rule has a condition about the certificate, as an access rule has, and the users that a client
+with such a certificate may log on as: ``san:*@corp.example -> {}``,
+``sha256:0f3a... -> alice, backup``, ``issuer:CN=Admin CA -> *``. A client may log on as a user if
+at least one rule permits it; a client that no rule matches may not log on at all.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,8 +26,8 @@ _STAR = "{}"
 class LogonRule:
     """One rule. In its users, ``{}`` is what the ``*`` of its pattern stands for.
 
-    The rules are tried for every certificate of the chain. Only that of the client itself says who
-    it is, so that those with ``{}`` are not tried for its authorities.
+    The rules are tried for every certificate of the chain, but those with ``{}`` only for the
+    client's own: an authority's names are not those of the client.
     """
 
     condition: Condition
@@ -39,10 +39,12 @@ class LogonRule:
         value, arrow, right = text.rpartition("->")
         users = tuple(user.strip() for user in right.split(","))
         if not arrow or not all(users):
-            raise ValueError(f"{text!r} is no rule: write RULE -> USER, as in san:a@b.example -> a")
+            raise ValueError(
+                f"{text!r} is not a rule: write RULE -> USER, as in san:a@b.example -> a"
+            )
         rule = cls(Condition.parse(value.strip()), users)
         if rule.takes_name and not rule.condition.has_star:
-            raise ValueError(f"{text!r}: with {_STAR} there has to be one * in a pattern before it")
+            raise ValueError(f"{text!r}: {_STAR} needs a pattern with exactly one * before the ->")
         return rule
 
     @property
@@ -51,12 +53,12 @@ class LogonRule:
         return any(_STAR in user for user in self.users)
 
     def find(self, path: Sequence[x509.Certificate]) -> x509.Certificate | None:
-        """Return the first certificate of a verified path that the rule is about."""
-        looked_at = path[:1] if self.takes_name else path
-        return next(filter(self.condition.matches, looked_at), None)
+        """Return the first certificate of a verified path that the rule matches."""
+        candidates = path[:1] if self.takes_name else path
+        return next(filter(self.condition.matches, candidates), None)
 
     def names(self, certificate: x509.Certificate) -> list[str]:
-        """Return whom the client may log on as, where this is the certificate that was found."""
+        """Return the users that the client may log on as, by a certificate that `find` returned."""
         if not self.takes_name:
             return list(self.users)
         found = self.condition.star(certificate)
@@ -85,7 +87,7 @@ class Logons:
         return cls(tuple(map(LogonRule.parse, texts)))
 
     def names(self, path: Sequence[x509.Certificate]) -> list[str] | None:
-        """Return whom a client with this verified path may log on as; None for anybody."""
+        """Return the users that a client with this verified path may log on as; None for all."""
         found = self._find(path)
         if any(ANYBODY in rule.users for rule, _ in found):
             return None
@@ -106,8 +108,7 @@ class Logons:
         if not found:
             return Decision(
                 False,
-                f"no rule says whom {client} may log on as; "
-                f"its fingerprint is sha256:{fingerprint(path[0])}",
+                f"no logon rule matches {client}; its fingerprint is sha256:{fingerprint(path[0])}",
             )
         rule, certificate = found[0]
         names = ", ".join(self.names(path) or ["nobody"])

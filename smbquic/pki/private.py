@@ -1,4 +1,4 @@
-"""The PKI that a server keeps for itself when nobody gave it a certificate."""
+"""The private PKI of a server that has no certificate from elsewhere."""
 
 import os
 import sys
@@ -73,8 +73,8 @@ def _renew_server(pki: PkiDirectory, names: tuple[str, ...], now: datetime) -> N
     end = issuer.certificate.not_valid_after_utc
     if end - now <= RENEW_BEFORE:
         raise PkiError(
-            f"the private CA in {pki.path} ends on {end:%Y-%m-%d}; move it away, start again, "
-            "and have the clients trust the new ca.pem"
+            f"the private CA in {pki.path} expires on {end:%Y-%m-%d}; move it away, start again, "
+            "and make the clients trust the new ca.pem"
         )
     common_name = current.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
     validity = Validity.starting(now, LEAF_DAYS).within(issuer.certificate)

@@ -1,7 +1,7 @@
-"""Why there is no path from a leaf to a trust anchor.
+"""Finds out why there is no path from a leaf to a trust anchor.
 
-The library that decides about paths says little about it, so the chain is walked once more for the
-fault that is nearest to the leaf. Nothing is decided here.
+The `cryptography` library has refused the chain by then, but its error says little about the
+reason. So the chain is checked once more for the fault that is nearest to the leaf.
 """
 
 from collections.abc import Sequence
@@ -45,8 +45,7 @@ def refuse(
         if issuer in path:
             raise CertificateError(
                 Reason.INVALID_CHAIN,
-                f"the chain of {shown(leaf.subject)} goes round in a circle, and nobody who is "
-                "trusted is in it",
+                f"the chain of {shown(leaf.subject)} is a circle without a trusted authority",
             )
         check_dates(issuer, at)
         check_strength(issuer, AUTHORITY_CURVES)
@@ -68,8 +67,7 @@ def _refuse_unknown(
     if is_root and last == leaf:
         raise CertificateError(
             Reason.SELF_SIGNED,
-            f"the certificate of {shown(leaf.subject)} is signed by nobody but itself, "
-            "and is not trusted as such",
+            f"the certificate of {shown(leaf.subject)} is self-signed, and is not itself trusted",
         )
     namesakes = [
         each for each in (*anchors, *others) if each.subject == last.issuer and each != last
@@ -82,7 +80,7 @@ def _refuse_unknown(
         )
     hint = ""
     if namesakes:
-        hint = "; the one of that name that is known has another key"
+        hint = "; the known authority of that name has another key"
     elif is_root:
         hint = ", though it was sent along"
     elif not others:
@@ -102,7 +100,7 @@ def _names_key_of(certificate: x509.Certificate, authority: x509.Certificate) ->
 
 
 def _refuse_names(path: Sequence[x509.Certificate], error: VerificationError) -> None:
-    """Raise if it was for the names that an authority may issue for, and no others."""
+    """Raise `CertificateError` if the library refused the chain for its name constraints."""
     said = str(error)
     if "name constraint" not in said:
         return

@@ -1,9 +1,8 @@
-"""The certificates of a running server, kept as new as their files.
+"""Reloads the certificates of a running server when their files change.
 
-The files are polled with `stat` a few times a second: that finds what an editor, an ACME client
-(which moves a symbolic link) or a network file system does, on every platform. New files are
-checked before they count. Where something is wrong with them, the log says so and the old ones
-stay.
+The files are polled with `stat` a few times a second. That finds changes by an editor, by an ACME
+client (which moves a symbolic link) and on a network file system, on every platform. New files are
+checked before they are used. If one is wrong, the log says so, and the old certificates stay.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ from smbquic.pki.verification import parse_der
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls
 
 WATCH_INTERVAL = 0.25
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 _REMINDER = timedelta(days=1)
 
 _log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ _Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class ServerCertificates:
-    """What a server shows and whom it lets in, by name. Raises `PkiError` and `ValueError`."""
+    """The server's certificates and access rules by name. Raises `PkiError` and `ValueError`."""
 
     def __init__(self, files: Sequence[IdentityFiles]) -> None:
         self._files = tuple(files)
@@ -66,7 +65,7 @@ class ServerCertificates:
         """
         identity = self.find(server_name)
         if identity is None:
-            return _gone(server_name)
+            return _no_certificate(server_name)
         if identity.access is None:
             return None
         try:
@@ -88,13 +87,13 @@ class ServerCertificates:
         """
         identity = self.find(server_name)
         if identity is None:
-            return _gone(server_name)
+            return _no_certificate(server_name)
         if identity.access is None or identity.logons is None:
             return None
         return identity.logons.decide(identity.access.path(chain), user)
 
     def users(self, server_name: str, chain: Sequence[bytes]) -> list[str] | None:
-        """Return whom a client may log on as; None where that is anybody.
+        """Return the users that a client may log on as; None for all.
 
         Raises `HandshakeError`.
         """
@@ -109,9 +108,9 @@ class ServerCertificates:
         return identity.files.pipes if identity is not None else None
 
     def reload(self, files: Sequence[IdentityFiles] | None = None) -> None:
-        """Read the files anew, or other ones; `PkiError` or `ValueError` where they will not do.
+        """Read the files anew, or other ones; `PkiError` or `ValueError` if they cannot be used.
 
-        A certificate that clients would refuse is not taken. What was there stays then.
+        That includes a certificate that clients would refuse. The old certificates stay then.
         """
         files = self._files if files is None else tuple(files)
         seen = _signature(files)
@@ -130,7 +129,7 @@ class ServerCertificates:
             await asyncio.sleep(interval)
             self._remind()
             now = _signature(self._files)
-            # What is still being written is left alone until it has rested.
+            # A file that is still being written is not read until two polls find it the same.
             if now == last and now not in (self._seen, refused):
                 try:
                     self.reload()
@@ -143,7 +142,7 @@ class ServerCertificates:
             last = now
 
     def _remind(self) -> None:
-        """Say once a day which certificate is about to end."""
+        """Log once a day which certificates expire soon."""
         now = now_utc()
         if now - self._reminded < _REMINDER:
             return
@@ -151,10 +150,10 @@ class ServerCertificates:
         for identity in self.identities:
             left = identity.credential.certificate.not_valid_after_utc - now
             if left < EXPIRY_WARNING:
-                _log.warning("%s ends in %d days", identity.files.certificate, left.days)
+                _log.warning("%s expires in %d days", identity.files.certificate, left.days)
 
 
-def _gone(server_name: str) -> Decision:
+def _no_certificate(server_name: str) -> Decision:
     return Decision(False, f"there is no certificate for the name {server_name!r} any more")
 
 

@@ -1,7 +1,7 @@
-"""The certificates that a server shows, by the names they are for, and whom each lets in.
+"""One certificate of a server, with its names, access rules and logon rules.
 
-A certificate is found by name, never by thumbprint, so that a renewed one takes the place of the
-old one by being put into its file. [MS-SMB2] 3.3.1.17
+A certificate is found by name, never by thumbprint, so that a renewed one replaces the old one in
+the same file. [MS-SMB2] 3.3.1.17
 """
 
 import stat
@@ -29,7 +29,7 @@ from smbquic.pki.verification import Trust
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """What was read of `IdentityFiles`. `issues` are what is wrong or will soon be."""
+    """The content of `IdentityFiles`. `issues` are results that are not OK."""
 
     files: IdentityFiles
     names: tuple[str, ...]
@@ -46,8 +46,8 @@ class ServerCertificate:
         about_clients = (files.allow, files.deny, files.logons, files.client_crl)
         if files.client_ca is None and any(each is not None for each in about_clients):
             raise PkiError(
-                f"{files.certificate}: access rules and revocation lists are about clients'"
-                " certificates, and client_ca has to say whose"
+                f"{files.certificate}: access rules and revocation lists need client_ca, the"
+                " authorities of the clients' certificates"
             )
         access = None
         rules, logons = _rules(files)
@@ -65,7 +65,7 @@ class ServerCertificate:
 
     @property
     def end_point(self) -> bytes:
-        """What a client's logon may be bound to. [RFC 5929] 4.1"""
+        """The channel binding that a client's logon may have. [RFC 5929] 4.1"""
         return server_end_point(self.credential.certificate.public_bytes(Encoding.DER))
 
     def check(self) -> None:
@@ -83,7 +83,7 @@ def check_distinct(identities: Iterable[ServerCertificate]) -> None:
         path = identity.files.certificate
         for name in identity.names:
             if name in seen:
-                raise PkiError(f"{seen[name]} and {path} are both for {name}: say names for one")
+                raise PkiError(f"{seen[name]} and {path} are both for {name}: set names for one")
             seen[name] = path
         if identity.files.default:
             if default is not None:
@@ -133,7 +133,7 @@ def _password(files: IdentityFiles) -> str | None:
 
 
 def _check_permissions(path: Path, what: str) -> None:
-    """Refuse a secret that anybody on the machine can read; a group is somebody's decision."""
+    """Refuse a secret that every user of the machine can read; a group may read it."""
     if sys.platform == "win32":
         return
     try:

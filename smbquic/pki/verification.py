@@ -1,8 +1,8 @@
-"""Return whether a certificate chain holds for one end of a connection, and if not, why not.
+"""Verifies a certificate chain for one end of a connection.
 
-The path from the leaf to a trust anchor is decided by the `cryptography` library; what is checked
-here besides can only refuse. Every refusal is a `CertificateError` with a word for programs and a
-sentence for people.
+The `cryptography` library finds the path from the leaf to a trust anchor; the further checks here
+can only refuse. Every refusal is a `CertificateError` with a reason for programs and a sentence for
+people.
 """
 
 import itertools
@@ -41,8 +41,8 @@ from smbquic.pki.files import load_certificates, load_crls
 from smbquic.pki.refusal import refuse
 from smbquic.pki.subject import Purpose, general_name, now_utc
 
-# A chain is leaf, issuer, root here, and rarely one more elsewhere; a peer that sends hundreds
-# wants to keep us busy.
+# A chain is leaf, issuer and root here, and rarely one more elsewhere; a peer that sends hundreds
+# of certificates wastes our processor time.
 _MAXIMUM_CHAIN = 16
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 # What the parser raises, now or when a part is read, for bytes that are no certificate.
@@ -57,9 +57,9 @@ _UNPARSABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a chain is held against: trust anchors, and revocation lists if there are any.
+    """The trust anchors, and the revocation lists, if there are any, for a verification.
 
-    With revocation lists, the leaf's issuer must have one; other authorities may.
+    If there are any, the leaf's issuer must have one; other authorities may.
     """
 
     anchors: tuple[x509.Certificate, ...]
@@ -129,17 +129,18 @@ def verify(
     name: str | None = None,
     at: datetime | None = None,
 ) -> list[x509.Certificate]:
-    """Return the path from the leaf to a trust anchor, both included, of a chain that holds.
+    """Return the path of a valid chain from the leaf to a trust anchor, both included.
 
     `chain` is DER, the leaf first, the rest in any order, as TLS hands it over. `name` is the DNS
     name or address that a server was reached by; without it no name is checked. `at` is when the
-    chain must hold, now if it is not given. Raises `CertificateError`.
+    chain must be valid, by default now. Raises `CertificateError`.
     """
     if not chain:
         raise CertificateError(Reason.NO_CERTIFICATE, f"the {purpose} showed no certificate")
     if len(chain) > _MAXIMUM_CHAIN:
         raise CertificateError(
-            Reason.INVALID_CHAIN, f"the {purpose} sent {len(chain)} certificates, which is absurd"
+            Reason.INVALID_CHAIN,
+            f"the {purpose} sent {len(chain)} certificates; at most {_MAXIMUM_CHAIN} are accepted",
         )
     at = at or now_utc()
     try:
@@ -171,7 +172,9 @@ def _build_path(
     at: datetime,
 ) -> list[x509.Certificate]:
     if not trust.anchors:
-        raise CertificateError(Reason.UNKNOWN_CA, "there is no certificate authority to trust")
+        raise CertificateError(
+            Reason.UNKNOWN_CA, "there is no trusted certificate authority; give one with --ca"
+        )
     # The leaf's extensions are checked above, by which the reason is known.
     leaf_policy = ExtensionPolicy.permit_all()
     if subject is not None:
@@ -202,7 +205,7 @@ def _check_revocation(path: list[x509.Certificate], trust: Trust, at: datetime) 
                 raise CertificateError(
                     Reason.NO_REVOCATION_LIST,
                     f"{shown(issuer.subject)} issued the certificate of "
-                    f"{shown(certificate.subject)}, but none of the revocation lists is its",
+                    f"{shown(certificate.subject)}, but none of the revocation lists is from it",
                 )
             continue
         revoked = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
@@ -215,14 +218,14 @@ def _check_revocation(path: list[x509.Certificate], trust: Trust, at: datetime) 
         if newest.next_update_utc is not None and at > newest.next_update_utc:
             raise CertificateError(
                 Reason.REVOCATION_LIST_EXPIRED,
-                f"the revocation list of {shown(issuer.subject)} ended on "
+                f"the revocation list of {shown(issuer.subject)} expired on "
                 f"{newest.next_update_utc:%Y-%m-%d %H:%M} UTC; get a newer one",
             )
 
 
 def _newest_list(issuer: x509.Certificate, trust: Trust) -> x509.CertificateRevocationList | None:
     key = issuer.public_key()
-    # What else a certificate's key may be cannot sign a path that the library accepts.
+    # The library accepts no path that a key of another kind has signed.
     assert isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey)
     lists = [
         each

@@ -240,7 +240,7 @@ class TestWhatGoesWrong:
     def test_a_group_that_does_not_exist(self, served: Served) -> None:
         result = served.run("ls", "--tls-groups", "P-384,P-521", served.url())
         assert result.returncode == 2
-        assert "'P-521' is none of X25519MLKEM768, X25519, P-256, P-384" in result.stderr
+        assert "'P-521' is not one of X25519MLKEM768, X25519, P-256, P-384" in result.stderr
 
     def test_a_server_whose_engine_cannot_do_it(self, tmp_path: Path, pki: PkiDirectory) -> None:
         files = (pki.server.certificate, pki.server.key)

@@ -90,7 +90,7 @@ def test_ping_warns_of_a_certificate_that_is_about_to_end(
         ping = start("ping", url, "-c", "1", "--ca", str(own.ca))
         _, errors = ping.communicate(timeout=TIMEOUT)
         assert ping.returncode == 0
-        assert "the server's certificate ends in" in errors
+        assert "the server's certificate expires in" in errors
         ping = start("ping", url, "-c", "1", "--ca", str(own.ca), "--json")
         output, _ = ping.communicate(timeout=TIMEOUT)
         assert json.loads(output)["certificate_days_left"] in (4, 5)
@@ -169,18 +169,18 @@ def test_a_pkcs12_file_with_a_password(pki: PkiDirectory, tmp_path: Path) -> Non
     process = start(*arguments)
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 4
-    assert "its password is another one" in errors
+    assert "the password is wrong" in errors
     assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--client-ca", "CA"), "say there which clients"),
+        (("--client-ca", "CA"), "write the access rules there"),
         (("--cert", "CERT", "--key", "KEY", "--allow", "issuer:*"), "need --client-ca"),
         (
             ("--cert", "CERT", "--key", "KEY", "--client-ca", "CA", "--deny", "x"),
-            "is no rule",
+            "is not a rule",
         ),
     ],
 )

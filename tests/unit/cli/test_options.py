@@ -86,7 +86,7 @@ def test_the_environment_gives_too() -> None:
         (["--colour", "green"], "'green' is not one of 'red', 'blue'"),
         (["--wait", "0.1"], "0.1 is not in the range x>=0.5"),
         (["--size", "10"], "10 is not in the range 0<=x<=9"),
-        (["--some", "c"], "'c' is none of a, b"),
+        (["--some", "c"], "'c' is not one of a, b"),
     ],
 )
 def test_wrong_values_are_usage_errors(arguments: list[str], words: str) -> None:

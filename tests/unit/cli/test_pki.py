@@ -202,7 +202,7 @@ def test_what_is_pem_need_not_be_converted(pki: PkiDirectory, tmp_path: Path) ->
 
 
 def test_a_folder_that_is_no_pki_has_nothing_to_renew(tmp_path: Path) -> None:
-    assert "is no PKI: smbquic pki init" in pki_command("renew", tmp_path, code=2)
+    assert "is not a PKI; smbquic pki init" in pki_command("renew", tmp_path, code=2)
 
 
 def test_a_pki_that_cannot_be_made_is_named(run_main: Callable[..., Ended]) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no su
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("no-such-user", "no user 'no-such-user': make one"),
+        ("no-such-user", "no user 'no-such-user': add it"),
         ("", "no user ''"),
         ("nobody:no-such-group", "no group 'no-such-group'"),
         ("nobody:", "no group ''"),
@@ -26,7 +26,7 @@ def test_who_does_not_exist(text: str, words: str) -> None:
 
 def test_only_root_becomes_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1_000_001)
-    with pytest.raises(ValueError, match="only root can become nobody: begin as root"):
+    with pytest.raises(ValueError, match="only root can change to nobody: start as root"):
         ProcessAccount.parse("nobody")
 
 

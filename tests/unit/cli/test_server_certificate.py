@@ -53,7 +53,7 @@ def test_a_machine_whose_name_is_no_dns_name(
     names = names_of()
     assert "localhost" in names
     assert odd not in names
-    assert "no DNS name: add --name NAME" in capsys.readouterr().err
+    assert "is not a DNS name: add --name NAME" in capsys.readouterr().err
     assert "fs.example" in names_of("fs.example")
     assert capsys.readouterr().err == ""
 

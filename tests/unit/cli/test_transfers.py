@@ -13,15 +13,15 @@ URL = "smb://alice@127.0.0.1:1/data"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["get", URL, URL], "is a URL, and a path on this machine belongs here"),
-        (["put", URL, URL], "is a URL, and a path on this machine belongs here"),
+        (["get", URL, URL], "is a URL, but this has to be a path on this machine"),
+        (["put", URL, URL], "is a URL, but this has to be a path on this machine"),
         (["put", "folder", URL], "folder is a folder; use -r"),
-        (["put", "-r", "folder", "file", URL], "copy it with a command of its own"),
-        (["get", f"{URL}/a", f"{URL}/b", "nowhere"], "not a folder, and there are several"),
+        (["put", "-r", "folder", "file", URL], "copy it with a separate command"),
+        (["get", f"{URL}/a", f"{URL}/b", "nowhere"], "not a folder, and several files"),
         (["get", f"{URL}/a", "nowhere/"], "there is no folder nowhere/"),
         (["get", f"{URL}/a", f"{URL}/b", "-"], "only a single file"),
         (["get", "-r", f"{URL}/a", "-"], "only a single file"),
-        (["put", "--password-file", "-", "-", f"{URL}/a"], "cannot be the password and the file"),
+        (["put", "--password-file", "-", "-", f"{URL}/a"], "cannot be both the password"),
         (["cp", f"{URL}/a", "smb://alice@127.0.0.1:1/other/b"], "must be on one share"),
     ],
 )
@@ -39,4 +39,4 @@ def test_usage(
 @pytest.mark.parametrize("command", ["get", "put", "cp"])
 def test_the_help_says_where_copies_go(command: str) -> None:
     text = " ".join(CliRunner().invoke(cli, [command, "--help"]).output.split())
-    assert "whether that is there already or not" in text
+    assert "exists already or not" in text

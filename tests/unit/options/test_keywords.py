@@ -46,5 +46,5 @@ def test_the_signature_is_that_of_the_options() -> None:
 def test_what_is_no_option_is_refused() -> None:
     with pytest.raises(TypeError, match="third"):
         one("a", third=3)  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="second: 'x' is of the wrong kind"):
+    with pytest.raises(ValueError, match="second: 'x' has the wrong type"):
         one("a", second="x")  # type: ignore[arg-type]

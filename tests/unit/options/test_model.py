@@ -85,12 +85,12 @@ def test_the_values_of_a_group_can_be_handed_on() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"place": 7}, "place: 7 is of the wrong kind: write the path of a file, in quotes"),
-        ({"patience": -1}, "patience: -1 is out of range; write a number from 0 on"),
-        ({"patience": None}, "patience: None is of the wrong kind: write a number of seconds"),
-        ({"colour": "green"}, "colour: 'green' is none of red, blue"),
-        ({"some": ["c"]}, "some: 'c' is none of a, b"),
-        ({"size": 1.5}, "size: 1.5 is of the wrong kind: write a whole number"),
+        ({"place": 7}, "place: 7 has the wrong type: write the path of a file, in quotes"),
+        ({"patience": -1}, "patience: -1 is out of range; write a number of at least 0"),
+        ({"patience": None}, "patience: None has the wrong type: write a number of seconds"),
+        ({"colour": "green"}, "colour: 'green' is not one of red, blue"),
+        ({"some": ["c"]}, "some: 'c' is not one of a, b"),
+        ({"size": 1.5}, "size: 1.5 has the wrong type: write a whole number"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(given: dict[str, Any], words: str) -> None:

@@ -16,13 +16,13 @@ PRINCIPAL = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "is no rule"),
-        ("sha256", "is no rule"),
-        ("sha256:", "is no rule"),
-        ("thumbprint:ab", "is no rule"),
+        ("", "is not a rule"),
+        ("sha256", "is not a rule"),
+        ("sha256:", "is not a rule"),
+        ("thumbprint:ab", "is not a rule"),
         ("sha256:abc", "64 hexadecimal digits"),
         ("sha256:" + "a" * 40, "SHA-1 thumbprint"),
-        ("issuer:CN=a,b", "is no name"),
+        ("issuer:CN=a,b", "is not a name"),
     ],
 )
 def test_rules_that_are_none(text: str, words: str) -> None:

@@ -64,11 +64,11 @@ def test_what_is_refused_is_named(pki: PkiDirectory, pfx: Path, tmp_path: Path) 
         read_certificates(junk)
     with pytest.raises(PkiError, match="it may need a password"):
         read_certificates(pfx)
-    with pytest.raises(PkiError, match="its password is another one"):
+    with pytest.raises(PkiError, match="the password is wrong"):
         read_credential(pfx, password="wrong")
     with pytest.raises(PkiError, match="cannot be read"):
         read_certificates(tmp_path / "missing")
-    with pytest.raises(PkiError, match=r"PEM, and its key is in a file of its own"):
+    with pytest.raises(PkiError, match=r"PEM, and its key is in another file"):
         read_credential(pki.server.certificate)
     with pytest.raises(PkiError, match="is not the key of the first certificate"):
         read_credential(pki.server.certificate, pki.client.key)

@@ -106,10 +106,10 @@ def test_decisions_explain_themselves(path: list[x509.Certificate]) -> None:
         ("san:a -> b,", "write RULE -> USER"),
         ("-> alice", "write sha256:HEX"),
         ("cn:a -> alice", "write sha256:HEX"),
-        ("san:a -> {}", "has to be one"),
-        ("san:*@* -> {}", "has to be one"),
-        ("sha256:" + "a" * 64 + " -> {}", "has to be one"),
-        ("subject:CN=* -> {}", "has to be one"),
+        ("san:a -> {}", "needs a pattern with exactly one"),
+        ("san:*@* -> {}", "needs a pattern with exactly one"),
+        ("sha256:" + "a" * 64 + " -> {}", "needs a pattern with exactly one"),
+        ("subject:CN=* -> {}", "needs a pattern with exactly one"),
     ],
 )
 def test_rules_that_are_none(text: str, words: str) -> None:

@@ -80,7 +80,7 @@ def test_a_renewed_leaf_ends_with_its_issuer(tmp_path: Path) -> None:
 
 def test_at_the_end_of_the_root_somebody_has_to_act(tmp_path: Path) -> None:
     ensure_private_ca(tmp_path, now=NOW)
-    with pytest.raises(PkiError, match=r"ends on 20..-..-..; move it away, start again"):
+    with pytest.raises(PkiError, match=r"expires on 20..-..-..; move it away, start again"):
         ensure_private_ca(tmp_path, now=NOW + timedelta(days=3630))
 
 

@@ -32,7 +32,7 @@ def files(which: CertificateFiles, **more: Any) -> IdentityFiles:
 
 def test_a_pem_file_without_its_key_is_not_about_permissions(own: PkiDirectory) -> None:
     with pytest.raises(
-        PkiError, match=r"server\.pem is PEM, .* name that too \(--key FILE"
+        PkiError, match=r"server\.pem is PEM, .* give that too \(--key FILE"
     ) as error:
         ServerCertificate.load(IdentityFiles(certificate=own.server.certificate))
     assert "chmod" not in str(error.value)
@@ -72,7 +72,7 @@ def test_keys_that_others_can_read_are_refused(own: PkiDirectory) -> None:
 
 def test_rules_need_an_authority(own: PkiDirectory) -> None:
     for more in ({"allow": ()}, {"deny": ()}, {"logons": ()}, {"client_crl": own.crl}):
-        with pytest.raises(PkiError, match="client_ca has to say whose"):
+        with pytest.raises(PkiError, match="need client_ca"):
             ServerCertificate.load(files(own.server, **more))
 
 
@@ -125,7 +125,10 @@ async def test_a_reminder_comes_once_a_day(
     watching.cancel()
     assert told[: len(times) + 1] == [0, 1, 1, 1, 2, 2]
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
-    assert [text.rpartition(" ends")[2] for text in caplog.messages] == [" in 6 days", " in 5 days"]
+    assert [text.rpartition(" expires")[2] for text in caplog.messages] == [
+        " in 6 days",
+        " in 5 days",
+    ]
 
 
 def test_whom_a_client_may_log_on_as_by_name(own: PkiDirectory) -> None:
@@ -186,7 +189,7 @@ def test_keys_with_a_password(own: PkiDirectory, tmp_path: Path, kind: str) -> N
     assert ServerCertificate.load(identity).credential.key_pem == credential.key_pem
     assert secret in identity.watched
     password_file(tmp_path, "wrong")
-    with pytest.raises(PkiError, match=r"its password is another one|the password is wrong") as no:
+    with pytest.raises(PkiError, match="the password is wrong") as no:
         ServerCertificate.load(identity)
     assert "\n" not in str(no.value)
     with pytest.raises(PkiError, match="password"):

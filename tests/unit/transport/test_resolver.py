@@ -128,7 +128,7 @@ async def test_a_server_that_cannot_say(
             taken.bind(("127.0.0.1", 0))
             url = f"https://localhost:{taken.getsockname()[1]}/dns-query"
 
-    with pytest.raises(ConnectError, match=rf"{url} did not answer .*nobody else"):
+    with pytest.raises(ConnectError, match=rf"{url} did not answer .*no other resolver"):
         await addresses(Resolver(dns="doh-only", doh_url=url))
     assert NAME not in system
 
@@ -167,9 +167,9 @@ async def test_a_server_is_asked_only_where_that_is_wanted(
     ("mode", "url", "reason"),
     [
         ("doh", None, "needs the URL"),
-        ("doh-only", "http://dns.example/dns-query", "is no URL"),
-        ("doh", "https://", "is no URL"),
-        ("dot", None, "dns: 'dot' is none of system, doh, doh-only"),
+        ("doh-only", "http://dns.example/dns-query", "is not a URL"),
+        ("doh", "https://", "is not a URL"),
+        ("dot", None, "dns: 'dot' is not one of system, doh, doh-only"),
     ],
 )
 def test_what_makes_no_sense(mode: DnsMode, url: str | None, reason: str) -> None:
