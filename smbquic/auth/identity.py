@@ -1,4 +1,4 @@
-"""Whom an authentication was for."""
+"""The user that an authentication was for."""
 
 from dataclasses import dataclass
 

@@ -1,9 +1,9 @@
-"""Return whether a logon was meant for this server, and for this channel to it.
+"""Checks whether a logon was meant for this server, and for this channel to it.
 
-Together that is Extended Protection for Authentication: a client says, under its proof of the
-password, whom it logs on at (MsvAvTargetName, the SPN ``cifs/NAME``) and, where TLS is below, by
-which certificate it knows the other end (MsvAvChannelBindings). Who passes the tokens of such a
-logon on to another server cannot change either. [MS-NLMP] 2.2.2.1, 3.2.5.1.2
+Together that is Extended Protection for Authentication: the client's proof of the password covers
+the server's name (MsvAvTargetName, the SPN ``cifs/NAME``) and, over TLS, the server's certificate
+(MsvAvChannelBindings). An attacker who relays such a logon to another server can change neither.
+[MS-NLMP] 2.2.2.1, 3.2.5.1.2
 """
 
 import hashlib
@@ -107,8 +107,8 @@ class ServiceBinding:
         known = normal_host(host) == normal_host(self.address) or host in self.names
         if service.casefold() != _SERVICE or not known:
             raise _refusal(
-                f"the client means to log on at {target_name!r}, which is no name of this server;"
-                " if it is, add it to target_names"
+                f"the client logs on to {target_name!r}, which is not a name of this server;"
+                " if it is one, add it to target_names"
             )
 
 

@@ -1,4 +1,4 @@
-"""The accounts of a server, and the file they live in.
+"""The accounts of a server, and the file that contains them.
 
 The file is text, one account to a line, and meant to be read and edited by an administrator::
 
@@ -11,9 +11,9 @@ A line is a name, a colon and the NT hash of the password (MD4 of its UTF-16, [M
 between them. Empty lines and lines that start with ``#`` are comments and are kept.
 Samba's ``pdbedit -Lw`` and ``smbquic user add`` print such hashes.
 
-NT hashes are **password-equivalent**: NTLM proves knowledge of the hash, so who reads the file can
-log on as every account in it, and weak passwords are quickly found from it. It is therefore
-written with mode 0600, and a warning is logged when one that others can read is loaded.
+NT hashes are **password-equivalent**: NTLM proves knowledge of the hash, so whoever reads the file
+can log on as every account in it, and can quickly find weak passwords. The file is therefore
+written with mode 0600, and a warning is logged when others can read a file that is loaded.
 """
 
 import contextlib
@@ -70,8 +70,7 @@ class UserStore:
                 stat.S_IRWXG | stat.S_IRWXO
             ):
                 _log.warning(
-                    "%s can be read by others, and its hashes are as good as passwords:"
-                    " chmod 600 %s",
+                    "%s can be read by others, who can log on with its hashes: run chmod 600 %s",
                     path,
                     path,
                 )
@@ -95,14 +94,14 @@ class UserStore:
     def save(self, path: Path) -> None:
         """Write the users file at once or not at all, readable by its owner only.
 
-        A file that is there keeps its owner: root may add a user to one that a server reads.
+        A file that exists keeps its owner: root may add a user to a file that a server reads.
         """
         lines: list[str] = []
         for entry in self._entries.values():
             lines += entry.comments
             lines.append(_line(entry.account))
         lines += self._tail
-        target = path.resolve()  # a link stays one
+        target = path.resolve()  # a symbolic link is kept
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -121,7 +120,7 @@ class UserStore:
     def add(self, name: str, password: str) -> None:
         """Add an account.
 
-        Raises `UsersError` if there is one already, the name is impossible or the password empty.
+        Raises `UsersError` if the name exists already or is not allowed, or the password is empty.
         """
         self._insert(Account(name, _hashed(name, password)), ())
 
@@ -135,7 +134,7 @@ class UserStore:
         self._entries[_key(name)] = replace(entry, account=account)
 
     def set_groups(self, name: str, groups: Iterable[str]) -> None:
-        """Put an account into these groups and no others; their case means nothing.
+        """Put an account into these groups and no others; their case is ignored.
 
         Raises `KeyError` if there is none of that name, `UsersError` for an impossible group.
         """
@@ -152,7 +151,7 @@ class UserStore:
         return [entry.account.name for entry in self._entries.values()]
 
     def find(self, name: str) -> Account | None:
-        """Return the account that a client means by `name`, or None."""
+        """Return the account of that name, in any case, or None."""
         entry = self._entries.get(_key(name))
         return None if entry is None else entry.account
 

@@ -182,7 +182,7 @@ class WrittenFiles:
             return
         if other is not None:
             raise NameCollisionError(
-                f"{target}: left out, this disk does not tell the name from {other!r},"
+                f"{target}: left out, on this disk its name is the same as {other!r},"
                 " which is there already; copy it to another folder"
             )
 

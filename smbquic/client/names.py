@@ -88,6 +88,6 @@ class TargetNames:
         other = self._sources.setdefault(fold(name), source)
         if other is not source:
             raise NameCollisionError(
-                f"left out, its name {unescape(name)!r} is taken by {other}, and servers do not"
-                " tell upper and lower case apart; rename one of the two"
+                f"left out, its name {unescape(name)!r} is taken by {other}, as servers ignore"
+                " the case of names; rename one of the two"
             )

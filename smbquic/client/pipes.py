@@ -150,7 +150,7 @@ class ServicePipe:
                 raise RemoteProtocolError(f"{self._name}: the service says nothing")
             data += answer.data
         if missing:
-            raise RemoteProtocolError(f"{self._name}: a message that is no PDU")
+            raise RemoteProtocolError(f"{self._name}: the server sent a message that is not a PDU")
         return bytes(data)
 
     async def _ask(self, body: Message) -> Any:

@@ -146,7 +146,7 @@ class _Prober:
                 str(error) or "there is no answer",
                 "check the name of the share, and who may use it"
                 if isinstance(error, StatusError)
-                else "look into the server's log",
+                else "read the server's log",
                 error,
             ) from error
         yield ProbeResult(ProbeStep.SHARE, ProbeOutcome.OK, f"{url.share} can be used")
@@ -154,11 +154,11 @@ class _Prober:
 
 def _logon_advice(error: Exception) -> str:
     if not isinstance(error, AuthenticationError):
-        return "look into the server's log"
+        return "read the server's log"
     if error.status is NtStatus.ACCESS_DENIED:
         return (
-            "ask the server's administrator: there `smbquic access check --user` says whom our"
-            " certificate is for, and the audit why somebody was refused"
+            "ask the server's administrator to run `smbquic access check --user` with this client's"
+            " certificate, and to read the audit log"
         )
     return "check the user's name, domain and password"
 

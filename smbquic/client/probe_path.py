@@ -174,7 +174,7 @@ class ProbePath:
                 raise ProbeFailed(
                     ProbeStep.TLS,
                     f"the server answers, but no handshake comes of it: {error}",
-                    "look into the server's log; large datagrams may be lost on the way (MTU)",
+                    "read the server's log; large datagrams may be lost on the path (MTU)",
                     error,
                 ) from error
             raise ProbeFailed(
@@ -231,7 +231,7 @@ class ProbePath:
             return ProbeFailed(
                 ProbeStep.CLIENT_CERTIFICATE, str(error), _CLIENT_REASONS[reason], error
             )
-        return ProbeFailed(ProbeStep.TLS, str(error), "look into the server's log", error)
+        return ProbeFailed(ProbeStep.TLS, str(error), "read the server's log", error)
 
     def _check_certificate(self) -> ProbeResult:
         chain = [parse_der(der) for der in self._chain]
@@ -314,7 +314,7 @@ def _version_result(versions: Sequence[int]) -> ProbeResult:
         shown = ", ".join(f"0x{each:08x}" for each in versions[:8])
         raise ProbeFailed(
             ProbeStep.VERSION,
-            f"the server speaks QUIC in versions that are not spoken here: {shown}",
+            f"the server supports only QUIC versions that this client does not: {shown}",
             "update the server; version 1 is the standard",
         )
     return ProbeResult(

@@ -1,4 +1,4 @@
-"""Which versions of QUIC a server speaks: it is asked with one that does not exist."""
+"""Asks a server for its QUIC versions, with a version that does not exist. [RFC9000] 6"""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from typing import Any
 from smbquic.transport.addresses import Address
 
 KNOWN = {1: "1", 0x6B3343CF: "2"}
-"""The versions that can be spoken here. [RFC9000] 15, [RFC9369] 3.1"""
+"""The versions that this client supports. [RFC9000] 15, [RFC9369] 3.1"""
 _NO_VERSION = 0x1A2A3A4A
 """Reserved to make servers send a Version Negotiation packet. [RFC9000] 15"""
 _DATAGRAM = 1200
@@ -33,7 +33,7 @@ class _VersionQuery(asyncio.DatagramProtocol):
 
 
 async def query(address: Address, wait: float) -> list[int] | None:
-    """Return the versions that a server speaks, None if it does not say within `wait` seconds.
+    """Return the versions that a server supports, None if there is no answer in `wait` seconds.
 
     Raises `OSError`, such as `ConnectionRefusedError` where nobody has the port.
     """

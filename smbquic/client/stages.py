@@ -1,4 +1,4 @@
-"""How long it took to get to a server, stage by stage."""
+"""Measures how long each stage of connecting to a server takes."""
 
 from dataclasses import dataclass, field
 from time import monotonic
@@ -9,18 +9,18 @@ Stage = Literal["transport", "negotiate", "session", "tree"]
 
 @dataclass(slots=True)
 class Stages:
-    """When connecting began, and when each stage of it was over, by `time.monotonic()`.
+    """When connecting began, and when each stage of it ended, by `time.monotonic()`.
 
-    `transport` takes in the address of the host and, over QUIC, TLS. The others are SMB's:
-    `negotiate`, `session`, which is the logon, and `tree`, the share. Only those are there that
-    were gone through.
+    `transport` includes the resolution of the name and, over QUIC, TLS. The others are SMB's:
+    `negotiate`, `session`, which is the logon, and `tree`, the share. A stage that was not reached
+    is missing.
     """
 
     begun: float = field(default_factory=monotonic)
     over: dict[Stage, float] = field(default_factory=dict)
 
     def end(self, stage: Stage) -> None:
-        """Note that a stage has ended now."""
+        """Record that a stage has ended now."""
         self.over[stage] = monotonic()
 
     def seconds(self) -> dict[Stage, float]:

@@ -1,4 +1,4 @@
-"""Connecting to the server of a URL: which transport, with which options, and whom to trust."""
+"""Connecting to the server of a URL: the transport, its options, and the trusted certificates."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace

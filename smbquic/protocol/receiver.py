@@ -66,7 +66,7 @@ class RequestReceiver:
             raise RemoteProtocolError(f"encrypted for the unknown session {session_id:#x}")
         if self._state.constrained:
             # Everybody knows the keys of an anonymous session: they prove nothing.
-            raise RemoteProtocolError("encrypted before anybody has proved who they are")
+            raise RemoteProtocolError("the message is encrypted, but no user has logged on")
         return protection
 
     def _multi_protocol_request(self, message: memoryview) -> Request:

@@ -53,4 +53,6 @@ def check_validation(response: Response, negotiated: NegotiateResponse) -> None:
         and info.dialect == negotiated.dialect_revision
     )
     if not same:
-        raise SecurityError("the negotiation was changed on its way: a man in the middle?")
+        raise SecurityError(
+            "the negotiation was changed in transit, perhaps by a man in the middle"
+        )

@@ -53,7 +53,7 @@ class Resolver(ResolverOptions):
             if self.dns == "doh-only":
                 raise ConnectError(
                     f"the name {host!r} cannot be resolved: {self.doh_url} did not answer"
-                    f" ({error}); nobody else may be asked"
+                    f" ({error}), and doh-only allows no other resolver"
                 ) from error
             logger.warning("%s did not answer, so the system is asked: %s", self.doh_url, error)
             return Resolution(await ask_system(host, port, kind))

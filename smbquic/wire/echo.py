@@ -1,4 +1,4 @@
-"""ECHO: whether the server is there. [MS-SMB2] 2.2.28, 2.2.29"""
+"""ECHO: asks whether the server still answers. [MS-SMB2] 2.2.28, 2.2.29"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""IOCTL: everything that has no command of its own. [MS-SMB2] 2.2.31, 2.2.32"""
+"""IOCTL: controls of files, pipes and the server. [MS-SMB2] 2.2.31, 2.2.32"""
 
 from dataclasses import dataclass, field
 from struct import Struct
@@ -22,7 +22,7 @@ _VALIDATE_RESPONSE = Struct("<I16sHH")
 
 
 class IoctlFlags(Flags):
-    """What kind of control it is. [MS-SMB2] 2.2.31"""
+    """The flags of an IOCTL. [MS-SMB2] 2.2.31"""
 
     IS_FSCTL = 0x00000001
 
@@ -31,8 +31,8 @@ class IoctlFlags(Flags):
 class IoctlRequest(Message):
     """SMB2_IOCTL Request. [MS-SMB2] 2.2.31
 
-    `ctl_code` compares with `Fsctl`, `flags` with `IoctlFlags`. What `decode` gives as `input` is
-    a slice of the message, not a copy.
+    `ctl_code` compares with `Fsctl`, `flags` with `IoctlFlags`. `decode` returns `input` as a slice
+    of the message, not as a copy.
     """
 
     command: ClassVar[Command] = Command.IOCTL
@@ -54,7 +54,7 @@ class IoctlRequest(Message):
 class IoctlResponse(Message):
     """SMB2_IOCTL Response. [MS-SMB2] 2.2.32
 
-    What `decode` gives as `input` and `output` are slices of the message, not copies.
+    `decode` returns `input` and `output` as slices of the message, not as copies.
     """
 
     command: ClassVar[Command] = Command.IOCTL

@@ -36,19 +36,19 @@ class Dialect(IntEnum):
 
     @property
     def label(self) -> str:
-        """As people write it: 3.1.1."""
+        """The usual spelling, such as 3.1.1."""
         return self.name.removeprefix("SMB_").replace("_", ".")
 
 
 class SecurityMode(Flags):
-    """What a side says of signing. [MS-SMB2] 2.2.3"""
+    """Whether one end can sign, and whether it requires signing. [MS-SMB2] 2.2.3"""
 
     SIGNING_ENABLED = 0x01
     SIGNING_REQUIRED = 0x02
 
 
 class GlobalCapabilities(Flags):
-    """What a side can do. [MS-SMB2] 2.2.3"""
+    """The capabilities of one end. [MS-SMB2] 2.2.3"""
 
     DFS = 0x01
     LEASING = 0x02

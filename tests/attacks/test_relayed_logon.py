@@ -143,7 +143,7 @@ async def test_a_logon_that_is_meant_for_another_server_is_refused(
 ) -> None:
     attacker = await Attacker.connect(named, (Dialect.SMB_3_1_1,))
     assert await attacker.relay(new_initiator(ALICE, host=host)) == NtStatus.ACCESS_DENIED
-    assert f"'cifs/{host}', which is no name of this server" in caplog.text
+    assert f"'cifs/{host}', which is not a name of this server" in caplog.text
     attacker.transport.close()
 
 

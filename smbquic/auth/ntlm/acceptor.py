@@ -216,7 +216,7 @@ class NtlmAcceptor:
             raise AuthenticationError(f"{message.user_name}: wrong name or password")
         if not account.has_password:
             raise AuthenticationError(
-                f"{account.name}: has an empty password, with which nobody logs on",
+                f"{account.name}: has an empty password, which is refused",
                 NtStatus.ACCOUNT_RESTRICTION,
             )
         session_key = self._export_key(message, base_key)
@@ -231,7 +231,9 @@ class NtlmAcceptor:
     def _accept_anonymous(self, message: AuthenticateMessage) -> tuple[Identity, bytes]:
         """Return the identity of a client without a name, and the key that everybody knows."""
         if not self._mechanism.guest:
-            raise AuthenticationError("the client gives no name, and nobody is let in unnamed")
+            raise AuthenticationError(
+                "the client gives no user name, and anonymous logons are refused"
+            )
         self._flags &= message.flags
         chosen = message.encrypted_random_session_key
         key = self._export_key(message, _ANONYMOUS_KEY) if chosen else _ANONYMOUS_KEY

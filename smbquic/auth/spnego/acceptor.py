@@ -136,5 +136,5 @@ class Acceptor:
                 raise AuthenticationError("the client did not protect its list of mechanisms")
             return None
         if not context.verify_mic(self._mech_list, theirs):
-            raise AuthenticationError("the client's list of mechanisms was changed on its way")
+            raise AuthenticationError("the client's list of mechanisms was changed in transit")
         return context.get_mic(self._mech_list)

@@ -121,7 +121,7 @@ class Initiator:
         if mic is None or mic == response.response_token:  # some old servers repeat the token
             return
         if not (self._context.complete and self._context.verify_mic(self._mech_list, mic)):
-            raise malformed_token("the list of mechanisms was changed on its way")
+            raise malformed_token("the list of mechanisms was changed in transit")
         self._mic_received = True
         self._mic_wanted = True  # who signs the list wants our signature, too
 

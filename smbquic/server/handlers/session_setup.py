@@ -25,7 +25,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
     answer: a connection allows one guess at a password every few seconds.
     """
     if context.connection.logons.locked():
-        return Pending(_in_turn(context, request))
+        return Pending(_in_order(context, request))
     try:
         return _step(context, request)
     except StatusError as error:
@@ -78,7 +78,7 @@ def _count_failure(context: Context) -> None:
     connection.failed_until = asyncio.get_running_loop().time() + delay
 
 
-async def _in_turn(context: Context, request: Request) -> Reply:
+async def _in_order(context: Context, request: Request) -> Reply:
     async with context.connection.logons:
         pass
     outcome = handle(context, request)

@@ -91,7 +91,9 @@ def open_memory(bounds: str, *, read_only: bool, links: bool) -> MemoryStorage:
         return MemoryStorage(read_only=read_only)
     found = _BOUNDS.fullmatch(bounds)
     if found is None:
-        raise ValueError(f"{bounds!r} is no bound: write memory:BYTES,FILES, as in memory:64M,1000")
+        raise ValueError(
+            f"{bounds!r} is not a limit: write memory:BYTES,FILES, as in memory:64M,1000"
+        )
     number, unit, files = found.groups()
     return MemoryStorage(
         max_bytes=int(number) << _UNITS[unit],

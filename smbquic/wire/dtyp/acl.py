@@ -45,7 +45,7 @@ class AceType(IntEnum):
 
 
 class AceFlags(Flags):
-    """Whom else an entry reaches. [MS-DTYP] 2.4.4.1"""
+    """How an entry is inherited, and whether it was. [MS-DTYP] 2.4.4.1"""
 
     OBJECT_INHERIT_ACE = 0x01
     CONTAINER_INHERIT_ACE = 0x02

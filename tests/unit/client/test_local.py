@@ -302,7 +302,7 @@ def test_files_of_one_transfer_do_not_replace_each_other(tmp_path: Path) -> None
     written = WrittenFiles()
     (tmp_path / "x").write_bytes(b"before")
     PartialFile.store(tmp_path / "x", b"first", 0, written)
-    with pytest.raises(NameCollisionError, match="does not tell the name from 'x'"):
+    with pytest.raises(NameCollisionError, match="its name is the same as 'x'"):
         PartialFile.store(tmp_path / "x", b"second", 0, written)
     assert (tmp_path / "x").read_bytes() == b"first"
     assert len(list(tmp_path.iterdir())) == 1

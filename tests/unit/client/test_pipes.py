@@ -182,7 +182,7 @@ async def test_a_server_without_the_service(session: Session, server: FakeServer
         ([BindAck(1, []).encode()], "not known there"),
         ([b""], "says nothing"),
         ([ACK[:20], b""], "says nothing"),
-        ([ACK + b"\0"], "no PDU"),
+        ([ACK + b"\0"], "not a PDU"),
         ([ACK, RpcFault(2, 0x1C010002).encode()], "0x1c010002"),
         ([ACK, RpcResponse(9, b"").encode()], "no answer to call 15"),
         ([ACK, ACK], "no answer to call 15"),

@@ -1,4 +1,4 @@
-"""What the registry knows of qh3: it is fast, and some things a server needs are missing."""
+"""The engine plug-in for qh3: it is fast, but lacks some features that a server may need."""
 
 from functools import partial
 
@@ -31,7 +31,7 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
     from smbquic.transport.quic.qh3.engine import Qh3Engine
     from smbquic.transport.quic.qh3.send_queue import SendMemory
 
-    assert isinstance(identity, ServerTls), "the registry knows that there is one certificate"
+    assert isinstance(identity, ServerTls), "the registry takes qh3 only for one certificate"
     settings = HandshakeSettings(tickets=identity.ticket_store(options.tickets))
     return partial(Qh3Engine, server_configuration(identity, options), settings, SendMemory())
 
@@ -39,12 +39,12 @@ def _server(identity: ServerTls | CertificatesByName, options: QuicOptions) -> M
 QH3 = EnginePlugin(
     "qh3",
     EngineCapabilities(
-        # The library's own: it lets nobody choose another one.
+        # The library's own; another one cannot be chosen.
         congestion=frozenset({"cubic"}),
         groups=frozenset(GROUPS),
         client_certificates=False,
         certificate_by_name=False,
-        # What it sends to such a client has the ID that the client made up for the server.
+        # It sends packets to such a client with the ID that the client chose for the server.
         zero_length_ids=False,
         any_group=False,
     ),

@@ -295,7 +295,7 @@ def test_lmv2_alone_is_refused(authenticator: Authenticator) -> None:
 def test_nobody_is_refused(authenticator: Authenticator) -> None:
     acceptor, challenge = challenged(authenticator)
     message = Authenticate(int(FLAGS), b"\x00", b"", "", "").pack()
-    refused(acceptor, message, NtStatus.LOGON_FAILURE, "gives no name")
+    refused(acceptor, message, NtStatus.LOGON_FAILURE, "gives no user name")
     assert challenge
 
 
