@@ -573,6 +573,25 @@ async def test_a_stream_that_nobody_reads_to_its_end_is_closed(
     assert server.commands()[-1] == "CLOSE"
 
 
+async def test_the_reads_of_a_stream_end_before_its_file_is_closed(
+    share: Share, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve_content(server)
+    reading: list[bool] = []
+    leave = file_module.File.__aexit__
+
+    async def close(file: file_module.File, *error: Any) -> None:
+        reading.append(any("fetch" in repr(each) for each in asyncio.all_tasks()))
+        await leave(file, *error)
+
+    monkeypatch.setattr(file_module.File, "__aexit__", close)
+    async with aclosing(share.stream("x")) as stream:
+        assert await anext(stream) == CONTENT[:1024]
+        assert any("fetch" in repr(each) for each in asyncio.all_tasks())
+
+    assert reading == [False]
+
+
 async def test_a_stream_of_a_file_that_changes_says_so_at_its_end(
     share: Share, server: FakeServer
 ) -> None:
