@@ -7,12 +7,19 @@ import pytest
 
 from smbquic.storage import (
     ARCHIVE,
+    DIRECTORY,
+    HIDDEN,
+    SYSTEM,
     Action,
     Capability,
     Disposition,
     FileStat,
+    OpenPolicy,
+    PathNotFound,
     StoppedOnSymlink,
     Storage,
+    StorageFile,
+    VolumeStat,
 )
 from smbquic.storage.memory import MemoryStorage
 from smbquic.storage.memory.file import MemoryFile
@@ -165,3 +172,92 @@ def test_a_link_is_opened_by_who_asks_for_the_link() -> None:
         storage.open("link")
     assert stopped.value.target == "target"
     assert storage.stat("link").link == "target"
+
+
+def test_what_a_storage_is_that_says_nothing_of_itself() -> None:
+    storage = Found(MemoryStorage())
+
+    assert storage.volume() == VolumeStat()
+    assert (storage.watch(), storage.coroutines) == (None, False)
+    assert storage.capabilities is Capability.NONE
+    assert storage.renewed() is storage
+    end = storage.begin()
+    end()
+    storage.close()
+
+
+def test_descriptors_from_the_root_to_a_folder() -> None:
+    storage = MemoryStorage()
+    for number, name in enumerate(["", "one", "one\\two"]):
+        folder = storage.create(name, directory=True) if name else storage.lookup(name)
+        folder.set_security(bytes([number]))
+        folder.close()
+    storage.create("one\\file", directory=False).close()
+
+    found = storage.securities("one\\two")
+
+    assert [(descriptor, stat.name) for descriptor, stat in found] == [
+        (b"\0", ""),
+        (b"\1", "one"),
+        (b"\2", "two"),
+    ]
+    assert len(storage.securities("")) == 1
+    for name in ("one\\file", "one\\missing"):
+        with pytest.raises(PathNotFound):
+            storage.securities(name)
+
+
+def test_folders_have_no_disposition_that_overwrites() -> None:
+    storage = MemoryStorage()
+
+    for disposition in (Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF):
+        with pytest.raises(OSError, match="can't be overwritten") as caught:
+            storage.open("folder", disposition, directory=True)
+        assert caught.value.errno == errno.EINVAL
+    folder, _ = storage.open("folder", Disposition.CREATE, directory=True, attributes=HIDDEN)
+    assert folder.stat().attributes == DIRECTORY | HIDDEN
+    folder.close()
+
+
+@pytest.mark.parametrize(
+    ("disposition", "attributes", "newer"),
+    [(Disposition.OVERWRITE, HIDDEN, False), (Disposition.SUPERSEDE, 0, True)],
+)
+def test_what_is_overwritten_has_new_attributes(
+    disposition: Disposition, attributes: int, newer: bool
+) -> None:
+    storage = MemoryStorage()
+    file = storage.create("file", directory=False, attributes=SYSTEM)
+    file.set_times(creation_time=100)
+
+    storage.open("file", disposition, attributes=attributes)[0].close()
+
+    assert file.stat().attributes == attributes | ARCHIVE
+    assert (file.stat().creation_time > 100) is newer
+    file.close()
+
+
+@pytest.mark.parametrize("name", ["file", "new"])
+def test_a_policy_refuses_what_exists_and_what_is_made(name: str) -> None:
+    asked: list[str] = []
+
+    def refuse(what: StorageFile | str) -> None:
+        asked.append(what if isinstance(what, str) else what.name)
+        raise PermissionError
+
+    storage = MemoryStorage()
+    storage.create("folder", directory=True).close()
+    file = storage.create("folder\\file", directory=False)
+    file.write(0, [b"content"])
+    policy = OpenPolicy(7, admit=refuse, permit=refuse)
+
+    with pytest.raises(PermissionError):
+        storage.open(f"FOLDER\\{name}", Disposition.OVERWRITE_IF, policy=policy)
+
+    assert asked == ["folder\\file" if name == "file" else "folder"]
+    assert file.stat().size == 7
+    assert [each.name for each in storage.lookup("folder").scan()] == ["file"]
+    file.close()
+    made, _ = storage.open("made", Disposition.CREATE, policy=OpenPolicy(7))
+    assert made.stat().account == 7
+    made.close()
