@@ -1,8 +1,9 @@
 """Who watches a folder is told what happens in it, by whomever."""
 
 import asyncio
+import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -639,6 +640,56 @@ async def test_without_a_source_there_are_the_changes_of_our_own(
         (OLD, "sub"),
         (NEW, "b"),
         (ADDED, r"b\c"),
+    ]
+
+
+class Source:
+    """A source of changes that has none, and notes what it is called for."""
+
+    incomplete = False
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self._ends = os.pipe()
+
+    def fileno(self) -> int:
+        return self._ends[0]
+
+    def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
+        self.calls.append(("cover", folder, recursive))
+        return iter(())
+
+    def uncover(self, folder: str, *, recursive: bool) -> None:
+        self.calls.append(("uncover", folder, recursive))
+
+    def moved(self, old_name: str, new_name: str) -> None:
+        self.calls.append(("moved", old_name, new_name))
+
+    def read(self, *, final: bool = False) -> list[Change]:
+        return []
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+        for end in self._ends:
+            os.close(end)
+
+
+async def test_a_source_is_told_which_folders_matter_and_where_they_move(
+    client: Client, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source()
+    monkeypatch.setattr(type(server.share("data").storage), "watch", lambda storage: source)
+    folder = await watched(client, "sub", tree=True)
+    file_id = await client.open("sub")
+    rename = RenameInformation(replace_if_exists=False, file_name="moved").encode()
+    await client.call(set_info(file_id, FileInformationClass.FileRenameInformation, rename))
+    await client.call(CloseRequest(folder))
+
+    assert source.calls == [
+        ("cover", "sub", True),
+        ("moved", "sub", "moved"),
+        ("uncover", "moved", True),
+        ("close",),
     ]
 
 

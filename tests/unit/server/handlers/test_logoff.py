@@ -22,6 +22,14 @@ async def test_logoff_closes_what_was_open(client: Client, server: Server, root:
     assert (await client.create("x")).status == NtStatus.USER_SESSION_DELETED
 
 
+async def test_a_session_that_ends_has_no_trees(client: Client, server: Server) -> None:
+    """A request that waits for a storage sees by that, that it must not go on."""
+    [session] = server.sessions.values()
+    assert session.trees
+    assert (await client.call(LogoffRequest())).status == NtStatus.SUCCESS
+    assert not session.trees
+
+
 async def test_logoff_ends_the_session_on_all_of_its_connections(connect: Connect) -> None:
     first = await connect()
     second = await connect(token="", dialects=DIALECTS)

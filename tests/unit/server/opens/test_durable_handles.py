@@ -3,6 +3,7 @@
 [MS-SMB2] 3.3.5.9.6, 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12, 3.3.7.1
 """
 
+import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -413,6 +414,31 @@ async def test_what_is_not_durable_ends_with_its_connection(
 
 
 # --- how long it waits --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["its owner is back", "it is closed"])
+async def test_the_wait_for_the_owner_ends(
+    connect: Connect, owner: Client, server: Server, back: bool
+) -> None:
+    file_id = await durable(owner, leased(asks(2)), 2)
+    entry = server.files.durables.get(file_id.persistent)
+    assert entry is not None
+    durability = entry.recovery.durable
+    assert durability is not None
+    await owner.close()
+    timer = durability.timer
+    assert isinstance(timer, asyncio.TimerHandle)
+    assert not timer.cancelled()
+
+    if back:
+        owner = await connect(**OWNER)
+        response = await owner.create("file", **leased(returns(2, file_id)))
+        assert response.status == NtStatus.SUCCESS
+    else:
+        entry.close()
+
+    assert timer.cancelled()
+    assert durability.timer is None
 
 
 @pytest.mark.parametrize("version", [1, 2])

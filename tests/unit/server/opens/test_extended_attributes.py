@@ -10,7 +10,7 @@ import pytest
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.opens import extended_attributes
-from smbquic.server.opens.extended_attributes import MAX_COUNT, decode_eas, store
+from smbquic.server.opens.extended_attributes import MAX_COUNT, decode_eas, decode_names, store
 from smbquic.server.server import Server
 from smbquic.storage.local import xattrs
 from smbquic.wire.create import CreateDisposition, CreateOptions
@@ -282,3 +282,14 @@ def test_a_file_has_as_many_attributes_as_a_list_and_no_more() -> None:
         store(file, [("MORE", b"v")], "SET_INFO")
     assert caught.value.status == NtStatus.EA_TOO_LARGE
     assert len(file.kept) == MAX_COUNT
+
+
+def test_so_many_names_can_be_asked_for() -> None:
+    names = [b"%d" % number for number in range(MAX_COUNT + 1)]
+
+    found = decode_names(encode_get_eas(names[:MAX_COUNT]), "QUERY_INFO")
+
+    assert found == [name.decode() for name in names[:MAX_COUNT]]
+    with pytest.raises(StatusError) as refused:
+        decode_names(encode_get_eas(names), "QUERY_INFO")
+    assert refused.value.status == NtStatus.EA_LIST_INCONSISTENT
