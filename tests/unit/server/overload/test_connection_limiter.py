@@ -132,3 +132,34 @@ async def test_a_place_is_free_again_when_nobody_waits_any_more(
     await guesser.close()
 
     assert server.connection_limiter.admits(HERE)
+
+
+async def test_a_server_that_stops_admits_nobody(server_with: Callable[..., Any]) -> None:
+    server = server_with(Limits())
+    assert server.connection_limiter.admits(HERE)
+
+    server.connection_limiter.closed = True
+
+    assert not server.connection_limiter.admits(HERE)
+    assert server.refusals.counts == {ServerRefusal.STOPPING: 1}
+
+
+async def test_former_clients_take_no_memory(
+    connect: Connect, server_with: Callable[..., Any]
+) -> None:
+    server = server_with(Limits())
+    limiter = server.connection_limiter
+    clients = [await connect(to=server), await connect(to=server, token="")]
+    assert (limiter._places, sum(limiter._connections.values())) == (1, 2)
+    for client in clients:
+        await client.close()
+
+    assert not limiter._places
+    for counts in (
+        limiter._connections,
+        limiter._places_of,
+        limiter._unauthenticated,
+        limiter._unauthenticated_of,
+        limiter._expected,
+    ):
+        assert not counts

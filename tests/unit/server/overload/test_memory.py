@@ -4,8 +4,17 @@ import re
 from pathlib import Path
 
 from smbquic.options.limits import DEFAULT_LIMITS, Limits
-from smbquic.server.overload.memory import OPEN, memory_limit
+from smbquic.server.overload.memory import (
+    CONNECTION,
+    DESCRIPTORS,
+    ENGINE,
+    OPEN,
+    PROGRAM,
+    memory_limit,
+)
 from smbquic.server.overload.open_file_budget import OpenFileBudget
+from smbquic.storage.local.case_index import CAPACITY as NAMES
+from smbquic.transport.quic.engine import SEND_MEMORY as ENGINES
 
 UNIT = Path(__file__).parents[4] / "packaging" / "smbquic.service"
 
@@ -24,6 +33,21 @@ def test_all_that_is_bounded_counts() -> None:
     assert memory_limit(DEFAULT_LIMITS, **SERVER | {"opens": 7}) == memory + 7 * OPEN
     assert memory_limit(Limits(user_memory=17 << 20), **SERVER) == memory + (4 << 20)
     assert memory_limit(Limits(buffers=(256 << 20) + 1), **SERVER) == memory + 1
+
+
+def test_it_is_the_sum_of_its_parts() -> None:
+    limits = Limits(connections=10, buffers=1000)
+
+    parts = [
+        PROGRAM,
+        10 * (5 * CONNECTION + 2 * ENGINE),
+        ENGINES,
+        1000,
+        limits.all_user_memory,
+        3 * (NAMES + DESCRIPTORS),
+        7 * OPEN,
+    ]
+    assert memory_limit(limits, quic=2, tcp=3, shares=3, opens=7) == sum(parts)
 
 
 def test_over_tcp_no_engine_keeps_anything() -> None:

@@ -1,6 +1,7 @@
 """Clients that read or write too slowly are disconnected; those above the rate are not."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,9 @@ import pytest
 
 from smbquic.observe.audit import AuditLog
 from smbquic.options.limits import Limits
+from smbquic.server.overload import slow_peers
 from smbquic.server.overload.refusals import ServerRefusal
-from smbquic.server.overload.slow_peers import PeerProgress
+from smbquic.server.overload.slow_peers import PeerProgress, SlowPeerMonitor
 from smbquic.transport.base import Flow
 from tests.unit.server.conftest import Connect
 
@@ -170,3 +172,52 @@ async def test_the_last_message_is_kept_for_the_next_one_only(
     assert connection.last_message is not None
     server.slow_peers.check(1.0)
     assert connection.last_message is None
+
+
+async def test_checks_go_on_as_long_as_there_is_something_to_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connections: list[Any] = []
+    monitor: Any = SlowPeerMonitor(connections, LIMITS)
+    monkeypatch.setattr(monitor, "check", lambda now: False)
+
+    def goes_on() -> bool:
+        monitor.stop()
+        monitor._run()
+        return monitor._timer is not None
+
+    assert not goes_on()
+    connections.append("somebody")
+    assert goes_on()
+    connections.clear()
+    monitor._heap.due = True
+    assert goes_on()
+    timer = monitor._timer
+    monitor.start()
+    assert monitor._timer is timer
+    monitor.stop()
+    monitor.stop()
+    assert timer.cancelled()
+
+
+async def test_memory_is_returned_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    go_on = threading.Event()
+
+    def trim() -> None:
+        calls.append(threading.get_ident())
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(slow_peers, "trim", trim)
+    monitor: Any = SlowPeerMonitor([], LIMITS)
+    monkeypatch.setattr(monitor, "check", lambda now: True)
+
+    monitor._run()
+    monitor._run()
+    trimming = monitor._trimming
+    go_on.set()
+    await trimming
+
+    assert len(calls) == 1
+    assert threading.get_ident() not in calls
+    assert monitor._trimming is None
