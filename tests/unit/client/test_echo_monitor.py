@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,47 @@ async def test_a_server_that_answers_only_later_requests_is_given_up(
     monitored.monitor.check()
     [error] = monitored.errors
     assert "not what it was asked first" in str(error)
+
+
+class Loop:
+    """Tells the time, and notes when something is to be called."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.delays: list[float] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, _: object) -> asyncio.Handle:
+        self.delays.append(delay)
+        return asyncio.Handle(print, (), asyncio.get_running_loop())
+
+
+async def test_the_next_check_is_when_the_silence_will_have_been_long(
+    monitored: Monitored,
+) -> None:
+    monitor: Any = monitored.monitor
+    monitor.stop()
+    monitor._loop = loop = Loop()
+    monitor.add_open()
+
+    for silence, echoes in ((4.0, 0), (9.0, 0), (10.0, 1), (11.0, 2)):
+        monitor.last_received = loop.now - silence
+        monitor.check()
+        assert monitored.echoes == echoes
+
+    assert loop.delays == [6.0, 1.0, 10.0, 10.0]
+
+
+async def test_a_server_that_is_given_up_is_not_checked_again(monitored: Monitored) -> None:
+    monitored.send()
+    monitor: Any = monitored.monitor
+    monitor.stop()
+    monitor._loop = loop = Loop()
+
+    monitor.last_received = loop.now - RESPONSE_TIMEOUT
+    monitor.check()
+
+    assert len(monitored.errors) == 1
+    assert loop.delays == []

@@ -1,5 +1,7 @@
 """Coming again to a server that is busy."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from smbquic.client import retry
@@ -64,3 +66,35 @@ async def test_it_has_an_end() -> None:
 
     assert caught.value.status == NtStatus.REQUEST_NOT_ACCEPTED
     assert server.asked > 1
+
+
+async def test_the_time_between_attempts_doubles_up_to_a_limit_and_varies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chances: list[tuple[float, float]] = []
+    waits: list[float] = []
+
+    def uniform(low: float, high: float) -> float:
+        chances.append((low, high))
+        return 0.5
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(retry, "random", SimpleNamespace(uniform=uniform))
+    loop = SimpleNamespace(time=lambda: 0.0)
+    monkeypatch.setattr(
+        retry, "asyncio", SimpleNamespace(sleep=sleep, get_running_loop=lambda: loop)
+    )
+    monkeypatch.setattr(retry, "FIRST_DELAY", 1.0)
+    monkeypatch.setattr(retry, "LONGEST_DELAY", 5.0)
+    server = Server(*[BUSY] * 5)
+
+    await retry_while_busy(server.attempt, 2.5)
+
+    assert waits == [0.5, 1.0, 2.0, 2.5, 2.5]
+    assert set(chances) == {(0.5, 1.5)}
+    server = Server(BUSY)
+    with pytest.raises(StatusError):
+        await retry_while_busy(server.attempt, 0.4)
+    assert server.asked == 1
