@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -221,3 +222,30 @@ async def test_memory_is_returned_by_one_thread_at_a_time(monkeypatch: pytest.Mo
     assert len(calls) == 1
     assert threading.get_ident() not in calls
     assert monitor._trimming is None
+
+
+def test_a_client_that_finishes_its_message_just_in_time() -> None:
+    assert reasons((0, part(0, 3)), (30, part(10, 4))) == [None, None]
+
+
+def test_all_that_waits_for_a_client_counts_and_all_that_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Connection:
+        transport = SimpleNamespace(
+            flow=lambda: replace(NOTHING, sent=5, received=4, kept=20, unfetched=3)
+        )
+        progress = PeerProgress()
+        last_message = None
+        pending_bytes = 100
+
+    connections: list[Any] = [Connection(), Connection()]
+    monitor = SlowPeerMonitor(connections, LIMITS)
+    assert (monitor.waiting, monitor.closed) == (0, 0)
+    updates: list[tuple[int, ...]] = []
+    monkeypatch.setattr(monitor._heap, "update", lambda *counts: updates.append(counts))
+
+    monitor.check(1.0)
+
+    assert updates == [(18, 246, 0)]
+    assert monitor.waiting == 246
