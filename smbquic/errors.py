@@ -93,7 +93,7 @@ class ConnectionClosed(TransportError):  # noqa: N818  (an end, not always an er
 
 
 class IdleTimeout(ConnectionClosed):
-    """The connection ended because nothing was heard from the peer for too long."""
+    """The connection ended because nothing was received from the peer for too long."""
 
 
 class AuthenticationError(SmbError):
@@ -107,7 +107,7 @@ class AuthenticationError(SmbError):
 class StatusError(SmbError):
     """The server's NTSTATUS said no.
 
-    On the server a handler raises it; exactly one place turns it into an error response. `data`
+    On the server a handler raises it; exactly one place makes an error response of it. `data`
     is the ErrorData that goes along with some of them ([MS-SMB2] 2.2.2).
     """
 
@@ -130,7 +130,7 @@ class StatusError(SmbError):
 
     @staticmethod
     def of(status: NtStatus, command: str = "", path: str = "", data: bytes = b"") -> "StatusError":
-        """The most telling subclass for this status."""
+        """The most specific subclass for this status."""
         return _BY_STATUS.get(status, StatusError)(status, command, path, data)
 
 
@@ -163,7 +163,7 @@ class SourceChangedError(SmbError):
 
 
 class NameCollisionError(SmbError, FileExistsError):
-    """Two files of one transfer have names that the target does not tell apart."""
+    """Two files of one transfer have names that are the same name on the target."""
 
 
 class NotFoundError(StatusError, FileNotFoundError):
@@ -179,7 +179,7 @@ class DeniedError(StatusError, PermissionError):
 
 
 class NotListedError(DeniedError):
-    """The server does not tell its shares over QUIC, as [MS-SMB2] 3.3.5.9 wants it."""
+    """The server does not list its shares over QUIC, as [MS-SMB2] 3.3.5.9 wants it."""
 
     def __str__(self) -> str:
         return (

@@ -68,7 +68,7 @@ class NtStatus(IntEnum):
     OBJECT_NAME_INVALID = 0xC0000033, "the name is not valid"
     OBJECT_NAME_NOT_FOUND = 0xC0000034, "no such file or folder"
     OBJECT_NAME_COLLISION = 0xC0000035, "the name already exists"
-    PORT_DISCONNECTED = 0xC0000037, "the other end has gone"
+    PORT_DISCONNECTED = 0xC0000037, "the other end has disconnected"
     OBJECT_PATH_INVALID = 0xC0000039, "a part of the path is not a folder"
     OBJECT_PATH_NOT_FOUND = 0xC000003A, "a folder on the path does not exist"
     OBJECT_PATH_SYNTAX_BAD = 0xC000003B, "the path is not well-formed"
@@ -155,7 +155,7 @@ class NtStatus(IntEnum):
     FILE_DELETED = 0xC0000123, "the file has been deleted"
     FILE_CLOSED = 0xC0000128, "the file is not open (any more)"
     TIME_DIFFERENCE_AT_DC = 0xC0000133, "the clocks differ too much"
-    PIPE_BROKEN = 0xC000014B, "the other end of the pipe has gone"
+    PIPE_BROKEN = 0xC000014B, "the other end of the pipe has disconnected"
     LOGON_TYPE_NOT_GRANTED = 0xC000015B, "the account may not log on in this way"
     UNMAPPABLE_CHARACTER = 0xC0000162, "a character cannot be represented"
     INVALID_DEVICE_STATE = 0xC0000184, "the device is not in the right state"
@@ -193,7 +193,7 @@ class NtStatus(IntEnum):
     NTLM_BLOCKED = 0xC0000418, "NTLM is blocked"
     COMPRESSION_DISABLED = 0xC0000426, "compression is disabled here"
     FILE_SYSTEM_LIMITATION = 0xC0000427, "a limit of the file system has been reached"
-    REQUEST_OUT_OF_SEQUENCE = 0xC000042A, "the request does not come in its turn"
+    REQUEST_OUT_OF_SEQUENCE = 0xC000042A, "the request is out of sequence"
     NO_SECURITY_CONTEXT = 0xC000042D, "there is no security context"
     INVALID_TOKEN = 0xC0000465, "the token is not valid or has expired"
     SERVER_UNAVAILABLE = 0xC0000466, "the server is not available now"
@@ -233,7 +233,7 @@ class NtStatus(IntEnum):
 
     @property
     def is_warning(self) -> bool:
-        """Whether the severity is warning (2): done, but look again."""
+        """Whether the severity is warning (2): done, but with a warning."""
         return self._value_ >> _SEVERITY_SHIFT == _SEVERITY_WARNING
 
 

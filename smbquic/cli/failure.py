@@ -1,4 +1,4 @@
-"""Turns errors into one line for people and an exit code."""
+"""Makes one line for people and an exit code of an error."""
 
 import errno
 import signal

@@ -36,7 +36,7 @@ def relay(url: SmbUrl, *, given: Given, as_json: bool) -> None:
 
     async def work() -> None:
         async with api.relay(url, **vars(options)) as listener:
-            # Who is told of the relay may end it at once.
+            # Whoever reads that the relay is ready may end it at once.
             with stop_event() as stop:
                 if as_json:
                     emit({"event": "ready", "listeners": [listener]})

@@ -2,7 +2,7 @@
 
 Any number of tasks may have requests under way. A request waits, first come first served, until the
 server has granted the credits for it (`CreditQueue`). A task that is cancelled while it waits for
-its response has the server told with a CANCEL, and a file that the server opened all the same is
+its response sends a CANCEL to the server, and a file that the server opened all the same is
 closed again, or deleted if the request made it and may delete it (`AbandonedOpens`).
 """
 

@@ -14,12 +14,12 @@ ECHO_INTERVAL = 10.0
 """Seconds of silence after which an ECHO asks whether the server is still there."""
 
 RESPONSE_TIMEOUT = 60.0
-"""Seconds of silence after which a server that owes a response counts as gone, and by which it may
+"""Seconds of silence after which a server that owes a response counts as lost, and by which it may
 prefer later requests to an earlier one."""
 
 
 class EchoMonitor:
-    """Keeps a connection up while something is open, and notices a server that is gone.
+    """Keeps a connection up while something is open, and detects a server that no longer answers.
 
     `send_echo` sends an ECHO that nobody waits for, `fail` ends the connection with an error.
     """

@@ -226,7 +226,7 @@ class File:
             await self._tree.request(requests.close(self.file_id), self.path)
 
     def mark_closed(self) -> None:
-        """Take note that the file was closed by other means."""
+        """Mark the file as closed by other means."""
         self._closed = True
         self._tree.connection.monitor.remove_open()
 

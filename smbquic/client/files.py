@@ -91,7 +91,7 @@ class ShareFiles:
             check(response, path)
         return [*done, closing]
 
-    # --- looking ------------------------------------------------------------------------------
+    # --- reading ------------------------------------------------------------------------------
 
     async def stat(self, path: str) -> Stat:
         """Return what the server says about a file or folder. Raises `NotFoundError`."""

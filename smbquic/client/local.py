@@ -148,7 +148,7 @@ class Source:
 class WrittenFiles:
     """The files and folders that one transfer has put on the disk; safe for several threads.
 
-    A disk may take two names for one: most on macOS and Windows do not tell case apart. The
+    A disk may take two names for one: most on macOS and Windows ignore case. The
     second file would silently replace the first. What counts is not how the disk compares
     names, but whether the file that is about to be replaced is one of the transfer's own.
     """

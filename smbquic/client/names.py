@@ -77,7 +77,7 @@ def to_local(name: str) -> str:
 class TargetNames:
     """The names in a folder of a share that one transfer has written to, none of them twice.
 
-    Servers do not tell case apart: the second of two such files would replace the first.
+    Servers ignore the case of names: the second of two such files would replace the first.
     """
 
     def __init__(self) -> None:

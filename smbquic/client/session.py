@@ -78,7 +78,7 @@ class Session:
     async def shares(self) -> list[ShareEntry]:
         """The shares of the server, as it lists them, those for administration too.
 
-        Raises `DeniedError` where the server does not tell, as most servers don't over QUIC.
+        Raises `DeniedError` where the server does not list them, as most servers over QUIC.
         """
         # Imported here: few clients call a service, and its messages are many.
         from smbquic.client.pipes import PIPE_SHARE, list_shares

@@ -92,7 +92,7 @@ async def get(
 ) -> int:
     """See `Share.get`. A file of the `expected` size costs one round trip, if it is small.
 
-    With `expected`, the caller sees to it that the folder of `target` is on the disk. `written`
+    With `expected`, the caller flushes the folder of `target` to the disk. `written`
     knows the other files of the transfer.
     """
     if expected is not None and 0 < expected <= read_step(share):

@@ -30,7 +30,7 @@ class SmbUrl:
     """The address of a server, a share, or a file or folder on it.
 
     `share` and `path` may be empty, for a URL that names a server or a whole share. `path` is
-    separated by ``/`` and never starts or ends with one; `folder` tells that the URL did, and so
+    separated by ``/`` and never starts or ends with one; `folder` says that the URL did, and so
     means a folder. Names in URLs are those of POSIX: in `path`, what no name on a share may hold is
     replaced as in docs/reference/names.md.
     """

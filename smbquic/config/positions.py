@@ -1,4 +1,4 @@
-"""Where in a TOML text its keys stand, which tomllib does not tell."""
+"""Where in a TOML text its keys stand, which tomllib does not report."""
 
 import re
 from collections.abc import Iterator

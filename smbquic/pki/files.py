@@ -114,7 +114,7 @@ def load_crls(path: Path) -> list[x509.CertificateRevocationList]:
 
 @contextlib.contextmanager
 def _naming(path: Path, content: str) -> Iterator[None]:
-    """Turn what goes wrong while `path` is read into one line that names it."""
+    """Raise an error in one line that names `path` for what goes wrong while it is read."""
     try:
         yield
     except OSError as error:

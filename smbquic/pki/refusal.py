@@ -34,7 +34,7 @@ def refuse(
     at: datetime,
     error: VerificationError,
 ) -> NoReturn:
-    """Raise the most telling `CertificateError` for a path that the library did not find."""
+    """Raise the most specific `CertificateError` for a path that the library did not find."""
     path = [leaf]
     while path[-1] not in anchors:
         current = path[-1]

@@ -79,7 +79,7 @@ class CommandWindow:
                 f" {self._low} to {self._high - 1}"
             )
         if message_id == self._low and not self._seen:
-            # Most clients use their ids in order, so that this is the way of nearly all requests:
+            # Most clients use their ids in order, so that nearly all requests are handled here:
             # nothing is remembered for them.
             self._low = end
             return
@@ -87,7 +87,7 @@ class CommandWindow:
         if not self._seen.isdisjoint(ids):
             raise RemoteProtocolError(f"message id {message_id} (charge {charge}) was used before")
         self._seen.update(ids)
-        # The window moves on once its lowest id is used, over all that came before their turn.
+        # The window moves on once its lowest id is used, over all that were used out of order.
         while self._low in self._seen:
             self._seen.remove(self._low)
             self._low += 1

@@ -264,7 +264,7 @@ class Logon:
 
         The checks come in the order of Windows, which decides about the status. [MS-SMB2] 3.3.5.5
 
-        The client's GUID may differ, as on Windows: the key is what tells clients apart.
+        The client's GUID may differ, as on Windows: the key is what distinguishes clients.
         """
         here, there = self._state.negotiated, session.negotiated
         assert here is not None

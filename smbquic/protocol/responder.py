@@ -59,7 +59,7 @@ class Responder:
         return self._respond(request, status, error.buffers())
 
     def interim(self, request: Request) -> list[Buffer]:
-        """Tell the client that the answer will take a while. [MS-SMB2] 3.3.4.2
+        """Send the client an interim response: the final one will take a while. [MS-SMB2] 3.3.4.2
 
         Answers to earlier requests of the same compound go out with it.
         """

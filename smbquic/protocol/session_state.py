@@ -6,7 +6,8 @@
   with them, and a server answers nothing but SESSION_SETUP;
 - in `VALID` a server answers everything that the user may do;
 - in `EXPIRED` it lets the client put its things away and log on again, and refuses the rest. Only
-  servers count the time: a client is told, and logs on again in a session that is VALID for it;
+  servers count the time: a client gets an error status, and logs on again in a session that is
+  VALID for it;
 - `CLOSED` is a session that no table knows any more. A server's connections may still hold it, when
   another connection has ended it: what comes for it then is for no session.
 

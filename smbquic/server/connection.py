@@ -177,20 +177,20 @@ class ServerConnection:
             ):
                 await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
 
-    async def acquire_turn(self) -> None:
-        """Wait for the user's turn; `ConnectionClosed` if the client is gone before it comes."""
+    async def acquire_time(self) -> None:
+        """Wait for the user's next time slice; `ConnectionClosed` if the client leaves first."""
         quota = self.quota
         if not quota.may_wait_long():
             await quota.acquire(self)
             return
-        turn = asyncio.ensure_future(quota.acquire(self))
+        acquired = asyncio.ensure_future(quota.acquire(self))
         disconnected = asyncio.ensure_future(self.transport.wait_closed())
         try:
-            await asyncio.wait((turn, disconnected), return_when=asyncio.FIRST_COMPLETED)
-            if not turn.done():
-                raise ConnectionClosed("the client did not wait for its turn")
+            await asyncio.wait((acquired, disconnected), return_when=asyncio.FIRST_COMPLETED)
+            if not acquired.done():
+                raise ConnectionClosed("the client disconnected while its request was queued")
         finally:
-            turn.cancel()
+            acquired.cancel()
             disconnected.cancel()
 
     async def send(self, message: list[Buffer]) -> None:

@@ -7,7 +7,7 @@ of a handler. So handlers of such a share run on a stack of their own, a greenle
 and entered again when the awaitable is done. SQLAlchemy does the same for its drivers.
 
 What is interrupted is no longer atomic. So one request at a time changes anything on such a share,
-or looks at what others change: it holds `StorageCoroutines.lock`.
+or reads what others change: it holds `StorageCoroutines.lock`.
 """
 
 import asyncio

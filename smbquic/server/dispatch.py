@@ -29,7 +29,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Command
 
 TIME_SLICE = 0.002
-"""Seconds in which the requests of one compound are handled before others have their turn."""
+"""Seconds in which the requests of one compound are handled before other users are served."""
 
 _MAX_HELD = 4 << 20
 """Bytes of responses in a compound, beyond which its further requests fail.
@@ -51,10 +51,10 @@ class Dispatcher:
         """Handle one message of a client; return the messages that answer it by now.
 
         Raises `RemoteProtocolError` if the connection has to end, and `ConnectionClosed` if its end
-        comes before the user's turn.
+        comes before the user has processor time again.
         """
         if connection.quota.is_exhausted():
-            await connection.acquire_turn()
+            await connection.acquire_time()
         # A logon in this message may give the connection another quota; the message is charged to
         # the former one, under which it was received.
         quota, started = connection.quota, perf_counter()
@@ -69,12 +69,12 @@ class Dispatcher:
     async def _dispatch_rest(
         self, context: Context, requests: list[Request], following: int
     ) -> list[list[Buffer]]:
-        """Handle the requests of a compound from `following` on, each slice of time in its turn."""
+        """Handle the requests of a compound from `following` on, one time slice after the other."""
         answers: list[list[Buffer]] = []
         while following < len(requests):
             connection = context.connection
             if connection.quota.is_exhausted():
-                await connection.acquire_turn()
+                await connection.acquire_time()
             else:
                 await asyncio.sleep(0)
             quota, started = connection.quota, perf_counter()

@@ -27,14 +27,15 @@ class PendingKind(Enum):
     """What the work of a request waits for."""
 
     OPERATION = auto()
-    """It ends by itself: the disk, a thread, a long list. The client is told if that takes longer
-    than `interim_delay`."""
+    """It ends by itself: the disk, a thread, a long list. The client gets STATUS_PENDING if that
+    takes longer than `interim_delay`."""
     EVENT = auto()
     """Something that may never happen: a lock is released, a folder changes, a pipe has data. The
-    client is told at once, and nothing may follow in the compound."""
+    client gets STATUS_PENDING at once, and nothing may follow in the compound."""
     RETRY = auto()
     """A client has to acknowledge a break, or a storage to prepare a file, before the handler is
-    called again. The client is told at once; any request of a compound may wait like that."""
+    called again. The client gets STATUS_PENDING at once; any request of a compound may wait like
+    that."""
 
     @property
     def is_unbounded(self) -> bool:

@@ -2,7 +2,7 @@
 
 See `smbquic.server.coroutines` for how. One at a time holds the lock of the storage, so that what
 a handler has checked is still so when it acts, whatever it waits for in between. The content of
-files is read, written and copied beside that: byte-range locks and oplocks are looked at before.
+files is read, written and copied beside that: byte-range locks and oplocks are checked before.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ async def _attempt(
     async with AsyncExitStack() as locked:
         if code not in _UNLOCKED:
             await locked.enter_async_context(coroutines.lock)
-        # The session may be gone by now, or the tree.
+        # The session may have ended by now, or the tree.
         context.begin(request, session=command.session, tree=command.tree)
         outcome = await coroutines.run(command.handle, context, request)
         if code in _UNLOCKED_LATER:

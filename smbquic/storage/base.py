@@ -1,8 +1,8 @@
 """A tree of files that a share stands on: the base class of all storages.
 
-A storage speaks in names, offsets and bytes, and raises `OSError`, told apart by class and
+A storage speaks in names, offsets and bytes, and raises `OSError`, distinguished by class and
 `errno`. Names are relative to the share's root, parted by backslashes, in the spelling that
-travels on the wire (`names` tells how that differs from the disk's); ``""`` is the root.
+travels on the wire (`names` says how that differs from the disk's); ``""`` is the root.
 Times are nanoseconds since 1970, sizes and offsets are bytes.
 """
 
@@ -34,7 +34,7 @@ class Storage(ABC):
 
     A subclass has at least `lookup`; one that can be changed also has `create`. `capabilities` says
     what it can do besides, and `read_only` that everything is refused with `OSError` (EROFS) that
-    would change the tree. Storages are told apart by identity.
+    would change the tree. Storages are compared by identity.
 
     The methods of a storage and its files are called on the server's event loop, and have to return
     soon, or be coroutines. All may be but properties, and `watch`, `renewed`, `begin` and `close`
@@ -76,7 +76,7 @@ class Storage(ABC):
 
         `attributes` are FILE_ATTRIBUTE_ bits, and `account` (32 bits, 0 for none) is to be kept
         with it, if there is room. FileExistsError if the name is taken by now; FileNotFoundError if
-        the folder has gone; NameInvalid, PermissionError, `OSError` with ENOSPC.
+        the folder was deleted; NameInvalid, PermissionError, `OSError` with ENOSPC.
         """
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
 
@@ -150,7 +150,7 @@ class Storage(ABC):
             file.close()
 
     def securities(self, name: str) -> list[tuple[bytes | None, FileStat]]:
-        """Return what `StorageFile.security` and `stat` tell of a folder, and of those above it.
+        """Return what `StorageFile.security` and `stat` return for a folder, and of those above it.
 
         The root comes first; errors as for `open`.
         """
@@ -169,7 +169,7 @@ class Storage(ABC):
         return VolumeStat()
 
     def watch(self) -> ChangeSource | None:
-        """Return what tells of changes by others, to be closed by the caller; None if nothing does.
+        """Return a source of the changes by others, which the caller closes; None if there is none.
 
         The server knows by itself what its own clients change.
         """

@@ -74,7 +74,7 @@ class FileBridge(StorageFile):
 
     @property
     def key(self) -> Hashable:
-        """What tells the file from any other."""
+        """What identifies the file among all files."""
         return self._inner.key
 
     @property
@@ -191,7 +191,7 @@ class StorageBridge(Storage):
         return cast(tuple[StorageFile, Action], _plain(opened, self._wait))
 
     def watch(self) -> ChangeSource | None:
-        """Return what tells of changes by others."""
+        """Return a source of the changes by others."""
         return self._inner.watch()
 
     def renewed(self) -> Storage:

@@ -25,11 +25,11 @@ class StoppedOnSymlink(PathNotFound):
 
 
 class NotReady(Exception):  # noqa: N818  (no error: the reason to try again later)
-    """What is asked for cannot be told at once: it has to be read or fetched first.
+    """What is asked for is not known at once: it has to be read or fetched first.
 
     Every method may raise it that has changed nothing so far. Whoever called has `prepare` done,
     and calls again: on a thread, or on the event loop if that is a coroutine function. It raises
-    nothing; what has failed is told by the next call, which does not raise this once more.
+    nothing; a failure is raised by the next call, which does not raise this once more.
     """
 
     def __init__(self, prepare: Callable[[], None] | Callable[[], Awaitable[None]]) -> None:

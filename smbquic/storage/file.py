@@ -47,7 +47,7 @@ class StorageFile(ABC):
     @property
     @abstractmethod
     def key(self) -> Hashable:
-        """What tells this file from any other, of other storages too; all its opens share it.
+        """What identifies this file among all files of all storages; all its opens share it.
 
         It stays when the file is renamed; a named stream has one of its own, which may not.
         """
@@ -56,8 +56,8 @@ class StorageFile(ABC):
     def parent_key(self) -> Hashable:
         """The `key` of the folder that holds it; of the root, its own.
 
-        None, the default, is for storages in which nothing changes: by the key, those are told who
-        keep a folder's listing.
+        By the key, the server finds who caches the folder's listing. None, the default, is for
+        storages in which nothing changes.
         """
         return None
 
@@ -128,7 +128,7 @@ class StorageFile(ABC):
     def read_cached(self, offset: int, length: int) -> Buffer | None:
         """Do the same if nobody has to wait for a disk; BlockingIOError if somebody does.
 
-        None, the default, if the storage cannot tell.
+        None, the default, if the storage does not know.
         """
         return None
 

@@ -164,7 +164,7 @@ def _upper_case() -> str:
 
 def _simple_upper(char: str) -> str:
     upper = char.upper()
-    # Neither may a foreign letter turn into ASCII (dotless i, long s), nor one letter into two.
+    # Neither may a foreign letter become ASCII (dotless i, long s), nor one letter into two.
     if len(upper) != 1 or (upper.isascii() and not char.isascii()):
         return char
     return upper

@@ -20,7 +20,7 @@ _NAME: Final = re.compile(r"\.smbquic-[0-9a-f]{16}\.part")
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _SET_LEASE: Final[int | None] = getattr(fcntl, "F_SETLEASE", None)
 USE_IS_KNOWN: Final = _SET_LEASE is not None
-"""Whether this system tells if a program has a file open. Only Linux does."""
+"""Whether this system reports if a program has a file open. Only Linux does."""
 
 
 def temporary_name() -> str:
@@ -46,7 +46,7 @@ def remove_unused(name: str | os.PathLike[str], *, folder: int | None = None) ->
     """Remove a regular file that no program has open; true if it was one.
 
     `folder` is the descriptor of the folder that `name` is relative to. False where the system
-    cannot tell who uses a file: on other people's files, on most network file systems, and
+    does not report who uses a file: on other people's files, on most network file systems, and
     everywhere but on Linux.
     """
     with suppress(OSError):
@@ -68,7 +68,7 @@ def _is_unused(fd: int) -> bool:
     if _SET_LEASE is None:
         return False
     try:
-        # Who opens the file meanwhile is told of by a signal. The usual one would end the program.
+        # A signal reports who opens the file meanwhile. The usual one would end the program.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, _SET_LEASE, fcntl.F_WRLCK)
     except OSError:

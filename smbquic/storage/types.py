@@ -1,4 +1,4 @@
-"""What a storage tells of its files and of itself."""
+"""What a storage says about its files and itself."""
 
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
@@ -22,7 +22,7 @@ SETTABLE: Final = READONLY | HIDDEN | SYSTEM | ARCHIVE | TEMPORARY | OFFLINE | N
 """The FILE_ATTRIBUTE_ bits that a client may set; a storage ignores all others."""
 
 KEPT: Final = SETTABLE | SPARSE
-"""The bits that are kept with a file; what it is and where it lies tells the others."""
+"""The bits that are kept with a file; the others follow from what it is and where it lies."""
 
 
 class Disposition(Enum):
@@ -58,7 +58,7 @@ NEVER_CREATING: Final = (Disposition.OPEN, Disposition.OVERWRITE)
 class Capability(Flag):
     """What a storage can do besides holding files and folders.
 
-    Clients are told of it ([MS-FSCC] 2.5.1), and the server refuses what is not there as
+    Clients can query it ([MS-FSCC] 2.5.1), and the server refuses what is not there as
     [MS-FSA] says. A storage without any of them needs none of the methods that are about it.
     """
 
@@ -70,7 +70,7 @@ class Capability(Flag):
     EXTENDED_ATTRIBUTES = auto()
     SECURITY_DESCRIPTORS = auto()
     SPARSE_FILES = auto()
-    """Holes take no room, and `StorageFile.allocated_ranges` tells where they are."""
+    """Holes take no room, and `StorageFile.allocated_ranges` says where they are."""
     BLOCK_REFCOUNTING = auto()
     """`StorageFile.copy_from` can have two files share what they have in common."""
     HARD_LINKS = auto()
@@ -85,9 +85,9 @@ class FileStat:
 
     `name` is the last component in its real case (``""`` for the root). `attributes` are
     FILE_ATTRIBUTE_ bits ([MS-FSCC] 2.6): DIRECTORY always on a folder, NORMAL if there are none.
-    `file_id` tells files of one share apart for as long as they exist; 0 if nothing does. Folders
+    `file_id` distinguishes files of one share for as long as they exist; 0 if nothing does. Folders
     have size 0. `owner` and `group` are POSIX ids and `mode` POSIX permissions, where the storage
-    has them; `account` is what `Storage.open` was told when the file was made, or 0. `ea_size` is
+    has them; `account` is what `Storage.open` was given when the file was made, or 0. `ea_size` is
     the size of the extended attributes that clients have set; what others set shows in
     `StorageFile` only. `link` is where a symbolic link leads, relative to its folder; None for all
     else.

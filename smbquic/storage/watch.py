@@ -1,7 +1,7 @@
-"""The contract of what tells that others change files of a share: programs on its machine.
+"""The contract of a source of changes that others make in a share: programs on its machine.
 
-A source is told which folders matter and gives what has happened in them, in its order. It tells
-of everything that happens to the files, also through this very server: whoever makes changes of
+A source is given the folders to watch and returns what has happened in them, in order. It reports
+everything that happens to the files, also through this very server: whoever makes changes of
 his own has to know them again.
 """
 
@@ -22,9 +22,9 @@ class ChangeKind(Enum):
     METADATA = auto()
     """Times, attributes, permissions, extended attributes: nobody says which."""
     MOVED = auto()
-    """A folder whose place is another now. What is told of its names comes besides."""
+    """A folder whose place is another now. Changes of its names are reported besides."""
     LOST = auto()
-    """More happened than could be kept: whoever needs to know has to look."""
+    """More happened than could be kept: whoever needs to know has to list the folder."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,7 +41,7 @@ class Change:
 
 
 class ChangeSource(Protocol):
-    """Tells of changes in the folders of one storage.
+    """Reports changes in the folders of one storage.
 
     `read` and what registers folders are for one thread; the iterator of `cover` may be exhausted
     on another.
@@ -55,7 +55,7 @@ class ChangeSource(Protocol):
         """Return a descriptor that is readable as soon as there is something to `read`."""
 
     def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
-        """Tell of changes in `folder` from now on, and with `recursive` in all below it.
+        """Report changes in `folder` from now on, and with `recursive` in all below it.
 
         Every step of the iterator takes in one more of the folders below. What cannot be watched,
         because of rights or of limits, is left out.
@@ -74,4 +74,4 @@ class ChangeSource(Protocol):
         """
 
     def close(self) -> None:
-        """Stop telling of changes."""
+        """Stop reporting changes."""

@@ -79,7 +79,7 @@ class _UnansweredError(Exception):
 
 
 async def _ask(url: str, host: str) -> list[str]:
-    """Return the addresses of a name by a server, of both families in turn ([RFC8305] 4)."""
+    """Return the addresses of a name by a server, of both families alternately ([RFC8305] 4)."""
     try:
         import dns.rdatatype
     except ImportError as error:
@@ -93,7 +93,7 @@ async def _ask(url: str, host: str) -> list[str]:
     if failures and not any(found):
         raise failures[0]
     longest = max(map(len, found))
-    return [each[turn] for turn in range(longest) for each in found if turn < len(each)]
+    return [each[index] for index in range(longest) for each in found if index < len(each)]
 
 
 async def _query(url: str, host: str, kind: Any) -> list[str]:

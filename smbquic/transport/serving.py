@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Limiter(Protocol):
-    """Decides for the listeners of a server which clients to accept, before anything is kept."""
+    """Decides for the listeners of a server which clients to accept, before they take memory."""
 
     refusals: Refusals
 
@@ -36,10 +36,10 @@ class Limiter(Protocol):
         """Whether clients that have not logged on have used up their share of the processor."""
 
     def postpone(self, host: str, size: int, receive: Callable[[], object]) -> bool:
-        """Call `receive` when it is the turn of an address that is not authenticated.
+        """Queue received bytes of an unauthenticated address; `receive` is called for them later.
 
-        `size` is how many bytes it has sent. Returns False, and counts a refusal, where so much
-        waits already that these bytes are lost.
+        `size` is the number of bytes. Returns False, and counts a refusal, where the queue is full
+        and these bytes are dropped.
         """
 
     def admits(self, host: str) -> bool:
@@ -105,7 +105,7 @@ class Connections:
             async with asyncio.timeout(REFUSAL_TIMEOUT):
                 await limiter.refuse(transport)
         except (TimeoutError, TransportError, RemoteProtocolError):
-            return  # the client gets no response, only the end of the connection
+            return  # the connection ends without a response
         finally:
             transport.close(reason)
 

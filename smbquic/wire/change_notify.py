@@ -12,7 +12,7 @@ from smbquic.wire.output_response import OutputResponse
 
 
 class ChangeNotifyFlags(Flags):
-    """How deep to look. [MS-SMB2] 2.2.35"""
+    """How deep to watch. [MS-SMB2] 2.2.35"""
 
     WATCH_TREE = 0x0001
 

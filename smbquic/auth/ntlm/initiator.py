@@ -1,6 +1,6 @@
 """The client's side of NTLMv2, over pyspnego.
 
-The credentials are given, never looked for: no prompt and no operating system's own logon takes
+The credentials are given, never searched for: no prompt and no operating system's own logon takes
 part. (pyspnego itself honours the environment variable ``LM_COMPAT_LEVEL`` as gss-ntlmssp does;
 our acceptor refuses what a level below 3 makes of it.)
 """

@@ -16,7 +16,7 @@ MAX_MECH_LIST = 1024
 
 
 class Acceptor:
-    """One logon: `step` takes the client's tokens in turn until `complete`.
+    """One logon: `step` takes the client's tokens one after the other until `complete`.
 
     Then `identity` is the account and `session_key` holds 16 bytes, or none for a guest; an
     anonymous client's is no secret. A failed logon stays failed.

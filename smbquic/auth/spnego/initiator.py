@@ -11,7 +11,7 @@ _MAX_STEPS = 5
 
 
 class Initiator:
-    """One logon: `step` takes the server's tokens in turn until `complete`.
+    """One logon: `step` takes the server's tokens one after the other until `complete`.
 
     `contexts` are the mechanisms that may be used, in the order of preference. The first token of
     the first one goes along with the offer.

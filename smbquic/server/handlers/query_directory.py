@@ -190,7 +190,7 @@ def handle(context: Context, request: Request) -> Reply | Pending:
 
 
 async def _go_on(listing: Listing) -> Reply:
-    """Complete a listing, and let others have their turn meanwhile: folders have no largest size.
+    """Complete a listing, and serve others meanwhile: a folder has no largest size.
 
     A CLOSE among them does not matter: the iterator reads on by itself.
     """

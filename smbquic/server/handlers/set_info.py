@@ -361,7 +361,7 @@ def _check_deletion(entry: Open, *, despite_readonly: bool) -> None:
         raise _refusal(NtStatus.CANNOT_DELETE)
     if entry.is_directory and not entry.file.is_empty():
         raise _refusal(NtStatus.DIRECTORY_NOT_EMPTY)
-    # Checked now, as the client that asks for it may be gone when the last open is closed.
+    # Checked now, as the client that asks for it may have left when the last open is closed.
     entry.file.check_deletion()
 
 
@@ -436,7 +436,7 @@ def _short_name(change: FileChange) -> None:
 class _Class(NamedTuple):
     """How a class is set: the smallest buffer in bytes, the access it needs.
 
-    `of_open` tells that it changes the open and not the file, so that it is allowed on a read-only
+    `of_open` says that it changes the open and not the file, so that it is allowed on a read-only
     share. `notifies` is the change that watches of the folder are notified of.
     """
 

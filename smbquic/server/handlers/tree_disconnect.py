@@ -9,6 +9,6 @@ from smbquic.wire.tree_disconnect import TreeDisconnectResponse
 
 
 def handle(context: Context, request: Request, *, sessions: UserSessions) -> Reply | Pending:
-    """End the tree; where it has many opens, others have their turn while those are closed."""
+    """End the tree; where it has many opens, others are served while those are closed."""
     steps = context.session.disconnecting(context.tree)
     return after(sessions.background.run(steps), Reply(TreeDisconnectResponse()))

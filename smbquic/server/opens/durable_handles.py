@@ -116,7 +116,7 @@ class DurableHandleTable:
         del self._opens[entry.file_id.persistent]
 
     def close_share(self, share: ServedShare) -> None:
-        """Close the opens that wait for their owners in a share whose folder is gone."""
+        """Close the opens that wait for their owners in a share whose folder was deleted."""
         for entry in list(self._opens.values()):
             if entry.state is OpenState.DISCONNECTED and entry.owner.tree.share is share:
                 entry.close()
@@ -156,7 +156,7 @@ def make_durable(
     if second is None and CREATE_DURABLE_HANDLE_REQUEST not in contexts:
         return
     identity, grant = requester.identity, entry.cache.grant
-    # Anybody can be a guest: the owner could not be told from another one.
+    # Anybody can be a guest: the owner could not be distinguished from another one.
     anybody = identity.guest or identity.anonymous
     if anybody or entry.is_directory or grant is None or not grant.caching & HANDLE:
         return

@@ -17,7 +17,7 @@ from smbquic.storage import NotReady
 class FileAuditor:
     """Writes the audit records about files of a share that one user uses over one connection.
 
-    It may be used when the connection is gone: a file is deleted when its last open is closed.
+    It may be used after the connection has ended: a file is deleted when its last open is closed.
     """
 
     trail: Trail

@@ -216,7 +216,7 @@ class FileTable:
                 self.notifier.removed(storage, file.name, is_directory=file.is_directory)
                 self.leases.entry_changed(file, parent_key)
         except FileNotFoundError as error:
-            # A local program has removed or renamed it: the name that was to go is gone.
+            # A local program has removed or renamed it: the name to be deleted no longer exists.
             status = status_of(error)
         except OSError as error:
             # A folder that was filled meanwhile, or rights that were changed since it was marked.

@@ -114,7 +114,7 @@ class ReplayableCreate:
 class Recovery:
     """How an open is found again: by its owner, by an application, or by a replayed CREATE.
 
-    `sequence` tells requests apart that are sent again on another channel.
+    `sequence` distinguishes requests that are sent again on another channel.
     """
 
     durable: Durability | None = None
@@ -127,7 +127,7 @@ class Recovery:
 class ChangeTracking:
     """What was changed through the open, and who is notified.
 
-    `wrote` tells that leases on the folder are to be broken because of a change, `renamed` that
+    `wrote` says that leases on the folder are to be broken because of a change, `renamed` that
     the file got its name through this open. `watch` belongs to CHANGE_NOTIFY. `auditor` records
     what becomes of the file, if that is configured. `on_close` is called when the open is closed.
     """

@@ -174,7 +174,7 @@ def break_for_open(
         return
     cause = cause_of_open(wanted, overwrites=overwrites)
     if cause is not None:
-        # Before the share modes are checked: the holder of a batch oplock may have closed the file
+        # Before the share modes are checked: the owner of a batch oplock may have closed the file
         # on its side, and closes the open that is in the way when the oplock breaks.
         batch = [grant for grant in state.grants if _is_batch(grant)]
         waits = begin_breaks(batch, cause, mine)

@@ -1,4 +1,4 @@
-"""Does long work on the event loop in batches, so that other clients get their turn in between.
+"""Does long work on the event loop in batches, so that other clients are served in between.
 
 A client often decides how much there is to do: ranges in a LOCK request, files that it left open.
 Such work is written as a generator that pauses after each batch (`yield`). Most of it is done after

@@ -3,10 +3,9 @@
 One thread handles all requests. Without a scheduler, a user with many outstanding requests would
 have all of them handled before those of others. So a user whose connections together have had
 `TIME_SLICE` seconds lets the others go first, once. Unauthenticated connections share one small
-quota: while users have work, all of them together get
-`unauthenticated_share` of the time, and their addresses take turns. What they send over QUIC waits
-for its turn, too, before any of it is decrypted; where as much waits as may, the rest is dropped,
-and has to be sent again.
+quota: while users have work, all of them together get `unauthenticated_share` of the time, and
+their addresses are served one after the other. What they send over QUIC is queued, too, before any
+of it is decrypted; when the queue is full, the rest is dropped, and has to be sent again.
 
 Responses wait in memory for their clients to take them. Where those of one user come to more than a
 quarter of `buffers`, no further requests of that user are handled until some were taken; where
@@ -27,7 +26,7 @@ from smbquic.transport.base import MessageTransport
 from smbquic.wire.cursor import Buffer
 
 TIME_SLICE = 0.001
-"""Seconds that a user may take before the others have their turn."""
+"""Seconds that a user may take before the other users are served."""
 SAVED_TIME = 0.1
 """Seconds of unused time that unauthenticated connections keep: about a hundred logons."""
 BUSY_TIME = 0.002
@@ -40,7 +39,7 @@ RETRY_INTERVAL = 0.05
 MAX_POSTPONED = 512
 MAX_POSTPONED_OF_ADDRESS = 64
 MAX_POSTPONED_BYTES = 4 << 20
-"""What unauthenticated clients may have sent over QUIC that waits for its turn: in datagrams (or
+"""What unauthenticated clients may have sent over QUIC that is still queued: in datagrams (or
 segment batches), of all and of one address, and in bytes."""
 CROWDED = 32
 """Datagrams that wait, from which on new QUIC clients have to validate their addresses first."""
@@ -62,7 +61,7 @@ class UserQuota:
 
     `remaining_time` is what is left of the time slice, in seconds. `queued_bytes` counts the
     responses that wait to be taken: every response is added, and the scheduler counts anew now and
-    then, as it is not told when the client takes one.
+    then, as nothing reports when the client takes one.
     """
 
     def __init__(self, scheduler: Scheduler, user: str) -> None:
@@ -83,7 +82,7 @@ class UserQuota:
         return self.remaining_time <= 0.0 or self._lacks_memory()
 
     def may_wait_long(self) -> bool:
-        """Return whether `acquire` may take longer than one turn of the others."""
+        """Return whether `acquire` may take longer than one time slice of every other user."""
         return self._lacks_memory()
 
     def _lacks_memory(self) -> bool:
@@ -97,7 +96,7 @@ class UserQuota:
         async with self._waiting:
             while self.is_exhausted():
                 if self.remaining_time <= 0.0:
-                    # One round of the event loop, in which everybody else has a turn.
+                    # One round of the event loop, in which everybody else is served.
                     await asyncio.sleep(0)
                     self.remaining_time = TIME_SLICE
                 elif not self._scheduler.count_queued():
@@ -143,7 +142,7 @@ class UnauthenticatedQuota(UserQuota):
         return self._postponed >= CROWDED or self.is_used_up
 
     def postpone(self, network: str, size: int, receive: Callable[[], object]) -> bool:
-        """Call `receive` for `size` received bytes when it is the turn of an address.
+        """Call `receive` for `size` received bytes when this address is served next.
 
         Returns False where so much waits already that these bytes are dropped.
         """
@@ -184,16 +183,16 @@ class UnauthenticatedQuota(UserQuota):
             self.charge_response(response)
 
     async def acquire(self, connection: ScheduledConnection) -> None:
-        """Wait behind earlier requests of the same address; the addresses take turns."""
+        """Wait behind earlier requests of the same address; one address is served after another."""
         await self._enqueue(connection.client_network)
 
     def _enqueue(self, network: str) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         if not self._queues:
             loop.call_soon(self._schedule_next)
-        turn = loop.create_future()
-        self._queues.setdefault(network, deque()).append(turn)
-        return turn
+        ready = loop.create_future()
+        self._queues.setdefault(network, deque()).append(ready)
+        return ready
 
     def _schedule_next(self) -> None:
         """Let one waiting request go on, if there is time; its cost is charged afterwards."""
@@ -212,11 +211,11 @@ class UnauthenticatedQuota(UserQuota):
     def _wake_next(self) -> None:
         while self._queues:
             network, queue = self._queues.popitem(last=False)
-            turn = queue.popleft()
+            ready = queue.popleft()
             if queue:
                 self._queues[network] = queue
-            if not turn.done():  # one whose client has gone was cancelled
-                turn.set_result(None)
+            if not ready.done():  # it was cancelled if its client has disconnected
+                ready.set_result(None)
                 return
 
     def _refill(self) -> None:

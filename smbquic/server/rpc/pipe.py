@@ -20,7 +20,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.pipe_information import PipeMode
 
 TIME_SLICE: Final = 0.002
-"""Seconds that the work on written data may take before other requests have their turn."""
+"""Seconds that the work on written data may take before other requests are served."""
 _LONGEST_ANSWER = 1 << 20
 
 

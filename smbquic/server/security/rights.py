@@ -32,7 +32,7 @@ def granted(descriptor: SecurityDescriptor, token: Token) -> int:
     owns = descriptor.owner in token.sids
     allowed = 0
     decided = 0
-    if owns and not _tells_owner_rights(dacl):
+    if owns and not _names_owner_rights(dacl):
         allowed = decided = _OWNER
     for ace in dacl.aces:
         if not isinstance(ace, Ace) or ace.ace_flags & _INHERIT_ONLY:
@@ -58,7 +58,7 @@ def granted_by_folder(folder: int) -> int:
     return rights
 
 
-def _tells_owner_rights(dacl: Acl) -> bool:
+def _names_owner_rights(dacl: Acl) -> bool:
     return any(
         isinstance(ace, Ace) and ace.sid == OWNER_RIGHTS and not ace.ace_flags & _INHERIT_ONLY
         for ace in dacl.aces

@@ -5,7 +5,7 @@ between Samba and this server without losing them: an NDR structure of a hexadec
 since version 3), a version, and a block whose layout hangs on it. Versions 3 to 5 are read, 5 is
 written. Times in it are FILETIMEs: units of 100 ns since 1601.
 
-What Samba has no field for stands behind its block, where Samba does not look, and goes when Samba
+What Samba has no field for stands behind its block, which Samba does not read, and goes when Samba
 writes: the number of the account that made the file, and, if there is any, the size of the
 clients' extended attributes and a change time that a client has set. The disk's own change time
 cannot be set, so ours comes with the moment of its setting: it counts until the disk's is later.
@@ -107,7 +107,7 @@ def _decode_rest(blob: bytes) -> tuple[int, int, int | None, int]:
 def read(file: int | bytes) -> Stored:
     """What is stored with a file, by descriptor or by path (whose last part is not followed).
 
-    A disk without room for it, a file of before, one that may not be read or that is gone: all
+    A disk without room for it, a file of before, one that may not be read or that was deleted: all
     have nothing stored, and are shown with what can be derived.
     """
     if not SUPPORTED:
@@ -136,7 +136,7 @@ def describe(
     """Put together what the disk says of a file and what is stored with it.
 
     `home` is the share's own device: inode numbers of disks mounted below it are kept apart.
-    `file` is its descriptor or path, for what the status does not tell.
+    `file` is its descriptor or path, for what the status does not contain.
     """
     is_directory = stat.S_ISDIR(status.st_mode)
     size = 0 if is_directory else status.st_size
@@ -174,7 +174,7 @@ def describe(
 
 
 def derived_creation_time(status: os.stat_result, file: int | bytes) -> int:
-    """The birth time where the platform tells it, else the earliest of the other three."""
+    """The birth time where the platform has it, else the earliest of the other three."""
     birth: float | None = getattr(status, "st_birthtime", None)
     if birth is not None:
         return int(birth * 1_000_000_000)

@@ -1,6 +1,6 @@
 """Finding a name in a folder without regard to case.
 
-A disk that tells case apart can only be asked for all its names. That is dear in a folder with
+A disk with case-sensitive names can only be asked for all its names. That is dear in a folder with
 thousands of entries, and every file that a client adds needs it, to be sure that no other case of
 the name is there. So the names are kept for a moment. What is kept is believed while the folder's
 change time stands still, or moves by what this storage itself did there, and never for longer
@@ -147,9 +147,9 @@ class CaseIndex:
         return None
 
     def update(self, directory: int, before: Stamp, added: bytes = b"") -> None:
-        """Take note of what was just done to a folder whose stamp was `before` until then.
+        """Apply a change that was just made to a folder whose stamp was `before` until then.
 
-        What was removed needs no mention: `find` looks whether a name is still there.
+        What was removed needs no mention: `find` checks whether a name is still there.
         """
         changed = Stamp.of(directory).changed
         with self._lock:
@@ -212,7 +212,7 @@ class CaseIndex:
             finally:
                 os.close(listable)
         except (FileNotFoundError, PermissionError):
-            # A folder that is gone, or that may be crossed but not listed, has nothing to find.
+            # A folder that was deleted, or that may be crossed but not listed, has nothing to find.
             listing.table = NameTable()
         except OSError as error:
             listing.failure = error

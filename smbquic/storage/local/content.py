@@ -32,9 +32,9 @@ class FileContent(OpenLocalFile):
     def read_cached(self, offset: int, length: int) -> Buffer | None:
         """Return the same, if all of it is in the page cache; BlockingIOError if it is not.
 
-        None where the file system cannot tell.
+        None where the file system does not say.
         """
-        if not self._tree.tells_cached:
+        if not self._tree.reports_cached:
             return None
         with self.descriptor as fd:
             length = min(length, os.fstat(fd).st_size - offset)
@@ -46,7 +46,7 @@ class FileContent(OpenLocalFile):
             except OSError as error:
                 if error.errno != errno.EOPNOTSUPP:
                     raise
-                self._tree.tells_cached = False
+                self._tree.reports_cached = False
                 return None
         if count < length:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.name)

@@ -95,7 +95,7 @@ def check_access(raw: bytes, mode: int, directory: int) -> None:
 
     `mode` is as for `os.access`.
     """
-    # Whom the kernel judges by default is the real user, who need not be the one that acts.
+    # By default the kernel checks the rights of the real user, who need not be the one that acts.
     effective = os.access in os.supports_effective_ids
     if os.access(raw, mode, dir_fd=directory, effective_ids=effective):
         return
@@ -154,7 +154,7 @@ def rename_exclusive(old: bytes, new: bytes, old_directory: int, new_directory: 
         if function(old_directory, old, new_directory, new, flag) == 0:
             return
         code = ctypes.get_errno()
-        # EINVAL may also be a folder moved into itself; the second try tells.
+        # EINVAL may also be a folder moved into itself; the second try shows which.
         if code not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
             raise OSError(code, os.strerror(code), new)
     try:

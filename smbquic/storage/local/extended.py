@@ -21,7 +21,7 @@ def read_all(file: int) -> list[tuple[str, bytes]]:
     found = []
     for name in _names(file):
         value = xattrs.get(file, xattrs.PREFIX + name)
-        # An empty value is no attribute for a client, and what has gone since is none either.
+        # An empty value is no attribute for a client, and what was removed since is none either.
         if value:
             found.append((name, value))
     return found

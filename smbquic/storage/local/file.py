@@ -75,7 +75,7 @@ class LocalFile(FileContent, FileMetadata, FileNaming):
                         status = entry.stat(follow_symlinks=False)
                         found = self._tree.stat_entry(listing, raw, status, depth)
                     except OSError:
-                        # It has gone since, or the disk won't tell: nothing that could be opened.
+                        # It was deleted since, or its status cannot be read: nobody could open it.
                         continue
                     if found is not None:
                         yield found

@@ -1,4 +1,4 @@
-"""What local programs do to the files of a share, as Linux' inotify tells it. See inotify(7)."""
+"""What local programs do to the files of a share, as Linux' inotify reports it. See inotify(7)."""
 
 import ctypes
 import errno
@@ -82,7 +82,7 @@ class Inotify:
     # --- which folders --------------------------------------------------------------------------
 
     def cover(self, folder: str, *, recursive: bool) -> Iterator[None]:
-        """Tell of changes in `folder`, and with `recursive` in all below it."""
+        """Report changes in `folder`, and with `recursive` in all below it."""
         with self._lock:
             self._covered[folder, recursive] += 1
             self._add(folder)
@@ -102,7 +102,7 @@ class Inotify:
                 yield
 
     def _folders_in(self, folder: str) -> list[str]:
-        """The names of the folders in a folder; none if it has gone, or may not be listed."""
+        """The names of the folders in a folder; none if it was deleted, or may not be listed."""
         return [name for name, status in self._entries(folder) if stat.S_ISDIR(status.st_mode)]
 
     def _entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
@@ -226,7 +226,7 @@ class Inotify:
     def _take(
         self, wd: int, mask: int, cookie: int, raw: bytes, changes: list[Change], found: set[str]
     ) -> None:
-        """Turn one event into changes. `found` are names that were told of before their event."""
+        """Add the changes of one event. `found` are names that were reported before their event."""
         moving = self._moving
         if moving is not None and not (mask & _IN_MOVED_TO and moving[0] == cookie):
             self._give_up_move(changes)
@@ -254,7 +254,7 @@ class Inotify:
             changes.append(Change(kind, name, is_directory))
 
     def _enter(self, name: str, changes: list[Change], found: set[str]) -> None:
-        """Watch a folder that has just been made, and tell of what is in it already."""
+        """Watch a folder that has just been made, and report what is in it already."""
         if not self._wanted(name) or not self._add(name):
             return
         for inner, status in self._entries(name):
@@ -284,7 +284,7 @@ class Inotify:
                     pass
 
     def _give_up_move(self, changes: list[Change]) -> None:
-        """What was moved away did not turn up in any folder that is watched."""
+        """Report a deletion: what was moved away appeared in no folder that is watched."""
         moving, self._moving = self._moving, None
         if moving is None:
             return
@@ -296,7 +296,7 @@ class Inotify:
                     self._drop(wd)
 
     def _is_served(self, folder: str, raw: bytes) -> bool:
-        """Whether a client may know of an entry. What has gone again cannot be told any more."""
+        """Whether a client may know of an entry. Of what is deleted again that is not known."""
         try:
             here, _ = self._tree.walk(split(folder))
             try:
@@ -307,7 +307,7 @@ class Inotify:
             return True
 
     def close(self) -> None:
-        """Stop telling of changes."""
+        """Stop reporting changes."""
         with self._lock:
             if not self._closed:
                 self._closed = True

@@ -15,7 +15,7 @@ from smbquic.storage.types import (
 
 
 class OpenLocalFile(StorageFile):
-    """What the descriptor and the name of an open file tell; see `LocalFile`."""
+    """What is known from the descriptor and the name of an open file; see `LocalFile`."""
 
     def __init__(
         self, tree: FolderTree, fd: int, open_name: OpenName, *, is_directory: bool

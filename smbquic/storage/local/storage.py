@@ -133,7 +133,7 @@ class LocalStorage(Storage):
         )
 
     def watch(self) -> Inotify | None:
-        """Return what tells of changes by local programs.
+        """Return a source of the changes by local programs.
 
         None if this system has no inotify, or no more of it for this user.
         """
@@ -146,7 +146,7 @@ class LocalStorage(Storage):
     def renewed(self) -> "LocalStorage":
         """Return this storage, or one on a folder that was made in the place of the deleted one."""
         tree = self._tree
-        # Two shares may stand on it: what the first has let go of is gone for the second.
+        # Two shares may stand on it: what the first has closed is closed for the second.
         if tree.root.closed or tree.is_gone:
             found = LocalStorage(self._path, read_only=tree.read_only, links=tree.links)
             self.close()
@@ -171,7 +171,7 @@ class LocalStorage(Storage):
             return key_of(found) != key_of(os.fstat(root))
 
     def begin(self) -> Callable[[], None]:
-        """Look for what a server that was killed has left, while clients are served."""
+        """Search for the temporary files of a server that was killed, while clients are served."""
         if self._tree.read_only:
             return lambda: None
         return Sweep(self._tree).end

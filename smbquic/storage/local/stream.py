@@ -135,7 +135,7 @@ class LocalStream(StreamFile):
             self._tree.move_stream(self._open_stream, new_name)
 
     def delete(self) -> None:
-        """Remove the stream; FileNotFoundError if it is gone already."""
+        """Remove the stream; FileNotFoundError if it was removed already."""
         self._tree.require_writable()
         with self._descriptor as fd, self._tree.lock:
             if not streams.remove(fd, self._open_stream.name):
@@ -153,7 +153,7 @@ class LocalStream(StreamFile):
         super().close()
 
     def _size(self) -> int:
-        """0 for a stream that somebody removed: attributes can still be told."""
+        """0 for a stream that somebody removed: its attributes can still be queried."""
         with self._descriptor as fd:
             return len(streams.read(fd, self._open_stream.name) or b"")
 
@@ -164,7 +164,7 @@ class LocalStream(StreamFile):
         return content
 
     def _change(self, change: Callable[[bytes], bytes]) -> None:
-        """A stream's change is one of the file's content, as its write time tells."""
+        """A stream's change is one of the file's content, as its write time shows."""
         self._tree.require_writable()
         with self._descriptor as fd:
             with self._tree.lock:

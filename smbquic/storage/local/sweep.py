@@ -1,10 +1,11 @@
 """Files that will never be whole, because the server that had them open was killed.
 
-While a folder is served a note on it says so. Where one is found at the beginning, nobody has taken
-it away: the last server was killed, or its machine. Then what that one left (`partial`) is looked
-for beside serving, on a thread. A folder that takes no note is looked through each time.
+While a folder is served, an extended attribute on it says so. Where the attribute is there at the
+beginning, the last server was killed, or its machine. A thread then searches for the temporary
+files that it left (`partial`), while clients are served. A folder that cannot have the attribute is
+searched each time.
 
-Only Linux tells whether a program has a file open; elsewhere nothing is removed.
+Only Linux reports whether a program has a file open; elsewhere nothing is removed.
 """
 
 import logging
@@ -47,7 +48,7 @@ class Sweep:
             _log.info("%r: removed %d files that would never be whole", self._tree.label, removed)
 
     def end(self) -> None:
-        """Stop looking; what was not looked through is left to the next time."""
+        """Stop searching; what was not searched is left to the next time."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join()

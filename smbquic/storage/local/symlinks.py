@@ -19,7 +19,7 @@ _RELATIVE: Final = frozenset((".", ".."))
 _MAX_BYTES: Final = 4095
 """The longest target that a disk keeps."""
 _MOST_ENTRIES: Final = 10_000
-"""How many entries are looked at below a folder that is moved upwards."""
+"""How many entries are checked below a folder that is moved upwards."""
 
 
 def read(directory: int, raw: bytes, depth: int) -> str | None:
@@ -68,13 +68,16 @@ def check(target: str, depth: int) -> None:
 def check_below(folder: int, depth: int) -> None:
     """Do the same for all links below a folder that is to have this depth.
 
-    PermissionError also where there is too much to look at while others wait.
+    PermissionError also where there are too many entries to check while others wait.
     """
     entries = 0
     for path, folders, files, descriptor in os.fwalk(".", dir_fd=folder):
         entries += len(folders) + len(files)
         if entries > _MOST_ENTRIES:
-            raise PermissionError(errno.EACCES, "too much is in it to look for links that lead out")
+            raise PermissionError(
+                errno.EACCES,
+                "it has too many entries to check for links that lead out of the share",
+            )
         inner = depth + path.count("/")
         for name in (*folders, *files):
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
@@ -83,7 +86,7 @@ def check_below(folder: int, depth: int) -> None:
 
 
 def shown(found: FileStat, target: str) -> FileStat:
-    """What a client sees of a link, by what the disk tells of it."""
+    """What a client sees of a link, by what the disk says of it."""
     attributes = found.attributes & ~NORMAL | REPARSE_POINT
     return replace(found, size=0, allocation_size=0, attributes=attributes, link=target)
 

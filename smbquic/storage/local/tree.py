@@ -33,7 +33,7 @@ FileKey = tuple[int, int]
 
 
 def key_of(status: os.stat_result) -> FileKey:
-    """Return what tells a file from any other."""
+    """Return what identifies a file."""
     return status.st_dev, status.st_ino
 
 
@@ -103,7 +103,7 @@ class FolderTree:
         self.block_size: Final = os.fstatvfs(fd).f_frsize or 1
         self.extended: Final = xattrs.supported(fd)
         # Whether a read can be asked not to wait for the disk; found out by the first one.
-        self.tells_cached = hasattr(os, "RWF_NOWAIT")
+        self.reports_cached = hasattr(os, "RWF_NOWAIT")
         self.lock: Final = threading.Lock()
         self.index: Final = CaseIndex()
         self._names: dict[FileKey, list[OpenName]] = {}
@@ -188,7 +188,7 @@ class FolderTree:
             try:
                 return symlinks.read(parent, raw, depth)
             except OSError:
-                return None  # it has gone since
+                return None  # it was deleted since
         return None
 
     def look_up(self, parent: int, component: str) -> tuple[bytes, os.stat_result | None]:
@@ -296,11 +296,11 @@ class FolderTree:
         """Return what is stored with and known of a folder and those above it; raises as `stat`."""
         found = []
 
-        def look(directory: int, last: str) -> None:
+        def collect(directory: int, last: str) -> None:
             stored = xattrs.get(path_of(directory, b"."), xattrs.SECURITY)
             found.append((stored, self.stat_folder(directory, last)))
 
-        directory, _ = self.walk(split(name), look)
+        directory, _ = self.walk(split(name), collect)
         os.close(directory)
         return found
 

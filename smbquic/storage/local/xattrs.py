@@ -1,6 +1,6 @@
 """Extended attributes of the disk: what is kept with a file that POSIX has no place for.
 
-Each user of them has names of its own, told apart here, so that none shows or overwrites what
+Each user of them has names of its own, all defined here, so that none shows or overwrites what
 belongs to another: `attributes` (DOS attributes and times), `streams`, `extended` (the
 attributes of clients), security descriptors, and `sweep`. Python reaches them on Linux only.
 """

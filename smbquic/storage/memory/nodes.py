@@ -12,14 +12,14 @@ FILE_COST: Final = 2048
 
 
 def now() -> int:
-    """Return the time in nanoseconds since 1970, as exact as SMB can tell it."""
+    """Return the time in nanoseconds since 1970, as exact as SMB can represent it."""
     return time.time_ns() // 100 * 100
 
 
 class FileNode:
     """A file, or a folder: that has `entries`, by their folded names.
 
-    It is gone once it has neither a name (`links`) nor an open (`opens`).
+    It is deleted once it has neither a name (`links`) nor an open (`opens`).
     """
 
     __slots__ = (

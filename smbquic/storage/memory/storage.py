@@ -22,7 +22,7 @@ _UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30}
 
 
 class MemoryStorage(Storage):
-    """A `Storage` that is empty at first, and gone with the process.
+    """A `Storage` that is empty at first, and lost when the process ends.
 
     Files take at most `max_bytes` together, with what is kept about them, and there are at most
     `max_files` names and named streams; more raises `OSError` (ENOSPC). What was deleted counts
@@ -65,7 +65,7 @@ class MemoryStorage(Storage):
         return MemoryFile(self._tree, entry)
 
     def volume(self) -> VolumeStat:
-        """Tell how much room is left."""
+        """Return how much room is left."""
         budget = self._tree.budget
         free = budget.max_bytes - budget.bytes
         return VolumeStat(

@@ -71,7 +71,7 @@ class MemoryStream(StreamFile):
         return self._stream.content.ranges(offset, length)
 
     def _change(self, change: Callable[[], None]) -> None:
-        """A stream's change is one of the file's content, as its write time tells."""
+        """A stream's change is one of the file's content, as its write time shows."""
         self._tree.require_writable()
         self._require()
         change()
@@ -94,7 +94,7 @@ class MemoryStream(StreamFile):
         self._node.change_time = now()
 
     def delete(self) -> None:
-        """Remove the stream; FileNotFoundError if it is gone already."""
+        """Remove the stream; FileNotFoundError if it was removed already."""
         self._tree.require_writable()
         self._require()
         self._node.remove_stream(self._stream)
@@ -110,7 +110,7 @@ class MemoryStream(StreamFile):
         super().close()
 
     def _require(self) -> None:
-        """Raise `OSError` (EBADF) for what is closed, FileNotFoundError for what is gone."""
+        """Raise `OSError` (EBADF) for what is closed, FileNotFoundError for what was removed."""
         if self._closed:
             raise OSError(errno.EBADF, "the file is closed")
         if self._stream.removed:

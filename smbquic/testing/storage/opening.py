@@ -91,7 +91,7 @@ class OpeningTests:
         assert read(storage, "File") == b"content"
 
     def test_who_is_not_permitted_makes_nothing(self, storage: Storage) -> None:
-        """The check is told the folder by its real name."""
+        """The check gets the folder's real name."""
         write(storage, "Folder\\file", b"")
         asked = []
 

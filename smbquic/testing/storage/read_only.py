@@ -62,7 +62,7 @@ class ReadOnlyStorageTests:
     def test_a_cached_read_is_a_read(
         self, storage: Storage, files: Mapping[str, bytes], name: str
     ) -> None:
-        """What is told to be cached is what a read gives."""
+        """What is reported as cached is what a read returns."""
         with opened(storage, name) as file:
             file.read(0, 1 << 20)
             try:
@@ -119,7 +119,7 @@ class ReadOnlyStorageTests:
     def test_names_are_found_in_any_case(
         self, storage: Storage, files: Mapping[str, bytes], name: str
     ) -> None:
-        """What is found is told by its real name."""
+        """What is found is returned under its real name."""
         with opened(storage, name.swapcase()) as file:
             assert file.name == name
             assert file.stat().name == name.rpartition("\\")[2]
@@ -137,7 +137,7 @@ class ReadOnlyStorageTests:
             assert one.key != root.key
 
     def test_what_is_not_there(self, storage: Storage, name: str) -> None:
-        """A missing name and a missing folder are told apart."""
+        """A missing name and a missing folder raise different errors."""
         for directory in (None, True, False):
             for missing in ("no such name", f"{parent_of(name)}\\no such name".lstrip("\\")):
                 with pytest.raises(FileNotFoundError) as caught:

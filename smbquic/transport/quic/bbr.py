@@ -169,7 +169,7 @@ class Bbr:
         """Mark what is in flight as limited by the application, which has nothing more to send."""
         # With a full window it is the path that limits, whatever the application has.
         if self.bytes_in_flight < self.congestion_window:
-            # Up to here: once all of that is delivered, samples tell of the path again.
+            # Up to here: once all of that is delivered, samples measure the path again.
             self._app_limited_until = self._delivered + max(self.bytes_in_flight, 1)
 
     def on_packet_acked(self, *, now: float, packet: SentPacket) -> None:
@@ -294,7 +294,7 @@ class Bbr:
             # An application that sends little would never have so much in flight.
             over = over or now - self._cycle_start > 3 * self.min_rtt
         elif self.pacing_gain < 1.0:
-            # Once the queue of the probe is gone, this gain would leave the path idle.
+            # Once the queue of the probe is drained, this gain would leave the path idle.
             over = full_length or self.bytes_in_flight <= self.target_window(1.0)
         else:
             over = full_length

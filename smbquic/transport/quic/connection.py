@@ -287,7 +287,7 @@ class QuicTransport:
             else:
                 self._pump.flush()
         else:
-            # No packet of the first datagram could be decrypted: there is no peer to tell.
+            # No packet of the first datagram could be decrypted: there is no peer to notify.
             self.abandon()
             self._over(QuicEvent.NO_PACKET, [])
             self.engine_terminated()
@@ -414,7 +414,7 @@ class QuicTransport:
             self._engine.abandon()
 
     async def wait_closed(self) -> None:
-        """Wait until one end has told the other that the connection is over."""
+        """Wait until one end has sent CONNECTION_CLOSE, or the connection has timed out."""
         await asyncio.shield(self._closed)
 
     def _end(self, error: TransportError | RemoteProtocolError, reason: str = "") -> None:

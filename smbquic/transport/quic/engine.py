@@ -29,7 +29,7 @@ STATELESS_RESET = "it does not know this connection any more"
 class DatagramSizes:
     """How large the datagrams of a connection may be, in bytes of UDP payload.
 
-    Path MTU discovery begins at `start`, which every path carries, and looks up to `most`.
+    Path MTU discovery begins at `start`, which every path carries, and searches up to `most`.
     `ethernet` is what an Ethernet carries. With `private`, the peer is not across the internet.
     With `certain`, losses have nothing to do with the size, as on this machine itself.
     """

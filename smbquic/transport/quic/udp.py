@@ -32,7 +32,7 @@ SOCKET_BUFFER = 4 << 20
 SEGMENTATION_REFUSED = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
 LARGEST_READ = 65535
 READS_PER_WAKE_UP = 16
-"""System calls until other callbacks of the event loop have their turn."""
+"""System calls until other callbacks of the event loop run."""
 ANCILLARY_SIZE = 128
 MAX_SEGMENTS = 60
 MAX_SEGMENTED = 64000

@@ -81,7 +81,7 @@ def _relative(entry: Open, target: str) -> str:
 
 
 def delete_reparse_point(context: Context, entry: Open, body: IoctlRequest) -> Reply:
-    """Refuse to turn a link into a file; it can be deleted."""
+    """Refuse to change a link to a file; it can be deleted."""
     if entry.file.stat().link is None:
         raise StatusError(NtStatus.NOT_A_REPARSE_POINT, "IOCTL")
     raise StatusError(NtStatus.NOT_SUPPORTED, "IOCTL")

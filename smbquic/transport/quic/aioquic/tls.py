@@ -64,7 +64,7 @@ class AioquicContext(ContextPolicy, tls.Context):
         tickets: TicketStore | None = None,
         chain: tuple[bytes, ...] = (),
     ) -> None:
-        """Turn a context that has not begun yet into one of this class.
+        """Change the class of a context that has not begun yet to this one.
 
         The library makes its contexts itself and lets nobody pass a class. `chain` is the peer's,
         if it shows none because the session is resumed.

@@ -81,7 +81,7 @@ class Qh3Connection(QuicConnection):
             peer_address_validated=self._is_client or self._retry_source_connection_id is not None,
             active_connection_id_limit=CONNECTION_IDS,
             max_datagram_size=configuration.max_datagram_size,
-            # A client's core looks for larger datagrams than those it begins with.
+            # A client's core probes for larger datagrams than those it begins with.
             probe_datagram_size=self._sizes.start < self._sizes.most,
             idle_timeout=configuration.idle_timeout,
             ack_delay_exponent=ACK_DELAY_EXPONENT,

@@ -60,7 +60,7 @@ class LibraryAccess:
 
 
 class DirectAccess:
-    """Without the library: it would do the same, but look at each datagram for its log."""
+    """Without the library: it would do the same, but parse each datagram for its log."""
 
     is_direct = True
 

@@ -3,7 +3,7 @@
 As a server qh3 cannot ask for a certificate, and its congestion control is its own. The size of its
 datagrams is in `path_mtu.py`, how they are made in `sender.py`.
 
-Two objects of the library are used. `QuicConnection` in Python runs the handshake and turns what
+Two objects of the library are used. `QuicConnection` in Python runs the handshake and converts what
 the core reports into events. The core has the packets, the streams and the loss recovery.
 """
 
@@ -285,7 +285,7 @@ class Qh3Engine(Qh3Status):
         if self._closed_until is not None and now >= self._closed_until:
             self._terminate()
         self._guarded(self._quic.handle_timer, now)
-        # Only a client's core looks for larger datagrams.
+        # Only a client's core probes for larger datagrams.
         if self._is_client and self._quic._core is not None:
             self._path_mtu.check_growth(now)
 

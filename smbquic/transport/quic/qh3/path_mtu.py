@@ -1,10 +1,10 @@
 """The size of the datagrams of a qh3 core, and whether the path carries them.
 
-The core decides about the size. A client's core looks for larger ones while it has nothing to send,
-up to what an Ethernet carries; a server's keeps the size that it began with. Neither notices when
-the path carries less than before (a black hole, [RFC8899] 4.3), so that is found out here. A core
-that was told to send smaller datagrams never sends larger ones again. So jumbo frames are used only
-from the beginning, on a private network whose client has an interface for them.
+The core decides about the size. A client's core probes for larger ones while it has nothing to
+send, up to what an Ethernet carries; a server's keeps the size that it began with. Neither notices
+when the path carries less than before (a black hole, [RFC8899] 4.3), so that is found out here. A
+core that was configured to send smaller datagrams never sends larger ones again. So jumbo frames
+are used only from the beginning, on a private network whose client has an interface for them.
 
 Private names of the library are used, as in `connection.py`.
 """

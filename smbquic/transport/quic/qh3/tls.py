@@ -54,7 +54,7 @@ class Qh3Context(ContextPolicy, tls.Context):
         chain: tuple[bytes, ...],
         groups: tuple[tls.Group, ...],
     ) -> None:
-        """Turn a context that has not begun yet into one of this class.
+        """Change the class of a context that has not begun yet to this one.
 
         The library makes its contexts itself and lets nobody pass a class. `chain` is the peer's,
         if it shows none because the session is resumed. Without `groups` a client offers the
