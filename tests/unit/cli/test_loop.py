@@ -5,6 +5,7 @@ import gc
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from smbquic.cli.failure import Terminated
 from smbquic.cli.loop import frozen_program, notify_systemd, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no systemd")
+
+ENDING = [signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -33,8 +36,19 @@ def test_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     notify_systemd()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signals_end_the_work_after_it_has_cleaned_up(number: signal.Signals) -> None:
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """Under nohup, SIGHUP is ignored, and stays so."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_signals_end_the_work_after_it_has_cleaned_up(
+    number: signal.Signals, default_signals: None
+) -> None:
     cleaned: list[bool] = []
 
     async def work() -> None:
