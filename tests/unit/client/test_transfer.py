@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -590,6 +591,25 @@ async def test_the_reads_of_a_stream_end_before_its_file_is_closed(
         assert any("fetch" in repr(each) for each in asyncio.all_tasks())
 
     assert reading == [False]
+
+
+async def test_reads_of_a_stream_that_fail_together_fail_once(
+    share: Share, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    serve_content(server)
+    read = server.handlers[Command.READ]
+    server.handlers[Command.READ] = lambda request: (
+        (NtStatus.ACCESS_DENIED, None) if request.body.offset else read(request)
+    )
+    async with aclosing(share.stream("x")) as stream:
+        assert await anext(stream) == CONTENT[:1024]
+        fetches = [each for each in asyncio.all_tasks() if "fetch" in repr(each)]
+        await asyncio.wait(fetches)
+        del fetches
+        with pytest.raises(DeniedError):
+            await anext(stream)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_stream_of_a_file_that_changes_says_so_at_its_end(
