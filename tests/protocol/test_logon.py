@@ -411,7 +411,7 @@ class TestLogon:
         session.guest, session.signing_required = False, True
         assert pair.ask(EchoRequest(), session).signed
         session.encrypt_data = True
-        with pytest.raises(RemoteProtocolError, match="encrypted before"):
+        with pytest.raises(RemoteProtocolError, match="no user has logged on"):
             pair.ask(EchoRequest(), session)
 
     def test_logging_on_again_as_somebody_else_ends_the_session(
