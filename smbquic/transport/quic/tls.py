@@ -213,9 +213,9 @@ def malformed_certificate(error: Exception) -> HandshakeError:
 
 def wrong_key(error: Exception) -> HandshakeError:
     """Return the error for a handshake that another key than the certificate's has signed."""
-    return HandshakeError(
-        f"the peer does not have the key of its certificate: {error}", "wrong-key"
-    )
+    # cryptography's InvalidSignature says nothing; OpenSSL's error says what it found.
+    detail = f": {error}" if str(error) else ""
+    return HandshakeError(f"the peer does not have the key of its certificate{detail}", "wrong-key")
 
 
 def reason_phrase(error: HandshakeError) -> str:
