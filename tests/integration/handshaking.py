@@ -1,12 +1,9 @@
-"""A QUIC server that sends back what it receives, and clients of it that are not ours."""
+"""A QUIC server that sends back what it receives."""
 
 import asyncio
 
 import pytest
-from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection
 
-from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.serving import MAX_CONNECTIONS, Limiter
@@ -80,29 +77,3 @@ class EchoServer:
 async def close(transport: MessageTransport) -> None:
     transport.close()
     await transport.wait_closed()
-
-
-def aioquic_configuration(
-    pki: PkiDirectory,
-    alpn: list[str] | None,
-    *,
-    connection_id_length: int = 8,
-    idle_timeout: float = 60.0,
-) -> QuicConfiguration:
-    """The configuration of a client of aioquic's."""
-    return QuicConfiguration(
-        is_client=True,
-        alpn_protocols=alpn,
-        cafile=str(pki.ca),
-        server_name="localhost",
-        connection_id_length=connection_id_length,
-        idle_timeout=idle_timeout,
-    )
-
-
-def first_datagram(pki: PkiDirectory) -> bytes:
-    """What a client sends first."""
-    connection = QuicConnection(configuration=aioquic_configuration(pki, ["smb"]))
-    connection.connect(("127.0.0.1", 1), 0.0)
-    datagram: bytes = connection.datagrams_to_send(0.0)[0][0]
-    return datagram

@@ -18,11 +18,10 @@ from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
 from smbquic.transport.quic.connection import QuicTransport
+from tests.integration.aioquic_client import aioquic_configuration, first_datagram
 from tests.integration.handshaking import (
     EchoServer,
-    aioquic_configuration,
     close,
-    first_datagram,
     one_client,
     one_server,
 )

@@ -17,11 +17,10 @@ from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import half_open
 from smbquic.transport.refusals import ListenerRefusal, Refusal, Refusals
+from tests.integration.aioquic_client import aioquic_configuration, first_datagram
 from tests.integration.handshaking import (
     EchoServer,
-    aioquic_configuration,
     close,
-    first_datagram,
     one_server,
 )
 
