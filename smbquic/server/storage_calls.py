@@ -40,6 +40,8 @@ async def _handle(context: Context, request: Request, command: CommandEntry, sin
     coroutines = context.coroutines
     assert coroutines is not None
     async with AsyncExitStack() as until_done:
+        # The rest of the compound has the same context, and has waited for nothing.
+        until_done.callback(setattr, context, "waiting_since", None)
         waits = False
         while True:
             try:

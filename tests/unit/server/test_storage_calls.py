@@ -2,19 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.settings import DIALECTS, ServerSettings
+from smbquic.server import storage_calls
 from smbquic.server.access import AccessPolicy
+from smbquic.server.coroutines import StorageCoroutines
+from smbquic.server.outcome import Pending, Reply, RetryAfter
 from smbquic.server.server import CAPABILITIES, Server
 from smbquic.server.share import ServedShare
 from smbquic.storage import StorageFile
 from smbquic.storage.memory import MemoryStorage
 from smbquic.wire.create import CreateDisposition, CreateOptions, ShareAccess
-from smbquic.wire.flush import FlushRequest
+from smbquic.wire.flush import FlushRequest, FlushResponse
 from smbquic.wire.fscc.fsctl import Fsctl
+from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.read import ReadRequest
@@ -177,3 +183,27 @@ async def test_an_ioctl(client: Client) -> None:
 
     assert response.status == NtStatus.SUCCESS
     assert bytes((await client.call(ReadRequest(7, 0, file_id))).body.data) == b"co\0\0ent"
+
+
+async def test_what_follows_in_the_compound_has_not_waited() -> None:
+    seen: list[int | None] = []
+
+    def handle(context: Any, request: Any) -> Reply:
+        seen.append(context.waiting_since)
+        if len(seen) == 1:
+            future = asyncio.get_running_loop().create_future()
+            future.set_result(None)
+            raise RetryAfter([future])
+        return Reply(FlushResponse())
+
+    context: Any = SimpleNamespace(
+        coroutines=StorageCoroutines(), waiting_since=None, begin=lambda *_, **__: None
+    )
+    request: Any = SimpleNamespace(header=SimpleNamespace(command=Command.SET_INFO))
+    command: Any = SimpleNamespace(handle=handle, session=True, tree=True)
+    pending = storage_calls.handle(context, request, command, since=7)
+
+    assert isinstance(pending, Pending)
+    assert isinstance((await pending.work).body, FlushResponse)
+    assert seen == [None, 7]
+    assert context.waiting_since is None
