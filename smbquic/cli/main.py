@@ -9,7 +9,12 @@ import click
 
 from smbquic.cli.failure import ExitCode, Terminated, describe, exit_code
 from smbquic.cli.lazy import LazyCommand, LazyGroup
-from smbquic.cli.output import StandardOutput, occupy_standard_descriptors, warn
+from smbquic.cli.output import (
+    StandardOutput,
+    finish_standard_error,
+    occupy_standard_descriptors,
+    warn,
+)
 from smbquic.errors import SmbError
 
 _COMMANDS = {
@@ -118,6 +123,7 @@ def run() -> None:
         code = ExitCode.PARTLY
         if output.failure.errno != errno.EPIPE:
             warn(describe(output.failure))
+    finish_standard_error()
     # Otherwise the interpreter collects garbage in all objects before it exits.
     gc.freeze()
     sys.exit(code)

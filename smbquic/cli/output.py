@@ -45,6 +45,19 @@ def warn(text: str) -> None:
         click.echo(as_line(text), err=True)
 
 
+def finish_standard_error() -> None:
+    """Write what is left for standard error, or drop it where that cannot be written.
+
+    Otherwise the interpreter would try again when it ends, and exit with 120.
+    """
+    try:
+        sys.stderr.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
+
+
 def occupy_standard_descriptors() -> None:
     """Open /dev/null as those of standard input, output and error that the caller has closed.
 

@@ -65,8 +65,12 @@ def test_a_closed_output_is_one_line(users: Path, command: list[str]) -> None:
     assert result.stderr.splitlines() == ["smbquic: standard output: Bad file descriptor"]
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
-def test_what_cannot_be_said_does_not_change_the_exit_code(redirection: str) -> None:
+def test_what_cannot_be_said_does_not_change_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, redirection: str, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     for arguments, code in (
         (["pki", "inspect", os.devnull], ExitCode.TRANSPORT),
         (["bogus"], ExitCode.USAGE),
