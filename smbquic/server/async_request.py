@@ -1,4 +1,4 @@
-"""Requests that are answered later: the interim response, CANCEL, and trying again after a break.
+"""Requests that are answered later: the interim response, and CANCEL.
 
 [MS-SMB2] 3.3.4.2, 3.3.5.16
 
@@ -16,20 +16,18 @@ and events:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from enum import Enum, auto
 
 from smbquic.errors import RemoteProtocolError, StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
-from smbquic.server.commands import CommandEntry
 from smbquic.server.connection import ServerConnection
-from smbquic.server.context import Context, as_retry
-from smbquic.server.outcome import Pending, PendingKind, Reply, RetryAfter
+from smbquic.server.context import Context
+from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.loop_monitor import TimedCoroutine
 from smbquic.server.responses import fail, failure_of, respond
 from smbquic.server.state_table import next_state
-from smbquic.storage import NotReady
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
 
@@ -243,41 +241,3 @@ def check_pending(context: Context, pending: Pending, *, last: bool) -> None:
     if refusal is not None:
         pending.work.close()
         raise StatusError(refusal)
-
-
-def retry(
-    context: Context,
-    request: Request,
-    command: CommandEntry,
-    reason: RetryAfter | NotReady,
-    since: int,
-) -> Pending:
-    """Return the work that calls a handler again until it no longer raises `reason` or its like.
-
-    `since` is the last FileId of the time when the request came.
-    """
-    wait = as_retry(context, reason)
-    work = _retry(context, request, command, wait, since)
-    survives = wait.meanwhile is not None
-    return Pending(work, PendingKind.RETRY, survives_connection=survives)
-
-
-async def _retry(
-    context: Context, request: Request, command: CommandEntry, wait: RetryAfter, since: int
-) -> Reply:
-    with wait.meanwhile or nullcontext():
-        while True:
-            await asyncio.wait(wait.futures)
-            # Session and tree are found again: either may have ended meanwhile.
-            context.begin(request, session=command.session, tree=command.tree)
-            context.waiting_since = since
-            try:
-                outcome = command.handle(context, request)
-            except (RetryAfter, NotReady) as again:
-                wait = as_retry(context, again)
-            else:
-                reply = await outcome.work if isinstance(outcome, Pending) else outcome
-                assert reply is not None
-                return reply
-            finally:
-                context.waiting_since = None

@@ -15,7 +15,7 @@ from smbquic.ntstatus import NtStatus
 from smbquic.protocol.request import Request
 from smbquic.protocol.settings import SINGLE_CREDIT_SIZE
 from smbquic.server import storage_calls
-from smbquic.server.async_request import AsyncRequest, check_pending, retry
+from smbquic.server.async_request import AsyncRequest, check_pending
 from smbquic.server.commands import CommandEntry
 from smbquic.server.connection import ServerConnection
 from smbquic.server.context import Context
@@ -23,6 +23,7 @@ from smbquic.server.outcome import Outcome, Pending, RetryAfter
 from smbquic.server.overload.loop_monitor import HELD
 from smbquic.server.overload.scheduler import UserQuota
 from smbquic.server.responses import fail, respond
+from smbquic.server.retry import retry
 from smbquic.storage import NotReady
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.file_id import FileId

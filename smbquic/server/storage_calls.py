@@ -5,15 +5,15 @@ a handler has checked is still so when it acts, whatever it waits for in between
 files is read, written and copied beside that: byte-range locks and oplocks are checked before.
 """
 
-import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 from smbquic.protocol.request import Request
 from smbquic.server.commands import CommandEntry
-from smbquic.server.context import Context, as_retry
+from smbquic.server.context import Context
 from smbquic.server.coroutines import StorageCoroutines
-from smbquic.server.outcome import Outcome, Pending, Reply, RetryAfter
-from smbquic.storage import NotReady
+from smbquic.server.outcome import Outcome, Pending, Reply
+from smbquic.server.retry import until_done
 from smbquic.wire.header import Command
 
 # What changes no file, nor what the server knows of files.
@@ -33,26 +33,10 @@ def handle(context: Context, request: Request, command: CommandEntry, since: int
     """
     if request.header.command in _WITHOUT_STORAGE:
         return command.handle(context, request)
-    return Pending(_handle(context, request, command, since))
-
-
-async def _handle(context: Context, request: Request, command: CommandEntry, since: int) -> Reply:
     coroutines = context.coroutines
     assert coroutines is not None
-    async with AsyncExitStack() as until_done:
-        # The rest of the compound has the same context, and has waited for nothing.
-        until_done.callback(setattr, context, "waiting_since", None)
-        waits = False
-        while True:
-            try:
-                return await _attempt(context, request, command, coroutines)
-            except (RetryAfter, NotReady) as reason:
-                wait = as_retry(context, reason)
-            if wait.meanwhile is not None and not waits:
-                until_done.enter_context(wait.meanwhile)
-                waits = True
-            await asyncio.wait(wait.futures)
-            context.waiting_since = since
+    attempt = partial(_attempt, context, request, command, coroutines)
+    return Pending(until_done(context, attempt, since))
 
 
 async def _attempt(

@@ -13,7 +13,7 @@ from smbquic.server.async_request import (
     AsyncRequestState,
 )
 from smbquic.server.commands import CommandEntry
-from smbquic.server.outcome import Pending, PendingKind, Reply, RetryAfter
+from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Command
@@ -139,34 +139,3 @@ async def test_only_what_ends_may_be_followed_in_its_compound(
     work.may_end.set()
     first, _ = await client.compound(EchoRequest(), EchoRequest(), related=False)
     assert first.status == status
-
-
-async def test_a_handler_is_called_again_until_nothing_is_in_its_way(
-    client: Client, until: Callable[[Callable[[], bool]], Awaitable[None]]
-) -> None:
-    loop = asyncio.get_running_loop()
-    breaks = [loop.create_future(), loop.create_future()]
-    later = Work()
-    later.may_end.set()
-    called: list[int | None] = []
-
-    def handle(context: Any, request: Any) -> Pending:
-        called.append(context.waiting_since)
-        if len(called) <= len(breaks):
-            raise RetryAfter([breaks[len(called) - 1]])
-        return Pending(later.run())
-
-    client.server.dispatcher.commands[Command.ECHO] = CommandEntry(
-        handle, session=False, tree=False
-    )
-    echo = client.send(EchoRequest())
-    await client.interim(echo)
-    assert len(called) == 1
-    breaks[0].set_result(None)
-    await until(lambda: len(called) == 2)
-    breaks[1].set_result(None)
-    assert (await client.answer(echo)).status == NtStatus.SUCCESS
-    assert len(called) == 3
-    assert called[0] is None
-    assert called[1] == called[2]
-    assert called[1] is not None
