@@ -40,16 +40,18 @@ _FORBIDDEN = frozenset(":\\/;")
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _AccountEntry:
+    """An account of the users file, and the comments that stand above it there."""
+
     account: Account
-    comments: tuple[str, ...] = ()  # the lines above it in the file
+    comments: tuple[str, ...] = ()
 
 
 class UserStore:
     """Accounts by name, without regard to case. The module's docstring describes their file."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _AccountEntry] = {}
         self._tail: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -164,7 +166,7 @@ class UserStore:
         check_name(account.name)
         if account.name in self:
             raise UsersError(f"there is already a user {account.name!r}")
-        self._entries[_key(account.name)] = _Entry(account, comments)
+        self._entries[_key(account.name)] = _AccountEntry(account, comments)
 
 
 def _key(name: str) -> str:

@@ -1,7 +1,7 @@
 """Declares an option once, as a field of a dataclass, with everything about it.
 
     @dataclass(frozen=True, kw_only=True)
-    class EngineOptions(Options):
+    class ExampleOptions(Options):
         congestion: Annotated[Congestion, Option("Congestion control over QUIC.")] = "cubic"
 
 From the field's name, type, default and `Option` everything else is made: the keyword of

@@ -6,7 +6,8 @@ from smbquic.auth.spnego.initiator import Initiator
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.errors import SecurityError
 from smbquic.protocol.protection import Protection
-from smbquic.protocol.session_state import SessionEvent, SessionState, next_state
+from smbquic.protocol.session_state import TRANSITIONS, SessionEvent, SessionState
+from smbquic.state_table import next_state
 
 
 @dataclass(slots=True, eq=False)
@@ -29,8 +30,8 @@ class ClientSession:
         return self.state is not SessionState.IN_PROGRESS
 
     def change(self, event: SessionEvent) -> None:
-        """Go on to the state after `event`."""
-        self.state = next_state(self.state, event)
+        """Change to the state after `event`."""
+        self.state = next_state(TRANSITIONS, self.state, event)
 
     def encryption(self, *, demanded: bool) -> Protection | None:
         """Return the keys to encrypt a request with, None to send it as is. [MS-SMB2] 3.2.4.1.8

@@ -8,7 +8,8 @@ from smbquic.auth.spnego.acceptor import Acceptor
 from smbquic.crypto.preauth import PreauthHash
 from smbquic.protocol.negotiation import Negotiated
 from smbquic.protocol.protection import Protection
-from smbquic.protocol.session_state import SessionEvent, SessionState, next_state
+from smbquic.protocol.session_state import TRANSITIONS, SessionEvent, SessionState
+from smbquic.state_table import next_state
 
 _ANONYMOUS = Identity("", "", anonymous=True)
 
@@ -62,7 +63,7 @@ class ServerSession:
 
     def change(self, event: SessionEvent) -> None:
         """Change to the state after `event`."""
-        self.state = next_state(self.state, event)
+        self.state = next_state(TRANSITIONS, self.state, event)
 
 
 class SessionTable:

@@ -18,8 +18,6 @@ on stays so until the new logon succeeds, or fails and ends the session.
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from smbquic.errors import LocalProtocolError
-
 
 class SessionState(Enum):
     """Where in its life a session is."""
@@ -54,12 +52,3 @@ TRANSITIONS: Mapping[SessionState, Mapping[SessionEvent, SessionState]] = {
     },
     SessionState.CLOSED: {},
 }
-
-
-def next_state(state: SessionState, event: SessionEvent) -> SessionState:
-    """Return the state after `event`. Raises `LocalProtocolError` where it cannot happen."""
-    try:
-        return TRANSITIONS[state][event]
-    except KeyError as error:
-        reason = f"{event.name} cannot happen to a session in {state.name}"
-        raise LocalProtocolError(reason) from error

@@ -27,7 +27,7 @@ from smbquic.server.context import Context
 from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.overload.loop_monitor import TimedCoroutine
 from smbquic.server.responses import fail, failure_of, respond
-from smbquic.server.state_table import next_state
+from smbquic.state_table import next_state
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.header import Command
 

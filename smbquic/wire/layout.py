@@ -1,9 +1,9 @@
 """How a message is declared: its fields once, in the order of the specification.
 
-As the tables of [MS-SMB2] 2.2 show them::
+For example, a QUERY_DIRECTORY request, as the table of [MS-SMB2] 2.2.33 shows it::
 
     @message(33, at_least_one_byte=True)
-    class QueryDirectoryRequest(Message):
+    class ExampleRequest(Message):
         command: ClassVar[Command] = Command.QUERY_DIRECTORY
         file_information_class: U8
         flags: U8 = field(default=0, kw_only=True)

@@ -21,7 +21,9 @@ _MAX_CHANGES = 1000
 _FIXED_SIZE = 12
 
 
-class _Waiter(NamedTuple):
+class _WaitingRequest(NamedTuple):
+    """A CHANGE_NOTIFY request: how many bytes its response may have, and its reply."""
+
     size: int
     answer: asyncio.Future[Reply]
 
@@ -43,7 +45,7 @@ class Watch:
     _changes: list[NotifyInformation] = field(default_factory=list)
     _length: int = 0
     _lost: bool = False
-    _waiters: deque[_Waiter] = field(default_factory=deque)
+    _waiters: deque[_WaitingRequest] = field(default_factory=deque)
 
     def add(self, changes: Sequence[NotifyInformation]) -> None:
         """Answer the oldest waiting request with changes, or keep them."""
@@ -81,7 +83,7 @@ class Watch:
 
     def wait(self, size: int) -> asyncio.Future[Reply]:
         """Return a future of the reply; requests are answered in their order."""
-        waiter = _Waiter(size, asyncio.get_running_loop().create_future())
+        waiter = _WaitingRequest(size, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._answer()
         return waiter.answer

@@ -99,7 +99,9 @@ class _OwnLocks:
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
+class _LockWaiter:
+    """A LOCK request that waits until another lock on the file is released."""
+
     owner: LockOwner
     woken: asyncio.Future[None]
 
@@ -113,7 +115,7 @@ class Locks:
         self._exclusive = RangeSet()
         self._shared = RangeSet()
         self._owners: dict[LockOwner, _OwnLocks] = {}
-        self.waiters: dict[_Waiter, None] = {}
+        self.waiters: dict[_LockWaiter, None] = {}
 
     def __len__(self) -> int:
         return len(self._exclusive) + len(self._shared)
@@ -210,7 +212,7 @@ class Locks:
 
     async def wait(self, owner: LockOwner) -> None:
         """Return when some lock on the file has been released."""
-        waiter = _Waiter(owner, asyncio.get_running_loop().create_future())
+        waiter = _LockWaiter(owner, asyncio.get_running_loop().create_future())
         self.waiters[waiter] = None
         try:
             await waiter.woken

@@ -32,8 +32,8 @@ from smbquic.server.opens.open_state import OpenEvent, OpenState
 from smbquic.server.opens.times import Times
 from smbquic.server.overload.budget import UserBudget
 from smbquic.server.security import access
-from smbquic.server.state_table import next_state
 from smbquic.server.tree import ServerTree
+from smbquic.state_table import next_state
 from smbquic.storage import FileStat, Storage, StorageFile
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import ShareAccess

@@ -23,6 +23,7 @@ from smbquic.errors import (
     SmbError,
     TransportError,
 )
+from smbquic.state_table import next_state
 from smbquic.transport import framing
 from smbquic.transport.base import ClientHello, Flow, PathStatistics, Peer
 from smbquic.transport.quic.closing import ConnectionClose, closed_by_peer, error_of
@@ -34,7 +35,7 @@ from smbquic.transport.quic.network_errors import NetworkErrors
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.pump import Pump
 from smbquic.transport.quic.role import Role
-from smbquic.transport.quic.state import OVER, QuicEvent, QuicState, next_state
+from smbquic.transport.quic.state import OVER, TRANSITIONS, QuicEvent, QuicState
 from smbquic.transport.quic.tls import handshake_failure
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
 from smbquic.transport.quic.unauthenticated import UnauthenticatedClient
@@ -357,7 +358,7 @@ class QuicTransport:
             # The socket has taken nothing since the engine closed the connection.
             self.datagrams_sent([])
         self._final_statistics = self.statistics()
-        self.state = next_state(self.state, QuicEvent.PERIOD_OVER)
+        self.state = next_state(TRANSITIONS, self.state, QuicEvent.PERIOD_OVER)
         self._events.terminated(self)
         self._connection_close = ConnectionClose([], self._endpoint)
         self._engine.free()
@@ -374,7 +375,7 @@ class QuicTransport:
             logger.info("%s: datagrams of %d bytes instead of %d", self._name, now, before)
 
     def _establish(self, security: Security, now: float) -> None:
-        self.state = next_state(self.state, QuicEvent.HANDSHAKE_COMPLETED)
+        self.state = next_state(TRANSITIONS, self.state, QuicEvent.HANDSHAKE_COMPLETED)
         self._timeout.cancel()
         self.peer = self._role.peer(
             security, self._endpoint.local, self._path[0], now - self._started
@@ -423,7 +424,7 @@ class QuicTransport:
             # The first reason counts: others follow from it.
             return
         in_handshake = self.state is QuicState.HANDSHAKE
-        self.state = next_state(self.state, QuicEvent.ENDED)
+        self.state = next_state(TRANSITIONS, self.state, QuicEvent.ENDED)
         self._end_error = error
         self._reason = reason
         self._keep_alive.stop()
@@ -441,7 +442,7 @@ class QuicTransport:
     def _over(self, event: QuicEvent, connection_close: list[Batch]) -> None:
         """Enter the closing or draining period, in which late datagrams may be answered."""
         if self.state not in OVER:
-            self.state = next_state(self.state, event)
+            self.state = next_state(TRANSITIONS, self.state, event)
             self._timeout.cancel()
             self._connection_close = ConnectionClose(connection_close, self._endpoint)
             self._closed.set_result(None)

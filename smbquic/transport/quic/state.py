@@ -9,8 +9,6 @@
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from smbquic.errors import LocalProtocolError
-
 
 class QuicState(Enum):
     """The states of a connection, in their order."""
@@ -50,12 +48,3 @@ TRANSITIONS: Mapping[QuicState, Mapping[QuicEvent, QuicState]] = {
 
 OVER = (QuicState.CLOSING, QuicState.TERMINATED)
 """The states in which both ends know that the connection is over."""
-
-
-def next_state(state: QuicState, event: QuicEvent) -> QuicState:
-    """Return the state after `event`. Raises `LocalProtocolError` where it cannot happen."""
-    try:
-        return TRANSITIONS[state][event]
-    except KeyError as error:
-        reason = f"{event.name} cannot happen to a QUIC connection in {state.name}"
-        raise LocalProtocolError(reason) from error

@@ -59,12 +59,12 @@ def _serves(host: IpAddress, address: IpAddress) -> bool:
     return host == address or (host.is_unspecified and host.version == address.version)
 
 
-class _Entry(ctypes.Structure):
+class _InterfaceAddress(ctypes.Structure):
     """`struct ifaddrs`, of which Linux and macOS have the same first fields."""
 
 
-_Entry._fields_ = [
-    ("next", ctypes.POINTER(_Entry)),
+_InterfaceAddress._fields_ = [
+    ("next", ctypes.POINTER(_InterfaceAddress)),
     ("name", ctypes.c_char_p),
     ("flags", ctypes.c_uint),
     ("address", ctypes.c_void_p),
@@ -74,7 +74,7 @@ _Entry._fields_ = [
 def system_interfaces() -> list[NetworkInterface]:
     """Return the addresses of all interfaces that are up. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
-    first = ctypes.POINTER(_Entry)()
+    first = ctypes.POINTER(_InterfaceAddress)()
     if library.getifaddrs(ctypes.byref(first)) != 0:
         raise OSError(ctypes.get_errno(), "getifaddrs")
     try:
@@ -83,7 +83,7 @@ def system_interfaces() -> list[NetworkInterface]:
         library.freeifaddrs(first)
 
 
-def _interfaces(entry: "ctypes._Pointer[_Entry]") -> Iterator[NetworkInterface]:
+def _interfaces(entry: "ctypes._Pointer[_InterfaceAddress]") -> Iterator[NetworkInterface]:
     while entry:
         here = entry.contents
         if here.flags & _UP and here.address:

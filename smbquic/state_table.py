@@ -1,4 +1,8 @@
-"""State machines as tables: which state follows on which event."""
+"""State machines as tables: which state follows on which event.
+
+A state machine is an enumeration of states, one of events, and a table `TRANSITIONS` that has a
+row for each state. An event that the row of a state does not have cannot happen in this state.
+"""
 
 from collections.abc import Mapping
 from enum import Enum
