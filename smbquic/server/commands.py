@@ -28,6 +28,7 @@ from smbquic.server.handlers import (
     write,
 )
 from smbquic.server.handlers.create_contexts.registry import create_context_handlers
+from smbquic.server.opens.create import FileOpener
 from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.rename import Renamer
 from smbquic.server.rpc.services import PipeServices
@@ -77,7 +78,7 @@ def command_table(services: Services) -> dict[int, CommandEntry]:
         ),
         Command.TREE_DISCONNECT: CommandEntry(disconnect, pipe=disconnect),
         Command.CREATE: CommandEntry(
-            partial(create.handle, files=files, handlers=create_context_handlers(files)),
+            partial(create.handle, services=_create_services(files)),
             pipe=partial(pipe.create, pipes=pipes, next_file_id=files.next_file_id),
         ),
         Command.CLOSE: CommandEntry(close.handle, pipe=pipe.close),
@@ -98,9 +99,22 @@ def command_table(services: Services) -> dict[int, CommandEntry]:
                 set_info.handle,
                 notifier=notifier,
                 descriptors=files.descriptors,
-                renamer=partial(Renamer, files),
+                renamer=partial(Renamer, files, files.descriptors, files.notifier, files.leases),
             ),
             pipe=pipe.set_info,
         ),
         Command.OPLOCK_BREAK: CommandEntry(partial(oplock_break.handle, leases=files.leases)),
     }
+
+
+def _create_services(files: FileTable) -> create.CreateServices:
+    handlers = create_context_handlers(
+        leases=files.leases,
+        durables=files.durables,
+        create_replays=files.create_replays,
+        app_instances=files.app_instances,
+        descriptors=files.descriptors,
+        next_file_id=files.next_file_id,
+    )
+    opener = FileOpener(files, files.budget, files.descriptors, files.notifier)
+    return create.CreateServices(opener, files.notifier, files.leases, handlers)

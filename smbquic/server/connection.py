@@ -21,7 +21,8 @@ from smbquic.protocol.server import ServerProtocol
 from smbquic.protocol.session import ServerSession
 from smbquic.protocol.settings import MESSAGE_OVERHEAD, SINGLE_CREDIT_SIZE
 from smbquic.server.access import AccessPolicy
-from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.create_replay import CreateReplayTable
+from smbquic.server.opens.durable_handles import DurableHandleTable
 from smbquic.server.overload.budget import SESSION, SharedBudget, UserBudget
 from smbquic.server.overload.connection_limiter import ConnectionLimiter
 from smbquic.server.overload.loop_monitor import LoopMonitor
@@ -54,7 +55,8 @@ class ConnectionServices:
 
     limits: Limits
     sessions: UserSessions
-    files: FileTable
+    durables: DurableHandleTable
+    create_replays: CreateReplayTable
     scheduler: Scheduler
     limiter: ConnectionLimiter
     user_memory: SharedBudget
@@ -290,7 +292,7 @@ class ServerConnection:
         if cost and not memory.has_room(cost):
             self.protocol.drop(session)
             raise StatusError(NtStatus.INSUFFICIENT_RESOURCES, "SESSION_SETUP")
-        user_session = UserSession(session, services.limits, services.files.durables, memory, cost)
+        user_session = UserSession(session, services.limits, services.durables, memory, cost)
         services.sessions[session.id] = user_session
         user_session.renew()
         self.join(user_session)

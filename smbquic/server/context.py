@@ -193,7 +193,7 @@ class Context:
         if not is_ordinary(request, entry):
             if entry.recovery.create is not None:
                 # Whatever is done through an open, its CREATE has been answered.
-                self.connection.services.files.create_replays.remove(entry)
+                self.connection.services.create_replays.remove(entry)
             if self.negotiated.is_smb3:
                 check(request, entry)
         self.entry = entry

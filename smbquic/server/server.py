@@ -83,7 +83,7 @@ class Server:
         self.sessions = UserSessions()
         self.connections = ConnectionTable()
         self.files = FileTable(limits, self.connections.notify)
-        self.shares = ShareTable(shares, self.sessions, self.files)
+        self.shares = ShareTable(shares, self.sessions, self.files.durables, self.files.descriptors)
         self.user_memory = SharedBudget(limits.all_user_memory, limits.user_memory)
         self.threads = ThreadPoolExecutor(THREADS, "smbquic-files")
         self.loop_monitor = LoopMonitor()
@@ -101,7 +101,8 @@ class Server:
         self.services = ConnectionServices(
             limits=limits,
             sessions=self.sessions,
-            files=self.files,
+            durables=self.files.durables,
+            create_replays=self.files.create_replays,
             scheduler=self.scheduler,
             limiter=self.connection_limiter,
             user_memory=self.user_memory,

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.coroutines import StorageCoroutines
-from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.durable_handles import DurableHandleTable
+from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.session import UserSessions
 from smbquic.server.share import ServedShare, check_share_name
 from smbquic.storage import Storage
@@ -19,11 +20,16 @@ class ShareTable(dict[str, ServedShare]):
     """The shares by name, without its case. Raises ValueError for a name that is taken."""
 
     def __init__(
-        self, shares: Iterable[ServedShare], sessions: UserSessions, files: FileTable
+        self,
+        shares: Iterable[ServedShare],
+        sessions: UserSessions,
+        durables: DurableHandleTable,
+        descriptors: Descriptors,
     ) -> None:
         super().__init__()
         self._sessions = sessions
-        self._files = files
+        self._durables = durables
+        self._descriptors = descriptors
         for share in shares:
             check_share_name(share.name)
             key = share.name.casefold()
@@ -70,8 +76,8 @@ class ShareTable(dict[str, ServedShare]):
         if found is former:
             return
         ended = self._sessions.disconnect_share(share)
-        self._files.durables.close_share(share)
-        self._files.descriptors.forget(former)
+        self._durables.close_share(share)
+        self._descriptors.forget(former)
         share.replace(found)
         _log.warning(
             "share %s: its folder was deleted and made again: the new one is served, and %d"

@@ -1,6 +1,7 @@
 """CREATE: a file or folder is opened or created. [MS-SMB2] 3.3.5.9"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
@@ -9,11 +10,10 @@ from smbquic.protocol.request import Request
 from smbquic.server.context import Context, as_retry
 from smbquic.server.handlers.create_contexts.pipeline import Create, CreateContextHandler
 from smbquic.server.handlers.fsctl.reparse_points import stopped
-from smbquic.server.notify.notifier import OVERWRITTEN
-from smbquic.server.opens.create import open_file, parameters_of
+from smbquic.server.notify.notifier import OVERWRITTEN, Notifier
+from smbquic.server.opens.create import FileOpener, parameters_of
 from smbquic.server.opens.durable_handles import check_contexts
 from smbquic.server.opens.file_audit import record_failure
-from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.leases import LeaseTable
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.oplocks import grant_oplock
@@ -25,21 +25,25 @@ from smbquic.wire.dtyp.filetime import from_unix_ns
 _REPARSE_POINT = int(CreateFlags.REPARSEPOINT)
 
 
-def handle(
-    context: Context,
-    request: Request,
-    *,
-    files: FileTable,
-    handlers: Sequence[CreateContextHandler],
-) -> Reply:
+@dataclass(frozen=True, slots=True)
+class CreateServices:
+    """The services that a CREATE needs; `handlers` are those of all create contexts."""
+
+    opener: FileOpener
+    notifier: Notifier
+    leases: LeaseTable
+    handlers: Sequence[CreateContextHandler]
+
+
+def handle(context: Context, request: Request, *, services: CreateServices) -> Reply:
     """Open or create the file of the request; a reconnect or replay returns its earlier open."""
     auditor = context.auditor()
     if auditor is None:
-        return Reply(_create(context, request, files, handlers))
+        return Reply(_create(context, request, services))
     body: CreateRequest = request.body
     asked = f"{body.desired_access:#010x}"
     with record_failure(auditor, AuditEvent.OPEN, body.name, access=asked):
-        response = _create(context, request, files, handlers)
+        response = _create(context, request, services)
     entry = context.session.opens[response.file_id.volatile]
     entry.tracking.auditor = auditor
     auditor.record(
@@ -54,12 +58,7 @@ def handle(
     return Reply(response)
 
 
-def _create(
-    context: Context,
-    request: Request,
-    files: FileTable,
-    all_handlers: Sequence[CreateContextHandler],
-) -> CreateResponse:
+def _create(context: Context, request: Request, services: CreateServices) -> CreateResponse:
     body: CreateRequest = request.body
     # Related requests are about what this one opens, and fail if it does. [MS-SMB2] 3.3.5.2.7.2
     context.file_id = None
@@ -69,8 +68,8 @@ def _create(
     if contexts:
         contexts = check_contexts(contexts, requester)
     level = body.requested_oplock_level
-    create = Create(context, request, share, requester, contexts, level)
-    handlers = [each for each in all_handlers if not each.names.isdisjoint(contexts)]
+    create = Create(request, context.session, context.tree, share, requester, contexts, level)
+    handlers = [each for each in services.handlers if not each.names.isdisjoint(contexts)]
     # A durable handle is reconnected before the parameters of the request are checked: those of the
     # earlier CREATE stay in force. [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12
     for handler in handlers:
@@ -87,17 +86,20 @@ def _create(
         entry, action, create.level = create.found
         context.file_id = entry.file_id
         return _response(create, entry, action, handlers)
-    return _open(create, files, handlers)
+    return _open(context, create, services, handlers)
 
 
 def _open(
-    create: Create, files: FileTable, handlers: Sequence[CreateContextHandler]
+    context: Context,
+    create: Create,
+    services: CreateServices,
+    handlers: Sequence[CreateContextHandler],
 ) -> CreateResponse:
-    context, parameters = create.context, create.parameters
+    parameters, notifier = create.parameters, services.notifier
     if context.connection.opens >= context.limits.opens:
         raise StatusError(NtStatus.TOO_MANY_OPENED_FILES, "CREATE", parameters.name)
     try:
-        entry, action = open_file(files, context.session, context.tree, parameters)
+        entry, action = services.opener.open(create.session, create.tree, parameters)
     except (RetryAfter, NotReady) as reason:
         wait = as_retry(context, reason)
         for handler in handlers:
@@ -110,14 +112,14 @@ def _open(
     try:
         context.require_tree()
         if action is Action.CREATED:
-            files.notifier.added(entry.storage, entry.file.name, is_directory=entry.is_directory)
+            notifier.added(entry.storage, entry.file.name, is_directory=entry.is_directory)
         elif action is not Action.OPENED:
-            files.notifier.modified(entry, OVERWRITTEN)
+            notifier.modified(entry, OVERWRITTEN)
         if action is not Action.OPENED:
             entry.file_state.reserved = 0
             for handler in handlers:
                 handler.created(create, entry)
-        create.level = _grant(create, files.leases, entry)
+        create.level = _grant(create, services.leases, entry)
         for handler in handlers:
             handler.opened(create, entry, action)
         # The attributes of a file that was only opened are still those that it was found with.

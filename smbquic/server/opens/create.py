@@ -3,15 +3,15 @@
 [MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.names import Name, parse
+from smbquic.server.notify.notifier import Notifier
 from smbquic.server.opens.extended_attributes import store
-from smbquic.server.opens.file_table import FileTable
 from smbquic.server.opens.open import (
     CacheGrant,
     FileState,
@@ -19,12 +19,15 @@ from smbquic.server.opens.open import (
     OpenCache,
     OpenOwner,
     OpenSession,
+    OpenTable,
 )
 from smbquic.server.opens.open_parts import OpenAccess, OpenMode
 from smbquic.server.opens.oplocks import break_for_open
 from smbquic.server.overload.budget import UserBudget
+from smbquic.server.overload.open_file_budget import OpenFileBudget
 from smbquic.server.security import access
 from smbquic.server.security.accounts import Token
+from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.security.inheritance import create
 from smbquic.server.security.rights import granted, granted_by_folder
 from smbquic.server.tree import ServerTree
@@ -41,6 +44,7 @@ from smbquic.storage.names import parent_of
 from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.create import CreateDisposition, CreateOptions, CreateRequest, ImpersonationLevel
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
+from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 
 # Bits that stand for nothing ([MS-FSA] 2.1.5.1).
@@ -188,7 +192,7 @@ def _checked_name(text: str, directory: bool | None) -> Name:
     return name
 
 
-class Opener(OpenSession, Protocol):
+class CreateSession(OpenSession, Protocol):
     """The session that a file is opened in."""
 
     memory: UserBudget
@@ -198,46 +202,75 @@ class Opener(OpenSession, Protocol):
         """The SIDs of the user for access checks."""
 
 
-def open_file(
-    files: FileTable, session: Opener, tree: ServerTree, parameters: OpenParameters
-) -> tuple[Open, Action]:
-    """Open what the parameters say, in the tables of a session and of all files.
+class CreateTable(OpenTable, Protocol):
+    """The table of all opens, as far as a CREATE needs it."""
 
-    Raises StatusError, and OSError as `Storage.open`.
+    def next_file_id(self) -> FileId:
+        """Return a FileId that no open has had."""
+
+    def get(self, key: Hashable) -> FileState | None:
+        """Return the state of a file; None if it is not open."""
+
+    def state(self, file: StorageFile) -> FileState:
+        """Return the state of a file, a new one if it is not open yet."""
+
+    def add(self, entry: Open) -> None:
+        """Add a new open."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOpener:
+    """Opens files and folders.
+
+    `table` has all opens, `budget` is how many there may be. `descriptors` are the security
+    descriptors of files, `notifier` notifies watches of new ones.
     """
-    memory = session.memory
-    if parameters.access & ~tree.maximal_access:
-        raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
-    makes_folder = parameters.directory and parameters.disposition is Disposition.OPEN_IF
-    if tree.read_only:
-        _forbid_changes(parameters)
-    attempt = _Attempt(files, session.token, tree, parameters)
-    release = files.budget.acquire(memory.user)
-    try:
-        file, action = attempt.run()
-    except BaseException as error:
-        release()
-        missing = isinstance(error, FileNotFoundError) and not isinstance(error, PathNotFound)
-        if missing and makes_folder and tree.read_only:
-            # As Samba, which says what keeps the client from it: folders cannot be made here.
-            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name) from None
-        raise
-    entry = Open(
-        file_id=files.next_file_id(),
-        file=file,
-        file_state=files.state(file),
-        table=files,
-        owner=OpenOwner(session, tree, memory),
-        access=OpenAccess(attempt.granted, attempt.maximal, parameters.share_access),
-        mode=OpenMode(parameters.options, parameters.delete_on_close),
-        cache=OpenCache(parent_lease_key=parameters.parent_lease_key),
-    )
-    entry.tracking.on_close.append(release)
-    files.add(entry)
-    session.add(entry)
-    if action is not Action.OPENED:
-        entry.notify_folder_leases()
-    return entry, action
+
+    table: CreateTable
+    budget: OpenFileBudget
+    descriptors: Descriptors
+    notifier: Notifier
+
+    def open(
+        self, session: CreateSession, tree: ServerTree, parameters: OpenParameters
+    ) -> tuple[Open, Action]:
+        """Open what the parameters say, in the tables of a session and of all opens.
+
+        Raises StatusError, and OSError as `Storage.open`.
+        """
+        memory = session.memory
+        if parameters.access & ~tree.maximal_access:
+            raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
+        makes_folder = parameters.directory and parameters.disposition is Disposition.OPEN_IF
+        if tree.read_only:
+            _forbid_changes(parameters)
+        attempt = _Attempt(self, session.token, tree, parameters)
+        release = self.budget.acquire(memory.user)
+        try:
+            file, action = attempt.run()
+        except BaseException as error:
+            release()
+            missing = isinstance(error, FileNotFoundError) and not isinstance(error, PathNotFound)
+            if missing and makes_folder and tree.read_only:
+                # As Samba, which says what keeps the client from it: folders cannot be made here.
+                raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name) from None
+            raise
+        entry = Open(
+            file_id=self.table.next_file_id(),
+            file=file,
+            file_state=self.table.state(file),
+            table=self.table,
+            owner=OpenOwner(session, tree, memory),
+            access=OpenAccess(attempt.granted, attempt.maximal, parameters.share_access),
+            mode=OpenMode(parameters.options, parameters.delete_on_close),
+            cache=OpenCache(parent_lease_key=parameters.parent_lease_key),
+        )
+        entry.tracking.on_close.append(release)
+        self.table.add(entry)
+        session.add(entry)
+        if action is not Action.OPENED:
+            entry.notify_folder_leases()
+        return entry, action
 
 
 def _forbid_changes(parameters: OpenParameters) -> None:
@@ -255,9 +288,11 @@ class _Attempt:
     """
 
     def __init__(
-        self, files: FileTable, token: Token, tree: ServerTree, parameters: OpenParameters
+        self, opener: FileOpener, token: Token, tree: ServerTree, parameters: OpenParameters
     ) -> None:
-        self.files = files
+        self.table = opener.table
+        self.descriptors = opener.descriptors
+        self.notifier = opener.notifier
         self.token = token
         self.storage = tree.storage
         self.parameters = parameters
@@ -329,7 +364,7 @@ class _Attempt:
             file.close()
             raise
         if made is Action.CREATED:
-            self.files.notifier.added(self.storage, file.name, is_directory=False)
+            self.notifier.added(self.storage, file.name, is_directory=False)
         return stream, action
 
     def _check_existing(self, file: StorageFile) -> None:
@@ -344,14 +379,14 @@ class _Attempt:
                 attributes &= ~int(FileAttributes.HIDDEN)
             if attributes & ~parameters.attributes & _HIDDEN_OR_SYSTEM:
                 raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
-        state = self.files.get(file.key)
+        state = self.table.get(file.key)
         if state is not None:
             self._check_sharing(state, needed)
 
     def _check_whole(self, file: StorageFile) -> None:
         """Check the file whose stream is to be opened."""
         self._check_access(file, file.stat())
-        whole = self.files.get(file.key)
+        whole = self.table.get(file.key)
         if whole is not None:
             self._check_sharing(FileState(None, whole), self.parameters.access)
 
@@ -359,7 +394,7 @@ class _Attempt:
         """Check an existing stream, after its file."""
         if self.parameters.delete_on_close:
             stream.check_deletion()
-        state = self.files.get(stream.key)
+        state = self.table.get(stream.key)
         if state is not None:
             needed = self.parameters.access | (_OVERWRITE if self.parameters.overwrites else 0)
             self._check_sharing(state, needed)
@@ -379,11 +414,11 @@ class _Attempt:
             if parameters.delete_on_close:
                 raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
         storage, token = self.storage, self.token
-        descriptor = self.files.descriptors.effective(storage, file)
+        descriptor = self.descriptors.effective(storage, file)
         if descriptor is not None:
             rights = granted(descriptor, token)
             if file.name:
-                folder = self.files.descriptors.folder(storage, parent_of(file.name))
+                folder = self.descriptors.folder(storage, parent_of(file.name))
                 rights |= granted_by_folder(_ALL if folder is None else granted(folder, token))
             self.maximal &= rights
         if parameters.overwrites:
@@ -406,7 +441,7 @@ class _Attempt:
     def _check_folder(self, folder: str) -> None:
         """Check that the user may create something in a folder. [MS-FSA] 2.1.5.1.1"""
         parameters = self.parameters
-        descriptor = self.files.descriptors.folder(self.storage, folder)
+        descriptor = self.descriptors.folder(self.storage, folder)
         needed = _ADD_SUBDIRECTORY if parameters.directory else _ADD_FILE
         if descriptor is not None and not granted(descriptor, self.token) & needed:
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
@@ -419,14 +454,14 @@ class _Attempt:
         if action is Action.CREATED:
             self._describe(file)
             if file.is_directory:
-                self.files.descriptors.forget(self.storage, file.name)
+                self.descriptors.forget(self.storage, file.name)
         if parameters.extended_attributes:
             store(file, parameters.extended_attributes, "CREATE")
 
     def _describe(self, file: StorageFile) -> None:
         parameters = self.parameters
         storage = self.storage
-        parent = self.files.descriptors.folder(storage, parent_of(file.name))
+        parent = self.descriptors.folder(storage, parent_of(file.name))
         if parent is None and parameters.descriptor is None:
             return
         token, is_directory = self.token, file.is_directory
@@ -449,7 +484,7 @@ class _Attempt:
     def _check_pending(self) -> None:
         """Raise DELETE_PENDING instead of a collision with a file that is marked for deletion."""
         file, _ = self.storage.open(self.parameters.name, link=True)
-        state = self.files.get(file.key)
+        state = self.table.get(file.key)
         file.close()
         if state is not None and state.delete_pending:
             raise StatusError(NtStatus.DELETE_PENDING, "CREATE", self.parameters.name)

@@ -1,16 +1,19 @@
 """Renaming a file, or giving it a further name. [MS-FSA] 2.1.5.15.7, 2.1.5.15.12"""
 
 from collections.abc import Hashable
+from typing import Protocol
 
 from smbquic.errors import StatusError
 from smbquic.ntstatus import NtStatus
 from smbquic.server.names import parse_stream
+from smbquic.server.notify.notifier import Notifier
 from smbquic.server.opens.cache_states import BreakCause
-from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.leases import LeaseTable
 from smbquic.server.opens.open import FileState, Open
 from smbquic.server.opens.oplocks import break_for_open, break_grants, break_others
 from smbquic.server.security import security_descriptors
 from smbquic.server.security.accounts import Token
+from smbquic.server.security.descriptor_cache import Descriptors
 from smbquic.server.security.rights import granted
 from smbquic.storage import READONLY, Capability, PathNotFound, Storage, StorageFile
 from smbquic.storage.names import fold, parent_of
@@ -27,16 +30,43 @@ _DELETE_CHILD = int(AccessMask.FILE_DELETE_CHILD)
 _SHARED = int(ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE)
 
 
+class RenameTable(Protocol):
+    """The table of all opens, as far as a rename needs it."""
+
+    def get(self, key: Hashable) -> FileState | None:
+        """Return the state of a file; None if it is not open."""
+
+    def open_below(self, storage: Storage, folder: str) -> FileState | None:
+        """Return the state of something that is open below a folder; None if there is nothing."""
+
+    def moved(self, state: FileState, key: Hashable) -> None:
+        """Change the key of a stream that was renamed."""
+
+    def renamed(self, state: FileState) -> None:
+        """Update the names of the opens of a file or stream that was renamed."""
+
+
 class Renamer:
     """Renames open files of a storage for one user.
 
-    `since` is the last FileId of the time when the request came, if it had to wait.
+    `table` has all opens. `since` is the last FileId of the time when the request came, if it had
+    to wait.
     """
 
     def __init__(
-        self, files: FileTable, storage: Storage, token: Token, since: int | None = None
+        self,
+        table: RenameTable,
+        descriptors: Descriptors,
+        notifier: Notifier,
+        leases: LeaseTable,
+        storage: Storage,
+        token: Token,
+        since: int | None = None,
     ) -> None:
-        self._files = files
+        self._table = table
+        self._descriptors = descriptors
+        self._notifier = notifier
+        self._leases = leases
         self._storage = storage
         self._token = token
         self._since = since
@@ -70,14 +100,14 @@ class Renamer:
         if folder != source:
             self._keep_descriptor(entry)
         entry.file.rename(new_name, replace=replace)
-        self._files.renamed(entry.file_state)
+        self._table.renamed(entry.file_state)
         entry.times.renamed(change_time)
         entry.keep_times()
         if entry.is_directory:
-            self._files.descriptors.forget(self._storage)
-        self._files.notifier.renamed(entry, old_name)
+            self._descriptors.forget(self._storage)
+        self._notifier.renamed(entry, old_name)
         entry.tracking.renamed = not entry.is_directory
-        self._files.leases.folder_changed(source, entry.cache.parent_lease_key)
+        self._leases.folder_changed(source, entry.cache.parent_lease_key)
         if entry.file.parent_key != source:
             entry.notify_folder_leases()
 
@@ -100,8 +130,8 @@ class Renamer:
             self._keep_descriptor(entry)
         entry.file.link(new_name, replace=replace)
         entry.keep_times()
-        self._files.notifier.added(self._storage, new_name, is_directory=False)
-        self._files.leases.folder_changed(folder, entry.cache.parent_lease_key)
+        self._notifier.added(self._storage, new_name, is_directory=False)
+        self._leases.folder_changed(folder, entry.cache.parent_lease_key)
 
     def _rename_stream(self, entry: Open, new_name: str, *, replace: bool) -> None:
         """[MS-FSA] 2.1.5.15.12.1; what is replaced may be neither open nor, as there, have content.
@@ -124,9 +154,9 @@ class Renamer:
                 raise StatusError.of(NtStatus.INVALID_PARAMETER, "SET_INFO", new_name)
         old_name = file.name
         file.rename(stream, replace=replace)
-        self._files.notifier.renamed(entry, old_name)
-        self._files.moved(state, file.key)
-        self._files.renamed(state)
+        self._notifier.renamed(entry, old_name)
+        self._table.moved(state, file.key)
+        self._table.renamed(state)
 
     def _is_busy(self, entry: Open) -> bool:
         """Return whether something in the folder, or a stream of the file, is open for good.
@@ -137,7 +167,7 @@ class Renamer:
         if entry.file_state.streams:
             state: FileState | None = entry.file_state.streams[0]
         elif entry.is_directory:
-            state = self._files.open_below(self._storage, entry.file.name)
+            state = self._table.open_below(self._storage, entry.file.name)
         else:
             state = None
         if state is None:
@@ -159,10 +189,10 @@ class Renamer:
             raise PathNotFound(folder) from None
         key, name = file.key, file.name
         file.close()
-        descriptor = self._files.descriptors.folder(self._storage, name)
+        descriptor = self._descriptors.folder(self._storage, name)
         if descriptor is not None and not granted(descriptor, self._token) & access:
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
-        state = self._files.get(key)
+        state = self._table.get(key)
         if state is not None:
             break_for_open(state, access, _SHARED, overwrites=False, mine=None)
         return key
@@ -176,7 +206,7 @@ class Renamer:
         try:
             if target.key == entry.file.key:
                 return
-            state = self._files.get(target.key)
+            state = self._table.get(target.key)
             if state is not None and state.delete_pending:
                 raise StatusError.of(NtStatus.DELETE_PENDING, "SET_INFO", new_name)
             if state is not None:
@@ -200,7 +230,7 @@ class Renamer:
         stored = file.security()
         if stored is not None and security_descriptors.decode(stored).control & _PRESENT:
             return
-        effective = self._files.descriptors.effective(storage, file)
+        effective = self._descriptors.effective(storage, file)
         if effective is not None:
             file.set_security(effective.encode())
 
@@ -210,11 +240,11 @@ class Renamer:
         [MS-FSA] 2.1.5.15.7 demands no access of the open, and Linux' client asks for none but to
         read attributes. So it is the user's rights that count, and not what was asked for.
         """
-        descriptor = self._files.descriptors.effective(self._storage, entry.file)
+        descriptor = self._descriptors.effective(self._storage, entry.file)
         return descriptor is None or bool(granted(descriptor, self._token) & _WRITE_ATTRIBUTES)
 
     def _may_delete(self, file: StorageFile) -> bool:
-        descriptors, storage = self._files.descriptors, self._storage
+        descriptors, storage = self._descriptors, self._storage
         descriptor, token = descriptors.effective(storage, file), self._token
         if descriptor is None or granted(descriptor, token) & _DELETE:
             return True

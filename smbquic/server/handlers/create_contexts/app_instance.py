@@ -26,7 +26,7 @@ class AppInstanceContext(CreateContextHandler):
         """See `CreateContextHandler`."""
         app_instance = app_instance_of(create.contexts, create.requester)
         if app_instance is not None:
-            readable = partial(may_read, self._descriptors, create.context.session.token)
+            readable = partial(may_read, self._descriptors, create.session.token)
             name = create.parameters.full_name
             self._app_instances.take_over(app_instance, create.share, name, readable)
 

@@ -27,7 +27,7 @@ class CreateReplay(CreateContextHandler):
             create.request,
             create_guid_of(create.contexts),
             create.requester,
-            create.context.session,
+            create.session,
             create.lease,
         )
         if entry is not None:

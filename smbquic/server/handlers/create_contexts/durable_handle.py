@@ -45,7 +45,6 @@ class DurableHandle(CreateContextHandler):
 
     def find(self, create: Create) -> None:
         """See `CreateContextHandler`."""
-        context = create.context
         entry = reconnect(
             self._durables,
             create.contexts,
@@ -57,7 +56,7 @@ class DurableHandle(CreateContextHandler):
             return
         assert entry.cache.grant is not None
         sequence = create.request.header.channel_sequence
-        entry.attach(context.session, context.tree, self._next_file_id().volatile, sequence)
+        entry.attach(create.session, create.tree, self._next_file_id().volatile, sequence)
         create.found = Found(entry, Action.OPENED, entry.cache.grant.level)
 
     def opened(self, create: Create, entry: Open, action: Action) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smbquic.protocol.request import Request
-from smbquic.server.context import Context
-from smbquic.server.opens.create import OpenParameters
+from smbquic.server.opens.create import CreateSession, OpenParameters
 from smbquic.server.opens.leases import LeaseRequest
 from smbquic.server.opens.open import Open
 from smbquic.server.opens.open_parts import Requester
 from smbquic.server.share import ServedShare
+from smbquic.server.tree import ServerTree
 from smbquic.storage import Action, FileStat
 from smbquic.wire.create_context import CreateContext
 
@@ -38,8 +38,9 @@ class Create:
     already, if the request is about one.
     """
 
-    context: Context
     request: Request
+    session: CreateSession
+    tree: ServerTree
     share: ServedShare
     requester: Requester
     contexts: Mapping[bytes, bytes]

@@ -5,6 +5,8 @@ lease that it asks for, and what an application has open elsewhere is closed las
 that another context refuses closes nothing.
 """
 
+from collections.abc import Callable
+
 from smbquic.server.handlers.create_contexts.aapl import Aapl
 from smbquic.server.handlers.create_contexts.allocation_size import AllocationSizeContext
 from smbquic.server.handlers.create_contexts.app_instance import AppInstanceContext
@@ -17,21 +19,34 @@ from smbquic.server.handlers.create_contexts.on_disk_id import OnDiskId
 from smbquic.server.handlers.create_contexts.pipeline import CreateContextHandler
 from smbquic.server.handlers.create_contexts.security_descriptor import SecurityDescriptorContext
 from smbquic.server.handlers.create_contexts.timewarp import Timewarp
-from smbquic.server.opens.file_table import FileTable
+from smbquic.server.opens.app_instances import AppInstanceTable
+from smbquic.server.opens.create_replay import CreateReplayTable
+from smbquic.server.opens.durable_handles import DurableHandleTable
+from smbquic.server.opens.leases import LeaseTable
+from smbquic.server.security.descriptor_cache import Descriptors
+from smbquic.wire.file_id import FileId
 
 
-def create_context_handlers(files: FileTable) -> tuple[CreateContextHandler, ...]:
-    """Return a handler of each create context, with what it needs of the file table."""
+def create_context_handlers(
+    *,
+    leases: LeaseTable,
+    durables: DurableHandleTable,
+    create_replays: CreateReplayTable,
+    app_instances: AppInstanceTable,
+    descriptors: Descriptors,
+    next_file_id: Callable[[], FileId],
+) -> tuple[CreateContextHandler, ...]:
+    """Return a handler of each create context, with the tables of opens that it needs."""
     return (
         MaximalAccess(),
         OnDiskId(),
         Aapl(),
         AllocationSizeContext(),
-        LeaseContext(files.leases),
-        DurableHandle(files.durables, files.next_file_id),
-        CreateReplay(files.create_replays),
+        LeaseContext(leases),
+        DurableHandle(durables, next_file_id),
+        CreateReplay(create_replays),
         Timewarp(),
         ExtendedAttributes(),
         SecurityDescriptorContext(),
-        AppInstanceContext(files.app_instances, files.descriptors),
+        AppInstanceContext(app_instances, descriptors),
     )
