@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from smbquic.ntstatus import NtStatus
     from smbquic.options.client import SessionOptions
     from smbquic.options.limits import Limits
+    from smbquic.options.transfer import TransferOptions
     from smbquic.protocol.settings import EncryptionOverQuic, EncryptionPolicy, SigningPolicy
     from smbquic.transport.base import PathStatistics, Peer
     from smbquic.transport.quic.tickets import TicketCache
@@ -100,6 +101,7 @@ __all__ = [
     "Stat",
     "StatusError",
     "TicketCache",
+    "TransferOptions",
     "TransportError",
     "TreeResult",
     "UrlError",
@@ -165,6 +167,7 @@ _load = lazy_names(
         "smbquic.protocol.settings": ("EncryptionOverQuic", "EncryptionPolicy", "SigningPolicy"),
         "smbquic.options.client": ("SessionOptions",),
         "smbquic.options.limits": ("Limits",),
+        "smbquic.options.transfer": ("TransferOptions",),
         "smbquic.transport.base": ("PathStatistics", "Peer"),
         "smbquic.transport.quic.tickets": ("TicketCache",),
     },

@@ -33,6 +33,7 @@ from smbquic.client.stat import Stat, Volume
 from smbquic.client.url import SmbUrl
 from smbquic.options.client import SessionOptions
 from smbquic.options.keywords import keywords
+from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
 from smbquic.wire.fscc.attributes import FileAttributes
@@ -295,9 +296,12 @@ class SyncShare:
         *,
         progress: Progress | None = None,
         written: WrittenFiles | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> int:
         """See `smbquic.Share.get`. `progress` is called on the other thread."""
-        return self._loop.run(self._share.get(path, target, progress=progress, written=written))
+        return self._loop.run(
+            self._share.get(path, target, progress=progress, written=written, options=options)
+        )
 
     def stream(self, path: str, *, progress: Progress | None = None) -> Iterator[memoryview]:
         """See `smbquic.Share.stream`. `progress` is called on the other thread."""
@@ -323,19 +327,40 @@ class SyncShare:
         return self._loop.run(self._share.copy(path, new_path, progress=progress))
 
     def get_tree(
-        self, path: str, target: StrPath, *, progress: TreeProgress | None = None
+        self,
+        path: str,
+        target: StrPath,
+        *,
+        progress: TreeProgress | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> TreeResult:
         """See `smbquic.Share.get_tree`. `progress` is called on the other thread."""
-        return self._loop.run(self._share.get_tree(path, target, progress=progress))
+        return self._loop.run(
+            self._share.get_tree(path, target, progress=progress, options=options)
+        )
 
     def put_tree(
-        self, source: StrPath, path: str, *, progress: TreeProgress | None = None
+        self,
+        source: StrPath,
+        path: str,
+        *,
+        progress: TreeProgress | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> TreeResult:
         """See `smbquic.Share.put_tree`. `progress` is called on the other thread."""
-        return self._loop.run(self._share.put_tree(source, path, progress=progress))
+        return self._loop.run(
+            self._share.put_tree(source, path, progress=progress, options=options)
+        )
 
     def copy_tree(
-        self, path: str, new_path: str, *, progress: TreeProgress | None = None
+        self,
+        path: str,
+        new_path: str,
+        *,
+        progress: TreeProgress | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> TreeResult:
         """See `smbquic.Share.copy_tree`. `progress` is called on the other thread."""
-        return self._loop.run(self._share.copy_tree(path, new_path, progress=progress))
+        return self._loop.run(
+            self._share.copy_tree(path, new_path, progress=progress, options=options)
+        )

@@ -16,15 +16,18 @@ from smbquic.cli.command import command, option
 from smbquic.cli.content import write_content
 from smbquic.cli.files import MissingFolder, is_folder, last_name, same_share
 from smbquic.cli.loop import run
+from smbquic.cli.options import Given, takes
 from smbquic.cli.output import printable
 from smbquic.cli.progress import Bar, progress_bar
 from smbquic.cli.report import Report, Shares
 from smbquic.client.local import WrittenFiles
 from smbquic.client.names import TargetNames, from_local, join, parent, to_local
+from smbquic.client.results import TreeResult
 from smbquic.client.share import Share
 from smbquic.client.streams import read_chunks
 from smbquic.client.url import SmbUrl
 from smbquic.errors import FileExpectedError
+from smbquic.options.transfer import CopyOptions, TransferOptions
 
 _STANDARD = "-"
 _CHUNK = 1 << 20
@@ -60,7 +63,10 @@ _LOCAL = LocalPath()
 @click.argument("target", type=_LOCAL)
 @_recursive
 @client_command
-def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: bool) -> None:
+@takes(TransferOptions)
+def get(
+    client: Client, given: Given, urls: tuple[SmbUrl, ...], target: str, *, recursive: bool
+) -> None:
     """Copy from a share to this machine.
 
     \b
@@ -83,17 +89,22 @@ def get(client: Client, urls: tuple[SmbUrl, ...], target: str, *, recursive: boo
         )
     if target.endswith("/") and not into and not recursive:
         raise click.UsageError(f"there is no folder {target}; make it first")
+    options = TransferOptions(**given[TransferOptions])
     report = Report(client, "got", len(urls))
     written = WrittenFiles()
 
     async def copy(share: Share, url: SmbUrl) -> None:
         with progress_bar(last_name(url), show=not client.as_json) as bar:
             if recursive and len(urls) == 1 and (await share.stat(url.path)).is_directory:
-                report.add(await share.get_tree(url.path, folder, progress=bar.tree))
+                report.add(
+                    await share.get_tree(url.path, folder, progress=bar.tree, options=options)
+                )
                 return
             place = folder / to_local(last_name(url)) if into else folder
             try:
-                size = await share.get(url.path, place, progress=bar.file, written=written)
+                size = await share.get(
+                    url.path, place, progress=bar.file, written=written, options=options
+                )
             except FileExpectedError as error:
                 advice = "use -r" if len(urls) == 1 else "copy it with a separate command"
                 raise click.UsageError(f"{url} is a folder; {advice}") from error
@@ -121,8 +132,15 @@ def _get_to_output(client: Client, urls: tuple[SmbUrl, ...], *, recursive: bool)
 @_recursive
 @option("-p", "--parents", is_flag=True, help="Make the folders of URL that are missing.")
 @client_command
+@takes(CopyOptions)
 def put(
-    client: Client, sources: tuple[str, ...], url: SmbUrl, *, recursive: bool, parents: bool
+    client: Client,
+    given: Given,
+    sources: tuple[str, ...],
+    url: SmbUrl,
+    *,
+    recursive: bool,
+    parents: bool,
 ) -> None:
     """Copy from this machine to a share.
 
@@ -144,6 +162,7 @@ def put(
             raise click.UsageError(f"{source} is a folder; copy it with a separate command")
         if Path(source).is_dir() and not recursive:
             raise click.UsageError(f"{source} is a folder; use -r")
+    options = TransferOptions(**given[CopyOptions])
     report = Report(client, "put", len(sources))
     names = TargetNames()
 
@@ -154,7 +173,7 @@ def put(
         place = join(url.path, name) if into else url.path
         names.claim(place, source)
         with progress_bar(source, show=not client.as_json) as bar:
-            await _put_one(share, source, place, bar, report)
+            report.add(await _put_one(share, source, place, bar, options))
 
     async def work() -> None:
         async with client.share(url) as share:
@@ -199,15 +218,18 @@ async def _into(share: Share, url: SmbUrl, *, parents: bool = False) -> bool:
     return url.folder
 
 
-async def _put_one(share: Share, source: str, place: str, bar: Bar, report: Report) -> None:
+async def _put_one(
+    share: Share, source: str, place: str, bar: Bar, options: TransferOptions
+) -> TreeResult:
     path = Path(source)
+    if path.is_dir():
+        return await share.put_tree(path, place, progress=bar.tree, options=options)
     if source == _STANDARD:
         async with aclosing(read_chunks(sys.stdin.fileno(), _CHUNK)) as chunks:
-            report.add_file(await share.put_stream(chunks, place, progress=bar.file))
-    elif path.is_dir():
-        report.add(await share.put_tree(path, place, progress=bar.tree))
+            size = await share.put_stream(chunks, place, progress=bar.file)
     else:
-        report.add_file(await share.put(path, place, progress=bar.file))
+        size = await share.put(path, place, progress=bar.file)
+    return TreeResult(files=1, bytes=size)
 
 
 @command("cp")
@@ -215,7 +237,8 @@ async def _put_one(share: Share, source: str, place: str, bar: Bar, report: Repo
 @click.argument("target", type=SHARE_URL)
 @_recursive
 @client_command
-def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> None:
+@takes(CopyOptions)
+def cp(client: Client, given: Given, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> None:
     """Copy within a share.
 
     \b
@@ -226,6 +249,7 @@ def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> No
     folder go into TARGET, whether TARGET exists already or not.
     """
     same_share(source, target)
+    options = TransferOptions(**given[CopyOptions])
     report = Report(client, "copied")
 
     async def work() -> None:
@@ -235,7 +259,11 @@ def cp(client: Client, source: SmbUrl, target: SmbUrl, *, recursive: bool) -> No
                 if entry.is_directory:
                     if not recursive:
                         raise click.UsageError(f"{source} is a folder; use -r")
-                    report.add(await share.copy_tree(source.path, target.path, progress=bar.tree))
+                    report.add(
+                        await share.copy_tree(
+                            source.path, target.path, progress=bar.tree, options=options
+                        )
+                    )
                     return
                 into = await _into(share, target)
                 place = join(target.path, last_name(source)) if into else target.path

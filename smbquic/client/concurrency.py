@@ -1,7 +1,9 @@
 """Coroutines that run at once, up to a limit, or to their end in spite of a cancellation."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,6 +30,78 @@ async def run_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_window(
+    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], *, limit: int
+) -> None:
+    """Call `work` for every item, none of them before the call `limit` items before it has ended.
+
+    So whatever has been done at any time, only the last `limit` items of it may be incomplete. The
+    first error cancels the other calls, waits for their end, and is raised.
+    """
+    under_way: deque[asyncio.Task[None]] = deque()
+    try:
+        for item in items:
+            if len(under_way) == limit:
+                await under_way[0]
+                under_way.popleft()
+            under_way.append(asyncio.create_task(work(item)))
+        while under_way:
+            await under_way[0]
+            under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+class ByteBudget:
+    """Bounds the bytes that several tasks have in memory: first come, first served."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free = size
+        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @property
+    def free(self) -> int:
+        """Bytes that no task has."""
+        return self._free
+
+    @asynccontextmanager
+    async def hold(self, count: int) -> AsyncIterator[None]:
+        """Have `count` bytes inside the ``async with``; more than there are means all of them."""
+        count = min(count, self._size)
+        await self._acquire(count)
+        try:
+            yield
+        finally:
+            self._release(count)
+
+    async def _acquire(self, count: int) -> None:
+        if not self._queue and count <= self._free:
+            self._free -= count
+            return
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((count, granted))
+        try:
+            await granted
+        except asyncio.CancelledError:
+            # It may be cancelled after it was given its bytes and before it has run.
+            self._release(0 if granted.cancelled() else count)
+            raise
+
+    def _release(self, count: int) -> None:
+        self._free += count
+        while self._queue:
+            wanted, granted = self._queue[0]
+            if not granted.done():
+                if wanted > self._free:
+                    return
+                self._free -= wanted
+                granted.set_result(None)
+            self._queue.popleft()  # a task that was cancelled has left its place behind
 
 
 Job = Callable[[], Awaitable[None]]

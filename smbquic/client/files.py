@@ -3,11 +3,11 @@
 Paths are relative to the share and separated by ``/`` (``\\`` works too); "" is its root.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 from smbquic.client import requests
-from smbquic.client.file import WINDOW, File, Opening, parse_mode
+from smbquic.client.concurrency import ByteBudget
+from smbquic.client.file import CHUNK, WINDOW, File, Opening, parse_mode
 from smbquic.client.names import check_listed, join, parent, to_wire
 from smbquic.client.stat import Stat
 from smbquic.client.tree_connect import TreeConnect, check
@@ -60,8 +60,8 @@ class ShareFiles:
 
     def __init__(self, tree: TreeConnect) -> None:
         self._tree = tree
-        self.slots = asyncio.Semaphore(WINDOW)
-        """One for each chunk that all transfers together may have in memory."""
+        self.memory = ByteBudget(WINDOW * CHUNK)
+        """The bytes that all transfers together may have in memory."""
 
     @property
     def tree(self) -> TreeConnect:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 STALL = 0.005
 
+WRITE_BACK = 64 << 20
+"""Bytes after which the disk is asked to write a file whose end is still to come."""
+
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -194,13 +197,14 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 class PartialFile:
     """A file that is written under a temporary name beside `target`, and then takes its place.
 
-    Raises `OSError`, which names the target.
+    With `fsync`, its content is on the disk before that. Raises `OSError`, which names the target.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, fsync: bool = False) -> None:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         self.target = target
+        self.fsync = fsync
         with self._named():
             self._path, self._descriptor = _open_part(target)
 
@@ -213,14 +217,20 @@ class PartialFile:
                 offset += count
                 view = view[count:]
 
+    def sync(self) -> None:
+        """Put on the disk what was written so far, if `fsync` was asked for."""
+        if self.fsync:
+            with self._named():
+                os.fsync(self._descriptor)
+
     def commit(self, modified: int, written: WrittenFiles | None = None) -> None:
-        """Put it on the disk, with this modification time (ns since 1970), under its name.
+        """Give it this modification time (ns since 1970) and its name.
 
         `written` knows the other files of the transfer. Raises `NameCollisionError`.
         """
         with self._named():
             os.utime(self._descriptor, ns=(modified, modified))
-            os.fsync(self._descriptor)
+            self.sync()
             (written or WrittenFiles()).place(self._path, self._descriptor, self.target)
             self._close()
 
@@ -249,16 +259,55 @@ class PartialFile:
 
     @classmethod
     def store(
-        cls, target: Path, data: Buffer, modified: int, written: WrittenFiles | None = None
+        cls,
+        target: Path,
+        data: Buffer,
+        modified: int,
+        written: WrittenFiles | None = None,
+        fsync: bool = False,
     ) -> None:
-        """Write, sync and rename a small file in one call."""
-        part = cls(target)
+        """Write and rename a small file in one call."""
+        part = cls(target, fsync)
         try:
             part.write_at(0, data)
             part.commit(modified, written)
         except BaseException:
             part.discard()
             raise
+
+
+class WriteBack:
+    """Has the disk write a `PartialFile` while the rest of it still comes, if that has `fsync`.
+
+    So not all of it is left for the end. An error of the disk is raised by the next `add`, or at
+    the end of the ``async with``.
+    """
+
+    def __init__(self, part: PartialFile) -> None:
+        self._part = part
+        self._waiting = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, count: int) -> None:
+        """Count bytes that were written."""
+        self._waiting += count
+        if not self._part.fsync or self._waiting < WRITE_BACK:
+            return
+        if self._task is not None:
+            if not self._task.done():
+                return
+            self._task.result()
+        self._waiting = 0
+        self._task = asyncio.create_task(in_thread(self._part.sync))
+
+    async def __aenter__(self) -> "WriteBack":
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._task is not None:
+            await asyncio.wait([self._task])
+            if kind is None:
+                self._task.result()
 
 
 def _open_part(target: Path) -> tuple[Path, int]:

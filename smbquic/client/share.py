@@ -15,6 +15,7 @@ from smbquic.client.session import Session
 from smbquic.client.stages import Stages
 from smbquic.client.stat import Volume
 from smbquic.client.tree_connect import TreeConnect
+from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.transport.base import PathStatistics, Peer
 from smbquic.wire.cursor import Buffer
 
@@ -83,16 +84,19 @@ class Share(ShareFiles):
         *,
         progress: Progress | None = None,
         written: WrittenFiles | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> int:
         """Copy a file from the share to this machine, with its modification time; its size.
 
-        It appears as `target` only when it is whole and on the disk. Raises `SourceChangedError` if
-        it was changed meanwhile. Calls with the same `written` do not overwrite each other's files:
+        It appears as `target` only when it is whole. Raises `SourceChangedError` if it was changed
+        meanwhile. Calls with the same `written` do not overwrite each other's files:
         that is a `NameCollisionError`.
         """
         from smbquic.client import transfer
 
-        return await transfer.get(self, path, Path(target), progress=progress, written=written)
+        return await transfer.get(
+            self, path, Path(target), progress=progress, written=written, options=options
+        )
 
     def stream(
         self, path: str, *, progress: Progress | None = None
@@ -143,6 +147,7 @@ class Share(ShareFiles):
         target: str | PathLike[str],
         *,
         progress: TreeProgress | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> TreeResult:
         """Copy what is in a folder into `target`, which is made if it is missing.
 
@@ -151,7 +156,7 @@ class Share(ShareFiles):
         """
         from smbquic.client import tree
 
-        return await tree.get(self, path, Path(target), progress=progress)
+        return await tree.get(self, path, Path(target), progress=progress, options=options)
 
     async def put_tree(
         self,
@@ -159,6 +164,7 @@ class Share(ShareFiles):
         path: str,
         *,
         progress: TreeProgress | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> TreeResult:
         """Copy what is in a folder of this machine into `path`, which is made if it is missing.
 
@@ -168,12 +174,17 @@ class Share(ShareFiles):
         """
         from smbquic.client import tree
 
-        return await tree.put(self, Path(source), path, progress=progress)
+        return await tree.put(self, Path(source), path, progress=progress, options=options)
 
     async def copy_tree(
-        self, path: str, new_path: str, *, progress: TreeProgress | None = None
+        self,
+        path: str,
+        new_path: str,
+        *,
+        progress: TreeProgress | None = None,
+        options: TransferOptions = DEFAULTS,
     ) -> TreeResult:
         """Copy what is in a folder into `new_path` on the same share, as `put_tree` does."""
         from smbquic.client import tree
 
-        return await tree.copy(self, path, new_path, progress=progress)
+        return await tree.copy(self, path, new_path, progress=progress, options=options)

@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from smbquic.client import transfer
-from smbquic.client.concurrency import JobQueue, run_each
+from smbquic.client.concurrency import ByteBudget, JobQueue, run_each
 from smbquic.client.files import ShareFiles
 from smbquic.client.local import WrittenFiles, in_thread, kind_of_file, sync_folder
 from smbquic.client.names import TargetNames, from_local, join, split_path, to_local
@@ -21,10 +21,16 @@ from smbquic.errors import (
     SourceChangedError,
     StatusError,
 )
+from smbquic.options.transfer import DEFAULTS, TransferOptions
 from smbquic.storage.partial import is_temporary_name
 
 CONCURRENCY = 16
-"""Files that are under way at once."""
+"""Folders that are listed, and files that are deleted, at once."""
+
+LARGE = 16 << 20
+"""Bytes of a file that count when the number of files under way is decided."""
+UNDER_WAY = 4 * LARGE
+"""Bytes of all files under way: that many small files at once, but only a few large ones."""
 
 OF_ONE_FILE = (StatusError, OSError, RemoteProtocolError, PathError, SourceChangedError)
 """Errors of one file, after which the others are still copied."""
@@ -35,10 +41,12 @@ _REMOTE_LINK = "a symbolic link, or another reparse point"
 class _TreeCopy:
     """Keeps the books while a tree is copied."""
 
-    def __init__(self, progress: TreeProgress | None) -> None:
-        self.jobs = JobQueue(CONCURRENCY)
+    def __init__(self, progress: TreeProgress | None, options: TransferOptions) -> None:
+        self.jobs = JobQueue(options.transfers)
         self.result = TreeResult()
+        self.options = options
         self._progress = progress
+        self._under_way = ByteBudget(UNDER_WAY)
 
     def report(self) -> None:
         if self._progress is not None:
@@ -81,22 +89,28 @@ class _TreeCopy:
                 before = done
                 self.report()
 
-            if await self.attempt(path, work(count)):
-                self.result.files += 1
-                self.report()
+            async with self._under_way.hold(min(size, LARGE)):
+                if await self.attempt(path, work(count)):
+                    self.result.files += 1
+                    self.report()
 
         self.jobs.add(job)
 
 
 async def get(
-    share: ShareFiles, path: str, target: Path, *, progress: TreeProgress | None = None
+    share: ShareFiles,
+    path: str,
+    target: Path,
+    *,
+    progress: TreeProgress | None = None,
+    options: TransferOptions = DEFAULTS,
 ) -> TreeResult:
     """See `Share.get_tree`.
 
     Names come from the server: `to_local` lets none pass that leads out of its folder, and a
     link that lies where a folder should be is not followed.
     """
-    copying = _TreeCopy(progress)
+    copying = _TreeCopy(progress, options)
     written = WrittenFiles()
 
     async def folder(source: str, local: Path) -> None:
@@ -114,12 +128,15 @@ async def get(
         folders.append(local)
 
     async def file(source: str, local: Path, size: int, count: Progress) -> None:
-        await transfer.get(share, source, local, progress=count, expected=size, written=written)
+        await transfer.get(
+            share, source, local, progress=count, expected=size, written=written, options=options
+        )
 
     folders: list[Path] = []
     root = await in_thread(_make_root, target)
     await copying.jobs.run(partial(folder, path, root))
-    await in_thread(_sync_folders, folders)
+    if options.fsync:
+        await in_thread(_sync_folders, folders)
     return copying.result
 
 
@@ -135,10 +152,15 @@ def _sync_folders(paths: list[Path]) -> None:
 
 
 async def put(
-    share: ShareFiles, source: Path, path: str, *, progress: TreeProgress | None = None
+    share: ShareFiles,
+    source: Path,
+    path: str,
+    *,
+    progress: TreeProgress | None = None,
+    options: TransferOptions = DEFAULTS,
 ) -> TreeResult:
     """See `Share.put_tree`."""
-    copying = _TreeCopy(progress)
+    copying = _TreeCopy(progress, options)
 
     async def folder(local: Path, target: str) -> None:
         entries = await in_thread(_list, local)
@@ -176,13 +198,18 @@ def _list(folder: Path) -> list[tuple[str, os.stat_result]]:
 
 
 async def copy(
-    share: ShareFiles, path: str, new_path: str, *, progress: TreeProgress | None = None
+    share: ShareFiles,
+    path: str,
+    new_path: str,
+    *,
+    progress: TreeProgress | None = None,
+    options: TransferOptions = DEFAULTS,
 ) -> TreeResult:
     """See `Share.copy_tree`."""
     source, target = split_path(path), split_path(new_path)
     if [part.lower() for part in target[: len(source)]] == [part.lower() for part in source]:
         raise PathError(f"{new_path!r} lies in {path!r}: a folder cannot be copied into itself")
-    copying = _TreeCopy(progress)
+    copying = _TreeCopy(progress, options)
 
     async def folder(old: str, new: str) -> None:
         await share.makedirs(new)

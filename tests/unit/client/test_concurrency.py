@@ -2,7 +2,13 @@ import asyncio
 
 import pytest
 
-from smbquic.client.concurrency import JobQueue, run_each, run_to_completion
+from smbquic.client.concurrency import (
+    ByteBudget,
+    JobQueue,
+    run_each,
+    run_to_completion,
+    run_window,
+)
 
 
 async def test_each_does_all_of_it_but_not_too_much_at_once() -> None:
@@ -57,6 +63,85 @@ async def test_each_is_cancelled_as_a_whole() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert sorted(ended) == [0, 1]
+
+
+async def test_a_window_waits_for_its_oldest_item() -> None:
+    begun: list[int] = []
+    ends = [asyncio.Event() for _ in range(5)]
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        await ends[item].wait()
+
+    task = asyncio.create_task(run_window(range(5), work, limit=3))
+    await asyncio.sleep(0)
+    ends[1].set()
+    ends[2].set()
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert begun == [0, 1, 2]
+    ends[0].set()
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert begun == [0, 1, 2, 3, 4]
+    ends[3].set()
+    ends[4].set()
+    await task
+
+
+async def test_a_window_ends_with_its_first_error() -> None:
+    ended = []
+
+    async def work(item: int) -> None:
+        try:
+            if item == 1:
+                raise ValueError("one")
+            if item > 1:
+                await asyncio.Event().wait()
+        finally:
+            ended.append(item)
+
+    with pytest.raises(ValueError, match="one"):
+        await run_window(range(100), work, limit=3)
+    assert sorted(ended) == [0, 1, 2]
+
+
+async def test_bytes_are_given_in_order() -> None:
+    budget = ByteBudget(10)
+    order: list[str] = []
+
+    async def take(name: str, count: int) -> None:
+        async with budget.hold(count):
+            order.append(name)
+            await asyncio.sleep(0)
+
+    async with budget.hold(6):
+        assert budget.free == 4
+        tasks = [asyncio.create_task(take(*each)) for each in (("a", 7), ("b", 1), ("c", 99))]
+        await asyncio.sleep(0)
+        assert order == []  # b fits, and does not overtake a
+    await asyncio.gather(*tasks)
+    assert order == ["a", "b", "c"]
+    assert budget.free == 10
+
+
+async def test_who_is_cancelled_while_it_waits_for_bytes_gets_none() -> None:
+    budget = ByteBudget(10)
+
+    async def take(count: int) -> None:
+        async with budget.hold(count):
+            await asyncio.Event().wait()
+
+    first = asyncio.create_task(take(10))
+    waiting = [asyncio.create_task(take(8)) for _ in range(2)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    waiting[1].cancel()  # it was given its bytes in this moment
+    await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert budget.free == 10
 
 
 async def test_jobs_make_jobs() -> None:

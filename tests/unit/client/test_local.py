@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from smbquic.client import local
-from smbquic.client.local import Disk, PartialFile, Source, WrittenFiles, in_thread, sync_folder
+from smbquic.client.local import (
+    Disk,
+    PartialFile,
+    Source,
+    WriteBack,
+    WrittenFiles,
+    in_thread,
+    sync_folder,
+)
 from smbquic.errors import NameCollisionError, SourceChangedError
 from smbquic.storage.partial import temporary_name_for
 
@@ -63,8 +71,77 @@ def test_storing_cleans_up_after_itself(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        PartialFile.store(tmp_path / "x", b"abc", 0)
+        PartialFile.store(tmp_path / "x", b"abc", 0, fsync=True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fsync", [True, False])
+def test_the_disk_is_waited_for_only_if_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    PartialFile.store(tmp_path / "x", b"abc", 0, fsync=fsync)
+    assert len(synced) == fsync
+
+
+async def test_a_long_file_is_written_back_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "WRITE_BACK", 10)
+    begun, may_end = threading.Event(), threading.Event()
+    synced: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(descriptor)
+        begun.set()
+        assert may_end.wait(10)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    part = PartialFile(tmp_path / "x", fsync=True)
+    async with WriteBack(part) as write_back:
+        write_back.add(9)
+        assert not synced
+        write_back.add(1)
+        await asyncio.to_thread(begun.wait, 10)
+        write_back.add(100)  # one at a time
+        may_end.set()
+    assert len(synced) == 1
+    part.discard()
+
+
+async def test_what_goes_wrong_while_it_is_written_back_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(local, "WRITE_BACK", 10)
+    monkeypatch.setattr(os, "fsync", full)
+    part = PartialFile(tmp_path / "x", fsync=True)
+    with pytest.raises(OSError, match="No space left"):
+        async with WriteBack(part) as write_back:
+            write_back.add(10)
+
+    async def fail() -> None:
+        async with WriteBack(part) as write_back:
+            write_back.add(10)
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        await fail()
+    part.discard()
+
+
+async def test_without_fsync_nothing_is_written_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "WRITE_BACK", 1)
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("fsync"))
+    part = PartialFile(tmp_path / "x")
+    async with WriteBack(part) as write_back:
+        write_back.add(100)
+    part.commit(0)
 
 
 def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

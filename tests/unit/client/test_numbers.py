@@ -32,6 +32,9 @@ NUMBERS = {
     "CLOSES_ALLOWED": [3],
     "LONGEST_DELAY": [2.0],
     "CONCURRENCY": [16],
+    "LARGE": [16 << 20],
+    "UNDER_WAY": [64 << 20],
+    "WRITE_BACK": [64 << 20],
     "_RESPONSE_SIZE": [1024],
     "CANCELLATION_TIMEOUT": [5.0],
 }

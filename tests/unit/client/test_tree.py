@@ -344,8 +344,8 @@ async def test_names_that_the_disk_does_not_tell_apart_come_down_once(
     monkeypatch.setattr(
         local.PartialFile,
         "__init__",
-        lambda part, target, make=local.PartialFile.__init__: make(
-            part, folded(target, target.name.lower())
+        lambda part, target, fsync=False, make=local.PartialFile.__init__: make(
+            part, folded(target, target.name.lower()), fsync
         ),
     )
     Disk(server, {"": {"A": (FILE, b"one"), "a": (FILE, b"two"), "b": (FILE, b"b")}})

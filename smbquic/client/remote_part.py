@@ -1,0 +1,116 @@
+"""A file on a share that has a temporary name until it is whole."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from smbquic.client import requests
+from smbquic.client.concurrency import run_to_completion
+from smbquic.client.file import File
+from smbquic.client.files import ShareFiles
+from smbquic.client.names import join, parent, to_wire
+from smbquic.client.tree_connect import check
+from smbquic.errors import NotFoundError, PathError, SmbError
+from smbquic.ntstatus import NtStatus
+from smbquic.protocol.response import Response
+from smbquic.storage.partial import temporary_name
+from smbquic.wire.create import CreateDisposition, CreateOptions, CreateResponse, ShareAccess
+from smbquic.wire.message import Message
+
+log = logging.getLogger(__name__)
+
+_FILE = CreateOptions.FILE_NON_DIRECTORY_FILE
+
+
+class RemotePartialFile:
+    """A file on the share that is written under a temporary name, and then takes its real one."""
+
+    def __init__(self, share: ShareFiles, path: str) -> None:
+        if path.endswith(("/", "\\")) or not path:
+            raise PathError(f"{path!r} is a folder: say what the file is to be called in it")
+        self._share = share
+        self._path = path
+        self._part = join(parent(path), temporary_name())
+        self._file: File | None = None
+        self._in_doubt = False
+
+    async def begin(self, *middle: Message) -> tuple[File, list[Response]]:
+        """Make it, and do `middle` to it in the same message, with these answers."""
+        creating = requests.create(
+            to_wire(self._part),
+            requests.WRITE | requests.DELETE,
+            disposition=CreateDisposition.FILE_CREATE,
+            options=_FILE,
+            sharing=ShareAccess(0),
+        )
+        opened, *others = await self._share.tree.compound([creating, *middle])
+        check(opened, self._path)
+        body: CreateResponse = opened.body
+        self._file = File(self._share.tree, self._path, body)
+        self._check(others)
+        return self._file, others
+
+    async def seal(self, modified: int) -> None:
+        """Set the modification time (ns since 1970) and have it put on the disk."""
+        assert self._file is not None
+        file_id = self._file.file_id
+        self._check(
+            await self._share.tree.compound(
+                [requests.set_basic(last_write_time=modified, file_id=file_id), requests.flush()]
+            )
+        )
+
+    async def commit(self) -> None:
+        """Give it its name, in place of what has that now, and close it.
+
+        Only ever sent when all that came before has succeeded: servers differ in whether a
+        compound goes on after a failure in its middle.
+        """
+        # Until the answer is here nobody knows what a deletion would hit: the part, or the whole
+        # file under its name. So this is not cancelled, and without an answer nothing is deleted.
+        self._in_doubt = True
+        await run_to_completion(self._commit())
+
+    async def _commit(self) -> None:
+        assert self._file is not None
+        renaming = requests.rename(to_wire(self._path), replace=True, file_id=self._file.file_id)
+        renamed, closed = await self._share.tree.compound([renaming, requests.close()])
+        self._in_doubt = False
+        check(renamed, self._path)
+        self._file.mark_closed()
+        check(closed, self._path)
+
+    async def discard(self) -> None:
+        """Remove it after a failure, as far as the connection still works.
+
+        Where it does not, a server of this package does so by itself; others leave it there.
+        """
+        if self._file is None or self._file.closed or self._in_doubt:
+            return  # a CREATE that was cancelled is the connection's to clean up after
+        self._file.mark_closed()
+        try:
+            await run_to_completion(self._delete(self._file))
+        except SmbError as error:
+            log.warning(
+                "%s is left behind on the share, unless its server removes it: %s",
+                self._part,
+                error,
+            )
+
+    async def _delete(self, file: File) -> None:
+        deleted, closed = await self._share.tree.compound(
+            [requests.delete(file.file_id), requests.close()]
+        )
+        if NtStatus.FILE_CLOSED in (deleted.status, closed.status):
+            # It did not get its name, and a server that goes on after that has closed it.
+            with suppress(NotFoundError):
+                await self._share.remove(self._part)
+            return
+        if closed.status.is_error:
+            # Servers may fail the rest of a compound with the error of its first failure.
+            await self._share.tree.request(requests.close(file.file_id), self._part)
+        check(deleted, self._part)
+
+    def _check(self, responses: Sequence[Response]) -> None:
+        for response in responses:
+            check(response, self._path)
