@@ -73,7 +73,7 @@ class ListenError(TransportError, OSError):
 
 
 EXAMPLE_PORT = 8443
-"""What is proposed where port 443 cannot be had."""
+"""The port that errors propose where port 443 cannot be had."""
 
 
 class HandshakeError(TransportError):
@@ -130,7 +130,7 @@ class StatusError(SmbError):
 
     @staticmethod
     def of(status: NtStatus, command: str = "", path: str = "", data: bytes = b"") -> "StatusError":
-        """The most specific subclass for this status."""
+        """Return an error of the most specific subclass for this status."""
         return _BY_STATUS.get(status, StatusError)(status, command, path, data)
 
 

@@ -46,7 +46,10 @@ StrPath = str | PathLike[str]
 
 @contextmanager
 def _entered(manager: AbstractAsyncContextManager[T]) -> Iterator[tuple[T, LoopThread]]:
-    """What an asynchronous context manager gives, inside it on a thread of its own."""
+    """Enter an asynchronous context manager on the event loop of a new thread.
+
+    Yields the value that it gives, and the thread.
+    """
     loop = LoopThread()
     try:
         value = loop.run(manager.__aenter__())

@@ -1,1 +1,1 @@
-"""Who is it? SPNEGO with NTLMv2 inside: the acceptor, the initiator, and the user store."""
+"""Authentication: SPNEGO with NTLMv2 inside, at both ends, and the store of users."""

@@ -1,4 +1,4 @@
-"""What SPNEGO needs of a mechanism at the server's end, and what the server asks of it."""
+"""The server's end of a logon mechanism, as SPNEGO uses it, and the policy for its logons."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +11,7 @@ from smbquic.auth.service_binding import ServiceBinding
 
 @dataclass(frozen=True, slots=True)
 class LogonPolicy:
-    """What the logons on one connection have to comply with.
+    """The policy for the logons on one connection.
 
     `limiter` counts failures and may refuse; `binding` says which service and which channel a logon
     has to be meant for. A mechanism asks both before it calls a logon complete.
@@ -37,7 +37,7 @@ class AcceptorContext(SecurityContext, Protocol):
 
 
 class AcceptorMechanism(Protocol):
-    """How clients may prove who they are at a server."""
+    """A mechanism with which a server authenticates its clients."""
 
     @property
     def oid(self) -> bytes:

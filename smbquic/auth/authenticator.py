@@ -1,4 +1,4 @@
-"""Which mechanisms a server accepts, and what its logons have to comply with."""
+"""The logon mechanisms that a server accepts, and its policy for logons."""
 
 from collections.abc import Sequence
 

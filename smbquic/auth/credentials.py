@@ -1,4 +1,4 @@
-"""What a client logs on with."""
+"""The credentials of a client."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""How a client logs on: the mechanisms that its credentials are good for, within SPNEGO."""
+"""The client's end of a logon: SPNEGO, with the mechanisms that its credentials are good for."""
 
 from smbquic.auth.credentials import Credentials
 from smbquic.auth.ntlm.initiator import NtlmInitiator

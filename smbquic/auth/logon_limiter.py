@@ -37,7 +37,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogonLimits:
-    """How many failures within `seconds` lock a key, which then lasts for `seconds`.
+    """The numbers of failed logons within `seconds` that lock a key, for `seconds` from then on.
 
     `per_address` is for certificates as well.
     """

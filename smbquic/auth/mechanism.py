@@ -1,4 +1,4 @@
-"""What SPNEGO needs of a mechanism at each end: a subset of GSS-API's security contexts. [RFC2743]
+"""Logon mechanisms as SPNEGO uses them: a subset of GSS-API's security contexts. [RFC2743]
 
 A mechanism is a folder beside this file: `ntlm` is one. A new one implements `InitiatorContext` for
 clients and the `AcceptorMechanism` of `smbquic.auth.acceptor_mechanism` for servers, and is put

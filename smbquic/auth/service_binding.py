@@ -78,7 +78,7 @@ class AcceptedTargetNames:
 
 @dataclass(frozen=True, slots=True)
 class ServiceBinding:
-    """What the logons on one connection have to be meant for.
+    """The service and the channel that the logons on one connection have to be meant for.
 
     `address` is our end of the connection. `end_point` is the application data of the channel's
     bindings, empty where there is no TLS below.

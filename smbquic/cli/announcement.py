@@ -1,4 +1,4 @@
-"""What `smbquic serve` prints once it is ready: the URLs, the user, a command for a client."""
+"""The announcement of `smbquic serve` when it is ready: URLs, user, a command for a client."""
 
 import shlex
 import socket
@@ -40,7 +40,7 @@ def machine_name() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What the clients of a running server have to know.
+    """The facts about a running server that its clients need.
 
     `names` are the operator's names for the server, the best first; `machine` is the name for where
     there is neither one nor a network (`machine_name`). `users` may log on; `password` is that of a

@@ -1,4 +1,4 @@
-"""What all commands have in common: -v wherever it is written, and options under headings."""
+"""Base classes of all commands: -v is taken anywhere, and ``--help`` groups the options."""
 
 from collections.abc import Callable
 from functools import partial

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Bar(Protocol):
-    """What a transfer reports its progress to."""
+    """A progress bar, to which a transfer reports its progress."""
 
     def file(self, done: int, total: int) -> None:
         """Show the bytes of one file that are done, of a total."""

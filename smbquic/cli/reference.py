@@ -21,7 +21,7 @@ _EXIT_CODES = {
     ExitCode.INTERRUPTED: "interrupted",
 }
 _EXAMPLE = "\b\n"
-"""What click puts before a paragraph that is not to be wrapped."""
+"""The line that click expects before a paragraph that is not to be wrapped."""
 
 
 _CLIENT_HEADINGS = (COMMON, CONNECTION, TLS)

@@ -54,7 +54,7 @@ _UNPRIVILEGED_LISTEN = (f"quic://0.0.0.0:{EXAMPLE_PORT}",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What is served, checked and opened before the server starts.
+    """The settings, shares, certificates and logs of a server, checked and opened before it starts.
 
     `ca` is the authority that clients may not know yet, `password` that of the created user,
     `machine` the name of this machine. `certified` says that the certificate was given.

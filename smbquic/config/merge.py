@@ -1,4 +1,4 @@
-"""What the command line says over what the configuration file says."""
+"""Merges the options of the command line into those of the configuration file."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Where in a TOML text its keys stand, which tomllib does not report."""
+"""The positions of keys in a TOML text, which tomllib does not report."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _QUOTES = re.compile(r'"""|' + "'''")
 
 
 def positions(text: str) -> Iterator[tuple[Place, int]]:
-    """Where each key and table of a TOML text begins; of what is repeated, where it is last.
+    """Yield where each key and table of a TOML text begins; of a repeated one, the last place.
 
     Texts over several lines are skipped; a key inside of an inline table is found by the key before
     it.

@@ -33,7 +33,7 @@ _RULES = {"allow": Rules.parse, "deny": Rules.parse, "logons": Logons.parse}
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration(ProgramOptions):
-    """What a configuration file says; the defaults are those of an empty one."""
+    """The settings of a configuration file; the defaults are those of an empty one."""
 
     users: UserStore
 

@@ -1,4 +1,4 @@
-"""What an algorithm that compresses messages has to offer. [MS-SMB2] 3.1.4.4, 3.1.5.3
+"""The interface of algorithms that compress messages. [MS-SMB2] 3.1.4.4, 3.1.5.3
 
 No algorithm is negotiated yet: `Negotiated.compression` is None on every connection.
 """

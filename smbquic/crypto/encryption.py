@@ -37,7 +37,7 @@ class MessageCipher:
     __slots__ = ("_aead", "_block", "nonce_size")
 
     nonce_size: int
-    """What `encrypt` takes: 11 bytes for CCM, 12 for GCM."""
+    """Bytes of the nonce that `encrypt` takes: 11 for CCM, 12 for GCM."""
 
     def __init__(self, cipher: Cipher, key: bytes) -> None:
         if cipher in (Cipher.AES_128_GCM, Cipher.AES_256_GCM):

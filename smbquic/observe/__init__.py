@@ -1,1 +1,1 @@
-"""What can be seen of a running server or client from outside: metrics, audit records, key logs."""
+"""Observation of a running server or client: metrics, audit records, key logs."""

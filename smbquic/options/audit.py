@@ -1,4 +1,4 @@
-"""Where audit records go."""
+"""The destination of audit records."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +13,8 @@ KEEP = 8
 
 @dataclass(frozen=True, kw_only=True)
 class AuditOptions(Options):
-    """Where audit records go; see audit.md. Without this table there are none. Records about
-    unauthenticated clients go to a file of their own, FILE.unauthenticated.
+    """The destination of audit records; see audit.md. Without this table there are none. Records
+    about unauthenticated clients go to a file of their own, FILE.unauthenticated.
     """
 
     file: Annotated[

@@ -28,7 +28,7 @@ class Tickets(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TrustOptions(Options):
-    """Which servers are trusted over QUIC, and who the client is to them.
+    """Options for trust over QUIC: in which servers, and by which certificate of the client.
 
     A server's certificate has to come from `ca`, carry the URL's host name, and be on none of the
     revocation lists in `crl`, where its issuer has to have one then.
@@ -84,7 +84,7 @@ class TrustOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolverOptions(Options):
-    """How the name of a host is resolved."""
+    """Options for the resolution of host names."""
 
     dns: Annotated[
         DnsMode,
@@ -118,7 +118,7 @@ class ResolverOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TransportOptions(TlsOptions, TrustOptions, ResolverOptions, EngineOptions):
-    """How a server is reached and trusted. The options of QUIC have no effect over TCP."""
+    """Options for the connection to a server. Those of QUIC have no effect over TCP."""
 
     timeout: Annotated[
         float,

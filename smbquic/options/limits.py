@@ -174,7 +174,7 @@ class Limits(Options):
 
     @property
     def all_user_memory(self) -> int:
-        """What all users together may have of `user_memory`, in bytes."""
+        """Bytes of `user_memory` that all users together may have."""
         return 4 * self.user_memory
 
 

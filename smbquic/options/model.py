@@ -26,7 +26,7 @@ _NUMBERS = {int: int, float: float}
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Everything about an option besides its name, type and default.
+    """The properties of an option besides its name, type and default.
 
     `text` is its documentation. Its first paragraph is what ``--help`` shows, unless `help` is
     given; the reference pages show all of it. `unit` is the unit of a number, which is between
@@ -79,7 +79,7 @@ class Declared:
 
     @property
     def help(self) -> str:
-        """What ``--help`` shows: the first paragraph of the documentation."""
+        """The text of ``--help``: the first paragraph of the documentation."""
         return " ".join((self.option.help or self.option.text.partition("\n\n")[0]).split())
 
     @property

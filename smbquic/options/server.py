@@ -37,7 +37,7 @@ Listen = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class LogonOptions(Options):
-    """Who may log on, and how a server knows that a logon is meant for it."""
+    """Options for logons: who may log on, and how the server knows that a logon is meant for it."""
 
     server_name: Annotated[
         str | None,
@@ -72,7 +72,7 @@ class LogonOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolOptions(Options):
-    """What a server demands of its clients in SMB."""
+    """Options for SMB itself: signing, encryption, dialects, pipes."""
 
     signing: Annotated[
         SigningPolicy,

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Effect(StrEnum):
-    """What a rule does to the client that it matches."""
+    """The effect of a rule on the clients that it matches."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -53,7 +53,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a client may do something, and why.
+    """A decision about a client: whether access is granted, and why.
 
     `rule` is the text of the rule that decided, `certificate` the fingerprint that it matched.
     """

@@ -26,7 +26,7 @@ _COMMON_NAME_LIMIT = 64
 
 
 class KeyType(StrEnum):
-    """Which kind of key a certificate gets."""
+    """Kinds of keys that a certificate can have."""
 
     EC_P256 = "ec-p256"
     RSA_2048 = "rsa-2048"

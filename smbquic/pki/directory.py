@@ -37,7 +37,8 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
-"""What public authorities may give at most; some clients take no more from anybody."""
+"""Days that certificates of public authorities may be valid at most; some clients hold every
+authority to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class CertificateFiles:
 
 @dataclass(frozen=True, slots=True)
 class PkiDirectory:
-    """Where the files of a PKI are. Nothing is read before a method asks for it."""
+    """The folder of a PKI and the paths of its files, which are read when a method needs them."""
 
     path: Path
 

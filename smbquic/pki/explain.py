@@ -37,7 +37,7 @@ EXPIRY_WARNING = timedelta(days=30)
 
 
 class VerificationStatus(StrEnum):
-    """What one check found."""
+    """The outcome of one check."""
 
     OK = "ok"
     WARNING = "warning"

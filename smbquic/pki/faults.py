@@ -33,7 +33,7 @@ WRONG_NAME = "elsewhere.invalid"
 
 
 class Fault(StrEnum):
-    """What is wrong with a certificate."""
+    """Faults that a certificate can be made with."""
 
     EXPIRED = "expired"
     NOT_YET_VALID = "not-yet-valid"

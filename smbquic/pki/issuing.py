@@ -49,7 +49,7 @@ _RESERVED = frozenset({"ca", "intermediate", "crl"})
 
 @dataclass(frozen=True)
 class IssueOptions(Options):
-    """What a new certificate is for. `password` opens the issuer's key, `now` is the time."""
+    """The options of a new certificate. `password` opens the issuer's key, `now` is the time."""
 
     purpose: Purpose
     names: Annotated[

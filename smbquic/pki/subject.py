@@ -1,4 +1,4 @@
-"""What a certificate is for: the end of a connection, and the names that it carries."""
+"""The subject of a certificate: the names that it carries, and its end of a connection."""
 
 import ipaddress
 import re
@@ -13,7 +13,7 @@ _DNS_NAME_LIMIT = 253
 
 
 class Purpose(StrEnum):
-    """Which end of the connection a certificate is for."""
+    """Ends of a connection that a certificate can be for."""
 
     SERVER = "server"
     CLIENT = "client"

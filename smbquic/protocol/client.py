@@ -99,7 +99,7 @@ class ClientProtocol:
     # --- sending ----------------------------------------------------------------------------
 
     def charge(self, body: Message) -> int:
-        """How many credits a request takes. [MS-SMB2] 3.2.4.1.5"""
+        """Return how many credits a request costs. [MS-SMB2] 3.2.4.1.5"""
         multi_credit = self.negotiated is not None and self.negotiated.multi_credit
         return credit_charge(body) if multi_credit else 1
 

@@ -1,4 +1,4 @@
-"""How a client negotiates: what it offers, and whether the server's choice was offered.
+"""The client's end of NEGOTIATE: its offer, and the check of the server's choice.
 
 [MS-SMB2] 3.2.4.2.2.2, 3.2.5.2
 """

@@ -34,7 +34,7 @@ _MAX_CHANNELS = 32
 
 @dataclass(slots=True)
 class SessionSetupOutcome:
-    """What a SESSION_SETUP came to.
+    """The outcome of a SESSION_SETUP request.
 
     `status` goes out with `response`. `established` is true when a first logon is complete,
     `repeated` when a further one of the same session is; `bound` when the session has got this
@@ -60,7 +60,10 @@ class _Binding:
 
 
 class Logon:
-    """What SESSION_SETUP and LOGOFF do to the sessions of one connection."""
+    """Logons and logoffs on one connection: the processing of SESSION_SETUP and LOGOFF.
+
+    [MS-SMB2] 3.3.5.5, 3.3.5.6
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What both ends of a connection know after NEGOTIATE: dialect, algorithms, sizes.
+"""The outcome of NEGOTIATE, as both ends keep it: dialect, algorithms, sizes.
 
 `server_negotiation` and `client_negotiation` decide about it; neither keeps any state.
 [MS-SMB2] 3.2.1.2, 3.3.1.7
@@ -22,7 +22,7 @@ ContextT = TypeVar("ContextT")
 
 @dataclass(frozen=True, slots=True)
 class Algorithms:
-    """What protects the messages. See `Negotiated` for the fields."""
+    """The algorithms that protect messages. See `Negotiated` for the fields."""
 
     signing_algorithm: SigningAlgorithm
     cipher: Cipher | None = None
@@ -31,7 +31,7 @@ class Algorithms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negotiated:
-    """What was negotiated for the connection. Sizes in bytes.
+    """The dialect, the algorithms and the sizes (in bytes) that a connection has negotiated.
 
     `transport_security`: both ends agreed that QUIC's encryption is enough, so that no SMB
     message is encrypted. `encryption_required`: the server accepts no session that does not

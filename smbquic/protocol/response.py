@@ -12,7 +12,7 @@ from smbquic.wire.header import Command, Header
 
 @dataclass(slots=True, eq=False)
 class Response:
-    """What the server answered to a request.
+    """A server's response to a request.
 
     `pending`: an interim response, the final one comes later. `body` is an `ErrorResponse` where
     `status` is an error. `message_id` is `UNSOLICITED` for an oplock or lease break.

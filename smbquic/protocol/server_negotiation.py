@@ -1,4 +1,4 @@
-"""How a server answers NEGOTIATE: it chooses the dialect and the algorithms.
+"""The server's end of NEGOTIATE: the choice of the dialect and the algorithms.
 
 [MS-SMB2] 3.3.5.3, 3.3.5.4
 """

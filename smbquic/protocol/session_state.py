@@ -20,7 +20,7 @@ from enum import Enum, auto
 
 
 class SessionState(Enum):
-    """Where in its life a session is."""
+    """States of a session, from the first logon to its end."""
 
     IN_PROGRESS = auto()
     VALID = auto()
@@ -29,7 +29,7 @@ class SessionState(Enum):
 
 
 class SessionEvent(Enum):
-    """What changes the state of a session."""
+    """Events that change the state of a session."""
 
     LOGGED_ON = "a logon succeeds"
     EXPIRED = "the time that a logon is good for is over"

@@ -1,4 +1,4 @@
-"""What each end of a connection is willing to speak. [MS-SMB2] 3.2.1.1, 3.3.1.5"""
+"""The settings of each end: dialects, algorithms, policies. [MS-SMB2] 3.2.1.1, 3.3.1.5"""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -30,21 +30,22 @@ SINGLE_CREDIT_SIZE = 65536
 """The same for SMB 2.0.2, which knows no multi-credit messages."""
 
 MESSAGE_OVERHEAD = 65536
-"""What a message may have around its payload: headers, names, contexts, compounded requests."""
+"""Bytes that a message may have besides its payload: headers, names, contexts, other requests of
+a compound."""
 
 
 _NO_CAPABILITIES = GlobalCapabilities(0)
 
 
 class SigningPolicy(Enum):
-    """Return whether a server demands signatures, or leaves that to its clients."""
+    """A server's policy for signatures: it requires them, or leaves them to its clients."""
 
     REQUIRED = "required"
     NEGOTIATED = "negotiated"
 
 
 class EncryptionPolicy(Enum):
-    """Return whether SMB messages are encrypted."""
+    """A policy for the encryption of SMB messages."""
 
     OFF = "off"
     ALLOWED = "allowed"
@@ -52,7 +53,7 @@ class EncryptionPolicy(Enum):
 
 
 class EncryptionOverQuic(Enum):
-    """What a server makes of SMB encryption where QUIC encrypts already. [MS-SMB2] 3.3.1.5
+    """A server's policy for SMB encryption where QUIC encrypts already. [MS-SMB2] 3.3.1.5
 
     SKIP lets a client that asks for it leave it out (DisableEncryptionOverSecureTransport); ALLOW
     has it as over TCP; REQUIRE demands it of every session.
@@ -70,7 +71,7 @@ def dialects_from(minimum: Dialect) -> tuple[Dialect, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """What a server offers; the algorithms in its order of preference.
+    """The offer of a server; its algorithms in the order of preference.
 
     `signing_required` demands that every session is signed or encrypted, except a guest's, which
     has no key; without, clients decide.
@@ -93,7 +94,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """What a client asks for; the algorithms in its order of preference.
+    """The offer of a client; its algorithms in the order of preference.
 
     `skip_encryption_over_quic` offers to leave SMB encryption out where QUIC encrypts already.
     `guest_allowed` takes a session of a guest or of nobody, whose server has proved nothing: only

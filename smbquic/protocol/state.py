@@ -1,4 +1,4 @@
-"""What a server remembers of one connection. [MS-SMB2] 3.3.1.7"""
+"""The state of one connection at the server. [MS-SMB2] 3.3.1.7"""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from smbquic.wire.negotiate import Dialect
 
 @dataclass(slots=True, eq=False)
 class ConnectionState:
-    """What the parts of a `ServerProtocol` share that receive, answer and log on.
+    """The state of a connection that receiving, responding and logons share.
 
     `protections` holds this connection's keys by session id, `outstanding` the requests that were
     not answered by message id, `pending` those among them that had an interim response by async

@@ -1,4 +1,4 @@
-"""What every message goes through on its way in and on its way out, the same at both ends.
+"""The transformations of every message, received or sent, the same at both ends.
 
     received   decrypt, decompress, take a compound apart; then verify and decode each element
     sent       encode each element and sign it, put a compound together; then compress, encrypt

@@ -1,4 +1,4 @@
-"""Who may log on to a server, and how it knows that a logon is meant for it."""
+"""The access to a server: who may log on, and whether a logon is meant for this server."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from smbquic.transport.base import Peer
 
 @dataclass(slots=True)
 class AccessPolicy:
-    """What a server checks of its clients before they reach any share.
+    """The checks of clients before they reach any share.
 
     `certificates` are those that it shows, each with its rules for clients, and None without QUIC.
     `names` are those that a logon may be meant for; None leaves that unchecked. `pipes_over_quic`

@@ -37,7 +37,7 @@ _NO_INTERIM = frozenset({Command.NEGOTIATE, Command.SESSION_SETUP, Command.SET_I
 
 
 class AsyncRequestState(Enum):
-    """Where in its life a request is that is answered later."""
+    """States of a request that is answered later."""
 
     STARTED = auto()
     INTERIM_SENT = auto()
@@ -47,7 +47,7 @@ class AsyncRequestState(Enum):
 
 
 class AsyncRequestEvent(Enum):
-    """What changes the state of a request that is answered later."""
+    """Events that change the state of a request that is answered later."""
 
     INTERIM = "the work takes long, and the interim response is sent"
     DONE = "the work is done, has failed or was cancelled"

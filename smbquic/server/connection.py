@@ -47,7 +47,7 @@ HandleMessage = Callable[[memoryview], Awaitable[list[list[Buffer]]]]
 
 @dataclass(slots=True, eq=False)
 class ConnectionServices:
-    """What all connections of a server have in common.
+    """The parts of a server that all of its connections share.
 
     `notified` is set when a notification waits to be sent to some client. `failures` counts the
     requests and connections that failed through a bug of the server.
@@ -76,7 +76,7 @@ class Cancellable(Protocol):
 
 
 class ServerConnection:
-    """What the server keeps for one transport connection.
+    """A connection to a client: its requests, its sessions, and the protocol on its transport.
 
     `tasks` are requests that are answered later and notifications, `unbounded` how many requests
     wait for what may never happen; `async_requests` are those that CANCEL can name, by message id

@@ -144,7 +144,7 @@ class Context:
 
     @property
     def coroutines(self) -> StorageCoroutines | None:
-        """What waits for the coroutines of the storage; None if it has none, or there is none."""
+        """The runner of handlers that wait for coroutines; None if the storage has none."""
         tree = self._tree
         return None if tree is None or tree.share is None else tree.share.coroutines
 

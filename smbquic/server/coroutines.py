@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class StorageCoroutines:
-    """What the handlers of a share need whose storage has coroutines."""
+    """A runner of handlers that may wait for the coroutines of their share's storage."""
 
     def __init__(self) -> None:
         """Raise `ImportError` if greenlet is not installed."""

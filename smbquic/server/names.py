@@ -22,7 +22,7 @@ _SEPARATORS = re.compile(r"[\\/]+")
 
 
 class Name(NamedTuple):
-    """What a name means.
+    """The meaning of a name in a request.
 
     `path` is the file or folder, `stream` the named stream of it, if any. `directory` is true if
     the name can only mean a folder, false if it can only mean a file or a stream.

@@ -1,4 +1,4 @@
-"""What a handler returns: the reply, work after which it is there, or None. Errors are raised."""
+"""The outcome of a handler: a reply, work that leads to one, or None. Errors are raised."""
 
 import asyncio
 from collections.abc import Collection, Coroutine
@@ -24,7 +24,7 @@ class Reply:
 
 
 class PendingKind(Enum):
-    """What the work of a request waits for."""
+    """Kinds of pending work, by what it waits for."""
 
     OPERATION = auto()
     """It ends by itself: the disk, a thread, a long list. The client gets STATUS_PENDING if that
@@ -57,7 +57,7 @@ class Pending:
 
 
 Outcome = Reply | Pending | None
-"""What a handler returns; only a CANCEL has no reply."""
+"""The result of a handler; None means no reply, which only a CANCEL has."""
 
 
 class RetryAfter(Exception):  # noqa: N818  (no error: the reason to try again later)

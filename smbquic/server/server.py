@@ -37,7 +37,7 @@ CAPABILITIES = (
     | GlobalCapabilities.DIRECTORY_LEASING
     | GlobalCapabilities.MULTI_CHANNEL
 )
-"""What every server can do: for `ServerSettings.capabilities`."""
+"""The capabilities of every server, for `ServerSettings.capabilities`."""
 
 
 STOPPING = "the server is stopping"

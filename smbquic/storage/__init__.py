@@ -1,4 +1,4 @@
-"""What a share stands on: the `Storage` base class, and its implementations.
+"""Storages, which hold the files of shares: the `Storage` base class and its implementations.
 
 `base` and `file` hold the contract, `local` serves a folder of this machine's disk, `memory` keeps
 files in this process; `open_storage` opens one by its location. Everything here speaks in names,

@@ -50,12 +50,12 @@ FILE_METHODS: Final = (
     "create_stream",
     "close",
 )
-"""What a `FileBridge` passes on alike."""
+"""The methods that a `FileBridge` passes on unchanged."""
 STORAGE_METHODS: Final = ("create", "stat", "securities", "volume")
 """The same of a `StorageBridge`."""
 
 _SLOW: Final = frozenset({"read", "write", "zero", "flush"})
-"""What runs on a thread if it is no coroutine, as `copy_from` does."""
+"""The methods that run on a thread if they are no coroutine functions, as `copy_from` does."""
 
 
 class FileBridge(StorageFile):
@@ -74,7 +74,7 @@ class FileBridge(StorageFile):
 
     @property
     def key(self) -> Hashable:
-        """What identifies the file among all files."""
+        """The key that identifies the file among all files."""
         return self._inner.key
 
     @property

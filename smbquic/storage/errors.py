@@ -25,7 +25,7 @@ class StoppedOnSymlink(PathNotFound):
 
 
 class NotReady(Exception):  # noqa: N818  (no error: the reason to try again later)
-    """What is asked for is not known at once: it has to be read or fetched first.
+    """Raised by a method that cannot answer at once, because something has to be read first.
 
     Every method may raise it that has changed nothing so far. Whoever called has `prepare` done,
     and calls again: on a thread, or on the event loop if that is a coroutine function. It raises

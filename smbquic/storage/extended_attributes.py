@@ -1,4 +1,4 @@
-"""What extended attributes may be called, and how large clients take them to be."""
+"""Names of extended attributes, and their size as clients count it."""
 
 import re
 from collections.abc import Sequence

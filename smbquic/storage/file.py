@@ -47,7 +47,7 @@ class StorageFile(ABC):
     @property
     @abstractmethod
     def key(self) -> Hashable:
-        """What identifies this file among all files of all storages; all its opens share it.
+        """The key that identifies this file among all files of all storages; all its opens have it.
 
         It stays when the file is renamed; a named stream has one of its own, which may not.
         """

@@ -1,4 +1,4 @@
-"""What files are called that are not whole yet.
+"""Temporary names of files that are not whole yet.
 
 Whoever copies a whole file with this package writes it under a temporary name beside the real one,
 and keeps it open until it takes the real one or is deleted. So a file of such a name that no
@@ -61,7 +61,7 @@ def remove_unused(name: str | os.PathLike[str], *, folder: int | None = None) ->
 
 
 def _is_unused(fd: int) -> bool:
-    """Whether no program has a file open, this one not either but for `fd`.
+    """Return whether no program has a file open, except this one as `fd`.
 
     The kernel grants a lease to write only then; it lasts until the file is closed.
     """

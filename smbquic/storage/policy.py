@@ -12,7 +12,7 @@ def _allow(_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OpenPolicy:
-    """What the server gives `Storage.open`: the account, and functions that may refuse.
+    """The account for which `Storage.open` opens a file, and functions that may refuse.
 
     `account` (32 bits, 0 for none) is kept with what is made. `admit` is called with a file that
     existed already, before anything about it is changed. If it raises, nothing is changed, the

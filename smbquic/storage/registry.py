@@ -26,7 +26,7 @@ _LOCATION: Final = re.compile(r"([a-z][a-z0-9+.-]+):(.*)", re.DOTALL)
 
 
 class Factory(Protocol):
-    """What opens the storages of a scheme."""
+    """A function that opens the storages of one scheme."""
 
     def __call__(self, rest: str, *, read_only: bool, links: bool) -> Storage:
         """Open the storage at ``SCHEME:rest``.

@@ -1,4 +1,4 @@
-"""What a storage says about its files and itself."""
+"""Types for the properties of files and of storages."""
 
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
@@ -26,7 +26,7 @@ KEPT: Final = SETTABLE | SPARSE
 
 
 class Disposition(Enum):
-    """What to do about a name that exists, or does not. [MS-SMB2] 2.2.13 CreateDisposition."""
+    """Actions of an open if the name exists and if it does not. [MS-SMB2] 2.2.13"""
 
     SUPERSEDE = 0
     OPEN = 1
@@ -37,7 +37,7 @@ class Disposition(Enum):
 
 
 class Action(Enum):
-    """What an open did. [MS-SMB2] 2.2.14 CreateAction."""
+    """Actions that an open has taken. [MS-SMB2] 2.2.14"""
 
     SUPERSEDED = 0
     OPENED = 1
@@ -50,13 +50,13 @@ OVERWRITING: Final = {
     Disposition.OVERWRITE: Action.OVERWRITTEN,
     Disposition.OVERWRITE_IF: Action.OVERWRITTEN,
 }
-"""What the dispositions are called that empty an existing file, once they have done it."""
+"""The dispositions that empty an existing file, with the action that this is reported as."""
 NEVER_CREATING: Final = (Disposition.OPEN, Disposition.OVERWRITE)
 """The dispositions that fail where the name is free."""
 
 
 class Capability(Flag):
-    """What a storage can do besides holding files and folders.
+    """Capabilities of a storage beyond holding files and folders.
 
     Clients can query it ([MS-FSCC] 2.5.1), and the server refuses what is not there as
     [MS-FSA] says. A storage without any of them needs none of the methods that are about it.

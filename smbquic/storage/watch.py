@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class ChangeKind(Enum):
-    """What happened to a file or folder."""
+    """Kinds of changes to a file or folder."""
 
     ADDED = auto()
     REMOVED = auto()

@@ -40,7 +40,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """What a client's handshake has said of it so far, true or not.
+    """The claims of a client in its handshake so far, true or not.
 
     `server_name` is the one that it has asked for. `certificates` are those that it has shown, in
     DER, leaf first. They need not be verified, and it may not have their key.
@@ -52,7 +52,7 @@ class ClientHello:
 
 @dataclass(frozen=True, slots=True)
 class PathStatistics:
-    """What was measured on the path of a connection. Over TCP only the kernel knows: all is None.
+    """Measurements on the path of a connection; all None over TCP, where only the kernel has them.
 
     `round_trip` is in seconds, smoothed, and None before the first measurement. `datagram_size` is
     the UDP payload of a full datagram in bytes. `lost_packets` were declared lost, so that their
@@ -66,7 +66,7 @@ class PathStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How far messages have got in both directions, in bytes.
+    """The progress of messages in both directions, in bytes.
 
     `sent` is all that was sent so far, and `untaken` how much of it the peer has not taken. That
     takes `kept` bytes of memory: more, as a message is kept as a whole until its end was taken.

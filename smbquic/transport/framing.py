@@ -145,7 +145,7 @@ class Inbox:
 
     @property
     def cost(self) -> int:
-        """What the messages in the queue cost, in bytes."""
+        """Bytes of memory that the messages in the queue take."""
         return self._cost
 
     @property

@@ -78,7 +78,7 @@ class ReceiveBuffers:
 
 
 def _is_read(buffer: bytearray) -> bool:
-    """Whether a `memoryview` of `buffer` is left: then Python does not let its size change."""
+    """Return whether a `memoryview` of `buffer` is left, so that its size cannot be changed."""
     try:
         buffer.append(0)
     except BufferError:

@@ -1,4 +1,4 @@
-"""Why clients are refused, how often, and the lines in the log about that."""
+"""Reasons to refuse clients, their counters, and their lines in the log."""
 
 import logging
 from collections import Counter
@@ -31,7 +31,7 @@ class Refusal(StrEnum):
 
 
 class ListenerRefusal(Refusal):
-    """What a listener refuses clients for, whatever is served to them."""
+    """Reasons for which a listener refuses a client, whatever it serves."""
 
     CONNECTIONS = (
         "connections",

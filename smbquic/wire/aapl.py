@@ -23,7 +23,7 @@ _MODEL = Struct("<II")
 
 
 class AaplBitmap(Flags):
-    """Which parts are asked for and answered."""
+    """Parts of a query and of its answer."""
 
     SERVER_CAPS = 0x01
     VOLUME_CAPS = 0x02
@@ -31,7 +31,7 @@ class AaplBitmap(Flags):
 
 
 class AaplServerCaps(Flags):
-    """What client and server can do."""
+    """Capabilities of client and server."""
 
     SUPPORTS_READ_DIR_ATTR = 0x01
     SUPPORTS_OSX_COPYFILE = 0x02
@@ -40,7 +40,7 @@ class AaplServerCaps(Flags):
 
 
 class AaplVolumeCaps(Flags):
-    """What the share can do."""
+    """Capabilities of the share."""
 
     SUPPORT_RESOLVE_ID = 0x01
     CASE_SENSITIVE = 0x02
@@ -49,7 +49,7 @@ class AaplVolumeCaps(Flags):
 
 @dataclass(slots=True)
 class AaplServerQueryRequest:
-    """What a macOS client asks for; numbers compare with `AaplBitmap` and `AaplServerCaps`."""
+    """A query of a macOS client; its numbers compare with `AaplBitmap` and `AaplServerCaps`."""
 
     name: ClassVar[bytes] = AAPL
     request_bitmap: int
@@ -73,7 +73,7 @@ class AaplServerQueryRequest:
 
 @dataclass(slots=True)
 class AaplServerQueryResponse:
-    """What the server answers; a part that is None was not asked for."""
+    """The server's answer to a query; a part that is None was not asked for."""
 
     name: ClassVar[bytes] = AAPL
     server_capabilities: int | None = None

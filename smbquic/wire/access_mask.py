@@ -1,4 +1,4 @@
-"""What an open may do. [MS-SMB2] 2.2.13.1"""
+"""Access masks: the rights of an open. [MS-SMB2] 2.2.13.1"""
 
 from smbquic.wire.flags import Flags
 

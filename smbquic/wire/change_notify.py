@@ -12,13 +12,13 @@ from smbquic.wire.output_response import OutputResponse
 
 
 class ChangeNotifyFlags(Flags):
-    """How deep to watch. [MS-SMB2] 2.2.35"""
+    """Flags of a CHANGE_NOTIFY; WATCH_TREE includes all folders below. [MS-SMB2] 2.2.35"""
 
     WATCH_TREE = 0x0001
 
 
 class CompletionFilter(Flags):
-    """Which changes count. [MS-SMB2] 2.2.35"""
+    """Kinds of changes that complete a CHANGE_NOTIFY. [MS-SMB2] 2.2.35"""
 
     FILE_NOTIFY_CHANGE_FILE_NAME = 0x00000001
     FILE_NOTIFY_CHANGE_DIR_NAME = 0x00000002

@@ -11,7 +11,7 @@ from smbquic.wire.message import Message, message
 
 
 class CloseFlags(Flags):
-    """What to answer. [MS-SMB2] 2.2.15"""
+    """Flags of a CLOSE; POSTQUERY_ATTRIB asks for the file's attributes. [MS-SMB2] 2.2.15"""
 
     POSTQUERY_ATTRIB = 0x0001
 

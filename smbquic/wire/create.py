@@ -31,7 +31,7 @@ CreateContexts = Annotated[
 
 
 class OplockLevel(IntEnum):
-    """What a client may cache, in the older of two ways. [MS-SMB2] 2.2.13"""
+    """Levels of oplocks; OPLOCK_LEVEL_LEASE means a lease instead. [MS-SMB2] 2.2.13"""
 
     OPLOCK_LEVEL_NONE = 0x00
     OPLOCK_LEVEL_II = 0x01
@@ -41,7 +41,7 @@ class OplockLevel(IntEnum):
 
 
 class ImpersonationLevel(IntEnum):
-    """How far the server may act for the client. [MS-SMB2] 2.2.13"""
+    """Levels to which the server may act for the client. [MS-SMB2] 2.2.13"""
 
     Anonymous = 0x00000000
     Identification = 0x00000001
@@ -50,7 +50,7 @@ class ImpersonationLevel(IntEnum):
 
 
 class ShareAccess(Flags):
-    """What others may do while this open is there. [MS-SMB2] 2.2.13"""
+    """The access that other opens may have as long as this one exists. [MS-SMB2] 2.2.13"""
 
     FILE_SHARE_READ = 0x00000001
     FILE_SHARE_WRITE = 0x00000002
@@ -58,7 +58,7 @@ class ShareAccess(Flags):
 
 
 class CreateDisposition(IntEnum):
-    """What to do if the file exists, and if it does not. [MS-SMB2] 2.2.13"""
+    """Actions of a CREATE if the file exists and if it does not. [MS-SMB2] 2.2.13"""
 
     FILE_SUPERSEDE = 0x00000000
     FILE_OPEN = 0x00000001
@@ -69,7 +69,7 @@ class CreateDisposition(IntEnum):
 
 
 class CreateOptions(Flags):
-    """How to open. [MS-SMB2] 2.2.13"""
+    """Options of a CREATE. [MS-SMB2] 2.2.13"""
 
     FILE_DIRECTORY_FILE = 0x00000001
     FILE_WRITE_THROUGH = 0x00000002
@@ -96,13 +96,13 @@ class CreateOptions(Flags):
 
 
 class CreateFlags(Flags):
-    """What the server says of the file. [MS-SMB2] 2.2.14"""
+    """Flags of a CREATE response. [MS-SMB2] 2.2.14"""
 
     REPARSEPOINT = 0x01
 
 
 class CreateAction(IntEnum):
-    """What the server did. [MS-SMB2] 2.2.14"""
+    """Actions that a CREATE has taken. [MS-SMB2] 2.2.14"""
 
     FILE_SUPERSEDED = 0x00000000
     FILE_OPENED = 0x00000001

@@ -43,7 +43,7 @@ _APP_INSTANCE_VERSION = Struct("<HHIQQ")
 
 
 class _Payload(ABC):
-    """What all typed payloads share."""
+    """Base class of the typed data of create contexts."""
 
     __slots__ = ()
     name: ClassVar[bytes]
@@ -154,7 +154,7 @@ class TimewarpToken(_Payload):
 
 
 class LeaseState(Flags):
-    """What a lease lets a client cache. [MS-SMB2] 2.2.13.2.8"""
+    """Caching rights of a lease. [MS-SMB2] 2.2.13.2.8"""
 
     READ_CACHING = 0x01
     HANDLE_CACHING = 0x02
@@ -162,7 +162,7 @@ class LeaseState(Flags):
 
 
 class LeaseFlags(Flags):
-    """What else is to be said of a lease. [MS-SMB2] 2.2.13.2.10, 2.2.14.2.10"""
+    """Flags of a lease. [MS-SMB2] 2.2.13.2.10, 2.2.14.2.10"""
 
     BREAK_IN_PROGRESS = 0x00000002
     PARENT_LEASE_KEY_SET = 0x00000004
@@ -230,7 +230,7 @@ def decode_lease(data: Buffer) -> LeaseV1 | LeaseV2:
 
 
 class DurableHandleFlags(Flags):
-    """What kind of durable handle it is. [MS-SMB2] 2.2.13.2.11"""
+    """Flags of a durable handle. [MS-SMB2] 2.2.13.2.11"""
 
     PERSISTENT = 0x00000002
 

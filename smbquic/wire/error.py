@@ -24,7 +24,7 @@ _ALIGNMENT = 8
 
 
 class ErrorId(IntEnum):
-    """What an error context is about. [MS-SMB2] 2.2.2.1"""
+    """Kinds of error contexts. [MS-SMB2] 2.2.2.1"""
 
     DEFAULT = 0x00000000
     SHARE_REDIRECT = 0x72645253
@@ -82,7 +82,10 @@ class ErrorResponse(Message):
 
 
 class SymlinkFlags(Flags):
-    """Where the target of a symbolic link starts. [MS-SMB2] 2.2.2.2.1"""
+    """Flags of a symbolic link; a RELATIVE target starts at the link's folder.
+
+    [MS-SMB2] 2.2.2.2.1
+    """
 
     RELATIVE = 0x00000001
 

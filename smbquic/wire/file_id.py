@@ -1,4 +1,4 @@
-"""How a message names an open. [MS-SMB2] 2.2.14.1"""
+"""The FileId, by which a message names an open. [MS-SMB2] 2.2.14.1"""
 
 from struct import Struct
 from typing import ClassVar, NamedTuple

@@ -20,7 +20,7 @@ UNSIGNED = bytes(16)
 
 
 class Command(IntEnum):
-    """What a message asks for or answers. [MS-SMB2] 2.2.1.2"""
+    """Commands of SMB2. [MS-SMB2] 2.2.1.2"""
 
     NEGOTIATE = 0x00
     SESSION_SETUP = 0x01
@@ -48,7 +48,7 @@ _COMMANDS = tuple(Command)
 
 
 class HeaderFlags(Flags):
-    """How a message is to be taken. [MS-SMB2] 2.2.1.2"""
+    """Flags of a message. [MS-SMB2] 2.2.1.2"""
 
     SERVER_TO_REDIR = 0x00000001
     ASYNC_COMMAND = 0x00000002
@@ -148,7 +148,7 @@ class Header:
 
     @property
     def channel_sequence(self) -> int:
-        """What a request of the 3.x dialects carries in the place of the status."""
+        """The channel sequence, which a request of the 3.x dialects has instead of the status."""
         return self.status & 0xFFFF
 
     @property

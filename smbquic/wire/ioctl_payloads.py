@@ -1,4 +1,4 @@
-"""What the controls of the SMB2 server itself send and get. [MS-SMB2] 2.2.31, 2.2.32"""
+"""Input and output of the controls of the SMB2 server itself. [MS-SMB2] 2.2.31, 2.2.32"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -167,7 +167,7 @@ class NetworkResiliencyRequest:
 
 
 class InterfaceCapability(Flags):
-    """What a network interface can do. [MS-SMB2] 2.2.32.5"""
+    """Capabilities of a network interface. [MS-SMB2] 2.2.32.5"""
 
     RSS_CAPABLE = 0x00000001
     RDMA_CAPABLE = 0x00000002

@@ -1,4 +1,4 @@
-"""How a message is declared: its fields once, in the order of the specification.
+"""Declarations of messages: each field once, in the order of the specification.
 
 For example, a QUERY_DIRECTORY request, as the table of [MS-SMB2] 2.2.33 shows it::
 
@@ -44,8 +44,8 @@ class Fixed:
 
 
 Meaning = Literal["offset", "length", "count"]
-"""What a field says of a part: where it begins, from the header of the message on; its bytes; its
-elements."""
+"""The meaning of a field that describes a variable part: the part's offset from the header of the
+message, its length in bytes, or the count of its elements."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ _ELEMENT = Struct("<QQI4x")
 
 
 class LockFlags(Flags):
-    """What to do with a range, without the LOCKFLAG_ prefix. [MS-SMB2] 2.2.26.1"""
+    """Flags of a byte range in a LOCK, without the LOCKFLAG_ prefix. [MS-SMB2] 2.2.26.1"""
 
     SHARED_LOCK = 0x00000001
     EXCLUSIVE_LOCK = 0x00000002

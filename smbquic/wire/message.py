@@ -1,4 +1,4 @@
-"""What all message bodies have in common."""
+"""The base class of message bodies, and the decorator that declares them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which body belongs to which command."""
+"""The bodies of requests and responses by their command."""
 
 from struct import Struct
 

@@ -41,7 +41,7 @@ class Dialect(IntEnum):
 
 
 class SecurityMode(Flags):
-    """Whether one end can sign, and whether it requires signing. [MS-SMB2] 2.2.3"""
+    """Security modes: signing is enabled, or it is required. [MS-SMB2] 2.2.3"""
 
     SIGNING_ENABLED = 0x01
     SIGNING_REQUIRED = 0x02

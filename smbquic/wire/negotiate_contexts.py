@@ -21,7 +21,7 @@ _ALIGNMENT = 8
 
 
 class NegotiateContextType(IntEnum):
-    """What a negotiate context is about. [MS-SMB2] 2.2.3.1"""
+    """Types of negotiate contexts. [MS-SMB2] 2.2.3.1"""
 
     PREAUTH_INTEGRITY_CAPABILITIES = 0x0001
     ENCRYPTION_CAPABILITIES = 0x0002
@@ -60,7 +60,10 @@ class CompressionAlgorithm(IntEnum):
 
 
 class CompressionCapabilityFlags(Flags):
-    """Return whether messages may be compressed in pieces. [MS-SMB2] 2.2.3.1.3"""
+    """Flags of compression; CHAINED allows several algorithms in one message.
+
+    [MS-SMB2] 2.2.3.1.3
+    """
 
     CHAINED = 0x00000001
 
@@ -69,7 +72,7 @@ _NOT_CHAINED = CompressionCapabilityFlags(0)
 
 
 class TransportCapability(Flags):
-    """What the transport offers. [MS-SMB2] 2.2.3.1.5"""
+    """Capabilities of the transport. [MS-SMB2] 2.2.3.1.5"""
 
     ACCEPT_TRANSPORT_LEVEL_SECURITY = 0x00000001
 

@@ -13,7 +13,7 @@ _NOTIFICATION = Struct("<HHI")
 
 
 class NotificationType(IntEnum):
-    """What happened. [MS-SMB2] 2.2.44.1"""
+    """Types of notifications. [MS-SMB2] 2.2.44.1"""
 
     SmbNotifySessionClosed = 0x0
 

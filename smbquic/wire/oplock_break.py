@@ -23,7 +23,7 @@ _UNSOLICITED = 0xFFFFFFFFFFFFFFFF
 
 @message(24)
 class _OplockBreak(Message):
-    """What the messages about an oplock have in common."""
+    """The layout of all messages about the break of an oplock."""
 
     command: ClassVar[Command] = Command.OPLOCK_BREAK
     oplock_level: U8
@@ -48,7 +48,7 @@ class OplockBreakResponse(_OplockBreak):
 
 
 class NotifyBreakLeaseFlags(Flags):
-    """Return whether to answer a break. [MS-SMB2] 2.2.23.2"""
+    """Flags of a lease break; ACK_REQUIRED asks for an acknowledgment. [MS-SMB2] 2.2.23.2"""
 
     ACK_REQUIRED = 0x01
 
@@ -73,7 +73,7 @@ class LeaseBreakNotification(Message):
 
 @message(36)
 class _LeaseBreak(Message):
-    """What a client and a server say of a lease after its break."""
+    """The layout of the acknowledgment of a lease break, and of the response to it."""
 
     command: ClassVar[Command] = Command.OPLOCK_BREAK
     reserved: ClassVar = unused(U16)

@@ -12,7 +12,7 @@ from smbquic.wire.output_response import OutputResponse
 
 
 class QueryDirectoryFlags(Flags):
-    """How to go through the folder. [MS-SMB2] 2.2.33"""
+    """Flags of a QUERY_DIRECTORY. [MS-SMB2] 2.2.33"""
 
     RESTART_SCANS = 0x01
     RETURN_SINGLE_ENTRY = 0x02

@@ -13,7 +13,7 @@ from smbquic.wire.output_response import OutputResponse
 
 
 class InfoType(IntEnum):
-    """What is asked about or set, without the 0_INFO_ prefix. [MS-SMB2] 2.2.37"""
+    """Types of information, without the 0_INFO_ prefix. [MS-SMB2] 2.2.37"""
 
     FILE = 0x01
     FILESYSTEM = 0x02
@@ -22,7 +22,7 @@ class InfoType(IntEnum):
 
 
 class QueryInfoFlags(Flags):
-    """How to go through extended attributes. [MS-SMB2] 2.2.37"""
+    """Flags for a query of extended attributes. [MS-SMB2] 2.2.37"""
 
     SL_RESTART_SCAN = 0x00000001
     SL_RETURN_SINGLE_ENTRY = 0x00000002

@@ -24,7 +24,7 @@ _DATA_OFFSET = 0x50
 
 
 class RdmaChannel(IntEnum):
-    """How data goes if it is not in the message (RDMA). [MS-SMB2] 2.2.19, 2.2.21"""
+    """Channels for data that is not in the message (RDMA). [MS-SMB2] 2.2.19, 2.2.21"""
 
     NONE = 0x00000000
     RDMA_V1 = 0x00000001
@@ -33,7 +33,7 @@ class RdmaChannel(IntEnum):
 
 
 class ReadFlags(Flags):
-    """How to read, without the READFLAG_ prefix. [MS-SMB2] 2.2.19"""
+    """Flags of a READ, without the READFLAG_ prefix. [MS-SMB2] 2.2.19"""
 
     READ_UNBUFFERED = 0x01
     REQUEST_COMPRESSED = 0x02

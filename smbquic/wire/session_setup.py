@@ -10,13 +10,13 @@ from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 
 
 class SessionSetupFlags(Flags):
-    """How to set the session up. [MS-SMB2] 2.2.5"""
+    """Flags of a SESSION_SETUP; BINDING adds a channel to a session. [MS-SMB2] 2.2.5"""
 
     BINDING = 0x01
 
 
 class SessionFlags(Flags):
-    """What the server made of the logon. [MS-SMB2] 2.2.6"""
+    """Flags of a new session: a guest's, an anonymous one, an encrypted one. [MS-SMB2] 2.2.6"""
 
     IS_GUEST = 0x0001
     IS_NULL = 0x0002

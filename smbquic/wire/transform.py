@@ -1,4 +1,4 @@
-"""What stands before an encrypted or compressed message. [MS-SMB2] 2.2.41, 2.2.42"""
+"""The headers of encrypted and of compressed messages. [MS-SMB2] 2.2.41, 2.2.42"""
 
 from dataclasses import dataclass
 from struct import Struct
@@ -24,7 +24,7 @@ TRANSFORM_HEADER_SIZE = _TRANSFORM.size
 
 
 class TransformFlags(Flags):
-    """How a message was transformed; in 3.0 and 3.0.2 the algorithm. [MS-SMB2] 2.2.41"""
+    """Flags of a transformed message; in 3.0 and 3.0.2 its algorithm. [MS-SMB2] 2.2.41"""
 
     ENCRYPTED = 0x0001
 
@@ -68,7 +68,7 @@ class TransformHeader:
 
 
 class CompressionFlags(Flags):
-    """Which form a compressed message has. [MS-SMB2] 2.2.42"""
+    """Flags of a compressed message: chained or not. [MS-SMB2] 2.2.42"""
 
     CHAINED = 0x0001
 

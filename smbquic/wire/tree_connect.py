@@ -11,7 +11,7 @@ from smbquic.wire.message import Message, message
 
 
 class TreeConnectFlags(Flags):
-    """How to connect (3.1.1 only). [MS-SMB2] 2.2.9"""
+    """Flags of a TREE_CONNECT (3.1.1 only). [MS-SMB2] 2.2.9"""
 
     CLUSTER_RECONNECT = 0x0001
     REDIRECT_TO_OWNER = 0x0002
@@ -22,7 +22,7 @@ _NO_FLAGS = TreeConnectFlags(0)
 
 
 class ShareType(IntEnum):
-    """What kind of share it is. [MS-SMB2] 2.2.10"""
+    """Types of shares. [MS-SMB2] 2.2.10"""
 
     DISK = 0x01
     PIPE = 0x02
@@ -52,7 +52,7 @@ class ShareFlags(Flags):
 
 
 class ShareCapabilities(Flags):
-    """What a share can do. [MS-SMB2] 2.2.10"""
+    """Capabilities of a share. [MS-SMB2] 2.2.10"""
 
     DFS = 0x00000008
     CONTINUOUS_AVAILABILITY = 0x00000010

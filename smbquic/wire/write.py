@@ -11,7 +11,7 @@ from smbquic.wire.message import Message, message
 
 
 class WriteFlags(Flags):
-    """How to write, without the WRITEFLAG_ prefix. [MS-SMB2] 2.2.21"""
+    """Flags of a WRITE, without the WRITEFLAG_ prefix. [MS-SMB2] 2.2.21"""
 
     WRITE_THROUGH = 0x00000001
     WRITE_UNBUFFERED = 0x00000002

@@ -1,4 +1,4 @@
-"""What NTLMv2 computes: hashes, proofs, keys and signatures. [MS-NLMP] 3.3, 3.4.
+"""The cryptography of NTLMv2: hashes, proofs, keys and signatures. [MS-NLMP] 3.3, 3.4
 
 The only place that uses pyspnego's inner cryptography: MD4 and RC4, which OpenSSL and hashlib no
 longer have everywhere, and the key derivations around them.

@@ -16,7 +16,7 @@ from smbquic.wire.flags import Flags
 NTLMSSP = bytes.fromhex("2b06010401823702020a")
 """The object identifier 1.3.6.1.4.1.311.2.2.10: NTLM within SPNEGO."""
 SIGNATURE = b"NTLMSSP\x00"
-"""What every NTLM message begins with."""
+"""The first eight bytes of every NTLM message."""
 
 CHALLENGE_SIZE = 8
 
@@ -50,7 +50,7 @@ class NegotiateFlags(Flags):
 
 
 class AvId(IntEnum):
-    """What an AV_PAIR holds. [MS-NLMP] 2.2.2.1; the names without MsvAv."""
+    """Kinds of AV_PAIR, without the MsvAv prefix. [MS-NLMP] 2.2.2.1"""
 
     EOL = 0
     NB_COMPUTER_NAME = 1

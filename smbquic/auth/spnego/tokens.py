@@ -32,7 +32,7 @@ _HINT = b"not_defined_in_RFC4178@please_ignore"
 
 
 class NegState(IntEnum):
-    """How far the negotiation is. [RFC4178] 4.2.2."""
+    """States of the negotiation. [RFC4178] 4.2.2"""
 
     ACCEPT_COMPLETED = 0
     ACCEPT_INCOMPLETE = 1

@@ -312,7 +312,8 @@ def _id(context: Context, entry: Open) -> bytes:
 
 
 class _FileClass(NamedTuple):
-    """How a class is answered, the smallest buffer for it in bytes, the access it needs."""
+    """A query for an information class: its function, the smallest buffer for the answer in bytes,
+    and the access that the open needs."""
 
     build: Callable[[Context, Open], bytes]
     minimum: int

@@ -434,7 +434,8 @@ def _short_name(change: FileChange) -> None:
 
 
 class _Class(NamedTuple):
-    """How a class is set: the smallest buffer in bytes, the access it needs.
+    """A change by an information class: its function, the smallest buffer in bytes, and the access
+    that the open needs.
 
     `of_open` says that it changes the open and not the file, so that it is allowed on a read-only
     share. `notifies` is the change that watches of the folder are notified of.

@@ -43,7 +43,8 @@ _ATTRIBUTES = {
 
 
 class VolumeClass(NamedTuple):
-    """How a class is answered, and the smallest buffer that is accepted for that, in bytes."""
+    """A query for an information class: its function, and the smallest buffer in bytes that is
+    accepted for the answer."""
 
     build: Callable[[Context, VolumeStat], bytes]
     minimum: int

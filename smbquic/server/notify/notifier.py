@@ -37,7 +37,7 @@ LAST_ACCESS = int(CompletionFilter.FILE_NOTIFY_CHANGE_LAST_ACCESS)
 CREATION = int(CompletionFilter.FILE_NOTIFY_CHANGE_CREATION)
 SIZE = int(CompletionFilter.FILE_NOTIFY_CHANGE_SIZE)
 CONTENT = SIZE | LAST_WRITE
-"""What a write changes."""
+"""The changes that a write makes."""
 OVERWRITTEN = CONTENT | ATTRIBUTES
 _STREAM_CONTENT = int(
     CompletionFilter.FILE_NOTIFY_CHANGE_STREAM_SIZE
@@ -69,7 +69,7 @@ class NotifierOpen(Protocol):
 
     @property
     def storage(self) -> Storage:
-        """What the share of the file stands on."""
+        """The storage that the file is in."""
 
     @property
     def is_directory(self) -> bool:

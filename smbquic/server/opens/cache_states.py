@@ -1,4 +1,4 @@
-"""What a client may cache of a file, as bits, and what breaks its oplock or lease.
+"""Caching rights of clients as bits, and the causes that break an oplock or lease.
 
 [MS-SMB2] 2.2.13.2.8, [MS-FSA] 2.1.4.12
 """
@@ -21,7 +21,7 @@ _ATTRIBUTES_OR_DESCRIPTOR = ATTRIBUTES_ONLY | int(AccessMask.READ_CONTROL)
 
 
 class BreakCause(Enum):
-    """What is about to happen to a file."""
+    """Causes to break oplocks and leases: what is about to happen to the file."""
 
     INSPECT = auto()
     """It is opened for its security descriptor, which breaks oplocks and no leases."""

@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 
 class GrantState(Enum):
-    """Where in its life an oplock or lease is."""
+    """States of an oplock or lease."""
 
     HELD = auto()
     BREAKING = auto()
@@ -21,7 +21,7 @@ class GrantState(Enum):
 
 
 class GrantEvent(Enum):
-    """What changes the state of an oplock or lease."""
+    """Events that change the state of an oplock or lease."""
 
     BREAK = "the client is notified of a break that it has to acknowledge"
     ACKNOWLEDGED = "the client acknowledges the break"

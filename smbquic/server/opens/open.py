@@ -79,7 +79,7 @@ class OpenTable(Protocol):
 
 @dataclass(slots=True)
 class OpenOwner:
-    """Whose open it is: the session, the tree, and the budget of the user in bytes.
+    """The owner of an open: its session, its tree, and the memory budget of its user in bytes.
 
     `session` is None as long as the open is `DISCONNECTED`.
     """
@@ -91,7 +91,7 @@ class OpenOwner:
 
 @dataclass(slots=True)
 class OpenCache:
-    """What the client may cache: its oplock or lease, and the key of its lease on the folder."""
+    """The caching rights of an open: its oplock or lease, and the lease key of its folder."""
 
     grant: CacheGrant | None = None
     parent_lease_key: bytes | None = None
@@ -99,7 +99,7 @@ class OpenCache:
 
 @dataclass(slots=True, eq=False)
 class Open:
-    """What a FileId stands for.
+    """A file, folder or stream that a client has open. [MS-SMB2] 3.3.1.10
 
     `file_state` is shared by every open of the same underlying file or stream, `table` has them
     all. `state` changes with `detach`, `attach` and `close`.
@@ -209,7 +209,7 @@ class Open:
 
 @dataclass(slots=True, eq=False)
 class FileState:
-    """What all opens of one underlying file, or of one named stream of it, share.
+    """The state that all opens of one underlying file, or of one named stream of it, share.
 
     It exists as long as one of them does, a file's also as long as its streams' do: those are in
     `streams`, and have their file in `whole`. `grants` are its oplocks and leases.

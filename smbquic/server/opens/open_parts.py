@@ -18,7 +18,7 @@ NO_GUID = bytes(16)
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who sends a CREATE: the user, the client, and what was negotiated with it.
+    """The sender of a CREATE: the user, the client, and what was negotiated with it.
 
     `leasing` is whether the client was offered leases.
     """
@@ -45,7 +45,7 @@ class OpenAccess:
 
 @dataclass(slots=True)
 class OpenMode:
-    """How the file is used: the options of the CREATE, and the position after the last I/O."""
+    """The mode of an open: the options of its CREATE, and the position after the last I/O."""
 
     options: int
     delete_on_close: bool = False
@@ -78,7 +78,7 @@ class ChannelSequence:
 
 @dataclass(slots=True, eq=False)
 class Durability:
-    """What identifies the owner of a durable open. [MS-SMB2] 3.3.1.10
+    """The properties of a durable open, by which its owner finds it again. [MS-SMB2] 3.3.1.10
 
     The open waits `seconds` for its owner, and `timer` runs while it does. Only version 2 has a
     `create_guid`.
@@ -112,7 +112,7 @@ class ReplayableCreate:
 
 @dataclass(slots=True)
 class Recovery:
-    """How an open is found again: by its owner, by an application, or by a replayed CREATE.
+    """The ways to find an open again: by its owner, by an application, or by a replayed CREATE.
 
     `sequence` distinguishes requests that are sent again on another channel.
     """
@@ -125,7 +125,7 @@ class Recovery:
 
 @dataclass(slots=True)
 class ChangeTracking:
-    """What was changed through the open, and who is notified.
+    """The changes through an open, and who is notified of them.
 
     `wrote` says that leases on the folder are to be broken because of a change, `renamed` that
     the file got its name through this open. `watch` belongs to CHANGE_NOTIFY. `auditor` records

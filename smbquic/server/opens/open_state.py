@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 
 class OpenState(Enum):
-    """Where in its life an open is."""
+    """States of an open."""
 
     ATTACHED = auto()
     DISCONNECTED = auto()
@@ -19,7 +19,7 @@ class OpenState(Enum):
 
 
 class OpenEvent(Enum):
-    """What changes the state of an open."""
+    """Events that change the state of an open."""
 
     DISCONNECT = "its session ends without a logoff, and it is durable"
     RECONNECT = "its owner comes back with a CREATE"

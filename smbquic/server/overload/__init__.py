@@ -1,1 +1,1 @@
-"""What keeps one client, or many, from using up the server: limits, scheduling, slow peers."""
+"""Protection against overload by one client or many: limits, scheduling, slow peers."""

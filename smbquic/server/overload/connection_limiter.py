@@ -26,7 +26,7 @@ MINIMUM_TIME = 1.0
 
 
 class LimitedConnection(Protocol):
-    """What the limiter needs of a connection.
+    """A connection, as the limiter sees it.
 
     `failed_until` is when the answer to a failed logon is due, in seconds of the loop's clock.
     """

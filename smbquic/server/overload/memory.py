@@ -1,4 +1,4 @@
-"""How much memory a server needs at most, by its limits."""
+"""The most memory that a server needs, by its limits."""
 
 from smbquic.options.limits import Limits
 from smbquic.storage.local.case_index import CAPACITY as NAMES

@@ -32,7 +32,7 @@ def descriptor_limit() -> int:
 
 
 class OpenFileBudget(SharedBudget):
-    """How many opens all clients may have together, and how many one user.
+    """A budget of opens: for all clients together, and for one user.
 
     `descriptors` is what the process may have. A quarter of it is left to connections over TCP, the
     rest is for opens, at most `MOST`, of which one user may have half.

@@ -1,10 +1,10 @@
-"""Why the server refuses or disconnects clients."""
+"""The reasons for which a server refuses or disconnects clients."""
 
 from smbquic.transport.refusals import Refusal
 
 
 class ServerRefusal(Refusal):
-    """What the server refuses or disconnects clients for."""
+    """Reasons for which a server refuses or disconnects a client."""
 
     CONNECTIONS_OF_ADDRESS = (
         "connections-of-address",

@@ -39,14 +39,14 @@ RETRY_INTERVAL = 0.05
 MAX_POSTPONED = 512
 MAX_POSTPONED_OF_ADDRESS = 64
 MAX_POSTPONED_BYTES = 4 << 20
-"""What unauthenticated clients may have sent over QUIC that is still queued: in datagrams (or
-segment batches), of all and of one address, and in bytes."""
+"""Limits of what is queued from unauthenticated clients over QUIC: datagrams (or segment batches)
+of all of them and of one address, and bytes."""
 CROWDED = 32
 """Datagrams that wait, from which on new QUIC clients have to validate their addresses first."""
 
 
 class ScheduledConnection(Protocol):
-    """What the scheduler needs of a connection: its quota, its transport and its address."""
+    """A connection, as the scheduler sees it."""
 
     quota: UserQuota
     transport: MessageTransport
@@ -57,7 +57,7 @@ class ScheduledConnection(Protocol):
 
 
 class UserQuota:
-    """What one user may use of the server, over all connections.
+    """A user's share of the server's processor time, memory and threads, over all connections.
 
     `remaining_time` is what is left of the time slice, in seconds. `queued_bytes` counts the
     responses that wait to be taken: every response is added, and the scheduler counts anew now and
@@ -117,7 +117,7 @@ class UserQuota:
 
 
 class UnauthenticatedQuota(UserQuota):
-    """What all unauthenticated connections may use together; time is added as it passes."""
+    """The quota that all unauthenticated connections share; its time is added as time passes."""
 
     def __init__(self, scheduler: Scheduler, clock: Callable[[], float]) -> None:
         super().__init__(scheduler, "")

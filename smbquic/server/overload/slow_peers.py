@@ -27,7 +27,7 @@ INTERVAL = 1.0
 
 @dataclass(slots=True)
 class ProgressGoal:
-    """How far a client has to get: `goal` is a count of bytes or of messages.
+    """The progress that a client has to make: `goal` is a count of bytes or of messages.
 
     `since` is when its progress was measured last, `start` how far it was then.
     """
@@ -46,7 +46,7 @@ class ProgressGoal:
 
 
 class PeerProgress:
-    """How fast one client takes responses and sends messages."""
+    """Progress of one client: how fast it takes responses and sends messages."""
 
     def __init__(self) -> None:
         self._reading: ProgressGoal | None = None
@@ -75,7 +75,7 @@ class PeerProgress:
 
 
 class MonitoredConnection(Protocol):
-    """What the monitor needs of a connection.
+    """A connection, as the monitor sees it.
 
     `last_message` is kept only as long as messages come; `pending_bytes` counts the messages whose
     requests are not answered yet.

@@ -61,7 +61,7 @@ _TYPE = int(
 
 
 class ServerInformation(Protocol):
-    """What the services need of a server; `name` is what it calls itself."""
+    """A server, as the services see it. `name` is the server's name for itself."""
 
     name: str
 

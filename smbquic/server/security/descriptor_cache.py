@@ -33,7 +33,7 @@ class _Known(NamedTuple):
 
     @property
     def size(self) -> int:
-        """What it takes of `CAPACITY`."""
+        """The share of `CAPACITY` that it takes: one, and one for each entry of its ACLs."""
         found = self.descriptor
         acls = (found.dacl, found.sacl) if found is not None else ()
         return 1 + sum(len(acl.aces) for acl in acls if acl is not None)

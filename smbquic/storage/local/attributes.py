@@ -39,7 +39,7 @@ _NO_ROOM: Final = frozenset((errno.ENOTSUP, errno.ENOSPC, errno.EDQUOT, errno.E2
 
 
 class Stored(NamedTuple):
-    """What the extended attribute holds. Times are in nanoseconds since 1970.
+    """The contents of the extended attribute. Times are in nanoseconds since 1970.
 
     `account` is 0 if nobody knows; `change_time` counts while the disk's is not later than `until`.
     """
@@ -105,7 +105,8 @@ def _decode_rest(blob: bytes) -> tuple[int, int, int | None, int]:
 
 
 def read(file: int | bytes) -> Stored:
-    """What is stored with a file, by descriptor or by path (whose last part is not followed).
+    """Return what is stored with a file, by its descriptor or by a path, whose last part is not
+    followed.
 
     A disk without room for it, a file of before, one that may not be read or that was deleted: all
     have nothing stored, and are shown with what can be derived.

@@ -42,7 +42,7 @@ _ENTRY: Final = 2
 
 
 class Stamp(NamedTuple):
-    """Which folder, and when it last changed."""
+    """The identity of a folder, and the time of its last change."""
 
     folder: tuple[int, int]
     changed: int

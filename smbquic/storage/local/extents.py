@@ -84,7 +84,7 @@ def _punch(fd: int, offset: int, length: int) -> bool:
 
 
 def allocated(fd: int, offset: int, length: int) -> Iterator[tuple[int, int]]:
-    """Where in a range there is data: offsets and lengths."""
+    """Yield the offset and length of each part of a range that has data."""
     end = min(offset + length, os.fstat(fd).st_size)
     while offset < end:
         try:

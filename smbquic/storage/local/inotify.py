@@ -1,4 +1,4 @@
-"""What local programs do to the files of a share, as Linux' inotify reports it. See inotify(7)."""
+"""Changes by local programs to the files of a share, from Linux' inotify. See inotify(7)."""
 
 import ctypes
 import errno
@@ -106,7 +106,7 @@ class Inotify:
         return [name for name, status in self._entries(folder) if stat.S_ISDIR(status.st_mode)]
 
     def _entries(self, folder: str) -> list[tuple[str, os.stat_result]]:
-        """What is served of the entries of a folder, as far as it can be seen."""
+        """Return the entries of a folder that are served; none if the folder cannot be read."""
         found = []
         with suppress(OSError):
             here, _ = self._tree.walk(split(folder))
@@ -296,7 +296,7 @@ class Inotify:
                     self._drop(wd)
 
     def _is_served(self, folder: str, raw: bytes) -> bool:
-        """Whether a client may know of an entry. Of what is deleted again that is not known."""
+        """Return whether an entry is served to clients; False if it has been deleted meanwhile."""
         try:
             here, _ = self._tree.walk(split(folder))
             try:

@@ -1,4 +1,4 @@
-"""What the disk keeps with a file: times, attributes, extended attributes, its descriptor."""
+"""Metadata of a file on the disk: times, attributes, extended attributes, its descriptor."""
 
 import os
 import time
@@ -17,7 +17,7 @@ from smbquic.storage.types import (
 
 
 class FileMetadata(OpenLocalFile):
-    """What is kept with a file beside its content."""
+    """Operations on the metadata of an open file."""
 
     def set_times(
         self,
@@ -110,7 +110,7 @@ class FileMetadata(OpenLocalFile):
 
     @staticmethod
     def _stored(fd: int) -> Stored:
-        """What is stored; the creation time is there, for from now on it is kept."""
+        """Return what is stored, with a derived creation time if none was stored so far."""
         stored = attributes.read(fd)
         if stored.creation_time is None:
             created = attributes.derived_creation_time(os.fstat(fd), fd)

@@ -16,7 +16,7 @@ from smbquic.storage.names import SEPARATOR, fold, from_disk, to_disk
 
 
 class FileNaming(OpenLocalFile):
-    """What goes by a name.
+    """Operations on an open file that go by its name: rename, delete, become a link.
 
     It is done within the descriptor of the folder, right after a check that the name still means
     this very file. Only a local process that swaps files between the check and the step can have

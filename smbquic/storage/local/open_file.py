@@ -15,7 +15,7 @@ from smbquic.storage.types import (
 
 
 class OpenLocalFile(StorageFile):
-    """What is known from the descriptor and the name of an open file; see `LocalFile`."""
+    """An open file's descriptor and name, and its properties that follow; see `LocalFile`."""
 
     def __init__(
         self, tree: FolderTree, fd: int, open_name: OpenName, *, is_directory: bool

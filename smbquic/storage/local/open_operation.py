@@ -26,7 +26,7 @@ _ATTEMPTS: Final = 100
 
 
 class _Raced(Exception):  # noqa: N818  (no error: the reason to look again)
-    """What was looked up is not what is there now."""
+    """Raised when a file has changed since it was looked up."""
 
 
 @dataclass(slots=True)

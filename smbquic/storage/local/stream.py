@@ -78,13 +78,13 @@ class LocalStream(StreamFile):
         return self._open_stream.name
 
     def stat(self) -> FileStat:
-        """What is known of the file, with the stream's size."""
+        """Return the properties of the file, with the stream's size."""
         size = self._size()
         unit = self._tree.block_size
         return self.describe(size, -(-size // unit) * unit)
 
     def read(self, offset: int, length: int) -> Buffer:
-        """Up to `length` bytes from `offset` on."""
+        """Return up to `length` bytes from `offset` on."""
         with self._descriptor as fd:
             return self._content(fd)[offset : offset + length]
 

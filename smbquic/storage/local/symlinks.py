@@ -23,7 +23,7 @@ _MOST_ENTRIES: Final = 10_000
 
 
 def read(directory: int, raw: bytes, depth: int) -> str | None:
-    """Where the link `raw` in a folder leads, in the spelling of the wire; None if it leads out.
+    """Return the target of the link `raw` in a folder, as clients spell it; None if it leads out.
 
     `depth` is how many folders of the share the folder is below its root. `OSError` if the link
     has gone.
@@ -40,7 +40,7 @@ def read(directory: int, raw: bytes, depth: int) -> str | None:
 
 
 def spell(target: str, depth: int) -> bytes:
-    """What a link on the disk has to say to lead to `target`; the opposite of `read`.
+    """Return the text of a link on the disk that leads to `target`; the opposite of `read`.
 
     PermissionError for one that leads out of the share; NameInvalid.
     """
@@ -86,13 +86,13 @@ def check_below(folder: int, depth: int) -> None:
 
 
 def shown(found: FileStat, target: str) -> FileStat:
-    """What a client sees of a link, by what the disk says of it."""
+    """Return the properties of a link for clients, from those that it has on the disk."""
     attributes = found.attributes & ~NORMAL | REPARSE_POINT
     return replace(found, size=0, allocation_size=0, attributes=attributes, link=target)
 
 
 def _stays(components: list[str], depth: int) -> bool:
-    """Whether a name never climbs above the root of the share."""
+    """Return whether a name never leads above the root of the share."""
     for component in components:
         if component == "..":
             depth -= 1

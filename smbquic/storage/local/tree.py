@@ -223,8 +223,10 @@ class FolderTree:
     def stat_entry(
         self, parent: int, raw: bytes, status: os.stat_result, depth: int
     ) -> FileStat | None:
-        """What is known of a folder's entry that has been looked up; None if it is not there for
-        a client. `depth` is that of the folder."""
+        """Return the properties of a folder's entry from its `status`; None if it is not served.
+
+        `depth` is how many folders of the share the folder is below its root.
+        """
         target = None
         if not is_served(status):
             target = self.target(parent, raw, status, depth)

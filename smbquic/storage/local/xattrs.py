@@ -13,7 +13,7 @@ SUPPORTED: Final = hasattr(os, "getxattr")
 """Whether this platform's Python can reach extended attributes at all."""
 
 PREFIX: Final = "user."
-"""What an ordinary user may set."""
+"""The namespace of extended attributes that ordinary users may set."""
 
 DOS_ATTRIBUTES: Final = "user.DOSATTRIB"
 STREAM: Final = "user.DosStream."
@@ -34,7 +34,7 @@ UNSUPPORTED: Final = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS))
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is a server's own, and no client's."""
+    """Return whether an attribute is the server's own, which clients neither see nor set."""
     folded = name.lower()
     return folded in _OWN or folded.startswith(_OWN_PREFIXES)
 
@@ -90,7 +90,7 @@ def remove(file: int, name: str) -> bool:
 
 
 def supported(file: int | bytes) -> bool:
-    """Whether the disk under a file has room for attributes of users."""
+    """Return whether the disk under a file has extended attributes of users."""
     if not SUPPORTED:
         return False
     try:

@@ -18,7 +18,7 @@ _OFFSET_END: Final = 2**63
 
 
 class Budget:
-    """What files in memory may take together. Safe to use from several threads."""
+    """The bytes and files that a storage in memory may have. Safe to use from several threads."""
 
     def __init__(self, max_bytes: int, max_files: int) -> None:
         self.max_bytes: Final = max_bytes

@@ -1,4 +1,4 @@
-"""What a tree in memory is made of: files and folders, their names, and their named streams."""
+"""The nodes of a tree in memory: files and folders, with their names and named streams."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""What every storage has to do, as pytest classes to subclass.
+"""Tests that every storage has to pass, as pytest classes to subclass.
 
 For a storage that can be changed, subclass `StorageTests`, and give it a fixture ``storage``
 that is an empty tree; for one that cannot, `ReadOnlyStorageTests`, and also a fixture ``files``

@@ -34,7 +34,7 @@ class ContentTests:
 
     @pytest.mark.parametrize("size", [0, 1, 10, 11, 100_000])
     def test_truncation(self, file: StorageFile, size: int) -> None:
-        """What is new reads as zero, also where there was something once."""
+        """A file that grows reads as zero in its new part, also where it had data before."""
         file.truncate(size)
         assert file.stat().size == size
         assert bytes(file.read(0, 200_000)) == b"0123456789"[:size].ljust(size, b"\0")
@@ -56,7 +56,7 @@ class ContentTests:
         assert bytes(file.read(0, 100)) == b"012\0\0\0\x0078\0"
 
     def test_where_there_is_data(self, file: StorageFile) -> None:
-        """What is outside of all ranges reads as zero; they are in order and within bounds."""
+        """Allocated ranges are in order and within bounds, and the rest reads as zero."""
         file.truncate(1 << 20)
         file.write(1 << 19, [b"middle"])
         covered = bytearray(1 << 20)
@@ -96,7 +96,7 @@ class ContentTests:
         assert read(storage, "File") == b"abc3456789"
 
     def test_opens_see_each_other(self, storage: Storage, file: StorageFile) -> None:
-        """What one open writes, another one reads."""
+        """Data that is written through one open is read through another one."""
         with opened(storage, "FILE", write=True) as other:
             other.write(0, [b"abc"])
             assert bytes(file.read(0, 4)) == b"abc3"

@@ -88,7 +88,7 @@ class MetadataTests:
         assert file.stat().ea_size == 0
 
     def test_security_descriptors(self, storage: Storage, file: StorageFile) -> None:
-        """What is stored comes back as it was, also by the name of a folder."""
+        """A security descriptor comes back as it was stored, also by the name of a folder."""
         assert file.security() is None
         if Capability.SECURITY_DESCRIPTORS not in storage.capabilities:
             with fails(*NOT_SUPPORTED):

@@ -17,7 +17,7 @@ from smbquic.testing.storage.steps import NOT_SUPPORTED, fails, names, opened, r
 
 
 class NameTests:
-    """What becomes of files and folders by their names."""
+    """Tests of operations on names: rename, delete, create."""
 
     @pytest.mark.parametrize("new", ["New", "Folder\\New", "FILE"])
     def test_renaming(self, storage: Storage, file: StorageFile, new: str) -> None:
@@ -37,7 +37,7 @@ class NameTests:
                 storage.stat("File")
 
     def test_renaming_a_folder(self, storage: Storage) -> None:
-        """What is in it moves along, also what is open."""
+        """The contents of a folder move with it, also files that are open."""
         write(storage, "Folder\\Inner\\file", b"content")
         write(storage, "Other\\file", b"")
         with (

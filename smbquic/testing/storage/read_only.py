@@ -47,7 +47,7 @@ class ReadOnlyStorageTests:
         return next(name for name, content in files.items() if content)
 
     def test_every_file_is_read(self, storage: Storage, files: Mapping[str, bytes]) -> None:
-        """What is read is what is there."""
+        """Every file is read with the content that it has."""
         for name, content in files.items():
             assert read(storage, name) == content
 
@@ -62,7 +62,7 @@ class ReadOnlyStorageTests:
     def test_a_cached_read_is_a_read(
         self, storage: Storage, files: Mapping[str, bytes], name: str
     ) -> None:
-        """What is reported as cached is what a read returns."""
+        """A cached read returns the same bytes as a read."""
         with opened(storage, name) as file:
             file.read(0, 1 << 20)
             try:
@@ -119,7 +119,7 @@ class ReadOnlyStorageTests:
     def test_names_are_found_in_any_case(
         self, storage: Storage, files: Mapping[str, bytes], name: str
     ) -> None:
-        """What is found is returned under its real name."""
+        """A file that is opened by a name in another case has its real name."""
         with opened(storage, name.swapcase()) as file:
             assert file.name == name
             assert file.stat().name == name.rpartition("\\")[2]
@@ -198,7 +198,7 @@ class ReadOnlyStorageTests:
         assert seen == [(name, len(files[name]))]
 
     def test_closing_twice_is_fine(self, storage: Storage, name: str) -> None:
-        """What is closed is closed."""
+        """A file may be closed twice."""
         file, action = storage.open(name)
         assert action is Action.OPENED
         file.close()

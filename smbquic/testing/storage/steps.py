@@ -21,7 +21,7 @@ NOT_SUPPORTED = (errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class RefusedError(Exception):
-    """What the tests' own checks raise, which no storage does."""
+    """Raised by the tests' own checks, and by no storage."""
 
 
 @contextmanager

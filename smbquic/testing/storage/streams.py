@@ -44,7 +44,7 @@ class StreamTests:
         stream.close()
 
     def test_which_streams_are_there(self, storage: Storage, file: StorageFile) -> None:
-        """What is missing, taken or not allowed raises its own error."""
+        """A stream that is missing, exists already or is not allowed raises its own error."""
         if not self._has_streams(storage, file):
             return
         with pytest.raises(FileNotFoundError):

@@ -43,7 +43,7 @@ _INITIAL_RTT = 0.1
 
 
 class SentPacket(Protocol):
-    """What the model needs of a packet that was sent; aioquic's `QuicSentPacket` has it."""
+    """A packet that was sent, as the model sees it; aioquic's `QuicSentPacket` is one."""
 
     sent_bytes: int
     sent_time: float | None

@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class TransportEvents(Protocol):
-    """What a transport reports to the client or the listener that made it."""
+    """Events that a transport reports to the client or the listener that made it."""
 
     def established(self, transport: "QuicTransport") -> None:
         """The handshake is complete: messages may be sent."""
@@ -155,7 +155,7 @@ class QuicTransport:
 
     @property
     def client_hello(self) -> ClientHello:
-        """What the client's handshake has said of it so far."""
+        """The claims of the client in its handshake so far."""
         return self._engine.client_hello
 
     def statistics(self) -> PathStatistics:

@@ -27,7 +27,7 @@ STATELESS_RESET = "it does not know this connection any more"
 
 @dataclass(frozen=True, slots=True)
 class DatagramSizes:
-    """How large the datagrams of a connection may be, in bytes of UDP payload.
+    """Sizes of the datagrams of a connection, in bytes of UDP payload.
 
     Path MTU discovery begins at `start`, which every path carries, and searches up to `most`.
     `ethernet` is what an Ethernet carries. With `private`, the peer is not across the internet.
@@ -62,7 +62,7 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """What the handshake has negotiated.
+    """The outcome of a handshake.
 
     `certificates` is the peer's chain in DER, leaf first; if the session was `resumed`, the one of
     its first handshake. `group` is that of the key exchange.
@@ -78,7 +78,7 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class CloseReason:
-    """Why a connection was closed: the error code and the reason phrase ([RFC9000] 19.19).
+    """The reason for which a connection was closed: error code and phrase ([RFC9000] 19.19).
 
     The code is one of the application if `application` is set, and else one of QUIC. `ours` means
     that this end closed it, `idle` that the idle timeout is over. `cause` is the error that our own
@@ -101,7 +101,7 @@ Verify = Callable[[list[bytes]], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """What a server's engine has to know of the client whose connection it is for.
+    """The facts about a new client that a server's engine is made with.
 
     `original_id` is the connection ID that the client has chosen for the server. `retry_id` is the
     one that the client was given in a Retry packet, if it got one. `first_datagram` is the size of
@@ -137,7 +137,7 @@ class Engine(Protocol):
 
     @property
     def client_hello(self) -> ClientHello:
-        """What a client's handshake has said of it so far."""
+        """The claims of a client in its handshake so far."""
 
     @property
     def connection_id(self) -> bytes:
@@ -227,7 +227,7 @@ class Engine(Protocol):
 
 
 class ConnectionIds(Protocol):
-    """Who keeps the connection IDs by which the peer may address this end ([RFC9000] 5.1)."""
+    """A table of the connection IDs by which the peer may address this end ([RFC9000] 5.1)."""
 
     def issued(self, connection_id: bytes) -> None:
         """The peer may use this one from now on."""

@@ -1,4 +1,4 @@
-"""What the errors that the network reports mean for an established connection.
+"""The effects of errors that the network reports on an established connection.
 
 They come from ICMP messages, which nothing authenticates: anybody on the path can send one. So no
 single one ends a connection ([RFC8085] 5.2).

@@ -1,4 +1,4 @@
-"""What can be tuned about a QUIC connection."""
+"""The options of QUIC connections."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is known of a QUIC engine before it is imported."""
+"""The description of a QUIC engine, which is there without importing the engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from smbquic.transport.quic.tls import CertificatesByName, ClientTls, ServerTls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What a connection, or all connections of a listener, need of an engine.
+    """The capabilities that a connection, or all connections of a listener, need.
 
     With `client_certificates` a server asks its clients for theirs, with `certificate_by_name` it
     chooses its own by the server name that a client asks for, and with `zero_length_ids` it has
@@ -38,7 +38,7 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineCapabilities:
-    """What an engine can do.
+    """The capabilities of an engine.
 
     `congestion` are its congestion controllers and `groups` the groups that it exchanges keys
     in. As a server it can: ask for `client_certificates`, choose a `certificate_by_name`, answer

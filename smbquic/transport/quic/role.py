@@ -1,4 +1,4 @@
-"""Which end of a connection a transport is, and how it describes the other one."""
+"""The two roles of a transport, client and server, and the peer of each."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from smbquic.transport.quic.engine import EngineChoice, Security
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Which end of a connection this is.
+    """The role of this end of a connection.
 
     `choice` is the engine that it has, and `name` how messages for people call the peer. With
     `verified`, the peer's certificate was verified, if it showed one.

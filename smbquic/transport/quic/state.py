@@ -21,7 +21,7 @@ class QuicState(Enum):
 
 
 class QuicEvent(Enum):
-    """What changes the state of a connection."""
+    """Events that change the state of a connection."""
 
     HANDSHAKE_COMPLETED = "the handshake is complete at both ends"
     ENDED = "either end closes it, or it fails"

@@ -24,12 +24,12 @@ SERVER_LIFETIME = 86400.0
 _PSK_KE, _PSK_DHE_KE = 0, 1
 
 Key = tuple[object, ...]
-"""What a client's ticket is good for: the server's name, its port, and what else must be equal."""
+"""The key of a client's ticket: the server's name, its port, and all else that must be equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a client needs to resume a session.
+    """A session of a client, to be resumed.
 
     `session` is the engine's own, `chain` the server's (DER, leaf first), and `expires` a time as
     of `time.time()`.

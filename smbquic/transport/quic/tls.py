@@ -31,7 +31,7 @@ _CERTIFICATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """What a client trusts, and its own certificate.
+    """The authorities that a client trusts, and its own certificate.
 
     `ca` is a PEM file of trusted roots; without it, the system's roots are used. `verify` takes the
     place of the engine's own verification of chain, dates and name, and raises `HandshakeError` to

@@ -14,7 +14,7 @@ from smbquic.transport.quic.tls import alert_of, reason_phrase
 
 @dataclass(frozen=True, slots=True)
 class HandshakeSettings:
-    """How one end verifies its peers and resumes sessions.
+    """One end's verification of its peers, and resumption of its sessions.
 
     `verify` verifies the peer's certificate; a server with it asks its clients for theirs.
     `tickets` are a server's, `resumption` is a client's access to its own.
@@ -26,7 +26,7 @@ class HandshakeSettings:
 
 
 class ContextPolicy:
-    """What is added to a library's `tls.Context`.
+    """A mixin that adds our verification and tickets to a library's `tls.Context`.
 
     `client_hello_name` is the server name that a client has asked for, and `group` that of the key
     exchange. `refusal` is why the peer's certificate was refused. `alert` is the library's

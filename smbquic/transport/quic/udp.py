@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 
 class DatagramReceiver(Protocol):
-    """Who receives the datagrams of a socket."""
+    """A receiver of the datagrams of a socket."""
 
     def datagram_received(self, datagram: bytes, path: Path, now: float) -> None:
         """Process one datagram, whatever bytes it has."""

@@ -20,7 +20,7 @@ ACL_REVISION_DS = 0x04
 
 
 class AceType(IntEnum):
-    """What an entry does, without the _ACE_TYPE suffix. [MS-DTYP] 2.4.4.1"""
+    """Types of access control entries, without the _ACE_TYPE suffix. [MS-DTYP] 2.4.4.1"""
 
     ACCESS_ALLOWED = 0x00
     ACCESS_DENIED = 0x01
@@ -45,7 +45,7 @@ class AceType(IntEnum):
 
 
 class AceFlags(Flags):
-    """How an entry is inherited, and whether it was. [MS-DTYP] 2.4.4.1"""
+    """Flags of an access control entry: its inheritance and auditing. [MS-DTYP] 2.4.4.1"""
 
     OBJECT_INHERIT_ACE = 0x01
     CONTAINER_INHERIT_ACE = 0x02

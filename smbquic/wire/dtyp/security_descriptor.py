@@ -15,7 +15,7 @@ _REVISION = 1
 
 
 class SecurityInformation(Flags):
-    """Which parts are meant, without the _SECURITY_INFORMATION suffix. [MS-DTYP] 2.4.7"""
+    """Parts of a descriptor, without the _SECURITY_INFORMATION suffix. [MS-DTYP] 2.4.7"""
 
     OWNER = 0x00000001
     GROUP = 0x00000002

@@ -16,7 +16,10 @@ _ALIGNMENT = 4
 
 
 class EaFlags(Flags):
-    """What a program must understand. [MS-FSCC] 2.4.16"""
+    """Flags of an extended attribute; FILE_NEED_EA says that programs have to understand it.
+
+    [MS-FSCC] 2.4.16
+    """
 
     FILE_NEED_EA = 0x80
 

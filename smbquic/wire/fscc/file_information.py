@@ -1,4 +1,4 @@
-"""What is asked of and set on a file. [MS-FSCC] 2.4
+"""Information about files, to be queried and set. [MS-FSCC] 2.4
 
 The entries of folders are in `directory_information`, extended attributes and streams in modules
 of their own. Every structure of a fixed size has that as `SIZE`.
@@ -16,7 +16,7 @@ from smbquic.wire.layout import S64, U8, U16, U32, U64, Bool, unused
 
 
 class FileInformationClass(IntEnum):
-    """What to ask or set, and what a buffer holds. [MS-FSCC] 2.4"""
+    """Information classes of files and folders. [MS-FSCC] 2.4"""
 
     FileDirectoryInformation = 1
     FileFullDirectoryInformation = 2
@@ -301,7 +301,7 @@ class DispositionInformation(FixedStructure):
 
 
 class DispositionFlags(Flags):
-    """How to delete, without the FILE_DISPOSITION_ prefix. [MS-FSCC] 2.4.12"""
+    """Flags of a deletion, without the FILE_DISPOSITION_ prefix. [MS-FSCC] 2.4.12"""
 
     DELETE = 0x00000001
     POSIX_SEMANTICS = 0x00000002
@@ -349,7 +349,7 @@ class LinkInformation(RenameInformation):
 
 
 class RenameFlags(Flags):
-    """How to rename, without the FILE_RENAME_ prefix. [MS-FSCC] 2.4.43"""
+    """Flags of a rename, without the FILE_RENAME_ prefix. [MS-FSCC] 2.4.43"""
 
     REPLACE_IF_EXISTS = 0x00000001
     POSIX_SEMANTICS = 0x00000002

@@ -1,4 +1,4 @@
-"""What is known of the volume that a share stands on. [MS-FSCC] 2.5"""
+"""Information about the volume that a share is on. [MS-FSCC] 2.5"""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,7 +15,7 @@ _ATTRIBUTE = Struct("<III")
 
 
 class FileSystemInformationClass(IntEnum):
-    """What to ask of a volume. [MS-FSCC] 2.5"""
+    """Information classes of volumes. [MS-FSCC] 2.5"""
 
     FileFsVolumeInformation = 1
     FileFsLabelInformation = 2
@@ -73,14 +73,14 @@ class FsSizeInformation(FixedStructure):
 
 
 class DeviceType(IntEnum):
-    """What a volume resides on. [MS-FSCC] 2.5.10"""
+    """Types of the device that a volume is on. [MS-FSCC] 2.5.10"""
 
     FILE_DEVICE_CD_ROM = 0x00000002
     FILE_DEVICE_DISK = 0x00000007
 
 
 class DeviceCharacteristics(Flags):
-    """What kind of device it is. [MS-FSCC] 2.5.10"""
+    """Characteristics of the device that a volume is on. [MS-FSCC] 2.5.10"""
 
     FILE_REMOVABLE_MEDIA = 0x00000001
     FILE_READ_ONLY_DEVICE = 0x00000002
@@ -108,7 +108,7 @@ class FsDeviceInformation(FixedStructure):
 
 
 class FileSystemAttributes(Flags):
-    """What a file system can do. [MS-FSCC] 2.5.1"""
+    """Capabilities of a file system. [MS-FSCC] 2.5.1"""
 
     FILE_CASE_SENSITIVE_SEARCH = 0x00000001
     FILE_CASE_PRESERVED_NAMES = 0x00000002
@@ -216,7 +216,7 @@ class FsObjectIdInformation(FixedStructure):
 
 
 class SectorSizeFlags(Flags):
-    """What is known of the sectors, without the SSINFO_FLAGS_ prefix. [MS-FSCC] 2.5.7"""
+    """Properties of the sectors, without the SSINFO_FLAGS_ prefix. [MS-FSCC] 2.5.7"""
 
     ALIGNED_DEVICE = 0x00000001
     PARTITION_ALIGNED_ON_DEVICE = 0x00000002

@@ -1,4 +1,4 @@
-"""What the controls of a file system send and get. [MS-FSCC] 2.3"""
+"""Input and output of the controls of a file system (FSCTL). [MS-FSCC] 2.3"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What changed in a folder. [MS-FSCC] 2.7.1"""
+"""Changes in a folder, as CHANGE_NOTIFY reports them. [MS-FSCC] 2.7.1"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ALIGNMENT = 4
 
 
 class NotifyAction(IntEnum):
-    """What happened to a file. [MS-FSCC] 2.7.1"""
+    """Kinds of changes to a file. [MS-FSCC] 2.7.1"""
 
     FILE_ACTION_ADDED = 0x00000001
     FILE_ACTION_REMOVED = 0x00000002

@@ -1,4 +1,4 @@
-"""What is asked of and set on named pipes. [MS-FSCC] 2.4.37 to 2.4.39"""
+"""Information about named pipes, to be queried and set. [MS-FSCC] 2.4.37 to 2.4.39"""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,14 +8,14 @@ from smbquic.wire.layout import U32, U64
 
 
 class PipeMode(IntEnum):
-    """How a pipe is read, and what kind of pipe it is. [MS-FSCC] 2.4.37, 2.4.38"""
+    """Read modes and types of a pipe. [MS-FSCC] 2.4.37, 2.4.38"""
 
     BYTE_STREAM = 0
     MESSAGE = 1
 
 
 class PipeConfiguration(IntEnum):
-    """Which ways data goes, without the FILE_PIPE_ prefix. [MS-FSCC] 2.4.38"""
+    """Directions of the data in a pipe, without the FILE_PIPE_ prefix. [MS-FSCC] 2.4.38"""
 
     INBOUND = 0
     OUTBOUND = 1

@@ -1,4 +1,4 @@
-"""What a symbolic link is on the wire. [MS-FSCC] 2.1.2"""
+"""The reparse point of a symbolic link. [MS-FSCC] 2.1.2"""
 
 from dataclasses import dataclass
 from struct import Struct

@@ -40,7 +40,7 @@ class GetInfoResponse(Generic[Info]):
     layouts: ClassVar[Mapping[int, NdrStructure]]
     """The structures by level."""
     structure: ClassVar[type[Any]]
-    """What holds the fields of all levels; all of them have defaults."""
+    """The dataclass with the fields of all levels; each field has a default."""
 
     level: int
     info: Info | None = None

@@ -36,7 +36,7 @@ REQUEST_SIZE = HEADER_SIZE + _REQUEST.size
 
 
 class PduType(IntEnum):
-    """What a PDU is. [C706] 12.6.4"""
+    """Types of PDUs. [C706] 12.6.4"""
 
     REQUEST = 0
     RESPONSE = 2
@@ -69,7 +69,7 @@ WHOLE = PduFlags.FIRST_FRAG | PduFlags.LAST_FRAG
 
 
 class BindResult(IntEnum):
-    """What becomes of a presentation context. [C706] 12.6.3.1, [MS-RPCE] 2.2.2.4"""
+    """Results for a presentation context. [C706] 12.6.3.1, [MS-RPCE] 2.2.2.4"""
 
     ACCEPTANCE = 0
     USER_REJECTION = 1
@@ -78,7 +78,7 @@ class BindResult(IntEnum):
 
 
 class BindReason(IntEnum):
-    """Why a presentation context is rejected. [C706] 12.6.3.1"""
+    """Reasons to reject a presentation context. [C706] 12.6.3.1"""
 
     REASON_NOT_SPECIFIED = 0
     ABSTRACT_SYNTAX_NOT_SUPPORTED = 1
@@ -87,7 +87,7 @@ class BindReason(IntEnum):
 
 
 class BindNakReason(IntEnum):
-    """Why a bind is rejected as a whole. [C706] 12.6.3.1, [MS-RPCE] 2.2.2.5"""
+    """Reasons to reject a bind as a whole. [C706] 12.6.3.1, [MS-RPCE] 2.2.2.5"""
 
     REASON_NOT_SPECIFIED = 0
     TEMPORARY_CONGESTION = 1
@@ -98,7 +98,7 @@ class BindNakReason(IntEnum):
 
 
 class FaultStatus(IntEnum):
-    """Why a call failed before it was one. [C706] E, [MS-RPCE] 2.2.2.8"""
+    """Status codes of calls that the service never got. [C706] E, [MS-RPCE] 2.2.2.8"""
 
     ACCESS_DENIED = 0x00000005
     BAD_STUB_DATA = 0x000006F7
@@ -204,7 +204,7 @@ class AlterContext(Bind):
 
 @dataclass(slots=True)
 class ContextResult:
-    """What becomes of one presentation context.
+    """The result for one presentation context.
 
     `result` compares with `BindResult`, `reason` with `BindReason`; of a NEGOTIATE_ACK it holds
     feature bits. The syntax is all zero where there is none.

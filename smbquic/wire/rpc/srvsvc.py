@@ -1,4 +1,4 @@
-"""What the server service is asked and answers: its shares, itself, its clock. [MS-SRVS]"""
+"""Calls of the server service: about shares, the server itself, its clock. [MS-SRVS]"""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -31,7 +31,7 @@ class SrvsvcOpnum(IntEnum):
 
 
 class NetStatus(IntEnum):
-    """What a call returns, the few of all Win32 errors that occur here. [MS-ERREF] 2.2"""
+    """Return values of calls: the Win32 error codes that occur here. [MS-ERREF] 2.2"""
 
     NERR_Success = 0
     ERROR_ACCESS_DENIED = 5
@@ -42,7 +42,7 @@ class NetStatus(IntEnum):
 
 
 class ShareTypes(Flags):
-    """What a share is; the lowest two bits are a number. [MS-SRVS] 2.2.2.4"""
+    """Types of shares: a number in the lowest two bits, and flags. [MS-SRVS] 2.2.2.4"""
 
     STYPE_PRINTQ = 0x00000001
     STYPE_DEVICE = 0x00000002
@@ -56,7 +56,7 @@ STYPE_DISKTREE = 0
 
 
 class ServerTypes(Flags):
-    """What a server is, a few of all. [MS-SRVS] 2.2.2.7"""
+    """Types of servers, those that are used here. [MS-SRVS] 2.2.2.7"""
 
     SV_TYPE_WORKSTATION = 0x00000001
     SV_TYPE_SERVER = 0x00000002

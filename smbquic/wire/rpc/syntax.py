@@ -1,4 +1,4 @@
-"""Which interface, and how its calls are put into bytes. [MS-RPCE] 2.2.2.7"""
+"""Identifiers of RPC interfaces, and of the encoding of their calls. [MS-RPCE] 2.2.2.7"""
 
 from struct import Struct
 from typing import NamedTuple, Self

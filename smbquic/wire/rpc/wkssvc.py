@@ -1,4 +1,4 @@
-"""What the workstation service is asked and answers: what machine this is. [MS-WKST]"""
+"""Calls of the workstation service: about the machine itself. [MS-WKST]"""
 
 from dataclasses import dataclass
 from enum import IntEnum

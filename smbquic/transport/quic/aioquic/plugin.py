@@ -1,4 +1,4 @@
-"""What the registry knows of aioquic: it can do everything, slowly."""
+"""The engine aioquic for the registry: it has every capability, and is slow."""
 
 from functools import partial
 

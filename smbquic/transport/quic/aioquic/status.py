@@ -1,4 +1,4 @@
-"""What an engine on aioquic reports of its connection, without changing anything."""
+"""Reads the status of a connection of aioquic, without changing anything."""
 
 from typing import cast
 

@@ -14,7 +14,7 @@ from smbquic.wire.cursor import Buffer
 
 
 class CoreAccess(Protocol):
-    """How an engine calls its core.
+    """The calls of an engine into its core.
 
     `send` gives the core bytes for a stream, and `unsent` returns how many it has that were never
     sent. With `is_direct`, datagrams can be made as soon as the core has the bytes.

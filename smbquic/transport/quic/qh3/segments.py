@@ -1,4 +1,4 @@
-"""How a small answer becomes one segment batch, which the kernel takes in one system call.
+"""Makes a small answer one segment batch, which the kernel takes in one system call.
 
 All datagrams of a batch have the size of the first, and only the last may be shorter. The core puts
 as much data into each, and an acknowledgement into the first if one is due. That one would be

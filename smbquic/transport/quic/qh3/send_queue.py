@@ -1,4 +1,4 @@
-"""What waits to be given to qh3's core, which copies it and never frees that memory.
+"""Queue of the data for qh3's core, which copies what it gets and never frees that memory.
 
 The core's buffer for sending only ever grows: to twice the bytes that were unsent or
 unacknowledged at once. With whole messages, an idle connection would keep 8 MiB and more. So the

@@ -1,4 +1,4 @@
-"""What an engine on qh3 reports of its connection, without changing anything."""
+"""Reads the status of a connection of qh3, without changing anything."""
 
 from typing import Any, cast
 
