@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from smbquic.client.stages import Stages
     from smbquic.client.stat import ShareEntry, Stat, Volume
     from smbquic.client.url import SmbUrl
+    from smbquic.config.profiles import Profile, profile
     from smbquic.errors import (
         AuthenticationError,
+        ConfigError,
         ConnectError,
         ConnectionClosed,
         DeniedError,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationError",
+    "ConfigError",
     "ConnectError",
     "ConnectionClosed",
     "DeniedError",
@@ -84,6 +87,7 @@ __all__ = [
     "NtStatus",
     "PathStatistics",
     "Peer",
+    "Profile",
     "ProtocolError",
     "RemoteProtocolError",
     "SecurityError",
@@ -115,6 +119,7 @@ __all__ = [
     "connect",
     "open_session",
     "pki",
+    "profile",
     "serve",
     "stop_signal",
     "sync",
@@ -136,8 +141,10 @@ _load = lazy_names(
         "smbquic.client.stat": ("ShareEntry", "Stat", "Volume"),
         "smbquic.client.results": ("TreeResult", "Usage"),
         "smbquic.client.url": ("SmbUrl",),
+        "smbquic.config.profiles": ("Profile", "profile"),
         "smbquic.errors": (
             "AuthenticationError",
+            "ConfigError",
             "ConnectError",
             "ConnectionClosed",
             "DeniedError",

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,53 +18,120 @@ from smbquic.cli.output import warn
 from smbquic.client.session import Session
 from smbquic.client.share import Share
 from smbquic.client.url import SmbUrl
-from smbquic.options.client import SessionOptions, TransportOptions
+from smbquic.config.credentials import (
+    Login,
+    keyring_password,
+    read_authentication_file,
+    read_password,
+)
+from smbquic.config.profiles import VARIABLE, Profile, profile, split_name
+from smbquic.options.client import PasswordOptions, SessionOptions, TransportOptions
 from smbquic.protocol.settings import EncryptionPolicy
 
 T = TypeVar("T", bound=TransportOptions)
 
-_LOGON_OPTIONS = (
-    common_option(
-        "--password-file",
-        type=click.File(),
-        metavar="FILE",
-        help="Read the password from the first line of a file, or - for standard input. Else it"
-        " comes from SMBQUIC_PASSWORD, or is asked for.",
-    ),
-    json_option,
+_STANDARD_INPUT = "-"
+_CONFIG = f"{__name__}.config"
+"""Where the context keeps the name of the configuration file, which the arguments need."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileUrl(SmbUrl):
+    """A URL that was written as NAME:PATH."""
+
+    profile: Profile | None = field(default=None, compare=False, repr=False)
+
+
+def profile_of(url: SmbUrl) -> Profile | None:
+    """Return the profile that a URL was written with, if any."""
+    return url.profile if isinstance(url, ProfileUrl) else None
+
+
+def _keep_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    context.meta[_CONFIG] = path
+
+
+config_option = common_option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    envvar=VARIABLE,
+    show_envvar=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_keep_config,
+    help="The configuration file, whose profiles are used as NAME:PATH.",
 )
 
 
 @dataclass(slots=True)
 class Client:
-    """Opens sessions and shares with the options of one command line."""
+    """Opens sessions and shares with the options of one command line, and those of profiles."""
 
-    options: SessionOptions
-    password_file: Any = None
+    given: Mapping[str, Any]
+    """The options of the command line and the environment."""
+    sources: PasswordOptions = field(default_factory=PasswordOptions)
     as_json: bool = False
+    _options: dict[str, SessionOptions] = field(default_factory=dict)
+    _login: Login | None = None
     _passwords: dict[tuple[str, str, str], str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.options.guest and self.options.encryption is EncryptionPolicy.REQUIRED:
-            raise click.UsageError("a guest has no key for encryption: leave out --encrypt")
 
     def session(self, url: SmbUrl) -> AbstractAsyncContextManager[Session]:
         """Return a context manager that logs on to the server of a URL."""
-        return api.open_session(url, **self._options(url))
+        url = self.identified(url)
+        return api.open_session(url, **self._keywords(url))
 
     def share(self, url: SmbUrl) -> AbstractAsyncContextManager[Share]:
         """Return a context manager that connects to the share of a URL."""
-        return api.connect(url, **self._options(url))
+        url = self.identified(url)
+        return api.connect(url, **self._keywords(url))
 
-    def _options(self, url: SmbUrl) -> dict[str, Any]:
-        return {**vars(self.options), "password": self.password(url)}
+    def _keywords(self, url: SmbUrl) -> dict[str, Any]:
+        return {**vars(self.options(url)), "password": self.password(url)}
+
+    def options(self, url: SmbUrl) -> SessionOptions:
+        """Return the options for a URL; a wrong combination is a usage error."""
+        used = profile_of(url)
+        name = used.name if used else ""
+        if name not in self._options:
+            options = options_of(SessionOptions, self.given, url)
+            if options.guest and options.encryption is EncryptionPolicy.REQUIRED:
+                raise click.UsageError("a guest has no key for encryption: leave out --encrypt")
+            self._options[name] = options
+        return self._options[name]
+
+    def identified(self, url: SmbUrl) -> SmbUrl:
+        """Return a URL with the user and the domain of --authentication-file, if there is one.
+
+        They replace those of a profile. Another user in a URL is a usage error.
+        """
+        login = self._authentication()
+        if not login.user:
+            return url
+        if profile_of(url) is None and url.user not in ("", login.user):
+            raise click.UsageError(
+                f"{url} names another user than --authentication-file, {login.user}: leave one out"
+            )
+        return replace(url, user=login.user, domain=login.domain or url.domain)
+
+    def _authentication(self) -> Login:
+        if self._login is None:
+            path = self.sources.authentication_file
+            self._login = Login() if path is None else read_authentication_file(path)
+        return self._login
+
+    @property
+    def reads_standard_input(self) -> bool:
+        """Return whether the password is read from standard input."""
+        return str(self.sources.password_file) == _STANDARD_INPUT
 
     def password(self, url: SmbUrl) -> str:
-        """Return the password from the URL, the file, the environment or a prompt, asked for once.
+        """Return the password of a URL's user, which is read or asked for once.
 
-        A guest has an empty one.
+        The first of these that has one: the URL, the command line, the environment, the profile, a
+        prompt. A guest has an empty one.
         """
-        if self.options.guest:
+        if self.options(url).guest:
             return ""
         if not url.user:
             raise click.UsageError(f"{url} names no user; write USER@ before the host")
@@ -76,21 +144,40 @@ class Client:
         if url.password is not None:
             warn("a password in a URL can be seen by others; use --password-file or a prompt")
             return url.password
-        if self.password_file is not None:
-            return str(self.password_file.readline()).rstrip("\r\n")
-        if "SMBQUIC_PASSWORD" in os.environ:
-            return os.environ["SMBQUIC_PASSWORD"]
-        if not sys.stdin.isatty():
-            raise click.UsageError(
-                f"no password for {url.user}: use --password-file FILE, or SMBQUIC_PASSWORD"
-            )
-        return str(click.prompt(f"Password of {url.user}@{url.host}", hide_input=True, err=True))
+        found = self._given_password(url)
+        if found is None:
+            found = os.environ.get("SMBQUIC_PASSWORD")
+        if found is None and (used := profile_of(url)) is not None:
+            found = used.password()
+        return _ask(url) if found is None else found
+
+    def _given_password(self, url: SmbUrl) -> str | None:
+        if self.reads_standard_input:
+            return sys.stdin.readline().rstrip("\r\n")
+        if self.sources.password_file is not None:
+            return read_password(self.sources.password_file)
+        if self.sources.keyring:
+            return keyring_password(url)
+        return self._authentication().password
 
 
-def options_of(kind: type[T], given: Given) -> T:
-    """Return the options of the command line; a wrong combination is a usage error."""
+def _ask(url: SmbUrl) -> str:
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"no password for {url.user}: use --password-file FILE, or SMBQUIC_PASSWORD"
+        )
+    return str(click.prompt(f"Password of {url.user}@{url.host}", hide_input=True, err=True))
+
+
+def options_of(kind: type[T], given: Mapping[str, Any], url: SmbUrl) -> T:
+    """Return the options of the command line, and those of the URL's profile; the former count.
+
+    A wrong combination is a usage error.
+    """
+    used = profile_of(url)
+    before = used.values(kind) if used else {}
     try:
-        options = kind(**given[kind])
+        options = kind(**{**before, **given})
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if options.insecure:
@@ -102,29 +189,48 @@ def client_command(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the client's options to a command, which gets them as one `Client`."""
 
     @wraps(command)
-    def with_client(given: Given, *, password_file: Any, as_json: bool, **rest: Any) -> Any:
-        client = Client(options_of(SessionOptions, given), password_file, as_json)
-        return command(client, **rest)
+    def with_client(given: Given, *, as_json: bool, **rest: Any) -> Any:
+        try:
+            sources = PasswordOptions(**given[PasswordOptions])
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        client = Client(given[SessionOptions], sources, as_json)
+        return command(client, **{name: _identified(client, each) for name, each in rest.items()})
 
-    decorated = takes(SessionOptions)(with_client)
-    for add in reversed(_LOGON_OPTIONS):
-        decorated = add(decorated)
-    return decorated
+    decorated = takes(PasswordOptions, SessionOptions)(with_client)
+    return config_option(json_option(decorated))
+
+
+def _identified(client: Client, value: Any) -> Any:
+    """Check the options for each URL among a command's arguments, and complete its user."""
+    if isinstance(value, tuple):
+        return tuple(_identified(client, each) for each in value)
+    if not isinstance(value, SmbUrl):
+        return value
+    client.options(value)
+    return client.identified(value)
 
 
 class UrlType(click.ParamType[SmbUrl]):
-    """A command-line argument that is an SMB URL."""
+    """A command-line argument that is an SMB URL, or NAME:PATH with a profile."""
 
     name = "url"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> SmbUrl:
-        """Parse the URL; an invalid one is a usage error."""
+        """Parse the URL; an invalid one is a usage error. Raises `ConfigError` for the profile."""
         if isinstance(value, SmbUrl):
             return value
         try:
-            return SmbUrl.parse(value)
+            named = split_name(value)
+            if named is None:
+                return SmbUrl.parse(value)
+            name, path = named
+            used = profile(name, config_file())
+            url = used.at(path)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        values = {each.name: getattr(url, each.name) for each in fields(SmbUrl)}
+        return ProfileUrl(**values, profile=used)
 
 
 class ShareUrlType(UrlType):
@@ -142,6 +248,12 @@ URL = UrlType()
 SHARE_URL = ShareUrlType()
 
 
+def config_file() -> Path | None:
+    """Return the configuration file of the command line; None for the user's."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_CONFIG) if context else None
+
+
 def is_url(text: str) -> bool:
-    """Return whether an argument is a URL and not a local path."""
-    return "://" in text
+    """Return whether an argument is a URL or NAME:PATH, and not a local path."""
+    return "://" in text or split_name(text) is not None

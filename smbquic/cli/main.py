@@ -22,6 +22,9 @@ _COMMANDS = {
         "smbquic.cli.access:group", "Check which client certificates may connect."
     ),
     "cat": LazyCommand("smbquic.cli.content:cat", "Write a file to standard output."),
+    "config": LazyCommand(
+        "smbquic.cli.config:group", "Show the profiles of the client, and its options."
+    ),
     "cp": LazyCommand("smbquic.cli.transfers:cp", "Copy within a share."),
     "demo": LazyCommand(
         "smbquic.cli.demo:demo", "Try it out: a PKI, a server and a client on this machine."
@@ -100,7 +103,7 @@ def _show(error: click.UsageError) -> None:
     """Print what is wrong with the command line, with similar names only if they are close."""
     guesses: list[str] | None = getattr(error, "possibilities", None)
     if guesses:
-        from smbquic.config.reader import closest
+        from smbquic.config.document import closest
 
         given = getattr(error, "option_name", None) or getattr(error, "command_name", None)
         by_word = {guess.lstrip("-"): guess for guess in guesses}

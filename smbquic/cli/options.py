@@ -92,7 +92,7 @@ def _option(declared: Declared, *, files_exist: bool) -> Callable[[Command], Com
     if about.environment:
         attributes |= {"envvar": about.environment, "show_envvar": True}
     return option(
-        about.flag,
+        *filter(None, (about.short, about.flag)),
         declared.name,
         heading=about.heading or OWN,
         help=_help(declared),

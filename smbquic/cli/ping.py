@@ -88,7 +88,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
     smbquic ping smb+quic://alice@fs.example      log on too
     """
 
-    logged_on = bool(url.user) or client.options.guest
+    logged_on = bool(url.user) or client.options(url).guest
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
@@ -97,7 +97,7 @@ def ping(client: Client, url: SmbUrl, *, count: int) -> None:
                 connection = session.connection
             else:
                 connection = await stack.enter_async_context(
-                    open_connection(url, **values_of(client.options, ConnectionOptions))
+                    open_connection(url, **values_of(client.options(url), ConnectionOptions))
                 )
             milliseconds = []
             for number in range(count):

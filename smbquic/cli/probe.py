@@ -43,7 +43,7 @@ def probe_command(client: Client, url: SmbUrl) -> None:
     smbquic probe smb+quic://fs.example                 without a logon
     smbquic probe smb+quic://alice@fs.example/data      all of it
     """
-    if client.options.guest:
+    if client.options(url).guest:
         raise click.UsageError("probe logs on with a password: leave out --guest")
     options = _options(client, url)
 
@@ -73,7 +73,7 @@ def probe_command(client: Client, url: SmbUrl) -> None:
 
 
 def _options(client: Client, url: SmbUrl) -> ProbeOptions:
-    given = client.options
+    given = client.options(url)
     return ProbeOptions(
         trust=trust_from_files(optional_path(given.ca), optional_path(given.crl)),
         insecure=given.insecure,

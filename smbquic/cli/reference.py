@@ -101,7 +101,7 @@ def _section(context: click.Context, client: dict[str, Records]) -> Iterator[str
         return
     yield ""
     missing = [
-        f"`{names.split()[0]}`"
+        f"`{next(word for word in names.split() if word.startswith('--'))}`"
         for heading in _CLIENT_HEADINGS
         for names, text in client[heading]
         if (names, text) not in found[heading]

@@ -8,7 +8,7 @@ import click
 from smbquic.api import relay as api
 from smbquic.api.listen import ListenAddress
 from smbquic.api.stop import stop_event
-from smbquic.cli.client import URL, options_of
+from smbquic.cli.client import URL, config_option, options_of
 from smbquic.cli.command import command, json_option
 from smbquic.cli.loop import run
 from smbquic.cli.options import Given, takes
@@ -22,6 +22,7 @@ from smbquic.transport.addresses import is_wildcard
 @takes(RelayOptions)
 @click.argument("url", type=URL)
 @json_option
+@config_option
 def relay(url: SmbUrl, *, given: Given, as_json: bool) -> None:
     """Carry local TCP connections to a server over QUIC.
 
@@ -32,7 +33,7 @@ def relay(url: SmbUrl, *, given: Given, as_json: bool) -> None:
     smbclient //127.0.0.1/data -p 4450 -U alice
     mount -t cifs //127.0.0.1/data /mnt -o port=4450,username=alice,vers=3.1.1
     """
-    options = options_of(RelayOptions, given)
+    options = options_of(RelayOptions, given[RelayOptions], url)
 
     async def work() -> None:
         async with api.relay(url, **vars(options)) as listener:

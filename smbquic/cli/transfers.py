@@ -48,7 +48,7 @@ class LocalPath(click.ParamType[str]):
         if is_url(text):
             self.fail(
                 f"{printable(text)} is a URL, but this has to be a path on this machine;"
-                " to copy within a share use cp",
+                " to copy within a share use cp, and write ./ before a local name with a colon",
                 param,
                 ctx,
             )
@@ -198,7 +198,7 @@ def _check_input(client: Client) -> None:
     """Raise a usage error if standard input is closed, or is read for the password."""
     if sys.stdin is None:
         raise click.UsageError("standard input is closed: there is nothing to copy")
-    if client.password_file is not None and client.password_file.name == sys.stdin.name:
+    if client.reads_standard_input:
         raise click.UsageError(
             "standard input cannot be both the password and the file: use another --password-file"
         )

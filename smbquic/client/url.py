@@ -159,7 +159,11 @@ def _identity(text: str) -> tuple[str, str, str | None]:
 
 
 def _share(text: str) -> str:
-    share = _unescape(text, "share")
+    return share_name(_unescape(text, "share"))
+
+
+def share_name(share: str) -> str:
+    """Return the name of a share; `UrlError` for what cannot be one."""
     if any(character in share for character in "/\\\0") or share in (".", ".."):
         raise UrlError(f"{share!r} is not the name of a share")
     return share

@@ -143,6 +143,7 @@ class ConnectionOptions(TransportOptions):
             "Demand SMB encryption, over QUIC too.\n\nQUIC encrypts anyway; by default the server"
             " decides.",
             flag="--encrypt",
+            key="encrypt",
             heading=CONNECTION,
             on=EncryptionPolicy.REQUIRED,
         ),
@@ -166,6 +167,66 @@ class SessionOptions(ConnectionOptions):
         str | None,
         Option("The user's password, in the place of one in the URL."),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordOptions(Options):
+    """Where a client finds the password, if it is not given. One of these at most."""
+
+    password_file: Annotated[
+        Path | None,
+        Option(
+            "Read the password from the first line of a file.\n\nNot readable by others.",
+            help="Read the password from the first line of a file, or - for standard input. Else it"
+            " comes from SMBQUIC_PASSWORD, or is asked for.",
+            flag="--password-file",
+            heading=COMMON,
+        ),
+    ] = None
+    authentication_file: Annotated[
+        Path | None,
+        Option(
+            "Read username, password and domain from a file, as smbclient does.\n\nLines such as"
+            " username = alice. Not readable by others.",
+            flag="--authentication-file",
+            short="-A",
+            heading=COMMON,
+        ),
+    ] = None
+    keyring: Annotated[
+        bool,
+        Option(
+            "Take the password from the system's keyring.\n\nStored by: keyring set smbquic"
+            " USER@HOST.",
+            flag="--keyring",
+            heading=COMMON,
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if sum(map(bool, (self.password_file, self.authentication_file, self.keyring))) > 1:
+            raise ValueError(
+                "the password has several sources: choose one of password_file,"
+                " authentication_file and keyring"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileAddress(Options):
+    """Which server a profile is for, and who logs on to it."""
+
+    url: Annotated[
+        str,
+        Option("The URL of the server, or of a share or folder on it. PATH is below it."),
+    ]
+    user: Annotated[str, Option("The user, unless the URL names one.", default="none")] = ""
+    domain: Annotated[str, Option("The user's domain.", default="none")] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileOptions(SessionOptions, PasswordOptions, ProfileAddress):
+    """A server, a share or a folder, which commands know as NAME:PATH, and the options for it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,8 @@ class Option:
     `minimum` and `maximum`. `choices` are the names that a list may have, or the values of a choice
     by their names. `default` describes the default where its value does not say enough.
 
-    `flag` is its name on the command line; without one it is not there. `key` is its name in the
+    `flag` is its name on the command line, and `short` a letter for it; without a flag it is not
+    there. `key` is its name in the
     configuration file, by default the field's; with None it is not there.
     `heading` is the section of ``--help`` that it is in, `metavar` what stands for its value there.
     `environment` is a variable that may have the value. With `adds`, a list of the command line is
@@ -50,6 +51,7 @@ class Option:
     default: str = ""
     help: str = ""
     flag: str = ""
+    short: str = ""
     key: str | None = ""
     heading: str = ""
     metavar: str = ""

@@ -4,8 +4,6 @@ A certificate is found by name, never by thumbprint, so that a renewed one repla
 the same file. [MS-SMB2] 3.3.1.17
 """
 
-import stat
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from smbquic.auth.secret_files import exposure
 from smbquic.errors import PkiError
 from smbquic.options.certificate import IdentityFiles
 from smbquic.pki.access import ClientAccess, Rules
@@ -134,11 +133,9 @@ def _password(files: IdentityFiles) -> str | None:
 
 def _check_permissions(path: Path, what: str) -> None:
     """Refuse a secret that every user of the machine can read; a group may read it."""
-    if sys.platform == "win32":
-        return
     try:
-        mode = path.stat().st_mode
+        problem = exposure(path, what)
     except OSError as error:
         raise PkiError(f"{path}: cannot be read: {error.strerror}") from error
-    if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
-        raise PkiError(f"{path}: others can read or change this {what}; run: chmod 600 {path}")
+    if problem is not None:
+        raise PkiError(problem)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import click
 import pytest
@@ -19,8 +20,11 @@ EXAMPLES = [
 
 
 @pytest.fixture(autouse=True)
-def _no_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files that examples name need not be there."""
+def _files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """There is a profile; other files that examples name need not be there."""
+    config = tmp_path / "config.toml"
+    config.write_text('[profiles.fs]\nurl = "smb+quic://alice@fs.example/data"')
+    monkeypatch.setenv("SMBQUIC_CONFIG", str(config))
     for kind in (click.Path, click.File):
         monkeypatch.setattr(kind, "convert", lambda self, value, parameter, context: value)
 

@@ -44,6 +44,12 @@ def test_using_a_share(machine: Machine) -> None:
         reader.run("export SMBQUIC_CA", client)
         assert (machine.home / "photos" / "sea.jpg").read_bytes() == b"waves"
         assert (machine.srv / "data" / "in" / "report.pdf").is_file()
+
+        client.run("mkdir -p ~/.config/smbquic")
+        reader.write("[profiles.fs]", client, file="~/.config/smbquic/config.toml")
+        assert "ca = ca.pem  (environment SMBQUIC_CA)" in reader.run("smbquic get fs:", client)
+        assert (machine.home / "copy.pdf").is_file()
+        reader.leave_out("keyring set", why="a desktop has a keyring, and this machine has none")
         assert "share" in reader.run("smbquic probe", client)
 
         relay = machine.terminal("relay")
@@ -55,6 +61,7 @@ def test_using_a_share(machine: Machine) -> None:
 
         assert "It went well" in reader.python("import asyncio", client)
         assert "report.pdf 22" in reader.python("import getpass", client)
+        assert "['report.pdf']" in reader.python("import asyncio", client)
 
 
 def test_another_storage(machine: Machine) -> None:
