@@ -17,7 +17,8 @@ from smbquic.protocol.settings import ClientSettings
 from smbquic.server.connection import ServerConnection
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest
-from tests.unit.server.conftest import Client, connect, root, server, server_with, until
+from tests.unit.server.conftest import connect, root, server, server_with, until
+from tests.unit.server.smb_client import Client
 
 __all__ = ["connect", "root", "server", "server_with", "until"]
 

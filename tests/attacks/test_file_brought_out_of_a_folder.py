@@ -16,7 +16,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.conftest import Client, connect, root, server, server_with
+from tests.unit.server.conftest import connect, root, server, server_with
 from tests.unit.server.security.test_enforcement import (
     ALICE,
     ALL,
@@ -31,6 +31,7 @@ from tests.unit.server.security.test_enforcement import (
     secure,
     status_of,
 )
+from tests.unit.server.smb_client import Client
 
 __all__ = ["alice", "bob", "connect", "root", "server", "server_with"]
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE

@@ -15,8 +15,8 @@ from smbquic.wire.close import CloseRequest
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, close_server, make_server
 from tests.unit.server.handlers.test_pipe import BIND, LISTING
+from tests.unit.server.smb_client import Client, close_server, make_server
 
 MEMORY = 256 << 10
 CLIENTS = 8

@@ -59,9 +59,6 @@ from smbquic.wire.rpc.pdu import PduType
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
 from tests.unit.server.conftest import (
-    Client,
-    Connect,
-    Turns,
     client,
     connect,
     create_request,
@@ -71,6 +68,7 @@ from tests.unit.server.conftest import (
     turns,
     until,
 )
+from tests.unit.server.smb_client import Client, Connect, Turns
 
 __all__ = ["client", "connect", "create_request", "root", "server", "server_with", "turns", "until"]
 

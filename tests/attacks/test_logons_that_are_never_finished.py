@@ -22,7 +22,7 @@ from smbquic.server.handlers.session_setup import UNAUTHENTICATED_SESSIONS
 from smbquic.server.server import Server
 from smbquic.wire.negotiate import GlobalCapabilities, SecurityMode
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
-from tests.unit.server.conftest import Client, close_server, make_server
+from tests.unit.server.smb_client import Client, close_server, make_server
 
 MECHANISM = "NTLMSSP - Microsoft NTLM Security Support Provider"
 FLAGS = NegotiateFlags.UNICODE | NegotiateFlags.EXTENDED_SESSIONSECURITY | NegotiateFlags.KEY_128

@@ -1,87 +1,26 @@
 """Certificates and chains that nobody should accept, each wrong in one way."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from smbquic.pki import Purpose, Reason
+from tests.certificates.bad_chains import CHAINS
 from tests.certificates.faults import (
     ANY,
     CODE_SIGNING,
     OTHER,
     UNKNOWN,
     authority_as_leaf,
-    by_a_leaf,
-    by_one_trusted_for_itself,
     constrained,
     for_a_mailbox,
-    from_a_namesake,
     from_a_weakly_signed_issuer,
-    from_another_trade,
-    from_too_deep,
-    in_a_circle,
-    in_wrong_order,
     leaf_signed_with,
-    may_not_sign,
     named,
     tampered,
     used_for,
-    with_strange_root,
-    without_basic_constraints,
-    without_intermediate,
 )
-from tests.certificates.making import (
-    FUTURE,
-    NAME,
-    PAST,
-    Lists,
-    Shown,
-    World,
-    curve_key,
-    der,
-    ec_key,
-    ed25519_key,
-    key_usage,
-    rsa_key,
-)
-
-SERVER = (Purpose.SERVER,)
-BOTH = tuple(Purpose)
-
-ACCEPTED = "accepted"
-NOT_ASKED = "-"
-"""For what cannot be seen without a handshake."""
-
-
-@dataclass(frozen=True)
-class Bad:
-    """One fault, and what is said about it at both ends.
-
-    `reason` and `says` are of the end that is shown the certificate, `at_start` of the server that
-    shows it, about itself; empty where it cannot know. With `warns` that is a warning, and the
-    same files are taken when it reloads; where it `refuses`, it does not even start. `openssl` is
-    a part of what `openssl verify` says, or `ACCEPTED`, for which `stricter` says why we do not.
-    """
-
-    name: str
-    make: Callable[[World, Purpose], Shown]
-    reason: str
-    says: str
-    openssl: str
-    at_start: str = ""
-    ends: Sequence[Purpose] = BOTH
-    asked: str = NAME
-    lists: Lists = Lists.NONE
-    warns: bool = False
-    refuses: bool = False
-    stricter: str = ""
-
-    def words(self, purpose: Purpose) -> str:
-        """`says`, of the certificate for that end."""
-        return self.says.format(end=purpose, other=OTHER[purpose])
-
+from tests.certificates.making import FUTURE, PAST, curve_key, ed25519_key, key_usage, rsa_key
+from tests.certificates.row import ACCEPTED, SERVER, Bad
 
 BAD = (
     Bad(
@@ -391,186 +330,7 @@ BAD = (
         at_start="self-signed: the other end has to trust this very certificate",
         warns=True,
     ),
-    Bad(
-        "an authority that nobody trusts",
-        lambda w, p: w.leaf(p, w.authority("strange issuer", w.strange_root)),
-        Reason.UNKNOWN_CA,
-        "ends at 'strange root', which is not among the trusted authorities",
-        "unable to get local issuer certificate",
-    ),
-    Bad(
-        "the same, with its root sent along",
-        with_strange_root,
-        Reason.UNKNOWN_CA,
-        "'strange root', which is not among the trusted authorities, though it was sent along",
-        "self-signed certificate in certificate chain",
-    ),
-    Bad(
-        "an authority with the name of a trusted one",
-        from_a_namesake,
-        Reason.UNKNOWN_CA,
-        "ends at 'root', which is not among the trusted authorities; the known authority",
-        "unable to get local issuer certificate",
-    ),
-    Bad(
-        "the intermediate is missing",
-        without_intermediate,
-        Reason.UNKNOWN_CA,
-        "ends at 'issuer', which is not among the trusted authorities; no intermediate was sent",
-        "unable to get local issuer certificate",
-        at_start="no intermediate: right only if the other end trusts",
-        warns=True,
-    ),
-    Bad(
-        "the intermediate comes first",
-        in_wrong_order,
-        "wrong-key",
-        "does not have the key of its certificate",
-        NOT_ASKED,
-        at_start="but of a later one: put that first",
-        refuses=True,
-    ),
-    Bad(
-        "signed by the owner of a good certificate",
-        by_a_leaf,
-        Reason.NOT_AN_AUTHORITY,
-        "'insider' signed a certificate and is not an authority",
-        "invalid CA certificate",
-        at_start="'insider' signed a certificate and is not an authority",
-    ),
-    Bad(
-        "signed by one that is trusted for itself only",
-        by_one_trusted_for_itself,
-        Reason.NOT_AN_AUTHORITY,
-        "'alone {end}' signed a certificate and is not an authority",
-        "invalid CA certificate",
-        at_start="no intermediate: right only if the other end trusts",
-        warns=True,
-    ),
-    Bad(
-        "an intermediate without basic constraints",
-        without_basic_constraints,
-        Reason.NOT_AN_AUTHORITY,
-        "'plain' signed a certificate and is not an authority",
-        "invalid CA certificate",
-        at_start="'plain' signed a certificate and is not an authority",
-    ),
-    Bad(
-        "an intermediate that may not sign certificates",
-        may_not_sign,
-        Reason.NOT_AN_AUTHORITY,
-        "'idle' may not sign certificates",
-        "invalid CA certificate",
-        at_start="'idle' may not sign certificates",
-    ),
-    Bad(
-        "an intermediate below one that may have none",
-        from_too_deep,
-        Reason.PATH_TOO_LONG,
-        "'issuer' may have 0 authorities below itself (path length), and has 1",
-        "path length constraint exceeded",
-        at_start="'issuer' may have 0 authorities below itself",
-    ),
-    Bad(
-        "an intermediate for the other end only",
-        from_another_trade,
-        Reason.WRONG_USAGE,
-        "'{other}s only' may not issue for a {end}",
-        "unsuitable certificate purpose",
-        at_start="'clients only' may not issue for a server",
-    ),
-    Bad(
-        "an intermediate with a critical extension that nobody knows",
-        lambda w, p: w.leaf(p, w.authority("secretive", adding=[(UNKNOWN, True)])),
-        Reason.WRONG_USAGE,
-        "'secretive' has a critical extension that is not understood",
-        "unhandled critical extension",
-        at_start="'secretive' has a critical extension that is not understood",
-    ),
-    Bad(
-        "authorities that vouch for each other",
-        in_a_circle,
-        Reason.INVALID_CHAIN,
-        "is a circle without a trusted authority",
-        "unable to get",
-    ),
-    Bad(
-        "seventeen certificates",
-        lambda w, p: Shown(w.leaf(p).chain + der(w.issuer.certificate) * 15, ec_key(p)),
-        Reason.INVALID_CHAIN,
-        "the {end} sent 17 certificates; at most 16 are accepted",
-        ACCEPTED,
-        at_start="does not sign the certificate before it",
-        stricter="somebody wants to keep us busy",
-    ),
-    Bad(
-        "revoked",
-        lambda w, p: w.revoked[p],
-        Reason.REVOKED,
-        "'fs.example' was revoked on",
-        "certificate revoked",
-        lists=Lists.ALL,
-    ),
-    Bad(
-        "an intermediate that is revoked",
-        lambda w, p: w.leaf(p, w.compromised),
-        Reason.REVOKED,
-        "'compromised' was revoked on",
-        "certificate revoked",
-        lists=Lists.ALL,
-    ),
-    Bad(
-        "no revocation list of the issuer",
-        lambda w, p: w.leaf(p),
-        Reason.NO_REVOCATION_LIST,
-        "none of the revocation lists is from it",
-        "unable to get certificate CRL",
-        lists=Lists.NOT_OF_ISSUER,
-    ),
-    Bad(
-        "a revocation list that has ended",
-        lambda w, p: w.leaf(p),
-        Reason.REVOCATION_LIST_EXPIRED,
-        "the revocation list of 'issuer' expired on",
-        "CRL has expired",
-        lists=Lists.ENDED,
-    ),
-    Bad(
-        "no certificate at all",
-        lambda w, p: Shown((), ec_key(p)),
-        Reason.NO_CERTIFICATE,
-        "showed no",
-        NOT_ASKED,
-        at_start="there is no certificate in it",
-        refuses=True,
-    ),
-    Bad(
-        "with another key",
-        lambda w, p: Shown(w.leaf(p).chain, ec_key("stolen")),
-        "wrong-key",
-        "does not have the key of its certificate",
-        NOT_ASKED,
-        at_start="is not the key of the first certificate",
-        refuses=True,
-    ),
-    Bad(
-        "bytes that are no certificate",
-        lambda w, p: Shown((b"\x30\x03\x02\x01\x00", *w.leaf(p).chain[1:]), ec_key(p)),
-        Reason.MALFORMED,
-        "cannot be read",
-        NOT_ASKED,
-        at_start="there is no certificate in it",
-        refuses=True,
-    ),
-    Bad(
-        "an intermediate that is no certificate",
-        lambda w, p: Shown((*w.leaf(p).chain[:1], b"\x30\x00"), ec_key(p)),
-        Reason.MALFORMED,
-        "cannot be read",
-        NOT_ASKED,
-        at_start="there is no certificate in it",
-        refuses=True,
-    ),
+    *CHAINS,
 )
 """Everything that is refused. Nothing else is wrong with any of it."""
 

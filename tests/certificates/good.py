@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from smbquic.pki import Purpose
-from tests.certificates.bad import BOTH, SERVER
 from tests.certificates.faults import (
     BASIC,
     CODE_SIGNING,
@@ -19,6 +18,7 @@ from tests.certificates.faults import (
     used_for,
 )
 from tests.certificates.making import NAME, Lists, Shown, World, altered, curve_key, der, rsa_key
+from tests.certificates.row import BOTH, SERVER
 
 ALL_USAGES = (CODE_SIGNING, *(purpose.usage for purpose in Purpose))
 

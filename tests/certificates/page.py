@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from smbquic.pki import Purpose
-from tests.certificates.bad import ACCEPTED, BAD, NOT_ASKED, SERVER, Bad
+from tests.certificates.bad import BAD
 from tests.certificates.good import GOOD, Good
+from tests.certificates.row import ACCEPTED, NOT_ASKED, SERVER, Bad
 
 ALERTS = {
     "expired": 45,

@@ -31,10 +31,10 @@ from smbquic.transport.quic.engine import CRYPTO_ERROR, CloseReason
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.tls import handshake_failure
 from tests.certificates import bad, good
-from tests.certificates.bad import Bad
 from tests.certificates.good import Good
 from tests.certificates.making import NAME, Lists, Shown, world
 from tests.certificates.page import alert
+from tests.certificates.row import Bad
 from tests.integration.auditing import Records
 from tests.integration.pairing import ENGINES
 

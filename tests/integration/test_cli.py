@@ -1,101 +1,27 @@
 """The program as people run it: processes, exit codes, one line for what went wrong."""
 
-import contextlib
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from smbquic.auth.users import UserStore
-from smbquic.cli.main import cli
 from smbquic.pki import Fault, FaultyPki, PkiDirectory
-
-PASSWORD = "correct horse"
-TIMEOUT = 60
-
-
-def environment(**changes: str) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("SMBQUIC_")}
-    return {**own, "PYTHONWARNINGS": "default", **changes}
-
-
-def smbquic(
-    *arguments: str, password: str | None = PASSWORD, patience: int = TIMEOUT, **changes: str
-) -> "subprocess.CompletedProcess[str]":
-    """Run one command to its end."""
-    if password is not None:
-        changes["SMBQUIC_PASSWORD"] = password
-    return subprocess.run(
-        [sys.executable, "-m", "smbquic", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=patience,
-        stdin=subprocess.DEVNULL,
-        env=environment(**changes),
-        check=False,
-    )
-
-
-@contextlib.contextmanager
-def running(*arguments: str) -> Iterator[dict[str, Any]]:
-    """A command that serves until it gets SIGINT: its ready event. Ends with exit code 0."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "smbquic", *arguments, "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    try:
-        ready = json.loads(process.stdout.readline())
-        assert ready["event"] == "ready"
-        yield ready
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(TIMEOUT) == 0
-        # While it still has clients it says first that it drains.
-        assert json.loads(process.stdout.readlines()[-1]) == {"event": "stopped"}
-    finally:
-        process.kill()
-        process.communicate()
-
-
-class Served:
-    """A server with the share ``data``, and how to get there."""
-
-    def __init__(self, folder: Path, pki: PkiDirectory, listeners: list[str]) -> None:
-        self.folder = folder
-        self.ca = str(pki.ca)
-        self.ports = {url.partition(":")[0]: url.rpartition(":")[2] for url in listeners}
-
-    def url(self, path: str = "", transport: str = "quic", host: str = "localhost") -> str:
-        scheme = {"quic": "smb+quic", "tcp": "smb"}[transport]
-        return f"{scheme}://alice@{host}:{self.ports[transport]}/data/{path}"
-
-    def run(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        return smbquic(*arguments, SMBQUIC_CA=self.ca, **options)
-
-
-def serve_arguments(directory: Path, certificate: Path, key: Path, *listen: str) -> tuple[str, ...]:
-    users = UserStore()
-    users.add("alice", PASSWORD)
-    users.save(directory / "users.txt")
-    (directory / "share").mkdir()
-    return (
-        *("serve", "--share", f"data={directory / 'share'}"),
-        *("--share", f"archive={directory / 'share'}:ro"),
-        *("--users", str(directory / "users.txt")),
-        *("--cert", str(certificate), "--key", str(key)),
-        *(part for address in listen for part in ("--listen", address)),
-    )
+from tests.integration.program import (
+    PASSWORD,
+    TIMEOUT,
+    Served,
+    environment,
+    is_one_line,
+    running,
+    serve_arguments,
+    smbquic,
+)
 
 
 @pytest.fixture(scope="module")
@@ -110,16 +36,6 @@ def served(tmp_path_factory: pytest.TempPathFactory, pki: PkiDirectory) -> Itera
     )
     with running(*arguments) as ready:
         yield Served(directory / "share", pki, ready["listeners"])
-
-
-def is_one_line(result: "subprocess.CompletedProcess[str]", code: int, *words: str) -> None:
-    """Exit code, no traceback, and a single line that holds the words."""
-    assert result.returncode == code, result.stderr
-    assert "Traceback" not in result.stderr
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    for word in words:
-        assert word.lower() in lines[0].lower()
 
 
 @pytest.mark.parametrize("transport", ["quic", "tcp"])
@@ -401,50 +317,6 @@ class TestServe:
         assert cas[0] == cas[1]
 
 
-class TestUsers:
-    def test_a_user_comes_logs_on_and_goes(self, tmp_path: Path) -> None:
-        users, secret = str(tmp_path / "users.txt"), tmp_path / "secret"
-        secret.write_text("first\n")
-        add = ("user", "add", "bob", "--users", users, "--password-file", str(secret))
-        assert smbquic(*add).returncode == 0
-        is_again = smbquic(*add)
-        assert is_again.returncode == 2
-        assert "user passwd" in is_again.stderr
-        listed = smbquic("user", "list", "--users", users, "--json")
-        assert json.loads(listed.stdout) == {"users": ["bob"]}
-        before = Path(users).read_text()
-        secret.write_text("second\n")
-        changed = smbquic("user", "passwd", "bob", "--users", users, "--password-file", str(secret))
-        assert changed.returncode == 0
-        assert Path(users).read_text() != before
-        assert "second" not in Path(users).read_text()
-        assert smbquic("user", "remove", "bob", "--users", users).returncode == 0
-        assert smbquic("user", "remove", "bob", "--users", users).returncode == 2
-
-    def test_a_damaged_file_is_named(self, tmp_path: Path) -> None:
-        users = tmp_path / "users.txt"
-        users.write_text("alice:nonsense\n")
-        users.chmod(0o600)
-        is_one_line(smbquic("user", "list", "--users", str(users)), 2, "users.txt", "1")
-
-
-class TestPki:
-    def test_init_makes_a_pki_once(self, tmp_path: Path) -> None:
-        target = tmp_path / "pki"
-        result = smbquic("pki", "init", str(target), "--name", "fs.example", "--json")
-        assert result.returncode == 0, result.stderr
-        names = {Path(path).name for path in json.loads(result.stdout)["files"]}
-        assert names == {path.name for path in target.iterdir()}
-        assert {"ca.pem", "ca.key", "server.pem", "client.key", "crl.pem"} <= names
-        again = smbquic("pki", "init", str(target))
-        is_one_line(again, 1, "there is a PKI here already")
-
-    def test_a_name_that_is_none(self, tmp_path: Path) -> None:
-        result = smbquic("pki", "init", str(tmp_path / "pki"), "--name", "not a name")
-        assert result.returncode == 2
-        assert not (tmp_path / "pki").exists()
-
-
 def test_shares_are_listed_where_the_server_tells(served: Served) -> None:
     over_tcp, over_quic = (
         served.url(transport=transport).removesuffix("/data/") for transport in ("tcp", "quic")
@@ -468,19 +340,6 @@ def test_relay_carries_tcp_over_quic(served: Served, tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (0, "over the relay")
 
 
-def test_demo() -> None:
-    result = smbquic("demo", "--json", patience=300)
-    assert result.returncode == 0, result.stderr
-    document = json.loads(result.stdout)
-    assert document["equal"] is True
-    steps = {(step["transport"], step["what"]): step for step in document["steps"]}
-    assert len(steps) == 8
-    for transport in ("quic", "tcp"):
-        assert steps[transport, "put tree"]["files"] >= 1000
-        assert steps[transport, "get tree"]["bytes"] >= 30_000_000
-        assert steps[transport, "put large file"]["bytes"] == 64 << 20
-
-
 @pytest.mark.parametrize("redirection", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_end_nothing(served: Served, redirection: str) -> None:
     result = subprocess.run(
@@ -498,17 +357,3 @@ def test_closed_streams_end_nothing(served: Served, redirection: str) -> None:
     assert result.returncode == (1 if lost else 0), result.stderr
     if redirection == ">&-":
         assert result.stderr == "smbquic: standard output: Bad file descriptor\n"
-
-
-def test_help_shows_an_example_for_every_command() -> None:
-    def shown(*arguments: str) -> str:
-        return CliRunner().invoke(cli, [*arguments, "--help"], prog_name="smbquic").output
-
-    assert smbquic("--help").stdout == shown()
-    assert {"demo", "serve", "relay", "ls", "tree", "stat", "cat", "get", "put"} <= set(
-        cli.commands
-    )
-    for command in cli.commands:
-        if command in ("pki", "user"):
-            continue
-        assert "smbquic " + command in shown(command).partition("Options:")[0]

@@ -16,8 +16,6 @@ from smbquic.api.relay import relay
 from smbquic.errors import SourceChangedError
 from smbquic.options.quic import EngineName
 from smbquic.pki import PkiDirectory
-from smbquic.server.share import ServedShare
-from smbquic.storage.local import LocalStorage
 from smbquic.wire.fscc.attributes import FileAttributes
 
 
@@ -396,27 +394,6 @@ async def test_an_untrusted_server(listeners: list[str]) -> None:
         assert await share.listdir() == []
 
 
-async def test_serving_needs_a_certificate_for_quic(root: Path) -> None:
-    with pytest.raises(ValueError, match="needs a certificate"):
-        async with smbquic.serve({"data": root}, {}, ["quic://localhost:0"]):
-            pytest.fail("it serves")
-
-
-@pytest.mark.parametrize("listen", ["http://localhost", "localhost", "tcp://", "tcp://h:99999"])
-async def test_addresses_that_are_none(root: Path, listen: str) -> None:
-    with pytest.raises(smbquic.UrlError):
-        async with smbquic.serve({"data": root}, {}, [listen]):
-            pytest.fail("it serves")
-
-
-async def test_a_port_that_is_taken_lets_the_others_go(root: Path) -> None:
-    async with smbquic.serve({"data": root}, {}, ["tcp://127.0.0.1:0"]) as first:
-        taken = first.listeners[0]
-        with pytest.raises(OSError, match="another program has the port"):
-            async with smbquic.serve({"data": root}, {}, ["tcp://127.0.0.1:0", taken]):
-                pytest.fail("it serves")
-
-
 async def test_client_certificates(root: Path, pki: PkiDirectory) -> None:
     async with served(root, pki, "quic://localhost:0", client_ca=pki.ca) as serving:
         port = serving.listeners[0].rpartition(":")[2]
@@ -431,52 +408,6 @@ async def test_client_certificates(root: Path, pki: PkiDirectory) -> None:
             client_key=pki.client.key,
         ) as share:
             assert await share.listdir() == []
-
-
-async def test_users_from_a_file_and_a_ready_made_share(root: Path, tmp_path: Path) -> None:
-    users = smbquic.UserStore()
-    users.add("bob", "word")
-    users.save(tmp_path / "users")
-    storage = LocalStorage(root)
-    for given in (users, tmp_path / "users"):
-        async with smbquic.serve(
-            {"data": ServedShare("data", storage, read_only=True)}, given, ["tcp://127.0.0.1:0"]
-        ) as serving:
-            port = serving.listeners[0].rpartition(":")[2]
-            async with smbquic.connect(f"smb://bob:word@127.0.0.1:{port}/data") as share:
-                with pytest.raises(PermissionError):
-                    await share.write_bytes("x", b"")
-    storage.close()
-
-
-async def test_a_server_that_says_nothing() -> None:
-    held = []
-    server = await asyncio.start_server(lambda reader, writer: held.append(writer), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    with pytest.raises(smbquic.ConnectError, match="is it an SMB server"):
-        async with smbquic.connect(f"smb://alice:secret@127.0.0.1:{port}/data", timeout=1.0):
-            pytest.fail("connected")
-    for writer in held:
-        writer.close()
-        await writer.wait_closed()
-    server.close()
-    await server.wait_closed()
-
-
-async def test_a_server_of_another_kind() -> None:
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.example ESMTP\r\n")
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
-
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    with pytest.raises(smbquic.ConnectionClosed, match="does not frame its messages as SMB"):
-        async with smbquic.connect(f"smb://alice:secret@127.0.0.1:{port}/data"):
-            pytest.fail("connected")
-    server.close()
-    await server.wait_closed()
 
 
 SIZE = 5_000_000

@@ -19,7 +19,7 @@ import pytest
 from smbquic.cli.main import main
 from smbquic.pki import PkiDirectory
 from smbquic.storage.partial import is_temporary_name
-from tests.integration.test_cli import (
+from tests.integration.program import (
     PASSWORD,
     TIMEOUT,
     Served,

@@ -11,91 +11,29 @@ import os
 import signal
 import socket
 import statistics
-import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 
 import pytest
 
 from benchmarks.link import Delay, Link, LinkError, Loss, Namespace, Ports, Statistics, VethPair
 from tests.clock import again_if_the_clock_is_set
+from tests.integration.link_flow import (
+    IP_MTU,
+    IP_MTU_DISCOVER,
+    IP_PMTUDISC_DO,
+    IPV6_MTU,
+    IPV6_MTU_DISCOVER,
+    MS,
+    OTHER_PORT,
+    Flow,
+    counters,
+    settled,
+)
 
 pytestmark = pytest.mark.usefixtures("network_namespaces")
-
-MS = 10**6
-QUIC_PORT, VPN_PORT, OTHER_PORT = 443, 51820, 9999
-# Of Linux, and not in Python's socket module.
-SO_RCVBUFFORCE, SO_TIMESTAMPNS, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_MTU = 33, 35, 10, 2, 14
-IPV6_MTU_DISCOVER, IPV6_MTU = 23, 24
-NUMBERED = struct.Struct("!Qq")
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A datagram: its number, and when it was sent and arrived, in nanoseconds."""
-
-    number: int
-    sent: int
-    arrived: int
-
-    @property
-    def delay(self) -> int:
-        return self.arrived - self.sent
-
-
-class Flow:
-    """Numbered datagrams from one end to the other; nothing is lost but on the link."""
-
-    def __init__(
-        self, sender: Namespace, receiver: Namespace, port: int = OTHER_PORT, *, six: bool = False
-    ) -> None:
-        family = socket.AF_INET6 if six else socket.AF_INET
-        self.headers = 48 if six else 28
-        self.numbers = itertools.count()
-        self.receiver = receiver.socket(family, socket.SOCK_DGRAM)
-        self.found: list[Arrival] = []
-        try:
-            self.receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 23)
-        except PermissionError:
-            self.receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
-        if self.receiver.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < 1 << 23:
-            self.receiver.close()
-            pytest.skip("without root, net.core.rmem_max is too small for a counting receiver")
-        self.receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.receiver.setblocking(False)
-        self.receiver.bind((receiver.address6 if six else receiver.address, port))
-        self.sender = sender.socket(family, socket.SOCK_DGRAM)
-        self.sender.connect((receiver.address6 if six else receiver.address, port))
-
-    def close(self) -> None:
-        self.sender.close()
-        self.receiver.close()
-
-    def send(self, count: int, size: int = 1500, *, gap: float = 0.0) -> None:
-        """Send so many IP packets of this size."""
-        filler = bytes(size - self.headers - NUMBERED.size)
-        for number in itertools.islice(self.numbers, count):
-            self.sender.send(NUMBERED.pack(number, time.time_ns()) + filler)
-            if gap:
-                time.sleep(gap)
-
-    def fetch(self) -> None:
-        """Make room in the receiver's buffer."""
-        with suppress(BlockingIOError):
-            while True:
-                data, control, _, _ = self.receiver.recvmsg(2048, 128)
-                [(_, _, stamp)] = control
-                seconds, nanoseconds = struct.unpack("qq", stamp)
-                number, sent = NUMBERED.unpack_from(data)
-                self.found.append(Arrival(number, sent, seconds * 10**9 + nanoseconds))
-
-    def arrivals(self) -> list[Arrival]:
-        """What has arrived since the last call, in the order of arrival."""
-        self.fetch()
-        found, self.found = self.found, []
-        return found
+QUIC_PORT, VPN_PORT = 443, 51820
 
 
 @pytest.fixture
@@ -103,26 +41,6 @@ def flow() -> Iterator[Callable[..., Flow]]:
     """Makes flows, and closes them."""
     with ExitStack() as stack:
         yield lambda *places, **options: stack.enter_context(closing(Flow(*places, **options)))
-
-
-def counters(link: Link, condition: Callable[[Statistics], bool]) -> Statistics:
-    """The counters, once they are so."""
-    deadline = time.monotonic() + 60
-    while not condition(found := link.statistics()):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.002)
-    return found
-
-
-def settled(link: Link, offered: int) -> Statistics:
-    """The counters, once so many packets have been offered, both ways, and none is under way."""
-
-    def count(found: Statistics) -> int:
-        return found.up.total.offered.packets + found.down.total.offered.packets
-
-    found = counters(link, lambda now: count(now) >= offered and not now.in_flight.packets)
-    assert count(found) == offered
-    return found
 
 
 def many(link: Link, flow: Flow, count: int) -> Statistics:

@@ -11,10 +11,10 @@ from smbquic.pki import CertificateError, Purpose, verify
 from smbquic.pki.explain import VerificationStatus
 from smbquic.pki.server_certificate import ServerCertificate
 from tests.certificates import bad, good
-from tests.certificates.bad import ACCEPTED, NOT_ASKED, Bad
 from tests.certificates.good import Good
 from tests.certificates.making import Lists, Shown, pem, world
 from tests.certificates.page import page
+from tests.certificates.row import ACCEPTED, NOT_ASKED, Bad
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "certificates-refused.md"
 

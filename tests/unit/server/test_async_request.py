@@ -17,7 +17,7 @@ from smbquic.server.outcome import Pending, PendingKind, Reply
 from smbquic.server.server import Server
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Command
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 ALL_PENDING = [(kind, kind is not PendingKind.OPERATION) for kind in PendingKind]
 

@@ -19,7 +19,7 @@ from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNoti
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.session_setup import SessionSetupFlags, SessionSetupRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 SHARED_CLIENT = {"client_guid": b"one client only."}

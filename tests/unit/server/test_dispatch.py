@@ -1,4 +1,4 @@
-"""Compounds, requests that take their time, and what goes wrong."""
+"""Requests that take their time, malformed requests, and handlers that fail."""
 
 import asyncio
 import errno
@@ -12,163 +12,25 @@ from typing import Any
 
 import pytest
 
-from smbquic.errors import ConnectionClosed
 from smbquic.ntstatus import NtStatus
 from smbquic.options.limits import Limits
-from smbquic.server import commands, dispatch
 from smbquic.server.outcome import Pending, Reply
 from smbquic.server.server import Server
 from smbquic.storage.local import case_index
 from smbquic.storage.local.case_index import CaseIndex
 from smbquic.storage.local.file import LocalFile
-from smbquic.wire.change_notify import ChangeNotifyRequest
 from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateOptions, CreateRequest
+from smbquic.wire.create import CreateRequest
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.flush import FlushRequest
-from smbquic.wire.header import Command
 from smbquic.wire.ioctl import IoctlRequest
-from smbquic.wire.logoff import LogoffRequest
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import LeaseBreakAcknowledgment, OplockBreakAcknowledgment
 from smbquic.wire.query_directory import QueryDirectoryRequest
-from smbquic.wire.read import ReadRequest
-from smbquic.wire.tree_connect import TreeConnectRequest
-from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteFlags, WriteRequest
-from tests.unit.clock import Clock
-from tests.unit.server.conftest import Client, Connect
-
-RELATED = FileId.RELATED
-MISSING = {"create_disposition": 1}
-DIRECTORY = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
-
-
-def labels(responses: list[Any]) -> list[str]:
-    return [response.status.label.removeprefix("STATUS_") for response in responses]
-
-
-def notify(file_id: FileId) -> ChangeNotifyRequest:
-    return ChangeNotifyRequest(0, 4096, file_id, 1)
-
-
-async def test_related_requests_are_about_the_same_file(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(
-        create_request("x"),
-        WriteRequest(0, RELATED, b"content"),
-        ReadRequest(7, 0, RELATED),
-        CloseRequest(RELATED),
-        CloseRequest(RELATED),
-    )
-    assert labels(responses) == ["SUCCESS"] * 4 + ["FILE_CLOSED"]
-    assert responses[2].body.data == b"content"
-    assert {response.header.tree_id for response in responses} == {client.tree_id}
-
-
-async def test_the_file_of_a_chain_wins_over_the_one_that_is_named(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    other = await client.open("other")
-    responses = await client.compound(create_request("x"), WriteRequest(0, other, b"content"))
-    assert labels(responses) == ["SUCCESS", "SUCCESS"]
-    assert (await client.call(ReadRequest(1, 0, other))).status == NtStatus.END_OF_FILE
-
-
-async def test_after_a_failed_create_the_rest_fails_likewise(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(
-        create_request("x", **MISSING), ReadRequest(1, 0, RELATED), CloseRequest(RELATED)
-    )
-    assert labels(responses) == ["OBJECT_NAME_NOT_FOUND"] * 3
-
-
-async def test_a_failed_create_is_not_made_good_by_naming_another_file(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    other = await client.open("other")
-    responses = await client.compound(create_request("x", **MISSING), CloseRequest(other))
-    assert labels(responses) == ["OBJECT_NAME_NOT_FOUND"] * 2
-    assert (await client.call(CloseRequest(other))).status == NtStatus.SUCCESS
-
-
-async def test_the_answers_of_a_compound_do_not_grow_without_limit(
-    client: Client, root: Path
-) -> None:
-    size = 3 << 20
-    (root / "x").write_bytes(bytes(size))
-    file_id = await client.open("x")
-    for _ in range(20):
-        await client.call(EchoRequest())  # earns credits
-    for related in (True, False):
-        reads = [ReadRequest(size, 0, file_id) for _ in range(4)]
-        responses = await client.compound(*reads, related=related)
-        assert labels(responses) == ["SUCCESS"] * 2 + ["INSUFFICIENT_RESOURCES"] * 2
-    # A response has 16 bytes before its data: two of these are 4 MiB, to the byte.
-    reads = [ReadRequest((2 << 20) - 16, 0, file_id) for _ in range(4)]
-    responses = await client.compound(*reads, related=True)
-    assert labels(responses) == ["SUCCESS"] * 3 + ["INSUFFICIENT_RESOURCES"]
-    assert (await client.call(ReadRequest(size, 0, file_id))).status == NtStatus.SUCCESS
-
-
-async def test_after_another_failure_the_chain_goes_on(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(
-        create_request("x"), ReadRequest(1, 0, RELATED), WriteRequest(0, RELATED, b"x")
-    )
-    assert labels(responses) == ["SUCCESS", "END_OF_FILE", "SUCCESS"]
-
-
-async def test_unrelated_requests_inherit_nothing(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(
-        create_request("x"), CloseRequest(RELATED), EchoRequest(), related=False
-    )
-    assert labels(responses) == ["SUCCESS", "FILE_CLOSED", "SUCCESS"]
-
-
-async def test_a_chain_goes_on_in_the_tree_that_it_connected(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(
-        TreeConnectRequest(r"\\fs.example\ro"), create_request("", **MISSING), tree_id=0
-    )
-    assert labels(responses) == ["SUCCESS", "SUCCESS"]
-    assert responses[0].header.tree_id == responses[1].header.tree_id != client.tree_id
-
-
-async def test_a_chain_does_not_go_on_without_its_tree_or_session(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(EchoRequest(), create_request("x"))
-    assert labels(responses) == ["SUCCESS", "INVALID_PARAMETER"]
-    responses = await client.compound(TreeDisconnectRequest(), create_request("x"))
-    assert labels(responses) == ["SUCCESS", "NETWORK_NAME_DELETED"]
-    responses = await client.compound(LogoffRequest(), create_request("x"))
-    assert labels(responses) == ["SUCCESS", "USER_SESSION_DELETED"]
-
-
-async def test_a_chain_waits_for_its_flush(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(
-        create_request("x"), FlushRequest(RELATED), CloseRequest(RELATED)
-    )
-    assert labels(responses) == ["SUCCESS"] * 3
-
-
-async def test_only_the_last_of_a_chain_may_wait_for_good(
-    client: Client, create_request: Callable[..., CreateRequest]
-) -> None:
-    responses = await client.compound(
-        create_request("a", **DIRECTORY), notify(RELATED), CloseRequest(RELATED)
-    )
-    assert labels(responses) == ["SUCCESS", "INTERNAL_ERROR", "SUCCESS"]
+from tests.unit.server.dispatching import DIRECTORY, MISSING, RELATED, break_echo, notify
+from tests.unit.server.smb_client import Client, Connect
 
 
 async def test_a_folder_is_watched_until_it_is_closed(
@@ -263,11 +125,6 @@ async def test_a_malformed_body_fails_alone(
     assert (await client.call(EchoRequest())).status == NtStatus.INVALID_PARAMETER
 
 
-def break_echo(monkeypatch: pytest.MonkeyPatch, server: Server, handle: Any) -> None:
-    entry = commands.CommandEntry(handle, session=False, tree=False)
-    monkeypatch.setitem(server.dispatcher.commands, Command.ECHO, entry)
-
-
 async def test_an_unexpected_exception_is_answered_counted_and_logged(
     client: Client,
     server: Server,
@@ -297,132 +154,6 @@ async def test_an_unexpected_exception_in_postponed_work(
     break_echo(monkeypatch, client.server, lambda context, request: Pending(work()))
     assert (await client.call(EchoRequest())).status == NtStatus.INTERNAL_ERROR
     assert server.failures == 1
-
-
-async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_server(
-    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def work() -> Any:
-        return object()
-
-    break_echo(monkeypatch, client.server, lambda context, request: Pending(work()))
-    client.send(EchoRequest())
-    await asyncio.wait_for(client.served, 60)
-    assert server.failures == 1
-    assert "failed" in client.transport.closed
-
-
-async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_server(
-    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, other = await connect(), await connect()
-    break_echo(monkeypatch, client.server, lambda context, request: object())
-    client.send(EchoRequest())
-    await asyncio.wait_for(client.served, 60)
-    assert server.failures == 1
-    assert "failed" in client.transport.closed
-    assert (await other.create("x")).status == NtStatus.SUCCESS
-
-
-async def test_a_broken_peer_costs_one_line_in_the_log(
-    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
-) -> None:
-    client, other = await connect(), await connect()
-    client.deliver([b"\xfeSMB" + bytes(100)])
-    await asyncio.wait_for(client.served, 60)
-    (record,) = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
-    assert record.exc_info is None
-    assert "StructureSize" in record.getMessage()
-    assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
-
-
-async def test_a_broken_peer_is_found_in_postponed_work_too(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second request of the chain breaks the protocol once the first one is done."""
-    file_id = await client.open("x")
-    client.protocol.compound([EchoRequest()], session=client.session)
-    sent = client.protocol.compound(
-        [FlushRequest(file_id), TreeConnectRequest(r"\\fs.example\data")],
-        session=client.session,
-        tree_id=client.tree_id,
-    )
-    real = client.server.dispatcher.commands[Command.TREE_CONNECT]
-
-    def handle(context: Any, request: Any) -> Any:
-        request.signed = False
-        return real.handle(context, request)
-
-    table = client.server.dispatcher.commands
-    monkeypatch.setitem(table, Command.TREE_CONNECT, real._replace(handle=handle))
-    client.deliver(sent.buffers)
-    await asyncio.wait_for(client.served, 60)
-    assert "without signature" in client.transport.closed
-
-
-async def test_who_does_not_log_on_is_hung_up_on(
-    connect: Connect, server_with: Callable[..., Server]
-) -> None:
-    client = await connect(to=server_with(Limits(logon_seconds=0.01)), token="")
-    await asyncio.wait_for(client.served, 60)
-    assert "logged on" in client.transport.closed
-
-
-async def test_who_has_logged_on_stays(connect: Connect, server: Server) -> None:
-    client = await connect()
-    [connection] = server.connections
-    connection._check_logon()  # as if its time were over
-    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
-
-
-async def test_unauthenticated_clients_get_less_room_than_users(connect: Connect) -> None:
-    client = await connect(token="")
-    assert client.transport.max_message_size == 128 << 10
-    await client.log_on()
-    assert client.transport.max_message_size == (8 << 20) + (64 << 10)
-
-
-async def test_who_does_not_read_is_not_read_from(
-    client: Client, until: Callable[[Callable[[], bool]], Awaitable[None]]
-) -> None:
-    client.transport.writable.clear()
-    first = client.send(EchoRequest())
-    second = client.send(EchoRequest())
-    await until(lambda: client.transport.to_server.qsize() == 1)
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert client.transport.to_server.qsize() == 1
-    client.transport.writable.set()
-    assert (await client.answer(first)).status == NtStatus.SUCCESS
-    assert (await client.answer(second)).status == NtStatus.SUCCESS
-
-
-async def test_a_peer_that_is_gone_ends_postponed_work_quietly(
-    client: Client, server: Server, caplog: pytest.LogCaptureFixture
-) -> None:
-    client.transport.writable.clear()
-    client.send(EchoRequest())
-    client.transport.to_server.put_nowait(ConnectionClosed("gone"))
-    client.transport.closed = "gone"
-    client.transport.writable.set()
-    await asyncio.wait_for(client.served, 60)
-    assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
-    assert server.failures == 0
-
-
-async def test_closing_the_server_ends_its_connections(connect: Connect, server: Server) -> None:
-    client = await connect()
-    await server.close()
-    await asyncio.wait_for(client.served, 60)
-    assert "stopping" in client.transport.closed
-
-
-async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None:
-    share = server.share("DATA")
-    assert share is server.share("data")
-    for shares in ([share, share], [type(share)("ipc$", share.storage)]):
-        with pytest.raises(ValueError, match=r"already|reserved"):
-            type(server)(shares, server.access, server.settings)
 
 
 async def test_a_file_that_cannot_be_closed_is_closed_nevertheless(
@@ -510,41 +241,6 @@ async def test_nobody_hears_of_a_failure_once_the_client_is_gone(
     await asyncio.sleep(0)
     gc.collect()
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
-
-
-async def test_a_compound_gives_others_their_turn_when_its_time_is_up(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, other = await connect(), await connect()
-    file_id = await client.open("x")
-    await client.call(WriteRequest(0, file_id, b"12345"))
-    clock = Clock()
-    monkeypatch.setattr(dispatch, "perf_counter", clock)
-    seen: list[int] = []
-    handled = client.server.dispatcher.commands[Command.READ]
-
-    def slow(context: Any, request: Any) -> Any:
-        clock.now += dispatch.TIME_SLICE * 0.6
-        seen.append(len(others))
-        return handled.handle(context, request)
-
-    others: list[int] = []
-
-    async def count() -> None:
-        while True:
-            others.append(1)
-            await asyncio.sleep(0)
-
-    table = client.server.dispatcher.commands
-    monkeypatch.setitem(table, Command.READ, handled._replace(handle=slow))
-    counting = asyncio.create_task(count())
-    responses = await client.compound(*[ReadRequest(5, 0, file_id)] * 8)
-    counting.cancel()
-
-    assert labels(responses) == ["SUCCESS"] * 8
-    # Two of them fill a slice, and others have their turn after each.
-    assert len(set(seen)) == 4
-    assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
 
 
 async def test_requests_wait_for_a_large_folder_to_be_read(

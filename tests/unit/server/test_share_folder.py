@@ -14,7 +14,7 @@ from smbquic.wire.access_mask import AccessMask
 from smbquic.wire.change_notify import ChangeNotifyRequest, CompletionFilter
 from smbquic.wire.create import CreateDisposition, OplockLevel
 from smbquic.wire.read import ReadRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 SECURITY = CompletionFilter.FILE_NOTIFY_CHANGE_SECURITY
 EXISTING = CreateDisposition.FILE_OPEN

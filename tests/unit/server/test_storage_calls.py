@@ -27,7 +27,7 @@ from smbquic.wire.read import ReadRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
 from tests.coroutines import CoroutineStorage
-from tests.unit.server.conftest import QUICK, Authenticator, Client, Connect, Random
+from tests.unit.server.smb_client import QUICK, Authenticator, Client, Connect, Random
 
 
 class Gated(CoroutineStorage):

@@ -1,120 +1,37 @@
+"""The acceptor of NTLM within SPNEGO: accepted logons, the challenge, and any bytes."""
+
 import contextlib
 import struct
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-import spnego
 from hypothesis import given
 from hypothesis import strategies as st
 from impacket import ntlm  # type: ignore[import-untyped]
-from impacket.spnego import (  # type: ignore[import-untyped]
-    SPNEGO_NegTokenInit,
-    SPNEGO_NegTokenResp,
-    TypesMech,
-)
+from impacket.spnego import SPNEGO_NegTokenInit, SPNEGO_NegTokenResp, TypesMech  # type: ignore[import-untyped]
 from spnego import _spnego as tokens
 from spnego._ntlm_raw.messages import Authenticate, Challenge, Negotiate
 
 from smbquic.auth.authenticator import Authenticator
 from smbquic.auth.identity import Identity
-from smbquic.auth.logon_limiter import LogonLimiter
 from smbquic.auth.ntlm import keys
 from smbquic.auth.ntlm.acceptor import NtlmMechanism
-from smbquic.auth.ntlm.messages import (
-    AvId,
-    ChallengeMessage,
-    NegotiateFlags,
-    decode_av_pairs,
-    encode_av_pairs,
-)
-from smbquic.auth.spnego.acceptor import Acceptor
+from smbquic.auth.ntlm.messages import AvId, ChallengeMessage, NegotiateFlags, decode_av_pairs
 from smbquic.auth.users import UserStore
 from smbquic.errors import AuthenticationError
 from smbquic.ntstatus import NtStatus
 from tests.unit.auth.conftest import Logon
-
-PASSWORD = "Pässword1"
-ALICE = Identity("Alice", "WORK")
-NTLMSSP = "1.3.6.1.4.1.311.2.2.10"
-KERBEROS = "1.2.840.113554.1.2.2"
-FLAGS = (
-    NegotiateFlags.UNICODE
-    | NegotiateFlags.NTLM
-    | NegotiateFlags.SIGN
-    | NegotiateFlags.EXTENDED_SESSIONSECURITY
-    | NegotiateFlags.VERSION
-    | NegotiateFlags.KEY_128
-    | NegotiateFlags.KEY_EXCH
+from tests.unit.auth.ntlm.logons import (
+    ALICE,
+    FLAGS,
+    KERBEROS,
+    NTLMSSP,
+    PASSWORD,
+    authenticate_message,
+    challenged,
+    log_on,
+    negotiate_client,
+    ntlm_client,
 )
-
-
-def ntlm_client(user: str = "alice", password: str = PASSWORD) -> Any:
-    """An independent initiator that speaks bare NTLM."""
-    return spnego.client(
-        f"ELSEWHERE\\{user}",
-        password,
-        hostname="fs.example.org",
-        service="cifs",
-        protocol="ntlm",
-        options=spnego.NegotiateOptions.use_ntlm,
-    )
-
-
-def negotiate_client(user: str = "alice", password: str = PASSWORD) -> Any:
-    """An independent initiator that speaks NTLM within SPNEGO."""
-    return spnego.client(
-        f"ELSEWHERE\\{user}",
-        password,
-        hostname="fs.example.org",
-        service="cifs",
-        protocol="negotiate",
-        options=spnego.NegotiateOptions.use_negotiate,
-    )
-
-
-def log_on(client: Any, acceptor: Acceptor, hint: bytes | None = None) -> bytes:
-    """Exchange tokens until the acceptor is done; returns its last one."""
-    token = acceptor.step(client.step(hint))
-    while not acceptor.complete:
-        token = acceptor.step(client.step(token))
-    return token
-
-
-def refused(acceptor: Acceptor, token: bytes, status: NtStatus, reason: str) -> None:
-    with pytest.raises(AuthenticationError, match=reason) as caught:
-        acceptor.step(token)
-    assert caught.value.status is status
-    assert not acceptor.complete
-    assert acceptor.session_key == b""
-    with pytest.raises(AuthenticationError, match="over"):
-        acceptor.step(token)
-
-
-def authenticate_message(challenge: bytes, **changes: Any) -> bytes:
-    """An AUTHENTICATE message for Alice by our own means, without MIC, but for the changes."""
-    flags = changes.pop("flags", FLAGS)
-    user = changes.pop("username", "alice")
-    domain = changes.pop("hashed_domain", "WORK")
-    key = keys.response_key(keys.nt_hash(PASSWORD), user, domain)
-    blob = b"\x01\x01" + bytes(26) + encode_av_pairs([]) + bytes(4)
-    proof = keys.nt_proof(key, challenge[24:32], changes.pop("blob", blob))
-    fields: dict[str, Any] = {
-        "nt_challenge_response": proof + blob,
-        "domain_name": "WORK",
-        "username": user,
-        "encrypted_session_key": bytes(16),
-    }
-    return Authenticate(int(flags), **(fields | changes)).pack()
-
-
-def challenged(
-    authenticator: Authenticator, flags: NegotiateFlags = FLAGS
-) -> tuple[Acceptor, bytes]:
-    """An acceptor that has sent a bare NTLM challenge."""
-    acceptor = authenticator.new_acceptor()
-    return acceptor, acceptor.step(Negotiate(int(flags)).pack())
-
 
 # --- those who may come in ---------------------------------------------------------------------
 
@@ -257,222 +174,6 @@ def test_logons_do_not_touch_each_other(authenticator: Authenticator) -> None:
         acceptor.step(client.step(answer))
     assert {acceptor.identity for _, acceptor in pairs} == {ALICE}
     assert len({acceptor.session_key for _, acceptor in pairs}) == 3
-
-
-# --- those who may not -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("user", "password"), [("alice", "wrong"), ("nobody", PASSWORD)])
-@pytest.mark.parametrize("make_client", [ntlm_client, negotiate_client])
-def test_wrong_names_and_passwords(
-    authenticator: Authenticator, user: str, password: str, make_client: Callable[..., Any]
-) -> None:
-    client, acceptor = make_client(user, password), authenticator.new_acceptor()
-    token = client.step(acceptor.step(client.step()))
-    refused(acceptor, token, NtStatus.LOGON_FAILURE, f"{user}: wrong name or password")
-
-
-@pytest.mark.parametrize("level", ["0", "2"])
-def test_ntlmv1_is_refused(
-    authenticator: Authenticator, level: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LM_COMPAT_LEVEL", level)
-    client, acceptor = ntlm_client(), authenticator.new_acceptor()
-    first = Negotiate.unpack(client.step())
-    first.flags |= int(NegotiateFlags.EXTENDED_SESSIONSECURITY)
-    token = client.step(acceptor.step(first.pack()))
-    refused(acceptor, token, NtStatus.LOGON_FAILURE, "only NTLMv2")
-
-
-def test_lmv2_alone_is_refused(authenticator: Authenticator) -> None:
-    acceptor, challenge = challenged(authenticator)
-    message = authenticate_message(
-        challenge, nt_challenge_response=b"", lm_challenge_response=b"l" * 24
-    )
-    refused(acceptor, message, NtStatus.LOGON_FAILURE, "only NTLMv2")
-
-
-def test_nobody_is_refused(authenticator: Authenticator) -> None:
-    acceptor, challenge = challenged(authenticator)
-    message = Authenticate(int(FLAGS), b"\x00", b"", "", "").pack()
-    refused(acceptor, message, NtStatus.LOGON_FAILURE, "gives no user name")
-    assert challenge
-
-
-@pytest.mark.parametrize(
-    "missing",
-    [
-        NegotiateFlags.UNICODE,
-        NegotiateFlags.EXTENDED_SESSIONSECURITY,
-        NegotiateFlags.KEY_128,
-    ],
-)
-def test_weak_clients_are_refused(authenticator: Authenticator, missing: NegotiateFlags) -> None:
-    weak = FLAGS & ~missing
-    refused(
-        authenticator.new_acceptor(),
-        Negotiate(int(weak)).pack(),
-        NtStatus.LOGON_FAILURE,
-        "128 bits",
-    )
-    acceptor, challenge = challenged(authenticator)
-    message = Authenticate.unpack(authenticate_message(challenge))
-    message.flags = int(weak)
-    refused(acceptor, message.pack(), NtStatus.LOGON_FAILURE, "128 bits")
-
-
-def test_no_common_mechanism(authenticator: Authenticator) -> None:
-    token = tokens.NegTokenInit([KERBEROS], mech_token=b"a Kerberos token").pack()
-    refused(authenticator.new_acceptor(), token, NtStatus.LOGON_FAILURE, "no NTLM")
-
-
-@pytest.mark.parametrize("size", [0, 15, 17])
-def test_a_key_exchange_without_a_key(authenticator: Authenticator, size: int) -> None:
-    acceptor, challenge = challenged(authenticator)
-    message = Authenticate.unpack(
-        authenticate_message(challenge, encrypted_session_key=bytes(size))
-    )
-    message.flags |= int(NegotiateFlags.KEY_EXCH)
-    refused(acceptor, message.pack(), NtStatus.INVALID_PARAMETER, "sent no key")
-
-
-def test_a_proof_over_something_that_is_no_client_challenge(authenticator: Authenticator) -> None:
-    acceptor, challenge = challenged(authenticator)
-    key = keys.response_key(keys.nt_hash(PASSWORD), "alice", "WORK")
-    blob = b"\x02" * 40
-    response = keys.nt_proof(key, challenge[24:32], blob) + blob
-    message = authenticate_message(challenge, nt_challenge_response=response)
-    refused(acceptor, message, NtStatus.INVALID_PARAMETER, "malformed")
-
-
-@pytest.mark.parametrize("user", ["alice", "nobody"])
-def test_what_is_malformed_is_so_whatever_the_password(
-    authenticator: Authenticator, user: str
-) -> None:
-    acceptor, challenge = challenged(authenticator)
-    message = authenticate_message(
-        challenge, username=user, nt_challenge_response=bytes(16) + b"\x02" * 40
-    )
-    refused(acceptor, message, NtStatus.INVALID_PARAMETER, "malformed")
-
-
-@pytest.mark.parametrize("change", ["flip", "zero", "cut"])
-def test_a_mic_that_is_not_right(authenticator: Authenticator, change: str) -> None:
-    client, acceptor = ntlm_client(), authenticator.new_acceptor()
-    token = bytearray(client.step(acceptor.step(client.step())))
-    if change == "flip":
-        token[72] ^= 1
-    elif change == "zero":
-        token[72:88] = bytes(16)
-    else:  # what makes the MIC's place a part of the first field
-        start = struct.Struct("<I")
-        for at in range(16, 60, 8):
-            start.pack_into(token, at, start.unpack_from(token, at)[0] - 16)
-        del token[72:88]
-    refused(acceptor, bytes(token), NtStatus.LOGON_FAILURE, "changed on their way")
-
-
-def test_a_negotiate_message_changed_on_its_way(authenticator: Authenticator) -> None:
-    client, acceptor = ntlm_client(), authenticator.new_acceptor()
-    first = bytearray(client.step())
-    first[12] &= ~int(NegotiateFlags.SEAL)
-    token = client.step(acceptor.step(bytes(first)))
-    refused(acceptor, token, NtStatus.LOGON_FAILURE, "changed on their way")
-
-
-def test_a_mech_list_mic_that_is_not_right(authenticator: Authenticator) -> None:
-    client, acceptor = negotiate_client(), authenticator.new_acceptor()
-    token = bytearray(client.step(acceptor.step(client.step())))
-    token[-5] ^= 1  # the last four bytes are the sequence number
-    refused(acceptor, bytes(token), NtStatus.LOGON_FAILURE, "list of mechanisms was changed")
-
-
-def test_a_mech_list_changed_on_its_way(authenticator: Authenticator) -> None:
-    client, acceptor = negotiate_client(), authenticator.new_acceptor()
-    first = tokens.unpack_token(client.step())
-    first.mech_types.append(KERBEROS)
-    token = client.step(acceptor.step(first.pack()))
-    refused(acceptor, token, NtStatus.LOGON_FAILURE, "list of mechanisms was changed")
-
-
-@pytest.mark.parametrize("repeat", [False, True])
-def test_a_missing_mech_list_mic(authenticator: Authenticator, repeat: bool) -> None:
-    """It must be there when NTLM was not the client's first choice. A repeated token is none."""
-    for mech_list, needed in (([NTLMSSP], False), ([KERBEROS, NTLMSSP], True)):
-        client, acceptor = ntlm_client(), authenticator.new_acceptor()
-        acceptor.step(tokens.NegTokenInit(mech_list).pack())
-        answer = acceptor.step(tokens.NegTokenResp(response_token=client.step()).pack())
-        authenticate = client.step(tokens.unpack_token(answer).response_token)
-        mic = authenticate if repeat else None
-        token = tokens.NegTokenResp(None, None, authenticate, mic).pack()
-        if needed:
-            refused(acceptor, token, NtStatus.LOGON_FAILURE, "did not protect")
-        else:
-            assert tokens.unpack_token(acceptor.step(token)).mech_list_mic is None
-            assert acceptor.identity == ALICE
-
-
-# --- guests ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def open_house(users: UserStore) -> Authenticator:
-    return Authenticator([NtlmMechanism(users, server_name="fs", guest=True)])
-
-
-@pytest.mark.parametrize("make_client", [ntlm_client, negotiate_client])
-def test_an_unknown_name_is_a_guest(
-    open_house: Authenticator, make_client: Callable[..., Any]
-) -> None:
-    client, acceptor = make_client("carl", "whatever"), open_house.new_acceptor()
-    log_on(client, acceptor)
-    assert acceptor.identity == Identity("carl", "ELSEWHERE", guest=True)
-    assert acceptor.session_key == b""
-
-
-def test_pyspnego_accepts_being_a_guest(open_house: Authenticator) -> None:
-    client, acceptor = negotiate_client("carl", "whatever"), open_house.new_acceptor()
-    assert client.step(log_on(client, acceptor)) is None
-    assert client.complete
-
-
-def test_a_wrong_password_does_not_make_a_guest(open_house: Authenticator) -> None:
-    client, acceptor = ntlm_client("alice", "wrong"), open_house.new_acceptor()
-    token = client.step(acceptor.step(client.step()))
-    refused(acceptor, token, NtStatus.LOGON_FAILURE, "wrong name or password")
-
-
-@pytest.mark.parametrize("lm_response", [b"", b"\x00"])
-def test_nobody_is_let_in_as_nobody(open_house: Authenticator, lm_response: bytes) -> None:
-    acceptor, _ = challenged(open_house)
-    acceptor.step(Authenticate(int(FLAGS), lm_response, b"", "", "").pack())
-    assert acceptor.identity == Identity("", "", anonymous=True)
-    assert acceptor.session_key == bytes(16)
-
-
-def test_nobody_is_watched_too(open_house: Authenticator) -> None:
-    def check(user: str) -> None:
-        raise AuthenticationError(f"not {user!r}", NtStatus.ACCESS_DENIED)
-
-    watched = open_house.for_connection(LogonLimiter().for_connection("192.0.2.1", b"one", check))
-    acceptor, _ = challenged(watched)
-    message = Authenticate(int(FLAGS), b"", b"", "", "").pack()
-    refused(acceptor, message, NtStatus.ACCESS_DENIED, "not ''")
-
-
-def test_nobody_may_choose_a_key_that_everybody_knows(open_house: Authenticator) -> None:
-    acceptor, _ = challenged(open_house)
-    chosen = bytes(range(16))
-    sent = keys.exported_session_key(bytes(16), chosen)  # RC4 is its own inverse
-    acceptor.step(Authenticate(int(FLAGS), b"", b"", "", "", encrypted_session_key=sent).pack())
-    assert acceptor.session_key == chosen
-
-
-def test_an_account_stays_itself_in_an_open_house(open_house: Authenticator) -> None:
-    client, acceptor = negotiate_client(), open_house.new_acceptor()
-    log_on(client, acceptor)
-    assert acceptor.identity == Identity("Alice", "FS")
-    assert acceptor.session_key == client.session_key
 
 
 def test_an_account_brings_its_groups(users: UserStore, authenticator: Authenticator) -> None:

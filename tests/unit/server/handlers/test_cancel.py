@@ -14,7 +14,7 @@ from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.file_id import FileId
 from smbquic.wire.header import Command, Header
-from tests.unit.server.conftest import Client
+from tests.unit.server.smb_client import Client
 
 DIRECTORY = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
 

@@ -7,7 +7,7 @@ from smbquic.wire.flush import FlushRequest
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client
+from tests.unit.server.smb_client import Client
 
 
 async def test_an_unknown_file_is_closed(client: Client) -> None:

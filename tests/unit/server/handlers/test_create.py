@@ -30,7 +30,7 @@ from smbquic.wire.create_contexts import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 SUPERSEDE, OPEN, CREATE = (
     CreateDisposition.FILE_SUPERSEDE,

@@ -2,7 +2,7 @@
 
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.echo import EchoRequest, EchoResponse
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 
 async def test_an_echo_needs_no_logon(connect: Connect) -> None:

@@ -15,7 +15,7 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect, Turns
+from tests.unit.server.smb_client import Client, Connect, Turns
 
 SHARED, EXCLUSIVE = LockFlags.SHARED_LOCK, LockFlags.EXCLUSIVE_LOCK
 UNLOCK, NOW = LockFlags.UNLOCK, LockFlags.FAIL_IMMEDIATELY

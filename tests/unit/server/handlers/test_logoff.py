@@ -8,7 +8,7 @@ from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.logoff import LogoffRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 
 async def test_logoff_closes_what_was_open(client: Client, server: Server, root: Path) -> None:

@@ -10,7 +10,7 @@ from smbquic.protocol.settings import DIALECTS
 from smbquic.wire.dtyp.filetime import to_unix_ns
 from smbquic.wire.echo import EchoRequest
 from smbquic.wire.negotiate import Dialect
-from tests.unit.server.conftest import Connect
+from tests.unit.server.smb_client import Connect
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

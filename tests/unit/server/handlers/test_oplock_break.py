@@ -15,7 +15,7 @@ from smbquic.wire.oplock_break import (
     OplockBreakAcknowledgment,
     OplockBreakResponse,
 )
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 NONE, II, EXCLUSIVE, BATCH, LEASE = (
     OplockLevel.OPLOCK_LEVEL_NONE,

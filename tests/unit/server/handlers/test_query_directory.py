@@ -24,7 +24,7 @@ from smbquic.wire.fscc.directory_information import (
 from smbquic.wire.fscc.file_information import FileInformationClass
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.query_directory import QueryDirectoryFlags, QueryDirectoryRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 ID_BOTH = FileInformationClass.FileIdBothDirectoryInformation
 NAMES = FileInformationClass.FileNamesInformation

@@ -49,7 +49,7 @@ from smbquic.wire.negotiate import Dialect
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 File = FileInformationClass
 Volume = FileSystemInformationClass

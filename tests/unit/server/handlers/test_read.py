@@ -11,8 +11,8 @@ from smbquic.wire.flush import FlushRequest
 from smbquic.wire.lock import LockFlags
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client
 from tests.unit.server.handlers.test_lock import lock
+from tests.unit.server.smb_client import Client
 
 TOP = (1 << 63) - 1
 SHARED, EXCLUSIVE = LockFlags.SHARED_LOCK, LockFlags.EXCLUSIVE_LOCK

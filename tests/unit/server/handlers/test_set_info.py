@@ -1,3 +1,5 @@
+"""SET_INFO of open files and folders. [MS-SMB2] 3.3.5.21"""
+
 import os
 from pathlib import Path
 from typing import Any
@@ -6,15 +8,13 @@ import pytest
 
 from smbquic.ntstatus import NtStatus
 from smbquic.wire.access_mask import AccessMask
-from smbquic.wire.close import CloseRequest
-from smbquic.wire.create import CreateDisposition, CreateOptions, ShareAccess
+from smbquic.wire.create import CreateDisposition, CreateOptions
 from smbquic.wire.dtyp.filetime import from_unix_ns
 from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor, SecurityInformation
 from smbquic.wire.dtyp.sid import EVERYONE
 from smbquic.wire.file_id import FileId
 from smbquic.wire.fscc.attributes import FileAttributes
 from smbquic.wire.fscc.file_information import (
-    AllInformation,
     AllocationInformation,
     BasicInformation,
     DispositionFlags,
@@ -31,75 +31,22 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.file_information import (
+    FOLDER,
+    READONLY,
+    all_of,
+    change,
+    close,
+    content,
+    entries,
+    fill,
+    raw,
+    stat,
+)
+from tests.unit.server.smb_client import Client, Connect
 
-FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 NEW_YEAR = 1_577_836_800_000_000_000
 ALL_BUT_DELETE = int(AccessMask.FILE_READ_DATA | AccessMask.FILE_WRITE_DATA | 0x180)
-
-CLASSES: dict[type, int] = {
-    AllocationInformation: 19,
-    BasicInformation: 4,
-    DispositionInformation: 13,
-    DispositionInformationEx: 64,
-    EndOfFileInformation: 20,
-    LinkInformation: 11,
-    ModeInformation: 16,
-    PositionInformation: 14,
-    RenameInformation: 10,
-    ValidDataLengthInformation: 39,
-}
-
-
-async def change(client: Client, file_id: FileId, wanted: Any) -> NtStatus:
-    """Sets one structure; the status that this gives."""
-    return await raw(client, file_id, CLASSES[type(wanted)], wanted.encode())
-
-
-async def raw(client: Client, file_id: FileId, information_class: int, buffer: bytes) -> NtStatus:
-    response = await client.call(SetInfoRequest(InfoType.FILE, information_class, file_id, buffer))
-    status: NtStatus = response.status
-    return status
-
-
-async def all_of(client: Client, file_id: FileId) -> AllInformation:
-    response = await client.call(QueryInfoRequest(InfoType.FILE, 18, 1000, file_id))
-    assert response.status == NtStatus.SUCCESS
-    return AllInformation.decode(response.body.buffer)
-
-
-async def close(client: Client, file_id: FileId) -> None:
-    assert (await client.call(CloseRequest(file_id))).status == NtStatus.SUCCESS
-
-
-def content(root: Path) -> dict[str, bytes]:
-    """Every file below the root, and its content."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
-
-
-def entries(root: Path) -> list[str]:
-    return [path.name for path in root.iterdir()]
-
-
-def fill(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_bytes(name.encode())
-
-
-def stat(path: Path) -> os.stat_result:
-    return path.stat()
-
-
-@pytest.fixture
-async def file_id(client: Client, root: Path) -> FileId:
-    fill(root, "file")
-    opened: FileId = await client.open("file")
-    return opened
 
 
 # Times and attributes
@@ -290,7 +237,6 @@ async def test_the_root_stays(client: Client) -> None:
     assert status == NtStatus.CANNOT_DELETE
 
 
-READONLY = BasicInformation(file_attributes=FileAttributes.READONLY)
 DELETE_READONLY = DispositionInformationEx(
     int(DispositionFlags.DELETE | DispositionFlags.IGNORE_READONLY_ATTRIBUTE)
 )
@@ -339,187 +285,6 @@ async def test_on_close_is_for_what_was_opened_so(client: Client, root: Path) ->
     assert await change(client, opened, DispositionInformationEx(on_close)) == NtStatus.SUCCESS
     await close(client, opened)
     assert content(root) == {}
-
-
-# Renaming
-
-
-async def test_rename(client: Client, root: Path, file_id: FileId) -> None:
-    fill(root, "sub/other")
-
-    assert await change(client, file_id, RenameInformation("New Name")) == NtStatus.SUCCESS
-    assert content(root) == {"New Name": b"file", "sub/other": b"sub/other"}
-    assert (await all_of(client, file_id)).name_information.file_name == "\\New Name"
-    assert await change(client, file_id, RenameInformation("SUB\\moved")) == NtStatus.SUCCESS
-    assert content(root) == {"sub/moved": b"file", "sub/other": b"sub/other"}
-    assert (await all_of(client, file_id)).name_information.file_name == "\\sub\\moved"
-    assert await change(client, file_id, RenameInformation("sub/again")) == NtStatus.SUCCESS
-    assert content(root) == {"sub/again": b"file", "sub/other": b"sub/other"}
-
-
-async def test_a_name_from_the_root_on_is_for_links(
-    client: Client, root: Path, file_id: FileId
-) -> None:
-    refused = await change(client, file_id, RenameInformation("\\new"))
-    assert refused == NtStatus.INVALID_PARAMETER
-    assert await change(client, file_id, LinkInformation("\\new")) == NtStatus.SUCCESS
-    assert content(root) == {"file": b"file", "new": b"file"}
-
-
-async def test_rename_to_the_same_name_or_another_case(
-    client: Client, root: Path, file_id: FileId
-) -> None:
-    assert await change(client, file_id, RenameInformation("file")) == NtStatus.SUCCESS
-    assert content(root) == {"file": b"file"}
-    for replace in (False, True):
-        wanted = RenameInformation("FiLe" if replace else "FILE", replace)
-        assert await change(client, file_id, wanted) == NtStatus.SUCCESS
-    assert content(root) == {"FiLe": b"file"}
-
-
-@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_a_taken_name(client: Client, root: Path, file_id: FileId, structure: Any) -> None:
-    fill(root, "taken")
-
-    assert await change(client, file_id, structure("TAKEN")) == NtStatus.OBJECT_NAME_COLLISION
-    assert content(root)["taken"] == b"taken"
-    assert await change(client, file_id, structure("TAKEN", True)) == NtStatus.SUCCESS
-    assert content(root)["taken"] == b"file"
-
-
-@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_replacing_what_is_not_there(
-    client: Client, root: Path, file_id: FileId, structure: Any
-) -> None:
-    assert await change(client, file_id, structure("free", True)) == NtStatus.SUCCESS
-
-    assert content(root)["free"] == b"file"
-
-
-@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_what_is_not_replaced(
-    client: Client, root: Path, file_id: FileId, structure: Any
-) -> None:
-    fill(root, "open", "readonly", "going", "sub/inner")
-    await client.open("open")
-    readonly = await client.open("readonly")
-    await change(client, readonly, READONLY)
-    await close(client, readonly)
-    going = await client.open("going")
-    await change(client, going, DispositionInformation(True))
-
-    for name, status in (
-        ("open", NtStatus.ACCESS_DENIED),
-        ("readonly", NtStatus.ACCESS_DENIED),
-        ("sub", NtStatus.ACCESS_DENIED),
-        ("going", NtStatus.DELETE_PENDING),
-    ):
-        assert await change(client, file_id, structure(name, True)) == status
-    assert content(root)["file"] == b"file"
-    assert len(content(root)) == 5
-
-
-@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-@pytest.mark.parametrize(
-    ("name", "status"),
-    [
-        ("nowhere\\x", NtStatus.OBJECT_PATH_NOT_FOUND),
-        ("other\\x", NtStatus.OBJECT_PATH_NOT_FOUND),
-        ("a:b", NtStatus.OBJECT_NAME_INVALID),
-        ("a*", NtStatus.OBJECT_NAME_INVALID),
-        ("..\\x", NtStatus.OBJECT_NAME_INVALID),
-        ("", NtStatus.INVALID_PARAMETER),
-    ],
-)
-async def test_names_that_cannot_be_given(
-    client: Client, root: Path, file_id: FileId, structure: Any, name: str, status: NtStatus
-) -> None:
-    fill(root, "other")
-
-    for replace in (False, True):
-        assert await change(client, file_id, structure(name, replace)) == status
-    assert sorted(content(root)) == ["file", "other"]
-
-
-@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_a_target_relative_to_another_open(
-    client: Client, file_id: FileId, structure: Any
-) -> None:
-    wanted = structure("x", root_directory=1)
-
-    assert await change(client, file_id, wanted) == NtStatus.INVALID_PARAMETER
-
-
-@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_what_is_about_to_go_gets_no_name(
-    client: Client, file_id: FileId, structure: Any
-) -> None:
-    await change(client, file_id, DispositionInformation(True))
-
-    assert await change(client, file_id, structure("x")) == NtStatus.ACCESS_DENIED
-
-
-async def test_rename_of_a_folder(client: Client, root: Path) -> None:
-    fill(root, "sub/inner")
-    folder = await client.open("sub", create_options=FOLDER)
-    inner = await client.open("sub\\inner")
-
-    assert await change(client, folder, RenameInformation("new")) == NtStatus.ACCESS_DENIED
-    await close(client, inner)
-    assert await change(client, folder, RenameInformation("new")) == NtStatus.SUCCESS
-    assert content(root) == {"new/inner": b"sub/inner"}
-
-
-@pytest.mark.parametrize("replace", [False, True])
-async def test_a_folder_does_not_move_into_itself(
-    client: Client, root: Path, replace: bool
-) -> None:
-    folder = await client.open("sub", create_options=FOLDER)
-
-    wanted = RenameInformation("sub\\deeper", replace)
-
-    assert (await change(client, folder, wanted)).is_error
-    assert entries(root) == ["sub"]
-
-
-async def test_the_root_has_no_other_name(client: Client, root: Path) -> None:
-    folder = await client.open("", create_options=FOLDER)
-
-    assert await change(client, folder, RenameInformation("x")) == NtStatus.ACCESS_DENIED
-
-
-@pytest.mark.parametrize(
-    ("access", "share", "status"),
-    [
-        (AccessMask.FILE_LIST_DIRECTORY, 7, NtStatus.SUCCESS),
-        (AccessMask.FILE_LIST_DIRECTORY, ShareAccess.FILE_SHARE_READ, NtStatus.SHARING_VIOLATION),
-        (AccessMask.DELETE, 7, NtStatus.SHARING_VIOLATION),
-        (AccessMask.FILE_READ_ATTRIBUTES, 0, NtStatus.SUCCESS),
-    ],
-)
-@pytest.mark.parametrize("structure", [RenameInformation, LinkInformation])
-async def test_others_may_hold_the_folder(
-    client: Client, root: Path, structure: Any, access: int, share: int, status: NtStatus
-) -> None:
-    fill(root, "sub/inner")
-    inner = await client.open("sub\\inner")
-    await client.open("sub", create_options=FOLDER, desired_access=access, share_access=share)
-
-    assert await change(client, inner, structure("sub\\new")) == status
-
-
-async def test_link(client: Client, root: Path, file_id: FileId) -> None:
-    assert await change(client, file_id, LinkInformation("second")) == NtStatus.SUCCESS
-
-    assert content(root) == {"file": b"file", "second": b"file"}
-    assert (await all_of(client, file_id)).standard_information.number_of_links == 2
-    assert await change(client, file_id, LinkInformation("second", True)) == NtStatus.SUCCESS
-
-
-async def test_a_folder_has_one_name(client: Client) -> None:
-    folder = await client.open("sub", create_options=FOLDER)
-
-    assert await change(client, folder, LinkInformation("x")) == NtStatus.FILE_IS_A_DIRECTORY
 
 
 # What belongs to the open

@@ -17,7 +17,7 @@ from smbquic.wire.negotiate import Dialect
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment, OplockBreakNotification
 from smbquic.wire.tree_connect import ShareFlags
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-from tests.unit.server.conftest import Connect
+from tests.unit.server.smb_client import Connect
 
 BATCH = OplockLevel.OPLOCK_LEVEL_BATCH
 

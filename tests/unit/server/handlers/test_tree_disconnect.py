@@ -7,7 +7,7 @@ from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
-from tests.unit.server.conftest import Client
+from tests.unit.server.smb_client import Client
 
 
 async def test_tree_disconnect_closes_its_opens_and_no_others(

@@ -11,7 +11,7 @@ from smbquic.wire.fscc.file_information import FileInformationClass, PositionInf
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 TOP = (1 << 63) - 1
 

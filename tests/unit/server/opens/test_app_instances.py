@@ -27,7 +27,7 @@ from smbquic.wire.dtyp.security_descriptor import SecurityDescriptor
 from smbquic.wire.file_id import FileId
 from smbquic.wire.negotiate import Dialect
 from smbquic.wire.read import ReadRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 APPLICATION, OTHER_APPLICATION = b"the application!", b"another program."
 HERE = {"client_guid": b"the lost machine"}

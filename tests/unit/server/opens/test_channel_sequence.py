@@ -22,7 +22,7 @@ from smbquic.wire.query_info import InfoType
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 SHARED_CLIENT = {"client_guid": b"one client only."}
 TOO_LATE, REFUSED = NtStatus.FILE_NOT_AVAILABLE, NtStatus.LOCK_NOT_GRANTED

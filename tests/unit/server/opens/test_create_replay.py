@@ -22,7 +22,7 @@ from smbquic.wire.create_contexts import (
 from smbquic.wire.file_id import FileId
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 RWH = READ | WRITE | HANDLE
 OWNER = {"client_guid": b"the same client."}

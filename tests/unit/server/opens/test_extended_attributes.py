@@ -27,7 +27,7 @@ from smbquic.wire.fscc.file_information import EaInformation, FileInformationCla
 from smbquic.wire.query_directory import QueryDirectoryRequest
 from smbquic.wire.query_info import InfoType, QueryInfoFlags, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 D = CreateDisposition
 FULL = FileInformationClass.FileFullEaInformation

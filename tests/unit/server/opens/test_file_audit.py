@@ -24,7 +24,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.oplock_break import OplockBreakAcknowledgment
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 FOLDER = CreateOptions.FILE_DIRECTORY_FILE
 KINDS = ("open", "rename", "link", "delete")

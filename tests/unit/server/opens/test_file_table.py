@@ -20,7 +20,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from tests.unit.privileges import as_nobody
-from tests.unit.server.conftest import Client
+from tests.unit.server.smb_client import Client
 
 ON_CLOSE = CreateOptions.FILE_DELETE_ON_CLOSE
 DELETE = DispositionInformation(True)

@@ -34,7 +34,7 @@ from smbquic.wire.query_info import InfoType
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 NONE, II, EXCLUSIVE, BATCH, LEASE = (
     OplockLevel.OPLOCK_LEVEL_NONE,

@@ -30,7 +30,7 @@ from smbquic.wire.fscc.file_information import (
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client
+from tests.unit.server.smb_client import Client
 
 NEW_YEAR = 1_577_836_800_000_000_000
 SECOND = 1_000_000_000

@@ -25,8 +25,8 @@ from smbquic.wire.file_id import FileId
 from smbquic.wire.lock import LockElement, LockFlags, LockRequest
 from smbquic.wire.tree_disconnect import TreeDisconnectRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Connect
 from tests.unit.server.handlers.test_pipe import BIND, LISTING
+from tests.unit.server.smb_client import Connect
 
 EXCLUSIVE, NOW = LockFlags.EXCLUSIVE_LOCK, LockFlags.FAIL_IMMEDIATELY
 TOO_MUCH = NtStatus.INSUFFICIENT_RESOURCES

@@ -9,7 +9,7 @@ import pytest
 from smbquic.options.limits import Limits
 from smbquic.server.overload import connection_limiter as module
 from smbquic.server.overload.refusals import ServerRefusal
-from tests.unit.server.conftest import Connect
+from tests.unit.server.smb_client import Connect
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
 

@@ -20,7 +20,7 @@ from smbquic.server.server import Server
 from smbquic.wire.create import CreateOptions
 from smbquic.wire.header import Command
 from tests.unit.clock import Clock
-from tests.unit.server.conftest import Connect
+from tests.unit.server.smb_client import Connect
 
 
 def test_only_what_takes_too_long_counts() -> None:

@@ -20,7 +20,7 @@ from smbquic.wire.echo import EchoRequest
 from smbquic.wire.flush import FlushRequest
 from smbquic.wire.read import ReadRequest
 from smbquic.wire.write import WriteRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 MANY = 50

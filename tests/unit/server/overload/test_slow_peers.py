@@ -15,7 +15,7 @@ from smbquic.server.overload import slow_peers
 from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.server.overload.slow_peers import PeerProgress, SlowPeerMonitor
 from smbquic.transport.base import Flow
-from tests.unit.server.conftest import Connect
+from tests.unit.server.smb_client import Connect
 
 LIMITS = Limits(slow_seconds=30.0, slow_rate=1000)
 ENOUGH = 30_000

@@ -31,7 +31,7 @@ from smbquic.wire.fscc.file_information import (
 )
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
 from smbquic.wire.set_info import SetInfoRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 D = CreateDisposition
 DIRECTORY = CreateOptions.FILE_DIRECTORY_FILE

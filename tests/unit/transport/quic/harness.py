@@ -11,7 +11,12 @@ from smbquic.transport import framing
 from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic import connection, keep_alive, network_errors, pump
 from smbquic.transport.quic.connection import QuicTransport
-from smbquic.transport.quic.engine import CloseReason, EngineChoice, Security
+from smbquic.transport.quic.engine import (
+    CloseReason,
+    Engine,
+    EngineChoice,
+    Security,
+)
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
@@ -217,3 +222,15 @@ class Clock:
             self.now = max(self.now, first[0])
             first[1]()
         self.now = end
+
+
+PATH = (("192.0.2.1", 50000), b"")
+
+
+MakeServer = Callable[[str], Engine]
+
+
+class NoIds:
+    def issued(self, connection_id: bytes) -> None: ...
+
+    def retired(self, connection_id: bytes) -> None: ...

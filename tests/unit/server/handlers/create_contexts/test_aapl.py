@@ -5,7 +5,7 @@ import pytest
 from smbquic.server.handlers.create_contexts.aapl import answer
 from smbquic.wire.aapl import AaplServerQueryRequest
 from smbquic.wire.create_context import CreateContext, find
-from tests.unit.server.conftest import Client
+from tests.unit.server.smb_client import Client
 
 EVERYTHING = bytes.fromhex("010000000000000007000000000000000500000000000000")
 VOLUME = bytes.fromhex("010000000000000002000000000000000700000000000000")

@@ -19,7 +19,7 @@ from smbquic.wire.fscc.fsctl import Fsctl
 from smbquic.wire.ioctl import IoctlFlags, IoctlRequest
 from smbquic.wire.ioctl_payloads import decode_network_interfaces
 from smbquic.wire.negotiate import GlobalCapabilities
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 LOOPBACK, LAN, LAN6, LINK_LOCAL, WIFI = (
     NetworkInterface(1, ip_address("127.0.0.1")),

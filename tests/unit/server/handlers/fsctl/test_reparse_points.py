@@ -23,7 +23,7 @@ from smbquic.wire.fscc.reparse import (
 )
 from smbquic.wire.ioctl import IoctlRequest
 from smbquic.wire.query_info import InfoType, QueryInfoRequest
-from tests.unit.server.conftest import Client, Connect
+from tests.unit.server.smb_client import Client, Connect
 
 ITSELF = CreateOptions.FILE_OPEN_REPARSE_POINT
 

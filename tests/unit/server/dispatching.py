@@ -1,0 +1,31 @@
+"""Parts of requests, labels of responses and replaced handlers, for tests of the dispatcher."""
+
+from typing import Any
+
+import pytest
+
+from smbquic.protocol.response import Response
+from smbquic.server.commands import CommandEntry
+from smbquic.server.server import Server
+from smbquic.wire.change_notify import ChangeNotifyRequest
+from smbquic.wire.create import CreateOptions
+from smbquic.wire.file_id import FileId
+from smbquic.wire.header import Command
+
+RELATED = FileId.RELATED
+MISSING = {"create_disposition": 1}
+DIRECTORY = {"create_options": CreateOptions.FILE_DIRECTORY_FILE}
+
+
+def labels(responses: list[Response]) -> list[str]:
+    return [response.status.label.removeprefix("STATUS_") for response in responses]
+
+
+def notify(file_id: FileId) -> ChangeNotifyRequest:
+    return ChangeNotifyRequest(0, 4096, file_id, 1)
+
+
+def break_echo(monkeypatch: pytest.MonkeyPatch, server: Server, handle: Any) -> None:
+    """Replace the handler of ECHO."""
+    entry = CommandEntry(handle, session=False, tree=False)
+    monkeypatch.setitem(server.dispatcher.commands, Command.ECHO, entry)

@@ -1,0 +1,131 @@
+"""Peers that break the rules, do not log on or do not read, and failures that end a connection."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from smbquic.errors import ConnectionClosed
+from smbquic.ntstatus import NtStatus
+from smbquic.options.limits import Limits
+from smbquic.server.outcome import Pending
+from smbquic.server.server import Server
+from smbquic.wire.echo import EchoRequest
+from smbquic.wire.flush import FlushRequest
+from smbquic.wire.header import Command
+from smbquic.wire.tree_connect import TreeConnectRequest
+from tests.unit.server.dispatching import break_echo
+from tests.unit.server.smb_client import Client, Connect
+
+
+async def test_an_answer_that_cannot_be_encoded_ends_the_connection_and_not_the_server(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> Any:
+        return object()
+
+    break_echo(monkeypatch, client.server, lambda context, request: Pending(work()))
+    client.send(EchoRequest())
+    await asyncio.wait_for(client.served, 60)
+    assert server.failures == 1
+    assert "failed" in client.transport.closed
+
+
+async def test_a_failure_outside_of_handlers_ends_the_connection_and_not_the_server(
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = await connect(), await connect()
+    break_echo(monkeypatch, client.server, lambda context, request: object())
+    client.send(EchoRequest())
+    await asyncio.wait_for(client.served, 60)
+    assert server.failures == 1
+    assert "failed" in client.transport.closed
+    assert (await other.create("x")).status == NtStatus.SUCCESS
+
+
+async def test_a_broken_peer_costs_one_line_in_the_log(
+    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, other = await connect(), await connect()
+    client.deliver([b"\xfeSMB" + bytes(100)])
+    await asyncio.wait_for(client.served, 60)
+    (record,) = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert record.exc_info is None
+    assert "StructureSize" in record.getMessage()
+    assert (await other.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_a_broken_peer_is_found_in_postponed_work_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second request of the chain breaks the protocol once the first one is done."""
+    file_id = await client.open("x")
+    client.protocol.compound([EchoRequest()], session=client.session)
+    sent = client.protocol.compound(
+        [FlushRequest(file_id), TreeConnectRequest(r"\\fs.example\data")],
+        session=client.session,
+        tree_id=client.tree_id,
+    )
+    real = client.server.dispatcher.commands[Command.TREE_CONNECT]
+
+    def handle(context: Any, request: Any) -> Any:
+        request.signed = False
+        return real.handle(context, request)
+
+    table = client.server.dispatcher.commands
+    monkeypatch.setitem(table, Command.TREE_CONNECT, real._replace(handle=handle))
+    client.deliver(sent.buffers)
+    await asyncio.wait_for(client.served, 60)
+    assert "without signature" in client.transport.closed
+
+
+async def test_who_does_not_log_on_is_hung_up_on(
+    connect: Connect, server_with: Callable[..., Server]
+) -> None:
+    client = await connect(to=server_with(Limits(logon_seconds=0.01)), token="")
+    await asyncio.wait_for(client.served, 60)
+    assert "logged on" in client.transport.closed
+
+
+async def test_who_has_logged_on_stays(connect: Connect, server: Server) -> None:
+    client = await connect()
+    [connection] = server.connections
+    connection._check_logon()  # as if its time were over
+    assert (await client.call(EchoRequest())).status == NtStatus.SUCCESS
+
+
+async def test_unauthenticated_clients_get_less_room_than_users(connect: Connect) -> None:
+    client = await connect(token="")
+    assert client.transport.max_message_size == 128 << 10
+    await client.log_on()
+    assert client.transport.max_message_size == (8 << 20) + (64 << 10)
+
+
+async def test_who_does_not_read_is_not_read_from(
+    client: Client, until: Callable[[Callable[[], bool]], Awaitable[None]]
+) -> None:
+    client.transport.writable.clear()
+    first = client.send(EchoRequest())
+    second = client.send(EchoRequest())
+    await until(lambda: client.transport.to_server.qsize() == 1)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert client.transport.to_server.qsize() == 1
+    client.transport.writable.set()
+    assert (await client.answer(first)).status == NtStatus.SUCCESS
+    assert (await client.answer(second)).status == NtStatus.SUCCESS
+
+
+async def test_a_peer_that_is_gone_ends_postponed_work_quietly(
+    client: Client, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.transport.writable.clear()
+    client.send(EchoRequest())
+    client.transport.to_server.put_nowait(ConnectionClosed("gone"))
+    client.transport.closed = "gone"
+    client.transport.writable.set()
+    await asyncio.wait_for(client.served, 60)
+    assert [entry for entry in caplog.records if entry.levelno >= logging.WARNING] == []
+    assert server.failures == 0

@@ -1,0 +1,24 @@
+"""The end of a server, and the names of its shares."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from smbquic.server.server import Server
+from tests.unit.server.smb_client import Connect
+
+
+async def test_closing_the_server_ends_its_connections(connect: Connect, server: Server) -> None:
+    client = await connect()
+    await server.close()
+    await asyncio.wait_for(client.served, 60)
+    assert "stopping" in client.transport.closed
+
+
+async def test_share_names_are_taken_once(server_with: Any, server: Any) -> None:
+    share = server.share("DATA")
+    assert share is server.share("data")
+    for shares in ([share, share], [type(share)("ipc$", share.storage)]):
+        with pytest.raises(ValueError, match=r"already|reserved"):
+            type(server)(shares, server.access, server.settings)

@@ -1,0 +1,141 @@
+"""How large every engine's datagrams are on a path of any MTU."""
+
+import random
+
+import pytest
+
+from smbquic.transport.quic.engine import (
+    DatagramSizes,
+)
+from tests.unit.transport.quic.simulation import Simulate, Simulation
+
+ETHERNET, JUMBO = DatagramSizes(1200, 1472), DatagramSizes(1200, 8972, private=True)
+
+
+def quiet_while(simulation: Simulation, seconds: float = 3) -> None:
+    """Let both ends look around, as they do beside a little traffic."""
+    for _ in range(round(seconds * 20)):
+        simulation.client.ping()
+        simulation.server.ping()
+        simulation.advance(0.05)
+
+
+@pytest.mark.parametrize(("sizes", "mtu"), [(ETHERNET, 1472), (JUMBO, 8972)])
+def test_both_ends_find_what_the_path_carries(
+    simulate: Simulate, engines: str, sizes: DatagramSizes, mtu: int
+) -> None:
+    simulation = simulate(engines=engines, sizes=sizes, mtu=mtu)
+    simulation.establish()
+    quiet_while(simulation)
+    for name in ("client", "server"):
+        simulation.sent[name].clear()
+        simulation.engine(name).write(bytes(200_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
+
+    assert simulation.datagram_size("client") == simulation.datagram_size("server") == mtu
+    # qh3 leaves a few bytes empty.
+    assert mtu - 40 <= max(simulation.sent["client"]) <= mtu
+    assert mtu - 40 <= max(simulation.sent["server"]) <= mtu
+
+
+@pytest.mark.parametrize("mtu", [1200, 1300, 1472])
+def test_an_interface_may_promise_too_much(simulate: Simulate, engines: str, mtu: int) -> None:
+    simulation = simulate(engines=engines, sizes=JUMBO, mtu=mtu)
+    simulation.establish()
+    quiet_while(simulation)
+    simulation.client.write(bytes(200_000))
+    simulation.server.write(bytes(200_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) == 200_000)
+
+    assert simulation.datagram_size("client") <= mtu
+    assert simulation.datagram_size("server") <= mtu
+    assert simulation.client.close_reason is simulation.server.close_reason is None
+
+
+@pytest.mark.parametrize("sender", ["client", "server"])
+@pytest.mark.parametrize(
+    ("sizes", "before", "after"),
+    [(ETHERNET, 1472, 1272), (JUMBO, 8972, 1472), (JUMBO, 8972, 1272)],
+)
+def test_a_path_may_shrink_under_a_transfer(
+    simulate: Simulate, engines: str, sender: str, sizes: DatagramSizes, before: int, after: int
+) -> None:
+    simulation = simulate(engines=engines, sizes=sizes, mtu=before)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    engine = simulation.engine(sender)
+    received = simulation.received["client" if sender == "server" else "server"]
+    received.clear()
+    data = random.Random(3).randbytes(2_000_000)
+    engine.write(data)
+    simulation.run(lambda: len(received) > 300_000)
+    assert engine.statistics().datagram_size == before
+    engine.resized = None
+    simulation.mtu = after
+    simulation.run(lambda: len(received) == len(data))
+    quiet_while(simulation)
+
+    assert received == data
+    assert engine.resized is not None
+    former, size = engine.resized
+    assert (former, size) == (before, engine.statistics().datagram_size) or former == sizes.ethernet
+    assert 1200 <= size <= after
+    assert simulation.client.close_reason is simulation.server.close_reason is None
+
+
+def test_an_outage_is_no_narrow_path(simulate: Simulate, engines: str) -> None:
+    simulation = simulate(engines=engines, sizes=ETHERNET, mtu=1472)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    simulation.client.resized = simulation.server.resized = None
+    simulation.client.write(bytes(500_000))
+    simulation.server.write(bytes(500_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) > 100_000)
+    simulation.loss = 1
+    simulation.advance(4)
+    simulation.loss = 0
+    simulation.run(lambda: min(map(len, simulation.received.values())) >= 500_000)
+    quiet_while(simulation)
+
+    assert simulation.datagram_size("client") == simulation.datagram_size("server") == 1472
+    assert simulation.client.resized is simulation.server.resized is None
+
+
+def test_within_a_machine_losses_are_never_the_datagrams_size(
+    simulate: Simulate, engines: str
+) -> None:
+    sizes = DatagramSizes(8972, 8972, certain=True)
+    simulation = simulate(engines=engines, sizes=sizes, mtu=8972)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    simulation.client.write(bytes(500_000))
+    simulation.server.write(bytes(500_000))
+    simulation.run(lambda: min(map(len, simulation.received.values())) > 100_000)
+    # As where a full buffer has room for small ones only.
+    simulation.mtu = 1200
+    simulation.advance(4)
+    simulation.mtu = 8972
+    simulation.run(lambda: min(map(len, simulation.received.values())) >= 500_000)
+
+    assert simulation.datagram_size("client") == simulation.datagram_size("server") == 8972
+
+
+@pytest.mark.parametrize("sender", ["client", "server"])
+def test_a_transfer_goes_in_whole_datagrams(simulate: Simulate, engines: str, sender: str) -> None:
+    simulation = simulate(engines=engines, sizes=ETHERNET, mtu=1472)
+    simulation.establish()
+    simulation.client.write(b"open")
+    quiet_while(simulation)
+    sent = simulation.sent[sender]
+    sent.clear()
+    received = simulation.received["client" if sender == "server" else "server"]
+    received.clear()
+    simulation.jitter = 0.002
+    simulation.engine(sender).write(bytes(3_000_000))
+    simulation.run(lambda: len(received) == 3_000_000)
+
+    # Beside them there are acknowledgements of what the other end has to say, which is little.
+    assert sum(sent) / len(sent) > 1400
