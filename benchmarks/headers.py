@@ -1,4 +1,4 @@
-"""What headers leave of a link for the files, by arithmetic alone.
+"""The share of a link that headers leave for the files, by arithmetic alone.
 
 The link counts IP packets, as the emulator does: Ethernet's frames are no part of it. A packet of
 `size` bytes carries `carried` bytes of the stream that SMB messages are in, and each message of
@@ -60,7 +60,7 @@ class Headers:
         )
 
     def share(self, message: int = 0) -> float:
-        """What is left for the files, where each chunk has `message` bytes in front of it."""
+        """Return the share left for the files where `message` bytes precede each chunk."""
         return self.carried / self.size * CHUNK / (CHUNK + message)
 
 

@@ -23,7 +23,7 @@ SHOWN = 2000
 """How many characters of a failed program's output its error shows: the last ones."""
 
 Figures = dict[str, Any]
-"""What a program reports of a work, by name."""
+"""The figures that a program reports of a work, by name."""
 Perform = Callable[[dict[str, Any], Callable[[str], None]], Figures]
 """Has a client perform a request; the second argument is called with each event it reports."""
 
@@ -100,7 +100,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a program printed until its end, and the processor time that it took."""
+    """The output of a program until its end, and the processor time that it took."""
 
     output: str
     cpu_seconds: float

@@ -1,4 +1,4 @@
-"""What may be said about samples: medians with intervals, paired ratios, fairness, the noise floor.
+"""Statistics of samples: medians with intervals, paired ratios, fairness, the noise floor.
 
 Intervals are bootstrapped and hold 95 % of the resampled medians. They are made with a fixed seed,
 so the same samples always give the same report.

@@ -1,4 +1,4 @@
-"""What work takes: seconds, processor seconds, memory."""
+"""The cost of work: seconds, processor seconds, memory."""
 
 import contextlib
 import os
@@ -51,7 +51,7 @@ def peak_memory(process: int | str) -> int:
 
 
 def memory(process: int | str) -> int:
-    """What a process has resident now, in bytes."""
+    """Return the resident memory of a process, in bytes."""
     return _memory(process, "VmRSS")
 
 

@@ -63,7 +63,7 @@ class Workspace:
         return self.hashes[path]
 
     def compare(self, landed: Path, original: Path) -> list[str]:
-        """What is wrong with a copy, which is removed."""
+        """Return the faults of a copy, and remove it."""
         found = hash_of(landed)
         if landed.is_dir():
             shutil.rmtree(landed)

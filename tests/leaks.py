@@ -123,7 +123,7 @@ def threads() -> Iterator[Thread]:
 
 
 class Checkout:
-    """What has come into a folder. Only the folders that have changed since are read again.
+    """The files that have come into a folder. Only folders that have changed since are read again.
 
     Folders are strings here, which matters after every test.
     """
@@ -171,7 +171,7 @@ class Leaks:
         self._owned: dict[pytest.FixtureDef, set[Resource]] = {}
         self._tasks: list[str] = []
         self._known: set[Resource] = self._all()
-        """What there is, without what belongs to fixtures."""
+        """The resources that exist, without those of fixtures."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
@@ -188,7 +188,7 @@ class Leaks:
 
     @pytest.hookimpl
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef) -> None:
-        """What a fixture has made has to be gone when it ends."""
+        """Expect that a fixture's resources are gone when it ends."""
         self._owned.pop(fixturedef, None)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -212,7 +212,7 @@ class Leaks:
             self._tasks.extend(sorted(f"task {task.get_coro()!r}" for task in pending))
 
     def _left(self) -> set[Resource]:
-        """What is new and belongs to nobody, once it has had time to go away."""
+        """Return the new resources of no fixture, once they have had time to go away."""
         new = self._new()
         if new:
             gc.collect()

@@ -46,7 +46,7 @@ class Allowed:
 
 
 class Skips:
-    """What has been skipped so far."""
+    """The tests that were skipped so far."""
 
     def __init__(self, allowed: Iterable[Allowed], who: str) -> None:
         self._allowed = list(allowed)

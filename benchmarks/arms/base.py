@@ -1,4 +1,4 @@
-"""What an arm is: a server at one end of a network, a client at the other, perhaps in a tunnel."""
+"""The base class of arms: a server at one end of a network, a client at the other."""
 
 import shutil
 import subprocess
@@ -45,14 +45,14 @@ class Arm(ABC):
     name: str
     title: str
     programs: ClassVar[dict[str, str]] = {}
-    """What has to be installed, with the package that Debian has it in."""
+    """Programs that have to be installed, with their packages in Debian."""
     works: ClassVar[Collection[str] | None] = None
     """The names of the works that it can do; None: all."""
     tunnel: Tunnel | None = None
     quic = False
     """Whether it is SMB over QUIC."""
     headers: Headers
-    """What a full packet of it is made of."""
+    """The headers of a full packet."""
     smb = True
     """Whether files are in SMB's messages, not only on a stream."""
     encrypted = False

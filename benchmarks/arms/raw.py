@@ -1,4 +1,4 @@
-"""What the network can carry: TCP, and one stream of a QUIC engine, both without SMB."""
+"""Arms without SMB that show what the network can carry: TCP, and one stream of a QUIC engine."""
 
 import sys
 from collections.abc import Callable, Iterator

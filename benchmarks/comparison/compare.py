@@ -9,7 +9,7 @@ from benchmarks.statistics import Estimate
 
 
 def outcome(first: Estimate, second: Estimate, *, more_is_better: bool) -> str:
-    """What two intervals allow to say."""
+    """Return how the first interval compares with the second."""
     if first.high >= second.low and second.high >= first.low:
         return "no different"
     better = (second.median > first.median) == more_is_better

@@ -1,4 +1,4 @@
-"""What this machine lacks, and for what."""
+"""Programs and rights that this machine lacks, and the arms that need them."""
 
 import os
 
@@ -22,7 +22,7 @@ def link_problem() -> str | None:
 
 
 def missing(arms: list[Arm]) -> dict[str, list[str]]:
-    """What is lacking for each of these arms that cannot run."""
+    """Return what is lacking for each of these arms that cannot run."""
     return {arm.name: lacking for arm in arms if (lacking := arm.missing())}
 
 

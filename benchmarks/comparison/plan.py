@@ -46,7 +46,7 @@ def seed_of(visit: Visit, seed: int) -> int:
 
 
 def remaining(planned: Iterable[Visit], done: dict[Visit, bool]) -> list[Visit]:
-    """What is still to be done; `done` says of each visit whether it was valid.
+    """Return the visits that are still to be made; `done` says of each visit whether it was valid.
 
     Invalid visits are made again when all others are through.
     """

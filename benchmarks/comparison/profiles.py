@@ -1,4 +1,4 @@
-"""What is run: which works on which links, with how much to do, how often."""
+"""Profiles of a run: which works on which links, with how much to do, how often."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: its description, and a line for each visit as soon as it is over."""
+"""Files of a run: its description, and a line for each visit as soon as it is over."""
 
 import json
 import os
@@ -48,7 +48,7 @@ class Folder:
             os.fsync(file.fileno())
 
     def visits(self) -> list[dict[str, Any]]:
-        """What was kept so far; a line that was cut off by the end of the process is left out."""
+        """Read the visits so far; a line that was cut off by the end of the process is left out."""
         file = self.path / SAMPLES
         if not file.exists():
             return []
@@ -116,7 +116,7 @@ class Cell:
     samples: dict[int, dict[str, Any]]
     """The valid ones' figures, by block."""
     invalid: list[str]
-    """What was wrong with the others."""
+    """The problems of the others."""
 
     def values(self, key: str) -> dict[int, float]:
         """One figure, by block."""

@@ -161,7 +161,7 @@ def do(
 
 
 class SentAgain:
-    """What each end sends again: segments of its kernel's TCP, packets of the server's QUIC."""
+    """Counters of retransmissions: segments of each kernel's TCP, packets of the server's QUIC."""
 
     def __init__(self, link: Link, running: Running) -> None:
         self._ends = {"client": link.client, "server": link.server}
@@ -188,7 +188,7 @@ def retransmitted(snmp: str) -> int:
 
 
 def wire(before: Statistics, after: Statistics) -> dict[str, dict[str, int]]:
-    """What passed in each direction meanwhile."""
+    """Return the traffic in each direction meanwhile."""
     found = {}
     for way in ("up", "down"):
         passed = getattr(after, way).total - getattr(before, way).total

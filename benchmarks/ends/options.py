@@ -1,4 +1,4 @@
-"""What both ends of a connection must know."""
+"""Options that both ends of a connection must know."""
 
 import json
 from dataclasses import asdict, dataclass

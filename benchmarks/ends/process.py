@@ -1,4 +1,4 @@
-"""What the programs at both ends have in common."""
+"""The common parts of the programs at both ends."""
 
 import json
 import resource

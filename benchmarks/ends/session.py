@@ -1,4 +1,4 @@
-"""What all of the client's works need: its options, and connections to the server."""
+"""Options of the client's works, and their connections to the server."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

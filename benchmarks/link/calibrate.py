@@ -130,7 +130,7 @@ class Calibration:
 
     @property
     def wrong(self) -> list[str]:
-        """What is not as it was set."""
+        """Return the problems: properties that are not as they were set."""
         found = list(self.problems)
         if abs(self.round_trip_measured - self.round_trip) > 0.4e6:
             found.append("round trip")

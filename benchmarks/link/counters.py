@@ -1,4 +1,4 @@
-"""What the emulator counted: packets and bytes of each class in each direction, by their fate."""
+"""Counters of the emulator: packets and bytes of each class in each direction, by their fate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -25,7 +25,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What was offered to the link, and what became of it."""
+    """Packets that were offered to the link, by what became of them."""
 
     offered: Count = Count()
     delivered: Count = Count()

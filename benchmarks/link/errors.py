@@ -1,4 +1,4 @@
-"""What may go wrong with a link."""
+"""Errors of a link."""
 
 
 class LinkError(Exception):

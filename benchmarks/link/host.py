@@ -94,7 +94,7 @@ class Host:
 
 
 class Network(Protocol):
-    """What joins a client's host and a server's."""
+    """A network that joins a client's host and a server's."""
 
     @property
     def client(self) -> Host:

@@ -35,7 +35,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a link is like, the same in both directions."""
+    """The properties of a link, the same in both directions."""
 
     rate: int
     """Bits per second of IP packets; 0: unlimited."""

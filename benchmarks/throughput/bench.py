@@ -1,4 +1,4 @@
-"""What all measurements share: networks, files, and how much there is to do."""
+"""The parts that all measurements share: networks, files, and how much there is to do."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ FILE = "big"
 """The large file, in the share and in what is stored there."""
 
 Figures = dict[str, float]
-"""What one measurement gave, by name: see `results.UNITS`."""
+"""The figures of one measurement, by name: see `results.UNITS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

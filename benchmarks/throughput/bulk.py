@@ -8,7 +8,7 @@ from benchmarks.throughput.bench import FILE, Bench, Figures, Watch, ignore
 from benchmarks.throughput.networks import FastNetwork
 
 STORED = "put"
-"""What the file is called that a client has stored."""
+"""The name of the file that a client has stored."""
 
 
 def transfers(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:

@@ -1,4 +1,4 @@
-"""What the server holds in memory: for a client that hardly reads, and for many that do nothing."""
+"""Memory of the server: for a client that hardly reads, and for many that do nothing."""
 
 from benchmarks.arms import Arm
 from benchmarks.throughput.bench import FILE, MEBIBYTE, Bench, Figures, ignore

@@ -14,7 +14,7 @@ TESTS = {
     "read": "smb2.bench.read",
     "open": "smb2.bench.path-contention-shared",
 }
-"""What we call it, and what smbtorture does."""
+"""Our name of a test, and that of smbtorture."""
 
 
 def latencies(bench: Bench, network: FastNetwork, arm: Arm) -> dict[str, Figures]:

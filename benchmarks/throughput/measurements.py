@@ -1,4 +1,4 @@
-"""What can be measured. Each measurement is made once in each round."""
+"""All measurements. Each is made once in each round."""
 
 import os
 import shutil
@@ -149,7 +149,7 @@ def _requests() -> list[Measurement]:
 
 
 def _connections() -> list[Measurement]:
-    """What connections cost that move little or nothing."""
+    """Return the measurements of connections that move little or nothing."""
     return [
         _once("slow-qh3", "slow reader, qh3", slow_reader, _qh3()),
         _once("slow-aioquic", "slow reader, aioquic", slow_reader, _aioquic()),

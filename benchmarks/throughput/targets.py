@@ -1,4 +1,4 @@
-"""What the project wants of the figures."""
+"""Targets of the project for the figures."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from benchmarks.throughput.results import Results, Spread
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure, or one over another, is to reach; or to stay below."""
+    """A bound that a figure, or one over another, is to reach, or to stay below."""
 
     title: str
     value: Callable[[Results], Spread | None]
@@ -36,7 +36,7 @@ def _ratio(
 
 
 def targets() -> Iterable[Target]:
-    """What the project wants."""
+    """Yield the targets of the project."""
     for way in ("get", "put"):
         ours = ("quic-qh3", way, "rate")
         slow = ("quic-aioquic", way, "rate")

@@ -1,4 +1,4 @@
-"""What a VPN between the two ends of a network is."""
+"""The base class of VPNs between the two ends of a network."""
 
 import subprocess
 from contextlib import AbstractContextManager
@@ -26,7 +26,7 @@ class Tunnel(Protocol):
     """Carries what is sent to the server's inner address."""
 
     programs: ClassVar[dict[str, str]]
-    """What has to be installed, with the package that Debian has it in."""
+    """Programs that have to be installed, with their packages in Debian."""
     headers: Headers
     """Of a full packet outside of the tunnel, which holds one of TCP."""
 

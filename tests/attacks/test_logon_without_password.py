@@ -50,7 +50,7 @@ def challenge(flags: int = 0xE2898215) -> bytes:
 
 @dataclass(frozen=True)
 class Step:
-    """What the server says to one SESSION_SETUP; `key` signs it, unless it is None."""
+    """A response to one SESSION_SETUP; `key` signs it, unless it is None."""
 
     status: NtStatus
     token: bytes

@@ -35,7 +35,7 @@ def unauthenticated_clients(server: ServerProcess) -> Iterator[list[Unauthentica
 
 
 def growth(server: ServerProcess, payloads: list[bytes]) -> int:
-    """What the server comes to have at most, in bytes, while unauthenticated clients send these."""
+    """Return the bytes by which the server grows while unauthenticated clients send these."""
     with unauthenticated_clients(server) as crowd:
         before = server.memory()
         server.forget_peak_memory()

@@ -1,4 +1,4 @@
-"""What makes a certificate or its chain wrong, where that takes more than a line."""
+"""Faults of a certificate or its chain that take more than a line to make."""
 
 from collections.abc import Callable, Sequence
 

@@ -48,7 +48,7 @@ class Lists(Enum):
 
 @dataclass(frozen=True)
 class Shown:
-    """What an end shows of itself: certificates in DER, the leaf first, and the key it uses."""
+    """Certificates in DER that an end shows, the leaf first, and the key that it uses."""
 
     chain: tuple[bytes, ...]
     key: PrivateKey
@@ -265,7 +265,7 @@ class World:
         return builder.sign(ec_key("issuer"), hashes.SHA256())
 
     def trust(self, lists: Lists) -> Trust:
-        """What a chain is held against."""
+        """Return the anchors and revocation lists that a chain is verified against."""
         return Trust(tuple(self.anchors), tuple(self.revocation_lists(lists)))
 
     def write_trust(self, directory: Path, lists: Lists) -> tuple[Path, Path | None]:

@@ -171,7 +171,7 @@ def _groups(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
 
 
 def _members(node: ast.ClassDef, module: ModuleType) -> Iterator[str]:
-    """What a class has that is public, with what it has from bases that are not public."""
+    """Yield the public members of a class, with those of bases that are not public."""
     for base in _unexported_bases(node, module):
         assert isinstance(base.node, ast.ClassDef)
         yield from _members(base.node, base.module)

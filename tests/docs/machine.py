@@ -25,7 +25,7 @@ from benchmarks.link import LinkUnavailable
 from benchmarks.link.hold import hold
 
 PASSWORD = "correct horse 7"
-"""What the reader types where a password is asked for, unless the test says otherwise."""
+"""The password that the reader types where one is asked for, unless the test says otherwise."""
 PATIENCE = 300.0
 """Seconds that a program may take before a test gives it up."""
 NAMES = f"127.0.0.1 localhost fs.example {socket.gethostname()}\n::1 localhost\n"

@@ -72,6 +72,6 @@ def prose(page: str) -> str:
 
 
 def anchors(page: str) -> set[str]:
-    """What a link to a heading of the page may say after the #, as GitHub makes it."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     headings = [found[1] for line in read(page).splitlines() if (found := _HEADING.match(line))]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

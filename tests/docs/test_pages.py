@@ -1,4 +1,4 @@
-"""What holds for every page: its links lead somewhere, and its code blocks are run."""
+"""Rules of every page: its links lead somewhere, and its code blocks are run."""
 
 import re
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What is left for honest clients while others attack the server, and what the server holds.
+"""The service of honest clients while others attack the server, and the memory of the server.
 
     python -m tests.flood --json FILE
     python -m tests.flood --attack mixed-packets --engine qh3 --engine aioquic --seconds 60
@@ -93,7 +93,7 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 
 def plans(given: argparse.Namespace) -> Iterator[Plan]:
-    """What was asked for."""
+    """Yield the plans that the command line asks for."""
     for engine in given.engine or ["auto"]:
         for attack in given.attack or ATTACKS:
             slow = attack.startswith("slow-") and given.seconds >= 10

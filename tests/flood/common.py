@@ -1,4 +1,4 @@
-"""What the attacks have in common."""
+"""The common parts of the attacks."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ SOURCES = [f"127.0.0.{number}" for number in range(2, 10)]
 """Where the attackers are; the honest client is at another address."""
 BEAT = 0.01
 BYTES = "bytes"
-"""What attackers count their datagrams' bytes as."""
+"""The key under which attackers count the bytes of their datagrams."""
 RECEIVE_BUFFER = 64 << 10
 """Bytes: the kernel of an attacker takes nothing off the server's hands."""
 

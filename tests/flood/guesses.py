@@ -17,7 +17,7 @@ SESSION_ID = slice(40, 48)
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a client says that has a wrong password: once made with care, then said by rote.
+    """Messages of a client with a wrong password: made once, and then sent again and again.
 
     The challenge is another one each time, which the answer does not care about: it is wrong.
     """

@@ -63,7 +63,7 @@ async def turn(kind: str, work: Callable[[], Awaitable[float]]) -> None:
 
 
 class Work:
-    """What there is to do on a share."""
+    """The work of an honest client on a share."""
 
     def __init__(self, share: smbquic.Share, file: smbquic.File, options: Options) -> None:
         self._share = share

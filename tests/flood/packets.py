@@ -30,14 +30,14 @@ Frame = Callable[[int, bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What packets are sent, again and again, with the keys of which part of the handshake."""
+    """Packets that are sent again and again, with the keys of one part of the handshake."""
 
     epoch: Epoch
     payloads: tuple[bytes, ...]
     connection_id_length: int = 8
     window: int | None = None
     asks: bytes = b""
-    """What is sent on the stream before that, once the handshake is over."""
+    """Bytes that are sent on the stream before that, once the handshake is over."""
 
 
 def fragments(frame: Frame) -> tuple[bytes, ...]:

@@ -26,7 +26,7 @@ TICK: int = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do to a server with which engine; times in seconds."""
+    """An attack on a server, and its engine; times in seconds."""
 
     attack: str
     engine: str = "auto"
@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Gains:
-    """What an honest client got in a span of time."""
+    """The service that an honest client got in a span of time."""
 
     get: float = 0.0
     """Bytes a second."""
@@ -104,7 +104,7 @@ class Phase:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one attack. `ballast` is quiet, but for as much taken of the processor."""
+    """The result of one attack. `ballast` is quiet, but for as much taken of the processor."""
 
     plan: Plan
     quiet: Phase
@@ -127,7 +127,7 @@ class Outcome:
         return _part(one.get, other.get), _part(one.small, other.small)
 
     def faults(self, least: float, slowest: float) -> list[str]:
-        """What is not as it should be; `slowest` in seconds, for 99 of 100 reads of 4 KiB."""
+        """Return the missed bounds; `slowest` in seconds, for 99 of 100 reads of 4 KiB."""
         name = f"{self.plan.attack}, engine {self.plan.engine}"
         found = []
         for transport in self.plan.transports:
@@ -156,7 +156,7 @@ def _part(one: float, whole: float) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used of the processors so far."""
+    """Return the processor time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 
@@ -227,7 +227,7 @@ def served(plan: Plan, folder: Path, *options: str) -> Iterator[ServerProcess]:
 
 
 def status(server: ServerProcess) -> dict[str, Any]:
-    """What `smbquic status` says of it."""
+    """Return the output of `smbquic status` about a server."""
     command = [sys.executable, "-m", "smbquic", "status", "--json"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found: dict[str, Any]
@@ -307,7 +307,7 @@ def attacking(plan: Plan, server: ServerProcess) -> Iterator[Child]:
 
 
 def target_of(plan: Plan, server: ServerProcess) -> Target:
-    """What attackers are given."""
+    """Return the target as attackers are given it."""
     return Target(
         attack=plan.attack,
         quic=server.ports["quic"],

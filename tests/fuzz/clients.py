@@ -136,7 +136,7 @@ async def _connect_and_operate(transport: MessageTransport, source: Source, loca
 
 
 async def _attempt(operation: Awaitable[object]) -> None:
-    """What can go wrong is said with these, and with nothing else."""
+    """Await an operation, which may raise these errors and no others."""
     with contextlib.suppress(SmbError, OSError):
         await operation
 

@@ -36,7 +36,7 @@ from smbquic.wire.rpc.pdu import PduFlags, PduHeader, RpcRequest
 from tests.fuzz.samples import returned, sample
 
 _BASES = (EmptyMessage, FixedStructure, GetInfoResponse, Message)
-"""What others are derived from, and no structure by itself."""
+"""Base classes, which are no structures by themselves."""
 _SELECTOR = 2
 _NO_HEADER = bytes(HEADER_SIZE)
 _CLASSES = sorted(listing.FIXED_SIZES)
@@ -58,7 +58,7 @@ class Decoder:
 
     @property
     def selector(self) -> bytes:
-        """What an input for this decoder begins with, whatever other decoders there are."""
+        """The first bytes of an input for this decoder, whatever other decoders there are."""
         return (crc32(self.name.encode()) & 0xFFFF).to_bytes(_SELECTOR, "little")
 
     def check(self, data: bytes) -> None:
@@ -275,7 +275,7 @@ _READ_ONLY = frozenset(
         "wire.ioctl_payloads.SrvSnapshotArray",
     }
 )
-"""What does not have to decode to the same again."""
+"""Structures that need not decode to the same value again once they are written."""
 
 _WIDENED = frozenset(
     {
@@ -286,7 +286,7 @@ _WIDENED = frozenset(
         "wire.rpc.pdu.RpcResponse",
     }
 )
-"""What has to decode to the same again only once we have written it."""
+"""Structures that need to decode to the same value again only once we have written them."""
 
 
 # --- looking for them -------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What was found: once for each place where it happens, with the bytes that show it."""
+"""Findings: one for each place where a fault happens, with the bytes that show it."""
 
 import json
 import traceback

@@ -67,7 +67,7 @@ def _to_initiator(data: memoryview) -> None:
 
 
 def _honest() -> dict[str, bytes]:
-    """What is said in a logon, by the name of its structure."""
+    """Return the tokens of a good logon, by the names of their structures."""
     client, acceptor = initiator(), authenticator().new_acceptor()
     init = client.step(authenticator().hint())
     response = client.step(acceptor.step(init))

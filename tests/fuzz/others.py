@@ -47,7 +47,7 @@ file = "audit.jsonl"
 
 
 class _Stream:
-    """What an assembler made of a stream."""
+    """The messages that an assembler made of a stream."""
 
     def __init__(self) -> None:
         self.messages: list[bytes] = []
@@ -97,7 +97,7 @@ def _pki() -> tuple[Trust, list[bytes], bytes, bytes]:
 
 
 def _certificate(data: memoryview) -> None:
-    """What somebody shows in place of a certificate, before its intermediate."""
+    """Verify a chain with any bytes in place of the leaf, before its intermediate."""
     trust, (_, *others), _, _ = _pki()
     chain = [bytes(data), *others]
     with suppress(CertificateError):

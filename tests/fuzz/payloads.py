@@ -1,4 +1,4 @@
-"""What requests carry: names, create contexts, descriptors, controls, remote calls."""
+"""Payloads of requests: names, create contexts, descriptors, controls, remote calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ _SIZES = (0, 1, 4, 8, 24, 64, 100, 256, 1024, 4096, 65536, 65537, 1 << 20, 0xFFF
 
 @dataclass
 class Known:
-    """What a client has learnt of the server, for use in its requests."""
+    """The ids that a client has got from the server, for use in its requests."""
 
     files: list[FileId] = field(default_factory=list)
     trees: list[int] = field(default_factory=list)

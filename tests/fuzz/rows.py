@@ -1,4 +1,4 @@
-"""What there is to say of a target when its time is over."""
+"""The row of the report about a target whose time is over."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field

@@ -45,7 +45,7 @@ def sample(kind: Any) -> Any:
 
 
 def returned(decode: Callable[..., Any]) -> Any:
-    """What a function says that it gives."""
+    """Return the annotated result of a function."""
     return get_type_hints(decode)["return"]
 
 

@@ -88,7 +88,7 @@ def _descriptors() -> int:
 
 @contextmanager
 def failures() -> Iterator[list[BaseException]]:
-    """What the package logs as an error, and nothing else of what it logs."""
+    """Collect the errors that the package logs; everything else that it logs is dropped."""
     found: list[BaseException] = []
 
     class Taking(logging.Handler):

@@ -1,4 +1,4 @@
-"""What is fuzzed in a process of its own under atheris, and replayed by the tests without it."""
+"""Targets that are fuzzed in a process of their own under atheris, and replayed without it."""
 
 import random
 from collections.abc import Callable

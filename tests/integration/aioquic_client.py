@@ -1,4 +1,4 @@
-"""What a client of aioquic's needs to reach our server, and what it sends first."""
+"""The configuration of a client of aioquic's that reaches our server, and its first datagram."""
 
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
@@ -25,7 +25,7 @@ def aioquic_configuration(
 
 
 def first_datagram(pki: PkiDirectory) -> bytes:
-    """What a client sends first."""
+    """Return the first datagram of a client."""
     connection = QuicConnection(configuration=aioquic_configuration(pki, ["smb"]))
     connection.connect(("127.0.0.1", 1), 0.0)
     datagram: bytes = connection.datagrams_to_send(0.0)[0][0]

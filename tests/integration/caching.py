@@ -60,7 +60,7 @@ class Caching:
 
     @property
     def session_id(self) -> int:
-        """What to name when coming back."""
+        """Return the session id that a reconnect names."""
         session = self.tree.target.session
         assert session is not None
         return session.id

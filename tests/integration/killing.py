@@ -42,7 +42,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Tally:
-    """What all rounds came to."""
+    """The sums of all rounds."""
 
     kills: int = 0
     files: int = 0
@@ -55,7 +55,7 @@ class Tally:
 
 @dataclass
 class Round:
-    """What the server acknowledged until it was killed."""
+    """The writes that the server acknowledged until it was killed."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     """Digests by name."""
@@ -77,7 +77,7 @@ class Round:
 
 
 def content(name: str, number: int, size: int) -> bytes:
-    """What belongs there and nowhere else."""
+    """Return content that belongs to one place only."""
     return random.Random(f"{name} {number}").randbytes(size)
 
 

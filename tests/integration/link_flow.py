@@ -80,7 +80,7 @@ class Flow:
                 self.found.append(Arrival(number, sent, seconds * 10**9 + nanoseconds))
 
     def arrivals(self) -> list[Arrival]:
-        """What has arrived since the last call, in the order of arrival."""
+        """Return the packets that arrived since the last call, in the order of arrival."""
         self.fetch()
         found, self.found = self.found, []
         return found

@@ -51,7 +51,7 @@ WORDS = {
     80: "handshake",
     116: "no-certificate",
 }
-"""What whoever gets a TLS alert makes of it."""
+"""The reason that the receiver of a TLS alert gives."""
 
 
 def each(
@@ -227,7 +227,7 @@ class AsItIs(list["Raw"]):
 
 
 class Raw:
-    """What passes for a certificate with those who only want its bytes."""
+    """A stand-in for a certificate, for code that only wants its bytes."""
 
     def __init__(self, der: bytes) -> None:
         self._der = der

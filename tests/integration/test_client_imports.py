@@ -1,4 +1,4 @@
-"""What a client imports: neither the server, nor what other clients need."""
+"""Imports of a client: neither the server, nor what other clients need."""
 
 import os
 from collections.abc import Iterator

@@ -98,7 +98,7 @@ ACTS: dict[str, Act] = {
         share, f"{path}/new"
     ),
 }
-"""What changes a folder."""
+"""Operations that change a folder."""
 DISK_ACTS: dict[str, Act] = {
     "write": _create(WRITE),
     "overwrite": _create(WRITE, CreateDisposition.FILE_OVERWRITE),
@@ -107,7 +107,7 @@ DISK_ACTS: dict[str, Act] = {
     "times": lambda share, path: share.utime(path, modified=10**18),
     "extended-attributes": _set_ea,
 }
-"""What changes a file, and so needs a disk that can be written."""
+"""Operations that change a file, and so need a disk that can be written."""
 
 
 async def status_of(server: ServerProcess, transport: str, act: Act, path: str) -> NtStatus:

@@ -210,7 +210,7 @@ async def _until(event: asyncio.Event, work: Awaitable[None]) -> None:
 
 @dataclass
 class _Life:
-    """What a client has to know to come back, and what may stand in the file by now."""
+    """The ids that a client needs to reconnect, and the content that the file may have by now."""
 
     session: int
     file_id: FileId

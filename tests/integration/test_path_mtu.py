@@ -87,7 +87,7 @@ class Ends:
         return log if verb == "put" else (self.directory / "log").read_text()
 
     def carried(self, verb: str) -> Count:
-        """What has arrived so far at who receives the file."""
+        """Return the packets that have arrived so far at the receiver of the file."""
         statistics = self.link.statistics()
         return (statistics.up if verb == "put" else statistics.down).quic.delivered
 

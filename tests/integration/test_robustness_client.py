@@ -52,7 +52,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """What is served."""
+    """Make the folder that is served."""
     folder = tmp_path / "served"
     for name, data in TREE.items():
         path = folder / name

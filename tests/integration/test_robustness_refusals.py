@@ -1,4 +1,4 @@
-"""What a program gets to catch when it is refused; and the server goes on, and says why."""
+"""Errors that a program gets when it is refused; the server goes on, and logs why."""
 
 import asyncio
 import errno

@@ -73,7 +73,7 @@ def _server(pki: PkiDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 class Log:
-    """What the server has logged since the test began."""
+    """The lines that the server has logged since the test began."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -285,7 +285,7 @@ async def test_a_user_who_sends_nonsense(server: ServerProcess, fetch: Fetch, lo
 
 
 def first_datagrams(server: ServerProcess) -> list[bytes]:
-    """What a new QUIC client sends first."""
+    """Return the first datagram of a new QUIC client."""
     configuration = QuicConfiguration(
         is_client=True, alpn_protocols=["smb"], server_name="localhost", verify_mode=ssl.CERT_NONE
     )

@@ -30,7 +30,7 @@ class Server:
     lines: list[str]
 
     def find(self, pattern: str) -> str:
-        """What the only line that matches has in the pattern's group."""
+        """Return the pattern's group in the only line that matches."""
         (found,) = (match[1] for line in self.lines if (match := re.search(pattern, line)))
         return found
 
@@ -41,7 +41,7 @@ class Server:
         return [*SMBQUIC, *arguments]
 
     def client_folder(self) -> Path:
-        """What another machine has: a copy of the CA's certificate, and nothing else."""
+        """Make the folder of another machine: it holds a copy of the CA's certificate only."""
         folder = self.place / "client"
         folder.mkdir()
         shutil.copy(self.find("CA whose certificate is (.*)"), folder)
@@ -94,7 +94,7 @@ def serving(
 def run_line(
     server: Server, popen: Callable[..., "subprocess.Popen[str]"] = subprocess.Popen, **changes: str
 ) -> tuple[int, str, str]:
-    """What became of the line for clients: exit code, output, errors."""
+    """Run the line for clients; return its exit code, output and errors."""
     process = popen(
         server.line_for_clients(),
         cwd=server.client_folder(),

@@ -104,7 +104,7 @@ Ask = Callable[[], Awaitable[None]]
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
-    """What still comes until the server has closed the connection."""
+    """Receive until the server has closed the connection."""
     received = bytearray()
     async with asyncio.timeout(60):
         with suppress(ConnectionError):
@@ -216,7 +216,7 @@ async def test_a_thousand_connections_that_say_nothing(service: Service, friend:
 
 
 async def test_a_client_that_does_not_read_is_not_served_on(service: Service, friend: Ask) -> None:
-    """What it costs is bounded by the transport; that is tested there. Here: it costs the others
+    """The transport bounds the cost; that is tested there. Here: it costs the others
     nothing, and ends with its connection."""
     reader, writer = await service.dial()
     message = len(NEGOTIATE).to_bytes(4, "big") + NEGOTIATE

@@ -29,7 +29,7 @@ def ls(server: ServerProcess) -> "subprocess.CompletedProcess[str]":
 
 
 async def open_file(share: smbquic.Share) -> NtStatus:
-    """What comes of looking for a file in the share."""
+    """Look for a file in the share; return the status."""
     try:
         await share.stat("file")
     except StatusError as error:

@@ -1,4 +1,4 @@
-"""What a QUIC server checks of a client's certificate."""
+"""Checks of a client's certificate by a QUIC server."""
 
 import asyncio
 import logging

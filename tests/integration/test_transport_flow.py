@@ -20,7 +20,7 @@ ENOUGH = 100 * MIB
 WINDOW = 16 * MIB
 """The default of `QuicOptions`; on qh3 a peer may send three quarters more."""
 KERNEL = 40 * MIB
-"""What the two kernels may hold of a TCP connection."""
+"""The bytes of a TCP connection that the two kernels may hold."""
 
 
 async def until_stuck(sent: list[int]) -> None:
@@ -32,7 +32,7 @@ async def until_stuck(sent: list[int]) -> None:
 
 
 def cost_of_queue(transport: MessageTransport) -> int:
-    """What the messages that nobody has fetched count for."""
+    """Return the bytes that messages count for which nobody has fetched."""
     assert isinstance(transport, TcpTransport | QuicTransport)
     return transport._inbox._cost
 

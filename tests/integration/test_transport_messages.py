@@ -1,4 +1,4 @@
-"""What both transports promise about messages, on both event loops."""
+"""The contract of both transports about messages, on both event loops."""
 
 import asyncio
 import hashlib

@@ -101,7 +101,7 @@ class RestartableServer:
         return listener
 
     def kill(self) -> None:
-        """What a client sees of a process that was killed: nothing."""
+        """End without a word to the clients, as a process that is killed."""
         listener = self.listeners[-1]
         listener._endpoint.close()
         for transport in list(listener._ids):

@@ -26,7 +26,7 @@ one_server = pytest.mark.parametrize("pairing", ["aioquic", "qh3"], indirect=Tru
 
 
 def cache_of(trust: quic.ClientTls) -> TicketCache:
-    """What a client remembers."""
+    """Return the tickets that a client keeps."""
     assert isinstance(trust.tickets, TicketCache)
     return trust.tickets
 
@@ -99,7 +99,7 @@ async def ends(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[Ends]:
 
 @pytest.fixture
 def stores(monkeypatch: pytest.MonkeyPatch) -> list[TicketStore]:
-    """What the servers of a test remember, in the order in which they began to."""
+    """Return the ticket stores of a test's servers, in the order in which they were made."""
     made: list[TicketStore] = []
     original = TicketStore.__init__
 

@@ -1,4 +1,4 @@
-"""What a QUIC client checks of a server's certificate."""
+"""Checks of a server's certificate by a QUIC client."""
 
 import asyncio
 from pathlib import Path

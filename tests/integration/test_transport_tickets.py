@@ -22,7 +22,7 @@ from smbquic.protocol.client import ClientProtocol
 from smbquic.protocol.settings import ClientSettings
 
 BOTH = [1, 0]
-"""What a TLS library offers by itself: psk_dhe_ke, and psk_ke, as GnuTLS does."""
+"""Key exchange modes that a TLS library may offer: psk_dhe_ke, and psk_ke, as GnuTLS does."""
 ENGINES: tuple[EngineName, ...] = ("aioquic", "qh3")
 
 

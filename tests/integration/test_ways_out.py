@@ -172,7 +172,7 @@ def outside_is_as_before(root: Path, outside: Path) -> bool:
 
 
 async def contents(tree: TreeConnect, name: str) -> bytes | None:
-    """What a name reads as; None if it cannot be opened or read."""
+    """Read the file of a name; None if it cannot be opened or read."""
     answers = await tree.compound(
         [requests.create(name, requests.READ), requests.read(0, 100), requests.close()]
     )

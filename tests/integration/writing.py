@@ -28,7 +28,7 @@ LEASE = LeaseV2(KEY, READ | WRITE | HANDLE)
 
 
 def chunk(number: int, turn: int = 0) -> bytes:
-    """What belongs into a place of the file; no part of it is like any other."""
+    """Return the content of one place of the file; no part of it is like any other."""
     seed = f"{number}/{turn}".encode()
     return b"".join(hashlib.sha256(seed + bytes([n])).digest() for n in range(64)) * 32
 

@@ -36,7 +36,7 @@ async def port(tmp_path: Path, pki: PkiDirectory) -> AsyncIterator[str]:
 
 
 async def s_client(port: str, pki: PkiDirectory, *options: str) -> str:
-    """What it says of a connection that it ends at once."""
+    """Return the output of openssl's client for a connection that it ends at once."""
     process = await asyncio.create_subprocess_exec(
         *("openssl", "s_client", "-quic", "-alpn", "smb", "-servername", "localhost"),
         *("-connect", f"127.0.0.1:{port}", "-CAfile", str(pki.ca), *options),

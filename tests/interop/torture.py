@@ -35,7 +35,7 @@ SUITES = (
     "smb2.durable-open",
     "smb2.session",
 )
-"""What CI runs: quick suites that say the same each time."""
+"""Suites that CI runs: quick ones with the same results each time."""
 FURTHER_SUITES = (
     "smb2.create",
     "smb2.dir",
@@ -75,7 +75,7 @@ NEED_ATTRIBUTES = frozenset(
         "smb2.session",
     }
 )
-"""What they are about is kept in extended attributes, which not every disk has."""
+"""Suites about data in extended attributes, which not every disk has."""
 NEED_OPEN_FILES = {"smb2.credits": 16384}
 """How many descriptors the server must be allowed to have, where that is more than usual; it lets
 one user have an eighth of them as open files."""

@@ -1,4 +1,4 @@
-"""What all clients do in one folder, where nobody knows what the others do: invariants hold.
+"""Work of all clients in one folder, where nobody knows what the others do: invariants hold.
 
 A counter is only changed by who has it locked, or open alone: no increment is lost or done twice. A
 record is written at once, a page replaced at once: whoever reads one gets all of it. Whatever is
@@ -157,7 +157,7 @@ class Common:
 
 
 def check(root: Path, seen: dict[str, list[int]]) -> list[str]:
-    """What is wrong in the end, seen from the disk; `seen` are the values that all found."""
+    """Return the faults on the disk in the end; `seen` are the values that all clients found."""
     faults = []
     for counter in (*LOCKED, ALONE):
         value = int.from_bytes((root / counter).read_bytes(), "little")

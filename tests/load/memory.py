@@ -24,7 +24,7 @@ from smbquic.server.overload.memory import memory_limit
 from tests.interop.processes import PASSWORD, SHARE, USER, ServerProcess, running_server
 
 LIMIT = memory_limit(DEFAULT_LIMITS, quic=1, tcp=1, shares=1, opens=0)
-"""What a server on QUIC and on TCP says that it needs at most."""
+"""The most memory that a server needs by its own account, on QUIC and on TCP."""
 LOGONS = 4
 """Clients that connect at once; the handshakes of more would wait for each other."""
 LEAVING = 10.0

@@ -1,4 +1,4 @@
-"""What a share should be like: files and folders as dictionaries, and what is refused."""
+"""A model of a share: files and folders as dictionaries, and the requests that are refused."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ class Refused(Exception):
 
 
 def fold(name: str) -> str:
-    """What two spellings of a name have in common."""
+    """Return the form that all spellings of a name share."""
     return name.upper()
 
 
@@ -63,7 +63,7 @@ class Model:
         return here.entries, last
 
     def find(self, path: str) -> Node:
-        """What has that name."""
+        """Return the file or folder of that name."""
         if not path:
             return self.root
         entries, last = self._parent(path)

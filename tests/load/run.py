@@ -39,7 +39,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the clients did, and what was not as it should be."""
+    """The work that the clients did, and what was wrong with it."""
 
     done: Counter[str] = field(default_factory=Counter)
     busy: Counter[str] = field(default_factory=Counter)

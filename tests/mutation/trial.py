@@ -76,7 +76,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a mutant; `tests` are those that it was killed by."""
+    """The fate of a mutant; `tests` are those that killed it."""
 
     outcome: str
     tests: str

@@ -1,4 +1,4 @@
-"""What happens to a test whose programs are missing: skipped at home, failed in CI."""
+"""Tests whose programs are missing: skipped at home, failed in CI."""
 
 import os
 import shutil

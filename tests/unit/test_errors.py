@@ -1,4 +1,4 @@
-"""What the errors say."""
+"""Messages of the errors."""
 
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE
 

@@ -1,4 +1,4 @@
-"""What a sceptic asks of a run: did each arm get what its headers leave, and if not, why?"""
+"""Checks of a run: did each arm get what its headers leave, and if not, why?"""
 
 import statistics
 from collections.abc import Iterable, Mapping
@@ -74,7 +74,7 @@ def expectations(
 
 
 def expectation(cell: Cell, rate: float, others: float = 0.0) -> Expectation:
-    """What a cell was to reach on a link of this rate, and what it reached."""
+    """Return the rate that a cell was to reach on a link, and the rate that it reached."""
     arm = ARMS[cell.arm]
     allowed = arm.header_share(cell.work) * rate
     goodput = estimate(list(cell.values("goodput").values()))
@@ -130,7 +130,7 @@ def explain(cell: Cell, rate: float, allowed: float, steady: float | None) -> st
 
 
 def noise_check(link: str, work: str, noise: float | None) -> str:
-    """What the A/A pair of a cell says about the rest of it; empty where there is none."""
+    """Return a sentence about the noise of a cell by its A/A pair; empty where there is none."""
     if noise is None:
         return ""
     said = f"A/A noise floor {noise:.1%}"

@@ -1,4 +1,4 @@
-"""What is commonly said of QUIC and VPNs, and what the results of a benchmark show.
+"""Common claims about QUIC and VPNs, and what the results of a benchmark show.
 
 Each answer follows from intervals alone, whichever way they point, and says what was not measured.
 A difference counts where the interval of the paired ratio does not hold 1, and the ratio
@@ -32,7 +32,7 @@ NOT_MEASURED = "Not measured in this result."
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is said, what the figures say, why, and the figures."""
+    """A claim, what the figures say of it, why, and the figures."""
 
     said: str
     outcome: str
@@ -98,7 +98,7 @@ class Ratio:
 
     @property
     def outcome(self) -> str | None:
-        """What it allows to say of the first arm."""
+        """Return how the first arm compares with the second."""
         found = self.estimate
         if found is None:
             return None

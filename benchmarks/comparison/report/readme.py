@@ -97,7 +97,7 @@ def cell(row: Row | None, metric: Any) -> str:
 
 
 def origin(summary: Summary) -> str:
-    """What made it."""
+    """Return the versions and the machine that made the results."""
     found = summary.description
     machine = found["machine"]
     median, _ = summary.bystanders

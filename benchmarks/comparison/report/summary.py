@@ -53,7 +53,7 @@ class Table:
 
     @property
     def noise_check(self) -> str:
-        """What that means, for people; empty where there is no such pair."""
+        """Return a sentence about the noise; empty where there is no A/A pair."""
         return noise_check(self.link, self.work, self.noise)
 
 
@@ -160,7 +160,7 @@ def cpu_per_gib(cell: Cell) -> dict[str, float]:
 
 
 def sent_again(cell: Cell) -> dict[str, float]:
-    """What each end sent again, in the median."""
+    """Return how much each end sent again, in the median."""
     found: dict[str, list[float]] = {}
     for figures in cell.samples.values():
         for end, count in figures.get("sent_again", {}).items():

@@ -49,7 +49,7 @@ LEGEND = {
 
 
 def legend(work: str, metric: Metric) -> str:
-    """What a drawing of a work's main figure shows, and which way is better."""
+    """Return the legend of a work's main figure, and which way is better."""
     group = "latency" if metric.key == "p50" else "bulk" if work in BULK else "small"
     words = LEGEND.get(work, LEGEND[group])
     if work == "against-tcp":
@@ -58,7 +58,7 @@ def legend(work: str, metric: Metric) -> str:
 
 
 def trust(summary: Summary) -> list[str]:
-    """What to look at before believing anything."""
+    """Return the doubts about a run that a reader must know first."""
     found = [counted(summary)]
     for one in summary.tables:
         if one.work in BULK and one.noise is not None:
@@ -119,7 +119,7 @@ def ratio(found: Estimate | None) -> str:
 
 
 def notes(row: Row) -> str:
-    """What must be known about a row."""
+    """Return the remarks about a row."""
     found = []
     if row.cpu_bound:
         found.append(f"CPU-bound ({row.busy:.0%} of a core)")

@@ -1,4 +1,4 @@
-"""What is done over each arm, once per visit, each on a connection of its own."""
+"""The works that are done over each arm, once per visit, each on a connection of its own."""
 
 from benchmarks.comparison.works.base import Metric, Work
 from benchmarks.comparison.works.connecting import AddressChange, Connect

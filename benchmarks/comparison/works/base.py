@@ -1,4 +1,4 @@
-"""What a work is: a request to the client, a look at what came of it, and its main figure."""
+"""The base class of works: a request to the client, a check of its result, and its main figure."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Metric:
     title: str
     unit: str
     scale: float = 1.0
-    """What the raw figure is multiplied with to be shown."""
+    """The factor by which the raw figure is multiplied to be shown."""
     more_is_better: bool = False
     digits: int = 1
 
@@ -46,5 +46,5 @@ class Work(ABC):
         return perform({"work": self.name, **self.request(workspace, seed)}, lambda event: None)
 
     def check(self, figures: Figures, workspace: Workspace) -> list[str]:
-        """What is wrong with what was done; cleans up."""
+        """Return the faults of the result, and clean up."""
         return []

@@ -1,4 +1,4 @@
-"""What the server says about itself: how this machine is called, and reached."""
+"""The server's announcement of itself: the names and addresses of this machine."""
 
 import socket
 

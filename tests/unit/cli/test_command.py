@@ -1,4 +1,4 @@
-"""What `--help` looks like on a terminal of 80 columns, and -v wherever it is written."""
+"""`--help` on a terminal of 80 columns, and -v wherever it is written."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What `smbquic demo` prints on a terminal of 80 columns."""
+"""Output of `smbquic demo` on a terminal of 80 columns."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a failure looks like to a person."""
+"""Failures as a person sees them."""
 
 import ast
 import importlib
@@ -100,10 +100,10 @@ OF_CLICK: dict[str, int] = {
 """The exit codes of what only the commands raise."""
 
 OWN_CODE = {"click.exceptions.Exit", "Terminated"}
-"""What says its exit code itself."""
+"""Exceptions that have an exit code of their own."""
 
 CAUGHT = {"ValueError"}
-"""What every caller turns into a usage error."""
+"""Exceptions that every caller turns into a usage error."""
 
 
 def every_error(base: type[BaseException] = SmbError) -> Iterator[type[BaseException]]:

@@ -1,4 +1,4 @@
-"""What systemd hears of the program."""
+"""Notifications of the program to systemd."""
 
 import asyncio
 import gc

@@ -38,7 +38,7 @@ class Some(Options):
 
 
 def run(*arguments: str, files_exist: bool = False, **environment: str) -> tuple[str, Any]:
-    """What a command prints, and what it was given."""
+    """Run a command; return its output, and the options that it got."""
     found: list[Given] = []
 
     @command("try")

@@ -1,4 +1,4 @@
-"""What `smbquic relay` says when it is ready."""
+"""Output of `smbquic relay` when it is ready."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What becomes of several arguments."""
+"""Commands with several arguments, some of which fail."""
 
 import json
 from contextlib import asynccontextmanager

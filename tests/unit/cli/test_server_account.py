@@ -1,4 +1,4 @@
-"""What is opened before the server becomes another user."""
+"""Files and ports that are opened before the server becomes another user."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What may stand in the configuration file."""
+"""The schema of the configuration file."""
 
 from smbquic.config.schema import SECTIONS
 

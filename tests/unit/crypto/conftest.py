@@ -1,4 +1,4 @@
-"""What Microsoft published of real sessions, for the tests of the crypto room.
+"""Real sessions that Microsoft published, for the tests of the crypto room.
 
 Sources (facts, hexadecimal): Microsoft Open Specifications blog,
 "SMB 2 and SMB 3 security in Windows 10: the anatomy of signing and cryptographic keys" (2017),

@@ -1,4 +1,4 @@
-"""What is known of the options, and what becomes of wrong values."""
+"""The declarations of the options, and the errors for wrong values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -92,7 +92,7 @@ def test_what_a_server_finds_wrong_with_its_own(row: Bad, tmp_path: Path) -> Non
 def openssl_verify(
     shown: Shown, purpose: Purpose, asked: str, lists: Lists, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """What openssl makes of a chain, with the same name, authorities and revocation lists."""
+    """Return openssl's result for a chain, with the same name, authorities and revocation lists."""
     leaf, chain = folder / "leaf.pem", folder / "chain.pem"
     leaf.write_bytes(pem(shown.chain[:1]))
     chain.write_bytes(pem(shown.chain[1:]))

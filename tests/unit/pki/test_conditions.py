@@ -1,4 +1,4 @@
-"""What rules find in certificates."""
+"""Rules about certificates, and what they match."""
 
 import itertools
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from smbquic.pki.files import load_certificates, load_key
 
 @pytest.fixture
 def pfx(pki: PkiDirectory, tmp_path: Path) -> Path:
-    """What Windows exports: the root and the intermediate in an unhelpful order."""
+    """Make a container as Windows exports it: root and intermediate in an unhelpful order."""
     leaf, intermediate = load_certificates(pki.client.certificate)
     (root,) = load_certificates(pki.ca)
     path = tmp_path / "client.pfx"

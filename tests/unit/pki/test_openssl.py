@@ -154,7 +154,7 @@ def issue_by_profile(
 
 
 def extensions(certificate: x509.Certificate) -> dict[str, tuple[bool, object]]:
-    """What each extension says, without the key identifiers' values, which differ by nature."""
+    """Return the text of each extension; key identifiers, which differ by nature, left out."""
     identifiers = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier)
     return {
         each.oid.dotted_string: (

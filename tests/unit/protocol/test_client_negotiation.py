@@ -1,4 +1,4 @@
-"""What a client offers, and which responses it takes."""
+"""The offers of a client, and the responses that it accepts."""
 
 from dataclasses import replace
 from typing import Any

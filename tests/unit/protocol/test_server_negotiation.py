@@ -1,4 +1,4 @@
-"""What a server chooses, and what it refuses."""
+"""The choices of a server, and the offers that it refuses."""
 
 from dataclasses import replace
 from typing import TypeVar

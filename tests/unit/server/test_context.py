@@ -1,4 +1,4 @@
-"""What a storage has to prepare first: by its own coroutine, or on a thread."""
+"""Preparations of a storage: by its own coroutine, or on a thread."""
 
 import asyncio
 import threading

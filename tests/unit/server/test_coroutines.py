@@ -1,4 +1,4 @@
-"""What handlers use to wait for the coroutines of a storage."""
+"""Helpers with which handlers wait for the coroutines of a storage."""
 
 import asyncio
 import sys

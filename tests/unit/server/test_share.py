@@ -1,4 +1,4 @@
-"""What a share may be called."""
+"""Names of shares."""
 
 from pathlib import Path
 

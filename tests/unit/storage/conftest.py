@@ -10,7 +10,7 @@ from smbquic.storage.local import LocalStorage
 
 
 def open_descriptors() -> set[str]:
-    """What is open in this process, as numbers and what they stand for."""
+    """Return the open descriptors of this process, with the files that they stand for."""
     found = set()
     for path in Path("/dev/fd").iterdir():
         try:

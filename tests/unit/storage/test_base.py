@@ -1,4 +1,4 @@
-"""What `Storage` does by itself for one that says how a name is found, and what it asks it for."""
+"""The defaults of `Storage`, for a storage that says how a name is found."""
 
 import errno
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a bridge adds to a storage with coroutines; the conformance suite tests the rest."""
+"""Additions of a bridge to a storage with coroutines; the conformance suite tests the rest."""
 
 import threading
 from collections.abc import Iterator, Sequence

@@ -134,7 +134,7 @@ class TestCoroutines(StorageTests):
 
 
 class TestCoroutinesOnDefaults(StorageTests):
-    """What a storage has no method for stands on its coroutines."""
+    """Operations without a method of their own stand on the storage's coroutines."""
 
     @pytest.fixture
     def storage(self) -> Iterator[Storage]:

@@ -1,4 +1,4 @@
-"""What extended attributes may be called, and their size. [MS-FSCC] 2.4.16"""
+"""Names and sizes of extended attributes. [MS-FSCC] 2.4.16"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What `StorageFile` does by itself for a storage that says how to read and to write."""
+"""The defaults of `StorageFile`, for a storage that says how to read and to write."""
 
 import errno
 from collections.abc import Callable, Hashable, Sequence

@@ -207,7 +207,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_trees_are_alike(self) -> None:
-        """What a client sees, and what is on the disk."""
+        """Compare what a client sees and what is on the disk with the model."""
         self.compare(self.root)
 
     def compare(self, node: Node) -> None:

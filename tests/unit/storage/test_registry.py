@@ -9,7 +9,7 @@ from smbquic.storage.memory import MemoryStorage
 
 
 class Foreign(Storage):
-    """What another package might bring; it remembers how it was opened."""
+    """A storage as another package might bring it; it remembers how it was opened."""
 
     def __init__(self, rest: str, *, read_only: bool, links: bool) -> None:
         self.opened = rest, read_only, links

@@ -1,4 +1,4 @@
-"""What a named stream has of its own, and what is its file's."""
+"""Properties that a named stream has of its own, and those of its file."""
 
 import errno
 from collections.abc import Callable, Hashable

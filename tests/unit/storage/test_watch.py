@@ -1,4 +1,4 @@
-"""What a change is by itself."""
+"""The properties of a single change."""
 
 from smbquic.storage.watch import Change, ChangeKind
 

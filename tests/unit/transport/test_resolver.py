@@ -34,12 +34,12 @@ Found = Sequence[
         tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
     ]
 ]
-"""What `getaddrinfo` returns."""
+"""The result of `getaddrinfo`."""
 
 
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the system is asked; it knows where fs.example is."""
+    """Return the names that the system is asked for; it knows fs.example."""
     asked: list[str] = []
     real = asyncio.BaseEventLoop.getaddrinfo
 

@@ -21,7 +21,7 @@ KEEP_ALIVE_IDLE = 10
 
 
 class Wire:
-    """What asyncio would be: takes what is written, gives what the test feeds."""
+    """A transport in asyncio's place: takes what is written, gives what the test feeds."""
 
     def __init__(self, protocol: TcpTransport) -> None:
         self.protocol = protocol

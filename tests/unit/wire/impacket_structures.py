@@ -34,7 +34,7 @@ def structure_of(value: Any) -> Any:
 
 
 def read(wire: bytes, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """What impacket finds in `wire`, of the fields in `values`."""
+    """Return the fields of `values` as impacket finds them in `wire`."""
     module, cls = name.rsplit(".", 1)
     structure = getattr(importlib.import_module(f"impacket.{module}"), cls)(wire)
     return {

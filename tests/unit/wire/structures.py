@@ -6,7 +6,7 @@ from smbquic.wire.create_context import CreateContext
 from smbquic.wire.cursor import Buffer
 
 Field = tuple[int, int] | bytes | str
-"""What `lay` takes: a width in bytes and a number, bytes as they are, or a string."""
+"""A part that `lay` takes: a width in bytes and a number, bytes as they are, or a string."""
 
 
 class Structure(Protocol):
@@ -25,7 +25,7 @@ class SizedStructure(Structure, Protocol):
 
 
 class ContextPayload(Structure, Protocol):
-    """What a create context has as its data."""
+    """Return the data of a create context."""
 
     name: ClassVar[bytes]
 

@@ -1,4 +1,4 @@
-"""What is compiled of a declaration, field by field, with messages that SMB does not have."""
+"""Code that is compiled of a declaration, field by field, with messages that SMB does not have."""
 
 import traceback
 from dataclasses import field

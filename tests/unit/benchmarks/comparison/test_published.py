@@ -1,4 +1,4 @@
-"""What is published is what the commands make of the results that are published with it."""
+"""The published pages are those that the commands make of the results published with them."""
 
 import json
 import re

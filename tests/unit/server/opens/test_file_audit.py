@@ -1,4 +1,4 @@
-"""What is recorded of files: opens, renames, links, deletions, and what was refused of them."""
+"""Audit records of files: opens, renames, links and deletions, done or refused."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ class Records:
 
 @pytest.fixture
 def records(server: Server) -> Records:
-    """What the server records from now on."""
+    """Return the sink of the records that the server makes from now on."""
     sink = Records()
     server.audit = AuditLog(sink, files=True)
     return sink

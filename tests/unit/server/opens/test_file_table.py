@@ -1,4 +1,4 @@
-"""What becomes of a file that is to be deleted, and cannot be."""
+"""Files that are to be deleted, and cannot be."""
 
 import logging
 from collections.abc import Iterator

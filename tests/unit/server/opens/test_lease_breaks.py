@@ -1,4 +1,4 @@
-"""What breaks a lease, what waits for it, and how clients acknowledge it.
+"""Breaks of leases: their causes, the requests that wait for them, and acknowledgments.
 
 [MS-SMB2] 3.3.1.4, 3.3.4.7, 3.3.5.22.2
 """

@@ -1,4 +1,4 @@
-"""What an open may do, which opens of a file exclude each other, and breaks of oplocks and leases.
+"""The rights of an open, opens of a file that exclude each other, and breaks of oplocks and leases.
 
 Most breaks here are of a client that keeps more than it may by then.
 """

@@ -40,7 +40,7 @@ NO_DELETE = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE
 
 
 async def status_of(client: Client, name: str, **fields: Any) -> NtStatus:
-    """What becomes of an open, which is closed at once."""
+    """Open, close at once, and return the status."""
     response = await client.create(name, **fields)
     if response.status == NtStatus.SUCCESS:
         await close(client, response.body.file_id)

@@ -105,7 +105,7 @@ def on_disk(path: Path) -> int:
 
 
 def set_on_disk(path: Path, time: int) -> int:
-    """What a write would have done at that time."""
+    """Set the time that a write at that moment would have set."""
     os.utime(path, ns=(time, time))
     return from_unix_ns(time)
 

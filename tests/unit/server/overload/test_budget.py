@@ -1,4 +1,4 @@
-"""What one user may have the server keep, over all connections, sessions and opens."""
+"""The memory that one user may have the server keep, over all connections, sessions and opens."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What srvsvc and wkssvc tell of a server."""
+"""Responses of srvsvc and wkssvc about a server."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime

@@ -69,7 +69,7 @@ async def bob(connect: Connect) -> Client:
 
 
 async def status_of(client: Client, name: str, access: int, **fields: Any) -> NtStatus:
-    """What becomes of an open of what is there, which is closed at once."""
+    """Open what exists, close it at once, and return the status."""
     fields = {"create_disposition": D.FILE_OPEN, **fields}
     response = await client.create(name, desired_access=access, **fields)
     if response.status == NtStatus.SUCCESS:

@@ -1,4 +1,4 @@
-"""What local programs do to a share's files is told, once and in order."""
+"""Changes that local programs make to a share's files are reported once and in order."""
 
 import os
 import sys

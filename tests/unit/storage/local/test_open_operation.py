@@ -185,7 +185,7 @@ def test_overwriting_keeps_a_derived_creation_time(storage: LocalStorage, root: 
 
 
 class Refused(Exception):
-    """What the caller of `open` raises in `admit`."""
+    """The error that the caller of `open` raises in `admit`."""
 
 
 @pytest.mark.parametrize("disposition", [*OVERWRITING, Disposition.OPEN, Disposition.OPEN_IF])

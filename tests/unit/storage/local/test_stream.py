@@ -353,7 +353,7 @@ def test_what_is_not_to_be_done_with_a_stream(opened: Make) -> None:
 
 
 class Refused(Exception):
-    """What the caller raises in `admit`."""
+    """The error that the caller raises in `admit`."""
 
 
 def test_nothing_is_changed_that_was_not_admitted(opened: Make) -> None:

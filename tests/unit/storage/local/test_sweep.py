@@ -1,4 +1,4 @@
-"""What a server that was killed has left goes, and nothing else does."""
+"""Files that a killed server has left are removed, and nothing else is."""
 
 import os
 import sys

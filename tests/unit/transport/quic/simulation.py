@@ -93,7 +93,7 @@ class Simulation:
         return self.client if name == "client" else self.server
 
     def security(self, name: str) -> Security:
-        """What the handshake of an end has negotiated, once it is complete."""
+        """Return what the handshake of an end has negotiated, once it is complete."""
         security = self.engine(name).security
         assert security is not None, f"the handshake of the {name} is not complete"
         return security
@@ -119,7 +119,7 @@ class Simulation:
         return {name: self.engine(name) for name in ("client", "server")[: 1 + self.accepted]}
 
     def outgoing(self, name: str) -> list[tuple[bytes, Path]]:
-        """What an engine has to send now, one by one."""
+        """Return the datagrams that an engine has to send now, one by one."""
         batches = self.engine(name).datagrams(self.now)
         return [(datagram, path) for datagrams, path in batches for datagram in datagrams]
 

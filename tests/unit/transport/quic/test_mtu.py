@@ -15,7 +15,7 @@ JUMBO = DatagramSizes(1200, 8972)
 
 
 class Path:
-    """What carries datagrams of `limit` bytes, and a search that is run on it."""
+    """A path that carries datagrams of `limit` bytes, and a search that is run on it."""
 
     def __init__(self, limit: int, sizes: DatagramSizes = JUMBO) -> None:
         self.limit = limit

@@ -1,4 +1,4 @@
-"""What becomes of a connection that the network reports errors of."""
+"""Connections that the network reports errors of."""
 
 import asyncio
 import errno

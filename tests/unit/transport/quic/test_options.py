@@ -1,4 +1,4 @@
-"""What can be tuned, and how far."""
+"""The options of QUIC, and their limits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What says that a connection is unknown, and to whom it is said."""
+"""Stateless resets: the packets that say that a connection is unknown, and their receivers."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What is remembered of TLS sessions, and for how long."""
+"""Tickets of TLS sessions, and how long they are kept."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

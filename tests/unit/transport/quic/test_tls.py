@@ -1,4 +1,4 @@
-"""What is trusted, and how a refusal is worded."""
+"""Trust anchors, and the words of a refusal."""
 
 import ssl
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What both engines do with a handshake beside their libraries."""
+"""Additions of both engines to the handshake of their libraries."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a server takes from a client that has not logged on."""
+"""Limits of a client that has not logged on."""
 
 from collections.abc import Callable
 

@@ -43,7 +43,7 @@ InfoT = TypeVar("InfoT", ServerInfo, ShareInfo, WkstaInfo)
 
 
 def only(layout: NdrStructure, value: InfoT) -> InfoT:
-    """What of a value a level carries."""
+    """Return a value with the fields that a level carries."""
     names = [name for name, _ in layout.fields]
     return type(value)(**{name: getattr(value, name) for name in names})
 

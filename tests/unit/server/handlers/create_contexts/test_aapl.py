@@ -1,4 +1,4 @@
-"""What macOS asks and is told, beside what smbd 4.22 with vfs_fruit says on the wire."""
+"""Create contexts of macOS, compared with those of smbd 4.22 with vfs_fruit on the wire."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a stream has still to send."""
+"""The bytes that a stream has still to send."""
 
 import random
 

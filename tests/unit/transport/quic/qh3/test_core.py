@@ -1,4 +1,4 @@
-"""What is taken out of the core in Rust, and what is left in it."""
+"""Datagrams and data that are taken out of the core in Rust, and those left in it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is found out of the path beside qh3's core, whose state the test plays."""
+"""The search for the path MTU beside qh3's core, whose state the test plays."""
 
 from typing import Any, cast
 
