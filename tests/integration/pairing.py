@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Self, cast, get_args
 
 from smbquic.options.quic import EngineName
-from smbquic.transport import framing, quic
+from smbquic.transport import quic
 from smbquic.transport.base import OnConnection
 from smbquic.transport.quic.connection import QuicTransport
-from smbquic.transport.resolver import Resolver
 from smbquic.transport.serving import MAX_CONNECTIONS, Limiter
 
 PAIRINGS = ("aioquic", "qh3", "aioquic-qh3", "qh3-aioquic")
@@ -26,7 +25,7 @@ class Pairing:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`CLIENT-SERVER`, or one name for both."""
+        """Parse `CLIENT-SERVER`, or one name for both."""
         client, _, server = text.partition("-")
         return cls(cast(EngineName, client), cast(EngineName, server or client))
 
@@ -38,20 +37,16 @@ class Pairing:
         trust: quic.ClientTls,
         server_name: str | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109 (the contract of both transports)
-        max_message_size: int = framing.MAX_MESSAGE_SIZE,
         options: quic.QuicOptions | None = None,
-        resolver: Resolver | None = None,
     ) -> QuicTransport:
-        """A client."""
+        """Connect a client on its engine."""
         transport = await quic.connect(
             host,
             port,
             trust=trust,
             server_name=server_name,
             timeout=timeout,
-            max_message_size=max_message_size,
             options=replace(options or quic.QuicOptions(), engine=self.client),
-            resolver=resolver,
         )
         assert isinstance(transport, QuicTransport)
         return transport
@@ -63,18 +58,16 @@ class Pairing:
         on_connection: OnConnection,
         *,
         certificate: quic.ServerTls | quic.CertificatesByName,
-        max_message_size: int = framing.MAX_MESSAGE_SIZE,
         max_connections: int = MAX_CONNECTIONS,
         options: quic.QuicOptions | None = None,
         limiter: Limiter | None = None,
     ) -> quic.QuicListener:
-        """A server."""
+        """Listen with a server on its engine."""
         return await quic.listen(
             host,
             port,
             on_connection,
             certificate=certificate,
-            max_message_size=max_message_size,
             max_connections=max_connections,
             options=replace(options or quic.QuicOptions(), engine=self.server),
             limiter=limiter,

@@ -48,7 +48,6 @@ class Simulation:
         identity: ServerTls | None = None,
         options: QuicOptions | None = None,
         sizes: DatagramSizes | None = None,
-        mtu: float = float("inf"),
         name: str = "localhost",
     ) -> None:
         client, _, server = engines.partition("-")
@@ -58,7 +57,7 @@ class Simulation:
         trust = trust or ClientTls(ca=pki.ca)
         self.identity = identity or ServerTls(pki.server.certificate, pki.server.key)
         self.sizes = sizes or DatagramSizes(1200, 1200)
-        self.mtu = mtu
+        self.mtu = float("inf")
         self.client_path: Path = CLIENT
         self.now = 1000.0
         self.random = random.Random(7)
@@ -215,7 +214,6 @@ class Simulate(Protocol):
         identity: ServerTls | None = None,
         options: QuicOptions | None = None,
         sizes: DatagramSizes | None = None,
-        mtu: float = ...,
         name: str = ...,
     ) -> Simulation:
         """See `Simulation`."""

@@ -24,7 +24,8 @@ def quiet_while(simulation: Simulation, seconds: float = 3) -> None:
 def test_both_ends_find_what_the_path_carries(
     simulate: Simulate, engines: str, sizes: DatagramSizes, mtu: int
 ) -> None:
-    simulation = simulate(engines=engines, sizes=sizes, mtu=mtu)
+    simulation = simulate(engines=engines, sizes=sizes)
+    simulation.mtu = mtu
     simulation.establish()
     quiet_while(simulation)
     for name in ("client", "server"):
@@ -40,7 +41,8 @@ def test_both_ends_find_what_the_path_carries(
 
 @pytest.mark.parametrize("mtu", [1200, 1300, 1472])
 def test_an_interface_may_promise_too_much(simulate: Simulate, engines: str, mtu: int) -> None:
-    simulation = simulate(engines=engines, sizes=JUMBO, mtu=mtu)
+    simulation = simulate(engines=engines, sizes=JUMBO)
+    simulation.mtu = mtu
     simulation.establish()
     quiet_while(simulation)
     simulation.client.write(bytes(200_000))
@@ -60,7 +62,8 @@ def test_an_interface_may_promise_too_much(simulate: Simulate, engines: str, mtu
 def test_a_path_may_shrink_under_a_transfer(
     simulate: Simulate, engines: str, sender: str, sizes: DatagramSizes, before: int, after: int
 ) -> None:
-    simulation = simulate(engines=engines, sizes=sizes, mtu=before)
+    simulation = simulate(engines=engines, sizes=sizes)
+    simulation.mtu = before
     simulation.establish()
     simulation.client.write(b"open")
     quiet_while(simulation)
@@ -85,7 +88,8 @@ def test_a_path_may_shrink_under_a_transfer(
 
 
 def test_an_outage_is_no_narrow_path(simulate: Simulate, engines: str) -> None:
-    simulation = simulate(engines=engines, sizes=ETHERNET, mtu=1472)
+    simulation = simulate(engines=engines, sizes=ETHERNET)
+    simulation.mtu = 1472
     simulation.establish()
     simulation.client.write(b"open")
     quiet_while(simulation)
@@ -107,7 +111,8 @@ def test_within_a_machine_losses_are_never_the_datagrams_size(
     simulate: Simulate, engines: str
 ) -> None:
     sizes = DatagramSizes(8972, 8972, certain=True)
-    simulation = simulate(engines=engines, sizes=sizes, mtu=8972)
+    simulation = simulate(engines=engines, sizes=sizes)
+    simulation.mtu = 8972
     simulation.establish()
     simulation.client.write(b"open")
     quiet_while(simulation)
@@ -125,7 +130,8 @@ def test_within_a_machine_losses_are_never_the_datagrams_size(
 
 @pytest.mark.parametrize("sender", ["client", "server"])
 def test_a_transfer_goes_in_whole_datagrams(simulate: Simulate, engines: str, sender: str) -> None:
-    simulation = simulate(engines=engines, sizes=ETHERNET, mtu=1472)
+    simulation = simulate(engines=engines, sizes=ETHERNET)
+    simulation.mtu = 1472
     simulation.establish()
     simulation.client.write(b"open")
     quiet_while(simulation)
