@@ -15,7 +15,7 @@ from smbquic.server.outcome import Pending, Reply, RetryAfter
 from smbquic.server.retry import until_done
 from smbquic.wire.echo import EchoRequest, EchoResponse
 from smbquic.wire.header import Command
-from tests.unit.server.conftest import Client
+from tests.unit.server.smb_client import Client
 
 
 async def echo_later() -> Reply:
