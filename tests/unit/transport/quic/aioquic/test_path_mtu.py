@@ -17,8 +17,9 @@ ETHERNET = DatagramSizes(1200, 1472)
 @pytest.mark.parametrize("congestion", ["cubic", "reno", "bbr"])
 def test_a_lost_probe_is_no_congestion(simulate: Simulate, congestion: Congestion) -> None:
     simulation = simulate(
-        sizes=ETHERNET, mtu=1200, options=QuicOptions(congestion=congestion, engine="aioquic")
+        sizes=ETHERNET, options=QuicOptions(congestion=congestion, engine="aioquic")
     )
+    simulation.mtu = 1200
     simulation.establish()
     control = library(simulation.client)._loss._cc
     lost: list[dict[str, object]] = []
@@ -86,7 +87,8 @@ def test_a_path_that_grew_is_found_later(
     simulate: Simulate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mtu, "RAISE_INTERVAL", 20.0)
-    simulation = simulate(sizes=ETHERNET, mtu=1300)
+    simulation = simulate(sizes=ETHERNET)
+    simulation.mtu = 1300
     simulation.establish()
     for _ in range(5):
         simulation.advance(3)
