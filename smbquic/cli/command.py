@@ -7,13 +7,13 @@ from typing import Any, Final, TypeVar
 import click
 
 from smbquic.cli import logs
-from smbquic.options.headings import CERTIFICATE, COMMON, CONNECTION, PROTOCOL, TLS
+from smbquic.options.headings import CERTIFICATE, COMMON, CONNECTION, FILTERS, PROTOCOL, TLS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 OWN = "Options"
 """The heading of the options that a command shares with no other; they come first."""
-_HEADINGS = (OWN, CERTIFICATE, PROTOCOL, COMMON, CONNECTION, TLS)
+_HEADINGS = (OWN, FILTERS, CERTIFICATE, PROTOCOL, COMMON, CONNECTION, TLS)
 
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

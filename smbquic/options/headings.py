@@ -1,5 +1,6 @@
 """The sections of ``--help`` that options are in."""
 
+FILTERS = "Filters"
 COMMON = "Common options"
 CONNECTION = "Connection options"
 TLS = "TLS options"
