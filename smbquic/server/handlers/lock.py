@@ -88,7 +88,7 @@ def _locking(entry: Open, ranges: list[ByteRange], sequence: LockSequence, most:
         if entry.state is not OpenState.CLOSED:
             locks.undo(ranges[:taken])
         raise
-    sequence.note()
+    sequence.record_success()
 
 
 def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence) -> Steps:
@@ -100,7 +100,7 @@ def _unlocking(entry: Open, elements: list[LockElement], sequence: LockSequence)
         if not number % BATCH and number < len(elements):
             yield
             _check_open(entry)
-    sequence.note()
+    sequence.record_success()
 
 
 def _add(entry: Open, wanted: ByteRange, most: int) -> None:
@@ -148,5 +148,5 @@ async def _wait(entry: Open, wanted: ByteRange, sequence: LockSequence, most: in
                 raise
             await locks.wait(entry)
         else:
-            sequence.note()
+            sequence.record_success()
             return _REPLY

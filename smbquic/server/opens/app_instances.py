@@ -33,6 +33,7 @@ def app_instance_of(contexts: Mapping[bytes, bytes], requester: Requester) -> Ap
     data = contexts.get(CREATE_APP_INSTANCE_ID)
     if data is None or not requester.is_smb3:
         return None
+    # [MS-SMB2] 3.3.5.9, Successful Open Initialization: Open.AppInstanceId
     newest = requester.dialect == Dialect.SMB_3_1_1
     if not newest and CREATE_DURABLE_HANDLE_REQUEST_V2 not in contexts:
         return None
@@ -82,12 +83,17 @@ class AppInstanceTable:
         for entry in list(self._opens.get(app_instance.instance_id, ())):
             former = entry.recovery.app_instance
             assert former is not None
+            # Opens of the same client are its own to close: only those of another machine are in
+            # the way.
             if (
                 former.client_guid == app_instance.client_guid
                 or entry.owner.tree.share is not share
                 or fold(entry.file.name) != fold(name)
             ):
                 continue
+            # The cluster counts versions up at each fail-over. So this request is from a machine
+            # that has lost the application already: it must not take the files from where the
+            # application runs now.
             if former.version is not None and (
                 app_instance.version is None or former.version >= app_instance.version
             ):

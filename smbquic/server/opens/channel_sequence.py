@@ -42,6 +42,7 @@ def check(request: Request, entry: Open) -> None:
         if (number - sequence.number) % _SEQUENCES > _NEWER:
             _refuse(request)
             return
+        # The client has gone on to another channel. What is still outstanding came by the lost one.
         sequence.number = number
         sequence.changes += 1
         sequence.outstanding_before += sequence.outstanding
@@ -68,6 +69,8 @@ class LockSequence:
     def __init__(self, entry: Open, lock_sequence: int, *, counts: bool) -> None:
         self._entry = entry
         self._number = lock_sequence & 0xF
+        # Index 0 means that the client does not count. The array has 64 entries; beyond it the
+        # request is processed as any other. [MS-SMB2] 3.3.5.14
         index = lock_sequence >> 4
         self._index = index if counts and 0 < index <= _LOCK_SEQUENCES else 0
 
@@ -78,10 +81,12 @@ class LockSequence:
         locks = self._entry.recovery.sequence.locks
         if locks.get(self._index) == self._number:
             return True
+        # Another number is a new request. The entry of the former one is not valid any more,
+        # whether this one succeeds or not. [MS-SMB2] 3.3.5.14
         locks.pop(self._index, None)
         return False
 
-    def note(self) -> None:
-        """Note that the request was successful."""
+    def record_success(self) -> None:
+        """Remember that the request was successful."""
         if self._index:
             self._entry.recovery.sequence.locks[self._index] = self._number

@@ -144,12 +144,16 @@ def parameters_of(body: CreateRequest) -> OpenParameters:
     if options & _UNSUPPORTED_OPTIONS:
         raise StatusError(NtStatus.NOT_SUPPORTED, "CREATE")
     if wanted & _SYSTEM_SECURITY:
+        # Auditing lists need SeSecurityPrivilege, which no user has here.
         raise StatusError(NtStatus.PRIVILEGE_NOT_HELD, "CREATE")
     disposition = Disposition(body.create_disposition)
     directory = _kind(options)
+    # A folder has no content to be overwritten. [MS-FSA] 2.1.5.1, phase 1
     if directory and disposition in _OVERWRITES:
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
     mapped = access.map_generic(wanted)
+    # Unbuffered writes begin at multiples of a sector, and the end of a file need not be one.
+    # [MS-SMB2] 3.3.5.9, Open Execution
     if options & _UNBUFFERED:
         mapped &= ~int(AccessMask.FILE_APPEND_DATA)
     if options & _DELETE_ON_CLOSE and not mapped & (AccessMask.DELETE | AccessMask.MAXIMUM_ALLOWED):
@@ -238,6 +242,7 @@ class FileOpener:
 
         Raises StatusError, and OSError as `Storage.open`.
         """
+        # What the share never grants fails before the disk is asked for anything.
         memory = session.memory
         if parameters.access & ~tree.maximal_access:
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
@@ -245,6 +250,7 @@ class FileOpener:
         if tree.read_only:
             _forbid_changes(parameters)
         attempt = _Attempt(self, session.token, tree, parameters)
+        # Before the file is opened: at the limit, even a failed open would take a descriptor.
         release = self.budget.acquire(memory.user)
         try:
             file, action = attempt.run()
@@ -275,6 +281,7 @@ class FileOpener:
 
 def _forbid_changes(parameters: OpenParameters) -> None:
     """Refuse what would change a file on a read-only tree."""
+    # OPEN_IF changes nothing where the file exists, and so is allowed there.
     if parameters.disposition is Disposition.OPEN_IF:
         parameters.disposition = Disposition.OPEN
     if parameters.disposition is not Disposition.OPEN or parameters.delete_on_close:
@@ -315,6 +322,8 @@ class _Attempt:
             self.granted &= ~access.MODIFIES_DATA
             return self._open(write=self.parameters.overwrites)
         except FileExistsError:
+            # A name whose file is about to be deleted is answered with DELETE_PENDING: the client
+            # may try again soon, which it would not after a collision.
             self._check_pending()
             raise
 
@@ -330,6 +339,7 @@ class _Attempt:
             policy=OpenPolicy(self.token.account, self._check_existing, self._check_folder),
         )
         if action is not Action.OPENED:
+            # A new file that cannot be completed does not stay half made.
             try:
                 self._complete(file, action)
             except BaseException:
@@ -355,6 +365,7 @@ class _Attempt:
             stream, action = file.open_stream(
                 parameters.stream, parameters.disposition, admit=self._check_stream
             )
+            # A new stream is new content of the file. [MS-FSA] 2.1.5.1.2
             if action is Action.CREATED and _OVERWRITE & ~self.maximal:
                 stream.delete()
                 raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
@@ -379,6 +390,8 @@ class _Attempt:
                 attributes &= ~int(FileAttributes.HIDDEN)
             if attributes & ~parameters.attributes & _HIDDEN_OR_SYSTEM:
                 raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
+        # Access comes before share modes: a client without rights does not break the caches of
+        # others.
         state = self.table.get(file.key)
         if state is not None:
             self._check_sharing(state, needed)
@@ -386,6 +399,8 @@ class _Attempt:
     def _check_whole(self, file: StorageFile) -> None:
         """Check the file whose stream is to be opened."""
         self._check_access(file, file.stat())
+        # A stream has share modes of its own, but collides with whoever may delete the file.
+        # [MS-FSA] 2.1.5.1.2.1
         whole = self.table.get(file.key)
         if whole is not None:
             self._check_sharing(FileState(None, whole), self.parameters.access)
@@ -407,6 +422,7 @@ class _Attempt:
         parameters = self.parameters
         needed = parameters.access
         if stat.attributes & _READONLY:
+            # Of a folder, READONLY says nothing about what may be created in it.
             if not stat.is_directory:
                 if parameters.overwrites or needed & access.MODIFIES_DATA:
                     raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", parameters.name)
@@ -417,10 +433,14 @@ class _Attempt:
         descriptor = self.descriptors.effective(storage, file)
         if descriptor is not None:
             rights = granted(descriptor, token)
+            # The folder's FILE_DELETE_CHILD and FILE_LIST_DIRECTORY grant DELETE and
+            # FILE_READ_ATTRIBUTES of its entries. The root has no folder within the share.
             if file.name:
                 folder = self.descriptors.folder(storage, parent_of(file.name))
                 rights |= granted_by_folder(_ALL if folder is None else granted(folder, token))
             self.maximal &= rights
+        # The rights to overwrite are needed whether the client asks for them or not, and share
+        # modes have to allow it. [MS-FSA] 2.1.5.1.2
         if parameters.overwrites:
             needed |= _OVERWRITE
             self._grant(_OVERWRITE if parameters.stream else _OVERWRITE | _OVERWRITE_FILE)
@@ -429,6 +449,7 @@ class _Attempt:
         self._grant(parameters.access | (_DELETE if parameters.delete_on_close else 0))
         self.granted &= self.maximal
         if parameters.delete_on_close and not parameters.stream:
+            # Found out now and not at the close, where the client could not be told.
             if not file.name:
                 raise StatusError(NtStatus.CANNOT_DELETE, "CREATE", parameters.name)
             file.check_deletion()
@@ -471,6 +492,7 @@ class _Attempt:
 
     def _check_sharing(self, state: FileState, needed: int) -> None:
         parameters = self.parameters
+        # With MAXIMUM_ALLOWED share modes have to allow all that is granted.
         if parameters.maximum:
             needed |= self.granted
         break_for_open(

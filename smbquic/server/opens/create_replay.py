@@ -45,17 +45,21 @@ class CreateReplayTable:
         without the replay flag, or in another session; ACCESS_DENIED for another user or another
         lease. [MS-SMB2] 3.3.5.9.10
         """
+        # A request that waits for a break is called again, and must not find itself.
         key = requester.client_guid, create_guid
         entry = self._opens.get(key)
         first = self._waiting.get(key, request)
         if entry is None and first is request:
             return None
         if not request.header.flags & _REPLAY:
+            # Without the flag it is another CREATE with the same GUID, which has to be unique.
             raise StatusError(NtStatus.DUPLICATE_OBJECTID, "CREATE")
         if entry is None:
+            # The first one may still open the file. The client may try again later.
             raise StatusError(NtStatus.FILE_NOT_AVAILABLE, "CREATE")
         create, held = entry.recovery.create, entry.cache.grant
         assert create is not None
+        # A GUID is not a secret: nobody gets the open of another user by it.
         if create.owner != requester.identity or not _is_same(held, lease):
             raise StatusError(NtStatus.ACCESS_DENIED, "CREATE")
         if entry.owner.session is not session:
@@ -70,6 +74,7 @@ class CreateReplayTable:
         try:
             yield
         finally:
+            # Another CREATE with this GUID may have taken its place.
             if self._waiting.get(key) is request:
                 del self._waiting[key]
 
@@ -88,6 +93,7 @@ class CreateReplayTable:
 
 
 def _is_same(held: CacheGrant | None, lease: LeaseRequest | None) -> bool:
+    # Where nothing was granted, there is nothing to compare the request's lease with.
     if isinstance(held, Lease):
         return lease is not None and lease.key == held.key
     return lease is None or held is None

@@ -46,6 +46,7 @@ _log = logging.getLogger(__name__)
 
 _V1 = frozenset({CREATE_DURABLE_HANDLE_REQUEST, CREATE_DURABLE_HANDLE_RECONNECT})
 _V2 = frozenset({CREATE_DURABLE_HANDLE_REQUEST_V2, CREATE_DURABLE_HANDLE_RECONNECT_V2})
+# Seconds that a client may ask for at most. [MS-SMB2] 3.3.5.9.10
 _LONGEST = 300.0
 
 
@@ -78,6 +79,8 @@ class DurableHandleTable:
 
         [MS-SMB2] 3.3.7.1
         """
+        # An open that is not durable ends with its session. So does every open when the server
+        # stops: nobody could come back to it.
         durable, grant = entry.recovery.durable, entry.cache.grant
         if self._closed or durable is None:
             return False
@@ -89,6 +92,7 @@ class DurableHandleTable:
         # whose owner is away would block it for minutes.
         if not grant.caching & WRITE and entry.file_state.locks.count_of(entry):
             return False
+        # Each takes a descriptor and memory, and a client could leave any number of them behind.
         if not self._waiting.has_room(entry.memory.user):
             return False
         self._waiting.change(entry.memory.user, 1)
@@ -105,6 +109,7 @@ class DurableHandleTable:
         """End the wait of an open: its owner is back, or it is closed."""
         durable = entry.recovery.durable
         assert durable is not None
+        # One that has never lost its session has no timer, and is not counted as waiting.
         if durable.timer is not None:
             durable.timer.cancel()
             durable.timer = None
@@ -117,6 +122,7 @@ class DurableHandleTable:
 
     def close_share(self, share: ServedShare) -> None:
         """Close the opens that wait for their owners in a share whose folder was deleted."""
+        # A copy, since each one that is closed leaves the table.
         for entry in list(self._opens.values()):
             if entry.state is OpenState.DISCONNECTED and entry.owner.tree.share is share:
                 entry.close()
@@ -139,6 +145,7 @@ def check_contexts(contexts: Contexts, requester: Requester) -> Contexts:
     if names.isdisjoint(_V2):
         return contexts
     if not requester.is_smb3:
+        # Older dialects do not know these contexts, and unknown ones are ignored.
         return {name: data for name, data in contexts.items() if name not in _V2}
     if not names.isdisjoint(_V1) or names >= _V2:
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE")
@@ -158,6 +165,8 @@ def make_durable(
     identity, grant = requester.identity, entry.cache.grant
     # Anybody can be a guest: the owner could not be distinguished from another one.
     anybody = identity.guest or identity.anonymous
+    # Without handle caching, others may need the open closed while its owner is away. What counts
+    # is what was granted: [MS-SMB2] 3.3.5.9.6 leaves durability to the object store.
     if anybody or entry.is_directory or grant is None or not grant.caching & HANDLE:
         return
     seconds, client_guid = table.seconds, requester.client_guid
@@ -207,6 +216,8 @@ def reconnect(
         file_id = DurableHandleReconnect.decode(first).file_id
     else:
         return None
+    # The order of the checks is that of [MS-SMB2] 3.3.5.9.7: who does not know lease and GUID does
+    # not learn whether the open exists, and whose it is comes last.
     lease = lease_request_of(contexts.get(CREATE_REQUEST_LEASE), requester)
     entry = table.get(file_id.persistent)
     if entry is None or entry.owner.tree.share is not share or not _fits(entry, lease, create_guid):
@@ -217,6 +228,7 @@ def reconnect(
         raise StatusError(NtStatus.INVALID_PARAMETER, "CREATE", name)
     if durable.owner != requester.identity:
         raise StatusError(NtStatus.ACCESS_DENIED, "CREATE", name)
+    # Every check is passed: from here on the open has its owner back, and cannot time out.
     table.reclaim(entry)
     return entry
 
@@ -225,6 +237,8 @@ def _fits(entry: Open, lease: LeaseRequest | None, create_guid: bytes | None) ->
     """Return whether an open waits for its owner, and the request matches its lease and GUID."""
     durable, held = entry.recovery.durable, entry.cache.grant
     assert durable is not None
+    # An open whose session still lives is not given to another one; without handle caching it is
+    # not durable any more. [MS-SMB2] 3.3.5.9.7
     if (
         entry.state is not OpenState.DISCONNECTED
         or (create_guid is not None and durable.create_guid != create_guid)
@@ -234,6 +248,7 @@ def _fits(entry: Open, lease: LeaseRequest | None, create_guid: bytes | None) ->
         return False
     if not isinstance(held, Lease):
         return lease is None
+    # The key, and the version, in which the response describes the lease.
     return (
         lease is not None
         and durable.client_guid == lease.client_guid

@@ -57,6 +57,7 @@ class FileTable:
 
     def next_file_id(self) -> FileId:
         """Return a FileId that no open of this server has had."""
+        # Ids count up. Whoever waits for a break tells by them what was opened after it came.
         self._last_file_id += 1
         return FileId(self._last_file_id, self._last_file_id)
 
@@ -71,6 +72,7 @@ class FileTable:
         if state is None:
             state = self._states[key] = FileState(key)
             if file.stream:
+                # Also if nobody has the file itself open: its deletion concerns its streams.
                 state.whole = self.state(file.whole)
                 state.whole.streams.append(state)
         return state
@@ -83,6 +85,7 @@ class FileTable:
 
     def discard(self, state: FileState) -> None:
         """Remove the state of a file that is not open any more."""
+        # It may have been removed before, and another file may have its key by now.
         if state.opens or state.streams or self._states.get(state.key) is not state:
             return
         del self._states[state.key]
@@ -123,6 +126,7 @@ class FileTable:
             self._closings.add(task)
             task.add_done_callback(self._closings.discard)
             return None
+        # First, so that whoever is told of the close finds the open closed.
         entry.change(OpenEvent.CLOSE)
         if entry.tracking.renamed:
             # As Windows, which gets around to the file's attributes only now.
@@ -150,6 +154,8 @@ class FileTable:
 
     def _remove(self, entry: Open) -> OSError | None:
         """Remove an open from all tables, close or delete its file; return what failed."""
+        # Requests that wait for a lock or a break are woken in here, and called again afterwards:
+        # they find the open gone from every table.
         state, recovery = entry.file_state, entry.recovery
         state.remove(entry)
         self._names.remove(entry)
@@ -162,11 +168,15 @@ class FileTable:
             self.app_instances.remove(entry)
         if entry.cache.grant is not None:
             entry.cache.grant.drop(entry)
+        # Delete-on-close becomes the file's mark when any open with it is closed; the file goes
+        # with the last open. [MS-FSA] 2.1.5.5, phases 1 and 3
         if entry.mode.delete_on_close:
             state.delete_pending, state.deleting_lease_key = True, entry.cache.parent_lease_key
             state.auditor = entry.tracking.auditor
         if entry.tracking.wrote:
             self.notify_folder_leases(entry)
+        # Its watches end when the folder is marked, not when it is gone: other opens, which may
+        # hold these watches themselves, keep it for as long as they like.
         if state.delete_pending:
             state.end_watches()
         failed = None
@@ -177,6 +187,8 @@ class FileTable:
             failed = _close(entry.file)
         if state.opens:
             if entry.mode.delete_on_close:
+                # The others keep the file from being deleted. Those that do so only because they
+                # cache their open close it now.
                 begin_breaks(state.grants, BreakCause.DELETE)
             return failed
         return self._finish(state, entry.cache.parent_lease_key) or failed
@@ -195,6 +207,7 @@ class FileTable:
             failed = self._delete(
                 state.deleted_file, same, state.storage, auditor, really=state.delete_pending
             )
+        # With its last stream closed, a file that nobody has open itself ends, too.
         if state.whole is not None:
             failed = self._finish(state.whole, parent_key) or failed
         return failed

@@ -44,6 +44,8 @@ class Lease(CacheGrant):
 
     def __init__(self, table: LeaseTable, entry: Open, request: LeaseRequest, caching: int) -> None:
         super().__init__(entry.file_state, entry, caching, table.break_seconds)
+        # A break notification names the lease by its key, and may go to any connection of a client
+        # with this GUID. [MS-SMB2] 3.3.4.7
         self.table = table
         self.owner = request.owner
         self.client_guid = request.client_guid
@@ -51,11 +53,14 @@ class Lease(CacheGrant):
         self.version = request.version
         self.epoch = request.epoch
         self.parent_key = request.parent_key
+        # From NONE to what is granted is a change of state, too. [MS-SMB2] 3.3.5.9.11
         if caching:
             self.count()
 
     def count(self) -> None:
         """Increment the epoch: the state of the lease has changed."""
+        # By the epoch a client tells which of two messages about a lease is the later one: a
+        # response to a CREATE and a break notification may overtake each other. [MS-SMB2] 3.3.1.12
         if self.version > 1:
             self.epoch = (self.epoch + 1) % _EPOCHS
 
@@ -73,6 +78,7 @@ class Lease(CacheGrant):
             return self.caching & ~WRITE
         if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
             return self.caching & ~HANDLE
+        # READ_CONTROL does not break a lease, though it does an oplock. [MS-FSA] 2.1.4.12, OPEN
         return self.caching if cause is BreakCause.INSPECT else NOTHING
 
     def must_wait(self, cause: BreakCause) -> bool:
@@ -80,7 +86,11 @@ class Lease(CacheGrant):
         # Revoking READ alone needs no acknowledgment: the client has nothing to send.
         # [MS-SMB2] 3.3.1.4
         if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
+            # Only HANDLE is lost: the client closes the opens that are in the way, and the
+            # operation succeeds only after that.
             return True
+        # An entry of a folder has changed already when its lease breaks, and nobody caches writes
+        # to a folder. For a file, the client's cached writes have to arrive before the operation.
         return cause is not BreakCause.ENTRY and bool(self.caching & WRITE)
 
     def must_acknowledge(self) -> bool:
@@ -108,6 +118,8 @@ class Lease(CacheGrant):
 
     def response(self) -> CreateContext:
         """Return the context for the response to a CREATE with its key."""
+        # A client that opens a file again while its own lease breaks is not made to wait: it gets
+        # the lease as it was, and learns here that a break is under way. [MS-SMB2] 3.3.1.4
         flags = LeaseFlags(0)
         if self.state is GrantState.BREAKING:
             flags |= LeaseFlags.BREAK_IN_PROGRESS
@@ -132,6 +144,8 @@ class LeaseRequest:
         self.owner = owner
         self.client_guid = client_guid
         self.key = body.lease_key
+        # Any other combination is granted nothing, but the CREATE does not fail for it. Servers
+        # need not support more than these. [MS-SMB2] 3.3.1.4
         self.state = body.lease_state if body.lease_state in _VALID else NOTHING
         self.version = 1
         self.epoch = 0
@@ -148,8 +162,11 @@ def lease_request_of(data: bytes | None, requester: Requester) -> LeaseRequest |
 
     None without one, or for a client that was not offered leases.
     """
+    # Such a request is ignored, and not refused. [MS-SMB2] 3.3.5.9.8
     if data is None or requester.dialect < Dialect.SMB_2_1 or not requester.leasing:
         return None
+    # Contexts of both versions have the same name, and only their sizes differ. [MS-SMB2] 3.3.5.9,
+    # Oplock Acquisition
     client_guid, owner = requester.client_guid, requester.identity
     if len(data) == _V1_SIZE:
         return LeaseRequest(owner, client_guid, LeaseV1.decode(data))
@@ -177,6 +194,8 @@ class LeaseTable:
 
     def get(self, client_guid: bytes, key: bytes, owner: Identity) -> Lease | None:
         """Return a client's lease with this key, if it is of this user."""
+        # Neither GUID nor key is a secret. Without this check another user could acknowledge a
+        # break before the client has written back what it cached.
         lease = self._leases.get((client_guid, key))
         return lease if lease is not None and lease.owner == owner else None
 
@@ -202,6 +221,8 @@ class LeaseTable:
         not at all, and never reduced. A key that another user has gets no lease.
         """
         lease = self._leases.get((request.client_guid, request.key))
+        # Kept even if no lease is granted: changes through this open must not break the client's
+        # own lease on the folder. [MS-FSA] 2.1.4.12.2
         entry.cache.parent_lease_key = request.parent_key
         # There is no WRITE caching of a directory. [MS-SMB2] 3.3.1.4
         wanted = request.state & ~WRITE if entry.is_directory else request.state
@@ -212,15 +233,20 @@ class LeaseTable:
         ):
             self._join(lease, entry, wanted)
             return lease
+        # The key is in use by another user or for another file; or it is of version 1, which knows
+        # no leases on folders. The CREATE succeeds without a lease.
         if lease is not None or (entry.is_directory and request.version == 1):
             return None
-        # What cannot be granted altogether may be without its strongest part.
+        # What cannot be granted altogether may be without its strongest part: first without WRITE,
+        # then without HANDLE. [MS-SMB2] 3.3.5.9, Oplock Acquisition
         if wanted & WRITE and not can_cache(entry, wanted):
             wanted &= ~WRITE
         if wanted & HANDLE and not can_cache(entry, wanted):
             wanted &= ~HANDLE
         if wanted and not can_cache(entry, wanted):
             wanted = NOTHING
+        # A lease that allows nothing is one all the same: the next CREATE with its key finds it,
+        # and may be granted more.
         lease = Lease(self, entry, request, wanted)
         self._leases[lease.client_guid, lease.key] = lease
         if entry.is_directory:
@@ -230,6 +256,8 @@ class LeaseTable:
 
     @staticmethod
     def _join(lease: Lease, entry: Open, wanted: int) -> None:
+        # An open joins whatever is granted: opens with one key never break each other's cache.
+        # [MS-SMB2] 3.3.1.4
         lease.opens.append(entry)
         entry.cache.grant = lease
         # An upgrade only: a CREATE that asks for less does not give up what other opens rely on.
@@ -250,11 +278,13 @@ class LeaseTable:
         `parent_key` is that of the client's own lease on the folder, which is spared: the client
         knows of its change. No request waits for these breaks.
         """
+        # Most servers have no lease on any folder, and this runs for every change.
         if self.folders:
             self.folder_changed(file.parent_key, parent_key)
 
     def folder_changed(self, folder: Hashable, parent_key: bytes | None) -> None:
         """Break the leases on the folder with this key of the storage, as `entry_changed`."""
+        # A copy, since a client that cannot be notified loses its opens, and with them the lease.
         for lease in [lease for lease in self.folders if lease.file_state.key == folder]:
             if lease.caching and lease.key != parent_key:
                 lease.reduce(lease.left_after(BreakCause.ENTRY))

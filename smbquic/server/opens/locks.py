@@ -136,6 +136,8 @@ class Locks:
 
         StatusError INSUFFICIENT_RESOURCES if its user has too many already.
         """
+        # [MS-FSA] 2.1.4.10. The locks are checked before the budget, so that a client which waits
+        # for a lock is not refused for its number of locks first.
         offset, length = wanted.offset, wanted.length
         if self._foreign_exclusive(wanted.owner, offset, length) or (
             # An exclusive lock also excludes what its owner holds.
@@ -150,6 +152,7 @@ class Locks:
         if not memory.has_room(LOCK):
             raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
         memory.change(LOCK)
+        # The same range may be locked several times, and takes as many unlocks.
         own = self._owners.setdefault(wanted.owner, _OwnLocks())
         own.count += 1
         key = (offset, length)
@@ -167,6 +170,7 @@ class Locks:
         Of several, an exclusive one goes first: it was taken first, as a shared one can be
         stacked on it but not the other way round.
         """
+        # [MS-FSA] 2.1.5.9: the range has to be exactly one that was locked; parts of it are not.
         own = self._owners.get(owner)
         key = (offset, length)
         if own is None or (key not in own.exclusive and key not in own.shared):
@@ -194,6 +198,7 @@ class Locks:
 
     def remove_owner(self, owner: LockOwner) -> None:
         """Release everything that an open holds or waits for: it is being closed."""
+        # Waiting requests first: a lock that is released below could be given to one of them.
         for waiter in [waiter for waiter in self.waiters if waiter.owner is owner]:
             del self.waiters[waiter]
             if not waiter.woken.done():
@@ -227,6 +232,7 @@ class Locks:
     def check_write(self, writer: LockOwner, offset: int, length: int) -> None:
         """StatusError FILE_LOCK_CONFLICT if a lock forbids it; its owner can write under it only
         if it is exclusive."""
+        # A shared lock keeps its own owner from writing, too. [MS-FSA] 2.1.4.10
         if length and (
             self._foreign_exclusive(writer, offset, length)
             or self._shared.count_overlapping(offset, length)
@@ -235,6 +241,8 @@ class Locks:
 
     def _foreign_exclusive(self, owner: LockOwner, offset: int, length: int) -> int:
         """Return how many exclusive locks of other opens overlap a range."""
+        # All of them less one's own: two searches, where a list of the others' would take one for
+        # each owner.
         count = self._exclusive.count_overlapping(offset, length)
         own = self._owners.get(owner)
         if count and own is not None:
@@ -255,6 +263,7 @@ class Locks:
             self._shared.remove(held.offset, held.length)
         own.count -= 1
         held.owner.memory.change(-LOCK)
+        # Otherwise owners without locks would pile up as long as the file is open.
         if not own.count:
             del self._owners[held.owner]
 

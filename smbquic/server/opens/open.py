@@ -46,6 +46,7 @@ _READS = access.READS_DATA
 _WRITES = access.MODIFIES_DATA
 _DELETES = int(AccessMask.DELETE)
 _SHARES_DELETION = int(ShareAccess.FILE_SHARE_DELETE)
+# Opens without any of these never collide with others. [MS-FSA] 2.1.5.1.2.2
 _CONTENT = _READS | _WRITES | _DELETES
 _SHARED = (
     (_READS, int(ShareAccess.FILE_SHARE_READ)),
@@ -149,6 +150,8 @@ class Open:
         if stat is None:
             stat = self.file.stat()
         self.times.show(stat)
+        # A client that has set the allocation size expects to see it, though the disk reserves
+        # nothing.
         if stat.allocation_size < self.file_state.reserved:
             stat.allocation_size = self.file_state.reserved
         return stat
@@ -165,6 +168,8 @@ class Open:
     def begin_request(self) -> Callable[[object], None]:
         """Count a request that is answered later; return what counts it off."""
         sequence = self.recovery.sequence
+        # When the channel sequence changes meanwhile, `check` moves the count of this request to
+        # those from before. It has to be counted off there then. [MS-SMB2] 3.3.5.2.10
         changes = sequence.changes
         sequence.outstanding += 1
 
@@ -182,6 +187,7 @@ class Open:
 
     def detach(self) -> None:
         """Leave the session, and wait for the owner to come back."""
+        # The tree stays, though [MS-SMB2] 3.3.7.1 forgets it: a reconnect has to be to its share.
         self.change(OpenEvent.DISCONNECT)
         assert self.owner.session is not None
         self.owner.session.remove(self)
@@ -191,6 +197,8 @@ class Open:
         """Join another session and tree, under another FileId and channel sequence."""
         self.change(OpenEvent.RECONNECT)
         self.owner.session, self.owner.tree = session, tree
+        # Only the volatile part belongs to the session. By the persistent one the client has found
+        # the open. [MS-SMB2] 3.3.5.9.7
         self.file_id = self.file_id._replace(volatile=volatile)
         self.recovery.sequence.number = sequence
         session.add(self)
@@ -236,6 +244,8 @@ class FileState:
 
     def add(self, entry: Open) -> None:
         """Add a new open."""
+        # Counted by mode: the thousands of opens that a file may have, mostly of the same mode, are
+        # checked in one step.
         self.opens[entry] = None
         self._modes[entry.access.granted, entry.access.share] += 1
 
@@ -259,6 +269,8 @@ class FileState:
         To delete a file is to delete its streams, and so collides with their opens too
         ([MS-FSA] 2.1.5.1.2.1).
         """
+        # Before the share modes: whatever is shared, nobody opens a file any more that is about to
+        # be deleted. Its streams are deleted with it.
         if self.delete_pending or (self.whole is not None and self.whole.delete_pending):
             raise StatusError.of(NtStatus.DELETE_PENDING)
         if any(
@@ -266,6 +278,8 @@ class FileState:
             for held_access, held_share in self._modes
         ):
             raise StatusError.of(NtStatus.SHARING_VIOLATION)
+        # This open may delete the file, and another one of a stream does not share that; or the
+        # other way round.
         if (
             granted_access & _DELETES
             and any(
@@ -367,6 +381,8 @@ class CacheGrant(ABC):
             for entry in list(self.opens):
                 entry.close()
         elif acknowledge:
+            # `caching` stays until the acknowledgment: the client goes on writing its cache back,
+            # and nobody else is granted what it still has.
             self._change(GrantEvent.BREAK)
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self.seconds, self._time_out)
@@ -389,11 +405,13 @@ class CacheGrant(ABC):
         if not kept & ~last.required:
             self._end_break()
             return
+        # Another operation has asked for more in the meantime. [MS-FSA] 2.1.5.19 breaks again then.
         # The requests that wait for `last.done` need what `required` says, and go on waiting.
         last.timer.cancel()
         self.breaking = None
         step = kept & READ if kept & ~READ else NOTHING
         self.reduce(last.required | step, further=True)
+        # It may need no acknowledgment, or its client may be gone: then the waiting ones go on.
         following: Break | None = self.breaking
         if following is None:
             last.done.set_result(None)
@@ -403,6 +421,8 @@ class CacheGrant(ABC):
     def _time_out(self) -> None:
         """Take everything from a client that does not acknowledge. [MS-SMB2] 3.3.6.1, 3.3.6.5"""
         _log.info("a client did not acknowledge a break within %g s", self.seconds)
+        # The client is not told, and may still overwrite what others write from now on. But one
+        # client that hangs must not stop the others for longer.
         self._change(GrantEvent.TIMED_OUT)
         self.caching = NOTHING
         self._end_break()
@@ -422,6 +442,8 @@ class CacheGrant(ABC):
 
     def remove(self) -> None:
         """End the grant, and with it a break that is not acknowledged."""
+        # The close of the last open is an acknowledgment, too: waiting requests go on at once.
+        # [MS-FSA] 2.1.4.12, CLOSE
         self._change(GrantEvent.RELEASED)
         self.caching = NOTHING
         self._end_break()

@@ -64,8 +64,11 @@ class Oplock(CacheGrant):
     def left_after(self, cause: BreakCause) -> int:
         """An exclusive or batch oplock becomes one of level II, or none. [MS-FSA] 2.1.4.12"""
         if cause in (BreakCause.OVERWRITE, BreakCause.CHANGE):
+            # BreakToNone: what was read before is wrong after that.
             return NOTHING
         if cause in (BreakCause.OPEN, BreakCause.INSPECT):
+            # BreakToTwo: there are two opens now, and both may cache reads as long as nobody
+            # writes.
             return READ
         # Of the other causes only a new name matters: a batch oplock is about the name, too, since
         # its client opens the file again without asking the server.
@@ -77,6 +80,7 @@ class Oplock(CacheGrant):
 
     def must_acknowledge(self) -> bool:
         """For exclusive and batch oplocks."""
+        # Level II has nothing to write back: its client is told, and nobody waits for it.
         return bool(self.caching & WRITE)
 
     def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:
@@ -90,6 +94,8 @@ class Oplock(CacheGrant):
 
     def reduce(self, left: int, *, further: bool = False) -> bool:
         """Break the oplock; one that allows nothing any more is removed."""
+        # Some clients acknowledge this break, though they are not asked to. The error is another
+        # one than for an acknowledgment without any break. [MS-SMB2] 3.3.5.22.1
         self.level_two_broken = self.caching == READ
         notified = super().reduce(left, further=further)
         self._remove_if_empty()
@@ -110,6 +116,7 @@ class Oplock(CacheGrant):
 
     def drop(self, entry: Open) -> None:
         """Remove the oplock with its open."""
+        # Unlike a lease, an oplock belongs to this open alone.
         self.caching = NOTHING
         self._remove_if_empty()
 
@@ -123,11 +130,13 @@ def begin_breaks(
     also when its own open changes the file. [MS-FSA] 2.1.4.12
     """
     waits = []
+    # A copy, since an oplock that is left nothing removes itself from the file.
     for grant in tuple(grants):
         if grant is mine and not (cause is BreakCause.CHANGE and _is_level_two(grant)):
             continue
         left = grant.left_after(cause)
         if grant.caching & ~left:
+            # Asked before `reduce`, which takes READ away at once.
             waited_for = grant.must_wait(cause)
             if not grant.reduce(left):
                 # Its opens were closed, and with the last of them the file may be deleted: the
@@ -169,6 +178,7 @@ def break_for_open(
 
     Raises `RetryAfter`, and StatusError DELETE_PENDING or SHARING_VIOLATION. [MS-FSA] 2.1.5.1.2
     """
+    # A file that is about to be deleted cannot be opened, so nobody has to give up anything for it.
     if not state.grants or state.delete_pending:
         state.check_open(wanted, share_access)
         return
@@ -184,9 +194,12 @@ def break_for_open(
         state.check_open(wanted, share_access)
     except StatusError as error:
         if error.status is NtStatus.SHARING_VIOLATION:
-            # The same with handle leases; if there are none, the violation stands.
+            # The same with handle leases (OPEN_BREAK_H); if there are none, the violation stands.
+            # The handler is called again after the breaks, and checks the share modes anew.
             break_grants(state, BreakCause.SHARING, mine)
         raise
+    # The other caches last, as in [MS-FSA] 2.1.5.1.2.2: an open that fails for its share modes
+    # leaves them as they are.
     if cause is not None:
         break_grants(state, cause, mine)
 
@@ -212,10 +225,13 @@ def grant_oplock(entry: Open, level: int, seconds: float) -> int:
     `seconds` is how long the client may take to give it up.
     """
     caching = _LEVELS.get(level, NOTHING)
+    # Folders have leases only. [MS-FSA] 2.1.5.18
     if entry.is_directory or not caching:
         return OplockLevel.OPLOCK_LEVEL_NONE
     if caching & WRITE and not can_cache(entry, caching):
         level, caching = OplockLevel.OPLOCK_LEVEL_II, READ
+    # Where an exclusive or batch oplock is not granted, level II is tried. [MS-SMB2] 3.3.5.9,
+    # Oplock Acquisition. It does not go together with handle leases. [MS-FSA] 2.1.5.18.2
     if caching == READ and (
         _holds(entry.file_state.grants, HANDLE) or not can_cache(entry, caching)
     ):
@@ -239,15 +255,20 @@ def can_cache(entry: Open, caching: int, mine: CacheGrant | None = None) -> bool
     if caching & HANDLE and state.delete_pending:
         return False
     if caching & WRITE:
+        # No other open sees cached writes, so there must be none ([MS-FSA] 2.1.5.18.1), except
+        # those of the same lease and those for attributes alone, which would not break it either
+        # ([MS-SMB2] 3.3.1.4).
         return not others and not any(
             other is not entry
             and other.access.granted & ~ATTRIBUTES_ONLY
             and (mine is None or other.cache.grant is not mine)
             for other in state.opens
         )
+    # Whoever has WRITE may have changed what is to be cached. [MS-FSA] 2.1.5.18.2
     if _holds(others, WRITE) or (caching & HANDLE and any(map(_is_level_two, others))):
         return False
-    # Reads of a locked range have to ask the server; locks beyond the end of the file do no harm.
+    # Reads of a locked range have to ask the server. Locks beyond the end of the file do no harm:
+    # taking one breaks no oplock either. [MS-FSA] 2.1.5.8
     lowest = state.locks.lowest_offset
     return lowest is None or lowest >= entry.file.stat().allocation_size
 

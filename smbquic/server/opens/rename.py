@@ -87,6 +87,8 @@ class Renamer:
         if entry.file.stream:
             # A stream cannot be moved out of its file.
             raise StatusError.of(NtStatus.SHARING_VIOLATION, "SET_INFO", new_name)
+        # All that may raise `RetryAfter` comes before anything is changed, as the handler is called
+        # again from its beginning.
         access = _ADD_SUBDIRECTORY if entry.is_directory else _ADD_FILE
         folder = self._check_folder(new_name, access)
         break_others(entry, BreakCause.MOVE)
@@ -104,9 +106,11 @@ class Renamer:
         entry.times.renamed(change_time)
         entry.keep_times()
         if entry.is_directory:
+            # What is below the folder inherits from other folders now.
             self._descriptors.forget(self._storage)
         self._notifier.renamed(entry, old_name)
         entry.tracking.renamed = not entry.is_directory
+        # Both folders have changed: the one that the file was in, and the one where it is now.
         self._leases.folder_changed(source, entry.cache.parent_lease_key)
         if entry.file.parent_key != source:
             entry.notify_folder_leases()
@@ -122,6 +126,7 @@ class Renamer:
             raise StatusError.of(NtStatus.INVALID_DEVICE_REQUEST, "SET_INFO", new_name)
         if entry.file_state.delete_pending or entry.file.stream or not self._may_link(entry):
             raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
+        # A further name breaks what a new name breaks. [MS-FSA] 2.1.4.12, FileLinkInformation
         folder = self._check_folder(new_name, _ADD_FILE)
         break_others(entry, BreakCause.MOVE)
         if replace:
@@ -164,6 +169,8 @@ class Renamer:
         Breaks of handle caching come first, and may close it. As on Windows, what is opened while
         the rename waits for that is not waited for, too: then the rename fails. [MS-FSA] 2.1.4.2
         """
+        # One is enough: if it stays open, the rename fails; if it closes, the handler is called
+        # again and finds the next one.
         if entry.file_state.streams:
             state: FileState | None = entry.file_state.streams[0]
         elif entry.is_directory:
@@ -204,12 +211,15 @@ class Renamer:
         except FileNotFoundError:
             return
         try:
+            # The same file under another name, or in another case: nothing is lost by replacing it.
             if target.key == entry.file.key:
                 return
             state = self._table.get(target.key)
             if state is not None and state.delete_pending:
                 raise StatusError.of(NtStatus.DELETE_PENDING, "SET_INFO", new_name)
             if state is not None:
+                # Whoever only caches its open closes it now. A file that is open after that is not
+                # replaced.
                 break_grants(state, BreakCause.DELETE, entry.cache.grant)
             if state is not None or target.is_directory or target.stat().attributes & READONLY:
                 raise StatusError.of(NtStatus.ACCESS_DENIED, "SET_INFO", new_name)
