@@ -94,6 +94,7 @@ class AsyncRequest:
         self._request = request
         self._kind = pending.kind
         self._survives = pending.survives_connection
+        # Steps of the work that hold up the event loop are reported, as those of a handler are.
         timed = TimedCoroutine(
             pending.work, context.connection.services.loop_monitor, context.describe
         )
@@ -105,6 +106,8 @@ class AsyncRequest:
         `size` is how many bytes of memory the request takes until then.
         """
         context, connection = self._context, self._context.connection
+        # By message id, as a CANCEL can name the request by its AsyncId only after the interim
+        # response. [MS-SMB2] 3.3.5.16
         connection.async_requests[self._request.header.message_id] = self
         connection.unbounded += self._kind.is_unbounded
         connection.pending_bytes += size
@@ -118,6 +121,7 @@ class AsyncRequest:
                 self._connection_lost(connection)
 
         serving.add_done_callback(end)
+        # The open counts its outstanding requests, to refuse replays of them. [MS-SMB2] 3.3.5.2.10
         if context.entry is not None:
             serving.add_done_callback(context.entry.begin_request())
 
@@ -142,12 +146,16 @@ class AsyncRequest:
             if not done:
                 self._change(AsyncRequestEvent.INTERIM)
                 await connection.send(connection.protocol.interim(self._request))
+        # `wait` and not `await`: what the work fails with is no failure of this task.
         await asyncio.wait([self._work])
         self._change(AsyncRequestEvent.DONE)
+        # Before the response is sent, so that a CANCEL which comes meanwhile finds nothing to
+        # cancel.
         self._leave(connection)
         message = self._message()
         if message is not None:
             await connection.send(message)
+        # Behind the response, since the rest of a related compound depends on its outcome.
         await follow_up()
 
     def _message(self) -> list[Buffer] | None:
@@ -184,12 +192,15 @@ class AsyncRequest:
     def _detach(self, other: ServerConnection) -> None:
         """Let the work go on as long as another connection lasts, or one more after that."""
         self._change(AsyncRequestEvent.MOVED)
+        # It takes a place among the waiting requests of the other connection, so that a client
+        # cannot collect any number of them by closing channels.
         self._context.connection = other
         other.unbounded += 1
         waiting = other.spawn(self._wait_detached())
 
         def end(_: object) -> None:
             other.unbounded -= 1
+            # A task is cancelled only when its connection ends.
             if waiting.cancelled():
                 self._connection_lost(other)
 

@@ -54,6 +54,8 @@ class Dispatcher:
         Raises `RemoteProtocolError` if the connection has to end, and `ConnectionClosed` if its end
         comes before the user has processor time again.
         """
+        # Before the message is decrypted: that costs time, too, which an unauthenticated client
+        # could make the server spend.
         if connection.quota.is_exhausted():
             await connection.acquire_time()
         # A logon in this message may give the connection another quota; the message is charged to
@@ -77,6 +79,7 @@ class Dispatcher:
             if connection.quota.is_exhausted():
                 await connection.acquire_time()
             else:
+                # One round of the event loop, in which other connections are served.
                 await asyncio.sleep(0)
             quota, started = connection.quota, perf_counter()
             more, following = self._dispatch(context, requests, following)
@@ -99,6 +102,8 @@ class Dispatcher:
         # call for the clock.
         deadline = perf_counter() + TIME_SLICE if count > 1 else 0.0
         for index in range(first, count):
+            # At least one request in each call, however long it takes: else a slow one would never
+            # be handled.
             if index > first and perf_counter() >= deadline:
                 return messages, index
             request = requests[index]
@@ -128,12 +133,16 @@ class Dispatcher:
                 # One that cannot be understood has no response either. [MS-SMB2] 3.3.5.16
                 return None
             raise StatusError.of(request.failure or NtStatus.INVALID_PARAMETER)
+        # Session, then tree, then what the command itself checks: the order of [MS-SMB2] 3.3.5.2.9,
+        # 3.3.5.2.11 and the sections of the commands, which decides the status of a request that is
+        # wrong in several ways.
         try:
             context.begin(request, session=command.session, tree=command.tree)
             if context.held > _MAX_HELD:
                 raise StatusError.of(NtStatus.INSUFFICIENT_RESOURCES)
             if command.tree:
                 share = context.tree.share
+                # The tree of IPC$ has pipes and no storage.
                 if share is None:
                     return command.pipe(context, request)
                 if share.coroutines is not None:
@@ -160,6 +169,8 @@ class Dispatcher:
         size = sum(len(each.raw) for each in requests)
         if not pending.kind.is_unbounded:
             size = max(size, request.header.credit_charge * SINGLE_CREDIT_SIZE)
+        # The responses to what follows are not put into one message with those before, which
+        # [MS-SMB2] 3.3.5.2.7.2 only recommends.
         follow_up = partial(self._send_rest, context, requests, index + 1)
         AsyncRequest(context, request, pending).serve(size, follow_up)
 

@@ -23,6 +23,8 @@ def retry(
 
     `since` is the last FileId of the time when the request came.
     """
+    # A CREATE that waits for a break, which `meanwhile` says, goes on when its connection is lost:
+    # the client may replay it on another channel. [MS-SMB2] 3.3.5.9.10
     wait = as_retry(context, reason)
     work = until_done(context, partial(_attempt, context, request, command), since, wait)
     survives = wait.meanwhile is not None
@@ -54,9 +56,13 @@ async def until_done(
         entered = False
         while True:
             if wait is not None:
+                # Once, however many breaks follow on each other: it covers the whole time of
+                # waiting.
                 if wait.meanwhile is not None and not entered:
                     at_end.enter_context(wait.meanwhile)
                     entered = True
+                # All of them: the handler needs every cache given up, and would raise again for the
+                # rest.
                 await asyncio.wait(wait.futures)
                 context.waiting_since = since
             try:

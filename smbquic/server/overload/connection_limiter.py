@@ -81,6 +81,8 @@ class ConnectionLimiter:
         if self.closed:
             self.refusals.add(ServerRefusal.STOPPING, host)
             return False
+        # The limits of one address first: whoever exceeds them must not cost others their
+        # connections, as the limit of all may do below.
         if self._connections[client] >= self._limits.connections_of_address:
             self.refusals.add(ServerRefusal.CONNECTIONS_OF_ADDRESS, host)
             return False
@@ -95,6 +97,8 @@ class ConnectionLimiter:
         self, connections: Iterable[LimitedConnection], host: str, reason: ServerRefusal
     ) -> bool:
         """Disconnect the oldest of these connections, if it had time enough to log on."""
+        # The oldest one has had the most time, and is the least likely to log on still. Without the
+        # minimum, a flood of new connections would disconnect every honest client in its handshake.
         oldest = next(iter(connections), None)
         now = asyncio.get_running_loop().time()
         if oldest is None or now - self._unauthenticated[oldest] < MINIMUM_TIME:
@@ -118,6 +122,7 @@ class ConnectionLimiter:
     def add(self, connection: LimitedConnection) -> None:
         """Count a connection that is served from now on, and has not logged on."""
         client = connection.client_network
+        # It was counted when it was accepted.
         if self._expected[client]:
             _decrement(self._expected, client)
         else:
@@ -150,6 +155,8 @@ class ConnectionLimiter:
         del own[connection]
         if not own:
             del self._unauthenticated_of[client]
+        # Until the response to a failed logon would have gone out, the place stays taken: hanging
+        # up early does not let anybody guess faster.
         if seconds:
             asyncio.get_running_loop().call_later(seconds, self._free_place, client)
         else:

@@ -69,6 +69,7 @@ class UserQuota:
         self.remaining_time = TIME_SLICE
         self.queued_bytes = 0
         self.connections: dict[ScheduledConnection, None] = {}
+        # Of the server's worker threads. A disk that stalls must not hold all of them for one user.
         self.threads = asyncio.Semaphore(scheduler.limits.threads)
         self._scheduler = scheduler
         self._waiting = asyncio.Lock()
@@ -86,6 +87,8 @@ class UserQuota:
         return self._lacks_memory()
 
     def _lacks_memory(self) -> bool:
+        # One user alone may use a quarter of the memory. Once all together use half of it, those
+        # wait that hold more than a 32nd, and users that hold little do not notice.
         scheduler = self._scheduler
         crowded = scheduler.queued_bytes >= scheduler.total_limit
         limit = scheduler.crowded_user_limit if crowded else scheduler.user_limit
@@ -93,17 +96,22 @@ class UserQuota:
 
     async def acquire(self, connection: ScheduledConnection) -> None:
         """Wait until there is time and memory again, behind earlier requests of the same user."""
+        # The lock serves the user's connections in the order in which they came.
         async with self._waiting:
             while self.is_exhausted():
                 if self.remaining_time <= 0.0:
                     # One round of the event loop, in which everybody else is served.
                     await asyncio.sleep(0)
                     self.remaining_time = TIME_SLICE
+                # Memory is short by the last count. Nothing reports when a client takes a response.
                 elif not self._scheduler.count_queued():
                     await asyncio.sleep(RETRY_INTERVAL)
 
     def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
         """Charge the time that handling a message took, and its responses."""
+        # A message is charged after it was handled, when its cost is known. The time may become
+        # negative; a slice is given anew then, and not added, so that one long request does not
+        # keep its user waiting for more than one round.
         self.remaining_time -= seconds
         self._scheduler.user_time += seconds
         for response in responses:
@@ -125,6 +133,7 @@ class UnauthenticatedQuota(UserQuota):
         self._clock = clock
         self._refilled = clock()
         self._user_time_before = self._recent_user_time = 0.0
+        # By address, in the order in which they are served; one that was served goes to the end.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._postponed = self._postponed_bytes = 0
         self._postponed_of: Counter[str] = Counter()
@@ -174,6 +183,7 @@ class UnauthenticatedQuota(UserQuota):
 
     def is_exhausted(self) -> bool:
         """See `UserQuota`."""
+        # Whoever comes while others wait goes behind them, though there is time again.
         return bool(self._queues) or self.is_used_up or self._lacks_memory()
 
     def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:
@@ -188,6 +198,8 @@ class UnauthenticatedQuota(UserQuota):
 
     def _enqueue(self, network: str) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
+        # One call is always scheduled as long as anybody waits: the first one to wait schedules it,
+        # and it schedules itself again.
         if not self._queues:
             loop.call_soon(self._schedule_next)
         ready = loop.create_future()
@@ -210,6 +222,8 @@ class UnauthenticatedQuota(UserQuota):
 
     def _wake_next(self) -> None:
         while self._queues:
+            # By address and not by arrival: a flood from one address waits for itself, and
+            # everybody else for one request of it at most.
             network, queue = self._queues.popitem(last=False)
             ready = queue.popleft()
             if queue:
@@ -219,6 +233,7 @@ class UnauthenticatedQuota(UserQuota):
                 return
 
     def _refill(self) -> None:
+        # Under a flood this runs for every datagram; below the interval the clock is all it costs.
         now, user_time = self._clock(), self._scheduler.user_time
         elapsed = now - self._refilled
         if elapsed < COUNT_INTERVAL:
@@ -227,8 +242,10 @@ class UnauthenticatedQuota(UserQuota):
         self._recent_user_time = (
             self._recent_user_time * exp(-elapsed) + user_time - self._user_time_before
         )
+        # While no user has work, unauthenticated clients may have all of the time.
         busy = self._recent_user_time > BUSY_TIME
         share = self._scheduler.limits.unauthenticated_share if busy else 1.0
+        # Time that is not used is saved, so that a few logons at once need not wait.
         self.remaining_time = min(SAVED_TIME, self.remaining_time + share * elapsed)
         self._refilled, self._user_time_before = now, user_time
 
@@ -253,6 +270,7 @@ class Scheduler:
 
     def add(self, connection: ScheduledConnection, user: str = "") -> None:
         """Charge a connection to a user from now on, or to the unauthenticated ones."""
+        # A connection is charged to one quota at a time, and a logon moves it to its user's.
         self.remove(connection)
         quota: UserQuota = self.unauthenticated
         if user:

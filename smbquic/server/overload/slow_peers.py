@@ -38,6 +38,7 @@ class ProgressGoal:
 
     def is_slow(self, done: int, now: float, limits: Limits) -> bool:
         """Return whether the client was slow for `slow_seconds`; begin to measure anew then."""
+        # Over a whole period, and not second by second: a path may carry nothing for a while.
         if now - self.since < limits.slow_seconds:
             return False
         slow = done - self.start < limits.slow_rate * limits.slow_seconds
@@ -67,6 +68,8 @@ class PeerProgress:
             return ServerRefusal.SLOW_READER
         if not flow.unfinished:
             self._writing = None
+        # Each message is a new goal: a client that sends many small ones makes progress whatever
+        # their size.
         elif self._writing is None or flow.messages >= self._writing.goal:
             self._writing = ProgressGoal(flow.messages + 1, now, flow.received)
         elif self._writing.is_slow(flow.received, now, limits):
@@ -138,6 +141,8 @@ class SlowPeerMonitor:
             flow = connection.transport.flow()
             moved += flow.sent + flow.received
             reason = connection.progress.check(flow, now, self._limits)
+            # Messages that follow each other use the memory of the one before; an idle client needs
+            # none.
             connection.last_message = None
             if reason is not None:
                 connection.drop(reason)
