@@ -172,9 +172,9 @@ async def _write_slowly_tcp(client: Client, _: FileId) -> None:
 
 
 async def _write_slowly_quic(client: Client, _: FileId) -> None:
-    client.link._write((HALF_A_NEGOTIATE,))
-    while not client.link._closed.done():
-        client.link._write((b"\0",))
+    client.link.connection.write((HALF_A_NEGOTIATE,))
+    while client.link.connection.lifecycle.error is None:
+        client.link.connection.write((b"\0",))
         await asyncio.sleep(1)
 
 

@@ -28,7 +28,7 @@ from smbquic.errors import ConnectionClosed, SmbError
 from smbquic.pki import PkiDirectory, init
 from smbquic.storage.partial import is_temporary_name
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.transport import QuicTransport
 from tests.interop.processes import PASSWORD, USER, ServerProcess, running_server
 
 WRITERS = 4
@@ -126,7 +126,7 @@ async def work(server: ServerProcess, kind: str, name: str, life: Round) -> None
 def drop(transport: MessageTransport) -> None:
     """End a connection whose server is gone: QUIC clients would notice only after a while."""
     if isinstance(transport, QuicTransport):
-        transport.abort(ConnectionClosed("the server was killed"))
+        transport.connection.abort(ConnectionClosed("the server was killed"))
     else:
         transport.close()
 

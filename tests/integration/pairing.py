@@ -6,7 +6,7 @@ from typing import Self, cast, get_args
 from smbquic.options.quic import EngineName
 from smbquic.transport import quic
 from smbquic.transport.base import OnConnection
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.serving import MAX_CONNECTIONS, Limiter
 
 PAIRINGS = ("aioquic", "qh3", "aioquic-qh3", "qh3-aioquic")

@@ -15,7 +15,7 @@ from smbquic.pki import PkiDirectory
 from smbquic.server.overload import slow_peers
 from smbquic.server.overload.refusals import ServerRefusal
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.tcp import TcpTransport
 
 PATIENCE = 60.0
@@ -88,7 +88,7 @@ def stop_listening(transport: MessageTransport) -> None:
     else:
         assert isinstance(transport, QuicTransport)
         transport._inbound._assembler.feed = lambda *_: None  # type: ignore[method-assign]
-        transport._engine.release = lambda count: False  # type: ignore[method-assign]
+        transport.connection._engine.release = lambda count: False  # type: ignore[method-assign]
 
 
 async def test_a_client_that_does_not_finish_its_message(
@@ -97,8 +97,11 @@ async def test_a_client_that_does_not_finish_its_message(
     async with connect(serving, "alice", pki) as friend:
         async with connect(serving, "mallory", pki) as share:
             transport = share.session.connection.transport
-            assert isinstance(transport, TcpTransport | QuicTransport)
-            transport._write((b"\0\0\1\0\xfeSMB",))
+            if isinstance(transport, QuicTransport):
+                transport.connection.write((b"\0\0\1\0\xfeSMB",))
+            else:
+                assert isinstance(transport, TcpTransport)
+                transport._write((b"\0\0\1\0\xfeSMB",))
             await until_dropped(serving, ServerRefusal.SLOW_WRITER)
             with pytest.raises(ConnectionClosed):
                 async with asyncio.timeout(PATIENCE):

@@ -18,7 +18,7 @@ from smbquic.cli.main import cli, main
 from smbquic.options.limits import Limits
 from smbquic.pki import PkiDirectory
 from smbquic.transport.base import PathStatistics
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.connection import QuicConnection
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_listeners_certificates_sessions_and_opens(
 async def test_what_was_lost_on_connections_that_are_over_counts(
     urls: list[str], pki: PkiDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QuicTransport, "statistics", lambda self: PathStatistics(lost_packets=3))
+    monkeypatch.setattr(QuicConnection, "statistics", lambda self: PathStatistics(lost_packets=3))
     url = urls[0].replace("quic://", "smb+quic://alice@") + "/data"
     for _ in range(2):
         async with smbquic.connect(url, password="secret", ca=pki.ca):

@@ -9,8 +9,8 @@ from smbquic.errors import ConnectionClosed
 from smbquic.transport import framing, quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic.aioquic.engine import AioquicEngine
-from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.flow_control import SEND_LIMIT
+from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.tcp import TcpTransport
 from tests.integration.conftest import Links
 
@@ -54,7 +54,7 @@ async def test_messages_nobody_fetches_hold_the_sender_back(links: Links, direct
     await until_stuck(sent)
     if links.kind == "quic":
         assert isinstance(receiver, QuicTransport)
-        ahead = WINDOW if receiver._engine.capacity == WINDOW else WINDOW * 7 // 4
+        ahead = WINDOW if receiver.connection._engine.capacity == WINDOW else WINDOW * 7 // 4
         bound = ahead + SEND_LIMIT + 2 * MESSAGE
     else:
         bound = framing.QUEUE_LIMIT + KERNEL
@@ -155,8 +155,8 @@ async def test_memory_stays_bounded_while_much_passes_through(links: Links) -> N
     if links.kind == "quic" and links.pairing.server == "aioquic":
         # The window moved as messages were fetched, and is as wide as it was.
         assert isinstance(server, QuicTransport)
-        assert isinstance(server._engine, AioquicEngine)
-        engine = server._engine._quic
+        assert isinstance(server.connection._engine, AioquicEngine)
+        engine = server.connection._engine._quic
         ahead = engine._local_max_data.value - engine._local_max_data.used
         assert (16 << 20) * 7 // 8 <= ahead <= 16 << 20
         assert engine._streams[0].max_stream_data_local == engine._local_max_data.value

@@ -17,7 +17,7 @@ from aioquic.tls import SessionTicket
 from smbquic.errors import HandshakeError
 from smbquic.pki import PkiDirectory
 from smbquic.transport import quic
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.transport import QuicTransport
 from tests.integration.aioquic_client import aioquic_configuration, first_datagram
 from tests.integration.handshaking import (
     EchoServer,
@@ -241,7 +241,7 @@ async def test_garbage_is_dropped(
     client = await echo_server.connect(quic.ClientTls(ca=pki.ca))
     accepted = await echo_server.connection()
     assert isinstance(accepted, QuicTransport)
-    known = bytes(accepted._engine.connection_id)
+    known = bytes(accepted.connection._engine.connection_id)
     junk = [
         b"\x40",
         b"\x00" * 1200,

@@ -14,8 +14,8 @@ from smbquic.transport import quic, tcp
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import network_errors, udp
 from smbquic.transport.quic.aioquic.engine import AioquicEngine
-from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import STATELESS_RESET
+from smbquic.transport.quic.transport import QuicTransport
 from tests.integration.handshaking import EchoServer
 from tests.integration.pairing import Pairing
 
@@ -125,11 +125,11 @@ async def test_a_client_may_go_on_from_another_port(
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     accepted = await server.accepted.get()
     before = accepted.peer.remote[1]
-    client.rebind()
+    client.connection.rebind()
     await client.send(b"from elsewhere")
 
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"from elsewhere"
-    assert client._endpoint.local[1] != before
+    assert client.connection._endpoint.local[1] != before
     await end(client)
 
 
@@ -137,14 +137,14 @@ async def test_a_network_that_is_gone_makes_the_client_try_another(
     server: EchoServer, pki: PkiDirectory, pairing: Pairing
 ) -> None:
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
-    before = client._endpoint.local[1]
-    client.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
-    after = client._endpoint.local[1]
-    client.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
-    client.error_received(OSError(errno.EMSGSIZE, "Message too long"))
+    before = client.connection._endpoint.local[1]
+    client.connection.receiver.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
+    after = client.connection._endpoint.local[1]
+    client.connection.receiver.error_received(OSError(errno.ENETUNREACH, "Network is unreachable"))
+    client.connection.receiver.error_received(OSError(errno.EMSGSIZE, "Message too long"))
     await client.send(b"hello again")
 
-    assert before != after == client._endpoint.local[1]
+    assert before != after == client.connection._endpoint.local[1]
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"hello again"
     await end(client)
 
@@ -159,7 +159,7 @@ async def test_a_machine_without_a_network_keeps_the_connection_for_a_while(
 
     with monkeypatch.context() as patch:
         patch.setattr(udp.UdpEndpoint, "_open", no_network)
-        client.error_received(OSError(errno.ENETDOWN, "Network is down"))
+        client.connection.receiver.error_received(OSError(errno.ENETDOWN, "Network is down"))
     await client.send(b"back")
 
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"back"
@@ -261,13 +261,15 @@ async def test_a_message_that_breaks_off_is_told(
     await client.send(b"x")
     await client.receive()
     accepted = await server.accepted.get()
-    client._engine.write(b"\0\0\0\x05half")
+    client.connection._engine.write(b"\0\0\0\x05half")
     client.close()
     await asyncio.wait_for(accepted.wait_closed(), 20)
 
     assert isinstance(accepted, QuicTransport)
-    assert isinstance(accepted._end_error, ConnectionClosed)
-    assert "closed the connection in the middle of a message" in str(accepted._end_error)
+    assert isinstance(accepted.connection.lifecycle.error, ConnectionClosed)
+    assert "closed the connection in the middle of a message" in str(
+        accepted.connection.lifecycle.error
+    )
 
 
 async def test_what_is_no_message_ends_a_quic_connection(
@@ -276,8 +278,8 @@ async def test_what_is_no_message_ends_a_quic_connection(
     client = await pairing.connect("127.0.0.1", server.port, trust=quic.ClientTls(ca=pki.ca))
     await client.send(b"fine")
     assert bytes(await asyncio.wait_for(client.receive(), 20)) == b"fine"
-    client._engine.write(b"GET / HTTP/1.1\r\n\r\n")
-    client._pump.schedule_flush()
+    client.connection._engine.write(b"GET / HTTP/1.1\r\n\r\n")
+    client.connection._pump.schedule_flush()
     with pytest.raises(ConnectionClosed, match="not an SMB message"):
         await asyncio.wait_for(client.receive(), 20)
 
@@ -304,18 +306,18 @@ async def test_a_peer_that_breaks_quic_is_hung_up_on(pki: PkiDirectory, pairing:
     await client.send(b"x")
     await server.receive()
     # aioquic keeps to the limits that the server has set, so they are raised here.
-    assert isinstance(client._engine, AioquicEngine)
-    engine = client._engine._quic
+    assert isinstance(client.connection._engine, AioquicEngine)
+    engine = client.connection._engine._quic
     engine._remote_max_data = engine._streams[0].max_stream_data_remote = 1 << 40
-    client._engine.write(*[b"\0\0\x40\0" + bytes(16 << 10)] * 20)
-    client._pump.schedule_flush()
+    client.connection._engine.write(*[b"\0\0\x40\0" + bytes(16 << 10)] * 20)
+    client.connection._pump.schedule_flush()
     with pytest.raises(ConnectionClosed, match=r"(?i)limit"):
         await asyncio.wait_for(client.receive(), 20)
 
     await asyncio.wait_for(server.wait_closed(), 20)
     assert isinstance(server, QuicTransport)
-    assert isinstance(server._end_error, RemoteProtocolError)
-    assert "broke the QUIC protocol" in str(server._end_error)
+    assert isinstance(server.connection.lifecycle.error, RemoteProtocolError)
+    assert "broke the QUIC protocol" in str(server.connection.lifecycle.error)
     await listener.close()
 
 

@@ -13,10 +13,10 @@ from smbquic.transport import quic
 from smbquic.transport.base import MessageTransport
 from smbquic.transport.quic import keep_alive, udp
 from smbquic.transport.quic.aioquic.engine import AioquicEngine
-from smbquic.transport.quic.connection import QuicTransport
 from smbquic.transport.quic.engine import STATELESS_RESET
 from smbquic.transport.quic.qh3.engine import Qh3Engine
 from smbquic.transport.quic.stateless_reset import StatelessResets
+from smbquic.transport.quic.transport import QuicTransport
 from tests.integration.pairing import Pairing
 
 HOST = "127.0.0.1"
@@ -104,8 +104,8 @@ class RestartableServer:
         """End without a word to the clients, as a process that is killed."""
         listener = self.listeners[-1]
         listener._endpoint.close()
-        for transport in list(listener._ids):
-            transport.abort(ConnectionClosed("killed"))
+        for connection in list(listener._ids):
+            connection.abort(ConnectionClosed("killed"))
 
     async def connect(self, port: int = 0) -> QuicTransport:
         """A client that has been served once."""
@@ -123,7 +123,7 @@ async def restartable(pairing: Pairing, pki: PkiDirectory) -> AsyncIterator[Rest
     made = RestartableServer(pairing, pki)
     yield made
     for client in made.clients:
-        client.abort(ConnectionClosed("the test is over"))
+        client.connection.abort(ConnectionClosed("the test is over"))
     for listener in made.listeners:
         await listener.close()
 
@@ -150,7 +150,7 @@ async def test_a_client_that_only_waits_hears_of_it_with_its_next_sign_of_life(
     waiting = asyncio.create_task(client.receive())
     restartable.kill()
     await restartable.start()
-    client._keep_alive.ping()
+    client.connection.keep_alive.ping()
 
     with pytest.raises(ConnectionClosed, match=STATELESS_RESET):
         await asyncio.wait_for(waiting, 20)
@@ -181,7 +181,7 @@ async def test_a_client_in_the_middle_of_something_goes_on_asking(
 async def test_a_new_address_does_not_hide_it(restartable: RestartableServer) -> None:
     await restartable.start()
     client = await restartable.connect()
-    client.rebind()
+    client.connection.rebind()
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(client.receive(), 20)
     restartable.kill()
@@ -197,8 +197,8 @@ async def test_a_new_connection_id_does_not_hide_it(restartable: RestartableServ
     """For aioquic's servers: qh3's core makes up the tokens for all ids but the first."""
     await restartable.start()
     client = await restartable.connect()
-    assert isinstance(client._engine, AioquicEngine | Qh3Engine)
-    client._engine._quic.change_connection_id()
+    assert isinstance(client.connection._engine, AioquicEngine | Qh3Engine)
+    client.connection._engine._quic.change_connection_id()
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(client.receive(), 20)
     restartable.kill()
@@ -229,17 +229,17 @@ async def test_nobody_else_can_end_a_connection(
     restartable.kill()
     await restartable.start(init(tmp_path / "other"))
     received = asyncio.Event()
-    take = client.unmatched_received
+    take = client.connection.unmatched_received
 
     def note(datagram: bytes, path: udp.Path, now: float) -> None:
         take(datagram, path, now)
         received.set()
 
-    monkeypatch.setattr(client, "unmatched_received", note)
+    monkeypatch.setattr(client.connection, "unmatched_received", note)
     await client.send(b"\xfeSMB")
     await asyncio.wait_for(received.wait(), 20)
 
-    assert client._engine.close_reason is None
+    assert client.connection._engine.close_reason is None
 
 
 async def test_noise_is_answered_with_less_of_it(restartable: RestartableServer) -> None:

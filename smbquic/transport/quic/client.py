@@ -9,7 +9,7 @@ from smbquic.errors import ConnectError, ConnectionClosed, TransportError
 from smbquic.transport import framing
 from smbquic.transport.addresses import Address, race, url
 from smbquic.transport.base import MessageTransport
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.connection import QuicConnection
 from smbquic.transport.quic.engine import EngineChoice
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.plugin import MakeEngine
@@ -17,6 +17,7 @@ from smbquic.transport.quic.registry import client_engine
 from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Router
 from smbquic.transport.quic.tls import ClientTls
+from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.resolver import Resolver
 
@@ -88,51 +89,52 @@ class _ConnectionAttempt:
             asyncio.get_running_loop().create_future()
         )
         engine = make_engine(options.sizes_to(address.socket_address), self)
-        self._transport = QuicTransport(
+        self._max_message_size = max_message_size
+        self._connection = QuicConnection(
             engine,
             self._endpoint,
             (address.socket_address, b""),
             options,
             self,
             Role(choice, self._name, is_client=True, verified=verified),
-            max_message_size,
         )
-        self._router.add(engine.connection_id, self._transport)
+        self._router.add(engine.connection_id, self._connection.receiver)
 
     async def run(self) -> QuicTransport:
         """Wait for the connection. Raises `TransportError`."""
-        self._transport.start()
+        self._connection.start()
         try:
             return await self._established
         except asyncio.CancelledError:
-            self._transport.abort(ConnectionClosed("the attempt was cancelled"))
+            self._connection.abort(ConnectionClosed("the attempt was cancelled"))
             raise
 
     def _take_unmatched(self, datagram: bytes, path: Path, now: float) -> None:
-        self._transport.unmatched_received(datagram, path, now)
+        self._connection.unmatched_received(datagram, path, now)
 
     def issued(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""
-        self._router.add(connection_id, self._transport)
+        self._router.add(connection_id, self._connection.receiver)
 
     def retired(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""
         self._router.remove(connection_id)
 
-    def established(self, transport: QuicTransport) -> None:
-        """See `TransportEvents`."""
+    def established(self, connection: QuicConnection) -> None:
+        """See `ConnectionEvents`."""
+        transport = QuicTransport(connection, self._max_message_size)
         if not self._established.done():
             self._established.set_result(transport)
 
-    def handshake_failed(self, transport: QuicTransport, error: TransportError) -> None:
-        """See `TransportEvents`."""
+    def handshake_failed(self, connection: QuicConnection, error: TransportError) -> None:
+        """See `ConnectionEvents`."""
         if not self._established.done():
             self._established.set_exception(error)
 
-    def closed(self, transport: QuicTransport) -> None:
-        """See `TransportEvents`: the socket is for this connection only."""
-        transport.abandon()
+    def closed(self, connection: QuicConnection) -> None:
+        """See `ConnectionEvents`: the socket is for this connection only."""
+        connection.abandon()
         self._endpoint.close()
 
-    def terminated(self, transport: QuicTransport) -> None:
-        """See `TransportEvents`."""
+    def terminated(self, connection: QuicConnection) -> None:
+        """See `ConnectionEvents`."""

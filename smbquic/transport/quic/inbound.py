@@ -13,8 +13,8 @@ class InboundStream:
     """Makes messages of what an engine has received, and keeps the rest as bytes.
 
     `capacity` is what the engine keeps for the application, in bytes; a message cannot be larger.
-    `on_fetch` is called with the size of each message that is fetched, and `on_error` if the peer
-    has sent something that is no message.
+    `on_fetch` is called with the size of each message that is fetched, with its prefix, and
+    `on_error` if the peer has sent something that is no message.
     """
 
     def __init__(
@@ -97,4 +97,4 @@ class InboundStream:
         # With some hysteresis, so that the queue is filled in large portions.
         if self._receive_buffer and self.inbox.has_room:
             self._process_buffer()
-        self._on_fetch(size)
+        self._on_fetch(size + framing.PREFIX_SIZE)

@@ -16,7 +16,7 @@ from smbquic.transport import framing
 from smbquic.transport.addresses import Address, endpoint, resolve, url
 from smbquic.transport.base import ClientHello, OnConnection
 from smbquic.transport.quic.address_validation import AddressValidator
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.connection import QuicConnection
 from smbquic.transport.quic.engine import Acceptance, EngineChoice
 from smbquic.transport.quic.half_open import HalfOpenHandshakes
 from smbquic.transport.quic.options import QuicOptions
@@ -26,6 +26,7 @@ from smbquic.transport.quic.role import Role
 from smbquic.transport.quic.router import Destination, Router
 from smbquic.transport.quic.stateless_reset import StatelessResets
 from smbquic.transport.quic.tls import CertificatesByName, ServerTls, pem
+from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.quic.udp import Path, UdpEndpoint
 from smbquic.transport.refusals import ListenerRefusal, Refusals, log_refusal
 from smbquic.transport.serving import MAX_CONNECTIONS, Connections, Limiter
@@ -81,8 +82,8 @@ class QuicListener:
         self._certificate = certificate
         self._verifies_clients = _verifies_clients(certificate)
         self._engines = server_engines(certificate, options)
-        self._ids: dict[QuicTransport, _IssuedIds] = {}
-        self._half_open = HalfOpenHandshakes[QuicTransport](
+        self._ids: dict[QuicConnection, _IssuedIds] = {}
+        self._half_open = HalfOpenHandshakes[QuicConnection](
             options.max_half_open, options.max_half_open_of_address
         )
         self._closing = False
@@ -121,37 +122,37 @@ class QuicListener:
     async def close(self) -> None:
         """Stop accepting, end the connections that were accepted, and wait for both."""
         self._closing = True
-        for transport in list(self._half_open):
-            transport.abort(ConnectionClosed("the server is stopping"))
+        for connection in list(self._half_open):
+            connection.abort(ConnectionClosed("the server is stopping"))
         await self._connections.close()
-        for transport in list(self._ids):
-            transport.abandon()
+        for connection in list(self._ids):
+            connection.abandon()
         self._ids.clear()
         self._endpoint.close()
 
-    # What the transports report: the methods of `TransportEvents`.
+    # What the connections report: the methods of `ConnectionEvents`.
 
-    def established(self, transport: QuicTransport) -> None:
-        """See `TransportEvents`."""
-        self._half_open.remove(transport)
-        self._connections.start(transport)
+    def established(self, connection: QuicConnection) -> None:
+        """See `ConnectionEvents`."""
+        self._half_open.remove(connection)
+        self._connections.start(QuicTransport(connection, self._max_message_size))
 
-    def handshake_failed(self, transport: QuicTransport, error: TransportError) -> None:
-        """See `TransportEvents`."""
-        self._half_open.remove(transport)
+    def handshake_failed(self, connection: QuicConnection, error: TransportError) -> None:
+        """See `ConnectionEvents`."""
+        self._half_open.remove(connection)
         logger.info("a handshake failed: %s", error)
         if self.on_failed is not None:
-            self.on_failed(transport.name, error, transport.client_hello)
+            self.on_failed(connection.name, error, connection.client_hello)
 
-    def closed(self, transport: QuicTransport) -> None:
-        """See `TransportEvents`."""
-        self._half_open.remove(transport)
+    def closed(self, connection: QuicConnection) -> None:
+        """See `ConnectionEvents`."""
+        self._half_open.remove(connection)
 
-    def terminated(self, transport: QuicTransport) -> None:
-        """See `TransportEvents`."""
-        ids = self._ids.pop(transport, None)
+    def terminated(self, connection: QuicConnection) -> None:
+        """See `ConnectionEvents`."""
+        ids = self._ids.pop(connection, None)
         if ids is not None:
-            self._lost_before += _lost(transport)
+            self._lost_before += _lost(connection)
             ids.remove_all()
 
     # What the router asks for.
@@ -166,13 +167,13 @@ class QuicListener:
         """
         if self._closing:
             return None
-        transport = None
+        accepted = None
         limiter, started = self._limiter, perf_counter()
         original_id = self._validator.original_id(datagram, path, now)
         if original_id is None and self._is_crowded():
             self._ask_for_token(datagram, path, now)
         elif limiter is None:
-            transport = self._begin(datagram, connection_id, original_id, path, now)
+            accepted = self._begin(datagram, connection_id, original_id, path, now)
         else:
             begin = partial(
                 self._begin_postponed, limiter, datagram, connection_id, original_id, path
@@ -180,7 +181,7 @@ class QuicListener:
             limiter.postpone(endpoint(path[0])[0], len(datagram), begin)
         if limiter is not None:
             limiter.charge(perf_counter() - started)
-        return transport
+        return accepted
 
     def _ask_for_token(self, datagram: bytes, path: Path, now: float) -> None:
         """Send a Retry packet, after which the client begins anew with a token."""
@@ -214,7 +215,7 @@ class QuicListener:
         original_id: bytes | None,
         path: Path,
         now: float,
-    ) -> QuicTransport | None:
+    ) -> Destination | None:
         """Make the connection of a client's first datagram, which is not processed yet.
 
         `original_id` is the connection ID that the client used first, if its address is validated.
@@ -239,24 +240,23 @@ class QuicListener:
             restricted=self._limiter is not None,
         )
         engine = make_engine(self._options.sizes_to(path[0]), ids, acceptance)
-        transport = QuicTransport(
+        connection = QuicConnection(
             engine,
             self._endpoint,
             path,
             self._options,
             self,
             Role(choice, f"{host}:{port}", is_client=False, verified=self._verifies_clients),
-            self._max_message_size,
         )
         # Until it has the server's ID, a client uses the one that it has chosen ([RFC9000] 7.2).
-        ids.transport = transport
+        ids.destination = connection.receiver
         ids.issued(connection_id)
         ids.issued(engine.connection_id)
-        self._ids[transport] = ids
-        self._half_open.add(transport, validated, now)
+        self._ids[connection] = ids
+        self._half_open.add(connection, validated, now)
         if self._limiter is not None:
-            transport.restrict(self._limiter)
-        return transport
+            connection.receiver.restrict(self._limiter)
+        return connection.receiver
 
     def _has_room(self, host: str, validated: str, now: float) -> bool:
         """Return whether one more handshake may begin; an old one may be ended for it."""
@@ -289,8 +289,8 @@ class QuicListener:
         self._endpoint.send([datagram], path)
 
 
-def _lost(transport: QuicTransport) -> int:
-    return transport.statistics().lost_packets or 0
+def _lost(connection: QuicConnection) -> int:
+    return connection.statistics().lost_packets or 0
 
 
 def _verifies_clients(certificate: ServerTls | CertificatesByName) -> bool:
@@ -308,7 +308,7 @@ def _secret(certificate: ServerTls | CertificatesByName) -> bytes:
 class _IssuedIds:
     """The connection IDs of one connection that the router knows."""
 
-    transport: QuicTransport
+    destination: Destination
 
     def __init__(self, router: Router) -> None:
         self._router = router
@@ -317,7 +317,7 @@ class _IssuedIds:
     def issued(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""
         self._issued.add(connection_id)
-        self._router.add(connection_id, self.transport)
+        self._router.add(connection_id, self.destination)
 
     def retired(self, connection_id: bytes) -> None:
         """See `ConnectionIds`."""

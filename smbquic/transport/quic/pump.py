@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Protocol
 
 from smbquic.transport.quic.engine import Engine
+from smbquic.transport.quic.lifecycle import Lifecycle
 from smbquic.transport.quic.state import OVER, QuicState
 from smbquic.transport.quic.udp import Batch, UdpEndpoint
 
@@ -16,7 +17,7 @@ CLOCK_RESOLUTION = 1e-4
 class PumpedConnection(Protocol):
     """The connection whose datagrams a pump moves."""
 
-    state: QuicState
+    lifecycle: Lifecycle
 
     def take_from_engine(self, now: float) -> None:
         """Take the stream data and the events that the engine has."""
@@ -27,24 +28,27 @@ class PumpedConnection(Protocol):
     def engine_terminated(self) -> None:
         """The engine has nothing more to send or to wait for."""
 
-    def charge(self, work: Callable[[], None]) -> None:
-        """Do `work`, and charge an unauthenticated peer for it."""
-
 
 class Pump:
-    """The pump of one connection."""
+    """The pump of one connection.
+
+    `charge` does work, and charges an unauthenticated peer for it.
+    """
 
     def __init__(
         self,
         engine: Engine,
         endpoint: UdpEndpoint,
         connection: PumpedConnection,
+        charge: Callable[[Callable[[], None]], None],
         *,
         is_client: bool,
     ) -> None:
         self._engine = engine
         self._endpoint = endpoint
         self._connection = connection
+        self._lifecycle = connection.lifecycle
+        self._charge = charge
         self._is_client = is_client
         self._loop = asyncio.get_running_loop()
         self._flush_due = False
@@ -60,7 +64,7 @@ class Pump:
         self._data_due = self._data_due or has_data
         if not self._flush_due:
             self._flush_due = True
-            self._loop.call_soon(self._connection.charge, self._flush_scheduled)
+            self._loop.call_soon(self._charge, self._flush_scheduled)
 
     def schedule_answer(self) -> None:
         """Send once the application has answered: one packet for answer and acknowledgement.
@@ -74,7 +78,7 @@ class Pump:
         if self._is_client:
             self._loop.call_soon(self._loop.call_soon, self._flush_scheduled)
         else:
-            self._loop.call_soon(self._connection.charge, self._flush_scheduled)
+            self._loop.call_soon(self._charge, self._flush_scheduled)
 
     def advance(self, now: float) -> None:
         """Take what the engine has received, and send what it has to send."""
@@ -99,7 +103,7 @@ class Pump:
 
     def arm(self) -> None:
         """Have the engine called when its timer is due."""
-        if self._connection.state is QuicState.TERMINATED:
+        if self._lifecycle.state is QuicState.TERMINATED:
             return
         engine = self._engine
         if engine.terminated:
@@ -122,11 +126,11 @@ class Pump:
 
     def tick(self) -> None:
         """Call the engine as its timer is due, and charge an unauthenticated peer for it."""
-        self._connection.charge(self._tick)
+        self._charge(self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        if self._flush_due or self._connection.state is QuicState.TERMINATED:
+        if self._flush_due or self._lifecycle.state is QuicState.TERMINATED:
             # The flush checks the timer, too, and sends everything at once.
             return
         now = monotonic()
@@ -140,7 +144,7 @@ class Pump:
 
     def _flush_scheduled(self) -> None:
         self._flush_due = False
-        if self._connection.state in OVER:
+        if self._lifecycle.state in OVER:
             # Only the end of the closing period is awaited.
             self.arm()
             return

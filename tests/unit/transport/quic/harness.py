@@ -10,7 +10,7 @@ import pytest
 from smbquic.transport import framing
 from smbquic.transport.base import ClientHello, PathStatistics
 from smbquic.transport.quic import connection, keep_alive, network_errors, pump
-from smbquic.transport.quic.connection import QuicTransport
+from smbquic.transport.quic.connection import QuicConnection
 from smbquic.transport.quic.engine import (
     CloseReason,
     Engine,
@@ -19,6 +19,7 @@ from smbquic.transport.quic.engine import (
 )
 from smbquic.transport.quic.options import QuicOptions
 from smbquic.transport.quic.role import Role
+from smbquic.transport.quic.transport import QuicTransport
 from smbquic.transport.quic.udp import Batch, Path, UdpEndpoint
 from smbquic.wire.cursor import Buffer
 
@@ -141,55 +142,61 @@ class FakeEndpoint:
 
 
 class FakeEvents:
-    """Records what its transport reports."""
+    """Records what its connection reports."""
 
     def __init__(self) -> None:
         self.reported: list[str] = []
         self.error: Exception | None = None
+        self.transport: QuicTransport | None = None
 
-    def established(self, transport: QuicTransport) -> None:
+    def established(self, connection: QuicConnection) -> None:
         self.reported.append("established")
+        self.transport = QuicTransport(connection, framing.MAX_MESSAGE_SIZE)
 
-    def handshake_failed(self, transport: QuicTransport, error: Exception) -> None:
+    def handshake_failed(self, connection: QuicConnection, error: Exception) -> None:
         self.reported.append("handshake_failed")
         self.error = error
 
-    def closed(self, transport: QuicTransport) -> None:
+    def closed(self, connection: QuicConnection) -> None:
         self.reported.append("closed")
 
-    def terminated(self, transport: QuicTransport) -> None:
+    def terminated(self, connection: QuicConnection) -> None:
         self.reported.append("terminated")
 
 
 class TransportHarness:
-    """A transport and everything around it."""
+    """A connection, the transport over it once it is established, and everything around them."""
 
     def __init__(self, options: QuicOptions | None = None, *, is_client: bool = True) -> None:
         options = options or QuicOptions()
         self.engine, self.endpoint, self.events = FakeEngine(), FakeEndpoint(), FakeEvents()
         self.engine.capacity = options.window
-        self.transport = QuicTransport(
+        self.connection = QuicConnection(
             self.engine,
             cast(UdpEndpoint, self.endpoint),
             PATH,
             options,
             self.events,
             Role(EngineChoice("aioquic", "it is a test"), "the peer", is_client, verified=True),
-            framing.MAX_MESSAGE_SIZE,
         )
+        self.receiver = self.connection.receiver
+        # Parts of the connection whose timers a test runs itself.
+        self.pump: pump.Pump = vars(self.connection)["_pump"]
+        self.keep_alive = self.connection.keep_alive
 
-        # Parts of the transport whose timers a test runs itself.
-        self.pump: pump.Pump = vars(self.transport)["_pump"]
-        self.keep_alive: keep_alive.KeepAlive = vars(self.transport)["_keep_alive"]
+    @property
+    def transport(self) -> QuicTransport:
+        assert self.events.transport is not None
+        return self.events.transport
 
     def establish(self, now: float = 1.0) -> None:
         self.engine.security = SECURITY
-        self.transport.batch_received(now)
+        self.receiver.batch_received(now)
 
     def feed(self, *pieces: bytes) -> None:
         for piece in pieces:
-            self.transport.datagram_received(piece, PATH, 1.0)
-        self.transport.batch_received(1.0)
+            self.receiver.datagram_received(piece, PATH, 1.0)
+        self.receiver.batch_received(1.0)
 
 
 class Clock:

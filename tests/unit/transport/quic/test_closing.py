@@ -24,7 +24,7 @@ async def test_connection_close_is_repeated_but_not_forever(harness: TransportHa
 
 async def test_an_error_code_is_told_where_there_is_no_reason(harness: TransportHarness) -> None:
     harness.engine.close_reason = CloseReason(7, "")
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     with pytest.raises(ConnectionClosed, match="closed the connection: error 7"):
         await harness.transport.receive()
 

@@ -17,8 +17,8 @@ async def test_senders_take_turns(harness: TransportHarness) -> None:
     waiting[0].cancel()
     await asyncio.sleep(0)
     harness.engine.unsent = 0
-    harness.transport.batch_received(1.0)
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     await asyncio.gather(*waiting[1:])
 
     assert harness.engine.written == prefix(1) + b"1" + prefix(1) + b"2"
@@ -31,7 +31,7 @@ async def test_a_sender_that_is_cancelled_once_woken_wakes_the_next_one(
     waiting = [asyncio.create_task(harness.transport.send(b"%d" % index)) for index in range(2)]
     await asyncio.sleep(0)
     harness.engine.unsent = 0
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     waiting[0].cancel()
     async with asyncio.timeout(20):
         await waiting[1]
@@ -44,10 +44,10 @@ async def test_the_end_wakes_all_senders(harness: TransportHarness) -> None:
     waiting = [asyncio.create_task(harness.transport.send(b"x")) for _ in range(3)]
     await asyncio.sleep(0)
     harness.engine.unsent = 0
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     harness.engine.unsent = SEND_LIMIT
     harness.engine.close_reason = CloseReason(0, "")
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     results = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert [type(result) for result in results] == [ConnectionClosed] * 3
@@ -62,7 +62,7 @@ async def test_send_now_takes_what_needs_no_waiting(harness: TransportHarness) -
     harness.engine.unsent = 0
     # Whoever waits comes first.
     assert not harness.transport.send_now(b"e")
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     await waiting
     harness.transport.close()
     assert not harness.transport.send_now(b"f")

@@ -4,7 +4,7 @@ import pytest
 
 from smbquic.errors import ConnectionClosed, RemoteProtocolError
 from smbquic.transport.framing import prefix
-from smbquic.transport.quic import connection
+from smbquic.transport.quic import transport
 from smbquic.transport.quic.engine import CloseReason
 from smbquic.transport.quic.options import QuicOptions
 from tests.unit.transport.quic.harness import TransportHarness
@@ -19,7 +19,7 @@ async def test_what_comes_before_the_end_is_received_before_it(harness: Transpor
     harness.feed(prefix(0) * count + prefix(4) + b"last" + prefix(3) + b"br")
     assert harness.transport.flow().messages < count
     harness.engine.close_reason = CloseReason(0, "bye")
-    harness.transport.batch_received(2.0)
+    harness.receiver.batch_received(2.0)
     for _ in range(count):
         assert bytes(await harness.transport.receive()) == b""
     assert bytes(await harness.transport.receive()) == b"last"
@@ -46,7 +46,7 @@ async def test_garbage_in_the_receive_buffer_ends_the_connection(
         await harness.transport.receive()
 
     assert harness.engine.close_reason is not None
-    assert harness.engine.close_reason.code == connection.FRAMING_ERROR
+    assert harness.engine.close_reason.code == transport.FRAMING_ERROR
     assert len(caplog.records) == 1
 
 

@@ -41,8 +41,8 @@ async def test_a_server_that_answers_is_asked_ever_less_often(
         clock.advance(1)
         if harness.engine.pings > before:
             asked.append(clock.now)
-            harness.transport.datagram_received(b"", PATH, clock.now)
-            harness.transport.batch_received(clock.now)
+            harness.receiver.datagram_received(b"", PATH, clock.now)
+            harness.receiver.batch_received(clock.now)
     intervals = [round(later - now) for now, later in itertools.pairwise(asked)]
     assert intervals[:4] == [2, 4, 8, 10]
     assert set(intervals[4:]) == {10}
@@ -78,8 +78,8 @@ async def test_a_server_that_stops_answering_is_asked_often_again(
     # The first two are answered, so that the third one comes after four seconds.
     for seconds in (1, 2):
         clock.advance(seconds)
-        harness.transport.datagram_received(b"", PATH, clock.now)
-        harness.transport.batch_received(clock.now)
+        harness.receiver.datagram_received(b"", PATH, clock.now)
+        harness.receiver.batch_received(clock.now)
     assert harness.engine.pings == 2
     clock.advance(4)
     assert harness.engine.pings == 3
@@ -115,11 +115,11 @@ async def test_pings_are_sent_only_while_they_are_wanted(harness: TransportHarne
         harness.engine.pinged.clear()
         await asyncio.wait_for(harness.engine.pinged.wait(), 20)
     harness.transport.keep_alive = False
-    assert harness.transport._keep_alive._timer is None
+    assert harness.keep_alive._timer is None
     harness.transport.keep_alive = True
     harness.transport.close()
-    assert harness.transport._keep_alive._timer is None
+    assert harness.keep_alive._timer is None
     harness.transport.keep_alive = False
     harness.transport.keep_alive = True
 
-    assert harness.transport._keep_alive._timer is None
+    assert harness.keep_alive._timer is None

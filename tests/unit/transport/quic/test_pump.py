@@ -24,10 +24,10 @@ async def test_how_long_an_engine_thinks_is_no_part_of_a_round_trip(
         monkeypatch.setattr(module, "monotonic", lambda: now)
     client, server = TransportHarness(), TransportHarness(is_client=False)
     client.engine.takes = server.engine.takes = think
-    client.transport.start()
+    client.connection.start()
     assert client.engine.sent_at == [100.03]
-    server.transport.datagram_received(b"hello", PATH, 100.03)
-    server.transport.batch_received(100.03)
+    server.receiver.datagram_received(b"hello", PATH, 100.03)
+    server.receiver.batch_received(100.03)
     assert server.engine.sent_at == [100.06]
 
 
@@ -60,7 +60,7 @@ async def test_an_end_in_the_meantime_leaves_the_timer_running(harness: Transpor
     waiting = asyncio.create_task(harness.transport.receive())
     await asyncio.sleep(0)
     harness.feed(prefix(2) + b"ho")
-    harness.transport.abort(ConnectionClosed("enough"))
+    harness.connection.abort(ConnectionClosed("enough"))
     harness.engine.terminated = True
     for _ in range(3):
         await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_an_end_in_the_meantime_leaves_the_timer_running(harness: Transpor
 async def test_a_blocked_socket_is_waited_for(harness: TransportHarness) -> None:
     harness.endpoint.blocked = True
     harness.engine.outgoing.append(b"data")
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     assert b"data" not in harness.endpoint.sent
     harness.endpoint.blocked = False
     (callback,) = harness.endpoint.callbacks
@@ -92,16 +92,16 @@ async def test_time_is_passed_on_when_it_has_come(harness: TransportHarness) -> 
 
     harness.engine.tick = remember  # type: ignore[method-assign]
     harness.engine.due = monotonic() + 30
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     first = harness.pump._timer
     harness.engine.due += 10
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     assert harness.pump._timer is first
     # The timer that was set too early finds that there is time, and sets another.
     harness.pump.tick()
     assert harness.engine.ticks == []
     harness.engine.due = monotonic()
-    harness.transport.batch_received(1.0)
+    harness.receiver.batch_received(1.0)
     async with asyncio.timeout(20):
         await ticked.wait()
 
@@ -155,7 +155,7 @@ async def test_a_connection_that_is_gone_leaves_no_timer(monkeypatch: pytest.Mon
     harness.transport.close()
     assert len(clock.timers) == 1  # the flush timeout
     harness.engine.unacknowledged = 0
-    harness.transport.batch_received(clock.now)
+    harness.receiver.batch_received(clock.now)
 
     assert harness.engine.close_reason is not None
     assert clock.timers == []
@@ -170,7 +170,7 @@ async def test_a_connection_that_is_abandoned_leaves_no_timer_of_its_engine(
     harness.engine.due = clock.now + 30
     harness.pump.arm()
     assert len(clock.timers) == 1
-    harness.transport.abandon()
+    harness.connection.abandon()
 
     assert clock.timers == []
     assert harness.engine.terminated

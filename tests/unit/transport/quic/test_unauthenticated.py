@@ -49,7 +49,7 @@ class Limiter:
 async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited() -> None:
     harness, limiter = TransportHarness(is_client=False), Limiter()
     harness.establish()
-    harness.transport.restrict(limiter)
+    harness.receiver.restrict(limiter)
     before = limiter.charges
     for _ in range(3):
         harness.feed(bytes(1000))
@@ -58,8 +58,8 @@ async def test_all_that_an_unauthenticated_client_sends_is_charged_and_limited()
     limiter.go_on()
     assert limiter.charges == before + 3
     assert harness.transport.flow().messages == 750
-    harness.transport.segments_received(bytes(UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
-    harness.transport.segments_received(bytes(1200), 1200, PATH, 1.0)
+    harness.receiver.segments_received(bytes(UNAUTHENTICATED_LIMIT), 1200, PATH, 1.0)
+    harness.receiver.segments_received(bytes(1200), 1200, PATH, 1.0)
 
     assert limiter.refusals.counts == {ListenerRefusal.TOO_MUCH: 1}
     assert harness.engine.close_reason is not None
@@ -99,10 +99,10 @@ async def test_how_much_a_client_may_send_to_the_byte() -> None:
 async def test_what_was_postponed_is_dropped_with_the_connection() -> None:
     harness, limiter = TransportHarness(is_client=False), Limiter()
     harness.establish()
-    harness.transport.restrict(limiter)
+    harness.receiver.restrict(limiter)
     harness.feed(bytes(1000))
     harness.engine.terminated = True
-    harness.transport.abort(ConnectionClosed("enough"))
+    harness.connection.abort(ConnectionClosed("enough"))
     taken = len(harness.engine.pieces)
     limiter.go_on()
 
@@ -113,10 +113,10 @@ async def test_what_was_postponed_is_dropped_with_the_connection() -> None:
 async def test_who_has_logged_on_is_not_restricted_any_more() -> None:
     harness, limiter = TransportHarness(is_client=False), Limiter()
     harness.establish()
-    harness.transport.restrict(limiter)
+    harness.receiver.restrict(limiter)
     harness.transport.authenticated()
     charges = limiter.charges
-    harness.transport.segments_received(bytes(UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0)
+    harness.receiver.segments_received(bytes(UNAUTHENTICATED_LIMIT + 1), 1200, PATH, 1.0)
 
     assert harness.engine.known
     assert harness.engine.close_reason is None

@@ -1,0 +1,40 @@
+"""What a connection does with datagrams and with errors of the network."""
+
+import errno
+
+from smbquic.errors import ConnectError, ConnectionClosed
+from tests.unit.transport.quic.harness import TransportHarness
+
+
+async def test_an_error_about_the_size_of_a_datagram_is_a_loss(harness: TransportHarness) -> None:
+    harness.receiver.error_received(OSError(errno.EMSGSIZE, "too large"))
+
+    assert harness.endpoint.rebound == 0
+    assert harness.engine.close_reason is None
+    harness.receiver.error_received(OSError(errno.ENETUNREACH, "unreachable"))
+    assert (harness.endpoint.rebound, harness.engine.pings) == (1, 1)
+
+
+async def test_an_error_during_the_handshake_ends_it() -> None:
+    harness = TransportHarness()
+    harness.receiver.error_received(OSError(errno.ECONNREFUSED, "Connection refused"))
+
+    assert harness.events.reported == ["handshake_failed", "closed"]
+    assert isinstance(harness.events.error, ConnectError)
+
+
+async def test_an_error_after_the_end_changes_nothing(harness: TransportHarness) -> None:
+    harness.connection.abort(ConnectionClosed("enough"))
+    harness.receiver.error_received(OSError(errno.ENETUNREACH, "unreachable"))
+
+    assert (harness.endpoint.rebound, harness.engine.pings) == (0, 0)
+
+
+async def test_what_the_peer_sends_postpones_pings_and_proves_that_its_port_is_open(
+    harness: TransportHarness,
+) -> None:
+    harness.connection.network_errors.refused_since = 1.0
+    harness.receiver.batch_received(7.0)
+
+    assert harness.connection.network_errors.refused_since is None
+    assert harness.keep_alive.received_at == 7.0
