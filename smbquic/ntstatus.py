@@ -211,7 +211,7 @@ class NtStatus(IntEnum):
 
     @classmethod
     def of(cls, value: int) -> "NtStatus":
-        """The member for an unsigned 32-bit `value`; a pseudo-member where it has no name here."""
+        """Return the member for an unsigned 32-bit `value`; a pseudo-member if it has none."""
         known = _KNOWN.get(value)
         if known is not None:
             return known

@@ -67,7 +67,7 @@ def _entered(manager: AbstractAsyncContextManager[T]) -> Iterator[tuple[T, LoopT
 def _blocking(
     manage: Callable[P, AbstractAsyncContextManager[T]],
 ) -> Callable[P, AbstractContextManager[T]]:
-    """The same context manager, with the same arguments, for ``with``."""
+    """Return the same context manager, with the same arguments, for ``with``."""
 
     @wraps(manage)
     @contextmanager

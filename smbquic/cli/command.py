@@ -30,7 +30,7 @@ class CliOption(click.Option):
 
 
 def option(*names: str, heading: str = OWN, **attributes: Any) -> Callable[[F], F]:
-    """An option under a heading, for a command."""
+    """Return a decorator that gives a command an option, under a heading of its help."""
     return click.option(*names, cls=CliOption, heading=heading, **attributes)
 
 
@@ -41,7 +41,8 @@ json_option = common_option(
 
 
 def _more_verbose(context: click.Context, parameter: click.Parameter, count: int) -> None:
-    """The program's -v counts, then the command's: the context's `meta` is common to both."""
+    """Count the -v of the program and of its command, and configure the log by their sum."""
+    # The contexts of the program and of the command have the same `meta`.
     before: int | None = context.meta.get(__name__)
     if before is None or count:
         context.meta[__name__] = (before or 0) + count
@@ -61,7 +62,7 @@ def _verbose_option() -> CliOption:
 
 
 def sections(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
-    """The options of a command and what they do, by heading, in the order of the help."""
+    """Return a command's options with their help, by heading, in the order of ``--help``."""
     found: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _HEADINGS}
     of_click = command.get_help_option(context)
     for parameter in command.get_params(context):

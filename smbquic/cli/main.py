@@ -113,7 +113,7 @@ def _show(error: click.UsageError) -> None:
 
 
 def run() -> None:
-    """The console script."""
+    """Run the program, as its console script, and exit."""
     if sys.platform == "win32":
         sys.exit(main())
     occupy_standard_descriptors()

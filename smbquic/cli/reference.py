@@ -30,7 +30,7 @@ Records = list[tuple[str, str]]
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the page."""
     root = click.Context(cli, info_name="smbquic", **cli.context_settings)
     # `ls` and all its like have the same: those of `client_command`.
     client = _sections(click.Context(cli.commands["stat"], parent=root))

@@ -13,7 +13,7 @@ from smbquic.options.server import ProgramOptions
 
 
 def merged(base: Configuration, given: Mapping[type, Mapping[str, Any]]) -> Configuration:
-    """A configuration in which what was given counts, by class of options and by name.
+    """Return a configuration with the given values, by class of options and by name.
 
     Lists that add to those of the file do. Raises `UsersError` for a file of users that is none.
     """

@@ -38,7 +38,7 @@ with a password is refused if others can read it.
 
 
 def reference() -> str:
-    """The page."""
+    """Return the page."""
     lines = [_HEAD, _SERVER]
     for section in SECTIONS:
         lines += _described(section)

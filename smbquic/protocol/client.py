@@ -111,7 +111,7 @@ class ClientProtocol:
         tree_id: int = 0,
         encrypt: bool = False,
     ) -> Sent:
-        """One request. Raises `LocalProtocolError` if `charge(body)` exceeds `credits`."""
+        """Make a request. Raises `LocalProtocolError` if `charge(body)` exceeds `credits`."""
         sent = self.compound([body], session=session, tree_id=tree_id, encrypt=encrypt)
         return Sent(sent.message_ids[0], sent.buffers)
 
@@ -177,7 +177,7 @@ class ClientProtocol:
         return OutgoingElement(header, body.buffers(), signing)
 
     def cancel(self, message_id: int) -> list[Buffer]:
-        """A CANCEL for an outstanding request; it has no answer of its own. [MS-SMB2] 3.2.4.24
+        """Make a CANCEL for an outstanding request; it has no response. [MS-SMB2] 3.2.4.24
 
         Raises `LocalProtocolError` if the request was answered already.
         """
@@ -256,7 +256,7 @@ class ClientProtocol:
     # --- NEGOTIATE --------------------------------------------------------------------------
 
     def negotiate(self) -> Sent:
-        """The first message of a connection. [MS-SMB2] 3.2.4.2.2.2"""
+        """Make the first message of a connection, a NEGOTIATE. [MS-SMB2] 3.2.4.2.2.2"""
         self._negotiate_request = client_negotiation.build_request(
             self.settings, quic=self.quic, server_name=self.server_name, random=self._random
         )
@@ -344,6 +344,6 @@ class ClientProtocol:
         return sent
 
     def forget(self, session: ClientSession) -> None:
-        """The session was logged off, or lost."""
+        """Remove a session that was logged off or lost."""
         if self._sessions.pop(session.id, None) is not None:
             session.change(SessionEvent.ENDED)

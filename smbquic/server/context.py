@@ -149,7 +149,7 @@ class Context:
         return None if tree is None or tree.share is None else tree.share.coroutines
 
     def require_tree(self) -> None:
-        """StatusError NETWORK_NAME_DELETED if the tree was disconnected while a storage worked."""
+        """Raise NETWORK_NAME_DELETED if the tree was disconnected while a storage worked."""
         if self.session.trees.get(self.tree.tree_id) is not self._tree:
             raise StatusError.of(NtStatus.NETWORK_NAME_DELETED)
 

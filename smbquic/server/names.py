@@ -72,7 +72,7 @@ def parse(name: str) -> Name:
 
 
 def separated(path: str) -> str:
-    """A path with one backslash between its parts.
+    """Return a path with one backslash between its components.
 
     As with Samba, a slash parts folders too, and several do as one: nothing else could be meant.
     """
@@ -82,9 +82,11 @@ def separated(path: str) -> str:
 
 
 def parse_stream(name: str) -> str:
-    """The stream in a new name of one, ``:stream`` or ``:stream:$DATA``; "" is the content.
+    """Return the stream that a new name of a stream means; "" is the file's content.
 
-    [MS-FSA] 2.1.5.15.12.1; StatusError INVALID_PARAMETER, OBJECT_TYPE_MISMATCH.
+    The name is ``:stream`` or ``:stream:$DATA``.
+
+    Raises StatusError INVALID_PARAMETER or OBJECT_TYPE_MISMATCH. [MS-FSA] 2.1.5.15.12.1
     """
     stream, _, kind = name[1:].partition(":")
     if name.endswith(":") or ":" in kind or "\\" in name or "/" in name:
@@ -95,7 +97,7 @@ def parse_stream(name: str) -> str:
 
 
 def _folder(component: str) -> str:
-    """A component that something is in: a folder, by any of the names for its content."""
+    """Return the name of a folder in a path; it may have the suffix of a folder's content."""
     name, colon, suffix = component.partition(":")
     if colon and suffix.upper() not in _FOLDER_SUFFIXES:
         raise _invalid(component)

@@ -44,7 +44,7 @@ _PEEK_SIZE = 16
 
 
 def require_pipes(context: Context, pipes: PipeServices, command: str) -> None:
-    """StatusError ACCESS_DENIED over QUIC, unless the option `pipes_over_quic` allows pipes.
+    """Raise ACCESS_DENIED over QUIC, unless the option `pipes_over_quic` allows pipes.
 
     Without it, clients on the internet cannot list the shares. [MS-SMB2] 3.3.5.9
     """

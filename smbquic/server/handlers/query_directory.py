@@ -73,7 +73,10 @@ def _own_entries(file: StorageFile) -> Iterator[FileStat]:
 
 
 def _one_entry(storage: Storage, file: StorageFile, name: str) -> Iterator[FileStat]:
-    """A name without wildcards needs no scan; Windows finds many a file this way."""
+    """Yield the entry that a pattern without wildcards names, if it exists, without a scan.
+
+    Windows often finds a file this way.
+    """
     folder = file.name
     try:
         yield storage.stat(f"{folder}\\{name}" if folder else name)

@@ -60,7 +60,7 @@ def handle(context: Context, request: Request, *, shares: ShareTable) -> Reply:
 
 
 def _check_encryption(context: Context, path: str) -> None:
-    """StatusError ACCESS_DENIED for a session that cannot encrypt. [MS-SMB2] 3.3.5.7
+    """Raise ACCESS_DENIED for a session that cannot encrypt. [MS-SMB2] 3.3.5.7
 
     A guest has no key for it, and that of an anonymous session is known to everybody.
     """

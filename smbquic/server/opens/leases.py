@@ -70,7 +70,7 @@ class Lease(CacheGrant):
         return OplockLevel.OPLOCK_LEVEL_LEASE
 
     def left_after(self, cause: BreakCause) -> int:
-        """A change of content leaves nothing, one of the name or sharing takes HANDLE."""
+        """Return what may still be cached after that. [MS-SMB2] 3.3.1.4"""
         # Each kind of caching is revoked before other operations: WRITE before an open by another
         # client, HANDLE before one with incompatible share modes or before the parent directory is
         # renamed, READ before the content changes. [MS-SMB2] 3.3.1.4
@@ -82,7 +82,7 @@ class Lease(CacheGrant):
         return self.caching if cause is BreakCause.INSPECT else NOTHING
 
     def must_wait(self, cause: BreakCause) -> bool:
-        """A client has to write back what it cached, or to close what it only kept open."""
+        """Return whether the client has to write something back or to close something first."""
         # Revoking READ alone needs no acknowledgment: the client has nothing to send.
         # [MS-SMB2] 3.3.1.4
         if cause in (BreakCause.SHARING, BreakCause.MOVE, BreakCause.DELETE):
@@ -94,7 +94,7 @@ class Lease(CacheGrant):
         return cause is not BreakCause.ENTRY and bool(self.caching & WRITE)
 
     def must_acknowledge(self) -> bool:
-        """Unless only reads are cached. [MS-SMB2] 3.3.4.7"""
+        """Return whether more than reads is cached. [MS-SMB2] 3.3.4.7"""
         return bool(self.caching & ~READ)
 
     def notify(self, left: int, *, acknowledge: bool, further: bool) -> bool:

@@ -225,13 +225,12 @@ class Locks:
             self.waiters.pop(waiter, None)
 
     def check_read(self, reader: LockOwner, offset: int, length: int) -> None:
-        """StatusError FILE_LOCK_CONFLICT if another open has an exclusive lock in the range."""
+        """Raise FILE_LOCK_CONFLICT if another open has an exclusive lock in the range."""
         if length and self._foreign_exclusive(reader, offset, length):
             raise StatusError.of(NtStatus.FILE_LOCK_CONFLICT)
 
     def check_write(self, writer: LockOwner, offset: int, length: int) -> None:
-        """StatusError FILE_LOCK_CONFLICT if a lock forbids it; its owner can write under it only
-        if it is exclusive."""
+        """Raise FILE_LOCK_CONFLICT if a lock of another open, or a shared one, is in the range."""
         # A shared lock keeps its own owner from writing, too. [MS-FSA] 2.1.4.10
         if length and (
             self._foreign_exclusive(writer, offset, length)

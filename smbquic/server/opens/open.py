@@ -136,12 +136,12 @@ class Open:
         return self.owner.memory
 
     def require(self, wanted: int) -> None:
-        """StatusError ACCESS_DENIED unless every bit of `wanted` was granted."""
+        """Raise ACCESS_DENIED unless every bit of `wanted` was granted."""
         if self.access.granted & wanted != wanted:
             raise StatusError.of(NtStatus.ACCESS_DENIED)
 
     def require_any(self, wanted: int) -> None:
-        """StatusError ACCESS_DENIED unless one bit of `wanted` was granted."""
+        """Raise ACCESS_DENIED unless one bit of `wanted` was granted."""
         if not self.access.granted & wanted:
             raise StatusError.of(NtStatus.ACCESS_DENIED)
 
@@ -264,7 +264,7 @@ class FileState:
                 entry.tracking.watch.end(NtStatus.DELETE_PENDING)
 
     def check_open(self, granted_access: int, share_access: int) -> None:
-        """StatusError DELETE_PENDING or SHARING_VIOLATION if a further open is not allowed.
+        """Raise DELETE_PENDING or SHARING_VIOLATION if a further open is not allowed.
 
         To delete a file is to delete its streams, and so collides with their opens too
         ([MS-FSA] 2.1.5.1.2.1).
@@ -297,7 +297,7 @@ class FileState:
 
 
 def _conflict(held_access: int, held_share: int, wanted_access: int, wanted_share: int) -> bool:
-    """[MS-FSA] 2.1.5.1.2.2; opens that touch no content, such as for attributes, never collide."""
+    """Return whether the share modes of two opens collide. [MS-FSA] 2.1.5.1.2.2"""
     if not (held_access & _CONTENT and wanted_access & _CONTENT):
         return False
     return any(

@@ -62,7 +62,7 @@ class Oplock(CacheGrant):
         return _CACHING.get(self.caching, OplockLevel.OPLOCK_LEVEL_NONE)
 
     def left_after(self, cause: BreakCause) -> int:
-        """An exclusive or batch oplock becomes one of level II, or none. [MS-FSA] 2.1.4.12"""
+        """Return what may still be cached: reads (level II), or nothing. [MS-FSA] 2.1.4.12"""
         if cause in (BreakCause.OVERWRITE, BreakCause.CHANGE):
             # BreakToNone: what was read before is wrong after that.
             return NOTHING
@@ -75,11 +75,11 @@ class Oplock(CacheGrant):
         return NOTHING if cause is BreakCause.MOVE and self.caching & HANDLE else self.caching
 
     def must_wait(self, cause: BreakCause) -> bool:
-        """For exclusive and batch oplocks."""
+        """Return whether it is an exclusive or batch oplock."""
         return self.must_acknowledge()
 
     def must_acknowledge(self) -> bool:
-        """For exclusive and batch oplocks."""
+        """Return whether it is an exclusive or batch oplock."""
         # Level II has nothing to write back: its client is told, and nobody waits for it.
         return bool(self.caching & WRITE)
 

@@ -139,10 +139,10 @@ class Renamer:
         self._leases.folder_changed(folder, entry.cache.parent_lease_key)
 
     def _rename_stream(self, entry: Open, new_name: str, *, replace: bool) -> None:
-        """[MS-FSA] 2.1.5.15.12.1; what is replaced may be neither open nor, as there, have content.
+        """Rename a stream within its file. The stream that it replaces must not be open.
 
-        Only the latter is not done here: programs rename what they have written onto what was
-        there.
+        [MS-FSA] 2.1.5.15.12.1 also demands that the replaced stream is empty. Programs rename what
+        they have written over what was there, so that is not checked.
         """
         file, state = entry.file, entry.file_state
         stream = parse_stream(new_name)

@@ -99,7 +99,7 @@ def dacl_of(wanted: SecurityDescriptor) -> tuple[Acl | None, int]:
 def _inherited_aces(
     parent: SecurityDescriptor, owner: Sid, group: Sid, *, is_directory: bool
 ) -> list[Ace]:
-    """[MS-DTYP] 2.5.3.4.4 and 2.5.3.4.7, in the order of the parent's entries."""
+    """Return the inherited entries, in the order of the parent's. [MS-DTYP] 2.5.3.4.4, 2.5.3.4.7"""
     if parent.dacl is None:
         return []
     mark = _INHERITED if parent.control & _AUTO_INHERITED else 0

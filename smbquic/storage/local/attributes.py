@@ -175,7 +175,7 @@ def describe(
 
 
 def derived_creation_time(status: os.stat_result, file: int | bytes) -> int:
-    """The birth time where the platform has it, else the earliest of the other three."""
+    """Return the birth time where the platform has it, else the earliest of the other times."""
     birth: float | None = getattr(status, "st_birthtime", None)
     if birth is not None:
         return int(birth * 1_000_000_000)

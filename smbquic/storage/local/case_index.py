@@ -49,7 +49,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, directory: int) -> "Stamp":
-        """Of the folder behind a descriptor, now."""
+        """Return the stamp that the folder of a descriptor has now."""
         status = os.fstat(directory)
         return cls((status.st_dev, status.st_ino), status.st_ctime_ns)
 
@@ -130,7 +130,7 @@ class CaseIndex:
         self._size = 0
 
     def find(self, directory: int, name: str) -> tuple[bytes, os.stat_result] | None:
-        """An entry whose name is `name` but for its case: its name on the disk and its status.
+        """Return the entry that `name` means in any case: its name on the disk and its status.
 
         Of several, the first in byte order. A folder that may not be listed has no matches. Raises
         `NotReady` for a large folder whose names are not known.

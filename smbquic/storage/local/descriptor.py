@@ -35,7 +35,7 @@ class SharedDescriptor:
     __slots__ = ("_closed", "_fd", "_lock", "_then", "_users")
 
     def __init__(self, fd: int, then: Callable[[], None] | None = None) -> None:
-        """`then` is called once it has been closed."""
+        """Take over a descriptor; `then` is called once it has been closed."""
         self._fd = fd
         self._then = then
         self._users = 1
@@ -81,12 +81,12 @@ class SharedDescriptor:
 
 
 def walk_into(raw: bytes, directory: int) -> int:
-    """A descriptor of a folder in `directory` to go on from; it need not be listable."""
+    """Open a folder in `directory` to open something in it; it need not be listable."""
     return os.open(raw, _WALK, dir_fd=directory)
 
 
 def open_directory(raw: bytes, directory: int) -> int:
-    """A descriptor of a folder in `directory` that can be listed and synchronised."""
+    """Open a folder in `directory` to list or synchronise it."""
     return os.open(raw, _LIST, dir_fd=directory)
 
 

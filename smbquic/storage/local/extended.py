@@ -17,7 +17,7 @@ MAX_NAME: Final = min(extended_attributes.MAX_NAME, xattrs.MAX_NAME - len(xattrs
 
 
 def read_all(file: int) -> list[tuple[str, bytes]]:
-    """All names and values."""
+    """Return all names and values."""
     found = []
     for name in _names(file):
         value = xattrs.get(file, xattrs.PREFIX + name)

@@ -76,7 +76,7 @@ class Inotify:
         return sorted(self._descriptors)
 
     def fileno(self) -> int:
-        """The inotify instance."""
+        """Return the descriptor of the inotify instance."""
         return self._fd
 
     # --- which folders --------------------------------------------------------------------------
@@ -102,7 +102,7 @@ class Inotify:
                 yield
 
     def _folders_in(self, folder: str) -> list[str]:
-        """The names of the folders in a folder; none if it was deleted, or may not be listed."""
+        """Return the folders in a folder by name; none if it was deleted or may not be listed."""
         return [name for name, status in self._entries(folder) if stat.S_ISDIR(status.st_mode)]
 
     def _entries(self, folder: str) -> list[tuple[str, os.stat_result]]:

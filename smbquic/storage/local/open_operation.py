@@ -92,7 +92,7 @@ class OpenOperation:
     def _open_link(
         self, parent: int, raw: bytes, folders: list[str], target: str
     ) -> tuple[LocalFile, Action]:
-        """A link itself, of which nothing can be written."""
+        """Open a link itself, to which nothing can be written."""
         if self.disposition is Disposition.CREATE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.name)
         if not self.link:

@@ -48,7 +48,10 @@ class LocalStorage(Storage):
     """
 
     def __init__(self, root: Path, *, read_only: bool = False, links: bool = False) -> None:
-        """With `links`, symbolic links that stay within the folder are shown and can be made."""
+        """Serve the folder `root`.
+
+        With `links`, symbolic links that stay within it are shown and can be made.
+        """
         self._path = root.absolute()
         self._tree = FolderTree(root, read_only=read_only, links=links)
         self._told_replaced = False
@@ -113,8 +116,11 @@ class LocalStorage(Storage):
         return self._tree.securities(name)
 
     def volume(self) -> VolumeStat:
-        """The disk under the share's root. It is called NTFS, as everybody does: clients take
-        other names for a reason to do without attributes and long names."""
+        """Return the properties of the disk under the share's root.
+
+        It is called NTFS, as by other servers: with other names, clients do without attributes and
+        long names.
+        """
         self._tree.require_root()
         with self._tree.root as root:
             status = os.fstatvfs(root)

@@ -164,7 +164,7 @@ class LocalStream(StreamFile):
         return content
 
     def _change(self, change: Callable[[bytes], bytes]) -> None:
-        """A stream's change is one of the file's content, as its write time shows."""
+        """Change the content, and with it the write time of the file."""
         self._tree.require_writable()
         with self._descriptor as fd:
             with self._tree.lock:

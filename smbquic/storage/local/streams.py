@@ -31,7 +31,7 @@ def check_name(name: str) -> None:
 
 
 def find(file: int, name: str) -> str | None:
-    """The real name of the stream that `name` means in any case, or None."""
+    """Return the real name of the stream that `name` means in any case; None without one."""
     folded = fold(name)
     found = None
     for real in _names(file):
@@ -43,7 +43,7 @@ def find(file: int, name: str) -> str | None:
 
 
 def read_all(file: int) -> list[Stream]:
-    """All streams of a file, in the order of their names."""
+    """Return all streams of a file, in the order of their names."""
     found = []
     for name in _names(file):
         content = read(file, name)
@@ -53,7 +53,7 @@ def read_all(file: int) -> list[Stream]:
 
 
 def read(file: int, name: str) -> bytes | None:
-    """The content of a stream, or None if there is none of exactly that name."""
+    """Return the content of a stream; None if there is none of exactly that name."""
     value = xattrs.get(file, _attribute(name))
     return None if value is None else value[:-1]
 

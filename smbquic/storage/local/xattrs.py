@@ -40,7 +40,7 @@ def is_own(name: str) -> bool:
 
 
 def names(file: int | bytes) -> list[str]:
-    """The names of all attributes of a file; none on a disk without them."""
+    """Return the names of all attributes of a file; none on a disk without them."""
     if not SUPPORTED:
         return []
     try:
@@ -52,7 +52,7 @@ def names(file: int | bytes) -> list[str]:
 
 
 def get(file: int | bytes, name: str) -> bytes | None:
-    """A value, or None where it or room for it is missing. A file that may not be read raises."""
+    """Return a value; None if there is none, or the disk has no attributes. Raises `OSError`."""
     if not SUPPORTED:
         return None
     try:

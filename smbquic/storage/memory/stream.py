@@ -71,7 +71,7 @@ class MemoryStream(StreamFile):
         return self._stream.content.ranges(offset, length)
 
     def _change(self, change: Callable[[], None]) -> None:
-        """A stream's change is one of the file's content, as its write time shows."""
+        """Change the content, and with it the write time of the file."""
         self._tree.require_writable()
         self._require()
         change()

@@ -33,16 +33,16 @@ class ConnectionEvents(Protocol):
     """Events that a connection reports to the client or the listener that made it."""
 
     def established(self, connection: "QuicConnection") -> None:
-        """The handshake is complete: sets `inbound`, and may send."""
+        """Called when the handshake is complete: sets `inbound`, and may send."""
 
     def handshake_failed(self, connection: "QuicConnection", error: TransportError) -> None:
-        """The handshake has failed; `closed` follows."""
+        """Called when the handshake has failed; `closed` follows."""
 
     def closed(self, connection: "QuicConnection") -> None:
-        """One end has sent CONNECTION_CLOSE to the other, or the idle timeout is over."""
+        """Called when one end has sent CONNECTION_CLOSE, or the idle timeout is over."""
 
     def terminated(self, connection: "QuicConnection") -> None:
-        """The closing or draining period is over: late datagrams need no answer any more."""
+        """Called when the closing or draining period is over: late datagrams need no answer."""
 
 
 class QuicConnection:

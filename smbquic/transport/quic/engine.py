@@ -230,7 +230,7 @@ class ConnectionIds(Protocol):
     """A table of the connection IDs by which the peer may address this end ([RFC9000] 5.1)."""
 
     def issued(self, connection_id: bytes) -> None:
-        """The peer may use this one from now on."""
+        """Add a connection ID that the peer may use from now on."""
 
     def retired(self, connection_id: bytes) -> None:
-        """The peer does not use this one any more."""
+        """Remove a connection ID that the peer does not use any more."""

@@ -26,7 +26,7 @@ class PumpedConnection(Protocol):
         """Act on what was sent; return whether the engine has more to send because of that."""
 
     def engine_terminated(self) -> None:
-        """The engine has nothing more to send or to wait for."""
+        """Called when the engine has nothing more to send or to wait for."""
 
 
 class Pump:
