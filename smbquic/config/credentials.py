@@ -8,7 +8,7 @@ from smbquic.client.url import SmbUrl
 from smbquic.errors import ConfigError
 
 SERVICE = "smbquic"
-"""What the passwords of this program are called in the keyring."""
+"""The service name of this program's passwords in the keyring."""
 
 _KEYS = ("username", "password", "domain")
 # For Kerberos, which this client does not speak.
@@ -17,7 +17,7 @@ _IGNORED = "realm"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What an authentication file says. Without a password line `password` is None."""
+    """The contents of an authentication file. Without a password line `password` is None."""
 
     user: str = ""
     domain: str = ""

@@ -216,7 +216,7 @@ def _rename_directory(stage: PkiDirectory, target: PkiDirectory) -> None:
         if error.errno != errno.ENOTEMPTY:
             raise
         raise FileExistsError(
-            errno.EEXIST, "somebody else made a PKI here just now", str(target.path)
+            errno.EEXIST, "another program has just made a PKI here", str(target.path)
         ) from error
 
 

@@ -295,7 +295,7 @@ class ClientProtocol:
         return validation.validation_request(self._negotiate_request)
 
     def check_validation(self, response: Response) -> None:
-        """Raise `SecurityError` if somebody in between changed the negotiation.
+        """Raise `SecurityError` if an attacker on the path has changed the negotiation.
 
         [MS-SMB2] 3.2.5.14.12
         """

@@ -103,8 +103,8 @@ def check_response(
 ) -> Negotiated:
     """Return what the server chose, if all of it was offered. [MS-SMB2] 3.2.5.2
 
-    Raises `SecurityError` for what was not: somebody may have changed the messages on their way,
-    and that is known for certain only after the logon.
+    Raises `SecurityError` if it was not: an attacker on the path may have changed the messages,
+    which is known for certain only after the logon.
     """
     dialect = _check_dialect(settings, response.dialect_revision, quic=quic)
     sizes = (response.max_transact_size, response.max_read_size, response.max_write_size)

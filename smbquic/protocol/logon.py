@@ -226,7 +226,7 @@ class Logon:
             raise StatusError(NtStatus.USER_SESSION_DELETED, "SESSION_SETUP")
         unbound = session.id not in self._state.sessions
         if unbound and session.protection is not None and request.header.is_signed:
-            # Nobody gets a signature of a session whose key he does not have.
+            # Only a client that has the session's key gets a response that is signed with it.
             if not session.protection.verify(request.raw, request.header):
                 raise StatusError(NtStatus.ACCESS_DENIED, "SESSION_SETUP")
             # Until it is bound, the session's own key signs on this connection as well.
@@ -254,7 +254,7 @@ class Logon:
                 session,
             )
         del self._bindings[session.id]
-        # Who has the session's key and another password must not join the session as somebody else.
+        # A client that has the session's key must not bind a channel as another user.
         if binding.acceptor.identity != session.identity:
             raise StatusError(NtStatus.NOT_SUPPORTED, "SESSION_SETUP")
         self._add_channel(session, binding)

@@ -144,7 +144,8 @@ class RequestReceiver:
         if session is None:
             return NtStatus.USER_SESSION_DELETED
         if session.is_valid:
-            # An expired session may still put its things away, and log on again.
+            # In an expired session, a client may still close and unlock files, log off, and log on
+            # again. [MS-SMB2] 3.3.5.2.9
             if session.expired and header.command not in _AFTER_EXPIRY:
                 return NtStatus.NETWORK_SESSION_EXPIRED
             if session.encrypt_data and not request.encrypted:

@@ -142,8 +142,8 @@ class ServerProtocol:
     ) -> ValidateNegotiateInfoResponse:
         """Confirm what was negotiated, below 3.1.1. [MS-SMB2] 3.3.5.15.12
 
-        Raises `RemoteProtocolError`, which ends the connection without an answer, when the
-        client's memory differs from ours: somebody was in between.
+        Raises `RemoteProtocolError`, which ends the connection without a response, if the client
+        has seen another negotiation: an attacker on the path has changed it.
         """
         request, response = self.request, self.response
         if request is None or response is None or self._state.dialect == Dialect.SMB_3_1_1:

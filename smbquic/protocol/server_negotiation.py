@@ -251,7 +251,8 @@ def _answer_contexts(
         contexts.append(EncryptionCapabilities([cipher or 0]))
     if compression is not None:
         contexts.append(_answer_compression(compression))
-    signing_algorithm = SigningAlgorithm.AES_CMAC  # what 3.1.1 signs with if nobody asks
+    # The default of 3.1.1, for a client that sends no SMB2_SIGNING_CAPABILITIES.
+    signing_algorithm = SigningAlgorithm.AES_CMAC
     if signing is not None:
         signing_algorithm = _select_signing(settings, signing)
         contexts.append(SigningCapabilities([signing_algorithm]))

@@ -48,12 +48,12 @@ class ServerSession:
 
     @property
     def expired(self) -> bool:
-        """Return whether it has to log on again before it may do more than put its things away."""
+        """Whether the client has to log on again before it may do more than close and log off."""
         return self.state is SessionState.EXPIRED
 
     @property
     def is_guest_or_anonymous(self) -> bool:
-        """Return whether nobody has proved whose it is."""
+        """Whether no user has proved an identity in it."""
         return self.identity.guest or self.identity.anonymous
 
     def expire(self) -> None:

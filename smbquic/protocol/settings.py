@@ -97,8 +97,8 @@ class ClientSettings:
     """The offer of a client; its algorithms in the order of preference.
 
     `skip_encryption_over_quic` offers to leave SMB encryption out where QUIC encrypts already.
-    `guest_allowed` takes a session of a guest or of nobody, whose server has proved nothing: only
-    for who gives no password.
+    `guest_allowed` accepts a guest's or an anonymous session, in which the server has proved
+    nothing: only for users who give no password.
     """
 
     client_guid: bytes

@@ -2,9 +2,9 @@
 
 [MS-SMB2] 3.3.4.2, 3.3.5.16
 
-A handler that returns `Pending`, or raises that it has to be called again, has its request done by
-an `AsyncRequest`, while the connection goes on with the next message. Its life is a table of states
-and events:
+The request of a handler that returns `Pending`, or raises that it has to be called again, is
+answered by an `AsyncRequest`, while the connection goes on with the next message. Its states are a
+table of states and events:
 
 - in `STARTED` the work goes on, and the client has got no response;
 - in `INTERIM_SENT` the client has got STATUS_PENDING, and can cancel the request by its AsyncId;
@@ -80,7 +80,7 @@ TRANSITIONS: Mapping[AsyncRequestState, Mapping[AsyncRequestEvent, AsyncRequestS
 
 
 class AsyncRequest:
-    """One request that is answered later; `state` is where in its life it is.
+    """One request that is answered later.
 
     The constructor starts the work, `serve` has the client answered. It has to be called before
     the work has a chance to end.

@@ -27,9 +27,9 @@ class StoppedOnSymlink(PathNotFound):
 class NotReady(Exception):  # noqa: N818  (no error: the reason to try again later)
     """Raised by a method that cannot answer at once, because something has to be read first.
 
-    Every method may raise it that has changed nothing so far. Whoever called has `prepare` done,
-    and calls again: on a thread, or on the event loop if that is a coroutine function. It raises
-    nothing; a failure is raised by the next call, which does not raise this once more.
+    Every method may raise it that has changed nothing so far. The caller has `prepare` done (on a
+    thread, or on the event loop if that is a coroutine function), and calls the method again.
+    `prepare` raises nothing; a failure is raised by that call, which does not raise this again.
     """
 
     def __init__(self, prepare: Callable[[], None] | Callable[[], Awaitable[None]]) -> None:

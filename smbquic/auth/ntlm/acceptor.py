@@ -242,8 +242,8 @@ class NtlmAcceptor:
     def _check_binding(self, user: str, challenge: ClientChallenge) -> None:
         """Raise `AuthenticationError` for a logon that was meant for another server or channel.
 
-        Somebody who passes on the messages of a client that logs on to him would be let in
-        otherwise. [MS-NLMP] 3.2.5.1.2
+        Otherwise a server to which a client logs on could pass its messages on to this one, and
+        log on as the client. [MS-NLMP] 3.2.5.1.2
         """
         if self._policy.binding is None:
             return
@@ -290,7 +290,7 @@ class NtlmAcceptor:
         """Check the MIC over the three messages of the logon. [MS-NLMP] 3.2.5.1.2
 
         MsvAvFlags, by which the client says that there is one, is covered by the client's proof:
-        nobody in between can take the flag and the MIC away.
+        an attacker on the path cannot remove the flag and the MIC.
         """
         if not challenge.av_flags & AvFlags.MIC_PROVIDED:
             return

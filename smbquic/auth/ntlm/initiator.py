@@ -65,8 +65,8 @@ class NtlmInitiator:
             raise malformed_token(str(error)) from error
         if not self._context.complete:
             # pyspnego leaves the MIC over the three messages out where the challenge has no
-            # timestamp, unless the negotiation around it asks this. Somebody on the way could take
-            # the timestamp out, and then change the messages.
+            # timestamp, unless the negotiation around it asks for this. An attacker on the path
+            # could remove the timestamp, and then change the messages.
             _ = self._context._requires_mech_list_mic
         return answer
 

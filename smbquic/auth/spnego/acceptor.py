@@ -81,7 +81,7 @@ class Acceptor:
         self._context = mechanism.new_context(self._policy)
         if init.mech_types[0] != mechanism.oid:
             # The client's first choice, and its token, are for another mechanism. Now the list has
-            # to be protected, or somebody on the way could have shortened it. [RFC4178] 5
+            # to be protected, or an attacker on the path could shorten it. [RFC4178] 5
             self._needs_mic = True
             self._next = self._negotiated
             return NegTokenResp(NegState.REQUEST_MIC, mechanism.oid).encode()

@@ -112,7 +112,7 @@ class Initiator:
         if chosen is None or self._context is not self._offered[0] or self._steps > 2:
             raise malformed_token("it chooses a mechanism that was not offered")
         self._context = chosen
-        # Somebody on the way may have put it there: the list has to be protected. [RFC4178] 5
+        # An attacker on the path may have put it there: the list has to be protected. [RFC4178] 5
         self._mic_wanted = True
         return chosen.step(None)
 

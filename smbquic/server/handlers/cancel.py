@@ -9,7 +9,7 @@ def handle(context: Context, request: Request) -> None:
     connection = context.connection
     target = connection.protocol.find_pending(request)
     if target is not None:
-        # What is named may be on its way through a thread or the client's queue already.
+        # The request may be answered already, and its response not sent yet.
         async_request = connection.async_requests.get(target.header.message_id)
         if async_request is not None:
             async_request.cancel()

@@ -138,7 +138,7 @@ def _read_reply(data: memoryview, more: bool) -> Reply:
 
 
 def _status(more: bool) -> NtStatus:
-    """Return the status of a reply; `more` tells that a part of the message is left to read."""
+    """Return the status of a reply; `more` says that a part of the message is left to read."""
     return NtStatus.BUFFER_OVERFLOW if more else NtStatus.SUCCESS
 
 

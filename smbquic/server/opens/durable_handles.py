@@ -1,4 +1,4 @@
-"""Durable opens: a client that has lost its connection can come back to them.
+"""Durable opens, to which a client that has lost its connection can reconnect.
 
 [MS-SMB2] 3.3.5.9.6, 3.3.5.9.7, 3.3.5.9.10, 3.3.5.9.12, 3.3.7.1
 
@@ -80,7 +80,7 @@ class DurableHandleTable:
         [MS-SMB2] 3.3.7.1
         """
         # An open that is not durable ends with its session. So does every open when the server
-        # stops: nobody could come back to it.
+        # stops: nobody could reconnect to it.
         durable, grant = entry.recovery.durable, entry.cache.grant
         if self._closed or durable is None:
             return False

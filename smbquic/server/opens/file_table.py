@@ -129,7 +129,7 @@ class FileTable:
         # First, so that whoever is told of the close finds the open closed.
         entry.change(OpenEvent.CLOSE)
         if entry.tracking.renamed:
-            # As Windows, which gets around to the file's attributes only now.
+            # As Windows, which reports the file's attributes only now.
             self.notifier.modified(entry, ATTRIBUTES | CREATION)
         if entry.owner.session is not None:
             entry.owner.session.remove(entry)
@@ -143,7 +143,7 @@ class FileTable:
     async def _close_later(self, entry: Open, coroutines: StorageCoroutines) -> None:
         session = entry.owner.session
         async with coroutines.lock:
-            # Somebody may have closed it meanwhile, or its owner may have come back for it.
+            # It may have been closed meanwhile, or its owner may have reconnected to it.
             if entry in entry.file_state.opens and entry.owner.session is session:
                 await coroutines.run(self.close, entry)
 

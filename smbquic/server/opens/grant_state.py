@@ -1,4 +1,4 @@
-"""The life of an oplock or lease, as a table of states and events.
+"""The states of an oplock or lease, as a table of states and events.
 
 [MS-SMB2] 3.3.1.10, Open.OplockState; 3.3.1.12, Lease.Breaking
 

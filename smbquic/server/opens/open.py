@@ -186,7 +186,7 @@ class Open:
         self.table.notify_folder_leases(self)
 
     def detach(self) -> None:
-        """Leave the session, and wait for the owner to come back."""
+        """Leave the session, and wait until the owner reconnects."""
         # The tree stays, though [MS-SMB2] 3.3.7.1 forgets it: a reconnect has to be to its share.
         self.change(OpenEvent.DISCONNECT)
         assert self.owner.session is not None

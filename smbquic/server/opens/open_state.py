@@ -1,4 +1,4 @@
-"""The life of an open, as a table of states and events. [MS-SMB2] 3.3.1.10
+"""The states of an open, as a table of states and events. [MS-SMB2] 3.3.1.10
 
 - in `ATTACHED` it belongs to a session, whose client uses it by its FileId;
 - in `DISCONNECTED` it is durable, and waits for its owner: Open.Connection and Open.Session are

@@ -155,8 +155,8 @@ class ConnectionLimiter:
         del own[connection]
         if not own:
             del self._unauthenticated_of[client]
-        # Until the response to a failed logon would have gone out, the place stays taken: hanging
-        # up early does not let anybody guess faster.
+        # Until the response to a failed logon would have been sent, the place stays taken: a client
+        # that disconnects does not guess passwords faster.
         if seconds:
             asyncio.get_running_loop().call_later(seconds, self._free_place, client)
         else:

@@ -183,7 +183,7 @@ class UnauthenticatedQuota(UserQuota):
 
     def is_exhausted(self) -> bool:
         """See `UserQuota`."""
-        # Whoever comes while others wait goes behind them, though there is time again.
+        # A request that comes while others wait goes behind them, though there is time again.
         return bool(self._queues) or self.is_used_up or self._lacks_memory()
 
     def charge(self, seconds: float, responses: Iterable[Sequence[Buffer]] = ()) -> None:

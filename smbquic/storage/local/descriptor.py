@@ -109,7 +109,7 @@ def check_removal(folder: int, entry: os.stat_result) -> None:
     check_access(b".", os.W_OK | os.X_OK, folder)
     status, user = os.fstat(folder), os.geteuid()
     if status.st_mode & stat.S_ISVTX and user not in (0, status.st_uid, entry.st_uid):
-        # As in /tmp: everybody may make files, and remove his own.
+        # As in /tmp: all users may make files, and each may remove their own.
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 

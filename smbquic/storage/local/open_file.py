@@ -21,7 +21,7 @@ class OpenLocalFile(StorageFile):
         self, tree: FolderTree, fd: int, open_name: OpenName, *, is_directory: bool
     ) -> None:
         self._tree = tree
-        # Whoever is still at it when the file is closed may need the name, too.
+        # A thread that still works with it when the file is closed may need the name, too.
         self.descriptor = SharedDescriptor(fd, lambda: tree.detach(open_name))
         self._open_name = open_name
         self._is_directory = is_directory

@@ -1,4 +1,4 @@
-"""The life of a QUIC connection: its states, their timeouts, and what is left of it at the end."""
+"""The states of a QUIC connection, their timeouts, and what is left of it at the end."""
 
 import asyncio
 from collections.abc import Callable

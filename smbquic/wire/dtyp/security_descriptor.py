@@ -63,8 +63,8 @@ class SecurityDescriptor:
     """A self-relative SECURITY_DESCRIPTOR. [MS-DTYP] 2.4.6
 
     `control` compares with `SecurityDescriptorControl`; `encode` adds what the parts imply. A
-    `dacl` of None together with the bit DP is a NULL DACL, which lets everybody in; an empty one
-    lets nobody in.
+    `dacl` of None together with the bit DP is a NULL DACL, which grants everything to everybody;
+    an empty one grants nothing.
     """
 
     owner: Sid | None = None
