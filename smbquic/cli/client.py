@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from smbquic.api import client as api
-from smbquic.cli.command import common_option, json_option
+from smbquic.cli.command import NO_SPACE, common_option, json_option
 from smbquic.cli.options import Given, takes
 from smbquic.cli.output import warn
 from smbquic.client.session import Session
@@ -24,7 +25,8 @@ from smbquic.config.credentials import (
     read_authentication_file,
     read_password,
 )
-from smbquic.config.profiles import VARIABLE, Profile, profile, split_name
+from smbquic.config.profiles import VARIABLE, Profile, profile, profile_names, split_name
+from smbquic.errors import ConfigError
 from smbquic.options.client import PasswordOptions, SessionOptions, TransportOptions
 from smbquic.protocol.settings import EncryptionPolicy
 
@@ -72,6 +74,8 @@ class Client:
     """The options of the command line and the environment."""
     sources: PasswordOptions = field(default_factory=PasswordOptions)
     as_json: bool = False
+    interactive: bool = True
+    """Whether it may ask for a password, by a prompt or by the keyring."""
     _options: dict[str, SessionOptions] = field(default_factory=dict)
     _login: Login | None = None
     _passwords: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -148,10 +152,12 @@ class Client:
         if found is None:
             found = os.environ.get("SMBQUIC_PASSWORD")
         if found is None and (used := profile_of(url)) is not None:
-            found = used.password()
-        return _ask(url) if found is None else found
+            found = used.password() if self.interactive or not used.given.get("keyring") else None
+        return self._ask(url) if found is None else found
 
     def _given_password(self, url: SmbUrl) -> str | None:
+        if not self.interactive and (self.reads_standard_input or self.sources.keyring):
+            return None
         if self.reads_standard_input:
             return sys.stdin.readline().rstrip("\r\n")
         if self.sources.password_file is not None:
@@ -160,13 +166,12 @@ class Client:
             return keyring_password(url)
         return self._authentication().password
 
-
-def _ask(url: SmbUrl) -> str:
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"no password for {url.user}: use --password-file FILE, or SMBQUIC_PASSWORD"
-        )
-    return str(click.prompt(f"Password of {url.user}@{url.host}", hide_input=True, err=True))
+    def _ask(self, url: SmbUrl) -> str:
+        if not self.interactive or not sys.stdin.isatty():
+            raise click.UsageError(
+                f"no password for {url.user}: use --password-file FILE, or SMBQUIC_PASSWORD"
+            )
+        return str(click.prompt(f"Password of {url.user}@{url.host}", hide_input=True, err=True))
 
 
 def options_of(kind: type[T], given: Mapping[str, Any], url: SmbUrl) -> T:
@@ -225,12 +230,26 @@ class UrlType(click.ParamType[SmbUrl]):
             if named is None:
                 return SmbUrl.parse(value)
             name, path = named
-            used = profile(name, config_file())
+            used = profile(name, config_file(ctx))
             url = used.at(path)
         except ValueError as error:
             self.fail(str(error), param, ctx)
         values = {each.name: getattr(url, each.name) for each in fields(SmbUrl)}
         return ProfileUrl(**values, profile=used)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Return the profiles that begin with a text; of ``NAME:PATH``, the names on the share.
+
+        An argument that may be repeated leaves room for a file on this machine after it.
+        """
+        from smbquic.cli.remote_names import remote_names
+
+        if split_name(incomplete) is not None:
+            return remote_names(ctx, incomplete)
+        found = complete_profiles(ctx, incomplete)
+        return found if param.nargs == 1 else [*found, CompletionItem(incomplete, "file")]
 
 
 class ShareUrlType(UrlType):
@@ -248,10 +267,19 @@ URL = UrlType()
 SHARE_URL = ShareUrlType()
 
 
-def config_file() -> Path | None:
+def config_file(context: click.Context | None = None) -> Path | None:
     """Return the configuration file of the command line; None for the user's."""
-    context = click.get_current_context(silent=True)
+    context = context or click.get_current_context(silent=True)
     return context.meta.get(_CONFIG) if context else None
+
+
+def complete_profiles(context: click.Context, text: str) -> list[CompletionItem[str]]:
+    """Return the profiles whose names begin with a text, each with its colon."""
+    try:
+        names = profile_names(config_file(context))
+    except ConfigError:
+        return []
+    return [CompletionItem(f"{name}:", NO_SPACE) for name in names if name.startswith(text)]
 
 
 def is_url(text: str) -> bool:

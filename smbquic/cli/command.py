@@ -13,6 +13,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OWN = "Options"
 """The heading of the options that a command shares with no other; they come first."""
+NO_SPACE = "nospace"
+"""The type of a completion that goes on: the shell adds no space to it."""
+
 _HEADINGS = (OWN, FILTERS, CERTIFICATE, PROTOCOL, COMMON, CONNECTION, TLS)
 
 

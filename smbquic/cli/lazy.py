@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from smbquic.cli.command import CliGroup
 
@@ -61,6 +62,16 @@ class LazyGroup(CliGroup):
     def summaries(self) -> list[tuple[str, str]]:
         """Return the names of the commands in order, each with its summary."""
         return sorted((name, lazy.summary) for name, lazy in self._lazy_commands.items())
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Return the commands and options that begin with a text."""
+        found = [
+            CompletionItem(name, help=summary)
+            for name, summary in self.summaries()
+            if name.startswith(incomplete)
+        ]
+        # Without those of `click.Group`, which would import each command.
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the name and summary of each command."""

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gc
+import os
 import sys
 
 import click
@@ -17,11 +18,17 @@ from smbquic.cli.output import (
 )
 from smbquic.errors import SmbError
 
+_COMPLETE = "_SMBQUIC_COMPLETE"
+"""Set by a shell that wants its command line to be completed."""
+
 _COMMANDS = {
     "access": LazyCommand(
         "smbquic.cli.access:group", "Check which client certificates may connect."
     ),
     "cat": LazyCommand("smbquic.cli.content:cat", "Write a file to standard output."),
+    "completion": LazyCommand(
+        "smbquic.cli.completion:completion", "Print the script that lets a shell complete commands."
+    ),
     "config": LazyCommand(
         "smbquic.cli.config:group", "Show the profiles of the client, and its options."
     ),
@@ -76,6 +83,10 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line, and return the exit code. Never raises."""
+    if _COMPLETE in os.environ:
+        from smbquic.cli.completion import register
+
+        register()
     try:
         result = cli.main(arguments, prog_name="smbquic", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.DONE
@@ -91,9 +102,10 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         warn(error.format_message())
         return error.exit_code
-    except SystemExit:
-        # click exits like this when standard output was closed by its reader (EPIPE).
-        return ExitCode.PARTLY
+    except SystemExit as error:
+        # click exits like this with 1 when standard output was closed by its reader (EPIPE), and
+        # after completion for a shell.
+        return error.code if isinstance(error.code, int) else ExitCode.PARTLY
     except (SmbError, OSError) as error:
         warn(describe(error))
         return exit_code(error)

@@ -46,8 +46,10 @@ def takes(*groups: type, files_exist: bool = False) -> Callable[[Command], Comma
         @wraps(command)
         @click.pass_context
         def with_given(context: click.Context, /, *arguments: Any, **values: Any) -> Any:
-            given = {group: _given(context, group, values) for group in groups}
-            return command(*arguments, given=given, **values)
+            given = {group: given_options(context, group) for group in groups}
+            ours = {each.name for group in groups for each in _with_flags(group)}
+            rest = {name: value for name, value in values.items() if name not in ours}
+            return command(*arguments, given=given, **rest)
 
         decorated: Command = with_given
         for group in reversed(groups):
@@ -62,14 +64,13 @@ def _with_flags(group: type) -> Iterator[Declared]:
     return (each for each in declared(group).values() if each.option.flag)
 
 
-def _given(context: click.Context, group: type, values: dict[str, Any]) -> dict[str, Any]:
-    """Remove the options of a class from `values`; return those that are not defaults."""
-    found = {}
-    for each in _with_flags(group):
-        value = values.pop(each.name)
-        if context.get_parameter_source(each.name) is not ParameterSource.DEFAULT:
-            found[each.name] = _value(each, value)
-    return found
+def given_options(context: click.Context, group: type) -> dict[str, Any]:
+    """Return the options of a class that a command was given; those with defaults are left out."""
+    return {
+        each.name: _value(each, context.params[each.name])
+        for each in _with_flags(group)
+        if context.get_parameter_source(each.name) is not ParameterSource.DEFAULT
+    }
 
 
 def _value(declared: Declared, value: Any) -> Any:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from smbquic.cli.client import SHARE_URL, Client, client_command, is_url
+from smbquic.cli.client import SHARE_URL, URL, Client, client_command, is_url
 from smbquic.cli.command import command, option
 from smbquic.cli.content import write_content
 from smbquic.cli.files import MissingFolder, is_folder, last_name, same_share
@@ -53,6 +54,13 @@ class LocalPath(click.ParamType[str]):
                 ctx,
             )
         return text
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Let the shell complete the path; sources of `put` leave room for the URL after them."""
+        after = URL.shell_complete(ctx, param, incomplete) if param.nargs != 1 else []
+        return after or [CompletionItem(incomplete, "file")]
 
 
 _LOCAL = LocalPath()

@@ -50,6 +50,7 @@ def test_using_a_share(machine: Machine) -> None:
         assert "ca = ca.pem  (environment SMBQUIC_CA)" in reader.run("smbquic get fs:", client)
         assert (machine.home / "copy.pdf").is_file()
         reader.leave_out("keyring set", why="a desktop has a keyring, and this machine has none")
+        assert "completions/smbquic is written" in reader.run("smbquic completion", client)
         assert "share" in reader.run("smbquic probe", client)
 
         relay = machine.terminal("relay")
